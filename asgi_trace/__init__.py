@@ -1,0 +1,41 @@
+"""
+Request tracing for any ASGI app: the request's and the session's id on every log line and every response.
+
+The front door: public names, nothing else.
+"""
+
+from .context import (
+    RequestMetadata,
+    bound_request_metadata,
+    get_request_id,
+    get_request_metadata,
+    get_session_id,
+    request_id_ctx,
+    reset_request_metadata,
+    session_id_ctx,
+    set_request_metadata,
+)
+from .ids import generate_request_id
+from .logging import RequestTracingFilter, TextFormatter, configure_logging
+from .middleware import RequestTracingMiddleware
+from .tracecontext import TraceContext
+
+__all__ = (
+    "RequestMetadata",
+    "RequestTracingFilter",
+    "RequestTracingMiddleware",
+    "TextFormatter",
+    "TraceContext",
+    "bound_request_metadata",
+    "configure_logging",
+    "generate_request_id",
+    "get_request_id",
+    "get_request_metadata",
+    "get_session_id",
+    "request_id_ctx",
+    "reset_request_metadata",
+    "session_id_ctx",
+    "set_request_metadata",
+)
+
+__version__ = "0.1.0"

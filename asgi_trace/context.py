@@ -1,0 +1,266 @@
+"""
+The current request: what is known of it, and the one context variable that holds it.
+
+Knows context variables and exceptions. Does not know ASGI, headers or logging.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar, Token
+from copy import copy
+from time import time
+from typing import Any
+
+from .ids import derive_id
+from .tracecontext import TraceContext, is_trace_id
+
+__all__ = (
+    "RequestMetadata",
+    "bind",
+    "bound_request_metadata",
+    "get_request_id",
+    "get_request_metadata",
+    "get_session_id",
+    "metadata_of",
+    "request_id_ctx",
+    "reset_request_metadata",
+    "session_id_ctx",
+    "set_request_metadata",
+    "stamp_exception",
+    "unbind",
+)
+
+
+class RequestMetadata:
+    """
+    What is known of one request: one mutable object, shared by all its tasks and threads.
+
+    Under :class:`~asgi_trace.RequestTracingMiddleware` each request has its own, complete. Make one yourself
+    for work outside HTTP, and bind it with :func:`bound_request_metadata`. Attributes of your own may be added.
+
+    :param session_id: who asks: the same over many requests, or None.
+    :param request_id: this request's own id, or None.
+    :param start_time: when it began, in seconds since the epoch; now, when left out.
+    :param method: ``GET``, ``POST``, …; None on websockets and outside HTTP.
+    :param path: the decoded path, without the query string.
+    :param transport_type: ``http``, ``sse``, ``streamable-http``, ``websocket``, or None outside HTTP.
+    :param parent_request_id: the client's id, where it was not taken over as *request_id*.
+
+    ``ended`` is true once the app has returned or raised: what is logged after that is late.
+
+    .. versionadded:: 0.1
+    """
+
+    # Defaults of the class: what a request does not set costs it nothing.
+    session_id: str | None = None
+    request_id: str | None = None
+    start_time: float
+    method: str | None = None
+    path: str | None = None
+    transport_type: str | None = None
+    parent_request_id: str | None = None
+    ended: bool = False
+    _trace_id: str | None = None
+    _identity: int = 0
+
+    def __init__(
+        self,
+        session_id: str | None = None,
+        request_id: str | None = None,
+        start_time: float | None = None,
+        method: str | None = None,
+        path: str | None = None,
+        transport_type: str | None = None,
+        *,
+        parent_request_id: str | None = None,
+    ) -> None:
+        self.session_id = session_id
+        self.request_id = request_id
+        self.start_time = time() if start_time is None else start_time
+        self.method = method
+        self.path = path
+        self.transport_type = transport_type
+        self.parent_request_id = parent_request_id
+
+    @property
+    def trace_id(self) -> str:
+        """
+        The W3C trace-id: 32 lower-case hexadecimal characters.
+
+        The client's, where it sent one; the request id, where that will do; else a fresh one.
+        """
+        if self._trace_id is None:
+            self._trace_id = self._find_trace_id()
+        return self._trace_id
+
+    @property
+    def trace(self) -> TraceContext:
+        """The request's place in its distributed trace: ``span_id`` is this request's own span."""
+        parent = self._parent_trace()
+        return TraceContext(self.trace_id, self._derive("span")[:16], parent.flags if parent else 0)
+
+    def _find_trace_id(self) -> str:
+        parent = self._parent_trace()
+        if parent is not None:
+            return parent.trace_id
+        request_id = self.request_id
+        return request_id if request_id and is_trace_id(request_id) else self._derive("trace")
+
+    def _parent_trace(self) -> TraceContext | None:
+        return None
+
+    def copy(self) -> RequestMetadata:
+        """Return another object for the same request, with the same ids."""
+        self._identity = self._identity or id(self)
+        self.trace_id, self.session_id  # noqa: B018 - settled here, since a changed request id changes them
+        return copy(self)
+
+    def _derive(self, purpose: str) -> str:
+        return derive_id(purpose, self.request_id, self.start_time, self._identity or id(self))
+
+    def __repr__(self) -> str:
+        fields = ("session_id", "request_id", "start_time", "method", "path", "transport_type")
+        return f"RequestMetadata({', '.join(f'{name}={getattr(self, name)!r}' for name in fields)})"
+
+
+_current: ContextVar[RequestMetadata | None] = ContextVar("asgi_trace_request", default=None)
+
+# The bare methods, for the hot path: a function around each costs 60 ns.
+bind = _current.set
+unbind = _current.reset
+
+
+def get_request_metadata() -> RequestMetadata | None:
+    """
+    Return the current request's one metadata object, or None outside a request. Never raises.
+
+    .. versionadded:: 0.1
+    """
+    return _current.get()
+
+
+def get_request_id() -> str | None:
+    """
+    Return the current request's id, or None outside a request. Never raises.
+
+    .. versionadded:: 0.1
+    """
+    metadata = get_request_metadata()
+    return None if metadata is None else metadata.request_id
+
+
+def get_session_id() -> str | None:
+    """
+    Return the current request's session id, or None outside a request. Never raises.
+
+    .. versionadded:: 0.1
+    """
+    metadata = get_request_metadata()
+    return None if metadata is None else metadata.session_id
+
+
+def set_request_metadata(metadata: RequestMetadata | None) -> Token[RequestMetadata | None]:
+    """
+    Make *metadata* the current request's, and return the token that undoes it.
+
+    .. versionadded:: 0.1
+    """
+    return _current.set(metadata)
+
+
+def reset_request_metadata(token: Token[RequestMetadata | None]) -> None:
+    """
+    Undo the :func:`set_request_metadata` that returned *token*.
+
+    In another context than that one there is nothing to undo, and nothing happens: a coroutine may be closed
+    by the garbage collector, or by a loop that shuts down.
+
+    .. versionadded:: 0.1
+    """
+    with contextlib.suppress(ValueError):
+        _current.reset(token)
+
+
+@contextlib.contextmanager
+def bound_request_metadata(metadata: RequestMetadata | None) -> Iterator[RequestMetadata | None]:
+    """
+    Make *metadata* the current request's inside the ``with`` block.
+
+    For work outside HTTP: ``with bound_request_metadata(RequestMetadata(session_id="nightly")):``.
+
+    .. versionadded:: 0.1
+    """
+    token = set_request_metadata(metadata)
+    try:
+        yield metadata
+    finally:
+        reset_request_metadata(token)
+
+
+class _IdVariable:
+    """
+    One id of the current request, in the shape of a :class:`contextvars.ContextVar`.
+
+    ``get`` reads what every other reader sees. ``set`` holds for the current context alone, like any context
+    variable; to change the id for the whole request, assign to ``get_request_metadata().session_id``.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get(self, default: str | None = None) -> str | None:
+        """Return the id, or *default* where there is none."""
+        metadata = get_request_metadata()
+        value = None if metadata is None else getattr(metadata, self.name)
+        return default if value is None else value
+
+    def set(self, value: str | None) -> Token[RequestMetadata | None]:
+        """Set the id in this context and return a token for :meth:`reset`."""
+        metadata = get_request_metadata()
+        changed = RequestMetadata() if metadata is None else metadata.copy()
+        setattr(changed, self.name, value)
+        return set_request_metadata(changed)
+
+    def reset(self, token: Token[RequestMetadata | None]) -> None:
+        """Undo the :meth:`set` that returned *token*."""
+        _current.reset(token)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of the current request>"
+
+
+session_id_ctx = _IdVariable("session_id")
+request_id_ctx = _IdVariable("request_id")
+
+_STAMP = "__asgi_trace__"
+
+# A group of groups is searched this far; a log line must not cost more for a hostile shape.
+_MOST_NESTED = 64
+
+
+def stamp_exception(exc: BaseException, metadata: RequestMetadata) -> None:
+    """Mark *exc* as raised by the request *metadata*, for whoever logs it later and elsewhere."""
+    # Past any __setattr__ of its class: a frozen exception is no reason to lose the trace.
+    BaseException.__setattr__(exc, _STAMP, metadata)
+
+
+def metadata_of(exc: BaseException) -> RequestMetadata | None:
+    """
+    Return the request that raised *exc*, or None.
+
+    A server that runs the app in a task group gets an exception group with ours inside.
+    """
+    pending: list[Any] = [exc]
+    for _ in range(_MOST_NESTED):
+        if not pending:
+            return None
+        found = pending.pop()
+        metadata: RequestMetadata | None = getattr(found, _STAMP, None)
+        if metadata is not None:
+            return metadata
+        pending.extend(getattr(found, "exceptions", ()))
+    return None

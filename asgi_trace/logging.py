@@ -1,0 +1,246 @@
+"""
+Log records: stamp them with the ids of their request, and write them as lines.
+
+Knows the standard library's logging and the current request. Does not know ASGI.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TextIO
+
+from .context import RequestMetadata, get_request_metadata, metadata_of
+from .records import escape, format_line
+
+__all__ = ("RequestTracingFilter", "TextFormatter", "configure_logging")
+
+SESSION_LENGTH = 8
+"""How much of a session id a line of text shows."""
+
+NO_ID = "none"
+"""What stands for an id outside a request."""
+
+DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+# Servers give these loggers handlers of their own, some after the app was loaded.
+SERVER_LOGGERS = frozenset(
+    {
+        "uvicorn",
+        "uvicorn.access",
+        "uvicorn.error",
+        "hypercorn.access",
+        "hypercorn.error",
+        "_granian",
+        "granian.access",
+    }
+)
+
+_Ids = tuple[str, str, str]
+_OUTSIDE: _Ids = (NO_ID, NO_ID, NO_ID)
+
+
+def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
+    # A server may log an exception after the request, and from a context that is another's: the mark it carries
+    # outranks the variable.
+    if record.exc_info and record.exc_info[1] is not None:
+        metadata = metadata_of(record.exc_info[1])
+        if metadata is not None:
+            return metadata
+    return get_request_metadata()
+
+
+def record_ids(record: logging.LogRecord) -> _Ids:
+    """
+    Return the request, session and trace id of *record*, complete.
+
+    They are found once, by the first who asks, and kept on the record: a queue's listener asks in another thread.
+    """
+    ids: _Ids | None = record.__dict__.get("_asgi_trace")
+    if ids is None:
+        metadata = _request_of(record)
+        if metadata is None:
+            ids = _OUTSIDE
+        else:
+            ids = (metadata.request_id or NO_ID, metadata.session_id or NO_ID, metadata.trace_id)
+        # Underlined, since formatters of other libraries print what else they find on a record.
+        record._asgi_trace = ids
+    return ids
+
+
+class RequestTracingFilter(logging.Filter):
+    """
+    Give each log record ``request_id``, ``session_id`` and ``trace_id``: ``none`` outside a request.
+
+    It belongs on handlers: a filter on a logger does not see the records of the logger's children. No record is
+    dropped.
+
+    :param name: as :class:`logging.Filter` has it: with one, records of other loggers are dropped.
+    :param session_length: how many characters of the session id the record shows; None for all.
+    :raises ValueError: when *session_length* is no whole number above 0.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, name: str = "", *, session_length: int | None = SESSION_LENGTH) -> None:
+        super().__init__(name)
+        self._session_length = _checked_length(session_length)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Stamp *record*, and let it through."""
+        record.request_id, session_id, record.trace_id = record_ids(record)
+        record.session_id = session_id[: self._session_length]
+        return super().filter(record)
+
+
+class TextFormatter(logging.Formatter):
+    """
+    Write a record as ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - Processing payment``.
+
+    Each further line of a message or traceback carries the ids too, and control characters are escaped, so that
+    no message can pass for another line. The filter is not needed beside it.
+
+    :param fmt: another line, as :class:`logging.Formatter` takes it; with ``request_id``, ``session_id`` and
+        ``trace_id`` for fields.
+    :param datefmt: the date's form for :func:`time.strftime`.
+    :param style: of *fmt*: ``%``, ``{`` or ``$``.
+    :param session_length: how many characters of the session id a line shows; None for all.
+    :raises ValueError: when *session_length* is no whole number above 0, or *fmt* is not of its style.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        style: Literal["%", "{", "$"] = "%",
+        validate: bool = True,
+        *,
+        defaults: Mapping[str, Any] | None = None,
+        session_length: int | None = SESSION_LENGTH,
+    ) -> None:
+        super().__init__(fmt, datefmt or DATE_FORMAT, style, validate, defaults=defaults)
+        self._session_length = _checked_length(session_length)
+        self._format_record = self._format_own if fmt is None else self._format_custom
+        self._second: tuple[int, str] = (-1, "")
+        self._stamp = RequestTracingFilter(session_length=session_length).filter
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's line or lines, without a line feed at the end."""
+        record.message = record.getMessage()
+        return self._format_record(record, record.message + self._appendix(record))
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Return the record's local time; made once a second, since it is most of the cost of a plain line."""
+        second, text = self._second
+        if second != int(record.created):
+            second, text = int(record.created), time.strftime(datefmt or DATE_FORMAT, self.converter(record.created))
+            self._second = (second, text)
+        return text
+
+    def _format_own(self, record: logging.LogRecord, message: str) -> str:
+        request_id, session_id, _ = record_ids(record)
+        when = self.formatTime(record, self.datefmt)
+        return format_line(when, record.levelname, request_id, session_id[: self._session_length], message)
+
+    def _format_custom(self, record: logging.LogRecord, message: str) -> str:
+        self._stamp(record)
+        if self.usesTime():
+            record.asctime = self.formatTime(record, self.datefmt)
+        lines = []
+        for record.message in escape(message).split("\n"):
+            lines.append(self.formatMessage(record))
+        return "\n".join(lines)
+
+    def _appendix(self, record: logging.LogRecord) -> str:
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        text = f"\n{record.exc_text}" if record.exc_text else ""
+        return f"{text}\n{self.formatStack(record.stack_info)}" if record.stack_info else text
+
+
+def _checked_length(length: int | None) -> int | None:
+    if length is not None and (not isinstance(length, int) or length < 1):
+        raise ValueError(f"session_length is {length!r}; expected a whole number above 0, or None for all of it")
+    return length
+
+
+def configure_logging(
+    level: int | str = logging.INFO,
+    *,
+    stream: TextIO | None = None,
+    formatter: logging.Formatter | None = None,
+) -> None:
+    """
+    Write every line of this process with the ids of its request, those of uvicorn, hypercorn and granian too.
+
+    Streams and files that are set up already, by :func:`logging.basicConfig` or by a server, stay where they are
+    and get the *formatter*; where the root logger has none, it gets *stream*. May be called before or after the
+    server has set up its own logging, and again.
+
+    :param level: of the root logger, as :meth:`logging.Logger.setLevel` takes it.
+    :param stream: for lines that have no handler yet; standard error, when left out.
+    :param formatter: writes the lines; a :class:`TextFormatter`, when left out.
+    :raises ValueError: for an unknown *level*.
+
+    .. versionadded:: 0.1
+    """
+    root = logging.getLogger()
+    root.setLevel(level)
+    dress = _Dresser(formatter or TextFormatter())
+    if not any(isinstance(handler, logging.StreamHandler) for handler in root.handlers):
+        root.addHandler(logging.StreamHandler(stream or sys.stderr))
+    elif stream is not None:
+        root.addHandler(logging.StreamHandler(stream))
+    for name in (None, *SERVER_LOGGERS):
+        dress(logging.getLogger(name))
+    _RecordFactory.install(dress)
+
+
+class _Dresser:
+    """Gives a logger's handlers the formatter and the filter."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        self._formatter = formatter
+        self._filter = RequestTracingFilter()
+
+    def __call__(self, logger: logging.Logger) -> None:
+        for handler in logger.handlers:
+            # Handlers of other kinds send records elsewhere, in forms of their own.
+            if isinstance(handler, logging.StreamHandler):
+                handler.setFormatter(self._formatter)
+            if not any(isinstance(each, RequestTracingFilter) for each in handler.filters):
+                handler.addFilter(self._filter)
+
+
+class _RecordFactory:
+    """
+    Makes log records, and finds their ids at once: where the line was written, not where it is formatted.
+
+    It sees every logger's records before its handlers do. So it also dresses the handlers that a server gave its
+    loggers after :func:`configure_logging`.
+    """
+
+    def __init__(self, make: Callable[..., logging.LogRecord], dress: _Dresser) -> None:
+        self._make = make
+        self._dress = dress
+
+    @classmethod
+    def install(cls, dress: _Dresser) -> None:
+        make = logging.getLogRecordFactory()
+        logging.setLogRecordFactory(cls(make._make if isinstance(make, cls) else make, dress))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = self._make(*args, **kwargs)
+        record_ids(record)
+        if record.name in SERVER_LOGGERS:
+            self._dress_up(logging.getLogger(record.name))
+        return record
+
+    def _dress_up(self, logger: logging.Logger | None) -> None:
+        while logger is not None and logger is not logging.root:
+            self._dress(logger)
+            logger = logger.parent if logger.propagate else None

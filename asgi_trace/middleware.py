@@ -1,0 +1,166 @@
+"""
+The shim around an ASGI app: one request object, one context variable, one response header.
+
+Knows ASGI 3 and does all the awaiting. What a request's ids are, and how a header list is changed, it does not know.
+https://asgi.readthedocs.io/en/latest/specs/main.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import Token
+from typing import Any
+
+from .context import RequestMetadata, bind, stamp_exception, unbind
+from .faults import report_once
+from .ids import checked_generator, checked_parser, generate_request_id, parse_id
+from .scopes import SCOPE_KEY, Message, Scope, ScopeMetadata, Settings
+from .sessions import DEFAULT_SESSION_SOURCES, SessionResolver
+
+__all__ = ("RequestTracingMiddleware",)
+
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[Any]]
+ASGIApp = Callable[[Any, Any, Any], Awaitable[Any]]
+
+_TRACED = frozenset({"http", "websocket"})
+_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+
+# A field name of HTTP (RFC 9110, § 5.6.2).
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+_ERROR_BODY = b"Internal Server Error"
+_ERROR_START: Message = {
+    "type": "http.response.start",
+    "status": 500,
+    "headers": [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(_ERROR_BODY)).encode()),
+    ],
+}
+
+
+class RequestTracingMiddleware:
+    """
+    Give each request of an ASGI *app* a request id and a session id.
+
+    Both are on every log line that the request causes, through :class:`~asgi_trace.RequestTracingFilter`, and the
+    request id is on its response. Wrap outermost: what stands outside is not traced.
+
+    :param app: an ASGI 3 application.
+    :param header_name: the header that brings a request id in and takes it out.
+    :param trust_inbound: take over a client's valid request id and trace; otherwise always make them, and keep the
+        client's id as ``parent_request_id``.
+    :param session_sources: where session ids are looked for, in order: each ``header:NAME``, ``query:NAME``,
+        ``cookie:NAME`` or ``bearer``. The last two are secrets, and become digests.
+    :param digest_key: a secret of at most 64 bytes that keys those digests.
+    :param generator: returns a new request id, in place of 32 random hexadecimal characters.
+    :param validator: is given a client's id and returns whether it may be taken over. It narrows the rule for ids
+        and cannot widen it: other characters are not safe on a log line.
+    :param error_response: answer 500, with the id, when an app raises before it has responded.
+    :param keep_context: leave the context variable set when the app is done, for servers that log after that.
+    :raises TypeError: when *app*, *generator* or *validator* cannot be called.
+    :raises ValueError: for a header name or session source that is none, and for a key that is too long.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        header_name: str = "X-Request-ID",
+        trust_inbound: bool = True,
+        session_sources: Iterable[str] = DEFAULT_SESSION_SOURCES,
+        digest_key: str | bytes = b"",
+        generator: Callable[[], str] | None = None,
+        validator: Callable[[str], bool] | None = None,
+        error_response: bool = True,
+        keep_context: bool = False,
+    ) -> None:
+        for name, given in (("app", app), ("generator", generator), ("validator", validator)):
+            if not callable(given) and (given is not None or name == "app"):
+                raise TypeError(f"{name} is {given!r}; expected a callable")
+        if not isinstance(header_name, str) or not _HEADER_NAME.fullmatch(header_name):
+            raise ValueError(f"header_name is {header_name!r}; expected a header's name, such as 'X-Request-ID'")
+        key = digest_key.encode() if isinstance(digest_key, str) else digest_key
+        parse = parse_id if validator is None else checked_parser(validator)
+        self.app = app
+        self._error_response = error_response
+        self._keep_context = keep_context
+        self._settings = Settings(
+            header=header_name.lower().encode(),
+            trust_inbound=trust_inbound,
+            generate=generate_request_id if generator is None else checked_generator(generator),
+            parse=parse,
+            sessions=SessionResolver(session_sources, digest_key=key, parse=parse),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        """Serve one connection. Lifespan, unknown types and scopes already traced go through as they are."""
+        if scope["type"] not in _TRACED:
+            return await self.app(scope, receive, send)
+        request = ScopeMetadata()
+        if scope.setdefault(SCOPE_KEY, request) is not request:
+            return await self.app(scope, receive, send)
+        try:
+            request.read(scope, self._settings)
+        except Exception:
+            report_once("reading a request")
+            return await self.app(scope, receive, send)
+
+        # Not async: handing on the server's own awaitable saves a coroutine per message, 140 ns.
+        def send_wrapper(message: Message) -> Awaitable[Any]:
+            try:
+                if message["type"] in _STARTS:
+                    message = request.stamp(message)
+            except Exception:
+                report_once("adding the response header")
+            return send(message)
+
+        token = bind(request)
+        try:
+            return await self.app(scope, receive, send_wrapper)
+        except BaseException as exc:
+            await self._crashed(exc, request, token, scope, send)
+            raise
+        finally:
+            request.ended = True
+            if not self._keep_context:
+                try:  # noqa: SIM105 - suppress() is a call and an object more
+                    unbind(token)
+                except ValueError:  # closed from another context, by the garbage collector for one
+                    pass
+
+    async def _crashed(
+        self,
+        exc: BaseException,
+        request: ScopeMetadata,
+        token: Token[RequestMetadata | None],
+        scope: Scope,
+        send: Send,
+    ) -> None:
+        """Mark *exc* as this request's, and answer where nobody else will."""
+        outer = token.old_value
+        # An app called from within a request: whoever logs the exception does it for that request.
+        if not isinstance(outer, RequestMetadata) or outer.ended:
+            stamp_exception(exc, request)
+        if not self._error_response or request.response_started or not isinstance(exc, Exception):
+            return
+        if scope["type"] != "http" or _is_inside_framework(scope):
+            return
+        try:
+            await send(request.stamp(_ERROR_START))
+            await send({"type": "http.response.body", "body": _ERROR_BODY})
+        except Exception:
+            pass  # the client is gone, or the server refuses: the app's own exception is the one to tell
+
+
+def _is_inside_framework(scope: Scope) -> bool:
+    """
+    Whether an outer framework, which has error pages of its own, set ``scope["app"]`` before the shim was entered.
+
+    A scope is a dict, in order of insertion: an app inside the shim writes its key behind ours.
+    """
+    return next((key for key in scope if key in ("app", SCOPE_KEY)), None) == "app"
