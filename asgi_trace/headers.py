@@ -34,13 +34,13 @@ def replaced_header(headers: Iterable[Any], name: bytes, value: bytes) -> list[A
     try:
         for key, _ in replaced:
             # Lengths first: 18 ns a header instead of 45 for lower() on each.
-            if len(key) == length and key.lower() == name:
+            if len(key) == length and (type(key) is not bytes or key.lower() == name):
                 break
         else:
             replaced.append((name, value))
             return replaced
     except (TypeError, ValueError, AttributeError):
-        pass  # a memoryview, a str, no pair at all: the careful way below
+        pass  # no pair, or no text: the careful way below
     replaced = [header for header in replaced if not _is_named(header, name)]
     replaced.append((name, value))
     return replaced

@@ -7,6 +7,7 @@ Knows bytes and strings. Does not know ASGI, headers, logging or context variabl
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 
 from .faults import report_once
@@ -84,13 +85,20 @@ def checked_parser(accepts: Callable[[str], bool]) -> Callable[[bytes], str | No
     Return :func:`parse_id` narrowed by *accepts*, a user's own validator: what it refuses, or fails on, is invalid.
     """
 
+    asking = threading.local()
+
     def checked(value: bytes) -> str | None:
         found = parse_id(value)
+        if found is None or vars(asking):
+            return None  # asked while it is asked: it logs a line, and that line's ids are being found
+        asking.now = True
         try:
-            return found if found is not None and accepts(found) else None
+            return found if accepts(found) else None
         except Exception:
             report_once("the id validator")
             return None
+        finally:
+            del asking.now
 
     return checked
 

@@ -60,7 +60,7 @@ class RequestTracingMiddleware:
         and cannot widen it: other characters are not safe on a log line.
     :param error_response: answer 500, with the id, when an app raises before it has responded.
     :param keep_context: leave the context variable set when the app is done, for servers that log after that.
-    :raises TypeError: when *app*, *generator* or *validator* cannot be called.
+    :raises TypeError: when *app*, *generator* or *validator* cannot be called, or *digest_key* is no text.
     :raises ValueError: for a header name or session source that is none, and for a key that is too long.
 
     .. versionadded:: 0.1
@@ -84,6 +84,8 @@ class RequestTracingMiddleware:
                 raise TypeError(f"{name} is {given!r}; expected a callable")
         if not isinstance(header_name, str) or not _HEADER_NAME.fullmatch(header_name):
             raise ValueError(f"header_name is {header_name!r}; expected a header's name, such as 'X-Request-ID'")
+        if not isinstance(digest_key, (str, bytes)):
+            raise TypeError(f"digest_key is of type {type(digest_key).__name__}; expected str or bytes")
         key = digest_key.encode() if isinstance(digest_key, str) else digest_key
         parse = parse_id if validator is None else checked_parser(validator)
         self.app = app
@@ -108,6 +110,7 @@ class RequestTracingMiddleware:
             request.read(scope, self._settings)
         except Exception:
             report_once("reading a request")
+            del scope[SCOPE_KEY]
             return await self.app(scope, receive, send)
 
         # Not async: handing on the server's own awaitable saves a coroutine per message, 140 ns.

@@ -6,12 +6,13 @@ Knows scopes and headers. Does not know receive and send, and awaits nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from itertools import chain
 from time import time
 from typing import Any
 
 from .context import RequestMetadata
+from .faults import report_once
 from .headers import Headers, header_values, replaced_header
 from .sessions import SessionResolver
 from .tracecontext import TraceContext, parse_traceparent
@@ -92,15 +93,21 @@ class ScopeMetadata(RequestMetadata):
             self.method = scope["method"]
         except KeyError:  # a websocket has no method; a hand-made scope may lack more
             headers = self._read_sparse(scope)
-        self._headers = headers = tuple(headers)
-        if headers and type(headers[0]) is not tuple:
-            self._headers = headers = tuple((bytes(name), bytes(value)) for name, value in headers)
+        if type(headers) is not list or (headers and type(headers[0]) is not tuple):
+            headers = self._regular(scope, headers)
+        self._headers = headers = tuple(headers)  # a snapshot: the list is the app's to change
         if settings.inbound in headers:
             self._take_over(settings)
         else:
             self.request_id = settings.generate()
 
-    def _read_sparse(self, scope: Scope) -> Headers:
+    @staticmethod
+    def _regular(scope: Scope, headers: Iterable[Any]) -> Headers:
+        if isinstance(headers, Iterator):
+            headers = scope["headers"] = list(headers)  # the app must find what we have read
+        return [(bytes(name), bytes(value)) for name, value in headers]
+
+    def _read_sparse(self, scope: Scope) -> Iterable[Any]:
         self._kind = scope["type"]
         self._query_string = scope.get("query_string") or b""
         self.path = scope.get("path")
@@ -130,7 +137,7 @@ class ScopeMetadata(RequestMetadata):
         return self._response_headers is not None
 
     @property
-    def session_id(self) -> str:  # type: ignore[override]
+    def session_id(self) -> str | None:
         """The session of the request, or of its response where that opens one; made, where neither tells."""
         if self._session_id is None or self._examined_headers is not self._response_headers:
             self._settle_session()
@@ -143,18 +150,20 @@ class ScopeMetadata(RequestMetadata):
 
     def _settle_session(self) -> None:
         # Without a lock: all of this is a function of what was read at entry, so two threads find the same.
-        response_headers = self._response_headers
-        if self._session_id is None:
-            session_id, self._session_rank = self._settings.sessions.resolve(self._headers, self._query_string)
-            self._session_id = session_id or self._derive("session")
-        if response_headers is not None:
-            adopted = self._settings.sessions.adopt(response_headers, self._session_rank)
-            if adopted is not None:
-                self._session_id = adopted
+        sessions, response_headers = self._settings.sessions, self._response_headers
+        try:
+            if self._session_id is None:
+                session_id, self._session_rank = sessions.resolve(self._headers, self._query_string)
+                self._session_id = session_id or self._derive("session")
+            if response_headers is not None:
+                self._session_id = sessions.adopt(response_headers, self._session_rank) or self._session_id
+        except Exception:
+            report_once("reading the session id")
+            self._session_id = self._session_id or self._derive("session")
         self._examined_headers = response_headers
 
     @property
-    def transport_type(self) -> str:  # type: ignore[override]
+    def transport_type(self) -> str | None:
         """``websocket``, ``streamable-http`` (of MCP), ``sse`` or ``http``: as the request's headers tell."""
         if self._transport_type is None:
             self._transport_type = self._find_transport()
@@ -167,6 +176,13 @@ class ScopeMetadata(RequestMetadata):
     def _find_transport(self) -> str:
         if self._kind == "websocket":
             return "websocket"
+        try:
+            return self._find_http_transport()
+        except Exception:
+            report_once("reading the transport type")
+            return "http"
+
+    def _find_http_transport(self) -> str:
         accepted = b",".join(header_values(self._headers, b"accept")).lower()
         streams = b"text/event-stream" in accepted
         # MCP's clients must accept both kinds of reply to a POST, and name their session or protocol otherwise.
@@ -176,6 +192,12 @@ class ScopeMetadata(RequestMetadata):
         return "sse" if streams else "http"
 
     def _parent_trace(self) -> TraceContext | None:
-        inbound = header_values(self._headers, b"traceparent") if self._settings.trust_inbound else []
-        # Two of them, and nobody knows whose child we are: the standard restarts the trace.
-        return parse_traceparent(inbound[0].decode("latin-1").strip(" \t")) if len(inbound) == 1 else None
+        if not self._settings.trust_inbound:
+            return None
+        try:
+            inbound = header_values(self._headers, b"traceparent")
+            # Two of them, and nobody knows whose child we are: the standard restarts the trace.
+            return parse_traceparent(inbound[0].decode("latin-1").strip(" \t")) if len(inbound) == 1 else None
+        except Exception:
+            report_once("reading the trace context")
+            return None

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+
+import asgi_trace.faults
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _faults_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test sees the first warning of each kind."""
+    monkeypatch.setattr(asgi_trace.faults, "_reported", set())

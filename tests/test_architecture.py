@@ -1,0 +1,86 @@
+"""The rooms of the house and the direction between them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import asgi_trace
+
+PACKAGE = Path(asgi_trace.__file__).parent
+
+# Each module may import the modules above it, and the standard library.
+ROOMS = (
+    "faults",
+    "tracecontext",
+    "records",
+    "headers",
+    "ids",
+    "context",
+    "sessions",
+    "scopes",
+    "middleware",
+    "logging",
+    "__init__",
+    "demo",
+    "cli",
+    "__main__",
+)
+# What serves people rather than requests.
+NOT_AT_RUN_TIME = {"demo", "cli", "__main__"}
+# Third-party modules that a module may import inside a function.
+NEIGHBOURS = {"demo": {"uvicorn"}}
+
+
+def _imports(module: str) -> tuple[set[str], set[str]]:
+    """The modules of ours and the top-level modules of others that *module* imports, anywhere in it."""
+    ours, others = set(), set()
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            ours |= {node.module} if node.module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            others.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Import):
+            others |= {alias.name.partition(".")[0] for alias in node.names}
+    return ours, others
+
+
+def test_every_module_has_its_place() -> None:
+    """A new module is named here, at its height."""
+    assert {path.stem for path in PACKAGE.glob("*.py")} == set(ROOMS)
+
+
+@pytest.mark.parametrize("module", ROOMS)
+def test_imports_go_one_way(module: str) -> None:
+    """From bottom to top; and what serves requests never needs what serves people."""
+    ours, _ = _imports(module)
+    above = set(ROOMS[: ROOMS.index(module)])
+    assert ours <= (above if module in NOT_AT_RUN_TIME else above - NOT_AT_RUN_TIME)
+
+
+@pytest.mark.parametrize("module", ROOMS)
+def test_the_standard_library_is_all_it_needs(module: str) -> None:
+    """Neighbours are imported by those who were asked for them, when they were."""
+    _, others = _imports(module)
+    assert others - set(sys.stdlib_module_names) <= NEIGHBOURS.get(module, set())
+
+
+@pytest.mark.parametrize("module", ROOMS)
+def test_each_module_says_what_it_knows(module: str) -> None:
+    """And what it does not, in its first lines."""
+    assert ast.get_docstring(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8")))
+
+
+def test_importing_it_loads_little() -> None:
+    """No framework, no argparse, no urllib.request; nothing that most requests do not need."""
+    code = "import sys; before = set(sys.modules); import asgi_trace; print(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded - set(sys.stdlib_module_names) == {"asgi_trace"}
+    full = set(done.stdout.split())
+    unwanted = {"argparse", "asyncio", "hashlib", "json", "pathlib", "urllib.request", "urllib.parse", "uuid"}
+    assert full & unwanted == set()
