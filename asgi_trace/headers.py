@@ -1,5 +1,5 @@
 """
-Header lists: find a header in a request's, replace one in a response's.
+Header lists: find a header in a request's or a response's, leave one out.
 
 Knows pairs of bytes, and the shapes in which apps really hand them over. Does not know what any header means.
 """
@@ -7,43 +7,51 @@ Knows pairs of bytes, and the shapes in which apps really hand them over. Does n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from operator import itemgetter
 from typing import Any
 
-__all__ = ("Headers", "header_values", "replaced_header", "response_values")
+__all__ = ("Headers", "any_named", "has_any", "header_values", "response_values", "without_header")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 
+class _Anything:
+    """Equal to whatever it is compared with."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_ANYTHING = _Anything()
+
+
+def any_named(name: bytes) -> tuple[bytes, object]:
+    """
+    Return what equals each header called *name* (lower case, as every server hands names over).
+
+    ``any_named(name) in headers`` compares the names in C: 25 ns a header, where a loop in Python takes 40.
+    """
+    return (name, _ANYTHING)
+
+
+def has_any(headers: Headers, names: frozenset[bytes]) -> bool:
+    """Whether *headers* have one of *names* (lower case): in C too, at 35 ns a header for any number of names."""
+    return not names.isdisjoint(map(_NAME_OF, headers))
+
+
+_NAME_OF = itemgetter(0)
+
+
 def header_values(headers: Headers, name: bytes) -> list[bytes]:
-    """Return every value of the request header *name* (lower case, as every server hands names over), in order."""
-    # A pass in C before the loop in Python, 15 ns a header instead of 40: most look-ups find nothing.
-    if name not in chain.from_iterable(headers):
-        return []
+    """Return every value of the request header *name* (lower case), in order."""
     return [value for key, value in headers if key == name]
 
 
-def replaced_header(headers: Iterable[Any], name: bytes, value: bytes) -> list[Any]:
-    """
-    Return a new list of the response's *headers* in which *name* (lower case) stands once, with *value*.
-
-    The app's own list stays as it is; its other items are passed on untouched, in whatever shape they have.
-    """
-    replaced = [*headers]
-    length = len(name)
-    try:
-        for key, _ in replaced:
-            # Lengths first: 18 ns a header instead of 45 for lower() on each.
-            if len(key) == length and (type(key) is not bytes or key.lower() == name):
-                break
-        else:
-            replaced.append((name, value))
-            return replaced
-    except (TypeError, ValueError, AttributeError):
-        pass  # no pair, or no text: the careful way below
-    replaced = [header for header in replaced if not _is_named(header, name)]
-    replaced.append((name, value))
-    return replaced
+def without_header(headers: Iterable[Any], name: bytes) -> list[Any]:
+    """Return a response's *headers* but those called *name* (lower case), whatever shape they have."""
+    return [header for header in headers if not _is_named(header, name)]
 
 
 def response_values(headers: Iterable[Any], name: bytes) -> Iterator[bytes]:

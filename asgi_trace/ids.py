@@ -17,10 +17,10 @@ __all__ = (
     "MAX_ID_LENGTH",
     "checked_generator",
     "checked_parser",
-    "derive_id",
     "digest_secret",
     "generate_request_id",
     "parse_id",
+    "take_request_id",
 )
 
 MAX_ID_LENGTH = 128
@@ -36,6 +36,7 @@ _BATCH_BYTES = 4096
 _ID_BYTES = 16
 
 _pool: list[str] = []
+take_request_id = _pool.pop  # IndexError: the pool is empty, and generate_request_id() fills it
 if hasattr(os, "register_at_fork"):  # absent on Windows, where nothing forks
     # A child that inherited the pool would hand out its parent's ids a second time.
     os.register_at_fork(after_in_child=_pool.clear)
@@ -50,7 +51,7 @@ def generate_request_id() -> str:
     .. versionadded:: 0.1
     """
     try:
-        return _pool.pop()
+        return take_request_id()
     except IndexError:
         return _refill()
 
@@ -126,19 +127,6 @@ def digest_secret(secret: bytes, key: bytes = b"") -> str:
     The id is 32 lower-case hexadecimal characters: BLAKE2b of 128 bits. With a *key* of 1 to 64 bytes nobody
     who lacks the key can find the secret by trying candidates.
     """
-    from hashlib import blake2b  # most requests carry no secret that is asked for: 1 ms of import saved
+    import hashlib  # most programs digest nothing: 1 ms of import saved
 
-    return blake2b(secret, digest_size=16, key=key, person=b"asgi_trace").hexdigest()
-
-
-def derive_id(*parts: object) -> str:
-    """
-    Return the id that belongs to *parts*: the same within this process for equal parts, random to all others.
-
-    A lazily made id must come out the same in two threads that ask at once. Deriving it, rather than drawing
-    it, needs no lock.
-    """
-    return digest_secret(repr(parts).encode("utf-8", "backslashreplace"), _PROCESS_KEY)
-
-
-_PROCESS_KEY = os.urandom(16)
+    return hashlib.blake2b(secret, digest_size=16, key=key, person=b"asgi_trace").hexdigest()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import Token
+from types import MethodType
 from typing import Any
 
 from .context import RequestMetadata, bind, stamp_exception, unbind
@@ -113,18 +114,9 @@ class RequestTracingMiddleware:
             del scope[SCOPE_KEY]
             return await self.app(scope, receive, send)
 
-        # Not async: handing on the server's own awaitable saves a coroutine per message, 140 ns.
-        def send_wrapper(message: Message) -> Awaitable[Any]:
-            try:
-                if message["type"] in _STARTS:
-                    message = request.stamp(message)
-            except Exception:
-                report_once("adding the response header")
-            return send(message)
-
         token = bind(request)
         try:
-            return await self.app(scope, receive, send_wrapper)
+            return await self.app(scope, receive, MethodType(_send_wrapper, (request, send)))
         except BaseException as exc:
             await self._crashed(exc, request, token, scope, send)
             raise
@@ -158,6 +150,18 @@ class RequestTracingMiddleware:
             await send({"type": "http.response.body", "body": _ERROR_BODY})
         except Exception:
             pass  # the client is gone, or the server refuses: the app's own exception is the one to tell
+
+
+# Not async: handing on the server's own awaitable saves a coroutine per message, 140 ns. And bound to a tuple rather
+# than closed over two variables: 50 ns less per request, 100 on CPython 3.13.
+def _send_wrapper(exchange: tuple[ScopeMetadata, Send], message: Message) -> Awaitable[Any]:
+    """Send *message*; where it starts a response, with the request's id."""
+    try:
+        if message["type"] in _STARTS:
+            message = exchange[0].stamp(message)
+    except Exception:
+        report_once("adding the response header")
+    return exchange[1](message)
 
 
 def _is_inside_framework(scope: Scope) -> bool:

@@ -7,7 +7,6 @@ Knows header lists, query strings and the order of sources. Does not know scopes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Any, NamedTuple
 
 from .headers import Headers, header_values, response_values
@@ -94,6 +93,8 @@ class SessionResolver:
     :param digest_key: at most 64 bytes that key the digests of cookies and bearer tokens.
     :param parse: returns the id in a client's bytes, or None when it must not be taken over.
     :raises ValueError: for a source that is none of these, or a key that is too long.
+
+    ``header_names`` are those that it looks for, ``reads_query`` is whether it looks into the query string.
     """
 
     def __init__(
@@ -111,9 +112,14 @@ class SessionResolver:
         self._digest_key = digest_key
         self._parse = parse
         headers = [source.header for source in self._sources]
-        self._names = frozenset(filter(None, headers))
-        self._asks_query = b"" in headers
         self._adoption_rank = headers.index(b"mcp-session-id") if b"mcp-session-id" in headers else -1
+        self.header_names = frozenset(filter(None, headers))
+        self.reads_query = b"" in headers
+
+    @property
+    def lowest_rank(self) -> int:
+        """The rank of a session that no source has told."""
+        return len(self._sources)
 
     def resolve(self, headers: Headers, query_string: bytes) -> tuple[str | None, int]:
         """
@@ -121,16 +127,13 @@ class SessionResolver:
 
         An invalid value falls through to the next one. Without any: None, and the lowest rank.
         """
-        lowest = len(self._sources)
-        if not (self._asks_query and query_string) and self._names.isdisjoint(chain.from_iterable(headers)):
-            return None, lowest
         for rank, source in enumerate(self._sources):
             for value in header_values(headers, source.header) if source.header else (query_string,):
                 for found in filter(None, source.read(value, source.name)):
                     session_id = digest_secret(found, self._digest_key) if source.secret else self._parse(found)
                     if session_id is not None:
                         return session_id, rank
-        return None, lowest
+        return None, self.lowest_rank
 
     def adopt(self, response_headers: Iterable[Any], rank: int) -> str | None:
         """Return the session that an MCP server opens with this response, unless one of *rank* outranks it."""

@@ -14,7 +14,7 @@ __all__ = ("TraceContext", "is_trace_id", "parse_traceparent")
 
 # Version 00 is exactly four fields, 55 characters; a later version may append more after another "-" (§ 4.3).
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
+_NO_TRACE_ID = "0" * 32
 
 
 class TraceContext(NamedTuple):
@@ -48,5 +48,5 @@ def parse_traceparent(value: str) -> TraceContext | None:
 
 
 def is_trace_id(value: str) -> bool:
-    """Whether *value* can serve as a trace-id as it stands."""
-    return _TRACE_ID.fullmatch(value) is not None
+    """Whether *value* can serve as a trace-id as it stands: 32 lower-case hexadecimal characters, not all zero."""
+    return len(value) == 32 and not value.strip("0123456789abcdef") and value != _NO_TRACE_ID
