@@ -1,0 +1,134 @@
+"""Each code block of the README does what the README says."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+import asgi_trace
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
+BEFORE, AFTER = (text for language, text in BLOCKS if language == "text")
+SHOP, *SNIPPETS = PYTHON
+
+
+def test_every_block_is_run_here() -> None:
+    """Python, shell commands, and the log before and after: there is no other kind."""
+    assert sorted(language for language, _ in BLOCKS) == ["python"] * len(PYTHON) + ["sh"] * len(SHELL) + ["text"] * 2
+    assert README.count("```") == 2 * len(BLOCKS)
+
+
+@pytest.mark.parametrize("code", SNIPPETS)
+def test_a_snippet_runs(code: str) -> None:
+    """In a process of its own: some set up logging."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def serve(code: str, folder: Path) -> list[str]:
+    """Serve *code* as ``shop:app`` by the uvicorn command, let two customers pay at once; return what it wrote."""
+    (folder / "shop.py").write_text(code, encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "shop:app", "--port", str(port)]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    server = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    try:
+        wait_for(port, server)
+
+        def pay(session: str) -> int:
+            answer = httpx.post(f"http://127.0.0.1:{port}/api/payment", headers={"X-Session-ID": session}, timeout=60)
+            return answer.status_code
+
+        with ThreadPoolExecutor() as customers:
+            assert [*customers.map(pay, ("abc12345", "def67890"))] == [200, 200]
+    finally:
+        server.terminate()
+        output = server.communicate(timeout=60)[0]
+    return output.splitlines()
+
+
+def wait_for(port: int, server: subprocess.Popen[str]) -> None:
+    for _ in range(600):
+        assert server.poll() is None, server.communicate()[0]
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the server does not listen")
+
+
+def told(lines: list[str]) -> dict[str, list[str]]:
+    """The story of each session: its lines in order, without what differs from run to run."""
+    stories: dict[str, list[str]] = {}
+    for line in lines:
+        match = re.fullmatch(r"[-\d]{10} [:\d]{8} - (\w+) - \[req=([0-9a-f]{32})\|session=(\w+)\] - (.*)", line)
+        if match:
+            level, request_id, session, message = match.groups()
+            message = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:0", message)
+            stories.setdefault(session, [request_id]).append(f"{level} {message}")
+            assert stories[session][0] == request_id
+    return {session: story[1:] for session, story in stories.items()}
+
+
+def test_the_log_after_is_what_the_example_writes(tmp_path: Path) -> None:
+    """Each session's lines, each with one request's id."""
+    shown = told(AFTER.splitlines())
+    assert len(shown) == 2
+    assert sum(map(len, shown.values())) == len(AFTER.splitlines())
+    assert told(serve(SHOP, tmp_path)) == shown
+
+
+def test_the_log_before_is_the_examples_without_us(tmp_path: Path) -> None:
+    """The same app, with logging.basicConfig."""
+    bare = SHOP.replace("from asgi_trace import RequestTracingMiddleware, configure_logging\n", "")
+    bare = re.sub(r"^configure_logging\(\).*$", "logging.basicConfig(level=logging.INFO)", bare, flags=re.MULTILINE)
+    bare = re.sub(r"^app = .*$", "app = api", bare, flags=re.MULTILINE)
+    written = [line for line in serve(bare, tmp_path) if ":shop:" in line]
+    assert sorted(written) == sorted(BEFORE.splitlines())
+
+
+@pytest.mark.parametrize("command", SHELL)
+def test_a_command_is_set_up_and_run_in_one_line(command: str) -> None:
+    """A venv first, since Debian's Python refuses a bare pip install; and .ci/run runs these very lines."""
+    venv, install, run = command.split(" && ")
+    assert venv == "python3 -m venv .venv"
+    extra = re.fullmatch(r"\.venv/bin/pip install -q (?:-e )?'\.\[(\w+)\]'", install)
+    assert extra
+    goals = {"demo": "asgi-trace demo", "test": "-m pytest"}
+    assert run.endswith(goals[extra[1]])
+    assert f'"{goals[extra[1]]}"' in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "documented", [asgi_trace.RequestTracingMiddleware, asgi_trace.configure_logging], ids=lambda each: each.__name__
+)
+def test_every_option_has_its_row(documented: object) -> None:
+    """And every row its option."""
+    table = README.split(f"| `{documented.__name__}(")[1].split("\n\n")[0]  # type: ignore[attr-defined]
+    rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    options = [name for name in inspect.signature(documented).parameters if name != "app"]  # type: ignore[arg-type]
+    assert rows == options
