@@ -13,15 +13,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, TextIO
 
 from .context import RequestMetadata, get_request_metadata, metadata_of
-from .records import escape, format_line
+from .records import NO_ID, escape, format_line
 
 __all__ = ("RequestTracingFilter", "TextFormatter", "configure_logging")
 
 SESSION_LENGTH = 8
 """How much of a session id a line of text shows."""
-
-NO_ID = "none"
-"""What stands for an id outside a request."""
 
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 

@@ -1,16 +1,90 @@
 r"""
-One definition of a log line, for whoever writes one and whoever reads one.
+One definition of a log line, for whoever writes one and whoever reads one: ``parse(format(record)) == record``.
 
-Knows strings: the seed's line, ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - message``, how a
-message of several lines goes on, and how nothing in a message can pass for another line. Does not know logging,
-requests or files.
+Knows strings and dicts, and three forms:
+
+* text: ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - message``. Each further line of a message
+  repeats the head, and has ``|`` for its last ``-``. Carries the time, the level, two ids and the message.
+* JSON: one object a line. ``message`` is called so by ECS, ``trace_id`` and ``span_id`` by OpenTelemetry's "Trace
+  Context in non-OTLP Log Formats", the parts of ``exception`` (``type``, ``message``, ``stacktrace``) by its
+  semantic conventions; ``timestamp`` (RFC 3339), ``level`` and ``logger`` are what log collectors look for unasked.
+  Any other field is an extra one. What is not there is left out: outside a request there is no ``request_id``.
+* logfmt: the same names, ``exception.type`` and so on, and nothing but strings for values.
+
+Nothing in a message can pass for another line, or for another field. Does not know logging, requests or files.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from math import isfinite
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-__all__ = ("escape", "format_line", "unescape")
+__all__ = (
+    "ACCESS_LOGGER",
+    "NO_ID",
+    "Record",
+    "escape",
+    "format_access",
+    "format_json",
+    "format_line",
+    "format_logfmt",
+    "format_text",
+    "parse",
+    "parse_access",
+    "parse_line",
+    "parse_time",
+    "unescape",
+)
+
+NO_ID = "none"
+"""What stands for an id outside a request."""
+
+ACCESS_LOGGER = "asgi_trace.access"
+"""The logger whose messages :func:`format_access` makes."""
+
+
+class Record(NamedTuple):
+    """
+    A log record, as far as its line tells: what a form cannot carry has its default here.
+
+    ``message`` includes the traceback where the form is text; the others have it in ``exception``.
+    """
+
+    time: str
+    level: str
+    logger: str = ""
+    message: str = ""
+    request_id: str = NO_ID
+    session_id: str = NO_ID
+    trace_id: str = NO_ID
+    span_id: str = NO_ID
+    exception: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def text(self) -> str:
+        """The message and the traceback, wherever the form keeps it."""
+        stacktrace = self.exception and self.exception.get("stacktrace")
+        return f"{self.message}\n{stacktrace}" if stacktrace else self.message
+
+
+class _Pattern:
+    """A regular expression, compiled when it is first used: whoever only writes text need not wait 5 ms for them."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def __getattr__(self, method: str) -> Any:
+        bound = getattr(re.compile(self._source), method)
+        setattr(self, method, bound)
+        return bound
+
+
+# -- text --------------------------------------------------------------------------------------------------------
 
 # What could end a line, hide one, or turn one round in some reader: C0, DEL, C1, the Unicode line and paragraph
 # separators and the bidirectional controls (UAX #9). A line feed is not among them: it is taken apart before.
@@ -22,6 +96,13 @@ _ESCAPE = r"x[0-9a-f]{2}|u[0-9a-f]{4}"
 # Runs are matched from their start only, so that a long one is not tried at each of its places.
 _TO_ESCAPE = re.compile(rf"(?<!\\)(\\*)([{_UNSAFE}])|(?<!\\)(\\+)(?={_ESCAPE})")
 _TO_UNESCAPE = re.compile(rf"(?<!\\)(\\+)({_ESCAPE})")
+
+# The time and the level are kept narrow: in a line that is not ours, such as a server's access line, what a client
+# sent stands behind a quote or a bracket, and shall not pass for a head.
+_HEAD = _Pattern(
+    r"(?P<time>[0-9][\w:.,+/ -]{0,39}?) - (?P<level>[\w .-]{1,40}?) - "
+    r"\[req=(?P<request_id>[^|\]\n]*)\|session=(?P<session_id>[^|\]\n]*)\] (?P<mark>[-|])(?: |\Z)"
+)
 
 
 def escape(text: str) -> str:
@@ -62,3 +143,324 @@ def format_line(time: str, level: str, request_id: str, session_id: str, message
     if "\n" in message:
         message = message.replace("\n", f"\n{head} | ")
     return f"{head} - {message}"
+
+
+def format_text(record: Record) -> str:
+    """Return the text of *record*: its line or lines, without a line feed at the end."""
+    return format_line(record.time, record.level, record.request_id, record.session_id, record.text)
+
+
+# -- reading -----------------------------------------------------------------------------------------------------
+
+
+def parse(text: str) -> Record | None:
+    """
+    Return the record that *text*, its line or lines, was written from; None when it is not one in any form.
+
+    Further lines that are not stamped, such as other formatters write a traceback, belong to the message too.
+    """
+    first, *others = text.split("\n")
+    found = parse_line(first)
+    if found is None or not others:
+        return found and found[0]
+    record = found[0]
+    lines = [record.message]
+    for line in others:
+        further = parse_line(line)
+        lines.append(further[0].message if further and further[1] else line)
+    return record._replace(message="\n".join(lines))
+
+
+def parse_line(line: str) -> tuple[Record, bool] | None:
+    """
+    Return what one physical *line* tells, and whether it goes on the message of an earlier one.
+
+    None when it is not a record's line in any form. The form is told from the line's first characters alone.
+    """
+    match = _HEAD.match(line)
+    if match is not None:
+        time, level, request_id, session_id, mark = match.groups()
+        message = unescape(line[match.end() :])
+        return Record(time, level, "", message, request_id, session_id), mark == "|"
+    fields = _parse_json(line) if line.startswith("{") else _parse_logfmt(line)
+    # One of these two names is in each line of ours, and in those of other formatters that carry our ids.
+    if fields is None or not ("timestamp" in fields or "request_id" in fields):
+        return None
+    return _record(fields), False
+
+
+_TIME = _Pattern(
+    r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|\Z))?(?:(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d:?\d\d))?)?",
+)
+
+
+def parse_time(text: str) -> float | None:
+    """
+    Return the seconds since the epoch of a record's time, or None when it is not a time like ours.
+
+    Without a zone it is local time; without a date it is today's.
+    """
+    from datetime import datetime, timedelta, timezone
+
+    match = _TIME.fullmatch(text)
+    if match is None or not text:
+        return None
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    try:
+        date = datetime(int(year), int(month), int(day)) if year else datetime.today()
+        when = date.replace(hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0), microsecond=0)
+        if zone:
+            hours, minutes = (0, 0) if zone == "Z" else (int(zone[:3]), int(zone[0] + zone[-2:]))
+            when = when.replace(tzinfo=timezone(timedelta(hours=hours, minutes=minutes)))
+        return when.timestamp() + float(f"0.{fraction or 0}")
+    except (ValueError, OverflowError, OSError):  # the 30th of February; a year the platform cannot count from
+        return None
+
+
+# -- forms with names --------------------------------------------------------------------------------------------
+
+# In the order of Record's own fields; what has its default is left out.
+_DEFAULTS = {
+    "timestamp": None,
+    "level": None,
+    "logger": "",
+    "message": None,
+    "request_id": NO_ID,
+    "session_id": NO_ID,
+    "trace_id": NO_ID,
+    "span_id": NO_ID,
+    "exception": None,
+}
+_EXCEPTION = {f"exception.{part}": part for part in ("type", "message", "stacktrace")}
+_RESERVED = _DEFAULTS.keys() | _EXCEPTION.keys()
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    """Return what *record* has, by name. An extra field with a name of ours gets a ``_`` behind it."""
+    known = zip(_DEFAULTS.items(), record, strict=False)
+    fields = {name: value for (name, default), value in known if value != default}
+    for key, value in record.extra.items():
+        name = _shown(key)
+        fields[f"{name}_" if name.rstrip("_") in _RESERVED else name] = value
+    return fields
+
+
+def _record(fields: dict[str, Any]) -> Record:
+    """Undo :func:`_fields`, and bear with what other writers give to our names."""
+    *values, exception = (fields.pop(name, None) for name in _DEFAULTS)
+    if exception is not None and not isinstance(exception, dict):
+        exception = {"stacktrace": _text(exception)}
+    known = zip(_DEFAULTS.values(), values, strict=False)
+    strings = [default or "" if value is None else _text(value) for default, value in known]
+    extra = {name[:-1] if name.rstrip("_") in _RESERVED else name: value for name, value in fields.items()}
+    return Record._make([*strings, exception, extra])
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------
+
+
+def format_json(record: Record) -> str:
+    """
+    Return *record* as one line of JSON, in ASCII. Never raises, whatever the extra fields hold.
+
+    What JSON has no form for is written as its ``str()``. Strings come back as they were, but for the two halves of
+    a surrogate pair side by side: to JSON they are the one character.
+    """
+    fields = _fields(record)
+    try:
+        return _encode()(fields)
+    except Exception:  # each by itself, so that a bad one spoils no other
+        return f"{{{', '.join(f'{_dump(name)}: {_dump(value)}' for name, value in fields.items())}}}"
+
+
+def _parse_json(line: str) -> dict[str, Any] | None:
+    from json import loads
+
+    try:
+        found = loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@cache
+def _encode() -> Callable[[Any], str]:
+    from json import JSONEncoder  # 3 ms of import, which the text form does not need
+
+    return JSONEncoder(allow_nan=False, default=_shown).encode
+
+
+def _dump(value: Any) -> str:
+    try:
+        return _encode()(value)
+    except Exception:
+        # Rare, and not worth a check beforehand: a key that is no string, NaN, a cycle, a nest too deep, or a
+        # class that misbehaves.
+        return _encode()(_plain(value, iter(range(_MOST_VALUES)), ()))
+
+
+_MOST_VALUES = 10_000
+_MOST_NESTED = 16
+
+
+def _plain(value: Any, budget: Iterator[int], inside: tuple[int, ...]) -> Any:
+    """Return *value* rebuilt of what JSON has, cut where it lies in itself, is too deep, or exceeds the *budget*."""
+    try:
+        if value is None or isinstance(value, str | bool):
+            return value
+        if isinstance(value, float) and isfinite(value):
+            return value
+        if isinstance(value, int) and int.__repr__(value):  # raises for one of thousands of digits
+            return value
+        if not isinstance(value, dict | list | tuple):
+            return _shown(value)
+        if id(value) in inside or len(inside) == _MOST_NESTED:
+            return "..."
+        inside = (*inside, id(value))
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        plain = {_shown(key): _plain(each, budget, inside) for (key, each), _ in zip(items, budget, strict=False)}
+        return plain if isinstance(value, dict) else list(plain.values())
+    except Exception:
+        return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:
+        return object.__repr__(value)
+
+
+# -- logfmt ------------------------------------------------------------------------------------------------------
+
+_PAIR = _Pattern(r'[ \t]*([^ \t="]+)(?:=("[^"\\]*(?:\\.[^"\\]*)*"|[^ \t"]*))?(?=[ \t]|\Z)')
+_NOT_IN_KEY = _Pattern(r"[^\w.@/-]")
+_TO_QUOTE = _Pattern(rf'["\\\n{_UNSAFE}]')
+_TO_UNQUOTE = _Pattern(r"\\(?:u([0-9a-f]{4})|(.))")
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_LONG = {short[1]: long for long, short in _SHORT.items()}
+
+
+def format_logfmt(record: Record) -> str:
+    """Return *record* as one line of logfmt. Never raises; what a key cannot have in it becomes ``_``."""
+    extra = {_NOT_IN_KEY.sub("_", _shown(key)) or "_": value for key, value in record.extra.items()}
+    fields = _fields(record._replace(extra=extra))
+    exception = fields.pop("exception", {})
+    fields.update((name, exception[part]) for name, part in _EXCEPTION.items() if part in exception)
+    return _format_pairs(fields)
+
+
+def _parse_logfmt(line: str) -> dict[str, Any] | None:
+    fields = _parse_pairs(line)
+    if fields is not None:
+        exception = {part: fields.pop(name) for name, part in _EXCEPTION.items() if name in fields}
+        if exception:
+            fields["exception"] = exception
+    return fields
+
+
+def _format_pairs(fields: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={_quote(_text(value))}" for name, value in fields.items())
+
+
+def _parse_pairs(text: str) -> dict[str, Any] | None:
+    pairs: dict[str, Any] = {}
+    match, end = _PAIR.match(text), 0
+    while match is not None:
+        name, value = match.groups("true")  # a name alone is a flag, to some writers
+        pairs[name] = _unquote(value)
+        end = match.end()
+        match = _PAIR.match(text, end)
+    return None if text[end:].strip() else pairs
+
+
+def _text(value: Any) -> str:
+    # Asked of the type: isinstance() runs code of the value's own, such as a proxy's, which may raise.
+    if value is None or issubclass(type(value), bool | int | float | dict | list | tuple):
+        return _dump(value)
+    return _shown(value)
+
+
+def _quote(text: str) -> str:
+    if text and text.isprintable() and not any(mark in text for mark in ' "=\\'):
+        return text
+    return f'"{_TO_QUOTE.sub(_quoted, text)}"'
+
+
+def _quoted(match: re.Match[str]) -> str:
+    return _SHORT.get(match[0]) or f"\\u{ord(match[0]):04x}"
+
+
+def _unquote(text: str) -> str:
+    return _TO_UNQUOTE.sub(_unquoted, text[1:-1]) if text.startswith('"') else text
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    code, short = match.groups()
+    return chr(int(code, 16)) if code else _LONG.get(short, short)
+
+
+# -- access lines ------------------------------------------------------------------------------------------------
+
+_ACCESS_FIELDS = ("method", "path", "status", "duration_ms", "bytes", "transport", "client", "ttfb_ms")
+_ACCESS_NUMBERS: dict[str, Callable[[str], float]] = {
+    "status": int,
+    "duration_ms": float,
+    "bytes": int,
+    "ttfb_ms": float,
+}
+_ACCESS = _Pattern(
+    r"(?P<method>[^ ]+) (?P<path>[^ ]+) (?:-|(?P<status>\d{1,9})) (?:-|(?P<duration_ms>\d+\.\d)ms) "
+    r"(?:-|(?P<bytes>\d{1,20})B) (?P<transport>[^ ]+) (?P<client>[^ ]+)(?: ttfb=(?P<ttfb_ms>\d+\.\d)ms)?"
+    r"(?P<others> .+)?"
+)
+# As uvicorn, hypercorn, gunicorn and granian write it when left to themselves; the last adds milliseconds.
+_SERVER_ACCESS = _Pattern(
+    r'(?:\[[^\]]*\] )?[^ ]* - (?:- \[[^\]]*\] )?"(?P<method>[A-Z]+) (?P<path>.+?) (?:HTTP/[\d.]+|[\d.]+|ws)" '
+    r"(?P<status>\d{3})(?: (?P<duration_ms>\d+\.\d{3}))?(?= |\Z)",
+)
+_NOT_IN_WORD = _Pattern(rf"[\s{_UNSAFE}]")
+
+
+def format_access(fields: Mapping[str, Any]) -> str:
+    """
+    Return the message of an access line: ``GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312 ttfb=4.1ms``.
+
+    *fields* are ``method``, ``path``, ``status``, ``duration_ms``, ``bytes``, ``transport`` and ``client``, each
+    ``-`` where there is none, and ``ttfb_ms``. Others follow as ``name=value``. A blank in a word becomes ``%20``.
+    """
+    others = {name: value for name, value in fields.items() if value is not None}
+    method, path, status, duration, size, transport, client, ttfb = (others.pop(name, None) for name in _ACCESS_FIELDS)
+    words = (method, path, status, _with_unit(duration, ".1f", "ms"), _with_unit(size, "d", "B"), transport, client)
+    line = " ".join(map(_word, words))
+    if ttfb is not None:
+        line += f" ttfb={ttfb:.1f}ms"
+    return f"{line} {_format_pairs(others)}" if others else line
+
+
+def parse_access(message: str) -> dict[str, Any] | None:
+    """
+    Return the fields of an access line's *message*, ours or a server's own; None when it is none of them.
+
+    What stood as ``-`` is not among them. Durations are as exact as they were written.
+    """
+    match = _ACCESS.fullmatch(message) or _SERVER_ACCESS.match(message)
+    if match is None:
+        return None
+    words = {name: word for name, word in match.groupdict().items() if word not in (None, "-")}
+    others = _parse_pairs(words.pop("others", ""))
+    if others is None:
+        return None
+    return {name: _ACCESS_NUMBERS.get(name, str)(word) for name, word in words.items()} | others
+
+
+def _with_unit(value: float | None, form: str, unit: str) -> str | None:
+    return None if value is None else f"{value:{form}}{unit}"
+
+
+def _word(value: object) -> str:
+    return _NOT_IN_WORD.sub(_percent_encoded, str(value)) if value not in (None, "") else "-"
+
+
+def _percent_encoded(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
