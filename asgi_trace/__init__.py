@@ -16,11 +16,13 @@ from .context import (
     set_request_metadata,
 )
 from .ids import generate_request_id
-from .logging import RequestTracingFilter, TextFormatter, configure_logging
+from .logging import JSONFormatter, LogfmtFormatter, RequestTracingFilter, TextFormatter, configure_logging
 from .middleware import RequestTracingMiddleware
 from .tracecontext import TraceContext
 
 __all__ = (
+    "JSONFormatter",
+    "LogfmtFormatter",
     "RequestMetadata",
     "RequestTracingFilter",
     "RequestTracingMiddleware",

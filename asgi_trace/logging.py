@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, TextIO
 
 from .context import RequestMetadata, get_request_metadata, metadata_of
-from .records import NO_ID, escape, format_line
+from .records import NO_ID, Record, escape, format_json, format_line, format_logfmt
 
-__all__ = ("RequestTracingFilter", "TextFormatter", "configure_logging")
+__all__ = ("JSONFormatter", "LogfmtFormatter", "RequestTracingFilter", "TextFormatter", "configure_logging")
 
 SESSION_LENGTH = 8
 """How much of a session id a line of text shows."""
@@ -157,6 +157,100 @@ class TextFormatter(logging.Formatter):
             record.exc_text = self.formatException(record.exc_info)
         text = f"\n{record.exc_text}" if record.exc_text else ""
         return f"{text}\n{self.formatStack(record.stack_info)}" if record.stack_info else text
+
+
+class JSONFormatter(logging.Formatter):
+    """
+    Write a record as one JSON object on one line: for programs to read.
+
+    ``timestamp`` (RFC 3339, UTC, milliseconds), ``level``, ``logger``, ``message``, in a request ``request_id``,
+    ``session_id`` (all of it) and ``trace_id``, for an exception ``exception`` with ``type``, ``message`` and
+    ``stacktrace``, and the fields of ``extra=``. What JSON has no form for is written as its ``str()``; never raises.
+    A format or date format that a configuration gives is not used.
+
+    .. versionadded:: 0.1
+    """
+
+    _write: Callable[[Record], str] = staticmethod(format_json)
+    _second: tuple[int, str] = (-1, "")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's one line, without a line feed at the end."""
+        request_id, session_id, trace_id = record_ids(record)
+        return self._write(
+            Record(
+                self.formatTime(record),
+                record.levelname,
+                record.name,
+                _message_of(record),
+                request_id,
+                session_id,
+                trace_id,
+                exception=self._exception(record),
+                extra=self._extra(record.__dict__),
+            )
+        )
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Return the record's time in UTC."""
+        second, text = self._second
+        if second != int(record.created):
+            second, text = int(record.created), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            self._second = (second, text)
+        return f"{text}.{int(record.msecs):03d}Z"
+
+    def _extra(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        names = attributes.keys() - _OWN_ATTRIBUTES
+        return {name: value for name, value in attributes.items() if name in names} if names else {}
+
+    def _exception(self, record: logging.LogRecord) -> dict[str, str] | None:
+        found: dict[str, str] = {}
+        if record.exc_info and record.exc_info[0] is not None:
+            found["type"] = record.exc_info[0].__qualname__
+            found["message"] = _shown(record.exc_info[1])
+            record.exc_text = record.exc_text or self.formatException(record.exc_info)
+        stack = self.formatStack(record.stack_info) if record.stack_info else None
+        traces = [text for text in (record.exc_text, stack) if text]
+        if traces:
+            found["stacktrace"] = "\n".join(traces)
+        return found or None
+
+
+class LogfmtFormatter(JSONFormatter):
+    """
+    Write a record as one line of logfmt, with the names that :class:`JSONFormatter` uses.
+
+    .. versionadded:: 0.1
+    """
+
+    _write = staticmethod(format_logfmt)
+
+
+# What logging itself puts on a record, and what the filter and other formatters do: the rest came with extra=.
+_OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {
+    "_asgi_trace",
+    "asctime",
+    "color_message",  # uvicorn's second copy of its message
+    "message",
+    "request_id",
+    "session_id",
+    "taskName",
+    "trace_id",
+}
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # arguments that do not fit the message: better a raw line than none
+        return f"{_shown(record.msg)} {_shown(record.args)}"
+
+
+def _shown(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:
+        return object.__repr__(value)
 
 
 def _checked_length(length: int | None) -> int | None:

@@ -13,6 +13,7 @@ from contextvars import Token
 from types import MethodType
 from typing import Any
 
+from .access import AccessLog
 from .context import RequestMetadata, bind, stamp_exception, unbind
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
@@ -61,8 +62,10 @@ class RequestTracingMiddleware:
         and cannot widen it: other characters are not safe on a log line.
     :param error_response: answer 500, with the id, when an app raises before it has responded.
     :param keep_context: leave the context variable set when the app is done, for servers that log after that.
+    :param access_log: write a line per request to the logger ``asgi_trace.access``, when it is over.
+    :param exclude: paths that get no access line, such as ``/health`` or ``/internal/*``.
     :raises TypeError: when *app*, *generator* or *validator* cannot be called, or *digest_key* is no text.
-    :raises ValueError: for a header name or session source that is none, and for a key that is too long.
+    :raises ValueError: for a header name, session source or path that is none, and for a key that is too long.
 
     .. versionadded:: 0.1
     """
@@ -79,6 +82,8 @@ class RequestTracingMiddleware:
         validator: Callable[[str], bool] | None = None,
         error_response: bool = True,
         keep_context: bool = False,
+        access_log: bool = False,
+        exclude: Iterable[str] = (),
     ) -> None:
         for name, given in (("app", app), ("generator", generator), ("validator", validator)):
             if not callable(given) and (given is not None or name == "app"):
@@ -89,7 +94,9 @@ class RequestTracingMiddleware:
             raise TypeError(f"digest_key is of type {type(digest_key).__name__}; expected str or bytes")
         key = digest_key.encode() if isinstance(digest_key, str) else digest_key
         parse = parse_id if validator is None else checked_parser(validator)
-        self.app = app
+        if exclude and not access_log:
+            raise ValueError(f"exclude is {exclude!r} without access_log=True; there is no line to leave out")
+        self.app = AccessLog(app, exclude) if access_log else app
         self._error_response = error_response
         self._keep_context = keep_context
         self._settings = Settings(

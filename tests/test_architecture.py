@@ -23,6 +23,7 @@ ROOMS = (
     "context",
     "sessions",
     "scopes",
+    "access",
     "middleware",
     "logging",
     "__init__",
