@@ -77,6 +77,10 @@ class ScopeMetadata(RequestMetadata):
 
     __init__ = object.__init__  # filled by read(): a type call with arguments is 60 ns more
 
+    def __repr__(self) -> str:
+        # A debug page shows the locals of every frame: a shim inside a shim has an object that is never filled.
+        return super().__repr__() if hasattr(self, "_headers") else "<RequestMetadata of no request>"
+
     def read(self, scope: Scope, settings: Settings) -> None:
         """Take from *scope* what every request needs."""
         self.start_time = time()

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import logging
 import re
+import traceback
 from contextvars import Context
 from copy import deepcopy
 from types import MappingProxyType
@@ -518,6 +519,18 @@ def test_a_client_that_is_gone_does_not_hide_the_crash() -> None:
 
     with pytest.raises(KeyError, match="x"):
         Context().run(RequestTracingMiddleware(responding(then=KeyError("x")))(http_scope(), None, send).send, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("more", [{"asgi_trace": object()}, {"headers": [7]}, {}])
+def test_a_debug_page_can_show_the_locals_of_a_crash(more: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """They have a repr, and taking it warns of nothing: where a scope is traced already, or cannot be read, too."""
+    with pytest.raises(KeyError) as caught:
+        step(RequestTracingMiddleware(responding(then=KeyError("x"))), http_scope() | more)
+    caplog.clear()
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    shown = [repr(value) for frame in frames for value in frame.f_locals.values()]
+    assert any("RequestMetadata" in each for each in shown)
+    assert caplog.messages == []
 
 
 def test_an_exception_that_allows_no_attribute_is_marked() -> None:
