@@ -13,12 +13,18 @@ import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .logging import configure_logging, record_ids
 from .middleware import RequestTracingMiddleware
 
 __all__ = ("run", "shop")
+
+# Generic to type checkers, and at run time from Python 3.11 on.
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    _StreamHandler = logging.StreamHandler
 
 _log = logging.getLogger("shop")
 
@@ -119,7 +125,7 @@ class _Call:
         self.request_id = response.headers["X-Request-ID"]
 
 
-class _Recorder(logging.StreamHandler[TextIO]):
+class _Recorder(_StreamHandler):
     """Prints each line as it is written, and remembers whose it was."""
 
     def __init__(self, stream: TextIO) -> None:
