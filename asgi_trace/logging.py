@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TextIO
 
 from .context import RequestMetadata, get_request_metadata, metadata_of
@@ -269,8 +269,9 @@ def configure_logging(
     Write every line of this process with the ids of its request, those of uvicorn, hypercorn and granian too.
 
     Streams and files that are set up already, by :func:`logging.basicConfig` or by a server, stay where they are
-    and get the *formatter*; where the root logger has none, it gets *stream*. May be called before or after the
-    server has set up its own logging, and again.
+    and get the *formatter*; where the root logger has none, it gets *stream*. A server's handler gives way where all
+    of its lines reach the same stream through the root logger too: hypercorn's would be there twice. May be called
+    before or after the server has set up its own logging, and again.
 
     :param level: of the root logger, as :meth:`logging.Logger.setLevel` takes it.
     :param stream: for lines that have no handler yet; standard error, when left out.
@@ -292,19 +293,40 @@ def configure_logging(
 
 
 class _Dresser:
-    """Gives a logger's handlers the formatter and the filter."""
+    """Gives a logger's handlers the formatter and the filter, and takes away those that only repeat others."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         self._formatter = formatter
         self._filter = RequestTracingFilter()
 
     def __call__(self, logger: logging.Logger) -> None:
-        for handler in logger.handlers:
+        for handler in logger.handlers[:]:
+            if any(_repeats(handler, outer) for outer in _outer_handlers(logger)):
+                logger.removeHandler(handler)
+                continue
             # Handlers of other kinds send records elsewhere, in forms of their own.
             if isinstance(handler, logging.StreamHandler):
                 handler.setFormatter(self._formatter)
             if not any(isinstance(each, RequestTracingFilter) for each in handler.filters):
                 handler.addFilter(self._filter)
+
+
+def _outer_handlers(logger: logging.Logger) -> Iterator[logging.Handler]:
+    """Yield the handlers of other loggers that the records of *logger* reach."""
+    while logger.propagate and logger.parent is not None:
+        logger = logger.parent
+        yield from logger.handlers
+
+
+def _repeats(handler: logging.Handler, outer: logging.Handler) -> bool:
+    """Whether each record that *handler* writes is written to the same stream by *outer* too."""
+    return (
+        isinstance(handler, logging.StreamHandler)
+        and isinstance(outer, logging.StreamHandler)
+        and handler.stream is outer.stream is not None  # a file that is not open yet has none
+        and handler.level >= outer.level
+        and all(type(each) is RequestTracingFilter and not each.name for each in outer.filters)
+    )
 
 
 class _RecordFactory:

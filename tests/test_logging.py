@@ -352,6 +352,39 @@ def test_a_servers_loggers_are_dressed_whoever_comes_first(process_logging: None
     assert re.fullmatch(rf"{HEAD} - INFO - \[req=a1b2c3d4\|session=12345678\] - hello\n", stream.getvalue())
 
 
+@pytest.mark.parametrize("first", ["ours", "server"])
+@pytest.mark.parametrize(
+    ("level", "name", "shared", "expected"),
+    [
+        (logging.NOTSET, "", True, ["served", "failed"]),
+        (logging.ERROR, "", True, ["served", "failed", "failed"]),
+        (logging.NOTSET, "shop", True, ["served", "failed"]),
+        (logging.NOTSET, "", False, ["served", "failed"]),
+    ],
+    ids=["same", "higher-level", "filter", "other-stream"],
+)
+def test_a_servers_line_is_written_once(
+    process_logging: None, level: int, name: str, shared: bool, expected: list[str], first: str
+) -> None:
+    """hypercorn writes to standard error, and so does the root logger; where it leaves lines out, none is lost."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream if shared else io.StringIO())
+    handler.setLevel(level)
+    if name:
+        handler.addFilter(logging.Filter(name))
+    logging.root.handlers = [handler]
+
+    def set_up_server() -> None:
+        logging.getLogger("hypercorn.error").handlers = [logging.StreamHandler(stream)]
+
+    steps = [configure_logging, set_up_server]
+    for each in steps if first == "ours" else reversed(steps):
+        each()
+    logging.getLogger("hypercorn.error").info("served")
+    logging.getLogger("hypercorn.error").error("failed")
+    assert [line.rpartition(" - ")[2] for line in stream.getvalue().splitlines()] == expected
+
+
 def test_extra_fields_of_the_same_name_are_allowed(process_logging: None) -> None:
     """A program that logs extra={"request_id": ...} goes on doing so; the line has the request's."""
     stream = io.StringIO()
