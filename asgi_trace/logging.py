@@ -7,10 +7,12 @@ Knows the standard library's logging and the current request. Does not know ASGI
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TextIO
+from zlib import crc32
 
 from .context import RequestMetadata, get_request_metadata, metadata_of
 from .records import NO_ID, Record, escape, format_json, format_line, format_logfmt
@@ -57,11 +59,13 @@ def record_ids(record: logging.LogRecord) -> _Ids:
     """
     ids: _Ids | None = record.__dict__.get("_asgi_trace")
     if ids is None:
-        metadata = _request_of(record)
-        if metadata is None:
+        try:
+            metadata = _request_of(record)
             ids = _OUTSIDE
-        else:
-            ids = (metadata.request_id or NO_ID, metadata.session_id or NO_ID, metadata.trace_id)
+            if metadata is not None:
+                ids = (metadata.request_id or NO_ID, metadata.session_id or NO_ID, metadata.trace_id)
+        except Exception:  # an exception class whose attributes raise, say: whoever logs it must not see ours
+            ids = _OUTSIDE
         # Underlined, since formatters of other libraries print what else they find on a record.
         record._asgi_trace = ids
     return ids
@@ -104,6 +108,8 @@ class TextFormatter(logging.Formatter):
     :param datefmt: the date's form for :func:`time.strftime`.
     :param style: of *fmt*: ``%``, ``{`` or ``$``.
     :param session_length: how many characters of the session id a line shows; None for all.
+    :param precise: show milliseconds and the zone: ``2024-01-15 10:30:15.250+0100``.
+    :param color: color the ids, the same for each line of a request, and the level; for terminals.
     :raises ValueError: when *session_length* is no whole number above 0, or *fmt* is not of its style.
 
     .. versionadded:: 0.1
@@ -118,8 +124,12 @@ class TextFormatter(logging.Formatter):
         *,
         defaults: Mapping[str, Any] | None = None,
         session_length: int | None = SESSION_LENGTH,
+        precise: bool = False,
+        color: bool = False,
     ) -> None:
         super().__init__(fmt, datefmt or DATE_FORMAT, style, validate, defaults=defaults)
+        self._precise = precise
+        self._color = color
         self._session_length = _checked_length(session_length)
         self._format_record = self._format_own if fmt is None else self._format_custom
         self._second: tuple[int, str] = (-1, "")
@@ -136,12 +146,19 @@ class TextFormatter(logging.Formatter):
         if second != int(record.created):
             second, text = int(record.created), time.strftime(datefmt or DATE_FORMAT, self.converter(record.created))
             self._second = (second, text)
-        return text
+        return f"{text}.{int(record.msecs):03d}{self._zone(record.created)}" if self._precise else text
+
+    def _zone(self, created: float) -> str:
+        return time.strftime("%z", self.converter(created))
 
     def _format_own(self, record: logging.LogRecord, message: str) -> str:
         request_id, session_id, _ = record_ids(record)
-        when = self.formatTime(record, self.datefmt)
-        return format_line(when, record.levelname, request_id, session_id[: self._session_length], message)
+        session_id = session_id[: self._session_length]
+        level = record.levelname
+        if self._color:
+            request_id, session_id = _colored(request_id, request_id), _colored(session_id, session_id)
+            level = f"{_LEVEL_COLORS[level]}{level}{_PLAIN}" if level in _LEVEL_COLORS else level
+        return format_line(self.formatTime(record, self.datefmt), level, request_id, session_id, message)
 
     def _format_custom(self, record: logging.LogRecord, message: str) -> str:
         self._stamp(record)
@@ -157,6 +174,26 @@ class TextFormatter(logging.Formatter):
             record.exc_text = self.formatException(record.exc_info)
         text = f"\n{record.exc_text}" if record.exc_text else ""
         return f"{text}\n{self.formatStack(record.stack_info)}" if record.stack_info else text
+
+
+# Of the sixteen colors that every terminal has, those that can be read on black and on white.
+_ID_COLORS = tuple(f"\x1b[{code}m" for code in (31, 32, 33, 34, 35, 36, 91, 92, 94, 95, 96))
+_LEVEL_COLORS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
+_PLAIN = "\x1b[0m"
+
+
+def _colored(text: str, by: str) -> str:
+    return text if by == NO_ID else f"{_ID_COLORS[crc32(by.encode()) % len(_ID_COLORS)]}{text}{_PLAIN}"
+
+
+def _shows_colors(stream: object) -> bool:
+    """Whether *stream* is a terminal that shows colors, and nobody has asked for none (https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    try:
+        return bool(stream.isatty())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):  # no file, or a closed one
+        return False
 
 
 class JSONFormatter(logging.Formatter):
@@ -275,18 +312,17 @@ def configure_logging(
 
     :param level: of the root logger, as :meth:`logging.Logger.setLevel` takes it.
     :param stream: for lines that have no handler yet; standard error, when left out.
-    :param formatter: writes the lines; a :class:`TextFormatter`, when left out.
+    :param formatter: writes the lines; a :class:`TextFormatter`, when left out, with colors on a terminal.
     :raises ValueError: for an unknown *level*.
 
     .. versionadded:: 0.1
     """
     root = logging.getLogger()
     root.setLevel(level)
-    dress = _Dresser(formatter or TextFormatter())
-    if not any(isinstance(handler, logging.StreamHandler) for handler in root.handlers):
+    dress = _Dresser(formatter)
+    streams = [handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)]
+    if not streams or (stream is not None and stream not in streams):
         root.addHandler(logging.StreamHandler(stream or sys.stderr))
-    elif stream is not None:
-        root.addHandler(logging.StreamHandler(stream))
     for name in (None, *SERVER_LOGGERS):
         dress(logging.getLogger(name))
     _RecordFactory.install(dress)
@@ -295,8 +331,9 @@ def configure_logging(
 class _Dresser:
     """Gives a logger's handlers the formatter and the filter, and takes away those that only repeat others."""
 
-    def __init__(self, formatter: logging.Formatter) -> None:
-        self._formatter = formatter
+    def __init__(self, formatter: logging.Formatter | None) -> None:
+        self._plain = formatter or TextFormatter()
+        self._colored = formatter or TextFormatter(color=True)
         self._filter = RequestTracingFilter()
 
     def __call__(self, logger: logging.Logger) -> None:
@@ -306,7 +343,7 @@ class _Dresser:
                 continue
             # Handlers of other kinds send records elsewhere, in forms of their own.
             if isinstance(handler, logging.StreamHandler):
-                handler.setFormatter(self._formatter)
+                handler.setFormatter(self._colored if _shows_colors(handler.stream) else self._plain)
             if not any(isinstance(each, RequestTracingFilter) for each in handler.filters):
                 handler.addFilter(self._filter)
 

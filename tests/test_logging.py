@@ -4,12 +4,14 @@ import io
 import logging
 import logging.config
 import logging.handlers
+import os
 import pickle
 import queue
 import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +26,7 @@ from asgi_trace import (
     configure_logging,
 )
 from asgi_trace.logging import SERVER_LOGGERS
+from asgi_trace.records import parse, parse_time
 
 from .asgi import http_scope, step
 
@@ -62,7 +65,7 @@ def test_the_line_is_the_articles(logger: Any) -> None:
     record = own.makeRecord("own", logging.INFO, "", 0, "Processing payment for user %s", ("Alice",), None)
     record.created = 1705314615.5
     formatter = own.handlers[0].formatter
-    formatter.converter = lambda seconds: __import__("time").gmtime(seconds)
+    formatter.converter = time.gmtime
     with bound_request_metadata(RequestMetadata("12345678-more", "a1b2c3d4")):
         assert formatter.format(record) == (
             "2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - Processing payment for user Alice"
@@ -195,6 +198,82 @@ def test_a_date_of_ones_own() -> None:
     formatter = TextFormatter("%(asctime)s %(message)s", "%d.%m.%y")
     assert re.fullmatch(r"\d\d\.\d\d\.\d\d x", formatter.format(logging.makeLogRecord({"msg": "x"})))
     assert re.match(r"\d\d\.\d\d\.\d\d - ", TextFormatter(datefmt="%d.%m.%y").format(logging.makeLogRecord({})))
+
+
+def test_milliseconds_and_zone_on_request() -> None:
+    """And the line can still be read."""
+    formatter = TextFormatter(precise=True)
+    formatter.converter = time.gmtime
+    line = formatter.format(logging.makeLogRecord({"created": 1705314615.25, "msecs": 250.0, "msg": "x"}))
+    assert line.startswith("2024-01-15 10:30:15.250+0000 - ")
+    found = parse(line)
+    assert found is not None
+    assert parse_time(found.time) == 1705314615.25
+
+
+def test_colors_are_the_requests_own() -> None:
+    """The same on each of its lines; levels from WARNING on have theirs; nothing else is colored."""
+    formatter = TextFormatter(color=True)
+    with bound_request_metadata(ALICE):
+        info, error = (
+            formatter.format(logging.makeLogRecord({"msg": "x\ny", "levelno": level, "levelname": name}))
+            for level, name in ((20, "INFO"), (40, "ERROR"))
+        )
+    stamps = re.findall(r"\[req=(\x1b\[\d+m)a1b2c3d4(\x1b\[0m)\|session=(\x1b\[\d+m)12345678(\x1b\[0m)\]", info + error)
+    assert len(stamps) == 4
+    assert len(set(stamps)) == 1
+    assert "\x1b[31mERROR\x1b[0m" in error
+    assert " INFO " in info
+    outside = formatter.format(logging.makeLogRecord({"msg": "x"}))
+    assert "\x1b" not in outside
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no pseudo-terminals")
+@pytest.mark.parametrize(
+    ("environment", "expected"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_a_terminal_gets_colors(environment: dict[str, str], expected: bool) -> None:
+    """And a file or a pipe none; NO_COLOR is honoured."""
+    import pty
+
+    code = """
+import logging
+from asgi_trace import RequestMetadata, configure_logging, set_request_metadata
+configure_logging()
+set_request_metadata(RequestMetadata("s", "r"))
+logging.info("x")
+"""
+    ours, theirs = pty.openpty()
+    env = {**{name: value for name, value in os.environ.items() if name != "NO_COLOR"}, "TERM": "xterm", **environment}
+    subprocess.run([sys.executable, "-c", code], stderr=theirs, env=env, timeout=60, check=True)
+    os.close(theirs)
+    written = os.read(ours, 10_000)
+    os.close(ours)
+    assert b"x" in written
+    assert (b"\x1b[" in written) == expected
+
+
+def test_one_stream_gets_each_line_once(process_logging: None) -> None:
+    """However often it is set up."""
+    stream = io.StringIO()
+    configure_logging(stream=stream)
+    configure_logging(stream=stream)
+    logging.getLogger("shop").info("hello")
+    assert stream.getvalue().count("hello") == 1
+
+
+def test_an_exception_that_cannot_be_looked_at_is_logged(process_logging: None) -> None:
+    """Its attributes raise; the line is written all the same."""
+
+    class Sealed(Exception):  # noqa: N818
+        @property
+        def exceptions(self) -> Any:
+            raise RuntimeError("sealed")
+
+    stream = io.StringIO()
+    configure_logging(stream=stream)
+    logging.getLogger("shop").error("failed", exc_info=Sealed("x"))
+    assert "[req=none|session=none] - failed" in stream.getvalue()
 
 
 def test_a_format_of_another_style_fails_early() -> None:
