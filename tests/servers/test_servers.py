@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import anyio
@@ -68,9 +67,9 @@ class Request:
     def path(self, action: str) -> str:
         return f"/{action}/{self.marker}"
 
-    def head(self, action: str, more_headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    def head(self, action: str, more_headers: dict[str, str] | None = None) -> bytes:
         """Return the request as it goes over the wire."""
-        headers = {"Host": "localhost", **self.headers, **more_headers}
+        headers = {"Host": "localhost", **self.headers, **(more_headers or {})}
         lines = [f"GET {self.path(action)} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join([*lines, "", ""]).encode()
 
