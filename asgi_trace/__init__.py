@@ -4,6 +4,7 @@ Request tracing for any ASGI app: the request's and the session's id on every lo
 The front door: public names, nothing else.
 """
 
+from .concurrency import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
 from .context import (
     RequestMetadata,
     bound_request_metadata,
@@ -21,6 +22,7 @@ from .middleware import RequestTracingMiddleware
 from .tracecontext import TraceContext
 
 __all__ = (
+    "ContextThreadPoolExecutor",
     "JSONFormatter",
     "LogfmtFormatter",
     "RequestMetadata",
@@ -34,10 +36,12 @@ __all__ = (
     "get_request_id",
     "get_request_metadata",
     "get_session_id",
+    "keep_ids_in_threads",
     "request_id_ctx",
     "reset_request_metadata",
     "session_id_ctx",
     "set_request_metadata",
+    "with_context",
 )
 
 __version__ = "0.1.0"

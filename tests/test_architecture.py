@@ -21,6 +21,7 @@ ROOMS = (
     "headers",
     "ids",
     "context",
+    "concurrency",
     "sessions",
     "scopes",
     "access",
