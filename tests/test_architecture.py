@@ -27,6 +27,7 @@ ROOMS = (
     "access",
     "middleware",
     "logging",
+    "loggers",
     "__init__",
     "demo",
     "cli",
