@@ -13,7 +13,8 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from .context import get_request_metadata, metadata_of
-from .logging import NO_ID, record_ids
+from .logging import record_ids
+from .records import NO_ID
 
 __all__ = ("loguru_patcher", "structlog_processor")
 

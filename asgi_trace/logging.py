@@ -16,6 +16,7 @@ from zlib import crc32
 
 from .context import RequestMetadata, get_request_metadata, metadata_of
 from .records import NO_ID, Record, escape, format_json, format_line, format_logfmt
+from .uncaught import log_uncaught
 
 __all__ = ("JSONFormatter", "LogfmtFormatter", "RequestTracingFilter", "TextFormatter", "configure_logging")
 
@@ -310,6 +311,10 @@ def configure_logging(
     of its lines reach the same stream through the root logger too: hypercorn's would be there twice. May be called
     before or after the server has set up its own logging, and again.
 
+    What Python prints past the loggers is logged too: warnings by ``py.warnings``, exceptions that end a thread by
+    ``asgi_trace.threads``, unless the program has a ``warnings.showwarning`` or ``threading.excepthook`` of its own.
+    What asyncio tells of a task that failed unheard has that task's ids, or none.
+
     :param level: of the root logger, as :meth:`logging.Logger.setLevel` takes it.
     :param stream: for lines that have no handler yet; standard error, when left out.
     :param formatter: writes the lines; a :class:`TextFormatter`, when left out, with colors on a terminal.
@@ -326,6 +331,7 @@ def configure_logging(
     for name in (None, *SERVER_LOGGERS):
         dress(logging.getLogger(name))
     _RecordFactory.install(dress)
+    log_uncaught()
 
 
 class _Dresser:

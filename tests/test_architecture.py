@@ -22,6 +22,7 @@ ROOMS = (
     "ids",
     "context",
     "concurrency",
+    "uncaught",
     "sessions",
     "scopes",
     "access",
@@ -36,7 +37,7 @@ ROOMS = (
 # What serves people rather than requests.
 NOT_AT_RUN_TIME = {"demo", "cli", "__main__"}
 # Third-party modules that a module may import inside a function.
-NEIGHBOURS = {"demo": {"uvicorn"}}
+NEIGHBOURS = {"demo": {"uvicorn"}, "uncaught": {"uvloop"}}
 
 
 def _imports(module: str) -> tuple[set[str], set[str]]:

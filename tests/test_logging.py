@@ -57,6 +57,7 @@ def process_logging() -> Iterator[None]:
     for each, handlers, level, propagate, filters in before:
         each.handlers[:], each.level, each.propagate, each.filters[:] = handlers, level, propagate, filters
     logging.setLogRecordFactory(factory)
+    logging.captureWarnings(False)
 
 
 def test_the_line_is_the_articles(logger: Any) -> None:
