@@ -97,12 +97,9 @@ _ESCAPE = r"x[0-9a-f]{2}|u[0-9a-f]{4}"
 _TO_ESCAPE = re.compile(rf"(?<!\\)(\\*)([{_UNSAFE}])|(?<!\\)(\\+)(?={_ESCAPE})")
 _TO_UNESCAPE = re.compile(rf"(?<!\\)(\\+)({_ESCAPE})")
 
-# The time and the level are kept narrow: in a line that is not ours, such as a server's access line, what a client
+# What stands before the ids is kept narrow: in a line that is not ours, such as a server's access line, what a client
 # sent stands behind a quote or a bracket, and shall not pass for a head.
-_HEAD = _Pattern(
-    r"(?P<time>[0-9][\w:.,+/ -]{0,39}?) - (?P<level>[\w .-]{1,40}?) - "
-    r"\[req=(?P<request_id>[^|\]\n]*)\|session=(?P<session_id>[^|\]\n]*)\] (?P<mark>[-|])(?: |\Z)"
-)
+_HEAD = _Pattern(r"([0-9][\w:.,+/ -]{0,80}) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)\] ([-|])(?: |\Z)")
 
 
 def escape(text: str) -> str:
@@ -179,7 +176,8 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
     """
     match = _HEAD.match(line)
     if match is not None:
-        time, level, request_id, session_id, mark = match.groups()
+        time_and_level, request_id, session_id, mark = match.groups()
+        time, _, level = time_and_level.partition(" - ")
         message = unescape(line[match.end() :])
         return Record(time, level, "", message, request_id, session_id), mark == "|"
     fields = _parse_json(line) if line.startswith("{") else _parse_logfmt(line)
@@ -270,7 +268,8 @@ def format_json(record: Record) -> str:
     try:
         return _encode()(fields)
     except Exception:  # each by itself, so that a bad one spoils no other
-        return f"{{{', '.join(f'{_dump(name)}: {_dump(value)}' for name, value in fields.items())}}}"
+        pairs = (f"{_dump(name)}: {_dump(value)}" for name, value in fields.items())
+        return "{" + ", ".join(pairs) + "}"
 
 
 def _parse_json(line: str) -> dict[str, Any] | None:
@@ -324,7 +323,7 @@ def _plain(value: Any, budget: Iterator[int], inside: tuple[int, ...]) -> Any:
         return _shown(value)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     try:
         return str(value)
     except Exception:
@@ -335,6 +334,7 @@ def _shown(value: Any) -> str:
 
 _PAIR = _Pattern(r'[ \t]*([^ \t="]+)(?:=("[^"\\]*(?:\\.[^"\\]*)*"|[^ \t"]*))?(?=[ \t]|\Z)')
 _NOT_IN_KEY = _Pattern(r"[^\w.@/-]")
+_BARE = _Pattern(r'[^ "=\\]+')
 _TO_QUOTE = _Pattern(rf'["\\\n{_UNSAFE}]')
 _TO_UNQUOTE = _Pattern(r"\\(?:u([0-9a-f]{4})|(.))")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -375,6 +375,8 @@ def _parse_pairs(text: str) -> dict[str, Any] | None:
 
 
 def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
     # Asked of the type: isinstance() runs code of the value's own, such as a proxy's, which may raise.
     if value is None or issubclass(type(value), bool | int | float | dict | list | tuple):
         return _dump(value)
@@ -382,7 +384,7 @@ def _text(value: Any) -> str:
 
 
 def _quote(text: str) -> str:
-    if text and text.isprintable() and not any(mark in text for mark in ' "=\\'):
+    if text.isprintable() and _BARE.fullmatch(text):
         return text
     return f'"{_TO_QUOTE.sub(_quoted, text)}"'
 

@@ -239,7 +239,7 @@ def tangle() -> Any:
     [
         (float("nan"), "nan"),
         (float("-inf"), "-inf"),
-        ([1, float("inf")], [1, "inf"]),
+        ([1, float("inf"), 1.5, None, True], [1, "inf", 1.5, None, True]),
         ({1: "a", None: "b", (2, 3): "c"}, {"1": "a", "None": "b", "(2, 3)": "c"}),
         ((1, {2: "x"}), [1, {"2": "x"}]),
         ({b"\xff": {"ok": True}}, {"b'\\xff'": {"ok": True}}),
@@ -504,6 +504,12 @@ def test_servers_access_lines_are_read(message: str, expected: dict[str, Any]) -
 def test_other_messages_are_no_access_lines(message: str) -> None:
     """Those of HTTP clients in particular, which tell of somebody else's request."""
     assert parse_access(message) is None
+
+
+def test_a_traceback_that_another_writer_made_a_string_of_is_read() -> None:
+    record = parse('{"timestamp": "1", "message": "failed", "exception": "Traceback ...\\nKeyError: 1"}')
+    assert record is not None
+    assert record.text == "failed\nTraceback ...\nKeyError: 1"
 
 
 def test_writing_text_loads_no_json() -> None:
