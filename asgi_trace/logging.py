@@ -12,10 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TextIO
-from zlib import crc32
 
 from .context import RequestMetadata, get_request_metadata, metadata_of
-from .records import NO_ID, Record, escape, format_json, format_line, format_logfmt
+from .records import NO_ID, Record, escape, format_json, format_line, format_logfmt, id_color
 from .uncaught import log_uncaught
 
 __all__ = ("JSONFormatter", "LogfmtFormatter", "RequestTracingFilter", "TextFormatter", "configure_logging")
@@ -177,14 +176,12 @@ class TextFormatter(logging.Formatter):
         return f"{text}\n{self.formatStack(record.stack_info)}" if record.stack_info else text
 
 
-# Of the sixteen colors that every terminal has, those that can be read on black and on white.
-_ID_COLORS = tuple(f"\x1b[{code}m" for code in (31, 32, 33, 34, 35, 36, 91, 92, 94, 95, 96))
 _LEVEL_COLORS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
 _PLAIN = "\x1b[0m"
 
 
 def _colored(text: str, by: str) -> str:
-    return text if by == NO_ID else f"{_ID_COLORS[crc32(by.encode()) % len(_ID_COLORS)]}{text}{_PLAIN}"
+    return text if by == NO_ID else f"{id_color(by)}{text}{_PLAIN}"
 
 
 def _shows_colors(stream: object) -> bool:

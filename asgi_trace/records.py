@@ -33,6 +33,7 @@ __all__ = (
     "format_line",
     "format_logfmt",
     "format_text",
+    "id_color",
     "parse",
     "parse_access",
     "parse_line",
@@ -145,6 +146,15 @@ def format_line(time: str, level: str, request_id: str, session_id: str, message
 def format_text(record: Record) -> str:
     """Return the text of *record*: its line or lines, without a line feed at the end."""
     return format_line(record.time, record.level, record.request_id, record.session_id, record.text)
+
+
+# Of the sixteen colors that every terminal has, those that can be read on black and on white.
+_ID_COLORS = tuple(f"\x1b[{code}m" for code in (31, 32, 33, 34, 35, 36, 91, 92, 94, 95, 96))
+
+
+def id_color(request_id: str) -> str:
+    """Return what turns a terminal to the color of *request_id*: the same wherever and whenever it is shown."""
+    return _ID_COLORS[sum(request_id.encode("utf-8", "replace")) % len(_ID_COLORS)]
 
 
 # -- reading -----------------------------------------------------------------------------------------------------
