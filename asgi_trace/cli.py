@@ -23,6 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     demo = commands.add_parser("demo", help="serve a small shop, trace two customers, and show their lines")
     demo.set_defaults(run=_demo)
+    grep = commands.add_parser("grep", help="show the lines of a session or a request, out of logs of any size")
+    grep.add_argument("--session", metavar="ID", help="of this session; its first 8 characters will do")
+    grep.add_argument("--request", metavar="ID", help="of this request")
+    grep.add_argument("--path", help="of requests for this path; * stands for anything")
+    grep.add_argument("--status", help="of requests with this status: 404, 5xx, '>=500'")
+    grep.add_argument("--slower", metavar="DURATION", help="of requests that took longer than this: 250ms, 1.5s")
+    grep.add_argument("--since", metavar="TIME", help="not older than this: 10m, 10:30, '2024-01-15 10:30'")
+    grep.add_argument("files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out")
+    grep.set_defaults(run=_grep)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
@@ -37,3 +46,10 @@ def _demo(options: argparse.Namespace) -> int:
     from .demo import run
 
     return run()
+
+
+def _grep(options: argparse.Namespace) -> int:
+    from .grep import run
+
+    conditions = ("session", "request", "path", "status", "slower", "since")
+    return run(options.files, **{name: getattr(options, name) for name in conditions})

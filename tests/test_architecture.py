@@ -31,11 +31,12 @@ ROOMS = (
     "loggers",
     "__init__",
     "demo",
+    "grep",
     "cli",
     "__main__",
 )
 # What serves people rather than requests.
-NOT_AT_RUN_TIME = {"demo", "cli", "__main__"}
+NOT_AT_RUN_TIME = {"demo", "grep", "cli", "__main__"}
 # Third-party modules that a module may import inside a function.
 NEIGHBOURS = {"demo": {"uvicorn"}, "uncaught": {"uvloop"}}
 
