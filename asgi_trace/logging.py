@@ -63,7 +63,11 @@ def record_ids(record: logging.LogRecord) -> _Ids:
             metadata = _request_of(record)
             ids = _OUTSIDE
             if metadata is not None:
-                ids = (metadata.request_id or NO_ID, metadata.session_id or NO_ID, metadata.trace_id)
+                request_id, session_id = metadata.request_id or NO_ID, metadata.session_id or NO_ID
+                # Set by hand, an id can be anything, such as a user's name with a line break in it.
+                if not (request_id.isprintable() and session_id.isprintable()):
+                    request_id, session_id = (escape(each).replace("\n", r"\x0a") for each in (request_id, session_id))
+                ids = (request_id, session_id, metadata.trace_id)
         except Exception:  # an exception class whose attributes raise, say: whoever logs it must not see ours
             ids = _OUTSIDE
         # Underlined, since formatters of other libraries print what else they find on a record.

@@ -212,6 +212,30 @@ def test_milliseconds_and_zone_on_request() -> None:
     assert parse_time(found.time) == 1705314615.25
 
 
+@pytest.mark.parametrize(
+    "formatter",
+    [
+        TextFormatter(session_length=None),
+        TextFormatter("%(request_id)s %(session_id)s %(message)s", session_length=None),
+    ],
+    ids=["own line", "another line"],
+)
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("alice\n2024-01-15 10:30:15 - INFO - forged", r"alice\x0a2024-01-15 10:30:15 - INFO - forged"),
+        ("alice\x1b[2J\u2028", r"alice\x1b[2J\u2028"),
+    ],
+)
+def test_an_id_set_by_hand_cannot_make_a_line(formatter: TextFormatter, value: Any, shown: str) -> None:
+    """A user's name, say: it is shown, on the one line."""
+    for ids in (RequestMetadata(session_id=value), RequestMetadata(request_id=value)):
+        with bound_request_metadata(ids):
+            line = formatter.format(logging.makeLogRecord({"msg": "x"}))
+        assert line.isprintable()
+        assert shown in line
+
+
 def test_colors_are_the_requests_own() -> None:
     """The same on each of its lines; levels from WARNING on have theirs; nothing else is colored."""
     formatter = TextFormatter(color=True)
