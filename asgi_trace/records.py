@@ -255,6 +255,8 @@ def _fields(record: Record) -> dict[str, Any]:
 
 def _record(fields: dict[str, Any]) -> Record:
     """Undo :func:`_fields`, and bear with what other writers give to our names."""
+    if "message" not in fields and "event" in fields:
+        fields["message"] = fields.pop("event")  # as structlog calls it
     *values, exception = (fields.pop(name, None) for name in _DEFAULTS)
     if exception is not None and not isinstance(exception, dict):
         exception = {"stacktrace": _text(exception)}

@@ -292,9 +292,9 @@ def test_no_value_breaks_the_line(form: Any, value: Any) -> None:
             "2024-01-15 10:30:15,123 - Level 15 - [req=none|session=none] -",
             ("2024-01-15 10:30:15,123", "none", "none", ""),
         ),
-        ('{"request_id": "a", "event": "x"}', ("", "a", "none", "")),
+        ('{"request_id": "a", "event": "x"}', ("", "a", "none", "x")),
         ('{"timestamp": 5, "request_id": null, "message": ["x"]}', ("5", "none", "none", '["x"]')),
-        ('event="it was" level=info request_id=a flag session_id=', ("", "a", "", "")),
+        ('event="it was" level=info request_id=a flag session_id=', ("", "a", "", "it was")),
         (r'timestamp=1 message="a\/b\"c"', ("1", "none", "none", 'a/b"c')),
     ],
 )
