@@ -34,6 +34,8 @@ SERVER_LOGGERS = frozenset(
         "hypercorn.error",
         "_granian",
         "granian.access",
+        "gunicorn.access",
+        "gunicorn.error",
     }
 )
 
@@ -305,7 +307,7 @@ def configure_logging(
     formatter: logging.Formatter | None = None,
 ) -> None:
     """
-    Write every line of this process with the ids of its request, those of uvicorn, hypercorn and granian too.
+    Write every line of this process with the ids of its request, those of its server too.
 
     Streams and files that are set up already, by :func:`logging.basicConfig` or by a server, stay where they are
     and get the *formatter*; where the root logger has none, it gets *stream*. A server's handler gives way where all
@@ -329,10 +331,24 @@ def configure_logging(
     streams = [handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)]
     if not streams or (stream is not None and stream not in streams):
         root.addHandler(logging.StreamHandler(stream or sys.stderr))
-    for name in (None, *SERVER_LOGGERS):
+    dress(root)
+    _dress_servers(dress)
+    log_uncaught()
+
+
+def stamp_server_lines(formatter: logging.Formatter | None) -> None:
+    """
+    Write the lines of servers with ids, as :func:`configure_logging` does, and leave all other logging alone.
+
+    For a process that has yet to load an app, which may then set up logging as it likes.
+    """
+    _dress_servers(_Dresser(formatter))
+
+
+def _dress_servers(dress: _Dresser) -> None:
+    for name in SERVER_LOGGERS:
         dress(logging.getLogger(name))
     _RecordFactory.install(dress)
-    log_uncaught()
 
 
 class _Dresser:

@@ -30,6 +30,8 @@ ROOMS = (
     "logging",
     "loggers",
     "__init__",
+    "environment",
+    "auto",
     "demo",
     "grep",
     "cli",
