@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     demo = commands.add_parser("demo", help="serve a small shop, trace two customers, and show their lines")
     demo.set_defaults(run=_demo)
+    run = commands.add_parser("run", help="start a server as its own command line does, with its app traced")
+    run.add_argument("command", nargs=argparse.REMAINDER, help="such as: uvicorn shop:app --port 8000")
+    run.set_defaults(run=_run)
     grep = commands.add_parser("grep", help="show the lines of a session or a request, out of logs of any size")
     grep.add_argument("--session", metavar="ID", help="of this session; its first 8 characters will do")
     grep.add_argument("--request", metavar="ID", help="of this request")
@@ -46,6 +49,12 @@ def _demo(options: argparse.Namespace) -> int:
     from .demo import run
 
     return run()
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .launcher import run
+
+    return run(options.command)
 
 
 def _grep(options: argparse.Namespace) -> int:
