@@ -25,10 +25,11 @@ MASK = "***"
 _DISCONNECT = "disconnect"
 
 _SECRET_NAME = re.compile(
-    r"auth|code|credential|csrf|jwt|key|nonce|otp|pass|pin|pwd|secret|sess|sid|sig|state|ticket|token", re.I
+    r"auth|card|code|credential|csrf|cv[cv]|iban|jwt|key|nonce|otp|pass|pin|pwd|secret|sess|sid|sig|ssn|state|ticket|token",
+    re.IGNORECASE,
 )
-# What is long and of one piece: tokens, keys, signatures, whatever their name.
-_SECRET_VALUE = re.compile(r"[\w.+/=~%-]{20,}")
+# What is long and of one piece, whatever its name: tokens, keys, signatures; and the numbers of cards.
+_SECRET_VALUE = re.compile(r"[\w.+/=~%-]{20,}|\d{13,}")
 
 
 def masked_query(query: str) -> str:

@@ -81,29 +81,34 @@ class ScopeMetadata(RequestMetadata):
         # A debug page shows the locals of every frame: a shim inside a shim has an object that is never filled.
         return super().__repr__() if hasattr(self, "_headers") else "<RequestMetadata of no request>"
 
-    def read(self, scope: Scope, settings: Settings) -> None:
-        """Take from *scope* what every request needs."""
+    def read(self, scope: Scope, settings: Settings) -> bool:
+        """Take from *scope* what every request needs; False where it cannot be read, and the request goes untraced."""
         self.start_time = time()
         self.ended = False
         self._settings = settings
         self._response_headers = None
         try:
-            headers = scope["headers"]
-            self._query_string = scope["query_string"]
-            self.path = scope["path"]
-            self.method = scope["method"]
-        except KeyError:  # a websocket has no method; a hand-made scope may lack more
-            headers = self._read_sparse(scope)
-        if type(headers) is not list or (headers and type(headers[0]) is not tuple):
-            headers = self._regular(scope, headers)
-        self._headers = headers = tuple(headers)  # a snapshot: the list is the app's to change
-        if settings.inbound in headers:
-            self._take_over(settings)
-        else:
             try:
-                self.request_id = settings.take()
-            except IndexError:  # the pool is empty, once in 256 requests
-                self.request_id = settings.generate()
+                headers = scope["headers"]
+                self._query_string = scope["query_string"]
+                self.path = scope["path"]
+                self.method = scope["method"]
+            except KeyError:  # a websocket has no method; a hand-made scope may lack more
+                headers = self._read_sparse(scope)
+            if type(headers) is not list or (headers and type(headers[0]) is not tuple):
+                headers = self._regular(scope, headers)
+            self._headers = headers = tuple(headers)  # a snapshot: the list is the app's to change
+            if settings.inbound in headers:
+                self._take_over(settings)
+            else:
+                try:
+                    self.request_id = settings.take()
+                except IndexError:  # the pool is empty, once in 256 requests
+                    self.request_id = settings.generate()
+        except Exception:
+            report_once("reading a request")
+            return False
+        return True
 
     @staticmethod
     def _regular(scope: Scope, headers: Iterable[Any]) -> Headers:
@@ -161,7 +166,7 @@ class ScopeMetadata(RequestMetadata):
     @session_id.setter
     def session_id(self, value: str | None) -> None:
         self._session_rank = -1
-        self._session_id = value
+        self._session_id = None if value is None else str(value)  # a user's number, say
 
     def _settle_session(self) -> None:
         # Without a lock: all of this is a function of what was read at entry, so two threads find the same.

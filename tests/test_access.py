@@ -270,6 +270,7 @@ def test_lifespan_has_no_line() -> None:
         ("api_key=1&password=2&pwd=3&sid=4&code=5", "api_key=***&password=***&pwd=***&sid=***&code=***"),
         ("q=eyJhbGciOiJIUzI1NiJ9abc", "q=***"),
         ("eyJhbGciOiJIUzI1NiJ9abc", "***"),
+        ("n=4111111111111111&card=1&page=1234", "n=***&card=***&page=1234"),
         ("%74oken=abc", "%74oken=***"),
         ("token=", "token="),
         ("a&b=&=c", "a&b=&=c"),

@@ -379,6 +379,9 @@ def test_a_scope_that_cannot_be_read_costs_the_trace(bad: dict[str, Any], caplog
     scope = http_scope() | bad
     assert step(RequestTracingMiddleware(hello), scope) == [HELLO_START, HELLO_BODY]
     assert "asgi_trace" not in scope
+    with pytest.raises(KeyError) as caught:
+        step(RequestTracingMiddleware(responding(then=KeyError("x"))), http_scope() | bad)
+    assert caught.value.__context__ is None  # no fault of ours in the traceback of the app's
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
@@ -446,19 +449,20 @@ def test_a_session_that_the_response_opens_is_adopted(
     assert seen == [expected]
 
 
-def test_a_session_that_was_set_by_hand_stays() -> None:
+@pytest.mark.parametrize("user", ["user-7", 7])
+def test_a_session_that_was_set_by_hand_stays(user: Any) -> None:
     """The app knows best: what it assigns is outranked by nothing, in every task and thread of the request."""
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         metadata = get_request_metadata()
         assert metadata is not None
-        metadata.session_id = "user-7"
+        metadata.session_id = user
         await send(MCP_RESPONSE)
         seen.append(get_session_id())
 
     step(RequestTracingMiddleware(app), http_scope([(b"x-session-id", b"mine")]))
-    assert seen == ["user-7"]
+    assert seen == [str(user)]
 
 
 @pytest.mark.parametrize(

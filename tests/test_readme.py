@@ -23,12 +23,16 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
 BEFORE, AFTER = (text for language, text in BLOCKS if language == "text")
+CONSOLE = [line.removeprefix("$ ") for language, text in BLOCKS if language == "console" for line in text.splitlines()]
+SERVING = [line for line in CONSOLE if "shop:app" in line]
+SEARCHING = [line for line in CONSOLE if "asgi-trace grep" in line]
 SHOP, *SNIPPETS = PYTHON
 
 
 def test_every_block_is_run_here() -> None:
-    """Python, shell commands, and the log before and after: there is no other kind."""
-    assert sorted(language for language, _ in BLOCKS) == ["python"] * len(PYTHON) + ["sh"] * len(SHELL) + ["text"] * 2
+    """Python, set-up commands, commands, and the log before and after: there is no other kind."""
+    assert {language for language, _ in BLOCKS} == {"python", "sh", "console", "text"}
+    assert [line for line in CONSOLE if line not in [*SERVING, *SEARCHING]] == []
     assert README.count("```") == 2 * len(BLOCKS)
 
 
@@ -39,21 +43,21 @@ def test_a_snippet_runs(code: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def serve(code: str, folder: Path) -> list[str]:
-    """Serve *code* as ``shop:app`` by the uvicorn command, let two customers pay at once; return what it wrote."""
+def serve(code: str, folder: Path, command: str = "uvicorn shop:app") -> list[str]:
+    """Serve *code* as ``shop:app`` by *command*, let two customers pay at once, and return all that it wrote."""
     (folder / "shop.py").write_text(code, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "shop:app", "--port", str(port)]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    bind = f"--bind 127.0.0.1:{port}" if "hypercorn" in command or "gunicorn" in command else f"--port {port}"
     server = subprocess.Popen(
-        command,
+        f"exec env {command} {bind}",
+        shell=True,
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
     )
     try:
         wait_for(port, server)
@@ -68,6 +72,15 @@ def serve(code: str, folder: Path) -> list[str]:
         server.terminate()
         output = server.communicate(timeout=60)[0]
     return output.splitlines()
+
+
+def environment() -> dict[str, str]:
+    """This environment's own commands, and this package."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
 
 
 def wait_for(port: int, server: subprocess.Popen[str]) -> None:
@@ -100,6 +113,32 @@ def test_the_log_after_is_what_the_example_writes(tmp_path: Path) -> None:
     assert len(shown) == 2
     assert sum(map(len, shown.values())) == len(AFTER.splitlines())
     assert told(serve(SHOP, tmp_path)) == shown
+
+
+@pytest.mark.parametrize("command", SERVING)
+def test_a_server_runs_with_its_own_command_line(tmp_path: Path, command: str) -> None:
+    """Without a line of code: each session's lines are those of the example, and of the server."""
+    bare = SHOP.replace("configure_logging()  ", "# ").replace("app = RequestTracingMiddleware(api)", "app = api")
+    ours = {
+        session: [line for line in story if "127.0.0.1" not in line]
+        for session, story in told(AFTER.splitlines()).items()
+    }
+    written = serve(bare, tmp_path, command)
+    assert {
+        session: [line for line in story if "127.0.0.1" not in line] for session, story in told(written).items()
+    } == ours
+
+
+@pytest.mark.parametrize("command", SEARCHING)
+def test_a_search_finds_lines(tmp_path: Path, command: str) -> None:
+    """In the demo's log."""
+    with (tmp_path / "app.log").open("w") as log:
+        subprocess.run(["asgi-trace", "demo"], stdout=log, env=environment(), timeout=120, check=True)
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) >= 9
 
 
 def test_the_log_before_is_the_examples_without_us(tmp_path: Path) -> None:

@@ -1,0 +1,152 @@
+"""
+The guard: what asgi_trace may cost, in one table, and whether it does.
+
+Knows the limits, and how a figure is made of readings. Limits hold for what repeats, never for wall time.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .measure import Meter, Reading, instruction_meter, measure
+from .situations import SITUATIONS
+from .subjects import OUR_JSON, OURS, SUBJECTS
+
+__all__ = ("BUDGETS", "Budget", "Cost", "check", "figure")
+
+
+class Cost(NamedTuple):
+    """What *subject* costs in *situation*: what it adds to "bare", or the whole, as the situation has it."""
+
+    situation: str
+    subject: str = OURS
+
+
+class Budget(NamedTuple):
+    """
+    One promise: ``(cost - less) / by`` is at most the limit.
+
+    :param limit: by the version of Python from which on it holds.
+    :param bytecode: the limit where bytecode is counted, since there is no valgrind; None where that cannot tell.
+    :param unit: of the figure, for people.
+    """
+
+    name: str
+    cost: Cost
+    by: Cost | int
+    limit: Mapping[tuple[int, int], float]
+    bytecode: float | None
+    unit: str
+    less: Cost | None = None
+    meter: Meter = "instructions"
+
+
+_ALL = (3, 10)
+_NO_OP = "times what the no-op wrapper adds"
+_ACI = "times what asgi-correlation-id adds"
+_GARBAGE = "objects in reference cycles"
+
+BUDGETS = (
+    Budget("request", Cost("request"), Cost("request", "no-op"), {_ALL: 2.7, (3, 11): 2.5, (3, 12): 2.7}, 4.5, _NO_OP),
+    Budget("request-in-the-field", Cost("request"), Cost("request", "asgi-correlation-id"), {_ALL: 0.25}, 0.3, _ACI),
+    Budget("everything-read", Cost("everything"), Cost("request", "asgi-correlation-id"), {_ALL: 0.5}, 0.8, _ACI),
+    Budget("streamed-message", Cost("stream"), Cost("stream", "no-op"), {_ALL: 0.75}, 1.3, _NO_OP),
+    # 25 ns: the no-op wrapper's 5,800 instructions take 560 to 600 ns, ten a nanosecond.
+    Budget("header", Cost("headers-40"), 36, {_ALL: 250}, None, "instructions", less=Cost("headers-4")),
+    Budget("in-flight", Cost("request"), 1, {_ALL: 800}, 800, "bytes", meter="in_flight"),
+    Budget("garbage-of-a-request", Cost("request"), 1, {_ALL: 0}, 0, _GARBAGE, meter="garbage"),
+    Budget("garbage-of-everything-read", Cost("everything"), 1, {_ALL: 0}, 0, _GARBAGE, meter="garbage"),
+    Budget("garbage-of-a-crash", Cost("crash"), 1, {_ALL: 0}, 0, _GARBAGE, meter="garbage"),
+    Budget("line-of-text", Cost("text"), Cost("text", "bare"), {_ALL: 1.0}, 1.25, "times a plain line of logging's"),
+    *(
+        Budget(f"line-of-json-{peer}", Cost("json", OUR_JSON), Cost("json", peer), {_ALL: 1.0}, 1.0, f"times {peer}'s")
+        for peer in ("python-json-logger", "structlog")
+    ),
+    # 0.88 of the throughput.
+    Budget("uvicorn", Cost("uvicorn"), Cost("uvicorn", "bare"), {_ALL: 1 / 0.88}, 1.2, "times the bare app"),
+)
+
+
+class _Result(NamedTuple):
+    budget: Budget
+    figure: float
+    limit: float
+
+    @property
+    def is_broken(self) -> bool:
+        return self.figure > self.limit
+
+    def __str__(self) -> str:
+        verdict = "BROKEN" if self.is_broken else "ok    "
+        figure, limit = _short(self.figure), _short(self.limit)
+        return f"{verdict}  {self.budget.name}: {figure} {self.budget.unit}, limit {limit}"
+
+
+def check(
+    names: Sequence[str] = (), *, preload: Sequence[str] = (), tell: Callable[[str], object] = lambda progress: None
+) -> int:
+    """
+    Print each budget with its figure and its limit, and return the exit code: 1 when any is broken.
+
+    :param names: the budgets to check; all, when left out.
+    :param preload: modules that each measured process imports first.
+    :param tell: is given each reading as it is done.
+    """
+    meter = instruction_meter()
+    checked = [budget for budget in BUDGETS if not names or budget.name in names]
+    if meter == "bytecode":
+        print("valgrind is not installed: bytecode is counted instead, which does not see what is done in C")
+        blind = [budget.name for budget in checked if budget.bytecode is None]
+        if blind:
+            print(f"not checked, for that reason: {', '.join(blind)}")
+        checked = [budget for budget in checked if budget.bytecode is not None]
+    missing = {SUBJECTS[reading.subject].missing() for budget in checked for reading in _readings(budget, meter)} - {
+        None
+    }
+    if missing:
+        print(f"not installed: {', '.join(sorted(map(str, missing)))}; expected the extra: pip install '.[bench]'")
+        return 1
+    values = measure((each for budget in checked for each in _readings(budget, meter)), preload=preload, tell=tell)
+    results = [_Result(budget, figure(budget, meter, values), _limit(budget, meter)) for budget in checked]
+    for result in results:
+        print(result)
+    return int(any(result.is_broken for result in results))
+
+
+def _limit(budget: Budget, meter: Meter) -> float:
+    if meter == "bytecode" and budget.bytecode is not None:
+        return budget.bytecode
+    return budget.limit[max(version for version in budget.limit if version <= sys.version_info[:2])]
+
+
+def _readings(budget: Budget, meter: Meter) -> list[Reading]:
+    costs = [cost for cost in (budget.cost, budget.less, budget.by) if isinstance(cost, Cost)]
+    return [reading for cost in costs for reading in _terms(cost, _meter(budget, meter))]
+
+
+def _meter(budget: Budget, meter: Meter) -> Meter:
+    return meter if budget.meter == "instructions" else budget.meter
+
+
+def _terms(cost: Cost, meter: Meter) -> list[Reading]:
+    terms = [Reading(meter, cost.situation, cost.subject)]
+    if SITUATIONS[cost.situation].added:
+        terms.append(Reading(meter, cost.situation, "bare"))
+    return terms
+
+
+def figure(budget: Budget, meter: Meter, values: Mapping[Reading, Any]) -> float:
+    """Return the figure of *budget*, made of the *values* of its readings."""
+
+    def of(cost: Cost) -> float:
+        whole, *bare = (float(values[term]) for term in _terms(cost, _meter(budget, meter)))
+        return whole - sum(bare)
+
+    less = of(budget.less) if budget.less else 0.0
+    return (of(budget.cost) - less) / (of(budget.by) if isinstance(budget.by, Cost) else budget.by)
+
+
+def _short(figure: float) -> str:
+    return f"{figure:.0f}" if figure == int(figure) or figure >= 100 else f"{figure:.3f}"

@@ -1,0 +1,225 @@
+"""
+What the subjects are put through: each situation turns a subject into batches of work that a worker runs.
+
+Knows traffic and how to drive an app without a server, or in uvicorn's own protocol. Does not know any meter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import asgi_trace
+
+from .subjects import OUR_JSON, OURS, SUBJECTS, Subject
+from .traffic import (
+    App,
+    Receive,
+    Scope,
+    Send,
+    connection,
+    crashing,
+    hello,
+    receive,
+    request,
+    send,
+    wait_forever,
+    websocket,
+)
+
+if TYPE_CHECKING:
+    import asyncio  # a quarter of a worker's start, and most have no use for it
+
+__all__ = ("SITUATIONS", "Batch", "Situation", "suspend")
+
+Batch = Callable[[int], Callable[[], object]]
+"""Prepares so many units of work, unmeasured; what it returns does them, measured."""
+
+_MIDDLEWARES = ("bare", "no-op", OURS, "asgi-correlation-id")
+_PEERS = ("asgi-request-id", "starlette-context", "BaseHTTPMiddleware", "OpenTelemetry", "Sentry")
+
+
+class Situation(NamedTuple):
+    """
+    One kind of work.
+
+    :param title: what the tables call it.
+    :param prepare: makes the batches of a subject.
+    :param subjects: who is measured in it.
+    :param batch: how many units make a batch: 64 scopes stay in a processor's cache, more would not.
+    :param added: figures are what a subject adds to "bare", rather than the whole.
+    """
+
+    title: str
+    prepare: Callable[[Subject], Batch]
+    subjects: tuple[str, ...] = _MIDDLEWARES
+    batch: int = 64
+    added: bool = True
+
+
+_plain_request = request()
+
+
+def _served(app: App, make_scope: Callable[[], Scope] = _plain_request) -> Callable[[Subject], Batch]:
+    return lambda subject: _batches(subject, app, make_scope)
+
+
+def _step(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run what never waits for an event loop, without one."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("an app or a subject waits for something; a subject that does so has loop=True")
+
+
+@functools.cache
+def _event_loop() -> asyncio.AbstractEventLoop:
+    import asyncio
+
+    return asyncio.new_event_loop()
+
+
+def _batches(subject: Subject, app: App, make_scope: Callable[[], Scope]) -> Batch:
+    wrapped = subject.wrap(app)
+    run: Callable[[Coroutine[Any, Any, None]], None] = _event_loop().run_until_complete if subject.loop else _step
+
+    async def serve(scopes: list[Scope]) -> None:
+        while scopes:
+            await wrapped(scopes.pop(), receive, send)
+
+    def prepare(count: int) -> Callable[[], object]:
+        scopes = [make_scope() for _ in range(count)]
+        return lambda: run(serve(scopes))
+
+    return prepare
+
+
+def _crashes(subject: Subject) -> Batch:
+    wrapped = subject.wrap(crashing)
+
+    async def survive(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(RuntimeError):
+            await wrapped(scope, receive, send)
+
+    return _batches(SUBJECTS["bare"], survive, _plain_request)
+
+
+def _within_one_request(subject: Subject, work: Callable[[Send, int], Awaitable[None]]) -> Batch:
+    """Return batches that do all their units inside one request: what the request costs is lost among so many."""
+    units = 0
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await work(send, units)
+
+    one_request = _batches(subject, app, _plain_request)
+
+    def prepare(count: int) -> Callable[[], object]:
+        nonlocal units
+        units = count
+        return one_request(1)
+
+    return prepare
+
+
+def _streams(subject: Subject) -> Batch:
+    async def stream(send: Send, chunks: int) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(chunks):
+            await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+
+    return _within_one_request(subject, stream)
+
+
+def _logs(subject: Subject) -> Batch:
+    log = subject.line()
+
+    async def write(send: Send, lines: int) -> None:
+        for _ in range(lines):
+            log("Processing payment for user Alice")
+
+    return _within_one_request(subject, write)
+
+
+def _logs_once(subject: Subject) -> Batch:
+    log = subject.line()
+    return _batches(subject, hello(lambda: log("Processing payment for user Alice")), _plain_request)
+
+
+def _read_everything() -> None:
+    metadata = asgi_trace.get_request_metadata()
+    if metadata is None:
+        return
+    # Bound to names, so that no reader and no linter takes the reading for idle.
+    _ids = metadata.request_id, metadata.session_id, metadata.trace_id, metadata.trace, metadata.parent_request_id
+    _rest = metadata.start_time, metadata.method, metadata.path, metadata.transport_type, metadata.ended
+
+
+def _through_uvicorn(subject: Subject) -> Batch:
+    from .protocol import httptools_batches
+
+    return httptools_batches(subject.wrap(hello()))
+
+
+async def _waiting(scope: Scope, receive: Receive, send: Send) -> None:
+    await wait_forever()
+
+
+def suspend(subject: Subject, count: int) -> Callable[[], list[object]]:
+    """Return a function that begins *count* requests, each in a context of its own, and leaves them in flight."""
+    wrapped = subject.wrap(_waiting)
+    scopes = [_plain_request() for _ in range(count)]
+
+    def begin() -> list[object]:
+        flying: list[object] = []
+        for scope in scopes:
+            context = contextvars.copy_context()
+            served = wrapped(scope, receive, send)
+            context.run(served.send, None)  # type: ignore[attr-defined]
+            flying.append((context, served))
+        return flying
+
+    return begin
+
+
+SITUATIONS = {
+    "request": Situation("a request, 12 headers, nothing inbound", _served(hello()), (*_MIDDLEWARES, *_PEERS)),
+    "line": Situation("… that logs one line", _logs_once, ("bare", OURS, "asgi-correlation-id")),
+    "everything": Situation("… in which everything is read", _served(hello(_read_everything)), ("bare", OURS)),
+    "inbound": Situation(
+        "… with X-Request-ID and X-Session-ID",
+        _served(hello(), request(14, b"x-request-id: 4bf92f3577b34da6a3ce929d0e0e4736", b"x-session-id: alice-0001")),
+    ),
+    "bearer": Situation(
+        "… whose session id, of a bearer token, is read",
+        _served(hello(asgi_trace.get_session_id), request(13, b"authorization: Bearer mF_9.B5f-4.1JqM")),
+        ("bare", OURS),
+    ),
+    "query": Situation(
+        "… whose session id, of the query string, is read",
+        _served(hello(asgi_trace.get_session_id), request(query=b"page=2&session_id=alice-0001")),
+        ("bare", OURS),
+    ),
+    "crash": Situation("… whose app raises", _crashes, ("bare", "no-op", OURS)),
+    "headers-4": Situation("a request with 4 headers", _served(hello(), request(4))),
+    "headers-40": Situation("a request with 40 headers", _served(hello(), request(40))),
+    "websocket": Situation("a websocket: accept, one message, close", _served(websocket, connection)),
+    "stream": Situation(
+        "a body message of a 1,000-chunk stream",
+        _streams,
+        (*_MIDDLEWARES, "starlette-context", "OpenTelemetry"),
+        batch=1000,
+    ),
+    "uvicorn": Situation("a request through uvicorn's httptools protocol", _through_uvicorn, added=False),
+    "text": Situation("a line of text", _logs, ("bare", OURS, "asgi-correlation-id"), batch=256, added=False),
+    "json": Situation(
+        "a line of JSON",
+        _logs,
+        (OUR_JSON, "python-json-logger", "structlog", "structlog, native"),
+        batch=256,
+        added=False,
+    ),
+}

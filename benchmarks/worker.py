@@ -1,0 +1,119 @@
+"""
+The process that is measured: one subject in one situation.
+
+``python -m benchmarks.worker METER SITUATION SUBJECT AMOUNT [PRELOAD…]`` prints one JSON value. Knows how to run
+batches and the meters that must be inside the process. Does not know what the figures mean.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+from .opcodes import count_opcodes
+from .situations import SITUATIONS, Batch, Situation, suspend
+from .subjects import SUBJECTS, Subject
+
+__all__: tuple[str, ...] = ()
+
+# The interpreter specialises code in its first few runs, and first uses import and fill things.
+_WARM_UP = 4
+
+_FEWEST_ROUNDS = 10
+
+
+def _warm(situation: Situation, subject: Subject) -> Batch:
+    prepare = situation.prepare(subject)
+    gc.disable()  # a collection falls upon whoever happens to allocate next
+    for _ in range(_WARM_UP):
+        prepare(situation.batch)()
+    return prepare
+
+
+def instructions(situation: Situation, subject: Subject, amount: int) -> list[int]:
+    """
+    Do *amount* batches in one child and three times as many in another, and return their process ids.
+
+    For a meter outside the process. Both are forked after the warm-up: what their counts differ by is the batches.
+    """
+    prepare = _warm(situation, subject)
+    return [_do(prepare, situation.batch, batches) for batches in (amount, 3 * amount)]
+
+
+def _do(prepare: Batch, batch: int, batches: int) -> int:
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        if status:
+            raise RuntimeError(f"the child that did {batches} batches ended with {status}")
+        return child
+    try:
+        for _ in range(batches):
+            prepare(batch)()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def bytecode(situation: Situation, subject: Subject, amount: int) -> float:
+    """Return the bytecode instructions that a unit executes, over *amount* batches."""
+    prepare = _warm(situation, subject)
+    return sum(count_opcodes(prepare(situation.batch)) for _ in range(amount)) / amount / situation.batch
+
+
+def nanoseconds(situation: Situation, subject: Subject, amount: int) -> list[list[float]]:
+    """Return the time of a unit in each round, of "bare" and of *subject*, which take turns for *amount* seconds."""
+    bare, other = _warm(situation, SUBJECTS["bare"]), _warm(situation, subject)
+    rounds: list[list[float]] = [[], []]
+    deadline = time.perf_counter() + amount
+    while len(rounds[0]) < _FEWEST_ROUNDS or time.perf_counter() < deadline:
+        # Who goes first changes too: a processor's clock may rise or fall in the course of a round.
+        for which, prepare in sorted(enumerate((bare, other)), reverse=bool(len(rounds[0]) % 2)):
+            work = prepare(situation.batch)
+            start = time.perf_counter_ns()
+            work()
+            rounds[which].append((time.perf_counter_ns() - start) / situation.batch)
+    return rounds
+
+
+def in_flight(situation: Situation, subject: Subject, amount: int) -> float:
+    """Return the bytes that each of *amount* requests in flight holds."""
+    import tracemalloc  # a tenth of a worker's start
+
+    suspend(subject, 1000)()
+    begin = suspend(subject, amount)
+    tracemalloc.start()
+    flying = begin()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return held / len(flying)
+
+
+def garbage(situation: Situation, subject: Subject, amount: int) -> int:
+    """Return how many objects *amount* batches left that only a cycle collection finds."""
+    prepare = _warm(situation, subject)
+    gc.collect()
+    for _ in range(amount):
+        prepare(situation.batch)()
+    return gc.collect()
+
+
+_METERS = (instructions, bytecode, nanoseconds, in_flight, garbage)
+
+
+def main(meter: str, situation: str, subject: str, amount: str, *preload: str) -> None:
+    for module in preload:
+        importlib.import_module(module)
+    measure: Callable[[Situation, Subject, int], object] = {each.__name__: each for each in _METERS}[meter]
+    json.dump(measure(SITUATIONS[situation], SUBJECTS[subject], int(amount)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
