@@ -99,7 +99,7 @@ class RequestTracingFilter(logging.Filter):
         """Stamp *record*, and let it through."""
         record.request_id, session_id, record.trace_id = record_ids(record)
         record.session_id = session_id[: self._session_length]
-        return super().filter(record)
+        return not self.name or super().filter(record)
 
 
 class TextFormatter(logging.Formatter):
@@ -143,8 +143,10 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's line or lines, without a line feed at the end."""
-        record.message = record.getMessage()
-        return self._format_record(record, record.message + self._appendix(record))
+        message = record.message = record.getMessage()
+        if record.exc_info or record.exc_text or record.stack_info:
+            message += self._appendix(record)
+        return self._format_record(record, message)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """Return the record's local time; made once a second, since it is most of the cost of a plain line."""
@@ -158,13 +160,17 @@ class TextFormatter(logging.Formatter):
         return time.strftime("%z", self.converter(created))
 
     def _format_own(self, record: logging.LogRecord, message: str) -> str:
-        request_id, session_id, _ = record_ids(record)
+        # The filter has found them; a call to hear so would be 60 ns of a line's 8,600.
+        request_id, session_id, _ = record.__dict__.get("_asgi_trace") or record_ids(record)
         session_id = session_id[: self._session_length]
         level = record.levelname
         if self._color:
             request_id, session_id = _colored(request_id, request_id), _colored(session_id, session_id)
             level = f"{_LEVEL_COLORS[level]}{level}{_PLAIN}" if level in _LEVEL_COLORS else level
-        return format_line(self.formatTime(record, self.datefmt), level, request_id, session_id, message)
+        second, when = self._second
+        if self._precise or second != int(record.created):
+            when = self.formatTime(record, self.datefmt)
+        return format_line(when, level, request_id, session_id, message)
 
     def _format_custom(self, record: logging.LogRecord, message: str) -> str:
         self._stamp(record)

@@ -84,7 +84,7 @@ def _figure(line: str, budget: str) -> float:
     """The figure in the guard's *line* of *budget*."""
     verdict, _, rest = line.partition("  ")
     assert rest.strip().startswith(f"{budget}: ")
-    figure, limit = float(rest.split()[1]), float(line.rpartition("limit ")[2])
+    figure, limit = float(rest.split()[1]), float(line.rpartition("limit ")[2].partition(",")[0])
     assert (verdict == "BROKEN") == (figure > limit)
     return figure
 
