@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from .results import Results, Row
 from .situations import SITUATIONS
+from .subjects import OURS
 
 __all__ = ("markdown", "text")
 
@@ -80,9 +81,9 @@ def _padded(column: Sequence[str], pad: Callable[[str, int], str]) -> list[str]:
 def markdown(runs: Sequence[Results]) -> str:
     """Return the tables of the README: requests on each version of Python, all the rest on the newest."""
     newest = runs[-1]
+    shown = ("no-op", OURS, "asgi-correlation-id")
     added = [name for name in _situations(newest) if SITUATIONS[name].added and name != "request"]
     whole = [name for name in _situations(newest) if not SITUATIONS[name].added]
-    subjects = [name for name in _subjects(newest, added) if name != "bare"]
     return "\n\n".join(
         [
             _table(
@@ -98,11 +99,8 @@ def markdown(runs: Sequence[Results]) -> str:
                 ],
             ),
             _table(
-                [f"Added on {newest.python}", *subjects],
-                [
-                    [SITUATIONS[name].title, *(_cell(newest.row(name, subject)) for subject in subjects)]
-                    for name in added
-                ],
+                [f"Added on {newest.python}", *shown],
+                [[SITUATIONS[name].title, *(_cell(newest.row(name, subject)) for subject in shown)] for name in added],
             ),
             _table(
                 [f"In all, on {newest.python}", "", ""],

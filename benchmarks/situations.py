@@ -187,23 +187,23 @@ def suspend(subject: Subject, count: int) -> Callable[[], list[object]]:
 
 SITUATIONS = {
     "request": Situation("a request, 12 headers, nothing inbound", _served(hello()), (*_MIDDLEWARES, *_PEERS)),
-    "line": Situation("… that logs one line", _logs_once, ("bare", OURS, "asgi-correlation-id")),
-    "everything": Situation("… in which everything is read", _served(hello(_read_everything)), ("bare", OURS)),
+    "line": Situation("a request that logs one line", _logs_once, ("bare", OURS, "asgi-correlation-id")),
+    "everything": Situation("a request in which everything is read", _served(hello(_read_everything)), ("bare", OURS)),
     "inbound": Situation(
-        "… with X-Request-ID and X-Session-ID",
+        "a request with X-Request-ID and X-Session-ID",
         _served(hello(), request(14, b"x-request-id: 4bf92f3577b34da6a3ce929d0e0e4736", b"x-session-id: alice-0001")),
     ),
     "bearer": Situation(
-        "… whose session id, of a bearer token, is read",
+        "a request whose session id, of a bearer token, is read",
         _served(hello(asgi_trace.get_session_id), request(13, b"authorization: Bearer mF_9.B5f-4.1JqM")),
         ("bare", OURS),
     ),
     "query": Situation(
-        "… whose session id, of the query string, is read",
+        "a request whose session id, of the query string, is read",
         _served(hello(asgi_trace.get_session_id), request(query=b"page=2&session_id=alice-0001")),
         ("bare", OURS),
     ),
-    "crash": Situation("… whose app raises", _crashes, ("bare", "no-op", OURS)),
+    "crash": Situation("a request whose app raises", _crashes, ("bare", "no-op", OURS)),
     "headers-4": Situation("a request with 4 headers", _served(hello(), request(4))),
     "headers-40": Situation("a request with 40 headers", _served(hello(), request(40))),
     "websocket": Situation("a websocket: accept, one message, close", _served(websocket, connection)),
