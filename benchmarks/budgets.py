@@ -29,9 +29,10 @@ class Budget(NamedTuple):
     One promise: ``(cost - less) / by`` is at most the limit.
 
     :param limit: by the version of Python from which on it holds: what has been reached, and may not be lost.
-    :param bytecode: the limit where bytecode is counted, since there is no valgrind; None where that cannot tell.
+    :param bytecode: the limit where bytecode stands in for instructions, since there is no valgrind; None where that
+        cannot tell, or another meter is read.
     :param unit: of the figure, for people.
-    :param goal: what is aimed at, where that is less than the limit.
+    :param goal: what is aimed at, where that is less than the limit; not in bytecode.
     """
 
     name: str
@@ -56,7 +57,7 @@ BUDGETS = (
         Cost("request"),
         Cost("request", "no-op"),
         {_ALL: 3.9, (3, 11): 3.65, (3, 12): 3.9},
-        4.5,
+        7.0,
         _NO_OP,
         goal=2.5,
     ),
@@ -72,13 +73,13 @@ BUDGETS = (
     Budget(
         "everything-read", Cost("everything"), Cost("request", "asgi-correlation-id"), {_ALL: 1.3}, 1.6, _ACI, goal=0.5
     ),
-    Budget("streamed-message", Cost("stream"), Cost("stream", "no-op"), {_ALL: 0.95}, 1.3, _NO_OP, goal=0.75),
-    # 25 ns: the no-op wrapper's 5,800 instructions take 560 to 600 ns, ten a nanosecond.
+    Budget("streamed-message", Cost("stream"), Cost("stream", "no-op"), {_ALL: 0.95}, 2.2, _NO_OP, goal=0.75),
+    # 25 ns: the no-op wrapper's 5,800 instructions take 560 ns on 3.11, and its 6,100 take 500 ns on 3.12 and 3.13.
     Budget("header", Cost("headers-40"), 36, {_ALL: 300}, None, "instructions", less=Cost("headers-4"), goal=250),
-    Budget("in-flight", Cost("request"), 1, {_ALL: 1020}, 1020, "bytes", meter="in_flight", goal=800),
-    Budget("garbage-of-a-request", Cost("request"), 1, {_ALL: 0}, 0, _GARBAGE, meter="garbage"),
-    Budget("garbage-of-everything-read", Cost("everything"), 1, {_ALL: 0}, 0, _GARBAGE, meter="garbage"),
-    Budget("garbage-of-a-crash", Cost("crash"), 1, {_ALL: 0}, 0, _GARBAGE, meter="garbage"),
+    Budget("in-flight", Cost("request"), 1, {_ALL: 1400, (3, 11): 1020}, None, "bytes", meter="in_flight", goal=800),
+    Budget("garbage-of-a-request", Cost("request"), 1, {_ALL: 0}, None, _GARBAGE, meter="garbage"),
+    Budget("garbage-of-everything-read", Cost("everything"), 1, {_ALL: 0}, None, _GARBAGE, meter="garbage"),
+    Budget("garbage-of-a-crash", Cost("crash"), 1, {_ALL: 0}, None, _GARBAGE, meter="garbage"),
     Budget(
         "line-of-text",
         Cost("text"),
@@ -109,6 +110,7 @@ class _Result(NamedTuple):
     budget: Budget
     figure: float
     limit: float
+    goal: float | None
 
     @property
     def is_broken(self) -> bool:
@@ -117,8 +119,7 @@ class _Result(NamedTuple):
     def __str__(self) -> str:
         verdict = "BROKEN" if self.is_broken else "ok    "
         figure, limit = _short(self.figure), _short(self.limit)
-        goal = self.budget.goal
-        aim = f", goal {_short(goal)}" if goal is not None and goal < self.limit else ""
+        aim = f", goal {_short(self.goal)}" if self.goal is not None else ""
         return f"{verdict}  {self.budget.name}: {figure} {self.budget.unit}, limit {limit}{aim}"
 
 
@@ -136,27 +137,28 @@ def check(
     checked = [budget for budget in BUDGETS if not names or budget.name in names]
     if meter == "bytecode":
         print("valgrind is not installed: bytecode is counted instead, which does not see what is done in C")
-        blind = [budget.name for budget in checked if budget.bytecode is None]
+        blind = [budget for budget in checked if _meter(budget, meter) == "bytecode" and budget.bytecode is None]
         if blind:
-            print(f"not checked, for that reason: {', '.join(blind)}")
-        checked = [budget for budget in checked if budget.bytecode is not None]
-    missing = {SUBJECTS[reading.subject].missing() for budget in checked for reading in _readings(budget, meter)} - {
-        None
-    }
+            print(f"not checked, for that reason: {', '.join(budget.name for budget in blind)}")
+        checked = [budget for budget in checked if budget not in blind]
+    readings = [reading for budget in checked for reading in _readings(budget, meter)]
+    missing = sorted({SUBJECTS[reading.subject].missing() or "" for reading in readings} - {""})
     if missing:
-        print(f"not installed: {', '.join(sorted(map(str, missing)))}; expected the extra: pip install '.[bench]'")
+        print(f"not installed: {', '.join(missing)}; expected the extra: pip install '.[bench]'")
         return 1
-    values = measure((each for budget in checked for each in _readings(budget, meter)), preload=preload, tell=tell)
-    results = [_Result(budget, figure(budget, meter, values), _limit(budget, meter)) for budget in checked]
+    values = measure(readings, preload=preload, tell=tell)
+    results = [_result(budget, meter, values) for budget in checked]
     for result in results:
         print(result)
     return int(any(result.is_broken for result in results))
 
 
-def _limit(budget: Budget, meter: Meter) -> float:
-    if meter == "bytecode" and budget.bytecode is not None:
-        return budget.bytecode
-    return budget.limit[max(version for version in budget.limit if version <= sys.version_info[:2])]
+def _result(budget: Budget, meter: Meter, values: Mapping[Reading, Any]) -> _Result:
+    found = figure(budget, meter, values)
+    if _meter(budget, meter) == "bytecode" and budget.bytecode is not None:
+        return _Result(budget, found, budget.bytecode, None)
+    limit = budget.limit[max(version for version in budget.limit if version <= sys.version_info[:2])]
+    return _Result(budget, found, limit, budget.goal if budget.goal is not None and budget.goal < limit else None)
 
 
 def _readings(budget: Budget, meter: Meter) -> list[Reading]:
