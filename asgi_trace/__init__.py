@@ -19,6 +19,7 @@ from .context import (
 from .ids import generate_request_id
 from .logging import JSONFormatter, LogfmtFormatter, RequestTracingFilter, TextFormatter, configure_logging
 from .middleware import RequestTracingMiddleware
+from .propagation import bound_carrier, carrier, extract, get_trace_context, inject
 from .tracecontext import TraceContext
 
 __all__ = (
@@ -30,12 +31,17 @@ __all__ = (
     "RequestTracingMiddleware",
     "TextFormatter",
     "TraceContext",
+    "bound_carrier",
     "bound_request_metadata",
+    "carrier",
     "configure_logging",
+    "extract",
     "generate_request_id",
     "get_request_id",
     "get_request_metadata",
     "get_session_id",
+    "get_trace_context",
+    "inject",
     "keep_ids_in_threads",
     "request_id_ctx",
     "reset_request_metadata",

@@ -14,7 +14,7 @@ from time import time
 from typing import Any
 
 from .ids import generate_request_id
-from .tracecontext import TraceContext, is_trace_id
+from .tracecontext import RANDOM, TraceContext, is_trace_id
 
 __all__ = (
     "RequestMetadata",
@@ -64,7 +64,7 @@ class RequestMetadata:
     transport_type: str | None = None
     parent_request_id: str | None = None
     ended: bool
-    _trace_id: str | None = None
+    _trace: TraceContext | None = None
     _made: tuple[str, str] | None = None
 
     def __init__(
@@ -88,28 +88,60 @@ class RequestMetadata:
         self.ended = False
 
     @property
-    def trace_id(self) -> str:
+    def trace(self) -> TraceContext:
         """
-        The W3C trace-id: 32 lower-case hexadecimal characters.
+        The request's place in its distributed trace: ``span_id`` is this request's own span.
 
-        The client's, where it sent one; the request id, where that will do; else a fresh one.
+        The trace is the client's, where it sent one; else its id is the request id, where that will do, else a fresh
+        one. Assign another's, such as a tracer's that has made a span for this request, and every line carries that.
         """
-        if self._trace_id is None:
-            self._trace_id = self._find_trace_id()
-        return self._trace_id
+        if self._trace is None:
+            self._trace = self._find_trace()
+        return self._trace
+
+    @trace.setter
+    def trace(self, value: TraceContext) -> None:
+        self._trace = value
 
     @property
-    def trace(self) -> TraceContext:
-        """The request's place in its distributed trace: ``span_id`` is this request's own span."""
-        parent = self._parent_trace()
-        return TraceContext(self.trace_id, self._own_ids()[1][:16], parent.flags if parent else 0)
+    def trace_id(self) -> str:
+        """The W3C trace-id: 32 lower-case hexadecimal characters."""
+        return self.trace.trace_id
 
-    def _find_trace_id(self) -> str:
+    @property
+    def span_id(self) -> str:
+        """This request's own span in its trace: 16 lower-case hexadecimal characters."""
+        return self.trace.span_id
+
+    @property
+    def parent_span_id(self) -> str | None:
+        """The span that called this request, or None where nobody told one that may be trusted."""
+        return self.trace.parent_span_id
+
+    @property
+    def tracestate(self) -> str:
+        """What other tracing systems have said of this trace, to be passed on as it is; empty without."""
+        return ""
+
+    @property
+    def baggage(self) -> str:
+        """The caller's W3C baggage, to be passed on; empty without."""
+        return ""
+
+    def _find_trace(self) -> TraceContext:
         parent = self._parent_trace()
+        own = self._own_ids()[1]
+        span_id = own[:16]
         if parent is not None:
-            return parent.trace_id
+            return TraceContext(parent.trace_id, span_id, parent.flags, parent.span_id)
         request_id = self.request_id
-        return request_id if request_id and is_trace_id(request_id) else self._own_ids()[1]
+        if request_id and is_trace_id(request_id):
+            return TraceContext(request_id, span_id, RANDOM if self._made_request_id() else 0)
+        return TraceContext(own, span_id, RANDOM)
+
+    def _made_request_id(self) -> bool:
+        """Whether the request id is one of :func:`generate_request_id`, and so random."""
+        return False
 
     def _parent_trace(self) -> TraceContext | None:
         return None
@@ -123,7 +155,7 @@ class RequestMetadata:
 
     def copy(self) -> RequestMetadata:
         """Return another object for the same request, with the same ids."""
-        self.trace_id, self.session_id, self._own_ids()
+        self.trace, self.session_id, self._own_ids()
         return copy(self)
 
     def __repr__(self) -> str:

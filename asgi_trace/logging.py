@@ -39,8 +39,8 @@ SERVER_LOGGERS = frozenset(
     }
 )
 
-_Ids = tuple[str, str, str]
-_OUTSIDE: _Ids = (NO_ID, NO_ID, NO_ID)
+_Ids = tuple[str, str, str, str]
+_OUTSIDE: _Ids = (NO_ID, NO_ID, NO_ID, NO_ID)
 
 
 def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
@@ -55,7 +55,7 @@ def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
 
 def record_ids(record: logging.LogRecord) -> _Ids:
     """
-    Return the request, session and trace id of *record*, complete.
+    Return the request, session, trace and span id of *record*, complete.
 
     They are found once, by the first who asks, and kept on the record: a queue's listener asks in another thread.
     """
@@ -69,7 +69,8 @@ def record_ids(record: logging.LogRecord) -> _Ids:
                 # Set by hand, an id can be anything, such as a user's name with a line break in it.
                 if not (request_id.isprintable() and session_id.isprintable()):
                     request_id, session_id = (escape(each).replace("\n", r"\x0a") for each in (request_id, session_id))
-                ids = (request_id, session_id, metadata.trace_id)
+                trace = metadata.trace
+                ids = (request_id, session_id, trace.trace_id, trace.span_id)
         except Exception:  # an exception class whose attributes raise, say: whoever logs it must not see ours
             ids = _OUTSIDE
         # Underlined, since formatters of other libraries print what else they find on a record.
@@ -79,7 +80,7 @@ def record_ids(record: logging.LogRecord) -> _Ids:
 
 class RequestTracingFilter(logging.Filter):
     """
-    Give each log record ``request_id``, ``session_id`` and ``trace_id``: ``none`` outside a request.
+    Give each log record ``request_id``, ``session_id``, ``trace_id`` and ``span_id``: ``none`` outside a request.
 
     It belongs on handlers: a filter on a logger does not see the records of the logger's children. No record is
     dropped.
@@ -97,7 +98,7 @@ class RequestTracingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Stamp *record*, and let it through."""
-        record.request_id, session_id, record.trace_id = record_ids(record)
+        record.request_id, session_id, record.trace_id, record.span_id = record_ids(record)
         record.session_id = session_id[: self._session_length]
         return not self.name or super().filter(record)
 
@@ -109,8 +110,8 @@ class TextFormatter(logging.Formatter):
     Each further line of a message or traceback carries the ids too, and control characters are escaped, so that
     no message can pass for another line. The filter is not needed beside it.
 
-    :param fmt: another line, as :class:`logging.Formatter` takes it; with ``request_id``, ``session_id`` and
-        ``trace_id`` for fields.
+    :param fmt: another line, as :class:`logging.Formatter` takes it; with ``request_id``, ``session_id``,
+        ``trace_id`` and ``span_id`` for fields.
     :param datefmt: the date's form for :func:`time.strftime`.
     :param style: of *fmt*: ``%``, ``{`` or ``$``.
     :param session_length: how many characters of the session id a line shows; None for all.
@@ -161,7 +162,7 @@ class TextFormatter(logging.Formatter):
 
     def _format_own(self, record: logging.LogRecord, message: str) -> str:
         # The filter has found them; a call to hear so would be 60 ns of a line's 8,600.
-        request_id, session_id, _ = record.__dict__.get("_asgi_trace") or record_ids(record)
+        request_id, session_id, _, _ = record.__dict__.get("_asgi_trace") or record_ids(record)
         session_id = session_id[: self._session_length]
         level = record.levelname
         if self._color:
@@ -211,9 +212,9 @@ class JSONFormatter(logging.Formatter):
     Write a record as one JSON object on one line: for programs to read.
 
     ``timestamp`` (RFC 3339, UTC, milliseconds), ``level``, ``logger``, ``message``, in a request ``request_id``,
-    ``session_id`` (all of it) and ``trace_id``, for an exception ``exception`` with ``type``, ``message`` and
-    ``stacktrace``, and the fields of ``extra=``. What JSON has no form for is written as its ``str()``; never raises.
-    A format or date format that a configuration gives is not used.
+    ``session_id`` (all of it), ``trace_id`` and ``span_id``, for an exception ``exception`` with ``type``, ``message``
+    and ``stacktrace``, and the fields of ``extra=``. What JSON has no form for is written as its ``str()``; never
+    raises. A format or date format that a configuration gives is not used.
 
     .. versionadded:: 0.1
     """
@@ -223,7 +224,7 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's one line, without a line feed at the end."""
-        request_id, session_id, trace_id = record_ids(record)
+        request_id, session_id, trace_id, span_id = record_ids(record)
         return self._write(
             Record(
                 self.formatTime(record),
@@ -233,6 +234,7 @@ class JSONFormatter(logging.Formatter):
                 request_id,
                 session_id,
                 trace_id,
+                span_id,
                 exception=self._exception(record),
                 extra=self._extra(record.__dict__),
             )
@@ -281,6 +283,7 @@ _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
     "request_id",
     "session_id",
+    "span_id",
     "taskName",
     "trace_id",
 }

@@ -15,7 +15,7 @@ from .faults import report_once
 from .headers import Headers, any_named, has_any, header_values, without_header
 from .ids import generate_request_id, take_request_id
 from .sessions import SessionResolver
-from .tracecontext import TraceContext, parse_traceparent
+from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
 
 __all__ = ("SCOPE_KEY", "Message", "Scope", "ScopeMetadata", "Settings")
 
@@ -52,7 +52,7 @@ class Settings:
         self.trust_inbound = trust_inbound
         self.inbound = any_named(header)
         # The headers that any id is read from, but for the request id's.
-        self.telling = sessions.header_names | _MCP_HEADERS | {b"traceparent"}
+        self.telling = sessions.header_names | _MCP_HEADERS | {b"traceparent", b"baggage"}
 
 
 class ScopeMetadata(RequestMetadata):
@@ -221,11 +221,39 @@ class ScopeMetadata(RequestMetadata):
 
     def _parent_trace(self) -> TraceContext | None:
         try:
-            if not self._settings.trust_inbound or not self._tells_ids():
-                return None
-            inbound = header_values(self._headers, b"traceparent")
+            inbound = self._told(b"traceparent")
             # Two of them, and nobody knows whose child we are: the standard restarts the trace.
-            return parse_traceparent(inbound[0].decode("latin-1").strip(" \t")) if len(inbound) == 1 else None
+            return parse_traceparent(inbound[0]) if len(inbound) == 1 else None
         except Exception:
             report_once("reading the trace context")
             return None
+
+    @property
+    def tracestate(self) -> str:
+        """What other tracing systems have said of this trace; empty where the trace is not the client's."""
+        if self.parent_span_id is None:
+            return ""
+        try:
+            return parse_tracestate(self._told(b"tracestate"))
+        except Exception:
+            report_once("reading the trace state")
+            return ""
+
+    @property
+    def baggage(self) -> str:
+        """The client's W3C baggage, within the standard's limits; empty where the client is not trusted."""
+        try:
+            return parse_baggage(self._told(b"baggage"))
+        except Exception:
+            report_once("reading the baggage")
+            return ""
+
+    def _told(self, name: bytes) -> list[str]:
+        """Return the values of the header *name*, none where the client is not trusted to tell us."""
+        if not self._settings.trust_inbound or not self._tells_ids():
+            return []
+        return [value.decode("latin-1") for value in header_values(self._headers, name)]
+
+    def _made_request_id(self) -> bool:
+        settings = self._settings
+        return settings.generate is generate_request_id and settings.inbound not in self._headers

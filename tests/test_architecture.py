@@ -21,6 +21,7 @@ ROOMS = (
     "headers",
     "ids",
     "context",
+    "propagation",
     "concurrency",
     "uncaught",
     "sessions",

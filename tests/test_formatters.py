@@ -32,7 +32,7 @@ def test_one_line_with_all_that_is_known(formatter: logging.Formatter) -> None:
         line = formatter.format(made)
     found = parse(line)
     assert found is not None
-    assert found[:7] == (
+    assert found[:8] == (
         "2024-01-15T10:30:15.250Z",
         "INFO",
         "shop",
@@ -40,6 +40,7 @@ def test_one_line_with_all_that_is_known(formatter: logging.Formatter) -> None:
         "a1b2c3d4",
         "1234567890abcdef",
         ALICE.trace_id,
+        ALICE.span_id,
     )
     assert {name: str(value) for name, value in found.extra.items()} == {
         "user": "7",

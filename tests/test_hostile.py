@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asgi_trace import RequestTracingMiddleware, TextFormatter, get_request_metadata
+from asgi_trace import RequestTracingMiddleware, TextFormatter, get_request_metadata, inject
 
 from .asgi import call, hello, http_scope, response_ids, websocket_scope
 
@@ -24,6 +24,8 @@ NAMES = [
     b"authorization",
     b"cookie",
     b"traceparent",
+    b"tracestate",
+    b"baggage",
     b"accept",
     b"host",
 ]
@@ -47,8 +49,15 @@ NASTY = [
 ID = r"[A-Za-z0-9._~+/=:@-]"
 LINE = re.compile(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d - INFO - \[req={ID}{{1,128}}\|session={ID}{{1,8}}\] - \S+")
 
+PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 values = st.one_of(st.sampled_from(NASTY), st.binary(max_size=300))
-headers = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), st.binary(max_size=20)), values), max_size=12)
+parents = st.builds(b"".join, st.lists(st.sampled_from([PARENT[:35], PARENT[35:], PARENT, b"-", b"x", b"\n"])))
+traces = st.tuples(st.just(b"traceparent"), st.one_of(st.just(PARENT), parents))
+PIECES = [b"a", b"A", b"@", b"=", b",", b";", b" ", b"\t", b"\n", b"\xff", b'"', b"1=2"]
+lists = st.tuples(st.sampled_from([b"tracestate", b"baggage"]), st.lists(st.sampled_from(PIECES)).map(b"".join))
+any_header = st.tuples(st.one_of(st.sampled_from(NAMES), st.binary(max_size=20)), values)
+headers = st.lists(st.one_of(any_header, traces, lists), max_size=12)
 queries = st.one_of(st.binary(max_size=300), values.map(lambda value: b"session_id=" + value))
 
 
@@ -64,6 +73,9 @@ def serve(scope: dict[str, Any], **options: Any) -> tuple[list[dict[str, Any]], 
         metadata = get_request_metadata()
         assert metadata is not None
         assert all([metadata.trace, metadata.transport_type, repr(metadata)])
+        # What goes on to others.
+        assert re.fullmatch("[ -~]*", metadata.tracestate + metadata.baggage)
+        assert [value for value in inject({}, session=True).values() if not re.fullmatch("[ -~]+", value)] == []
         logger.info("served")
         await hello(scope, receive, send)
         logger.info("done")
@@ -113,6 +125,13 @@ MIB = 2**20
         ([(b"x-session-id", b"\x00")] * 10_000, b""),
         ([(b"x-%d" % number, b"1") for number in range(10_000)], b""),
         ([(b"traceparent", b"0" * MIB)], b""),
+        ([(b"traceparent", PARENT), (b"tracestate", b"," * MIB)], b""),
+        ([(b"traceparent", PARENT), (b"tracestate", b"a=1," * (MIB // 4))], b""),
+        ([(b"traceparent", PARENT), (b"tracestate", b"a= " + b" " * MIB)], b""),
+        ([(b"baggage", b"," * MIB)], b""),
+        ([(b"baggage", b"a=1;b," * (MIB // 6))], b""),
+        ([(b"baggage", b"a=1;" + b"b" * 4000 + b" " * 4000 + b"!?")], b""),
+        ([(b"baggage", b"a=1" + b" ;b" * 2700 + b"\x7f")], b""),
         ([], b"x" * MIB),
         ([], b"&" * MIB),
         ([], b"session_id=" * (MIB // 11)),
@@ -121,7 +140,7 @@ MIB = 2**20
         ([], b"session_id=" + b"%41" * (MIB // 3)),
         ([], b"=" * MIB),
     ],
-    ids=range(16 + 2 * len(NAMES) - 2),
+    ids=range(23 + 2 * len(NAMES) - 2),
 )
 def test_size_costs_no_more_than_its_reading(pairs: list[tuple[bytes, bytes]], query: bytes) -> None:
     """1 MiB values, 10,000 headers: a cost above linear would not end within the test's patience."""

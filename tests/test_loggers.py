@@ -32,8 +32,13 @@ from .asgi import call, hello, http_scope, step
 
 ALICE = RequestMetadata("1234567890abcdef", "a1b2c3d4")
 BOB = RequestMetadata("bob", "b2")
-ALICES = {"request_id": "a1b2c3d4", "session_id": "1234567890abcdef", "trace_id": ALICE.trace_id}
-BOBS = {"request_id": "b2", "session_id": "bob", "trace_id": BOB.trace_id}
+ALICES = {
+    "request_id": "a1b2c3d4",
+    "session_id": "1234567890abcdef",
+    "trace_id": ALICE.trace_id,
+    "span_id": ALICE.span_id,
+}
+BOBS = {"request_id": "b2", "session_id": "bob", "trace_id": BOB.trace_id, "span_id": BOB.span_id}
 NOBODYS = dict.fromkeys(ALICES, "none")
 
 
@@ -112,7 +117,7 @@ def test_outside_a_request_there_are_none(log: Log) -> None:
 
 def test_keys_of_the_same_name_give_way_inside_a_request_only(log: Log) -> None:
     """As in the filter, the request's own win; a worker outside of one goes on naming its lines."""
-    own = log.logger.bind(request_id="theirs", session_id="theirs", trace_id="theirs")
+    own = log.logger.bind(request_id="theirs", session_id="theirs", trace_id="theirs", span_id="theirs")
     own.info("outside")
     with bound_request_metadata(ALICE):
         own.info("inside")
@@ -124,7 +129,9 @@ def test_an_id_that_is_not_known_is_left_out(log: Log) -> None:
     nightly = RequestMetadata(session_id="nightly")
     with bound_request_metadata(nightly):
         log.logger.info("tidying")
-    assert log.ids() == [outside(log) | {"session_id": "nightly", "trace_id": nightly.trace_id}]
+    assert log.ids() == [
+        outside(log) | {"session_id": "nightly", "trace_id": nightly.trace_id, "span_id": nightly.span_id}
+    ]
 
 
 def test_overlapping_requests_never_mix(log: Log) -> None:
@@ -174,8 +181,9 @@ def test_an_exceptions_own_ids_outrank_the_current_ones(log: Log) -> None:
         except KeyError:
             log.logger.exception("late")
     log.error("late", exc)
-    ids = [{**each, "trace_id": None} for each in log.ids()]
-    bobs, alices = {**BOBS, "trace_id": None}, {**ALICES, "trace_id": None}
+    own = {"trace_id": None, "span_id": None}
+    ids = [each | own for each in log.ids()]
+    bobs, alices = BOBS | own, ALICES | own
     assert ids == [bobs, alices, bobs, bobs]
 
 

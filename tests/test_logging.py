@@ -109,15 +109,16 @@ def test_a_length_that_is_none_fails_early(make: Any, length: Any) -> None:
         make(session_length=length)
 
 
-def test_the_filter_gives_each_record_three_attributes() -> None:
-    """request_id, session_id, trace_id: none outside a request; no record is dropped."""
+def test_the_filter_gives_each_record_four_attributes() -> None:
+    """request_id, session_id, trace_id, span_id: none outside a request; no record is dropped."""
     record = logging.makeLogRecord({})
     assert RequestTracingFilter().filter(record)
-    assert (record.request_id, record.session_id, record.trace_id) == ("none", "none", "none")
+    assert [record.request_id, record.session_id, record.trace_id, record.span_id] == ["none"] * 4
     record = logging.makeLogRecord({})
     with bound_request_metadata(ALICE):
         assert RequestTracingFilter().filter(record)
-    assert (record.request_id, record.session_id, record.trace_id) == ("a1b2c3d4", "12345678", ALICE.trace_id)
+    assert (record.request_id, record.session_id) == ("a1b2c3d4", "12345678")
+    assert (record.trace_id, record.span_id) == (ALICE.trace_id, ALICE.span_id)
 
 
 def test_a_filter_with_a_name_is_one_as_the_library_has_it() -> None:

@@ -22,6 +22,7 @@ from asgi_trace import (
     get_session_id,
 )
 from asgi_trace.context import metadata_of
+from asgi_trace.tracecontext import RANDOM
 
 from .asgi import HELLO_BODY, HELLO_START, call, hello, http_scope, response_ids, step, websocket_scope
 
@@ -91,23 +92,29 @@ def test_an_untrusted_id_is_kept_as_the_parent() -> None:
     ("headers", "trace_id", "flags"),
     [
         ([(b"traceparent", PARENT)], "0af7651916cd43dd8448eb211c80319c", 1),
-        ([(b"traceparent", PARENT), (b"traceparent", PARENT)], None, 0),
-        ([(b"traceparent", PARENT.upper())], None, 0),
-        ([(b"traceparent", PARENT + b"-x")], None, 0),
+        ([(b"traceparent", PARENT), (b"traceparent", PARENT)], None, RANDOM),
+        ([(b"traceparent", PARENT.upper())], None, RANDOM),
+        ([(b"traceparent", PARENT + b"-x")], None, RANDOM),
         ([(b"traceparent", b"cc" + PARENT[2:] + b"-x")], "0af7651916cd43dd8448eb211c80319c", 1),
-        ([(b"traceparent", b"ff" + PARENT[2:])], None, 0),
-        ([(b"traceparent", b"\xff" * 55)], None, 0),
+        ([(b"traceparent", b"ff" + PARENT[2:])], None, RANDOM),
+        ([(b"traceparent", b"\xff" * 55)], None, RANDOM),
         ([(b"x-request-id", b"0af7651916cd43dd8448eb211c80319c")], "0af7651916cd43dd8448eb211c80319c", 0),
     ],
 )
 def test_the_trace_goes_on_or_starts(headers: list[tuple[bytes, bytes]], trace_id: str | None, flags: int) -> None:
-    """An inbound traceparent, else the request id where it is 32 hex, else a fresh trace; the span is always ours."""
+    """
+    An inbound traceparent, else the request id where it is 32 hex, else a fresh trace; the span is always ours.
+
+    A trace-id that we made says that it is random.
+    """
     scope = http_scope(headers)
     step(RequestTracingMiddleware(hello), scope)
     metadata = scope["asgi_trace"]
-    assert metadata.trace == TraceContext(trace_id or metadata.request_id, metadata.trace.span_id, flags)
-    assert re.fullmatch("[0-9a-f]{16}", metadata.trace.span_id)
-    assert metadata.trace.span_id != "b7ad6b7169203331"
+    parent = "b7ad6b7169203331" if trace_id and trace_id != metadata.request_id else None
+    assert metadata.trace == TraceContext(trace_id or metadata.request_id, metadata.span_id, flags, parent)
+    assert (metadata.trace_id, metadata.parent_span_id) == (metadata.trace.trace_id, parent)
+    assert re.fullmatch("[0-9a-f]{16}", metadata.span_id)
+    assert metadata.span_id != "b7ad6b7169203331"
 
 
 def test_a_short_request_id_gets_a_trace_of_its_own() -> None:
