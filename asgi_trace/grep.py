@@ -8,22 +8,18 @@ not know who wrote the logs.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import heapq
-import io
 import operator
 import os
 import re
-import shutil
 import sys
 import tempfile
-import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from .logfiles import ANOTHER_LOG, COLOR, COLORS, TRACEBACK, Log, read_duration, read_since, reason, same_session
 from .logging import SESSION_LENGTH
 from .records import NO_ID, Record, escape, id_color, parse_access, parse_line, parse_time
 
@@ -42,7 +38,6 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "": operator.eq,
 }
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ class Query:
         """Whether the ids and the time of *record* are wanted."""
         return (
             (self.request is None or record.request_id == self.request)
-            and (self.session is None or _same_session(record.session_id, self.session))
+            and (self.session is None or same_session(record.session_id, self.session))
             and (self.since is None or when >= self.since)
         )
 
@@ -93,13 +88,6 @@ class Query:
 def _is_plain(wanted: str) -> bool:
     """Whether a line has this id in it as it is. Others may be escaped; and JSON leaves out the one that is none."""
     return re.fullmatch(r"[\w.~+/=:@-]*", wanted, re.ASCII) is not None and wanted != NO_ID
-
-
-def _same_session(logged: str, wanted: str) -> bool:
-    if logged == NO_ID:
-        return wanted == NO_ID
-    # As long as text shows them, a logged id may have been cut; a shorter one is whole.
-    return logged.startswith(wanted) or (len(logged) >= SESSION_LENGTH and wanted.startswith(logged))
 
 
 def read_query(
@@ -121,10 +109,10 @@ def read_query(
     return Query(
         request or None,
         session or None,
-        _read_since(since) if since else None,
+        read_since(since) if since else None,
         _read_path(path) if path else None,
         _read_status(status) if status else None,
-        _read_duration("--slower", slower) * 1000 if slower else None,
+        read_duration("--slower", slower) * 1000 if slower else None,
     )
 
 
@@ -145,45 +133,15 @@ def _read_status(text: str) -> Callable[[int], bool]:
     return lambda status: compare(status, int(match[2]))
 
 
-def _read_duration(option: str, text: str) -> float:
-    match = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)\s*", text, re.ASCII)
-    if match is None:
-        raise ValueError(f"{option} is {text!r}; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _read_since(text: str) -> float:
-    when = parse_time(text.strip())
-    if when is not None:
-        return when
-    try:
-        return time.time() - _read_duration("--since", text)
-    except ValueError:
-        raise ValueError(
-            f"--since is {text!r}; expected how long ago, such as 10m, or a time such as '2024-01-15 10:30' or 10:30"
-        ) from None
-
-
 # -- reading -----------------------------------------------------------------------------------------------------
 
-_BLOCK = 1 << 20
-# A line longer than this is read in pieces, and its first piece tells whose it is.
-_LONGEST_LINE = 16 << 20
 # What a search by access line remembers at most: some 10 MB.
 _MOST_REQUESTS = 100_000
 
-_COLOR = r"\x1b\[[\d;]*m"
-_COLORS = re.compile(_COLOR)
-_REQUEST_ID = re.compile(rf'req(?:=|uest_id(?:="?|"\s*:\s*"))(?:{_COLOR})*([\w.~+/=:@-]+)'.encode())
+_REQUEST_ID = re.compile(rf'req(?:=|uest_id(?:="?|"\s*:\s*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode())
 _STATUS = re.compile(rb'" \d{3}')
-# An unstamped line goes on the record before it from the first of these ...
-_TRACEBACK = re.compile(rb"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):")
-# ... up to a line that looks like another logger's.
-_ANOTHER_LOG = re.compile(
-    rb"(?:\x1b\[[\d;]*m)*"
-    rb"(?:[\[<]?(?:\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d{1,3}(?:\.\d{1,3}){3}[: ])"
-    rb"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL)\b|\{\"|timestamp=)"
-)
+_TRACEBACK = re.compile(TRACEBACK.encode())
+_ANOTHER_LOG = re.compile(ANOTHER_LOG.encode())
 
 
 class _Found(NamedTuple):
@@ -191,24 +149,6 @@ class _Found(NamedTuple):
 
     when: float
     line: bytes
-
-
-def _blocks(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    """Yield what *stream* has as it comes, in blocks that end where a line ends."""
-    pieces: list[bytes] = []
-    size = 0
-    while data := stream.read1(_BLOCK):
-        end = data.rfind(b"\n") + 1
-        size += len(data)
-        if not end and size < _LONGEST_LINE:
-            pieces.append(data)
-            continue
-        end = end or len(data)
-        yield b"".join((*pieces, data[:end]))
-        pieces = [data[end:]]
-        size = len(pieces[0])
-    if size:
-        yield b"".join(pieces)
 
 
 def search(
@@ -274,7 +214,7 @@ def shortcut(query: Query, requests: Set[str] | None) -> Callable[[bytes, int], 
 def _parse(line: bytes) -> Record | None:
     text = line.decode("utf-8", "replace").strip("\ufeff\r\n")
     if "\x1b" in text:
-        text = _COLORS.sub("", text)
+        text = COLORS.sub("", text)
     parsed = parse_line(text)
     return parsed and parsed[0]
 
@@ -311,62 +251,8 @@ def search_requests(blocks: Iterable[bytes], query: Query) -> Iterator[str]:
                 yield record.request_id
 
 
-# -- files -------------------------------------------------------------------------------------------------------
-
-_STDIN = 0
-
-
-class _Log:
-    """One log: a file, packed or not, or a pipe. What cannot be read of it is said once, on standard error."""
-
-    def __init__(self, name: str) -> None:
-        self._name = "standard input" if name == "-" else name
-        self._target: str | int = _STDIN if name == "-" else name
-        self._is_spooled = False
-        self.failed = False
-
-    def last_written(self) -> float:
-        try:
-            return os.stat(self._target).st_mtime
-        except OSError:
-            return float("inf")
-
-    def can_be_read_again(self) -> bool:
-        return self._is_spooled or os.path.isfile(self._target)
-
-    def spool(self, spool: IO[bytes]) -> None:
-        """Copy a pipe to *spool*, and read it from there."""
-        with self._complaining(), self._open() as stream:
-            shutil.copyfileobj(stream, spool)
-            spool.flush()
-        self._target, self._is_spooled = spool.fileno(), True
-
-    def blocks(self) -> Iterator[bytes]:
-        with self._complaining(), self._open() as stream:
-            is_packed = stream.peek(2)[:2] == b"\x1f\x8b"
-            yield from _blocks(gzip.GzipFile(fileobj=stream) if is_packed else stream)
-
-    def _open(self) -> io.BufferedReader:
-        if self._is_spooled:
-            os.lseek(int(self._target), 0, os.SEEK_SET)
-        return open(self._target, "rb", closefd=isinstance(self._target, str))
-
-    @contextlib.contextmanager
-    def _complaining(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, EOFError, zlib.error) as error:
-            if not self.failed:
-                self.failed = True
-                _complain(f"{self._name}: {_reason(error)}")
-
-
 def _complain(sentence: str) -> None:
     print(f"asgi-trace grep: {sentence}", file=sys.stderr)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
 
 
 # -- showing -----------------------------------------------------------------------------------------------------
@@ -382,7 +268,7 @@ def _colored(match: re.Match[str]) -> str:
 def _for_terminal(line: bytes, in_color: bool) -> bytes:
     """Return the line with each id in its color, and so that no byte of it commands the terminal."""
     end = "\n" if line.endswith(b"\n") else ""
-    text = _COLORS.sub("", line.decode("utf-8", "replace").rstrip("\r\n"))
+    text = COLORS.sub("", line.decode("utf-8", "replace").rstrip("\r\n"))
     if not text.isprintable():
         text = "".join(character if character == "\t" else escape(character) for character in text)
     if in_color:
@@ -421,7 +307,7 @@ def run(files: Sequence[str], **conditions: str | None) -> int:
         _complain(str(error))
         return 2
     # Lines of the same second come in this order: a log that was rotated away stands before the one that went on.
-    logs = sorted((_Log(name) for name in files or ("-",)), key=_Log.last_written)
+    logs = sorted((Log(name, _complain) for name in files or ("-",)), key=Log.last_written)
     with contextlib.ExitStack() as spools:
         requests = None
         if query.by_access_line:
@@ -436,7 +322,7 @@ def run(files: Sequence[str], **conditions: str | None) -> int:
         except BrokenPipeError:
             raise
         except OSError as error:  # what is wrong with a log, the log has said
-            _complain(f"standard output: {_reason(error)}")
+            _complain(f"standard output: {reason(error)}")
             # Python would try once more at its end.
             with open(os.devnull, "wb") as sink:
                 os.dup2(sink.fileno(), sys.stdout.fileno())
@@ -444,7 +330,7 @@ def run(files: Sequence[str], **conditions: str | None) -> int:
     return 2 if any(log.failed for log in logs) else 0 if is_any else 1
 
 
-def _requests_wanted(logs: Sequence[_Log], query: Query) -> set[str]:
+def _requests_wanted(logs: Sequence[Log], query: Query) -> set[str]:
     requests: set[str] = set()
     for log in logs:
         for request_id in search_requests(log.blocks(), query):

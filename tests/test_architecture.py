@@ -35,12 +35,13 @@ ROOMS = (
     "auto",
     "launcher",
     "demo",
+    "logfiles",
     "grep",
     "cli",
     "__main__",
 )
 # What serves people rather than requests.
-NOT_AT_RUN_TIME = {"launcher", "demo", "grep", "cli", "__main__"}
+NOT_AT_RUN_TIME = {"launcher", "demo", "logfiles", "grep", "cli", "__main__"}
 # Third-party modules that a module may import inside a function.
 NEIGHBOURS = {"demo": {"uvicorn"}, "uncaught": {"uvloop"}}
 

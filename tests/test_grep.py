@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import asgi_trace.grep
+import asgi_trace.logfiles
 from asgi_trace import (
     RequestMetadata,
     RequestTracingMiddleware,
@@ -31,6 +32,7 @@ from asgi_trace import (
 )
 from asgi_trace.cli import main
 from asgi_trace.grep import Query, read_query, search, search_requests, shortcut
+from asgi_trace.logfiles import blocks_of
 from asgi_trace.records import Record, format_access, format_json, format_line, format_logfmt, format_text, id_color
 
 from .asgi import HELLO_BODY, HELLO_START, call, http_scope
@@ -502,7 +504,7 @@ class Cut(io.RawIOBase):
 
 def found_in(data: bytes, query: Query, sizes: Sequence[int], find: Any = None) -> list[bytes]:
     def blocks() -> Any:
-        return asgi_trace.grep._blocks(io.BufferedReader(Cut(data, sizes)))
+        return blocks_of(io.BufferedReader(Cut(data, sizes)))
 
     requests = set(search_requests(blocks(), query)) if query.by_access_line else None
     found = search(blocks(), query, requests, find or shortcut(query, requests))
@@ -527,7 +529,7 @@ def test_no_bytes_break_it(lines: list[bytes], conditions: dict[str, str], sizes
 
 def test_a_line_longer_than_memory_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole, where it is wanted; a head within it is not taken for one."""
-    monkeypatch.setattr(asgi_trace.grep, "_LONGEST_LINE", 200)
+    monkeypatch.setattr(asgi_trace.logfiles, "_LONGEST_LINE", 200)
     head = "2024-01-15 10:30:15 - INFO - [req=req-001|session=s] - "
     forged = "2024-01-15 10:30:15 - INFO - [req=req-002|session=s] - "
     long = (head + "x" * (200 - len(head)) + forged * 20 + "\n").encode()
@@ -563,7 +565,7 @@ def test_memory_does_not_grow_with_the_log(conditions: dict[str, str]) -> None:
 
     def peak(blocks: int) -> tuple[int, int]:
         def source() -> Any:
-            return asgi_trace.grep._blocks(io.BufferedReader(Endless(block, blocks)))
+            return blocks_of(io.BufferedReader(Endless(block, blocks)))
 
         tracemalloc.start()
         try:
