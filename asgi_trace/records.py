@@ -36,6 +36,7 @@ __all__ = (
     "id_color",
     "parse",
     "parse_access",
+    "parse_fields",
     "parse_line",
     "parse_time",
     "unescape",
@@ -190,11 +191,16 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
         time, _, level = time_and_level.partition(" - ")
         message = unescape(line[match.end() :])
         return Record(time, level, "", message, request_id, session_id), mark == "|"
-    fields = _parse_json(line) if line.startswith("{") else _parse_logfmt(line)
+    fields = parse_fields(line)
     # One of these two names is in each line of ours, and in those of other formatters that carry our ids.
     if fields is None or not ("timestamp" in fields or "request_id" in fields):
         return None
     return _record(fields), False
+
+
+def parse_fields(line: str) -> dict[str, Any] | None:
+    """Return the names and values of a line of JSON or logfmt, whoever wrote it; None when it is neither."""
+    return _parse_json(line) if line.startswith("{") else _parse_logfmt(line)
 
 
 _TIME = _Pattern(

@@ -1,0 +1,573 @@
+"""
+Lines become entries: when, how bad, whose, and the text to show.
+
+Knows our own three forms, and those of others that hold ids. Never fails, and drops no line: one that tells nothing
+has the time of the line before it, and a traceback's lines are folded into the entry that they go on. Does not know
+what a request is made of.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ..logfiles import ANOTHER_LOG, COLORS, TRACEBACK, Log, same_session
+from ..records import NO_ID, parse_access, parse_fields, parse_time, unescape
+
+__all__ = ("LEVELS", "Entry", "LineReader", "Wanted", "last_time", "merged", "read")
+
+
+class Entry(NamedTuple):
+    """
+    A line of a log, with those that go on it.
+
+    ``time`` is in milliseconds since the epoch, and a whole number where the line tells no fraction of a second.
+    ``session_id`` may be cut; both ids are empty where there is none. ``message`` is where in ``text`` the message
+    begins. ``more`` has what few lines tell: ``access`` (the fields of an access line), ``call``, ``trace``.
+    """
+
+    time: float
+    level: int
+    request_id: str
+    session_id: str
+    text: str
+    message: int
+    more: dict[str, Any] | None
+    file: int
+
+
+LONGEST_TEXT = 65_536
+"""How much of an entry's text is kept."""
+
+LEVELS = {
+    name: number
+    for number, names in enumerate(
+        ("NOTSET", "DEBUG TRACE", "INFO NOTICE SUCCESS", "WARNING WARN", "ERROR EXCEPTION", "CRITICAL FATAL")
+    )
+    for name in names.split()
+}
+LEVELS |= {name.lower(): number for name, number in LEVELS.items()}
+
+# The line that our own formatter writes: records' pattern, with the time and the level told apart at once. Nine of
+# ten lines of a log of ours go no further than this.
+_own_head = re.compile(
+    r"([0-9][\w:.,+/ -]{0,80}?) - ([\w ]*(?: - [\w:.,+/ -]*?)?) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)\]"
+    r"(?: \[([^\]\n]*)\])? ([-|])(?: |\Z)"
+).match
+_traceback = re.compile(TRACEBACK).match
+_another_log = re.compile(ANOTHER_LOG).match
+
+# -- lines of others -------------------------------------------------------------------------------------------------
+
+# What stands before a message is told apart from it by its characters alone: a quote ends it, and so what a client
+# sent is not taken for an id.
+_OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>\[\] \t-]{0,400}")
+_OTHERS_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d)\b)?"
+    r"|\d\d?/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d(?: [+-]\d{4})?"
+    r"|(?<![\d:])\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?![\d:])"
+)
+_OTHERS_LEVEL = re.compile(
+    r"\b(?:DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b:?"
+    r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|critical|exception)\b"
+)
+_OWN_IDS = re.compile(r"\[req=([^|\]]*)\|session=([^|\]]*)\](?: \[([^\]]*)\])?")
+_NAMED_ID = re.compile(
+    r"\b(request_?id|correlation_?id|req_?id|trace_?id|session_?id)[=:] ?\"?([\w.~+/=:@-]{1,128})", re.IGNORECASE
+)
+# asgi-correlation-id's: hexadecimal, cut or whole, or a UUID with its hyphens.
+_BRACKETED_ID = re.compile(r"\[([0-9a-f]{8,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\]", re.I)
+_CLF_TIME = re.compile(r"(\d\d?)/([A-Z][a-z]{2})/(\d{4})[: ](\d\d:\d\d:\d\d)(?: ([+-]\d{4}))?")
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+# What others call our names, in JSON and logfmt; the first that is there counts.
+_TIME_NAMES = ("timestamp", "@timestamp", "time", "asctime", "ts", "datetime", "date")
+_LEVEL_NAMES = ("level", "levelname", "severity", "log.level", "log_level", "lvl")
+_MESSAGE_NAMES = ("message", "event", "msg")
+_REQUEST_NAMES = ("request_id", "correlation_id", "requestId", "correlationId", "req_id", "x_request_id", "request.id")
+_SESSION_NAMES = ("session_id", "sessionId", "mcp_session_id", "session.id")
+_TRACE_NAMES = ("trace_id", "otelTraceID", "traceId", "trace.id")
+_LOGGER_NAMES = ("logger", "name", "logger_name")
+_TRACE_TEXTS = ("exception", "exc_info", "stack_info", "stack")
+_CALL_NAMES = ("mcp_method", "mcp_name", "jsonrpc_id")
+_NO_IDS = frozenset(("", "-", "0", "none", "None", "null"))
+
+
+def _first(fields: dict[str, Any], names: Iterable[str]) -> Any:
+    for name in names:
+        if name in fields:
+            return fields.pop(name)
+    return None
+
+
+def _id(value: Any) -> str:
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    return "" if text in _NO_IDS or not text.strip("0-") else text[:512]
+
+
+class _Clock:
+    """The times of one log: each second is worked out once, and what a line leaves out is what the log makes likely."""
+
+    def __init__(self) -> None:
+        self.last = -1.0
+        self._known: dict[str, int | None] = {}
+        self._days = 0
+
+    def read(self, text: str) -> float | None:
+        """Return the milliseconds since the epoch, a whole number where *text* has no fraction of a second."""
+        known = self._known.get(text)
+        if known is not None:
+            return known
+        second, fraction, zone = _parted(text)
+        known = self._known.get(second + zone)
+        if known is None:
+            known = self._whole(second + zone)
+            if known is None:
+                return None
+        return known + float(f"0.{fraction}") * 1000 if fraction else known
+
+    def _whole(self, text: str) -> int | None:
+        if len(self._known) > 4096:
+            self._known.clear()
+        seconds = parse_time(_as_iso(text))
+        if seconds is None:
+            return None
+        if text[2:3] == ":":  # no date: past midnight the next day begins
+            seconds += self._days * 86_400
+            if self.last >= 0 and seconds * 1000 < self.last - 43_200_000:
+                self._days += 1
+                self._known.clear()
+                seconds += 86_400
+        elif self.last >= 0 and seconds * 1000 < self.last - 60_000:
+            seconds = _again(seconds, self.last / 1000)
+        milliseconds = self._known[text] = round(seconds * 1000)
+        return milliseconds
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    """Return the second, the digits of its fraction, and the zone of a time."""
+    place = 19 if text[19:20] in (".", ",") else 8 if text[8:9] in (".", ",") else 0
+    if not place:
+        return text, "", ""
+    zone = text[place + 1 :].lstrip("0123456789")
+    return text[:place], text[place + 1 : len(text) - len(zone)], zone
+
+
+def _as_iso(text: str) -> str:
+    match = _CLF_TIME.fullmatch(text)
+    if match is None:
+        return text
+    day, month, year, clock, zone = match.groups("")
+    place = _MONTHS.find(month)
+    return f"{year}-{place // 3 + 1:02d}-{int(day):02d} {clock}{zone}" if place >= 0 else ""
+
+
+def _again(seconds: float, last: float) -> float:
+    """Return the second of the two moments that a local time may be, where clocks were set back, if that is nearer."""
+    try:
+        second = datetime.fromtimestamp(seconds).replace(fold=1).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return seconds
+    return second if abs(second - last) < abs(seconds - last) else seconds
+
+
+class LineReader:
+    """
+    Makes entries of the lines of one log.
+
+    :param file: the log's number.
+    :param when: the time of lines that stand before any that tells one, in milliseconds since the epoch.
+    """
+
+    def __init__(self, file: int = 0, when: float = 0.0) -> None:
+        self.cut = 0  # entries whose text was too long
+        self._file = file
+        self._clock = _Clock()
+        self._when: float | None = None
+        self._default = when
+        self._early: list[Entry] = []
+        self._entry: Entry | None = None
+        self._further: list[str] = []
+        self._room = 0
+        self._in_traceback = False
+
+    def read(self, lines: Iterable[str]) -> list[Entry]:
+        """Return the entries that *lines* complete; the last is kept back, since more of it may follow."""
+        found: list[Entry] = []
+        entry, further = self._entry, self._further
+        for line in lines:
+            match = _own_head(line)
+            if match is None:
+                line, match = self._cleaned(line)
+            if match is not None:
+                if match[6] == "|" and entry is not None and entry.request_id == _id(match[3]):
+                    self._go_on(line[match.end() :])
+                    continue
+                next_entry = self._own(match, line)
+            else:
+                other = self._other(line)
+                if other is None and entry is not None and self._goes_on(line):
+                    self._go_on(line)
+                    continue
+                next_entry = other or self._unknown(line)
+            if entry is not None:
+                if further:
+                    entry = entry._replace(text="\n".join((entry.text, *further)))
+                    further.clear()
+                found.append(entry)
+            entry = next_entry
+            self._in_traceback = False
+            self._room = LONGEST_TEXT - len(entry.text)
+            if self._room < 0:
+                entry = self._shortened(entry)
+        self._entry = entry
+        return self._timed(found)
+
+    def finish(self) -> list[Entry]:
+        """Return the last entry, if there is one."""
+        entry, self._entry = self._entry, None
+        if entry is not None and self._further:
+            entry = entry._replace(text="\n".join((entry.text, *self._further)))
+            self._further.clear()
+        found = [*self._early, entry] if entry is not None else self._early
+        self._early = []
+        return [each if each.time >= 0 else each._replace(time=self._default) for each in found]
+
+    def _timed(self, found: list[Entry]) -> list[Entry]:
+        """Keep the first entries back until a time is known."""
+        if self._when is None and len(self._early) < 10_000:
+            self._early += found
+            return []
+        if self._early or (found and found[0].time < 0):
+            when = self._default if self._when is None else self._first_when
+            found = [each if each.time >= 0 else each._replace(time=when) for each in (*self._early, *found)]
+            self._early = []
+        return found
+
+    def _at(self, when: float | None) -> float:
+        if when is None:
+            return -1 if self._when is None else self._when
+        if self._when is None:
+            self._first_when = when
+        self._when = self._clock.last = when
+        return when
+
+    def _go_on(self, line: str) -> None:
+        self._room -= len(line) + 1
+        if self._room >= 0:
+            self._further.append(line)
+        elif self._room + len(line) + 1 >= 0:
+            self.cut += 1
+            self._further.append("…")
+            self._room = -1 << 62
+
+    def _shortened(self, entry: Entry) -> Entry:
+        self.cut += 1
+        return entry._replace(text=entry.text[:LONGEST_TEXT] + "…", message=min(entry.message, LONGEST_TEXT))
+
+    def _goes_on(self, line: str) -> bool:
+        if not line:
+            return True
+        if (self._in_traceback or _traceback(line)) and not _another_log(line):
+            self._in_traceback = True
+            return True
+        return False
+
+    def _cleaned(self, line: str) -> tuple[str, re.Match[str] | None]:
+        """Return the line without what may stand before it or color it, and the match of our head, if it is ours."""
+        # A log that was truncated while it was written begins with NUL bytes; one that was made by a shell of
+        # Windows, with a mark.
+        if line[:1] in ("\0", "\ufeff"):
+            line = line.lstrip("\0\ufeff")
+        elif "\x1b" not in line[:120]:
+            return line, None
+        plain = COLORS.sub("", line) if "\x1b" in line else line
+        match = _own_head(plain)
+        return (plain if match else line), match
+
+    def _own(self, match: re.Match[str], line: str) -> Entry:
+        stamp, level, request_id, session_id, call, _ = match.groups()
+        when = self._clock.read(stamp)
+        if when is None:
+            when = self._at(self._searched_time(stamp))
+        elif when != self._when:
+            self._at(when)
+        end = match.end()
+        more: dict[str, Any] | None = None
+        # What is in any access line: behind a duration; behind none, and no size; behind a size; and in a server's,
+        # behind the request.
+        if (
+            line.find("ms ", end) >= 0
+            or line.find('" ', end) >= 0
+            or line.find("- - ", end) >= 0
+            or line.find("B ", end) >= 0
+        ):
+            access = parse_access(unescape(line[end:]))
+            if access is not None:
+                more = {"access": access}
+        if call:
+            more = {**(more or {}), "call": call}
+        if request_id in _NO_IDS:
+            request_id = ""
+        if session_id == NO_ID:
+            session_id = ""
+        if not line.isascii():
+            end += _astral(line[:end])
+        return Entry(when, LEVELS.get(level, 0), request_id, session_id, line, end, more, self._file)
+
+    def _searched_time(self, text: str) -> float | None:
+        match = _OTHERS_TIME.search(text)
+        return self._clock.read(match[0]) if match else None
+
+    def _unknown(self, line: str) -> Entry:
+        return Entry(self._at(None), 0, "", "", line, 0, None, self._file)
+
+    def _other(self, line: str) -> Entry | None:
+        """Return the entry of a line that is not of our text form; None when it tells nothing."""
+        if line.startswith("{") or line.partition("=")[0].replace("_", "a").isalnum():
+            fields = parse_fields(line)
+            if fields is not None and len(fields) > 1:
+                entry = self._named(fields)
+                if entry is not None:
+                    return entry
+        plain = COLORS.sub("", line) if "\x1b" in line else line
+        head = _OTHERS_HEAD.match(plain)
+        assert head is not None
+        times = _OTHERS_TIME.search(plain, 0, min(head.end(), 120))
+        level = _OTHERS_LEVEL.search(plain, 0, min(head.end(), 160))
+        own = _OWN_IDS.search(plain, 0, head.end())
+        request_id = session_id = trace = call = ""
+        ends = [match.end() for match in (times, level, own) if match]
+        if own:
+            request_id, session_id, call = own.groups("")
+        elif times or level:
+            request_id, session_id, trace, end = _named_ids(plain, head.end())
+            ends.append(end)
+        if not (times or level or request_id):
+            return None
+        end = max(ends)
+        end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
+        access = parse_access(unescape(plain[end:]))
+        if access is None and '"' in plain:
+            access = parse_access(_behind_level(plain))
+        more: dict[str, Any] = {"access": access} if access else {}
+        if call:
+            more["call"] = call
+        if trace:
+            more["trace"] = trace
+        number = LEVELS[level[0].rstrip(":")] if level else 0
+        when = self._at(self._clock.read(times[0]) if times else None)
+        end += _astral(plain[:end])
+        return Entry(when, number, _id(request_id), _id(session_id), plain, end, more or None, self._file)
+
+    def _named(self, fields: dict[str, Any]) -> Entry | None:
+        """Return the entry of a line of JSON or logfmt, written as text."""
+        message = _first(fields, _MESSAGE_NAMES)
+        stamp = _first(fields, _TIME_NAMES)
+        level = _first(fields, _LEVEL_NAMES)
+        request_id, session_id, trace = (
+            _id(_first(fields, names)) for names in (_REQUEST_NAMES, _SESSION_NAMES, _TRACE_NAMES)
+        )
+        if message is None and stamp is None and level is None:
+            return None
+        logger = _shown(_first(fields, _LOGGER_NAMES))
+        when = self._at(self._named_time(stamp))
+        name = _shown(level)
+        message = _shown(message)
+        more: dict[str, Any] = {}
+        access = parse_access(message) if "access" in (logger or "access") else None
+        if access is not None:
+            more["access"] = access
+            for key in access:
+                fields.pop(key, None)
+        call = [_shown(fields.pop(key)) for key in _CALL_NAMES if fields.get(key) not in (None, "")]
+        if call:
+            more["call"] = " ".join(call)
+        if trace:
+            more["trace"] = trace
+        tracebacks = [_shown_trace(fields.pop(key)) for key in _TRACE_TEXTS if key in fields]
+        head = f"{_shown(stamp)} - {name} - [req={request_id or trace or NO_ID}|session={session_id or NO_ID}] - "
+        others = "".join(f" {key}={_shown(value)}" for key, value in fields.items())
+        first, *further = message.split("\n")
+        text = "\n".join((head + first + (f" logger={logger}" if logger else "") + others, *further, *tracebacks))
+        return Entry(
+            when,
+            _level(level),
+            request_id or trace,
+            session_id,
+            text,
+            len(head) + _astral(head),
+            more or None,
+            self._file,
+        )
+
+    def _named_time(self, stamp: Any) -> float | None:
+        if isinstance(stamp, str):
+            when = self._clock.read(stamp)
+            if when is None:
+                when = self._searched_time(stamp)
+            if when is not None:
+                return when
+            try:
+                stamp = float(stamp)
+            except ValueError:
+                return None
+        if isinstance(stamp, bool) or not isinstance(stamp, int | float):
+            return None
+        # Seconds, milli-, micro- or nanoseconds since the epoch: as this century tells.
+        for most, factor in ((1e11, 1e3), (1e14, 1), (1e17, 1e-3), (1e20, 1e-6)):
+            if 0 < stamp < most:
+                return float(stamp) * factor
+        return None
+
+
+def _astral(text: str) -> int:
+    """Return how many characters of *text* count twice in JavaScript."""
+    return 0 if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2 - len(text)
+
+
+def _named_ids(line: str, end: int) -> tuple[str, str, str, int]:
+    """Return the request, session and trace id that stand before *end*, and where the last of them does."""
+    found = {"request": "", "session": "", "trace": ""}
+    last = 0
+    for match in _NAMED_ID.finditer(line, 0, end):
+        kind = match[1].lower().replace("_", "").removesuffix("id")
+        kind = kind if kind in found else "request"
+        if not found[kind]:
+            found[kind] = _id(match[2])
+            last = match.end()
+            if kind == "trace":  # what follows in the same brackets is OpenTelemetry's too
+                last = max(last, line.find("]", last, end) + 1)
+    if not found["request"] and (bracketed := _BRACKETED_ID.search(line, 0, end)):
+        found["request"], last = bracketed[1], max(last, bracketed.end())
+    return found["request"] or found["trace"], found["session"], found["trace"], last
+
+
+def _behind_level(line: str) -> str:
+    """Return the part of a server's access line that begins with the client's address."""
+    before, _, _ = line.partition(' - "')
+    client = before.rpartition(" ")[2]
+    return line[len(before) - len(client) :]
+
+
+def _level(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(0, min(value // 10, 5))
+    name = _shown(value)
+    return LEVELS.get(name, LEVELS.get(name.upper(), 0))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    from json import dumps
+
+    return dumps(value, ensure_ascii=False)
+
+
+def _shown_trace(value: Any) -> str:
+    return (
+        value["stacktrace"] if isinstance(value, dict) and isinstance(value.get("stacktrace"), str) else _shown(value)
+    )
+
+
+# -- logs ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is shown of a log: all of it, unless something is asked for. *since* is in seconds since the epoch."""
+
+    session: str | None = None
+    request: str | None = None
+    since: float | None = None
+
+    def among(self, entries: list[Entry]) -> list[Entry]:
+        """Return the entries that are wanted."""
+        if self.since is not None:
+            since = self.since * 1000
+            entries = [entry for entry in entries if entry.time >= since]
+        if self.request is not None:
+            entries = [entry for entry in entries if (entry.request_id or NO_ID) == self.request]
+        if self.session is not None:
+            entries = [entry for entry in entries if same_session(entry.session_id or NO_ID, self.session)]
+        return entries
+
+
+def read(log: Log, file: int = 0) -> Iterator[list[Entry]]:
+    """Yield the entries of *log*, some thousands at a time, in the order of the file."""
+    written = log.last_written()
+    reader = LineReader(file, (written if written < float("inf") else time.time()) * 1000)
+    in_line = False
+    for block in log.blocks():
+        text = block.decode("utf-8", "replace")
+        if in_line:  # the rest of a line that is longer than what is kept of any
+            text = text.partition("\n")[2] if "\n" in text else ""
+        in_line = not block.endswith(b"\n")
+        if text:
+            lines = text.replace("\r\n", "\n").split("\n")
+            if not in_line:
+                lines.pop()
+            yield reader.read(lines)
+    yield reader.finish()
+
+
+_SLACK = 2000.0
+_MOST_HELD = 65_536
+
+
+def merged(logs: Sequence[Iterator[list[Entry]]]) -> Iterator[list[Entry]]:
+    """
+    Yield the entries of all *logs* in the order of their times, those of the same time in the order of their logs.
+
+    Two seconds of disorder within a log are put right.
+    """
+    waiting: list[Entry] = []
+    reached = {number: -float("inf") for number in range(len(logs))}
+    while reached:
+        number = min(reached, key=reached.__getitem__)
+        batch = next(logs[number], None)
+        if batch is None:
+            del reached[number]
+            continue
+        if not batch:
+            continue
+        waiting += batch
+        waiting.sort(key=_by_time)
+        reached[number] = batch[-1].time
+        until = min(reached.values()) - _SLACK
+        ready = _bisect(waiting, until)
+        if len(waiting) - ready > _MOST_HELD:
+            ready = len(waiting) - _MOST_HELD // 2
+        if ready:
+            yield waiting[:ready]
+            del waiting[:ready]
+    if waiting:
+        yield waiting
+
+
+def _by_time(entry: Entry) -> float:
+    return entry.time
+
+
+def _bisect(entries: list[Entry], when: float) -> int:
+    low, high = 0, len(entries)
+    while low < high:
+        middle = (low + high) // 2
+        if entries[middle].time < when:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def last_time(logs: Iterable[Log]) -> float | None:
+    """Return the latest time that *logs* tell, in seconds since the epoch; all of each is read."""
+    latest = max((entry.time for log in logs for batch in read(log) for entry in batch), default=None)
+    return None if latest is None else latest / 1000
