@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextvars import Context, ContextVar, Token
 from copy import copy
 from time import time
-from typing import Any
+from typing import Any, overload
 
+from .calls import NO_CALL, Call, clean
 from .ids import generate_request_id
 from .tracecontext import RANDOM, TraceContext, is_trace_id
 
@@ -34,6 +35,27 @@ __all__ = (
 )
 
 
+class _CallField:
+    """One word of the call that a request carries: cleaned when it is set, None where it is not known."""
+
+    def __init__(self, word: str, *, blanks: bool = False) -> None:
+        self._word = word
+        self._blanks = blanks
+
+    @overload
+    def __get__(self, metadata: None, owner: type) -> _CallField: ...
+    @overload
+    def __get__(self, metadata: RequestMetadata, owner: type) -> str | None: ...
+    def __get__(self, metadata: RequestMetadata | None, owner: type) -> str | _CallField | None:
+        if metadata is None:
+            return self
+        found: str | None = getattr(metadata._read_call(), self._word)
+        return found
+
+    def __set__(self, metadata: RequestMetadata, value: object) -> None:
+        metadata._call = metadata._read_call()._replace(**{self._word: clean(value, blanks=self._blanks)})
+
+
 class RequestMetadata:
     """
     What is known of one request: one mutable object, shared by all its tasks and threads.
@@ -51,6 +73,10 @@ class RequestMetadata:
 
     ``ended`` is true once the app has returned or raised: what is logged after that is late.
 
+    Where the request carries a call to an MCP server, and it is known which: ``mcp_method`` (``tools/call``),
+    ``mcp_name`` (of the tool, resource or prompt) and ``jsonrpc_id``, unique within its session; else None. They are
+    a client's words: at most 128 characters, of which those that could mislead a reader of the log are ``%XX``.
+
     .. versionadded:: 0.1
     """
 
@@ -65,6 +91,11 @@ class RequestMetadata:
     parent_request_id: str | None = None
     ended: bool
     _trace: TraceContext | None = None
+    mcp_session_id: str | None = None
+    mcp_method = _CallField("method")
+    mcp_name = _CallField("name", blanks=True)
+    jsonrpc_id = _CallField("id")
+    _call: Call = NO_CALL
     _made: tuple[str, str] | None = None
 
     def __init__(
@@ -153,9 +184,18 @@ class RequestMetadata:
             return vars(self).setdefault("_made", (generate_request_id(), generate_request_id()))  # type: ignore[no-any-return]
         return self._made
 
+    @property
+    def mcp_call(self) -> str | None:
+        """The call as a log line shows it, ``tools/call add #7``; None, where its method is not known."""
+        call = self._read_call()
+        return None if call.method is None else str(call)
+
+    def _read_call(self) -> Call:
+        return self._call
+
     def copy(self) -> RequestMetadata:
         """Return another object for the same request, with the same ids."""
-        self.trace, self.session_id, self._own_ids()
+        self.trace, self.session_id, self.mcp_session_id, self._read_call(), self._own_ids()
         return copy(self)
 
     def __repr__(self) -> str:

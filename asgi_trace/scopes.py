@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from time import time
 from typing import Any
 
+from .calls import NO_CALL, Call, clean, read_header
 from .context import RequestMetadata
 from .faults import report_once
-from .headers import Headers, any_named, has_any, header_values, without_header
+from .headers import Headers, any_named, has_any, header_values, response_values, without_header
 from .ids import generate_request_id, take_request_id
 from .sessions import SessionResolver
 from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
@@ -72,6 +73,7 @@ class ScopeMetadata(RequestMetadata):
     _session_rank: int
     _transport_type: str | None = None
     _tells: bool | None = None
+    _mcp_session_id: str | None = None
     _response_headers: list[Any] | None
     _examined_headers: list[Any] | None = None
 
@@ -187,8 +189,46 @@ class ScopeMetadata(RequestMetadata):
     def _tells_ids(self) -> bool:
         # One pass for all of them, since most requests have none.
         if self._tells is None:
-            self._tells = has_any(self._headers, self._settings.telling)
+            tells = has_any(self._headers, self._settings.telling)
+            if tells:
+                self._read_mcp_headers()
+            self._tells = tells  # last: another thread that finds it finds what the headers tell, too
         return self._tells
+
+    def _read_mcp_headers(self) -> None:
+        try:
+            method = self._mcp_word(b"mcp-method")
+            if method is not None and self._call is NO_CALL:  # what is known otherwise is more than the client's word
+                self._call = Call(method, self._mcp_word(b"mcp-name", blanks=True))
+            if self._mcp_session_id is None:
+                parsed = map(self._settings.parse, header_values(self._headers, b"mcp-session-id"))
+                self._mcp_session_id = next(filter(None, parsed), None)
+        except Exception:
+            report_once("reading the headers of MCP")
+
+    def _mcp_word(self, name: bytes, *, blanks: bool = False) -> str | None:
+        words = (clean(read_header(value), blanks=blanks) for value in header_values(self._headers, name))
+        return next(filter(None, words), None)
+
+    def _read_call(self) -> Call:
+        self._tells_ids()
+        return self._call
+
+    @property
+    def mcp_session_id(self) -> str | None:
+        """The session id of the MCP transport, whichever session outranks it; None, where there is none."""
+        self._tells_ids()
+        if self._mcp_session_id is None and self._response_headers is not None:
+            try:
+                parsed = map(self._settings.parse, response_values(self._response_headers, b"mcp-session-id"))
+                self._mcp_session_id = next(filter(None, parsed), None)
+            except Exception:
+                report_once("reading the session id of MCP")
+        return self._mcp_session_id
+
+    @mcp_session_id.setter
+    def mcp_session_id(self, value: str | None) -> None:
+        self._mcp_session_id = None if value is None else str(value)
 
     @property
     def transport_type(self) -> str | None:

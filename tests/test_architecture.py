@@ -18,6 +18,7 @@ ROOMS = (
     "faults",
     "tracecontext",
     "records",
+    "calls",
     "headers",
     "ids",
     "context",
