@@ -10,9 +10,11 @@ import contextlib
 from collections.abc import Iterator
 from contextvars import Context, ContextVar, Token
 from copy import copy
+from sys import modules
 from time import time
-from typing import Any, overload
+from typing import Any, cast, overload
 
+from . import sdk
 from .calls import NO_CALL, Call, clean
 from .ids import generate_request_id
 from .tracecontext import RANDOM, TraceContext, is_trace_id
@@ -24,6 +26,7 @@ __all__ = (
     "get_request_id",
     "get_request_metadata",
     "get_session_id",
+    "metadata_before",
     "metadata_in",
     "metadata_of",
     "request_id_ctx",
@@ -96,6 +99,7 @@ class RequestMetadata:
     mcp_name = _CallField("name", blanks=True)
     jsonrpc_id = _CallField("id")
     _call: Call = NO_CALL
+    _sdk_was_asked = False
     _made: tuple[str, str] | None = None
 
     def __init__(
@@ -193,6 +197,15 @@ class RequestMetadata:
     def _read_call(self) -> Call:
         return self._call
 
+    def _ask_sdk(self, call: Any) -> None:
+        """Take over what the MCP SDK knows of *call*, its own object: that is more than what a client's headers say."""
+        try:
+            method, name = sdk.call_of(call)
+            self._call = Call(clean(method), clean(name, blanks=True), clean(call.request_id))
+        except Exception:  # it keeps what it has not answered yet, in a place of its own
+            self.jsonrpc_id = call.request_id
+        self._sdk_was_asked = True
+
     def copy(self) -> RequestMetadata:
         """Return another object for the same request, with the same ids."""
         self.trace, self.session_id, self.mcp_session_id, self._read_call(), self._own_ids()
@@ -203,6 +216,20 @@ class RequestMetadata:
         return f"RequestMetadata({', '.join(f'{name}={getattr(self, name)!r}' for name in fields)})"
 
 
+class _SetByHand:
+    """
+    What the variable holds of an object that was set while an MCP SDK is loaded: it holds for one request only.
+
+    A later call of the same MCP session may find it, where its handler runs in the context of an earlier request.
+    """
+
+    __slots__ = ("during", "metadata")
+
+    def __init__(self, metadata: RequestMetadata | None, during: RequestMetadata | None) -> None:
+        self.metadata = metadata
+        self.during = during
+
+
 _current: ContextVar[RequestMetadata | None] = ContextVar("asgi_trace_request", default=None)
 
 # The bare methods, for the hot path: a function around each costs 60 ns.
@@ -210,17 +237,62 @@ bind = _current.set
 unbind = _current.reset
 
 
+def _find(held: Any, context: Context | None = None) -> RequestMetadata | None:
+    """Return the request of *context*, whose variable is *held*; where an MCP SDK handles a call, that call's."""
+    carrier = _carrier(context)
+    by_hand = type(held) is _SetByHand
+    if carrier is None or _outranks(held.during if by_hand else held, carrier):
+        found: RequestMetadata | None = held.metadata if by_hand else held
+        return found
+    return carrier
+
+
+def _outranks(held: RequestMetadata | None, carrier: RequestMetadata) -> bool:
+    """Whether *held* is the *carrier*, or younger: that of an app, then, which a handler calls in its own process."""
+    try:
+        return held is carrier or (held is not None and held.start_time > carrier.start_time)
+    except Exception:  # a time of the user's own making
+        return False
+
+
+def _carrier(context: Context | None) -> RequestMetadata | None:
+    """Return the metadata of the HTTP request that carried the call which the MCP SDK handles, or None."""
+    try:
+        call = sdk.current_call(context)
+        if call is None:
+            return None
+        carrier = sdk.scope_of(call).get("asgi_trace")
+        if not isinstance(carrier, RequestMetadata):
+            return None
+        if not carrier._sdk_was_asked:
+            carrier._ask_sdk(call)
+        return carrier
+    except Exception:  # whatever shape the SDK gives it: a transport without HTTP, for one
+        return None
+
+
 def metadata_in(context: Context) -> RequestMetadata | None:
     """Return the metadata object that is the current one in *context*, or None."""
-    return context.get(_current)
+    return _find(context.get(_current), context)
+
+
+def metadata_before(token: Token[RequestMetadata | None]) -> RequestMetadata | None:
+    """Return the metadata object that was the current one when *token* was made, in this context, or None."""
+    held = token.old_value
+    return _find(None if held is Token.MISSING else held)
 
 
 def get_request_metadata() -> RequestMetadata | None:
     """
     Return the current request's one metadata object, or None outside a request. Never raises.
 
+    In a handler of an MCP server it is that of the HTTP request which carried the call, also where the SDK runs the
+    handler in the context of another one.
+
     .. versionadded:: 0.1
     """
+    if sdk.MODULE in modules:
+        return _find(_current.get())
     return _current.get()
 
 
@@ -250,6 +322,10 @@ def set_request_metadata(metadata: RequestMetadata | None) -> Token[RequestMetad
 
     .. versionadded:: 0.1
     """
+    if sdk.MODULE in modules:
+        held: Any = _current.get()
+        during = _find(held.during if type(held) is _SetByHand else held)
+        metadata = cast(Any, _SetByHand(metadata, during))
     return _current.set(metadata)
 
 

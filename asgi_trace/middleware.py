@@ -14,7 +14,7 @@ from types import MethodType
 from typing import Any
 
 from .access import AccessLog
-from .context import RequestMetadata, bind, stamp_exception, unbind
+from .context import RequestMetadata, bind, metadata_before, stamp_exception, unbind
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
 from .scopes import SCOPE_KEY, Message, Scope, ScopeMetadata, Settings
@@ -141,9 +141,9 @@ class RequestTracingMiddleware:
         send: Send,
     ) -> None:
         """Mark *exc* as this request's, and answer where nobody else will."""
-        outer = token.old_value
+        outer = metadata_before(token)
         # An app called from within a request: whoever logs the exception does it for that request.
-        if not isinstance(outer, RequestMetadata) or outer.ended:
+        if outer is None or outer.ended:
             stamp_exception(exc, request)
         if not self._error_response or request.response_started or not isinstance(exc, Exception):
             return

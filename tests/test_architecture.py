@@ -16,6 +16,7 @@ PACKAGE = Path(asgi_trace.__file__).parent
 # Each module may import the modules above it, and the standard library.
 ROOMS = (
     "faults",
+    "sdk",
     "tracecontext",
     "records",
     "calls",
