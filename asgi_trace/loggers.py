@@ -21,13 +21,15 @@ __all__ = ("loguru_patcher", "structlog_processor")
 _Event = MutableMapping[str, Any]
 
 _NAMES = ("request_id", "session_id", "trace_id", "span_id")
+_CALL_NAMES = ("mcp_method", "mcp_name", "jsonrpc_id")
 
 
 def structlog_processor(
     logger: Any, method_name: str, event_dict: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """
-    Give a structlog event its ``request_id``, ``session_id`` (all of it), ``trace_id`` and ``span_id``.
+    Give a structlog event its ``request_id``, ``session_id`` (all of it), ``trace_id`` and ``span_id``; of a call to an
+    MCP server also ``mcp_method``, ``mcp_name`` and ``jsonrpc_id``.
 
     Outside a request it adds nothing, and leaves keys of the same names alone; inside, the request's own win. An
     exception that a request has raised outranks the current one: so stand before ``format_exc_info`` and its like,
@@ -47,8 +49,8 @@ def structlog_processor(
 
 def loguru_patcher(record: Mapping[str, Any]) -> None:
     """
-    Give a loguru record its ``request_id``, ``session_id`` (all of it), ``trace_id`` and ``span_id``, in
-    ``extra``.
+    Give a loguru record its ``request_id``, ``session_id`` (all of it), ``trace_id`` and ``span_id``, in ``extra``; of
+    a call to an MCP server also ``mcp_method``, ``mcp_name`` and ``jsonrpc_id``.
 
     For ``logger.configure(patcher=loguru_patcher)``. It runs where the line is logged: sinks with ``enqueue=True`` keep
     the ids. An exception that a request has raised outranks the current one. Outside a request they are ``none``, or
@@ -70,10 +72,13 @@ def _ids(exc: BaseException | None, record: Any = None) -> dict[str, str]:
     metadata = None if exc is None else metadata_of(exc)
     found: tuple[str | None, ...] = ()
     if metadata is None and isinstance(record, logging.LogRecord):
-        found = record_ids(record)
+        *stamped, call = record_ids(record)
+        found = *stamped, *call
     elif metadata := metadata or get_request_metadata():
-        found = metadata.request_id, metadata.session_id, metadata.trace_id, metadata.span_id
-    return {name: value for name, value in zip(_NAMES, found, strict=False) if value is not None and value != NO_ID}
+        ids = [metadata.request_id, metadata.session_id, metadata.trace_id, metadata.span_id]
+        found = *ids, metadata.mcp_method, metadata.mcp_name, metadata.jsonrpc_id
+    names = _NAMES + _CALL_NAMES
+    return {name: value for name, value in zip(names, found, strict=False) if value is not None and value != NO_ID}
 
 
 def _exception(exc_info: Any) -> BaseException | None:

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TextIO
 
+from .calls import NO_CALL, Call
 from .context import RequestMetadata, get_request_metadata, metadata_of
-from .records import NO_ID, Record, escape, format_json, format_line, format_logfmt, id_color
+from .records import NO_ID, Record, escape, format_call, format_json, format_line, format_logfmt, id_color
 from .uncaught import log_uncaught
 
 __all__ = ("JSONFormatter", "LogfmtFormatter", "RequestTracingFilter", "TextFormatter", "configure_logging")
@@ -39,8 +40,8 @@ SERVER_LOGGERS = frozenset(
     }
 )
 
-_Ids = tuple[str, str, str, str]
-_OUTSIDE: _Ids = (NO_ID, NO_ID, NO_ID, NO_ID)
+_Ids = tuple[str, str, str, str, Call]
+_OUTSIDE: _Ids = (NO_ID, NO_ID, NO_ID, NO_ID, NO_CALL)
 
 
 def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
@@ -55,7 +56,7 @@ def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
 
 def record_ids(record: logging.LogRecord) -> _Ids:
     """
-    Return the request, session, trace and span id of *record*, complete.
+    Return the request, session, trace and span id of *record*, complete, and the call to an MCP server it belongs to.
 
     They are found once, by the first who asks, and kept on the record: a queue's listener asks in another thread.
     """
@@ -70,7 +71,7 @@ def record_ids(record: logging.LogRecord) -> _Ids:
                 if not (request_id.isprintable() and session_id.isprintable()):
                     request_id, session_id = (escape(each).replace("\n", r"\x0a") for each in (request_id, session_id))
                 trace = metadata.trace
-                ids = (request_id, session_id, trace.trace_id, trace.span_id)
+                ids = (request_id, session_id, trace.trace_id, trace.span_id, metadata._read_call())
         except Exception:  # an exception class whose attributes raise, say: whoever logs it must not see ours
             ids = _OUTSIDE
         # Underlined, since formatters of other libraries print what else they find on a record.
@@ -98,7 +99,7 @@ class RequestTracingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Stamp *record*, and let it through."""
-        record.request_id, session_id, record.trace_id, record.span_id = record_ids(record)
+        record.request_id, session_id, record.trace_id, record.span_id, _ = record_ids(record)
         record.session_id = session_id[: self._session_length]
         return not self.name or super().filter(record)
 
@@ -108,7 +109,8 @@ class TextFormatter(logging.Formatter):
     Write a record as ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - Processing payment``.
 
     Each further line of a message or traceback carries the ids too, and control characters are escaped, so that
-    no message can pass for another line. The filter is not needed beside it.
+    no message can pass for another line. In a call to an MCP server the line tells which, behind the ids:
+    ``[tools/call add #7]``. The filter is not needed beside it.
 
     :param fmt: another line, as :class:`logging.Formatter` takes it; with ``request_id``, ``session_id``,
         ``trace_id`` and ``span_id`` for fields.
@@ -162,7 +164,7 @@ class TextFormatter(logging.Formatter):
 
     def _format_own(self, record: logging.LogRecord, message: str) -> str:
         # The filter has found them; a call to hear so would be 60 ns of a line's 8,600.
-        request_id, session_id, _, _ = record.__dict__.get("_asgi_trace") or record_ids(record)
+        request_id, session_id, _, _, call = record.__dict__.get("_asgi_trace") or record_ids(record)
         session_id = session_id[: self._session_length]
         level = record.levelname
         if self._color:
@@ -171,7 +173,9 @@ class TextFormatter(logging.Formatter):
         second, when = self._second
         if self._precise or second != int(record.created):
             when = self.formatTime(record, self.datefmt)
-        return format_line(when, level, request_id, session_id, message)
+        if call is NO_CALL:
+            return format_line(when, level, request_id, session_id, message)
+        return format_line(when, level, request_id, session_id, message, format_call(*(word or "" for word in call)))
 
     def _format_custom(self, record: logging.LogRecord, message: str) -> str:
         self._stamp(record)
@@ -212,9 +216,10 @@ class JSONFormatter(logging.Formatter):
     Write a record as one JSON object on one line: for programs to read.
 
     ``timestamp`` (RFC 3339, UTC, milliseconds), ``level``, ``logger``, ``message``, in a request ``request_id``,
-    ``session_id`` (all of it), ``trace_id`` and ``span_id``, for an exception ``exception`` with ``type``, ``message``
-    and ``stacktrace``, and the fields of ``extra=``. What JSON has no form for is written as its ``str()``; never
-    raises. A format or date format that a configuration gives is not used.
+    ``session_id`` (all of it), ``trace_id`` and ``span_id``, in a call to an MCP server ``mcp_method``, ``mcp_name``
+    and ``jsonrpc_id``, for an exception ``exception`` with ``type``, ``message`` and ``stacktrace``, and the fields of
+    ``extra=``. What JSON has no form for is written as its ``str()``; never raises. A format or date format that a
+    configuration gives is not used.
 
     .. versionadded:: 0.1
     """
@@ -224,7 +229,7 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's one line, without a line feed at the end."""
-        request_id, session_id, trace_id, span_id = record_ids(record)
+        request_id, session_id, trace_id, span_id, call = record_ids(record)
         return self._write(
             Record(
                 self.formatTime(record),
@@ -235,6 +240,9 @@ class JSONFormatter(logging.Formatter):
                 session_id,
                 trace_id,
                 span_id,
+                call.method or "",
+                call.name or "",
+                call.id or "",
                 exception=self._exception(record),
                 extra=self._extra(record.__dict__),
             )

@@ -4,7 +4,8 @@ One definition of a log line, for whoever writes one and whoever reads one: ``pa
 Knows strings and dicts, and three forms:
 
 * text: ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - message``. Each further line of a message
-  repeats the head, and has ``|`` for its last ``-``. Carries the time, the level, two ids and the message.
+  repeats the head, and has ``|`` for its last ``-``. Carries the time, the level, two ids and the message; and behind
+  the ids, where a request to an MCP server calls something, ``[tools/call add #7]``: its method, name and JSON-RPC id.
 * JSON: one object a line. ``message`` is called so by ECS, ``trace_id`` and ``span_id`` by OpenTelemetry's "Trace
   Context in non-OTLP Log Formats", the parts of ``exception`` (``type``, ``message``, ``stacktrace``) by its
   semantic conventions; ``timestamp`` (RFC 3339), ``level`` and ``logger`` are what log collectors look for unasked.
@@ -29,6 +30,7 @@ __all__ = (
     "Record",
     "escape",
     "format_access",
+    "format_call",
     "format_json",
     "format_line",
     "format_logfmt",
@@ -64,6 +66,9 @@ class Record(NamedTuple):
     session_id: str = NO_ID
     trace_id: str = NO_ID
     span_id: str = NO_ID
+    mcp_method: str = ""
+    mcp_name: str = ""
+    jsonrpc_id: str = ""
     exception: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = MappingProxyType({})
 
@@ -101,7 +106,9 @@ _TO_UNESCAPE = re.compile(rf"(?<!\\)(\\+)({_ESCAPE})")
 
 # What stands before the ids is kept narrow: in a line that is not ours, such as a server's access line, what a client
 # sent stands behind a quote or a bracket, and shall not pass for a head.
-_HEAD = _Pattern(r"([0-9][\w:.,+/ -]{0,80}) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)\] ([-|])(?: |\Z)")
+_HEAD = _Pattern(
+    r"([0-9][\w:.,+/ -]{0,80}) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)\](?: \[([^\]\n]*)\])? ([-|])(?: |\Z)"
+)
 
 
 def escape(text: str) -> str:
@@ -130,14 +137,16 @@ def _unescaped(match: re.Match[str]) -> str:
     return literal + (chr(int(code[1:], 16)) if len(backslashes) % 2 else code)
 
 
-def format_line(time: str, level: str, request_id: str, session_id: str, message: str) -> str:
+def format_line(time: str, level: str, request_id: str, session_id: str, message: str, call: str = "") -> str:
     """
-    Return the line of a log record, without a line feed at its end.
+    Return the line of a log record, without a line feed at its end; *call* is what :func:`format_call` makes.
 
     Each further line of the *message*, such as a traceback's, is a line of its own with the same ids, marked by
     ``|`` where the first has ``-``: one search for an id finds them all, and none can pass for a record.
     """
     head = f"{time} - {level} - [req={request_id}|session={session_id}]"
+    if call:
+        head = f"{head} [{call}]"
     message = escape(message)
     if "\n" in message:
         message = message.replace("\n", f"\n{head} | ")
@@ -146,7 +155,32 @@ def format_line(time: str, level: str, request_id: str, session_id: str, message
 
 def format_text(record: Record) -> str:
     """Return the text of *record*: its line or lines, without a line feed at the end."""
-    return format_line(record.time, record.level, record.request_id, record.session_id, record.text)
+    call = format_call(record.mcp_method, record.mcp_name, record.jsonrpc_id)
+    return format_line(record.time, record.level, record.request_id, record.session_id, record.text, call)
+
+
+# What would end the bracket, or the word: a name may have blanks in it, an id has a "#" before it.
+_IN_CALL = rf"[{_UNSAFE}\n\]]"
+_IN_WORD = _Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|[ ])|(?<!\\)(\\+)(?={_ESCAPE})")
+_IN_NAME = _Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|\A[ #]|[ ]\Z|(?<=[ ])\#)|(?<!\\)(\\+)(?={_ESCAPE})")
+_CALL = _Pattern(r"([^ ]+)(?: (?!#)(.+?))?(?: #([^ ]+))?")
+
+
+def format_call(method: str, name: str, jsonrpc_id: str) -> str:
+    """Return what a line of text shows of a call: ``tools/call add #7``, or nothing without a *method*."""
+    if not method:
+        return ""
+    words = [_IN_WORD.sub(_escaped, method)]
+    if name:
+        words.append(_IN_NAME.sub(_escaped, name))
+    if jsonrpc_id:
+        words.append(f"#{_IN_WORD.sub(_escaped, jsonrpc_id)}")
+    return " ".join(words)
+
+
+def _parse_call(call: str | None) -> tuple[str, ...]:
+    match = _CALL.fullmatch(call) if call else None
+    return ("", "", "") if match is None else tuple(map(unescape, match.groups("")))
 
 
 # Of the sixteen colors that every terminal has, those that can be read on black and on white.
@@ -187,10 +221,14 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
     """
     match = _HEAD.match(line)
     if match is not None:
-        time_and_level, request_id, session_id, mark = match.groups()
+        time_and_level, request_id, session_id, call, mark = match.groups()
         time, _, level = time_and_level.partition(" - ")
         message = unescape(line[match.end() :])
-        return Record(time, level, "", message, request_id, session_id), mark == "|"
+        record = Record(time, level, "", message, request_id, session_id)
+        if call:
+            method, name, jsonrpc_id = _parse_call(call)
+            record = record._replace(mcp_method=method, mcp_name=name, jsonrpc_id=jsonrpc_id)
+        return record, mark == "|"
     fields = parse_fields(line)
     # One of these two names is in each line of ours, and in those of other formatters that carry our ids.
     if fields is None or not ("timestamp" in fields or "request_id" in fields):
@@ -243,6 +281,9 @@ _DEFAULTS = {
     "session_id": NO_ID,
     "trace_id": NO_ID,
     "span_id": NO_ID,
+    "mcp_method": "",
+    "mcp_name": "",
+    "jsonrpc_id": "",
     "exception": None,
 }
 _EXCEPTION = {f"exception.{part}": part for part in ("type", "message", "stacktrace")}

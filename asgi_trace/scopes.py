@@ -211,7 +211,8 @@ class ScopeMetadata(RequestMetadata):
         return next(filter(None, words), None)
 
     def _read_call(self) -> Call:
-        self._tells_ids()
+        if self._tells is None:
+            self._tells_ids()
         return self._call
 
     @property

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_trace import RequestMetadata, RequestTracingMiddleware, get_request_metadata
+from asgi_trace import (
+    JSONFormatter,
+    LogfmtFormatter,
+    RequestMetadata,
+    RequestTracingMiddleware,
+    TextFormatter,
+    TraceContext,
+    bound_request_metadata,
+    get_request_metadata,
+)
 from asgi_trace.calls import MAX_WORD_LENGTH, clean, read_header
+from asgi_trace.cli import main
+from asgi_trace.loggers import loguru_patcher, structlog_processor
+from asgi_trace.records import parse
 
 from .asgi import HELLO_BODY, HELLO_START, http_scope, step
 
@@ -144,3 +159,66 @@ def test_the_session_of_mcp_is_kept_beside_ours(headers: Any, response: Any, exp
     assert metadata.copy().mcp_session_id == expected
     metadata.mcp_session_id = "set"
     assert metadata.mcp_session_id == "set"
+
+
+@pytest.mark.parametrize(
+    ("formatter", "shown"),
+    [
+        (TextFormatter(), r".*\] \[tools/call get weather #7\] - rain\n.*\] \[tools/call get weather #7\] \| and wind"),
+        (JSONFormatter(), r'.*"mcp_method": "tools/call", "mcp_name": "get weather", "jsonrpc_id": "7".*'),
+        (LogfmtFormatter(), r'.* mcp_method=tools/call mcp_name="get weather" jsonrpc_id=7.*'),
+    ],
+    ids=["text", "json", "logfmt"],
+)
+def test_each_line_tells_its_call(formatter: logging.Formatter, shown: str) -> None:
+    """In each form, and the same when it is read."""
+    metadata = RequestMetadata("alice", "r1")
+    metadata.mcp_method, metadata.mcp_name, metadata.jsonrpc_id = "tools/call", "get weather", 7
+    with bound_request_metadata(metadata):
+        text = formatter.format(logging.makeLogRecord({"msg": "rain\nand wind"}))
+    assert re.fullmatch(shown, text), text
+    record = parse(text)
+    assert record is not None
+    assert (record.message, record.request_id) == ("rain\nand wind", "r1")
+    assert (record.mcp_method, record.mcp_name, record.jsonrpc_id) == ("tools/call", "get weather", "7")
+
+
+@pytest.mark.parametrize("options", [{}, {"trust_inbound": False, "session_sources": ()}])
+def test_the_first_line_tells_what_the_headers_tell(options: Any) -> None:
+    """Whatever else is not read from them."""
+    lines = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        metadata = get_request_metadata()
+        assert metadata is not None
+        metadata.session_id, metadata.trace = "set", TraceContext("a" * 32, "b" * 16)
+        lines.append(TextFormatter().format(logging.makeLogRecord({"msg": "rain"})))
+        await send(HELLO_START)
+
+    step(RequestTracingMiddleware(app, **options), http_scope(ADD))
+    assert lines[0].endswith("|session=set] [tools/call add] - rain")
+
+
+def test_structlog_and_loguru_are_told_too() -> None:
+    """The keys are there where there is a call."""
+    metadata = RequestMetadata("alice", "r1")
+    told = {"mcp_method": "tools/call", "mcp_name": "add", "jsonrpc_id": "7"}
+    for named, expected in (({}, {}), (told, told)):
+        for name, value in named.items():
+            setattr(metadata, name, value)
+        extra: dict[str, Any] = {}
+        with bound_request_metadata(metadata):
+            event = structlog_processor(None, "info", {"_record": logging.makeLogRecord({})})
+            loguru_patcher({"exception": None, "extra": extra})
+            assert structlog_processor(None, "info", {}).items() == event.items() - {("_record", event["_record"])}
+        ids = {"request_id": "r1", "session_id": "alice"} | {"trace_id": metadata.trace_id, "span_id": metadata.span_id}
+        assert extra == ids | expected
+        assert event == ids | expected | {"_record": event["_record"]}
+
+
+def test_grep_reads_such_lines(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    log = tmp_path / "app.log"
+    head = "2026-11-22 10:30:15 - INFO - [req=r1|session=alice]"
+    log.write_text(f"{head} [tools/call add #7] - rain\n{head.replace('r1', 'r2')} [tools/call add #8] - sun\n")
+    assert main(["grep", "--request", "r1", str(log)]) == 0
+    assert capfdbinary.readouterr().out.decode() == f"{head} [tools/call add #7] - rain\n"

@@ -38,6 +38,9 @@ SAMPLE = Record(
     "12345678-90ab",
     "0af7651916cd43dd8448eb211c80319c",
     "b7ad6b7169203331",
+    "tools/call",
+    "add",
+    "7",
     {"type": "KeyError", "message": "'bulb'", "stacktrace": "Traceback (most recent call last):\nKeyError: 'bulb'"},
     {"order": "17", "note": 'two "words"'},
 )
@@ -45,6 +48,7 @@ JSON_LINE = (
     '{"timestamp": "2024-01-15T10:30:15.123+01:00", "level": "ERROR", "logger": "shop.orders", '
     '"message": "Payment failed", "request_id": "a1b2c3d4", "session_id": "12345678-90ab", '
     '"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331", '
+    '"mcp_method": "tools/call", "mcp_name": "add", "jsonrpc_id": "7", '
     '"exception": {"type": "KeyError", "message": "\'bulb\'", '
     '"stacktrace": "Traceback (most recent call last):\\nKeyError: \'bulb\'"}, '
     '"order": "17", "note": "two \\"words\\""}'
@@ -53,9 +57,12 @@ LOGFMT_LINE = (
     "timestamp=2024-01-15T10:30:15.123+01:00 level=ERROR logger=shop.orders "
     'message="Payment failed" request_id=a1b2c3d4 session_id=12345678-90ab '
     "trace_id=0af7651916cd43dd8448eb211c80319c span_id=b7ad6b7169203331 "
+    "mcp_method=tools/call mcp_name=add jsonrpc_id=7 "
     'order=17 note="two \\"words\\"" exception.type=KeyError exception.message=\'bulb\' '
     "exception.stacktrace=\"Traceback (most recent call last):\\nKeyError: 'bulb'\""
 )
+
+CALL_LINE = TEXT_LINE.replace("] - ", "] [tools/call add #7] - ")
 
 # What ends a line, hides one or turns one round, for some reader.
 UNSAFE = {chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) in ("Cc", "Cs", "Zl", "Zp")}
@@ -65,7 +72,25 @@ UNSAFE |= set("\u061c\u200e\u200f")
 # Any code point, surrogates too; and whatever could be taken for a line, a head, an escape or a field of ours.
 PIECES = (
     *("\n", "\r", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\ud83d", "\ude00", "\ufeff"),
-    *("\\", "\\x1b", "\\u2028", "\\n", '"', "'", "=", " ", "\t", " | ", " - ", "{", "}", "[req=x|session=y] - "),
+    *(
+        "\\",
+        "\\x1b",
+        "\\u2028",
+        "\\n",
+        '"',
+        "'",
+        "=",
+        " ",
+        "\t",
+        " | ",
+        " - ",
+        "{",
+        "}",
+        "[req=x|session=y] - ",
+        "] - ",
+        " #",
+        "#",
+    ),
     *(
         "request_id=evil",
         ' request_id="evil"',
@@ -83,7 +108,11 @@ TEXT_TIMES = st.sampled_from(
     ("2024-01-15 10:30:15", "2024-01-15 10:30:15.123+01:00", "2024-01-15 10:30:15,123", "10:30:15", "15/Jan/2024 10:30")
 )
 LEVELS = st.sampled_from(("DEBUG", "INFO", "WARNING", "WARN", "CRITICAL", "Level 15", "audit-trail"))
-TEXT_RECORDS = st.tuples(TEXT_TIMES, LEVELS, st.just(""), ANY_TEXT, IDS, IDS).map(lambda parts: Record(*parts))
+# Text shows a call by its method; without one, nothing of it.
+CALLS = st.tuples(ANY_TEXT.filter(bool), ANY_TEXT, ANY_TEXT) | st.just(("", "", ""))
+TEXT_RECORDS = st.tuples(st.tuples(TEXT_TIMES, LEVELS, st.just(""), ANY_TEXT, IDS, IDS), CALLS).map(
+    lambda parts: Record(*parts[0], mcp_method=parts[1][0], mcp_name=parts[1][1], jsonrpc_id=parts[1][2])
+)
 
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), ANY_TEXT),
@@ -105,6 +134,9 @@ def named_records(names: Any, values: Any) -> Any:
         session_id=ANY_TEXT,
         trace_id=ANY_TEXT,
         span_id=ANY_TEXT,
+        mcp_method=ANY_TEXT,
+        mcp_name=ANY_TEXT,
+        jsonrpc_id=ANY_TEXT,
         exception=EXCEPTIONS,
         extra=st.dictionaries(names, values, max_size=4),
     )
@@ -127,10 +159,25 @@ def joined(value: Any) -> Any:
             Record("2024-01-15 10:30:15", "INFO", "", "Processing payment", "a1b2c3d4", "12345678"),
             TEXT_LINE,
         ),
+        (
+            format_text,
+            Record(
+                "2024-01-15 10:30:15",
+                "INFO",
+                "",
+                "Processing payment",
+                "a1b2c3d4",
+                "12345678",
+                mcp_method="tools/call",
+                mcp_name="add",
+                jsonrpc_id="7",
+            ),
+            CALL_LINE,
+        ),
         (format_json, SAMPLE, JSON_LINE),
         (format_logfmt, SAMPLE, LOGFMT_LINE),
     ],
-    ids=["text", "json", "logfmt"],
+    ids=["text", "a call in text", "json", "logfmt"],
 )
 def test_each_form_looks_as_documented(form: Any, record: Record, line: str) -> None:
     """The article's line to the letter; JSON and logfmt with the names of the tools that read them."""
@@ -147,11 +194,7 @@ def test_a_text_record_is_read_as_written(record: Record) -> None:
         assert not UNSAFE.intersection(line)
         found = parse_line(line)
         assert found is not None
-        assert (found[0].request_id, found[0].session_id, found[1]) == (
-            record.request_id,
-            record.session_id,
-            number > 0,
-        )
+        assert (found[0][4:], found[1]) == (record[4:], number > 0)
 
 
 @given(named_records(ANY_TEXT | OUR_NAMES, VALUES))
@@ -292,6 +335,8 @@ def test_no_value_breaks_the_line(form: Any, value: Any) -> None:
             "2024-01-15 10:30:15,123 - Level 15 - [req=none|session=none] -",
             ("2024-01-15 10:30:15,123", "none", "none", ""),
         ),
+        ("10:30:16 - INFO - [req=a|session=b] - [c d #7] - x", ("10:30:16", "a", "b", "[c d #7] - x")),
+        ("10:30:16 - INFO - [req=a|session=b] [] - x", ("10:30:16", "a", "b", "x")),
         ('{"request_id": "a", "event": "x"}', ("", "a", "none", "x")),
         ('{"timestamp": 5, "request_id": null, "message": ["x"]}', ("5", "none", "none", '["x"]')),
         ('event="it was" level=info request_id=a flag session_id=', ("", "a", "", "it was")),
@@ -310,6 +355,7 @@ def test_lines_of_other_writers_are_read(line: str, expected: tuple[str, ...]) -
     [
         "",
         " ",
+        "2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] [tools/call] x] - not closed where it ends",
         "Traceback (most recent call last):",
         '  File "shop.py", line 3, in pay',
         "KeyError: 'bulb'",
