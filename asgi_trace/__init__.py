@@ -19,6 +19,7 @@ from .context import (
 from .ids import generate_request_id
 from .logging import JSONFormatter, LogfmtFormatter, RequestTracingFilter, TextFormatter, configure_logging
 from .middleware import RequestTracingMiddleware
+from .outgoing import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
 from .propagation import bound_carrier, carrier, extract, get_trace_context, inject
 from .tracecontext import TraceContext
 
@@ -26,6 +27,7 @@ __all__ = (
     "ContextThreadPoolExecutor",
     "JSONFormatter",
     "LogfmtFormatter",
+    "OutgoingHooks",
     "RequestMetadata",
     "RequestTracingFilter",
     "RequestTracingMiddleware",
@@ -41,6 +43,8 @@ __all__ = (
     "get_request_metadata",
     "get_session_id",
     "get_trace_context",
+    "httpx_async_request_hook",
+    "httpx_request_hook",
     "inject",
     "keep_ids_in_threads",
     "request_id_ctx",

@@ -163,6 +163,11 @@ class RequestMetadata:
         """The caller's W3C baggage, to be passed on; empty without."""
         return ""
 
+    @property
+    def linked_trace(self) -> TraceContext | None:
+        """The client's own place in its trace, where the client is not trusted and this request has begun another."""
+        return None
+
     def _find_trace(self) -> TraceContext:
         parent = self._parent_trace()
         own = self._own_ids()[1]

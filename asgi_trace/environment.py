@@ -73,6 +73,10 @@ def _level(value: str) -> int | str:
     return level
 
 
+def _trust(value: str) -> bool | list[str]:
+    return _flag(value) if value.lower() in _YES | _NO else _members(value)
+
+
 def _members(value: str) -> list[str]:
     return [member.strip() for member in value.split(",") if member.strip()]
 
@@ -87,7 +91,7 @@ def _format(value: str) -> logging.Formatter | None:
 # Which option of the shim each variable is, and how its text is read; one that needs another stands behind it.
 _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ASGI_TRACE_HEADER_NAME": ("header_name", str),
-    "ASGI_TRACE_TRUST_INBOUND": ("trust_inbound", _flag),
+    "ASGI_TRACE_TRUST_INBOUND": ("trust_inbound", _trust),
     "ASGI_TRACE_SESSION_SOURCES": ("session_sources", _members),
     "ASGI_TRACE_DIGEST_KEY": ("digest_key", os.fsencode),
     "ASGI_TRACE_ERROR_RESPONSE": ("error_response", _flag),

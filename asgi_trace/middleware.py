@@ -17,7 +17,8 @@ from .access import AccessLog
 from .context import RequestMetadata, bind, metadata_before, stamp_exception, unbind
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
-from .scopes import SCOPE_KEY, Message, Scope, ScopeMetadata, Settings
+from .networks import TrustedNetworks
+from .scopes import SCOPE_KEY, EdgeMetadata, Message, Scope, ScopeMetadata, Settings
 from .sessions import DEFAULT_SESSION_SOURCES, SessionResolver
 
 __all__ = ("RequestTracingMiddleware",)
@@ -53,7 +54,8 @@ class RequestTracingMiddleware:
     :param app: an ASGI 3 application.
     :param header_name: the header that brings a request id in and takes it out.
     :param trust_inbound: take over a client's valid request id and trace; otherwise always make them, and keep the
-        client's id as ``parent_request_id``.
+        client's as ``parent_request_id`` and ``linked_trace``. Or the networks of the proxies that are trusted, such as
+        ``("10.0.0.0/8", "fd00::/8", "unix")``: by the address that the server gives for the client.
     :param session_sources: where session ids are looked for, in order: each ``header:NAME``, ``query:NAME``,
         ``cookie:NAME`` or ``bearer``. The last two are secrets, and become digests.
     :param digest_key: a secret of at most 64 bytes that keys those digests.
@@ -65,7 +67,7 @@ class RequestTracingMiddleware:
     :param access_log: write a line per request to the logger ``asgi_trace.access``, when it is over.
     :param exclude: paths that get no access line, such as ``/health`` or ``/internal/*``.
     :raises TypeError: when *app*, *generator* or *validator* cannot be called, or *digest_key* is no text.
-    :raises ValueError: for a header name, session source or path that is none, and for a key that is too long.
+    :raises ValueError: for a header name, network, session source or path that is none, and for a key that is too long.
 
     .. versionadded:: 0.1
     """
@@ -75,7 +77,7 @@ class RequestTracingMiddleware:
         app: ASGIApp,
         *,
         header_name: str = "X-Request-ID",
-        trust_inbound: bool = True,
+        trust_inbound: bool | Iterable[str] = True,
         session_sources: Iterable[str] = DEFAULT_SESSION_SOURCES,
         digest_key: str | bytes = b"",
         generator: Callable[[], str] | None = None,
@@ -99,9 +101,11 @@ class RequestTracingMiddleware:
         self.app = AccessLog(app, exclude) if access_log else app
         self._error_response = error_response
         self._keep_context = keep_context
+        trusted = _parse_trust(trust_inbound)
+        self._request = EdgeMetadata if isinstance(trusted, TrustedNetworks) else ScopeMetadata
         self._settings = Settings(
             header=header_name.lower().encode(),
-            trust_inbound=trust_inbound,
+            trust_inbound=trusted,
             generate=generate_request_id if generator is None else checked_generator(generator),
             parse=parse,
             sessions=SessionResolver(session_sources, digest_key=key, parse=parse),
@@ -111,7 +115,7 @@ class RequestTracingMiddleware:
         """Serve one connection. Lifespan, unknown types and scopes already traced go through as they are."""
         if scope["type"] not in _TRACED:
             return await self.app(scope, receive, send)
-        request = ScopeMetadata()
+        request = self._request()
         if scope.setdefault(SCOPE_KEY, request) is not request:
             return await self.app(scope, receive, send)
         if not request.read(scope, self._settings):
@@ -166,6 +170,16 @@ def _send_wrapper(exchange: tuple[ScopeMetadata, Send], message: Message) -> Awa
     except Exception:
         report_once("adding the response header")
     return exchange[1](message)
+
+
+def _parse_trust(trust_inbound: bool | Iterable[str]) -> bool | TrustedNetworks:
+    if isinstance(trust_inbound, (bool, int)):
+        return bool(trust_inbound)
+    if isinstance(trust_inbound, str) or not isinstance(trust_inbound, Iterable):
+        raise ValueError(
+            f"trust_inbound is {trust_inbound!r}; expected True, False or networks, such as ('10.0.0.0/8',)"
+        )
+    return TrustedNetworks(trust_inbound)
 
 
 def _is_inside_framework(scope: Scope) -> bool:

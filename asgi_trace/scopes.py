@@ -7,6 +7,7 @@ Knows scopes and headers. Does not know receive and send, and awaits nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from copy import copy
 from time import time
 from typing import Any
 
@@ -15,10 +16,11 @@ from .context import RequestMetadata
 from .faults import report_once
 from .headers import Headers, any_named, has_any, header_values, response_values, without_header
 from .ids import generate_request_id, take_request_id
+from .networks import TrustedNetworks
 from .sessions import SessionResolver
 from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
 
-__all__ = ("SCOPE_KEY", "Message", "Scope", "ScopeMetadata", "Settings")
+__all__ = ("SCOPE_KEY", "EdgeMetadata", "Message", "Scope", "ScopeMetadata", "Settings")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -33,7 +35,18 @@ _MCP_HEADERS = frozenset({b"mcp-session-id", b"mcp-protocol-version", b"mcp-meth
 class Settings:
     """What requests are read by, prepared once; :class:`~asgi_trace.RequestTracingMiddleware` documents each."""
 
-    __slots__ = ("generate", "header", "inbound", "parse", "sessions", "take", "telling", "trust_inbound")
+    __slots__ = (
+        "distrusting",
+        "generate",
+        "header",
+        "inbound",
+        "networks",
+        "parse",
+        "sessions",
+        "take",
+        "telling",
+        "trust_inbound",
+    )
 
     def __init__(
         self,
@@ -42,7 +55,7 @@ class Settings:
         generate: Callable[[], str],
         parse: Callable[[bytes], str | None],
         sessions: SessionResolver,
-        trust_inbound: bool,
+        trust_inbound: bool | TrustedNetworks,
     ) -> None:
         self.header = header
         self.generate = generate
@@ -50,10 +63,15 @@ class Settings:
         self.take = take_request_id if generate is generate_request_id else generate
         self.parse = parse
         self.sessions = sessions
-        self.trust_inbound = trust_inbound
+        self.trust_inbound = bool(trust_inbound)
+        self.networks = trust_inbound if isinstance(trust_inbound, TrustedNetworks) else None
         self.inbound = any_named(header)
         # The headers that any id is read from, but for the request id's.
         self.telling = sessions.header_names | _MCP_HEADERS | {b"traceparent", b"baggage"}
+        self.distrusting = self
+        if self.networks is not None:
+            self.distrusting = copy(self)
+            self.distrusting.trust_inbound = False
 
 
 class ScopeMetadata(RequestMetadata):
@@ -289,12 +307,36 @@ class ScopeMetadata(RequestMetadata):
             report_once("reading the baggage")
             return ""
 
+    @property
+    def linked_trace(self) -> TraceContext | None:
+        """The client's own place in its trace, where the client is not trusted and this request has begun another."""
+        try:
+            inbound = [] if self._settings.trust_inbound else self._values(b"traceparent")
+            return parse_traceparent(inbound[0]) if len(inbound) == 1 else None
+        except Exception:
+            report_once("reading the trace context")
+            return None
+
     def _told(self, name: bytes) -> list[str]:
         """Return the values of the header *name*, none where the client is not trusted to tell us."""
-        if not self._settings.trust_inbound or not self._tells_ids():
-            return []
+        return self._values(name) if self._settings.trust_inbound and self._tells_ids() else []
+
+    def _values(self, name: bytes) -> list[str]:
         return [value.decode("latin-1") for value in header_values(self._headers, name)]
 
     def _made_request_id(self) -> bool:
         settings = self._settings
         return settings.generate is generate_request_id and settings.inbound not in self._headers
+
+
+class EdgeMetadata(ScopeMetadata):
+    """The metadata of a request where only some networks are believed: others' settings trust nobody."""
+
+    def read(self, scope: Scope, settings: Settings) -> bool:
+        """Take from *scope* what every request needs; False where it cannot be read, and the request goes untraced."""
+        try:
+            trusted = settings.networks is not None and settings.networks.trust(scope.get("client"))
+        except Exception:
+            report_once("reading the client's address")
+            trusted = False
+        return super().read(scope, settings if trusted else settings.distrusting)

@@ -24,9 +24,11 @@ ROOMS = (
     "ids",
     "context",
     "propagation",
+    "outgoing",
     "concurrency",
     "uncaught",
     "sessions",
+    "networks",
     "scopes",
     "access",
     "middleware",
@@ -50,7 +52,11 @@ NOT_AT_RUN_TIME = {"launcher", "demo", "logfiles", "grep", "cli", "__main__"} | 
     room for room in ROOMS if room.startswith("viewer.")
 }
 # Third-party modules that a module may import inside a function.
-NEIGHBOURS = {"demo": {"uvicorn"}, "uncaught": {"uvloop"}}
+NEIGHBOURS = {
+    "demo": {"uvicorn"},
+    "outgoing": {"aiohttp", "requests", "urllib3", "yarl"},
+    "uncaught": {"uvloop"},
+}
 
 
 def _source(module: str) -> str:
@@ -107,5 +113,15 @@ def test_importing_it_loads_little() -> None:
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert loaded - set(sys.stdlib_module_names) == {"asgi_trace"}
     full = set(done.stdout.split())
-    unwanted = {"argparse", "asyncio", "hashlib", "json", "pathlib", "urllib.request", "urllib.parse", "uuid"}
+    unwanted = {
+        "argparse",
+        "asyncio",
+        "hashlib",
+        "ipaddress",
+        "json",
+        "pathlib",
+        "urllib.request",
+        "urllib.parse",
+        "uuid",
+    }
     assert full & unwanted == set()

@@ -144,6 +144,7 @@ def test_no_option_is_set_by_nothing() -> None:
         ("HEADER_NAME", "X-Trace", {"header_name": "X-Trace"}),
         ("TRUST_INBOUND", "no", {"trust_inbound": False}),
         ("TRUST_INBOUND", "1", {"trust_inbound": True}),
+        ("TRUST_INBOUND", "10.0.0.0/8, ::1,unix", {"trust_inbound": ["10.0.0.0/8", "::1", "unix"]}),
         ("SESSION_SOURCES", "cookie:sid, bearer", {"session_sources": ["cookie:sid", "bearer"]}),
         ("DIGEST_KEY", "kéy", {"digest_key": "kéy".encode()}),
         ("ERROR_RESPONSE", "False", {"error_response": False}),
@@ -166,7 +167,7 @@ SECRET = "s3cret-" * 10
     ("variable", "value", "expected"),
     [
         ("HEADER_NAME", "X Trace", "ASGI_TRACE_HEADER_NAME: header_name is 'X Trace'; expected a header's name, such"),
-        ("TRUST_INBOUND", "maybe", "ASGI_TRACE_TRUST_INBOUND is 'maybe'; expected 1 or 0"),
+        ("TRUST_INBOUND", "maybe", "ASGI_TRACE_TRUST_INBOUND: trust_inbound has 'maybe'; expected a network, such as"),
         ("SESSION_SOURCES", "bearer,x", "ASGI_TRACE_SESSION_SOURCES: session_sources has 'x'; expected 'header:NAME'"),
         ("DIGEST_KEY", SECRET, "ASGI_TRACE_DIGEST_KEY: digest_key has 70 bytes; expected at most 64; hash a longer"),
         ("EXCLUDE", "/health", "ASGI_TRACE_EXCLUDE: exclude is ['/health'] without access_log=True"),

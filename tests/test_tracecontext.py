@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-import uvicorn
 
 from asgi_trace import RequestTracingMiddleware, TraceContext, inject
 from asgi_trace.tracecontext import format_traceparent, parse_baggage, parse_traceparent, parse_tracestate
+
+from .serving import served
 
 TRACE = "12345678901234567890123456789012"
 SPAN = "1234567890123456"
@@ -183,17 +183,11 @@ ADVANCED = {
 class Service:
     """A traced service that calls a URL as often as it is asked to; the calls come back to the same server."""
 
-    def __init__(self, protocol: str) -> None:
+    port: int
+
+    def __init__(self) -> None:
         self.received: list[list[tuple[bytes, bytes]]] = []
         self.traced = RequestTracingMiddleware(self.call_back)
-        config = uvicorn.Config(self, port=0, log_config=None, lifespan="off", http=protocol)  # type: ignore[arg-type]
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run)
-        self.thread.start()
-        while not self.server.started:
-            self.thread.join(0.01)
-            assert self.thread.is_alive()
-        self.port = self.server.servers[0].sockets[0].getsockname()[1]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/harness":
@@ -226,11 +220,9 @@ class Service:
 
 @pytest.fixture(scope="module", params=["h11", "httptools"])
 def service(request: pytest.FixtureRequest) -> Iterator[Service]:
-    service = Service(request.param)
-    yield service
-    service.server.should_exit = True
-    service.thread.join(60)
-    assert not service.thread.is_alive()
+    service = Service()
+    with served(service, http=request.param) as service.port:
+        yield service
 
 
 def told(headers: list[tuple[bytes, bytes]], name: bytes) -> list[str]:
