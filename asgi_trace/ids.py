@@ -57,7 +57,7 @@ def generate_request_id() -> str:
 
 
 def _refill() -> str:
-    batch = os.urandom(_BATCH_BYTES).hex(" ", _ID_BYTES).split()
+    batch = os.urandom(_BATCH_BYTES).hex(" ", _ID_BYTES).split(" ")
     request_id = batch.pop()
     _pool.extend(batch)
     return request_id

@@ -27,9 +27,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[Any]]
 ASGIApp = Callable[[Any, Any, Any], Awaitable[Any]]
 
-_TRACED = frozenset({"http", "websocket"})
-_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-
 # A field name of HTTP (RFC 9110, § 5.6.2).
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -113,15 +110,13 @@ class RequestTracingMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Serve one connection. Lifespan, unknown types and scopes already traced go through as they are."""
-        if scope["type"] not in _TRACED:
+        if scope["type"] not in {"http", "websocket"} or SCOPE_KEY in scope:
             return await self.app(scope, receive, send)
         request = self._request()
-        if scope.setdefault(SCOPE_KEY, request) is not request:
-            return await self.app(scope, receive, send)
         if not request.read(scope, self._settings):
-            del scope[SCOPE_KEY]
             return await self.app(scope, receive, send)
 
+        scope[SCOPE_KEY] = request
         token = bind(request)
         try:
             return await self.app(scope, receive, MethodType(_send_wrapper, (request, send)))
@@ -165,7 +160,7 @@ class RequestTracingMiddleware:
 def _send_wrapper(exchange: tuple[ScopeMetadata, Send], message: Message) -> Awaitable[Any]:
     """Send *message*; where it starts a response, with the request's id."""
     try:
-        if message["type"] in _STARTS:
+        if message["type"] in {"http.response.start", "websocket.accept", "websocket.http.response.start"}:
             message = exchange[0].stamp(message)
     except Exception:
         report_once("adding the response header")
