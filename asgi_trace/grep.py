@@ -19,7 +19,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .logfiles import ANOTHER_LOG, COLOR, COLORS, TRACEBACK, Log, read_duration, read_since, reason, same_session
+from .logfiles import (
+    ANOTHER_LOG,
+    COLOR,
+    COLORS,
+    TRACEBACK,
+    Log,
+    is_plain,
+    read_duration,
+    read_since,
+    reason,
+    same_session,
+)
 from .logging import SESSION_LENGTH
 from .records import NO_ID, Record, escape, id_color, parse_access, parse_line, parse_time
 
@@ -65,7 +76,7 @@ class Query:
     def needle(self) -> bytes:
         """Bytes that each line looked for has in it; none, when that is not known."""
         wanted = self.request or (self.session or "")[:SESSION_LENGTH]
-        return wanted.encode() if _is_plain(wanted) else b""
+        return wanted.encode() if is_plain(wanted) else b""
 
     def wants(self, record: Record, when: float) -> bool:
         """Whether the ids and the time of *record* are wanted."""
@@ -83,11 +94,6 @@ class Query:
             and (self.status is None or (status is not None and self.status(status)))
             and (self.slower is None or (duration is not None and duration > self.slower))
         )
-
-
-def _is_plain(wanted: str) -> bool:
-    """Whether a line has this id in it as it is. Others may be escaped; and JSON leaves out the one that is none."""
-    return re.fullmatch(r"[\w.~+/=:@-]*", wanted, re.ASCII) is not None and wanted != NO_ID
 
 
 def read_query(
@@ -201,7 +207,7 @@ def shortcut(query: Query, requests: Set[str] | None) -> Callable[[bytes, int], 
     needle = query.needle
     if needle or requests is None:
         return lambda block, start: block.find(needle, start)
-    if not all(map(_is_plain, requests)):
+    if not all(map(is_plain, requests)):
         return lambda block, start: start
     ids = {request_id.encode() for request_id in requests}
 

@@ -28,6 +28,7 @@ __all__ = (
     "TRACEBACK",
     "Log",
     "blocks_of",
+    "is_plain",
     "read_duration",
     "read_since",
     "reason",
@@ -53,6 +54,11 @@ ANOTHER_LOG = (
 # -- what is wanted ----------------------------------------------------------------------------------------------
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def is_plain(wanted: str) -> bool:
+    """Whether a line has this id in it as it is. Others may be escaped; and JSON leaves out the one that is none."""
+    return re.fullmatch(r"[\w.~+/=:@-]*", wanted, re.ASCII) is not None and wanted != NO_ID
 
 
 def same_session(logged: str, wanted: str) -> bool:
@@ -119,12 +125,13 @@ _STDIN = 0
 class Log:
     """One log: a file, packed or not, or a pipe. What cannot be read of it is said once, to *complain*."""
 
-    def __init__(self, name: str, complain: Callable[[str], None]) -> None:
+    def __init__(self, name: str, complain: Callable[[str], object]) -> None:
         self.name = "standard input" if name == "-" else name
         self._complain = complain
         self._target: str | int = _STDIN if name == "-" else name
         self._is_spooled = False
         self.failed = False
+        self.done = 0  # how many bytes of a file have been read
 
     def last_written(self) -> float:
         """Return when it was, in seconds since the epoch: a pipe may go on for ever."""
@@ -132,6 +139,13 @@ class Log:
             return os.stat(self._target).st_mtime
         except OSError:
             return float("inf")
+
+    def size(self) -> int:
+        """Return how many bytes a file has, and 0 for a pipe."""
+        try:
+            return os.stat(self._target).st_size
+        except OSError:
+            return 0
 
     def can_be_read_again(self) -> bool:
         """Whether it is no pipe, or has been spooled."""
@@ -148,7 +162,10 @@ class Log:
         """Yield what it has, unpacked, as :func:`blocks_of` does."""
         with self._complaining(), self._open() as stream:
             is_packed = stream.peek(2)[:2] == b"\x1f\x8b"
-            yield from blocks_of(gzip.GzipFile(fileobj=stream) if is_packed else stream)
+            is_file = stream.seekable()
+            for block in blocks_of(gzip.GzipFile(fileobj=stream) if is_packed else stream):
+                self.done = stream.tell() if is_file else 0
+                yield block
 
     def _open(self) -> io.BufferedReader:
         if self._is_spooled:

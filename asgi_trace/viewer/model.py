@@ -13,7 +13,7 @@ import json
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +26,8 @@ CHUNK_LINES = 8192
 # Texts of a chunk beyond this are cut short, so that one chunk can be held anywhere.
 _CHUNK_TEXT = 8 << 20
 _SHORT_TEXT = 1024
+# Chunks that wait to be packed, at most.
+_MOST_UNPACKED = 4
 
 # All in milliseconds. What is silent for so long may be a gap in a request, and is one if it is this part of it.
 _GAP = 400.0
@@ -45,16 +47,10 @@ _SPREAD = 10.0
 
 @dataclass
 class Trace:
-    """
-    What a page shows.
-
-    *head* is about all of it, *chunks* are its lines: gzip's of JSON. *live* is where a page finds those that are yet
-    to be written, if anywhere.
-    """
+    """What a page shows: *head* is about all of it, *chunks* are its lines, each the gzip of a JSON object."""
 
     head: dict[str, Any]
     chunks: list[bytes] = field(default_factory=list)
-    live: str | None = None
 
 
 class Model:
@@ -136,7 +132,9 @@ class Model:
             self._last = 0.0
         base = self._base
         numbers, seen = self._number, self._seen
-        for when, entry in zip(self._spread(entries, until), entries, strict=True):
+        for when, entry in zip(self._spread(entries, base, until), entries, strict=True):
+            if len(self._texts) == CHUNK_LINES:
+                self._pack()
             when -= base
             if when < self._last:
                 if when < self._last - _SPREAD:
@@ -184,10 +182,8 @@ class Model:
                 self.cut += 1
             self._texts.append(text)
             self.entries += 1
-            if len(self._texts) == CHUNK_LINES:
-                self._pack()
 
-    def _spread(self, entries: list[Entry], until: float | None) -> list[float]:
+    def _spread(self, entries: list[Entry], base: int, until: float | None) -> list[float]:
         """Return the times of *entries*, those of one whole second in the order that they stand in."""
         times: list[float] = [entry.time for entry in entries]
         place, count = 0, len(times)
@@ -204,9 +200,11 @@ class Model:
             if end < count:
                 limit = min(limit, times[end])
             elif until is not None:
-                limit = min(limit, max(until, when))
-            step = min((limit - when) / (end - place), _SPREAD)
-            times[place:end] = [when + step * each for each in range(end - place)]
+                limit = min(limit, until)
+            start = max(when, base + self._last)
+            if start < when + 1000:
+                step = min(max(limit - start, 0.0) / (end - place), _SPREAD)
+                times[place:end] = [start + step * each for each in range(end - place)]
             place = end
         return times
 
@@ -337,16 +335,15 @@ class Model:
     def _pack(self) -> None:
         data = self._chunk(0)
         self._clear()
-        # zlib works without the lock: the other core's work.
+        # zlib lets go of the lock: that is the other core's work.
         self._chunks.append(self._pool.submit(_packed, data))
+        if len(self._chunks) > _MOST_UNPACKED:
+            self._chunk_at(len(self._chunks) - 1 - _MOST_UNPACKED)
 
     def _chunk(self, place: int) -> dict[str, Any]:
         """Return the entries of the chunk that is being filled, from *place* on."""
         times = self._times[place:]
-        before = [0 if not place else self._times[place - 1], *times]
-        deltas: list[float] = [now - then for now, then in zip(times, before, strict=False)]
-        if not place and self._chunks:
-            pass
+        deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
         files = self._from_file[place:]
         return {
             "t": [each // 10 if not each % 10 else each / 10 for each in deltas],
@@ -358,15 +355,44 @@ class Model:
             "message": self._messages[place:],
         }
 
+    def _chunk_at(self, place: int) -> bytes:
+        """Return a chunk, when it has been packed."""
+        chunk = self._chunks[place]
+        if isinstance(chunk, bytes):
+            return chunk
+        packed = self._chunks[place] = chunk.result()
+        return packed
+
     # -- the whole ---------------------------------------------------------------------------------------------------
 
     def trace(self) -> Trace:
         """Return all of it, as far as it has come."""
-        chunks = [chunk if isinstance(chunk, bytes) else chunk.result() for chunk in self._chunks]
-        self._chunks = list(chunks)
+        chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
         if self._texts:
             chunks.append(_packed(self._chunk(0)))
         return Trace(self._head(), chunks)
+
+    def news(self, entries: list[Entry], until: float | None = None) -> Iterator[dict[str, Any]]:
+        """Take *entries* as :meth:`add` does, and yield what each chunk of them adds or changes."""
+        while entries:
+            place = len(self._texts) % CHUNK_LINES
+            room = CHUNK_LINES - place
+            sessions, gaps = len(self._sessions), len(self._gap_from) + len(self._silence_from)
+            self.add(entries[:room], until)
+            entries = entries[room:]
+            numbers = sorted(set(self._requests[place:]) - {-1})
+            columns = self._columns(numbers)
+            found: dict[str, Any] = {
+                "requests": [
+                    [number, {name: column[each] for name, column in columns.items()}]
+                    for each, number in enumerate(numbers)
+                ],
+                "sessions": self._sessions[sessions:],
+                "chunk": self._chunk(place),
+            }
+            if len(self._gap_from) + len(self._silence_from) > gaps:
+                found |= {"gaps": self._gaps(), "silences": self._silences()}
+            yield found
 
     def close(self) -> None:
         """Let go of the thread that packs."""
@@ -478,7 +504,7 @@ def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> T
 
 
 def _packed(data: dict[str, Any]) -> bytes:
-    return gzip.compress(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(), 6, mtime=0)
+    return gzip.compress(json.dumps(data, separators=(",", ":")).encode(), 6, mtime=0)
 
 
 def _tenth(when: float | None) -> float | None:

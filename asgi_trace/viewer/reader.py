@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ..logfiles import ANOTHER_LOG, COLORS, TRACEBACK, Log, same_session
+from ..logfiles import ANOTHER_LOG, COLORS, TRACEBACK, Log, is_plain, same_session
+from ..logging import SESSION_LENGTH
 from ..records import NO_ID, parse_access, parse_fields, parse_time, unescape
 
-__all__ = ("LEVELS", "Entry", "LineReader", "Wanted", "last_time", "merged", "read")
+__all__ = ("Entry", "LineReader", "LogReader", "Wanted", "last_time", "merged", "read")
 
 
 class Entry(NamedTuple):
@@ -69,8 +70,8 @@ _OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>\[\] \t-]{0,400}")
 _OTHERS_TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d)\b)?"
     r"|\d\d?/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d(?: [+-]\d{4})?"
-    r"|(?<![\d:])\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?![\d:])"
 )
+_BARE_TIME = re.compile(r"(?<![\d:])\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?![\d:])")
 _OTHERS_LEVEL = re.compile(
     r"\b(?:DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b:?"
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|critical|exception)\b"
@@ -93,8 +94,8 @@ _SESSION_NAMES = ("session_id", "sessionId", "mcp_session_id", "session.id")
 _TRACE_NAMES = ("trace_id", "otelTraceID", "traceId", "trace.id")
 _LOGGER_NAMES = ("logger", "name", "logger_name")
 _TRACE_TEXTS = ("exception", "exc_info", "stack_info", "stack")
-_CALL_NAMES = ("mcp_method", "mcp_name", "jsonrpc_id")
-_NO_IDS = frozenset(("", "-", "0", "none", "None", "null"))
+# Outside a request; the zeros are OpenTelemetry's.
+_NO_IDS = frozenset(("", "-", "0", "0" * 16, "0" * 32, "none", "None", "null"))
 
 
 def _first(fields: dict[str, Any], names: Iterable[str]) -> Any:
@@ -106,7 +107,7 @@ def _first(fields: dict[str, Any], names: Iterable[str]) -> Any:
 
 def _id(value: Any) -> str:
     text = value if isinstance(value, str) else "" if value is None else str(value)
-    return "" if text in _NO_IDS or not text.strip("0-") else text[:512]
+    return "" if text in _NO_IDS else text[:512]
 
 
 class _Clock:
@@ -204,7 +205,7 @@ class LineReader:
             if match is None:
                 line, match = self._cleaned(line)
             if match is not None:
-                if match[6] == "|" and entry is not None and entry.request_id == _id(match[3]):
+                if match[6] == "|" and entry is not None and (entry.request_id or NO_ID) == match[3]:
                     self._go_on(line[match.end() :])
                     continue
                 next_entry = self._own(match, line)
@@ -226,6 +227,10 @@ class LineReader:
                 entry = self._shortened(entry)
         self._entry = entry
         return self._timed(found)
+
+    def is_within(self, wanted: Wanted) -> bool:
+        """Whether what comes next may go on an entry that is *wanted*, or on one whose time is not known yet."""
+        return bool(self._early) or (self._entry is not None and bool(Wanted.among(replace(wanted), [self._entry])))
 
     def finish(self) -> list[Entry]:
         """Return the last entry, if there is one."""
@@ -311,7 +316,7 @@ class LineReader:
                 more = {"access": access}
         if call:
             more = {**(more or {}), "call": call}
-        if request_id in _NO_IDS:
+        if request_id == NO_ID:
             request_id = ""
         if session_id == NO_ID:
             session_id = ""
@@ -320,7 +325,7 @@ class LineReader:
         return Entry(when, LEVELS.get(level, 0), request_id, session_id, line, end, more, self._file)
 
     def _searched_time(self, text: str) -> float | None:
-        match = _OTHERS_TIME.search(text)
+        match = _time_in(text, 120)
         return self._clock.read(match[0]) if match else None
 
     def _unknown(self, line: str) -> Entry:
@@ -337,7 +342,7 @@ class LineReader:
         plain = COLORS.sub("", line) if "\x1b" in line else line
         head = _OTHERS_HEAD.match(plain)
         assert head is not None
-        times = _OTHERS_TIME.search(plain, 0, min(head.end(), 120))
+        times = _time_in(plain, min(head.end(), 120))
         level = _OTHERS_LEVEL.search(plain, 0, min(head.end(), 160))
         own = _OWN_IDS.search(plain, 0, head.end())
         request_id = session_id = trace = call = ""
@@ -384,9 +389,9 @@ class LineReader:
             more["access"] = access
             for key in access:
                 fields.pop(key, None)
-        call = [_shown(fields.pop(key)) for key in _CALL_NAMES if fields.get(key) not in (None, "")]
-        if call:
-            more["call"] = " ".join(call)
+        method, tool, number = (_shown(fields.pop(key, None)) for key in ("mcp_method", "mcp_name", "jsonrpc_id"))
+        if method:
+            more["call"] = " ".join(filter(None, (method, tool, number and f"#{number}")))
         if trace:
             more["trace"] = trace
         tracebacks = [_shown_trace(fields.pop(key)) for key in _TRACE_TEXTS if key in fields]
@@ -425,13 +430,22 @@ class LineReader:
         return None
 
 
+def _time_in(text: str, end: int) -> re.Match[str] | None:
+    """Return where *text* tells a time: one with its date, since others may have put a time of theirs before it."""
+    return _OTHERS_TIME.search(text, 0, end) or _BARE_TIME.search(text, 0, end)
+
+
 def _astral(text: str) -> int:
     """Return how many characters of *text* count twice in JavaScript."""
     return 0 if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2 - len(text)
 
 
 def _named_ids(line: str, end: int) -> tuple[str, str, str, int]:
-    """Return the request, session and trace id that stand before *end*, and where the last of them does."""
+    """
+    Return the request, session and trace id that stand before *end*, and where the brackets end that hold the last.
+
+    Those that stand in no brackets are a part of the message.
+    """
     found = {"request": "", "session": "", "trace": ""}
     last = 0
     for match in _NAMED_ID.finditer(line, 0, end):
@@ -439,9 +453,8 @@ def _named_ids(line: str, end: int) -> tuple[str, str, str, int]:
         kind = kind if kind in found else "request"
         if not found[kind]:
             found[kind] = _id(match[2])
-            last = match.end()
-            if kind == "trace":  # what follows in the same brackets is OpenTelemetry's too
-                last = max(last, line.find("]", last, end) + 1)
+            if line.rfind("[", 0, match.start()) > line.rfind("]", 0, match.start()):
+                last = max(last, line.find("]", match.end(), end) + 1)
     if not found["request"] and (bracketed := _BRACKETED_ID.search(line, 0, end)):
         found["request"], last = bracketed[1], max(last, bracketed.end())
     return found["request"] or found["trace"], found["session"], found["trace"], last
@@ -480,41 +493,100 @@ def _shown_trace(value: Any) -> str:
 # -- logs ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass
 class Wanted:
-    """What is shown of a log: all of it, unless something is asked for. *since* is in seconds since the epoch."""
+    """
+    What is shown of logs: all of it, unless something is asked for. *since* is in seconds since the epoch.
+
+    ``left_out`` counts the lines that were not wanted, ``cut`` the entries whose text was too long.
+    """
 
     session: str | None = None
     request: str | None = None
     since: float | None = None
+    left_out: int = 0
+    cut: int = 0
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return self.session is None and self.request is None and self.since is None
+
+    @property
+    def needle(self) -> bytes:
+        """Bytes that stand in each line that is wanted; none, when that is not known."""
+        wanted = self.request or (self.session or "")[:SESSION_LENGTH]
+        return wanted.encode() if is_plain(wanted) else b""
 
     def among(self, entries: list[Entry]) -> list[Entry]:
         """Return the entries that are wanted."""
+        found = entries
         if self.since is not None:
             since = self.since * 1000
-            entries = [entry for entry in entries if entry.time >= since]
+            found = [entry for entry in found if entry.time >= since]
         if self.request is not None:
-            entries = [entry for entry in entries if (entry.request_id or NO_ID) == self.request]
+            found = [entry for entry in found if (entry.request_id or NO_ID) == self.request]
         if self.session is not None:
-            entries = [entry for entry in entries if same_session(entry.session_id or NO_ID, self.session)]
-        return entries
+            found = [entry for entry in found if same_session(entry.session_id or NO_ID, self.session)]
+        if len(found) < len(entries):
+            self.left_out += _lines_of(entries) - _lines_of(found)
+        return found
+
+    def may_be_in(self, block: bytes) -> bool:
+        """Whether a block may have a line that is wanted; if not, its lines are left out."""
+        is_there = self.needle in block and (self.since is None or _latest(block) >= self.since * 1000)
+        if not is_there:
+            self.left_out += block.count(b"\n")
+        return is_there
 
 
-def read(log: Log, file: int = 0) -> Iterator[list[Entry]]:
-    """Yield the entries of *log*, some thousands at a time, in the order of the file."""
-    written = log.last_written()
-    reader = LineReader(file, (written if written < float("inf") else time.time()) * 1000)
-    in_line = False
-    for block in log.blocks():
+def _latest(block: bytes) -> float:
+    """Return the latest time among the first and the last lines of a block; infinity, if they tell none."""
+    ends = block[:4096].split(b"\n")[:-1], block[-4096:].split(b"\n")[1:]
+    reader = LineReader(when=float("inf"))
+    entries = reader.read(line.decode("utf-8", "replace") for end in ends for line in end) + reader.finish()
+    return max((entry.time for entry in entries), default=float("inf"))
+
+
+def _lines_of(entries: list[Entry]) -> int:
+    return sum(entry.text.count("\n") for entry in entries) + len(entries)
+
+
+class LogReader:
+    """Makes entries of the blocks of one log, as far as they are *wanted*."""
+
+    def __init__(self, file: int, when: float, wanted: Wanted) -> None:
+        self._lines = LineReader(file, when)
+        self._wanted = wanted
+        self._in_line = False
+
+    def read(self, block: bytes) -> list[Entry]:
+        """Return the entries that *block* completes."""
+        in_line, self._in_line = self._in_line, not block.endswith(b"\n")
+        if not self._wanted.is_all and not self._lines.is_within(self._wanted) and not self._wanted.may_be_in(block):
+            return []
         text = block.decode("utf-8", "replace")
         if in_line:  # the rest of a line that is longer than what is kept of any
-            text = text.partition("\n")[2] if "\n" in text else ""
-        in_line = not block.endswith(b"\n")
-        if text:
-            lines = text.replace("\r\n", "\n").split("\n")
-            if not in_line:
-                lines.pop()
-            yield reader.read(lines)
+            text = text.partition("\n")[2]
+        if not text:
+            return []
+        lines = text.replace("\r\n", "\n").split("\n")
+        if not self._in_line:
+            lines.pop()
+        return self._wanted.among(self._lines.read(lines))
+
+    def finish(self) -> list[Entry]:
+        """Return the entries that were kept back, since more of them might have followed."""
+        self._wanted.cut, self._lines.cut = self._wanted.cut + self._lines.cut, 0
+        return self._wanted.among(self._lines.finish())
+
+
+def read(log: Log, file: int = 0, wanted: Wanted | None = None) -> Iterator[list[Entry]]:
+    """Yield the entries of *log*, some thousands at a time, in the order of the file."""
+    written = log.last_written()
+    reader = LogReader(file, (written if written < float("inf") else time.time()) * 1000, wanted or Wanted())
+    for block in log.blocks():
+        yield reader.read(block)
     yield reader.finish()
 
 
@@ -568,6 +640,7 @@ def _bisect(entries: list[Entry], when: float) -> int:
 
 
 def last_time(logs: Iterable[Log]) -> float | None:
-    """Return the latest time that *logs* tell, in seconds since the epoch; all of each is read."""
-    latest = max((entry.time for log in logs for batch in read(log) for entry in batch), default=None)
+    """Return the latest time that *logs* tell, in seconds since the epoch: of each block, its ends are read."""
+    times = (_latest(block) for log in logs for block in log.blocks())
+    latest = max((when for when in times if when < float("inf")), default=None)
     return None if latest is None else latest / 1000
