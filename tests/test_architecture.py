@@ -44,6 +44,7 @@ ROOMS = (
     "viewer.__init__",
     "viewer.reader",
     "viewer.model",
+    "viewer.page",
     "cli",
     "__main__",
 )

@@ -1,0 +1,308 @@
+// The trace in columns: decodes the page's blocks, keeps the lines' text in one string per chunk, links each request's
+// lines. Knows the format of the data. Does not know the page, nor what a reader looks at.
+
+import { plain } from "./text.js";
+
+export const LEVELS = ["none", "debug", "info", "warning", "error", "critical"];
+export const WARNING = 3;
+export const ERROR = 4;
+export const NOT_READ = -2;
+export const NOBODY = -1;
+
+const BAD_OUTCOMES = new Set(["crash", "failed", "error", "tool_error"]);
+
+/** @param {string} base64 */
+async function unpack(base64) {
+  const binary = atob(base64.trim());
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+/**
+ * Lines that came together. `text` holds all of them, with a line end between; `offset` where each begins, and one more.
+ * @typedef {{start: number, text: string, offset: Uint32Array, message: ArrayLike<number>, file: number | number[]}} Chunk
+ */
+
+/** A letter, or several: A … Z, AA, AB … @param {number} index */
+export function letters(index) {
+  let label = "";
+  for (let n = index + 1; n > 0; n = Math.floor((n - 1) / 26)) label = String.fromCharCode(65 + ((n - 1) % 26)) + label;
+  return label;
+}
+
+export class Trace {
+  /** @param {any} head */
+  constructor(head) {
+    this.head = head;
+    /** @type {string[]} */
+    this.sessions = head.sessions;
+    this.requests = head.requests;
+    /** Lines in all, those not read yet included. @type {number} */
+    this.count = head.lines;
+    /** Lines that were read, from the first on. */
+    this.linked = 0;
+    this.time = new Float64Array(this.count);
+    this.level = new Uint8Array(this.count);
+    this.request = new Int32Array(this.count).fill(NOT_READ);
+    this.isLate = new Uint8Array(this.count);
+    /** The next line of the same request, or -1. */
+    this.next = new Int32Array(this.count).fill(-1);
+    /** @type {(Chunk | undefined)[]} */
+    this.chunks = new Array(Math.ceil(this.count / head.chunk_lines));
+    this.fileChunks = this.chunks.length;
+    /** @type {number[]} the first and last line read of each request */
+    this.firstLine = [];
+    this.lastLine = [];
+    this.unknown = head.unknown;
+    /** @type {Map<string, number>} */
+    this.byId = new Map();
+    this.errors = 0;
+    this.from = Infinity;
+    this.to = -Infinity;
+    for (let r = 0; r < this.size; r++) this.#meet(r);
+  }
+
+  /** How many requests there are. */
+  get size() {
+    return this.requests.id.length;
+  }
+
+  /** @param {number} r */
+  #meet(r) {
+    const { id, start, end } = this.requests;
+    if (!this.byId.has(id[r])) this.byId.set(id[r], r);
+    this.firstLine[r] = this.lastLine[r] = -1;
+    if (this.isError(r)) this.errors++;
+    if (start[r] < this.from) this.from = start[r];
+    if (end[r] > this.to) this.to = end[r];
+  }
+
+  /** @param {number} r */
+  isError(r) {
+    const { status, outcome, level } = this.requests;
+    return status[r] >= 500 || level[r] >= ERROR || BAD_OUTCOMES.has(outcome[r]);
+  }
+
+  /** What was measured, else what the lines tell. @param {number} r @returns {number} */
+  duration(r) {
+    return this.requests.duration[r] ?? this.requests.end[r] - this.requests.start[r];
+  }
+
+  /** What was asked: method and path, as far as they are known. @param {number} r */
+  title(r) {
+    const { method, path, id } = this.requests;
+    return plain([method[r], path[r]].filter(Boolean).join(" ") || id[r]);
+  }
+
+  /** @param {number} s */
+  label(s) {
+    return s < 0 ? "–" : letters(s);
+  }
+
+  /** @param {number} epochless */
+  epoch(epochless) {
+    return this.head.base + epochless;
+  }
+
+  /** The first error, or -1. */
+  firstError() {
+    for (let r = 0; r < this.size; r++) if (this.isError(r)) return r;
+    return -1;
+  }
+
+  /** @param {number} line */
+  chunkOf(line) {
+    if (line < this.head.lines) return this.chunks[Math.floor(line / this.head.chunk_lines)];
+    let low = this.fileChunks;
+    let high = this.chunks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (/** @type {Chunk} */ (this.chunks[middle]).start <= line) low = middle;
+      else high = middle - 1;
+    }
+    return this.chunks[low];
+  }
+
+  /** The line as it stood, or null when it was not read yet. @param {number} line */
+  text(line) {
+    const chunk = this.chunkOf(line);
+    if (!chunk) return null;
+    const at = line - chunk.start;
+    return chunk.text.slice(chunk.offset[at], chunk.offset[at + 1] - 1);
+  }
+
+  /** Where in its text the line's message begins. @param {number} line */
+  messageAt(line) {
+    const chunk = this.chunkOf(line);
+    return chunk ? chunk.message[line - chunk.start] : 0;
+  }
+
+  /** @param {number} line @returns {string} */
+  file(line) {
+    const chunk = this.chunkOf(line);
+    if (!chunk) return "";
+    return this.head.files[typeof chunk.file === "number" ? chunk.file : chunk.file[line - chunk.start]] ?? "";
+  }
+
+  /** Decode one block of the file, in whatever order they are asked for. @param {number} index @param {string} block */
+  async read(index, block) {
+    if (this.chunks[index]) return;
+    const data = await unpack(block);
+    if (this.chunks[index]) return;
+    this.#place(index, index * this.head.chunk_lines, data);
+    this.#link();
+  }
+
+  /** @param {number} index @param {number} start @param {any} data */
+  #place(index, start, data) {
+    const { t, level, request, late, text } = data;
+    let at = 0;
+    const offset = new Uint32Array(text.length + 1);
+    let time = 0;
+    for (let i = 0; i < text.length; i++) {
+      time += t[i];
+      this.time[start + i] = time;
+      this.level[start + i] = level[i];
+      this.request[start + i] = request[i];
+      offset[i] = at;
+      at += text[i].length + 1;
+    }
+    offset[text.length] = at;
+    for (const i of late) this.isLate[start + i] = 1;
+    this.chunks[index] = { start, text: text.join("\n"), offset, message: Uint32Array.from(data.message), file: data.file };
+  }
+
+  // Requests' lines are linked in their order, whatever the order the blocks came in.
+  #link() {
+    for (let c = Math.floor(this.linked / this.head.chunk_lines); this.linked < this.count; c++) {
+      const index = this.linked < this.head.lines ? c : this.chunks.indexOf(this.chunkOf(this.linked));
+      const chunk = this.chunks[index];
+      if (!chunk) return;
+      const end = chunk.start + chunk.offset.length - 1;
+      for (let i = this.linked; i < end; i++) {
+        const r = this.request[i];
+        if (r < 0) continue;
+        if (this.lastLine[r] < 0) this.firstLine[r] = i;
+        else this.next[this.lastLine[r]] = i;
+        this.lastLine[r] = i;
+      }
+      if (end > chunk.start) {
+        this.from = Math.min(this.from, this.time[chunk.start]);
+        this.to = Math.max(this.to, this.time[end - 1]);
+      }
+      this.linked = end;
+    }
+  }
+
+  /** Add what a live log brought. @param {any} event */
+  append({ requests = [], sessions = [], chunk, gaps, silences }) {
+    this.sessions.push(...sessions);
+    if (gaps) this.head.gaps = gaps;
+    if (silences) this.head.silences = silences;
+    for (const [r, changes] of requests) {
+      const isNew = r >= this.size;
+      const wasError = !isNew && this.isError(r);
+      for (const column of Object.keys(this.requests)) {
+        if (isNew) this.requests[column][r] = changes[column] ?? null;
+        else if (column in changes) this.requests[column][r] = changes[column];
+      }
+      if (isNew) {
+        this.requests.late[r] ??= 0;
+        this.requests.level[r] ??= 0;
+        this.requests.session[r] ??= NOBODY;
+        this.#meet(r);
+      } else {
+        if (this.isError(r) && !wasError) this.errors++;
+        if (this.requests.end[r] > this.to) this.to = this.requests.end[r];
+      }
+    }
+    if (!chunk || chunk.text.length === 0) return;
+    const start = this.count;
+    this.#grow(start + chunk.text.length);
+    this.count = start + chunk.text.length;
+    this.#place(this.chunks.length, start, chunk);
+    for (const r of chunk.request) if (r < 0) this.unknown++;
+    this.#link();
+  }
+
+  /** @param {number} size */
+  #grow(size) {
+    if (size <= this.time.length) return;
+    const room = Math.max(1024, size * 2);
+    /** @param {any} old @param {any} grown */
+    const moved = (old, grown) => (grown.set(old), grown);
+    this.time = moved(this.time, new Float64Array(room));
+    this.level = moved(this.level, new Uint8Array(room));
+    this.isLate = moved(this.isLate, new Uint8Array(room));
+    this.request = moved(this.request, new Int32Array(room).fill(NOT_READ));
+    this.next = moved(this.next, new Int32Array(room).fill(-1));
+  }
+
+  /** The first line at or after this time, among those read. @param {number} time */
+  lineAt(time) {
+    let low = 0;
+    let high = this.linked;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.time[middle] < time) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** The trace's head, from its block. @param {Document} page */
+export async function readHead(page) {
+  return new Trace(await unpack(/** @type {Element} */ (page.getElementById("head")).textContent ?? ""));
+}
+
+/**
+ * Read all blocks as the browser gets to them; *urgent* first. Calls *progress* after each.
+ * @param {Document} page @param {Trace} trace @param {number} urgent @param {() => void} progress
+ */
+export async function readChunks(page, trace, urgent, progress) {
+  const blocks = page.getElementsByClassName("chunk");
+  /** A block is whole once something stands behind it. @param {number} index */
+  const arrival = async (index) => {
+    while (page.readyState === "loading" && blocks.length < index + 2) await someChange(page);
+    return blocks[index]?.textContent ?? null;
+  };
+  const order = urgent > 0 && urgent < trace.fileChunks ? [0, urgent] : [0];
+  for (let index = 0; index < trace.fileChunks; index++) if (!order.includes(index)) order.push(index);
+  for (const index of order) {
+    const block = await arrival(index);
+    if (block === null) return;
+    await trace.read(index, block);
+    progress();
+    await breath();
+  }
+}
+
+/** @param {Document} page */
+function someChange(page) {
+  return new Promise((resolve) => {
+    const observer = new MutationObserver(done);
+    /** @type {() => void} */
+    function done() {
+      observer.disconnect();
+      page.removeEventListener("readystatechange", done);
+      resolve(undefined);
+    }
+    observer.observe(page.body, { childList: true });
+    page.addEventListener("readystatechange", done);
+  });
+}
+
+/** Let the browser paint and hear the reader. */
+export function breath() {
+  return new Promise((resolve) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      resolve(undefined);
+    };
+    channel.port2.postMessage(0);
+  });
+}

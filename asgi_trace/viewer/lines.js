@@ -1,0 +1,308 @@
+// The lines themselves, in the colors of their sessions: folded, dimmed, hidden, marked.
+// Knows the trace and what of it is chosen. Does not know the time axis, nor the list of requests.
+
+import { counted, make, plain, show } from "./text.js";
+import { LEVELS, NOBODY, NOT_READ } from "./data.js";
+import { VirtualList } from "./list.js";
+
+const LINE_ROW = 21;
+const TALLEST_UNFOLDED = 4000; // lines of one entry
+
+/**
+ * @typedef {{chooseLine: (line: number) => void, scrolled: (byReader: boolean) => void}} Handlers
+ * @typedef {import("./timeline.js").Look} Look
+ */
+
+export class Lines {
+  /** @type {Look} */
+  look = { request: -1, session: NOBODY, line: -1, found: null };
+  /** Lines of the chosen request or session only. */
+  only = false;
+  /** What is not found is dimmed and stays. */
+  dim = false;
+  /** Lines as they stood, in place of columns. */
+  raw = false;
+  /** @type {RegExp[]} */
+  patterns = [];
+
+  /** @type {Int32Array | null} the lines shown, null for all */
+  #shown = null;
+  /** @type {Map<number, number>} unfolded lines, and how much higher than a row they are */
+  #unfolded = new Map();
+  #active = 0;
+
+  /** @param {HTMLElement} element @param {import("./data.js").Trace} trace @param {import("./text.js").Clock} clock @param {Handlers} handlers */
+  constructor(element, trace, clock, handlers) {
+    this.element = element;
+    this.trace = trace;
+    this.clock = clock;
+    this.handlers = handlers;
+    this.list = new VirtualList(element, {
+      rowHeight: () => LINE_ROW,
+      count: () => this.count,
+      render: (position, row) => this.#render(position, row),
+      onScroll: () => handlers.scrolled(true),
+      taller: () => this.#taller(),
+    });
+    element.addEventListener("keydown", (event) => this.#key(event));
+    element.addEventListener("click", (event) => this.#click(event));
+    new ResizeObserver(() => this.#measureAgain()).observe(element);
+  }
+
+  get count() {
+    return this.#shown ? this.#shown.length : this.trace.count;
+  }
+
+  /** @param {number} position */
+  lineAt(position) {
+    return this.#shown ? this.#shown[position] : position;
+  }
+
+  /** Where the line stands, or the one behind it. @param {number} line */
+  positionOf(line) {
+    if (!this.#shown) return line;
+    let low = 0;
+    let high = this.#shown.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#shown[middle] < line) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** @param {number} line */
+  isShown(line) {
+    return this.lineAt(this.positionOf(line)) === line;
+  }
+
+  get hasChoice() {
+    return this.look.request >= 0 || this.look.session >= 0;
+  }
+
+  /** @param {number} line */
+  #isOfChoice(line) {
+    const { request, session } = this.look;
+    const r = this.trace.request[line];
+    if (request >= 0) return r === request;
+    if (session >= 0) return r >= 0 && this.trace.requests.session[r] === session;
+    return true;
+  }
+
+  /** What is looked at has changed: choose the lines anew, and keep the one on top in its place. */
+  rearrange() {
+    const keep = this.count > 0 ? this.lineAt(Math.min(this.list.shown[0], this.count - 1)) : 0;
+    const isAtStart = this.list.shown[0] === 0;
+    const hits = this.look.found && !this.dim ? this.look.found.lines : null;
+    if (this.only && this.hasChoice) {
+      const found = [];
+      if (hits) {
+        for (const line of hits) if (this.#isOfChoice(line)) found.push(line);
+      } else if (this.look.request >= 0) {
+        for (let line = this.trace.firstLine[this.look.request]; line >= 0; line = this.trace.next[line]) found.push(line);
+      } else {
+        for (let line = 0; line < this.trace.count; line++) if (this.#isOfChoice(line)) found.push(line);
+      }
+      this.#shown = Int32Array.from(found);
+    } else this.#shown = hits;
+    this.#active = Math.max(0, Math.min(this.look.line >= 0 ? this.positionOf(this.look.line) : this.#active, this.count - 1));
+    this.element.setAttribute("aria-rowcount", String(this.count));
+    this.list.refresh();
+    if (!isAtStart && this.count > 0) this.list.reveal(Math.min(this.positionOf(keep), this.count - 1));
+    this.#tell();
+  }
+
+  refresh() {
+    this.list.refresh();
+    this.#tell();
+  }
+
+  #tell() {
+    const row = this.list.row(this.#active);
+    if (row) this.element.setAttribute("aria-activedescendant", row.id);
+    else this.element.removeAttribute("aria-activedescendant");
+  }
+
+  /** @param {number} line @param {"nearest" | "center" | "end"} [where] */
+  reveal(line, where = "nearest") {
+    if (this.count === 0) return;
+    this.#active = Math.min(this.positionOf(line), this.count - 1);
+    this.list.reveal(this.#active, where);
+    this.refresh();
+  }
+
+  /** The times of the lines in sight. @returns {[number, number] | null} */
+  get reading() {
+    if (this.count === 0) return null;
+    const [first, end] = this.list.shown;
+    const lines = [this.lineAt(first), this.lineAt(Math.max(first, end - 1))];
+    if (lines.some((line) => this.trace.request[line] === NOT_READ)) return null;
+    return [this.trace.time[lines[0]], this.trace.time[lines[1]]];
+  }
+
+  // -- folding ------------------------------------------------------------------------------------------------------
+
+  #taller() {
+    /** @type {[number, number][]} */
+    const tall = [];
+    for (const [line, more] of this.#unfolded) {
+      const position = this.positionOf(line);
+      if (position < this.count && this.lineAt(position) === line) tall.push([position, more]);
+    }
+    return tall.sort((one, other) => one[0] - other[0]);
+  }
+
+  /** @param {number} line */
+  toggle(line) {
+    if (this.#unfolded.has(line)) this.#unfolded.delete(line);
+    else this.#unfolded.set(line, this.#measure(line));
+    this.refresh();
+  }
+
+  // An unfolded line is as high as its text turns out: it is laid out once, out of sight.
+  /** @param {number} line */
+  #measure(line) {
+    const row = make("div");
+    row.style.visibility = "hidden";
+    this.#fill(line, row, true);
+    this.list.window.append(row);
+    const height = row.offsetHeight;
+    row.remove();
+    return Math.max(0, height - LINE_ROW);
+  }
+
+  #measureAgain() {
+    if (this.#unfolded.size === 0) return;
+    for (const line of this.#unfolded.keys()) this.#unfolded.set(line, this.#measure(line));
+    this.refresh();
+  }
+
+  // -- rows ---------------------------------------------------------------------------------------------------------
+
+  /** @param {number} position @param {HTMLElement} row */
+  #render(position, row) {
+    const line = this.lineAt(position);
+    this.#fill(line, row, this.#unfolded.has(line));
+    row.id = `line-row-${position}`;
+    row.dataset.position = String(position);
+    row.setAttribute("aria-rowindex", String(position + 1));
+    row.setAttribute("aria-selected", String(line === this.look.line));
+    row.classList.toggle("active", position === this.#active);
+  }
+
+  /** @param {number} line @param {HTMLElement} row @param {boolean} isOpen */
+  #fill(line, row, isOpen) {
+    const { trace } = this;
+    const text = trace.text(line);
+    row.setAttribute("role", "row");
+    if (text === null) {
+      row.className = "line unread";
+      row.append(cell("message", "…"));
+      return;
+    }
+    const r = trace.request[line];
+    const s = r >= 0 ? trace.requests.session[r] : NOBODY;
+    const level = trace.level[line];
+    const { found } = this.look;
+    const isDimmed = (found && !found.isHit[line]) || (this.hasChoice && !this.#isOfChoice(line));
+    row.className = `line level-${LEVELS[level]} ${s >= 0 ? `s${s % 8}` : r >= 0 ? "nobody" : "unknown"}`;
+    row.classList.toggle("dimmed", Boolean(isDimmed));
+    row.classList.toggle("of-request", r >= 0 && r === this.look.request);
+    row.classList.toggle("open", isOpen);
+    const end = text.indexOf("\n");
+    const more = end < 0 ? 0 : countLines(text) - 1;
+    const message = cell("message");
+    if (this.raw) {
+      row.append(message);
+      show(message, isOpen ? shortened(text) : text.slice(0, end < 0 ? 2000 : Math.min(end, 2000)), this.patterns);
+    } else {
+      const who = cell("who");
+      const chip = make("span", "chip", r >= 0 ? trace.label(s) : "·");
+      chip.title = r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
+      const request = make("span", "id");
+      if (r >= 0) show(request, trace.requests.id[r].slice(0, 8));
+      who.append(chip, request);
+      const name = cell("level", LEVELS[level] === "none" ? "" : LEVELS[level]);
+      row.append(cell("time", this.#time(line)), name, who, message);
+      const at = trace.messageAt(line);
+      if (trace.isLate[line]) message.append(make("span", "late", "late"));
+      show(message, isOpen ? shortened(text.slice(at)) : text.slice(at, end < at ? at + 2000 : Math.min(end, at + 2000)), this.patterns);
+    }
+    if (more > 0) {
+      const fold = /** @type {HTMLButtonElement} */ (make("button", "fold", isOpen ? "fold" : `+${counted(more, "line")}`));
+      fold.type = "button";
+      fold.tabIndex = -1;
+      fold.setAttribute("aria-expanded", String(isOpen));
+      if (isOpen) message.prepend(fold);
+      else message.append(fold, make("span", "last", plain(lastLine(text)).slice(0, 300)));
+    }
+  }
+
+  /** @param {number} line */
+  #time(line) {
+    return this.clock.time(this.trace.epoch(this.trace.time[line]));
+  }
+
+  // -- keys and clicks ----------------------------------------------------------------------------------------------
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const target = /** @type {Element} */ (event.target);
+    const row = /** @type {HTMLElement | null} */ (target.closest(".line"));
+    if (!row || !row.dataset.position) return;
+    // Whoever marks text wants to copy it.
+    if (!getSelection()?.isCollapsed) return;
+    this.#active = Number(row.dataset.position);
+    const line = this.lineAt(this.#active);
+    if (target.closest(".fold")) this.toggle(line);
+    else this.handlers.chooseLine(line);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.count === 0) return;
+    const page = Math.max(1, Math.floor(this.list.height / LINE_ROW) - 1);
+    /** @type {Record<string, number>} */
+    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const line = this.lineAt(this.#active);
+    if (event.key in moves) {
+      this.#active = Math.max(0, Math.min(this.count - 1, this.#active + moves[event.key]));
+      this.list.reveal(this.#active);
+      this.refresh();
+      this.handlers.scrolled(true);
+    } else if (event.key === "Enter") this.handlers.chooseLine(line);
+    else if (event.key === " ") this.toggle(line);
+    else if (event.key === "ArrowRight" && !this.#unfolded.has(line)) this.toggle(line);
+    else if (event.key === "ArrowLeft" && this.#unfolded.has(line)) this.toggle(line);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+/** @param {string} name @param {string} [text] */
+function cell(name, text) {
+  const element = make("span", name, text);
+  element.setAttribute("role", "gridcell");
+  return element;
+}
+
+/** @param {string} text */
+function countLines(text) {
+  let lines = 1;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
+  return lines;
+}
+
+/** @param {string} text */
+function lastLine(text) {
+  const end = text.trimEnd();
+  return end.slice(end.lastIndexOf("\n") + 1).trim();
+}
+
+/** @param {string} text */
+function shortened(text) {
+  const lines = text.split("\n", TALLEST_UNFOLDED + 1);
+  if (lines.length <= TALLEST_UNFOLDED) return text;
+  return `${lines.slice(0, TALLEST_UNFOLDED).join("\n")}\n… and more`;
+}

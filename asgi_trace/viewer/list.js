@@ -1,0 +1,192 @@
+// A list of any length: only the rows in sight are elements.
+// Knows positions and heights. Does not know what a row shows; `render` fills it.
+
+// Browsers stop at some 17 to 33 million pixels; above this, the scroll bar stands for a longer list.
+const TALLEST = 8_000_000;
+const SPARE_ROWS = 4;
+
+/**
+ * @typedef {{rowHeight: () => number, count: () => number, render: (position: number, row: HTMLElement) => void,
+ *   onScroll?: () => void, taller?: () => [number, number][]}} Source `taller`: rows with more height than one, in order,
+ *   each with how much more
+ */
+
+export class VirtualList {
+  #top = 0; // in pixels of the whole list
+  #lastScroll = 0;
+  /** @type {Map<number, HTMLElement>} */
+  #rows = new Map();
+  #isDrawn = false;
+  #settle = 0;
+  /** @type {number[]} */
+  #tallAt = [];
+  /** @type {number[]} what all rows before each tall one add */
+  #tallSum = [0];
+
+  /** @param {HTMLElement} element it scrolls and takes the keys @param {Source} source */
+  constructor(element, source) {
+    this.element = element;
+    this.source = source;
+    this.spacer = document.createElement("div");
+    this.spacer.className = "spacer";
+    this.spacer.setAttribute("role", "presentation");
+    this.window = document.createElement("div");
+    this.window.className = "window";
+    this.window.setAttribute("role", "presentation");
+    this.spacer.append(this.window);
+    element.append(this.spacer);
+    element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => this.refresh()).observe(element);
+  }
+
+  get height() {
+    return this.element.clientHeight;
+  }
+
+  get total() {
+    return this.source.count() * this.source.rowHeight() + this.#tallSum[this.#tallSum.length - 1];
+  }
+
+  get #isScaled() {
+    return this.total > TALLEST;
+  }
+
+  get isAtEnd() {
+    return this.#top >= this.total - this.height - this.source.rowHeight();
+  }
+
+  /** Positions in sight. @returns {[number, number]} */
+  get shown() {
+    const end = Math.min(this.source.count(), this.at(this.#top + this.height) + 1);
+    return [this.at(this.#top), end];
+  }
+
+  /** Where the row begins. @param {number} position */
+  topOf(position) {
+    let low = 0;
+    let high = this.#tallAt.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#tallAt[middle] < position) low = middle + 1;
+      else high = middle;
+    }
+    return position * this.source.rowHeight() + this.#tallSum[low];
+  }
+
+  /** The row at this pixel. @param {number} y */
+  at(y) {
+    let low = 0;
+    let high = Math.max(0, this.source.count() - 1);
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.topOf(middle) <= y) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** Draw all again: rows, their number or heights have changed. */
+  refresh() {
+    this.#tallAt = [];
+    this.#tallSum = [0];
+    for (const [position, more] of this.source.taller?.() ?? []) {
+      this.#tallAt.push(position);
+      this.#tallSum.push(this.#tallSum[this.#tallSum.length - 1] + more);
+    }
+    for (const row of this.#rows.values()) row.remove();
+    this.#rows.clear();
+    this.#goTo(this.#top);
+  }
+
+  /** @param {number} position @param {"nearest" | "center" | "end"} [where] */
+  reveal(position, where = "nearest") {
+    const from = this.topOf(position);
+    const to = this.topOf(position + 1);
+    if (where === "nearest" && from >= this.#top && to <= this.#top + this.height) return;
+    if (where === "end") this.#goTo(to - this.height);
+    else if (where === "center") this.#goTo(from - Math.max(0, (this.height - Math.min(to - from, this.height)) / 2));
+    else this.#goTo(from < this.#top ? from : Math.min(from, to - this.height));
+  }
+
+  /** @param {number} top */
+  #goTo(top) {
+    const total = this.total;
+    this.spacer.style.height = `${Math.min(total, TALLEST)}px`;
+    this.#top = Math.max(0, Math.min(top, total - this.height));
+    this.#placeBar();
+    this.#draw();
+  }
+
+  #placeBar() {
+    const room = Math.min(this.total, TALLEST) - this.height;
+    const range = this.total - this.height;
+    const wanted = this.#isScaled ? (this.#top / range) * room : this.#top;
+    if (Math.abs(this.element.scrollTop - wanted) > 0.5) this.element.scrollTop = wanted;
+    this.#lastScroll = this.element.scrollTop;
+  }
+
+  #scrolled() {
+    const scroll = this.element.scrollTop;
+    const moved = scroll - this.#lastScroll;
+    if (moved === 0) return;
+    this.#lastScroll = scroll;
+    if (!this.#isScaled) {
+      this.#top = scroll;
+    } else {
+      const room = TALLEST - this.height;
+      const range = this.total - this.height;
+      // A turn of the wheel moves by pixels; the bar, dragged, by its share of the whole.
+      this.#top = Math.abs(moved) < this.height * 2 ? this.#top + moved : (scroll / room) * range;
+      if (scroll <= 0) this.#top = 0;
+      if (scroll >= room - 1) this.#top = range;
+      this.#top = Math.max(0, Math.min(this.#top, range));
+      clearTimeout(this.#settle);
+      this.#settle = setTimeout(() => this.#placeBar(), 200);
+    }
+    this.source.onScroll?.();
+    if (this.#isDrawn) return;
+    this.#isDrawn = true;
+    requestAnimationFrame(() => {
+      this.#isDrawn = false;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    const size = this.source.count();
+    const first = Math.max(0, this.at(this.#top) - SPARE_ROWS);
+    const bottom = this.#top + this.height;
+    /** @type {Map<number, HTMLElement>} */
+    const kept = new Map();
+    /** @type {HTMLElement[]} */
+    const free = [];
+    let last = first;
+    while (last < size && this.topOf(last) < bottom) last++;
+    last = Math.min(size, last + SPARE_ROWS);
+    for (const [position, row] of this.#rows) {
+      if (position >= first && position < last) kept.set(position, row);
+      else free.push(row);
+    }
+    for (let position = first; position < last; position++) {
+      let row = kept.get(position);
+      if (!row) {
+        row = free.pop();
+        if (!row) {
+          row = document.createElement("div");
+          this.window.append(row);
+        }
+        row.replaceChildren();
+        this.source.render(position, row);
+        kept.set(position, row);
+      }
+      row.style.transform = `translateY(${this.topOf(position) - this.#top}px)`;
+    }
+    for (const row of free) row.remove();
+    this.#rows = kept;
+  }
+
+  /** The element of a row in sight. @param {number} position */
+  row(position) {
+    return this.#rows.get(position);
+  }
+}

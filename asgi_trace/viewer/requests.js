@@ -1,0 +1,220 @@
+// The list of sessions and their requests, as a tree.
+// Knows the trace and what of it is chosen. Does not know the time axis, nor lines.
+
+import { counted, duration, make, plain, show } from "./text.js";
+import { ERROR, NOBODY, WARNING } from "./data.js";
+import { VirtualList } from "./list.js";
+
+const REQUEST_ROW = 40;
+
+/**
+ * @typedef {{chooseRequest: (r: number) => void, chooseSession: (s: number) => void}} Handlers
+ * @typedef {import("./timeline.js").Look} Look
+ */
+
+export class RequestTree {
+  /** @type {number[]} requests, and sessions as -2 - s: -1 is those of none */
+  #rows = [];
+  /** @type {Set<number>} */
+  #folded = new Set();
+  /** @type {Map<number, number>} where each request stands */
+  #place = new Map();
+  #active = 0;
+  /** @type {Look} */
+  look = { request: -1, session: NOBODY, line: -1, found: null };
+
+  /** @param {HTMLElement} element @param {import("./data.js").Trace} trace @param {import("./text.js").Clock} clock @param {Handlers} handlers */
+  constructor(element, trace, clock, handlers) {
+    this.trace = trace;
+    this.clock = clock;
+    this.handlers = handlers;
+    this.element = element;
+    this.list = new VirtualList(element, {
+      rowHeight: () => REQUEST_ROW,
+      count: () => this.#rows.length,
+      render: (position, row) => this.#render(position, row),
+    });
+    this.rearrange();
+    element.addEventListener("keydown", (event) => this.#key(event));
+    element.addEventListener("click", (event) => {
+      const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[role=treeitem]"));
+      if (!row) return;
+      this.#active = Number(row.dataset.position);
+      if (/** @type {Element} */ (event.target).closest(".fold")) this.#fold(!this.#isFolded(this.#active));
+      else this.#choose();
+    });
+  }
+
+  /** Requests have come, or the search hides others. */
+  rearrange() {
+    const { session } = this.trace.requests;
+    const hit = this.look.found && !this.hidesNone ? this.look.found.requestHit : null;
+    /** @type {Map<number, number[]>} */
+    const bySession = new Map();
+    for (let r = 0; r < this.trace.size; r++) {
+      if (hit && !hit[r]) continue;
+      const known = bySession.get(session[r]);
+      if (known) known.push(r);
+      else bySession.set(session[r], [r]);
+    }
+    this.sizes = bySession;
+    this.#rows = [];
+    this.#place.clear();
+    const order = [...bySession.keys()].sort((one, other) => (one < 0 ? 1 : other < 0 ? -1 : one - other));
+    for (const s of order) {
+      this.#rows.push(s < 0 ? -1 : -2 - s);
+      if (this.#folded.has(s)) continue;
+      for (const r of /** @type {number[]} */ (bySession.get(s))) {
+        this.#place.set(r, this.#rows.length);
+        this.#rows.push(r);
+      }
+    }
+    this.#active = Math.min(this.#active, Math.max(0, this.#rows.length - 1));
+    this.refresh();
+  }
+
+  /** Whether a search only dims the others. */
+  hidesNone = false;
+
+  refresh() {
+    this.list.refresh();
+    this.#tell();
+  }
+
+  #tell() {
+    const row = this.list.row(this.#active);
+    if (row) this.element.setAttribute("aria-activedescendant", row.id);
+    else this.element.removeAttribute("aria-activedescendant");
+  }
+
+  /** @param {number} r */
+  reveal(r) {
+    const s = this.trace.requests.session[r];
+    if (this.#folded.has(s)) {
+      this.#folded.delete(s);
+      this.rearrange();
+    }
+    const position = this.#place.get(r);
+    if (position === undefined) return;
+    this.#active = position;
+    this.list.reveal(position);
+    this.#tell();
+  }
+
+  /** @param {number} position */
+  #sessionAt(position) {
+    const row = this.#rows[position];
+    if (row >= 0) return this.trace.requests.session[row];
+    return row === -1 ? NOBODY : -2 - row;
+  }
+
+  /** @param {number} position */
+  #isFolded(position) {
+    return this.#folded.has(this.#sessionAt(position));
+  }
+
+  /** @param {boolean} isFolded */
+  #fold(isFolded) {
+    const s = this.#sessionAt(this.#active);
+    if (isFolded) this.#folded.add(s);
+    else this.#folded.delete(s);
+    this.rearrange();
+  }
+
+  #choose() {
+    const row = this.#rows[this.#active];
+    if (row === undefined) return;
+    if (row >= 0) this.handlers.chooseRequest(row);
+    else if (row === -1) this.#fold(!this.#isFolded(this.#active));
+    else this.handlers.chooseSession(-2 - row);
+    this.#tell();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const isSession = this.#rows[this.#active] < 0;
+    const page = Math.max(1, Math.floor(this.list.height / REQUEST_ROW) - 1);
+    /** @type {Record<string, number>} */
+    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    if (event.key in moves) {
+      this.#active = Math.max(0, Math.min(this.#rows.length - 1, this.#active + moves[event.key]));
+      this.list.reveal(this.#active);
+      this.refresh();
+    } else if (event.key === "Enter" || event.key === " ") this.#choose();
+    else if (event.key === "ArrowLeft" && isSession) this.#fold(true);
+    else if (event.key === "ArrowRight" && isSession) this.#fold(false);
+    else if (event.key === "ArrowLeft") {
+      while (this.#active > 0 && this.#rows[this.#active] >= 0) this.#active--;
+      this.list.reveal(this.#active);
+      this.refresh();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** @param {number} position @param {HTMLElement} row */
+  #render(position, row) {
+    const value = this.#rows[position];
+    const s = this.#sessionAt(position);
+    row.className = `${value < 0 ? "session" : "request"} ${s < 0 ? "nobody" : `s${s % 8}`}`;
+    row.id = `request-row-${position}`;
+    row.dataset.position = String(position);
+    row.setAttribute("role", "treeitem");
+    row.setAttribute("aria-level", value < 0 ? "1" : "2");
+    if (position === this.#active) row.classList.add("active");
+    if (value < 0) this.#renderSession(s, row);
+    else this.#renderRequest(value, row);
+  }
+
+  /** @param {number} s @param {HTMLElement} row */
+  #renderSession(s, row) {
+    const requests = this.sizes?.get(s) ?? [];
+    const isChosen = s >= 0 && s === this.look.session && this.look.request < 0;
+    row.setAttribute("aria-expanded", String(!this.#folded.has(s)));
+    row.setAttribute("aria-selected", String(isChosen));
+    row.removeAttribute("aria-setsize");
+    const fold = make("span", "fold", this.#folded.has(s) ? "▸" : "▾");
+    fold.setAttribute("aria-hidden", "true");
+    const name = make("span", "id");
+    if (s < 0) name.textContent = "no session";
+    else show(name, this.trace.sessions[s]);
+    const errors = requests.reduce((sum, r) => sum + (this.trace.isError(r) ? 1 : 0), 0);
+    row.append(fold, make("span", "chip", this.trace.label(s)), name, make("span", "detail", counted(requests.length, "request")));
+    if (errors) row.append(make("span", "badge", counted(errors, "error")));
+  }
+
+  /** @param {number} r @param {HTMLElement} row */
+  #renderRequest(r, row) {
+    const { trace } = this;
+    const { status, method, path, id, call, outcome, start, level } = trace.requests;
+    const isError = trace.isError(r);
+    row.removeAttribute("aria-expanded");
+    row.setAttribute("aria-selected", String(r === this.look.request));
+    row.classList.toggle("error", isError);
+    row.classList.toggle("dimmed", Boolean(this.look.found && !this.look.found.requestHit[r]));
+    const title = make("div", "title");
+    if (method[r]) title.append(make("span", "method", plain(method[r])), " ");
+    const target = make("span", "path");
+    show(target, path[r] ?? (method[r] ? "" : id[r]));
+    title.append(target);
+    const mark = make("span", "status", status[r] === null ? (outcome[r] ? plain(outcome[r]) : "…") : String(status[r]));
+    if (isError) mark.classList.add("bad");
+    else if (level[r] === WARNING || status[r] >= 400) mark.classList.add("warned");
+    const detail = make("div", "detail");
+    detail.append(make("span", "time", this.clock.time(trace.epoch(start[r]))), " ", make("span", "duration", duration(trace.duration(r))));
+    if (call[r]) {
+      const called = make("span", "call");
+      show(called, call[r]);
+      detail.append(" ", called);
+    } else if (path[r] || method[r]) {
+      const known = make("span", "id");
+      show(known, id[r]);
+      detail.append(" ", known);
+    }
+    const text = make("div", "what");
+    text.append(title, detail);
+    row.append(text, mark);
+    if (level[r] >= ERROR || isError) row.append(make("span", "unseen", ", error"));
+  }
+}
