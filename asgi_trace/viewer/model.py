@@ -102,6 +102,8 @@ class Model:
         self._gap_to = array("d")
         self._silence_from = array("d")
         self._silence_to = array("d")
+        self._moved: list[list[int]] = []  # entries that were given to another request, and to which
+        self._split: list[int] = []  # the requests that they were taken from
         # the chunk that is being filled
         self._chunks: list[Future[bytes] | bytes] = []
         self._pool = ThreadPoolExecutor(1)
@@ -311,12 +313,14 @@ class Model:
                 break
             if self._requests[place] == before:
                 self._requests[place] = number
+                self._moved.append([first + place, number])
                 self._first_line[number] = first + place
                 self._start[number] = self._times[place] / 10
                 self._level[number] = max(self._level[number], self._levels[place])
                 self._late[before] -= 1
                 moved += 1
         self._lates = [place for place in self._lates if self._requests[place] != number]
+        self._split.append(before)
         self._lines[before] -= moved
         self._lines[number] = moved
         self._level[number] = max(self._level[number], entry.level)
@@ -378,9 +382,10 @@ class Model:
             place = len(self._texts) % CHUNK_LINES
             room = CHUNK_LINES - place
             sessions, gaps = len(self._sessions), len(self._gap_from) + len(self._silence_from)
+            moved, split = len(self._moved), len(self._split)
             self.add(entries[:room], until)
             entries = entries[room:]
-            numbers = sorted(set(self._requests[place:]) - {-1})
+            numbers = sorted({*self._requests[place:], *self._split[split:]} - {-1})
             columns = self._columns(numbers)
             found: dict[str, Any] = {
                 "requests": [
@@ -390,6 +395,8 @@ class Model:
                 "sessions": self._sessions[sessions:],
                 "chunk": self._chunk(place),
             }
+            if len(self._moved) > moved:
+                found["moved"] = self._moved[moved:]
             if len(self._gap_from) + len(self._silence_from) > gaps:
                 found |= {"gaps": self._gaps(), "silences": self._silences()}
             yield found
