@@ -532,9 +532,9 @@ def test_a_client_that_is_gone_does_not_hide_the_crash() -> None:
         Context().run(RequestTracingMiddleware(responding(then=KeyError("x")))(http_scope(), None, send).send, None)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("more", [{"asgi_trace": object()}, {"headers": [7]}, {}])
+@pytest.mark.parametrize("more", [{"headers": [7]}, {}])
 def test_a_debug_page_can_show_the_locals_of_a_crash(more: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
-    """They have a repr, and taking it warns of nothing: where a scope is traced already, or cannot be read, too."""
+    """They have a repr, and taking it warns of nothing: where a scope cannot be read, too."""
     with pytest.raises(KeyError) as caught:
         step(RequestTracingMiddleware(responding(then=KeyError("x"))), http_scope() | more)
     caplog.clear()
