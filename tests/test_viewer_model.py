@@ -87,9 +87,7 @@ def test_a_servers_access_line_beside_ours_changes_nothing() -> None:
 
 
 def test_calls_and_traces_are_told() -> None:
-    line = format_json(
-        Record("2024-01-15T10:30:15Z", "INFO", "", "x", "r1", "s1", "a" * 32, extra={"mcp_method": "ping"})
-    )
+    line = format_json(Record("2024-01-15T10:30:15Z", "INFO", "", "x", "r1", "s1", "a" * 32, mcp_method="ping"))
     request = told(line).request(0)
     assert (request["call"], request["trace"]) == ("ping", "a" * 32)
 
