@@ -7,7 +7,7 @@ Knows context variables and exceptions. Does not know ASGI, headers or logging.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, Token
 from copy import copy
 from sys import modules
@@ -101,6 +101,8 @@ class RequestMetadata:
     _call: Call = NO_CALL
     _sdk_was_asked = False
     _made: tuple[str, str] | None = None
+    # A tracer's, which records spans: returns the one that a call of this request's is made from.
+    _calls_from: Callable[[RequestMetadata], TraceContext] | None = None
 
     def __init__(
         self,
@@ -167,6 +169,17 @@ class RequestMetadata:
     def linked_trace(self) -> TraceContext | None:
         """The client's own place in its trace, where the client is not trusted and this request has begun another."""
         return None
+
+    def call_trace(self) -> TraceContext:
+        """
+        Return the span that a call which this request makes is in.
+
+        A span for each call, as the standard has it, although nobody records it; but the current one where a tracer
+        records them, for a call's receiver names it as its parent.
+        """
+        if self._calls_from is not None:
+            return self._calls_from(self)
+        return self.trace._replace(span_id=generate_request_id()[:16])
 
     def _find_trace(self) -> TraceContext:
         parent = self._parent_trace()

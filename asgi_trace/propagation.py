@@ -58,8 +58,7 @@ def outgoing(metadata: RequestMetadata, *, session: bool) -> dict[str, str]:
     """Return the headers of a call that the request *metadata* makes; an empty one is one that must not be there."""
     found = dict.fromkeys((TRACEPARENT, TRACESTATE, REQUEST_ID), "")
     try:
-        # A span for each call, as the standard has it, although nobody records it here.
-        found[TRACEPARENT] = format_traceparent(metadata.trace._replace(span_id=generate_request_id()[:16]))
+        found[TRACEPARENT] = format_traceparent(metadata.call_trace())
         found[TRACESTATE] = metadata.tracestate
         found[BAGGAGE] = metadata.baggage
         found[REQUEST_ID] = _safe(metadata.request_id)

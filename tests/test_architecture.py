@@ -34,6 +34,7 @@ ROOMS = (
     "middleware",
     "logging",
     "loggers",
+    "otel",
     "__init__",
     "environment",
     "auto",
@@ -52,9 +53,10 @@ ROOMS = (
 NOT_AT_RUN_TIME = {"launcher", "demo", "logfiles", "grep", "cli", "__main__"} | {
     room for room in ROOMS if room.startswith("viewer.")
 }
-# Third-party modules that a module may import inside a function.
+# Third-party modules that a module may import: inside a function, or because it is for those who have them.
 NEIGHBOURS = {
     "demo": {"uvicorn"},
+    "otel": {"opentelemetry"},
     "outgoing": {"aiohttp", "requests", "urllib3", "yarl"},
     "uncaught": {"uvloop"},
 }
