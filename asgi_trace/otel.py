@@ -97,17 +97,21 @@ class RequestSpans:
             request = scope[SCOPE_KEY]
             if _runs_in_its_span(request):
                 return None
-            provider = _provider_inside(self.app)
-            if provider is not None:
-                _adapt(provider)
+            provider = self._provider or trace.get_tracer_provider()
+            inside = _provider_inside(self.app, provider)
+            if inside is not None:
+                _adapt(inside)
                 return _ForeignExchange(request, send)
-            return self._start(scope, request, send)
+            return self._start(scope, request, provider, send)
         except Exception:  # a KeyError where the shim is not around it, for one
             report_once("starting a span")
             return None
 
-    def _start(self, scope: Scope, request: RequestMetadata, send: Callable[..., Any]) -> _Exchange | None:
-        attributes, context, tracer = request_attributes(scope), _incoming_context(request), self._find_tracer()
+    def _start(
+        self, scope: Scope, request: RequestMetadata, provider: trace.TracerProvider, send: Callable[..., Any]
+    ) -> _Exchange | None:
+        attributes, context = request_attributes(scope), _incoming_context(request)
+        tracer = self._tracer_from(provider)
         token = _next_span.set(_NextSpan(request))
         try:
             name = span_name(attributes)
@@ -125,9 +129,8 @@ class RequestSpans:
         exchange.enter(context)
         return exchange
 
-    def _find_tracer(self) -> trace.Tracer:
+    def _tracer_from(self, provider: trace.TracerProvider) -> trace.Tracer:
         # Not once for all: an SDK may be configured after the first request.
-        provider = self._provider or trace.get_tracer_provider()
         if self._tracer is None or provider is not self._tracer_of:
             _adapt(provider)
             self._tracer = provider.get_tracer(TRACER, schema_url="https://opentelemetry.io/schemas/1.40.0")
@@ -346,9 +349,11 @@ class _ForeignExchange(_Exchange):
 _MOST_WRAPPERS = 64
 
 
-def _provider_inside(app: Any) -> trace.TracerProvider | None:
+def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvider | None:
     """
     Return what makes the spans of an instrumentation inside *app*, as far as one can be seen; None without.
+
+    OpenTelemetry's own are taken to use the *usual* one.
 
     There is no public sign of any: what is looked at is private to FastAPI and to OpenTelemetry's instrumentations, and
     where it is missing there is a span of ours too.
@@ -358,9 +363,9 @@ def _provider_inside(app: Any) -> trace.TracerProvider | None:
             break
         # Before FastAPI's own telemetry, which steps back for it.
         if getattr(app, "_is_instrumented_by_opentelemetry", False) is True or _is_instrumentation(type(app)):
-            return trace.get_tracer_provider()
+            return usual
         if any(_is_instrumentation(getattr(each, "cls", None)) for each in getattr(app, "user_middleware", ())):
-            return trace.get_tracer_provider()
+            return usual
         telemetry = getattr(app, "_telemetry", None)  # FastAPI's, since 0.163
         if isinstance(telemetry, dict) and telemetry.get("tracing"):
             provider: trace.TracerProvider = telemetry.get("tracer_provider") or trace.get_tracer_provider()
@@ -567,6 +572,7 @@ def configure_opentelemetry() -> None:
         spans = TracerProvider()
         for exporter in _exporters("traces"):
             spans.add_span_processor(BatchSpanProcessor(exporter))
+        _adapt(spans)  # before any tracer is made
         trace.set_tracer_provider(spans)
     exporters = [*_exporters("logs")]
     if not exporters or isinstance(_logs.get_logger_provider(), LoggerProvider):

@@ -25,13 +25,13 @@ class Collector:
         self._process.kill()
         self._process.communicate()
 
-    def _get(self, kind: str, count: int, **wanted: str) -> list[dict[str, Any]]:
+    def _get(self, signal: str, count: int, **wanted: str) -> list[dict[str, Any]]:
         parameters = {"count": str(count), **wanted}
         found: list[dict[str, Any]] = httpx.get(
-            f"{self.url}/{kind}", params=parameters, timeout=PATIENCE, trust_env=False
+            f"{self.url}/{signal}", params=parameters, timeout=PATIENCE, trust_env=False
         ).json()
         matching = [each for each in found if wanted.items() <= each.items()]
-        assert len(matching) >= count, f"expected {count} {kind} with {wanted}; all that came: {found}"
+        assert len(matching) >= count, f"expected {count} {signal} with {wanted}; all that came: {found}"
         return matching
 
     def spans(self, count: int, **wanted: str) -> list[dict[str, Any]]:
