@@ -94,7 +94,9 @@ class RequestSpans:
 
     def _begin(self, scope: Scope, send: Callable[..., Any]) -> _Exchange | None:
         try:
-            request = scope[SCOPE_KEY]
+            request = scope.get(SCOPE_KEY)
+            if request is None:
+                raise LookupError("no traced request is here; expected RequestTracingMiddleware(RequestSpans(app))")
             if _runs_in_its_span(request):
                 return None
             provider = self._provider or trace.get_tracer_provider()
@@ -103,7 +105,7 @@ class RequestSpans:
                 _adapt(inside)
                 return _ForeignExchange(request, send)
             return self._start(scope, request, provider, send)
-        except Exception:  # a KeyError where the shim is not around it, for one
+        except Exception:
             report_once("starting a span")
             return None
 
@@ -324,13 +326,14 @@ class _OwnExchange(_Exchange):
             attributes["http.response.status_code"] = status
         if self.failed is not None:
             attributes["error.type"] = _type_name(self.failed)
-            self._span.add_event("exception", _exception_attributes(self.failed))
         elif status is not None and status >= 500:
             attributes["error.type"] = str(status)
         if "error.type" in attributes:
             self._span.set_status(Status(StatusCode.ERROR))
         self._span.set_attributes(attributes)
         self._span.update_name(span_name(attributes))
+        if self.failed is not None:
+            self._span.add_event("exception", _exception_attributes(self.failed))
 
 
 class _ForeignExchange(_Exchange):
