@@ -120,7 +120,7 @@ function toggleOnly() {
 
 function drawAll() {
   lines.patterns = query.texts.filter((text) => text.isWanted).map((text) => text.pattern);
-  tree.hidesNone = lines.dim;
+  tree.hidesNone = timeline.hidesNone = lines.dim;
   lines.rearrange();
   tree.refresh();
   timeline.draw();
@@ -246,6 +246,7 @@ async function runSearch(isFirst = true) {
   tree.hidesNone = lines.dim;
   tree.rearrange();
   drawAll();
+  part("dim").hidden = query.isEmpty;
   answer.textContent = found ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}` : "";
   if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0) lines.reveal(found.lines[0]);
   keepAddress();
@@ -497,7 +498,10 @@ isLive = isFollowed(document);
 isFollowing = isLive && !location.hash;
 const firstError = location.hash || isLive ? -1 : trace.firstError();
 if (location.hash) await openAddress();
-else if (firstError >= 0) choose({ request: firstError }, { isStep: false });
+else if (firstError >= 0) {
+  timeline.open(firstError);
+  choose({ request: firstError }, { isStep: false });
+}
 else drawAll();
 document.documentElement.dataset.state = "shown";
 

@@ -3,16 +3,25 @@
 
 import { duration, make, plain } from "./text.js";
 import { ERROR, LEVELS, NOBODY, WARNING } from "./data.js";
-import { arrange, firstAfter, laneAt } from "./lanes.js";
+import { arrange, firstAfter } from "./lanes.js";
 
 const OVERVIEW = 30;
 const AXIS = 22;
 const HEAD = OVERVIEW + AXIS;
 const EDGE = 10;
-const TALL_ROW = 25;
-const FLAT_ROW = 9;
-const LANE_GAP = 3;
-const SHORTEST_RANGE = 2; // ms
+const LANE_GAP = 4;
+// The fewer rows, the higher. Those that are flat have no labels.
+const ROW_HEIGHTS = [
+  [10, 34],
+  [40, 25],
+  [Infinity, 9],
+];
+const LABELED_ROW = 25;
+const SHORTEST_RANGE = 8; // ms
+// Where there are more, only those with something to show are drawn.
+const FEW_LANES = 8;
+// Above it, a page opens at a part of the time.
+const LONG = 60_000;
 const COLORS = 8;
 
 const SECOND = 1000;
@@ -20,14 +29,20 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const STEPS = [
-  ...[0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
   ...[1, 2, 5, 10, 15, 30].map((n) => n * SECOND),
   ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
   ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
   ...[1, 2, 7, 14, 28, 91, 364].map((n) => n * DAY),
 ];
 
+/** @param {number} rows */
+function rowHeight(rows) {
+  return /** @type {number[]} */ (ROW_HEIGHTS.find(([most]) => rows <= most))[1];
+}
+
 /**
+ * @typedef {{lane: import("./lanes.js").Lane, rows: number[][], top: number}} Placed a lane in sight, `top` in pixels
  * What is looked at. `found` is null where no search narrows it down.
  * @typedef {{request: number, session: number, line: number, found: import("./query.js").Found | null}} Look
  * @typedef {{chooseRequest: (r: number) => void, chooseLine: (line: number) => void, chooseSession: (s: number) => void,
@@ -41,6 +56,14 @@ export class Timeline {
   look = { request: -1, session: NOBODY, line: -1, found: null };
   /** @type {[number, number] | null} the times of the lines in sight */
   reading = null;
+  /** Whether a search only dims the others. */
+  hidesNone = false;
+  /** @type {Placed[]} */
+  placed = [];
+  rowHeight = LABELED_ROW;
+  lanesHeight = 0;
+  width = 0;
+  height = 0;
 
   #scroll = 0;
   #isDue = false;
@@ -50,7 +73,7 @@ export class Timeline {
   #brush = null;
   /** @type {Map<number, number>} */
   #widths = new Map();
-  #bins = /** @type {{width: number, linked: number, from: number, to: number, all: Float64Array, bad: Uint8Array} | null} */ (null);
+  #bins = /** @type {{width: number, linked: number, from: number, to: number, all: Uint32Array, warnings: Uint32Array, errors: Uint32Array} | null} */ (null);
 
   /**
    * @param {HTMLElement} element @param {import("./data.js").Trace} trace @param {import("./text.js").Clock} clock
@@ -83,15 +106,38 @@ export class Timeline {
       if (known) known.push([from, to]);
       else this.gaps.set(r, [[from, to]]);
     }
-    this.#choosesHeight();
+    const { rows, lanes } = this.arranged;
+    this.element.style.setProperty("--wanted-height", `${HEAD + rows * rowHeight(rows) + lanes.length * LANE_GAP + 4}px`);
     this.draw();
   }
 
-  #choosesHeight() {
-    const { rows, lanes } = this.arranged;
-    this.rowHeight = rows <= 40 ? TALL_ROW : FLAT_ROW;
-    this.lanesHeight = rows * this.rowHeight + lanes.length * LANE_GAP;
-    this.element.style.setProperty("--wanted-height", `${HEAD + this.lanesHeight + 6}px`);
+  // The lanes and rows that have something at this time, from top to bottom.
+  #layOut() {
+    const { lanes } = this.arranged;
+    const { found, request } = this.look;
+    const { start, end } = this.trace.requests;
+    const hit = found && !this.hidesNone ? found.requestHit : null;
+    /** @param {number[]} row */
+    const hasSome = (row) => {
+      for (let i = firstAfter(row, end, this.from); i < row.length && start[row[i]] <= this.to; i++) {
+        if (!hit || hit[row[i]] || row[i] === request) return true;
+      }
+      return false;
+    };
+    /** @type {Placed[]} */
+    const placed = [];
+    let rows = 0;
+    for (const lane of lanes) {
+      const shown = lanes.length > FEW_LANES ? lane.rows.filter(hasSome) : lane.rows;
+      if (shown.length === 0) continue;
+      placed.push({ lane, rows: shown, top: rows });
+      rows += shown.length;
+    }
+    this.rowHeight = rowHeight(rows);
+    placed.forEach((each, index) => (each.top = each.top * this.rowHeight + index * LANE_GAP));
+    this.lanesHeight = rows * this.rowHeight + placed.length * LANE_GAP;
+    this.placed = placed;
+    this.#scroll = Math.max(0, Math.min(this.#scroll, this.lanesHeight - (this.height - HEAD)));
   }
 
   /** The palette is the style sheet's: light, dark, and what a reader's browser forces. */
@@ -186,11 +232,22 @@ export class Timeline {
       const middle = (start[r] + end[r]) / 2;
       this.show(middle - range / 2, middle + range / 2);
     }
+    this.#layOut();
     const top = this.#topOf(r);
     const room = this.height - HEAD;
     if (top < this.#scroll) this.#scrollTo(top - this.rowHeight);
     else if (top + this.rowHeight > this.#scroll + room) this.#scrollTo(top + 2 * this.rowHeight - room);
     this.draw();
+  }
+
+  /** Of a long log, show a time in which the request can be seen. @param {number} r */
+  open(r) {
+    const { start, end } = this.trace.requests;
+    const [from, to] = this.whole;
+    if (to - from < LONG) return;
+    const range = Math.max((end[r] - start[r]) * 8, 2 * SECOND);
+    const middle = (start[r] + end[r]) / 2;
+    this.show(middle - range / 2, middle + range / 2);
   }
 
   /** Fill the axis with one request. @param {number} r */
@@ -210,14 +267,11 @@ export class Timeline {
 
   /** @param {number} r */
   #topOf(r) {
-    const lane = this.arranged.laneOf.get(this.trace.requests.session[r]);
-    if (!lane) return 0;
-    return this.#laneTop(this.arranged.lanes.indexOf(lane)) + this.arranged.rowOf[r] * this.rowHeight;
-  }
-
-  /** @param {number} index */
-  #laneTop(index) {
-    return this.arranged.lanes[index].top * this.rowHeight + index * LANE_GAP;
+    for (const { rows, top } of this.placed) {
+      const row = rows.findIndex((each) => each.includes(r));
+      if (row >= 0) return top + row * this.rowHeight;
+    }
+    return 0;
   }
 
   // -- drawing ------------------------------------------------------------------------------------------------------
@@ -252,6 +306,7 @@ export class Timeline {
     c.clearRect(0, 0, this.width, this.height);
     c.font = this.font;
     c.textBaseline = "alphabetic";
+    this.#layOut();
     this.#drawOverview();
     this.#drawAxis();
     c.save();
@@ -287,21 +342,23 @@ export class Timeline {
     const size = Math.max(1, Math.floor((this.width - this.#gutter - EDGE) / 2));
     const known = this.#bins;
     if (known && known.width === size && known.from === from && known.to === to && known.linked === linked) return known;
-    const all = new Float64Array(size);
-    const bad = new Uint8Array(size);
+    const all = new Uint32Array(size);
+    const warnings = new Uint32Array(size);
+    const errors = new Uint32Array(size);
     const scale = size / (to - from);
     for (let i = 0; i < linked; i++) {
       const bin = Math.min(size - 1, Math.max(0, ((time[i] - from) * scale) | 0));
       all[bin]++;
-      if (level[i] > bad[bin]) bad[bin] = level[i];
+      if (level[i] >= ERROR) errors[bin]++;
+      else if (level[i] === WARNING) warnings[bin]++;
     }
-    return (this.#bins = { width: size, linked, from, to, all, bad });
+    return (this.#bins = { width: size, linked, from, to, all, warnings, errors });
   }
 
   #drawOverview() {
     const c = this.context;
-    const { all, bad } = this.#histogram();
-    const { muted, error, warning, accent, rule, panel } = this.colors;
+    const { all, warnings, errors } = this.#histogram();
+    const { muted, error, warning, accent, rule } = this.colors;
     const bottom = OVERVIEW - 4;
     const most = Math.sqrt(all.reduce((one, other) => Math.max(one, other), 1));
     const [windowFrom, windowTo] = this.#overviewX(this.from, this.to);
@@ -315,9 +372,19 @@ export class Timeline {
       if (all[bin] === 0) continue;
       const height = 2 + (Math.sqrt(all[bin]) / most) * (bottom - 8);
       const x = this.#gutter + bin * 2;
-      c.fillStyle = bad[bin] >= ERROR ? error : bad[bin] === WARNING ? warning : muted;
-      c.globalAlpha = bad[bin] >= WARNING ? 1 : 0.55;
+      c.fillStyle = muted;
+      c.globalAlpha = 0.55;
       c.fillRect(x, bottom - height, 1.5, height);
+      c.globalAlpha = 1;
+      // However few, they are seen.
+      let y = bottom;
+      for (const [some, color] of /** @type {[number, string][]} */ ([[errors[bin], error], [warnings[bin], warning]])) {
+        if (some === 0) continue;
+        const share = Math.max(3, (some / all[bin]) * height);
+        c.fillStyle = color;
+        c.fillRect(x, y - share, 1.5, share);
+        y -= share;
+      }
     }
     c.globalAlpha = 1;
     c.fillStyle = rule;
@@ -390,29 +457,32 @@ export class Timeline {
   }
 
   #drawLanes() {
-    const { lanes } = this.arranged;
-    if (lanes.length === 0) return;
     const room = this.height - HEAD;
-    let low = 0;
-    let high = lanes.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.#laneTop(middle) <= this.#scroll) low = middle;
-      else high = middle - 1;
-    }
-    for (let index = low; index < lanes.length; index++) {
-      const top = this.#laneTop(index) - this.#scroll;
+    for (let index = this.#indexAt(this.#scroll); index < this.placed.length; index++) {
+      const top = this.placed[index].top - this.#scroll;
       if (top > room) break;
-      this.#drawLane(lanes[index], HEAD + top);
+      this.#drawLane(this.placed[index], HEAD + top);
     }
   }
 
-  /** @param {import("./lanes.js").Lane} lane @param {number} top */
-  #drawLane(lane, top) {
+  /** The last lane that begins at or above this height. @param {number} y */
+  #indexAt(y) {
+    let low = 0;
+    let high = Math.max(0, this.placed.length - 1);
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.placed[middle].top <= y) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** @param {Placed} placed @param {number} top */
+  #drawLane({ lane, rows }, top) {
     const c = this.context;
-    const { trace, rowHeight, colors } = this;
+    const { trace, rowHeight: step, colors } = this;
     const gutter = this.#gutter;
-    const height = lane.rows.length * rowHeight + LANE_GAP;
+    const height = rows.length * step + LANE_GAP;
     const color = this.color(lane.session);
     if (lane.session === this.look.session && lane.session !== NOBODY) {
       c.fillStyle = color;
@@ -424,26 +494,23 @@ export class Timeline {
     c.beginPath();
     c.rect(gutter, HEAD, this.width - gutter, this.height - HEAD);
     c.clip();
-    for (let row = 0; row < lane.rows.length; row++) {
-      const y = top + row * rowHeight;
-      if (y + rowHeight < HEAD || y > this.height) continue;
-      this.#drawRow(lane.rows[row], y, color);
-    }
+    rows.forEach((row, index) => {
+      const y = top + index * step;
+      if (y + step >= HEAD && y <= this.height) this.#drawRow(row, y, color);
+    });
     c.restore();
     c.fillStyle = colors.rule;
-    c.globalAlpha = 0.6;
     c.fillRect(0, Math.round(top + height) - 1, this.width, 1);
-    c.globalAlpha = 1;
     c.fillStyle = color;
-    c.fillRect(0, top + 1, 3, height - 2);
-    if (rowHeight < TALL_ROW && height < 10) return;
-    const y = Math.max(top, HEAD) + Math.min(height / 2 + 4, 16);
+    c.fillRect(0, top + 1, 3, height - 3);
+    const y = top + Math.min(height / 2 + 4, 22);
+    const label = trace.label(lane.session);
     c.font = this.boldFont;
-    c.fillText(trace.label(lane.session), 10, y);
-    const after = 10 + c.measureText(trace.label(lane.session)).width + 6;
+    c.fillText(label, 10, y);
+    const after = 10 + c.measureText(label).width + 6;
     c.font = this.font;
     c.fillStyle = colors.muted;
-    if (gutter > 100) c.fillText(cut(this.#sessionName(lane.session), 12), after, y, gutter - after - 6);
+    if (gutter > 100) c.fillText(cut(this.#sessionName(lane.session), 14), after, y, gutter - after - 6);
   }
 
   /** @param {number} s */
@@ -457,10 +524,13 @@ export class Timeline {
     let last = firstAfter(row, end, this.from);
     const first = last;
     while (last < row.length && start[row[last]] <= this.to) last++;
-    if (this.rowHeight < TALL_ROW || last - first > 400) this.#drawDense(row, first, last, y, color);
+    if (this.rowHeight < LABELED_ROW || last - first > 400) this.#drawDense(row, first, last, y, color);
     else {
       let next = this.width; // where the bar to the right begins
-      for (let i = last - 1; i >= first; i--) next = this.#drawBar(row[i], y, color, next);
+      for (let i = last - 1; i >= first; i--) {
+        const before = i > first ? this.#x(end[row[i - 1]]) : this.#gutter;
+        next = this.#drawBar(row[i], y, color, next, before);
+      }
     }
   }
 
@@ -468,8 +538,8 @@ export class Timeline {
   #opacity(r) {
     const { found, request, session } = this.look;
     if (found && !found.requestHit[r]) return 0.22;
-    if (request >= 0) return r === request ? 1 : 0.55;
-    if (session >= 0) return this.trace.requests.session[r] === session ? 1 : 0.4;
+    if (request >= 0) return r === request ? 1 : 0.7;
+    if (session >= 0) return this.trace.requests.session[r] === session ? 1 : 0.45;
     return 1;
   }
 
@@ -513,16 +583,16 @@ export class Timeline {
     c.strokeRect(x - 1, y - 1, width + 2, height + 2);
   }
 
-  /** @param {number} r @param {number} y @param {string} color @param {number} next */
-  #drawBar(r, y, color, next) {
+  /** @param {number} r @param {number} y @param {string} color @param {number} next @param {number} before */
+  #drawBar(r, y, color, next, before) {
     const c = this.context;
     const { start, end, first_byte: firstByte, status, late } = this.trace.requests;
     const isError = this.trace.isError(r);
     const opacity = this.#opacity(r);
     const from = this.#x(start[r]);
     const to = Math.max(this.#x(end[r]), from + 2);
-    const top = y + 3;
-    const height = this.rowHeight - 5;
+    const top = y + 2;
+    const height = this.rowHeight - 4;
     c.globalAlpha = opacity * 0.2;
     c.fillStyle = color;
     c.fillRect(from, top, to - from, height);
@@ -546,7 +616,7 @@ export class Timeline {
     this.#drawTicks(r, top, height, false);
     if (r === this.look.request) this.#outline(from, top, to - from, height);
     c.globalAlpha = Math.max(opacity, 0.5);
-    const left = this.#drawLabel(r, from, to, top, next, isError, status[r]);
+    const left = this.#drawLabel(r, from, to, top, next, from - before, isError, status[r]);
     c.globalAlpha = 1;
     return Math.min(left, from);
   }
@@ -609,7 +679,7 @@ export class Timeline {
       if (x < this.#gutter - 4 || (x === lastX && worth <= lastLevel && line !== this.look.line)) continue;
       lastX = x;
       lastLevel = worth;
-      const tall = isFlat ? height : worth >= ERROR ? height : worth === WARNING ? Math.min(height, 11) : 6;
+      const tall = isFlat ? height : worth >= ERROR ? height : worth === WARNING ? Math.min(height, 12) : this.rowHeight > LABELED_ROW ? 9 : 6;
       c.fillStyle = worth >= ERROR ? colors.error : worth === WARNING ? colors.warning : worth === 1 ? colors.debug : colors.text;
       if (isLate[line]) {
         const y = bottom - 3.5;
@@ -637,18 +707,18 @@ export class Timeline {
   }
 
   /**
-   * Inside its bar, else behind it where there is room. Returns where the label begins to take room.
+   * Inside its bar, else behind it or before it, where there is room. Returns where bar and label begin.
    * @param {number} r @param {number} from @param {number} to @param {number} top @param {number} next
-   * @param {boolean} isError @param {number | null} status
+   * @param {number} before @param {boolean} isError @param {number | null} status
    */
-  #drawLabel(r, from, to, top, next, isError, status) {
+  #drawLabel(r, from, to, top, next, before, isError, status) {
     const c = this.context;
     const title = cut(this.trace.title(r), 48);
     const detail = [status ?? (isError ? "crash" : ""), duration(this.trace.duration(r))].filter(Boolean).join(" · ");
     let width = this.#widths.get(r);
     if (width === undefined) this.#widths.set(r, (width = c.measureText(`${title}  ${detail}`).width + 10));
     const left = Math.max(from, this.#gutter);
-    const y = top + 11;
+    const y = top + (this.rowHeight > LABELED_ROW ? 13 : 11);
     let x = left + 6;
     let room = Math.min(to, this.width) - left;
     if (width > room) {
@@ -656,6 +726,9 @@ export class Timeline {
       if (behind >= width || (behind > room && behind > 60)) {
         x = to + 5;
         room = behind;
+      } else if (before >= width && width > room * 2) {
+        x = from - width + 4;
+        room = width + 4;
       }
     }
     if (room < 28) return from;
@@ -668,7 +741,7 @@ export class Timeline {
     c.fillStyle = isError ? this.colors.error : this.colors.muted;
     c.fillText(detail, x + c.measureText(`${title}  `).width, y);
     c.restore();
-    return from;
+    return Math.min(from, x);
   }
 
   #drawScrollBar() {
@@ -697,16 +770,12 @@ export class Timeline {
   /** What is at this point. @param {number} x @param {number} y @returns {{request: number, line: number, session: number | null}} */
   #under(x, y) {
     const nothing = { request: -1, line: -1, session: null };
-    if (y < HEAD || this.arranged.lanes.length === 0) return nothing;
-    const { lanes } = this.arranged;
     const inLanes = y - HEAD + this.#scroll;
-    let index = laneAt(lanes, Math.floor(inLanes / this.rowHeight));
-    while (index > 0 && this.#laneTop(index) > inLanes) index--;
-    const lane = lanes[index];
-    const row = Math.floor((inLanes - this.#laneTop(index)) / this.rowHeight);
-    if (row > lane.rows.length || inLanes > this.lanesHeight) return nothing;
+    if (y < HEAD || this.placed.length === 0 || inLanes > this.lanesHeight) return nothing;
+    const { lane, rows, top } = this.placed[this.#indexAt(inLanes)];
+    const row = Math.min(Math.floor((inLanes - top) / this.rowHeight), rows.length - 1);
     if (x < this.#gutter) return { ...nothing, session: lane.session };
-    const requests = lane.rows[Math.min(row, lane.rows.length - 1)];
+    const requests = rows[row];
     const { start, end } = this.trace.requests;
     let best = -1;
     let distance = 6;
