@@ -523,7 +523,7 @@ class RequestLogHandler(logging.Handler):
             self.handleError(record)
 
     def _emit(self, record: logging.LogRecord) -> None:
-        request_id, session_id, trace_id, span_id = record_ids(record)
+        request_id, session_id, trace_id, span_id, _ = record_ids(record)
         record = copy(record)
         for name in _STAMPED & vars(record).keys():
             delattr(record, name)
