@@ -447,12 +447,11 @@ def route_of(scope: Scope, root_path: str = "") -> str | None:
 
 def mcp_attributes(request: RequestMetadata) -> _Attributes:
     """Return what is known of a request's MCP call, by the conventions for MCP."""
-    method = getattr(request, "mcp_method", None)
-    name = getattr(request, "mcp_name", None)
+    method, name = request.mcp_method, request.mcp_name
     attributes: dict[str, Any] = {
-        "mcp.session.id": getattr(request, "mcp_session_id", None),
+        "mcp.session.id": request.mcp_session_id,
         "mcp.method.name": method,
-        "jsonrpc.request.id": getattr(request, "jsonrpc_id", None),
+        "jsonrpc.request.id": request.jsonrpc_id,
     }
     if method and name:
         attributes[_MCP_TARGETS.get(method.partition("/")[0], "gen_ai.tool.name")] = name

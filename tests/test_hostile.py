@@ -47,7 +47,10 @@ NASTY = [
     b"x" * 129,
 ]
 ID = r"[A-Za-z0-9._~+/=:@-]"
-LINE = re.compile(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d - INFO - \[req={ID}{{1,128}}\|session={ID}{{1,8}}\] - \S+")
+CALL = r"(?: \[[^\[\]|]+\])?"
+LINE = re.compile(
+    rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d - INFO - \[req={ID}{{1,128}}\|session={ID}{{1,8}}\]{CALL} - \S+"
+)
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -92,7 +95,7 @@ def check(scope: dict[str, Any], **options: Any) -> None:
     assert re.fullmatch(rb"[A-Za-z0-9._~+/=:@-]{1,128}", request_id)
     lines = log.splitlines()
     assert len(lines) == 2
-    assert [line for line in lines if not LINE.fullmatch(line)] == []
+    assert [line for line in lines if not LINE.fullmatch(line) or not line.isprintable()] == []
     assert all(f"[req={request_id.decode()}|" in line for line in lines)
 
 

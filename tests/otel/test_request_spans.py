@@ -199,7 +199,8 @@ def test_a_route_without_a_path_is_none() -> None:
 def test_an_mcp_call_by_its_conventions(known: dict[str, Any], name: str, attributes: dict[str, Any]) -> None:
     """Named by what was called, where that is known."""
     request = RequestMetadata()
-    vars(request).update(known)
+    for field, value in known.items():
+        setattr(request, field, value)
     found = mcp_attributes(request)
     assert found == attributes
     assert span_name({"http.request.method": "POST", "http.route": "/mcp", **found}) == name
