@@ -1,0 +1,49 @@
+"""FastMCP, versions 2 and 3 on the official SDK's version 1, and 4 on its version 2."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+from fastmcp import Client, FastMCP
+from fastmcp.client.transports import SSETransport, StreamableHttpTransport
+
+from .handlers import register
+from .modes import Mode
+
+IS_STALE = int(version("mcp").partition(".")[0]) < 2
+KNOWS_CALLS = IS_STALE
+MODES = Mode.without_protocol_2026() if IS_STALE else tuple(Mode)
+
+http = import_module("httpx" if IS_STALE else "httpx2")
+
+
+def app(mode: Mode) -> Any:
+    server = register(FastMCP("shop"))
+    if mode.is_legacy_sse:
+        return server.http_app(transport="sse", path="/sse")
+    return server.http_app(path="/mcp", stateless_http=not mode.has_session, json_response=mode.is_json)
+
+
+@asynccontextmanager
+async def connect(url: str, mode: Mode, make_client: Callable[..., Any]) -> AsyncIterator[Any]:
+    transport = (SSETransport if mode.is_legacy_sse else StreamableHttpTransport)(url, httpx_client_factory=make_client)
+    protocol = {} if IS_STALE else {"mode": "2026-07-28" if mode.is_protocol_2026 else "legacy"}
+    async with Client(transport, **protocol) as session:
+        yield session
+
+
+async def call(session: Any, tool: str, marker: str) -> bool:
+    """Call a tool, and return whether it failed."""
+    return bool((await session.call_tool(tool, {"marker": marker}, raise_on_error=False)).is_error)
+
+
+async def read(session: Any, marker: str) -> None:
+    await session.read_resource(f"shop://{marker}")
+
+
+async def prompt(session: Any, marker: str) -> None:
+    await session.get_prompt("greet", {"marker": marker})

@@ -1,0 +1,53 @@
+"""The official SDK, version 1."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+from mcp import ClientSession
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.fastmcp import FastMCP
+
+from .handlers import register
+from .modes import Mode
+
+MODES = Mode.without_protocol_2026()
+IS_STALE = True
+KNOWS_CALLS = True
+http = httpx
+
+
+def app(mode: Mode) -> Any:
+    server = register(FastMCP("shop", stateless_http=not mode.has_session, json_response=mode.is_json))
+    return server.sse_app() if mode.is_legacy_sse else server.streamable_http_app()
+
+
+@asynccontextmanager
+async def connect(url: str, mode: Mode, make_client: Callable[..., httpx.AsyncClient]) -> AsyncIterator[ClientSession]:
+    async with AsyncExitStack() as stack:
+        if mode.is_legacy_sse:
+            transport: Any = sse_client(url, httpx_client_factory=make_client)
+        else:
+            client = await stack.enter_async_context(make_client())
+            transport = streamable_http_client(url, http_client=client)
+        read, write, *_ = await stack.enter_async_context(transport)
+        session = await stack.enter_async_context(ClientSession(read, write))
+        await session.initialize()
+        yield session
+
+
+async def call(session: ClientSession, tool: str, marker: str) -> bool:
+    """Call a tool, and return whether it failed."""
+    return (await session.call_tool(tool, {"marker": marker})).isError
+
+
+async def read(session: ClientSession, marker: str) -> None:
+    await session.read_resource(f"shop://{marker}")  # type: ignore[arg-type]
+
+
+async def prompt(session: ClientSession, marker: str) -> None:
+    await session.get_prompt("greet", {"marker": marker})

@@ -1,0 +1,53 @@
+"""The official SDK, version 2."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx2
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.mcpserver import MCPServer
+
+from .handlers import register
+from .modes import Mode
+
+MODES = tuple(Mode)
+IS_STALE = False
+KNOWS_CALLS = False
+http = httpx2
+
+
+def app(mode: Mode) -> Any:
+    server = register(MCPServer("shop"))
+    if mode.is_legacy_sse:
+        return server.sse_app()
+    return server.streamable_http_app(stateless_http=not mode.has_session, json_response=mode.is_json)
+
+
+@asynccontextmanager
+async def connect(url: str, mode: Mode, make_client: Callable[..., httpx2.AsyncClient]) -> AsyncIterator[Client]:
+    async with AsyncExitStack() as stack:
+        if mode.is_legacy_sse:
+            transport: Any = sse_client(url, httpx_client_factory=make_client)
+        else:
+            client = await stack.enter_async_context(make_client())
+            transport = streamable_http_client(url, http_client=client)
+        protocol = "2026-07-28" if mode.is_protocol_2026 else "legacy"
+        yield await stack.enter_async_context(Client(transport, mode=protocol))
+
+
+async def call(session: Client, tool: str, marker: str) -> bool:
+    """Call a tool, and return whether it failed."""
+    return (await session.call_tool(tool, {"marker": marker})).is_error
+
+
+async def read(session: Client, marker: str) -> None:
+    await session.read_resource(f"shop://{marker}")
+
+
+async def prompt(session: Client, marker: str) -> None:
+    await session.get_prompt("greet", {"marker": marker})
