@@ -94,6 +94,8 @@ class RequestMetadata:
     parent_request_id: str | None = None
     ended: bool
     _trace: TraceContext | None = None
+    _tracestate: str | None = None
+    _baggage: str | None = None
     mcp_session_id: str | None = None
     mcp_method = _CallField("method")
     mcp_name = _CallField("name", blanks=True)
@@ -158,16 +160,16 @@ class RequestMetadata:
     @property
     def tracestate(self) -> str:
         """What other tracing systems have said of this trace, to be passed on as it is; empty without."""
-        return ""
+        return self._tracestate or ""
 
     @property
     def baggage(self) -> str:
         """The caller's W3C baggage, to be passed on; empty without."""
-        return ""
+        return self._baggage or ""
 
     @property
     def linked_trace(self) -> TraceContext | None:
-        """The client's own place in its trace, where the client is not trusted and this request has begun another."""
+        """The client's own place in its trace, where this request is in another: not trusted, or told a better."""
         return None
 
     def call_trace(self) -> TraceContext:
@@ -180,6 +182,20 @@ class RequestMetadata:
         if self._calls_from is not None:
             return self._calls_from(self)
         return self.trace._replace(span_id=generate_request_id()[:16])
+
+    def continue_trace(self, parent: TraceContext, tracestate: str = "", baggage: str = "") -> None:
+        """
+        Make *parent* the span that called this request, whatever its headers tell: it came by a better way.
+
+        Where a tracer records a span of this request, that has its parent already, and nothing changes.
+
+        :param tracestate: what other tracing systems have said of the parent's trace.
+        :param baggage: the caller's.
+        """
+        if self._calls_from is not None:
+            return
+        self._trace = TraceContext(parent.trace_id, self.span_id, parent.flags, parent.span_id)
+        self._tracestate, self._baggage = tracestate, baggage
 
     def _find_trace(self) -> TraceContext:
         parent = self._parent_trace()

@@ -290,6 +290,8 @@ class ScopeMetadata(RequestMetadata):
     @property
     def tracestate(self) -> str:
         """What other tracing systems have said of this trace; empty where the trace is not the client's."""
+        if self._tracestate is not None:
+            return self._tracestate
         if self.parent_span_id is None:
             return ""
         try:
@@ -301,6 +303,8 @@ class ScopeMetadata(RequestMetadata):
     @property
     def baggage(self) -> str:
         """The client's W3C baggage, within the standard's limits; empty where the client is not trusted."""
+        if self._baggage is not None:
+            return self._baggage
         try:
             return parse_baggage(self._told(b"baggage"))
         except Exception:
@@ -309,13 +313,20 @@ class ScopeMetadata(RequestMetadata):
 
     @property
     def linked_trace(self) -> TraceContext | None:
-        """The client's own place in its trace, where the client is not trusted and this request has begun another."""
+        """The client's own place in its trace, where this request is in another: not trusted, or told a better."""
+        if self._settings.trust_inbound and self._tracestate is None:
+            return None
         try:
-            inbound = [] if self._settings.trust_inbound else self._values(b"traceparent")
+            inbound = self._values(b"traceparent")
             return parse_traceparent(inbound[0]) if len(inbound) == 1 else None
         except Exception:
             report_once("reading the trace context")
             return None
+
+    def continue_trace(self, parent: TraceContext, tracestate: str = "", baggage: str = "") -> None:
+        """Make *parent* the span that called this request; unless the client is not trusted."""
+        if self._settings.trust_inbound:
+            super().continue_trace(parent, tracestate, baggage)
 
     def _told(self, name: bytes) -> list[str]:
         """Return the values of the header *name*, none where the client is not trusted to tell us."""

@@ -10,6 +10,7 @@ import pytest
 from asgi_trace import (
     RequestMetadata,
     RequestTracingMiddleware,
+    TraceContext,
     bound_request_metadata,
     get_request_id,
     get_request_metadata,
@@ -21,7 +22,7 @@ from asgi_trace import (
 )
 from asgi_trace.context import metadata_of, stamp_exception
 
-from .asgi import http_scope, step
+from .asgi import hello, http_scope, step
 
 
 def test_outside_a_request_there_is_nothing() -> None:
@@ -174,3 +175,48 @@ def test_tasks_and_to_thread_inherit() -> None:
         return await asyncio.gather(*tasks)
 
     assert asyncio.run(main()) == [("parent", "parent")] * 3
+
+
+HEADER = [(b"traceparent", f"00-{'a' * 32}-{'b' * 16}-01".encode()), (b"tracestate", b"a=1"), (b"baggage", b"k=1")]
+PARENT = TraceContext("c" * 32, "d" * 16, 1)
+
+
+def _continued(**options: Any) -> tuple[RequestMetadata, str]:
+    """The metadata of a request that was told of another parent than that in its headers, and its span before."""
+    found: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        metadata = get_request_metadata()
+        assert metadata is not None
+        found.extend((metadata, metadata.span_id))
+        metadata.continue_trace(PARENT, "c=2", "k=2")
+        await hello(scope, receive, send)
+
+    step(RequestTracingMiddleware(app, **options), http_scope(HEADER))
+    metadata, span_id = found
+    return metadata, span_id
+
+
+def test_a_parent_that_came_by_a_better_way_outranks_the_headers() -> None:
+    """They are a link, then; and the request's own span stays the same."""
+    metadata, span_id = _continued()
+    assert (metadata.trace_id, metadata.parent_span_id, metadata.span_id) == ("c" * 32, "d" * 16, span_id)
+    assert (metadata.tracestate, metadata.baggage) == ("c=2", "k=2")
+    assert metadata.linked_trace == TraceContext("a" * 32, "b" * 16, 1)
+    job = RequestMetadata(request_id="job")
+    job.continue_trace(PARENT, "c=2", "k=2")
+    assert (job.trace_id, job.parent_span_id, job.tracestate, job.baggage) == ("c" * 32, "d" * 16, "c=2", "k=2")
+
+
+def test_a_stranger_tells_no_parent_by_any_way() -> None:
+    metadata, _ = _continued(trust_inbound=False)
+    assert (metadata.trace_id, metadata.parent_span_id) == (metadata.request_id, None)
+    assert (metadata.tracestate, metadata.baggage) == ("", "")
+
+
+def test_a_span_that_a_tracer_records_has_its_parent_already() -> None:
+    job = RequestMetadata(request_id="job")
+    job.trace = recorded = TraceContext("e" * 32, "f" * 16, 1)
+    job._calls_from = lambda metadata: metadata.trace
+    job.continue_trace(PARENT, "c=2", "k=2")
+    assert (job.trace, job.tracestate, job.baggage) == (recorded, "", "")
