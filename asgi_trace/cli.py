@@ -35,7 +35,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grep.add_argument("--since", metavar="TIME", help="not older than this: 10m, 10:30, '2024-01-15 10:30'")
     grep.add_argument("files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out")
     grep.set_defaults(run=_grep)
+    view = commands.add_parser("view", help="make one page of logs: sessions, requests and their lines on a time axis")
+    page = view.add_mutually_exclusive_group()
+    page.add_argument("-o", "--output", metavar="FILE", help="the page; LOG.html here, when left out; - for a pipe")
+    page.add_argument("--follow", action="store_true", help="serve the page on loopback, and add lines as they come")
+    view.add_argument("--port", type=int, help="with --follow; a free one, when left out")
+    view.add_argument("--session", metavar="ID", help="only lines of this session; its first 8 characters will do")
+    view.add_argument("--request", metavar="ID", help="only lines of this request")
+    age = view.add_mutually_exclusive_group()
+    age.add_argument("--since", metavar="TIME", help="not older than this: 10m, 10:30, '2024-01-15 10:30'")
+    age.add_argument("--last", metavar="DURATION", help="the end of the logs, this long: 10m, 1.5h")
+    view.add_argument("files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out")
+    view.set_defaults(run=_view)
     options = parser.parse_args(arguments)
+    if options.run is _view and options.port is not None and not options.follow:
+        view.error("argument --port: it is for --follow")
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
@@ -62,3 +76,14 @@ def _grep(options: argparse.Namespace) -> int:
 
     conditions = ("session", "request", "path", "status", "slower", "since")
     return run(options.files, **{name: getattr(options, name) for name in conditions})
+
+
+def _view(options: argparse.Namespace) -> int:
+    conditions = {name: getattr(options, name) for name in ("session", "request", "since", "last")}
+    if options.follow:
+        from .viewer import live
+
+        return live.run(options.files, options.port, **conditions)
+    from .viewer import command
+
+    return command.run(options.files, options.output, **conditions)

@@ -46,6 +46,8 @@ ROOMS = (
     "viewer.reader",
     "viewer.model",
     "viewer.page",
+    "viewer.command",
+    "viewer.live",
     "cli",
     "__main__",
 )
