@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -23,16 +24,19 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
 BEFORE, AFTER = (text for language, text in BLOCKS if language == "text")
-CONSOLE = [line.removeprefix("$ ") for language, text in BLOCKS if language == "console" for line in text.splitlines()]
-SERVING = [line for line in CONSOLE if "shop:app" in line]
-SEARCHING = [line for line in CONSOLE if "asgi-trace grep" in line]
+CONSOLE = [line for language, text in BLOCKS if language == "console" for line in text.splitlines()]
+COMMANDS = [line.removeprefix("$ ") for line in CONSOLE if line.startswith("$ ")]
+SERVING = [line for line in COMMANDS if "shop:app" in line]
+SEARCHING = [line for line in COMMANDS if "asgi-trace grep" in line]
+VIEWING = [tuple(text.splitlines()) for text in re.findall(r"^\$ (asgi-trace view .*\n.*)$", README, re.MULTILINE)]
 SHOP, *SNIPPETS = PYTHON
 
 
 def test_every_block_is_run_here() -> None:
     """Python, set-up commands, commands, and the log before and after: there is no other kind."""
     assert {language for language, _ in BLOCKS} == {"python", "sh", "console", "text"}
-    assert [line for line in CONSOLE if line not in [*SERVING, *SEARCHING]] == []
+    viewing = [line for command, said in VIEWING for line in (f"$ {command}", said)]
+    assert [line for line in CONSOLE if line.removeprefix("$ ") not in [*SERVING, *SEARCHING]] == viewing
     assert README.count("```") == 2 * len(BLOCKS)
 
 
@@ -139,6 +143,22 @@ def test_a_search_finds_lines(tmp_path: Path, command: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) >= 9
+
+
+@pytest.mark.parametrize(("command", "said"), VIEWING)
+def test_a_page_is_made_and_served(tmp_path: Path, command: str, said: str) -> None:
+    """Of the demo's log; it says what the README shows, but for its numbers."""
+    with (tmp_path / "app.log").open("w") as log:
+        subprocess.run(["asgi-trace", "demo"], stdout=log, env=environment(), timeout=120, check=True)
+    with subprocess.Popen(
+        command.split(), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        if "--follow" in command:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert re.sub(r"\d+", "0", first).startswith(re.sub(r"\d+", "0", said))
 
 
 def test_the_log_before_is_the_examples_without_us(tmp_path: Path) -> None:
