@@ -128,8 +128,8 @@ def extract(headers: Any) -> RequestMetadata | None:
     Return what *headers*, as :func:`inject` wrote them, tell: a request to bind with :func:`bound_request_metadata`.
 
     It has the request id and the session id that came, and a span of its own in the trace that came. None where they
-    tell nothing that is valid; never raises. They are believed: ask only what services of your own have sent. An ASGI
-    app has no need of it.
+    tell nothing that is valid, or are None themselves; never raises. They are believed: ask only what services of your
+    own have sent. An ASGI app has no need of it.
 
     :param headers: a mapping, or an iterable of pairs, of str or bytes: a message's, say.
 
@@ -137,7 +137,7 @@ def extract(headers: Any) -> RequestMetadata | None:
     """
     told: dict[str, list[str]] = {name: [] for name in (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, SESSION_ID)}
     try:
-        for name, value in headers.items() if hasattr(headers, "items") else headers:
+        for name, value in headers.items() if hasattr(headers, "items") else headers or ():
             if value is not None and (known := told.get(_lower(name))) is not None:
                 known.append(_text(value))
         parents, states, baggage, *ids = told.values()
@@ -179,4 +179,4 @@ def bound_carrier(carrier: Any) -> AbstractContextManager[RequestMetadata | None
 
     .. versionadded:: 0.1
     """
-    return bound_request_metadata(None if carrier is None else extract(carrier))
+    return bound_request_metadata(extract(carrier))
