@@ -187,7 +187,7 @@ def _sentry(app: App) -> App:
     return SentryAsgiMiddleware(app)
 
 
-# The JSON lines of others carry one id, by the cheapest means there are; ours carry three.
+# The JSON lines of others carry one id, by the cheapest means there are; ours carry four.
 _one_id: contextvars.ContextVar[str] = contextvars.ContextVar("one_id", default="4bf92f3577b34da6a3ce929d0e0e4736")
 
 
