@@ -36,6 +36,7 @@ from opentelemetry.trace import (
 )
 
 from .access import masked_query
+from .calls import Call
 from .context import RequestMetadata, get_request_metadata
 from .faults import report_once
 from .headers import header_values
@@ -117,7 +118,8 @@ class RequestSpans:
         token = _next_span.set(_NextSpan(request))
         try:
             name = span_name(attributes)
-            span = tracer.start_span(name, context=context, kind=SpanKind.SERVER, attributes=attributes)
+            links = [trace.Link(_remote(request.linked_trace))] if request.linked_trace else None
+            span = tracer.start_span(name, context=context, kind=SpanKind.SERVER, attributes=attributes, links=links)
         finally:
             _next_span.reset(token)
         made = span.get_span_context()
@@ -250,15 +252,19 @@ def _incoming_context(request: RequestMetadata) -> Context:
     """Return the current context with what the caller sent: its span, and its baggage."""
     context, told = otel_context.get_current(), request.trace
     if told.parent_span_id is not None:
-        parent = SpanContext(
-            int(told.trace_id, 16),
-            int(told.parent_span_id, 16),
-            is_remote=True,
-            trace_flags=TraceFlags(told.flags),
-            trace_state=TraceState.from_header([request.tracestate]),
-        )
+        parent = _remote(told._replace(span_id=told.parent_span_id), request.tracestate)
         context = trace.set_span_in_context(NonRecordingSpan(parent), context)
     return W3CBaggagePropagator().extract({"baggage": request.baggage}, context) if request.baggage else context
+
+
+def _remote(told: TraceContext, tracestate: str = "") -> SpanContext:
+    return SpanContext(
+        int(told.trace_id, 16),
+        int(told.span_id, 16),
+        is_remote=True,
+        trace_flags=TraceFlags(told.flags),
+        trace_state=TraceState.from_header([tracestate]),
+    )
 
 
 class _Exchange:
@@ -315,7 +321,7 @@ class _OwnExchange(_Exchange):
 
     def _describe(self) -> None:
         # A route, a session or a call may have become known since the start.
-        attributes = self._attributes | _id_attributes(self._request) | mcp_attributes(self._request)
+        attributes = self._attributes | _id_attributes(self._request) | call_attributes(self._request._read_call())
         route = route_of(self._scope, self._root_path)
         if route:
             attributes["http.route"] = _text(route)
@@ -387,11 +393,15 @@ _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # A host, in brackets where it is of IPv6, and a port (RFC 3986, § 3.2).
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(?::([0-9]{1,5}))?")
 
+# What a version of MCP is.
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 
 def request_attributes(scope: Scope) -> _Attributes:
     """Return what a span has from its start, of the HTTP conventions; samplers see it too."""
     method = scope.get("method") or "GET"  # of a websocket's handshake
     headers = scope.get("headers") or ()
+    versions = [value.decode("latin-1") for value in header_values(headers, b"mcp-protocol-version")]
     query, client = scope.get("query_string"), scope.get("client")
     attributes: dict[str, Any] = {
         "http.request.method": method if method in _METHODS else "_OTHER",
@@ -401,6 +411,7 @@ def request_attributes(scope: Scope) -> _Attributes:
         "url.query": masked_query(query.decode("latin-1")) if query else None,
         "client.address": client[0] if client else None,
         "network.protocol.version": scope.get("http_version"),
+        "mcp.protocol.version": next(filter(_DATE.fullmatch, versions), None),
         "user_agent.original": b", ".join(header_values(headers, b"user-agent")).decode("latin-1"),
     }
     attributes["server.address"], attributes["server.port"] = _server_of(scope)
@@ -445,27 +456,46 @@ def route_of(scope: Scope, root_path: str = "") -> str | None:
     return "/".join(f"{{{names[part]}}}" if part in names else part for part in mounts.split("/")) + path
 
 
-def mcp_attributes(request: RequestMetadata) -> _Attributes:
-    """Return what is known of a request's MCP call, by the conventions for MCP."""
-    method, name = request.mcp_method, request.mcp_name
-    attributes: dict[str, Any] = {
-        "mcp.session.id": request.mcp_session_id,
-        "mcp.method.name": method,
-        "jsonrpc.request.id": request.jsonrpc_id,
-    }
-    if method and name:
-        attributes[_MCP_TARGETS.get(method.partition("/")[0], "gen_ai.tool.name")] = name
-    if method == "tools/call":
+def call_attributes(call: Call) -> _Attributes:
+    """Return what is known of a call to an MCP server, by the conventions for MCP."""
+    attributes = {"mcp.method.name": call.method, "jsonrpc.request.id": call.id}
+    if call.method is not None:
+        attributes[_MCP_TARGETS.get(call.method.partition("/")[0], "gen_ai.tool.name")] = call.name
+    if call.method == "tools/call":
         attributes["gen_ai.operation.name"] = "execute_tool"
-    return {name: _text(value) for name, value in attributes.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
-_MCP_TARGETS = {"tools": "gen_ai.tool.name", "prompts": "gen_ai.prompt.name", "resources": "mcp.resource.uri"}
+_MCP_TARGETS = {"prompts": "gen_ai.prompt.name", "resources": "mcp.resource.uri"}
+
+# The ones that a client sends. Any other is a stranger's own word, and not for a name.
+_MCP_METHODS = frozenset(
+    {
+        "completion/complete",
+        "initialize",
+        "logging/setLevel",
+        "notifications/cancelled",
+        "notifications/initialized",
+        "notifications/progress",
+        "notifications/roots/list_changed",
+        "ping",
+        "prompts/get",
+        "prompts/list",
+        "resources/list",
+        "resources/read",
+        "resources/subscribe",
+        "resources/templates/list",
+        "resources/unsubscribe",
+        "server/discover",
+        "tools/call",
+        "tools/list",
+    }
+)
 
 
 def span_name(attributes: _Attributes) -> str:
     """Return a span's name: what was called, with its route or tool as far as that is known, and never with a path."""
-    if "mcp.method.name" in attributes:
+    if attributes.get("mcp.method.name") in _MCP_METHODS:
         called = attributes["mcp.method.name"]
         target = attributes.get("gen_ai.tool.name") or attributes.get("gen_ai.prompt.name")
     else:
@@ -475,7 +505,7 @@ def span_name(attributes: _Attributes) -> str:
 
 
 def _id_attributes(request: RequestMetadata) -> _Attributes:
-    ids = {_SESSION: request.session_id, _REQUEST: request.request_id}
+    ids = {_SESSION: request.session_id, _REQUEST: request.request_id, "mcp.session.id": request.mcp_session_id}
     return {name: _text(value) for name, value in ids.items() if value}
 
 
@@ -522,14 +552,14 @@ class RequestLogHandler(logging.Handler):
             self.handleError(record)
 
     def _emit(self, record: logging.LogRecord) -> None:
-        request_id, session_id, trace_id, span_id, _ = record_ids(record)
+        request_id, session_id, trace_id, span_id, call = record_ids(record)
         record = copy(record)
         for name in _STAMPED & vars(record).keys():
             delattr(record, name)
         if request_id == NO_ID:
             self._handler.emit(record)
             return
-        vars(record).update({_SESSION: session_id, _REQUEST: request_id})
+        vars(record).update({_SESSION: session_id, _REQUEST: request_id} | call_attributes(call))
         current = trace.get_current_span().get_span_context()
         if trace.format_trace_id(current.trace_id) == trace_id:  # a span under the request's, say
             self._handler.emit(record)

@@ -18,8 +18,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
 from uvicorn.config import Config
 
-from asgi_trace import RequestMetadata, RequestTracingMiddleware, get_request_metadata, inject
-from asgi_trace.otel import RequestSpans, mcp_attributes, request_attributes, route_of, span_name
+from asgi_trace import RequestTracingMiddleware, get_request_metadata, inject
+from asgi_trace.otel import RequestSpans, request_attributes, route_of
 
 from ..asgi import HELLO_BODY, HELLO_START, hello, http_scope, response_ids, step, websocket_scope
 
@@ -167,43 +167,69 @@ def test_a_route_without_a_path_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "name", "attributes"),
+    ("headers", "name", "attributes"),
     [
         (
-            {"mcp_method": "tools/call", "mcp_name": "add", "jsonrpc_id": 7, "mcp_session_id": "abc"},
+            {
+                "mcp-method": "tools/call",
+                "mcp-name": "add",
+                "mcp-session-id": "abc",
+                "mcp-protocol-version": "2026-07-28",
+            },
             "tools/call add",
             {
                 "mcp.method.name": "tools/call",
+                "mcp.session.id": "abc",
+                "mcp.protocol.version": "2026-07-28",
                 "gen_ai.tool.name": "add",
                 "gen_ai.operation.name": "execute_tool",
-                "jsonrpc.request.id": "7",
-                "mcp.session.id": "abc",
             },
         ),
-        ({"mcp_method": "tools/list"}, "tools/list", {"mcp.method.name": "tools/list"}),
+        ({"mcp-method": "tools/list"}, "tools/list", {"mcp.method.name": "tools/list"}),
         (
-            {"mcp_method": "prompts/get", "mcp_name": "hi"},
+            {"mcp-session-id": "abc", "mcp-protocol-version": "2026-07-28"},
+            "POST",
+            {"mcp.session.id": "abc", "mcp.protocol.version": "2026-07-28"},
+        ),
+        (
+            {"mcp-method": "prompts/get", "mcp-name": "hi"},
             "prompts/get hi",
             {"mcp.method.name": "prompts/get", "gen_ai.prompt.name": "hi"},
         ),
         # A URI is not for a name: there are too many.
         (
-            {"mcp_method": "resources/read", "mcp_name": "file:///a"},
+            {"mcp-method": "resources/read", "mcp-name": "file:///a"},
             "resources/read",
             {"mcp.method.name": "resources/read", "mcp.resource.uri": "file:///a"},
         ),
-        ({"mcp_session_id": "abc"}, "POST /mcp", {"mcp.session.id": "abc"}),
-        ({}, "POST /mcp", {}),
+        # Nor is what nobody knows.
+        ({"mcp-method": "x" * 9}, "POST", {"mcp.method.name": "x" * 9}),
+        ({"mcp-protocol-version": "2026-07-28\n", "mcp-session-id": "abc\n"}, "POST", {}),
     ],
 )
-def test_an_mcp_call_by_its_conventions(known: dict[str, Any], name: str, attributes: dict[str, Any]) -> None:
+def test_an_mcp_call_by_its_conventions(
+    exported: Exported, headers: dict[str, str], name: str, attributes: dict[str, Any]
+) -> None:
     """Named by what was called, where that is known."""
-    request = RequestMetadata()
-    for field, value in known.items():
-        setattr(request, field, value)
-    found = mcp_attributes(request)
-    assert found == attributes
-    assert span_name({"http.request.method": "POST", "http.route": "/mcp", **found}) == name
+    pairs = [(key.encode(), value.encode()) for key, value in headers.items()]
+    step(exported.traced(hello), http_scope(pairs, method="POST"))
+    (span,) = exported.spans
+    found = {key: value for key, value in (span.attributes or {}).items() if key.startswith(("mcp.", "gen_ai."))}
+    assert (span.name, found) == (name, attributes)
+
+
+def test_an_mcp_calls_id_is_text(exported: Exported) -> None:
+    """A number or a text, in JSON-RPC."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        request = get_request_metadata()
+        assert request is not None
+        request.mcp_method, request.jsonrpc_id = "ping", 7  # type: ignore[assignment]
+        await hello(scope, receive, send)
+
+    step(exported.traced(app), http_scope())
+    (span,) = exported.spans
+    assert (span.name, span.attributes["jsonrpc.request.id"]) == ("ping", "7")  # type: ignore[index]
 
 
 def test_it_is_an_asgi_3_app(exported: Exported) -> None:
@@ -319,11 +345,14 @@ async def _nothing() -> None: ...
 
 
 def test_an_untrusted_client_is_no_parent(exported: Exported) -> None:
-    """Nor does it decide what is sampled, or bring baggage."""
-    scope = http_scope([PARENT, (b"baggage", b"tier=gold")])
+    """Its span is linked, for those who want to know."""
+    scope = http_scope([PARENT])
     step(exported.traced(telling, trust_inbound=False), scope)
     (span,) = exported.spans
     assert span.parent is None
+    assert [f"{link.context.trace_id:032x}-{link.context.span_id:016x}" for link in span.links] == [
+        PARENT[1][3:52].decode()
+    ]
     assert ids(span) == scope["line"]
     assert scope["line"][0] != PARENT[1][3:35].decode()
 
