@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .logging import configure_logging, record_ids
+from .logging import TextFormatter, configure_logging, record_ids
 from .middleware import RequestTracingMiddleware
+from .viewer.command import tell_page
 
 __all__ = ("run", "shop")
 
@@ -95,7 +96,7 @@ async def _serve(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body.encode()})
 
 
-shop = RequestTracingMiddleware(_serve)
+shop = RequestTracingMiddleware(_serve, access_log=True)
 """The demo's app, traced: any ASGI server can serve ``asgi_trace.demo:shop``."""
 
 
@@ -131,16 +132,21 @@ class _Recorder(_StreamHandler):
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self.lines: list[tuple[str, str]] = []
+        self.precise_lines: list[str] = []  # for the page, on which the story takes a second
+        self._precisely = TextFormatter(precise=True, session_length=None)
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
         self.lines += [(record_ids(record)[0], line) for line in text.split("\n")]
+        self.precise_lines += self._precisely.format(record).split("\n")
         return text
 
 
-def run(stream: TextIO | None = None) -> int:
+def run(stream: TextIO | None = None, output: str | None = None) -> int:
     """
     Tell the story on *stream*, standard output when left out, and return the exit code.
+
+    Its page is written to *output*, a temporary file when left out.
 
     Alice pays and asks for the status, Bob reads his profile meanwhile, and one request crashes.
     """
@@ -163,11 +169,13 @@ def run(stream: TextIO | None = None) -> int:
     print("Two customers at once. The log, as it is written:\n", file=out)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(shop, log_config=None, lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(shop, log_config=None, lifespan="off", access_log=False))
         asyncio.run(_tell(server, listener, calls))
     for text in _grouped(calls, recorder.lines):
         print(text, file=out)
-    return 0 if [call.status for call in calls] == [200, 200, 200, 500] else 1
+    if [call.status for call in calls] != [200, 200, 200, 500]:
+        return 1
+    return tell_page(recorder.precise_lines, "Two customers at once", output, out)
 
 
 async def _tell(server: Any, listener: socket.socket, calls: tuple[_Call, ...]) -> None:

@@ -39,7 +39,6 @@ ROOMS = (
     "environment",
     "auto",
     "launcher",
-    "demo",
     "logfiles",
     "grep",
     "viewer.__init__",
@@ -48,6 +47,7 @@ ROOMS = (
     "viewer.page",
     "viewer.command",
     "viewer.live",
+    "demo",
     "cli",
     "__main__",
 )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from .viewer import Told
+
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - (\w+) - \[req=([^|]+)\|session=([^]]+)\] ([-|]) ?(.*)")
-ACCESS = r'127\.0\.0\.1:\d+ - "%s HTTP/1\.1" %d'
+ACCESS = r"%s %d \d+\.\dms \d+B http 127\.0\.0\.1:\d+ ttfb=\d+\.\dms"
 
 STORY = {
     ("req-001", "abc12345"): [
@@ -33,16 +37,25 @@ STORY = {
 }
 CRASH = [
     ("INFO", "Making the invoice"),
-    ("INFO", ACCESS % ("GET /api/invoice", 500)),
+    ("INFO", r"GET /api/invoice 500 \d+\.\dms 0B http 127\.0\.0\.1:\d+ outcome=crash"),
     ("ERROR", "Exception in ASGI application"),
     ("ERROR", r"Traceback \(most recent call last\):"),
     ("ERROR", "KeyError: 'bulb'"),
 ]
 
 
+COMMAND = [sys.executable, "-m", "asgi_trace", "demo"]
+
+
 @pytest.fixture(scope="module")
-def demo() -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "asgi_trace", "demo"], capture_output=True, text=True, timeout=120)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    return subprocess.run(COMMAND, capture_output=True, text=True, timeout=120, env=environment)
 
 
 def parts(demo: subprocess.CompletedProcess[str]) -> tuple[list[str], list[str]]:
@@ -104,11 +117,48 @@ def test_the_groups_are_the_same_lines(demo: subprocess.CompletedProcess[str]) -
 
 def test_the_last_words_name_the_crash(demo: subprocess.CompletedProcess[str]) -> None:
     """The id that Bob got is the one that every line of the crash has."""
-    *_, got, grep = parts(demo)[1]
+    *_, got, grep, _, _ = parts(demo)[1]
     found = re.fullmatch(r"Bob got a 500 with X-Request-ID: ([0-9a-f]{32})\.", got)
     assert found
     assert found[1] in grep
     assert sum(found[1] in line for line in parts(demo)[0]) >= len(CRASH)
+
+
+def test_it_ends_with_its_page(demo: subprocess.CompletedProcess[str], folder: Path) -> None:
+    """A temporary file, whose place is told: both customers, their four requests, the slow gateway and the crash."""
+    found = re.fullmatch(r"All of it on one page: file://(.+/asgi-trace-demo-\w+\.html)", demo.stdout.splitlines()[-1])
+    assert found
+    assert [Path(found[1])] == [*folder.iterdir()]
+    told = Told.in_file(Path(found[1]))
+    requests = told.head["requests"]
+    assert told.head["sessions"] == ["abc12345", "def67890"]
+    shown = zip(requests["session"], requests["method"], requests["path"], requests["status"], strict=True)
+    assert sorted(shown) == [
+        (0, "GET", "/api/status", 200),
+        (0, "POST", "/api/payment", 200),
+        (1, "GET", "/api/invoice", 500),
+        (1, "GET", "/api/profile", 200),
+    ]
+    payment = requests["path"].index("/api/payment")
+    assert requests["duration"][payment] >= 1000
+    assert requests["first_byte"][payment] > requests["start"][payment]
+    assert [gap[0] for gap in told.head["gaps"]].count(payment) == 2
+    assert (told.head["unknown"], told.head["whole_seconds"], sum(requests["late"])) == (0, False, 0)
+    crash = requests["path"].index("/api/invoice")
+    assert (requests["outcome"][crash], requests["level"][crash]) == ("crash", 4)
+    assert any("KeyError: 'bulb'" in message for message in told.messages)
+
+
+def test_its_page_can_have_a_name(tmp_path: Path) -> None:
+    done = subprocess.run([*COMMAND, "-o", "demo.html"], capture_output=True, timeout=120, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(Told.in_file(tmp_path / "demo.html").head["requests"]["id"]) == 4
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence() -> None:
+    done = subprocess.run([*COMMAND, "-o", "missing/demo.html"], capture_output=True, text=True, timeout=120)
+    said = "asgi-trace view: missing/demo.html: No such file or directory\n"
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 def test_without_uvicorn_it_says_what_to_install() -> None:

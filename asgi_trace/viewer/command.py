@@ -11,14 +11,16 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
 
 from ..logfiles import Log, read_duration, read_since, reason
-from .model import Model, Trace
+from .model import Model, Trace, build
 from .page import write
-from .reader import Entry, Wanted, last_time, merged, read
+from .reader import Entry, LineReader, Wanted, last_time, merged, read
 
-__all__ = ("MOST_ENTRIES", "run", "trace_of")
+__all__ = ("run", "tell_page")
 
 MOST_ENTRIES = 2_000_000
 """What a page holds at most: more, and browsers give up."""
@@ -157,6 +159,25 @@ def title_of(names: Sequence[str]) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def tell_page(lines: Iterable[str], title: str, output: str | None, out: TextIO) -> int:
+    """
+    Write the page of *lines* to *output*, a new temporary file when left out, and say on *out* where it is.
+
+    Returns the exit code: 2, when the page cannot be written.
+    """
+    reader = LineReader()
+    trace = build((reader.read(lines), reader.finish()), title, [title])
+    try:
+        if output is None:
+            descriptor, output = tempfile.mkstemp(".html", "asgi-trace-demo-")
+            os.close(descriptor)
+        _save(trace, output)
+    except OSError as error:
+        return complain(f"{output or 'the temporary folder'}: {reason(error)}")
+    print(f"\nAll of it on one page: {Path(output).resolve().as_uri()}", file=out)
+    return 0
 
 
 # -- the file --------------------------------------------------------------------------------------------------------
