@@ -197,7 +197,7 @@ export class Trace {
   }
 
   /** Add what a live log brought. @param {any} event */
-  append({ requests = [], sessions = [], chunk, gaps, silences }) {
+  append({ requests = [], sessions = [], chunk, gaps, silences, moved = [] }) {
     this.sessions.push(...sessions);
     if (gaps) this.head.gaps = gaps;
     if (silences) this.head.silences = silences;
@@ -218,12 +218,25 @@ export class Trace {
         if (this.requests.end[r] > this.to) this.to = this.requests.end[r];
       }
     }
+    this.#move(moved);
     if (!chunk || chunk.text.length === 0) return;
     const start = this.count;
     this.#grow(start + chunk.text.length);
     this.count = start + chunk.text.length;
     this.#place(this.chunks.length, start, chunk);
     for (const r of chunk.request) if (r < 0) this.unknown++;
+    this.#link();
+  }
+
+  // An id came again: lines shown already turn out to be the second request's.
+  /** @param {[number, number][]} moved */
+  #move(moved) {
+    if (moved.length === 0) return;
+    for (const [line, r] of moved) this.request[line] = r;
+    this.firstLine.fill(-1);
+    this.lastLine.fill(-1);
+    this.next.fill(-1);
+    this.linked = 0;
     this.#link();
   }
 

@@ -212,9 +212,11 @@ export class Lines {
     const end = text.indexOf("\n");
     const more = end < 0 ? 0 : countLines(text) - 1;
     const message = cell("message");
+    const body = make("span", "text");
     if (this.raw) {
       row.append(message);
-      show(message, isOpen ? shortened(text) : text.slice(0, end < 0 ? 2000 : Math.min(end, 2000)), this.patterns);
+      message.append(body);
+      show(body, isOpen ? shortened(text) : text.slice(0, end < 0 ? 2000 : Math.min(end, 2000)), this.patterns);
     } else {
       const who = cell("who");
       const chip = make("span", "chip", r >= 0 ? trace.label(s) : "·");
@@ -226,7 +228,8 @@ export class Lines {
       row.append(cell("time", this.#time(line)), name, who, message);
       const at = trace.messageAt(line);
       if (trace.isLate[line]) message.append(make("span", "late", "late"));
-      show(message, isOpen ? shortened(text.slice(at)) : text.slice(at, end < at ? at + 2000 : Math.min(end, at + 2000)), this.patterns);
+      message.append(body);
+      show(body, isOpen ? shortened(text.slice(at)) : text.slice(at, end < at ? at + 2000 : Math.min(end, at + 2000)), this.patterns);
     }
     if (more > 0) {
       const fold = /** @type {HTMLButtonElement} */ (make("button", "fold", isOpen ? "fold" : `+${counted(more, "line")}`));

@@ -27,7 +27,10 @@ let isLive = false;
 
 const lines = new Lines(part("grid"), trace, clock, { chooseLine, scrolled });
 const tree = new RequestTree(part("tree"), trace, clock, {
-  chooseRequest: (r) => choose({ request: r }),
+  chooseRequest(r) {
+    showPane("lines");
+    choose({ request: r });
+  },
   chooseSession: (s) => choose({ session: s === look.session && look.request < 0 ? NOBODY : s }),
 });
 const timeline = new Timeline(part("timeline"), trace, clock, {
@@ -507,6 +510,8 @@ document.documentElement.dataset.state = "shown";
 
 const wanted = look.line >= 0 ? look.line : look.request >= 0 ? requests.first_line[look.request] : 0;
 let drawnAt = performance.now();
+// Lines may begin before the first request, and end behind the last.
+const isFitted = timeline.isWhole;
 await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.chunk_lines), () => {
   // What is in sight at once; all else now and then.
   const [first, end] = lines.list.shown;
@@ -518,7 +523,7 @@ await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.ch
   drawReading();
 });
 drawCounts();
-timeline.draw();
+if (isFitted) timeline.fit();
 if (!query.isEmpty) await runSearch(false);
 if (firstError >= 0 && look.request === firstError && look.line < 0) chooseError(firstError, { isStep: false });
 else drawAll();

@@ -1,0 +1,109 @@
+"""A real Chromium, and pages of real logs in it that must run without a word in the console."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from asgi_trace.logfiles import Log
+from asgi_trace.viewer import model, page, reader
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Generous: the machine may be busy.
+PATIENCE = 60_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+def page_of(log: str | bytes, folder: Path, title: str = "shop.log", events: str | None = None) -> Path:
+    """Write *log* and its page to *folder*, as the command does, and return the page's path."""
+    file = folder / title
+    file.write_bytes(log.encode() if isinstance(log, str) else log)
+
+    def refuse(sentence: str) -> None:
+        raise AssertionError(sentence)
+
+    trace = model.build(reader.merged([reader.read(Log(str(file), refuse), 0)]), title, [title])
+    out = io.BytesIO()
+    page.write(trace.head, trace.chunks, out, events=events)
+    path = folder / "trace.html"
+    path.write_bytes(out.getvalue())
+    return path
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        reason = "needs Chromium: apt install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A window of its own, on a wide screen, an hour east of UTC."""
+    context = browser.new_context(
+        viewport={"width": 1400, "height": 900}, timezone_id="Europe/Berlin", color_scheme="light"
+    )
+    context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """
+    Open a page and wait until all of its lines were read.
+
+    In the end: nothing may stand in the console, no policy may have been broken, and nothing may have been asked for
+    but the page itself.
+    """
+    complaints: list[str] = []
+    asked: list[str] = []
+    pages: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        complaints.append(f"{message.type}: {message.text}")
+
+    def open_it(path: Path | str, hash: str = "") -> Page:
+        url = path if isinstance(path, str) else path.as_uri()
+        tab = context.new_page()
+        tab.on("console", hear)
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("dialog", lambda dialog: complaints.append(f"a dialog: {dialog.message}"))
+        tab.on("request", lambda request: asked.append(request.url.partition("#")[0]))
+        pages.append(url)
+        tab.goto(url + hash)
+        tab.wait_for_selector("html[data-state=ready]", state="attached")
+        return tab
+
+    yield open_it
+    assert complaints == []
+    assert [
+        url for url in asked if url not in pages and not url.startswith(tuple(f"{page}events" for page in pages))
+    ] == []
