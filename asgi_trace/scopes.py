@@ -288,6 +288,8 @@ class ScopeMetadata(RequestMetadata):
             return "http"
 
     def _parent_trace(self) -> TraceContext | None:
+        if b"traceparent" not in self._telling():
+            return None
         try:
             inbound = self._trusted(b"traceparent")
             # Two of them, and nobody knows whose child we are: the standard restarts the trace.
