@@ -257,8 +257,9 @@ class JSONFormatter(logging.Formatter):
         return f"{text}.{int(record.msecs):03d}Z"
 
     def _extra(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        names = attributes.keys() - _OWN_ATTRIBUTES
-        return {name: value for name, value in attributes.items() if name in names} if names else {}
+        if _OWN_ATTRIBUTES.issuperset(attributes):
+            return {}
+        return {name: value for name, value in attributes.items() if name not in _OWN_ATTRIBUTES}
 
     def _exception(self, record: logging.LogRecord) -> dict[str, str] | None:
         found: dict[str, str] = {}

@@ -325,6 +325,10 @@ def format_json(record: Record) -> str:
     """
     fields = _fields(record)
     try:
+        if record.exception is None and not record.extra:
+            # Of most lines all fields are strings: a fourth of the time that the encoder takes for a dict of them.
+            quote = _quote_json()
+            return "{" + ", ".join([f'"{name}": {quote(value)}' for name, value in fields.items()]) + "}"
         return _encode()(fields)
     except Exception:  # each by itself, so that a bad one spoils no other
         pairs = (f"{_dump(name)}: {_dump(value)}" for name, value in fields.items())
@@ -346,6 +350,13 @@ def _encode() -> Callable[[Any], str]:
     from json import JSONEncoder  # 3 ms of import, which the text form does not need
 
     return JSONEncoder(allow_nan=False, default=_shown).encode
+
+
+@cache
+def _quote_json() -> Callable[[str], str]:
+    from json.encoder import encode_basestring_ascii  # raises for what is no string
+
+    return encode_basestring_ascii
 
 
 def _dump(value: Any) -> str:
