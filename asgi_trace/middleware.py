@@ -14,11 +14,12 @@ from types import MethodType
 from typing import Any
 
 from .access import AccessLog
+from .answers import Answers
 from .context import RequestMetadata, bind, metadata_before, stamp_exception, unbind
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
 from .networks import TrustedNetworks
-from .scopes import SCOPE_KEY, EdgeMetadata, Message, Scope, ScopeMetadata, Settings
+from .scopes import SCOPE_KEY, Message, Scope, ScopeMetadata, Settings, metadata_class
 from .sessions import DEFAULT_SESSION_SOURCES, SessionResolver
 
 __all__ = ("RequestTracingMiddleware",)
@@ -63,6 +64,13 @@ class RequestTracingMiddleware:
     :param keep_context: leave the context variable set when the app is done, for servers that log after that.
     :param access_log: write a line per request to the logger ``asgi_trace.access``, when it is over.
     :param exclude: paths that get no access line, such as ``/health`` or ``/internal/*``.
+    :param session_response_header: the header of each response that takes the session's id to the client, so that one
+        that had none can go on with it. The digest of a token or cookie is not sent.
+    :param traceresponse: add W3C's ``traceresponse`` to each response: the trace, and the request's span.
+    :param server_timing: add a ``Server-Timing``: the trace, which a page's scripts can read, and the time to the
+        response.
+    :param expose_headers: name ours in ``Access-Control-Expose-Headers``, where a response has CORS headers: without it
+        no script of another origin can read them.
     :raises TypeError: when *app*, *generator* or *validator* cannot be called, or *digest_key* is no text.
     :raises ValueError: for a header name, network, session source or path that is none, and for a key that is too long.
 
@@ -83,12 +91,20 @@ class RequestTracingMiddleware:
         keep_context: bool = False,
         access_log: bool = False,
         exclude: Iterable[str] = (),
+        session_response_header: str | None = None,
+        traceresponse: bool = False,
+        server_timing: bool = False,
+        expose_headers: bool = False,
     ) -> None:
         for name, given in (("app", app), ("generator", generator), ("validator", validator)):
             if not callable(given) and (given is not None or name == "app"):
                 raise TypeError(f"{name} is {given!r}; expected a callable")
-        if not isinstance(header_name, str) or not _HEADER_NAME.fullmatch(header_name):
-            raise ValueError(f"header_name is {header_name!r}; expected a header's name, such as 'X-Request-ID'")
+        _check_header("header_name", header_name, "X-Request-ID")
+        if session_response_header is not None:
+            _check_header("session_response_header", session_response_header, "X-Session-ID")
+            if session_response_header.lower() == header_name.lower():
+                told = f"session_response_header is {session_response_header!r}, as header_name is"
+                raise ValueError(f"{told}; expected another, such as 'X-Session-ID'")
         if not isinstance(digest_key, (str, bytes)):
             raise TypeError(f"digest_key is of type {type(digest_key).__name__}; expected str or bytes")
         key = digest_key.encode() if isinstance(digest_key, str) else digest_key
@@ -98,15 +114,21 @@ class RequestTracingMiddleware:
         self.app = AccessLog(app, exclude) if access_log else app
         self._error_response = error_response
         self._keep_context = keep_context
-        trusted = _parse_trust(trust_inbound)
-        self._request = EdgeMetadata if isinstance(trusted, TrustedNetworks) else ScopeMetadata
         self._settings = Settings(
             header=header_name.lower().encode(),
-            trust_inbound=trusted,
+            trust_inbound=_parse_trust(trust_inbound),
             generate=generate_request_id if generator is None else checked_generator(generator),
             parse=parse,
             sessions=SessionResolver(session_sources, digest_key=key, parse=parse),
+            answers=Answers(
+                header_name,
+                session_response_header,
+                traceresponse=traceresponse,
+                server_timing=server_timing,
+                expose=expose_headers,
+            ),
         )
+        self._request = metadata_class(self._settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Serve one connection. Lifespan, unknown types and scopes already traced go through as they are."""
@@ -165,6 +187,11 @@ def _send_wrapper(exchange: tuple[ScopeMetadata, Send], message: Message) -> Awa
     except Exception:
         report_once("adding the response header")
     return exchange[1](message)
+
+
+def _check_header(option: str, name: object, example: str) -> None:
+    if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        raise ValueError(f"{option} is {name!r}; expected a header's name, such as {example!r}")
 
 
 def _parse_trust(trust_inbound: bool | Iterable[str]) -> bool | TrustedNetworks:

@@ -11,16 +11,17 @@ from copy import copy
 from time import time
 from typing import Any
 
+from .answers import Answers
 from .calls import NO_CALL, Call, clean, read_header
 from .context import RequestMetadata
 from .faults import report_once
 from .headers import Headers, any_named, header_values, response_values, without_header
-from .ids import generate_request_id, take_request_id
+from .ids import generate_request_id, parse_id, take_request_id
 from .networks import TrustedNetworks
 from .sessions import SessionResolver
 from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
 
-__all__ = ("SCOPE_KEY", "EdgeMetadata", "Message", "Scope", "ScopeMetadata", "Settings")
+__all__ = ("SCOPE_KEY", "Message", "Scope", "ScopeMetadata", "Settings", "metadata_class")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,6 +37,7 @@ class Settings:
     """What requests are read by, prepared once; :class:`~asgi_trace.RequestTracingMiddleware` documents each."""
 
     __slots__ = (
+        "answers",
         "distrusting",
         "generate",
         "header",
@@ -56,7 +58,9 @@ class Settings:
         parse: Callable[[bytes], str | None],
         sessions: SessionResolver,
         trust_inbound: bool | TrustedNetworks,
+        answers: Answers,
     ) -> None:
+        self.answers = answers
         self.header = header
         self.generate = generate
         # The pool's own pop, where that is what generate() does: without its frame, 60 ns less.
@@ -362,3 +366,40 @@ class EdgeMetadata(ScopeMetadata):
             report_once("reading the client's address")
             trusted = False
         return super().read(scope, settings if trusted else settings.distrusting)
+
+
+class AnsweringMetadata(ScopeMetadata):
+    """The metadata of a request whose response tells more than its id."""
+
+    def stamp(self, message: Message) -> Message:
+        """Return a response's first *message*, a new one, with all of our headers."""
+        message = super().stamp(message)
+        try:
+            self._settings.answers.add(message["headers"], self, self._public_session())
+        except Exception:
+            report_once("adding the response headers")
+        return message
+
+    def _public_session(self) -> str | None:
+        # The digest of a token or cookie stays here: its client has the secret, and needs no second name for it.
+        session_id = self.session_id
+        if session_id is None or self._settings.sessions.is_secret(self._session_rank):
+            return None
+        return parse_id(session_id.encode("latin-1", "replace"))
+
+
+class AnsweringEdgeMetadata(AnsweringMetadata, EdgeMetadata):
+    """Both."""
+
+
+_CLASSES: dict[tuple[bool, bool], type[ScopeMetadata]] = {
+    (False, False): ScopeMetadata,
+    (True, False): EdgeMetadata,
+    (False, True): AnsweringMetadata,
+    (True, True): AnsweringEdgeMetadata,
+}
+
+
+def metadata_class(settings: Settings) -> type[ScopeMetadata]:
+    """Return the class for what *settings* ask for: a request pays for nothing that no option has asked for."""
+    return _CLASSES[settings.networks is not None, settings.answers.needed]

@@ -116,6 +116,10 @@ class SessionResolver:
         self.header_names = frozenset(filter(None, headers))
         self.reads_query = b"" in headers
 
+    def is_secret(self, rank: int) -> bool:
+        """Whether the source of *rank* is a secret, of which a session has the digest."""
+        return 0 <= rank < len(self._sources) and self._sources[rank].secret
+
     @property
     def lowest_rank(self) -> int:
         """The rank of a session that no source has told."""

@@ -29,6 +29,7 @@ ROOMS = (
     "uncaught",
     "sessions",
     "networks",
+    "answers",
     "scopes",
     "access",
     "middleware",
