@@ -189,7 +189,9 @@ class OutgoingHooks:
         return TracingHandler()
 
     def _prepare(self, request: urllib.request.Request) -> None:
-        for name, value in self._found(request.host.rpartition("@")[2].partition(":")[0]).items():
+        from urllib.parse import urlsplit
+
+        for name, value in self._found(urlsplit(f"//{request.host}").hostname).items():
             name = name.capitalize()  # as urllib.request keeps them
             if name == "Baggage" and request.has_header(name):
                 continue

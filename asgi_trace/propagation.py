@@ -101,28 +101,6 @@ def _text(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-class _CarriedMetadata(RequestMetadata):
-    """The metadata of work that another process has asked for."""
-
-    def __init__(self, ids: tuple[str | None, str], parent: TraceContext | None, tracestate: str, baggage: str) -> None:
-        super().__init__(*ids)
-        self._parent = parent
-        self._told = (tracestate, baggage)
-
-    def _parent_trace(self) -> TraceContext | None:
-        return self._parent
-
-    @property
-    def tracestate(self) -> str:
-        """What other tracing systems have said of this trace."""
-        return self._told[0]
-
-    @property
-    def baggage(self) -> str:
-        """The caller's W3C baggage."""
-        return self._told[1]
-
-
 def extract(headers: Any) -> RequestMetadata | None:
     """
     Return what *headers*, as :func:`inject` wrote them, tell: a request to bind with :func:`bound_request_metadata`.
@@ -147,12 +125,11 @@ def extract(headers: Any) -> RequestMetadata | None:
         parent = parse_traceparent(parents[0]) if len(parents) == 1 else None
         if not (parent or request_id or session_id):
             return None
-        return _CarriedMetadata(
-            (session_id, request_id or generate_request_id()),
-            parent,
-            parse_tracestate(states) if parent else "",
-            parse_baggage(baggage),
-        )
+        found = RequestMetadata(session_id, request_id or generate_request_id())
+        found._baggage = parse_baggage(baggage)
+        if parent is not None:
+            found.continue_trace(parent, parse_tracestate(states), found.baggage)
+        return found
     except Exception:
         report_once("reading the headers of a message")
         return None

@@ -245,6 +245,16 @@ def test_a_host_is_named_whole_or_by_its_domain(named: str, host: str | None, se
         assert OutgoingHooks(session_hosts=[named])._inject({}, host) is sent
 
 
+@pytest.mark.parametrize("url", ["http://[::1]:8000/", "http://user@[::1]/", "http://::1.example/"])
+def test_a_host_is_found_in_every_form_of_an_address(url: str) -> None:
+    """urllib.request keeps it with all that stands around it."""
+    request = urllib.request.Request(url)
+    with bound_carrier(INBOUND):
+        OutgoingHooks(session_hosts=["::1"]).urllib_handler().http_request(request)  # type: ignore[attr-defined]
+    assert request.has_header("X-request-id")
+    assert request.has_header("X-session-id") is ("[" in url)
+
+
 @pytest.mark.parametrize("host", ["", "*", "*.", "https://a.b", "a.b/c", "a.b:80", "a b", "a..b", ".a", None, 7])
 def test_a_host_that_is_none_fails_early(host: Any) -> None:
     """Value, rule, remedy."""
