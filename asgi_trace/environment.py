@@ -28,6 +28,7 @@ __all__ = (
     "load_traced_app",
     "read_logging",
     "read_options",
+    "read_otel",
     "split_name",
 )
 
@@ -35,6 +36,7 @@ APP = "ASGI_TRACE_APP"
 FACTORY = "ASGI_TRACE_FACTORY"
 LEVEL = "ASGI_TRACE_LEVEL"
 FORMAT = "ASGI_TRACE_FORMAT"
+OTEL = "ASGI_TRACE_OTEL"
 
 # gunicorn's own ASGI worker logs no traceback of an app that raises behind a whole response, such as the shim's 500.
 _SILENT_WORKER = "gunicorn.workers.gasgi"
@@ -131,6 +133,15 @@ def read_logging(environment: Mapping[str, str]) -> tuple[int | str | None, logg
     return _read(environment, LEVEL, _level), _read(environment, FORMAT, _format)
 
 
+def read_otel(environment: Mapping[str, str]) -> bool:
+    """
+    Return whether *environment* asks for OpenTelemetry's spans.
+
+    :raises LauncherError: for a value that is neither yes nor no.
+    """
+    return bool(_read(environment, OTEL, _flag))
+
+
 def _read(environment: Mapping[str, str], variable: str, parse: Callable[[str], Any]) -> Any:
     """Return what *variable* means; None when it is missing or, as files of variables write that, empty."""
     value = environment.get(variable, "").strip()
@@ -150,25 +161,38 @@ def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
     """
     Load the app that *environment* names, wrap it with the options that it sets, and configure logging.
 
-    Logging comes last, so that the app finds it as it would without us. What it has set up stays: its level too, unless
-    ``ASGI_TRACE_LEVEL`` says otherwise.
+    Logging and OpenTelemetry come last, so that the app finds them as it would without us. What it has set up stays:
+    its level too, unless ``ASGI_TRACE_LEVEL`` says otherwise.
 
     :raises LauncherError: for a name or an option that is wrong. What the app's own code raises goes through as it is.
     """
     level, formatter = read_logging(environment)
     stamp_server_lines(formatter)
-    options = read_options(environment)
+    options, otel = read_options(environment), read_otel(environment)
     if _SILENT_WORKER in sys.modules:
         options.setdefault("error_response", False)
     app = load_app(environment)
     if level is None:
         level = logging.root.level if logging.root.handlers else logging.INFO
     configure_logging(level, formatter=formatter)
-    if not isinstance(app, RequestTracingMiddleware):
-        return RequestTracingMiddleware(app, keep_context=True, **options)
-    traced = copy(app)  # with the options that its author gave it
-    traced._keep_context = True
+    traced = copy(app) if isinstance(app, RequestTracingMiddleware) else RequestTracingMiddleware(app, **options)
+    traced._keep_context = True  # the other options are its author's, where there is one
+    if otel:
+        _make_spans(traced)
     return traced
+
+
+def _make_spans(traced: RequestTracingMiddleware) -> None:
+    try:
+        from .otel import RequestSpans, configure_opentelemetry
+
+        configure_opentelemetry()
+    except ImportError as exc:
+        told = f"{OTEL} is set, and {exc.name} is not installed"
+        raise LauncherError(f"{told}; 'pip install asgi-trace[otel]' installs what is needed") from None
+    except ValueError as exc:  # it names the variable, its value and the remedy
+        raise LauncherError(str(exc)) from None
+    traced.app = RequestSpans(traced.app)
 
 
 def load_app(environment: Mapping[str, str]) -> Any:

@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from .environment import APP, FACTORY, LauncherError, read_logging, read_options, split_name
+from .environment import APP, FACTORY, LauncherError, read_logging, read_options, read_otel, split_name
 from .logging import stamp_server_lines
 
 __all__ = ("Launch", "plan", "run")
@@ -197,6 +197,7 @@ def run(command: Sequence[str]) -> int:
     try:
         launch = plan(command, os.environ)
         read_options(launch.environment)
+        read_otel(launch.environment)
         _, formatter = read_logging(launch.environment)
         serve = _entry_point(launch.name)
     except LauncherError as exc:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from copy import copy
 from importlib.metadata import entry_points
+from types import MethodType
 from typing import Any
 from weakref import WeakSet
 
@@ -82,6 +83,8 @@ class RequestSpans:
 
     async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> Any:
         """Serve one connection; a fault of OpenTelemetry costs it its span."""
+        if _configured and scope["type"] == "lifespan":
+            return await self.app(scope, receive, MethodType(_flushing_send, send))
         exchange = self._begin(scope, send) if scope["type"] in _TRACED else None
         if exchange is None:
             return await self.app(scope, receive, send)
@@ -140,6 +143,28 @@ class RequestSpans:
             self._tracer = provider.get_tracer(TRACER, schema_url="https://opentelemetry.io/schemas/1.40.0")
             self._tracer_of = provider
         return self._tracer
+
+
+# The providers that configure_opentelemetry() has made.
+_configured: list[Any] = []
+
+
+def _flushing_send(send: Callable[..., Any], message: Message) -> Any:
+    """
+    Export what is left before the app's lifespan is over.
+
+    A server such as uvicorn may end itself by the signal that it was sent, and then no exit handler runs.
+    """
+    if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+        for provider in _configured:
+            try:
+                provider.force_flush(_FLUSH_MILLISECONDS)
+            except Exception:
+                report_once("exporting the last spans and log records")
+    return send(message)
+
+
+_FLUSH_MILLISECONDS = 10_000
 
 
 class _NextSpan:
@@ -606,6 +631,7 @@ def configure_opentelemetry() -> None:
             spans.add_span_processor(BatchSpanProcessor(exporter))
         _adapt(spans)  # before any tracer is made
         trace.set_tracer_provider(spans)
+        _configured.append(spans)
     exporters = [*_exporters("logs")]
     if not exporters or isinstance(_logs.get_logger_provider(), LoggerProvider):
         return
@@ -613,6 +639,7 @@ def configure_opentelemetry() -> None:
     for exporter in exporters:
         logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
     _logs.set_logger_provider(logs)
+    _configured.append(logs)
     handler = RequestLogHandler(LoggingHandler(logger_provider=logs))
     for logger in (logging.root, *map(logging.getLogger, SERVER_LOGGERS)):
         if not logger.propagate or logger is logging.root:
@@ -632,5 +659,5 @@ def _exporters(signal: str) -> Iterator[Any]:
         # How OpenTelemetry's packages make exporters known.
         found = entry_points(group=f"opentelemetry_{signal}_exporter", name=name)
         if not found:
-            raise ValueError(f"{variable} is {name!r}; no exporter of that name is installed")
+            raise ValueError(f"{variable} is {name!r}; expected none or an installed exporter, such as otlp")
         yield next(iter(found)).load()()

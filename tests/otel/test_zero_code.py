@@ -1,0 +1,107 @@
+"""``ASGI_TRACE_OTEL=1``: the spans and log records of an app that has never heard of any of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..servers.harness import Server
+from .conftest import Collector
+from .test_spans import get
+
+ROOT = Path(__file__).parent.parent.parent
+APPS = shlex.quote(str(ROOT / "tests" / "launched" / "apps"))
+
+COMMANDS = {
+    "uvicorn": f"uvicorn --app-dir {APPS} --port {{port}} bare:app",
+    "uvicorn-workers": f"uvicorn --app-dir {APPS} --port {{port}} --workers 2 bare:app",
+    "hypercorn": f"hypercorn --bind 127.0.0.1:{{port}} {APPS}/bare:app",
+    "granian": f"granian --interface asgi --port {{port}} --working-dir {APPS} bare:app",
+    "gunicorn": f"gunicorn --no-control-socket -b 127.0.0.1:{{port}} --chdir {APPS} -k asgi bare:app",
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_switch_is_enough(name: str, environment: pytest.MonkeyPatch, collector: Collector) -> None:
+    """The standard's variables say where to; the last span is not lost when the server ends."""
+    environment.setenv("ASGI_TRACE_OTEL", "1")
+    environment.setenv("OTEL_SERVICE_NAME", f"switched {name}")
+    environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")
+    server = Server(["-m", "asgi_trace", "run", *shlex.split(COMMANDS[name])])
+    try:
+        response = get(server, "/work/m1234567")
+    finally:
+        server.stop()
+    assert response.status_code == 200
+    request_id = response.headers["x-request-id"]
+    (span,) = collector.spans(1, trace_id=request_id)
+    assert (span["service"], span["name"]) == (f"switched {name}", "GET")
+    assert span["attributes"]["url.path"] == "/work/m1234567"
+    assert collector.logs(1, trace_id=request_id, span_id=span["span_id"])[0]["service"] == f"switched {name}"
+
+
+WITHOUT = "import sys; sys.modules['opentelemetry.sdk.trace'] = None; import asgi_trace.auto"
+
+
+@pytest.mark.parametrize(
+    ("code", "variables", "expected"),
+    [
+        ("import asgi_trace.auto", {"ASGI_TRACE_OTEL": "maybe"}, "ASGI_TRACE_OTEL is 'maybe'; expected 1 or 0"),
+        (
+            WITHOUT,
+            {},
+            "ASGI_TRACE_OTEL is set, and opentelemetry.sdk.trace is not installed; 'pip install asgi-trace[otel]'",
+        ),
+        (
+            "import asgi_trace.auto",
+            {"OTEL_TRACES_EXPORTER": "carrier-pigeon"},
+            "OTEL_TRACES_EXPORTER is 'carrier-pigeon'; expected none or an installed exporter, such as otlp",
+        ),
+    ],
+)
+def test_what_cannot_be_is_told_at_once(code: str, variables: dict[str, str], expected: str) -> None:
+    """In one sentence, with the remedy."""
+    told = f"try:\n    {code}\nexcept Exception as exc:\n    print(exc)"
+    done = subprocess.run(
+        [sys.executable, "-c", told],
+        env={
+            **os.environ,
+            "ASGI_TRACE_OTEL": "1",
+            "ASGI_TRACE_APP": f"{APPS}/bare:app",
+            **variables,
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith(expected), done.stdout + done.stderr
+
+
+def test_what_the_program_has_configured_stays() -> None:
+    """And nothing is exported that the variables do not want."""
+    code = """
+from opentelemetry import _logs, trace
+from opentelemetry.sdk.trace import TracerProvider
+provider = TracerProvider()
+trace.set_tracer_provider(provider)
+from asgi_trace.otel import configure_opentelemetry
+configure_opentelemetry()
+configure_opentelemetry()
+print(trace.get_tracer_provider() is provider, type(_logs.get_logger_provider()).__name__)
+import logging
+print(logging.root.handlers)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "OTEL_LOGS_EXPORTER": "none", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("True ProxyLoggerProvider\n[]\n", "")
