@@ -400,7 +400,7 @@ def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvi
             return usual
         if any(_is_instrumentation(getattr(each, "cls", None)) for each in getattr(app, "user_middleware", ())):
             return usual
-        telemetry = getattr(app, "_telemetry", None)  # FastAPI's, since 0.163
+        telemetry = getattr(app, "_telemetry", None)  # FastAPI's own, of new versions
         if isinstance(telemetry, dict) and telemetry.get("tracing"):
             provider: trace.TracerProvider = telemetry.get("tracer_provider") or trace.get_tracer_provider()
             return None if isinstance(provider, trace.ProxyTracerProvider) else provider

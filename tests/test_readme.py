@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 import asgi_trace
+import asgi_trace.otel
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,7 +27,8 @@ SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
 BEFORE, AFTER = (text for language, text in BLOCKS if language == "text")
 CONSOLE = [line for language, text in BLOCKS if language == "console" for line in text.splitlines()]
 COMMANDS = [line.removeprefix("$ ") for line in CONSOLE if line.startswith("$ ")]
-SERVING = [line for line in COMMANDS if "shop:app" in line]
+EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]  # run beside a receiver
+SERVING = [line for line in COMMANDS if "shop:app" in line and line not in EXPORTING]
 SEARCHING = [line for line in COMMANDS if "asgi-trace grep" in line]
 VIEWING = [tuple(text.splitlines()) for text in re.findall(r"^\$ (asgi-trace view .*\n.*)$", README, re.MULTILINE)]
 SHOP, *SNIPPETS = PYTHON
@@ -36,7 +38,7 @@ def test_every_block_is_run_here() -> None:
     """Python, set-up commands, commands, and the log before and after: there is no other kind."""
     assert {language for language, _ in BLOCKS} == {"python", "sh", "console", "text"}
     viewing = [line for command, said in VIEWING for line in (f"$ {command}", said)]
-    assert [line for line in CONSOLE if line.removeprefix("$ ") not in [*SERVING, *SEARCHING]] == viewing
+    assert [line for line in CONSOLE if line.removeprefix("$ ") not in [*SERVING, *SEARCHING, *EXPORTING]] == viewing
     assert README.count("```") == 2 * len(BLOCKS)
 
 
@@ -183,7 +185,9 @@ def test_a_command_is_set_up_and_run_in_one_line(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "documented", [asgi_trace.RequestTracingMiddleware, asgi_trace.configure_logging], ids=lambda each: each.__name__
+    "documented",
+    [asgi_trace.RequestTracingMiddleware, asgi_trace.configure_logging, asgi_trace.otel.RequestSpans],
+    ids=lambda each: each.__name__,
 )
 def test_every_option_has_its_row(documented: object) -> None:
     """And every row its option."""
