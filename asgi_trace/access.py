@@ -164,7 +164,7 @@ class _Exchange:
             "client": f"{client[0]}:{client[1]}" if client else None,
             "ttfb_ms": None if self._first_byte is None else self._since_start(self._first_byte),
             "close_code": self._close_code,
-            "outcome": outcome,
+            "outcome": outcome or getattr(self._scope.get(SCOPE_KEY), "mcp_error", None),
         }
         return {name: value for name, value in fields.items() if value is not None}
 

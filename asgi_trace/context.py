@@ -98,6 +98,8 @@ class RequestMetadata:
     Where the request carries a call to an MCP server, and it is known which: ``mcp_method`` (``tools/call``),
     ``mcp_name`` (of the tool, resource or prompt) and ``jsonrpc_id``, unique within its session; else None. They are
     a client's words: at most 128 characters, of which those that could mislead a reader of the log are ``%XX``.
+    ``mcp_session_id`` is the session of the transport, which ``X-Session-ID`` outranks as *session_id*; ``mcp_error``
+    is ``tool_error`` or ``rpc_error`` where the reply says so and is read.
 
     .. versionadded:: 0.1
     """
@@ -116,6 +118,7 @@ class RequestMetadata:
     _tracestate: str | None = None
     _baggage: str | None = None
     mcp_session_id: str | None = None
+    mcp_error: str | None = None
     mcp_method = _CallField("method")
     mcp_name = _CallField("name", blanks=True)
     jsonrpc_id = _CallField("id")

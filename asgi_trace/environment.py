@@ -103,6 +103,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ASGI_TRACE_TRACERESPONSE": ("traceresponse", _flag),
     "ASGI_TRACE_SERVER_TIMING": ("server_timing", _flag),
     "ASGI_TRACE_EXPOSE_HEADERS": ("expose_headers", _flag),
+    "ASGI_TRACE_OBSERVE_BODY": ("observe_body", _flag),
 }
 
 

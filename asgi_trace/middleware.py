@@ -13,12 +13,14 @@ from contextvars import Token
 from types import MethodType
 from typing import Any
 
+from . import sdk
 from .access import AccessLog
 from .answers import Answers
 from .context import RequestMetadata, bind, metadata_before, stamp_exception, unbind
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
 from .networks import TrustedNetworks
+from .observer import Observer
 from .scopes import SCOPE_KEY, Message, Scope, ScopeMetadata, Settings, metadata_class
 from .sessions import DEFAULT_SESSION_SOURCES, SessionResolver
 
@@ -71,6 +73,8 @@ class RequestTracingMiddleware:
         response.
     :param expose_headers: name ours in ``Access-Control-Expose-Headers``, where a response has CORS headers: without it
         no script of another origin can read them.
+    :param observe_body: read which call to an MCP server the body of a POST carries, and whether its reply tells of an
+        error: each up to 16 KiB, as they stream through. Arguments and results are not kept.
     :raises TypeError: when *app*, *generator* or *validator* cannot be called, or *digest_key* is no text.
     :raises ValueError: for a header name, network, session source or path that is none, and for a key that is too long.
 
@@ -95,6 +99,7 @@ class RequestTracingMiddleware:
         traceresponse: bool = False,
         server_timing: bool = False,
         expose_headers: bool = False,
+        observe_body: bool = False,
     ) -> None:
         for name, given in (("app", app), ("generator", generator), ("validator", validator)):
             if not callable(given) and (given is not None or name == "app"):
@@ -111,6 +116,8 @@ class RequestTracingMiddleware:
         parse = parse_id if validator is None else checked_parser(validator)
         if exclude and not access_log:
             raise ValueError(f"exclude is {exclude!r} without access_log=True; there is no line to leave out")
+        if observe_body or sdk.is_loaded():
+            app = Observer(app, bodies=observe_body)
         self.app = AccessLog(app, exclude) if access_log else app
         self._error_response = error_response
         self._keep_context = keep_context

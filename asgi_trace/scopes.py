@@ -15,7 +15,7 @@ from .answers import Answers
 from .calls import NO_CALL, Call, clean, read_header
 from .context import RequestMetadata
 from .faults import report_once
-from .headers import Headers, any_named, header_values, response_values, without_header
+from .headers import Headers, any_named, header_values, without_header
 from .ids import generate_request_id, parse_id, take_request_id
 from .networks import TrustedNetworks
 from .sessions import SessionResolver
@@ -97,6 +97,8 @@ class ScopeMetadata(RequestMetadata):
     _told: dict[bytes, list[bytes]] | None = None
     _is_made: bool = True  # the request id
     _mcp_session_id: str | None = None
+    _stream_session: str | None = None
+    awaits_endpoint = False
     _response_headers: list[Any] | None
     _examined_headers: list[Any] | None = None
 
@@ -199,17 +201,44 @@ class ScopeMetadata(RequestMetadata):
         sessions, response_headers = self._settings.sessions, self._response_headers
         try:
             if self._session_id is None:
-                session_id, self._session_rank = None, sessions.lowest_rank
+                session_id, rank = None, sessions.lowest_rank
                 asked = self._query_string and sessions.reads_query
                 if asked or not sessions.header_names.isdisjoint(self._telling()):
-                    session_id, self._session_rank = sessions.resolve(self._headers, self._query_string)
+                    session_id, rank = sessions.resolve(self._headers, self._query_string)
+                if self._awaits_session(rank):
+                    return
+                self._session_rank = rank
+                if self._stream_session is not None and sessions.adopts(rank, from_stream=True):
+                    session_id, self._session_rank = self._stream_session, -1
                 self._session_id = session_id or self._own_ids()[0]
-            if response_headers is not None:
-                self._session_id = sessions.adopt(response_headers, self._session_rank) or self._session_id
+            if response_headers is not None and sessions.adopts(self._session_rank):
+                self._session_id = sessions.opened(response_headers) or self._session_id
         except Exception:
             report_once("reading the session id")
             self._session_id = self._session_id or self._own_ids()[0]
         self._examined_headers = response_headers
+
+    def _awaits_session(self, rank: int) -> bool:
+        """
+        Whether the answer may open a session that outranks the one of *rank*: until it is known, there is none.
+
+        An id that is read and then gives way to another would be a stray one: a session of a few lines.
+        """
+        if self.awaits_endpoint:
+            return not self.ended and self._settings.sessions.adopts(rank, from_stream=True)
+        return (
+            self._response_headers is None
+            and self.method == "POST"
+            and not self.ended
+            and self._settings.sessions.adopts(rank)
+            and self._may_initialize()
+        )
+
+    def _may_initialize(self) -> bool:
+        """Whether this may be an MCP client's first request; later ones name their protocol or session."""
+        if self._call.method not in (None, "initialize") or not _MCP_HEADERS.isdisjoint(self._telling()):
+            return False
+        return self.transport_type == "streamable-http"
 
     def _telling(self) -> dict[bytes, list[bytes]]:
         """Return the values of each header that anything is read from, by its name."""
@@ -248,14 +277,28 @@ class ScopeMetadata(RequestMetadata):
             self._telling()
         return self._call
 
+    def learn_call(self, method: object, name: object, call_id: object) -> None:
+        """Take over what the body says of its call: that is more than what the headers say."""
+        if not self._sdk_was_asked:
+            self._call = Call(clean(method), clean(name, blanks=True), clean(call_id))
+
+    def open_stream(self, session_id: bytes | None) -> None:
+        """Take over the session that the first event of the response has named, if it has."""
+        if session_id is not None:
+            self._stream_session = self._settings.parse(session_id)
+        self.awaits_endpoint = False
+
+    def header(self, name: bytes) -> list[bytes]:
+        """Return every value of the request's header *name* (lower case), as they were at entry."""
+        return header_values(self._headers, name)
+
     @property
     def mcp_session_id(self) -> str | None:
         """The session id of the MCP transport, whichever session outranks it; None, where there is none."""
         self._telling()
-        if self._mcp_session_id is None and self._response_headers is not None:
+        if self._mcp_session_id is None:
             try:
-                parsed = map(self._settings.parse, response_values(self._response_headers, b"mcp-session-id"))
-                self._mcp_session_id = next(filter(None, parsed), None)
+                self._mcp_session_id = self._find_mcp_session()
             except Exception:
                 report_once("reading the session id of MCP")
         return self._mcp_session_id
@@ -263,6 +306,16 @@ class ScopeMetadata(RequestMetadata):
     @mcp_session_id.setter
     def mcp_session_id(self, value: str | None) -> None:
         self._mcp_session_id = None if value is None else str(value)
+
+    def _find_mcp_session(self) -> str | None:
+        if self._stream_session is not None:
+            return self._stream_session
+        sessions = self._settings.sessions
+        found = None if self._response_headers is None else sessions.opened(self._response_headers)
+        # A query parameter may be anybody's, unless the request is known to be a call.
+        if found is None and self._query_string and self.method == "POST" and self._call.method is not None:
+            return sessions.posted_to(self._query_string)
+        return found
 
     @property
     def transport_type(self) -> str | None:

@@ -13,10 +13,15 @@ from contextvars import Context
 from sys import modules
 from typing import Any
 
-__all__ = ("MODULE", "call_of", "current_call", "scope_of")
+__all__ = ("MODULE", "call_of", "current_call", "is_loaded", "scope_of")
 
 MODULE = "mcp.server.lowlevel.server"
 """Where the SDK keeps its variable: in :data:`sys.modules` once anybody has imported it."""
+
+
+def is_loaded() -> bool:
+    """Whether this process has a server of MCP in any version of the SDK."""
+    return "mcp.server" in modules
 
 
 def current_call(context: Context | None = None) -> Any:

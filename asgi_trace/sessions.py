@@ -112,7 +112,10 @@ class SessionResolver:
         self._digest_key = digest_key
         self._parse = parse
         headers = [source.header for source in self._sources]
-        self._adoption_rank = headers.index(b"mcp-session-id") if b"mcp-session-id" in headers else -1
+        self._opening_rank = headers.index(b"mcp-session-id") if b"mcp-session-id" in headers else -1
+        self._endpoint_rank = next(
+            (rank for rank, each in enumerate(self._sources) if (each.header, each.name) == (b"", b"session_id")), -1
+        )
         self.header_names = frozenset(filter(None, headers))
         self.reads_query = b"" in headers
 
@@ -139,8 +142,14 @@ class SessionResolver:
                         return session_id, rank
         return None, self.lowest_rank
 
-    def adopt(self, response_headers: Iterable[Any], rank: int) -> str | None:
-        """Return the session that an MCP server opens with this response, unless one of *rank* outranks it."""
-        if not 0 <= self._adoption_rank < rank:
-            return None
+    def adopts(self, rank: int, *, from_stream: bool = False) -> bool:
+        """Whether a session that an MCP server opens, in a response or a stream's first event, outranks *rank*."""
+        return 0 <= (self._endpoint_rank if from_stream else self._opening_rank) < rank
+
+    def opened(self, response_headers: Iterable[Any]) -> str | None:
+        """Return the session that an MCP server opens with this response."""
         return next(filter(None, map(self._parse, response_values(response_headers, b"mcp-session-id"))), None)
+
+    def posted_to(self, query_string: bytes) -> str | None:
+        """Return the session that a message of MCP's older SSE transport is posted to."""
+        return next(filter(None, map(self._parse, _query(query_string, b"session_id"))), None)

@@ -31,6 +31,8 @@ ROOMS = (
     "networks",
     "answers",
     "scopes",
+    "jsonrpc",
+    "observer",
     "access",
     "middleware",
     "logging",
