@@ -38,6 +38,7 @@ ROOMS = (
     "logging",
     "loggers",
     "otel",
+    "mcp",
     "__init__",
     "environment",
     "auto",

@@ -83,17 +83,16 @@ class Post(NamedTuple):
 class Caller:
     """One client."""
 
-    def __init__(self, name: str, mode: Mode) -> None:
+    def __init__(self, name: str, mode: Mode, headers: dict[str, str]) -> None:
         self.name = name
-        self._mode = mode
+        # Where the transport has no session, a client may name one.
+        self._headers = headers | ({} if mode.has_session else {"X-Session-ID": name})
         self.posts: list[Post] = []
 
     def http_client(self, headers: dict[str, str] | None = None, **_: Any) -> Any:
-        # Where the transport has no session, a client may name one.
-        own = {} if self._mode.has_session else {"X-Session-ID": self.name}
-        return sdk.http.AsyncClient(
-            headers=own | (headers or {}), event_hooks={"response": [self._note]}, timeout=PATIENCE, trust_env=False
-        )
+        headers = self._headers | (headers or {})
+        hooks = {"response": [self._note]}
+        return sdk.http.AsyncClient(headers=headers, event_hooks=hooks, timeout=PATIENCE, trust_env=False)
 
     async def _note(self, response: Any) -> None:
         if response.request.method == "POST":
@@ -138,12 +137,14 @@ async def converse(
     talk: Callable[[Caller, Any], Any],
     wrap: Callable[..., Any] = outermost,
     names: tuple[str, ...] = ("alice", "bob"),
+    server: Any = None,
+    headers: dict[str, str] | None = None,
     **options: Any,
 ) -> Conversation:
     """Let a client for each of *names* *talk* to a server at once, and return what they and the log have seen."""
     lines = Lines()
-    callers = [Caller(name, mode) for name in names]
-    app = wrap(sdk.app(mode), **options)
+    callers = [Caller(name, mode, headers or {}) for name in names]
+    app = wrap(sdk.app(mode, server), **options)
     root = logging.getLogger()
     kept, level = root.handlers[:], root.level
     root.handlers[:] = [lines]  # an SDK's constructor may have called basicConfig()

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastmcp import Client, FastMCP
-from fastmcp.client.transports import SSETransport, StreamableHttpTransport
+from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
 
 from .handlers import register
 from .modes import Mode
@@ -21,8 +21,13 @@ MODES = Mode.without_protocol_2026() if IS_STALE else tuple(Mode)
 http = import_module("httpx" if IS_STALE else "httpx2")
 
 
-def app(mode: Mode) -> Any:
-    server = register(FastMCP("shop"))
+def bare(mode: Mode = Mode.STATEFUL) -> Any:
+    """A server without handlers."""
+    return FastMCP("shop")
+
+
+def app(mode: Mode, server: Any = None) -> Any:
+    server = server or register(bare())
     if mode.is_legacy_sse:
         return server.http_app(transport="sse", path="/sse")
     return server.http_app(path="/mcp", stateless_http=not mode.has_session, json_response=mode.is_json)
@@ -36,9 +41,21 @@ async def connect(url: str, mode: Mode, make_client: Callable[..., Any]) -> Asyn
         yield session
 
 
+@asynccontextmanager
+async def over_stdio(command: list[str], environment: dict[str, str], errors: Any) -> AsyncIterator[Any]:
+    transport = StdioTransport(command[0], command[1:], env=environment, keep_alive=False, log_file=errors)
+    async with Client(transport) as session:
+        yield session
+
+
 async def call(session: Any, tool: str, marker: str) -> bool:
     """Call a tool, and return whether it failed."""
     return bool((await session.call_tool(tool, {"marker": marker}, raise_on_error=False)).is_error)
+
+
+async def ask(session: Any, tool: str, meta: dict[str, Any] | None = None, **arguments: Any) -> str:
+    """Call a tool with ``params._meta``, and return what it says."""
+    return str((await session.call_tool(tool, arguments, meta=meta)).content[0].text)
 
 
 async def read(session: Any, marker: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
-from mcp import ClientSession
+from mcp import ClientSession, StdioServerParameters, stdio_client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.fastmcp import FastMCP
@@ -21,8 +21,13 @@ KNOWS_CALLS = True
 http = httpx
 
 
-def app(mode: Mode) -> Any:
-    server = register(FastMCP("shop", stateless_http=not mode.has_session, json_response=mode.is_json))
+def bare(mode: Mode = Mode.STATEFUL) -> Any:
+    """A server without handlers."""
+    return FastMCP("shop", stateless_http=not mode.has_session, json_response=mode.is_json)
+
+
+def app(mode: Mode, server: Any = None) -> Any:
+    server = server or register(bare(mode))
     return server.sse_app() if mode.is_legacy_sse else server.streamable_http_app()
 
 
@@ -40,9 +45,22 @@ async def connect(url: str, mode: Mode, make_client: Callable[..., httpx.AsyncCl
         yield session
 
 
+@asynccontextmanager
+async def over_stdio(command: list[str], environment: dict[str, str], errors: Any) -> AsyncIterator[ClientSession]:
+    parameters = StdioServerParameters(command=command[0], args=command[1:], env=environment)
+    async with stdio_client(parameters, errlog=errors) as streams, ClientSession(*streams) as session:
+        await session.initialize()
+        yield session
+
+
 async def call(session: ClientSession, tool: str, marker: str) -> bool:
     """Call a tool, and return whether it failed."""
     return (await session.call_tool(tool, {"marker": marker})).isError
+
+
+async def ask(session: ClientSession, tool: str, meta: dict[str, Any] | None = None, **arguments: Any) -> str:
+    """Call a tool with ``params._meta``, and return what it says."""
+    return (await session.call_tool(tool, arguments, meta=meta)).content[0].text  # type: ignore[union-attr]
 
 
 async def read(session: ClientSession, marker: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx2
-from mcp import Client
+from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import MCPServer
@@ -21,8 +21,13 @@ KNOWS_CALLS = False
 http = httpx2
 
 
-def app(mode: Mode) -> Any:
-    server = register(MCPServer("shop"))
+def bare(mode: Mode = Mode.STATEFUL) -> Any:
+    """A server without handlers."""
+    return MCPServer("shop")
+
+
+def app(mode: Mode, server: Any = None) -> Any:
+    server = server or register(bare())
     if mode.is_legacy_sse:
         return server.sse_app()
     return server.streamable_http_app(stateless_http=not mode.has_session, json_response=mode.is_json)
@@ -40,9 +45,21 @@ async def connect(url: str, mode: Mode, make_client: Callable[..., httpx2.AsyncC
         yield await stack.enter_async_context(Client(transport, mode=protocol))
 
 
+@asynccontextmanager
+async def over_stdio(command: list[str], environment: dict[str, str], errors: Any) -> AsyncIterator[Client]:
+    parameters = StdioServerParameters(command=command[0], args=command[1:], env=environment)
+    async with Client(stdio_client(parameters, errlog=errors)) as session:
+        yield session
+
+
 async def call(session: Client, tool: str, marker: str) -> bool:
     """Call a tool, and return whether it failed."""
     return (await session.call_tool(tool, {"marker": marker})).is_error
+
+
+async def ask(session: Client, tool: str, meta: Any = None, **arguments: Any) -> str:
+    """Call a tool with ``params._meta``, and return what it says."""
+    return (await session.call_tool(tool, arguments, meta=meta)).content[0].text  # type: ignore[union-attr]
 
 
 async def read(session: Client, marker: str) -> None:
