@@ -402,7 +402,9 @@ def _shown(value: object) -> str:
 
 # -- logfmt ------------------------------------------------------------------------------------------------------
 
-_PAIR = _Pattern(r'[ \t]*([^ \t="]+)(?:=("[^"\\]*(?:\\.[^"\\]*)*"|[^ \t"]*))?(?=[ \t]|\Z)')
+_A_PAIR = r'[ \t]*([^ \t="]+)(=(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^ \t"]*))?(?=[ \t]|\Z)'
+_PAIR = _Pattern(_A_PAIR)
+_PAIRS = _Pattern(rf"(?:{_A_PAIR})*\s*")
 _NOT_IN_KEY = _Pattern(r"[^\w.@/-]")
 _BARE = _Pattern(r'[^ "=\\]+')
 _TO_QUOTE = _Pattern(rf'["\\\n{_UNSAFE}]')
@@ -434,14 +436,10 @@ def _format_pairs(fields: Mapping[str, Any]) -> str:
 
 
 def _parse_pairs(text: str) -> dict[str, Any] | None:
-    pairs: dict[str, Any] = {}
-    match, end = _PAIR.match(text), 0
-    while match is not None:
-        name, value = match.groups("true")  # a name alone is a flag, to some writers
-        pairs[name] = _unquote(value)
-        end = match.end()
-        match = _PAIR.match(text, end)
-    return None if text[end:].strip() else pairs
+    if _PAIRS.fullmatch(text) is None:
+        return None
+    # A name alone is a flag, to some writers.
+    return {name: _unquote(value[1:]) if value else "true" for name, value in _PAIR.findall(text)}
 
 
 def _text(value: Any) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import budgets, chart, report, results
+from benchmarks import budgets, chart, report, results, view
 from benchmarks.measure import Reading, measure
 from benchmarks.situations import SITUATIONS
 from benchmarks.subjects import OURS, SUBJECTS
@@ -262,3 +264,26 @@ def test_an_app_that_cannot_be_measured_is_told(tmp_path: Path, target: str, com
     done = _benchmarks("app", target, modules=tmp_path)
     assert done.returncode == 2
     assert complaint in done.stderr
+
+
+def test_the_viewers_cost_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the real command, on logs of the real formatters: a row for each form, and the goals."""
+    assert view.main(["--lines", "300"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows] == ["300", "text", "json", "logfmt", "goals"]
+    assert all(0 < float(seconds) < 60 for _, _, _, seconds, *_ in rows[1:4])
+
+
+def test_the_viewers_log_is_one_of_requests(tmp_path: Path) -> None:
+    """Ten lines each, at once, in the order of their times; some fail, and the last is the access line."""
+    log = tmp_path / "app.log"
+    view.write_log(log, "json", 20_000)
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    times = [record["timestamp"] for record in records]
+    assert (len(times), times) == (20_000, sorted(times))
+    owners = [record["request_id"] for record in records]
+    assert 2000 <= len(set(owners)) < 2100
+    assert sum(before != after for before, after in pairwise(owners)) > 15_000
+    ends = [record for record in records if record["logger"] == "asgi_trace.access"]
+    assert 0 < sum(record["status"] == 500 for record in ends) < 30
+    assert any("exception" in record for record in records)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..logfiles import ANOTHER_LOG, COLORS, TRACEBACK, Log, is_plain, same_session
@@ -86,27 +87,41 @@ _CLF_TIME = re.compile(r"(\d\d?)/([A-Z][a-z]{2})/(\d{4})[: ](\d\d:\d\d:\d\d)(?: 
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 # What others call our names, in JSON and logfmt; the first that is there counts.
-_TIME_NAMES = ("timestamp", "@timestamp", "time", "asctime", "ts", "datetime", "date")
-_LEVEL_NAMES = ("level", "levelname", "severity", "log.level", "log_level", "lvl")
-_MESSAGE_NAMES = ("message", "event", "msg")
-_REQUEST_NAMES = ("request_id", "correlation_id", "requestId", "correlationId", "req_id", "x_request_id", "request.id")
-_SESSION_NAMES = ("session_id", "sessionId", "mcp_session_id", "session.id")
-_TRACE_NAMES = ("trace_id", "otelTraceID", "traceId", "trace.id")
-_LOGGER_NAMES = ("logger", "name", "logger_name")
-_TRACE_TEXTS = ("exception", "exc_info", "stack_info", "stack")
+_NAMES = (
+    ("timestamp", "@timestamp", "time", "asctime", "ts", "datetime", "date"),
+    ("level", "levelname", "severity", "log.level", "log_level", "lvl"),
+    ("message", "event", "msg"),
+    ("request_id", "correlation_id", "requestId", "correlationId", "req_id", "x_request_id", "request.id"),
+    ("session_id", "sessionId", "mcp_session_id", "session.id"),
+    ("trace_id", "otelTraceID", "traceId", "trace.id"),
+    ("logger", "name", "logger_name"),
+    ("mcp_method",),
+    ("mcp_name",),
+    ("jsonrpc_id",),
+)
+_TRACEBACK_NAMES = ("exception", "exc_info", "stack_info", "stack")
+# They go with the trace, which the page shows once for each request.
+_SILENT_NAMES = frozenset(("span_id", "otelSpanID", "spanId", "otelTraceSampled"))
 # Outside a request; the zeros are OpenTelemetry's.
 _NO_IDS = frozenset(("", "-", "0", "0" * 16, "0" * 32, "none", "None", "null"))
 
 
-def _first(fields: dict[str, Any], names: Iterable[str]) -> Any:
-    for name in names:
-        if name in fields:
-            return fields.pop(name)
-    return None
+@lru_cache(maxsize=1024)
+def _roles(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """
+    Return which of a line's *names* is which of ours, which are tracebacks', and which are others.
+
+    A log has few sets of names, so this is worked out for each once. What is not there is called ``""``, which is
+    given to nothing.
+    """
+    ours = tuple(next((name for name in among if name in names), "") for among in _NAMES)
+    tracebacks = tuple(name for name in _TRACEBACK_NAMES if name in names)
+    known = {*ours, *tracebacks, *_SILENT_NAMES}
+    return ours, tracebacks, tuple(name for name in names if name not in known)
 
 
 def _id(value: Any) -> str:
-    text = value if isinstance(value, str) else "" if value is None else str(value)
+    text = "" if value is None else _shown(value)
     return "" if text in _NO_IDS else text[:512]
 
 
@@ -371,43 +386,38 @@ class LineReader:
 
     def _named(self, fields: dict[str, Any]) -> Entry | None:
         """Return the entry of a line of JSON or logfmt, written as text."""
-        message = _first(fields, _MESSAGE_NAMES)
-        stamp = _first(fields, _TIME_NAMES)
-        level = _first(fields, _LEVEL_NAMES)
-        request_id, session_id, trace = (
-            _id(_first(fields, names)) for names in (_REQUEST_NAMES, _SESSION_NAMES, _TRACE_NAMES)
-        )
+        fields.pop("", None)
+        ours, tracebacks, others = _roles(tuple(fields))
+        stamp, level, message, request_id, session_id, trace, logger, method, tool, number = map(fields.get, ours)
         if message is None and stamp is None and level is None:
             return None
-        logger = _shown(_first(fields, _LOGGER_NAMES))
         when = self._at(self._named_time(stamp))
-        name = _shown(level)
+        request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
+        request_id = request_id or trace
         message = _shown(message)
         more: dict[str, Any] = {}
-        access = parse_access(message) if "access" in (logger or "access") else None
-        if access is not None:
-            more["access"] = access
-            for key in access:
-                fields.pop(key, None)
-        method, tool, number = (_shown(fields.pop(key, None)) for key in ("mcp_method", "mcp_name", "jsonrpc_id"))
-        if method:
-            more["call"] = " ".join(filter(None, (method, tool, number and f"#{number}")))
         if trace:
             more["trace"] = trace
-        tracebacks = [_shown_trace(fields.pop(key)) for key in _TRACE_TEXTS if key in fields]
-        head = f"{_shown(stamp)} - {name} - [req={request_id or trace or NO_ID}|session={session_id or NO_ID}] - "
-        others = "".join(f" {key}={_shown(value)}" for key, value in fields.items())
-        first, *further = message.split("\n")
-        text = "\n".join((head + first + (f" logger={logger}" if logger else "") + others, *further, *tracebacks))
+        if method:
+            more["call"] = " ".join(filter(None, map(_shown, (method, tool)))) + (
+                f" #{_shown(number)}" if number else ""
+            )
+        if not logger or "access" in _shown(logger):
+            access = parse_access(message)
+            if access is not None:
+                more["access"] = access
+                logger = None
+                others = tuple(name for name in others if name not in access)
+        head = f"{_shown(stamp)} - {_shown(level)} - [req={request_id or NO_ID}|session={session_id or NO_ID}] - "
+        aside = f" logger={_shown(logger)}" if logger else ""
+        if others:
+            aside += "".join([f" {name}={_shown(fields[name])}" for name in others])
+        first, line_feed, further = message.partition("\n")
+        text = "\n".join(
+            (f"{head}{first}{aside}{line_feed}{further}", *(_shown_trace(fields[name]) for name in tracebacks))
+        )
         return Entry(
-            when,
-            _level(level),
-            request_id or trace,
-            session_id,
-            text,
-            len(head) + _astral(head),
-            more or None,
-            self._file,
+            when, _level(level), request_id, session_id, text, len(head) + _astral(head), more or None, self._file
         )
 
     def _named_time(self, stamp: Any) -> float | None:
@@ -467,11 +477,16 @@ def _behind_level(line: str) -> str:
     return line[len(before) - len(client) :]
 
 
+def _call(method: str, tool: str, number: str) -> str:
+    return " ".join(filter(None, (method, tool, number and f"#{number}")))
+
+
 def _level(value: Any) -> int:
+    if type(value) is str and value in LEVELS:
+        return LEVELS[value]
     if isinstance(value, int) and not isinstance(value, bool):
         return max(0, min(value // 10, 5))
-    name = _shown(value)
-    return LEVELS.get(name, LEVELS.get(name.upper(), 0))
+    return LEVELS.get(_shown(value).upper(), 0)
 
 
 def _shown(value: Any) -> str:

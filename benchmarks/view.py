@@ -1,0 +1,163 @@
+"""
+What ``asgi-trace view`` takes for a large log: ``python -m benchmarks.view``, and ``--lines`` for another size.
+
+The log is written by the real formatters: a million lines of requests that overlap, ten to each, with access lines,
+some warnings and tracebacks. The real command makes its page; what counts is the time from its start to its end, its
+peak of memory, and the size of the file. The goals are those for text; the other forms are shown beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import logging
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from asgi_trace import JSONFormatter, RequestMetadata, TextFormatter, bound_request_metadata
+from asgi_trace.logging import LogfmtFormatter
+from asgi_trace.records import ACCESS_LOGGER, format_access
+
+LINES = 1_000_000
+LINES_PER_REQUEST = 10
+FORMATTERS = {"text": TextFormatter, "json": JSONFormatter, "logfmt": LogfmtFormatter}
+
+_PATHS = ("/api/payment", "/api/profile", "/api/status", "/api/invoice?id=5", "/api/items/7")
+_MESSAGES = (
+    "Processing payment for user %s",
+    "Loading profile %s",
+    "Reserving item %s in the warehouse",
+    "SELECT * FROM orders WHERE customer = %s ORDER BY id DESC LIMIT 10",
+    "Cache miss for key user:%s",
+)
+
+
+class Cost(NamedTuple):
+    """What the command took: seconds, and megabytes of memory and of the page."""
+
+    seconds: float
+    memory: float
+    size: float
+
+
+GOALS = Cost(seconds=20, memory=300, size=120)
+
+
+def records(lines: int) -> Iterator[tuple[RequestMetadata, logging.LogRecord]]:
+    """Yield the records of a log, in the order of their times, each with the request that wrote it."""
+    rng = random.Random(7)
+    requests = (_request(rng, number) for number in range(-(-lines // LINES_PER_REQUEST)))
+    # A request lasts up to two seconds, and each hundredth of a second another begins.
+    waiting: list[tuple[float, int, RequestMetadata, logging.LogRecord]] = []
+    written = 0
+    for number, request in enumerate(requests):
+        for each, (metadata, record) in enumerate(request):
+            heapq.heappush(waiting, (record.created, number * LINES_PER_REQUEST + each, metadata, record))
+        while waiting and waiting[0][0] < _start(number + 1) and written < lines:
+            yield heapq.heappop(waiting)[2:]
+            written += 1
+    for _ in range(lines - written):
+        yield heapq.heappop(waiting)[2:]
+
+
+def _start(number: int) -> float:
+    return 1_705_311_015 + number / 100
+
+
+def _request(rng: random.Random, number: int) -> Iterator[tuple[RequestMetadata, logging.LogRecord]]:
+    metadata = RequestMetadata(f"{rng.getrandbits(128):032x}", f"{rng.getrandbits(128):032x}")
+    if number % 4:
+        metadata.session_id = f"{rng.randrange(500):08x}"
+    began, duration = _start(number), rng.random() ** 3 * 2
+    status = 500 if rng.random() < 0.005 else 200
+    for line in range(LINES_PER_REQUEST - 1):
+        level = logging.WARNING if rng.random() < 0.02 else logging.INFO
+        record = logging.LogRecord("shop", level, "", 0, rng.choice(_MESSAGES), (rng.randrange(10**6),), None)
+        if status == 500 and line == LINES_PER_REQUEST - 2:
+            record.levelno, record.levelname, record.exc_text = logging.ERROR, "ERROR", _TRACEBACK
+        yield metadata, _at(record, began + duration * line / LINES_PER_REQUEST)
+    fields = {
+        "method": "GET",
+        "path": rng.choice(_PATHS),
+        "status": status,
+        "duration_ms": round(duration * 1000, 1),
+        "bytes": rng.randrange(10_000),
+        "transport": "http",
+        "client": f"127.0.0.1:{rng.randrange(1024, 65536)}",
+        "ttfb_ms": round(duration * 900, 1),
+    }
+    access = logging.LogRecord(ACCESS_LOGGER, logging.INFO, "", 0, "%s", (format_access(fields),), None)
+    access.__dict__.update(fields)
+    yield metadata, _at(access, began + duration)
+
+
+_TRACEBACK = (
+    "Traceback (most recent call last):\n"
+    + "".join(f'  File "/srv/shop/module_{each}.py", line {each}, in step_{each}\n    step()\n' for each in range(10))
+    + "KeyError: 'bulb'"
+)
+
+
+def _at(record: logging.LogRecord, when: float) -> logging.LogRecord:
+    record.created, record.msecs = when, when % 1 * 1000
+    return record
+
+
+def write_log(path: Path, form: str, lines: int) -> None:
+    """Write a log of so many records in one of the forms."""
+    formatter = FORMATTERS[form]()
+    with path.open("w", encoding="utf-8") as file:
+        for metadata, record in records(lines):
+            with bound_request_metadata(metadata):
+                file.write(formatter.format(record) + "\n")
+
+
+def cost(log: Path, page: Path) -> Cost:
+    """Make the *page* of a *log* with the real command, and return what that takes."""
+    command = [sys.executable, "-m", "asgi_trace", "view", str(log), "-o", str(page)]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"asgi-trace view ended with exit code {process.returncode}")
+    memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return Cost(seconds, memory, page.stat().st_size / 1e6)
+
+
+def _row(took: Cost) -> str:
+    return f"{took.seconds:>12.1f}{took.memory:>9.0f} MB{took.size:>9.1f} MB"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure each form, print a table, and return 1 where text misses a goal."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.view", description="Measure asgi-trace view.")
+    parser.add_argument("--lines", type=int, default=LINES, help=f"of the log; {LINES} when left out")
+    parser.add_argument("--form", action="append", choices=list(FORMATTERS), help="only this one; repeatable")
+    options = parser.parse_args(arguments)
+    missed = False
+    print(f"{f'{options.lines:,} lines':16}{'log':>10}{'seconds':>12}{'memory':>12}{'page':>12}")
+    with tempfile.TemporaryDirectory() as folder:
+        log, page = Path(folder, "app.log"), Path(folder, "trace.html")
+        for form in options.form or FORMATTERS:
+            write_log(log, form, options.lines)
+            took = cost(log, page)
+            size = log.stat().st_size / 1e6
+            print(
+                f"{form:16}{size:>7.0f} MB{took.seconds:>12.1f}{took.memory:>9.0f} MB{took.size:>9.1f} MB", flush=True
+            )
+            missed |= form == "text" and any(each > goal for each, goal in zip(took, GOALS, strict=True))
+    print(f"{'goals for text':16}{'':>10}{_row(GOALS)}")
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
