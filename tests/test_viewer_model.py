@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tracemalloc
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -290,7 +291,10 @@ def test_memory_is_bounded() -> None:
 
     def batches(count: int) -> Iterator[list[Entry]]:
         for number in range(count):
-            yield entries_of(*(stamped(number / 100, f"{each} of a hundred, {number}") for each in range(1000)))
+            texts = (f"{each} of a thousand, {number}" * 3 for each in range(1000))
+            yield [
+                Entry(1000.0 * number, 2, f"r{each % 100}", "s1", text, 0, None, 0) for each, text in enumerate(texts)
+            ]
 
     def peak(count: int) -> int:
         tracemalloc.start()

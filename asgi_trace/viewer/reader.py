@@ -477,10 +477,6 @@ def _behind_level(line: str) -> str:
     return line[len(before) - len(client) :]
 
 
-def _call(method: str, tool: str, number: str) -> str:
-    return " ".join(filter(None, (method, tool, number and f"#{number}")))
-
-
 def _level(value: Any) -> int:
     if type(value) is str and value in LEVELS:
         return LEVELS[value]
