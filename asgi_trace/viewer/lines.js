@@ -30,6 +30,7 @@ export class Lines {
   /** @type {Map<number, number>} unfolded lines, and how much higher than a row they are */
   #unfolded = new Map();
   #active = 0;
+  #known = 0; // rows at the last arrangement
 
   /** @param {HTMLElement} element @param {import("./data.js").Trace} trace @param {import("./text.js").Clock} clock @param {Handlers} handlers */
   constructor(element, trace, clock, handlers) {
@@ -91,8 +92,8 @@ export class Lines {
 
   /** What is looked at has changed: choose the lines anew, and keep the one on top in its place. */
   rearrange() {
-    const keep = this.count > 0 ? this.lineAt(Math.min(this.list.shown[0], this.count - 1)) : 0;
-    const isAtStart = this.list.shown[0] === 0;
+    const [top, above] = this.list.onTop;
+    const keep = this.#known > 0 ? this.lineAt(Math.min(top, this.#known - 1)) : 0;
     const hits = this.look.found && !this.dim ? this.look.found.lines : null;
     if (this.only && this.hasChoice) {
       const found = [];
@@ -107,8 +108,9 @@ export class Lines {
     } else this.#shown = hits;
     this.#active = Math.max(0, Math.min(this.look.line >= 0 ? this.positionOf(this.look.line) : this.#active, this.count - 1));
     this.element.setAttribute("aria-rowcount", String(this.count));
+    this.#known = this.count;
     this.list.refresh();
-    if (!isAtStart && this.count > 0) this.list.reveal(Math.min(this.positionOf(keep), this.count - 1));
+    this.list.putOnTop(top === 0 ? 0 : Math.max(0, Math.min(this.positionOf(keep), this.count - 1)), above);
     this.#tell();
   }
 

@@ -108,6 +108,17 @@ export class VirtualList {
     else this.#goTo(from < this.#top ? from : Math.min(from, to - this.height));
   }
 
+  /** The row on top, and how much of it is above. @returns {[number, number]} */
+  get onTop() {
+    const position = this.at(this.#top);
+    return [position, this.#top - this.topOf(position)];
+  }
+
+  /** Have this row on top. @param {number} position @param {number} above */
+  putOnTop(position, above) {
+    this.#goTo(this.topOf(position) + above);
+  }
+
   /** @param {number} top */
   #goTo(top) {
     const total = this.total;

@@ -1,0 +1,97 @@
+"""The page of a log that is still being written, served by the real command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from ..test_viewer_live import Following
+from ..viewer import stamped
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "app.log"
+    path.write_text(stamped(0, "first") + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def following(log: Path) -> Iterator[Following]:
+    """The command, and what it serves of the log."""
+    with Following(log.parent, log.name) as following:
+        yield following
+
+
+@pytest.fixture
+def url(following: Following) -> str:
+    return f"http://127.0.0.1:{following.port}/"
+
+
+def add(log: Path, *lines: str) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+def test_lines_come_as_they_are_written(log: Path, url: str, open_page: Callable[..., Page]) -> None:
+    """With their requests, sessions and counts; also what ends a request that was open."""
+    tab = open_page(url)
+    expect(tab.locator("#live")).to_have_text("live")
+    add(log, stamped(1, "second"), stamped(2, "hello", "r2", "s2"))
+    expect(tab.locator("#counts")).to_have_text("3 lines · 2 requests · 2 sessions")
+    add(log, stamped(3, "GET /api/pay 503 3000.0ms 3B http 127.0.0.1:1", "r1"))
+    expect(tab.locator("#error-count")).to_have_text("1 error")
+    assert "GET /api/pay" in tab.locator("#tree").inner_text()
+    assert tab.locator("#grid .line").count() == 4
+
+
+def test_it_follows_the_newest(log: Path, url: str, open_page: Callable[..., Page]) -> None:
+    """Until the reader scrolls up or chooses; the key f follows again."""
+    tab = open_page(url)
+    expect(tab.locator("#live")).to_have_text("live")
+    add(log, *(stamped(1 + number / 100, f"line {number}") for number in range(200)))
+    expect(tab.locator(".line", has_text="line 199")).to_be_in_viewport()
+    tab.locator("#grid").evaluate("(grid) => grid.scrollBy(0, -800)")
+    expect(tab.locator("#live")).to_contain_text("paused")
+    seen = tab.locator("#grid").evaluate("(grid) => grid.scrollTop")
+    add(log, *(stamped(4 + number / 100, f"later {number}") for number in range(50)))
+    expect(tab.locator("#counts")).to_contain_text("251 lines")
+    assert tab.locator("#grid").evaluate("(grid) => grid.scrollTop") == seen
+    tab.keyboard.press("f")
+    expect(tab.locator(".line", has_text="later 49")).to_be_in_viewport()
+    tab.locator(".line", has_text="later 40").click()
+    add(log, *(stamped(7 + number / 100, f"last {number}") for number in range(50)))
+    expect(tab.locator("#counts")).to_contain_text("301 lines")
+    expect(tab.locator(".line", has_text="later 40")).to_be_in_viewport()
+
+
+def test_a_search_goes_on(log: Path, url: str, open_page: Callable[..., Page]) -> None:
+    """New lines that it finds are shown, and no others."""
+    tab = open_page(url)
+    tab.fill("#query", "needle")
+    expect(tab.locator("#answer")).to_have_text("0 lines, 0 requests")
+    add(log, stamped(1, "hay"), stamped(2, "a needle"))
+    expect(tab.locator("#answer")).to_have_text("1 line, 1 request")
+    assert tab.locator("#grid .line").count() == 1
+
+
+def test_a_log_that_starts_anew_starts_anew(log: Path, url: str, open_page: Callable[..., Page]) -> None:
+    """Truncated and written again: the page goes on with what comes."""
+    tab = open_page(url)
+    expect(tab.locator("#live")).to_have_text("live")
+    log.write_text("", encoding="utf-8")
+    add(log, stamped(5, "after"))
+    expect(tab.locator(".line", has_text="after")).to_be_visible()
+
+
+def test_it_says_when_the_command_is_gone(following: Following, url: str, context: BrowserContext) -> None:
+    """What is there stays readable."""
+    tab = context.new_page()
+    tab.goto(url)
+    expect(tab.locator("#live")).to_have_text("live")
+    following.stop()
+    expect(tab.locator("#live")).to_have_text("connection lost")
+    assert tab.locator(".line", has_text="first").is_visible()
