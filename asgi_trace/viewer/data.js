@@ -101,9 +101,14 @@ export class Trace {
     return s < 0 ? "–" : letters(s);
   }
 
-  /** @param {number} epochless */
-  epoch(epochless) {
-    return this.head.base + epochless;
+  /** @param {number} time */
+  epoch(time) {
+    return this.head.base + time;
+  }
+
+  /** How exact the log's times are, in digits of a second's fraction. */
+  get digits() {
+    return this.head.whole_seconds ? 0 : 3;
   }
 
   /** The first error, or -1. */

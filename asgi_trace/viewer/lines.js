@@ -6,6 +6,8 @@ import { LEVELS, NOBODY, NOT_READ } from "./data.js";
 import { VirtualList } from "./list.js";
 
 const LINE_ROW = 21;
+// Beyond it, a time needs its day.
+const DAY_NEEDED = 20 * 3_600_000; // ms
 const TALLEST_UNFOLDED = 4000; // lines of one entry
 
 /**
@@ -245,7 +247,9 @@ export class Lines {
 
   /** @param {number} line */
   #time(line) {
-    return this.clock.time(this.trace.epoch(this.trace.time[line]));
+    const at = this.trace.epoch(this.trace.time[line]);
+    const time = this.clock.time(at, this.trace.digits);
+    return this.trace.to - this.trace.from > DAY_NEEDED ? `${this.clock.date(at).slice(5)} ${time}` : time;
   }
 
   // -- keys and clicks ----------------------------------------------------------------------------------------------

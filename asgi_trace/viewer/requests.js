@@ -200,9 +200,13 @@ export class RequestTree {
     title.append(target);
     const mark = make("span", "status", status[r] === null ? (outcome[r] ? plain(outcome[r]) : "…") : String(status[r]));
     if (isError) mark.classList.add("bad");
-    else if (level[r] === WARNING || status[r] >= 400) mark.classList.add("warned");
+    else if (status[r] >= 400) mark.classList.add("warned");
+    if (!isError && level[r] === WARNING) {
+      mark.classList.add("alert");
+      mark.title = "with a warning";
+    }
     const detail = make("div", "detail");
-    detail.append(make("span", "time", this.clock.time(trace.epoch(start[r]))), " ", make("span", "duration", duration(trace.duration(r))));
+    detail.append(make("span", "time", this.clock.time(trace.epoch(start[r]), trace.digits)), " ", make("span", "duration", duration(trace.duration(r))));
     if (call[r]) {
       const called = make("span", "call");
       show(called, call[r]);

@@ -547,7 +547,7 @@ export class Timeline {
   /** @param {number[]} row @param {number} first @param {number} last @param {number} y @param {string} color */
   #drawDense(row, first, last, y, color) {
     const c = this.context;
-    const { start, end } = this.trace.requests;
+    const { start, end, first_byte: firstByte } = this.trace.requests;
     const height = this.rowHeight - 3;
     let drawn = -1;
     let wasError = false;
@@ -559,9 +559,15 @@ export class Timeline {
       if (to <= drawn && !isChosen && (wasError || !isError)) continue;
       const from = this.#x(start[r]);
       const width = Math.max(1.5, to - from);
-      c.globalAlpha = this.#opacity(r) * (isError ? 1 : 0.7);
+      c.globalAlpha = this.#opacity(r) * (isError ? 1 : 0.75);
       c.fillStyle = isError && width < 4 ? this.colors.error : color;
-      c.fillRect(from, y + 1, width, height);
+      const sent = firstByte[r] === null ? to : this.#x(firstByte[r]);
+      if (width > 12 && sent > from) {
+        c.globalAlpha *= 0.55;
+        c.fillRect(from, y + 1, sent - from, height);
+        c.globalAlpha /= 0.55;
+        c.fillRect(sent, y + 1, to - sent, height);
+      } else c.fillRect(from, y + 1, width, height);
       if (isError && width >= 4) {
         c.fillStyle = this.colors.error;
         c.fillRect(to - 3, y + 1, 3, height);
@@ -615,7 +621,7 @@ export class Timeline {
     if (late[r] > 0) this.#drawTail(r, to, top + height - 4, color);
     this.#drawTicks(r, top, height, false);
     if (r === this.look.request) this.#outline(from, top, to - from, height);
-    c.globalAlpha = Math.max(opacity, 0.5);
+    c.globalAlpha = Math.max(opacity, 0.75);
     const left = this.#drawLabel(r, from, to, top, next, from - before, isError, status[r]);
     c.globalAlpha = 1;
     return Math.min(left, from);
@@ -738,7 +744,7 @@ export class Timeline {
     c.clip();
     c.fillStyle = this.colors.text;
     c.fillText(title, x, y);
-    c.fillStyle = isError ? this.colors.error : this.colors.muted;
+    c.fillStyle = isError ? this.colors.error : x >= left && x < to ? this.colors.text : this.colors.muted;
     c.fillText(detail, x + c.measureText(`${title}  `).width, y);
     c.restore();
     return Math.min(from, x);
