@@ -230,6 +230,8 @@ class JSONFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's one line, without a line feed at the end."""
         request_id, session_id, trace_id, span_id, call = record_ids(record)
+        failed = record.exc_info or record.exc_text or record.stack_info
+        attributes = record.__dict__
         return self._write(
             Record(
                 self.formatTime(record),
@@ -243,8 +245,9 @@ class JSONFormatter(logging.Formatter):
                 call.method or "",
                 call.name or "",
                 call.id or "",
-                exception=self._exception(record),
-                extra=self._extra(record.__dict__),
+                self._exception(record) if failed else None,
+                # Asked in C, for most records have no more than logging gave them.
+                {} if _OWN_ATTRIBUTES.issuperset(attributes) else self._extra(attributes),
             )
         )
 
@@ -257,8 +260,6 @@ class JSONFormatter(logging.Formatter):
         return f"{text}.{int(record.msecs):03d}Z"
 
     def _extra(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        if _OWN_ATTRIBUTES.issuperset(attributes):
-            return {}
         return {name: value for name, value in attributes.items() if name not in _OWN_ATTRIBUTES}
 
     def _exception(self, record: logging.LogRecord) -> dict[str, str] | None:
