@@ -63,14 +63,14 @@ def record_ids(record: logging.LogRecord) -> _Ids:
     ids: _Ids | None = record.__dict__.get("_asgi_trace")
     if ids is None:
         try:
-            metadata = _request_of(record)
+            metadata = _request_of(record) if record.exc_info else get_request_metadata()
             ids = _OUTSIDE
             if metadata is not None:
                 request_id, session_id = metadata.request_id or NO_ID, metadata.session_id or NO_ID
                 # Set by hand, an id can be anything, such as a user's name with a line break in it.
                 if not (request_id.isprintable() and session_id.isprintable()):
                     request_id, session_id = (escape(each).replace("\n", r"\x0a") for each in (request_id, session_id))
-                trace = metadata.trace
+                trace = metadata._trace or metadata.trace
                 ids = (request_id, session_id, trace.trace_id, trace.span_id, metadata._read_call())
         except Exception:  # an exception class whose attributes raise, say: whoever logs it must not see ours
             ids = _OUTSIDE
