@@ -98,7 +98,7 @@ def check(scope: dict[str, Any], **options: Any) -> None:
 
 
 @given(headers, queries, st.booleans(), st.booleans())
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_any_bytes_are_safe(pairs: Any, query: bytes, websocket: bool, trust: bool) -> None:
     """In headers of any name and number, and in the query string."""
     make = websocket_scope if websocket else http_scope
