@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ("OutgoingHooks", "httpx_async_request_hook", "httpx_request_hook")
 
 # A name, whole or with "*." for all names below it, or an address; without a port.
-_HOST = re.compile(r"(?:\*\.)?[\w-]+(?:\.[\w-]+)*|[0-9A-Fa-f.]*(?::[0-9A-Fa-f.]*){2,}")
+_HOST = r"(?:\*\.)?[\w-]+(?:\.[\w-]+)*|[0-9A-Fa-f.]*(?::[0-9A-Fa-f.]*){2,}"
 
 # Where an httpx request keeps, over its redirects, that the session in its headers was put there by us.
 _MARK = "asgi_trace_session"
@@ -45,7 +45,7 @@ class OutgoingHooks:
             raise ValueError(f"session_hosts is {session_hosts!r}; expected a sequence, such as ({session_hosts!r},)")
         hosts = list(session_hosts)
         for host in hosts:
-            if not isinstance(host, str) or not _HOST.fullmatch(host):
+            if not isinstance(host, str) or not re.fullmatch(_HOST, host):
                 raise ValueError(
                     f"session_hosts has {host!r}; expected a host, such as 'api.example.com', without a port"
                 )

@@ -39,7 +39,8 @@ _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16}
 _NO_TRACE_ID = "0" * 32
 
 # Since level 2 an "@" may stand anywhere in a key but at its start, and a key may start with a digit (§ 3.3.1.3).
-_TRACESTATE_MEMBER = re.compile(r"([a-z0-9][a-z0-9_*/@-]{0,255})=[ -+\--<>-~]{0,255}[!-+\--<>-~]")
+# Compiled when there is one to match, as the others below.
+_TRACESTATE_MEMBER = r"([a-z0-9][a-z0-9_*/@-]{0,255})=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
 _MOST_TRACESTATE_MEMBERS = 32
 
 # The standard asks for 512 at least (§ 3.3.1.5); a line of 8 KiB is more than many servers accept.
@@ -49,9 +50,7 @@ _LONG_TRACESTATE_MEMBER = 128
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VALUE = r"[!#-+\--:<-\[\]-~]*"
 # Properties follow a ";": their meaning is the parties' own.
-_BAGGAGE_MEMBER = re.compile(
-    rf"{_TOKEN}[ \t]*=[ \t]*{_VALUE}(?:[ \t]*;[ \t]*{_TOKEN}(?:[ \t]*=[ \t]*{_VALUE})?)*",
-)
+_BAGGAGE_MEMBER = rf"{_TOKEN}[ \t]*=[ \t]*{_VALUE}(?:[ \t]*;[ \t]*{_TOKEN}(?:[ \t]*=[ \t]*{_VALUE})?)*"
 # What the standard asks to pass on, at least (§ 3.3.2): more would be a stranger's to choose.
 _MOST_BAGGAGE_MEMBERS = 64
 _MOST_BAGGAGE = 8192
@@ -109,7 +108,7 @@ def parse_tracestate(values: Iterable[str]) -> str:
         member = member.strip(_OWS)
         if not member:
             continue
-        match = _TRACESTATE_MEMBER.fullmatch(member)
+        match = re.fullmatch(_TRACESTATE_MEMBER, member)
         if match is None:
             return ""
         members.setdefault(match[1], member)
@@ -138,7 +137,7 @@ def parse_baggage(values: Iterable[str]) -> str:
     for member in ",".join(values).split(","):
         member = member.strip(_OWS)
         # The length first: there is no use in matching 1 MiB.
-        if not member or size + 1 + len(member) > _MOST_BAGGAGE or not _BAGGAGE_MEMBER.fullmatch(member):
+        if not member or size + 1 + len(member) > _MOST_BAGGAGE or not re.fullmatch(_BAGGAGE_MEMBER, member):
             continue
         size += 1 + len(member)
         members.append(member.translate(_NO_BLANKS))
