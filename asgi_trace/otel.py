@@ -130,8 +130,7 @@ class RequestSpans:
         if not made.is_valid or made.is_remote:
             return None
         # What the sampler has decided is in the flags; the ids are the request's, unless the SDK takes none.
-        request.trace = _trace_of(made, request.trace.parent_span_id)
-        request._calls_from = _calling_span
+        _take(request, _trace_of(made, request.trace.parent_span_id))
         exchange = _OwnExchange(span, attributes, scope, request, send)
         exchange.enter(context)
         return exchange
@@ -257,9 +256,16 @@ def _runs_in_its_span(request: RequestMetadata) -> bool:
 def _join(request: RequestMetadata, span: Span) -> None:
     """Put the ids of *span*, made by another for this request, on the request's lines, and ours on the span."""
     parent = getattr(span, "parent", None)
-    request.trace = _trace_of(span.get_span_context(), parent and trace.format_span_id(parent.span_id))
-    request._calls_from = _calling_span
+    _take(request, _trace_of(span.get_span_context(), parent and trace.format_span_id(parent.span_id)))
     span.set_attributes(_id_attributes(request))
+
+
+def _take(request: RequestMetadata, made: TraceContext) -> None:
+    known = request.trace
+    # That a trace-id is random we know even where the SDK does not: older ones have no flag for it.
+    random = known.flags & RANDOM if made.trace_id == known.trace_id else 0
+    request.trace = made._replace(flags=made.flags | random)
+    request._calls_from = _calling_span
 
 
 def _trace_of(context: SpanContext, parent_span_id: str | None) -> TraceContext:
@@ -269,8 +275,10 @@ def _trace_of(context: SpanContext, parent_span_id: str | None) -> TraceContext:
 
 def _calling_span(request: RequestMetadata) -> TraceContext:
     """Return the current span of the request; its outermost, in a thread that has kept no other."""
-    current = _trace_of(trace.get_current_span().get_span_context(), None)
-    return current if current.trace_id == request.trace_id else request.trace
+    current = trace.get_current_span().get_span_context()
+    if trace.format_trace_id(current.trace_id) != request.trace_id:
+        return request.trace
+    return request.trace._replace(span_id=trace.format_span_id(current.span_id))
 
 
 def _incoming_context(request: RequestMetadata) -> Context:
