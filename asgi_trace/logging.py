@@ -37,8 +37,11 @@ SERVER_LOGGERS = frozenset(
         "granian.access",
         "gunicorn.access",
         "gunicorn.error",
+        "fastmcp",
     }
 )
+# Their children too: of the others it is known that they have none, or that they propagate.
+_FAMILIES = ("fastmcp.",)
 
 _Ids = tuple[str, str, str, str, Call]
 _OUTSIDE: _Ids = (NO_ID, NO_ID, NO_ID, NO_ID, NO_CALL)
@@ -331,7 +334,8 @@ def configure_logging(
     Streams and files that are set up already, by :func:`logging.basicConfig` or by a server, stay where they are
     and get the *formatter*; where the root logger has none, it gets *stream*. A server's handler gives way where all
     of its lines reach the same stream through the root logger too: hypercorn's would be there twice. May be called
-    before or after the server has set up its own logging, and again.
+    before or after the server has set up its own logging, and again. Handlers of Rich, which the SDKs of MCP set up by
+    themselves, become plain ones for the same stream: they would write no ids.
 
     What Python prints past the loggers is logged too: warnings by ``py.warnings``, exceptions that end a thread by
     ``asgi_trace.threads``, unless the program has a ``warnings.showwarning`` or ``threading.excepthook`` of its own.
@@ -346,6 +350,7 @@ def configure_logging(
     """
     root = logging.getLogger()
     root.setLevel(level)
+    _make_plain(root)
     dress = _Dresser(formatter)
     streams = [handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)]
     if not streams or (stream is not None and stream not in streams):
@@ -370,6 +375,17 @@ def _dress_servers(dress: _Dresser) -> None:
     _RecordFactory.install(dress)
 
 
+def _make_plain(logger: logging.Logger) -> None:
+    """Put a plain handler in the place of each of Rich's, for the same stream and the same records."""
+    for place, rich in enumerate(logger.handlers):
+        # By its name, since Rich need not be there.
+        if (type(rich).__module__, type(rich).__name__) == ("rich.logging", "RichHandler"):
+            plain = logging.StreamHandler(rich.console.file)  # type: ignore[attr-defined]
+            plain.setLevel(rich.level)
+            plain.filters = rich.filters[:]  # fastmcp has one for tracebacks, and one for all else
+            logger.handlers[place] = plain
+
+
 class _Dresser:
     """Gives a logger's handlers the formatter and the filter, and takes away those that only repeat others."""
 
@@ -379,6 +395,8 @@ class _Dresser:
         self._filter = RequestTracingFilter()
 
     def __call__(self, logger: logging.Logger) -> None:
+        if logger is not logging.root:
+            _make_plain(logger)
         for handler in logger.handlers[:]:
             if any(_repeats(handler, outer) for outer in _outer_handlers(logger)):
                 logger.removeHandler(handler)
@@ -408,6 +426,10 @@ def _repeats(handler: logging.Handler, outer: logging.Handler) -> bool:
     )
 
 
+# A name for each logger of a large program; whoever makes them up from data goes without the shortcut.
+_MOST_LOGGERS = 10_000
+
+
 class _RecordFactory:
     """
     Makes log records, and finds their ids at once: where the line was written, not where it is formatted.
@@ -419,6 +441,7 @@ class _RecordFactory:
     def __init__(self, make: Callable[..., logging.LogRecord], dress: _Dresser) -> None:
         self._make = make
         self._dress = dress
+        self._others: set[str] = set()  # names of loggers that are no server's
 
     @classmethod
     def install(cls, dress: _Dresser) -> None:
@@ -428,9 +451,15 @@ class _RecordFactory:
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self._make(*args, **kwargs)
         record_ids(record)
-        if record.name in SERVER_LOGGERS:
-            self._dress_up(logging.getLogger(record.name))
+        if record.name not in self._others:
+            self._meet(record.name)
         return record
+
+    def _meet(self, name: str) -> None:
+        if isinstance(name, str) and (name in SERVER_LOGGERS or name.startswith(_FAMILIES)):
+            self._dress_up(logging.getLogger(name))
+        elif len(self._others) < _MOST_LOGGERS:
+            self._others.add(name)
 
     def _dress_up(self, logger: logging.Logger | None) -> None:
         while logger is not None and logger is not logging.root:

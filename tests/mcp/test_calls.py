@@ -16,7 +16,7 @@ from .handlers import TOOLS
 from .modes import Mode
 from .sdk import sdk
 
-ROUNDS = 2
+ROUNDS = 1
 
 
 async def call_everything(caller: Caller, session: Any) -> None:
