@@ -148,6 +148,7 @@ def test_no_option_is_set_by_nothing() -> None:
         ("TRACERESPONSE", "1", {"traceresponse": True}),
         ("SERVER_TIMING", "on", {"server_timing": True}),
         ("EXPOSE_HEADERS", "yes", {"expose_headers": True}),
+        ("OBSERVE_BODY", "1", {"observe_body": True}),
         ("TRUST_INBOUND", "10.0.0.0/8, ::1,unix", {"trust_inbound": ["10.0.0.0/8", "::1", "unix"]}),
         ("SESSION_SOURCES", "cookie:sid, bearer", {"session_sources": ["cookie:sid", "bearer"]}),
         ("DIGEST_KEY", "kéy", {"digest_key": "kéy".encode()}),

@@ -10,10 +10,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import anyio
 import httpx
+import mcp
 import pytest
 
 import asgi_trace
@@ -24,7 +27,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
-BEFORE, AFTER = (text for language, text in BLOCKS if language == "text")
+BEFORE, AFTER, CALLS = (text for language, text in BLOCKS if language == "text")
 CONSOLE = [line for language, text in BLOCKS if language == "console" for line in text.splitlines()]
 COMMANDS = [line.removeprefix("$ ") for line in CONSOLE if line.startswith("$ ")]
 EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]  # run beside a receiver
@@ -32,6 +35,7 @@ SERVING = [line for line in COMMANDS if "shop:app" in line and line not in EXPOR
 SEARCHING = [line for line in COMMANDS if "asgi-trace grep" in line]
 VIEWING = [tuple(text.splitlines()) for text in re.findall(r"^\$ (asgi-trace view .*\n.*)$", README, re.MULTILINE)]
 SHOP, *SNIPPETS = PYTHON
+MCP_SHOP = next(text for text in SNIPPETS if "MCPServer(" in text)
 
 
 def test_every_block_is_run_here() -> None:
@@ -49,8 +53,21 @@ def test_a_snippet_runs(code: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def serve(code: str, folder: Path, command: str = "uvicorn shop:app") -> list[str]:
-    """Serve *code* as ``shop:app`` by *command*, let two customers pay at once, and return all that it wrote."""
+def pay(port: int) -> None:
+    """Two customers pay at once."""
+
+    def one(session: str) -> int:
+        answer = httpx.post(f"http://127.0.0.1:{port}/api/payment", headers={"X-Session-ID": session}, timeout=60)
+        return answer.status_code
+
+    with ThreadPoolExecutor() as customers:
+        assert [*customers.map(one, ("abc12345", "def67890"))] == [200, 200]
+
+
+def serve(
+    code: str, folder: Path, command: str = "uvicorn shop:app", visit: Callable[[int], object] = pay
+) -> list[str]:
+    """Serve *code* as ``shop:app`` by *command*, let customers *visit* its port, and return all that it wrote."""
     (folder / "shop.py").write_text(code, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -67,13 +84,7 @@ def serve(code: str, folder: Path, command: str = "uvicorn shop:app") -> list[st
     )
     try:
         wait_for(port, server)
-
-        def pay(session: str) -> int:
-            answer = httpx.post(f"http://127.0.0.1:{port}/api/payment", headers={"X-Session-ID": session}, timeout=60)
-            return answer.status_code
-
-        with ThreadPoolExecutor() as customers:
-            assert [*customers.map(pay, ("abc12345", "def67890"))] == [200, 200]
+        visit(port)
     finally:
         server.terminate()
         output = server.communicate(timeout=60)[0]
@@ -119,6 +130,32 @@ def test_the_log_after_is_what_the_example_writes(tmp_path: Path) -> None:
     assert len(shown) == 2
     assert sum(map(len, shown.values())) == len(AFTER.splitlines())
     assert told(serve(SHOP, tmp_path)) == shown
+
+
+def test_the_calls_are_what_the_mcp_example_writes(tmp_path: Path) -> None:
+    """Each client's lines, each with one request's id: with what a client of mcp 1 speaks."""
+
+    async def ask(port: int) -> None:
+        async def one(item: str, failed: bool) -> None:
+            async with mcp.Client(f"http://127.0.0.1:{port}/mcp", mode="legacy") as client:
+                assert (await client.call_tool("price", {"item": item})).is_error is failed
+
+        async with anyio.create_task_group() as clients:
+            clients.start_soon(one, "bulb", False)
+            clients.start_soon(one, "unicorn", True)
+
+    def stories(lines: list[str]) -> list[list[str]]:
+        found: dict[str, list[str]] = {}
+        for line in lines:
+            match = re.fullmatch(r".* - \[(req=\w{32}\|session=\w{8})\] (\[tools/call price #\d\] - .*)", line)
+            if match:
+                story = re.sub(r"\d+\.\dms|:\d+|\d+B", "0", match[2])
+                found.setdefault(match[1], []).append(story)
+        return sorted(found.values(), key=str)
+
+    written = serve(MCP_SHOP, tmp_path, "uvicorn shop:app --no-access-log", lambda port: anyio.run(ask, port))
+    assert stories(written) == stories(CALLS.splitlines())
+    assert sum(map(len, stories(CALLS.splitlines()))) == len(CALLS.splitlines())
 
 
 @pytest.mark.parametrize("command", SERVING)
