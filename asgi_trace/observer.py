@@ -67,23 +67,29 @@ class _Stream:
     def __init__(self, request: ScopeMetadata, send: Send) -> None:
         self._request = request
         self._send = send
-        request.awaits_endpoint = True
+        self._is_over = False
+        # Where the SDKs have it, unless told otherwise. Other streams have a session at once, as all requests do.
+        request.awaits_endpoint = (request.path or "").rstrip("/").endswith("/sse")
 
     def send(self, message: Message) -> Awaitable[Any]:
-        if self._request.awaits_endpoint:
+        if not self._is_over:
             try:
                 self._observe(message)
             except Exception:
-                self._request.awaits_endpoint = False
+                self._end(None)
                 report_once("reading the first event of a stream")
         return self._send(message)
 
     def _observe(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            types = response_values(message.get("headers") or (), _TYPE)
-            self._request.awaits_endpoint = _media_type(types) == _EVENTS
+            if _media_type(response_values(message.get("headers") or (), _TYPE)) != _EVENTS:
+                self._end(None)
         elif message.get("body"):
-            self._request.open_stream(read_endpoint(bytes(message["body"][:MAX_MESSAGE_SIZE])))
+            self._end(read_endpoint(bytes(message["body"][:MAX_MESSAGE_SIZE])))
+
+    def _end(self, session_id: bytes | None) -> None:
+        self._is_over = True
+        self._request.open_stream(session_id)
 
 
 # An event ends with an empty line, in any of the three kinds of line ends.

@@ -11,6 +11,7 @@ from copy import copy
 from time import time
 from typing import Any
 
+from . import sdk
 from .answers import Answers
 from .calls import NO_CALL, Call, clean, read_header
 from .context import RequestMetadata
@@ -236,7 +237,9 @@ class ScopeMetadata(RequestMetadata):
 
     def _may_initialize(self) -> bool:
         """Whether this may be an MCP client's first request; later ones name their protocol or session."""
-        if self._call.method not in (None, "initialize") or not _MCP_HEADERS.isdisjoint(self._telling()):
+        if not sdk.is_loaded() or self._call.method not in (None, "initialize"):
+            return False
+        if not _MCP_HEADERS.isdisjoint(self._telling()):
             return False
         return self.transport_type == "streamable-http"
 
@@ -284,9 +287,12 @@ class ScopeMetadata(RequestMetadata):
 
     def open_stream(self, session_id: bytes | None) -> None:
         """Take over the session that the first event of the response has named, if it has."""
-        if session_id is not None:
-            self._stream_session = self._settings.parse(session_id)
         self.awaits_endpoint = False
+        opened = self._stream_session = None if session_id is None else self._settings.parse(session_id)
+        # One that has been read before is replaced, as one is that a response's head outranks.
+        is_settled = opened is not None and self._session_id is not None
+        if is_settled and self._settings.sessions.adopts(self._session_rank, from_stream=True):
+            self._session_id, self._session_rank = opened, -1
 
     def header(self, name: bytes) -> list[bytes]:
         """Return every value of the request's header *name* (lower case), as they were at entry."""

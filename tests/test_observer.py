@@ -228,7 +228,7 @@ OPENED = "0123456789abcdef"
 )
 async def test_the_first_event_of_a_legacy_stream_names_its_session(first: bytes, session: str | None) -> None:
     """Until then it has none, so that no line has one that gives way to another."""
-    exchange = Exchange(b"", headers=[EVENTS], method="GET")
+    exchange = Exchange(b"", headers=[EVENTS], method="GET", path="/mounted/sse")
     metadata = await exchange.run(b"", first, ENDPOINT.replace(b"0", b"9"), headers=[EVENT_STREAM])
     before, started, empty, *after = exchange.sessions
     assert (before, started, empty) == (None, None, None)
@@ -249,7 +249,7 @@ async def test_the_first_event_of_a_legacy_stream_names_its_session(first: bytes
 )
 async def test_a_streams_session_ranks_as_that_of_its_messages(header: Any, options: Any, expected: str) -> None:
     """They name it in the query string: the stream and its messages are of one session."""
-    stream = Exchange(b"", headers=[EVENTS, header], method="GET")
+    stream = Exchange(b"", headers=[EVENTS, header], method="GET", path="/sse")
     metadata = await stream.run(ENDPOINT, headers=[EVENT_STREAM], **options)
     assert {*stream.sessions} - {None} == {metadata.session_id} == {expected}
     assert metadata.mcp_session_id == OPENED
@@ -262,7 +262,7 @@ async def test_a_streams_session_ranks_as_that_of_its_messages(header: Any, opti
 @pytest.mark.parametrize("headers", [[EVENT_STREAM], [JSON], []], ids=str)
 async def test_a_stream_of_anything_else_gets_a_session_with_its_first_event(headers: Any) -> None:
     """Or with its head, where that is no stream's: and keeps it."""
-    exchange = Exchange(b"", headers=[EVENTS], method="GET")
+    exchange = Exchange(b"", headers=[EVENTS], method="GET", path="/sse/")
     metadata = await exchange.run(b"data: 1\n\n", b"", headers=headers)
     assert metadata.session_id
     assert metadata.mcp_session_id is None
@@ -273,9 +273,22 @@ async def test_a_stream_of_anything_else_gets_a_session_with_its_first_event(hea
     ]
 
 
+@pytest.mark.usefixtures("with_sdk")
+@pytest.mark.parametrize("first", [ENDPOINT, b"data: 1\n\n"])
+async def test_a_stream_elsewhere_has_a_session_at_once(first: bytes) -> None:
+    """It may be anybody's; should it be MCP's all the same, its session is known from the first event on."""
+    exchange = Exchange(b"", headers=[EVENTS], method="GET", path="/events")
+    metadata = await exchange.run(first, b"", headers=[EVENT_STREAM])
+    before, started, *after = exchange.sessions
+    assert before is not None
+    assert started == before
+    assert after == [OPENED if first is ENDPOINT else before] * 2
+    assert metadata.session_id == after[0]
+
+
 @pytest.mark.usefixtures("without_sdk")
 async def test_without_an_sdk_a_stream_has_its_session_at_once() -> None:
-    exchange = Exchange(b"", headers=[EVENTS], method="GET")
+    exchange = Exchange(b"", headers=[EVENTS], method="GET", path="/sse")
     metadata = await exchange.run(ENDPOINT, headers=[EVENT_STREAM])
     assert exchange.sessions == [metadata.session_id] * 3
     assert metadata.session_id != OPENED
@@ -284,6 +297,14 @@ async def test_without_an_sdk_a_stream_has_its_session_at_once() -> None:
 BEARER = (b"authorization", b"Bearer s3cret")
 
 
+@pytest.mark.usefixtures("without_sdk")
+async def test_without_an_sdk_no_request_waits_for_its_session() -> None:
+    exchange = Exchange(b"", headers=[BOTH])
+    metadata = await exchange.run(b"x")
+    assert exchange.sessions == [metadata.session_id] * 3
+
+
+@pytest.mark.usefixtures("with_sdk")
 @pytest.mark.parametrize(
     ("headers", "opened", "waits"),
     [
@@ -309,6 +330,7 @@ async def test_a_request_that_may_open_a_session_has_none_before(headers: Any, o
     assert (metadata.session_id == "m2") is (opened and waits)
 
 
+@pytest.mark.usefixtures("with_sdk")
 async def test_a_call_that_is_known_opens_no_session() -> None:
     """On a server without sessions, for a client that is too old to name its protocol."""
     exchange = Exchange(body(ADD), headers=[JSON, BOTH])
