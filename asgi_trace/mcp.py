@@ -8,8 +8,9 @@ https://modelcontextprotocol.io/community/seps/414-request-meta
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -22,13 +23,14 @@ from .context import (
     stamp_exception,
 )
 from .faults import report_once
-from .ids import generate_request_id
-from .propagation import BAGGAGE, REQUEST_ID, SESSION_ID, TRACEPARENT, TRACESTATE, extract
+from .ids import generate_request_id, parse_id
+from .outgoing import OutgoingHooks
+from .propagation import BAGGAGE, REQUEST_ID, SESSION_ID, TRACEPARENT, TRACESTATE, extract, inject, replace
 from .scopes import SCOPE_KEY
 from .sessions import SessionResolver
 from .tracecontext import parse_baggage, parse_traceparent, parse_tracestate
 
-__all__ = ("trace_messages", "trace_server")
+__all__ = ("outgoing_meta", "request_hook", "trace_messages", "trace_server")
 
 _Server = TypeVar("_Server")
 
@@ -42,7 +44,16 @@ _META = {
     SESSION_ID: "asgi-trace/session-id",
 }
 
+# A body this long takes some 10 ms to read; of a longer one the headers are not told.
+_MOST_BODY = 1 << 20
+
 _SESSIONS = SessionResolver()
+
+# Whose message a handler has in hand: legacy SSE ends the HTTP request before that.
+_handled: set[RequestMetadata] = set()
+
+
+# -- servers -----------------------------------------------------------------------------------------------------
 
 
 def trace_server(server: _Server) -> _Server:
@@ -123,12 +134,14 @@ def _traced(method: Any, params: Any, request_id: Any, meta: Any, carrier: Any) 
         yield
         return
     token = set_request_metadata(metadata)
+    _handled.add(metadata)
     try:
         yield
     except BaseException as exc:
         stamp_exception(exc, metadata)
         raise
     finally:
+        _handled.discard(metadata)
         if is_own:
             metadata.ended = True
         reset_request_metadata(token)
@@ -174,3 +187,72 @@ def _name_in(params: Any) -> Any:
 def _text(meta: Mapping[str, Any], name: str) -> str:
     value = meta.get(name)
     return value if isinstance(value, str) else ""
+
+
+# -- clients -----------------------------------------------------------------------------------------------------
+
+
+def outgoing_meta(meta: Mapping[str, Any] | None = None, *, session: bool = False) -> dict[str, Any]:
+    """
+    Return what tells an MCP server whose call it gets: ``session.call_tool(name, arguments, meta=outgoing_meta())``.
+
+    The current request's ``traceparent``, ``tracestate`` and ``baggage``, as SEP-414 has them, and its id. It holds
+    over any transport, and where many requests share one client session. Outside a request there is nothing to tell.
+
+    :param meta: what else the call's ``_meta`` shall hold; it is not changed.
+    :param session: tell the session id, too. A stranger's server need not know it.
+
+    .. versionadded:: 0.1
+    """
+    headers: dict[str, str] = inject({}, session=session)
+    return {**(meta or {}), **{_META[header]: value for header, value in headers.items()}}
+
+
+def request_hook(*, session_hosts: Iterable[str] = ()) -> Callable[[Any], Awaitable[None]]:
+    """
+    Return a hook for an MCP client's HTTP library: ``AsyncClient(event_hooks={"request": [request_hook()]})``.
+
+    For httpx, which mcp 1 uses, and httpx2, which mcp 2 does. What :func:`outgoing_meta` has put into a call's body
+    goes into its headers too, where any HTTP server finds it; only with it are they right on mcp 1 where many requests
+    share a session, since all calls are sent from the context in which the session was opened. A call without it has
+    the current request's, until that has ended.
+
+    :param session_hosts: hosts that get ``X-Session-ID``, as :class:`~asgi_trace.OutgoingHooks` has them. The host of a
+        call with ``outgoing_meta(session=True)`` gets it anyway.
+    :raises ValueError: for a host that is none.
+
+    .. versionadded:: 0.1
+    """
+    hooks = OutgoingHooks(session_hosts=session_hosts)
+
+    async def hook(request: Any) -> None:
+        try:
+            told = _meta_in(request)
+            current = get_request_metadata()
+            # Not where the current request is but the one that had opened the session.
+            if current and _is_at_work(current) and told.get(TRACEPARENT, "")[3:35] in ("", current.trace_id):
+                hooks.httpx_request_hook(request)
+            replace(request.headers, told)
+        except Exception:
+            report_once("the hook of an MCP client")
+
+    return hook
+
+
+def _is_at_work(metadata: RequestMetadata) -> bool:
+    return not metadata.ended or metadata in _handled
+
+
+def _meta_in(request: Any) -> dict[str, str]:
+    """Return the headers that the body of an HTTP *request* tells in ``params._meta``: those that are valid."""
+    try:
+        body = request.content
+        if b'"_meta"' not in body or len(body) > _MOST_BODY:
+            return {}
+        meta = json.loads(body)["params"]["_meta"]
+        parent, state, baggage, *ids = (_text(meta, name) for name in _META.values())
+    except Exception:  # streamed, or no message
+        return {}
+    trace = (parent, parse_tracestate([state])) if parse_traceparent(parent) else ("", "")
+    valid = (*trace, parse_baggage([baggage]), *(parse_id(each.encode("latin-1", "replace")) for each in ids))
+    return {header: value for header, value in zip(_META, valid, strict=True) if value}

@@ -139,10 +139,11 @@ async def converse(
     names: tuple[str, ...] = ("alice", "bob"),
     server: Any = None,
     headers: dict[str, str] | None = None,
+    lines: Lines | None = None,
     **options: Any,
 ) -> Conversation:
     """Let a client for each of *names* *talk* to a server at once, and return what they and the log have seen."""
-    lines = Lines()
+    lines = lines or Lines()
     callers = [Caller(name, mode, headers or {}) for name in names]
     app = wrap(sdk.app(mode, server), **options)
     root = logging.getLogger()
