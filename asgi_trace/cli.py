@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="asgi-trace", description="Trace the requests of an ASGI app.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     demo = commands.add_parser("demo", help="serve a small shop, trace two customers, and show their lines")
+    demo.add_argument("--mcp", action="store_true", help="two MCP servers instead, of which one calls the other")
     demo.add_argument("-o", "--output", metavar="FILE", help="their page; a temporary file, when left out")
     demo.set_defaults(run=_demo)
     run = commands.add_parser("run", help="start a server as its own command line does, with its app traced")
@@ -61,8 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .demo import run
-
+    if options.mcp:
+        from .mcp_demo import run
+    else:
+        from .demo import run
     return run(output=options.output)
 
 

@@ -52,17 +52,19 @@ ROOMS = (
     "viewer.command",
     "viewer.live",
     "demo",
+    "mcp_demo",
     "cli",
     "__main__",
 )
 # What serves people rather than requests.
-NOT_AT_RUN_TIME = {"launcher", "demo", "logfiles", "grep", "cli", "__main__"} | {
+NOT_AT_RUN_TIME = {"launcher", "demo", "mcp_demo", "logfiles", "grep", "cli", "__main__"} | {
     room for room in ROOMS if room.startswith("viewer.")
 }
 # Third-party modules that a module may import: inside a function, or because it is for those who have them.
 NEIGHBOURS = {
     "demo": {"uvicorn"},
     "otel": {"opentelemetry"},
+    "mcp_demo": {"uvicorn"},
     "outgoing": {"aiohttp", "requests", "urllib3", "yarl"},
     "uncaught": {"uvloop"},
 }
