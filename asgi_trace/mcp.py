@@ -3,7 +3,7 @@ MCP: one trace per JSON-RPC message, from a client through every server that a t
 
 Knows the shapes of mcp 1 and 2 and of fastmcp 2 to 4 (their low-level server, its messages and contexts) and imports
 none of them. Does not know logging, ASGI messages or HTTP libraries.
-https://modelcontextprotocol.io/community/seps/414-request-meta
+https://modelcontextprotocol.io/seps/414-request-meta
 """
 
 from __future__ import annotations

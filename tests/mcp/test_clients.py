@@ -109,21 +109,23 @@ async def told(mode: Mode, way: Way) -> dict[str, tuple[str, Record, Record]]:
     }
 
 
+EVERY_WAY = [
+    Way(),
+    Way(shared=False),
+    Way(hook=False),
+    Way(shared=False, hook=False),
+    Way(shared=False, meta=False),
+    Way(session=True),
+    Way(shared=False, session=True),
+]
+# What a transport can change: whether the caller's context is the one that sends, and who reads the headers.
+WAYS = [(Mode.STATEFUL, way) for way in EVERY_WAY] + [
+    (mode, way) for mode in MODES[1:] for way in (Way(), Way(shared=False, meta=False))
+]
+
+
 @pytest.mark.anyio
-@pytest.mark.parametrize(
-    "way",
-    [
-        Way(),
-        Way(shared=False),
-        Way(hook=False),
-        Way(shared=False, hook=False),
-        Way(shared=False, meta=False),
-        Way(session=True),
-        Way(shared=False, session=True),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("mode", "way"), WAYS, ids=str)
 async def test_it_is_one_trace(mode: Mode, way: Way) -> None:
     """With parallel calls of two clients; with the hook also one request id; the session only where it is told."""
     found = await told(mode, way)
