@@ -153,9 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_log(log, form, options.lines)
             took = cost(log, page)
             size = log.stat().st_size / 1e6
-            print(
-                f"{form:16}{size:>7.0f} MB{took.seconds:>12.1f}{took.memory:>9.0f} MB{took.size:>9.1f} MB", flush=True
-            )
+            print(f"{form:16}{size:>7.0f} MB{_row(took)}", flush=True)
             missed |= form == "text" and any(each > goal for each, goal in zip(took, GOALS, strict=True))
     print(f"{'goals for text':16}{'':>10}{_row(GOALS)}")
     return int(missed)

@@ -15,7 +15,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .reader import Entry
@@ -41,6 +41,8 @@ _SILENT_REQUESTS = 2
 _AFTER_END = 60_000.0
 _AFTER_ANSWER = 600_000.0
 _AFTER_ALL = 3_600_000.0
+# No request takes a year.
+_LONGEST = 3e10
 # Entries of one whole second are shown in their order, so far apart at most.
 _SPREAD = 10.0
 
@@ -50,7 +52,7 @@ class Trace:
     """What a page shows: *head* is about all of it, *chunks* are its lines, each the gzip of a JSON object."""
 
     head: dict[str, Any]
-    chunks: list[bytes] = field(default_factory=list)
+    chunks: list[bytes]
 
 
 class Model:
@@ -153,7 +155,7 @@ class Model:
             else:
                 found = numbers.get(request_id)
                 if found is None or (when - seen[found] > _AFTER_END and self._is_another(found, when)):
-                    number = self._open(request_id, when, entry)
+                    number = self._open(request_id, when)
                 else:
                     number = found
                     if when - seen[number] >= _GAP:
@@ -168,10 +170,11 @@ class Model:
                     self._set_session(number, session_id)
                 if more is not None:
                     number = self._learn(number, when, more, entry)
-                if self._ended[number] is None:
+                ended = self._ended[number]
+                if ended is None:
                     self._end[number] = when
-                elif when > self._ended[number] and not (more and "access" in more):  # type: ignore[operator]
-                    self._is_late(number, when, entry)
+                elif when > ended and (more is None or "access" not in more):
+                    self._note_late(number, entry)
             self._times.append(round(when * 10))
             self._levels.append(level)
             self._requests.append(number)
@@ -219,7 +222,7 @@ class Model:
             return True
         return silent > (_AFTER_ALL if self._status[number] is None else _AFTER_ANSWER)
 
-    def _open(self, request_id: str, when: float, entry: Entry) -> int:
+    def _open(self, request_id: str, when: float) -> int:
         number = len(self._ids)
         self._number[request_id] = number
         self._ids.append(request_id)
@@ -281,6 +284,8 @@ class Model:
             return number
         access = more["access"]
         duration = access.get("duration_ms")
+        if duration is not None and not duration < _LONGEST:  # what merely looks like an access line may say anything
+            return number
         start = None if duration is None else when - duration
         ended = self._ended[number]
         if start is not None and ended is not None:
@@ -297,13 +302,13 @@ class Model:
             self._start[number] = min(start, self._start[number])
             self._end[number] = self._ended[number] = when
             first_byte = access.get("ttfb_ms")
-            if first_byte is not None:
+            if first_byte is not None and first_byte <= duration:
                 self._first_byte[number] = start + first_byte
         return number
 
     def _open_late(self, before: int, start: float, when: float, entry: Entry) -> int:
         """Open a request for an id that was used before, and give it what was taken for late lines of the first."""
-        number = self._open(entry.request_id, when, entry)
+        number = self._open(entry.request_id, when)
         self._session[number] = self._session[before]
         self._logged_session[number] = self._logged_session[before]
         moved = 1
@@ -327,7 +332,7 @@ class Model:
         self._seen[number] = when
         return number
 
-    def _is_late(self, number: int, when: float, entry: Entry) -> None:
+    def _note_late(self, number: int, entry: Entry) -> None:
         # The traceback of its crash is logged by the server, and no line of a task that was left behind.
         if entry.level >= 4 and (self._outcome[number] == "crash" or (self._status[number] or 0) >= 500):
             return

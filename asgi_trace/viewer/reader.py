@@ -203,7 +203,8 @@ class LineReader:
         self.cut = 0  # entries whose text was too long
         self._file = file
         self._clock = _Clock()
-        self._when: float | None = None
+        self._when: float | None = None  # of the entry before
+        self._first_when = when
         self._default = when
         self._early: list[Entry] = []
         self._entry: Entry | None = None
