@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 __all__ = (
     "ACCESS_LOGGER",
+    "HEAD",
     "NO_ID",
     "Record",
     "escape",
@@ -106,9 +107,10 @@ _TO_UNESCAPE = re.compile(rf"(?<!\\)(\\+)({_ESCAPE})")
 
 # What stands before the ids is kept narrow: in a line that is not ours, such as a server's access line, what a client
 # sent stands behind a quote or a bracket, and shall not pass for a head.
-_HEAD = _Pattern(
+HEAD = _Pattern(
     r"([0-9][\w:.,+/ -]{0,80}) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)\](?: \[([^\]\n]*)\])? ([-|])(?: |\Z)"
 )
+"""The head of a line of text: its time and level, the request's id, the session's, the call, and the mark."""
 
 
 def escape(text: str) -> str:
@@ -219,7 +221,7 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
 
     None when it is not a record's line in any form. The form is told from the line's first characters alone.
     """
-    match = _HEAD.match(line)
+    match = HEAD.match(line)
     if match is not None:
         time_and_level, request_id, session_id, call, mark = match.groups()
         time, _, level = time_and_level.partition(" - ")

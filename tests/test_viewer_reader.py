@@ -246,6 +246,19 @@ def test_lines_that_tell_nothing_are_kept() -> None:
     ]
 
 
+def test_what_stands_before_the_only_time_has_it() -> None:
+    """However the log ends."""
+    times = [
+        entry.time for entry in entries_of("Starting up\n2024-01-15 10:30:15Z - INFO - [req=r1|session=s1] - paid")
+    ]
+    assert times == [at("2024-01-15T10:30:15")] * 2
+
+
+def test_a_clock_that_was_never_set_stands_at_the_beginning() -> None:
+    """Of the epoch."""
+    assert entry_of("0001-01-01 00:00:00Z - INFO - [req=r1|session=s1] - x").time == 0
+
+
 def test_a_log_without_any_time_stands_at_the_one_given() -> None:
     assert [entry.time for entry in entries_of("a\nb", when=7.0)] == [7.0, 7.0]
 

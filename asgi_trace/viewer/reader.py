@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from ..logfiles import ANOTHER_LOG, COLORS, TRACEBACK, Log, is_plain, same_session
 from ..logging import SESSION_LENGTH
-from ..records import NO_ID, parse_access, parse_fields, parse_time, unescape
+from ..records import HEAD, NO_ID, parse_access, parse_fields, parse_time, unescape
 
 __all__ = ("Entry", "LineReader", "LogReader", "Wanted", "last_time", "merged", "read")
 
@@ -54,12 +54,8 @@ LEVELS = {
 }
 LEVELS |= {name.lower(): number for name, number in LEVELS.items()}
 
-# The line that our own formatter writes: records' pattern, with the time and the level told apart at once. Nine of
-# ten lines of a log of ours go no further than this.
-_own_head = re.compile(
-    r"([0-9][\w:.,+/ -]{0,80}?) - ([\w ]*(?: - [\w:.,+/ -]*?)?) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)\]"
-    r"(?: \[([^\]\n]*)\])? ([-|])(?: |\Z)"
-).match
+# Nine of ten lines of a log of ours go no further than this.
+_own_head = HEAD.match
 _traceback = re.compile(TRACEBACK).match
 _another_log = re.compile(ANOTHER_LOG).match
 
@@ -160,7 +156,7 @@ class _Clock:
                 seconds += 86_400
         elif self.last >= 0 and seconds * 1000 < self.last - 60_000:
             seconds = _again(seconds, self.last / 1000)
-        milliseconds = self._known[text] = round(seconds * 1000)
+        milliseconds = self._known[text] = max(0, round(seconds * 1000))  # clocks that are not set stand before 1970
         return milliseconds
 
 
@@ -189,6 +185,10 @@ def _again(seconds: float, last: float) -> float:
     except (ValueError, OverflowError, OSError):
         return seconds
     return second if abs(second - last) < abs(seconds - last) else seconds
+
+
+# Entries that wait for the first that has a time, at most.
+_MOST_EARLY = 10_000
 
 
 class LineReader:
@@ -221,7 +221,7 @@ class LineReader:
             if match is None:
                 line, match = self._cleaned(line)
             if match is not None:
-                if match[6] == "|" and entry is not None and (entry.request_id or NO_ID) == match[3]:
+                if match[5] == "|" and entry is not None and (entry.request_id or NO_ID) == match[2]:
                     self._go_on(line[match.end() :])
                     continue
                 next_entry = self._own(match, line)
@@ -254,20 +254,23 @@ class LineReader:
         if entry is not None and self._further:
             entry = entry._replace(text="\n".join((entry.text, *self._further)))
             self._further.clear()
-        found = [*self._early, entry] if entry is not None else self._early
-        self._early = []
-        return [each if each.time >= 0 else each._replace(time=self._default) for each in found]
+        found, self._early = self._early, []
+        if entry is not None:
+            found.append(entry)
+        return self._dated(found)
 
     def _timed(self, found: list[Entry]) -> list[Entry]:
         """Keep the first entries back until a time is known."""
-        if self._when is None and len(self._early) < 10_000:
+        if self._when is None and len(self._early) < _MOST_EARLY:
             self._early += found
             return []
         if self._early or (found and found[0].time < 0):
-            when = self._default if self._when is None else self._first_when
-            found = [each if each.time >= 0 else each._replace(time=when) for each in (*self._early, *found)]
-            self._early = []
+            found, self._early = self._dated(self._early + found), []
         return found
+
+    def _dated(self, found: list[Entry]) -> list[Entry]:
+        when = self._default if self._when is None else self._first_when
+        return [each if each.time >= 0 else each._replace(time=when) for each in found]
 
     def _at(self, when: float | None) -> float:
         if when is None:
@@ -311,7 +314,8 @@ class LineReader:
         return (plain if match else line), match
 
     def _own(self, match: re.Match[str], line: str) -> Entry:
-        stamp, level, request_id, session_id, call, _ = match.groups()
+        head, request_id, session_id, call, _ = match.groups()
+        stamp, _, level = head.partition(" - ")
         when = self._clock.read(stamp)
         if when is None:
             when = self._at(self._searched_time(stamp))
