@@ -399,9 +399,27 @@ def test_half_a_line_ends_with_its_file(tmp_path: Path) -> None:
     assert [*tail.blocks()] == [b"whole\n"]
     path.rename(tmp_path / "app.log.1")
     path.write_bytes(b"next\nhal")
-    assert [*tail.blocks()] == [b"half\n", b"next\n"]
+    assert [*tail.blocks()] == [b"half\nnext\n"]
     path.write_bytes(b"last\n")
-    assert [*tail.blocks()] == [b"hal\n", b"last\n"]
+    assert [*tail.blocks()] == [b"hal\nlast\n"]
+    path.write_bytes(b"cut")
+    assert [*tail.blocks()] == []
+    path.write_bytes(b"a")
+    assert [*tail.blocks()] == [b"cut\n"]
+    tail.close()
+
+
+def test_much_is_read_in_parts(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line once, wherever one stops."""
+    monkeypatch.setattr(live, "_PIECE", 100)
+    tail = Tail(str(log))
+    lines = [stamped(3 + number / 100, "x" * (number % 200)) for number in range(500)]
+    append(log, *lines)
+    read = b""
+    while block := next(tail.blocks(), b""):
+        assert len(block) < 500
+        read += block
+    assert read == log.read_bytes()
     tail.close()
 
 

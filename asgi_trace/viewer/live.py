@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,6 +35,8 @@ from .reader import Entry, LogReader, Wanted, last_time, merged, read
 __all__ = ("Tail", "run")
 
 _PIECE = 1 << 20
+# What is read at once of a log that has gained much; the rest is read a moment later.
+_MOST_PIECES = 8
 _BETWEEN_POLLS = 0.2
 # A line without an end is shown when nothing has come behind it for so many polls.
 _POLLS_PATIENT = 5
@@ -60,7 +63,7 @@ class Tail:
         self._is_said = False
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield whole lines, as far as there are any by now."""
+        """Yield whole lines, as far as there are any by now; whoever stops in between goes on with the next call."""
         while True:
             data = self._read()
             if not data:
@@ -70,18 +73,19 @@ class Tail:
                 if not data:
                     self.close()
                     continue
-            if self._begins and self._half:  # the end of what was there before
-                yield self._half + b"\n"
-                self._half = b""
-            self._begins = False
-            self._patience = _POLLS_PATIENT
+            before, begins = self._half, self._begins
+            self._begins, self._patience = False, _POLLS_PATIENT
+            if before and begins:  # the end of what was there before
+                before += b"\n"
             end = data.rfind(b"\n") + 1
-            if end or len(self._half) > _PIECE:
-                end = end or len(data)
-                yield self._half + data[:end]
-                self._half = data[end:]
-            else:
-                self._half += data
+            if not end and len(before) > _PIECE:
+                end = len(data)
+            elif not end and not begins:
+                self._half = before + data
+                continue
+            self._half = data[end:]
+            if before or end:
+                yield before + data[:end]
         if self._half:
             self._patience -= 1
             if not self._patience:
@@ -176,7 +180,7 @@ class _Followed:
     def news(self) -> list[Entry]:
         found: list[Entry] = []
         if self._source is not None:
-            for block in self._source.blocks():
+            for block in islice(self._source.blocks(), _MOST_PIECES):
                 found += self._reader.read(block)
             found += self._reader.finish()
         return found

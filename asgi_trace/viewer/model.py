@@ -423,7 +423,7 @@ class Model:
             "whole_seconds": self._is_whole,
             "left_out": self.left_out + self._faults(),
             "chunk_lines": CHUNK_LINES,
-            "sessions": self._sessions,
+            "sessions": list(self._sessions),
             "requests": self._columns(range(count)),
             "gaps": self._gaps(),
             "silences": self._silences(),
