@@ -86,6 +86,13 @@ class Model:
         self._path: list[str | None] = []
         self._status: list[int | None] = []
         self._outcome: list[str | None] = []
+        self._told_by_access: tuple[tuple[str, list[Any]], ...] = (
+            ("method", self._method),
+            ("path", self._path),
+            ("status", self._status),
+            ("outcome", self._outcome),
+        )
+        self._shared: dict[Any, Any] = {}  # each value once, since many requests have the same
         self._call: list[str | None] = []
         self._trace: list[str | None] = []
         self._start = array("d")
@@ -293,10 +300,9 @@ class Model:
                 number = self._open_late(number, start, when, entry)
             elif start >= self._start[number]:
                 return number  # of a part of it: behind a gateway, say, a service that was given the id
-        self._method[number] = access.get("method", self._method[number])
-        self._path[number] = access.get("path", self._path[number])
-        self._status[number] = access.get("status", self._status[number])
-        self._outcome[number] = access.get("outcome", self._outcome[number])
+        for name, column in self._told_by_access:
+            if name in access:
+                column[number] = self._shared.setdefault(access[name], access[name])
         if start is not None:
             self._duration[number] = duration
             self._start[number] = min(start, self._start[number])
