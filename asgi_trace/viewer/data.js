@@ -59,7 +59,8 @@ export class Trace {
     /** @type {Map<string, number>} */
     this.byId = new Map();
     this.errors = 0;
-    this.from = Infinity;
+    // All times are relative to the first line's.
+    this.from = this.count > 0 ? 0 : Infinity;
     this.to = -Infinity;
     for (let r = 0; r < this.size; r++) this.#meet(r);
   }

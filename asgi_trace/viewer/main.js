@@ -524,6 +524,7 @@ await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.ch
 });
 drawCounts();
 if (isFitted) timeline.fit();
+else timeline.showAgain();
 if (!query.isEmpty) await runSearch(false);
 if (firstError >= 0 && look.request === firstError && look.line < 0) chooseError(firstError, { isStep: false });
 else drawAll();

@@ -65,6 +65,8 @@ export class Timeline {
   width = 0;
   height = 0;
 
+  /** @type {[number, number]} */
+  #asked = [0, 1];
   #scroll = 0;
   #isDue = false;
   /** @type {{x: number, y: number} | null} */
@@ -200,14 +202,20 @@ export class Timeline {
     this.show(...this.whole);
   }
 
-  /** @param {number} from @param {number} to */
+  /** Show this time, as far as there is any. @param {number} from @param {number} to */
   show(from, to) {
+    this.#asked = [from, to];
     const [first, last] = this.whole;
     const range = Math.min(Math.max(to - from, SHORTEST_RANGE), last - first);
     const middle = (from + to) / 2;
     this.from = Math.min(Math.max(middle - range / 2, first), last - range);
     this.to = this.from + range;
     this.draw();
+  }
+
+  /** Show what was asked for, now that there is more. */
+  showAgain() {
+    this.show(...this.#asked);
   }
 
   /** @param {number} factor @param {number} [around] a time */
