@@ -5,7 +5,8 @@ import { LEVELS, NOBODY, breath } from "./data.js";
 
 /**
  * @typedef {import("./data.js").Trace} Trace
- * @typedef {{pattern: RegExp, isWanted: boolean}} TextTest
+ * @typedef {import("./data.js").Chunk} Chunk
+ * @typedef {{pattern: RegExp, isWanted: boolean, isWord: boolean}} TextTest
  * @typedef {{requests: ((trace: Trace, r: number) => boolean)[], lines: ((trace: Trace, line: number) => boolean)[],
  *   texts: TextTest[], errors: string[], isEmpty: boolean}} Query
  */
@@ -41,15 +42,17 @@ export function parse(text) {
       addField(query, name, quoted ?? word ?? (regex === undefined ? "" : `/${regex}/${flags}`), isWanted);
     } else if (regex !== undefined && !field) {
       try {
-        query.texts.push({ pattern: new RegExp(regex, `gm${flags.replace("m", "")}`), isWanted });
+        query.texts.push({ pattern: new RegExp(regex, `gm${flags.replace("m", "")}`), isWanted, isWord: false });
       } catch {
         query.errors.push(`/${regex}/ is no regular expression`);
       }
     } else {
       const plainWord = match[0].slice(minus.length).replaceAll('"', "");
-      if (plainWord) query.texts.push({ pattern: new RegExp(escaped(plainWord), "gi"), isWanted });
+      if (plainWord) query.texts.push({ pattern: new RegExp(escaped(plainWord), "gi"), isWanted, isWord: true });
     }
   }
+  // Long words are rare: what they leave, the others need not look at.
+  query.texts.sort((one, other) => +other.isWanted - +one.isWanted || other.pattern.source.length - one.pattern.source.length);
   return query;
 }
 
@@ -175,6 +178,8 @@ const TESTS = {
 
 // How long to search before the browser may paint.
 const SLICE = 24;
+// Where fewer than one in so many lines are left, they are asked one by one.
+const FEW = 16;
 
 /**
  * Search the lines that were read. Null when *isCurrent* says that nobody waits for the answer any more.
@@ -200,9 +205,17 @@ export async function search(query, trace, isCurrent) {
       isHit[i] = r >= 0 ? ofRequest[r] : unstamped;
     }
     for (const test of query.lines) for (let i = start; i < end; i++) if (isHit[i] && !test(trace, i)) isHit[i] = 0;
-    for (const { pattern, isWanted } of query.texts) {
-      const found = linesWith(pattern, chunk);
-      for (let i = start; i < end; i++) if (found[i - start] !== +isWanted) isHit[i] = 0;
+    let left = end - start;
+    for (const text of query.texts) {
+      if (left < (end - start) / FEW) left = keepAlone(text, chunk, isHit);
+      else {
+        const found = linesWith(text, chunk);
+        left = 0;
+        for (let i = start; i < end; i++) {
+          if (found[i - start] !== +text.isWanted) isHit[i] = 0;
+          left += isHit[i];
+        }
+      }
     }
     for (let i = start; i < end; i++) {
       if (!isHit[i]) continue;
@@ -221,20 +234,41 @@ export async function search(query, trace, isCurrent) {
 }
 
 /**
- * Which lines of the chunk have the pattern. One scan over their joined text is many times quicker than one per line.
- * @param {RegExp} pattern @param {import("./data.js").Chunk} chunk
+ * Of the lines that are hits, ask each alone, and return how many are left.
+ * @param {TextTest} text @param {Chunk} chunk @param {Uint8Array} isHit
  */
-function linesWith(pattern, { text, offset }) {
+function keepAlone({ pattern, isWanted }, { start, text, offset }, isHit) {
+  let left = 0;
+  for (let at = 0; at < offset.length - 1; at++) {
+    if (!isHit[start + at]) continue;
+    pattern.lastIndex = 0;
+    if (pattern.test(text.slice(offset[at], offset[at + 1] - 1)) === isWanted) left++;
+    else isHit[start + at] = 0;
+  }
+  return left;
+}
+
+/**
+ * Which lines of the chunk have the pattern. One scan over their joined text is many times quicker than one per line.
+ * @param {TextTest} test @param {Chunk} chunk
+ */
+function linesWith({ pattern, isWord }, { text, offset }) {
   const size = offset.length - 1;
   const found = new Uint8Array(size);
   let line = 0;
-  let from = 0;
-  while (from <= text.length && line < size) {
-    pattern.lastIndex = from;
-    const match = pattern.exec(text);
-    if (!match) break;
-    while (line < size - 1 && offset[line + 1] <= match.index) line++;
-    if (match.index + match[0].length < offset[line + 1]) {
+  while (line < size) {
+    pattern.lastIndex = offset[line];
+    let from;
+    if (isWord) {
+      if (!pattern.test(text)) break;
+      from = pattern.lastIndex - 1;
+    } else {
+      const match = pattern.exec(text);
+      if (!match) break;
+      from = match.index;
+    }
+    while (line < size - 1 && offset[line + 1] <= from) line++;
+    if (isWord || pattern.lastIndex < offset[line + 1]) {
       found[line] = 1;
     } else {
       // It runs on into the next line: ask this one alone.
@@ -242,7 +276,6 @@ function linesWith(pattern, { text, offset }) {
       found[line] = pattern.test(text.slice(offset[line], offset[line + 1] - 1)) ? 1 : 0;
     }
     line++;
-    from = offset[line];
   }
   return found;
 }

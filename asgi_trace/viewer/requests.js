@@ -17,8 +17,8 @@ export class RequestTree {
   #rows = [];
   /** @type {Set<number>} */
   #folded = new Set();
-  /** @type {Map<number, number>} where each request stands */
-  #place = new Map();
+  /** Where each request stands. */
+  #place = new Int32Array(0);
   #active = 0;
   /** @type {Look} */
   look = { request: -1, session: NOBODY, line: -1, found: null };
@@ -59,13 +59,13 @@ export class RequestTree {
     }
     this.sizes = bySession;
     this.#rows = [];
-    this.#place.clear();
+    this.#place = new Int32Array(this.trace.size).fill(-1);
     const order = [...bySession.keys()].sort((one, other) => (one < 0 ? 1 : other < 0 ? -1 : one - other));
     for (const s of order) {
       this.#rows.push(s < 0 ? -1 : -2 - s);
       if (this.#folded.has(s)) continue;
       for (const r of /** @type {number[]} */ (bySession.get(s))) {
-        this.#place.set(r, this.#rows.length);
+        this.#place[r] = this.#rows.length;
         this.#rows.push(r);
       }
     }
@@ -94,8 +94,8 @@ export class RequestTree {
       this.#folded.delete(s);
       this.rearrange();
     }
-    const position = this.#place.get(r);
-    if (position === undefined) return;
+    const position = this.#place[r] ?? -1;
+    if (position < 0) return;
     this.#active = position;
     this.list.reveal(position);
     this.#tell();

@@ -106,7 +106,7 @@ def test_a_line_of_megabytes_is_a_line(tmp_path: Path, open_page: Callable[..., 
     tab = open_page(page_of(stamped(0, "x" * 3_000_000 + " needle") + "\n" + stamped(1, "short"), tmp_path))
     assert tab.evaluate("document.documentElement.scrollWidth") == 1400
     tab.fill("#query", "short")
-    tab.wait_for_function("document.querySelectorAll('#grid .line').length === 1")
+    tab.wait_for_function("() => document.querySelectorAll('#grid .line').length === 1")
 
 
 def test_the_page_may_do_nothing_but_itself(tmp_path: Path) -> None:
