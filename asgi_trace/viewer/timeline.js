@@ -195,7 +195,8 @@ export class Timeline {
 
   get isWhole() {
     const [from, to] = this.whole;
-    return this.from <= from && this.to >= to;
+    const nothing = (to - from) * 1e-6;
+    return this.from <= from + nothing && this.to >= to - nothing;
   }
 
   fit() {

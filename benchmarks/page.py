@@ -1,0 +1,162 @@
+"""
+What the page takes in a browser: ``python -m benchmarks.page``, and ``--lines`` for another size.
+
+The log of ``benchmarks.view``, its page by the real command, and a headless Chromium without a graphics card. A filter
+is answered when its count stands on the page and has been painted; a frame is what the reader waits for while they
+scroll by the wheel, drag the bar, or zoom the time axis.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from .view import LINES, cost, write_log
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+_PATIENCE = 300_000  # ms
+_TIMES = 5
+
+_FILTERS = (
+    "payment",
+    "in no line at all",
+    "item 4711",
+    "/customer = \\d*77\\b/",
+    "status:>=500",
+    "session:0000001 dur:>1s",
+    "level:error",
+    "e",
+)
+
+_SEARCH = """async (query) => {
+    const box = document.getElementById("query");
+    const answer = document.getElementById("answer");
+    const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    const search = async (text) => {
+        const answered = new Promise((done) => {
+            const observer = new MutationObserver(() => (observer.disconnect(), done()));
+            observer.observe(answer, {childList: true, characterData: true, subtree: true});
+        });
+        const start = performance.now();
+        box.value = text;
+        box.dispatchEvent(new Event("input"));
+        await answered;
+        await painted();
+        return performance.now() - start;
+    };
+    const took = await search(query);
+    await search("");
+    return took;
+}"""
+
+_FRAMES = """async (act) => {
+    const grid = document.getElementById("grid");
+    const axis = document.getElementById("timeline");
+    const box = axis.getBoundingClientRect();
+    const acts = {
+        wheel: () => grid.scrollBy(0, 120),
+        bar: (turn) => (grid.scrollTop = ((turn * 37) % 100) / 100 * grid.scrollHeight),
+        zoom: (turn) => axis.dispatchEvent(new WheelEvent("wheel", {
+            deltaY: turn % 60 < 30 ? -100 : 100, ctrlKey: true, cancelable: true,
+            clientX: box.left + box.width / 2, clientY: box.top + box.height / 2,
+        })),
+    };
+    const times = [];
+    let last = performance.now();
+    for (let turn = 0; turn < 120; turn++) {
+        acts[act](turn);
+        await new Promise(requestAnimationFrame);
+        const now = performance.now();
+        times.push(now - last);
+        last = now;
+    }
+    times.sort((one, other) => one - other);
+    return times[Math.floor(times.length * 0.95)];
+}"""
+
+
+class Figure(NamedTuple):
+    """What was measured, in its unit, and the most that it may be."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+
+    @property
+    def is_missed(self) -> bool:
+        return self.goal is not None and self.value > self.goal
+
+
+def measure(path: Path) -> list[Figure]:
+    """Open the page at *path* in Chromium, and return how it does."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("needs Chromium: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        try:
+            tab = browser.new_page(viewport={"width": 1600, "height": 900})
+            tab.set_default_timeout(_PATIENCE)
+            # Not the first page of the browser's life: its own start is not the page's.
+            tab.goto("about:blank")
+            tab.goto(path.as_uri(), wait_until="commit")
+            return [*_opening(tab), *_filters(tab), *_frames(tab)]
+        finally:
+            browser.close()
+
+
+def _opening(tab: Page) -> list[Figure]:
+    state = "document.documentElement.dataset.state"
+    shown = tab.wait_for_function(f"() => {state} && performance.now()").json_value()
+    ready = tab.wait_for_function(f"() => {state} === 'ready' && performance.now()").json_value()
+    paint = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    memory = tab.evaluate("performance.memory.usedJSHeapSize")
+    return [
+        Figure("first paint", paint / 1000, "s", 2),
+        Figure("sessions, requests and bars shown", shown / 1000, "s", 2),
+        Figure("all lines read", ready / 1000, "s"),
+        Figure("memory of the script", memory / 1e6, "MB"),
+    ]
+
+
+def _filters(tab: Page) -> list[Figure]:
+    return [
+        Figure(f"filter {query}", sorted(tab.evaluate(_SEARCH, query) for _ in range(_TIMES))[_TIMES // 2], "ms", 200)
+        for query in _FILTERS
+    ]
+
+
+def _frames(tab: Page) -> list[Figure]:
+    names = {"wheel": "scrolling by the wheel", "bar": "dragging the scroll bar", "zoom": "zooming the time axis"}
+    return [Figure(f"{name}: 95 of 100 frames", tab.evaluate(_FRAMES, act), "ms", 34) for act, name in names.items()]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print each figure beside its goal, and return 1 where one is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description="Measure the page in a browser.")
+    parser.add_argument("--lines", type=int, default=LINES, help=f"of the log; {LINES} when left out")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        log, page = Path(folder, "app.log"), Path(folder, "trace.html")
+        write_log(log, "text", options.lines)
+        cost(log, page)
+        figures = measure(page)
+    print(f"{f'{options.lines:,} lines':44}{'':>13}{'goal':>8}")
+    for name, value, unit, goal in figures:
+        print(f"{name:44}{value:>10,.1f} {unit:2}{'' if goal is None else f'{goal:,} {unit}':>8}")
+    return int(any(figure.is_missed for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
