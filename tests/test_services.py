@@ -40,8 +40,8 @@ def free_port() -> int:
 class Service:
     """A server in a process of its own, and the lines that it has logged so far."""
 
-    def __init__(self, folder: Path, code: str, command: str, port: int) -> None:
-        (folder / f"{command.split()[1].partition(':')[0]}.py").write_text(code, encoding="utf-8")
+    def __init__(self, folder: Path, name: str, code: str, command: str, port: int) -> None:
+        (folder / f"{name}.py").write_text(code, encoding="utf-8")
         self.port = port
         self.lines: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
@@ -50,7 +50,11 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+                "OTEL_SERVICE_NAME": name,
+            },
         )
         self.reader = threading.Thread(target=self.read)
         self.reader.start()
@@ -89,14 +93,15 @@ class Service:
 
 
 @contextmanager
-def services(folder: Path) -> Iterator[tuple[Service, Service]]:
+def services(folder: Path, run: str = "") -> Iterator[tuple[Service, Service]]:
+    """Run both, each by its server's command line, with *run* before it."""
     ports = free_port(), free_port()
     started: list[Service] = []
     try:
-        stock = f"hypercorn stock:app --bind 127.0.0.1:{ports[1]} --access-logfile -"
-        started.append(Service(folder, STOCK, stock, ports[1]))
+        stock = f"{run} hypercorn stock:app --bind 127.0.0.1:{ports[1]} --access-logfile -"
+        started.append(Service(folder, "stock", STOCK, stock, ports[1]))
         front = FRONT.replace("127.0.0.1:8001", f"127.0.0.1:{ports[1]}")
-        started.append(Service(folder, front, f"uvicorn front:app --port {ports[0]}", ports[0]))
+        started.append(Service(folder, "front", front, f"{run} uvicorn front:app --port {ports[0]}", ports[0]))
         for service in started:
             service.wait_for(service.listens)
         yield started[1], started[0]

@@ -1,0 +1,59 @@
+"""The README's two services, with ``ASGI_TRACE_OTEL=1``: what their receiver has, beside what their logs have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from asgi_trace import generate_request_id
+
+from ..test_services import services
+from .conftest import Collector
+
+SPAN = "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize("traced", [False, True], ids=["first", "called"])
+def test_one_request_is_one_tree(
+    tmp_path: Path, environment: pytest.MonkeyPatch, collector: Collector, traced: bool
+) -> None:
+    """The second service's span is under the first's; one trace and one session on all lines of both logs."""
+    environment.setenv("ASGI_TRACE_OTEL", "1")
+    environment.setenv("ASGI_TRACE_FORMAT", "json")
+    request_id = trace_id = generate_request_id()
+    headers = {"X-Request-ID": request_id, "X-Session-ID": "abc12345"}
+    if traced:
+        trace_id = generate_request_id()
+        headers["traceparent"] = f"00-{trace_id}-{SPAN}-01"
+    with services(tmp_path, "asgi_trace run") as (front, stock):
+        answer = httpx.post(f"http://127.0.0.1:{front.port}/buy", headers=headers, timeout=60, trust_env=False)
+        assert answer.json() == {"reserved": True}
+        front.wait_for(lambda: front.logged("Buying", "POST /buy"))
+        stock.wait_for(lambda: stock.logged("Reserving", "Shipping", "POST /reserve"))
+
+    lines = [line for line in front.traced() + stock.traced() if line["request_id"] == request_id]
+    messages = " ".join(line["message"] for line in lines)
+    assert all(each in messages for each in ("Buying", "Reserving", "Shipping", "POST /buy", "POST /reserve")), messages
+    assert {(line["trace_id"], line["session_id"]) for line in lines} == {(trace_id, "abc12345")}
+
+    spans = {span["service"]: span for span in collector.spans(2, trace_id=trace_id, kind="SERVER")}
+    assert {service: span["name"] for service, span in spans.items()} == {
+        "front": "POST /buy",
+        "stock": "POST /reserve",
+    }
+    assert spans["front"]["parent_span_id"] == (SPAN if traced else "")
+    assert (front.span("Buying"), stock.span("Reserving")) == tuple(
+        spans[name]["span_id"] for name in ("front", "stock")
+    )
+    # Whatever is between the two, such as FastAPI's span of the endpoint that makes the call, is the first's.
+    between = {span["span_id"]: span for span in collector.spans(2, trace_id=trace_id, service="front")}
+    caller = spans["stock"]["parent_span_id"]
+    while caller in between and caller != spans["front"]["span_id"]:
+        caller = between[caller]["parent_span_id"]
+    assert caller == spans["front"]["span_id"]
+
+    logs = collector.logs(3, trace_id=trace_id)
+    assert {log["attributes"]["session.id"] for log in logs} == {"abc12345"}
+    assert {"Buying", "Reserving", "Shipping"} <= {log["message"] for log in logs}
