@@ -163,7 +163,7 @@ def _flushing_send(send: Callable[..., Any], message: Message) -> Any:
     return send(message)
 
 
-_FLUSH_MILLISECONDS = 10_000
+_FLUSH_MILLISECONDS = 5_000
 
 
 class _NextSpan:
@@ -296,8 +296,12 @@ def _remote(told: TraceContext, tracestate: str = "") -> SpanContext:
         int(told.span_id, 16),
         is_remote=True,
         trace_flags=TraceFlags(told.flags),
-        trace_state=TraceState.from_header([tracestate]),
+        trace_state=TraceState.from_header([",".join(filter(_STATE_MEMBER.match, tracestate.split(",")))]),
     )
+
+
+# OpenTelemetry knows the keys of level 1 alone. For any other it would warn, and drop all of the state.
+_STATE_MEMBER = re.compile(r"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})=")
 
 
 class _Exchange:
@@ -310,6 +314,9 @@ class _Exchange:
 
     def end(self) -> None:
         """The app is done."""
+
+
+_entered: ContextVar[bool] = ContextVar("asgi_trace_entered", default=False)
 
 
 class _OwnExchange(_Exchange):
@@ -329,6 +336,7 @@ class _OwnExchange(_Exchange):
 
     def enter(self, context: Context) -> None:
         """Make the span the current one, in *context*."""
+        self._entered = _entered.set(True)
         self._token = otel_context.attach(trace.set_span_in_context(self._span, context))
 
     def _noting_send(self, message: Message) -> Any:
@@ -339,8 +347,10 @@ class _OwnExchange(_Exchange):
         return self._server_send(message)
 
     def end(self) -> None:
-        # A coroutine that the garbage collector closes ends in another context: there is nothing to leave.
-        if trace.get_current_span() is self._span:
+        # A coroutine that the garbage collector closes ends in another context: there is nothing to leave, and
+        # OpenTelemetry would log an error about it.
+        with suppress(ValueError):
+            _entered.reset(self._entered)
             otel_context.detach(self._token)
         try:
             if self._span.is_recording():

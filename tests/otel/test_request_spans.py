@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from asgiref.compatibility import is_double_callable
 from opentelemetry import trace
+from opentelemetry.context import attach
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -357,6 +358,23 @@ def test_an_untrusted_client_is_no_parent(exported: Exported) -> None:
     assert scope["line"][0] != PARENT[1][3:35].decode()
 
 
+def test_a_state_that_opentelemetry_does_not_know_costs_no_other(
+    exported: Exported, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor a warning for each request; calls carry all of it."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["state"] = inject({})["tracestate"]
+        await hello(scope, receive, send)
+
+    scope = http_scope([PARENT, (b"tracestate", b"1a=b,rojo=2,a@b@c=3,t61@nr=4")])
+    step(exported.traced(app), scope)
+    (span,) = exported.spans
+    assert dict(span.context.trace_state) == {"rojo": "2", "t61@nr": "4"}
+    assert scope["state"] == "1a=b,rojo=2,a@b@c=3,t61@nr=4"
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(("headers", "flags"), [(HEADERS, "00"), ([], "02")])
 def test_what_the_sampler_decides_goes_on(headers: Any, flags: str) -> None:
     """The next service is told not to sample, and under which ids; random ones only where they are."""
@@ -474,6 +492,23 @@ def test_an_exception_that_cannot_be_told_is_raised_all_the_same(exported: Expor
     assert span.status.status_code is StatusCode.ERROR
     assert span.attributes is not None
     assert span.attributes["http.response.status_code"] == 500
+
+
+def test_what_an_app_forgets_to_leave_is_left_with_its_request(exported: Exported) -> None:
+    """A server may run the next request in the same context: it is no child of this one."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        attach(trace.set_span_in_context(exported.provider.get_tracer("test").start_span("forgotten")))
+        await hello(scope, receive, send)
+
+    def one_after_the_other() -> None:
+        for _ in range(2):
+            coroutine = exported.traced(app)(http_scope(), None, lambda message: _nothing())
+            with pytest.raises(StopIteration):
+                coroutine.send(None)
+
+    Context().run(one_after_the_other)
+    assert [span.parent for span in exported.spans] == [None, None]
 
 
 def test_a_request_closed_by_the_garbage_collector_ends_quietly(
