@@ -19,7 +19,7 @@ class Collector:
     def __init__(self) -> None:
         self._process = subprocess.Popen([sys.executable, HERE / "receiver.py"], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+        self.url, self.grpc_url = (f"http://127.0.0.1:{port}" for port in self._process.stdout.readline().split())
 
     def stop(self) -> None:
         self._process.kill()

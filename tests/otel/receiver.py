@@ -1,8 +1,8 @@
 """
-An OTLP receiver: takes spans and log records over HTTP, as exporters send them, and tells what has come.
+An OTLP receiver: takes spans and log records over HTTP and gRPC, as exporters send them, and tells what has come.
 
 Knows OpenTelemetry's own messages (opentelemetry-proto) and nothing of ours. Runs as a process of its own:
-``python receiver.py`` prints its port.
+``python receiver.py`` prints its ports, that of HTTP and that of gRPC.
 """
 
 from __future__ import annotations
@@ -10,15 +10,20 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import add_LogsServiceServicer_to_server
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import add_TraceServiceServicer_to_server
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -39,7 +44,7 @@ def attributes(pairs: list[KeyValue]) -> dict[str, Any]:
     return {pair.key: plain(pair.value) for pair in pairs}
 
 
-def read_spans(body: bytes) -> list[dict[str, Any]]:
+def read_spans(request: ExportTraceServiceRequest) -> list[dict[str, Any]]:
     return [
         {
             "service": attributes(group.resource.attributes).get("service.name"),
@@ -55,13 +60,13 @@ def read_spans(body: bytes) -> list[dict[str, Any]]:
             "events": [{"name": event.name, **attributes(event.attributes)} for event in span.events],
             "duration": span.end_time_unix_nano - span.start_time_unix_nano,
         }
-        for group in ExportTraceServiceRequest.FromString(body).resource_spans
+        for group in request.resource_spans
         for scope in group.scope_spans
         for span in scope.spans
     ]
 
 
-def read_logs(body: bytes) -> list[dict[str, Any]]:
+def read_logs(request: ExportLogsServiceRequest) -> list[dict[str, Any]]:
     return [
         {
             "service": attributes(group.resource.attributes).get("service.name"),
@@ -72,16 +77,34 @@ def read_logs(body: bytes) -> list[dict[str, Any]]:
             "flags": record.flags,
             "attributes": attributes(record.attributes),
         }
-        for group in ExportLogsServiceRequest.FromString(body).resource_logs
+        for group in request.resource_logs
         for scope in group.scope_logs
         for record in scope.log_records
     ]
 
 
-SIGNALS = {
-    "/v1/traces": ("spans", read_spans, ExportTraceServiceResponse()),
-    "/v1/logs": ("logs", read_logs, ExportLogsServiceResponse()),
+def keep(name: str, found: list[dict[str, Any]]) -> None:
+    with more:
+        received[name] += found
+        more.notify_all()
+
+
+SIGNALS: dict[str, tuple[str, Any, Callable[[Any], list[dict[str, Any]]], Any]] = {
+    "/v1/traces": ("spans", ExportTraceServiceRequest, read_spans, ExportTraceServiceResponse()),
+    "/v1/logs": ("logs", ExportLogsServiceRequest, read_logs, ExportLogsServiceResponse()),
 }
+
+
+class Servicer:
+    """Of one signal, over gRPC."""
+
+    def __init__(self, path: str) -> None:
+        self._signal = SIGNALS[path]
+
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802
+        name, _, read, response = self._signal
+        keep(name, read(request))
+        return response
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -93,11 +116,8 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        name, read, response = SIGNALS[self.path]
-        found = read(body)
-        with more:
-            received[name] += found
-            more.notify_all()
+        name, message, read, response = SIGNALS[self.path]
+        keep(name, read(message.FromString(body)))
         self.answer(response.SerializeToString(), "application/x-protobuf")
 
     def do_GET(self) -> None:
@@ -127,5 +147,10 @@ class Receiver(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     server.daemon_threads = True
-    print(server.server_port, flush=True)
+    over_grpc = grpc.server(ThreadPoolExecutor(4))
+    add_TraceServiceServicer_to_server(Servicer("/v1/traces"), over_grpc)
+    add_LogsServiceServicer_to_server(Servicer("/v1/logs"), over_grpc)
+    port = over_grpc.add_insecure_port("127.0.0.1:0")
+    over_grpc.start()
+    print(server.server_port, port, flush=True)
     server.serve_forever()

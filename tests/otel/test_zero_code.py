@@ -45,6 +45,23 @@ def test_a_switch_is_enough(name: str, environment: pytest.MonkeyPatch, collecto
     assert collector.logs(1, trace_id=request_id, span_id=span["span_id"])[0]["service"] == f"switched {name}"
 
 
+def test_the_standards_variables_choose_the_protocol(environment: pytest.MonkeyPatch, collector: Collector) -> None:
+    """Where its exporter is installed."""
+    environment.setenv("ASGI_TRACE_OTEL", "1")
+    environment.setenv("OTEL_SERVICE_NAME", "over gRPC")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.grpc_url)
+        server = Server(["-m", "asgi_trace", "run", *shlex.split(COMMANDS["uvicorn"])])
+    try:
+        request_id = get(server, "/work/m1234567").headers["x-request-id"]
+    finally:
+        server.stop()
+    (span,) = collector.spans(1, trace_id=request_id)
+    assert span["service"] == "over gRPC"
+    assert collector.logs(1, trace_id=request_id)[0]["span_id"] == span["span_id"]
+
+
 WITHOUT = "import sys; sys.modules['opentelemetry.sdk.trace'] = None; import asgi_trace.auto"
 
 
