@@ -47,6 +47,9 @@ _META = {
 # A body this long takes some 10 ms to read; of a longer one the headers are not told.
 _MOST_BODY = 1 << 20
 
+# Marks a handler that is ours.
+_TRACED = "__asgi_trace__"
+
 _SESSIONS = SessionResolver()
 
 # Whose message a handler has in hand: legacy SSE ends the HTTP request before that.
@@ -79,7 +82,7 @@ def trace_server(server: _Server) -> _Server:
         if trace_messages not in middleware:
             middleware.insert(0, trace_messages)  # outermost, around the SDK's own
     elif callable(getattr(inner, "_handle_message", None)) and hasattr(inner, "request_handlers"):
-        if not hasattr(inner._handle_message, "__wrapped__"):
+        if not hasattr(inner._handle_message, _TRACED):
             inner._handle_message = _handler(inner._handle_message)
     else:
         raise TypeError(
@@ -117,7 +120,7 @@ def _handler(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[
         with _traced(getattr(request, "method", None), getattr(request, "params", None), request_id, meta, carrier):
             await handle(message, *args, **kwargs)
 
-    traced.__wrapped__ = handle  # type: ignore[attr-defined]
+    setattr(traced, _TRACED, True)
     return traced
 
 
