@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from asgi_trace import RequestMetadata, bound_carrier, bound_request_metadata
+from asgi_trace import RequestMetadata, bound_carrier, bound_request_metadata, get_request_metadata
+from asgi_trace.context import metadata_of
 from asgi_trace.mcp import outgoing_meta, request_hook, trace_messages
+
+from .asgi import http_scope
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 INBOUND = {
@@ -137,6 +141,60 @@ def test_a_streamed_body_is_left_alone() -> None:
 def test_a_host_that_is_none_is_named() -> None:
     with pytest.raises(ValueError, match=r"session_hosts has 'http://b'"):
         request_hook(session_hosts=["http://b"])
+
+
+def handled(**context: Any) -> RequestMetadata:
+    """What is known of a message with this *context*, in the shape of version 2 of the SDK, while it is handled."""
+    given = SimpleNamespace(method="tools/call", params={"name": "add"}, request_id=7, meta=None, request=None)
+    vars(given).update(context)
+
+    async def call_next(context: Any) -> Any:
+        return get_request_metadata()
+
+    metadata: RequestMetadata = asyncio.run(trace_messages(given, call_next))
+    return metadata
+
+
+def test_a_message_that_nothing_carried_is_a_request_of_its_own() -> None:
+    """With the session of whoever runs the server, else of the process; it ends with the message."""
+    first, second = handled(), handled()
+    assert first.request_id != second.request_id
+    assert first.session_id == second.session_id
+    assert (first.trace_id, first.mcp_call, first.ended) == (first.request_id, "tools/call add #7", True)
+    with bound_request_metadata(RequestMetadata("nightly", "job")):
+        inside = handled()
+    assert inside.session_id == "nightly"
+    assert inside.request_id != "job"
+
+
+def test_a_message_tells_its_ids_over_any_transport() -> None:
+    """As our own clients do: the id of the request that calls, and the session where it was asked for."""
+    with bound_carrier(INBOUND):
+        meta = outgoing_meta(session=True)
+    told = handled(meta=meta)
+    assert (told.request_id, told.session_id) == ("a1b2c3d4", "abc12345")
+    assert (told.trace_id, told.tracestate, told.baggage) == (TRACE, "rojo=1", "userId=alice")
+
+
+def test_an_untraced_http_request_tells_the_session_at_least() -> None:
+    """The shim is not around the app: its message is traced all the same."""
+    scope = http_scope([(b"mcp-session-id", b"5e27b0e4")])
+    first, second = (handled(request=SimpleNamespace(scope=scope)) for _ in range(2))
+    assert (first.session_id, second.session_id) == ("5e27b0e4", "5e27b0e4")
+    assert first.request_id != second.request_id
+
+
+def test_what_a_handler_raises_is_its_messages() -> None:
+    """Whoever logs it later, and elsewhere."""
+    found: list[RequestMetadata | None] = []
+
+    async def call_next(context: Any) -> Any:
+        found.append(get_request_metadata())
+        raise KeyError("bulb")
+
+    with pytest.raises(KeyError) as caught:
+        asyncio.run(trace_messages(SimpleNamespace(method="tools/call"), call_next))
+    assert metadata_of(caught.value) is found[0] is not None
 
 
 @pytest.mark.parametrize("context", [object(), None])
