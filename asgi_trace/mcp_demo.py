@@ -151,7 +151,8 @@ def _stop_with_parent(server: Any) -> None:
 @asynccontextmanager
 async def _connected(sdk: _Sdk, url: str, headers: dict[str, str]) -> AsyncIterator[Any]:
     """A client session with the MCP server at *url*, whose HTTP requests carry *headers* and the current trace."""
-    http = sdk.http.AsyncClient(headers=headers, timeout=_CALL_SECONDS, event_hooks={"request": [request_hook()]})
+    hooks = {"request": [request_hook()]}
+    http = sdk.http.AsyncClient(headers=headers, timeout=_CALL_SECONDS, event_hooks=hooks, trust_env=False)  # no proxy
     async with http, sdk.connect(url, http_client=http) as streams, sdk.session(*streams[:2]) as session:
         await session.initialize()
         yield session
@@ -180,6 +181,10 @@ class _Call:
         self.failed = bool(getattr(result, "isError", False) or getattr(result, "is_error", False))
 
 
+class _NotServedError(Exception):
+    pass
+
+
 @asynccontextmanager
 async def _running(name: str, show: Callable[[_Line], None], *arguments: str) -> AsyncIterator[str]:
     """Run a server in a process of its own, show its lines as they come, and give its URL."""
@@ -198,7 +203,7 @@ async def _running(name: str, show: Callable[[_Line], None], *arguments: str) ->
     try:
         port = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
         if not port:
-            raise RuntimeError(f"the demo's {name} ended before it listened; its lines above tell why")
+            raise _NotServedError(f"the demo's {name} ended before it listened; its lines above tell why")
         yield f"http://127.0.0.1:{int(port)}/mcp"
     finally:
         process.stdin.close()
@@ -238,7 +243,11 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         _Call("Bob", "def67890", "invoice", "bulb"),
     )
     print("Two customers at once, on two MCP servers. Their logs, as they are written:\n", file=out, flush=True)
-    asyncio.run(_tell(sdk, show, calls))
+    try:
+        asyncio.run(_tell(sdk, show, calls))
+    except _NotServedError as error:
+        print(error, file=sys.stderr)
+        return 1
     for text in _grouped(calls, lines):
         print(text, file=out)
     if [call.failed for call in calls] != [False, False, False, True]:

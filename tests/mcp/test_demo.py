@@ -170,3 +170,10 @@ def test_without_the_sdk_it_says_what_to_install(missing: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install 'asgi-trace[mcp]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_server_that_does_not_start_is_one_sentence() -> None:
+    code = "import sys; sys.executable = 'false'; from asgi_trace.cli import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, "demo", "--mcp"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "the demo's warehouse ended before it listened; its lines above tell why\n"
