@@ -104,7 +104,7 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
     return 2 if faults else 0
 
 
-def trace_of(logs: Sequence[Log], wanted: Wanted, tell: Callable[[], None] = lambda: None) -> Trace:
+def trace_of(logs: Sequence[Log], wanted: Wanted, tell: Callable[[], None]) -> Trace:
     """Return the trace of *logs*, as far as it is *wanted*, and *tell* after each step."""
     names = [log.name for log in logs]
     model = Model(title_of(names), names)
