@@ -377,6 +377,8 @@ class _OwnExchange(_Exchange):
             attributes["error.type"] = _type_name(self.failed)
         elif status is not None and status >= 500:
             attributes["error.type"] = str(status)
+        elif self._request.mcp_error:
+            attributes["error.type"] = self._request.mcp_error
         if "error.type" in attributes:
             self._span.set_status(Status(StatusCode.ERROR))
         self._span.set_attributes(attributes)

@@ -135,7 +135,7 @@ def frameworks() -> Iterator[tuple[Any, str, str | None]]:
     @litestar_get("/c/{x:int}", sync_to_thread=False)
     def nothing() -> None: ...
 
-    yield Litestar([nothing]), "/c/3", "/c/{x}"
+    yield Litestar([nothing], logging_config=None), "/c/3", "/c/{x}"
 
 
 @pytest.mark.anyio
@@ -217,6 +217,34 @@ def test_an_mcp_call_by_its_conventions(
     (span,) = exported.spans
     found = {key: value for key, value in (span.attributes or {}).items() if key.startswith(("mcp.", "gen_ai."))}
     assert (span.name, found) == (name, attributes)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (b'{"jsonrpc":"2.0","id":7,"result":{"isError":true,"content":[]}}', "tool_error"),
+        (b'{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"no"}}', "rpc_error"),
+        (b'{"jsonrpc":"2.0","id":7,"result":{"content":[]}}', None),
+    ],
+)
+def test_a_tool_that_failed_is_an_error(exported: Exported, reply: bytes, error: str | None) -> None:
+    """With status 200, where replies are read."""
+    call = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"add"}}'
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": call, "more_body": False}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": reply})
+
+    scope = http_scope([(b"content-type", b"application/json")], method="POST")
+    with pytest.raises(StopIteration):
+        exported.traced(app, observe_body=True)(scope, receive, lambda message: _nothing()).send(None)
+    (span,) = exported.spans
+    assert (span.name, (span.attributes or {}).get("error.type")) == ("tools/call add", error)
+    assert span.status.status_code is (StatusCode.ERROR if error else StatusCode.UNSET)
 
 
 def test_an_mcp_calls_id_is_text(exported: Exported) -> None:
