@@ -133,8 +133,8 @@ async def _serve(sdk: _Sdk, warehouse_url: str | None) -> None:
             warehouse = await stack.enter_async_context(_connected(sdk, warehouse_url, {}))
             _shop(mcp_server, warehouse, sdk.tool_error)
         app = RequestTracingMiddleware(mcp_server.streamable_http_app(), access_log=True, observe_body=True)
-        config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=_STOP_SECONDS // 2)
-        server = uvicorn.Server(config)
+        patient: dict[str, Any] = {"timeout_keep_alive": _CALL_SECONDS, "timeout_graceful_shutdown": _STOP_SECONDS // 2}
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", **patient))
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             print(listener.getsockname()[1], flush=True)

@@ -113,7 +113,9 @@ async def serving(app: Any) -> AsyncIterator[str]:
     """Serve *app*, and yield its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5)
+        # A client that the machine held up must not find its connection closed.
+        patient = {"timeout_keep_alive": PATIENCE, "timeout_graceful_shutdown": 5}
+        config = uvicorn.Config(app, log_config=None, lifespan="on", **patient)  # type: ignore[arg-type]
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(server.serve(sockets=[listener]))
