@@ -51,8 +51,6 @@ export function parse(text) {
       if (plainWord) query.texts.push({ pattern: new RegExp(escaped(plainWord), "gi"), isWanted, isWord: true });
     }
   }
-  // Long words are rare: what they leave, the others need not look at.
-  query.texts.sort((one, other) => +other.isWanted - +one.isWanted || other.pattern.source.length - one.pattern.source.length);
   return query;
 }
 
@@ -196,6 +194,8 @@ export async function search(query, trace, isCurrent) {
   const lines = new Int32Array(trace.count);
   let size = 0;
   let since = performance.now();
+  // What is rare in the first chunk is asked first in the others: it leaves the rest less to look at.
+  let texts = query.texts;
   for (const chunk of trace.chunks) {
     if (!chunk) continue;
     const { start } = chunk;
@@ -205,8 +205,9 @@ export async function search(query, trace, isCurrent) {
       isHit[i] = r >= 0 ? ofRequest[r] : unstamped;
     }
     for (const test of query.lines) for (let i = start; i < end; i++) if (isHit[i] && !test(trace, i)) isHit[i] = 0;
+    if (texts === query.texts && texts.length > 1) texts = rarestFirst(texts, chunk);
     let left = end - start;
-    for (const text of query.texts) {
+    for (const text of texts) {
       if (left < (end - start) / FEW) left = keepAlone(text, chunk, isHit);
       else {
         const found = linesWith(text, chunk);
@@ -231,6 +232,14 @@ export async function search(query, trace, isCurrent) {
   let requests = 0;
   for (let r = 0; r < requestHit.length; r++) requests += requestHit[r];
   return { isHit, lines: lines.slice(0, size), requestHit, requests };
+}
+
+/** @param {TextTest[]} texts @param {Chunk} chunk */
+function rarestFirst(texts, chunk) {
+  return texts
+    .map((text) => ({ text, left: linesWith(text, chunk).reduce((sum, each) => sum + +(each === +text.isWanted), 0) }))
+    .sort((one, other) => one.left - other.left)
+    .map(({ text }) => text);
 }
 
 /**
