@@ -9,7 +9,7 @@ export const ERROR = 4;
 export const NOT_READ = -2;
 export const NOBODY = -1;
 
-const BAD_OUTCOMES = new Set(["crash", "failed", "error", "tool_error"]);
+const BAD_OUTCOMES = new Set(["crash", "tool_error", "rpc_error"]);
 
 /** @param {string} base64 */
 async function unpack(base64) {
@@ -52,8 +52,9 @@ export class Trace {
     /** @type {(Chunk | undefined)[]} */
     this.chunks = new Array(Math.ceil(this.count / head.chunk_lines));
     this.fileChunks = this.chunks.length;
-    /** @type {number[]} the first and last line read of each request */
+    /** @type {number[]} the first line read of each request, and the last */
     this.firstLine = [];
+    /** @type {number[]} */
     this.lastLine = [];
     this.unknown = head.unknown;
     /** @type {Map<string, number>} */

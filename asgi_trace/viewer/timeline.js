@@ -42,6 +42,8 @@ function rowHeight(rows) {
 }
 
 /**
+ * @typedef {{width: number, linked: number, from: number, to: number, all: Uint32Array, warnings: Uint32Array,
+ *   errors: Uint32Array}} Bins how many lines there are at a time, and of what they were counted
  * @typedef {{lane: import("./lanes.js").Lane, rows: number[][], top: number}} Placed a lane in sight, `top` in pixels
  * What is looked at. `found` is null where no search narrows it down.
  * @typedef {{request: number, session: number, line: number, found: import("./query.js").Found | null}} Look
@@ -64,18 +66,27 @@ export class Timeline {
   lanesHeight = 0;
   width = 0;
   height = 0;
+  /** @type {ReturnType<typeof arrange>} */
+  arranged = { lanes: [], rows: 0 };
+  /** @type {Map<number, [number, number][]>} silences within requests */
+  gaps = new Map();
+  /** @type {Record<string, string>} */
+  colors = {};
+  /** @type {string[]} */
+  sessionColors = [];
+  nobody = "";
+  font = "";
+  boldFont = "";
 
   /** @type {[number, number]} */
   #asked = [0, 1];
   #scroll = 0;
   #isDue = false;
-  /** @type {{x: number, y: number} | null} */
-  #pointer = null;
   /** @type {{from: number, to: number} | null} pixels */
   #brush = null;
   /** @type {Map<number, number>} */
   #widths = new Map();
-  #bins = /** @type {{width: number, linked: number, from: number, to: number, all: Uint32Array, warnings: Uint32Array, errors: Uint32Array} | null} */ (null);
+  #bins = /** @type {Bins | null} */ (null);
 
   /**
    * @param {HTMLElement} element @param {import("./data.js").Trace} trace @param {import("./text.js").Clock} clock
@@ -101,8 +112,7 @@ export class Timeline {
   /** Requests have come, or their times have changed. */
   rearrange() {
     this.arranged = arrange(this.trace);
-    /** @type {Map<number, [number, number][]>} */
-    this.gaps = new Map();
+    this.gaps.clear();
     for (const [r, from, to] of this.trace.head.gaps) {
       const known = this.gaps.get(r);
       if (known) known.push([from, to]);
@@ -154,7 +164,6 @@ export class Timeline {
     this.colors = Object.fromEntries(
       ["text", "muted", "rule", "panel", "accent", "debug", "warning", "error", "band"].map((name) => [name, color(name)]),
     );
-    /** @type {string[]} */
     this.sessionColors = [];
     for (let i = 0; i < COLORS; i++) this.sessionColors.push(color(`s${i}`));
     this.nobody = color("nobody");
@@ -930,7 +939,6 @@ export class Timeline {
 
   /** @param {{x: number, y: number}} at */
   #hover(at) {
-    this.#pointer = at;
     const { request, line, session } = this.#under(at.x, at.y);
     this.element.style.cursor = request >= 0 || session !== null ? "pointer" : at.y < HEAD ? "col-resize" : "grab";
     if (request < 0) {
@@ -953,7 +961,7 @@ export class Timeline {
     ];
     this.tip.replaceChildren(make("div", "tip-title", trace.title(request)), make("div", "", facts.filter(Boolean).map(plain).join(" · ")));
     if (call[request]) this.tip.append(make("div", "", plain(call[request])));
-    for (const [from, to] of this.gaps?.get(request) ?? []) {
+    for (const [from, to] of this.gaps.get(request) ?? []) {
       const time = this.#timeAt(at.x);
       if (time >= from && time <= to) this.tip.append(make("div", "", `nothing logged for ${duration(to - from)}`));
     }
@@ -979,7 +987,6 @@ export class Timeline {
   }
 
   #hideTip() {
-    this.#pointer = null;
     this.tip.hidden = true;
   }
 }

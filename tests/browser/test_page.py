@@ -134,6 +134,22 @@ def test_it_opens_at_the_first_error(tab: Page) -> None:
     assert chosen_line(tab).startswith("Exception in ASGI application")
 
 
+@pytest.mark.parametrize("outcome", ["crash", "tool_error", "rpc_error"])
+def test_a_failure_is_an_error_whatever_its_status(
+    tmp_path: Path, open_page: Callable[..., Page], outcome: str
+) -> None:
+    """A tool that failed was answered with 200; its call is told where the request is."""
+    line = "POST /mcp 200 4.9ms 171B streamable-http 127.0.0.1:1 outcome="
+    log = [
+        stamped(0, f"{line}well", "r0"),
+        stamped(1, f"{line}{outcome}", "r1").replace("] -", "] [tools/call add #7] -"),
+    ]
+    tab = open_page(page_of("\n".join(log), tmp_path))
+    assert tab.locator("#error-count").inner_text() == "1 error"
+    assert "tools/call add #7" in chosen(tab)
+    assert "tools/call add #7" in tab.locator("#tree .request.error").inner_text()
+
+
 def test_all_lines_stand_in_order(tab: Page) -> None:
     """Those of no request too."""
     assert messages(tab)[:4] == ["Started", "Processing payment", "Loading profile", "Profile retrieved"]
