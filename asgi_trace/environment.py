@@ -18,7 +18,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any
 
-from .logging import JSONFormatter, LogfmtFormatter, configure_logging, stamp_server_lines
+from .logging import JSONFormatter, LogfmtFormatter, TextFormatter, configure_logging, stamp_server_lines
 from .middleware import RequestTracingMiddleware
 
 __all__ = (
@@ -42,8 +42,8 @@ OTEL = "ASGI_TRACE_OTEL"
 _SILENT_WORKER = "gunicorn.workers.gasgi"
 
 _SHAPE = "expected 'module:attribute', such as 'shop:app'"
-_FORMATS: dict[str, Callable[[], logging.Formatter | None]] = {
-    "text": lambda: None,  # it depends on the handler: colors are for terminals
+_FORMATS: dict[str, Callable[[], logging.Formatter]] = {
+    "text": TextFormatter,
     "json": JSONFormatter,
     "logfmt": LogfmtFormatter,
 }
@@ -83,7 +83,7 @@ def _members(value: str) -> list[str]:
     return [member.strip() for member in value.split(",") if member.strip()]
 
 
-def _format(value: str) -> logging.Formatter | None:
+def _format(value: str) -> logging.Formatter:
     make = _FORMATS.get(value.lower())
     if make is None:
         raise ValueError(f"is {value!r}; expected one of {', '.join(_FORMATS)}")

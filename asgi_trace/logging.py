@@ -343,7 +343,8 @@ def configure_logging(
 
     :param level: of the root logger, as :meth:`logging.Logger.setLevel` takes it.
     :param stream: for lines that have no handler yet; standard error, when left out.
-    :param formatter: writes the lines; a :class:`TextFormatter`, when left out, with colors on a terminal.
+    :param formatter: writes the lines; when left out, that of an earlier call, else a :class:`TextFormatter`, with
+        colors on a terminal.
     :raises ValueError: for an unknown *level*.
 
     .. versionadded:: 0.1
@@ -351,7 +352,7 @@ def configure_logging(
     root = logging.getLogger()
     root.setLevel(level)
     _make_plain(root)
-    dress = _Dresser(formatter)
+    dress = _Dresser(formatter or _earlier_formatter())
     streams = [handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)]
     if not streams or (stream is not None and stream not in streams):
         root.addHandler(logging.StreamHandler(stream or sys.stderr))
@@ -366,7 +367,12 @@ def stamp_server_lines(formatter: logging.Formatter | None) -> None:
 
     For a process that has yet to load an app, which may then set up logging as it likes.
     """
-    _dress_servers(_Dresser(formatter))
+    _dress_servers(_Dresser(formatter or _earlier_formatter()))
+
+
+def _earlier_formatter() -> logging.Formatter | None:
+    make = logging.getLogRecordFactory()
+    return make.formatter if isinstance(make, _RecordFactory) else None
 
 
 def _dress_servers(dress: _Dresser) -> None:
@@ -390,6 +396,7 @@ class _Dresser:
     """Gives a logger's handlers the formatter and the filter, and takes away those that only repeat others."""
 
     def __init__(self, formatter: logging.Formatter | None) -> None:
+        self.formatter = formatter
         self._plain = formatter or TextFormatter()
         self._colored = formatter or TextFormatter(color=True)
         self._filter = RequestTracingFilter()
@@ -447,6 +454,11 @@ class _RecordFactory:
     def install(cls, dress: _Dresser) -> None:
         make = logging.getLogRecordFactory()
         logging.setLogRecordFactory(cls(make._make if isinstance(make, cls) else make, dress))
+
+    @property
+    def formatter(self) -> logging.Formatter | None:
+        """The one that was asked for."""
+        return self._dress.formatter
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self._make(*args, **kwargs)

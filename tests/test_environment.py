@@ -209,6 +209,7 @@ async def bare(scope, receive, send):
 """
 WRAPPED = HELLO + "from asgi_trace import RequestTracingMiddleware as R\napp = R(bare, header_name='X-Trace')\n"
 CONFIGURED = HELLO + "import logging\nlogging.basicConfig(level=logging.ERROR, format='%(message)s')\n"
+JSON = HELLO + "import asgi_trace\nasgi_trace.configure_logging(formatter=asgi_trace.JSONFormatter())\n"
 
 
 @pytest.mark.parametrize(
@@ -221,8 +222,22 @@ CONFIGURED = HELLO + "import logging\nlogging.basicConfig(level=logging.ERROR, f
         (WRAPPED, "app", {}, "[(b'x-trace', b'b')]", ["WARNING - [req=b|"]),
         (CONFIGURED, "bare", {}, "[(b'x-request-id', b'a')]", []),
         (CONFIGURED, "bare", {"ASGI_TRACE_LEVEL": "30"}, "[(b'x-request-id', b'a')]", ["WARNING - [req=a|"]),
+        (JSON, "bare", {}, "[(b'x-request-id', b'a')]", ['"request_id":"a"']),
+        (JSON, "bare", {"ASGI_TRACE_FORMAT": "logfmt"}, "[(b'x-request-id', b'a')]", ["request_id=a"]),
+        (JSON, "bare", {"ASGI_TRACE_FORMAT": "text"}, "[(b'x-request-id', b'a')]", ["WARNING - [req=a|"]),
     ],
-    ids=["plain", "option", "level", "format", "already-wrapped", "apps-own-level", "level-over-the-apps"],
+    ids=[
+        "plain",
+        "option",
+        "level",
+        "format",
+        "already-wrapped",
+        "apps-own-level",
+        "level-over-the-apps",
+        "apps-own-format",
+        "format-over-the-apps",
+        "text-over-the-apps",
+    ],
 )
 def test_auto_traces_the_app(
     shop: Path, module: str, app: str, variables: dict[str, str], headers: str, lines: list[str]
