@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import settings
 
 import asgi_trace.faults
+
+# A job in the background of a script has Ctrl-C ignored, and so would have each process that a test stops that way.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A loaded machine is no failure.
 settings.register_profile("untimed", deadline=None)

@@ -196,7 +196,10 @@ def test_a_page_is_made_and_served(tmp_path: Path, command: str, said: str) -> N
         first = process.stdout.readline()
         if "--follow" in command:
             process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        try:
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
     assert re.sub(r"\d+", "0", first).startswith(re.sub(r"\d+", "0", said))
 
 
