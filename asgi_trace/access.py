@@ -190,7 +190,7 @@ class _HTTPExchange(_Exchange):
     def _sent(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start":
-            self._status = message["status"]
+            self._status = int(message["status"])  # HTTPStatus.OK, say, is written so by Python 3.10
             self._has_trailers = bool(message.get("trailers"))
         elif kind == "http.response.trailers":
             if not message.get("more_trailers"):
@@ -213,7 +213,7 @@ class _WebSocketExchange(_Exchange):
         if kind == "websocket.accept":
             self._status = 101
         elif kind == "websocket.http.response.start":
-            self._status = message["status"]
+            self._status = int(message["status"])
         elif kind == "websocket.close":
             if self._status is None:
                 self._status = 403  # what servers answer to a close before the accept

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from contextvars import Context
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -223,6 +224,13 @@ def test_the_line_is_stamped_and_can_be_parsed() -> None:
     fields = parse_access(message)
     assert fields is not None
     assert (fields["status"], fields["bytes"], fields["path"]) == (200, 5, "/?a=1&token=***")
+
+
+def test_a_status_that_has_a_name_is_a_number() -> None:
+    """Frameworks send members of HTTPStatus, which some versions of Python write by their names."""
+    (line,), _ = serve(App({**START, "status": HTTPStatus.OK}, body(b"")), http_scope())
+    assert line.getMessage().startswith("GET / 200 ")
+    assert type(line.__dict__["status"]) is int
 
 
 def test_the_time_to_the_first_byte_is_that_of_the_first_byte() -> None:
