@@ -660,7 +660,15 @@ def configure_opentelemetry() -> None:
         logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
     _logs.set_logger_provider(logs)
     _configured.append(logs)
-    handler = RequestLogHandler(LoggingHandler(logger_provider=logs))
+
+    class Exporting(LoggingHandler):
+        def flush(self) -> None:
+            # It flushes in a thread, and from CPython 3.12 on an interpreter that ends starts none. The provider has
+            # exported the rest by then: of two exit handlers, the later one runs first.
+            with suppress(RuntimeError):
+                super().flush()
+
+    handler = RequestLogHandler(Exporting(logger_provider=logs))
     for logger in (logging.root, *map(logging.getLogger, SERVER_LOGGERS)):
         if not logger.propagate or logger is logging.root:
             logger.addHandler(handler)
