@@ -5,8 +5,7 @@ The front door: public names, nothing else.
 """
 
 from .concurrency import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
-from .context import (
-    RequestMetadata,
+from .current import (
     bound_request_metadata,
     get_request_id,
     get_request_metadata,
@@ -17,10 +16,12 @@ from .context import (
     set_request_metadata,
 )
 from .ids import generate_request_id
+from .mcp_protocol import install
 from .logging import JSONFormatter, LogfmtFormatter, RequestTracingFilter, TextFormatter, configure_logging
 from .middleware import RequestTracingMiddleware
 from .outgoing import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
 from .propagation import bound_carrier, carrier, extract, get_trace_context, inject
+from .request import RequestMetadata
 from .tracecontext import TraceContext
 
 __all__ = (
@@ -55,3 +56,6 @@ __all__ = (
 )
 
 __version__ = "0.1.0"
+
+install()
+del install

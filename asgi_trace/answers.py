@@ -9,8 +9,8 @@ from __future__ import annotations
 from time import time
 from typing import Any
 
-from .context import RequestMetadata
 from .headers import response_values, without_header
+from .request import RequestMetadata
 from .tracecontext import format_traceparent
 
 __all__ = ("Answers",)

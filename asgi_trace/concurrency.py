@@ -13,7 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
-from .context import RequestMetadata, bind, bound_request_metadata, get_request_metadata, stamp_exception
+from .current import bind, bound_request_metadata, get_request_metadata
+from .exceptions import stamp_exception
+from .request import RequestMetadata
 
 __all__ = ("ContextThreadPoolExecutor", "keep_ids_in_threads", "with_context")
 

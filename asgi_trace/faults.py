@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-__all__ = ("report_once",)
+__all__ = ("report_once", "warn_once")
 
 _reported: set[str] = set()
 
@@ -23,3 +23,11 @@ def report_once(what: str) -> None:
         return
     _reported.add(what)
     logging.getLogger("asgi_trace").warning("%s failed; requests go on, this is said once", what, exc_info=True)
+
+
+def warn_once(key: str, message: str) -> None:
+    """Log *message*, and no other of the same *key*."""
+    if key in _reported:
+        return
+    _reported.add(key)
+    logging.getLogger("asgi_trace").warning("%s", message)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-__all__ = ("Headers", "any_named", "header_values", "response_values", "without_header")
+__all__ = ("Headers", "any_named", "as_bytes", "header_values", "response_values", "without_header")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -49,15 +49,16 @@ def response_values(headers: Iterable[Any], name: bytes) -> Iterator[bytes]:
     """Yield the values of *name* (lower case) in a response's *headers*, whatever shape they have."""
     for header in headers:
         if _is_named(header, name):
-            yield _as_bytes(header[1])
+            yield as_bytes(header[1])
 
 
 def _is_named(header: Any, name: bytes) -> bool:
     try:
-        return _as_bytes(header[0]).lower() == name
+        return as_bytes(header[0]).lower() == name
     except Exception:  # an app's own objects may raise anything; it is the server's to complain of them
         return False
 
 
-def _as_bytes(text: Any) -> bytes:
+def as_bytes(text: Any) -> bytes:
+    """Return a header's name or value as bytes, whichever kind of text it is."""
     return text.encode("latin-1") if isinstance(text, str) else bytes(text)

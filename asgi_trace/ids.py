@@ -1,16 +1,18 @@
 """
-Identifiers: make them, and decide which of a client's may be taken over.
+Identifiers: make them, and decide which of a client's are used.
 
-Knows bytes and strings. Does not know ASGI, headers, logging or context variables.
+This module works on bytes and strings. It does not read headers, ASGI scopes or context variables.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 
 from .faults import report_once
+from .records import NO_ID, escape_id
 
 __all__ = (
     "ID_RULE",
@@ -19,14 +21,19 @@ __all__ = (
     "checked_parser",
     "digest_secret",
     "generate_request_id",
+    "id_by_hand",
+    "parse_cloud_trace",
     "parse_id",
     "take_request_id",
 )
 
 MAX_ID_LENGTH = 128
-"""The longest id taken over from a client, in bytes."""
+"""The longest id that is accepted from a client, in bytes."""
 
-ID_RULE = "expected 1 to 128 characters of A-Z a-z 0-9 . _ ~ + / = : @ -"
+ID_RULE = "expected 1 to 128 characters of A-Z a-z 0-9 . _ ~ + / = : @ -, and not 'none'"
+
+# A log line outside a request has this word for its ids: a client of this name would vanish among those lines.
+_RESERVED = NO_ID.encode()
 
 _ALNUM = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ALLOWED = _ALNUM + b"._~+/=:@-"
@@ -106,10 +113,10 @@ def checked_parser(accepts: Callable[[str], bool]) -> Callable[[bytes], str | No
 
 def parse_id(value: bytes) -> str | None:
     """
-    Return the id in a client's header or query *value*, or None when it must not be taken over.
+    Return the id in a client's header or query *value*, or None when it must not be used.
 
-    Valid are 1 to 128 bytes of ``A-Z a-z 0-9 . _ ~ + / = : @ -``, with blanks around them ignored: what is
-    safe in a header, on a log line, in a URL and in a shell's double quotes.
+    Valid are 1 to 128 bytes of ``A-Z a-z 0-9 . _ ~ + / = : @ -``, with blanks around them ignored: these are
+    safe in a header, on a log line, in a URL and in a shell's double quotes. ``none``, in any case, is reserved.
     """
     if not value.isalnum():
         value = value.strip(b" \t")
@@ -117,7 +124,46 @@ def parse_id(value: bytes) -> str | None:
             return None
     if len(value) > MAX_ID_LENGTH:
         return None
+    if len(value) == len(_RESERVED) and value.lower() == _RESERVED:
+        return None
     return value.decode("ascii")
+
+
+# The trace headers of two clouds, which hold more than an id:
+# X-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678;Sampled=1
+#   https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+# X-Cloud-Trace-Context: 105445aa7843bc8bf206b12000100000/1;o=1
+#   https://cloud.google.com/trace/docs/trace-context#legacy-http-header
+_CLOUD_TRACES = (
+    rb"(?:[^;]*;)*[ \t]*Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*)?",
+    rb"([0-9a-f]{32})()/[0-9]{1,20}(?:;o=[0-9]{1,3})?",
+)
+# A header of X-Ray's with all of its optional parts has some 120 bytes.
+_LONGEST_CLOUD_TRACE = 512
+
+
+def parse_cloud_trace(value: bytes) -> bytes | None:
+    """Return the trace id, 32 hexadecimal characters, in a cloud's own trace header *value*; None in any other."""
+    if len(value) > _LONGEST_CLOUD_TRACE:
+        return None
+    value = value.strip(b" \t")
+    for form in _CLOUD_TRACES:
+        match = re.fullmatch(form, value, re.IGNORECASE)
+        if match is not None:
+            return (match[1] + match[2]).lower()
+    return None
+
+
+def id_by_hand(value: object) -> str | None:
+    """
+    Return an id that the program itself has set, such as a user's name or number, so that it is safe on a log line.
+
+    Characters that could end the bracket or start another line are escaped. ``none`` is no id.
+    """
+    if value is None:
+        return None
+    text = escape_id(str(value))
+    return None if text.lower() in ("", NO_ID) else text
 
 
 def digest_secret(secret: bytes, key: bytes = b"") -> str:

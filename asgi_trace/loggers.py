@@ -12,7 +12,8 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from .context import get_request_metadata, metadata_of
+from .current import get_request_metadata
+from .exceptions import metadata_of
 from .logging import record_ids
 from .records import NO_ID
 

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TextIO
 
 from .calls import NO_CALL, Call
-from .context import RequestMetadata, get_request_metadata, metadata_of
+from .current import get_request_metadata
+from .exceptions import metadata_of
 from .records import NO_ID, Record, escape, format_call, format_json, format_line, format_logfmt, id_color
+from .request import RequestMetadata
 from .uncaught import log_uncaught
 
 __all__ = ("JSONFormatter", "LogfmtFormatter", "RequestTracingFilter", "TextFormatter", "configure_logging")
@@ -73,8 +75,8 @@ def record_ids(record: logging.LogRecord) -> _Ids:
                 # Set by hand, an id can be anything, such as a user's name with a line break in it.
                 if not (request_id.isprintable() and session_id.isprintable()):
                     request_id, session_id = (escape(each).replace("\n", r"\x0a") for each in (request_id, session_id))
-                trace = metadata._trace or metadata.trace
-                ids = (request_id, session_id, trace.trace_id, trace.span_id, metadata._read_call())
+                trace = metadata.trace
+                ids = (request_id, session_id, trace.trace_id, trace.span_id, metadata._call)
         except Exception:  # an exception class whose attributes raise, say: whoever logs it must not see ours
             ids = _OUTSIDE
         # Underlined, since formatters of other libraries print what else they find on a record.

@@ -15,17 +15,13 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from .context import (
-    RequestMetadata,
-    get_request_metadata,
-    reset_request_metadata,
-    set_request_metadata,
-    stamp_exception,
-)
+from .current import get_request_metadata, reset_request_metadata, set_request_metadata
+from .exceptions import stamp_exception
 from .faults import report_once
 from .ids import generate_request_id, parse_id
 from .outgoing import OutgoingHooks
 from .propagation import BAGGAGE, REQUEST_ID, SESSION_ID, TRACEPARENT, TRACESTATE, extract, inject, replace
+from .request import RequestMetadata
 from .scopes import SCOPE_KEY
 from .sessions import SessionResolver
 from .tracecontext import parse_baggage, parse_traceparent, parse_tracestate
@@ -159,7 +155,7 @@ def _metadata(meta: Any, scope: Mapping[str, Any]) -> tuple[RequestMetadata, boo
     parent = parse_traceparent(_text(meta, TRACEPARENT))
     if parent is not None:
         tracestate, baggage = parse_tracestate([_text(meta, TRACESTATE)]), parse_baggage([_text(meta, BAGGAGE)])
-        carried.continue_trace(parent, tracestate, baggage)
+        carried._continue_trace(parent, tracestate, baggage)
     return carried, False
 
 

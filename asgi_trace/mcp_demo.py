@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple, TextIO
 
-from .context import get_request_metadata
+from .current import get_request_metadata
 from .logging import TextFormatter, configure_logging
 from .mcp import outgoing_meta, request_hook, trace_server
 from .middleware import RequestTracingMiddleware

@@ -13,14 +13,15 @@ from contextvars import Token
 from types import MethodType
 from typing import Any
 
-from . import sdk
 from .access import AccessLog
 from .answers import Answers
-from .context import RequestMetadata, bind, metadata_before, stamp_exception, unbind
+from .current import bind, metadata_before, unbind
+from .exceptions import stamp_exception
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
 from .networks import TrustedNetworks
-from .observer import Observer
+from .protocol import hooks
+from .request import RequestMetadata
 from .scopes import SCOPE_KEY, Message, Scope, ScopeMetadata, Settings, metadata_class
 from .sessions import DEFAULT_SESSION_SOURCES, SessionResolver
 
@@ -116,8 +117,8 @@ class RequestTracingMiddleware:
         parse = parse_id if validator is None else checked_parser(validator)
         if exclude and not access_log:
             raise ValueError(f"exclude is {exclude!r} without access_log=True; there is no line to leave out")
-        if observe_body or sdk.is_loaded():
-            app = Observer(app, bodies=observe_body)
+        protocol = hooks.protocol
+        app = protocol.wrap(app, observe_body=observe_body)
         self.app = AccessLog(app, exclude) if access_log else app
         self._error_response = error_response
         self._keep_context = keep_context
@@ -134,6 +135,7 @@ class RequestTracingMiddleware:
                 server_timing=server_timing,
                 expose=expose_headers,
             ),
+            protocol=protocol,
         )
         self._request = metadata_class(self._settings)
 
@@ -142,7 +144,7 @@ class RequestTracingMiddleware:
         if scope["type"] not in {"http", "websocket"} or SCOPE_KEY in scope:
             return await self.app(scope, receive, send)
         request = self._request()
-        if not request.read(scope, self._settings):
+        if not request._read(scope, self._settings):
             return await self.app(scope, receive, send)
 
         scope[SCOPE_KEY] = request
@@ -173,12 +175,12 @@ class RequestTracingMiddleware:
         # An app called from within a request: whoever logs the exception does it for that request.
         if outer is None or outer.ended:
             stamp_exception(exc, request)
-        if not self._error_response or request.response_started or not isinstance(exc, Exception):
+        if not self._error_response or request._response_started or not isinstance(exc, Exception):
             return
         if scope["type"] != "http" or _is_inside_framework(scope):
             return
         try:
-            await send(request.stamp(_ERROR_START))
+            await send(request._stamp(_ERROR_START))
             await send({"type": "http.response.body", "body": _ERROR_BODY})
         except Exception:
             pass  # the client is gone, or the server refuses: the app's own exception is the one to tell
@@ -190,7 +192,7 @@ def _send_wrapper(exchange: tuple[ScopeMetadata, Send], message: Message) -> Awa
     """Send *message*; where it starts a response, with the request's id."""
     try:
         if message["type"] in {"http.response.start", "websocket.accept", "websocket.http.response.start"}:
-            message = exchange[0].stamp(message)
+            message = exchange[0]._stamp(message)
     except Exception:
         report_once("adding the response header")
     return exchange[1](message)

@@ -13,6 +13,7 @@ from typing import Any
 from .faults import report_once
 from .headers import response_values
 from .jsonrpc import MAX_MESSAGE_SIZE, read_call, read_endpoint, read_error
+from .mcp_requests import await_endpoint, learn_call, open_stream
 from .scopes import SCOPE_KEY, Message, Scope, ScopeMetadata
 
 __all__ = ("Observer",)
@@ -39,7 +40,7 @@ class Observer:
             try:
                 if request.method == "GET" and request.transport_type == "sse":
                     send = _Stream(request, send).send
-                elif self._bodies and request.method == "POST" and _media_type(request.header(_TYPE)) == _JSON:
+                elif self._bodies and request.method == "POST" and _media_type(request._header(_TYPE)) == _JSON:
                     call = _Call(request, receive, send)
                     receive, send = call.receive, call.send
             except Exception:
@@ -69,7 +70,8 @@ class _Stream:
         self._send = send
         self._is_over = False
         # Where the SDKs have it, unless told otherwise. Other streams have a session at once, as all requests do.
-        request.awaits_endpoint = (request.path or "").rstrip("/").endswith("/sse")
+        if (request.path or "").rstrip("/").endswith("/sse"):
+            await_endpoint(request)
 
     def send(self, message: Message) -> Awaitable[Any]:
         if not self._is_over:
@@ -89,7 +91,7 @@ class _Stream:
 
     def _end(self, session_id: bytes | None) -> None:
         self._is_over = True
-        self._request.open_stream(session_id)
+        open_stream(self._request, session_id)
 
 
 # An event ends with an empty line, in any of the three kinds of line ends.
@@ -138,7 +140,7 @@ class _Call:
         self._question = None
         call = read_call(body)
         if call is not None:
-            self._request.learn_call(*call)
+            learn_call(self._request, *call)
             self._id, self._answer = call[2], b""
 
     def _observe_answer(self, message: Message) -> None:

@@ -38,11 +38,12 @@ from opentelemetry.trace import (
 
 from .access import masked_query
 from .calls import Call
-from .context import RequestMetadata, get_request_metadata
+from .current import get_request_metadata
 from .faults import report_once
 from .headers import header_values
 from .logging import SERVER_LOGGERS, record_ids
 from .records import NO_ID
+from .request import RequestMetadata
 from .scopes import SCOPE_KEY, Message, Scope
 from .tracecontext import RANDOM, SAMPLED, TraceContext
 
@@ -265,7 +266,7 @@ def _take(request: RequestMetadata, made: TraceContext) -> None:
     # That a trace-id is random we know even where the SDK does not: older ones have no flag for it.
     random = known.flags & RANDOM if made.trace_id == known.trace_id else 0
     request.trace = made._replace(flags=made.flags | random)
-    request._calls_from = _calling_span
+    request._calling_span = _calling_span
 
 
 def _trace_of(context: SpanContext, parent_span_id: str | None) -> TraceContext:
@@ -364,7 +365,7 @@ class _OwnExchange(_Exchange):
 
     def _describe(self) -> None:
         # A route, a session or a call may have become known since the start.
-        attributes = self._attributes | _id_attributes(self._request) | call_attributes(self._request._read_call())
+        attributes = self._attributes | _id_attributes(self._request) | call_attributes(self._request._call)
         route = route_of(self._scope, self._root_path)
         if route:
             attributes["http.route"] = _text(route)

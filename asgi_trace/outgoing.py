@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .context import get_request_metadata
+from .current import get_request_metadata
 from .faults import report_once
 from .propagation import SESSION_ID, outgoing, replace
 

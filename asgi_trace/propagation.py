@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from .context import RequestMetadata, bound_request_metadata, get_request_metadata
+from .current import bound_request_metadata, get_request_metadata
 from .faults import report_once
 from .ids import generate_request_id, parse_id
+from .request import RequestMetadata
 from .tracecontext import TraceContext, format_traceparent, parse_baggage, parse_traceparent, parse_tracestate
 
 __all__ = ("bound_carrier", "carrier", "extract", "get_trace_context", "inject")
@@ -58,7 +59,7 @@ def outgoing(metadata: RequestMetadata, *, session: bool) -> dict[str, str]:
     """Return the headers of a call that the request *metadata* makes; an empty one is one that must not be there."""
     found = dict.fromkeys((TRACEPARENT, TRACESTATE, REQUEST_ID), "")
     try:
-        found[TRACEPARENT] = format_traceparent(metadata.call_trace())
+        found[TRACEPARENT] = format_traceparent(metadata._call_trace())
         found[TRACESTATE] = metadata.tracestate
         found[BAGGAGE] = metadata.baggage
         found[REQUEST_ID] = _safe(metadata.request_id)
@@ -126,9 +127,9 @@ def extract(headers: Any) -> RequestMetadata | None:
         if not (parent or request_id or session_id):
             return None
         found = RequestMetadata(session_id, request_id or generate_request_id())
-        found._baggage = parse_baggage(baggage)
+        found._late_values()["baggage"] = parse_baggage(baggage)
         if parent is not None:
-            found.continue_trace(parent, parse_tracestate(states), found.baggage)
+            found._continue_trace(parent, parse_tracestate(states), found.baggage)
         return found
     except Exception:
         report_once("reading the headers of a message")

@@ -30,6 +30,7 @@ __all__ = (
     "NO_ID",
     "Record",
     "escape",
+    "escape_id",
     "format_access",
     "format_call",
     "format_json",
@@ -125,12 +126,31 @@ def unescape(text: str) -> str:
     return _TO_UNESCAPE.sub(_unescaped, text) if "\\" in text else text
 
 
+# In the bracket of a line, "|" and "]" end an id.
+_UNSAFE_IN_ID = _Pattern(rf"[{_UNSAFE}\n|\]]")
+
+
+def escape_id(text: str) -> str:
+    r"""Return the id *text* with each character that a bracket cannot hold as ``\x7c``; twice is as good as once."""
+    if text.isalnum():  # in C, and true of nearly every id
+        return text
+    return str(_UNSAFE_IN_ID.sub(_escaped_in_id, text))
+
+
+def _escaped_in_id(match: re.Match[str]) -> str:
+    return _code_of(match[0])
+
+
 def _escaped(match: re.Match[str]) -> str:
     before, unsafe, lookalike = match.groups()
     if unsafe is None:
         return 2 * str(lookalike)
-    code = ord(unsafe)
-    return 2 * str(before) + (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+    return 2 * str(before) + _code_of(unsafe)
+
+
+def _code_of(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from .headers import Headers, header_values, response_values
+from .headers import Headers, header_values
 from .ids import MAX_ID_LENGTH, digest_secret, parse_id
 
-__all__ = ("DEFAULT_SESSION_SOURCES", "SessionResolver")
+__all__ = ("DEFAULT_SESSION_SOURCES", "SessionResolver", "query_values")
 
 # Every byte of the longest id percent-encoded, and some blanks around it.
 _LONGEST_ESCAPED = 4 * MAX_ID_LENGTH
@@ -49,7 +49,8 @@ def _cookie(value: bytes, name: bytes) -> Iterator[bytes]:
     return _parameters(value, name, b";")
 
 
-def _query(value: bytes, name: bytes) -> Iterator[bytes]:
+def query_values(value: bytes, name: bytes) -> Iterator[bytes]:
+    """Yield the values of the parameter *name* in the query string *value*, decoded."""
     for found in _parameters(value, name, b"&"):
         if b"%" not in found and b"+" not in found:
             yield found
@@ -77,7 +78,7 @@ def _parse_source(source: str) -> _Source:
     if kind == "header" and raw:
         return _Source(raw.lower(), b"", _whole, False)
     if kind == "query" and raw:
-        return _Source(b"", raw, _query, False)
+        return _Source(b"", raw, query_values, False)
     if kind == "cookie" and raw:
         return _Source(b"cookie", raw, _cookie, True)
     if source == "bearer":
@@ -112,10 +113,6 @@ class SessionResolver:
         self._digest_key = digest_key
         self._parse = parse
         headers = [source.header for source in self._sources]
-        self._opening_rank = headers.index(b"mcp-session-id") if b"mcp-session-id" in headers else -1
-        self._endpoint_rank = next(
-            (rank for rank, each in enumerate(self._sources) if (each.header, each.name) == (b"", b"session_id")), -1
-        )
         self.header_names = frozenset(filter(None, headers))
         self.reads_query = b"" in headers
 
@@ -142,14 +139,13 @@ class SessionResolver:
                         return session_id, rank
         return None, self.lowest_rank
 
-    def adopts(self, rank: int, *, from_stream: bool = False) -> bool:
-        """Whether a session that an MCP server opens, in a response or a stream's first event, outranks *rank*."""
-        return 0 <= (self._endpoint_rank if from_stream else self._opening_rank) < rank
+    def rank_of_header(self, name: bytes) -> int:
+        """Return the rank of the source that is the header *name* (lower case); -1 where it is none."""
+        return self._rank_of(lambda source: source.header == name and source.read is _whole)
 
-    def opened(self, response_headers: Iterable[Any]) -> str | None:
-        """Return the session that an MCP server opens with this response."""
-        return next(filter(None, map(self._parse, response_values(response_headers, b"mcp-session-id"))), None)
+    def rank_of_query(self, name: bytes) -> int:
+        """Return the rank of the source that is the query parameter *name*; -1 where it is none."""
+        return self._rank_of(lambda source: source.read is query_values and source.name == name)
 
-    def posted_to(self, query_string: bytes) -> str | None:
-        """Return the session that a message of MCP's older SSE transport is posted to."""
-        return next(filter(None, map(self._parse, _query(query_string, b"session_id"))), None)
+    def _rank_of(self, is_wanted: Callable[[_Source], bool]) -> int:
+        return next((rank for rank, source in enumerate(self._sources) if is_wanted(source)), -1)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from .context import bound_request_metadata, metadata_in
+from .current import bound_request_metadata, metadata_in
 
 __all__ = ("log_uncaught",)
 

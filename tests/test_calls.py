@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+
 import logging
 import re
 from base64 import b64encode
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +129,7 @@ def test_the_fields_can_be_set() -> None:
     assert told(metadata) == (None, "get weather", "7", None)
     metadata.mcp_method = "tools/ call"
     assert told(metadata) == ("tools/%20call", "get weather", "7", "tools/%20call get weather #7")
-    assert told(metadata.copy()) == told(metadata)
+    assert told(copy(metadata)) == told(metadata)
     metadata.mcp_method = None
     assert metadata.mcp_call is None
     assert told(RequestMetadata()) == (None, None, None, None)
@@ -156,7 +158,7 @@ def test_the_session_of_mcp_is_kept_beside_ours(headers: Any, response: Any, exp
     """Whichever session outranks it: two users behind one shared client have the same one."""
     metadata = seen((b"x-session-id", b"alice"), *headers, response=response)
     assert (metadata.session_id, metadata.mcp_session_id) == ("alice", expected)
-    assert metadata.copy().mcp_session_id == expected
+    assert copy(metadata).mcp_session_id == expected
     metadata.mcp_session_id = "set"
     assert metadata.mcp_session_id == "set"
 

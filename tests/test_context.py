@@ -20,7 +20,7 @@ from asgi_trace import (
     session_id_ctx,
     set_request_metadata,
 )
-from asgi_trace.context import metadata_of, stamp_exception
+from asgi_trace.exceptions import metadata_of, stamp_exception
 
 from .asgi import hello, http_scope, step
 
@@ -189,7 +189,7 @@ def _continued(**options: Any) -> tuple[RequestMetadata, str]:
         metadata = get_request_metadata()
         assert metadata is not None
         found.extend((metadata, metadata.span_id))
-        metadata.continue_trace(PARENT, "c=2", "k=2")
+        metadata._continue_trace(PARENT, "c=2", "k=2")
         await hello(scope, receive, send)
 
     step(RequestTracingMiddleware(app, **options), http_scope(HEADER))
@@ -204,7 +204,7 @@ def test_a_parent_that_came_by_a_better_way_outranks_the_headers() -> None:
     assert (metadata.tracestate, metadata.baggage) == ("c=2", "k=2")
     assert metadata.linked_trace == TraceContext("a" * 32, "b" * 16, 1)
     job = RequestMetadata(request_id="job")
-    job.continue_trace(PARENT, "c=2", "k=2")
+    job._continue_trace(PARENT, "c=2", "k=2")
     assert (job.trace_id, job.parent_span_id, job.tracestate, job.baggage) == ("c" * 32, "d" * 16, "c=2", "k=2")
 
 
@@ -217,6 +217,6 @@ def test_a_stranger_tells_no_parent_by_any_way() -> None:
 def test_a_span_that_a_tracer_records_has_its_parent_already() -> None:
     job = RequestMetadata(request_id="job")
     job.trace = recorded = TraceContext("e" * 32, "f" * 16, 1)
-    job._calls_from = lambda metadata: metadata.trace
-    job.continue_trace(PARENT, "c=2", "k=2")
+    job._calling_span = lambda metadata: metadata.trace
+    job._continue_trace(PARENT, "c=2", "k=2")
     assert (job.trace, job.tracestate, job.baggage) == (recorded, "", "")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from asgi_trace import RequestMetadata, bound_carrier, bound_request_metadata, get_request_metadata
-from asgi_trace.context import metadata_of
+from asgi_trace.exceptions import metadata_of
 from asgi_trace.mcp import outgoing_meta, request_hook, trace_messages
 
 from .asgi import http_scope

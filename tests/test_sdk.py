@@ -31,7 +31,8 @@ from asgi_trace import (
     set_request_metadata,
     with_context,
 )
-from asgi_trace.context import metadata_in, metadata_of
+from asgi_trace.current import metadata_in
+from asgi_trace.exceptions import metadata_of
 from asgi_trace.loggers import loguru_patcher, structlog_processor
 
 from .asgi import http_scope, step
