@@ -16,8 +16,8 @@ from .current import (
     set_request_metadata,
 )
 from .ids import generate_request_id
-from .mcp_protocol import install
 from .logging import JSONFormatter, LogfmtFormatter, RequestTracingFilter, TextFormatter, configure_logging
+from .mcp_protocol import install
 from .middleware import RequestTracingMiddleware
 from .outgoing import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
 from .propagation import bound_carrier, carrier, extract, get_trace_context, inject

@@ -7,7 +7,7 @@ Knows the current request and the shapes in which libraries hold headers. Knows 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -22,6 +22,10 @@ __all__ = ("bound_carrier", "carrier", "extract", "get_trace_context", "inject")
 # In lower case, which HTTP/2 and gRPC ask for and every other protocol admits.
 TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
 REQUEST_ID, SESSION_ID = "x-request-id", "x-session-id"
+# The user's fields, as JSON: in carriers alone, never in the headers of a call.
+FIELDS = "asgi-trace-fields"
+_CARRIED = (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, SESSION_ID, FIELDS)
+_MOST_FIELDS = 8192
 
 _Headers = TypeVar("_Headers")
 
@@ -104,54 +108,112 @@ def _text(value: Any) -> str:
 
 def extract(headers: Any) -> RequestMetadata | None:
     """
-    Return what *headers*, as :func:`inject` wrote them, tell: a request to bind with :func:`bound_request_metadata`.
+    Return the request that *headers*, as :func:`inject` wrote them, describe: bind it with
+    :func:`bound_request_metadata`.
 
-    It has the request id and the session id that came, and a span of its own in the trace that came. None where they
-    tell nothing that is valid, or are None themselves; never raises. They are believed: ask only what services of your
-    own have sent. An ASGI app has no need of it.
+    It has the request id and the session id that came, a span of its own in the trace that came, and the fields that
+    :func:`carrier` was told to take along. None where there is nothing valid in *headers*, or they are None; never
+    raises. What they say is believed: call this only for messages of your own services. An ASGI app does not need it.
 
-    :param headers: a mapping, or an iterable of pairs, of str or bytes: a message's, say.
+    :param headers: a mapping, or an iterable of pairs, of str or bytes: a message's, for example.
 
     .. versionadded:: 0.1
     """
-    told: dict[str, list[str]] = {name: [] for name in (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, SESSION_ID)}
     try:
-        for name, value in headers.items() if hasattr(headers, "items") else headers or ():
-            if value is not None and (known := told.get(_lower(name))) is not None:
-                known.append(_text(value))
-        parents, states, baggage, *ids = told.values()
-        request_id, session_id = (
-            next(filter(None, (parse_id(each.encode("latin-1", "replace")) for each in values)), None) for values in ids
-        )
-        parent = parse_traceparent(parents[0]) if len(parents) == 1 else None
-        if not (parent or request_id or session_id):
-            return None
-        found = RequestMetadata(session_id, request_id or generate_request_id())
-        found._late_values()["baggage"] = parse_baggage(baggage)
-        if parent is not None:
-            found._continue_trace(parent, parse_tracestate(states), found.baggage)
-        return found
+        return _extracted(_values_of(headers))
     except Exception:
         report_once("reading the headers of a message")
         return None
 
 
-def carrier() -> dict[str, str]:
+def _values_of(headers: Any) -> dict[str, list[str]]:
+    """Return the values of each of our headers, by its name."""
+    values: dict[str, list[str]] = {name: [] for name in _CARRIED}
+    for name, value in headers.items() if hasattr(headers, "items") else headers or ():
+        known = values.get(_lower(name))
+        if known is not None and value is not None:
+            known.append(_text(value))
+    return values
+
+
+def _extracted(values: dict[str, list[str]]) -> RequestMetadata | None:
+    parents = values[TRACEPARENT]
+    parent = parse_traceparent(parents[0]) if len(parents) == 1 else None
+    request_id, session_id = _first_id(values[REQUEST_ID]), _first_id(values[SESSION_ID])
+    if not (parent or request_id or session_id):
+        return None
+    found = RequestMetadata(session_id, request_id or generate_request_id())
+    baggage = parse_baggage(values[BAGGAGE])
+    found._late_values()["baggage"] = baggage
+    if parent is not None:
+        found._continue_trace(parent, parse_tracestate(values[TRACESTATE]), baggage)
+    for text in values[FIELDS]:
+        found.fields.update(_parse_fields(text))
+    return found
+
+
+def _first_id(values: list[str]) -> str | None:
+    return next(filter(None, (parse_id(value.encode("latin-1", "replace")) for value in values)), None)
+
+
+def _format_fields(fields: Mapping[str, object], names: Iterable[str]) -> str:
+    """Return those of *fields* that are in *names* as JSON; a value that JSON has no form for as its text."""
+    from json import dumps  # 3 ms of import, for those who carry fields
+
+    named = {name: fields[name] for name in names if name in fields}
+    return dumps(named, default=str) if named else ""
+
+
+def _parse_fields(text: str) -> dict[str, object]:
+    from json import loads
+
+    try:
+        fields = loads(text) if len(text) <= _MOST_FIELDS else None
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def carrier(*, fields: Iterable[str] = ()) -> dict[str, str]:
     """
     Return the current request as a plain dict, to send along with a job: as JSON, as a message's headers, pickled.
 
-    Its session is in it too. Outside a request it is empty.
+    It has the session id, too. Outside a request it is empty.
+
+    :param fields: names of ``RequestMetadata.fields`` that go along, of at most 8 KiB as JSON; no other field does.
+    :raises TypeError: when *fields* is one string.
 
     .. versionadded:: 0.1
     """
-    return inject({}, session=True)
+    if isinstance(fields, str):
+        raise TypeError(f"fields is {fields!r}; expected a sequence of names, such as ({fields!r},)")
+    found: dict[str, str] = inject({}, session=True)
+    metadata = get_request_metadata()
+    kept = None if metadata is None else metadata._fields
+    if kept:
+        carried = _carried_fields(kept, fields)
+        if carried:
+            found[FIELDS] = carried
+    return found
+
+
+def _carried_fields(kept: Mapping[str, object], names: Iterable[str]) -> str:
+    try:
+        carried = _format_fields(kept, names)
+        if len(carried) > _MOST_FIELDS:
+            raise ValueError(f"the fields have {len(carried)} characters; expected at most {_MOST_FIELDS}")
+    except Exception:
+        report_once("writing the fields of a carrier")
+        return ""
+    return carried
 
 
 def bound_carrier(carrier: Any) -> AbstractContextManager[RequestMetadata | None]:
     """
     Make the request that a job was sent from the current one inside the ``with`` block.
 
-    The job's lines have its request id and its session; the job is a span of its own in the same trace.
+    The job's lines have its request id, its session and the fields that were sent along; the job is a span of its own
+    in the same trace.
 
     :param carrier: what :func:`carrier` returned where the job was sent, or headers that have it in them, or None.
 

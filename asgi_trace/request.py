@@ -350,9 +350,7 @@ class RequestMetadata:
             return
         headers_trace = self._trace_of_headers()
         continued = TraceContext(parent.trace_id, self.span_id, parent.flags, parent.span_id)
-        self._late_values().update(
-            trace=continued, tracestate=tracestate, baggage=baggage, linked_trace=headers_trace
-        )
+        self._late_values().update(trace=continued, tracestate=tracestate, baggage=baggage, linked_trace=headers_trace)
 
     def _trace_of_headers(self) -> TraceContext | None:
         """Return the one valid ``traceparent`` of the request's headers, whether or not its client is trusted."""

@@ -209,15 +209,14 @@ class ScopeMetadata(RequestMetadata):
     def _inbound_id(self, settings: Settings) -> str | None:
         """Return the first valid id among the client's request id headers."""
         values = header_values(self._headers, settings.header)
+        is_usual = settings.header == _USUAL_HEADER
         for value in values:
-            found = settings.parse(value)
+            # A cloud's header may look like an id, and is more than one.
+            trace_id = None if is_usual else parse_cloud_trace(value)
+            found = settings.parse(trace_id or value)
             if found is not None:
                 return found
-        for value in values:
-            trace_id = parse_cloud_trace(value)
-            if trace_id is not None:
-                return settings.parse(trace_id)
-        if settings.header != _USUAL_HEADER and parse_id(values[0]) is None:
+        if not is_usual and parse_id(values[0]) is None:
             _warn_of_header(settings.header, values[0])
         return None
 

@@ -7,7 +7,7 @@ Knows header lists, query strings and the order of sources. Does not know scopes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .headers import Headers, header_values
 from .ids import MAX_ID_LENGTH, digest_secret, parse_id

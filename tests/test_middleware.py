@@ -619,3 +619,110 @@ def test_the_warning_tells_what_failed(caplog: pytest.LogCaptureFixture) -> None
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("asgi_trace", logging.WARNING)
     assert "the generator's own words" in caplog.text
+
+
+# -- names in any case ---------------------------------------------------------------------------------------------
+
+TRACE = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
+TYPED: dict[str, list[Any]] = {
+    "as typed": [(b"Host", b"x"), (b"X-Request-ID", b"r1"), (b"X-Session-ID", b"s1"), (b"Traceparent", TRACE)],
+    "only ours": [(b"X-Request-ID", b"r1"), (b"X-SESSION-ID", b"s1"), (b"TRACEPARENT", TRACE)],
+    "the first in lower case": [
+        (b"host", b"x"),
+        (b"X-Request-Id", b"r1"),
+        (b"X-Session-Id", b"s1"),
+        (b"Traceparent", TRACE),
+    ],
+    "the last in lower case": [
+        (b"X-Request-ID", b"r1"),
+        (b"X-Session-ID", b"s1"),
+        (b"Traceparent", TRACE),
+        (b"te", b"x"),
+    ],
+    "text": [("X-Request-ID", "r1"), ("x-session-id", "s1"), ("traceparent", TRACE.decode())],
+    "lists": [[b"X-Request-ID", b"r1"], [b"X-Session-ID", b"s1"], [b"traceparent", TRACE]],
+    "an empty name": [(b"", b"x"), (b"X-Request-ID", b"r1"), (b"X-Session-ID", b"s1"), (b"traceparent", TRACE)],
+}
+
+
+@pytest.mark.parametrize("headers", TYPED.values(), ids=TYPED)
+def test_header_names_are_found_in_any_case(headers: list[Any]) -> None:
+    """Servers hand them over in lower case; ASGI recommends it, and some adapters and test clients do not."""
+    scope = http_scope(headers)
+    step(RequestTracingMiddleware(hello), scope)
+    request = scope["asgi_trace"]
+    assert (request.request_id, request.session_id, request.trace_id) == ("r1", "s1", "a" * 32)
+    assert scope["headers"] == headers
+
+
+# -- headers that are no request ids ---------------------------------------------------------------------------------
+
+CLOUDS = [
+    ("X-Amzn-Trace-Id", "Root=1-67891233-abcdef012345678912345678", "67891233abcdef012345678912345678"),
+    (
+        "X-Amzn-Trace-Id",
+        "Self=1-67891234-12456789abcdef012345678;Root=1-67891233-ABCDEF012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1",
+        "67891233abcdef012345678912345678",
+    ),
+    ("X-Cloud-Trace-Context", "105445aa7843bc8bf206b12000100000/1;o=1", "105445aa7843bc8bf206b12000100000"),
+    (
+        "X-Cloud-Trace-Context",
+        "105445aa7843bc8bf206b12000100000/18446744073709551615",
+        "105445aa7843bc8bf206b12000100000",
+    ),
+    ("X-Cloud-Trace-Context", "105445aa7843bc8bf206b12000100000", "105445aa7843bc8bf206b12000100000"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), CLOUDS)
+def test_a_clouds_trace_header_gives_its_trace_id(
+    name: str, value: str, expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the request's id and as its trace, and without a warning."""
+    scope = http_scope([(name.lower().encode(), value.encode())])
+    sent = step(RequestTracingMiddleware(hello, header_name=name), scope)
+    assert scope["asgi_trace"].request_id == scope["asgi_trace"].trace_id == expected
+    assert response_ids(sent, name.lower().encode()) == [expected.encode()]
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{0f8fad5b-d9cb-469f-a165-70867728950e}",
+        "|7f3c.1.",
+        "Root=1-6789-abc",
+        "x" * 200,
+        "Root=1-" + "-" * 5000,
+        "\x1b[31m",
+    ],
+)
+def test_a_chosen_header_that_holds_no_id_is_named_once(value: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With the value, the rule and the remedy; each of its requests gets an id of ours."""
+    name = f"X-Guid-{abs(hash(value))}"
+    app = RequestTracingMiddleware(hello, header_name=name)
+    for _ in range(3):
+        scope = http_scope([(name.lower().encode(), value.encode())])
+        step(app, scope)
+        assert len(scope["asgi_trace"].request_id) == 32
+    (record,) = caplog.records
+    text = record.getMessage()
+    assert name.lower() in text
+    assert repr(value[:60])[:-1] in text
+    assert "expected 1 to 128 characters" in text
+    assert "Set header_name to a header that has an id" in text
+
+
+def test_a_clients_bad_request_id_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """Any client may send one in the usual header."""
+    step(RequestTracingMiddleware(hello), http_scope([(b"x-request-id", b"{guid}")]))
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("value", [b"none", b"None", b"NONE", b" none\t"])
+def test_a_client_cannot_call_itself_none(value: bytes) -> None:
+    """Its lines would look like those outside of any request."""
+    scope = http_scope([(b"x-request-id", value), (b"x-session-id", value)])
+    step(RequestTracingMiddleware(hello), scope)
+    request = scope["asgi_trace"]
+    assert (len(request.request_id), len(request.session_id)) == (32, 32)
