@@ -1,5 +1,5 @@
 """
-What MCP adds to one request: the call in its body or in the SDK's own object, and the session in a stream's first event.
+What MCP adds to one request: the call in its body or the SDK's own object, the session in a stream's first event.
 
 Reads what the MCP SDK of this process keeps. Imports no SDK, and reads no messages: :mod:`.observer` does.
 """

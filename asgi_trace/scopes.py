@@ -376,7 +376,7 @@ class ScopeMetadata(RequestMetadata):
 
 
 class EdgeMetadata(ScopeMetadata):
-    """The metadata of a request where only some networks are trusted: clients of others get the distrusting settings."""
+    """The metadata of a request where only some networks are trusted: see ``trust_inbound``."""
 
     __slots__ = ()
 

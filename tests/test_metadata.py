@@ -186,7 +186,7 @@ OTHERS = ["stamp", "copy", "call_trace", "continue_trace", "read", "header", "le
 @pytest.mark.parametrize("value", [None, 1, "mine", object(), [], {}], ids=repr)
 @pytest.mark.parametrize("name", sorted({*PUBLIC, *OTHERS}))
 def test_no_attribute_that_a_user_sets_breaks_the_shim(name: str, value: Any) -> None:
-    """It is refused by an error of Python's own, or kept; response, outgoing headers, lines and copies are as without."""
+    """It is refused or kept; the response, outgoing headers, lines and copies are as without it."""
     records: list[str] = []
 
     class Lines(logging.Handler):

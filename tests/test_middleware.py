@@ -691,7 +691,7 @@ def test_a_clouds_trace_header_gives_its_trace_id(
     [
         "{0f8fad5b-d9cb-469f-a165-70867728950e}",
         "|7f3c.1.",
-        "Root=1-6789-abc",
+        "Root=1-6789-abc;Sampled=1",
         "x" * 200,
         "Root=1-" + "-" * 5000,
         "\x1b[31m",
