@@ -26,12 +26,15 @@ __all__ = ("outgoing_meta", "request_hook")
 _MOST_BODY = 1 << 20
 
 
-def outgoing_meta(meta: Mapping[str, Any] | None = None, *, session: bool = False) -> dict[str, Any]:
+def outgoing_meta(meta: Mapping[str, Any] | None = None, *, session: bool = False) -> Any:
     """
     Return the ``_meta`` of a call to an MCP server: ``session.call_tool(name, arguments, meta=outgoing_meta())``.
 
     It holds the current request's ``traceparent``, ``tracestate`` and ``baggage``, as in SEP-414, and its request id.
     It is right over any transport, and where many requests share one client session. Outside a request it is *meta*.
+
+    The result is a new dict. Its type is ``Any``, since the SDKs name different types for ``meta``: a dict in version
+    1, a ``TypedDict`` in version 2.
 
     :param meta: other keys of the call's ``_meta``; it is not changed.
     :param session: send the session id too. Do so only to servers that you trust.

@@ -87,21 +87,21 @@ def trace_server(server: _Server) -> _Server:
     return server
 
 
-async def trace_messages(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+async def trace_messages(ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
     """
     Trace a message: a middleware for mcp 2, ``MCPServer(middleware=[trace_messages])``.
 
     :func:`trace_server` adds it as the outermost middleware.
 
-    :param context: the SDK's context of the message.
+    :param ctx: the SDK's context of the message.
     :param call_next: handles the message: the inner middleware, then the server.
 
     .. versionadded:: 0.1
     """
     # The SDK calls these names provisional. Where a later version lacks one, its part of the trace is missing.
-    parts = (getattr(context, name, None) for name in ("method", "params", "request_id", "meta", "request"))
+    parts = (getattr(ctx, name, None) for name in ("method", "params", "request_id", "meta", "request"))
     with _traced(*parts):
-        return await call_next(context)
+        return await call_next(ctx)
 
 
 def _handler(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
