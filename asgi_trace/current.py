@@ -204,10 +204,13 @@ def bound_request_metadata(metadata: RequestMetadata | None) -> Iterator[Request
 
 class _IdVariable:
     """
-    One id of the current request, in the shape of a :class:`contextvars.ContextVar`.
+    One id of the current request, with the methods of a :class:`contextvars.ContextVar`.
 
-    ``get`` reads what every other reader sees. ``set`` holds for the current context alone, like any context
-    variable; to change the id for the whole request, assign to ``get_request_metadata().session_id``.
+    ``get`` returns the id that log lines have. ``set`` changes it in the current context only, like any context
+    variable; to change the id for the whole request, assign to ``get_request_metadata().session_id``. ``name`` is
+    that of the id.
+
+    .. versionadded:: 0.1
     """
 
     __slots__ = ("name",)
@@ -222,7 +225,7 @@ class _IdVariable:
         return default if value is None else value
 
     def set(self, value: str | None) -> RequestToken:
-        """Set the id in this context and return a token for :meth:`reset`."""
+        """Make *value* the id in this context and return a token for :meth:`reset`."""
         metadata = get_request_metadata()
         changed = RequestMetadata() if metadata is None else metadata._twin()
         setattr(changed, self.name, value)

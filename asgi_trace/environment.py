@@ -1,7 +1,7 @@
 """
-The ``ASGI_TRACE_…`` variables: what each means, and the app that they name.
+The ``ASGI_TRACE_…`` variables: the options that they set, and the app that they name.
 
-Knows the environment, importing, and the options of the shim. Does not know servers' command lines.
+This module reads variables and imports the app. Servers' command lines are not read here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .middleware import RequestTracingMiddleware
 
 __all__ = (
     "LauncherError",
-    "in_the_servers_words",
     "load_app",
+    "load_app_for_server",
     "load_traced_app",
     "read_logging",
     "read_options",
@@ -313,8 +313,20 @@ _SERVERS_WORDS = (
 )
 
 
-def in_the_servers_words(error: LauncherError) -> BaseException:
-    """Return *error* as one that the server which is running understands too."""
+def load_app_for_server() -> RequestTracingMiddleware:
+    """
+    Return the traced app that the variables of this process name.
+
+    :raises LauncherError: as :func:`load_traced_app`; also of the class that the running server reports in one line.
+    """
+    try:
+        return load_traced_app(os.environ)
+    except LauncherError as exc:
+        raise _for_server(exc) from None
+
+
+def _for_server(error: LauncherError) -> BaseException:
+    """Return *error* as an exception that is of the running server's own class, too."""
     for module, name in _SERVERS_WORDS:
         if module in sys.modules:
             word = getattr(sys.modules[module], name, SystemExit)

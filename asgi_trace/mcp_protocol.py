@@ -7,10 +7,12 @@ https://modelcontextprotocol.io/specification
 
 from __future__ import annotations
 
+import re
+from binascii import Error, a2b_base64
 from collections.abc import Callable, Iterable
 
 from . import sdk
-from .calls import NO_CALL, Call, clean, read_header
+from .calls import MAX_WORD_LENGTH, NO_CALL, Call, clean
 from .current import elsewhere
 from .headers import response_values
 from .mcp_requests import awaits_endpoint, find_request, stream_session
@@ -19,10 +21,15 @@ from .protocol import PENDING, App, Protocol, hooks
 from .scopes import ScopeMetadata
 from .sessions import SessionResolver, query_values
 
-__all__ = ("MCP", "install")
+__all__ = ("MCP", "install", "read_header")
 
 # Sent by MCP clients of the streamable HTTP transport alone.
 _HEADERS = frozenset({b"mcp-session-id", b"mcp-protocol-version", b"mcp-method"})
+
+# The form of a header value that is not plain ASCII (SEP-2243).
+_ENCODED = re.compile(rb"=\?base64\?([A-Za-z0-9+/]*={0,2})\?=", re.IGNORECASE)
+# A character of the kept part takes at most four bytes, and base64 makes four of three. This is a multiple of four.
+_LONGEST_ENCODED = MAX_WORD_LENGTH * 4 * 4 // 3 // 4 * 4 + 4
 
 
 def install() -> None:
@@ -127,3 +134,16 @@ class MCP(Protocol):
 def _first_word(request: ScopeMetadata, name: bytes, *, blanks: bool = False) -> str | None:
     words = (clean(read_header(value), blanks=blanks) for value in request._header(name))
     return next(filter(None, words), None)
+
+
+def read_header(value: bytes) -> str | None:
+    """Return the decoded text of an ``Mcp-Method`` or ``Mcp-Name`` header; None where it cannot be decoded."""
+    value = value.strip()
+    encoded = _ENCODED.fullmatch(value)
+    if encoded is None:
+        return value.decode("latin-1")
+    try:
+        # The cut removes more than is kept, and "ignore" drops a character that is cut in two.
+        return a2b_base64(encoded[1][:_LONGEST_ENCODED]).decode("utf-8", "ignore")
+    except Error:
+        return None

@@ -23,9 +23,10 @@ from asgi_trace import (
     bound_request_metadata,
     get_request_metadata,
 )
-from asgi_trace.calls import MAX_WORD_LENGTH, clean, read_header
+from asgi_trace.calls import MAX_WORD_LENGTH, clean
 from asgi_trace.cli import main
 from asgi_trace.loggers import loguru_patcher, structlog_processor
+from asgi_trace.mcp_protocol import read_header
 from asgi_trace.records import parse
 
 from .asgi import HELLO_BODY, HELLO_START, http_scope, step

@@ -20,7 +20,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from uvicorn.config import Config
 
 from asgi_trace import RequestTracingMiddleware, get_request_metadata, inject
-from asgi_trace.otel import RequestSpans, request_attributes, route_of
+from asgi_trace._otel.attributes import request_attributes, route_of
+from asgi_trace.otel import RequestSpans
 
 from ..asgi import HELLO_BODY, HELLO_START, hello, http_scope, response_ids, step, websocket_scope
 

@@ -1,0 +1,1 @@
+"""Log records: the ids on them, and the lines that formatters write."""
