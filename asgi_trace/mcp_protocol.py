@@ -15,7 +15,7 @@ from . import sdk
 from .calls import MAX_WORD_LENGTH, NO_CALL, Call, clean
 from .current import elsewhere
 from .headers import response_values
-from .mcp_requests import awaits_endpoint, find_request, stream_session
+from .mcp_requests import find_request, stream_session
 from .observer import Observer
 from .protocol import PENDING, App, Protocol, hooks
 from .scopes import ScopeMetadata
@@ -86,7 +86,9 @@ class MCP(Protocol):
             named = self.parse(value)
             if named is not None:
                 return named
-        opened = stream_session(request) or self._opened_by_header(request)
+        opened = stream_session(request)
+        if opened is None or opened is PENDING:
+            opened = self._opened_by_header(request)
         if opened is not None:
             return opened
         # A query parameter may be anybody's, unless the request is known to be a call.
@@ -100,12 +102,9 @@ class MCP(Protocol):
 
         :data:`~.protocol.PENDING` while the response to ``initialize``, or the first event of a stream, may yet do so.
         """
-        if 0 <= self._endpoint_rank < rank and request._values is not None:
-            if awaits_endpoint(request) and not request.ended:
-                return PENDING
-            opened = stream_session(request)
-            if opened is not None:
-                return opened
+        opened = stream_session(request)
+        if opened is not None and 0 <= self._endpoint_rank < rank and (opened is not PENDING or not request.ended):
+            return opened
         if not 0 <= self._header_rank < rank:
             return None
         if request._response_headers is not None:

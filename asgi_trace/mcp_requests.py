@@ -11,34 +11,28 @@ from typing import Any
 
 from . import sdk
 from .calls import Call, clean
+from .protocol import PENDING
 from .request import RequestMetadata
 from .scopes import SCOPE_KEY, ScopeMetadata
 
-__all__ = ("await_endpoint", "awaits_endpoint", "find_request", "learn_call", "open_stream", "stream_session")
+__all__ = ("await_endpoint", "find_request", "learn_call", "open_stream", "stream_session")
 
 
 def await_endpoint(request: ScopeMetadata) -> None:
     """Note that the first event of the response of *request* may name its session."""
-    request._late_values()["awaits_endpoint"] = True
-
-
-def awaits_endpoint(request: ScopeMetadata) -> bool:
-    """Whether the first event of the response of *request* may yet name its session."""
-    return request._kept("awaits_endpoint") is True
+    request._late_values()["stream_session"] = PENDING
 
 
 def open_stream(request: ScopeMetadata, session_id: bytes | None) -> None:
     """End the wait for the first event, and use the session that it names; *session_id* is None where it names none."""
-    values = request._late_values()
-    values["awaits_endpoint"] = False
     opened = None if session_id is None else request._settings.parse(session_id)
+    request._late_values()["stream_session"] = opened
     if opened is not None:
-        values["stream_session"] = opened
         request._search_session_again()
 
 
 def stream_session(request: ScopeMetadata) -> str | None:
-    """Return the session that the first event of the response of *request* has named, or None."""
+    """Return the session that the first event of the response of *request* has named; PENDING while it may do so."""
     session_id: str | None = request._kept("stream_session")
     return session_id
 

@@ -277,10 +277,10 @@ class ScopeMetadata(RequestMetadata):
         settings, response = self._settings, self._response_headers
         session_id, rank = None, settings.sessions.lowest_rank
         try:
-            if known is None:
-                session_id, rank = self._requested_session()
-            else:
+            if known is not None:
                 session_id, rank, _ = known
+            elif self._names_session(settings.sessions):
+                session_id, rank = settings.sessions.resolve(self._headers, self._query_string)
             opened = settings.protocol.opened_session(self, rank)
             if opened is PENDING:
                 # An id that is read now and replaced later would be on a few lines only, as a session of their own.
@@ -294,13 +294,11 @@ class ScopeMetadata(RequestMetadata):
         self._late_values()["session"] = _new_session((session_id, rank, response))
         return session_id
 
-    def _requested_session(self) -> tuple[str | None, int]:
-        """Return the session that the request names, and the rank of its source; None where it names none."""
-        sessions = self._settings.sessions
-        asks = self._query_string and sessions.reads_query
-        if asks or not sessions.header_names.isdisjoint(self._known_headers()):
-            return sessions.resolve(self._headers, self._query_string)
-        return None, sessions.lowest_rank
+    def _names_session(self, sessions: SessionResolver) -> bool:
+        """Whether the request has a header or a query string that may name its session."""
+        if self._query_string and sessions.reads_query:
+            return True
+        return not sessions.header_names.isdisjoint(self._known_headers())
 
     def _known_headers(self) -> dict[bytes, list[bytes]]:
         """Return the values of each header that a late field is found in, by its name."""
