@@ -55,9 +55,9 @@ def with_first_request(requests: type[ScopeMetadata], report: Callable[[Scope], 
     return type("FirstRequest", (requests,), {"__slots__": (), "_read": read})
 
 
-def replace_error_sender(send_page: Callable[..., Any]) -> None:
+def replace_error_sender(scope: Scope, send_page: Callable[..., Any]) -> None:
     """
-    Let Starlette send its answer to the exception that the caller handles by *send_page*.
+    Let Starlette send its page for the exception that the caller handles, in *scope*, by *send_page*.
 
     *send_page* is called with Starlette's ``send`` and a message. This is for the very first request where the server
     runs no lifespan: that request entered the error pages before the twin was put around them.
@@ -66,10 +66,12 @@ def replace_error_sender(send_page: Callable[..., Any]) -> None:
     since the middleware's inner function ``_send`` uses it too, and a cell can be assigned. Nothing happens where the
     middleware is not found: it runs in another task if a ``BaseHTTPMiddleware`` is in between.
     """
+    inner: Any = None
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__") != "starlette.middleware.errors":
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "starlette.middleware.errors" and frame.f_locals.get("scope") is scope:
+            inner = frame.f_locals.get("_send")  # the outermost one, which all pages pass
         frame = frame.f_back
-    inner = frame.f_locals.get("_send") if frame is not None else None
     if isinstance(inner, FunctionType) and inner.__closure__:
         cells = dict(zip(inner.__code__.co_freevars, inner.__closure__, strict=True))
         if "send" in cells:

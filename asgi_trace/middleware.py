@@ -199,7 +199,7 @@ class RequestTracingMiddleware:
             return token
         try:
             if is_inside:
-                replace_error_sender(partial(_send_error_page, request, outer))
+                replace_error_sender(scope, partial(_send_error_page, request, outer))
             elif self._error_response:
                 await send(request._stamp(_ERROR_START))
                 await send({"type": "http.response.body", "body": _ERROR_BODY})
