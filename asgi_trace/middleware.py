@@ -53,9 +53,11 @@ class RequestTracingMiddleware:
     Give each request of an ASGI *app* a request id and a session id.
 
     Both are on every log line that the request causes, through :class:`~asgi_trace.RequestTracingFilter`, and the
-    request id is on its response. Wrap outermost: what stands outside is not traced. In Starlette and FastAPI
-    ``app.add_middleware(RequestTracingMiddleware)`` is as good: at startup, or else at the first request, a twin of the
-    shim is put around the whole app, error pages included.
+    request id is on its response. Wrap outermost: what stands outside is not traced.
+
+    In Starlette and FastAPI ``app.add_middleware(RequestTracingMiddleware)`` is as good: at
+    startup, or else at the first request, the shim puts a twin around the whole app, error pages
+    included.
 
     :param app: an ASGI 3 application.
     :param header_name: the header that brings a request id in and takes it out.
@@ -87,8 +89,8 @@ class RequestTracingMiddleware:
     .. versionadded:: 0.1
     """
 
-    # A scope with this key comes from a framework outside of the shim. The twin always finds its own app under "app";
-    # it finds a "router" only where that app is mounted in another one.
+    # A scope with this key comes from a framework outside of the shim. The twin always finds its
+    # own app under "app"; it finds a "router" only where that app is mounted in another one.
     _framework_key = "app"
     _has_twin = False
     _request: type[ScopeMetadata]
@@ -185,8 +187,8 @@ class RequestTracingMiddleware:
         """
         Mark *exc* as this request's, and send a 500 where no framework will.
 
-        Return the token for the reset of the variable. Inside a framework that reset leaves the request set: the
-        framework's error handler and the server log their lines after it.
+        Return the token for the reset of the variable. Inside a framework that reset leaves the
+        request set: the framework's error handler and the server log their lines after it.
         """
         outer = metadata_before(token)
         is_inside = _is_inside_framework(scope, self._framework_key)
@@ -256,8 +258,13 @@ def _send_wrapper(exchange: tuple[ScopeMetadata, Send], message: Message) -> Awa
     return exchange[1](message)
 
 
-async def _send_error_page(request: ScopeMetadata, outer: RequestMetadata | None, send: Send, message: Message) -> None:
-    """Send *message* of a framework's error page; behind the last one the *outer* request is the current one again."""
+async def _send_error_page(
+    request: ScopeMetadata,
+    outer: RequestMetadata | None,
+    send: Send,
+    message: Message,
+) -> None:
+    """Send *message* of a framework's error page; then make *outer* the current request again."""
     await _send_wrapper((request, send), message)
     if message["type"] == "http.response.body" and not message.get("more_body"):
         bind(outer)
@@ -280,7 +287,7 @@ def _parse_trust(trust_inbound: bool | Iterable[str]) -> bool | TrustedNetworks:
 
 def _is_inside_framework(scope: Scope, key: str) -> bool:
     """
-    Whether an outer framework, which has error pages of its own, wrote *key* before the shim was entered.
+    Whether an outer framework, which has error pages of its own, wrote *key* before our entry.
 
     A scope is a dict, in order of insertion: an app inside the shim writes its key behind ours.
     """

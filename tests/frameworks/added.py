@@ -1,7 +1,7 @@
 """
-Apps for real servers, with the shim added by ``add_middleware``. As a script, this module serves one of them.
+Apps for real servers, with the shim added by ``add_middleware``. Run as a module, it serves one.
 
-``/ACTION/MARKER`` raises ``RuntimeError("MARKER failed")`` at the place that the action names, or answers.
+``/ACTION/MARKER`` raises ``RuntimeError("MARKER failed")`` where the action says so, or answers.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ async def _served(request: Request) -> Response:
 
 
 class _Failing:
-    """Stands in for a dependency, which Starlette does not have: a middleware of the route's own."""
+    """A middleware of one route, in place of a dependency, which Starlette does not have."""
 
     def __init__(self, app: Any) -> None:
         pass

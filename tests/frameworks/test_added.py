@@ -1,4 +1,4 @@
-"""A shim added by ``add_middleware`` in Starlette and FastAPI: which shim counts, and for which requests."""
+"""A shim added by ``add_middleware`` in Starlette and FastAPI: which one counts, and when."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from asgi_trace import (
     get_request_id,
 )
 
-from ..asgi import hello, http_scope, response_ids, step
+from ..asgi import call, hello, http_scope, response_ids, step
 from .drive import ASGIApp, client_of, live
 from .frameworks import OWN_PAGE
 
@@ -51,7 +51,7 @@ class Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name in ("shop", "asgi_trace", "asgi_trace.access"):
-            self.found.append((record.request_id, record.getMessage()))  # type: ignore[attr-defined]
+            self.found.append((str(vars(record)["request_id"]), record.getMessage()))
 
     def saying(self, text: str) -> list[str]:
         """Return the request id of each line that begins with *text*."""
@@ -104,6 +104,9 @@ def shim(**options: Any) -> Middleware:
     return Middleware(RequestTracingMiddleware, **options)
 
 
+Build = Callable[..., Any]
+
+
 def naming(name: str) -> Callable[[], str]:
     return lambda: name
 
@@ -117,6 +120,7 @@ def ids_of(response: httpx.Response) -> list[str]:
     return response.headers.get_list("x-request-id")
 
 
+CORS = Middleware(CORSMiddleware, allow_origins=["*"])
 PAGES = {
     "own": ({"exception_handlers": {Exception: own_page}}, OWN_PAGE),
     "debug": ({"debug": True}, "Traceback (most recent call last):"),
@@ -127,11 +131,11 @@ ON_BOTH = pytest.mark.parametrize("build", [starlette, fastapi], ids=["Starlette
 
 @ON_BOTH
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("outside", [[], [Middleware(CORSMiddleware, allow_origins=["*"])]], ids=["first", "behind"])
+@pytest.mark.parametrize("outside", [[], [CORS]], ids=["first", "behind"])
 async def test_a_first_request_that_crashes_has_its_id(
-    build: Callable[..., Any], page: str, outside: list[Middleware], lines: Lines
+    build: Build, page: str, outside: list[Middleware], lines: Lines
 ) -> None:
-    """Where nobody runs the lifespan, the shim moves outside too late for it. Nothing is left to the caller."""
+    """Without lifespan the twin comes too late for it. The caller's context stays as it was."""
     options, text = PAGES[page]
     app = build(middleware=[*outside, shim(access_log=True)], **options)
     for request_id in ("first", "second"):
@@ -146,7 +150,7 @@ async def test_a_first_request_that_crashes_has_its_id(
 
 @ON_BOTH
 @pytest.mark.parametrize("starts", [False, True], ids=["no lifespan", "lifespan"])
-def test_a_test_client_finds_the_id(build: Callable[..., Any], starts: bool) -> None:
+def test_a_test_client_finds_the_id(build: Build, starts: bool) -> None:
     client = TestClient(build(middleware=[shim()]), raise_server_exceptions=False)
     if starts:
         with client:
@@ -157,9 +161,9 @@ def test_a_test_client_finds_the_id(build: Callable[..., Any], starts: bool) -> 
 
 
 @ON_BOTH
-async def test_what_a_middleware_outside_answers_has_the_id(build: Callable[..., Any]) -> None:
+async def test_what_a_middleware_outside_answers_has_the_id(build: Build) -> None:
     """The preflight of CORS never comes to the place where the shim was added."""
-    app = build(middleware=[Middleware(CORSMiddleware, allow_origins=["*"]), shim()])
+    app = build(middleware=[CORS, shim()])
     await live(app)
     async with client_of(app) as client:
         headers = {"Origin": "http://other.test", "Access-Control-Request-Method": "GET"}
@@ -168,10 +172,10 @@ async def test_what_a_middleware_outside_answers_has_the_id(build: Callable[...,
 
 
 @ON_BOTH
-async def test_the_options_hold(build: Callable[..., Any], lines: Lines) -> None:
+async def test_the_options_hold(build: Build, lines: Lines) -> None:
     """The shim outside has those of the one that was added."""
-    options = {"header_name": "X-Trace", "generator": naming("made"), "access_log": True, "exclude": ["/"]}
-    app = build(middleware=[shim(**options)])
+    options = {"header_name": "X-Trace", "access_log": True, "exclude": ["/"]}
+    app = build(middleware=[shim(generator=naming("made"), **options)])
     await live(app)
     for path in ("/", "/crash"):
         response = await get(app, path)
@@ -182,7 +186,7 @@ async def test_the_options_hold(build: Callable[..., Any], lines: Lines) -> None
 
 @ON_BOTH
 @pytest.mark.parametrize("starts", [False, True], ids=["no lifespan", "lifespan"])
-async def test_of_two_shims_the_outer_counts(build: Callable[..., Any], starts: bool) -> None:
+async def test_of_two_shims_the_outer_counts(build: Build, starts: bool) -> None:
     app = build(middleware=[shim(generator=naming("outer")), shim(generator=naming("inner"))])
     if starts:
         await live(app)
@@ -192,9 +196,7 @@ async def test_of_two_shims_the_outer_counts(build: Callable[..., Any], starts: 
 
 @ON_BOTH
 @pytest.mark.parametrize("starts", [False, True], ids=["no lifespan", "lifespan"])
-async def test_a_shim_around_the_app_outranks_an_added_one(
-    build: Callable[..., Any], starts: bool, lines: Lines
-) -> None:
+async def test_a_shim_around_the_app_counts(build: Build, starts: bool, lines: Lines) -> None:
     """What only the inner one was asked for is done, once."""
     added = build(middleware=[shim(generator=naming("inner"), access_log=True)])
     app = RequestTracingMiddleware(added, generator=naming("outer"))
@@ -206,7 +208,7 @@ async def test_a_shim_around_the_app_outranks_an_added_one(
 
 
 @ON_BOTH
-async def test_a_mounted_app_has_a_shim_of_its_own(build: Callable[..., Any], lines: Lines) -> None:
+async def test_a_mounted_app_has_a_shim_of_its_own(build: Build, lines: Lines) -> None:
     """It covers the part that it was added to."""
     sub = build(middleware=[shim()], exception_handlers={500: own_page})
     app = build(Mount("/sub", sub))
@@ -218,7 +220,7 @@ async def test_a_mounted_app_has_a_shim_of_its_own(build: Callable[..., Any], li
 
 
 @ON_BOTH
-async def test_a_mounted_app_in_a_traced_one_has_its_ids(build: Callable[..., Any], lines: Lines) -> None:
+async def test_in_a_traced_app_a_mounted_one_has_its_ids(build: Build, lines: Lines) -> None:
     sub = build(middleware=[shim(generator=naming("sub"))], exception_handlers={500: own_page})
     app = build(Mount("/sub", sub), middleware=[shim(generator=naming("whole"))])
     for path in ("/sub/", "/sub/crash", "/sub/"):
@@ -227,7 +229,7 @@ async def test_a_mounted_app_in_a_traced_one_has_its_ids(build: Callable[..., An
 
 
 @ON_BOTH
-async def test_a_shim_around_one_part_does_not_move(build: Callable[..., Any]) -> None:
+async def test_a_shim_around_one_part_does_not_move(build: Build) -> None:
     """Its options are for that part; a crash there has its id on the app's page all the same."""
     part = RequestTracingMiddleware(starlette().router)
     app = build(Mount("/part", part))
@@ -239,7 +241,7 @@ async def test_a_shim_around_one_part_does_not_move(build: Callable[..., Any]) -
 
 
 @ON_BOTH
-async def test_a_page_that_crashes_is_answered_for(build: Callable[..., Any]) -> None:
+async def test_a_page_that_crashes_is_answered_for(build: Build) -> None:
     """As it is by a shim around the app: nobody else has responded."""
     app = build(middleware=[shim()], exception_handlers={500: broken_page})
     await live(app)
@@ -248,7 +250,7 @@ async def test_a_page_that_crashes_is_answered_for(build: Callable[..., Any]) ->
 
 
 @ON_BOTH
-async def test_a_page_that_crashes_in_a_mounted_app_leaves_it_to_the_other(build: Callable[..., Any]) -> None:
+async def test_a_page_that_crashes_in_a_mounted_app_gives_way(build: Build) -> None:
     sub = build(middleware=[shim()], exception_handlers={500: broken_page})
     app = build(Mount("/sub", sub), exception_handlers={500: own_page})
     for _ in range(2):
@@ -257,7 +259,7 @@ async def test_a_page_that_crashes_in_a_mounted_app_leaves_it_to_the_other(build
 
 
 @ON_BOTH
-async def test_a_stack_that_is_built_again_is_wrapped_again(build: Callable[..., Any]) -> None:
+async def test_a_stack_that_is_built_again_is_wrapped_again(build: Build) -> None:
     """Instrumentations do that while the app runs."""
     app = build(middleware=[shim()])
     await live(app)
@@ -269,7 +271,7 @@ async def test_a_stack_that_is_built_again_is_wrapped_again(build: Callable[...,
 
 
 @ON_BOTH
-async def test_it_moves_once(build: Callable[..., Any]) -> None:
+async def test_it_moves_once(build: Build) -> None:
     """However often the app is started, and whatever came first."""
     app = build(middleware=[shim()])
     await get(app)
@@ -281,7 +283,7 @@ async def test_it_moves_once(build: Callable[..., Any]) -> None:
 
 
 @ON_BOTH
-async def test_the_framework_still_refuses_middleware_after_the_start(build: Callable[..., Any]) -> None:
+async def test_the_framework_still_refuses_middleware_after_the_start(build: Build) -> None:
     app = build(middleware=[shim()])
     await live(app)
     with pytest.raises(RuntimeError, match="after an application has started"):
@@ -289,7 +291,7 @@ async def test_the_framework_still_refuses_middleware_after_the_start(build: Cal
 
 
 @ON_BOTH
-async def test_a_startup_that_fails_fails_as_without_the_shim(build: Callable[..., Any], lines: Lines) -> None:
+async def test_a_startup_fails_as_without_the_shim(build: Build, lines: Lines) -> None:
     def fail(app: Any) -> Any:
         raise RuntimeError("no till")
 
@@ -300,7 +302,7 @@ async def test_a_startup_that_fails_fails_as_without_the_shim(build: Callable[..
 
 
 @ON_BOTH
-def test_a_websocket_may_come_first(build: Callable[..., Any]) -> None:
+def test_a_websocket_may_come_first(build: Build) -> None:
     client = TestClient(build(middleware=[shim()]), raise_server_exceptions=False)
     with client.websocket_connect("/ws") as websocket:
         assert websocket.extra_headers is not None
@@ -378,7 +380,7 @@ async def test_an_app_that_cannot_be_wrapped_is_served(lines: Lines) -> None:
 
 @pytest.mark.parametrize(("caller", "left"), [(None, "mine"), ("caller", "caller")])
 def test_a_crash_in_another_framework_leaves_the_ids(caller: str | None, left: str) -> None:
-    """What that logs of it comes after the shim. A caller that is a request itself has its own again."""
+    """Its lines come after the shim. A caller that is a request itself has its own ids again."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise KeyError("x")
@@ -388,18 +390,18 @@ def test_a_crash_in_another_framework_leaves_the_ids(caller: str | None, left: s
         with bound_request_metadata(metadata):
             scope = http_scope([(b"x-request-id", b"mine")], app=object())
             with pytest.raises(KeyError):
-                RequestTracingMiddleware(app)(scope, None, None).send(None)  # type: ignore[arg-type]
+                call(RequestTracingMiddleware(app), scope).send(None)
             return get_request_id()
 
     assert Context().run(run) == left
 
 
 def test_only_the_first_request_is_looked_at() -> None:
-    """The later ones are read as fast as those of a shim that has no framework around it; of a copy, too."""
+    """After it, each request is made by the class that has no hook; of a copy, too."""
     first = RequestTracingMiddleware(hello)
     second = copy(first)
     for traced in (first, second):
         waiting = traced._request
         step(traced, http_scope())
         assert traced._request in waiting.__mro__[1:]
-        assert traced._request.read is not waiting.read
+        assert traced._request._read is not waiting._read

@@ -1,4 +1,4 @@
-"""A shim added by ``add_middleware``, on uvicorn's own processes: headers, and ids on each line, exactly once."""
+"""A shim added by ``add_middleware``, on real servers: the header, and each line with ids once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ..servers.harness import PATIENCE, Server
 from .frameworks import OWN_PAGE
 
 UVICORN = ("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}")
+NO_LIFESPAN = (*UVICORN, "--lifespan", "off")
+FASTAPI_RUN = ("-m", "fastapi", "run", "--host", "127.0.0.1", "--port", "{port}")
 HERE = "tests.frameworks.added"
 SCRIPT = str(Path(__file__).with_name("added.py"))
 
@@ -28,11 +30,11 @@ SERVERS = {
             ("plain", "Internal Server Error"),
         )
     },
-    "fastapi-own, no lifespan": ((*UVICORN, "--lifespan", "off", f"{HERE}:fastapi_own"), OWN_PAGE),
-    "starlette-own, no lifespan": ((*UVICORN, "--lifespan", "off", f"{HERE}:starlette_own"), OWN_PAGE),
+    "fastapi-own, no lifespan": ((*NO_LIFESPAN, f"{HERE}:fastapi_own"), OWN_PAGE),
+    "starlette-own, no lifespan": ((*NO_LIFESPAN, f"{HERE}:starlette_own"), OWN_PAGE),
     "fastapi-own, two workers": ((*UVICORN, "--workers", "2", f"{HERE}:fastapi_own"), OWN_PAGE),
     "fastapi-own, uvicorn.run": (("-m", HERE, "{port}"), OWN_PAGE),
-    "fastapi run": (("-m", "fastapi", "run", "--host", "127.0.0.1", "--port", "{port}", SCRIPT), OWN_PAGE),
+    "fastapi run": ((*FASTAPI_RUN, SCRIPT), OWN_PAGE),
     "mounted": ((*UVICORN, f"{HERE}:mounted_own"), OWN_PAGE),
 }
 
@@ -62,7 +64,8 @@ def ask(server: Named, action: str, marker: str) -> httpx.Response:
 
 
 def check_response(response: httpx.Response, marker: str, status: int) -> None:
-    assert (response.status_code, response.headers.get_list("x-request-id")) == (status, [f"r-{marker}"])
+    assert response.status_code == status
+    assert response.headers.get_list("x-request-id") == [f"r-{marker}"]
 
 
 def check_traceback(server: Named, marker: str) -> None:
@@ -95,7 +98,7 @@ def pages_of(server: Named, marker: str) -> list[str]:
 
 @pytest.mark.parametrize("action", ["handler", "sync", "dependency"])
 def test_a_crash_has_its_ids_everywhere(server: Named, action: str) -> None:
-    """On the response, which keeps its page, and on the lines of middleware, error page, traceback and access."""
+    """The response keeps its page. Middleware, page, traceback and access have their lines."""
     marker = server.marker()
     response = ask(server, action, marker)
     check_response(response, marker, 500)
@@ -111,7 +114,8 @@ def test_a_crash_behind_the_response_has_its_ids(server: Named) -> None:
     response = ask(server, "background", marker)
     check_response(response, marker, 200)
     check_traceback(server, marker)
-    check_lines(server, marker, f"{marker} passes", *pages_of(server, marker), *access_lines("background", marker, 200))
+    expected = (*pages_of(server, marker), *access_lines("background", marker, 200))
+    check_lines(server, marker, f"{marker} passes", *expected)
 
 
 def test_a_crash_within_the_response_has_its_ids(server: Named) -> None:
@@ -121,20 +125,22 @@ def test_a_crash_within_the_response_has_its_ids(server: Named) -> None:
     check_response(response, marker, 200)
     assert response.text == "a part"
     check_traceback(server, marker)
-    check_lines(server, marker, f"{marker} passes", *pages_of(server, marker), *access_lines("stream", marker, 200))
+    expected = (*pages_of(server, marker), *access_lines("stream", marker, 200))
+    check_lines(server, marker, f"{marker} passes", *expected)
 
 
 def test_a_crash_of_a_websocket_has_its_ids(server: Named) -> None:
     """On the accept, uvicorn's line of it, and the traceback."""
     marker = server.marker()
-    address = f"ws://127.0.0.1:{server.port}/ws/{marker}"
-    with connect(address, additional_headers=headers_of(marker), open_timeout=PATIENCE) as websocket:
+    address, headers = f"ws://127.0.0.1:{server.port}/ws/{marker}", headers_of(marker)
+    with connect(address, additional_headers=headers, open_timeout=PATIENCE) as websocket:
         assert websocket.response is not None
         assert websocket.response.headers.get_all("X-Request-ID") == [f"r-{marker}"]
         with pytest.raises(ConnectionClosedError):
             websocket.recv(PATIENCE)
     check_traceback(server, marker)
-    check_lines(server, marker, f'"WebSocket /ws/{marker}" [accepted]', f"WEBSOCKET /ws/{marker} 101 ")
+    accepted = f'"WebSocket /ws/{marker}" [accepted]'
+    check_lines(server, marker, accepted, f"WEBSOCKET /ws/{marker} 101 ")
 
 
 @pytest.mark.parametrize(("action", "status"), [("refused", 403), ("invalid", 422)])

@@ -100,7 +100,7 @@ async def test_outside_of_an_added_shim_all_have_the_ids(
 async def test_outside_of_an_added_shim_the_first_request_without_startup_has_the_scope_alone(
     framework: Framework, build: Callable[..., ASGIApp], log: LogLines
 ) -> None:
-    """The middleware was entered before the shim. The response, the places behind and the scope have the ids."""
+    """The middleware was entered before the shim. The response and what is behind have ids."""
     seen: list[Any] = []
 
     async def dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:

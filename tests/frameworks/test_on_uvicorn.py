@@ -71,11 +71,12 @@ async def test_a_real_server_runs_it(framework: Framework, log: LogLines) -> Non
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("framework", [STARLETTE, FASTAPI], ids=lambda framework: framework.name)
-async def test_a_crash_that_comes_before_all_else_has_its_ids(framework: Framework, log: LogLines) -> None:
+async def test_a_crash_that_comes_first_has_its_ids(framework: Framework, log: LogLines) -> None:
     """Without lifespan, and with the shim added: on the user's page, and on the server's lines."""
     tool = OuterTool(framework.inside["add_middleware"](OWN_PAGES))
     with served_without_lifespan(tool) as port:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT) as client:
+        address = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=address, timeout=TIMEOUT) as client:
             reply = await ask(client, "/crash")
     assert (reply.status, reply.text) == (500, OWN_PAGE)
     check_one_request_id(reply)
