@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import Token
+from copy import copy
+from functools import partial
 from types import MethodType
 from typing import Any
 
@@ -19,6 +21,7 @@ from .current import bind, metadata_before, unbind
 from .exceptions import stamp_exception
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
+from .inside import replace_error_sender, rewrapped, starlette_app, with_first_request
 from .networks import TrustedNetworks
 from .protocol import hooks
 from .request import RequestMetadata
@@ -52,6 +55,10 @@ class RequestTracingMiddleware:
     Both are on every log line that the request causes, through :class:`~asgi_trace.RequestTracingFilter`, and the
     request id is on its response. Wrap outermost: what stands outside is not traced.
 
+    In Starlette and FastAPI ``app.add_middleware(RequestTracingMiddleware)`` is as good: at
+    startup, or else at the first request, the shim puts a twin around the whole app, error pages
+    included.
+
     :param app: an ASGI 3 application.
     :param header_name: the header that brings a request id in and takes it out.
     :param trust_inbound: take over a client's valid request id and trace; otherwise always make them, and keep the
@@ -81,6 +88,12 @@ class RequestTracingMiddleware:
 
     .. versionadded:: 0.1
     """
+
+    # A scope with this key comes from a framework outside of the shim. The twin always finds its
+    # own app under "app"; it finds a "router" only where that app is mounted in another one.
+    _framework_key = "app"
+    _has_twin = False
+    _request: type[ScopeMetadata]
 
     def __init__(
         self,
@@ -117,6 +130,7 @@ class RequestTracingMiddleware:
         parse = parse_id if validator is None else checked_parser(validator)
         if exclude and not access_log:
             raise ValueError(f"exclude is {exclude!r} without access_log=True; there is no line to leave out")
+        self._inner = app
         protocol = hooks.protocol
         app = protocol.wrap(app, observe_body=observe_body)
         self.app = AccessLog(app, exclude) if access_log else app
@@ -137,22 +151,22 @@ class RequestTracingMiddleware:
             ),
             protocol=protocol,
         )
-        self._request = metadata_class(self._settings)
+        self._watch_first_request()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Serve one connection. Lifespan, unknown types and scopes already traced go through as they are."""
         if scope["type"] not in {"http", "websocket"} or SCOPE_KEY in scope:
-            return await self.app(scope, receive, send)
+            return await self._pass(scope, receive, send)
         request = self._request()
         if not request._read(scope, self._settings):
-            return await self.app(scope, receive, send)
+            return await self._pass(scope, receive, send)
 
         scope[SCOPE_KEY] = request
         token = bind(request)
         try:
             return await self.app(scope, receive, MethodType(_send_wrapper, (request, send)))
         except BaseException as exc:
-            await self._crashed(exc, request, token, scope, send)
+            token = await self._crashed(exc, request, token, scope, send)
             raise
         finally:
             request.ended = True
@@ -169,21 +183,67 @@ class RequestTracingMiddleware:
         token: Token[RequestMetadata | None],
         scope: Scope,
         send: Send,
-    ) -> None:
-        """Mark *exc* as this request's, and answer where nobody else will."""
+    ) -> Token[RequestMetadata | None]:
+        """
+        Mark *exc* as this request's, and send a 500 where no framework will.
+
+        Return the token for the reset of the variable. Inside a framework that reset leaves the
+        request set: the framework's error handler and the server log their lines after it.
+        """
         outer = metadata_before(token)
+        is_inside = _is_inside_framework(scope, self._framework_key)
         # An app called from within a request: whoever logs the exception does it for that request.
         if outer is None or outer.ended:
             stamp_exception(exc, request)
-        if not self._error_response or request._response_started or not isinstance(exc, Exception):
-            return
-        if scope["type"] != "http" or _is_inside_framework(scope):
-            return
+            if is_inside and isinstance(exc, Exception):
+                token = bind(request)  # undoing this one changes nothing
+        if request._response_started or scope["type"] != "http" or not isinstance(exc, Exception):
+            return token
         try:
-            await send(request._stamp(_ERROR_START))
-            await send({"type": "http.response.body", "body": _ERROR_BODY})
+            if is_inside:
+                replace_error_sender(scope, partial(_send_error_page, request, outer))
+            elif self._error_response:
+                await send(request._stamp(_ERROR_START))
+                await send({"type": "http.response.body", "body": _ERROR_BODY})
         except Exception:
-            pass  # the client is gone, or the server refuses: the app's own exception is the one to tell
+            pass  # the client is gone, or the server refuses: the app's own exception goes on
+        return token
+
+    def __copy__(self) -> RequestTracingMiddleware:
+        """Return a shim with the same options, which waits for a first request of its own."""
+        twin = object.__new__(type(self))
+        for name, value in vars(self).items():
+            setattr(twin, name, value)
+        twin._watch_first_request()
+        return twin
+
+    def _watch_first_request(self) -> None:
+        """Let the first request call :meth:`_step_outside`. The later ones do not pay for it."""
+        self._request = with_first_request(metadata_class(self._settings), self._step_outside)
+
+    def _pass(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+        """Call the app for a scope that this shim does not trace."""
+        if scope["type"] == "lifespan":
+            self._step_outside(scope)
+        elif self._has_twin:
+            return self._inner(scope, receive, send)  # the twin writes the access line
+        return self.app(scope, receive, send)
+
+    def _step_outside(self, scope: Scope) -> None:
+        """Put a twin around the whole app, if this shim was added to one as a middleware."""
+        self._request = metadata_class(self._settings)  # no later request comes here
+        try:
+            app = starlette_app(scope, type(self))
+            if app is None or isinstance(app.middleware_stack, RequestTracingMiddleware):
+                return
+            twin = copy(self)
+            twin._inner = app.middleware_stack
+            twin.app = rewrapped(self.app, self._inner, twin._inner)
+            twin._framework_key = "router"
+            app.middleware_stack = twin
+            self._has_twin = True
+        except Exception:
+            report_once("moving outside of the framework")
 
 
 # Not async: handing on the server's own awaitable saves a coroutine per message, 140 ns. And bound to a tuple rather
@@ -196,6 +256,18 @@ def _send_wrapper(exchange: tuple[ScopeMetadata, Send], message: Message) -> Awa
     except Exception:
         report_once("adding the response header")
     return exchange[1](message)
+
+
+async def _send_error_page(
+    request: ScopeMetadata,
+    outer: RequestMetadata | None,
+    send: Send,
+    message: Message,
+) -> None:
+    """Send *message* of a framework's error page; then make *outer* the current request again."""
+    await _send_wrapper((request, send), message)
+    if message["type"] == "http.response.body" and not message.get("more_body"):
+        bind(outer)
 
 
 def _check_header(option: str, name: object, example: str) -> None:
@@ -213,10 +285,10 @@ def _parse_trust(trust_inbound: bool | Iterable[str]) -> bool | TrustedNetworks:
     return TrustedNetworks(trust_inbound)
 
 
-def _is_inside_framework(scope: Scope) -> bool:
+def _is_inside_framework(scope: Scope, key: str) -> bool:
     """
-    Whether an outer framework, which has error pages of its own, set ``scope["app"]`` before the shim was entered.
+    Whether an outer framework, which has error pages of its own, wrote *key* before our entry.
 
     A scope is a dict, in order of insertion: an app inside the shim writes its key behind ours.
     """
-    return next((key for key in scope if key in ("app", SCOPE_KEY)), None) == "app"
+    return next((each for each in tuple(scope) if each in (key, SCOPE_KEY)), None) == key

@@ -72,7 +72,7 @@ class Protocol:
 
     @staticmethod
     def wrap(app: App, *, observe_body: bool) -> App:
-        """Return *app*, or what observes its messages for this protocol."""
+        """Return *app*, or an observer of its messages, which has it as its attribute ``app``."""
         return app
 
 

@@ -34,6 +34,7 @@ ROOMS = (
     "jsonrpc",
     "observer",
     "access",
+    "inside",
     "middleware",
     "logging",
     "loggers",
