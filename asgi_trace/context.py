@@ -477,8 +477,18 @@ def metadata_of(exc: BaseException) -> RequestMetadata | None:
         if not pending:
             return None
         found = pending.pop()
-        metadata: RequestMetadata | None = getattr(found, _STAMP, None)
-        if metadata is not None:
+        metadata = _attribute(found, _STAMP)
+        if isinstance(metadata, RequestMetadata):
             return metadata
-        pending.extend(getattr(found, "exceptions", ()))
+        # A group has a tuple or, before Python 3.11, a list. Other exceptions may have anything.
+        members = _attribute(found, "exceptions")
+        if type(members) in (tuple, list):
+            pending.extend(each for each in members[:_MOST_NESTED] if isinstance(each, BaseException))
     return None
+
+
+def _attribute(exc: BaseException, name: str) -> Any:
+    try:
+        return getattr(exc, name, None)
+    except Exception:  # from code of the exception's class
+        return None
