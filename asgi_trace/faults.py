@@ -1,7 +1,7 @@
 """
-Our own faults: one warning each, and the app goes on.
+Faults of our own: each kind is logged once, and the request continues.
 
-Knows the standard library's logging. Does not know what failed.
+This module knows the standard library's logging. It does not know what failed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,21 @@ _reported: set[str] = set()
 
 def report_once(what: str) -> None:
     """
-    Log, inside an ``except`` block, that *what* failed: with its traceback, and only the first time.
+    Log that *what* failed, with the traceback of the exception that is being handled.
 
-    A callback that always fails would otherwise double every request's log.
+    Only the first failure of each kind is logged: a callback that always fails would otherwise
+    double the log. Never raises an ``Exception``, whatever handlers, filters or record factories
+    do. What is no ``Exception``, such as ``KeyboardInterrupt``, is not ours to stop.
     """
-    if what in _reported:
-        return
-    _reported.add(what)
-    logging.getLogger("asgi_trace").warning("%s failed; requests go on, this is said once", what, exc_info=True)
+    try:
+        kind = str(what)
+        if kind in _reported:
+            return
+        _reported.add(kind)
+        logging.getLogger("asgi_trace").warning(
+            "%s failed; the request continues; further failures of this kind are not logged",
+            kind,
+            exc_info=True,
+        )
+    except Exception:
+        pass  # Logging itself fails: there is no other place to report to.
