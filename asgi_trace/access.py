@@ -1,7 +1,8 @@
 """
-The access line: what was asked, what was answered, how long it took; once per request, when it is over.
+The access line: one per request, when it is over, with the target, the status and the duration.
 
-Knows ASGI's messages and their order. Does not know where the ids come from: its record is stamped like any other.
+This module knows ASGI's messages and their order. It does not know where the ids come from: its
+record is stamped like any other.
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
@@ -14,6 +15,7 @@ from time import perf_counter
 from typing import Any
 
 from .faults import report_once
+from .networks import client_host
 from .records import ACCESS_LOGGER, format_access
 from .scopes import SCOPE_KEY, Message, Scope
 
@@ -23,6 +25,9 @@ _log = logging.getLogger(ACCESS_LOGGER)
 
 MASK = "***"
 _DISCONNECT = "disconnect"
+
+# Marks a scope whose access line is already taken care of, by the outermost access log.
+_TAKEN = "asgi_trace.access"
 
 _SECRET_NAME = re.compile(
     r"auth|card|code|credential|csrf|cv[cv]|iban|jwt|key|nonce|otp|pass|pin|pwd|secret|sess|sid|sig|ssn|state|ticket|token",
@@ -54,6 +59,9 @@ class AccessLog:
     """
     Write an access line for each request of *app* to the logger ``asgi_trace.access``.
 
+    Of several around one app, the outermost writes the line, or leaves it out. An ``Exception`` of
+    a log handler costs the line; the response and the app's own exception stay as they are.
+
     :param app: an ASGI 3 application, inside the shim.
     :param exclude: paths that get no line: whole, or up to a ``*`` at the end.
     :raises ValueError: for a path that does not begin with ``/``.
@@ -71,8 +79,10 @@ class AccessLog:
         self._prefixes = tuple(path[:-1] for path in paths if path.endswith("*"))
 
     async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> Any:
-        path = scope.get("path") or ""
-        if scope["type"] not in _EXCHANGES or path in self._paths or path.startswith(self._prefixes):
+        if scope["type"] not in _EXCHANGES or _TAKEN in scope:
+            return await self.app(scope, receive, send)
+        scope[_TAKEN] = True
+        if self._excludes(scope.get("path")):
             return await self.app(scope, receive, send)
         exchange = _EXCHANGES[scope["type"]](scope, receive, send)
         try:
@@ -85,6 +95,11 @@ class AccessLog:
             raise
         exchange.write(exchange.unfinished)
         return returned
+
+    def _excludes(self, path: object) -> bool:
+        if not isinstance(path, str):
+            return False
+        return path in self._paths or path.startswith(self._prefixes)
 
 
 class _Exchange:
@@ -137,7 +152,7 @@ class _Exchange:
         raise NotImplementedError
 
     def write(self, outcome: str | None = None) -> None:
-        """Write the line, unless it has been; *outcome* tells how a request ended that did not end well."""
+        """Write the line, unless it has been; *outcome* says how a request ended that failed."""
         if self._written:
             return
         self._written = True
@@ -149,19 +164,15 @@ class _Exchange:
             report_once("writing an access line")
 
     def _fields(self, outcome: str | None) -> dict[str, Any]:
-        path, query = self._target
-        if query:
-            path = f"{path}?{masked_query(query.decode('latin-1'))}"
-        client = self._scope.get("client")
         status = self.crash_status if self._status is None and outcome == "crash" else self._status
         fields = {
             "method": self._method,
-            "path": path,
+            "path": _shown_target(*self._target),
             "status": status,
             "duration_ms": self._since_start(perf_counter()),
             "bytes": self._bytes,
             "transport": getattr(self._scope.get(SCOPE_KEY), "transport_type", self._scope["type"]),
-            "client": f"{client[0]}:{client[1]}" if client else None,
+            "client": _shown_client(self._scope.get("client")),
             "ttfb_ms": None if self._first_byte is None else self._since_start(self._first_byte),
             "close_code": self._close_code,
             "outcome": outcome or getattr(self._scope.get(SCOPE_KEY), "mcp_error", None),
@@ -175,6 +186,22 @@ class _Exchange:
         self._bytes += size
         if size and self._first_byte is None:
             self._first_byte = perf_counter()
+
+
+def _shown_target(path: object, query: object) -> str | None:
+    """Return path and query without their secrets; None if neither is text."""
+    shown = path if isinstance(path, str) else ""
+    if query and isinstance(query, bytes):
+        shown += f"?{masked_query(query.decode('latin-1'))}"
+    return shown or None
+
+
+def _shown_client(client: Any) -> str | None:
+    """Return host and port; None if the client has no address, as on a Unix socket."""
+    host = client_host(client)
+    if not host:
+        return None
+    return f"{host}:{client[1]}" if len(client) > 1 else host
 
 
 class _HTTPExchange(_Exchange):

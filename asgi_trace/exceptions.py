@@ -51,7 +51,7 @@ def stamp_exception(exc: BaseException, metadata: RequestMetadata) -> None:
 
 
 def _stamped(exc: BaseException) -> RequestMetadata | None:
-    stamp = getattr(exc, _STAMP, None)
+    stamp = _attribute(exc, _STAMP)
     if isinstance(stamp, _Stamp):
         return stamp.metadata
     if isinstance(stamp, dict):  # pickled, perhaps in another process
@@ -81,5 +81,15 @@ def metadata_of(exc: BaseException) -> RequestMetadata | None:
         metadata = _stamped(found)
         if metadata is not None:
             return metadata
-        pending.extend(getattr(found, "exceptions", ()))
+        # A group has a tuple or, before Python 3.11, a list. Other exceptions may have anything.
+        members = _attribute(found, "exceptions")
+        if type(members) in (tuple, list):
+            pending.extend(each for each in members[:_MOST_NESTED] if isinstance(each, BaseException))
     return None
+
+
+def _attribute(exc: BaseException, name: str) -> Any:
+    try:
+        return getattr(exc, name, None)
+    except Exception:  # from code of the exception's class
+        return None

@@ -1,7 +1,7 @@
 """
-Our own faults: one warning each, and the app goes on.
+Faults of our own: each kind is logged once, and the request continues.
 
-Knows the standard library's logging. Does not know what failed.
+This module knows the standard library's logging. It does not know what failed.
 """
 
 from __future__ import annotations
@@ -15,19 +15,29 @@ _reported: set[str] = set()
 
 def report_once(what: str) -> None:
     """
-    Log, inside an ``except`` block, that *what* failed: with its traceback, and only the first time.
+    Log that *what* failed, with the traceback of the exception that is being handled.
 
-    A callback that always fails would otherwise double every request's log.
+    Only the first failure of each kind is logged: a callback that always fails would otherwise
+    double the log. Never raises an ``Exception``, whatever handlers, filters or record factories
+    do. What is no ``Exception``, such as ``KeyboardInterrupt``, is not ours to stop.
     """
-    if what in _reported:
-        return
-    _reported.add(what)
-    logging.getLogger("asgi_trace").warning("%s failed; requests go on, this is said once", what, exc_info=True)
+    try:
+        text = f"{what} failed; the request continues; further failures of this kind are not logged"
+        _warn_once(str(what), text, exc_info=True)
+    except Exception:
+        pass  # Logging itself fails: there is no other place to report to.
 
 
 def warn_once(key: str, message: str) -> None:
-    """Log *message*, and no other of the same *key*."""
+    """Log the warning *message*; no other one of the same *key* is logged. Never raises an ``Exception``."""
+    try:
+        _warn_once(key, message, exc_info=False)
+    except Exception:
+        pass  # as above
+
+
+def _warn_once(key: str, message: str, *, exc_info: bool) -> None:
     if key in _reported:
         return
     _reported.add(key)
-    logging.getLogger("asgi_trace").warning("%s", message)
+    logging.getLogger("asgi_trace").warning("%s", message, exc_info=exc_info)

@@ -1,8 +1,8 @@
 """
-What the messages of MCP tell: of a request its call, of a reply whether it failed, of a legacy stream its session.
+Read MCP messages: the call in a request, the error in a reply, the session in a legacy stream.
 
-Knows JSON-RPC 2.0 and server-sent events, as bytes that anybody may have sent. Keeps nothing of arguments and results.
-Does not know ASGI.
+This module knows JSON-RPC 2.0 and server-sent events, as bytes that anybody may have sent. It keeps
+nothing of arguments and results. It does not know ASGI.
 https://www.jsonrpc.org/specification
 """
 
@@ -17,7 +17,9 @@ MAX_MESSAGE_SIZE = 16 * 1024
 """The longest message that is read: 4 KB take 8 µs, 63 KB of nested brackets 1.5 ms."""
 
 # The first event of a stream of the older transport: where its messages are to be posted.
-_ENDPOINT = re.compile(rb"event: ?endpoint\r?\ndata: ?[^\s?]*\?(?:[^\s]*&)?session_id=([^\s&]+)")
+_ENDPOINT = re.compile(
+    rb"(?:\xef\xbb\xbf)?event: ?endpoint(?:\r\n|\n|\r)data: ?[^\s?]*\?(?:[^\s]*&)?session_id=([^\s&]+)"
+)
 
 
 def _read(body: bytes) -> dict[str, Any] | None:

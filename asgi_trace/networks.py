@@ -1,7 +1,7 @@
 """
-Networks of proxies: whether a client is one of those whose headers are believed.
+Client addresses, as an ASGI scope names them, and the networks of trusted proxies.
 
-Knows addresses. Does not know scopes, headers or ids.
+This module knows addresses. It does not know scopes, headers or ids.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
-__all__ = ("UNIX", "TrustedNetworks")
+__all__ = ("UNIX", "TrustedNetworks", "client_host")
 
 UNIX = "unix"
-"""Stands for clients without an address: those of a Unix socket."""
+"""The name, among networks, for the clients of a Unix socket: they have no address."""
 
-# Proxies are few. Strangers are many, and must not fill the memory.
+# The client of a Unix socket is None under uvicorn, hypercorn, daphne and gunicorn. Granian gives
+# ("", "0"). ASGI says nothing about it: https://asgi.readthedocs.io/en/latest/specs/www.html
+_NO_PORTS = (0, "0", None)
+
+# Proxies are few. Other clients are many, and must not fill the memory.
 _REMEMBERED = 256
 
 
@@ -49,9 +53,15 @@ class TrustedNetworks:
         self._trusts = lru_cache(_REMEMBERED)(self._contain)
 
     def trust(self, client: Any) -> bool:
-        """Whether *client*, as an ASGI scope names it, is in one of the networks."""
-        host = client[0] if client else None
-        return self._trusts(host) if host else self._unix
+        """Return whether *client*, the value of an ASGI scope, is in one of the networks."""
+        if client is None:
+            return self._unix
+        host = client_host(client)
+        if host is None:
+            return False
+        if host:
+            return self._trusts(host)
+        return self._unix and len(client) == 2 and client[1] in _NO_PORTS
 
     def _contain(self, host: str) -> bool:
         from ipaddress import IPv6Address, ip_address
@@ -60,6 +70,15 @@ class TrustedNetworks:
             address = ip_address(host)
         except ValueError:  # a name, which anybody may have given
             return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:  # what a socket for both families says of IPv4
+        # A socket for both families gives an IPv4 client this form.
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         return any(address in network for network in self._networks)
+
+
+def client_host(client: Any) -> str | None:
+    """Return the host of *client*, the value of an ASGI scope; None if it has none that is text."""
+    if not isinstance(client, (tuple, list)) or not client:
+        return None
+    host = client[0]
+    return host if isinstance(host, str) else None

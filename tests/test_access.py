@@ -319,3 +319,141 @@ def test_without_a_level_for_it_nothing_is_built(caplog: pytest.LogCaptureFixtur
 
 
 async def _ignore(message: Any) -> None: ...
+
+
+class OddHandler(logging.Handler):
+    """Raises *error* for each record."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise self.error
+
+
+@pytest.fixture
+def log_raises(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that makes each line of ours, the warnings too, raise an error in its handler."""
+
+    def install(error: BaseException) -> None:
+        logger = logging.getLogger("asgi_trace")
+        monkeypatch.setattr(logger, "handlers", [OddHandler(error)])
+        logger.setLevel(logging.INFO)
+
+    yield install
+    logging.getLogger("asgi_trace").setLevel(logging.NOTSET)
+
+
+async def exchange(app: Any) -> tuple[list[Any], BaseException | None]:
+    """Return what the server got from *app*, inside a shim with an access log, and what came out."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    try:
+        await RequestTracingMiddleware(app, access_log=True)(http_scope(), _receive_nothing, send)
+    except BaseException as exc:
+        return sent, exc
+    return sent, None
+
+
+async def _receive_nothing() -> Any:
+    await asyncio.sleep(60)
+
+
+WHOLE = ["http.response.start", "http.response.body"]
+
+
+@pytest.mark.anyio
+async def test_a_handler_that_raises_does_not_replace_the_apps_exception(log_raises: Any) -> None:
+    log_raises(RuntimeError("of the handler"))
+    own = ValueError("of the app")
+    assert await exchange(App(own)) == (WHOLE, own)  # the messages are those of the shim's own 500
+
+
+@pytest.mark.anyio
+async def test_a_finished_answer_survives_a_handler_that_raises(log_raises: Any) -> None:
+    log_raises(RuntimeError("of the handler"))
+    assert await exchange(App(START, body(b"1"))) == (WHOLE, None)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.anyio
+async def test_a_handler_that_raises_does_not_stop_a_cancellation(log_raises: Any) -> None:
+    log_raises(RuntimeError("of the handler"))
+    task = asyncio.ensure_future(
+        RequestTracingMiddleware(App("receive"), access_log=True)(http_scope(), _receive_nothing, _ignore)
+    )
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), asyncio.CancelledError()], ids=repr)
+@pytest.mark.parametrize("steps", [(START, body(b"1")), (ValueError("of the app"),)], ids=["answer", "crash"])
+def test_a_handler_may_end_the_program_or_the_task(steps: Any, error: BaseException, log_raises: Any) -> None:
+    """These are no faults: a signal may arrive while a handler writes, or a task may be cancelled there."""
+    log_raises(error)
+    coroutine = RequestTracingMiddleware(App(*steps), access_log=True)(http_scope(), _receive_nothing, _ignore)
+    with pytest.raises(type(error)):
+        Context().run(coroutine.send, None)
+
+
+@pytest.mark.parametrize("path", [None, b"/bytes", 7, ["/"], ("missing",)], ids=str)
+@pytest.mark.parametrize("exclude", [(), ("/health", "/internal/*")], ids=["", "exclude"])
+def test_a_path_that_is_no_text_costs_nothing(path: Any, exclude: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The request is answered as without us, and has its line."""
+    scope = http_scope(path=path, query_string=b"a=1")
+    if path == ("missing",):
+        del scope["path"]
+    (record,), events = serve(App(START, body(b"1")), scope, exclude=exclude)
+    assert events == [*WHOLE, "line"]
+    assert record.getMessage().startswith("GET ?a=1 201 ")
+    assert [line for line in caplog.messages if "failed" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("client", "shown"),
+    [
+        (("10.0.0.1", 50000), "10.0.0.1:50000"),
+        (["::1", 1], "::1:1"),
+        (("testclient",), "testclient"),
+        (None, None),
+        (("", "0"), None),
+        ((0, 0), None),
+        ((), None),
+        (7, None),
+        ("10.0.0.1", None),
+    ],
+)
+def test_a_client_without_an_address_is_left_out(client: Any, shown: str | None) -> None:
+    (record,) = serve(hello, http_scope(client=client))[0]
+    assert getattr(record, "client", None) == shown
+
+
+@pytest.mark.parametrize("options", [{}, {"exclude": ["/health"]}], ids=str)
+@pytest.mark.parametrize("make", [http_scope, websocket_scope])
+def test_two_shims_around_one_app_write_one_line(make: Any, options: Any) -> None:
+    """The outermost of those that have an access log; a framework between them may copy the scope."""
+
+    async def framework(scope: Any, receive: Any, send: Any) -> None:
+        await RequestTracingMiddleware(App(), access_log=True)(dict(scope), receive, send)
+
+    assert len(serve(framework, make(), **options)[0]) == 1
+
+
+def test_the_outermost_shim_decides_about_a_line() -> None:
+    inner = RequestTracingMiddleware(hello, access_log=True)
+    assert serve(inner, http_scope(path="/health"), exclude=["/health"])[0] == []
+
+
+def test_an_inner_shim_writes_the_line_where_the_outer_has_no_access_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    inner = RequestTracingMiddleware(hello, access_log=True)
+    coroutine = RequestTracingMiddleware(inner)(http_scope(), _receive_nothing, _ignore)
+    with pytest.raises(StopIteration):
+        Context().run(coroutine.send, None)
+    assert len(caplog.messages) == 1

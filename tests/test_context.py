@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import itertools
+import logging
 import threading
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from asgi_trace import (
     RequestMetadata,
+    RequestTracingFilter,
     RequestTracingMiddleware,
     TraceContext,
     bound_request_metadata,
@@ -160,6 +163,78 @@ def test_a_group_without_end_costs_little() -> None:
             return (Endless(), Endless())
 
     assert metadata_of(Endless()) is None
+
+
+class NoMembers(Exception):  # noqa: N818
+    exceptions = None
+
+
+class Method(Exception):  # noqa: N818
+    def exceptions(self) -> list[Exception]:
+        return []
+
+
+class Raises(Exception):  # noqa: N818
+    @property
+    def exceptions(self) -> Any:
+        raise KeyError("no members")
+
+
+class Infinite(Exception):  # noqa: N818
+    @property
+    def exceptions(self) -> Any:
+        return itertools.count()
+
+
+class Million(Exception):  # noqa: N818
+    exceptions = (KeyError(),) * 1_000_000
+
+
+class Others(Exception):  # noqa: N818
+    exceptions = ("no exception", 7, None)
+
+
+class AnyAttribute(Exception):  # noqa: N818
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+
+class NoAttribute(Exception):  # noqa: N818
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+ODD = [NoMembers, Method, Raises, Infinite, Million, Others, AnyAttribute, NoAttribute]
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_exception_with_an_attribute_of_that_name_is_no_group(kind: type[Exception]) -> None:
+    """It has the ids of its request, raised there or only logged there; and it costs little."""
+    metadata = RequestMetadata("s1", "r1")
+    assert metadata_of(kind()) is None
+    record = logging.makeLogRecord({"exc_info": (kind, kind(), None)})
+    with bound_request_metadata(metadata):
+        assert RequestTracingFilter().filter(record)
+    assert (record.__dict__["request_id"], record.__dict__["session_id"]) == ("r1", "s1")
+    raised = kind()
+    stamp_exception(raised, metadata)
+    assert metadata_of(raised) is metadata
+
+
+def test_a_wide_group_costs_no_more_than_a_narrow_one() -> None:
+    """The search ends after a fixed number of members."""
+    asked: list[int] = []
+
+    class Member(Exception):  # noqa: N818
+        def __getattr__(self, name: str) -> Any:
+            asked.append(1)
+            raise AttributeError(name)
+
+    class Wide(Exception):  # noqa: N818
+        exceptions = [Member()] * 100_000
+
+    assert metadata_of(Wide()) is None
+    assert len(asked) < 1000
 
 
 def test_tasks_and_to_thread_inherit() -> None:

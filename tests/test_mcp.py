@@ -223,4 +223,6 @@ def test_a_fault_of_ours_costs_no_message(caplog: pytest.LogCaptureFixture) -> N
         return "handled"
 
     assert [asyncio.run(trace_messages(Context(), call_next)) for _ in range(2)] == ["handled"] * 2
-    assert caplog.messages == ["tracing an MCP message failed; requests go on, this is said once"]
+    assert caplog.messages == [
+        "tracing an MCP message failed; the request continues; further failures of this kind are not logged"
+    ]

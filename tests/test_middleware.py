@@ -171,7 +171,7 @@ def test_a_generator_that_fails_costs_its_id_alone(made: Any, caplog: pytest.Log
         (answered,) = response_ids(step(app, http_scope()))
         assert re.fullmatch(b"[0-9a-f]{32}", answered)
     assert [record.getMessage() for record in caplog.records] == [
-        "the request id generator failed; requests go on, this is said once"
+        "the request id generator failed; the request continues; further failures of this kind are not logged"
     ]
 
 

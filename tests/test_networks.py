@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -53,6 +54,16 @@ def metadata(client: Any, networks: Any = NETWORKS, make: Any = http_scope) -> A
         ((), False),
         (7, False),
         (([], 1), False),
+        ((167838211, 1), False),  # 10.1.2.3 as a number
+        ((True, 1), False),
+        ((b"\x0a\x01\x02\x03", 1), False),
+        ((b"10.1.2.3", 1), False),
+        ((bytearray(b"\x0a\x01\x02\x03"), 1), False),
+        ((ip_address("10.1.2.3"), 1), False),
+        ("10.1.2.3", False),
+        ({"10.1.2.3": 1}, False),
+        ([], False),
+        (object(), False),
     ],
 )
 @pytest.mark.parametrize("make", [http_scope, websocket_scope])
@@ -81,9 +92,30 @@ def test_who_is_believed_has_no_link() -> None:
     assert metadata(("10.0.0.1", 1), True).linked_trace is None
 
 
-@pytest.mark.parametrize(("client", "trusted"), [(None, True), (("", 0), True), (("10.0.0.1", 1), False)])
+@pytest.mark.parametrize(
+    ("client", "trusted"),
+    [
+        (None, True),  # uvicorn, hypercorn, daphne, gunicorn
+        (("", "0"), True),  # granian
+        (("", 0), True),
+        (["", None], True),
+        (("10.0.0.1", 1), False),
+        ((0, 0), False),
+        ((b"", 0), False),
+        ((None, None), False),
+        (("", 50000), False),
+        (("", 0, 0), False),
+        (("",), False),
+        ((), False),
+        ([], False),
+        ("", False),
+        (0, False),
+        (False, False),
+        ({}, False),
+    ],
+)
 def test_a_unix_socket_is_a_network_by_that_name(client: Any, trusted: bool) -> None:
-    """Its clients have no address."""
+    """Its clients have no address; other values that are empty or no text are not trusted."""
     assert (metadata(client, ("unix",)).request_id == "a1b2c3d4") is trusted
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from time import process_time
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from asgi_trace import RequestMetadata, RequestTracingMiddleware, get_request_metadata, get_session_id
 from asgi_trace.jsonrpc import MAX_MESSAGE_SIZE, read_call, read_endpoint, read_error
+from benchmarks.opcodes import count_opcodes
 
-from .asgi import http_scope
+from .asgi import hello, http_scope, step
 
 pytestmark = pytest.mark.anyio
 
@@ -185,6 +187,132 @@ async def test_the_reply_tells_of_an_error(
     assert "s3cret" not in caplog.text
 
 
+def framings(end: bytes) -> list[bytes]:
+    """Streams of three events, in which the last tells of an error; *end* is the end of a line."""
+    spread = json.dumps(RESULT, indent=1).encode().replace(b"\n", end + b"data: ")
+    return [
+        b": ping" + end * 2 + b"data: " + body(NOTE) + end * 2 + b"data: " + body(RESULT) + end * 2,
+        b"retry: 9" + end * 2 + b"data" + end * 2 + b"id: 1" + end + b"data:" + spread + end * 2,
+        end * 3 + b"event: message" + end + b"data:" + body(RESULT) + end + b"id: 9" + end * 2 + b"data: x",
+    ]
+
+
+STREAMS = [stream for end in (b"\r\n", b"\n", b"\r") for stream in framings(end)]
+STREAMS += [b"\xef\xbb\xbf" + STREAMS[0].partition(b"\r\n\r\n")[2], b"\xef\xbb\xbfdata: " + body(RESULT) + b"\n\n"]
+STREAMS += [b"data: " + body(RESULT) + end for end in (b"\r\n\n", b"\n\r\n", b"\r\r\n", b"\n\r")]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("stream", STREAMS)
+async def test_an_event_is_read_wherever_its_messages_end(stream: bytes) -> None:
+    """Inside of a line end, a field's name, a byte order mark; with any of the three kinds of line ends."""
+    cuts = [[stream[:cut], stream[cut:]] for cut in range(len(stream))]
+    cuts += [[stream[at : at + size] for at in range(0, len(stream), size)] for size in (1, 2, 3, 5)]
+    for pieces in cuts:
+        metadata = await Exchange(body(ADD)).run(*pieces, headers=[EVENT_STREAM], observe_body=True)
+        assert metadata.mcp_error == "tool_error", pieces
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"])
+async def test_one_line_end_is_no_end_of_an_event(end: bytes) -> None:
+    """CRLF is one of them, also where a message ends between the two."""
+    stream = b"data: " + body(RESULT)[:-1] + end + b"data: }" + end
+    for cut in range(len(stream)):
+        metadata = await Exchange(body(ADD)).run(stream[:cut], stream[cut:], headers=[EVENT_STREAM], observe_body=True)
+        assert metadata.mcp_error is None
+        ended = await Exchange(body(ADD)).run(
+            stream[:cut], stream[cut:], end, headers=[EVENT_STREAM], observe_body=True
+        )
+        assert ended.mcp_error == "tool_error"
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+async def test_a_body_may_be_anything_like_bytes(kind: Any) -> None:
+    whole = Exchange(kind(body(ADD)))
+    assert (await whole.run(kind(body(RESULT)), observe_body=True)).mcp_error == "tool_error"
+    assert whole.calls == ["tools/call add #7"]
+    halves = Exchange(kind(body(ADD)[:9]), kind(body(ADD)[9:]))
+    await halves.run(observe_body=True)
+    assert halves.calls == [None, "tools/call add #7"]
+
+
+ASKED = {"type": "http.request", "body": body(ADD), "more_body": False}
+
+
+def reply_in(count: int) -> Any:
+    """A function that lets a shim observe a reply of *count* messages of one byte."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": [EVENT_STREAM]})
+        for _ in range(count):
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+    return lambda: step(RequestTracingMiddleware(app, observe_body=True), http_scope([JSON], method="POST"), [ASKED])
+
+
+def request_in(count: int) -> Any:
+    """The same with a request of *count* messages."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(count):
+            await receive()
+
+    pieces = [{"type": "http.request", "body": b"x", "more_body": True}] * count
+    return lambda: step(RequestTracingMiddleware(app, observe_body=True), http_scope([JSON], method="POST"), pieces)
+
+
+@pytest.mark.parametrize("messages", [reply_in, request_in])
+def test_four_times_the_messages_are_four_times_the_work(messages: Any) -> None:
+    """Twice that, for the noise of a machine; with a copy of the body for each message it was 13 times."""
+
+    def work(count: int) -> float:
+        began = process_time()
+        messages(count)()
+        return process_time() - began
+
+    few = min(work(4_000) for _ in range(5))
+    many = min(work(16_000) for _ in range(3))
+    assert many < 8 * few
+
+
+BROWSER = [
+    (b"host", b"shop"),
+    (b"user-agent", b"Mozilla/5.0"),
+    (b"accept", b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    (b"accept-language", b"en"),
+    (b"accept-encoding", b"gzip"),
+    (b"cookie", b"a=b"),
+]
+
+
+@pytest.mark.parametrize(
+    ("scope", "limit"),
+    [
+        ({"headers": BROWSER}, 100),
+        ({"headers": [JSON], "method": "POST"}, 300),
+        ({"headers": [(b"content-type", b"text/plain")], "method": "POST"}, 150),
+    ],
+    ids=["GET", "small JSON", "other POST"],
+)
+def test_a_request_that_is_no_mcp_costs_little(scope: Any, limit: int) -> None:
+    """In instructions of the interpreter; to ask each GET for its transport type took 180."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await hello(scope, receive, send)
+
+    def cost(observe: bool) -> int:
+        traced = RequestTracingMiddleware(app, observe_body=observe)
+        question = {"type": "http.request", "body": b'{"item": "lamp"}', "more_body": False}
+        return count_opcodes(lambda: step(traced, http_scope(**scope), [question]))
+
+    cost(True), cost(False)  # the first of each imports and specialises
+    assert cost(True) - cost(False) < limit
+
+
 async def test_the_reply_to_anything_else_is_not_read() -> None:
     metadata = await Exchange(body(NOTE)).run(body(RESULT), observe_body=True)
     assert metadata.mcp_error is None
@@ -218,6 +346,8 @@ OPENED = "0123456789abcdef"
     [
         (ENDPOINT, OPENED),
         (ENDPOINT.replace(b"\r\n", b"\n"), OPENED),
+        (ENDPOINT.replace(b"\r\n", b"\r"), OPENED),
+        (b"\xef\xbb\xbf" + ENDPOINT, OPENED),
         (ENDPOINT.replace(b"data: /", b"data:https://host/sub/").replace(b"?", b"?a=b&"), OPENED),
         (ENDPOINT.replace(b"event: endpoint", b"event: message"), None),
         (b": ping\n\n" + ENDPOINT, None),
