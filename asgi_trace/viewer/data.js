@@ -28,7 +28,8 @@ async function unpack(base64) {
 /** A letter, or several: A … Z, AA, AB … @param {number} index */
 export function letters(index) {
   let label = "";
-  for (let n = index + 1; n > 0; n = Math.floor((n - 1) / 26)) label = String.fromCharCode(65 + ((n - 1) % 26)) + label;
+  for (let n = index + 1; n > 0; n = Math.floor((n - 1) / 26))
+    label = String.fromCharCode(65 + ((n - 1) % 26)) + label;
   return label;
 }
 
@@ -150,7 +151,11 @@ export class Trace {
   file(line) {
     const chunk = this.chunkOf(line);
     if (!chunk) return "";
-    return this.head.files[typeof chunk.file === "number" ? chunk.file : chunk.file[line - chunk.start]] ?? "";
+    return (
+      this.head.files[
+        typeof chunk.file === "number" ? chunk.file : chunk.file[line - chunk.start]
+      ] ?? ""
+    );
   }
 
   /** Decode one block of the file, in whatever order they are asked for. @param {number} index @param {string} block */
@@ -178,13 +183,20 @@ export class Trace {
     }
     offset[text.length] = at;
     for (const i of late) this.isLate[start + i] = 1;
-    this.chunks[index] = { start, text: text.join("\n"), offset, message: Uint32Array.from(data.message), file: data.file };
+    this.chunks[index] = {
+      start,
+      text: text.join("\n"),
+      offset,
+      message: Uint32Array.from(data.message),
+      file: data.file,
+    };
   }
 
   // Requests' lines are linked in their order, whatever the order the blocks came in.
   #link() {
     for (let c = Math.floor(this.linked / this.head.chunk_lines); this.linked < this.count; c++) {
-      const index = this.linked < this.head.lines ? c : this.chunks.indexOf(this.chunkOf(this.linked));
+      const index =
+        this.linked < this.head.lines ? c : this.chunks.indexOf(this.chunkOf(this.linked));
       const chunk = this.chunks[index];
       if (!chunk) return;
       const end = chunk.start + chunk.offset.length - 1;
@@ -275,7 +287,9 @@ export class Trace {
 
 /** The trace's head, from its block. @param {Document} page */
 export async function readHead(page) {
-  return new Trace(await unpack(/** @type {Element} */ (page.getElementById("head")).textContent ?? ""));
+  return new Trace(
+    await unpack(/** @type {Element} */ (page.getElementById("head")).textContent ?? ""),
+  );
 }
 
 /**
@@ -290,7 +304,8 @@ export async function readChunks(page, trace, urgent, progress) {
     return blocks[index]?.textContent ?? null;
   };
   const order = urgent > 0 && urgent < trace.fileChunks ? [0, urgent] : [0];
-  for (let index = 0; index < trace.fileChunks; index++) if (!order.includes(index)) order.push(index);
+  for (let index = 0; index < trace.fileChunks; index++)
+    if (!order.includes(index)) order.push(index);
   for (const index of order) {
     const block = await arrival(index);
     if (block === null) return;

@@ -21,7 +21,8 @@ export function arrange(trace) {
   byStart.sort((one, other) => start[one] - start[other]);
   for (const r of byStart) {
     let open = bySession.get(session[r]);
-    if (!open) bySession.set(session[r], (open = { lane: { session: session[r], rows: [] }, ends: [] }));
+    if (!open)
+      bySession.set(session[r], (open = { lane: { session: session[r], rows: [] }, ends: [] }));
     const { lane, ends } = open;
     let row = 0;
     while (row < ends.length && row < MOST_ROWS - 1 && ends[row] > start[r]) row++;

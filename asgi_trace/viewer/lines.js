@@ -102,17 +102,32 @@ export class Lines {
       if (hits) {
         for (const line of hits) if (this.#isOfChoice(line)) found.push(line);
       } else if (this.look.request >= 0) {
-        for (let line = this.trace.firstLine[this.look.request]; line >= 0; line = this.trace.next[line]) found.push(line);
+        for (
+          let line = this.trace.firstLine[this.look.request];
+          line >= 0;
+          line = this.trace.next[line]
+        )
+          found.push(line);
       } else {
-        for (let line = 0; line < this.trace.count; line++) if (this.#isOfChoice(line)) found.push(line);
+        for (let line = 0; line < this.trace.count; line++)
+          if (this.#isOfChoice(line)) found.push(line);
       }
       this.#shown = Int32Array.from(found);
     } else this.#shown = hits;
-    this.#active = Math.max(0, Math.min(this.look.line >= 0 ? this.positionOf(this.look.line) : this.#active, this.count - 1));
+    this.#active = Math.max(
+      0,
+      Math.min(
+        this.look.line >= 0 ? this.positionOf(this.look.line) : this.#active,
+        this.count - 1,
+      ),
+    );
     this.element.setAttribute("aria-rowcount", String(this.count));
     this.#known = this.count;
     this.list.refresh();
-    this.list.putOnTop(top === 0 ? 0 : Math.max(0, Math.min(this.positionOf(keep), this.count - 1)), above);
+    this.list.putOnTop(
+      top === 0 ? 0 : Math.max(0, Math.min(this.positionOf(keep), this.count - 1)),
+      above,
+    );
     this.#tell();
   }
 
@@ -220,11 +235,16 @@ export class Lines {
     if (this.raw) {
       row.append(message);
       message.append(body);
-      show(body, isOpen ? shortened(text) : text.slice(0, end < 0 ? 2000 : Math.min(end, 2000)), this.patterns);
+      show(
+        body,
+        isOpen ? shortened(text) : text.slice(0, end < 0 ? 2000 : Math.min(end, 2000)),
+        this.patterns,
+      );
     } else {
       const who = cell("who");
       const chip = make("span", "chip", r >= 0 ? trace.label(s) : "·");
-      chip.title = r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
+      chip.title =
+        r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
       const request = make("span", "id");
       if (r >= 0) show(request, trace.requests.id[r].slice(0, 8));
       who.append(chip, request);
@@ -233,10 +253,18 @@ export class Lines {
       const at = trace.messageAt(line);
       if (trace.isLate[line]) message.append(make("span", "late", "late"));
       message.append(body);
-      show(body, isOpen ? shortened(text.slice(at)) : text.slice(at, end < at ? at + 2000 : Math.min(end, at + 2000)), this.patterns);
+      show(
+        body,
+        isOpen
+          ? shortened(text.slice(at))
+          : text.slice(at, end < at ? at + 2000 : Math.min(end, at + 2000)),
+        this.patterns,
+      );
     }
     if (more > 0) {
-      const fold = /** @type {HTMLButtonElement} */ (make("button", "fold", isOpen ? "fold" : `+${counted(more, "line")}`));
+      const fold = /** @type {HTMLButtonElement} */ (
+        make("button", "fold", isOpen ? "fold" : `+${counted(more, "line")}`)
+      );
       fold.type = "button";
       fold.tabIndex = -1;
       fold.setAttribute("aria-expanded", String(isOpen));
@@ -249,7 +277,9 @@ export class Lines {
   #time(line) {
     const at = this.trace.epoch(this.trace.time[line]);
     const time = this.clock.time(at, this.trace.digits);
-    return this.trace.to - this.trace.from > DAY_NEEDED ? `${this.clock.date(at).slice(5)} ${time}` : time;
+    return this.trace.to - this.trace.from > DAY_NEEDED
+      ? `${this.clock.date(at).slice(5)} ${time}`
+      : time;
   }
 
   // -- keys and clicks ----------------------------------------------------------------------------------------------
@@ -272,7 +302,14 @@ export class Lines {
     if (event.ctrlKey || event.metaKey || event.altKey || this.count === 0) return;
     const page = Math.max(1, Math.floor(this.list.height / LINE_ROW) - 1);
     /** @type {Record<string, number>} */
-    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const moves = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
     const line = this.lineAt(this.#active);
     if (event.key in moves) {
       this.#active = Math.max(0, Math.min(this.count - 1, this.#active + moves[event.key]));

@@ -104,7 +104,8 @@ export class VirtualList {
     const to = this.topOf(position + 1);
     if (where === "nearest" && from >= this.#top && to <= this.#top + this.height) return;
     if (where === "end") this.#goTo(to - this.height);
-    else if (where === "center") this.#goTo(from - Math.max(0, (this.height - Math.min(to - from, this.height)) / 2));
+    else if (where === "center")
+      this.#goTo(from - Math.max(0, (this.height - Math.min(to - from, this.height)) / 2));
     else this.#goTo(from < this.#top ? from : Math.min(from, to - this.height));
   }
 

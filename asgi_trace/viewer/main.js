@@ -48,7 +48,10 @@ lines.look = tree.look = timeline.look = look;
  * @param {{request?: number, session?: number, line?: number}} chosen
  * @param {{isStep?: boolean, isShown?: boolean}} [how] whether the address goes back to what was before
  */
-function choose({ request = -1, session = NOBODY, line = -1 }, { isStep = true, isShown = true } = {}) {
+function choose(
+  { request = -1, session = NOBODY, line = -1 },
+  { isStep = true, isShown = true } = {},
+) {
   const isSame = request === look.request && session === look.session && line === look.line;
   Object.assign(look, { request, session, line });
   if (request < 0 && session < 0) lines.only = false;
@@ -106,7 +109,8 @@ function stepError(by) {
 function chooseError(r, how) {
   let worst = -1;
   for (let line = trace.firstLine[r]; line >= 0; line = trace.next[line]) {
-    if (trace.level[line] > 3 && (worst < 0 || trace.level[line] > trace.level[worst])) worst = line;
+    if (trace.level[line] > 3 && (worst < 0 || trace.level[line] > trace.level[worst]))
+      worst = line;
   }
   choose({ request: r, line: worst }, how);
 }
@@ -132,7 +136,9 @@ function drawAll() {
   part("nothing").hidden = lines.count > 0;
   if (lines.count === 0) {
     const isSearched = trace.count > 0;
-    part("nothing").textContent = isSearched ? "No line is like that. Esc lets go of the search." : "No lines yet.";
+    part("nothing").textContent = isSearched
+      ? "No line is like that. Esc lets go of the search."
+      : "No lines yet.";
   }
 }
 
@@ -151,19 +157,26 @@ function scrolled(byReader) {
 }
 
 function drawCounts() {
-  const parts = [counted(trace.count, "line"), counted(trace.size, "request"), counted(trace.sessions.length, "session")];
+  const parts = [
+    counted(trace.count, "line"),
+    counted(trace.size, "request"),
+    counted(trace.sessions.length, "session"),
+  ];
   if (trace.unknown) parts.push(`${count(trace.unknown)} of no request`);
-  if (trace.linked < trace.count) parts.push(`reading ${Math.floor((trace.linked / trace.count) * 100)} %`);
+  if (trace.linked < trace.count)
+    parts.push(`reading ${Math.floor((trace.linked / trace.count) * 100)} %`);
   part("counts").textContent = parts.join(" · ");
   const errors = part("error-count");
   errors.textContent = trace.errors ? counted(trace.errors, "error") : "no errors";
   errors.classList.toggle("some", trace.errors > 0);
-  for (const id of ["previous-error", "next-error"]) /** @type {HTMLButtonElement} */ (part(id)).disabled = trace.errors === 0;
+  for (const id of ["previous-error", "next-error"])
+    /** @type {HTMLButtonElement} */ (part(id)).disabled = trace.errors === 0;
 }
 
 function drawNotes() {
   const notes = [...trace.head.left_out];
-  if (trace.head.whole_seconds) notes.push("Times are exact to the second: lines of one second stand in their order.");
+  if (trace.head.whole_seconds)
+    notes.push("Times are exact to the second: lines of one second stand in their order.");
   part("notes").hidden = notes.length === 0;
   part("notes").replaceChildren(...notes.map((note) => make("p", "", plain(note))));
 }
@@ -182,20 +195,35 @@ function drawChosen() {
   holder.append(chip);
   strip.append(holder);
   if (r >= 0) {
-    const { status, first_byte: firstByte, start, id, trace: traceId, call, outcome, late, lines: size } = requests;
+    const {
+      status,
+      first_byte: firstByte,
+      start,
+      id,
+      trace: traceId,
+      call,
+      outcome,
+      late,
+      lines: size,
+    } = requests;
     strip.append(make("strong", "", trace.title(r)));
     if (call[r]) strip.append(make("span", "", plain(call[r])));
-    const state = [status[r], outcome[r]].filter((each) => each !== null && each !== undefined).map(plain).join(" ");
+    const state = [status[r], outcome[r]]
+      .filter((each) => each !== null && each !== undefined)
+      .map(plain)
+      .join(" ");
     if (state) strip.append(make("span", trace.isError(r) ? "failed" : "", state));
     strip.append(make("span", "", duration(trace.duration(r))));
-    if (firstByte[r] !== null) strip.append(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
+    if (firstByte[r] !== null)
+      strip.append(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
     strip.append(make("span", "", counted(size[r], "line")));
     if (late[r]) strip.append(make("span", "", `${count(late[r])} late`));
     const known = make("code");
     known.append("request ");
     show(known, id[r]);
     strip.append(known);
-    if (traceId[r] && traceId[r] !== id[r]) strip.append(make("code", "", `trace ${plain(traceId[r])}`));
+    if (traceId[r] && traceId[r] !== id[r])
+      strip.append(make("code", "", `trace ${plain(traceId[r])}`));
   } else {
     const name = make("strong");
     name.append("session ");
@@ -212,7 +240,8 @@ function drawChosen() {
   const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
   onlyButton.setAttribute("aria-pressed", String(lines.only));
   actions.append(onlyButton);
-  if (r >= 0) actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
+  if (r >= 0)
+    actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
   actions.append(button("×", "Let go (Esc)", () => choose({}), "Let go"));
   strip.append(actions);
 }
@@ -250,8 +279,11 @@ async function runSearch(isFirst = true) {
   tree.rearrange();
   drawAll();
   part("dim").hidden = query.isEmpty;
-  answer.textContent = found ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}` : "";
-  if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0) lines.reveal(found.lines[0]);
+  answer.textContent = found
+    ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}`
+    : "";
+  if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0)
+    lines.reveal(found.lines[0]);
   keepAddress();
 }
 
@@ -314,8 +346,16 @@ async function openAddress() {
   const named = view.request === null ? -1 : (trace.byId.get(view.request) ?? -1);
   // An id may come again, and the line tells which of its requests is meant.
   const ofLine = line >= 0 && trace.request[line] >= 0 ? trace.request[line] : -1;
-  const request = named >= 0 && ofLine >= 0 && requests.id[ofLine] === view.request ? ofLine : named;
-  choose({ request, session: view.session === null ? NOBODY : trace.sessions.indexOf(view.session), line }, { isShown: true });
+  const request =
+    named >= 0 && ofLine >= 0 && requests.id[ofLine] === view.request ? ofLine : named;
+  choose(
+    {
+      request,
+      session: view.session === null ? NOBODY : trace.sessions.indexOf(view.session),
+      line,
+    },
+    { isShown: true },
+  );
   if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
   await runSearch(false);
   if (line >= 0) lines.reveal(line, "center");
@@ -356,8 +396,10 @@ const toggleUtc = toggle("utc", () => {
 });
 
 function isDark() {
-  return getComputedStyle(document.documentElement).colorScheme === "dark" ||
-    (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  return (
+    getComputedStyle(document.documentElement).colorScheme === "dark" ||
+    (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches)
+  );
 }
 
 function toggleTheme() {
@@ -375,14 +417,18 @@ part("search").addEventListener("submit", (event) => {
   event.preventDefault();
   stepFound(1);
 });
-for (const pane of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("#panes button"))) {
+for (const pane of /** @type {NodeListOf<HTMLElement>} */ (
+  document.querySelectorAll("#panes button")
+)) {
   pane.addEventListener("click", () => showPane(pane.dataset.pane ?? "lines"));
 }
 
 /** @param {string} name */
 function showPane(name) {
   document.body.dataset.pane = name;
-  for (const pane of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("#panes button"))) {
+  for (const pane of /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll("#panes button")
+  )) {
     pane.setAttribute("aria-pressed", String(pane.dataset.pane === name));
   }
   drawAll();
@@ -468,7 +514,8 @@ let connection = "open";
 function drawLive() {
   part("live").hidden = !isLive;
   part("live").classList.toggle("lost", connection === "lost");
-  part("live").textContent = connection === "lost" ? "connection lost" : isFollowing ? "live" : "live, paused (f follows)";
+  part("live").textContent =
+    connection === "lost" ? "connection lost" : isFollowing ? "live" : "live, paused (f follows)";
 }
 
 let isAppendDue = false;
@@ -504,18 +551,20 @@ if (location.hash) await openAddress();
 else if (firstError >= 0) {
   timeline.open(firstError);
   choose({ request: firstError }, { isStep: false });
-}
-else drawAll();
+} else drawAll();
 document.documentElement.dataset.state = "shown";
 
-const wanted = look.line >= 0 ? look.line : look.request >= 0 ? requests.first_line[look.request] : 0;
+const wanted =
+  look.line >= 0 ? look.line : look.request >= 0 ? requests.first_line[look.request] : 0;
 let drawnAt = performance.now();
 // Lines may begin before the first request, and end behind the last.
 const isFitted = timeline.isWhole;
 await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.chunk_lines), () => {
   // What is in sight at once; all else now and then.
   const [first, end] = lines.list.shown;
-  const isSeen = lines.count > 0 && [first, Math.max(first, end - 1)].some((at) => trace.request[lines.lineAt(at)] !== NOT_READ);
+  const isSeen =
+    lines.count > 0 &&
+    [first, Math.max(first, end - 1)].some((at) => trace.request[lines.lineAt(at)] !== NOT_READ);
   if (!isSeen && performance.now() - drawnAt < 250) return;
   drawnAt = performance.now();
   drawCounts();
@@ -526,7 +575,8 @@ drawCounts();
 if (isFitted) timeline.fit();
 else timeline.showAgain();
 if (!query.isEmpty) await runSearch(false);
-if (firstError >= 0 && look.request === firstError && look.line < 0) chooseError(firstError, { isStep: false });
+if (firstError >= 0 && look.request === firstError && look.line < 0)
+  chooseError(firstError, { isStep: false });
 else drawAll();
 if (isLive) {
   follow(document, append, (state) => {

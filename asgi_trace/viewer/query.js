@@ -11,7 +11,20 @@ import { LEVELS, NOBODY, breath } from "./data.js";
  *   texts: TextTest[], errors: string[], isEmpty: boolean}} Query
  */
 
-const FIELDS = ["status", "dur", "session", "request", "path", "method", "call", "outcome", "trace", "level", "file", "is"];
+const FIELDS = [
+  "status",
+  "dur",
+  "session",
+  "request",
+  "path",
+  "method",
+  "call",
+  "outcome",
+  "trace",
+  "level",
+  "file",
+  "is",
+];
 export const FIELD_NAMES = FIELDS;
 
 const TOKEN = /(-?)(?:([a-z]+):)?(?:"([^"]*)"|\/((?:\\.|[^\/\\\n])+)\/([imsu]*)(?=\s|$)|(\S+))/giy;
@@ -39,16 +52,26 @@ export function parse(text) {
     const isWanted = !minus;
     const name = field?.toLowerCase();
     if (name && FIELDS.includes(name)) {
-      addField(query, name, quoted ?? word ?? (regex === undefined ? "" : `/${regex}/${flags}`), isWanted);
+      addField(
+        query,
+        name,
+        quoted ?? word ?? (regex === undefined ? "" : `/${regex}/${flags}`),
+        isWanted,
+      );
     } else if (regex !== undefined && !field) {
       try {
-        query.texts.push({ pattern: new RegExp(regex, `gm${flags.replace("m", "")}`), isWanted, isWord: false });
+        query.texts.push({
+          pattern: new RegExp(regex, `gm${flags.replace("m", "")}`),
+          isWanted,
+          isWord: false,
+        });
       } catch {
         query.errors.push(`/${regex}/ is no regular expression`);
       }
     } else {
       const plainWord = match[0].slice(minus.length).replaceAll('"', "");
-      if (plainWord) query.texts.push({ pattern: new RegExp(escaped(plainWord), "gi"), isWanted, isWord: true });
+      if (plainWord)
+        query.texts.push({ pattern: new RegExp(escaped(plainWord), "gi"), isWanted, isWord: true });
     }
   }
   return query;
@@ -62,7 +85,9 @@ function addField(query, name, value, isWanted) {
     return;
   }
   /** @type {any} */
-  const wanted = isWanted ? test.run : (/** @type {Trace} */ trace, /** @type {number} */ i) => !test.run(trace, i);
+  const wanted = isWanted
+    ? test.run
+    : (/** @type {Trace} */ trace, /** @type {number} */ i) => !test.run(trace, i);
   (test.ofLine ? query.lines : query.requests).push(wanted);
 }
 
@@ -106,11 +131,14 @@ const anywhere = (/** @type {string} */ pattern) => pattern;
 const TESTS = {
   status(value) {
     const family = /^([1-9])xx$/i.exec(value);
-    if (family) return { run: (trace, r) => Math.floor(trace.requests.status[r] / 100) === +family[1] };
+    if (family)
+      return { run: (trace, r) => Math.floor(trace.requests.status[r] / 100) === +family[1] };
     const match = COMPARISON.exec(value);
     if (!match || match[3]) return "a status such as 404, 5xx or >=500";
     const holds = comparison(match[1], +match[2]);
-    return { run: (trace, r) => trace.requests.status[r] !== null && holds(trace.requests.status[r]) };
+    return {
+      run: (trace, r) => trace.requests.status[r] !== null && holds(trace.requests.status[r]),
+    };
   },
   dur(value) {
     const match = COMPARISON.exec(value);
@@ -125,7 +153,9 @@ const TESTS = {
     return {
       run(trace, r) {
         const s = trace.requests.session[r];
-        return s >= 0 && (trace.sessions[s].toLowerCase().startsWith(wanted) || trace.label(s) === value);
+        return (
+          s >= 0 && (trace.sessions[s].toLowerCase().startsWith(wanted) || trace.label(s) === value)
+        );
       },
     };
   },
@@ -149,7 +179,10 @@ const TESTS = {
     const level = match ? LEVELS.findIndex((name) => name.startsWith(match[2].toLowerCase())) : -1;
     if (!match || level < 0) return `one of ${LEVELS.slice(1).join(", ")}, alone or behind =`;
     const isExact = match[1] === "=";
-    return { ofLine: true, run: (trace, line) => (isExact ? trace.level[line] === level : trace.level[line] >= level) };
+    return {
+      ofLine: true,
+      run: (trace, line) => (isExact ? trace.level[line] === level : trace.level[line] >= level),
+    };
   },
   file(value) {
     const pattern = new RegExp(value.split("*").map(escaped).join(".*"), "is");
@@ -186,7 +219,8 @@ const FEW = 16;
  */
 export async function search(query, trace, isCurrent) {
   const ofRequest = new Uint8Array(trace.size);
-  for (let r = 0; r < trace.size; r++) ofRequest[r] = query.requests.every((test) => test(trace, r)) ? 1 : 0;
+  for (let r = 0; r < trace.size; r++)
+    ofRequest[r] = query.requests.every((test) => test(trace, r)) ? 1 : 0;
   const isHit = new Uint8Array(trace.count);
   const unstamped = query.requests.length === 0 ? 1 : 0;
   const ofLines = query.lines.length + query.texts.length > 0;
@@ -204,7 +238,8 @@ export async function search(query, trace, isCurrent) {
       const r = trace.request[i];
       isHit[i] = r >= 0 ? ofRequest[r] : unstamped;
     }
-    for (const test of query.lines) for (let i = start; i < end; i++) if (isHit[i] && !test(trace, i)) isHit[i] = 0;
+    for (const test of query.lines)
+      for (let i = start; i < end; i++) if (isHit[i] && !test(trace, i)) isHit[i] = 0;
     if (texts === query.texts && texts.length > 1) texts = rarestFirst(texts, chunk);
     let left = end - start;
     for (const text of texts) {
@@ -237,7 +272,10 @@ export async function search(query, trace, isCurrent) {
 /** @param {TextTest[]} texts @param {Chunk} chunk */
 function rarestFirst(texts, chunk) {
   return texts
-    .map((text) => ({ text, left: linesWith(text, chunk).reduce((sum, each) => sum + +(each === +text.isWanted), 0) }))
+    .map((text) => ({
+      text,
+      left: linesWith(text, chunk).reduce((sum, each) => sum + +(each === +text.isWanted), 0),
+    }))
     .sort((one, other) => one.left - other.left)
     .map(({ text }) => text);
 }

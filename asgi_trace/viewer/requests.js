@@ -37,10 +37,13 @@ export class RequestTree {
     this.rearrange();
     element.addEventListener("keydown", (event) => this.#key(event));
     element.addEventListener("click", (event) => {
-      const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[role=treeitem]"));
+      const row = /** @type {HTMLElement | null} */ (
+        /** @type {Element} */ (event.target).closest("[role=treeitem]")
+      );
       if (!row) return;
       this.#active = Number(row.dataset.position);
-      if (/** @type {Element} */ (event.target).closest(".fold")) this.#fold(!this.#isFolded(this.#active));
+      if (/** @type {Element} */ (event.target).closest(".fold"))
+        this.#fold(!this.#isFolded(this.#active));
       else this.#choose();
     });
   }
@@ -60,7 +63,9 @@ export class RequestTree {
     this.sizes = bySession;
     this.#rows = [];
     this.#place = new Int32Array(this.trace.size).fill(-1);
-    const order = [...bySession.keys()].sort((one, other) => (one < 0 ? 1 : other < 0 ? -1 : one - other));
+    const order = [...bySession.keys()].sort((one, other) =>
+      one < 0 ? 1 : other < 0 ? -1 : one - other,
+    );
     for (const s of order) {
       this.#rows.push(s < 0 ? -1 : -2 - s);
       if (this.#folded.has(s)) continue;
@@ -136,7 +141,14 @@ export class RequestTree {
     const isSession = this.#rows[this.#active] < 0;
     const page = Math.max(1, Math.floor(this.list.height / REQUEST_ROW) - 1);
     /** @type {Record<string, number>} */
-    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const moves = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (event.key in moves) {
       this.#active = Math.max(0, Math.min(this.#rows.length - 1, this.#active + moves[event.key]));
       this.list.reveal(this.#active);
@@ -180,7 +192,12 @@ export class RequestTree {
     if (s < 0) name.textContent = "no session";
     else show(name, this.trace.sessions[s]);
     const errors = requests.reduce((sum, r) => sum + (this.trace.isError(r) ? 1 : 0), 0);
-    row.append(fold, make("span", "chip", this.trace.label(s)), name, make("span", "detail", counted(requests.length, "request")));
+    row.append(
+      fold,
+      make("span", "chip", this.trace.label(s)),
+      name,
+      make("span", "detail", counted(requests.length, "request")),
+    );
     if (errors) row.append(make("span", "badge", counted(errors, "error")));
   }
 
@@ -198,7 +215,11 @@ export class RequestTree {
     const target = make("span", "path");
     show(target, path[r] ?? (method[r] ? "" : id[r]));
     title.append(target);
-    const mark = make("span", "status", status[r] === null ? (outcome[r] ? plain(outcome[r]) : "…") : String(status[r]));
+    const mark = make(
+      "span",
+      "status",
+      status[r] === null ? (outcome[r] ? plain(outcome[r]) : "…") : String(status[r]),
+    );
     if (isError) mark.classList.add("bad");
     else if (status[r] >= 400) mark.classList.add("warned");
     if (!isError && level[r] === WARNING) {
@@ -206,7 +227,11 @@ export class RequestTree {
       mark.title = "with a warning";
     }
     const detail = make("div", "detail");
-    detail.append(make("span", "time", this.clock.time(trace.epoch(start[r]), trace.digits)), " ", make("span", "duration", duration(trace.duration(r))));
+    detail.append(
+      make("span", "time", this.clock.time(trace.epoch(start[r]), trace.digits)),
+      " ",
+      make("span", "duration", duration(trace.duration(r))),
+    );
     if (call[r]) {
       const called = make("span", "call");
       show(called, call[r]);

@@ -119,7 +119,10 @@ export class Timeline {
       else this.gaps.set(r, [[from, to]]);
     }
     const { rows, lanes } = this.arranged;
-    this.element.style.setProperty("--wanted-height", `${HEAD + rows * rowHeight(rows) + lanes.length * LANE_GAP + 4}px`);
+    this.element.style.setProperty(
+      "--wanted-height",
+      `${HEAD + rows * rowHeight(rows) + lanes.length * LANE_GAP + 4}px`,
+    );
     this.draw();
   }
 
@@ -131,7 +134,11 @@ export class Timeline {
     const hit = found && !this.hidesNone ? found.requestHit : null;
     /** @param {number[]} row */
     const hasSome = (row) => {
-      for (let i = firstAfter(row, end, this.from); i < row.length && start[row[i]] <= this.to; i++) {
+      for (
+        let i = firstAfter(row, end, this.from);
+        i < row.length && start[row[i]] <= this.to;
+        i++
+      ) {
         if (!hit || hit[row[i]] || row[i] === request) return true;
       }
       return false;
@@ -162,7 +169,9 @@ export class Timeline {
       return getComputedStyle(probe).color;
     };
     this.colors = Object.fromEntries(
-      ["text", "muted", "rule", "panel", "accent", "debug", "warning", "error", "band"].map((name) => [name, color(name)]),
+      ["text", "muted", "rule", "panel", "accent", "debug", "warning", "error", "band"].map(
+        (name) => [name, color(name)],
+      ),
     );
     this.sessionColors = [];
     for (let i = 0; i < COLORS; i++) this.sessionColors.push(color(`s${i}`));
@@ -186,12 +195,17 @@ export class Timeline {
 
   /** @param {number} time */
   #x(time) {
-    return this.#gutter + ((time - this.from) / (this.to - this.from)) * (this.width - this.#gutter - EDGE);
+    return (
+      this.#gutter +
+      ((time - this.from) / (this.to - this.from)) * (this.width - this.#gutter - EDGE)
+    );
   }
 
   /** @param {number} x */
   #timeAt(x) {
-    return this.from + ((x - this.#gutter) / (this.width - this.#gutter - EDGE)) * (this.to - this.from);
+    return (
+      this.from + ((x - this.#gutter) / (this.width - this.#gutter - EDGE)) * (this.to - this.from)
+    );
   }
 
   /** All there is, with some air. @returns {[number, number]} */
@@ -254,7 +268,8 @@ export class Timeline {
     const top = this.#topOf(r);
     const room = this.height - HEAD;
     if (top < this.#scroll) this.#scrollTo(top - this.rowHeight);
-    else if (top + this.rowHeight > this.#scroll + room) this.#scrollTo(top + 2 * this.rowHeight - room);
+    else if (top + this.rowHeight > this.#scroll + room)
+      this.#scrollTo(top + 2 * this.rowHeight - room);
     this.draw();
   }
 
@@ -359,7 +374,14 @@ export class Timeline {
     const { linked, time, level } = this.trace;
     const size = Math.max(1, Math.floor((this.width - this.#gutter - EDGE) / 2));
     const known = this.#bins;
-    if (known && known.width === size && known.from === from && known.to === to && known.linked === linked) return known;
+    if (
+      known &&
+      known.width === size &&
+      known.from === from &&
+      known.to === to &&
+      known.linked === linked
+    )
+      return known;
     const all = new Uint32Array(size);
     const warnings = new Uint32Array(size);
     const errors = new Uint32Array(size);
@@ -396,7 +418,10 @@ export class Timeline {
       c.globalAlpha = 1;
       // However few, they are seen.
       let y = bottom;
-      for (const [some, color] of /** @type {[number, string][]} */ ([[errors[bin], error], [warnings[bin], warning]])) {
+      for (const [some, color] of /** @type {[number, string][]} */ ([
+        [errors[bin], error],
+        [warnings[bin], warning],
+      ])) {
         if (some === 0) continue;
         const share = Math.max(3, (some / all[bin]) * height);
         c.fillStyle = color;
@@ -416,22 +441,36 @@ export class Timeline {
     const c = this.context;
     const { muted, rule, accent } = this.colors;
     const room = this.width - this.#gutter - EDGE;
-    const step = STEPS.find((each) => (each / (this.to - this.from)) * room >= 76) ?? STEPS[STEPS.length - 1];
+    const step =
+      STEPS.find((each) => (each / (this.to - this.from)) * room >= 76) ?? STEPS[STEPS.length - 1];
     const base = this.trace.head.base;
     const midnight = this.clock.midnight(base + this.from);
     const digits = step >= SECOND ? 0 : step >= 100 ? 1 : step >= 10 ? 2 : 3;
     c.fillStyle = muted;
     if (this.#gutter > 100) {
-      c.fillText(`${this.clock.date(base + this.from)} ${this.clock.zone(base + this.from)}`, 10, OVERVIEW + 14, this.#gutter - 14);
+      c.fillText(
+        `${this.clock.date(base + this.from)} ${this.clock.zone(base + this.from)}`,
+        10,
+        OVERVIEW + 14,
+        this.#gutter - 14,
+      );
     }
     c.textAlign = "center";
-    for (let at = midnight + Math.ceil((base + this.from - midnight) / step) * step; at <= base + this.to; at += step) {
+    for (
+      let at = midnight + Math.ceil((base + this.from - midnight) / step) * step;
+      at <= base + this.to;
+      at += step
+    ) {
       const x = Math.round(this.#x(at - base)) + 0.5;
       c.fillStyle = rule;
       c.fillRect(x - 0.5, OVERVIEW + 18, 1, this.height);
       c.fillStyle = muted;
       const text =
-        step >= DAY ? this.clock.date(at) : step >= MINUTE ? this.clock.time(at, 0).slice(0, 5) : this.clock.time(at, digits);
+        step >= DAY
+          ? this.clock.date(at)
+          : step >= MINUTE
+            ? this.clock.time(at, 0).slice(0, 5)
+            : this.clock.time(at, digits);
       const half = c.measureText(text).width / 2;
       if (x - half >= this.#gutter && x + half <= this.width) c.fillText(text, x, OVERVIEW + 14);
     }
@@ -528,7 +567,8 @@ export class Timeline {
     const after = 10 + c.measureText(label).width + 6;
     c.font = this.font;
     c.fillStyle = colors.muted;
-    if (gutter > 100) c.fillText(cut(this.#sessionName(lane.session), 14), after, y, gutter - after - 6);
+    if (gutter > 100)
+      c.fillText(cut(this.#sessionName(lane.session), 14), after, y, gutter - after - 6);
   }
 
   /** @param {number} s */
@@ -542,7 +582,8 @@ export class Timeline {
     let last = firstAfter(row, end, this.from);
     const first = last;
     while (last < row.length && start[row[last]] <= this.to) last++;
-    if (this.rowHeight < LABELED_ROW || last - first > 400) this.#drawDense(row, first, last, y, color);
+    if (this.rowHeight < LABELED_ROW || last - first > 400)
+      this.#drawDense(row, first, last, y, color);
     else {
       let next = this.width; // where the bar to the right begins
       for (let i = last - 1; i >= first; i--) {
@@ -700,11 +741,27 @@ export class Timeline {
       const x = Math.round(exact);
       const worth = level[line];
       if (isFlat && worth < WARNING && !isLate[line]) continue;
-      if (x < this.#gutter - 4 || (x === lastX && worth <= lastLevel && line !== this.look.line)) continue;
+      if (x < this.#gutter - 4 || (x === lastX && worth <= lastLevel && line !== this.look.line))
+        continue;
       lastX = x;
       lastLevel = worth;
-      const tall = isFlat ? height : worth >= ERROR ? height : worth === WARNING ? Math.min(height, 12) : this.rowHeight > LABELED_ROW ? 9 : 6;
-      c.fillStyle = worth >= ERROR ? colors.error : worth === WARNING ? colors.warning : worth === 1 ? colors.debug : colors.text;
+      const tall = isFlat
+        ? height
+        : worth >= ERROR
+          ? height
+          : worth === WARNING
+            ? Math.min(height, 12)
+            : this.rowHeight > LABELED_ROW
+              ? 9
+              : 6;
+      c.fillStyle =
+        worth >= ERROR
+          ? colors.error
+          : worth === WARNING
+            ? colors.warning
+            : worth === 1
+              ? colors.debug
+              : colors.text;
       if (isLate[line]) {
         const y = bottom - 3.5;
         c.strokeStyle = c.fillStyle;
@@ -738,9 +795,12 @@ export class Timeline {
   #drawLabel(r, from, to, top, next, before, isError, status) {
     const c = this.context;
     const title = cut(this.trace.title(r), 48);
-    const detail = [status ?? (isError ? "crash" : ""), duration(this.trace.duration(r))].filter(Boolean).join(" · ");
+    const detail = [status ?? (isError ? "crash" : ""), duration(this.trace.duration(r))]
+      .filter(Boolean)
+      .join(" · ");
     let width = this.#widths.get(r);
-    if (width === undefined) this.#widths.set(r, (width = c.measureText(`${title}  ${detail}`).width + 10));
+    if (width === undefined)
+      this.#widths.set(r, (width = c.measureText(`${title}  ${detail}`).width + 10));
     const left = Math.max(from, this.#gutter);
     const y = top + (this.rowHeight > LABELED_ROW ? 13 : 11);
     let x = left + 6;
@@ -762,7 +822,11 @@ export class Timeline {
     c.clip();
     c.fillStyle = this.colors.text;
     c.fillText(title, x, y);
-    c.fillStyle = isError ? this.colors.error : x >= left && x < to ? this.colors.text : this.colors.muted;
+    c.fillStyle = isError
+      ? this.colors.error
+      : x >= left && x < to
+        ? this.colors.text
+        : this.colors.muted;
     c.fillText(detail, x + c.measureText(`${title}  `).width, y);
     c.restore();
     return Math.min(from, x);
@@ -775,7 +839,12 @@ export class Timeline {
     c.fillStyle = this.colors.muted;
     c.globalAlpha = 0.5;
     const size = Math.max(24, (room / this.lanesHeight) * room);
-    c.fillRect(this.width - 5, HEAD + (this.#scroll / (this.lanesHeight - room)) * (room - size), 3, size);
+    c.fillRect(
+      this.width - 5,
+      HEAD + (this.#scroll / (this.lanesHeight - room)) * (room - size),
+      3,
+      size,
+    );
     c.globalAlpha = 1;
   }
 
@@ -822,7 +891,8 @@ export class Timeline {
     let distance = 4;
     for (let line = this.trace.firstLine[r]; line >= 0; line = next[line]) {
       const away = Math.abs(this.#x(time[line]) - x);
-      if (away < distance || (best >= 0 && away === distance && level[line] > level[best])) [best, distance] = [line, away];
+      if (away < distance || (best >= 0 && away === distance && level[line] > level[best]))
+        [best, distance] = [line, away];
     }
     return best;
   }
@@ -857,8 +927,11 @@ export class Timeline {
         return;
       }
       if (fingers.size === 2) {
-        const [other] = [...fingers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
-        const factor = Math.max(12, Math.abs(before.x - other.x)) / Math.max(12, Math.abs(at.x - other.x));
+        const [other] = [...fingers]
+          .filter(([id]) => id !== event.pointerId)
+          .map(([, point]) => point);
+        const factor =
+          Math.max(12, Math.abs(before.x - other.x)) / Math.max(12, Math.abs(at.x - other.x));
         fingers.set(event.pointerId, at);
         drag.moved = true;
         this.zoom(factor, this.#timeAt((at.x + other.x) / 2));
@@ -885,7 +958,9 @@ export class Timeline {
       drag = null;
       if (this.#brush) {
         const ends = [this.#brush.from, this.#brush.to].sort((one, other) => one - other);
-        const [from, to] = ends.map((end) => (kind === "overview" ? this.#overviewTime(end) : this.#timeAt(end)));
+        const [from, to] = ends.map((end) =>
+          kind === "overview" ? this.#overviewTime(end) : this.#timeAt(end),
+        );
         this.#brush = null;
         this.show(from, to);
         this.handlers.zoomed();
@@ -905,8 +980,13 @@ export class Timeline {
         event.preventDefault();
         this.#hideTip();
         if (isSideways) this.pan((event.deltaX || event.deltaY) / (this.width - this.#gutter));
-        else if (canScroll && !event.ctrlKey && !event.metaKey) this.#scrollTo(this.#scroll + event.deltaY);
-        else this.zoom(Math.exp(Math.max(-200, Math.min(200, event.deltaY)) * 0.0025), this.#timeAt(Math.max(at.x, this.#gutter)));
+        else if (canScroll && !event.ctrlKey && !event.metaKey)
+          this.#scrollTo(this.#scroll + event.deltaY);
+        else
+          this.zoom(
+            Math.exp(Math.max(-200, Math.min(200, event.deltaY)) * 0.0025),
+            this.#timeAt(Math.max(at.x, this.#gutter)),
+          );
       },
       { passive: false },
     );
@@ -940,9 +1020,11 @@ export class Timeline {
   /** @param {{x: number, y: number}} at */
   #hover(at) {
     const { request, line, session } = this.#under(at.x, at.y);
-    this.element.style.cursor = request >= 0 || session !== null ? "pointer" : at.y < HEAD ? "col-resize" : "grab";
+    this.element.style.cursor =
+      request >= 0 || session !== null ? "pointer" : at.y < HEAD ? "col-resize" : "grab";
     if (request < 0) {
-      const silence = at.y < HEAD || at.x < this.#gutter ? null : this.#silenceAt(this.#timeAt(at.x));
+      const silence =
+        at.y < HEAD || at.x < this.#gutter ? null : this.#silenceAt(this.#timeAt(at.x));
       if (!silence) return this.#hideTip();
       this.tip.replaceChildren(
         make("div", "tip-title", `Silence: ${duration(silence[1] - silence[0])}`),
@@ -955,27 +1037,37 @@ export class Timeline {
     const facts = [
       status[request] ?? "",
       duration(trace.duration(request)),
-      firstByte[request] !== null ? `first byte after ${duration(firstByte[request] - start[request])}` : "",
+      firstByte[request] !== null
+        ? `first byte after ${duration(firstByte[request] - start[request])}`
+        : "",
       outcome[request] ?? "",
       late[request] > 0 ? `${late[request]} late` : "",
     ];
-    this.tip.replaceChildren(make("div", "tip-title", trace.title(request)), make("div", "", facts.filter(Boolean).map(plain).join(" · ")));
+    this.tip.replaceChildren(
+      make("div", "tip-title", trace.title(request)),
+      make("div", "", facts.filter(Boolean).map(plain).join(" · ")),
+    );
     if (call[request]) this.tip.append(make("div", "", plain(call[request])));
     for (const [from, to] of this.gaps.get(request) ?? []) {
       const time = this.#timeAt(at.x);
-      if (time >= from && time <= to) this.tip.append(make("div", "", `nothing logged for ${duration(to - from)}`));
+      if (time >= from && time <= to)
+        this.tip.append(make("div", "", `nothing logged for ${duration(to - from)}`));
     }
     if (line >= 0) {
       const text = trace.text(line) ?? "";
       const message = plain(text.slice(trace.messageAt(line)).split("\n", 1)[0]);
-      this.tip.append(make("div", `tip-line level-${LEVELS[trace.level[line]]}`, cut(message, 160)));
+      this.tip.append(
+        make("div", `tip-line level-${LEVELS[trace.level[line]]}`, cut(message, 160)),
+      );
     }
     this.#placeTip(at);
   }
 
   /** @param {number} time @returns {[number, number] | undefined} */
   #silenceAt(time) {
-    return this.trace.head.silences.find((/** @type {[number, number]} */ [from, to]) => time >= from && time <= to);
+    return this.trace.head.silences.find(
+      (/** @type {[number, number]} */ [from, to]) => time >= from && time <= to,
+    );
   }
 
   /** @param {{x: number, y: number}} at */
