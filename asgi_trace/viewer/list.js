@@ -6,12 +6,20 @@ const TALLEST = 8_000_000;
 const SPARE_ROWS = 4;
 
 /**
- * @typedef {{rowHeight: () => number, count: () => number, render: (position: number, row: HTMLElement) => void,
- *   onScroll?: () => void, taller?: () => [number, number][]}} Source `taller`: rows with more height than one, in order,
- *   each with how much more
+ * What the list asks of its owner.
+ * @typedef {object} Source
+ * @property {() => number} rowHeight in pixels
+ * @property {() => number} count how many rows there are
+ * @property {(position: number, row: HTMLElement) => void} render fills a row and gives it an id
+ * @property {() => void} [onScroll] called after the reader has scrolled
+ * @property {() => [number, number][]} [taller] rows above the usual height, in order: the position,
+ *   and the pixels above it
  */
 
 export class VirtualList {
+  /** The position of the row that keys act on. */
+  active = 0;
+
   #top = 0; // in pixels of the whole list
   #lastScroll = 0;
   /** @type {Map<number, HTMLElement>} */
@@ -96,6 +104,34 @@ export class VirtualList {
     for (const row of this.#rows.values()) row.remove();
     this.#rows.clear();
     this.#goTo(this.#top);
+    this.markActive();
+  }
+
+  /** Name the active row to screen readers, or no row while it is out of sight. */
+  markActive() {
+    const row = this.#rows.get(this.active);
+    if (row) this.element.setAttribute("aria-activedescendant", row.id);
+    else this.element.removeAttribute("aria-activedescendant");
+  }
+
+  /** Make the row active that *key* leads to. False if the key does not move. @param {string} key */
+  move(key) {
+    const page = Math.max(1, Math.floor(this.height / this.source.rowHeight()) - 1);
+    /** @type {Record<string, number>} */
+    const moves = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
+    if (!(key in moves)) return false;
+    const last = this.source.count() - 1;
+    this.active = Math.max(0, Math.min(last, this.active + moves[key]));
+    this.reveal(this.active);
+    this.refresh();
+    return true;
   }
 
   /** @param {number} position @param {"nearest" | "center" | "end"} [where] */
@@ -195,10 +231,5 @@ export class VirtualList {
     }
     for (const row of free) row.remove();
     this.#rows = kept;
-  }
-
-  /** The element of a row in sight. @param {number} position */
-  row(position) {
-    return this.#rows.get(position);
   }
 }

@@ -3,6 +3,7 @@
 
 import { Clock, count, counted, duration, make, plain, show } from "./text.js";
 import { NOBODY, NOT_READ, readChunks, readHead } from "./data.js";
+import { Look } from "./look.js";
 import { parse, search } from "./query.js";
 import { Timeline } from "./timeline.js";
 import { RequestTree } from "./requests.js";
@@ -19,27 +20,25 @@ const { requests } = trace;
 const queryBox = /** @type {HTMLInputElement} */ (part("query"));
 const help = /** @type {HTMLDialogElement} */ (part("help"));
 
-/** @type {import("./timeline.js").Look} */
-const look = { request: -1, session: NOBODY, line: -1, found: null };
+const look = new Look();
 let query = parse("");
 let isFollowing = false;
 let isLive = false;
 
-const lines = new Lines(part("grid"), trace, clock, { chooseLine, scrolled });
-const tree = new RequestTree(part("tree"), trace, clock, {
+const lines = new Lines(part("grid"), trace, look, clock, { chooseLine, scrolled });
+const tree = new RequestTree(part("tree"), trace, look, clock, {
   chooseRequest(r) {
     showPane("lines");
     choose({ request: r });
   },
   chooseSession: (s) => choose({ session: s === look.session && look.request < 0 ? NOBODY : s }),
 });
-const timeline = new Timeline(part("timeline"), trace, clock, {
+const timeline = new Timeline(part("timeline"), trace, look, clock, {
   chooseRequest: (r) => choose({ request: r }),
   chooseLine,
   chooseSession: (s) => choose({ session: s }),
   zoomed: () => keepAddress(),
 });
-lines.look = tree.look = timeline.look = look;
 
 // -- choosing ---------------------------------------------------------------------------------------------------------
 
@@ -116,7 +115,7 @@ function chooseError(r, how) {
 }
 
 function toggleOnly() {
-  if (!lines.hasChoice) return;
+  if (!look.hasChoice) return;
   lines.only = !lines.only;
   drawAll();
   if (look.line >= 0) lines.reveal(look.line, "center");
@@ -127,7 +126,6 @@ function toggleOnly() {
 
 function drawAll() {
   lines.patterns = query.texts.filter((text) => text.isWanted).map((text) => text.pattern);
-  tree.hidesNone = timeline.hidesNone = lines.dim;
   lines.rearrange();
   tree.refresh();
   timeline.draw();
@@ -274,8 +272,6 @@ async function runSearch(isFirst = true) {
   const found = query.isEmpty ? null : await search(query, trace, () => mine === searches);
   if (mine !== searches) return;
   look.found = found;
-  tree.look = look;
-  tree.hidesNone = lines.dim;
   tree.rearrange();
   drawAll();
   part("dim").hidden = query.isEmpty;
@@ -310,7 +306,7 @@ function keepAddress(isStep = false) {
     line: look.line >= 0 ? look.line : null,
     query: queryBox.value.trim(),
     only: lines.only,
-    dim: lines.dim,
+    dim: look.isDimming,
     from: timeline.isWhole ? null : timeline.from,
     to: timeline.isWhole ? null : timeline.to,
   });
@@ -337,9 +333,9 @@ async function openAddress() {
   const view = readView(location.hash);
   isReadingAddress = true;
   queryBox.value = view.query;
-  lines.dim = view.dim;
+  look.isDimming = view.dim;
   lines.only = view.only;
-  part("dim").setAttribute("aria-pressed", String(lines.dim));
+  part("dim").setAttribute("aria-pressed", String(look.isDimming));
   if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
   else timeline.fit();
   const line = view.line !== null && view.line < trace.count ? view.line : -1;
@@ -375,12 +371,11 @@ function toggle(id, turn) {
 }
 
 toggle("dim", () => {
-  lines.dim = !lines.dim;
-  tree.hidesNone = lines.dim;
+  look.isDimming = !look.isDimming;
   tree.rearrange();
   drawAll();
   keepAddress();
-  return lines.dim;
+  return look.isDimming;
 });
 const toggleRaw = toggle("raw", () => {
   lines.raw = !lines.raw;
@@ -435,7 +430,7 @@ function showPane(name) {
 }
 
 function letGo() {
-  if (lines.hasChoice || look.line >= 0) choose({});
+  if (look.hasChoice || look.line >= 0) choose({});
   else if (queryBox.value) {
     queryBox.value = "";
     void runSearch();

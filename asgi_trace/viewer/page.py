@@ -23,7 +23,20 @@ from typing import Any, BinaryIO
 __all__ = ("write",)
 
 # Each comes after those it imports from; joined, they are one module.
-_MODULES = ("text", "data", "query", "list", "lanes", "timeline", "requests", "lines", "address", "live", "main")
+_MODULES = (
+    "text",
+    "data",
+    "query",
+    "look",
+    "list",
+    "lanes",
+    "timeline",
+    "requests",
+    "lines",
+    "address",
+    "live",
+    "main",
+)
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)

@@ -45,8 +45,6 @@ function rowHeight(rows) {
  * @typedef {{width: number, linked: number, from: number, to: number, all: Uint32Array, warnings: Uint32Array,
  *   errors: Uint32Array}} Bins how many lines there are at a time, and of what they were counted
  * @typedef {{lane: import("./lanes.js").Lane, rows: number[][], top: number}} Placed a lane in sight, `top` in pixels
- * What is looked at. `found` is null where no search narrows it down.
- * @typedef {{request: number, session: number, line: number, found: import("./query.js").Found | null}} Look
  * @typedef {{chooseRequest: (r: number) => void, chooseLine: (line: number) => void, chooseSession: (s: number) => void,
  *   zoomed: () => void}} Handlers
  */
@@ -54,12 +52,8 @@ function rowHeight(rows) {
 export class Timeline {
   from = 0;
   to = 1;
-  /** @type {Look} */
-  look = { request: -1, session: NOBODY, line: -1, found: null };
   /** @type {[number, number] | null} the times of the lines in sight */
   reading = null;
-  /** Whether a search only dims the others. */
-  hidesNone = false;
   /** @type {Placed[]} */
   placed = [];
   rowHeight = LABELED_ROW;
@@ -89,12 +83,16 @@ export class Timeline {
   #bins = /** @type {Bins | null} */ (null);
 
   /**
-   * @param {HTMLElement} element @param {import("./data.js").Trace} trace @param {import("./text.js").Clock} clock
+   * @param {HTMLElement} element
+   * @param {import("./data.js").Trace} trace
+   * @param {import("./look.js").Look} look
+   * @param {import("./text.js").Clock} clock
    * @param {Handlers} handlers
    */
-  constructor(element, trace, clock, handlers) {
+  constructor(element, trace, look, clock, handlers) {
     this.element = element;
     this.trace = trace;
+    this.look = look;
     this.clock = clock;
     this.handlers = handlers;
     this.canvas = /** @type {HTMLCanvasElement} */ (element.querySelector("canvas"));
@@ -129,9 +127,9 @@ export class Timeline {
   // The lanes and rows that have something at this time, from top to bottom.
   #layOut() {
     const { lanes } = this.arranged;
-    const { found, request } = this.look;
+    const { filter, request } = this.look;
     const { start, end } = this.trace.requests;
-    const hit = found && !this.hidesNone ? found.requestHit : null;
+    const hit = filter?.requestHit;
     /** @param {number[]} row */
     const hasSome = (row) => {
       for (

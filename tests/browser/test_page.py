@@ -331,11 +331,13 @@ def test_keys_walk_the_lines(tab: Page) -> None:
 
 
 def test_keys_walk_the_tree(tab: Page) -> None:
-    """Arrows go, Enter chooses, left folds."""
+    """Arrows move, Enter chooses, left folds; a screen reader is told the row."""
     tree = tab.locator("#tree")
     tree.focus()
     tab.keyboard.press("Home")
     tab.keyboard.press("ArrowDown")
+    active = tree.get_attribute("aria-activedescendant")
+    assert "POST /api/payment" in tab.locator(f"#{active}").inner_text()
     tab.keyboard.press("Enter")
     assert "POST /api/payment" in chosen(tab)
     tab.keyboard.press("ArrowLeft")
