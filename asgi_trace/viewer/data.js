@@ -4,6 +4,7 @@
 import { plain } from "./text.js";
 
 export const LEVELS = ["none", "debug", "info", "warning", "error", "critical"];
+export const DEBUG = 1;
 export const WARNING = 3;
 export const ERROR = 4;
 export const NOT_READ = -2;
@@ -61,10 +62,34 @@ export class Trace {
     /** @type {Map<string, number>} */
     this.byId = new Map();
     this.errors = 0;
+    /** @type {Map<number, [number, number][]>} */
+    this.gaps = new Map();
+    this.#readGaps();
     // All times are relative to the first line's.
     this.from = this.count > 0 ? 0 : Infinity;
     this.to = -Infinity;
     for (let r = 0; r < this.size; r++) this.#meet(r);
+  }
+
+  #readGaps() {
+    this.gaps.clear();
+    for (const [r, from, to] of this.head.gaps) {
+      const known = this.gaps.get(r);
+      if (known) known.push([from, to]);
+      else this.gaps.set(r, [[from, to]]);
+    }
+  }
+
+  /** The ranges in which a request logged nothing. @param {number} r */
+  gapsOf(r) {
+    return this.gaps.get(r) ?? [];
+  }
+
+  /** The range around *time* in which nothing at all was logged. @param {number} time */
+  silenceAt(time) {
+    /** @type {[number, number][]} */
+    const silences = this.head.silences;
+    return silences.find(([from, to]) => from <= time && time <= to);
   }
 
   /** How many requests there are. */
@@ -218,8 +243,11 @@ export class Trace {
   /** Add what a live log brought. @param {any} event */
   append({ requests = [], sessions = [], chunk, gaps, silences, moved = [] }) {
     this.sessions.push(...sessions);
-    if (gaps) this.head.gaps = gaps;
     if (silences) this.head.silences = silences;
+    if (gaps) {
+      this.head.gaps = gaps;
+      this.#readGaps();
+    }
     for (const [r, changes] of requests) {
       const isNew = r >= this.size;
       const wasError = !isNew && this.isError(r);

@@ -307,8 +307,8 @@ function keepAddress(isStep = false) {
     query: queryBox.value.trim(),
     only: lines.only,
     dim: look.isDimming,
-    from: timeline.isWhole ? null : timeline.from,
-    to: timeline.isWhole ? null : timeline.to,
+    from: timeline.scale.isWhole ? null : timeline.scale.from,
+    to: timeline.scale.isWhole ? null : timeline.scale.to,
   });
   if (hash === location.hash) return;
   const address = hash || location.pathname + location.search;
@@ -517,7 +517,7 @@ let isAppendDue = false;
 
 /** @param {any} event */
 function append(event) {
-  const wasWhole = timeline.isWhole;
+  const wasWhole = timeline.scale.isWhole;
   trace.append(event);
   if (isAppendDue) return;
   isAppendDue = true;
@@ -553,7 +553,7 @@ const wanted =
   look.line >= 0 ? look.line : look.request >= 0 ? requests.first_line[look.request] : 0;
 let drawnAt = performance.now();
 // Lines may begin before the first request, and end behind the last.
-const isFitted = timeline.isWhole;
+const isFitted = timeline.scale.isWhole;
 await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.chunk_lines), () => {
   // What is in sight at once; all else now and then.
   const [first, end] = lines.list.shown;

@@ -80,6 +80,11 @@ export function make(tag, name, text) {
   return element;
 }
 
+/** The text with an ellipsis in place of what is too long. @param {string} text @param {number} most */
+export function cut(text, most) {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
 /** @param {number} n */
 export function count(n) {
   return n.toLocaleString("en");
