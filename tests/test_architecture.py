@@ -47,6 +47,7 @@ ROOMS = (
     "grep",
     "viewer.__init__",
     "viewer.reader",
+    "viewer.contract",
     "viewer.model",
     "viewer.page",
     "viewer.command",

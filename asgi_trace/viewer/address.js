@@ -1,5 +1,4 @@
-// What a reader looks at, as the address's `#…`: a link shows a colleague the same.
-// Knows the names in the address. Does not know the page.
+// The state of the page in its address, behind `#`, so that a link shows the same to a colleague.
 
 /**
  * @typedef {{request: string | null, session: string | null, line: number | null, query: string,

@@ -75,7 +75,7 @@ export class Bars {
     return 1;
   }
 
-  // -- bars without labels ------------------------------------------------------------------------
+  // -- bars without labels -----------------------------------------------------------------------
 
   /**
    * Bars that share a pixel are drawn once, but an error is always drawn.
@@ -134,7 +134,7 @@ export class Bars {
     c.strokeRect(x - 1, y - 1, width + 2, height + 2);
   }
 
-  // -- bars with labels ---------------------------------------------------------------------------
+  // -- bars with labels --------------------------------------------------------------------------
 
   /**
    * Returns where the bar and its label begin.
@@ -282,7 +282,7 @@ export class Bars {
     return width;
   }
 
-  // -- ticks --------------------------------------------------------------------------------------
+  // -- ticks -------------------------------------------------------------------------------------
 
   /**
    * A tick for each line of a request: the worse its level, the taller. Of lines at one pixel the

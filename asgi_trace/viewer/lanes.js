@@ -1,5 +1,4 @@
-// Where each request has its bar: a lane per session, rows in it for requests at the same time.
-// Knows times and sessions. Does not know pixels.
+// The place of each request: a lane per session, and rows in it for requests at the same time.
 
 import { NOBODY } from "./data.js";
 
@@ -44,7 +43,12 @@ function order(session) {
   return session === NOBODY ? Infinity : session;
 }
 
-/** The first in the row that ends after *time*: bars of a row do not overlap. @param {number[]} row @param {number[]} end @param {number} time */
+/**
+ * The place of the first request in a row that ends after *time*: the bars of a row do not overlap.
+ * @param {number[]} row
+ * @param {number[]} end
+ * @param {number} time
+ */
 export function firstAfter(row, end, time) {
   let low = 0;
   let high = row.length;

@@ -1,5 +1,4 @@
-// The lines themselves, in the colors of their sessions: folded, dimmed, hidden, marked.
-// Its input is the trace and the selection. It uses neither the time axis nor the list of requests.
+// The list of lines, in the colors of their sessions: folded, dimmed, hidden, marked.
 
 import { counted, make, plain, show } from "./text.js";
 import { LEVELS, NOBODY, NOT_READ } from "./data.js";
@@ -106,7 +105,10 @@ export class Lines {
     return Math.max(0, Math.min(position, this.count - 1));
   }
 
-  /** The lines of the chosen request or session among the *hits*. @param {Int32Array | null} hits */
+  /**
+   * The lines of the chosen request or session, among the *hits* of a search where there is one.
+   * @param {Int32Array | null} hits
+   */
   #linesOfChoice(hits) {
     if (hits) return hits.filter((line) => this.#isOfChoice(line));
     const { request } = this.look;
@@ -145,7 +147,7 @@ export class Lines {
     return [this.trace.time[lines[0]], this.trace.time[lines[1]]];
   }
 
-  // -- folding ------------------------------------------------------------------------------------------------------
+  // -- folding -----------------------------------------------------------------------------------
 
   #taller() {
     /** @type {[number, number][]} */
@@ -182,7 +184,7 @@ export class Lines {
     this.refresh();
   }
 
-  // -- rows ---------------------------------------------------------------------------------------------------------
+  // -- rows --------------------------------------------------------------------------------------
 
   /** @param {number} position @param {HTMLElement} row */
   #render(position, row) {
@@ -211,7 +213,9 @@ export class Lines {
     const { found } = this.look;
     const isDimmed =
       (found && !found.isHit[line]) || (this.look.hasChoice && !this.#isOfChoice(line));
-    row.className = `line level-${LEVELS[level]} ${s >= 0 ? `s${s % 8}` : r >= 0 ? "nobody" : "unknown"}`;
+    row.className = `line level-${LEVELS[level]}`;
+    if (s >= 0) row.classList.add(`s${s % 8}`);
+    else row.classList.add(r >= 0 ? "nobody" : "unknown");
     row.classList.toggle("dimmed", Boolean(isDimmed));
     row.classList.toggle("of-request", r >= 0 && r === this.look.request);
     row.classList.toggle("open", isOpen);
@@ -269,7 +273,7 @@ export class Lines {
       : time;
   }
 
-  // -- keys and clicks ----------------------------------------------------------------------------------------------
+  // -- keys and clicks ---------------------------------------------------------------------------
 
   /** @param {MouseEvent} event */
   #click(event) {

@@ -1,7 +1,7 @@
-// A list of any length: only the rows in sight are elements.
-// Knows positions and heights. Does not know what a row shows; `render` fills it.
+// A list of any length: only the rows in sight are elements. Its owner fills the rows.
 
-// Browsers stop at some 17 to 33 million pixels; above this, the scroll bar stands for a longer list.
+// Browsers limit an element to some 17 to 33 million pixels; the scroll bar of a list above this
+// height is scaled.
 const TALLEST = 8_000_000;
 const SPARE_ROWS = 4;
 
@@ -12,8 +12,8 @@ const SPARE_ROWS = 4;
  * @property {() => number} count how many rows there are
  * @property {(position: number, row: HTMLElement) => void} render fills a row and gives it an id
  * @property {() => void} [onScroll] called after the reader has scrolled
- * @property {() => [number, number][]} [taller] rows above the usual height, in order: the position,
- *   and the pixels above it
+ * @property {() => [number, number][]} [taller] rows above the usual height, in order: position,
+ *   pixels above it
  */
 
 export class VirtualList {
@@ -114,7 +114,7 @@ export class VirtualList {
     else this.element.removeAttribute("aria-activedescendant");
   }
 
-  /** Make the row active that *key* leads to. False if the key does not move. @param {string} key */
+  /** Make the row active that *key* leads to. False for other keys. @param {string} key */
   move(key) {
     const page = Math.max(1, Math.floor(this.height / this.source.rowHeight()) - 1);
     /** @type {Record<string, number>} */

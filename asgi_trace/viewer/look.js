@@ -1,5 +1,5 @@
-// The selection: the request, session or line that the reader chose, and the search's result.
-// The lists and the time axis share one object. It knows neither the page nor the trace.
+// The selection: the request, session or line that the reader chose, and the search's result. Both
+// lists and the time axis share one object.
 
 import { NOBODY } from "./data.js";
 
@@ -11,7 +11,7 @@ export class Look {
   line = -1;
   /** @type {Found | null} the search's result; null without a search */
   found = null;
-  /** Whether lines and requests outside the search's result are dimmed; otherwise they are hidden. */
+  /** Whether all outside the search's result is dimmed; otherwise it is hidden. */
   isDimming = false;
 
   /** The search's result where it hides all else, otherwise null. */

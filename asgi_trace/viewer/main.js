@@ -1,8 +1,9 @@
-// The page at work: what is chosen, searched and shown, the keys, and the address that holds it all.
-// Knows the parts and who must hear of what. Does not know how any of them draws.
+// Joins the parts of the page: the selection, the search, the keys, and the address that holds all
+// of it. Each part draws itself.
 
 import { Clock, count, counted, duration, make, plain, show } from "./text.js";
-import { NOBODY, NOT_READ, readChunks, readHead } from "./data.js";
+import { VERSION } from "./contract.js";
+import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
 import { Look } from "./look.js";
 import { parse, search } from "./query.js";
 import { Timeline } from "./timeline.js";
@@ -15,7 +16,9 @@ import { follow, isFollowed } from "./live.js";
 const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 const clock = new Clock();
-const trace = await readHead(document);
+const head = await readHead(document);
+if (head.version !== VERSION) await refuse(head.version);
+const trace = new Trace(head);
 const { requests } = trace;
 const queryBox = /** @type {HTMLInputElement} */ (part("query"));
 const help = /** @type {HTMLDialogElement} */ (part("help"));
@@ -40,12 +43,26 @@ const timeline = new Timeline(part("timeline"), trace, look, clock, {
   zoomed: () => keepAddress(),
 });
 
-// -- choosing ---------------------------------------------------------------------------------------------------------
+/** Show a sentence in place of data of another version. @param {number} version */
+function refuse(version) {
+  const sentence =
+    `This page reads data of version ${VERSION}, but its data has version ${plain(version)}. ` +
+    "Write the page again with the command asgi-trace view.";
+  part("counts").textContent = "Nothing to show";
+  part("notes").hidden = false;
+  part("notes").replaceChildren(make("p", "", sentence));
+  document.documentElement.dataset.state = "refused";
+  // A promise that is never fulfilled: nothing after the call is run.
+  return new Promise(() => {});
+}
+
+// -- choosing ------------------------------------------------------------------------------------
 
 /**
  * Choose a request, a session or a line; what is left out is let go of.
  * @param {{request?: number, session?: number, line?: number}} chosen
- * @param {{isStep?: boolean, isShown?: boolean}} [how] whether the address goes back to what was before
+ * @param {{isStep?: boolean, isShown?: boolean}} [how] `isStep`: the browser's history gets a step;
+ *   `isShown`: what is chosen is brought into sight
  */
 function choose(
   { request = -1, session = NOBODY, line = -1 },
@@ -122,7 +139,7 @@ function toggleOnly() {
   keepAddress();
 }
 
-// -- drawing ----------------------------------------------------------------------------------------------------------
+// -- drawing -------------------------------------------------------------------------------------
 
 function drawAll() {
   lines.patterns = query.texts.filter((text) => text.isWanted).map((text) => text.pattern);
@@ -254,7 +271,7 @@ function button(text, title, act, name) {
   return element;
 }
 
-// -- searching --------------------------------------------------------------------------------------------------------
+// -- searching -----------------------------------------------------------------------------------
 
 let searches = 0;
 
@@ -293,7 +310,7 @@ function stepFound(by) {
   chooseLine(found[(next + found.length) % found.length]);
 }
 
-// -- the address ------------------------------------------------------------------------------------------------------
+// -- the address ---------------------------------------------------------------------------------
 
 let isReadingAddress = false;
 
@@ -361,7 +378,7 @@ async function openAddress() {
 addEventListener("popstate", () => void openAddress());
 addEventListener("hashchange", () => void openAddress());
 
-// -- hands ------------------------------------------------------------------------------------------------------------
+// -- hands ---------------------------------------------------------------------------------------
 
 /** @param {string} id @param {() => boolean} turn */
 function toggle(id, turn) {
@@ -490,7 +507,7 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
-// -- live -------------------------------------------------------------------------------------------------------------
+// -- live ----------------------------------------------------------------------------------------
 
 /** @param {boolean} is */
 function setFollowing(is) {
@@ -515,10 +532,10 @@ function drawLive() {
 
 let isAppendDue = false;
 
-/** @param {any} event */
-function append(event) {
+/** @param {import("./contract.js").News} news */
+function append(news) {
   const wasWhole = timeline.scale.isWhole;
-  trace.append(event);
+  trace.append(news);
   if (isAppendDue) return;
   isAppendDue = true;
   // However fast lines come, the page is drawn once per frame.
@@ -535,7 +552,7 @@ function append(event) {
   });
 }
 
-// -- begin ------------------------------------------------------------------------------------------------------------
+// -- begin ---------------------------------------------------------------------------------------
 
 drawCounts();
 drawNotes();

@@ -116,7 +116,7 @@ export class Painting {
     if (brush) this.#paintBrush(brush);
   }
 
-  // -- the overview -------------------------------------------------------------------------------
+  // -- the overview ------------------------------------------------------------------------------
 
   /** Count lines, warnings and errors per bin, again only after a change. */
   #count() {
@@ -188,7 +188,7 @@ export class Painting {
     }
   }
 
-  // -- the axis -----------------------------------------------------------------------------------
+  // -- the axis ----------------------------------------------------------------------------------
 
   #paintAxis() {
     const { scale, clock, context: c } = this;
@@ -269,7 +269,7 @@ export class Painting {
     }
   }
 
-  // -- lanes --------------------------------------------------------------------------------------
+  // -- lanes -------------------------------------------------------------------------------------
 
   #paintLanes() {
     const { placed, scroll, lanesRoom } = this.scale;
@@ -330,7 +330,7 @@ export class Painting {
     c.fillText(cut(name, LONGEST_NAME), left, y, this.scale.gutter - left - 6);
   }
 
-  // -- above the lanes ----------------------------------------------------------------------------
+  // -- above the lanes ---------------------------------------------------------------------------
 
   #paintScrollBar() {
     const { scale, context: c } = this;

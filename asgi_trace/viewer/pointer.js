@@ -49,7 +49,7 @@ export class Pointer {
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
 
-  // -- dragging -----------------------------------------------------------------------------------
+  // -- dragging ----------------------------------------------------------------------------------
 
   /** @param {PointerEvent} event */
   #press(event) {
@@ -128,7 +128,7 @@ export class Pointer {
     this.timeline.handlers.zoomed();
   }
 
-  // -- clicking -----------------------------------------------------------------------------------
+  // -- clicking ----------------------------------------------------------------------------------
 
   /** @param {Drag} drag that did not move */
   #click({ x, y, kind }) {
@@ -157,7 +157,7 @@ export class Pointer {
     }
   }
 
-  // -- the wheel ----------------------------------------------------------------------------------
+  // -- the wheel ---------------------------------------------------------------------------------
 
   /** @param {WheelEvent} event */
   #wheel(event) {
@@ -176,7 +176,7 @@ export class Pointer {
     } else timeline.scrollTo(scale.scroll + event.deltaY);
   }
 
-  // -- hovering -----------------------------------------------------------------------------------
+  // -- hovering ----------------------------------------------------------------------------------
 
   /** @param {Point} at */
   #hover(at) {

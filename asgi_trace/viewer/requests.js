@@ -1,5 +1,4 @@
 // The list of sessions and their requests, as a tree.
-// Its input is the trace and the selection. It uses neither the time axis nor the list of lines.
 
 import { counted, duration, make, plain, show } from "./text.js";
 import { ERROR, NOBODY, WARNING } from "./data.js";
@@ -14,7 +13,7 @@ const REQUEST_ROW = 40;
  */
 
 export class RequestTree {
-  /** @type {number[]} a request's number; -2 - s for session s; -1 for requests without a session */
+  /** @type {number[]} a request's number; -2 - s for session s; -1 for those without a session */
   #rows = [];
   /** @type {Map<number, number[]>} the requests shown of each session */
   #bySession = new Map();
@@ -204,13 +203,10 @@ export class RequestTree {
     const target = make("span", "path");
     show(target, path[r] ?? (method[r] ? "" : id[r]));
     title.append(target);
-    const mark = make(
-      "span",
-      "status",
-      status[r] === null ? (outcome[r] ? plain(outcome[r]) : "…") : String(status[r]),
-    );
+    const code = status[r];
+    const mark = make("span", "status", plain(code ?? (outcome[r] || "…")));
     if (isError) mark.classList.add("bad");
-    else if (status[r] >= 400) mark.classList.add("warned");
+    else if (code !== null && code >= 400) mark.classList.add("warned");
     if (!isError && level[r] === WARNING) {
       mark.classList.add("alert");
       mark.title = "with a warning";

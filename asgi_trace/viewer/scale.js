@@ -77,7 +77,7 @@ export class Scale {
     this.look = look;
   }
 
-  // -- across: times ------------------------------------------------------------------------------
+  // -- across: times -----------------------------------------------------------------------------
 
   get gutter() {
     return this.width < NARROW ? NARROW_GUTTER : WIDE_GUTTER;
@@ -202,7 +202,7 @@ export class Scale {
     this.reveal(r);
   }
 
-  // -- down: lanes --------------------------------------------------------------------------------
+  // -- down: lanes -------------------------------------------------------------------------------
 
   /** Give each request its lane and row. Returns the height that shows all of them. */
   arrange() {
@@ -284,7 +284,7 @@ export class Scale {
     return low;
   }
 
-  // -- what is at a point -------------------------------------------------------------------------
+  // -- what is at a point ------------------------------------------------------------------------
 
   /** @param {number} x @param {number} y @returns {Hit} */
   hit(x, y) {

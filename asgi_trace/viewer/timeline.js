@@ -55,7 +55,7 @@ export class Timeline {
     this.draw();
   }
 
-  // -- the range and the lanes shown --------------------------------------------------------------
+  // -- the range and the lanes shown -------------------------------------------------------------
 
   fit() {
     this.show(...this.scale.whole);
@@ -117,7 +117,7 @@ export class Timeline {
     this.draw();
   }
 
-  // -- drawing ------------------------------------------------------------------------------------
+  // -- drawing -----------------------------------------------------------------------------------
 
   /** Draw in the next frame, however many changes ask for it. */
   draw() {
