@@ -69,7 +69,6 @@ class Model:
         self.title = title
         self.files = list(files)
         self.left_out: list[str] = []
-        self.entries = 0
         self.held = 0  # entries whose clock went back
         self.cut = 0  # entries whose text was cut here
         self._unknown = 0
@@ -112,21 +111,24 @@ class Model:
         self._moved: list[tuple[int, int]] = []  # entries that changed their request, and the new one
         self._split: list[int] = []  # the requests that they were taken from
         # the chunk that is being filled
+        self._before_chunk = 0  # how many entries are in the chunks before
         self._chunks: list[Future[bytes] | bytes] = []
         self._pool = ThreadPoolExecutor(1)
         self._clear()
 
     def _clear(self) -> None:
-        self._times: list[int] = []
-        self._levels: list[int] = []
+        self._entries: list[Entry] = []
+        self._times: list[int] = []  # in tenths of a millisecond
         self._requests: list[int] = []
-        self._lates: list[int] = []
-        self._from_file: list[int] = []
-        self._texts: list[str] = []
-        self._messages: list[int] = []
+        self._lates: list[int] = []  # places in the chunk
         self._text_size = 0
 
     # -- entries ----------------------------------------------------------------------------------
+
+    @property
+    def entries(self) -> int:
+        """How many entries were taken."""
+        return self._before_chunk + len(self._requests)
 
     def add(self, entries: list[Entry], until: float | None = None) -> None:
         """
@@ -140,59 +142,63 @@ class Model:
         if self._base is None:
             self._base = int(entries[0].time)
             self._last = 0.0
-        base = self._base
-        numbers, seen = self._number, self._seen
-        for when, entry in zip(self._spread(entries, base, until), entries, strict=True):
-            if len(self._texts) == CHUNK_LINES:
+        times = self._ascending(self._spread(entries, self._base, until), self._base)
+        place = 0
+        while place < len(entries):
+            if len(self._requests) == CHUNK_LINES:
                 self._pack()
+            end = place + CHUNK_LINES - len(self._requests)
+            self._fill(entries[place:end], times[place:end])
+            place = end
+
+    def _ascending(self, times: list[float], base: int) -> list[float]:
+        """Return *times* relative to *base*, none before the one it follows, and note silences."""
+        last = self._last
+        shown = []
+        for when in times:
             when -= base
-            if when < self._last:
-                if when < self._last - _SPREAD:
+            if when < last:
+                if last - when > _SPREAD:
                     self.held += 1
-                when = self._last
-            elif when - self._last >= _SILENCE and self.entries:
-                self._silence_from.append(self._last)
+                when = last
+            elif when - last >= _SILENCE:
+                self._silence_from.append(last)
                 self._silence_to.append(when)
-            self._last = when
-            _, level, request_id, session_id, text, message, more, file = entry
+            shown.append(when)
+            last = when
+        self._last = last
+        return shown
+
+    def _fill(self, entries: list[Entry], times: list[float]) -> None:
+        """Add *entries* to the chunk, which has room for them, and find the request of each."""
+        self._entries += self._within_limit(entries)
+        self._times += [round(when * 10) for when in times]
+        requests = self._requests
+        for when, entry in zip(times, entries, strict=True):
+            request_id = entry.request_id
             if not request_id:
-                number = -1
                 self._unknown += 1
-            else:
-                found = numbers.get(request_id)
-                if found is None or (when - seen[found] > _AFTER_END and self._is_another(found, when)):
-                    number = self._open(request_id, when)
-                else:
-                    number = found
-                    if when - seen[number] >= _GAP:
-                        self._gap_request.append(number)
-                        self._gap_from.append(seen[number])
-                        self._gap_to.append(when)
-                self._lines[number] += 1
-                seen[number] = when
-                if level > self._level[number]:
-                    self._level[number] = level
-                if session_id and session_id != self._logged_session[number]:
-                    self._set_session(number, session_id)
-                if more is not None:
-                    number = self._learn(number, when, more, entry)
-                ended = self._ended[number]
-                if ended is None:
-                    self._end[number] = when
-                elif when > ended and (more is None or "access" not in more):
-                    self._note_late(number, entry)
-            self._times.append(round(when * 10))
-            self._levels.append(level)
-            self._requests.append(number)
-            self._from_file.append(file)
-            self._messages.append(message)
-            self._text_size += len(text)
-            if self._text_size > _CHUNK_TEXT and len(text) > _SHORT_TEXT:
-                self._text_size -= len(text) - _SHORT_TEXT
-                text = text[:_SHORT_TEXT] + "…"
+                requests.append(-1)
+                continue
+            number = self._request_of(request_id, when)
+            requests.append(self._note(number, entry, when))
+
+    def _within_limit(self, entries: list[Entry]) -> list[Entry]:
+        """Return *entries*, with short texts where the chunk has no room for long ones."""
+        size = sum([len(entry.text) for entry in entries])
+        if self._text_size + size <= _CHUNK_TEXT:
+            self._text_size += size
+            return entries
+        found = []
+        for entry in entries:
+            size = len(entry.text)
+            self._text_size += size
+            if self._text_size > _CHUNK_TEXT and size > _SHORT_TEXT:
+                self._text_size -= size - _SHORT_TEXT
                 self.cut += 1
-            self._texts.append(text)
-            self.entries += 1
+                entry = entry._replace(text=entry.text[:_SHORT_TEXT] + "…")
+            found.append(entry)
+        return found
 
     def _spread(self, entries: list[Entry], base: int, until: float | None) -> list[float]:
         """Return the times of *entries*; those of one whole second are spread in their order."""
@@ -220,6 +226,41 @@ class Model:
         return times
 
     # -- requests ---------------------------------------------------------------------------------
+
+    def _request_of(self, request_id: str, when: float) -> int:
+        """Return the number of an entry's request, a new one if needed, and note a gap."""
+        number = self._number.get(request_id)
+        if number is None:
+            return self._open(request_id, when)
+        seen = self._seen[number]
+        silent = when - seen
+        if silent > _AFTER_END and self._is_another(number, when):
+            return self._open(request_id, when)
+        if silent >= _GAP:
+            self._gap_request.append(number)
+            self._gap_from.append(seen)
+            self._gap_to.append(when)
+        return number
+
+    def _note(self, number: int, entry: Entry, when: float) -> int:
+        """Note the facts of an entry. Returns its request: an access line may begin another one."""
+        level, session_id, more = entry.level, entry.session_id, entry.more
+        self._lines[number] += 1
+        self._seen[number] = when
+        if level > self._level[number]:
+            self._level[number] = level
+        if session_id and session_id != self._logged_session[number]:
+            self._set_session(number, session_id)
+        is_access = False
+        if more is not None:
+            number = self._learn(number, when, more, entry)
+            is_access = "access" in more
+        ended = self._ended[number]
+        if ended is None:
+            self._end[number] = when
+        elif when > ended and not is_access:
+            self._note_late(number, entry)
+        return number
 
     def _is_another(self, number: int, when: float) -> bool:
         """Whether an entry belongs to another request than the earlier one with its id."""
@@ -302,7 +343,7 @@ class Model:
         self._session[number] = self._session[before]
         self._logged_session[number] = self._logged_session[before]
         moved = 1
-        first = self.entries - len(self._texts)
+        first = self._before_chunk
         for place in reversed(self._lates):
             if self._times[place] < start * 10 - 1000:
                 break
@@ -311,7 +352,7 @@ class Model:
                 self._moved.append((first + place, number))
                 self._first_line[number] = first + place
                 self._start[number] = self._times[place] / 10
-                self._level[number] = max(self._level[number], self._levels[place])
+                self._level[number] = max(self._level[number], self._entries[place].level)
                 self._late[before] -= 1
                 moved += 1
         self._lates = [place for place in self._lates if self._requests[place] != number]
@@ -327,12 +368,13 @@ class Model:
         if has_failed and entry.level >= 4:  # the traceback, which the server logs after the end
             return
         self._late[number] += 1
-        self._lates.append(len(self._texts))
+        self._lates.append(len(self._requests))
 
     # -- chunks -----------------------------------------------------------------------------------
 
     def _pack(self) -> None:
         data = self._chunk(0)
+        self._before_chunk = self.entries
         self._clear()
         # zlib lets go of the lock: that is the other core's work.
         self._chunks.append(self._pool.submit(_packed, data))
@@ -341,17 +383,18 @@ class Model:
 
     def _chunk(self, place: int) -> Chunk:
         """Return the entries of the chunk that is being filled, from *place* on."""
-        times = self._times[place:]
+        entries, times = self._entries[place:], self._times[place:]
         deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
-        files = self._from_file[place:]
+        files = [entry.file for entry in entries]
+        is_one_file = files.count(files[0]) == len(files)
         return {
             "t": [each // 10 if not each % 10 else each / 10 for each in deltas],
-            "level": self._levels[place:],
+            "level": [entry.level for entry in entries],
             "request": self._requests[place:],
             "late": [each - place for each in self._lates if each >= place],
-            "file": files[0] if files and files.count(files[0]) == len(files) else files,
-            "text": self._texts[place:],
-            "message": self._messages[place:],
+            "file": files[0] if is_one_file else files,
+            "text": [entry.text for entry in entries],
+            "message": [entry.message for entry in entries],
         }
 
     def _chunk_at(self, place: int) -> bytes:
@@ -367,14 +410,14 @@ class Model:
     def trace(self) -> Trace:
         """Return all of it, as far as it has come."""
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
-        if self._texts:
+        if self._entries:
             chunks.append(_packed(self._chunk(0)))
         return Trace(self._head(), chunks)
 
     def news(self, entries: list[Entry], until: float | None = None) -> Iterator[News]:
         """Take *entries* as :meth:`add` does, and yield what each chunk of them adds or changes."""
         while entries:
-            place = len(self._texts) % CHUNK_LINES
+            place = len(self._requests) % CHUNK_LINES
             room = CHUNK_LINES - place
             sessions, gaps = len(self._sessions), len(self._gap_from) + len(self._silence_from)
             moved, split = len(self._moved), len(self._split)
