@@ -48,6 +48,7 @@ ROOMS = (
     "grep",
     "viewer.__init__",
     "viewer.reader",
+    "viewer.contract",
     "viewer.model",
     "viewer.page",
     "viewer.command",

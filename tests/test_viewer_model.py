@@ -185,7 +185,7 @@ def test_a_silence_within_a_request_is_a_gap() -> None:
         stamped(20, "x", "r2"),
         *(stamped(20 + second / 2, "x", "r2") for second in range(1, 20)),
     )
-    assert found.head["gaps"] == [[0, 200, 1200], [1, 100, 20_000]]
+    assert found.head["gaps"] == [(0, 200, 1200), (1, 100, 20_000)]
 
 
 def test_a_silence_of_all_open_requests_is_told() -> None:
@@ -194,7 +194,7 @@ def test_a_silence_of_all_open_requests_is_told() -> None:
         stamped(1, "a"), stamped(1.1, "b", "r2"), stamped(3.1, "a"), stamped(3.2, "b", "r2"),
         stamped(10, "alone", "r3"), stamped(12, "alone", "r3"),
     )  # fmt: skip
-    assert told(*blocked).head["silences"] == [[100, 2100]]
+    assert told(*blocked).head["silences"] == [(100, 2100)]
     streams = (stamped(second, "ping", request) for second in range(0, 60, 2) for request in ("r1", "r2"))
     assert told(*streams).head["silences"] == []
 

@@ -1,5 +1,4 @@
-// What a reader looks at, as the address's `#…`: a link shows a colleague the same.
-// Knows the names in the address. Does not know the page.
+// The state of the page in its address, behind `#`, so that a link shows the same to a colleague.
 
 /**
  * @typedef {{request: string | null, session: string | null, line: number | null, query: string,
@@ -9,7 +8,9 @@
 /** @param {string} hash @returns {View} */
 export function readView(hash) {
   const fields = new URLSearchParams(hash.replace(/^#/, ""));
-  const [from, to] = (fields.get("zoom") ?? "").split("~").map((text) => (text ? Number(text) : NaN));
+  const [from, to] = (fields.get("zoom") ?? "")
+    .split("~")
+    .map((text) => (text ? Number(text) : NaN));
   const isRange = Number.isFinite(from) && Number.isFinite(to) && from < to;
   const line = Number(fields.get("line") ?? NaN);
   return {
@@ -33,7 +34,8 @@ export function writeView(view) {
   if (view.line !== null) fields.set("line", String(view.line + 1));
   if (view.only) fields.set("only", "1");
   if (view.dim) fields.set("dim", "1");
-  if (view.from !== null && view.to !== null) fields.set("zoom", `${view.from.toFixed(1)}~${view.to.toFixed(1)}`);
+  if (view.from !== null && view.to !== null)
+    fields.set("zoom", `${view.from.toFixed(1)}~${view.to.toFixed(1)}`);
   const text = fields.toString();
   return text ? `#${text}` : "";
 }

@@ -1,9 +1,10 @@
-// The trace in columns: decodes the page's blocks, keeps the lines' text in one string per chunk, links each request's
-// lines. Knows the format of the data. Does not know the page, nor what a reader looks at.
+// The trace in columns: decodes the page's blocks, keeps the text of a chunk in one string, and links
+// the lines of each request. The format of the data is in contract.js.
 
 import { plain } from "./text.js";
 
 export const LEVELS = ["none", "debug", "info", "warning", "error", "critical"];
+export const DEBUG = 1;
 export const WARNING = 3;
 export const ERROR = 4;
 export const NOT_READ = -2;
@@ -11,7 +12,9 @@ export const NOBODY = -1;
 
 const BAD_OUTCOMES = new Set(["crash", "tool_error", "rpc_error"]);
 
-/** @param {string} base64 */
+/** @typedef {import("./contract.js").Head} Head */
+
+/** The JSON of a block: a Head or a Chunk. @param {string} base64 */
 async function unpack(base64) {
   const binary = atob(base64.trim());
   const bytes = new Uint8Array(binary.length);
@@ -21,22 +24,27 @@ async function unpack(base64) {
 }
 
 /**
- * Lines that came together. `text` holds all of them, with a line end between; `offset` where each begins, and one more.
- * @typedef {{start: number, text: string, offset: Uint32Array, message: ArrayLike<number>, file: number | number[]}} Chunk
+ * A chunk after it was read; its other columns are in the trace.
+ * @typedef {object} ReadChunk
+ * @property {number} start the number of its first line
+ * @property {string} text all lines, with a line end between two of them
+ * @property {Uint32Array} offset where in the text each line begins, and where one more would begin
+ * @property {ArrayLike<number>} message where in each line its message begins
+ * @property {number | number[]} file the place of the log in the head's files, one for all or each
  */
 
 /** A letter, or several: A … Z, AA, AB … @param {number} index */
 export function letters(index) {
   let label = "";
-  for (let n = index + 1; n > 0; n = Math.floor((n - 1) / 26)) label = String.fromCharCode(65 + ((n - 1) % 26)) + label;
+  for (let n = index + 1; n > 0; n = Math.floor((n - 1) / 26))
+    label = String.fromCharCode(65 + ((n - 1) % 26)) + label;
   return label;
 }
 
 export class Trace {
-  /** @param {any} head */
+  /** @param {Head} head */
   constructor(head) {
     this.head = head;
-    /** @type {string[]} */
     this.sessions = head.sessions;
     this.requests = head.requests;
     /** Lines in all, those not read yet included. @type {number} */
@@ -49,7 +57,7 @@ export class Trace {
     this.isLate = new Uint8Array(this.count);
     /** The next line of the same request, or -1. */
     this.next = new Int32Array(this.count).fill(-1);
-    /** @type {(Chunk | undefined)[]} */
+    /** @type {(ReadChunk | undefined)[]} */
     this.chunks = new Array(Math.ceil(this.count / head.chunk_lines));
     this.fileChunks = this.chunks.length;
     /** @type {number[]} the first line read of each request, and the last */
@@ -60,10 +68,32 @@ export class Trace {
     /** @type {Map<string, number>} */
     this.byId = new Map();
     this.errors = 0;
+    /** @type {Map<number, [number, number][]>} */
+    this.gaps = new Map();
+    this.#readGaps();
     // All times are relative to the first line's.
     this.from = this.count > 0 ? 0 : Infinity;
     this.to = -Infinity;
     for (let r = 0; r < this.size; r++) this.#meet(r);
+  }
+
+  #readGaps() {
+    this.gaps.clear();
+    for (const [r, from, to] of this.head.gaps) {
+      const known = this.gaps.get(r);
+      if (known) known.push([from, to]);
+      else this.gaps.set(r, [[from, to]]);
+    }
+  }
+
+  /** The ranges in which a request logged nothing. @param {number} r */
+  gapsOf(r) {
+    return this.gaps.get(r) ?? [];
+  }
+
+  /** The range around *time* in which nothing at all was logged. @param {number} time */
+  silenceAt(time) {
+    return this.head.silences.find(([from, to]) => from <= time && time <= to);
   }
 
   /** How many requests there are. */
@@ -84,7 +114,7 @@ export class Trace {
   /** @param {number} r */
   isError(r) {
     const { status, outcome, level } = this.requests;
-    return status[r] >= 500 || level[r] >= ERROR || BAD_OUTCOMES.has(outcome[r]);
+    return (status[r] ?? 0) >= 500 || level[r] >= ERROR || BAD_OUTCOMES.has(outcome[r] ?? "");
   }
 
   /** What was measured, else what the lines tell. @param {number} r @returns {number} */
@@ -126,7 +156,7 @@ export class Trace {
     let high = this.chunks.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (/** @type {Chunk} */ (this.chunks[middle]).start <= line) low = middle;
+      if (/** @type {ReadChunk} */ (this.chunks[middle]).start <= line) low = middle;
       else high = middle - 1;
     }
     return this.chunks[low];
@@ -150,10 +180,14 @@ export class Trace {
   file(line) {
     const chunk = this.chunkOf(line);
     if (!chunk) return "";
-    return this.head.files[typeof chunk.file === "number" ? chunk.file : chunk.file[line - chunk.start]] ?? "";
+    return (
+      this.head.files[
+        typeof chunk.file === "number" ? chunk.file : chunk.file[line - chunk.start]
+      ] ?? ""
+    );
   }
 
-  /** Decode one block of the file, in whatever order they are asked for. @param {number} index @param {string} block */
+  /** Decode one block; blocks may come in any order. @param {number} index @param {string} block */
   async read(index, block) {
     if (this.chunks[index]) return;
     const data = await unpack(block);
@@ -162,7 +196,7 @@ export class Trace {
     this.#link();
   }
 
-  /** @param {number} index @param {number} start @param {any} data */
+  /** @param {number} index @param {number} start @param {import("./contract.js").Chunk} data */
   #place(index, start, data) {
     const { t, level, request, late, text } = data;
     let at = 0;
@@ -178,13 +212,20 @@ export class Trace {
     }
     offset[text.length] = at;
     for (const i of late) this.isLate[start + i] = 1;
-    this.chunks[index] = { start, text: text.join("\n"), offset, message: Uint32Array.from(data.message), file: data.file };
+    this.chunks[index] = {
+      start,
+      text: text.join("\n"),
+      offset,
+      message: Uint32Array.from(data.message),
+      file: data.file,
+    };
   }
 
-  // Requests' lines are linked in their order, whatever the order the blocks came in.
+  // The lines of a request are linked in their order, in whatever order the blocks came.
   #link() {
     for (let c = Math.floor(this.linked / this.head.chunk_lines); this.linked < this.count; c++) {
-      const index = this.linked < this.head.lines ? c : this.chunks.indexOf(this.chunkOf(this.linked));
+      const index =
+        this.linked < this.head.lines ? c : this.chunks.indexOf(this.chunkOf(this.linked));
       const chunk = this.chunks[index];
       if (!chunk) return;
       const end = chunk.start + chunk.offset.length - 1;
@@ -203,30 +244,26 @@ export class Trace {
     }
   }
 
-  /** Add what a live log brought. @param {any} event */
-  append({ requests = [], sessions = [], chunk, gaps, silences, moved = [] }) {
+  /** Add what a followed log has gained. @param {import("./contract.js").News} news */
+  append({ requests, sessions, chunk, gaps, silences, moved }) {
     this.sessions.push(...sessions);
-    if (gaps) this.head.gaps = gaps;
     if (silences) this.head.silences = silences;
-    for (const [r, changes] of requests) {
+    if (gaps) {
+      this.head.gaps = gaps;
+      this.#readGaps();
+    }
+    const columns = /** @type {Record<string, unknown[]>} */ (this.requests);
+    for (const [r, request] of requests) {
       const isNew = r >= this.size;
       const wasError = !isNew && this.isError(r);
-      for (const column of Object.keys(this.requests)) {
-        if (isNew) this.requests[column][r] = changes[column] ?? null;
-        else if (column in changes) this.requests[column][r] = changes[column];
-      }
-      if (isNew) {
-        this.requests.late[r] ??= 0;
-        this.requests.level[r] ??= 0;
-        this.requests.session[r] ??= NOBODY;
-        this.#meet(r);
-      } else {
+      for (const [name, value] of Object.entries(request)) columns[name][r] = value;
+      if (isNew) this.#meet(r);
+      else {
         if (this.isError(r) && !wasError) this.errors++;
         if (this.requests.end[r] > this.to) this.to = this.requests.end[r];
       }
     }
     this.#move(moved);
-    if (!chunk || chunk.text.length === 0) return;
     const start = this.count;
     this.#grow(start + chunk.text.length);
     this.count = start + chunk.text.length;
@@ -235,7 +272,7 @@ export class Trace {
     this.#link();
   }
 
-  // An id came again: lines shown already turn out to be the second request's.
+  // An id was used again: some lines that are shown already belong to the second request.
   /** @param {[number, number][]} moved */
   #move(moved) {
     if (moved.length === 0) return;
@@ -251,13 +288,11 @@ export class Trace {
   #grow(size) {
     if (size <= this.time.length) return;
     const room = Math.max(1024, size * 2);
-    /** @param {any} old @param {any} grown */
-    const moved = (old, grown) => (grown.set(old), grown);
-    this.time = moved(this.time, new Float64Array(room));
-    this.level = moved(this.level, new Uint8Array(room));
-    this.isLate = moved(this.isLate, new Uint8Array(room));
-    this.request = moved(this.request, new Int32Array(room).fill(NOT_READ));
-    this.next = moved(this.next, new Int32Array(room).fill(-1));
+    this.time = copied(this.time, new Float64Array(room));
+    this.level = copied(this.level, new Uint8Array(room));
+    this.isLate = copied(this.isLate, new Uint8Array(room));
+    this.request = copied(this.request, new Int32Array(room).fill(NOT_READ));
+    this.next = copied(this.next, new Int32Array(room).fill(-1));
   }
 
   /** The first line at or after this time, among those read. @param {number} time */
@@ -273,9 +308,20 @@ export class Trace {
   }
 }
 
-/** The trace's head, from its block. @param {Document} page */
+/**
+ * The larger column, with the values of the smaller one.
+ * @template {Float64Array | Uint8Array | Int32Array} T
+ * @param {T} from
+ * @param {T} to
+ */
+function copied(from, to) {
+  to.set(from);
+  return to;
+}
+
+/** @param {Document} page @returns {Promise<Head>} */
 export async function readHead(page) {
-  return new Trace(await unpack(/** @type {Element} */ (page.getElementById("head")).textContent ?? ""));
+  return unpack(/** @type {Element} */ (page.getElementById("head")).textContent ?? "");
 }
 
 /**
@@ -290,7 +336,8 @@ export async function readChunks(page, trace, urgent, progress) {
     return blocks[index]?.textContent ?? null;
   };
   const order = urgent > 0 && urgent < trace.fileChunks ? [0, urgent] : [0];
-  for (let index = 0; index < trace.fileChunks; index++) if (!order.includes(index)) order.push(index);
+  for (let index = 0; index < trace.fileChunks; index++)
+    if (!order.includes(index)) order.push(index);
   for (const index of order) {
     const block = await arrival(index);
     if (block === null) return;

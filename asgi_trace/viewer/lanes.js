@@ -1,5 +1,4 @@
-// Where each request has its bar: a lane per session, rows in it for requests at the same time.
-// Knows times and sessions. Does not know pixels.
+// The place of each request: a lane per session, and rows in it for requests at the same time.
 
 import { NOBODY } from "./data.js";
 
@@ -21,7 +20,8 @@ export function arrange(trace) {
   byStart.sort((one, other) => start[one] - start[other]);
   for (const r of byStart) {
     let open = bySession.get(session[r]);
-    if (!open) bySession.set(session[r], (open = { lane: { session: session[r], rows: [] }, ends: [] }));
+    if (!open)
+      bySession.set(session[r], (open = { lane: { session: session[r], rows: [] }, ends: [] }));
     const { lane, ends } = open;
     let row = 0;
     while (row < ends.length && row < MOST_ROWS - 1 && ends[row] > start[r]) row++;
@@ -43,7 +43,12 @@ function order(session) {
   return session === NOBODY ? Infinity : session;
 }
 
-/** The first in the row that ends after *time*: bars of a row do not overlap. @param {number[]} row @param {number[]} end @param {number} time */
+/**
+ * The place of the first request in a row that ends after *time*: the bars of a row do not overlap.
+ * @param {number[]} row
+ * @param {number[]} end
+ * @param {number} time
+ */
 export function firstAfter(row, end, time) {
   let low = 0;
   let high = row.length;

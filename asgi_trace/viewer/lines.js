@@ -1,5 +1,4 @@
-// The lines themselves, in the colors of their sessions: folded, dimmed, hidden, marked.
-// Knows the trace and what of it is chosen. Does not know the time axis, nor the list of requests.
+// The list of lines, in the colors of their sessions: folded, dimmed, hidden, marked.
 
 import { counted, make, plain, show } from "./text.js";
 import { LEVELS, NOBODY, NOT_READ } from "./data.js";
@@ -11,18 +10,15 @@ const DAY_NEEDED = 20 * 3_600_000; // ms
 const TALLEST_UNFOLDED = 4000; // lines of one entry
 
 /**
- * @typedef {{chooseLine: (line: number) => void, scrolled: (byReader: boolean) => void}} Handlers
- * @typedef {import("./timeline.js").Look} Look
+ * @typedef {object} Handlers
+ * @property {(line: number) => void} chooseLine
+ * @property {(byReader: boolean) => void} scrolled
  */
 
 export class Lines {
-  /** @type {Look} */
-  look = { request: -1, session: NOBODY, line: -1, found: null };
-  /** Lines of the chosen request or session only. */
+  /** Whether only the lines of the chosen request or session are shown. */
   only = false;
-  /** What is not found is dimmed and stays. */
-  dim = false;
-  /** Lines as they stood, in place of columns. */
+  /** Whether lines are shown as they stand in the log, instead of in columns. */
   raw = false;
   /** @type {RegExp[]} */
   patterns = [];
@@ -31,13 +27,19 @@ export class Lines {
   #shown = null;
   /** @type {Map<number, number>} unfolded lines, and how much higher than a row they are */
   #unfolded = new Map();
-  #active = 0;
   #known = 0; // rows at the last arrangement
 
-  /** @param {HTMLElement} element @param {import("./data.js").Trace} trace @param {import("./text.js").Clock} clock @param {Handlers} handlers */
-  constructor(element, trace, clock, handlers) {
+  /**
+   * @param {HTMLElement} element
+   * @param {import("./data.js").Trace} trace
+   * @param {import("./look.js").Look} look
+   * @param {import("./text.js").Clock} clock
+   * @param {Handlers} handlers
+   */
+  constructor(element, trace, look, clock, handlers) {
     this.element = element;
     this.trace = trace;
+    this.look = look;
     this.clock = clock;
     this.handlers = handlers;
     this.list = new VirtualList(element, {
@@ -75,15 +77,6 @@ export class Lines {
   }
 
   /** @param {number} line */
-  isShown(line) {
-    return this.lineAt(this.positionOf(line)) === line;
-  }
-
-  get hasChoice() {
-    return this.look.request >= 0 || this.look.session >= 0;
-  }
-
-  /** @param {number} line */
   #isOfChoice(line) {
     const { request, session } = this.look;
     const r = this.trace.request[line];
@@ -92,46 +85,56 @@ export class Lines {
     return true;
   }
 
-  /** What is looked at has changed: choose the lines anew, and keep the one on top in its place. */
+  /** Collect the lines to show after a change of the selection; the line on top keeps its place. */
   rearrange() {
     const [top, above] = this.list.onTop;
     const keep = this.#known > 0 ? this.lineAt(Math.min(top, this.#known - 1)) : 0;
-    const hits = this.look.found && !this.dim ? this.look.found.lines : null;
-    if (this.only && this.hasChoice) {
-      const found = [];
-      if (hits) {
-        for (const line of hits) if (this.#isOfChoice(line)) found.push(line);
-      } else if (this.look.request >= 0) {
-        for (let line = this.trace.firstLine[this.look.request]; line >= 0; line = this.trace.next[line]) found.push(line);
-      } else {
-        for (let line = 0; line < this.trace.count; line++) if (this.#isOfChoice(line)) found.push(line);
-      }
-      this.#shown = Int32Array.from(found);
-    } else this.#shown = hits;
-    this.#active = Math.max(0, Math.min(this.look.line >= 0 ? this.positionOf(this.look.line) : this.#active, this.count - 1));
+    const hits = this.look.filter?.lines ?? null;
+    this.#shown = this.only && this.look.hasChoice ? this.#linesOfChoice(hits) : hits;
+    const active = this.look.line >= 0 ? this.positionOf(this.look.line) : this.list.active;
+    this.list.active = this.#within(active);
     this.element.setAttribute("aria-rowcount", String(this.count));
     this.#known = this.count;
     this.list.refresh();
-    this.list.putOnTop(top === 0 ? 0 : Math.max(0, Math.min(this.positionOf(keep), this.count - 1)), above);
-    this.#tell();
+    this.list.putOnTop(top === 0 ? 0 : this.#within(this.positionOf(keep)), above);
+    this.list.markActive();
+  }
+
+  /** The nearest position that has a row. @param {number} position */
+  #within(position) {
+    return Math.max(0, Math.min(position, this.count - 1));
+  }
+
+  /**
+   * The lines of the chosen request or session, among the *hits* of a search where there is one.
+   * @param {Int32Array | null} hits
+   */
+  #linesOfChoice(hits) {
+    if (hits) return hits.filter((line) => this.#isOfChoice(line));
+    const { request } = this.look;
+    const { trace } = this;
+    const lines = [];
+    if (request >= 0) {
+      for (let line = trace.firstLine[request]; line >= 0; line = trace.next[line]) {
+        lines.push(line);
+      }
+    } else {
+      for (let line = 0; line < trace.count; line++) {
+        if (this.#isOfChoice(line)) lines.push(line);
+      }
+    }
+    return Int32Array.from(lines);
   }
 
   refresh() {
     this.list.refresh();
-    this.#tell();
-  }
-
-  #tell() {
-    const row = this.list.row(this.#active);
-    if (row) this.element.setAttribute("aria-activedescendant", row.id);
-    else this.element.removeAttribute("aria-activedescendant");
   }
 
   /** @param {number} line @param {"nearest" | "center" | "end"} [where] */
   reveal(line, where = "nearest") {
     if (this.count === 0) return;
-    this.#active = Math.min(this.positionOf(line), this.count - 1);
-    this.list.reveal(this.#active, where);
+    this.list.active = Math.min(this.positionOf(line), this.count - 1);
+    this.list.reveal(this.list.active, where);
     this.refresh();
   }
 
@@ -144,7 +147,7 @@ export class Lines {
     return [this.trace.time[lines[0]], this.trace.time[lines[1]]];
   }
 
-  // -- folding ------------------------------------------------------------------------------------------------------
+  // -- folding -----------------------------------------------------------------------------------
 
   #taller() {
     /** @type {[number, number][]} */
@@ -181,7 +184,7 @@ export class Lines {
     this.refresh();
   }
 
-  // -- rows ---------------------------------------------------------------------------------------------------------
+  // -- rows --------------------------------------------------------------------------------------
 
   /** @param {number} position @param {HTMLElement} row */
   #render(position, row) {
@@ -191,7 +194,7 @@ export class Lines {
     row.dataset.position = String(position);
     row.setAttribute("aria-rowindex", String(position + 1));
     row.setAttribute("aria-selected", String(line === this.look.line));
-    row.classList.toggle("active", position === this.#active);
+    row.classList.toggle("active", position === this.list.active);
   }
 
   /** @param {number} line @param {HTMLElement} row @param {boolean} isOpen */
@@ -208,8 +211,11 @@ export class Lines {
     const s = r >= 0 ? trace.requests.session[r] : NOBODY;
     const level = trace.level[line];
     const { found } = this.look;
-    const isDimmed = (found && !found.isHit[line]) || (this.hasChoice && !this.#isOfChoice(line));
-    row.className = `line level-${LEVELS[level]} ${s >= 0 ? `s${s % 8}` : r >= 0 ? "nobody" : "unknown"}`;
+    const isDimmed =
+      (found && !found.isHit[line]) || (this.look.hasChoice && !this.#isOfChoice(line));
+    row.className = `line level-${LEVELS[level]}`;
+    if (s >= 0) row.classList.add(`s${s % 8}`);
+    else row.classList.add(r >= 0 ? "nobody" : "unknown");
     row.classList.toggle("dimmed", Boolean(isDimmed));
     row.classList.toggle("of-request", r >= 0 && r === this.look.request);
     row.classList.toggle("open", isOpen);
@@ -220,11 +226,16 @@ export class Lines {
     if (this.raw) {
       row.append(message);
       message.append(body);
-      show(body, isOpen ? shortened(text) : text.slice(0, end < 0 ? 2000 : Math.min(end, 2000)), this.patterns);
+      show(
+        body,
+        isOpen ? shortened(text) : text.slice(0, end < 0 ? 2000 : Math.min(end, 2000)),
+        this.patterns,
+      );
     } else {
       const who = cell("who");
       const chip = make("span", "chip", r >= 0 ? trace.label(s) : "·");
-      chip.title = r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
+      chip.title =
+        r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
       const request = make("span", "id");
       if (r >= 0) show(request, trace.requests.id[r].slice(0, 8));
       who.append(chip, request);
@@ -233,10 +244,18 @@ export class Lines {
       const at = trace.messageAt(line);
       if (trace.isLate[line]) message.append(make("span", "late", "late"));
       message.append(body);
-      show(body, isOpen ? shortened(text.slice(at)) : text.slice(at, end < at ? at + 2000 : Math.min(end, at + 2000)), this.patterns);
+      show(
+        body,
+        isOpen
+          ? shortened(text.slice(at))
+          : text.slice(at, end < at ? at + 2000 : Math.min(end, at + 2000)),
+        this.patterns,
+      );
     }
     if (more > 0) {
-      const fold = /** @type {HTMLButtonElement} */ (make("button", "fold", isOpen ? "fold" : `+${counted(more, "line")}`));
+      const fold = /** @type {HTMLButtonElement} */ (
+        make("button", "fold", isOpen ? "fold" : `+${counted(more, "line")}`)
+      );
       fold.type = "button";
       fold.tabIndex = -1;
       fold.setAttribute("aria-expanded", String(isOpen));
@@ -249,20 +268,22 @@ export class Lines {
   #time(line) {
     const at = this.trace.epoch(this.trace.time[line]);
     const time = this.clock.time(at, this.trace.digits);
-    return this.trace.to - this.trace.from > DAY_NEEDED ? `${this.clock.date(at).slice(5)} ${time}` : time;
+    return this.trace.to - this.trace.from > DAY_NEEDED
+      ? `${this.clock.date(at).slice(5)} ${time}`
+      : time;
   }
 
-  // -- keys and clicks ----------------------------------------------------------------------------------------------
+  // -- keys and clicks ---------------------------------------------------------------------------
 
   /** @param {MouseEvent} event */
   #click(event) {
     const target = /** @type {Element} */ (event.target);
     const row = /** @type {HTMLElement | null} */ (target.closest(".line"));
     if (!row || !row.dataset.position) return;
-    // Whoever marks text wants to copy it.
+    // A click that ends a selection of text is for copying.
     if (!getSelection()?.isCollapsed) return;
-    this.#active = Number(row.dataset.position);
-    const line = this.lineAt(this.#active);
+    this.list.active = Number(row.dataset.position);
+    const line = this.lineAt(this.list.active);
     if (target.closest(".fold")) this.toggle(line);
     else this.handlers.chooseLine(line);
   }
@@ -270,16 +291,9 @@ export class Lines {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || this.count === 0) return;
-    const page = Math.max(1, Math.floor(this.list.height / LINE_ROW) - 1);
-    /** @type {Record<string, number>} */
-    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
-    const line = this.lineAt(this.#active);
-    if (event.key in moves) {
-      this.#active = Math.max(0, Math.min(this.count - 1, this.#active + moves[event.key]));
-      this.list.reveal(this.#active);
-      this.refresh();
-      this.handlers.scrolled(true);
-    } else if (event.key === "Enter") this.handlers.chooseLine(line);
+    const line = this.lineAt(this.list.active);
+    if (this.list.move(event.key)) this.handlers.scrolled(true);
+    else if (event.key === "Enter") this.handlers.chooseLine(line);
     else if (event.key === " ") this.toggle(line);
     else if (event.key === "ArrowRight" && !this.#unfolded.has(line)) this.toggle(line);
     else if (event.key === "ArrowLeft" && this.#unfolded.has(line)) this.toggle(line);

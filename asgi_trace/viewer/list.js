@@ -1,17 +1,25 @@
-// A list of any length: only the rows in sight are elements.
-// Knows positions and heights. Does not know what a row shows; `render` fills it.
+// A list of any length: only the rows in sight are elements. Its owner fills the rows.
 
-// Browsers stop at some 17 to 33 million pixels; above this, the scroll bar stands for a longer list.
+// Browsers limit an element to some 17 to 33 million pixels; the scroll bar of a list above this
+// height is scaled.
 const TALLEST = 8_000_000;
 const SPARE_ROWS = 4;
 
 /**
- * @typedef {{rowHeight: () => number, count: () => number, render: (position: number, row: HTMLElement) => void,
- *   onScroll?: () => void, taller?: () => [number, number][]}} Source `taller`: rows with more height than one, in order,
- *   each with how much more
+ * What the list asks of its owner.
+ * @typedef {object} Source
+ * @property {() => number} rowHeight in pixels
+ * @property {() => number} count how many rows there are
+ * @property {(position: number, row: HTMLElement) => void} render fills a row and gives it an id
+ * @property {() => void} [onScroll] called after the reader has scrolled
+ * @property {() => [number, number][]} [taller] rows above the usual height, in order: position,
+ *   pixels above it
  */
 
 export class VirtualList {
+  /** The position of the row that keys act on. */
+  active = 0;
+
   #top = 0; // in pixels of the whole list
   #lastScroll = 0;
   /** @type {Map<number, HTMLElement>} */
@@ -96,6 +104,34 @@ export class VirtualList {
     for (const row of this.#rows.values()) row.remove();
     this.#rows.clear();
     this.#goTo(this.#top);
+    this.markActive();
+  }
+
+  /** Name the active row to screen readers, or no row while it is out of sight. */
+  markActive() {
+    const row = this.#rows.get(this.active);
+    if (row) this.element.setAttribute("aria-activedescendant", row.id);
+    else this.element.removeAttribute("aria-activedescendant");
+  }
+
+  /** Make the row active that *key* leads to. False for other keys. @param {string} key */
+  move(key) {
+    const page = Math.max(1, Math.floor(this.height / this.source.rowHeight()) - 1);
+    /** @type {Record<string, number>} */
+    const moves = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
+    if (!(key in moves)) return false;
+    const last = this.source.count() - 1;
+    this.active = Math.max(0, Math.min(last, this.active + moves[key]));
+    this.reveal(this.active);
+    this.refresh();
+    return true;
   }
 
   /** @param {number} position @param {"nearest" | "center" | "end"} [where] */
@@ -104,7 +140,8 @@ export class VirtualList {
     const to = this.topOf(position + 1);
     if (where === "nearest" && from >= this.#top && to <= this.#top + this.height) return;
     if (where === "end") this.#goTo(to - this.height);
-    else if (where === "center") this.#goTo(from - Math.max(0, (this.height - Math.min(to - from, this.height)) / 2));
+    else if (where === "center")
+      this.#goTo(from - Math.max(0, (this.height - Math.min(to - from, this.height)) / 2));
     else this.#goTo(from < this.#top ? from : Math.min(from, to - this.height));
   }
 
@@ -194,10 +231,5 @@ export class VirtualList {
     }
     for (const row of free) row.remove();
     this.#rows = kept;
-  }
-
-  /** The element of a row in sight. @param {number} position */
-  row(position) {
-    return this.#rows.get(position);
   }
 }

@@ -1,5 +1,4 @@
-// A log that is still being written: takes what the server sends.
-// Knows the stream. Does not know what is done with the lines.
+// Receives what the server sends while a log is followed, and passes it on.
 
 const MARK = 'meta[name="asgi-trace-live"]';
 
@@ -9,7 +8,8 @@ export function isFollowed(page) {
 }
 
 /**
- * @param {Document} page @param {(event: any) => void} append
+ * @param {Document} page
+ * @param {(news: import("./contract.js").News) => void} append
  * @param {(state: "open" | "lost") => void} tell
  */
 export function follow(page, append, tell) {

@@ -1,8 +1,10 @@
-// The page at work: what is chosen, searched and shown, the keys, and the address that holds it all.
-// Knows the parts and who must hear of what. Does not know how any of them draws.
+// Joins the parts of the page: the selection, the search, the keys, and the address that holds all
+// of it. Each part draws itself.
 
 import { Clock, count, counted, duration, make, plain, show } from "./text.js";
-import { NOBODY, NOT_READ, readChunks, readHead } from "./data.js";
+import { VERSION } from "./contract.js";
+import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
+import { Look } from "./look.js";
 import { parse, search } from "./query.js";
 import { Timeline } from "./timeline.js";
 import { RequestTree } from "./requests.js";
@@ -14,41 +16,58 @@ import { follow, isFollowed } from "./live.js";
 const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 const clock = new Clock();
-const trace = await readHead(document);
+const head = await readHead(document);
+if (head.version !== VERSION) await refuse(head.version);
+const trace = new Trace(head);
 const { requests } = trace;
 const queryBox = /** @type {HTMLInputElement} */ (part("query"));
 const help = /** @type {HTMLDialogElement} */ (part("help"));
 
-/** @type {import("./timeline.js").Look} */
-const look = { request: -1, session: NOBODY, line: -1, found: null };
+const look = new Look();
 let query = parse("");
 let isFollowing = false;
 let isLive = false;
 
-const lines = new Lines(part("grid"), trace, clock, { chooseLine, scrolled });
-const tree = new RequestTree(part("tree"), trace, clock, {
+const lines = new Lines(part("grid"), trace, look, clock, { chooseLine, scrolled });
+const tree = new RequestTree(part("tree"), trace, look, clock, {
   chooseRequest(r) {
     showPane("lines");
     choose({ request: r });
   },
   chooseSession: (s) => choose({ session: s === look.session && look.request < 0 ? NOBODY : s }),
 });
-const timeline = new Timeline(part("timeline"), trace, clock, {
+const timeline = new Timeline(part("timeline"), trace, look, clock, {
   chooseRequest: (r) => choose({ request: r }),
   chooseLine,
   chooseSession: (s) => choose({ session: s }),
   zoomed: () => keepAddress(),
 });
-lines.look = tree.look = timeline.look = look;
 
-// -- choosing ---------------------------------------------------------------------------------------------------------
+/** Show a sentence in place of data of another version. @param {number} version */
+function refuse(version) {
+  const sentence =
+    `This page reads data of version ${VERSION}, but its data has version ${plain(version)}. ` +
+    "Write the page again with the command asgi-trace view.";
+  part("counts").textContent = "Nothing to show";
+  part("notes").hidden = false;
+  part("notes").replaceChildren(make("p", "", sentence));
+  document.documentElement.dataset.state = "refused";
+  // A promise that is never fulfilled: nothing after the call is run.
+  return new Promise(() => {});
+}
+
+// -- choosing ------------------------------------------------------------------------------------
 
 /**
  * Choose a request, a session or a line; what is left out is let go of.
  * @param {{request?: number, session?: number, line?: number}} chosen
- * @param {{isStep?: boolean, isShown?: boolean}} [how] whether the address goes back to what was before
+ * @param {{isStep?: boolean, isShown?: boolean}} [how] `isStep`: the browser's history gets a step;
+ *   `isShown`: what is chosen is brought into sight
  */
-function choose({ request = -1, session = NOBODY, line = -1 }, { isStep = true, isShown = true } = {}) {
+function choose(
+  { request = -1, session = NOBODY, line = -1 },
+  { isStep = true, isShown = true } = {},
+) {
   const isSame = request === look.request && session === look.session && line === look.line;
   Object.assign(look, { request, session, line });
   if (request < 0 && session < 0) lines.only = false;
@@ -106,24 +125,24 @@ function stepError(by) {
 function chooseError(r, how) {
   let worst = -1;
   for (let line = trace.firstLine[r]; line >= 0; line = trace.next[line]) {
-    if (trace.level[line] > 3 && (worst < 0 || trace.level[line] > trace.level[worst])) worst = line;
+    if (trace.level[line] > 3 && (worst < 0 || trace.level[line] > trace.level[worst]))
+      worst = line;
   }
   choose({ request: r, line: worst }, how);
 }
 
 function toggleOnly() {
-  if (!lines.hasChoice) return;
+  if (!look.hasChoice) return;
   lines.only = !lines.only;
   drawAll();
   if (look.line >= 0) lines.reveal(look.line, "center");
   keepAddress();
 }
 
-// -- drawing ----------------------------------------------------------------------------------------------------------
+// -- drawing -------------------------------------------------------------------------------------
 
 function drawAll() {
   lines.patterns = query.texts.filter((text) => text.isWanted).map((text) => text.pattern);
-  tree.hidesNone = timeline.hidesNone = lines.dim;
   lines.rearrange();
   tree.refresh();
   timeline.draw();
@@ -132,7 +151,9 @@ function drawAll() {
   part("nothing").hidden = lines.count > 0;
   if (lines.count === 0) {
     const isSearched = trace.count > 0;
-    part("nothing").textContent = isSearched ? "No line is like that. Esc lets go of the search." : "No lines yet.";
+    part("nothing").textContent = isSearched
+      ? "No line is like that. Esc lets go of the search."
+      : "No lines yet.";
   }
 }
 
@@ -151,19 +172,26 @@ function scrolled(byReader) {
 }
 
 function drawCounts() {
-  const parts = [counted(trace.count, "line"), counted(trace.size, "request"), counted(trace.sessions.length, "session")];
+  const parts = [
+    counted(trace.count, "line"),
+    counted(trace.size, "request"),
+    counted(trace.sessions.length, "session"),
+  ];
   if (trace.unknown) parts.push(`${count(trace.unknown)} of no request`);
-  if (trace.linked < trace.count) parts.push(`reading ${Math.floor((trace.linked / trace.count) * 100)} %`);
+  if (trace.linked < trace.count)
+    parts.push(`reading ${Math.floor((trace.linked / trace.count) * 100)} %`);
   part("counts").textContent = parts.join(" · ");
   const errors = part("error-count");
   errors.textContent = trace.errors ? counted(trace.errors, "error") : "no errors";
   errors.classList.toggle("some", trace.errors > 0);
-  for (const id of ["previous-error", "next-error"]) /** @type {HTMLButtonElement} */ (part(id)).disabled = trace.errors === 0;
+  for (const id of ["previous-error", "next-error"])
+    /** @type {HTMLButtonElement} */ (part(id)).disabled = trace.errors === 0;
 }
 
 function drawNotes() {
   const notes = [...trace.head.left_out];
-  if (trace.head.whole_seconds) notes.push("Times are exact to the second: lines of one second stand in their order.");
+  if (trace.head.whole_seconds)
+    notes.push("Times are exact to the second: lines of one second stand in their order.");
   part("notes").hidden = notes.length === 0;
   part("notes").replaceChildren(...notes.map((note) => make("p", "", plain(note))));
 }
@@ -182,20 +210,35 @@ function drawChosen() {
   holder.append(chip);
   strip.append(holder);
   if (r >= 0) {
-    const { status, first_byte: firstByte, start, id, trace: traceId, call, outcome, late, lines: size } = requests;
+    const {
+      status,
+      first_byte: firstByte,
+      start,
+      id,
+      trace: traceId,
+      call,
+      outcome,
+      late,
+      lines: size,
+    } = requests;
     strip.append(make("strong", "", trace.title(r)));
     if (call[r]) strip.append(make("span", "", plain(call[r])));
-    const state = [status[r], outcome[r]].filter((each) => each !== null && each !== undefined).map(plain).join(" ");
+    const state = [status[r], outcome[r]]
+      .filter((each) => each !== null && each !== undefined)
+      .map(plain)
+      .join(" ");
     if (state) strip.append(make("span", trace.isError(r) ? "failed" : "", state));
     strip.append(make("span", "", duration(trace.duration(r))));
-    if (firstByte[r] !== null) strip.append(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
+    if (firstByte[r] !== null)
+      strip.append(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
     strip.append(make("span", "", counted(size[r], "line")));
     if (late[r]) strip.append(make("span", "", `${count(late[r])} late`));
     const known = make("code");
     known.append("request ");
     show(known, id[r]);
     strip.append(known);
-    if (traceId[r] && traceId[r] !== id[r]) strip.append(make("code", "", `trace ${plain(traceId[r])}`));
+    if (traceId[r] && traceId[r] !== id[r])
+      strip.append(make("code", "", `trace ${plain(traceId[r])}`));
   } else {
     const name = make("strong");
     name.append("session ");
@@ -212,7 +255,8 @@ function drawChosen() {
   const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
   onlyButton.setAttribute("aria-pressed", String(lines.only));
   actions.append(onlyButton);
-  if (r >= 0) actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
+  if (r >= 0)
+    actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
   actions.append(button("×", "Let go (Esc)", () => choose({}), "Let go"));
   strip.append(actions);
 }
@@ -227,7 +271,7 @@ function button(text, title, act, name) {
   return element;
 }
 
-// -- searching --------------------------------------------------------------------------------------------------------
+// -- searching -----------------------------------------------------------------------------------
 
 let searches = 0;
 
@@ -245,13 +289,14 @@ async function runSearch(isFirst = true) {
   const found = query.isEmpty ? null : await search(query, trace, () => mine === searches);
   if (mine !== searches) return;
   look.found = found;
-  tree.look = look;
-  tree.hidesNone = lines.dim;
   tree.rearrange();
   drawAll();
   part("dim").hidden = query.isEmpty;
-  answer.textContent = found ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}` : "";
-  if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0) lines.reveal(found.lines[0]);
+  answer.textContent = found
+    ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}`
+    : "";
+  if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0)
+    lines.reveal(found.lines[0]);
   keepAddress();
 }
 
@@ -265,7 +310,7 @@ function stepFound(by) {
   chooseLine(found[(next + found.length) % found.length]);
 }
 
-// -- the address ------------------------------------------------------------------------------------------------------
+// -- the address ---------------------------------------------------------------------------------
 
 let isReadingAddress = false;
 
@@ -278,9 +323,9 @@ function keepAddress(isStep = false) {
     line: look.line >= 0 ? look.line : null,
     query: queryBox.value.trim(),
     only: lines.only,
-    dim: lines.dim,
-    from: timeline.isWhole ? null : timeline.from,
-    to: timeline.isWhole ? null : timeline.to,
+    dim: look.isDimming,
+    from: timeline.scale.isWhole ? null : timeline.scale.from,
+    to: timeline.scale.isWhole ? null : timeline.scale.to,
   });
   if (hash === location.hash) return;
   const address = hash || location.pathname + location.search;
@@ -305,17 +350,25 @@ async function openAddress() {
   const view = readView(location.hash);
   isReadingAddress = true;
   queryBox.value = view.query;
-  lines.dim = view.dim;
+  look.isDimming = view.dim;
   lines.only = view.only;
-  part("dim").setAttribute("aria-pressed", String(lines.dim));
+  part("dim").setAttribute("aria-pressed", String(look.isDimming));
   if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
   else timeline.fit();
   const line = view.line !== null && view.line < trace.count ? view.line : -1;
   const named = view.request === null ? -1 : (trace.byId.get(view.request) ?? -1);
   // An id may come again, and the line tells which of its requests is meant.
   const ofLine = line >= 0 && trace.request[line] >= 0 ? trace.request[line] : -1;
-  const request = named >= 0 && ofLine >= 0 && requests.id[ofLine] === view.request ? ofLine : named;
-  choose({ request, session: view.session === null ? NOBODY : trace.sessions.indexOf(view.session), line }, { isShown: true });
+  const request =
+    named >= 0 && ofLine >= 0 && requests.id[ofLine] === view.request ? ofLine : named;
+  choose(
+    {
+      request,
+      session: view.session === null ? NOBODY : trace.sessions.indexOf(view.session),
+      line,
+    },
+    { isShown: true },
+  );
   if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
   await runSearch(false);
   if (line >= 0) lines.reveal(line, "center");
@@ -325,7 +378,7 @@ async function openAddress() {
 addEventListener("popstate", () => void openAddress());
 addEventListener("hashchange", () => void openAddress());
 
-// -- hands ------------------------------------------------------------------------------------------------------------
+// -- hands ---------------------------------------------------------------------------------------
 
 /** @param {string} id @param {() => boolean} turn */
 function toggle(id, turn) {
@@ -335,12 +388,11 @@ function toggle(id, turn) {
 }
 
 toggle("dim", () => {
-  lines.dim = !lines.dim;
-  tree.hidesNone = lines.dim;
+  look.isDimming = !look.isDimming;
   tree.rearrange();
   drawAll();
   keepAddress();
-  return lines.dim;
+  return look.isDimming;
 });
 const toggleRaw = toggle("raw", () => {
   lines.raw = !lines.raw;
@@ -356,8 +408,10 @@ const toggleUtc = toggle("utc", () => {
 });
 
 function isDark() {
-  return getComputedStyle(document.documentElement).colorScheme === "dark" ||
-    (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  return (
+    getComputedStyle(document.documentElement).colorScheme === "dark" ||
+    (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches)
+  );
 }
 
 function toggleTheme() {
@@ -375,21 +429,25 @@ part("search").addEventListener("submit", (event) => {
   event.preventDefault();
   stepFound(1);
 });
-for (const pane of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("#panes button"))) {
+for (const pane of /** @type {NodeListOf<HTMLElement>} */ (
+  document.querySelectorAll("#panes button")
+)) {
   pane.addEventListener("click", () => showPane(pane.dataset.pane ?? "lines"));
 }
 
 /** @param {string} name */
 function showPane(name) {
   document.body.dataset.pane = name;
-  for (const pane of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("#panes button"))) {
+  for (const pane of /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll("#panes button")
+  )) {
     pane.setAttribute("aria-pressed", String(pane.dataset.pane === name));
   }
   drawAll();
 }
 
 function letGo() {
-  if (lines.hasChoice || look.line >= 0) choose({});
+  if (look.hasChoice || look.line >= 0) choose({});
   else if (queryBox.value) {
     queryBox.value = "";
     void runSearch();
@@ -449,7 +507,7 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
-// -- live -------------------------------------------------------------------------------------------------------------
+// -- live ----------------------------------------------------------------------------------------
 
 /** @param {boolean} is */
 function setFollowing(is) {
@@ -468,15 +526,16 @@ let connection = "open";
 function drawLive() {
   part("live").hidden = !isLive;
   part("live").classList.toggle("lost", connection === "lost");
-  part("live").textContent = connection === "lost" ? "connection lost" : isFollowing ? "live" : "live, paused (f follows)";
+  part("live").textContent =
+    connection === "lost" ? "connection lost" : isFollowing ? "live" : "live, paused (f follows)";
 }
 
 let isAppendDue = false;
 
-/** @param {any} event */
-function append(event) {
-  const wasWhole = timeline.isWhole;
-  trace.append(event);
+/** @param {import("./contract.js").News} news */
+function append(news) {
+  const wasWhole = timeline.scale.isWhole;
+  trace.append(news);
   if (isAppendDue) return;
   isAppendDue = true;
   // However fast lines come, the page is drawn once per frame.
@@ -493,7 +552,7 @@ function append(event) {
   });
 }
 
-// -- begin ------------------------------------------------------------------------------------------------------------
+// -- begin ---------------------------------------------------------------------------------------
 
 drawCounts();
 drawNotes();
@@ -504,18 +563,20 @@ if (location.hash) await openAddress();
 else if (firstError >= 0) {
   timeline.open(firstError);
   choose({ request: firstError }, { isStep: false });
-}
-else drawAll();
+} else drawAll();
 document.documentElement.dataset.state = "shown";
 
-const wanted = look.line >= 0 ? look.line : look.request >= 0 ? requests.first_line[look.request] : 0;
+const wanted =
+  look.line >= 0 ? look.line : look.request >= 0 ? requests.first_line[look.request] : 0;
 let drawnAt = performance.now();
 // Lines may begin before the first request, and end behind the last.
-const isFitted = timeline.isWhole;
+const isFitted = timeline.scale.isWhole;
 await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.chunk_lines), () => {
   // What is in sight at once; all else now and then.
   const [first, end] = lines.list.shown;
-  const isSeen = lines.count > 0 && [first, Math.max(first, end - 1)].some((at) => trace.request[lines.lineAt(at)] !== NOT_READ);
+  const isSeen =
+    lines.count > 0 &&
+    [first, Math.max(first, end - 1)].some((at) => trace.request[lines.lineAt(at)] !== NOT_READ);
   if (!isSeen && performance.now() - drawnAt < 250) return;
   drawnAt = performance.now();
   drawCounts();
@@ -526,7 +587,8 @@ drawCounts();
 if (isFitted) timeline.fit();
 else timeline.showAgain();
 if (!query.isEmpty) await runSearch(false);
-if (firstError >= 0 && look.request === firstError && look.line < 0) chooseError(firstError, { isStep: false });
+if (firstError >= 0 && look.request === firstError && look.line < 0)
+  chooseError(firstError, { isStep: false });
 else drawAll();
 if (isLive) {
   follow(document, append, (state) => {

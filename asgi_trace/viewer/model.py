@@ -1,8 +1,8 @@
 """
-Entries become requests, sessions and chunks of lines: the data that the page shows.
+Turn the entries of a log into the data of the page: requests, sessions and chunks of lines.
 
-Knows entries in the order of their times, and holds little of each: numbers in arrays, texts packed as soon as a chunk
-of them is full. Does not know files, nor what the page looks like.
+Entries come in the order of their times. Little of each is held: numbers are in arrays, and texts
+are packed as soon as a chunk of them is full. Other modules read files and write the page.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from .contract import REQUEST_COLUMNS, VERSION, Chunk, Head, News, Request, Requests
 from .reader import Entry
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
@@ -29,15 +30,16 @@ _SHORT_TEXT = 1024
 # Chunks that wait to be packed, at most.
 _MOST_UNPACKED = 4
 
-# All in milliseconds. What is silent for so long may be a gap in a request, and is one if it is this part of it.
+# Times are in milliseconds. A gap in a request is at least this long, and this part of the request.
 _GAP = 400.0
 _GAP_PART = 0.2
 _MOST_GAPS = 5
-# A silence of the whole log, while some requests are open for which it is no mere pause.
+# A silence of the whole log is at least this long, and this part of each of so many open requests.
 _SILENCE = 500.0
 _SILENCE_PART = 0.1
 _SILENT_REQUESTS = 2
-# An id that comes again is another request's: so long after the end of the first, after its answer, or at all.
+# An entry with a known id belongs to another request when it comes this long after the end of the
+# first request, after its answer, or, where neither was seen, after its last entry.
 _AFTER_END = 60_000.0
 _AFTER_ANSWER = 600_000.0
 _AFTER_ALL = 3_600_000.0
@@ -49,15 +51,15 @@ _SPREAD = 10.0
 
 @dataclass
 class Trace:
-    """What a page shows: *head* is about all of it, *chunks* are its lines, each the gzip of a JSON object."""
+    """The data of a page: the head, and the chunks, each the gzip of a JSON ``Chunk``."""
 
-    head: dict[str, Any]
+    head: Head
     chunks: list[bytes]
 
 
 class Model:
     """
-    Takes entries in the order of their times, and tells what they make.
+    The data of a page, made from entries in the order of their times.
 
     :param title: of the page.
     :param files: the names of the logs.
@@ -67,7 +69,6 @@ class Model:
         self.title = title
         self.files = list(files)
         self.left_out: list[str] = []
-        self.entries = 0
         self.held = 0  # entries whose clock went back
         self.cut = 0  # entries whose text was cut here
         self._unknown = 0
@@ -77,126 +78,130 @@ class Model:
         # sessions
         self._sessions: list[str] = []
         self._session_of: dict[str, int] = {}
-        # requests, by number
+        # requests, by number: the columns of the page
+        columns: dict[str, Any] = {column.name: column.empty() for column in REQUEST_COLUMNS}
+        self._columns = columns
+        self._new_request = [(columns[column.name], column.initial) for column in REQUEST_COLUMNS]
+        self._ids: list[str] = columns["id"]
+        self._session: array[int] = columns["session"]
+        self._status: list[int | None] = columns["status"]
+        self._outcome: list[str | None] = columns["outcome"]
+        self._call: list[str | None] = columns["call"]
+        self._trace: list[str | None] = columns["trace"]
+        self._start: array[float] = columns["start"]
+        self._first_byte: list[float | None] = columns["first_byte"]
+        self._duration: list[float | None] = columns["duration"]
+        self._end: array[float] = columns["end"]
+        self._lines: array[int] = columns["lines"]
+        self._first_line: array[int] = columns["first_line"]
+        self._level: array[int] = columns["level"]
+        self._late: array[int] = columns["late"]
+        # and what only the model needs of them
         self._number: dict[str, int] = {}
-        self._ids: list[str] = []
-        self._session = array("i")
         self._logged_session: list[str] = []
-        self._method: list[str | None] = []
-        self._path: list[str | None] = []
-        self._status: list[int | None] = []
-        self._outcome: list[str | None] = []
-        self._told_by_access: tuple[tuple[str, list[Any]], ...] = (
-            ("method", self._method),
-            ("path", self._path),
-            ("status", self._status),
-            ("outcome", self._outcome),
-        )
+        self._ended: list[float | None] = []  # when the access line was, or None
+        self._seen = array("d")  # when the last entry was
         self._shared: dict[Any, Any] = {}  # each value once, since many requests have the same
-        self._call: list[str | None] = []
-        self._trace: list[str | None] = []
-        self._start = array("d")
-        self._first_byte: list[float | None] = []
-        self._duration: list[float | None] = []
-        self._ended: list[float | None] = []  # when the access line said so
-        self._seen = array("d")  # when its last entry was
-        self._end = array("d")
-        self._lines = array("l")
-        self._first_line = array("l")
-        self._level = array("b")
-        self._late = array("l")
         # silences
         self._gap_request = array("l")
         self._gap_from = array("d")
         self._gap_to = array("d")
         self._silence_from = array("d")
         self._silence_to = array("d")
-        self._moved: list[list[int]] = []  # entries that were given to another request, and to which
+        self._moved: list[tuple[int, int]] = []  # entries that changed their request, and the new one
         self._split: list[int] = []  # the requests that they were taken from
         # the chunk that is being filled
+        self._before_chunk = 0  # how many entries are in the chunks before
         self._chunks: list[Future[bytes] | bytes] = []
         self._pool = ThreadPoolExecutor(1)
         self._clear()
 
     def _clear(self) -> None:
-        self._times: list[int] = []
-        self._levels: list[int] = []
+        self._entries: list[Entry] = []
+        self._times: list[int] = []  # in tenths of a millisecond
         self._requests: list[int] = []
-        self._lates: list[int] = []
-        self._from_file: list[int] = []
-        self._texts: list[str] = []
-        self._messages: list[int] = []
+        self._lates: list[int] = []  # places in the chunk
         self._text_size = 0
 
-    # -- entries -----------------------------------------------------------------------------------------------------
+    # -- entries ----------------------------------------------------------------------------------
+
+    @property
+    def entries(self) -> int:
+        """How many entries were taken."""
+        return self._before_chunk + len(self._requests)
 
     def add(self, entries: list[Entry], until: float | None = None) -> None:
         """
         Take *entries*, in the order of their times and none before those taken already.
 
-        *until* is when they end, where that is known: those of its second are then not spread beyond it.
+        *until* is the end of their time, where that is known: entries of the last second are then
+        not spread beyond it.
         """
         if not entries:
             return
         if self._base is None:
             self._base = int(entries[0].time)
             self._last = 0.0
-        base = self._base
-        numbers, seen = self._number, self._seen
-        for when, entry in zip(self._spread(entries, base, until), entries, strict=True):
-            if len(self._texts) == CHUNK_LINES:
+        times = self._ascending(self._spread(entries, self._base, until), self._base)
+        place = 0
+        while place < len(entries):
+            if len(self._requests) == CHUNK_LINES:
                 self._pack()
+            end = place + CHUNK_LINES - len(self._requests)
+            self._fill(entries[place:end], times[place:end])
+            place = end
+
+    def _ascending(self, times: list[float], base: int) -> list[float]:
+        """Return *times* relative to *base*, none before the one it follows, and note silences."""
+        last = self._last
+        shown = []
+        for when in times:
             when -= base
-            if when < self._last:
-                if when < self._last - _SPREAD:
+            if when < last:
+                if last - when > _SPREAD:
                     self.held += 1
-                when = self._last
-            elif when - self._last >= _SILENCE and self.entries:
-                self._silence_from.append(self._last)
+                when = last
+            elif when - last >= _SILENCE:
+                self._silence_from.append(last)
                 self._silence_to.append(when)
-            self._last = when
-            _, level, request_id, session_id, text, message, more, file = entry
+            shown.append(when)
+            last = when
+        self._last = last
+        return shown
+
+    def _fill(self, entries: list[Entry], times: list[float]) -> None:
+        """Add *entries* to the chunk, which has room for them, and find the request of each."""
+        self._entries += self._within_limit(entries)
+        self._times += [round(when * 10) for when in times]
+        requests = self._requests
+        for when, entry in zip(times, entries, strict=True):
+            request_id = entry.request_id
             if not request_id:
-                number = -1
                 self._unknown += 1
-            else:
-                found = numbers.get(request_id)
-                if found is None or (when - seen[found] > _AFTER_END and self._is_another(found, when)):
-                    number = self._open(request_id, when)
-                else:
-                    number = found
-                    if when - seen[number] >= _GAP:
-                        self._gap_request.append(number)
-                        self._gap_from.append(seen[number])
-                        self._gap_to.append(when)
-                self._lines[number] += 1
-                seen[number] = when
-                if level > self._level[number]:
-                    self._level[number] = level
-                if session_id and session_id != self._logged_session[number]:
-                    self._set_session(number, session_id)
-                if more is not None:
-                    number = self._learn(number, when, more, entry)
-                ended = self._ended[number]
-                if ended is None:
-                    self._end[number] = when
-                elif when > ended and (more is None or "access" not in more):
-                    self._note_late(number, entry)
-            self._times.append(round(when * 10))
-            self._levels.append(level)
-            self._requests.append(number)
-            self._from_file.append(file)
-            self._messages.append(message)
-            self._text_size += len(text)
-            if self._text_size > _CHUNK_TEXT and len(text) > _SHORT_TEXT:
-                self._text_size -= len(text) - _SHORT_TEXT
-                text = text[:_SHORT_TEXT] + "…"
+                requests.append(-1)
+                continue
+            number = self._request_of(request_id, when)
+            requests.append(self._note(number, entry, when))
+
+    def _within_limit(self, entries: list[Entry]) -> list[Entry]:
+        """Return *entries*, with short texts where the chunk has no room for long ones."""
+        size = sum([len(entry.text) for entry in entries])
+        if self._text_size + size <= _CHUNK_TEXT:
+            self._text_size += size
+            return entries
+        found = []
+        for entry in entries:
+            size = len(entry.text)
+            self._text_size += size
+            if self._text_size > _CHUNK_TEXT and size > _SHORT_TEXT:
+                self._text_size -= size - _SHORT_TEXT
                 self.cut += 1
-            self._texts.append(text)
-            self.entries += 1
+                entry = entry._replace(text=entry.text[:_SHORT_TEXT] + "…")
+            found.append(entry)
+        return found
 
     def _spread(self, entries: list[Entry], base: int, until: float | None) -> list[float]:
-        """Return the times of *entries*, those of one whole second in the order that they stand in."""
+        """Return the times of *entries*; those of one whole second are spread in their order."""
         times: list[float] = [entry.time for entry in entries]
         place, count = 0, len(times)
         while place < count:
@@ -220,10 +225,45 @@ class Model:
             place = end
         return times
 
-    # -- requests ----------------------------------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------
+
+    def _request_of(self, request_id: str, when: float) -> int:
+        """Return the number of an entry's request, a new one if needed, and note a gap."""
+        number = self._number.get(request_id)
+        if number is None:
+            return self._open(request_id, when)
+        seen = self._seen[number]
+        silent = when - seen
+        if silent > _AFTER_END and self._is_another(number, when):
+            return self._open(request_id, when)
+        if silent >= _GAP:
+            self._gap_request.append(number)
+            self._gap_from.append(seen)
+            self._gap_to.append(when)
+        return number
+
+    def _note(self, number: int, entry: Entry, when: float) -> int:
+        """Note the facts of an entry. Returns its request: an access line may begin another one."""
+        level, session_id, more = entry.level, entry.session_id, entry.more
+        self._lines[number] += 1
+        self._seen[number] = when
+        if level > self._level[number]:
+            self._level[number] = level
+        if session_id and session_id != self._logged_session[number]:
+            self._set_session(number, session_id)
+        is_access = False
+        if more is not None:
+            number = self._learn(number, when, more, entry)
+            is_access = "access" in more
+        ended = self._ended[number]
+        if ended is None:
+            self._end[number] = when
+        elif when > ended and not is_access:
+            self._note_late(number, entry)
+        return number
 
     def _is_another(self, number: int, when: float) -> bool:
-        """Whether an entry with the id of a request that was silent for long is another's."""
+        """Whether an entry belongs to another request than the earlier one with its id."""
         silent = when - self._seen[number]
         if self._ended[number] is not None:
             return True
@@ -231,34 +271,19 @@ class Model:
 
     def _open(self, request_id: str, when: float) -> int:
         number = len(self._ids)
+        for values, initial in self._new_request:
+            values.append(initial)
         self._number[request_id] = number
-        self._ids.append(request_id)
-        self._session.append(-1)
+        self._ids[number] = request_id
+        self._start[number] = self._end[number] = when
+        self._first_line[number] = self.entries
         self._logged_session.append("")
-        told: tuple[list[Any], ...] = (
-            self._method,
-            self._path,
-            self._status,
-            self._outcome,
-            self._call,
-            self._trace,
-            self._first_byte,
-            self._duration,
-            self._ended,
-        )
-        for column in told:
-            column.append(None)
-        self._start.append(when)
-        self._end.append(when)
+        self._ended.append(None)
         self._seen.append(when)
-        self._lines.append(0)
-        self._first_line.append(self.entries)
-        self._level.append(0)
-        self._late.append(0)
         return number
 
     def _set_session(self, number: int, session_id: str) -> None:
-        """Give a request its session: the one that it was logged with last, since it may learn of one."""
+        """Give a request the session of its latest entry: a session may be known late."""
         logged = self._logged_session[number]
         self._logged_session[number] = session_id
         if logged.startswith(session_id):  # the same, cut by another form
@@ -282,7 +307,7 @@ class Model:
         return number
 
     def _learn(self, number: int, when: float, more: dict[str, Any], entry: Entry) -> int:
-        """Note what an entry tells of its request, and return which request that is."""
+        """Note the rare facts of an entry, such as an access line's. Returns their request."""
         if "trace" in more:
             self._trace[number] = more["trace"]
         if "call" in more:
@@ -291,7 +316,7 @@ class Model:
             return number
         access = more["access"]
         duration = access.get("duration_ms")
-        if duration is not None and not duration < _LONGEST:  # what merely looks like an access line may say anything
+        if duration is not None and not duration < _LONGEST:  # no access line, only similar to one
             return number
         start = None if duration is None else when - duration
         ended = self._ended[number]
@@ -299,10 +324,10 @@ class Model:
             if start > ended:
                 number = self._open_late(number, start, when, entry)
             elif start >= self._start[number]:
-                return number  # of a part of it: behind a gateway, say, a service that was given the id
-        for name, column in self._told_by_access:
+                return number  # of a part of it: a service behind a gateway, with the same id
+        for name in ("method", "path", "status", "outcome"):
             if name in access:
-                column[number] = self._shared.setdefault(access[name], access[name])
+                self._columns[name][number] = self._shared.setdefault(access[name], access[name])
         if start is not None:
             self._duration[number] = duration
             self._start[number] = min(start, self._start[number])
@@ -313,21 +338,21 @@ class Model:
         return number
 
     def _open_late(self, before: int, start: float, when: float, entry: Entry) -> int:
-        """Open a request for an id that was used before, and give it what was taken for late lines of the first."""
+        """Open a request for an id that was used before; it gets the first one's late lines."""
         number = self._open(entry.request_id, when)
         self._session[number] = self._session[before]
         self._logged_session[number] = self._logged_session[before]
         moved = 1
-        first = self.entries - len(self._texts)
+        first = self._before_chunk
         for place in reversed(self._lates):
             if self._times[place] < start * 10 - 1000:
                 break
             if self._requests[place] == before:
                 self._requests[place] = number
-                self._moved.append([first + place, number])
+                self._moved.append((first + place, number))
                 self._first_line[number] = first + place
                 self._start[number] = self._times[place] / 10
-                self._level[number] = max(self._level[number], self._levels[place])
+                self._level[number] = max(self._level[number], self._entries[place].level)
                 self._late[before] -= 1
                 moved += 1
         self._lates = [place for place in self._lates if self._requests[place] != number]
@@ -339,35 +364,37 @@ class Model:
         return number
 
     def _note_late(self, number: int, entry: Entry) -> None:
-        # The traceback of its crash is logged by the server, and no line of a task that was left behind.
-        if entry.level >= 4 and (self._outcome[number] == "crash" or (self._status[number] or 0) >= 500):
+        has_failed = self._outcome[number] == "crash" or (self._status[number] or 0) >= 500
+        if has_failed and entry.level >= 4:  # the traceback, which the server logs after the end
             return
         self._late[number] += 1
-        self._lates.append(len(self._texts))
+        self._lates.append(len(self._requests))
 
-    # -- chunks ------------------------------------------------------------------------------------------------------
+    # -- chunks -----------------------------------------------------------------------------------
 
     def _pack(self) -> None:
         data = self._chunk(0)
+        self._before_chunk = self.entries
         self._clear()
         # zlib lets go of the lock: that is the other core's work.
         self._chunks.append(self._pool.submit(_packed, data))
         if len(self._chunks) > _MOST_UNPACKED:
             self._chunk_at(len(self._chunks) - 1 - _MOST_UNPACKED)
 
-    def _chunk(self, place: int) -> dict[str, Any]:
+    def _chunk(self, place: int) -> Chunk:
         """Return the entries of the chunk that is being filled, from *place* on."""
-        times = self._times[place:]
+        entries, times = self._entries[place:], self._times[place:]
         deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
-        files = self._from_file[place:]
+        files = [entry.file for entry in entries]
+        is_one_file = files.count(files[0]) == len(files)
         return {
             "t": [each // 10 if not each % 10 else each / 10 for each in deltas],
-            "level": self._levels[place:],
+            "level": [entry.level for entry in entries],
             "request": self._requests[place:],
             "late": [each - place for each in self._lates if each >= place],
-            "file": files[0] if files and files.count(files[0]) == len(files) else files,
-            "text": self._texts[place:],
-            "message": self._messages[place:],
+            "file": files[0] if is_one_file else files,
+            "text": [entry.text for entry in entries],
+            "message": [entry.message for entry in entries],
         }
 
     def _chunk_at(self, place: int) -> bytes:
@@ -378,48 +405,42 @@ class Model:
         packed = self._chunks[place] = chunk.result()
         return packed
 
-    # -- the whole ---------------------------------------------------------------------------------------------------
+    # -- the whole --------------------------------------------------------------------------------
 
     def trace(self) -> Trace:
         """Return all of it, as far as it has come."""
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
-        if self._texts:
+        if self._entries:
             chunks.append(_packed(self._chunk(0)))
         return Trace(self._head(), chunks)
 
-    def news(self, entries: list[Entry], until: float | None = None) -> Iterator[dict[str, Any]]:
+    def news(self, entries: list[Entry], until: float | None = None) -> Iterator[News]:
         """Take *entries* as :meth:`add` does, and yield what each chunk of them adds or changes."""
         while entries:
-            place = len(self._texts) % CHUNK_LINES
+            place = len(self._requests) % CHUNK_LINES
             room = CHUNK_LINES - place
             sessions, gaps = len(self._sessions), len(self._gap_from) + len(self._silence_from)
             moved, split = len(self._moved), len(self._split)
             self.add(entries[:room], until)
             entries = entries[room:]
             numbers = sorted({*self._requests[place:], *self._split[split:]} - {-1})
-            columns = self._columns(numbers)
-            found: dict[str, Any] = {
-                "requests": [
-                    [number, {name: column[each] for name, column in columns.items()}]
-                    for each, number in enumerate(numbers)
-                ],
+            has_gaps = len(self._gap_from) + len(self._silence_from) > gaps
+            yield {
+                "requests": list(zip(numbers, self._requests_one_by_one(numbers), strict=True)),
                 "sessions": self._sessions[sessions:],
                 "chunk": self._chunk(place),
+                "moved": self._moved[moved:],
+                "gaps": self._gaps() if has_gaps else None,
+                "silences": self._silences() if has_gaps else None,
             }
-            if len(self._moved) > moved:
-                found["moved"] = self._moved[moved:]
-            if len(self._gap_from) + len(self._silence_from) > gaps:
-                found |= {"gaps": self._gaps(), "silences": self._silences()}
-            yield found
 
     def close(self) -> None:
         """Let go of the thread that packs."""
         self._pool.shutdown()
 
-    def _head(self) -> dict[str, Any]:
-        count = len(self._ids)
+    def _head(self) -> Head:
         return {
-            "version": 1,
+            "version": VERSION,
             "title": self.title,
             "created": round(time.time() * 1000),
             "base": self._base or 0,
@@ -430,7 +451,7 @@ class Model:
             "left_out": self.left_out + self._faults(),
             "chunk_lines": CHUNK_LINES,
             "sessions": list(self._sessions),
-            "requests": self._columns(range(count)),
+            "requests": self._requests_in_columns(range(len(self._ids))),
             "gaps": self._gaps(),
             "silences": self._silences(),
         }
@@ -438,40 +459,29 @@ class Model:
     def _faults(self) -> list[str]:
         found = []
         if self.held:
-            found.append(f"{_lines(self.held)} whose clock went back: shown at the time of the line before.")
+            count = _lines(self.held)
+            found.append(f"{count} whose clock went back: shown at the time of the line before.")
         if self.cut:
             found.append(f"The end of {_lines(self.cut)} too long to be shown whole.")
         return found
 
-    def _columns(self, numbers: Iterable[int]) -> dict[str, list[Any]]:
-        columns: dict[str, Sequence[Any]] = {
-            "id": self._ids,
-            "session": self._session,
-            "method": self._method,
-            "path": self._path,
-            "status": self._status,
-            "start": self._start,
-            "first_byte": self._first_byte,
-            "end": self._end,
-            "duration": self._duration,
-            "outcome": self._outcome,
-            "call": self._call,
-            "trace": self._trace,
-            "lines": self._lines,
-            "first_line": self._first_line,
-            "level": self._level,
-            "late": self._late,
-        }
-        numbers = list(numbers)
-        return {
-            name: [_tenth(column[number]) for number in numbers]
-            if name in ("start", "first_byte", "end")
-            else [column[number] for number in numbers]
-            for name, column in columns.items()
-        }
+    def _requests_in_columns(self, numbers: Sequence[int]) -> Requests:
+        found = Requests()
+        for column in REQUEST_COLUMNS:
+            whole = self._columns[column.name]
+            values = [whole[number] for number in numbers]
+            if column.is_time:
+                values = [None if when is None else _tenth(when) for when in values]
+            found[column.name] = values
+        return found
 
-    def _gaps(self) -> list[list[Any]]:
-        """Return the silences within requests that are long for them, the longest of each request."""
+    def _requests_one_by_one(self, numbers: Sequence[int]) -> list[Request]:
+        columns = self._requests_in_columns(numbers)
+        rows = zip(*columns.values(), strict=True)
+        return [Request(zip(columns, row, strict=True)) for row in rows]
+
+    def _gaps(self) -> list[tuple[int, float, float]]:
+        """Return the gaps that are long for their requests, the longest of each request."""
         least = 2000.0 if self._is_whole else _GAP
         by_request: dict[int, list[tuple[float, float, float]]] = {}
         for number, start, end in zip(self._gap_request, self._gap_from, self._gap_to, strict=True):
@@ -482,17 +492,17 @@ class Model:
             if ended is None or start < ended:
                 by_request.setdefault(number, []).append((length, start, end))
         return [
-            [number, _tenth(start), _tenth(end)]
+            (number, _tenth(start), _tenth(end))
             for number, gaps in sorted(by_request.items())
             for _, start, end in sorted(heapq.nlargest(_MOST_GAPS, gaps), key=lambda gap: gap[1])
         ]
 
-    def _silences(self) -> list[list[Any]]:
-        """Return when nothing at all was logged though requests were at work, as while an event loop is blocked."""
+    def _silences(self) -> list[tuple[float, float]]:
+        """Return when open requests logged nothing at all, as while an event loop is blocked."""
         least = 2000.0 if self._is_whole else _SILENCE
         order = sorted(range(len(self._ids)), key=self._start.__getitem__)
         starts = [self._start[number] for number in order]
-        found: list[list[Any]] = []
+        found: list[tuple[float, float]] = []
         opened: list[tuple[float, int]] = []
         place = 0
         for start, end in zip(self._silence_from, self._silence_to, strict=True):
@@ -504,14 +514,15 @@ class Model:
             place = until
             while opened and opened[0][0] < end:
                 heapq.heappop(opened)
-            silent = sum(until - self._start[number] <= (end - start) / _SILENCE_PART for until, number in opened)
+            longest = (end - start) / _SILENCE_PART
+            silent = sum(until - self._start[number] <= longest for until, number in opened)
             if silent >= _SILENT_REQUESTS:
-                found.append([_tenth(start), _tenth(end)])
+                found.append((_tenth(start), _tenth(end)))
         return found
 
 
 def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> Trace:
-    """Return what the page shows of the entries in *batches*, which come in the order of their times."""
+    """Return the trace of the entries in *batches*, which come in the order of their times."""
     model = Model(title, files)
     try:
         for batch in batches:
@@ -521,13 +532,11 @@ def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> T
         model.close()
 
 
-def _packed(data: dict[str, Any]) -> bytes:
+def _packed(data: Chunk) -> bytes:
     return gzip.compress(json.dumps(data, separators=(",", ":")).encode(), 6, mtime=0)
 
 
-def _tenth(when: float | None) -> float | None:
-    if when is None:
-        return None
+def _tenth(when: float) -> float:
     tenths = round(when * 10)
     return tenths / 10 if tenths % 10 else tenths // 10
 

@@ -1,10 +1,9 @@
 """
 Write a trace as one HTML file that opens offline.
 
-Knows the parts of the page and how they are joined, and that data stand in blocks no browser executes. Does not know
-logs, nor what is in the data. Whatever a log line holds, it is base64 by the time it stands in the page; the style and
-the script are the package's own, named in the content security policy by their digests, and nothing else may run, load
-or connect.
+This module joins the parts of the page. The data stand in blocks that no browser executes, and are
+base64, whatever a log line holds. The style and the script are the package's own: the content
+security policy names their digests, and nothing else may run, load or connect.
 """
 
 from __future__ import annotations
@@ -22,8 +21,27 @@ from typing import Any, BinaryIO
 
 __all__ = ("write",)
 
-# Each comes after those it imports from; joined, they are one module.
-_MODULES = ("text", "data", "query", "list", "lanes", "timeline", "requests", "lines", "address", "live", "main")
+# Each module comes after those that it imports from; the page has all of them as one module.
+_MODULES = (
+    "contract",
+    "text",
+    "data",
+    "query",
+    "look",
+    "list",
+    "lanes",
+    "scale",
+    "bars",
+    "painting",
+    "tip",
+    "pointer",
+    "timeline",
+    "requests",
+    "lines",
+    "address",
+    "live",
+    "main",
+)
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
@@ -36,8 +54,8 @@ def write(head: Mapping[str, Any], chunks: Iterable[bytes], out: BinaryIO, *, ev
     """
     Write the page of a trace to *out*.
 
-    *chunks* are packed as they come from the model. With *events*, the path of a stream on the same host, the page goes
-    on with what comes from there.
+    *chunks* are packed as they come from the model. *events* is the path of an event stream on the
+    same host: the page adds the lines that come from there.
     """
     before, after = _shell()
     title = escape(str(head["title"]))

@@ -1,18 +1,23 @@
-// The search box's language, and the search: `words /regex/ status:>=500 dur:>1s session:abc -level:debug`.
-// Knows columns of a trace and text. Does not know the page.
+// The language of the search box and the search: `words /regex/ status:>=500 -level:debug`.
 
 import { LEVELS, NOBODY, breath } from "./data.js";
 
 /**
  * @typedef {import("./data.js").Trace} Trace
- * @typedef {import("./data.js").Chunk} Chunk
+ * @typedef {import("./data.js").ReadChunk} ReadChunk
  * @typedef {{pattern: RegExp, isWanted: boolean, isWord: boolean}} TextTest
- * @typedef {{requests: ((trace: Trace, r: number) => boolean)[], lines: ((trace: Trace, line: number) => boolean)[],
- *   texts: TextTest[], errors: string[], isEmpty: boolean}} Query
+ *
+ * A test of a request or of a line, by its number.
+ * @typedef {(trace: Trace, index: number) => boolean} Test
+ *
+ * The tests of a query, all of which must hold, and sentences about what is wrong with it.
+ * @typedef {object} Query
+ * @property {Test[]} requests
+ * @property {Test[]} lines
+ * @property {TextTest[]} texts
+ * @property {string[]} errors
+ * @property {boolean} isEmpty
  */
-
-const FIELDS = ["status", "dur", "session", "request", "path", "method", "call", "outcome", "trace", "level", "file", "is"];
-export const FIELD_NAMES = FIELDS;
 
 const TOKEN = /(-?)(?:([a-z]+):)?(?:"([^"]*)"|\/((?:\\.|[^\/\\\n])+)\/([imsu]*)(?=\s|$)|(\S+))/giy;
 
@@ -38,17 +43,27 @@ export function parse(text) {
     const [, minus, field, quoted, regex, flags, word] = match;
     const isWanted = !minus;
     const name = field?.toLowerCase();
-    if (name && FIELDS.includes(name)) {
-      addField(query, name, quoted ?? word ?? (regex === undefined ? "" : `/${regex}/${flags}`), isWanted);
+    if (name && Object.hasOwn(TESTS, name)) {
+      addField(
+        query,
+        name,
+        quoted ?? word ?? (regex === undefined ? "" : `/${regex}/${flags}`),
+        isWanted,
+      );
     } else if (regex !== undefined && !field) {
       try {
-        query.texts.push({ pattern: new RegExp(regex, `gm${flags.replace("m", "")}`), isWanted, isWord: false });
+        query.texts.push({
+          pattern: new RegExp(regex, `gm${flags.replace("m", "")}`),
+          isWanted,
+          isWord: false,
+        });
       } catch {
         query.errors.push(`/${regex}/ is no regular expression`);
       }
     } else {
       const plainWord = match[0].slice(minus.length).replaceAll('"', "");
-      if (plainWord) query.texts.push({ pattern: new RegExp(escaped(plainWord), "gi"), isWanted, isWord: true });
+      if (plainWord)
+        query.texts.push({ pattern: new RegExp(escaped(plainWord), "gi"), isWanted, isWord: true });
     }
   }
   return query;
@@ -61,8 +76,9 @@ function addField(query, name, value, isWanted) {
     query.errors.push(`${name}:${value}: expected ${test}`);
     return;
   }
-  /** @type {any} */
-  const wanted = isWanted ? test.run : (/** @type {Trace} */ trace, /** @type {number} */ i) => !test.run(trace, i);
+  const wanted = isWanted
+    ? test.run
+    : (/** @type {Trace} */ trace, /** @type {number} */ i) => !test.run(trace, i);
   (test.ofLine ? query.lines : query.requests).push(wanted);
 }
 
@@ -87,13 +103,18 @@ function comparison(sign, limit) {
   }
 }
 
-/** @param {string} column @param {string} value @param {(pattern: string) => string} form */
+/**
+ * A test of a column with text: the value may hold `*`, and the form says where it has to match.
+ * @param {"id" | "trace" | "method" | "call" | "outcome"} column
+ * @param {string} value
+ * @param {(pattern: string) => string} form
+ */
 function matching(column, value, form) {
   const pattern = new RegExp(form(value.split("*").map(escaped).join(".*")), "is");
   return {
     run: (/** @type {Trace} */ trace, /** @type {number} */ r) => {
       const found = trace.requests[column][r];
-      return found !== null && found !== undefined && pattern.test(found);
+      return found !== null && pattern.test(found);
     },
   };
 }
@@ -102,15 +123,23 @@ const whole = (/** @type {string} */ pattern) => `^${pattern}$`;
 const beginning = (/** @type {string} */ pattern) => `^${pattern}`;
 const anywhere = (/** @type {string} */ pattern) => pattern;
 
-/** @type {Record<string, (value: string) => string | {run: (trace: Trace, index: number) => boolean, ofLine?: boolean}>} */
+/**
+ * The fields of the language: each makes a test of its value, or says which values it takes.
+ * @type {Record<string, (value: string) => string | {run: Test, ofLine?: boolean}>}
+ */
 const TESTS = {
   status(value) {
     const family = /^([1-9])xx$/i.exec(value);
-    if (family) return { run: (trace, r) => Math.floor(trace.requests.status[r] / 100) === +family[1] };
+    if (family) {
+      const hundreds = +family[1];
+      return { run: (trace, r) => Math.floor((trace.requests.status[r] ?? 0) / 100) === hundreds };
+    }
     const match = COMPARISON.exec(value);
     if (!match || match[3]) return "a status such as 404, 5xx or >=500";
     const holds = comparison(match[1], +match[2]);
-    return { run: (trace, r) => trace.requests.status[r] !== null && holds(trace.requests.status[r]) };
+    return {
+      run: (trace, r) => trace.requests.status[r] !== null && holds(trace.requests.status[r]),
+    };
   },
   dur(value) {
     const match = COMPARISON.exec(value);
@@ -125,7 +154,9 @@ const TESTS = {
     return {
       run(trace, r) {
         const s = trace.requests.session[r];
-        return s >= 0 && (trace.sessions[s].toLowerCase().startsWith(wanted) || trace.label(s) === value);
+        return (
+          s >= 0 && (trace.sessions[s].toLowerCase().startsWith(wanted) || trace.label(s) === value)
+        );
       },
     };
   },
@@ -149,7 +180,10 @@ const TESTS = {
     const level = match ? LEVELS.findIndex((name) => name.startsWith(match[2].toLowerCase())) : -1;
     if (!match || level < 0) return `one of ${LEVELS.slice(1).join(", ")}, alone or behind =`;
     const isExact = match[1] === "=";
-    return { ofLine: true, run: (trace, line) => (isExact ? trace.level[line] === level : trace.level[line] >= level) };
+    return {
+      ofLine: true,
+      run: (trace, line) => (isExact ? trace.level[line] === level : trace.level[line] >= level),
+    };
   },
   file(value) {
     const pattern = new RegExp(value.split("*").map(escaped).join(".*"), "is");
@@ -170,8 +204,12 @@ const TESTS = {
 };
 
 /**
- * What a query found. `isHit` tells of each line, `lines` are the hits in order; of each request, whether it is one of these.
- * @typedef {{isHit: Uint8Array, lines: Int32Array, requestHit: Uint8Array, requests: number}} Found
+ * The result of a search.
+ * @typedef {object} Found
+ * @property {Uint8Array} isHit 1 for each line that was found
+ * @property {Int32Array} lines the lines that were found, in order
+ * @property {Uint8Array} requestHit 1 for each request with such a line
+ * @property {number} requests how many requests these are
  */
 
 // How long to search before the browser may paint.
@@ -180,13 +218,14 @@ const SLICE = 24;
 const FEW = 16;
 
 /**
- * Search the lines that were read. Null when *isCurrent* says that nobody waits for the answer any more.
+ * Search the lines that were read. Null once *isCurrent* is false: the result is not needed any more.
  * @param {Query} query @param {Trace} trace @param {() => boolean} isCurrent
  * @returns {Promise<Found | null>}
  */
 export async function search(query, trace, isCurrent) {
   const ofRequest = new Uint8Array(trace.size);
-  for (let r = 0; r < trace.size; r++) ofRequest[r] = query.requests.every((test) => test(trace, r)) ? 1 : 0;
+  for (let r = 0; r < trace.size; r++)
+    ofRequest[r] = query.requests.every((test) => test(trace, r)) ? 1 : 0;
   const isHit = new Uint8Array(trace.count);
   const unstamped = query.requests.length === 0 ? 1 : 0;
   const ofLines = query.lines.length + query.texts.length > 0;
@@ -194,7 +233,7 @@ export async function search(query, trace, isCurrent) {
   const lines = new Int32Array(trace.count);
   let size = 0;
   let since = performance.now();
-  // What is rare in the first chunk is asked first in the others: it leaves the rest less to look at.
+  // The text that is rarest in the first chunk comes first in the others: the rest has less to search.
   let texts = query.texts;
   for (const chunk of trace.chunks) {
     if (!chunk) continue;
@@ -204,7 +243,8 @@ export async function search(query, trace, isCurrent) {
       const r = trace.request[i];
       isHit[i] = r >= 0 ? ofRequest[r] : unstamped;
     }
-    for (const test of query.lines) for (let i = start; i < end; i++) if (isHit[i] && !test(trace, i)) isHit[i] = 0;
+    for (const test of query.lines)
+      for (let i = start; i < end; i++) if (isHit[i] && !test(trace, i)) isHit[i] = 0;
     if (texts === query.texts && texts.length > 1) texts = rarestFirst(texts, chunk);
     let left = end - start;
     for (const text of texts) {
@@ -234,17 +274,20 @@ export async function search(query, trace, isCurrent) {
   return { isHit, lines: lines.slice(0, size), requestHit, requests };
 }
 
-/** @param {TextTest[]} texts @param {Chunk} chunk */
+/** @param {TextTest[]} texts @param {ReadChunk} chunk */
 function rarestFirst(texts, chunk) {
   return texts
-    .map((text) => ({ text, left: linesWith(text, chunk).reduce((sum, each) => sum + +(each === +text.isWanted), 0) }))
+    .map((text) => ({
+      text,
+      left: linesWith(text, chunk).reduce((sum, each) => sum + +(each === +text.isWanted), 0),
+    }))
     .sort((one, other) => one.left - other.left)
     .map(({ text }) => text);
 }
 
 /**
  * Of the lines that are hits, ask each alone, and return how many are left.
- * @param {TextTest} text @param {Chunk} chunk @param {Uint8Array} isHit
+ * @param {TextTest} text @param {ReadChunk} chunk @param {Uint8Array} isHit
  */
 function keepAlone({ pattern, isWanted }, { start, text, offset }, isHit) {
   let left = 0;
@@ -258,8 +301,10 @@ function keepAlone({ pattern, isWanted }, { start, text, offset }, isHit) {
 }
 
 /**
- * Which lines of the chunk have the pattern. One scan over their joined text is many times quicker than one per line.
- * @param {TextTest} test @param {Chunk} chunk
+ * Which lines of the chunk match the pattern. One scan over their joined text is many times quicker
+ * than one per line.
+ * @param {TextTest} test
+ * @param {ReadChunk} chunk
  */
 function linesWith({ pattern, isWord }, { text, offset }) {
   const size = offset.length - 1;

@@ -1,5 +1,4 @@
 // The list of sessions and their requests, as a tree.
-// Knows the trace and what of it is chosen. Does not know the time axis, nor lines.
 
 import { counted, duration, make, plain, show } from "./text.js";
 import { ERROR, NOBODY, WARNING } from "./data.js";
@@ -8,27 +7,33 @@ import { VirtualList } from "./list.js";
 const REQUEST_ROW = 40;
 
 /**
- * @typedef {{chooseRequest: (r: number) => void, chooseSession: (s: number) => void}} Handlers
- * @typedef {import("./timeline.js").Look} Look
+ * @typedef {object} Handlers
+ * @property {(r: number) => void} chooseRequest
+ * @property {(s: number) => void} chooseSession
  */
 
 export class RequestTree {
-  /** @type {number[]} requests, and sessions as -2 - s: -1 is those of none */
+  /** @type {number[]} a request's number; -2 - s for session s; -1 for those without a session */
   #rows = [];
+  /** @type {Map<number, number[]>} the requests shown of each session */
+  #bySession = new Map();
   /** @type {Set<number>} */
   #folded = new Set();
-  /** Where each request stands. */
+  /** The position of each request, -1 where it is not shown. */
   #place = new Int32Array(0);
-  #active = 0;
-  /** @type {Look} */
-  look = { request: -1, session: NOBODY, line: -1, found: null };
 
-  /** @param {HTMLElement} element @param {import("./data.js").Trace} trace @param {import("./text.js").Clock} clock @param {Handlers} handlers */
-  constructor(element, trace, clock, handlers) {
+  /**
+   * @param {HTMLElement} element
+   * @param {import("./data.js").Trace} trace
+   * @param {import("./look.js").Look} look
+   * @param {import("./text.js").Clock} clock
+   * @param {Handlers} handlers
+   */
+  constructor(element, trace, look, clock, handlers) {
     this.trace = trace;
+    this.look = look;
     this.clock = clock;
     this.handlers = handlers;
-    this.element = element;
     this.list = new VirtualList(element, {
       rowHeight: () => REQUEST_ROW,
       count: () => this.#rows.length,
@@ -37,18 +42,19 @@ export class RequestTree {
     this.rearrange();
     element.addEventListener("keydown", (event) => this.#key(event));
     element.addEventListener("click", (event) => {
-      const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[role=treeitem]"));
+      const target = /** @type {Element} */ (event.target);
+      const row = /** @type {HTMLElement | null} */ (target.closest("[role=treeitem]"));
       if (!row) return;
-      this.#active = Number(row.dataset.position);
-      if (/** @type {Element} */ (event.target).closest(".fold")) this.#fold(!this.#isFolded(this.#active));
+      this.list.active = Number(row.dataset.position);
+      if (target.closest(".fold")) this.#fold(!this.#isFolded(this.list.active));
       else this.#choose();
     });
   }
 
-  /** Requests have come, or the search hides others. */
+  /** Collect the rows anew: requests were added, or the search hides others. */
   rearrange() {
     const { session } = this.trace.requests;
-    const hit = this.look.found && !this.hidesNone ? this.look.found.requestHit : null;
+    const hit = this.look.filter?.requestHit;
     /** @type {Map<number, number[]>} */
     const bySession = new Map();
     for (let r = 0; r < this.trace.size; r++) {
@@ -57,10 +63,12 @@ export class RequestTree {
       if (known) known.push(r);
       else bySession.set(session[r], [r]);
     }
-    this.sizes = bySession;
+    this.#bySession = bySession;
     this.#rows = [];
     this.#place = new Int32Array(this.trace.size).fill(-1);
-    const order = [...bySession.keys()].sort((one, other) => (one < 0 ? 1 : other < 0 ? -1 : one - other));
+    const order = [...bySession.keys()].sort((one, other) =>
+      one < 0 ? 1 : other < 0 ? -1 : one - other,
+    );
     for (const s of order) {
       this.#rows.push(s < 0 ? -1 : -2 - s);
       if (this.#folded.has(s)) continue;
@@ -69,22 +77,12 @@ export class RequestTree {
         this.#rows.push(r);
       }
     }
-    this.#active = Math.min(this.#active, Math.max(0, this.#rows.length - 1));
+    this.list.active = Math.min(this.list.active, Math.max(0, this.#rows.length - 1));
     this.refresh();
   }
 
-  /** Whether a search only dims the others. */
-  hidesNone = false;
-
   refresh() {
     this.list.refresh();
-    this.#tell();
-  }
-
-  #tell() {
-    const row = this.list.row(this.#active);
-    if (row) this.element.setAttribute("aria-activedescendant", row.id);
-    else this.element.removeAttribute("aria-activedescendant");
   }
 
   /** @param {number} r */
@@ -96,9 +94,9 @@ export class RequestTree {
     }
     const position = this.#place[r] ?? -1;
     if (position < 0) return;
-    this.#active = position;
+    this.list.active = position;
     this.list.reveal(position);
-    this.#tell();
+    this.list.markActive();
   }
 
   /** @param {number} position */
@@ -115,42 +113,44 @@ export class RequestTree {
 
   /** @param {boolean} isFolded */
   #fold(isFolded) {
-    const s = this.#sessionAt(this.#active);
+    const s = this.#sessionAt(this.list.active);
     if (isFolded) this.#folded.add(s);
     else this.#folded.delete(s);
     this.rearrange();
   }
 
   #choose() {
-    const row = this.#rows[this.#active];
+    const row = this.#rows[this.list.active];
     if (row === undefined) return;
     if (row >= 0) this.handlers.chooseRequest(row);
-    else if (row === -1) this.#fold(!this.#isFolded(this.#active));
+    else if (row === -1) this.#fold(!this.#isFolded(this.list.active));
     else this.handlers.chooseSession(-2 - row);
-    this.#tell();
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const isSession = this.#rows[this.#active] < 0;
-    const page = Math.max(1, Math.floor(this.list.height / REQUEST_ROW) - 1);
-    /** @type {Record<string, number>} */
-    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
-    if (event.key in moves) {
-      this.#active = Math.max(0, Math.min(this.#rows.length - 1, this.#active + moves[event.key]));
-      this.list.reveal(this.#active);
-      this.refresh();
-    } else if (event.key === "Enter" || event.key === " ") this.#choose();
-    else if (event.key === "ArrowLeft" && isSession) this.#fold(true);
-    else if (event.key === "ArrowRight" && isSession) this.#fold(false);
-    else if (event.key === "ArrowLeft") {
-      while (this.#active > 0 && this.#rows[this.#active] >= 0) this.#active--;
-      this.list.reveal(this.#active);
-      this.refresh();
-    } else return;
+    const isHandled = this.list.move(event.key) || this.#act(event.key);
+    if (!isHandled) return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  /** Choose or fold the active row. False if the key does neither. @param {string} key */
+  #act(key) {
+    const isSession = this.#rows[this.list.active] < 0;
+    if (key === "Enter" || key === " ") this.#choose();
+    else if (key === "ArrowLeft" && isSession) this.#fold(true);
+    else if (key === "ArrowRight" && isSession) this.#fold(false);
+    else if (key === "ArrowLeft") this.#goToSession();
+    else return false;
+    return true;
+  }
+
+  #goToSession() {
+    while (this.list.active > 0 && this.#rows[this.list.active] >= 0) this.list.active--;
+    this.list.reveal(this.list.active);
+    this.refresh();
   }
 
   /** @param {number} position @param {HTMLElement} row */
@@ -162,14 +162,14 @@ export class RequestTree {
     row.dataset.position = String(position);
     row.setAttribute("role", "treeitem");
     row.setAttribute("aria-level", value < 0 ? "1" : "2");
-    if (position === this.#active) row.classList.add("active");
+    if (position === this.list.active) row.classList.add("active");
     if (value < 0) this.#renderSession(s, row);
     else this.#renderRequest(value, row);
   }
 
   /** @param {number} s @param {HTMLElement} row */
   #renderSession(s, row) {
-    const requests = this.sizes?.get(s) ?? [];
+    const requests = this.#bySession.get(s) ?? [];
     const isChosen = s >= 0 && s === this.look.session && this.look.request < 0;
     row.setAttribute("aria-expanded", String(!this.#folded.has(s)));
     row.setAttribute("aria-selected", String(isChosen));
@@ -180,7 +180,12 @@ export class RequestTree {
     if (s < 0) name.textContent = "no session";
     else show(name, this.trace.sessions[s]);
     const errors = requests.reduce((sum, r) => sum + (this.trace.isError(r) ? 1 : 0), 0);
-    row.append(fold, make("span", "chip", this.trace.label(s)), name, make("span", "detail", counted(requests.length, "request")));
+    row.append(
+      fold,
+      make("span", "chip", this.trace.label(s)),
+      name,
+      make("span", "detail", counted(requests.length, "request")),
+    );
     if (errors) row.append(make("span", "badge", counted(errors, "error")));
   }
 
@@ -198,15 +203,20 @@ export class RequestTree {
     const target = make("span", "path");
     show(target, path[r] ?? (method[r] ? "" : id[r]));
     title.append(target);
-    const mark = make("span", "status", status[r] === null ? (outcome[r] ? plain(outcome[r]) : "…") : String(status[r]));
+    const code = status[r];
+    const mark = make("span", "status", plain(code ?? (outcome[r] || "…")));
     if (isError) mark.classList.add("bad");
-    else if (status[r] >= 400) mark.classList.add("warned");
+    else if (code !== null && code >= 400) mark.classList.add("warned");
     if (!isError && level[r] === WARNING) {
       mark.classList.add("alert");
       mark.title = "with a warning";
     }
     const detail = make("div", "detail");
-    detail.append(make("span", "time", this.clock.time(trace.epoch(start[r]), trace.digits)), " ", make("span", "duration", duration(trace.duration(r))));
+    detail.append(
+      make("span", "time", this.clock.time(trace.epoch(start[r]), trace.digits)),
+      " ",
+      make("span", "duration", duration(trace.duration(r))),
+    );
     if (call[r]) {
       const called = make("span", "call");
       show(called, call[r]);

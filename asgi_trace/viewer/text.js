@@ -1,7 +1,7 @@
-// Text as a reader may see it: times, durations, counts, and log text made harmless to look at.
-// Knows characters and the clock. Does not know traces, nor where on the page the text will stand.
+// Text for the reader: times, durations, counts, and log text without what is invisible or active.
 
-// What would command a terminal, turn the direction of writing, or not be seen at all. Tabs and line ends are text.
+// Characters that command a terminal, turn the direction of writing or are invisible. Tabs and line
+// ends are text.
 const INVISIBLE =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb]|[\u{e0000}-\u{e0fff}]/gu;
 
@@ -22,7 +22,7 @@ export function plain(text) {
 }
 
 /**
- * Put *text* into *parent* as text: invisible characters as marked symbols, what *patterns* find as marks.
+ * Put *text* into *parent* as text: invisible characters as symbols, matches of *patterns* marked.
  * @param {Element} parent
  * @param {string} text
  * @param {RegExp[]} [patterns]
@@ -78,6 +78,15 @@ export function make(tag, name, text) {
   if (name) element.className = name;
   if (text !== undefined) element.textContent = text;
   return element;
+}
+
+/**
+ * The text with an ellipsis in place of its end where it is too long.
+ * @param {string} text
+ * @param {number} most
+ */
+export function cut(text, most) {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 /** @param {number} n */
