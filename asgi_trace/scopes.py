@@ -18,6 +18,7 @@ from .context import RequestMetadata
 from .faults import report_once
 from .headers import Headers, any_named, header_values, without_header
 from .ids import generate_request_id, parse_id, take_request_id
+from .masks import Masks
 from .networks import TrustedNetworks
 from .sessions import SessionResolver
 from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
@@ -43,6 +44,7 @@ class Settings:
         "generate",
         "header",
         "inbound",
+        "masks",
         "networks",
         "parse",
         "sessions",
@@ -60,8 +62,10 @@ class Settings:
         sessions: SessionResolver,
         trust_inbound: bool | TrustedNetworks,
         answers: Answers,
+        masks: Masks,
     ) -> None:
         self.answers = answers
+        self.masks = masks
         self.header = header
         self.generate = generate
         # The pool's own pop, where that is what generate() does: without its frame, 60 ns less.
