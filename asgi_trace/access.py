@@ -9,50 +9,24 @@ https://asgi.readthedocs.io/en/latest/specs/www.html
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import Any
 
 from .faults import report_once
+from .masks import Masks
 from .networks import client_host
 from .records import ACCESS_LOGGER, format_access
 from .scopes import SCOPE_KEY, Message, Scope
 
-__all__ = ("AccessLog", "masked_query")
+__all__ = ("AccessLog",)
 
 _log = logging.getLogger(ACCESS_LOGGER)
 
-MASK = "***"
 _DISCONNECT = "disconnect"
 
 # Marks a scope whose access line is already taken care of, by the outermost access log.
 _TAKEN = "asgi_trace.access"
-
-_SECRET_NAME = re.compile(
-    r"auth|card|code|credential|csrf|cv[cv]|iban|jwt|key|nonce|otp|pass|pin|pwd|secret|sess|sid|sig|ssn|state|ticket|token",
-    re.IGNORECASE,
-)
-# What is long and of one piece, whatever its name: tokens, keys, signatures; and the numbers of cards.
-_SECRET_VALUE = re.compile(r"[\w.+/=~%-]{20,}|\d{13,}")
-
-
-def masked_query(query: str) -> str:
-    """
-    Return the query string without its secrets.
-
-    A value is masked where its name suggests a secret (``token``, ``key``, ``password``, …), and where it is 20 or
-    more characters of one piece, as tokens are.
-    """
-    return "&".join(map(_masked, query.split("&"))) if query else ""
-
-
-def _masked(pair: str) -> str:
-    name, equals, value = pair.partition("=")
-    if not equals:
-        return MASK if _SECRET_VALUE.search(name) else name
-    secret = _SECRET_NAME.search(name) or "%" in name or _SECRET_VALUE.search(value)
-    return f"{name}={MASK if secret and value else value}"
 
 
 class AccessLog:
@@ -64,10 +38,17 @@ class AccessLog:
 
     :param app: an ASGI 3 application, inside the shim.
     :param exclude: paths that get no line: whole, or up to a ``*`` at the end.
+    :param masks: what hides the secrets of path and query.
     :raises ValueError: for a path that does not begin with ``/``.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[Any]], exclude: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Awaitable[Any]],
+        exclude: Iterable[str] = (),
+        *,
+        masks: Masks,
+    ) -> None:
         if isinstance(exclude, str):
             raise ValueError(f"exclude is {exclude!r}; expected a sequence of paths, such as ({exclude!r},)")
         paths = tuple(exclude)
@@ -75,6 +56,7 @@ class AccessLog:
             if not isinstance(path, str) or not path.startswith("/"):
                 raise ValueError(f"exclude has {path!r}; expected a path, such as '/health' or '/internal/*'")
         self.app = app
+        self._masks = masks
         self._paths = frozenset(path for path in paths if not path.endswith("*"))
         self._prefixes = tuple(path[:-1] for path in paths if path.endswith("*"))
 
@@ -84,7 +66,7 @@ class AccessLog:
         scope[_TAKEN] = True
         if self._excludes(scope.get("path")):
             return await self.app(scope, receive, send)
-        exchange = _EXCHANGES[scope["type"]](scope, receive, send)
+        exchange = _EXCHANGES[scope["type"]](scope, receive, send, self._masks)
         try:
             returned = await self.app(scope, exchange.receive, exchange.send)
         except Exception:
@@ -109,8 +91,15 @@ class _Exchange:
     crash_status: int | None = None
     unfinished: str | None = None  # how a request ended whose app returned before its response was complete
 
-    def __init__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Callable[..., Any],
+        send: Callable[..., Any],
+        masks: Masks,
+    ) -> None:
         self._began = perf_counter()
+        self._masks = masks
         self._scope = scope
         # Read at once: an app may rewrite its scope.
         self._target = (scope.get("path"), scope.get("query_string"))
@@ -167,7 +156,7 @@ class _Exchange:
         status = self.crash_status if self._status is None and outcome == "crash" else self._status
         fields = {
             "method": self._method,
-            "path": _shown_target(*self._target),
+            "path": _shown_target(self._masks, *self._target),
             "status": status,
             "duration_ms": self._since_start(perf_counter()),
             "bytes": self._bytes,
@@ -188,11 +177,11 @@ class _Exchange:
             self._first_byte = perf_counter()
 
 
-def _shown_target(path: object, query: object) -> str | None:
+def _shown_target(masks: Masks, path: object, query: object) -> str | None:
     """Return path and query without their secrets; None if neither is text."""
-    shown = path if isinstance(path, str) else ""
+    shown = masks.path(path) if isinstance(path, str) else ""
     if query and isinstance(query, bytes):
-        shown += f"?{masked_query(query.decode('latin-1'))}"
+        shown += f"?{masks.query(query.decode('latin-1'))}"
     return shown or None
 
 

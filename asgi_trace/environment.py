@@ -99,6 +99,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ASGI_TRACE_ERROR_RESPONSE": ("error_response", _flag),
     "ASGI_TRACE_ACCESS_LOG": ("access_log", _flag),
     "ASGI_TRACE_EXCLUDE": ("exclude", _members),
+    "ASGI_TRACE_MASK": ("mask", _members),
     "ASGI_TRACE_SESSION_RESPONSE_HEADER": ("session_response_header", str),
     "ASGI_TRACE_TRACERESPONSE": ("traceresponse", _flag),
     "ASGI_TRACE_SERVER_TIMING": ("server_timing", _flag),

@@ -22,6 +22,7 @@ from .exceptions import stamp_exception
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
 from .inside import replace_error_sender, rewrapped, starlette_app, with_first_request
+from .masks import Masks
 from .networks import TrustedNetworks
 from .protocol import hooks
 from .request import RequestMetadata
@@ -74,6 +75,8 @@ class RequestTracingMiddleware:
     :param keep_context: leave the context variable set when the app is done, for servers that log after that.
     :param access_log: write a line per request to the logger ``asgi_trace.access``, when it is over.
     :param exclude: paths that get no access line, such as ``/health`` or ``/internal/*``.
+    :param mask: more parameters whose values are secrets, such as ``promo``, on the access line and in the attributes
+        of the request's span. A name stands for all that have its words: ``promoCode``, ``order[promo]``.
     :param session_response_header: the header of each response that takes the session's id to the client, so that one
         that had none can go on with it. The digest of a token or cookie is not sent.
     :param traceresponse: add W3C's ``traceresponse`` to each response: the trace, and the request's span.
@@ -84,7 +87,8 @@ class RequestTracingMiddleware:
     :param observe_body: read which call to an MCP server the body of a POST carries, and whether its reply tells of an
         error: each up to 16 KiB, as they stream through. Arguments and results are not kept.
     :raises TypeError: when *app*, *generator* or *validator* cannot be called, or *digest_key* is no text.
-    :raises ValueError: for a header name, network, session source or path that is none, and for a key that is too long.
+    :raises ValueError: for a header name, network, session source, path or parameter that is none, and for a key that
+        is too long.
 
     .. versionadded:: 0.1
     """
@@ -109,6 +113,7 @@ class RequestTracingMiddleware:
         keep_context: bool = False,
         access_log: bool = False,
         exclude: Iterable[str] = (),
+        mask: Iterable[str] = (),
         session_response_header: str | None = None,
         traceresponse: bool = False,
         server_timing: bool = False,
@@ -133,7 +138,8 @@ class RequestTracingMiddleware:
         self._inner = app
         protocol = hooks.protocol
         app = protocol.wrap(app, observe_body=observe_body)
-        self.app = AccessLog(app, exclude) if access_log else app
+        masks = Masks(mask)
+        self.app = AccessLog(app, exclude, masks=masks) if access_log else app
         self._error_response = error_response
         self._keep_context = keep_context
         self._settings = Settings(
@@ -149,6 +155,7 @@ class RequestTracingMiddleware:
                 server_timing=server_timing,
                 expose=expose_headers,
             ),
+            masks=masks,
             protocol=protocol,
         )
         self._watch_first_request()

@@ -17,6 +17,7 @@ from .calls import Call
 from .faults import report_once, warn_once
 from .headers import Headers, any_named, as_bytes, header_values, without_header
 from .ids import ID_RULE, generate_request_id, id_by_hand, parse_cloud_trace, parse_id, take_request_id
+from .masks import Masks
 from .networks import TrustedNetworks
 from .protocol import PENDING, Protocol
 from .request import RequestMetadata
@@ -46,6 +47,7 @@ class Settings:
         "header",
         "inbound",
         "known_headers",
+        "masks",
         "networks",
         "parse",
         "protocol",
@@ -63,9 +65,11 @@ class Settings:
         sessions: SessionResolver,
         trust_inbound: bool | TrustedNetworks,
         answers: Answers,
+        masks: Masks,
         protocol: type[Protocol] = Protocol,
     ) -> None:
         self.answers = answers
+        self.masks = masks
         self.header = header
         self.generate = generate
         # The pool's own pop, where generate() does just that: without its frame, 60 ns less.

@@ -28,6 +28,7 @@ ROOMS = (
     "concurrency",
     "uncaught",
     "sessions",
+    "masks",
     "networks",
     "answers",
     "scopes",

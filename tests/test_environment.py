@@ -154,6 +154,7 @@ def test_no_option_is_set_by_nothing() -> None:
         ("DIGEST_KEY", "kéy", {"digest_key": "kéy".encode()}),
         ("ERROR_RESPONSE", "False", {"error_response": False}),
         ("ACCESS_LOG", "on", {"access_log": True}),
+        ("MASK", "promo, gift_code", {"mask": ["promo", "gift_code"]}),
     ],
 )
 def test_a_variable_is_an_option(variable: str, value: str, expected: dict[str, Any]) -> None:
@@ -175,6 +176,7 @@ SECRET = "s3cret-" * 10
         ("TRUST_INBOUND", "maybe", "ASGI_TRACE_TRUST_INBOUND: trust_inbound has 'maybe'; expected a network, such as"),
         ("SESSION_SOURCES", "bearer,x", "ASGI_TRACE_SESSION_SOURCES: session_sources has 'x'; expected 'header:NAME'"),
         ("DIGEST_KEY", SECRET, "ASGI_TRACE_DIGEST_KEY: digest_key has 70 bytes; expected at most 64; hash a longer"),
+        ("MASK", "a b", "ASGI_TRACE_MASK: mask has 'a b'; expected a parameter's name, such as 'promo'"),
         ("EXCLUDE", "/health", "ASGI_TRACE_EXCLUDE: exclude is ['/health'] without access_log=True"),
     ],
 )

@@ -12,11 +12,12 @@ import re
 import traceback
 from typing import Any
 
-from ..access import masked_query
 from ..calls import Call
 from ..headers import header_values
+from ..masks import Masks
+from ..networks import client_host
 from ..request import RequestMetadata
-from ..scopes import Message, Scope
+from ..scopes import SCOPE_KEY, Message, Scope, ScopeMetadata
 
 __all__ = (
     "REQUEST",
@@ -42,6 +43,8 @@ REQUEST = "asgi_trace.request_id"
 """The attribute that holds a request's id: the conventions have no name for it."""
 
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+_DEFAULT_MASKS = Masks()
+
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 # A host, in brackets where it is of IPv6, and a port (RFC 3986, § 3.2).
@@ -83,20 +86,26 @@ def request_attributes(scope: Scope) -> Attributes:
     method = scope.get("method") or "GET"  # of a websocket's handshake
     headers = scope.get("headers") or ()
     versions = [value.decode("latin-1") for value in header_values(headers, b"mcp-protocol-version")]
+    masks, path = _masks_of(scope), scope.get("path")
     query, client = scope.get("query_string"), scope.get("client")
     attributes: dict[str, Any] = {
         "http.request.method": method if method in _METHODS else "_OTHER",
         "http.request.method_original": None if method in _METHODS else method,
         "url.scheme": scope.get("scheme"),
-        "url.path": scope.get("path"),
-        "url.query": masked_query(query.decode("latin-1")) if query else None,
-        "client.address": client[0] if client else None,
+        "url.path": masks.path(path) if isinstance(path, str) else None,
+        "url.query": masks.query(query.decode("latin-1")) if query else None,
+        "client.address": client_host(client),
         "network.protocol.version": scope.get("http_version"),
         "mcp.protocol.version": next(filter(_DATE.fullmatch, versions), None),
         "user_agent.original": b", ".join(header_values(headers, b"user-agent")).decode("latin-1"),
     }
     attributes["server.address"], attributes["server.port"] = _server_of(scope)
     return {name: value if type(value) is int else as_text(value) for name, value in attributes.items() if value}
+
+
+def _masks_of(scope: Scope) -> Masks:
+    request = scope.get(SCOPE_KEY)
+    return request._settings.masks if isinstance(request, ScopeMetadata) else _DEFAULT_MASKS
 
 
 def _server_of(scope: Scope) -> tuple[str | None, int | None]:
