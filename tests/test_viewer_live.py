@@ -24,6 +24,8 @@ from asgi_trace.viewer.live import Tail
 from .serving import reserved_port
 from .viewer import Told, stamped
 
+pytestmark = pytest.mark.servers  # of the command's own
+
 PATIENCE = 60
 
 
