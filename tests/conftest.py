@@ -7,12 +7,20 @@ from hypothesis import settings
 
 import asgi_trace.faults
 
+from .marks import add_marks
+
 # A job in the background of a script has Ctrl-C ignored, and so would have each process that a test stops that way.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A loaded machine is no failure.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function):
+            add_marks(item)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

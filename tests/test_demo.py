@@ -12,6 +12,8 @@ import pytest
 
 from .viewer import Told
 
+pytestmark = pytest.mark.servers  # uvicorn serves the demo, in its process
+
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - (\w+) - \[req=([^|]+)\|session=([^]]+)\] ([-|]) ?(.*)")
 ACCESS = r"%s %d \d+\.\dms \d+B http 127\.0\.0\.1:\d+ ttfb=\d+\.\dms"
 

@@ -79,16 +79,20 @@ def server(running: Server) -> Server:
     return running
 
 
+# Without TLS there is nothing to verify, and no list of authorities to load for each client.
+HTTPX: dict[str, Any] = {"follow_redirects": True, "trust_env": False, "verify": False, "timeout": 60}
+
+
 def by_httpx(hooks: Any, url: str, headers: dict[str, str]) -> None:
     events = {"request": [hooks.httpx_request_hook]}
-    with httpx.Client(event_hooks=events, follow_redirects=True, trust_env=False, timeout=60) as client:
+    with httpx.Client(event_hooks=events, **HTTPX) as client:
         client.get(url, headers=headers)
 
 
 def by_async_httpx(hooks: Any, url: str, headers: dict[str, str]) -> None:
     async def get() -> None:
         events = {"request": [hooks.httpx_async_request_hook]}
-        async with httpx.AsyncClient(event_hooks=events, follow_redirects=True, trust_env=False, timeout=60) as client:
+        async with httpx.AsyncClient(event_hooks=events, **HTTPX) as client:
             await client.get(url, headers=headers)
 
     asyncio.run(get())

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from .serving import reserved_port
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -159,25 +161,23 @@ def redis() -> Iterator[int]:
     """The port of a real Redis."""
     command = shutil.which("redis-server")
     assert command, "redis-server is not on this machine; apt install redis-server"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [command, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(600):
-            assert server.poll() is None, f"redis-server ended with {server.returncode}"
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(60)
+    with reserved_port() as port:
+        server = subprocess.Popen(
+            [command, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"],
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            for _ in range(600):
+                assert server.poll() is None, f"redis-server ended with {server.returncode}"
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(60)
 
 
 def run(folder: Path, script: str, *arguments: str) -> list[dict[str, Any]]:

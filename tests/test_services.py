@@ -18,6 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
+from .serving import reserved_port
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FRONT, STOCK = (
@@ -28,13 +30,6 @@ FRONT, STOCK = (
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 class Service:
@@ -95,33 +90,53 @@ class Service:
 @contextmanager
 def services(folder: Path, run: str = "") -> Iterator[tuple[Service, Service]]:
     """Run both, each by its server's command line, with *run* before it."""
-    ports = free_port(), free_port()
     started: list[Service] = []
-    try:
-        stock = f"{run} hypercorn stock:app --bind 127.0.0.1:{ports[1]} --access-logfile -"
-        started.append(Service(folder, "stock", STOCK, stock, ports[1]))
-        front = FRONT.replace("127.0.0.1:8001", f"127.0.0.1:{ports[1]}")
-        started.append(Service(folder, "front", front, f"{run} uvicorn front:app --port {ports[0]}", ports[0]))
-        for service in started:
-            service.wait_for(service.listens)
-        yield started[1], started[0]
-    finally:
-        for service in started:
-            service.process.terminate()
-            service.process.wait(60)
-            service.reader.join(60)
-            if service.process.stdout:
-                service.process.stdout.close()
+    with reserved_port() as front_port, reserved_port() as stock_port:
+        try:
+            stock = f"{run} hypercorn stock:app --bind 127.0.0.1:{stock_port} --access-logfile -"
+            started.append(Service(folder, "stock", STOCK, stock, stock_port))
+            code = FRONT.replace("127.0.0.1:8001", f"127.0.0.1:{stock_port}")
+            front = f"{run} uvicorn front:app --port {front_port}"
+            started.append(Service(folder, "front", code, front, front_port))
+            for service in started:
+                service.wait_for(service.listens)
+            yield started[1], started[0]
+        finally:
+            for service in started:
+                service.process.terminate()
+                service.process.wait(60)
+                service.reader.join(60)
+                if service.process.stdout:
+                    service.process.stdout.close()
 
 
-@pytest.mark.parametrize("inbound", [{}, {"traceparent": f"00-{TRACE}-{SPAN}-01", "X-Session-ID": "abc12345"}])
-def test_one_request_is_one_trace_in_both_logs(tmp_path: Path, inbound: dict[str, str]) -> None:
+def buy(front: Service, stock: Service, headers: dict[str, str]) -> httpx.Response:
+    """Send a request to *front*, which calls *stock*; then the lines of either are those of this request alone."""
+    front.lines.clear()
+    stock.lines.clear()
+    url = f"http://127.0.0.1:{front.port}/buy"
+    answer = httpx.post(url, headers=headers, timeout=60, trust_env=False)
+    assert answer.json() == {"reserved": True}
+    front.wait_for(lambda: front.logged("Buying", "POST /buy"))
+    stock.wait_for(lambda: stock.logged("Reserving", "Shipping", "POST /reserve"))
+    return answer
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Service]]:
+    with services(tmp_path_factory.mktemp("services")) as pair:
+        yield pair
+
+
+@pytest.mark.parametrize(
+    "inbound",
+    [{}, {"traceparent": f"00-{TRACE}-{SPAN}-01", "X-Session-ID": "abc12345"}],
+    ids=["first", "called"],
+)
+def test_one_request_is_one_trace_in_both_logs(pair: tuple[Service, Service], inbound: dict[str, str]) -> None:
     """On every line that it caused: of the apps, of a thread, of a job, and of two kinds of servers."""
-    with services(tmp_path) as (front, stock):
-        answer = httpx.post(f"http://127.0.0.1:{front.port}/buy", headers=inbound, timeout=60, trust_env=False)
-        assert answer.json() == {"reserved": True}
-        front.wait_for(lambda: front.logged("Buying", "POST /buy"))
-        stock.wait_for(lambda: stock.logged("Reserving", "Shipping", "POST /reserve"))
+    front, stock = pair
+    answer = buy(front, stock, inbound)
     lines = front.traced() + stock.traced()
     for name in ("trace_id", "request_id", "session_id"):
         assert len({line[name] for line in lines}) == 1, (name, lines)

@@ -197,7 +197,7 @@ class Service:
             await self.traced(scope, receive, send)
 
     async def call_back(self, scope: Any, receive: Any, send: Any) -> None:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
             for _ in range(int(scope["path"][1:])):
                 await client.get(f"http://127.0.0.1:{self.port}/harness", headers=inject({}), timeout=60)
         await self.answer(send)

@@ -21,7 +21,10 @@ import pytest
 from asgi_trace.viewer import live
 from asgi_trace.viewer.live import Tail
 
+from .serving import reserved_port
 from .viewer import Told, stamped
+
+pytestmark = pytest.mark.servers  # of the command's own
 
 PATIENCE = 60
 
@@ -106,6 +109,12 @@ class Page:
                 for name, value in columns.items():
                     self.told.head["requests"][name][number : number + 1] = [value]
             self.told.head["sessions"] += news["sessions"]
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with reserved_port() as number:
+        yield number
 
 
 @pytest.fixture
@@ -324,11 +333,8 @@ def test_it_answers_little(follow: Any, log: Path, method: str, path: str, statu
     assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
 
-def test_the_port_can_be_chosen(follow: Any, log: Path, tmp_path: Path) -> None:
+def test_the_port_can_be_chosen(follow: Any, log: Path, tmp_path: Path, port: int) -> None:
     """One that is taken is one sentence."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     server = follow("app.log", "--port", str(port))
     assert server.port == port
     command = [sys.executable, "-m", "asgi_trace", "view", "--follow", "app.log", "--port"]

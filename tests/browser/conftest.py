@@ -28,13 +28,6 @@ FLAGS = [
 PATIENCE = 60_000
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-
-
 def page_of(log: str | bytes, folder: Path, title: str = "shop.log", events: str | None = None) -> Path:
     """Write *log* and its page to *folder*, as the command does, and return the page's path."""
     file = folder / title
