@@ -125,6 +125,7 @@ class RequestMetadata:
     _call: Call = NO_CALL
     _sdk_was_asked = False
     _made: tuple[str, str] | None = None
+    _fields: dict[str, object] | None = None
     # A tracer's, which records spans: returns the one that a call of this request's is made from.
     _calls_from: Callable[[RequestMetadata], TraceContext] | None = None
 
@@ -246,6 +247,13 @@ class RequestMetadata:
                 if self._made is None:
                     self._made = generate_request_id(), generate_request_id()
         return self._made
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The program's own fields: on every further line and record of the request, by their names."""
+        if self._fields is None:
+            self._fields = {}
+        return self._fields
 
     @property
     def mcp_call(self) -> str | None:

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 import logging
 
-__all__ = ("report_once",)
+__all__ = ("own_logger", "report_once")
+
+
+def own_logger(name: str) -> logging.Logger:
+    """
+    Return one of our loggers, enabled. To be called for each line.
+
+    ``dictConfig`` and ``fileConfig`` disable all loggers that exist and that they do not name, unless told otherwise.
+    A level is the way to silence one of ours.
+    """
+    logger = logging.getLogger(name)
+    logger.disabled = False
+    return logger
+
 
 _reported: set[str] = set()
 
@@ -22,4 +35,4 @@ def report_once(what: str) -> None:
     if what in _reported:
         return
     _reported.add(what)
-    logging.getLogger("asgi_trace").warning("%s failed; requests go on, this is said once", what, exc_info=True)
+    own_logger("asgi_trace").warning("%s failed; requests go on, this is said once", what, exc_info=True)

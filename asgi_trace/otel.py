@@ -36,12 +36,13 @@ from opentelemetry.trace import (
     TraceState,
 )
 
+from ._logging.records import CALL, IDS, STAMPED, stamp
+from ._logging.setup import attach_exporter
 from .access import masked_query
 from .calls import Call
 from .context import RequestMetadata, get_request_metadata
 from .faults import report_once
 from .headers import header_values
-from .logging import SERVER_LOGGERS, record_ids
 from .records import NO_ID
 from .scopes import SCOPE_KEY, Message, Scope
 from .tracecontext import RANDOM, SAMPLED, TraceContext
@@ -597,21 +598,27 @@ class RequestLogHandler(logging.Handler):
             self.handleError(record)
 
     def _emit(self, record: logging.LogRecord) -> None:
-        request_id, session_id, trace_id, span_id, call = record_ids(record)
+        stamp(record)
         record = copy(record)
-        for name in _STAMPED & vars(record).keys():
-            delattr(record, name)
+        attributes = vars(record)
+        words = {name: attributes.pop(name) for name in STAMPED & attributes.keys()}
+        request_id, session_id, trace_id, span_id = (words[name] for name in IDS)
         if request_id == NO_ID:
             self._handler.emit(record)
             return
-        vars(record).update({_SESSION: session_id, _REQUEST: request_id} | call_attributes(call))
+        call = Call(*(words.get(name) for name in CALL))
+        attributes.update({_SESSION: session_id, _REQUEST: request_id} | call_attributes(call))
         current = trace.get_current_span().get_span_context()
         if trace.format_trace_id(current.trace_id) == trace_id:  # a span under the request's, say
             self._handler.emit(record)
             return
         request = get_request_metadata()
         flags = request.trace.flags if request and request.trace_id == trace_id else SAMPLED
-        span = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(flags))
+        try:
+            span = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(flags))
+        except (TypeError, ValueError):  # what extra= gave under these names is another tracer's
+            self._handler.emit(record)
+            return
         token = otel_context.attach(trace.set_span_in_context(NonRecordingSpan(span)))
         try:
             self._handler.emit(record)
@@ -621,10 +628,6 @@ class RequestLogHandler(logging.Handler):
     def flush(self) -> None:
         """Let the handler export what it has kept."""
         self._handler.flush()
-
-
-# What formatters and filters of ours leave on a record for one another.
-_STAMPED = frozenset({"_asgi_trace", "request_id", "session_id", "trace_id", "span_id"})
 
 
 def configure_opentelemetry() -> None:
@@ -668,10 +671,7 @@ def configure_opentelemetry() -> None:
             with suppress(RuntimeError):
                 super().flush()
 
-    handler = RequestLogHandler(Exporting(logger_provider=logs))
-    for logger in (logging.root, *map(logging.getLogger, SERVER_LOGGERS)):
-        if not logger.propagate or logger is logging.root:
-            logger.addHandler(handler)
+    attach_exporter(RequestLogHandler(Exporting(logger_provider=logs)))
 
 
 def _exporters(signal: str) -> Iterator[Any]:

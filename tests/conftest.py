@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 import asgi_trace.faults
+from asgi_trace._logging.setup import undo
 
 # A job in the background of a script has Ctrl-C ignored, and so would have each process that a test stops that way.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,6 +20,13 @@ settings.load_profile("untimed")
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_undone() -> Iterator[None]:
+    """What a test does to the logging of this process ends with it."""
+    yield
+    undo()
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,10 @@ ROOMS = (
     "propagation",
     "outgoing",
     "concurrency",
-    "uncaught",
+    "_logging.__init__",
+    "_logging.records",
+    "_logging.formatters",
+    "_logging.uncaught",
     "sessions",
     "networks",
     "answers",
@@ -35,7 +38,7 @@ ROOMS = (
     "observer",
     "access",
     "middleware",
-    "logging",
+    "_logging.setup",
     "loggers",
     "otel",
     "mcp",
@@ -66,7 +69,7 @@ NEIGHBOURS = {
     "otel": {"opentelemetry"},
     "mcp_demo": {"uvicorn"},
     "outgoing": {"aiohttp", "requests", "urllib3", "yarl"},
-    "uncaught": {"uvloop"},
+    "_logging.uncaught": {"uvloop"},
 }
 
 
