@@ -4,6 +4,9 @@ Request tracing for any ASGI app: the request's and the session's id on every lo
 The front door: public names, nothing else.
 """
 
+from ._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
+from ._logging.records import RequestTracingFilter, stamp_records
+from ._logging.setup import configure_logging
 from .concurrency import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
 from .current import (
     bound_request_metadata,
@@ -16,7 +19,6 @@ from .current import (
     set_request_metadata,
 )
 from .ids import generate_request_id
-from .logging import JSONFormatter, LogfmtFormatter, RequestTracingFilter, TextFormatter, configure_logging
 from .mcp_protocol import install
 from .middleware import RequestTracingMiddleware
 from .outgoing import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
@@ -52,6 +54,7 @@ __all__ = (
     "reset_request_metadata",
     "session_id_ctx",
     "set_request_metadata",
+    "stamp_records",
     "with_context",
 )
 

@@ -13,15 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import Any
 
-from .faults import report_once
+from .faults import own_logger, report_once
 from .masks import Masks
 from .networks import client_host
 from .records import ACCESS_LOGGER, format_access
 from .scopes import SCOPE_KEY, Message, Scope
 
 __all__ = ("AccessLog",)
-
-_log = logging.getLogger(ACCESS_LOGGER)
 
 _DISCONNECT = "disconnect"
 
@@ -146,9 +144,10 @@ class _Exchange:
             return
         self._written = True
         try:
-            if _log.isEnabledFor(logging.INFO):
+            log = own_logger(ACCESS_LOGGER)
+            if log.isEnabledFor(logging.INFO):
                 fields = self._fields(outcome)
-                _log.info("%s", format_access(fields), extra=fields)
+                log.info("%s", format_access(fields), extra=fields)
         except Exception:
             report_once("writing an access line")
 

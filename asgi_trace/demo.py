@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .logging import TextFormatter, configure_logging, record_ids
+from ._logging.formatters import TextFormatter
+from ._logging.setup import configure_logging
 from .middleware import RequestTracingMiddleware
 from .viewer.command import tell_page
 
@@ -135,11 +136,11 @@ class _Recorder(_StreamHandler):
         self.precise_lines: list[str] = []  # for the page, on which the story takes a second
         self._precisely = TextFormatter(precise=True, session_length=None)
 
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        self.lines += [(record_ids(record)[0], line) for line in text.split("\n")]
+    def emit(self, record: logging.LogRecord) -> None:
+        request_id = vars(record)["request_id"]
+        self.lines += [(request_id, line) for line in self.format(record).split("\n")]
         self.precise_lines += self._precisely.format(record).split("\n")
-        return text
+        super().emit(record)
 
 
 def run(stream: TextIO | None = None, output: str | None = None) -> int:

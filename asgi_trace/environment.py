@@ -14,12 +14,16 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from copy import copy
+from functools import partial
 from importlib import import_module
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
-from .logging import JSONFormatter, LogfmtFormatter, TextFormatter, configure_logging, stamp_server_lines
+from ._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
+from ._logging.records import stamp_records
+from ._logging.setup import configure_logging, give_forms, root_level_watched
 from .middleware import RequestTracingMiddleware
+from .records import STORES
 
 __all__ = (
     "LauncherError",
@@ -46,7 +50,9 @@ _FORMATS: dict[str, Callable[[], logging.Formatter]] = {
     "text": TextFormatter,
     "json": JSONFormatter,
     "logfmt": LogfmtFormatter,
+    **{store: partial(JSONFormatter, names=store) for store in STORES},  # type: ignore[arg-type]
 }
+_KEEP = "keep"
 # As servers read variables of theirs.
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off"})
@@ -83,11 +89,33 @@ def _members(value: str) -> list[str]:
     return [member.strip() for member in value.split(",") if member.strip()]
 
 
-def _format(value: str) -> logging.Formatter:
-    make = _FORMATS.get(value.lower())
+class LogForm(NamedTuple):
+    """
+    What ``ASGI_TRACE_FORMAT`` asks for.
+
+    :param formatter: of lines whose form nobody has chosen; None where it is not set.
+    :param keep: stamp records, and leave all forms, handlers and levels as they are.
+    """
+
+    formatter: logging.Formatter | None = None
+    keep: bool = False
+
+    def apply(self) -> None:
+        """Stamp the records of this process and, unless forms are kept, its lines; add no handler."""
+        if self.keep:
+            stamp_records()
+        else:
+            give_forms(self.formatter)
+
+
+def _format(value: str) -> LogForm:
+    name = value.lower()
+    if name == _KEEP:
+        return LogForm(keep=True)
+    make = _FORMATS.get(name)
     if make is None:
-        raise ValueError(f"is {value!r}; expected one of {', '.join(_FORMATS)}")
-    return make()
+        raise ValueError(f"is {value!r}; expected one of {', '.join([*_FORMATS, _KEEP])}")
+    return LogForm(make())
 
 
 # Which option of the shim each variable is, and how its text is read; one that needs another stands behind it.
@@ -126,13 +154,13 @@ def read_options(environment: Mapping[str, str]) -> dict[str, Any]:
     return options
 
 
-def read_logging(environment: Mapping[str, str]) -> tuple[int | str | None, logging.Formatter | None]:
+def read_logging(environment: Mapping[str, str]) -> tuple[int | str | None, LogForm]:
     """
-    Return the root logger's level and the formatter of lines that *environment* sets, None for what it does not set.
+    Return the root logger's level, None where *environment* does not set it, and the form of lines.
 
     :raises LauncherError: for a value that is no level, and for one that is no format.
     """
-    return _read(environment, LEVEL, _level), _read(environment, FORMAT, _format)
+    return _read(environment, LEVEL, _level), _read(environment, FORMAT, _format) or LogForm()
 
 
 def read_otel(environment: Mapping[str, str]) -> bool:
@@ -168,15 +196,18 @@ def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
 
     :raises LauncherError: for a name or an option that is wrong. What the app's own code raises goes through as it is.
     """
-    level, formatter = read_logging(environment)
-    stamp_server_lines(formatter)
+    level, form = read_logging(environment)
+    form.apply()
     options, otel = read_options(environment), read_otel(environment)
     if _SILENT_WORKER in sys.modules:
         options.setdefault("error_response", False)
-    app = load_app(environment)
-    if level is None:
-        level = logging.root.level if logging.root.handlers else logging.INFO
-    configure_logging(level, formatter=formatter)
+    with root_level_watched() as level_of_root:
+        app = load_app(environment)
+        own_level = level_of_root()
+    if not form.keep:
+        configure_logging(own_level if level is None else level, formatter=form.formatter)
+    elif level is not None:
+        logging.root.setLevel(level)
     traced = copy(app) if isinstance(app, RequestTracingMiddleware) else RequestTracingMiddleware(app, **options)
     traced._keep_context = True  # the other options are its author's, where there is one
     if otel:

@@ -6,9 +6,23 @@ This module knows the standard library's logging. It does not know what failed.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
-__all__ = ("report_once", "warn_once")
+__all__ = ("own_logger", "report_once", "warn_once")
+
+
+def own_logger(name: str) -> logging.Logger:
+    """
+    Return one of our loggers, enabled. To be called for each line.
+
+    ``dictConfig`` and ``fileConfig`` disable all loggers that exist and that they do not name, unless told otherwise.
+    A level is the way to silence one of ours.
+    """
+    logger = logging.getLogger(name)
+    logger.disabled = False
+    return logger
+
 
 _reported: set[str] = set()
 
@@ -30,14 +44,12 @@ def report_once(what: str) -> None:
 
 def warn_once(key: str, message: str) -> None:
     """Log the warning *message*; no other one of the same *key* is logged. Never raises an ``Exception``."""
-    try:
+    with contextlib.suppress(Exception):  # as above
         _warn_once(key, message, exc_info=False)
-    except Exception:
-        pass  # as above
 
 
 def _warn_once(key: str, message: str, *, exc_info: bool) -> None:
     if key in _reported:
         return
     _reported.add(key)
-    logging.getLogger("asgi_trace").warning("%s", message, exc_info=exc_info)
+    own_logger("asgi_trace").warning("%s", message, exc_info=exc_info)

@@ -31,8 +31,7 @@ from .logfiles import (
     reason,
     same_session,
 )
-from .logging import SESSION_LENGTH
-from .records import NO_ID, Record, escape, id_color, parse_access, parse_line, parse_time
+from .records import NO_ID, SESSION_LENGTH, Record, escape, id_color, parse_access, parse_line, parse_time
 
 __all__ = ("Query", "read_query", "run", "search", "search_requests", "shortcut")
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from .environment import APP, FACTORY, LauncherError, read_logging, read_options, read_otel, split_name
-from .logging import stamp_server_lines
 
 __all__ = ("Launch", "plan", "run")
 
@@ -198,7 +197,7 @@ def run(command: Sequence[str]) -> int:
         launch = plan(command, os.environ)
         read_options(launch.environment)
         read_otel(launch.environment)
-        _, formatter = read_logging(launch.environment)
+        _, form = read_logging(launch.environment)
         serve = _entry_point(launch.name)
     except LauncherError as exc:
         print(exc, file=sys.stderr)
@@ -208,7 +207,7 @@ def run(command: Sequence[str]) -> int:
     os.environ.update(launch.environment)
     # Where its own script is, gunicorn starts that when it is told to replace itself.
     sys.argv = [os.path.join(sysconfig.get_path("scripts"), launch.name), *launch.arguments]
-    stamp_server_lines(formatter)
+    form.apply()
     sys.exit(serve())
 
 

@@ -18,8 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from .logging import SESSION_LENGTH
-from .records import NO_ID, parse_time
+from .records import NO_ID, SESSION_LENGTH, parse_time
 
 __all__ = (
     "ANOTHER_LOG",

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple, TextIO
 
+from ._logging.formatters import TextFormatter
+from ._logging.setup import configure_logging
 from .current import get_request_metadata
-from .logging import TextFormatter, configure_logging
 from .mcp import outgoing_meta, request_hook, trace_server
 from .middleware import RequestTracingMiddleware
 from .records import ACCESS_LOGGER, format_call, parse_line

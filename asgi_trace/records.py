@@ -4,13 +4,16 @@ One definition of a log line, for whoever writes one and whoever reads one: ``pa
 Knows strings and dicts, and three forms:
 
 * text: ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - message``. Each further line of a message
-  repeats the head, and has ``|`` for its last ``-``. Carries the time, the level, two ids and the message; and behind
-  the ids, where a request to an MCP server calls something, ``[tools/call add #7]``: its method, name and JSON-RPC id.
+  repeats the head, and has ``|`` for its last ``-``. It carries the time, the level, two ids and the message; in the
+  bracket the span (``|span=…``) and fields of the program (``|tenant=acme``), where they are shown; and behind the
+  bracket, where a request to an MCP server calls something, ``[tools/call add #7]``: method, name and JSON-RPC id.
 * JSON: one object a line. ``message`` is called so by ECS, ``trace_id`` and ``span_id`` by OpenTelemetry's "Trace
   Context in non-OTLP Log Formats", the parts of ``exception`` (``type``, ``message``, ``stacktrace``) by its
   semantic conventions; ``timestamp`` (RFC 3339), ``level`` and ``logger`` are what log collectors look for unasked.
   Any other field is an extra one. What is not there is left out: outside a request there is no ``request_id``.
 * logfmt: the same names, ``exception.type`` and so on, and nothing but strings for values.
+
+JSON and logfmt are also written and read under the names of other people's log stores, see :data:`STORES`.
 
 Nothing in a message can pass for another line, or for another field. Does not know logging, requests or files.
 """
@@ -18,7 +21,7 @@ Nothing in a message can pass for another line, or for another field. Does not k
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from math import isfinite
 from types import MappingProxyType
@@ -28,14 +31,20 @@ __all__ = (
     "ACCESS_LOGGER",
     "HEAD",
     "NO_ID",
+    "SESSION_LENGTH",
+    "STORES",
+    "Naming",
     "Record",
+    "Store",
     "escape",
     "escape_id",
     "format_access",
     "format_call",
+    "format_ids",
     "format_json",
     "format_line",
     "format_logfmt",
+    "format_stamped",
     "format_text",
     "id_color",
     "parse",
@@ -43,6 +52,7 @@ __all__ = (
     "parse_fields",
     "parse_line",
     "parse_time",
+    "short_session",
     "unescape",
 )
 
@@ -73,6 +83,8 @@ class Record(NamedTuple):
     jsonrpc_id: str = ""
     exception: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = MappingProxyType({})
+    parent_span_id: str = ""
+    service: str = ""
 
     @property
     def text(self) -> str:
@@ -109,9 +121,32 @@ _TO_UNESCAPE = re.compile(rf"(?<!\\)(\\+)({_ESCAPE})")
 # What stands before the ids is kept narrow: in a line that is not ours, such as a server's access line, what a client
 # sent stands behind a quote or a bracket, and shall not pass for a head.
 HEAD = _Pattern(
-    r"([0-9][\w:.,+/ -]{0,80}) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)\](?: \[([^\]\n]*)\])? ([-|])(?: |\Z)"
+    r"(?P<time_and_level>[0-9][\w:.,+/ -]{0,80}) - "
+    r"\[req=(?P<request_id>[^|\]\n]*)\|session=(?P<session_id>[^|\]\n]*)(?P<rest>\|[^\]\n]*)?\]"
+    r"(?: \[(?P<call>[^\]\n]*)\])? (?P<mark>[-|])(?: |\Z)"
 )
-"""The head of a line of text: its time and level, the request's id, the session's, the call, and the mark."""
+"""
+The head of a line of text: its time and level, the request's id, the session's, the rest of the bracket (the span and
+fields of the program), the call, and the mark.
+"""
+
+SESSION_LENGTH = 8
+"""The number of characters of a long session id that a line of text shows."""
+
+# Made by us, a digest of a secret, or an MCP server's. A client seldom chooses such a name for a session.
+_LONG_ID = _Pattern(r"[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def short_session(session_id: str, length: int | None = SESSION_LENGTH) -> str:
+    """
+    Return *session_id* as a line of text shows it.
+
+    A UUID, or 16 and more hexadecimal digits, is cut to *length* characters: it says nothing to a reader. An id that a
+    client named is shown whole. None for *length* never cuts.
+    """
+    if length is None or len(session_id) < 16 or not _LONG_ID.fullmatch(session_id):
+        return session_id
+    return session_id[:length]
 
 
 def escape(text: str) -> str:
@@ -160,13 +195,21 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def format_line(time: str, level: str, request_id: str, session_id: str, message: str, call: str = "") -> str:
+    """Return the line of a log record; the arguments are those of :func:`format_ids` and :func:`format_stamped`."""
+    return format_stamped(time, level, format_ids(request_id, session_id), message, call)
+
+
+def format_stamped(time: str, level: str, ids: str, message: str, call: str = "") -> str:
     """
-    Return the line of a log record, without a line feed at its end; *call* is what :func:`format_call` makes.
+    Return the line of a log record, without a line feed at its end.
 
     Each further line of the *message*, such as a traceback's, is a line of its own with the same ids, marked by
     ``|`` where the first has ``-``: one search for an id finds them all, and none can pass for a record.
+
+    :param ids: what stands in the bracket, made by :func:`format_ids`.
+    :param call: made by :func:`format_call`.
     """
-    head = f"{time} - {level} - [req={request_id}|session={session_id}]"
+    head = f"{time} - {level} - [{ids}]"
     if call:
         head = f"{head} [{call}]"
     message = escape(message)
@@ -175,10 +218,77 @@ def format_line(time: str, level: str, request_id: str, session_id: str, message
     return f"{head} - {message}"
 
 
-def format_text(record: Record) -> str:
-    """Return the text of *record*: its line or lines, without a line feed at the end."""
+def format_text(record: Record, fields: Iterable[str] = ()) -> str:
+    """
+    Return the text of *record*: its line or lines, without a line feed at the end.
+
+    :param fields: the names of the extra fields that the line shows behind the ids.
+    """
     call = format_call(record.mcp_method, record.mcp_name, record.jsonrpc_id)
-    return format_line(record.time, record.level, record.request_id, record.session_id, record.text, call)
+    shown = {name: record.extra[name] for name in fields if name in record.extra}
+    ids = format_ids(record.request_id, record.session_id, record.span_id, shown)
+    return format_stamped(record.time, record.level, ids, record.text, call)
+
+
+# What would end the bracket, or the word in it; in a field's name also what would end the name.
+_IN_VALUE = _Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]])|(?<!\\)(\\+)(?={_ESCAPE})")
+_IN_KEY = _Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]=])|(?<!\\)(\\+)(?={_ESCAPE})")
+_BRACKET_NAMES = frozenset({"req", "session", "span"})
+
+
+def format_ids(
+    request_id: str, session_id: str, span_id: str = NO_ID, fields: Mapping[str, Any] = MappingProxyType({})
+) -> str:
+    """
+    Return what stands in the bracket of a line of text: ``req=a1b2c3d4|session=12345678|span=00f0…|tenant=acme``.
+
+    :param span_id: left out when it is ``none``.
+    :param fields: the program's own, by name; values are shown as ``str()`` has them.
+    """
+    ids = f"req={_safe_id(request_id)}|session={_safe_id(session_id)}"
+    if span_id != NO_ID:
+        ids = f"{ids}|span={_safe_id(span_id)}"
+    for key, value in fields.items():
+        name = _shown(key)
+        if name.rstrip("_") in _BRACKET_NAMES:
+            name = f"{name}_"
+        ids = f"{ids}|{_IN_KEY.sub(_escaped, name)}={_word_in_bracket(value)}"
+    return ids
+
+
+_NOT_IN_ID = _Pattern(rf"[{_UNSAFE}\n|\]]")
+
+
+def _safe_id(value: Any) -> str:
+    """Return an id as it may stand in the bracket. An id of a request is safe; ``extra=`` may give any object."""
+    text = _text(value)
+    if text.isprintable() and "|" not in text and "]" not in text:
+        return text
+    safe: str = _NOT_IN_ID.sub(lambda match: _code_of(match[0]), text)
+    return safe
+
+
+def _word_in_bracket(value: Any) -> str:
+    text = _text(value)
+    if text.isalnum() and text.isascii():
+        return text
+    found: str = _IN_VALUE.sub(_escaped, text)
+    return found
+
+
+def _parse_rest_of_bracket(rest: str) -> tuple[str, dict[str, str]]:
+    """Return the span and the fields in *rest*, such as ``|span=00f0…|tenant=acme``."""
+    span_id, fields = NO_ID, {}
+    for word in rest[1:].split("|"):
+        name, _, value = word.partition("=")
+        name, value = unescape(name), unescape(value)
+        if name == "span":
+            span_id = value
+        elif name.rstrip("_") in _BRACKET_NAMES:
+            fields[name[:-1]] = value
+        else:
+            fields[name] = value
+    return span_id, fields
 
 
 # What would end the bracket, or the word: a name may have blanks in it, an id has a "#" before it.
@@ -243,19 +353,25 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
     """
     match = HEAD.match(line)
     if match is not None:
-        time_and_level, request_id, session_id, call, mark = match.groups()
+        time_and_level, request_id, session_id, rest, call, mark = match.groups()
         time, _, level = time_and_level.partition(" - ")
         message = unescape(line[match.end() :])
         record = Record(time, level, "", message, request_id, session_id)
+        if rest:
+            span_id, shown = _parse_rest_of_bracket(rest)
+            record = record._replace(span_id=span_id, extra=shown)
         if call:
             method, name, jsonrpc_id = _parse_call(call)
             record = record._replace(mcp_method=method, mcp_name=name, jsonrpc_id=jsonrpc_id)
         return record, mark == "|"
     fields = parse_fields(line)
-    # One of these two names is in each line of ours, and in those of other formatters that carry our ids.
-    if fields is None or not ("timestamp" in fields or "request_id" in fields):
+    if fields is None:
         return None
-    return _record(fields), False
+    naming = _naming_of(fields)
+    # One of these two names is in each line of ours, and in those of other formatters that carry our ids.
+    if naming is None and not ("timestamp" in fields or "request_id" in fields):
+        return None
+    return _record(fields, naming or _OWN), False
 
 
 def parse_fields(line: str) -> dict[str, Any] | None:
@@ -308,22 +424,154 @@ _DEFAULTS = {
     "jsonrpc_id": "",
     "exception": None,
 }
+_LAST = ("parent_span_id", "service")
 _EXCEPTION = {f"exception.{part}": part for part in ("type", "message", "stacktrace")}
-_RESERVED = _DEFAULTS.keys() | _EXCEPTION.keys()
+_RESERVED = frozenset({*_DEFAULTS, *_LAST, *_EXCEPTION})
 
 
-def _fields(record: Record) -> dict[str, Any]:
-    """Return what *record* has, by name. An extra field with a name of ours gets a ``_`` behind it."""
+class Store(NamedTuple):
+    """
+    What a log store calls the fields of a record, and how its lines are recognised.
+
+    :param names: their names, by ours; a field that is not here has our name.
+    :param always: fields with a fixed value that the store expects on each line.
+    """
+
+    names: Mapping[str, str]
+    always: Mapping[str, str] = MappingProxyType({})
+
+
+STORES: dict[str, Store] = {
+    # https://www.elastic.co/docs/reference/ecs/ecs-field-reference
+    "ecs": Store(
+        {
+            "timestamp": "@timestamp",
+            "level": "log.level",
+            "logger": "log.logger",
+            "request_id": "http.request.id",
+            "session_id": "session.id",
+            "trace_id": "trace.id",
+            "span_id": "span.id",
+            "parent_span_id": "parent.id",
+            "service": "service.name",
+            "exception.type": "error.type",
+            "exception.message": "error.message",
+            "exception.stacktrace": "error.stack_trace",
+        },
+        {"ecs.version": "8.11.0"},
+    ),
+    # https://cloud.google.com/logging/docs/structured-logging#structured_logging_special_fields
+    "gcp": Store(
+        {
+            "timestamp": "time",
+            "level": "severity",
+            "trace_id": "logging.googleapis.com/trace",
+            "span_id": "logging.googleapis.com/spanId",
+            "exception.type": "exception.type",
+            "exception.message": "exception.message",
+            "exception.stacktrace": "stack_trace",
+        }
+    ),
+    # https://docs.datadoghq.com/standard-attributes/
+    "datadog": Store(
+        {
+            "level": "status",
+            "logger": "logger.name",
+            "request_id": "http.request_id",
+            "trace_id": "dd.trace_id",
+            "span_id": "dd.span_id",
+            "exception.type": "error.kind",
+            "exception.message": "error.message",
+            "exception.stacktrace": "error.stack",
+        }
+    ),
+    # https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/, and the semantic conventions
+    "otel": Store(
+        {
+            "level": "severity_text",
+            "logger": "otel.scope.name",
+            "message": "body",
+            "request_id": "asgi_trace.request_id",
+            "session_id": "session.id",
+            "mcp_method": "mcp.method.name",
+            "jsonrpc_id": "jsonrpc.request.id",
+            "service": "service.name",
+            "exception.type": "exception.type",
+            "exception.message": "exception.message",
+            "exception.stacktrace": "exception.stacktrace",
+        }
+    ),
+}
+"""The names of other people's log stores: one table for those who write lines and those who read them."""
+
+# These three are on each line, whatever happened: by them the names of a line are recognised.
+_ALWAYS_THERE = ("timestamp", "level", "message")
+
+
+class Naming:
+    """
+    The names under which JSON and logfmt write a record.
+
+    :param store: a key of :data:`STORES`; our own names, when left out.
+    :param rename: other names, by ours; it outranks the store.
+    :raises ValueError: for a store that is none, and where two fields would have one name.
+    """
+
+    def __init__(self, store: str | None = None, rename: Mapping[str, str] | None = None) -> None:
+        if store is not None and store not in STORES:
+            raise ValueError(f"names is {store!r}; expected one of {', '.join(STORES)}")
+        known = STORES[store] if store else Store({})
+        self.store = store
+        self.names = {**known.names, **(rename or {})}
+        self.always = known.always
+        # Theirs and ours: a field of the program with one of these names must not pass for another.
+        theirs = [self.names.get(name, name) for name in (*_DEFAULTS, *_LAST)]
+        theirs += [self.names[name] for name in _EXCEPTION if name in self.names]
+        for name in theirs:
+            if not name or not isinstance(name, str) or theirs.count(name) > 1:
+                raise ValueError(f"rename gives {name!r} to more than one field; expected a name for each")
+        self.reserved = _RESERVED.union(theirs, self.always)
+        self.flat = not _EXCEPTION.keys().isdisjoint(self.names)
+        self.signs = frozenset(self.names.get(name, name) for name in _ALWAYS_THERE)
+
+
+_OWN = Naming()
+_READ = (_OWN, *map(Naming, STORES))
+
+
+def _naming_of(fields: Mapping[str, Any]) -> Naming | None:
+    """Return the names that the *fields* of a line have, or None where they are not a record's."""
+    return next((naming for naming in _READ if naming.signs <= fields.keys()), None)
+
+
+def _fields(record: Record, naming: Naming = _OWN) -> dict[str, Any]:
+    """Return what *record* has, by name. An extra field with one of our names gets a ``_`` behind it."""
     known = zip(_DEFAULTS.items(), record, strict=False)
     fields = {name: value for (name, default), value in known if value != default}
+    if record.parent_span_id:
+        fields["parent_span_id"] = record.parent_span_id
+    if record.service:
+        fields["service"] = record.service
+    if naming is not _OWN:
+        fields = _renamed(fields, naming)
     for key, value in record.extra.items():
         name = _shown(key)
-        fields[f"{name}_" if name.rstrip("_") in _RESERVED else name] = value
+        name = naming.names.get(name, name) if name not in _RESERVED else name
+        fields[f"{name}_" if name.rstrip("_") in naming.reserved else name] = value
     return fields
 
 
-def _record(fields: dict[str, Any]) -> Record:
+def _renamed(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
+    if naming.flat and "exception" in fields:
+        exception = fields.pop("exception")
+        fields.update((name, exception[part]) for name, part in _EXCEPTION.items() if part in exception)
+    return {naming.names.get(name, name): value for name, value in fields.items()} | dict(naming.always)
+
+
+def _record(fields: dict[str, Any], naming: Naming) -> Record:
     """Undo :func:`_fields`, and bear with what other writers give to our names."""
+    if naming is not _OWN:
+        fields = _renamed_back(fields, naming)
     if "message" not in fields and "event" in fields:
         fields["message"] = fields.pop("event")  # as structlog calls it
     *values, exception = (fields.pop(name, None) for name in _DEFAULTS)
@@ -331,14 +579,46 @@ def _record(fields: dict[str, Any]) -> Record:
         exception = {"stacktrace": _text(exception)}
     known = zip(_DEFAULTS.values(), values, strict=False)
     strings = [default or "" if value is None else _text(value) for default, value in known]
-    extra = {name[:-1] if name.rstrip("_") in _RESERVED else name: value for name, value in fields.items()}
-    return Record._make([*strings, exception, extra])
+    last = ["" if value is None else _text(value) for value in (fields.pop(name, None) for name in _LAST)]
+    extra = {name[:-1] if name.rstrip("_") in naming.reserved else name: value for name, value in fields.items()}
+    return Record._make([*strings, exception, extra, *last])
+
+
+def _renamed_back(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
+    """Return *fields* of a store under our names; ``log.level`` may be in an object ``log``, as others write it."""
+    back: dict[str, Any] = {}
+    for ours, theirs in naming.names.items():
+        value = _take(fields, theirs)
+        if value is not None:
+            back[ours] = value
+    for name in naming.always:
+        _take(fields, name)
+    exception = {part: back.pop(name) for name, part in _EXCEPTION.items() if name in back}
+    if exception:
+        back["exception"] = exception
+    if naming.store == "gcp" and "trace_id" in back:
+        back["trace_id"] = _text(back["trace_id"]).rpartition("/")[2]  # projects/shop/traces/0af7…
+    return fields | back
+
+
+def _take(fields: dict[str, Any], name: str) -> Any:
+    """Take *name* out of *fields*, or out of an object in them."""
+    if name in fields:
+        return fields.pop(name)
+    outer, dot, inner = name.partition(".")
+    within = fields.get(outer)
+    if not dot or not isinstance(within, dict):
+        return None
+    value = _take(within, inner)
+    if not within:
+        del fields[outer]
+    return value
 
 
 # -- JSON --------------------------------------------------------------------------------------------------------
 
 
-def format_json(record: Record) -> str:
+def format_json(record: Record, naming: Naming = _OWN) -> str:
     """
     Return *record* as one line of JSON, in ASCII. Never raises, whatever the extra fields hold.
 
@@ -350,7 +630,9 @@ def format_json(record: Record) -> str:
         if record.exception is None and not record.extra:
             # Of most lines all fields are strings: a fourth of the time that the encoder takes for a dict of them.
             quote = _quote_json()
-            return "{" + ", ".join([f'"{name}": {quote(value)}' for name, value in fields.items()]) + "}"
+            if naming is _OWN:  # whose names need no quoting
+                return "{" + ", ".join([f'"{name}": {quote(value)}' for name, value in fields.items()]) + "}"
+            return "{" + ", ".join([f"{quote(name)}: {quote(value)}" for name, value in fields.items()]) + "}"
         return _encode()(fields)
     except Exception:  # each by itself, so that a bad one spoils no other
         pairs = (f"{_dump(name)}: {_dump(value)}" for name, value in fields.items())
@@ -435,10 +717,10 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _LONG = {short[1]: long for long, short in _SHORT.items()}
 
 
-def format_logfmt(record: Record) -> str:
+def format_logfmt(record: Record, naming: Naming = _OWN) -> str:
     """Return *record* as one line of logfmt. Never raises; what a key cannot have in it becomes ``_``."""
     extra = {_NOT_IN_KEY.sub("_", _shown(key)) or "_": value for key, value in record.extra.items()}
-    fields = _fields(record._replace(extra=extra))
+    fields = _fields(record._replace(extra=extra), naming)
     exception = fields.pop("exception", {})
     fields.update((name, exception[part]) for name, part in _EXCEPTION.items() if part in exception)
     return _format_pairs(fields)

@@ -20,8 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from asgi_trace import JSONFormatter, RequestMetadata, TextFormatter, bound_request_metadata
-from asgi_trace.logging import LogfmtFormatter
+from asgi_trace import JSONFormatter, LogfmtFormatter, RequestMetadata, TextFormatter, bound_request_metadata
 from asgi_trace.records import ACCESS_LOGGER, format_access
 
 LINES = 1_000_000

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 import asgi_trace.faults
+from asgi_trace._logging.setup import undo
 
 from .marks import add_marks
 
@@ -26,6 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_undone() -> Iterator[None]:
+    """What a test does to the logging of this process ends with it."""
+    yield
+    undo()
 
 
 @pytest.fixture(autouse=True)

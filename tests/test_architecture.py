@@ -26,7 +26,10 @@ ROOMS = (
     "propagation",
     "outgoing",
     "concurrency",
-    "uncaught",
+    "_logging.__init__",
+    "_logging.records",
+    "_logging.formatters",
+    "_logging.uncaught",
     "sessions",
     "masks",
     "networks",
@@ -37,7 +40,7 @@ ROOMS = (
     "access",
     "inside",
     "middleware",
-    "logging",
+    "_logging.setup",
     "loggers",
     "otel",
     "mcp",
@@ -69,7 +72,7 @@ NEIGHBOURS = {
     "otel": {"opentelemetry"},
     "mcp_demo": {"uvicorn"},
     "outgoing": {"aiohttp", "requests", "urllib3", "yarl"},
-    "uncaught": {"uvloop"},
+    "_logging.uncaught": {"uvloop"},
 }
 
 

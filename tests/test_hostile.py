@@ -48,7 +48,10 @@ NASTY = [
 ]
 ID = r"[A-Za-z0-9._~+/=:@-]"
 CALL = r"(?: \[[^\[\]|]+\])?"
-LINE = re.compile(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d - INFO - \[req={ID}{{1,128}}\|session={ID}{{1,8}}\]{CALL} - \S+")
+SPAN = r"(?:\|span=[0-9a-f]{16})?"
+LINE = re.compile(
+    rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d - INFO - \[req={ID}{{1,128}}\|session={ID}{{1,128}}{SPAN}\]{CALL} - \S+"
+)
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

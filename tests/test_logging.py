@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from uvicorn.logging import DefaultFormatter
 
 from asgi_trace import (
     RequestMetadata,
@@ -25,7 +26,6 @@ from asgi_trace import (
     bound_request_metadata,
     configure_logging,
 )
-from asgi_trace.logging import SERVER_LOGGERS
 from asgi_trace.records import parse, parse_time
 
 from .asgi import http_scope, step
@@ -45,18 +45,19 @@ def logger() -> tuple[logging.Logger, io.StringIO]:
     return own, stream
 
 
+LOGGERS = (None, "uvicorn", "uvicorn.access", "uvicorn.error", "hypercorn.access", "hypercorn.error")
+
+
 @pytest.fixture
 def process_logging() -> Iterator[None]:
     """The process' logging, put back afterwards."""
-    loggers = [logging.getLogger(name) for name in (None, *SERVER_LOGGERS)]
+    loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [(each, each.handlers[:], each.level, each.propagate, each.filters[:]) for each in loggers]
-    factory = logging.getLogRecordFactory()
     for each in loggers:
         each.handlers.clear()
     yield
     for each, handlers, level, propagate, filters in before:
         each.handlers[:], each.level, each.propagate, each.filters[:] = handlers, level, propagate, filters
-    logging.setLogRecordFactory(factory)
     logging.captureWarnings(False)
 
 
@@ -67,7 +68,7 @@ def test_the_line_is_the_articles(logger: Any) -> None:
     record.created = 1705314615.5
     formatter = own.handlers[0].formatter
     formatter.converter = time.gmtime
-    with bound_request_metadata(RequestMetadata("12345678-more", "a1b2c3d4")):
+    with bound_request_metadata(RequestMetadata("12345678-90ab-4def-8123-4567890abcde", "a1b2c3d4")):
         assert formatter.format(record) == (
             "2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - Processing payment for user Alice"
         )
@@ -117,7 +118,7 @@ def test_the_filter_gives_each_record_four_attributes() -> None:
     record = logging.makeLogRecord({})
     with bound_request_metadata(ALICE):
         assert RequestTracingFilter().filter(record)
-    assert (record.request_id, record.session_id) == ("a1b2c3d4", "12345678")
+    assert (record.request_id, record.session_id) == ("a1b2c3d4", "1234567890abcdef")
     assert (record.trace_id, record.span_id) == (ALICE.trace_id, ALICE.span_id)
 
 
@@ -443,7 +444,11 @@ def test_a_servers_loggers_are_dressed_whoever_comes_first(process_logging: None
 
     def set_up_server() -> None:
         handler = logging.StreamHandler(stream)
-        handler.setFormatter(logging.Formatter("%(levelname)s theirs: %(message)s"))
+        handler.setFormatter(
+            DefaultFormatter("%(levelprefix)s %(message)s")
+            if server == "uvicorn"
+            else logging.Formatter("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]")
+        )
         name = {"uvicorn": "uvicorn", "hypercorn": "hypercorn.error"}[server]
         logging.getLogger(name).handlers = [handler]
         logging.getLogger(name).propagate = False
@@ -459,44 +464,47 @@ def test_a_servers_loggers_are_dressed_whoever_comes_first(process_logging: None
 
 @pytest.mark.parametrize("first", ["ours", "server"])
 @pytest.mark.parametrize(
-    ("level", "name", "shared", "expected"),
-    [
-        (logging.NOTSET, "", True, ["served", "failed"]),
-        (logging.ERROR, "", True, ["served", "failed", "failed"]),
-        (logging.NOTSET, "shop", True, ["served", "failed"]),
-        (logging.NOTSET, "", False, ["served", "failed"]),
-    ],
-    ids=["same", "higher-level", "filter", "other-stream"],
+    ("level", "expected"),
+    [(logging.NOTSET, ["own: served", "own: failed"]), (logging.ERROR, ["root: served", "own: failed"])],
 )
-def test_a_servers_line_is_written_once(
-    process_logging: None, level: int, name: str, shared: bool, expected: list[str], first: str
+def test_our_handler_writes_what_no_other_does(
+    process_logging: None, level: int, expected: list[str], first: str
 ) -> None:
-    """hypercorn writes to standard error, and so does the root logger; where it leaves lines out, none is lost."""
+    """hypercorn's logger has a handler of its own and propagates: a line that the handler has is there once."""
+    logging.root.handlers.clear()  # pytest's own
     stream = io.StringIO()
-    handler = logging.StreamHandler(stream if shared else io.StringIO())
-    handler.setLevel(level)
-    if name:
-        handler.addFilter(logging.Filter(name))
-    logging.root.handlers = [handler]
+
+    class Own(logging.StreamHandler):  # type: ignore[type-arg]
+        def format(self, record: logging.LogRecord) -> str:
+            return f"own: {record.getMessage()}"
 
     def set_up_server() -> None:
-        logging.getLogger("hypercorn.error").handlers = [logging.StreamHandler(stream)]
+        handler = Own(stream)
+        handler.setLevel(level)
+        logging.getLogger("hypercorn.error").handlers = [logging.NullHandler(), handler]
 
-    steps = [configure_logging, set_up_server]
+    def set_up_ours() -> None:
+        configure_logging("INFO", stream=stream, formatter=logging.Formatter("root: %(message)s"))
+
+    steps = [set_up_ours, set_up_server]
     for each in steps if first == "ours" else reversed(steps):
         each()
     logging.getLogger("hypercorn.error").info("served")
     logging.getLogger("hypercorn.error").error("failed")
-    assert [line.rpartition(" - ")[2] for line in stream.getvalue().splitlines()] == expected
+    assert stream.getvalue().splitlines() == expected
 
 
-def test_extra_fields_of_the_same_name_are_allowed(process_logging: None) -> None:
-    """A program that logs extra={"request_id": ...} goes on doing so; the line has the request's."""
+def test_what_a_caller_gives_in_extra_wins(process_logging: None) -> None:
+    """On its line, under the names of ours; the next line has the request's ids again."""
     stream = io.StringIO()
     configure_logging(stream=stream)
+    log = logging.getLogger("shop")
     with bound_request_metadata(ALICE):
-        logging.getLogger("shop").info("hello", extra={"request_id": "theirs", "session_id": "x", "trace_id": "y"})
-    assert "[req=a1b2c3d4|session=12345678] - hello" in stream.getvalue()
+        log.info("hello", extra={"request_id": "theirs", "session_id": 7, "trace_id": "y|]\n"})
+        log.info("again")
+    hello, again = stream.getvalue().splitlines()
+    assert "[req=theirs|session=7] - hello" in hello
+    assert "[req=a1b2c3d4|session=12345678] - again" in again
 
 
 def test_a_line_in_a_thread_is_stamped() -> None:

@@ -7,7 +7,6 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,8 +15,8 @@ from typing import Any
 
 from opentelemetry import trace
 
+from .._logging.setup import attach_exporter
 from ..faults import report_once
-from ..logging import SERVER_LOGGERS
 from ..scopes import Message
 from .ids import adapt
 from .logs import RequestLogHandler
@@ -71,10 +70,7 @@ def configure_opentelemetry() -> None:
             with suppress(RuntimeError):
                 super().flush()
 
-    handler = RequestLogHandler(Exporting(logger_provider=logs))
-    for logger in (logging.root, *map(logging.getLogger, SERVER_LOGGERS)):
-        if not logger.propagate or logger is logging.root:
-            logger.addHandler(handler)
+    attach_exporter(RequestLogHandler(Exporting(logger_provider=logs)))
 
 
 def _exporters(signal: str) -> Iterator[Any]:

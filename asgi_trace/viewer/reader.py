@@ -17,8 +17,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..logfiles import ANOTHER_LOG, COLORS, TRACEBACK, Log, is_plain, same_session
-from ..logging import SESSION_LENGTH
-from ..records import HEAD, NO_ID, parse_access, parse_fields, parse_time, unescape
+from ..records import HEAD, NO_ID, SESSION_LENGTH, parse_access, parse_fields, parse_time, unescape
 
 __all__ = ("Entry", "LineReader", "LogReader", "Wanted", "last_time", "merged", "read")
 
@@ -221,7 +220,7 @@ class LineReader:
             if match is None:
                 line, match = self._cleaned(line)
             if match is not None:
-                if match[5] == "|" and entry is not None and (entry.request_id or NO_ID) == match[2]:
+                if match["mark"] == "|" and entry is not None and (entry.request_id or NO_ID) == match["request_id"]:
                     self._go_on(line[match.end() :])
                     continue
                 next_entry = self._own(match, line)
@@ -314,7 +313,7 @@ class LineReader:
         return (plain if match else line), match
 
     def _own(self, match: re.Match[str], line: str) -> Entry:
-        head, request_id, session_id, call, _ = match.groups()
+        head, request_id, session_id, _, call, _ = match.groups()
         stamp, _, level = head.partition(" - ")
         when = self._clock.read(stamp)
         if when is None:

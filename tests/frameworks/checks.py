@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 import anyio.to_thread
 
+from asgi_trace.records import short_session
+
 from .drive import OuterTool, Reply, Socket
 from .witness import Ids, LogLines, sightings_of
 
@@ -32,5 +34,5 @@ async def check_places(places: Collection[str], reply: Reply | Socket, tool: Out
 
 def check_lines(reply: Reply | Socket, session_id: str, log: LogLines) -> None:
     """Each line that names the request, a handler's, the framework's or the server's, has its ids."""
-    stamp = f"[req={reply.request_ids[0]}|session={session_id[:8]}]"
+    stamp = f"[req={reply.request_ids[0]}|session={short_session(session_id)}]"
     assert [line for line in log.naming(reply.tag) if stamp not in line] == []

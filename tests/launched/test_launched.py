@@ -92,7 +92,7 @@ class Request:
         connections.callback(self._connection.close)
         self._connection.putrequest("POST", self.path)
         self._connection.putheader("X-Request-ID", self.request_id)
-        self._connection.putheader("X-Session-ID", f"{self.marker}-is-eight-characters")
+        self._connection.putheader("X-Session-ID", self.marker)
         self._connection.putheader("Content-Length", "2")
         self._connection.endheaders(b"1")
 

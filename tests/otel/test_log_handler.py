@@ -79,13 +79,13 @@ def test_outside_a_request_there_is_nothing_to_add(exported: Exported) -> None:
 
 
 def test_other_handlers_find_the_record_as_it_was(exported: Exported, request_: RequestMetadata) -> None:
-    """The filter's attributes too."""
+    """With the filter's attributes."""
     found: list[dict[str, Any]] = []
     later = logging.Handler()
     later.emit = lambda record: found.append(dict(vars(record)))  # type: ignore[method-assign]
     exported.log.addHandler(later)
     exported.log.info("paid")
-    assert (found[0]["request_id"], found[0]["session_id"]) == (REQUEST_ID, "a-sessio")
+    assert (found[0]["request_id"], found[0]["session_id"]) == (REQUEST_ID, "a-session-of-more-than-8")
     assert "session.id" not in found[0]
 
 

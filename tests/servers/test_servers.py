@@ -20,6 +20,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from asgi_trace.records import short_session
+
 from .conftest import RunningServer
 from .harness import PATIENCE, Line
 from .table import KEEPING, KINDS, RESETTING, TRACEBACK, Kind, ServerLine
@@ -85,7 +87,7 @@ class Request:
     def __init__(self, server: RunningServer) -> None:
         self.marker = server.marker()
         self.request_id = f"request-of-{self.marker}"
-        self.session_id = f"{self.marker}-is-eight-characters"
+        self.session_id = self.marker
         self.headers = {"X-Request-ID": self.request_id, "X-Session-ID": self.session_id}
         self.ids = (self.request_id, self.marker)
 
@@ -112,7 +114,7 @@ def stamped(request: Request, *texts: str) -> list[tuple[str, tuple[str, str]]]:
 def check_work(server: RunningServer, request: Request, header_values: list[str], told: dict[str, Any]) -> None:
     """The ids that the app *told* are on all lines of the request, and the request id in the response's header."""
     assert header_values == [told["request_id"]]
-    ids = (told["request_id"], told["session_id"][:8])
+    ids = (told["request_id"], short_session(told["session_id"]))
     texts = ("begins", "ends", "in a task", "in a thread")
     assert sorted(lines_of(server, request, "ends")) == [(f"{request.marker} {text}", ids) for text in texts]
 

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from .current import bound_request_metadata, metadata_in
+from ..current import bound_request_metadata, metadata_in
+from ..faults import own_logger
 
 __all__ = ("log_uncaught",)
 
@@ -55,7 +56,7 @@ def _log_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_type is SystemExit:  # a thread's way of saying that it is done; CPython's own hook is silent too
         return
     name = "unknown" if args.thread is None else args.thread.name
-    logging.getLogger("asgi_trace.threads").error("Exception in thread %s", name, exc_info=args.exc_value)
+    own_logger("asgi_trace.threads").error("Exception in thread %s", name, exc_info=args.exc_value)
 
 
 def _name_tasks() -> None:
