@@ -113,7 +113,7 @@ PREFIXES = (
     _prefix(
         "aws logs tail",
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d(?:\.\d{{3,9}})?(?:Z|[+-]\d\d:?\d\d)) "
-        rf"{_NO_LEVEL}(?P<source>[^ \"{{}}=\[\]]{{1,512}})(?: |\Z)",
+        rf"{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=\[\]]{{1,512}})(?: |\Z)",
         _KIND,
     ),
     _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME})(?:[ \t]|\Z)", _KIND),

@@ -309,17 +309,19 @@ def _falls(lines: list[str], zone: tzinfo | None) -> int:
     steps = Steps(0, Clock(zone))
     rises = falls = 0
     last = -1.0
-    is_orphan = False  # whether the entry before begins with a further line
+    further: list[str] = []
     for step in (step for line in lines for step in steps.take(line)):
         entry = step.entry
+        head = None if entry is None else own_head(entry.text)
         if entry is None:
-            if step.text.startswith(_TRACEBACK) and is_orphan:
-                falls += 2
-            elif step.text.startswith(_TRACEBACK):
-                rises += 2
+            further.append(step.text)
             continue
-        head = own_head(entry.text)
-        is_orphan = head is not None and head[6] == "|"
+        if head is not None and head[6] == "|":  # its first line has not come yet
+            further.append(entry.text[head.end() :])
+        elif further:
+            falls += 2 * _is_upside_down(further)
+            rises += 2 * further[0].startswith(_TRACEBACK)
+            further.clear()
         if (entry.more and "undated" in entry.more) or steps.records.when is None:
             continue
         if last >= 0:
@@ -327,6 +329,10 @@ def _falls(lines: list[str], zone: tzinfo | None) -> int:
             falls += entry.time < last
         last = entry.time
     return falls - 4 * rises
+
+
+def _is_upside_down(further: list[str]) -> bool:
+    return further[-1].startswith(_TRACEBACK) and not further[0].startswith(_TRACEBACK)
 
 
 _TRACEBACK = "Traceback (most recent call last):"

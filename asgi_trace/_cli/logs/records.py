@@ -58,7 +58,6 @@ _OTHERS_LEVEL = re.compile(
 _KLOG = re.compile(r"[IWEF](?=\d{4} \d\d:)")
 _KLOG_LEVELS = {"I": 2, "W": 3, "E": 4, "F": 5}
 _OWN_IDS = re.compile(r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\](?: \[([^\]]*)\])?")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _TIME_END = 120
 _LEVEL_END = 160
 # Times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the first,
@@ -320,11 +319,12 @@ class Records:
         return Entry(when, number, _id(request_id), _id(session_id), plain, end, more or None, self._file)
 
     def _own_ids_behind(self, plain: str, head_end: int) -> re.Match[str] | None:
-        """Return our ids where a formatter puts them behind the message: the first that do not stand in quotes."""
-        if "[req=" not in plain:
+        """Return our ids where a formatter puts them behind the message, at the end of the line."""
+        if "[req=" not in plain or not plain.endswith("]"):
             return None
-        bare = _QUOTED.sub(lambda match: " " * len(match[0]), plain)
-        return _OWN_IDS.search(bare, head_end)
+        place = plain.rfind("[req=")
+        match = _OWN_IDS.match(plain, place) if place >= head_end else None
+        return match if match is not None and match.end() == len(plain) else None
 
     def _access(self, plain: str, end: int) -> tuple[dict[str, Any] | None, str]:
         access = access_in(plain[end:])
