@@ -121,7 +121,7 @@ def test_a_zone_is_that_of_the_log() -> None:
 
 @pytest.mark.parametrize("name", ["Nowhere/Else", "../etc/passwd", "+1", ""])
 def test_a_zone_that_is_none_is_one_sentence(name: str) -> None:
-    with pytest.raises(ValueError, match="^--tz is .*; expected a time zone such as Europe/Berlin"):
+    with pytest.raises(ValueError, match=r"^--tz is .*; expected a time zone such as Europe/Berlin"):
         read_zone(name)
 
 

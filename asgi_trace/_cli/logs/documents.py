@@ -91,43 +91,38 @@ class _Unfolding:
 
     def lines(self, first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield blocks of lines."""
-        half: list[bytes] = []
+        half: list[bytes] = []  # of a line that comes in pieces, since it is longer than a block
         size = 0
         block: bytes | None = first
         while block is not None:
-            # What is longer than a block of lines comes in pieces without a line feed.
             size += len(block)
-            if not block.endswith(b"\n") and size <= _LARGEST:
+            if block.endswith(b"\n"):
+                if half and size > _LARGEST:
+                    self._start = half[0][:_SNIFFED]
+                    self._refuse()
+                    half, block = [], block[block.find(b"\n") + 1 :]
+                yield from self._taken(b"".join((*half, block)))
+                half, size = [], 0
+            elif size <= _LARGEST or not half:
                 half.append(block)
-            elif not block.endswith(b"\n"):
-                self._start = self._start or (b"".join(half) + block)[:_SNIFFED]
-                half.clear()
-            elif self._start and size > _LARGEST:
-                self._refuse()
-                half.clear()
-                size = 0
             else:
-                found = b"".join(self._taken(b"".join((*half, block))))
-                half.clear()
-                size = 0
-                if found:
-                    yield found
+                half = [half[0][:_SNIFFED]]  # of a document that is too large
             block = next(blocks, None)
-        if self._start:
+        if half and size > _LARGEST:
+            self._start = half[0][:_SNIFFED]
             self._refuse()
         elif half:
-            found = b"".join(self._taken(b"".join(half)))
-            if found:
-                yield found
-        if self._pieces:
+            yield from self._taken(b"".join(half))
+        if self._pieces or self._start:
             yield from self._closed()
 
     def _taken(self, data: bytes) -> Iterator[bytes]:
         lines = data.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        for line in lines:
-            yield from self._line(line.rstrip(b"\r"))
+        found = b"".join(line for each in lines for line in self._line(each.rstrip(b"\r")))
+        if found:
+            yield found
 
     def _line(self, line: bytes) -> Iterator[bytes]:
         if self._closers:

@@ -58,14 +58,9 @@ class Reading:
 # What lines without ids look like, and what would help.
 _LOOKS: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
-        "JSON",
+        "JSON or logfmt",
         re.compile(r"\s*[{\[]|.{0,120}\[req=none"),
-        "asgi_trace.JSONFormatter, RequestTracingFilter or loggers.structlog_processor put request_id into JSON",
-    ),
-    (
-        "logfmt",
-        re.compile(r"(?:timestamp|time|ts|level|msg)="),
-        "asgi_trace.LogfmtFormatter puts request_id into logfmt",
+        "asgi_trace.JSONFormatter, LogfmtFormatter, RequestTracingFilter and loggers.structlog_processor add request_id",
     ),
     (
         "access lines of a server",
