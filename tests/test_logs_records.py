@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from asgi_trace._cli.logs.levels import level_of
 from asgi_trace._cli.logs.reader import Entry, LineReader
+from asgi_trace._cli.logs.records import Records
+from asgi_trace._cli.logs.times import Clock
+from asgi_trace.records import Record, format_json, format_logfmt, parse_fields
 
 HEX = "4bf92f3577b34da6a3ce929d0e0e4736"
 UUID = "7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a"
@@ -383,3 +386,28 @@ def test_no_values_break_it(fields: dict[str, Any]) -> None:
         json.dumps(entry._replace(more=None))
         assert isinstance(entry.request_id, str)
         assert isinstance(entry.time, int | float)
+
+
+@given(
+    st.sampled_from(["2024-11-22T10:30:15.250Z", "2024-11-22 10:30:15", "x"]),
+    st.sampled_from(["INFO", "ERROR", "my"]),
+    st.sampled_from(["shop", "shop.access", "a b", "a=b"]),
+    st.one_of(
+        st.text(max_size=20), st.sampled_from(["paid", 'a "b"', "a\\b", "a=b", "a b", "GET / 200 1.0ms 1B http -"])
+    ),
+    st.sampled_from(["r1", HEX, "none", "0", "é"]),
+    st.sampled_from(["s1", "none", "a|b"]),
+    st.sampled_from(["none", HEX, "0" * 32]),
+    st.sampled_from(["none", SPAN]),
+)
+def test_the_short_way_makes_the_same_entry(
+    stamp: str, level: str, logger: str, message: str, request_id: str, session_id: str, trace: str, span: str
+) -> None:
+    """A line of ours in JSON or logfmt, whether or not it is read field by field."""
+    record = Record(stamp, level, logger, message, request_id, session_id, trace, span)
+    for line in (format_json(record), format_logfmt(record)):
+        short = Records(0, Clock()).own_named(line)
+        fields = parse_fields(line)
+        assert fields is not None
+        whole = Records(0, Clock()).named(fields)
+        assert short is None or short == whole

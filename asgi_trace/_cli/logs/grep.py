@@ -149,11 +149,9 @@ def _read_status(text: str) -> Callable[[int], bool]:
 
 # -- on the bytes ----------------------------------------------------------------------------------
 
-# What is in an access line without a condition on its bytes: a duration, or none and no size, or a
-# size; a request and its status; or the name of a duration.
-_ACCESS = re.compile(
-    rb"ms[ \t\r\n\"]|- - |\dB |\" \d{3}|[dD]uration|atency|esponseTime|request_time|Elapsed|Completed \d"
-)
+# What is in an access line with a duration that is not written as ours: the name of one, or a server's request line.
+_OTHER_DURATIONS = (b" HTTP/", b"uration", b"atency", b"esponseTime", b"request_time", b"Elapsed", b"Completed ")
+_NUMBER = re.compile(rb"(\d+)(?:\.\d+)? ?\Z")
 _BEFORE_STATUS = frozenset(b' \t"=:|')
 _BEHIND_STATUS = rb'(?=[ \t\r\n",}|\\]|\Z)'
 
@@ -166,7 +164,7 @@ def _candidate(status: Callable[[int], bool] | None, path: str | None) -> re.Pat
     words = re.findall(r"[\w-]+", path or "", re.ASCII)
     if words:
         return re.compile(max(words, key=len).encode())
-    return _ACCESS if path is None else None
+    return None
 
 
 def _codes(status: Callable[[int], bool]) -> Iterator[bytes]:
@@ -298,20 +296,58 @@ def search_requests(blocks: Iterable[bytes], query: Query) -> Iterator[str]:
 def _candidates(block: bytes, query: Query) -> Iterator[bytes]:
     """Yield the lines of a block that may be access lines which are wanted."""
     needle = query.needle
-    is_by_status = query.status is not None
-    if query.candidate is None or any(part in block for part in _PARTS):
-        yield from (line for line in block.split(b"\n") if needle in line)
-        return
+    if any(part in block for part in _PARTS):
+        places: Iterable[int] = _starts(block)
+    elif query.candidate is not None:
+        places = _matches(block, query.candidate, query.status is not None)
+    elif query.slower is not None:
+        places = _durations(block, query.slower)
+    else:
+        places = _starts(block)
     end = 0
-    for match in query.candidate.finditer(block):
-        place = match.start()
-        if place < end or (is_by_status and place and block[place - 1] not in _BEFORE_STATUS):
+    for place in places:
+        if place < end:
             continue
         start = block.rfind(b"\n", 0, place) + 1
         end = block.find(b"\n", place) + 1 or len(block)
         line = block[start:end]
         if needle in line:
             yield line
+
+
+def _starts(block: bytes) -> Iterator[int]:
+    """Yield where each line of a block stands."""
+    start = 0
+    while start < len(block):
+        yield start
+        start = block.find(b"\n", start) + 1 or len(block)
+
+
+def _matches(block: bytes, candidate: re.Pattern[bytes], is_status: bool) -> Iterator[int]:
+    for match in candidate.finditer(block):
+        place = match.start()
+        if not is_status or not place or block[place - 1] in _BEFORE_STATUS:
+            yield place
+
+
+def _durations(block: bytes, least: float) -> Iterator[int]:
+    """Yield, in order, where a duration stands that may be longer than *least* milliseconds."""
+    others = [_places_of(block, word) for word in _OTHER_DURATIONS]
+    yield from heapq.merge(_milliseconds(block, least), *others)
+
+
+def _milliseconds(block: bytes, least: float) -> Iterator[int]:
+    for place in _places_of(block, b"ms"):
+        number = _NUMBER.search(block, max(place - 24, 0), place)
+        if number is not None and int(number[1]) + 1 > least:
+            yield place
+
+
+def _places_of(block: bytes, word: bytes) -> Iterator[int]:
+    place = block.find(word)
+    while place >= 0:
+        yield place
+        place = block.find(word, place + 1)
 
 
 # -- what was read ---------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ LONGEST_TEXT = 65_536
 _traceback = re.compile(r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):").match
 # ... up to a line that looks like another logger's.
 _another_log = re.compile(ANOTHER_LOG).match
-_own_logfmt = "timestamp="
+_OWN_LOGFMT = "timestamp="
+_OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
 
 # Entries that wait for the first that has a time, at most.
 _MOST_EARLY = 10_000
@@ -70,7 +71,7 @@ class Steps:
         if line[:1] in ("\0", "\ufeff"):
             line = line.lstrip("\0\ufeff")
         plain = COLORS.sub("", line) if "\x1b" in line[:_COLORED] else line
-        if plain.startswith(_own_logfmt):
+        if plain.startswith(_OWN_LOGFMT):
             return [self._step(plain, plain, None)]
         match = own_head(plain)
         if match is not None:
@@ -193,7 +194,12 @@ class LineReader:
                     self._go_on(line[match.end() :])
                     continue
                 next_entry = records.own(match, line)
-                steps.begin(next_entry)
+                steps.request = next_entry.request_id
+                steps.in_traceback = False
+            elif line.startswith(_OWN_NAMED) and (named := records.own_named(line)) is not None:
+                next_entry = named
+                steps.request = named.request_id
+                steps.in_traceback = False
             else:
                 taken = steps.take(line)
                 if not taken:

@@ -76,7 +76,7 @@ class _Roles(NamedTuple):
     others: tuple[str, ...]
     access: tuple[str, str, str, str, float] | None
     source: str
-    nests: bool
+    nesting: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -91,10 +91,28 @@ def _roles(names: tuple[str, ...]) -> _Roles:
         (row for row in ACCESS if row[2] in among and row[3] in among and (row[0] in among or row[1] in among)), None
     )
     source = next((name for name in INSTANCES if name in among), "")
-    return _Roles(ours, exceptions, others, access, source, any(map(may_nest, names)))
+    return _Roles(ours, exceptions, others, access, source, tuple(filter(may_nest, names)))
 
 
 _NO_MORE: dict[str, Any] = {}
+_MOST_HEADS = 4096
+
+# Lines of ours with ids that hold nothing else; what could look otherwise to a reader of JSON or logfmt is no match.
+_own_json = re.compile(
+    r'\{"timestamp": "([0-9][^"\\]{0,40})", "level": "(\w{1,20})", "logger": "([!#-\[\]-~]{1,200})", '
+    r'"message": "([ !#-\[\]-~]+)()", "request_id": "([\w.~+/=:@-]{1,128})"(?:, "session_id": "([\w.~+/=:@-]{1,128})")?'
+    r', "trace_id": "([0-9a-f]{32})"(?:, "span_id": "([0-9a-f]{16})")?(?:, "parent_span_id": "([0-9a-f]{16})")?'
+    r'(?:, "service": "([\w.-]{1,128})")?\}',
+    re.ASCII,
+).fullmatch
+_own_logfmt = re.compile(
+    r'timestamp=([0-9][^ "=\\]{0,40}) level=(\w{1,20}) logger=([!#-<>-\[\]-~]{1,200}) '
+    r'message=(?:([!#-<>-\[\]-~]+)|"([ !#-\[\]-~]*)") '
+    r"request_id=([\w.~+/=:@-]{1,128})(?: session_id=([\w.~+/=:@-]{1,128}))?"
+    r" trace_id=([0-9a-f]{32})(?: span_id=([0-9a-f]{16}))?(?: parent_span_id=([0-9a-f]{16}))?"
+    r"(?: service=([\w.-]{1,128}))?",
+    re.ASCII,
+).fullmatch
 
 
 class Records:
@@ -113,23 +131,33 @@ class Records:
         self._clock = clock
         self._access_lines = AccessLines()
         self._origins: dict[str, dict[str, Any]] = {}
+        self._heads: dict[str, tuple[float, int]] = {}  # time and level as they were read
 
     # -- our own text ------------------------------------------------------------------------------
 
     def own(self, match: re.Match[str], line: str, envelope: Peeled | None = None) -> Entry:
         """Return the entry of a *line* of ours, of whose head *match* is."""
         head, request_id, session_id, words, call, _ = match.groups()
-        stamp, _, level = head.partition(" - ")
-        when = self._clock.read(stamp)
-        if envelope is not None and envelope.time is not None:
-            when = self._agreed(when, stamp, envelope.time)
         is_undated = False
-        if when is None:
-            when = self._searched_time(stamp)
-            is_undated = when is None
-            when = self.at(when)
-        elif when != self.when:
-            self.at(when)
+        known = self._heads.get(head) if envelope is None else None
+        if known is not None:
+            when, level = known
+            if when != self.when:
+                self.at(when)
+        else:
+            stamp, _, name = head.partition(" - ")
+            level = LEVELS.get(name, 0)
+            moment = self._clock.read(stamp)
+            if envelope is not None and envelope.time is not None:
+                moment = self._agreed(moment, stamp, envelope.time)
+            elif moment is not None and envelope is None and stamp[2:3] != ":":  # the day of a bare time goes on
+                if len(self._heads) >= _MOST_HEADS:
+                    self._heads.clear()
+                self._heads[head] = moment, level
+            if moment is None:
+                moment = self._searched_time(stamp)
+                is_undated = moment is None
+            when = self.at(moment)
         end = match.end()
         more: dict[str, Any] | None = None
         # What is in any access line: behind a duration; behind none, and no size; behind a size;
@@ -151,7 +179,33 @@ class Records:
             session_id = ""
         if not line.isascii():
             end += _astral(line[:end])
-        return Entry(when, LEVELS.get(level, 0), request_id, session_id, line, end, more, self._file)
+        return Entry(when, level, request_id, session_id, line, end, more, self._file)
+
+    def own_named(self, line: str) -> Entry | None:
+        """
+        Return the entry of a *line* of ours in JSON or logfmt, without going through its fields.
+
+        None for a line with other fields, with escapes or of an access log: :meth:`named` makes the
+        same of that. A line takes a third of the time in this way.
+        """
+        match = _own_json(line) or _own_logfmt(line)
+        if match is None:
+            return None
+        stamp, level, logger, message, quoted, request_id, session_id, trace, span, parent, service = match.groups("")
+        when = self._clock.read(stamp)
+        if when is None or level not in LEVELS or "access" in logger or request_id in NO_IDS or trace in NO_IDS:
+            return None
+        self.at(when)
+        more = {"trace": trace, "span": span} if span else {"trace": trace}
+        if parent:
+            more["parent"] = parent
+        if service:
+            more["service"] = service
+        if session_id in NO_IDS:
+            session_id = ""
+        head = f"{stamp} - {level} - [req={request_id}|session={session_id or NO_ID}] - "
+        text = f"{head}{message or quoted} logger={logger}"
+        return Entry(when, LEVELS[level], request_id, session_id, text, len(head), more, self._file)
 
     def _more(
         self,
@@ -192,7 +246,7 @@ class Records:
         """Return the entry of a line with *fields*, written as text; None when it tells nothing."""
         fields.pop("", None)
         roles = _roles(tuple(fields))
-        if roles.nests:
+        if roles.nesting and _nests(fields, roles.nesting):
             fields = _opened(fields)
             fields.pop("", None)
             roles = _roles(tuple(fields))
@@ -381,6 +435,10 @@ class Records:
 
 
 # -- parts -----------------------------------------------------------------------------------------
+
+
+def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
+    return any(type(fields[name]) in (dict, list) for name in names)
 
 
 def _opened(fields: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ _LOOKS: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
         "JSON or logfmt",
         re.compile(r"\s*[{\[]|.{0,120}\[req=none"),
-        "asgi_trace.JSONFormatter, LogfmtFormatter, RequestTracingFilter and loggers.structlog_processor add request_id",
+        "asgi_trace.JSONFormatter, LogfmtFormatter and loggers.structlog_processor add request_id",
     ),
     (
         "access lines of a server",
