@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 __all__ = ("main",)
 
+_TZ = "of times that name no zone: Europe/Berlin, +01:00; that of this machine, when left out"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grep.add_argument("--status", help="of requests with this status: 404, 5xx, '>=500'")
     grep.add_argument("--slower", metavar="DURATION", help="of requests that took longer than this: 250ms, 1.5s")
     grep.add_argument("--since", metavar="TIME", help="not older than this: 10m, 10:30, '2024-01-15 10:30'")
+    grep.add_argument("--tz", metavar="NAME", help=_TZ)
     grep.add_argument("files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out")
     grep.set_defaults(run=_grep)
     view = commands.add_parser("view", help="make one page of logs: sessions, requests and their lines on a time axis")
@@ -47,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     age = view.add_mutually_exclusive_group()
     age.add_argument("--since", metavar="TIME", help="not older than this: 10m, 10:30, '2024-01-15 10:30'")
     age.add_argument("--last", metavar="DURATION", help="the end of the logs, this long: 10m, 1.5h")
+    view.add_argument("--tz", metavar="NAME", help=_TZ)
     view.add_argument("files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out")
     view.set_defaults(run=_view)
     options = parser.parse_args(arguments)
@@ -76,14 +80,14 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _grep(options: argparse.Namespace) -> int:
-    from .grep import run
+    from ._cli.logs.grep import run
 
-    conditions = ("session", "request", "path", "status", "slower", "since")
+    conditions = ("session", "request", "path", "status", "slower", "since", "tz")
     return run(options.files, **{name: getattr(options, name) for name in conditions})
 
 
 def _view(options: argparse.Namespace) -> int:
-    conditions = {name: getattr(options, name) for name in ("session", "request", "since", "last")}
+    conditions = {name: getattr(options, name) for name in ("session", "request", "since", "last", "tz")}
     if options.follow:
         from .viewer import live
 

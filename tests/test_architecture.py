@@ -48,10 +48,21 @@ ROOMS = (
     "environment",
     "auto",
     "launcher",
-    "logfiles",
-    "grep",
+    "_cli.__init__",
+    "_cli.logs.__init__",
+    "_cli.logs.files",
+    "_cli.logs.times",
+    "_cli.logs.levels",
+    "_cli.logs.names",
+    "_cli.logs.envelopes",
+    "_cli.logs.texts",
+    "_cli.logs.records",
+    "_cli.logs.documents",
+    "_cli.logs.wanted",
+    "_cli.logs.summary",
+    "_cli.logs.reader",
+    "_cli.logs.grep",
     "viewer.__init__",
-    "viewer.reader",
     "viewer.contract",
     "viewer.model",
     "viewer.page",
@@ -63,8 +74,8 @@ ROOMS = (
     "__main__",
 )
 # What serves people rather than requests.
-NOT_AT_RUN_TIME = {"launcher", "demo", "mcp_demo", "logfiles", "grep", "cli", "__main__"} | {
-    room for room in ROOMS if room.startswith("viewer.")
+NOT_AT_RUN_TIME = {"launcher", "demo", "mcp_demo", "cli", "__main__"} | {
+    room for room in ROOMS if room.startswith(("viewer.", "_cli."))
 }
 # Third-party modules that a module may import: inside a function, or because it is for those who have them.
 NEIGHBOURS = {

@@ -21,8 +21,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import asgi_trace.grep
-import asgi_trace.logfiles
 from asgi_trace import (
     RequestMetadata,
     RequestTracingMiddleware,
@@ -30,9 +28,11 @@ from asgi_trace import (
     bound_request_metadata,
     get_request_id,
 )
+from asgi_trace._cli.logs import files
+from asgi_trace._cli.logs import grep as command
+from asgi_trace._cli.logs.files import blocks_of
+from asgi_trace._cli.logs.grep import Query, read_query, search, search_requests, shortcut
 from asgi_trace.cli import main
-from asgi_trace.grep import Query, read_query, search, search_requests, shortcut
-from asgi_trace.logfiles import blocks_of
 from asgi_trace.records import Record, format_access, format_json, format_line, format_logfmt, format_text, id_color
 
 from .asgi import HELLO_BODY, HELLO_START, call, http_scope
@@ -529,7 +529,7 @@ def test_no_bytes_break_it(lines: list[bytes], conditions: dict[str, str], sizes
 
 def test_a_line_longer_than_memory_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole, where it is wanted; a head within it is not taken for one."""
-    monkeypatch.setattr(asgi_trace.logfiles, "_LONGEST_LINE", 200)
+    monkeypatch.setattr(files, "_LONGEST_LINE", 200)
     head = "2024-01-15 10:30:15 - INFO - [req=req-001|session=s] - "
     forged = "2024-01-15 10:30:15 - INFO - [req=req-002|session=s] - "
     long = (head + "x" * (200 - len(head)) + forged * 20 + "\n").encode()
@@ -584,7 +584,7 @@ def test_memory_does_not_grow_with_the_log(conditions: dict[str, str]) -> None:
 
 def test_the_requests_remembered_are_bounded(grep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says so, and shows the first."""
-    monkeypatch.setattr(asgi_trace.grep, "_MOST_REQUESTS", 2)
+    monkeypatch.setattr(command, "_MOST_REQUESTS", 2)
     path = tmp_path / "app.log"
     lines = [format_text(access(f"r{number}", "s", 15, "/", 500, 1.0)) for number in (1, 2, 1, 3, 4)]
     path.write_text("\n".join(lines) + "\n")

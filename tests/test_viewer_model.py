@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgi_trace._cli.logs.reader import Entry, LineReader
 from asgi_trace.records import Record, format_access, format_json
 from asgi_trace.viewer import model
 from asgi_trace.viewer.model import CHUNK_LINES, Model, build
-from asgi_trace.viewer.reader import Entry, LineReader
 
 from .viewer import Told, stamped
 

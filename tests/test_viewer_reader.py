@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_trace import RequestMetadata, TextFormatter, bound_request_metadata
-from asgi_trace.logfiles import Log
+from asgi_trace._cli.logs import reader
+from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, last_time, merged, read
 from asgi_trace.records import Record, format_access, format_json, format_line, format_logfmt, format_text, parse_line
-from asgi_trace.viewer import reader
-from asgi_trace.viewer.reader import Entry, LineReader, Wanted, last_time, merged, read
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 HEX = "773fa6885e03493498077a273d1b7f2d"
@@ -112,14 +112,6 @@ OTHERS = {
     "loguru": (
         "2024-01-15 10:30:15.250 | ERROR    | shop:pay:12 - [req=req-7|session=abc12345] failed",
         (4, "req-7", "abc12345", "failed"),
-    ),
-    "the journal": (
-        "Jan 15 10:30:15 host app[7]: 2024-01-15 10:30:15.250 - INFO - [req=r1|session=s1] - paid",
-        (2, "r1", "s1", "paid"),
-    ),
-    "a container's": (
-        "2024-01-15T10:30:15.250000000Z stdout F 2024-01-15 10:30:15 - INFO - [req=r1|session=s1] - paid",
-        (2, "r1", "s1", "paid"),
     ),
     "nobody's, with a time": (
         '2024-01-15 10:30:15.250 ERROR failed of [req=r1|session=s1] "[req=r2|session=s2]"',
@@ -282,7 +274,7 @@ def test_times_without_a_date_go_on_past_midnight() -> None:
 def test_an_hour_that_comes_twice_is_two_hours() -> None:
     """Where clocks are set back, local times go on."""
     code = (
-        "from asgi_trace.viewer.reader import LineReader\n"
+        "from asgi_trace._cli.logs.reader import LineReader\n"
         "reader = LineReader()\n"
         "lines = ['2024-10-27 02:59:59 INFO a', '2024-10-27 02:00:01 INFO b', '2024-10-27 03:00:00 INFO c']\n"
         "times = [entry.time for entry in reader.read(lines) + reader.finish()]\n"
@@ -424,7 +416,7 @@ def test_logs_are_merged_by_time(tmp_path: Path) -> None:
 
 def test_logs_of_many_blocks_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a bounded number of entries held, all in order."""
-    monkeypatch.setattr("asgi_trace.logfiles._BLOCK", 1000)
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 1000)
     logs = [
         written(tmp_path / f"{name}.log", *(stamped(each / 100, f"{each}") for each in range(name, 5900, 3)))
         for name in range(3)
@@ -452,7 +444,7 @@ def test_what_is_wanted_is_found_and_the_rest_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: Wanted, expected: list[str], block: int
 ) -> None:
     """However small the blocks are that may be skipped unread."""
-    monkeypatch.setattr("asgi_trace.logfiles._BLOCK", block)
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", block)
     lines = [
         stamped(15, "a"),
         stamped(16, "b", "r2", "s2"),
@@ -479,8 +471,8 @@ def test_the_end_of_a_log_is_found(tmp_path: Path) -> None:
 
 def test_an_endless_line_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows it is whole."""
-    monkeypatch.setattr("asgi_trace.logfiles._BLOCK", 1000)
-    monkeypatch.setattr("asgi_trace.logfiles._LONGEST_LINE", 100_000)
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 1000)
+    monkeypatch.setattr("asgi_trace._cli.logs.files._LONGEST_LINE", 100_000)
     wanted = Wanted()
     log = written(tmp_path / "a.log", stamped(1, "x" * 500_000), stamped(2, "after"))
     long, after = (entry for batch in read(log, 0, wanted) for entry in batch)

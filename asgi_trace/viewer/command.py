@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from ..logfiles import Log, read_duration, read_since, reason
+from .._cli.logs.files import Log, reason
+from .._cli.logs.reader import Entry, LineReader, Wanted, last_time, merged, read
+from .._cli.logs.summary import Reading, hints, summarize
+from .._cli.logs.times import read_duration, read_since, read_zone
 from .model import Model, Trace, build
 from .page import write
-from .reader import Entry, LineReader, Wanted, last_time, merged, read
 
 __all__ = ("run", "tell_page")
 
@@ -52,13 +54,15 @@ def read_wanted(
     request: str | None = None,
     since: str | None = None,
     last: str | None = None,
+    tz: str | None = None,
 ) -> tuple[Wanted, float | None]:
     """
     Return what the command's arguments ask for, and how many seconds before the end of the logs it begins.
 
     :raises ValueError: with a sentence for the user, when one of them cannot be read.
     """
-    wanted = Wanted(session or None, request or None, read_since(since) if since else None)
+    zone = read_zone(tz) if tz else None
+    wanted = Wanted(session or None, request or None, read_since(since, zone) if since else None, zone=zone)
     return wanted, read_duration("--last", last) if last else None
 
 
@@ -83,17 +87,19 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
             for log in logs:
                 if not log.can_be_read_again():
                     log.spool(stack.enter_context(tempfile.TemporaryFile()))
-            latest = last_time(logs)
+            latest = last_time(logs, wanted.zone)
             wanted.since = None if latest is None else latest - seconds
         progress = Progress(logs)
         try:
-            trace = trace_of(logs, wanted, progress)
+            readings = [Reading(log.name) for log in logs]
+            trace = trace_of(logs, wanted, progress, readings)
         finally:
             progress.clear()
     if not trace.head["lines"]:
         complain("no line to show" if wanted.is_all else "no line of what was asked for")
         return 2 if faults else 1
-    left_out, trace.head["left_out"] = trace.head["left_out"], trace.head["left_out"] + faults
+    advice = hints(readings)
+    left_out, trace.head["left_out"] = trace.head["left_out"], trace.head["left_out"] + faults + advice
     try:
         _save(trace, target)
     except BrokenPipeError:
@@ -101,19 +107,26 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
     except OSError as error:
         return complain(f"{'standard output' if target == '-' else target}: {reason(error)}")
     _summarize(trace, target, left_out)
+    for sentence in advice:
+        complain(sentence)
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        complain(str(trace.head["summary"]))
     return 2 if faults else 0
 
 
-def trace_of(logs: Sequence[Log], wanted: Wanted, tell: Callable[[], None]) -> Trace:
-    """Return the trace of *logs*, as far as it is *wanted*, and *tell* after each step."""
+def trace_of(logs: Sequence[Log], wanted: Wanted, tell: Callable[[], None], readings: Sequence[Reading]) -> Trace:
+    """Return the trace of *logs*, as far as it is *wanted*, *tell* after each step, and note the *readings*."""
     names = [log.name for log in logs]
     model = Model(title_of(names), names)
-    readers = [read(log, number, wanted) for number, log in enumerate(logs)]
+    readers = [
+        read(log, number, wanted, reading) for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
+    ]
     try:
         for batch in at_most(merged(readers), model):
             model.add(batch)
             tell()
         model.left_out += sentences(wanted)
+        model.summary = summarize(readings, wanted.zone)
         return model.trace()
     finally:
         model.close()

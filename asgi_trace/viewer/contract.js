@@ -53,6 +53,7 @@ export const VERSION = 1;
  * @property {number} base the time of the first line, in milliseconds since the epoch
  * @property {string[]} files the names of the logs
  * @property {number} lines how many lines the chunks have
+ * @property {string} summary what was read of the logs, in one sentence
  * @property {number} unknown how many lines belong to no request
  * @property {boolean} whole_seconds whether some times of the log have no fraction of a second
  * @property {string[]} left_out sentences about lines that are missing or changed

@@ -73,6 +73,7 @@ class Head(TypedDict):
     base: Annotated[int, "the time of the first line, in milliseconds since the epoch"]
     files: Annotated[list[str], "the names of the logs"]
     lines: Annotated[int, "how many lines the chunks have"]
+    summary: Annotated[str, "what was read of the logs, in one sentence"]
     unknown: Annotated[int, "how many lines belong to no request"]
     whole_seconds: Annotated[bool, "whether some times of the log have no fraction of a second"]
     left_out: Annotated[list[str], "sentences about lines that are missing or changed"]

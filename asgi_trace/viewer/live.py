@@ -26,11 +26,11 @@ from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from ..logfiles import Log, reason
+from .._cli.logs.files import Log, reason
+from .._cli.logs.reader import Entry, LogReader, Wanted, last_time, merged, read
 from .command import MOST_ENTRIES, Progress, at_most, complain, read_wanted, sentences, title_of
 from .model import Model
 from .page import write
-from .reader import Entry, LogReader, Wanted, last_time, merged, read
 
 __all__ = ("Tail", "run")
 
@@ -209,7 +209,7 @@ class _Trace:
     def load(self, seconds: float | None) -> None:
         logs = [each.log for each in self._followed]
         if seconds is not None:
-            latest = last_time([log for log in logs if log.can_be_read_again()])
+            latest = last_time([log for log in logs if log.can_be_read_again()], self._wanted.zone)
             self._wanted.since = None if latest is None else latest - seconds
         progress = Progress(logs)
         try:

@@ -18,8 +18,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from .._cli.logs.records import Entry
 from .contract import REQUEST_COLUMNS, VERSION, Chunk, Head, News, Request, Requests
-from .reader import Entry
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
 
@@ -69,6 +69,7 @@ class Model:
         self.title = title
         self.files = list(files)
         self.left_out: list[str] = []
+        self.summary = ""  # what was read, in words
         self.held = 0  # entries whose clock went back
         self.cut = 0  # entries whose text was cut here
         self._unknown = 0
@@ -446,6 +447,7 @@ class Model:
             "base": self._base or 0,
             "files": self.files,
             "lines": self.entries,
+            "summary": self.summary,
             "unknown": self._unknown,
             "whole_seconds": self._is_whole,
             "left_out": self.left_out + self._faults(),

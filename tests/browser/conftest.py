@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from asgi_trace.logfiles import Log
-from asgi_trace.viewer import model, page, reader
+from asgi_trace._cli.logs import reader
+from asgi_trace._cli.logs.files import Log
+from asgi_trace.viewer import model, page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -1,8 +1,6 @@
 """
-Logs as they lie about: files, packed ones and pipes, read in blocks of whole lines, and how much of them is wanted.
-
-Knows bytes, and what a line looks like that goes on another. What a record's line tells it asks ``records``. Does not
-know what the lines are wanted for.
+Bytes of logs: files, packed ones and pipes, read in blocks of whole lines. Nothing here knows what
+a line holds.
 """
 
 from __future__ import annotations
@@ -11,93 +9,16 @@ import contextlib
 import gzip
 import io
 import os
-import re
 import shutil
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from .records import NO_ID, SESSION_LENGTH, parse_time
-
-__all__ = (
-    "ANOTHER_LOG",
-    "COLOR",
-    "COLORS",
-    "TRACEBACK",
-    "Log",
-    "blocks_of",
-    "is_plain",
-    "read_duration",
-    "read_since",
-    "reason",
-    "same_session",
-)
+__all__ = ("Log", "blocks_of", "reason")
 
 _BLOCK = 1 << 20
 # A line longer than this is read in pieces, and its first piece tells whose it is.
 _LONGEST_LINE = 16 << 20
-
-COLOR = r"\x1b\[[\d;]*m"
-COLORS = re.compile(COLOR)
-# An unstamped line goes on the record before it from the first of these ...
-TRACEBACK = r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
-# ... up to a line that looks like another logger's.
-ANOTHER_LOG = (
-    rf"(?:{COLOR})*"
-    r"(?:[\[<]?(?:\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d{1,3}(?:\.\d{1,3}){3}[: ])"
-    r"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL)\b|\{\"|timestamp=)"
-)
-
-
-# -- what is wanted ----------------------------------------------------------------------------------------------
-
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def is_plain(wanted: str) -> bool:
-    """Whether a line has this id in it as it is. Others may be escaped; and JSON leaves out the one that is none."""
-    return re.fullmatch(r"[\w.~+/=:@-]*", wanted, re.ASCII) is not None and wanted != NO_ID
-
-
-def same_session(logged: str, wanted: str) -> bool:
-    """Whether a session that a line shows as *logged* may be the one *wanted*: either may be the other's beginning."""
-    if logged == NO_ID:
-        return wanted == NO_ID
-    # As long as text shows them, a logged id may have been cut; a shorter one is whole.
-    return logged.startswith(wanted) or (len(logged) >= SESSION_LENGTH and wanted.startswith(logged))
-
-
-def read_duration(option: str, text: str) -> float:
-    """
-    Return the seconds that the *text* of an *option* asks for.
-
-    :raises ValueError: with a sentence for the user.
-    """
-    match = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)\s*", text, re.ASCII)
-    if match is None:
-        raise ValueError(f"{option} is {text!r}; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def read_since(text: str) -> float:
-    """
-    Return the seconds since the epoch of a time, or of a moment so long ago.
-
-    :raises ValueError: with a sentence for the user.
-    """
-    when = parse_time(text.strip())
-    if when is not None:
-        return when
-    try:
-        return time.time() - read_duration("--since", text)
-    except ValueError:
-        raise ValueError(
-            f"--since is {text!r}; expected how long ago, such as 10m, or a time such as '2024-01-15 10:30' or 10:30"
-        ) from None
-
-
-# -- files -------------------------------------------------------------------------------------------------------
 
 
 def blocks_of(stream: io.BufferedIOBase) -> Iterator[bytes]:
@@ -127,10 +48,18 @@ class Log:
     def __init__(self, name: str, complain: Callable[[str], object]) -> None:
         self.name = "standard input" if name == "-" else name
         self._complain = complain
+        self._said: set[str] = set()
         self._target: str | int = _STDIN if name == "-" else name
         self._is_spooled = False
         self.failed = False
         self.done = 0  # how many bytes of a file have been read
+
+    def complain(self, sentence: str) -> None:
+        """Say once what cannot be read of it: the result is then not all there is."""
+        self.failed = True
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._complain(f"{self.name}: {sentence}")
 
     def last_written(self) -> float:
         """Return when it was, in seconds since the epoch: a pipe may go on for ever."""
@@ -176,9 +105,7 @@ class Log:
         try:
             yield
         except (OSError, EOFError, zlib.error) as error:
-            if not self.failed:
-                self.failed = True
-                self._complain(f"{self.name}: {reason(error)}")
+            self.complain(reason(error))
 
 
 def reason(error: Exception) -> str:
