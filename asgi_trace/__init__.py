@@ -7,8 +7,8 @@ The front door: public names, nothing else.
 from ._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
 from ._logging.records import RequestTracingFilter, stamp_records
 from ._logging.setup import configure_logging
-from .concurrency import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
-from .current import (
+from ._core.threads import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
+from ._core.current import (
     bound_request_metadata,
     get_request_id,
     get_request_metadata,
@@ -18,13 +18,13 @@ from .current import (
     session_id_ctx,
     set_request_metadata,
 )
-from .ids import generate_request_id
-from .mcp_protocol import install
-from .middleware import RequestTracingMiddleware
-from .outgoing import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
-from .propagation import bound_carrier, carrier, extract, get_trace_context, inject
-from .request import RequestMetadata
-from .tracecontext import TraceContext
+from ._core.ids import generate_request_id
+from ._mcp.protocol import install
+from ._core.middleware import RequestTracingMiddleware
+from ._outgoing.hooks import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
+from ._outgoing.propagation import bound_carrier, carrier, extract, get_trace_context, inject
+from ._core.request import RequestMetadata
+from ._core.tracecontext import TraceContext
 
 __all__ = (
     "ContextThreadPoolExecutor",

@@ -6,7 +6,7 @@ The import of this module loads the app and configures logging. No other module 
 .. versionadded:: 0.1
 """
 
-from .environment import load_app_for_server as _load_app
+from ._cli.environment import load_app_for_server as _load_app
 
 __all__ = ("app",)
 

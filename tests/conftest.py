@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-import asgi_trace.faults
+import asgi_trace._core.faults
 from asgi_trace._logging.setup import undo
 
 from .marks import add_marks
@@ -40,4 +40,4 @@ def _logging_is_undone() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _faults_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test sees the first warning of each kind."""
-    monkeypatch.setattr(asgi_trace.faults, "_reported", set())
+    monkeypatch.setattr(asgi_trace._core.faults, "_reported", set())

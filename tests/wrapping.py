@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from asgi_trace.records import Record, format_access, format_json, format_logfmt, format_text
+from asgi_trace._core.lines import Record, format_access, format_json, format_logfmt, format_text
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 FRONT, STOCK = "1f0e7c5a9b3d4e6f8a7b6c5d4e3f2a1b", "9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f"

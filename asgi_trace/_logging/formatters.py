@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Literal
 
-from ..records import (
+from .._core.lines import (
     NO_ID,
     SESSION_LENGTH,
     Naming,

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from ..current import get_request_metadata
-from ..exceptions import metadata_of
-from ..records import NO_ID
-from ..request import RequestMetadata
+from .._core.current import get_request_metadata
+from .._core.exceptions import metadata_of
+from .._core.lines import NO_ID
+from .._core.request import RequestMetadata
 from .records import CALL, IDS, stamp
 
 __all__ = ("loguru_patcher", "structlog_processor")

@@ -16,11 +16,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..calls import NO_CALL
-from ..current import get_request_metadata
-from ..exceptions import metadata_of
-from ..records import NO_ID, short_session
-from ..request import RequestMetadata
+from .._core.calls import NO_CALL
+from .._core.current import get_request_metadata
+from .._core.exceptions import metadata_of
+from .._core.lines import NO_ID, short_session
+from .._core.request import RequestMetadata
 
 __all__ = ("RequestTracingFilter", "attribute_of", "checked_length", "field_of", "stamp", "stamp_records")
 

@@ -11,13 +11,13 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from ..current import get_request_metadata
-from ..faults import report_once
-from ..ids import parse_id
-from ..outgoing import OutgoingHooks
-from ..propagation import TRACEPARENT, inject, replace
-from ..request import RequestMetadata
-from ..tracecontext import parse_baggage, parse_traceparent, parse_tracestate
+from .._core.current import get_request_metadata
+from .._core.faults import report_once
+from .._core.ids import parse_id
+from .._outgoing.hooks import OutgoingHooks
+from .._outgoing.propagation import TRACEPARENT, inject, replace
+from .._core.request import RequestMetadata
+from .._core.tracecontext import parse_baggage, parse_traceparent, parse_tracestate
 from .messages import META, is_handled, meta_text
 
 __all__ = ("outgoing_meta", "request_hook")

@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from ..current import get_request_metadata, reset_request_metadata, set_request_metadata
-from ..exceptions import stamp_exception
-from ..faults import report_once
-from ..ids import generate_request_id
-from ..propagation import BAGGAGE, REQUEST_ID, SESSION_ID, TRACEPARENT, TRACESTATE, extract
-from ..request import RequestMetadata
-from ..scopes import SCOPE_KEY
-from ..sessions import SessionResolver
-from ..tracecontext import parse_baggage, parse_traceparent, parse_tracestate
+from .._core.current import get_request_metadata, reset_request_metadata, set_request_metadata
+from .._core.exceptions import stamp_exception
+from .._core.faults import report_once
+from .._core.ids import generate_request_id
+from .._outgoing.propagation import BAGGAGE, REQUEST_ID, SESSION_ID, TRACEPARENT, TRACESTATE, extract
+from .._core.request import RequestMetadata
+from .._core.scope import SCOPE_KEY
+from .._core.sessions import SessionResolver
+from .._core.tracecontext import parse_baggage, parse_traceparent, parse_tracestate
 
 __all__ = ("META", "is_handled", "meta_text", "trace_messages", "trace_server")
 

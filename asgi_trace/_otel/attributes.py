@@ -12,12 +12,12 @@ import re
 import traceback
 from typing import Any
 
-from ..calls import Call
-from ..headers import header_values
-from ..masks import Masks
-from ..networks import client_host
-from ..request import RequestMetadata
-from ..scopes import SCOPE_KEY, Message, Scope, ScopeMetadata
+from .._core.calls import Call
+from .._core.headers import header_values
+from .._core.masks import Masks
+from .._core.trust import client_host
+from .._core.request import RequestMetadata
+from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
 
 __all__ = (
     "REQUEST",

@@ -18,9 +18,9 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, TraceState
 
-from ..faults import report_once
-from ..request import RequestMetadata
-from ..tracecontext import RANDOM, TraceContext
+from .._core.faults import report_once
+from .._core.request import RequestMetadata
+from .._core.tracecontext import RANDOM, TraceContext
 from .attributes import id_attributes
 
 __all__ = (

@@ -14,10 +14,10 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from .._logging.records import CALL, IDS, STAMPED, stamp
-from ..calls import Call
-from ..current import get_request_metadata
-from ..records import NO_ID
-from ..tracecontext import SAMPLED
+from .._core.calls import Call
+from .._core.current import get_request_metadata
+from .._core.lines import NO_ID
+from .._core.tracecontext import SAMPLED
 from .attributes import REQUEST, SESSION, call_attributes
 
 __all__ = ("RequestLogHandler",)

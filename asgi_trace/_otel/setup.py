@@ -16,8 +16,8 @@ from typing import Any
 from opentelemetry import trace
 
 from .._logging.setup import attach_exporter
-from ..faults import report_once
-from ..scopes import Message
+from .._core.faults import report_once
+from .._core.scope import Message
 from .ids import adapt
 from .logs import RequestLogHandler
 

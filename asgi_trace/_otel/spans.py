@@ -18,9 +18,9 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from ..faults import report_once
-from ..request import RequestMetadata
-from ..scopes import SCOPE_KEY, Message, Scope
+from .._core.faults import report_once
+from .._core.request import RequestMetadata
+from .._core.scope import SCOPE_KEY, Message, Scope
 from .attributes import (
     Attributes,
     as_text,

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from asgi_trace._cli.logs import reader
 from asgi_trace._cli.logs.files import Log
-from asgi_trace.viewer import model, page
+from asgi_trace._cli.view import model, page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from asgi_trace.viewer import model
-from asgi_trace.viewer.contract import VERSION
+from asgi_trace._cli.view import model
+from asgi_trace._cli.view.contract import VERSION
 
 from ..viewer import stamped
 from .conftest import page_of

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from asgi_trace import RequestTracingMiddleware, TextFormatter
-from asgi_trace.records import Record, parse
+from asgi_trace._core.lines import Record, parse
 
 from .modes import Mode
 from .sdk import sdk

@@ -8,7 +8,7 @@ import pytest
 
 from asgi_trace import generate_request_id
 
-from ..test_services import Service, buy, services
+from ..unit.outgoing.test_services import Service, buy, services
 from .conftest import Collector
 
 SPAN = "b7ad6b7169203331"

@@ -20,7 +20,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from asgi_trace.records import short_session
+from asgi_trace._core.lines import short_session
 
 from .conftest import RunningServer
 from .harness import PATIENCE, Line

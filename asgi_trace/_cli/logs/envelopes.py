@@ -17,7 +17,7 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ...records import parse_fields
+from ..._core.lines import parse_fields
 from .names import COLLECTED, NO_IDS, RAW, ROLES, SOURCES, TEXTS, flat, may_nest
 
 __all__ = ("ANOTHER_LOG", "COLOR", "COLORS", "Peeled", "Peeler", "own_head", "service_of", "source_of_labels")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
-from ...records import NO_ID, escape, id_color
+from ..._core.lines import NO_ID, escape, id_color
 from .envelopes import COLOR, COLORS
 from .files import Log, reason
 from .reader import LineReader, Steps, lines_of

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import tzinfo
 from typing import NamedTuple
 
-from ...records import NO_ID
+from ..._core.lines import NO_ID
 from .documents import in_order, unfolded
 from .envelopes import ANOTHER_LOG, COLORS, Peeled, Peeler, own_head
 from .files import Log

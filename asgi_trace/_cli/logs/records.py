@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ...records import NO_ID, parse_fields
+from ..._core.lines import NO_ID, parse_fields
 from .envelopes import COLORS, Peeled, service_of, source_of_labels
 from .levels import LEVELS, NAMES, level_of
 from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, ROLES, SILENT, flat, may_nest

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...records import parse_access, unescape
+from ..._core.lines import parse_access, unescape
 
 __all__ = ("AccessLines", "Ids", "access_in", "ids_in")
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from ...records import NO_ID, SESSION_LENGTH
+from ..._core.lines import NO_ID, SESSION_LENGTH
 from .records import Entry
 
 __all__ = ("Wanted", "is_plain", "lines_of_entries", "needle_of", "same_session")
