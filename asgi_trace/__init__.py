@@ -4,10 +4,6 @@ Request tracing for any ASGI app: the request's and the session's id on every lo
 The front door: public names, nothing else.
 """
 
-from ._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
-from ._logging.records import RequestTracingFilter, stamp_records
-from ._logging.setup import configure_logging
-from ._core.threads import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
 from ._core.current import (
     bound_request_metadata,
     get_request_id,
@@ -19,12 +15,16 @@ from ._core.current import (
     set_request_metadata,
 )
 from ._core.ids import generate_request_id
-from ._mcp.protocol import install
 from ._core.middleware import RequestTracingMiddleware
+from ._core.request import RequestMetadata
+from ._core.threads import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
+from ._core.tracecontext import TraceContext
+from ._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
+from ._logging.records import RequestTracingFilter, stamp_records
+from ._logging.setup import configure_logging
+from ._mcp.protocol import install
 from ._outgoing.hooks import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
 from ._outgoing.propagation import bound_carrier, carrier, extract, get_trace_context, inject
-from ._core.request import RequestMetadata
-from ._core.tracecontext import TraceContext
 
 __all__ = (
     "ContextThreadPoolExecutor",

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
+from .._core.middleware import RequestTracingMiddleware
 from .._logging.formatters import TextFormatter
 from .._logging.setup import configure_logging
-from .._core.middleware import RequestTracingMiddleware
 from .view.command import tell_page
 
 __all__ = ("run", "shop")

@@ -19,11 +19,11 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from .._core.lines import STORES
+from .._core.middleware import RequestTracingMiddleware
 from .._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
 from .._logging.records import stamp_records
 from .._logging.setup import configure_logging, give_forms, root_level_watched
-from .._core.middleware import RequestTracingMiddleware
-from .._core.lines import STORES
 
 __all__ = (
     "LauncherError",

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple, TextIO
 
+from .._core.current import get_request_metadata
+from .._core.lines import ACCESS_LOGGER, format_call, parse_line
+from .._core.middleware import RequestTracingMiddleware
 from .._logging.formatters import TextFormatter
 from .._logging.setup import configure_logging
-from .._core.current import get_request_metadata
 from ..mcp import outgoing_meta, request_hook, trace_server
-from .._core.middleware import RequestTracingMiddleware
-from .._core.lines import ACCESS_LOGGER, format_call, parse_line
 from .view.command import tell_page
 
 __all__ = ("run",)

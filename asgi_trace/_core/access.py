@@ -14,10 +14,10 @@ from time import perf_counter
 from typing import Any
 
 from .faults import own_logger, report_once
-from .masks import Masks
-from .trust import client_host
 from .lines import ACCESS_LOGGER, format_access
+from .masks import Masks
 from .scope import SCOPE_KEY, Message, Scope
+from .trust import client_host
 
 __all__ = ("AccessLog",)
 

@@ -16,18 +16,18 @@ from types import MethodType
 from typing import Any
 
 from .access import AccessLog
-from .response_headers import Answers
 from .current import bind, metadata_before, unbind
 from .exceptions import stamp_exception
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
 from .inside import replace_error_sender, rewrapped, starlette_app, with_first_request
 from .masks import Masks
-from .trust import TrustedNetworks
 from .protocol import hooks
 from .request import RequestMetadata
+from .response_headers import Answers
 from .scope import SCOPE_KEY, Message, Scope, ScopeMetadata, Settings, metadata_class
 from .sessions import DEFAULT_SESSION_SOURCES, SessionResolver
+from .trust import TrustedNetworks
 
 __all__ = ("RequestTracingMiddleware",)
 

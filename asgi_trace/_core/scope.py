@@ -12,17 +12,17 @@ from functools import partial
 from time import time
 from typing import Any, NamedTuple
 
-from .response_headers import Answers
 from .calls import Call
 from .faults import report_once, warn_once
 from .headers import Headers, any_named, as_bytes, header_values, without_header
 from .ids import ID_RULE, generate_request_id, id_by_hand, parse_cloud_trace, parse_id, take_request_id
 from .masks import Masks
-from .trust import TrustedNetworks
 from .protocol import PENDING, Protocol
 from .request import RequestMetadata
+from .response_headers import Answers
 from .sessions import SessionResolver
 from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
+from .trust import TrustedNetworks
 
 __all__ = ("SCOPE_KEY", "Message", "Scope", "ScopeMetadata", "Settings", "metadata_class")
 

@@ -14,10 +14,10 @@ from typing import Any
 from .._core.current import get_request_metadata
 from .._core.faults import report_once
 from .._core.ids import parse_id
-from .._outgoing.hooks import OutgoingHooks
-from .._outgoing.propagation import TRACEPARENT, inject, replace
 from .._core.request import RequestMetadata
 from .._core.tracecontext import parse_baggage, parse_traceparent, parse_tracestate
+from .._outgoing.hooks import OutgoingHooks
+from .._outgoing.propagation import TRACEPARENT, inject, replace
 from .messages import META, is_handled, meta_text
 
 __all__ = ("outgoing_meta", "request_hook")

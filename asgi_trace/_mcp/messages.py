@@ -17,11 +17,11 @@ from .._core.current import get_request_metadata, reset_request_metadata, set_re
 from .._core.exceptions import stamp_exception
 from .._core.faults import report_once
 from .._core.ids import generate_request_id
-from .._outgoing.propagation import BAGGAGE, REQUEST_ID, SESSION_ID, TRACEPARENT, TRACESTATE, extract
 from .._core.request import RequestMetadata
 from .._core.scope import SCOPE_KEY
 from .._core.sessions import SessionResolver
 from .._core.tracecontext import parse_baggage, parse_traceparent, parse_tracestate
+from .._outgoing.propagation import BAGGAGE, REQUEST_ID, SESSION_ID, TRACEPARENT, TRACESTATE, extract
 
 __all__ = ("META", "is_handled", "meta_text", "trace_messages", "trace_server")
 

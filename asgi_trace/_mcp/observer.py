@@ -12,9 +12,9 @@ from typing import Any
 
 from .._core.faults import report_once
 from .._core.headers import response_values
+from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
 from .jsonrpc import MAX_MESSAGE_SIZE, read_call, read_endpoint, read_error
 from .requests import await_endpoint, learn_call, open_stream
-from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
 
 __all__ = ("Observer",)
 

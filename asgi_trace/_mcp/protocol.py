@@ -11,15 +11,15 @@ import re
 from binascii import Error, a2b_base64
 from collections.abc import Callable, Iterable
 
-from . import sdk
 from .._core.calls import MAX_WORD_LENGTH, NO_CALL, Call, clean
 from .._core.current import elsewhere
 from .._core.headers import response_values
-from .requests import find_request, stream_session
-from .observer import Observer
 from .._core.protocol import PENDING, App, Protocol, hooks
 from .._core.scope import ScopeMetadata
 from .._core.sessions import SessionResolver, query_values
+from . import sdk
+from .observer import Observer
+from .requests import find_request, stream_session
 
 __all__ = ("MCP", "install", "read_header")
 

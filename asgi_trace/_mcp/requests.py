@@ -9,11 +9,11 @@ from __future__ import annotations
 from contextvars import Context
 from typing import Any
 
-from . import sdk
 from .._core.calls import Call, clean
 from .._core.protocol import PENDING
 from .._core.request import RequestMetadata
 from .._core.scope import SCOPE_KEY, ScopeMetadata
+from . import sdk
 
 __all__ = ("await_endpoint", "find_request", "learn_call", "open_stream", "stream_session")
 

@@ -15,9 +15,9 @@ from typing import Any
 from .._core.calls import Call
 from .._core.headers import header_values
 from .._core.masks import Masks
-from .._core.trust import client_host
 from .._core.request import RequestMetadata
 from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
+from .._core.trust import client_host
 
 __all__ = (
     "REQUEST",

@@ -13,11 +13,11 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from .._logging.records import CALL, IDS, STAMPED, stamp
 from .._core.calls import Call
 from .._core.current import get_request_metadata
 from .._core.lines import NO_ID
 from .._core.tracecontext import SAMPLED
+from .._logging.records import CALL, IDS, STAMPED, stamp
 from .attributes import REQUEST, SESSION, call_attributes
 
 __all__ = ("RequestLogHandler",)

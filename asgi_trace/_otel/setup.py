@@ -15,9 +15,9 @@ from typing import Any
 
 from opentelemetry import trace
 
-from .._logging.setup import attach_exporter
 from .._core.faults import report_once
 from .._core.scope import Message
+from .._logging.setup import attach_exporter
 from .ids import adapt
 from .logs import RequestLogHandler
 

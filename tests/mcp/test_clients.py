@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from asgi_trace import JSONFormatter, RequestMetadata, RequestTracingMiddleware, bound_request_metadata
-from asgi_trace.mcp import outgoing_meta, request_hook, trace_server
 from asgi_trace._core.lines import Record
+from asgi_trace.mcp import outgoing_meta, request_hook, trace_server
 
 from .conversation import HTTP, Caller, Lines, converse, serving
 from .modes import Mode

@@ -13,8 +13,8 @@ from asgi_trace._cli.view import contract
 from asgi_trace._cli.view.contract import REQUEST_COLUMNS, Chunk, Head, News, Request, Requests
 from asgi_trace._cli.view.model import build
 
-from .test_viewer_model import entries_of
 from ...viewer import Told, stamped
+from .test_viewer_model import entries_of
 
 COMMAND = "python -m tests.unit.cli.test_viewer_contract"
 NAMES = {int: "number", float: "number", str: "string", bool: "boolean", types.NoneType: "null"}

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs.reader import Entry, LineReader
-from asgi_trace._core.lines import Record, format_access, format_json
 from asgi_trace._cli.view import model
 from asgi_trace._cli.view.model import CHUNK_LINES, Model, build
+from asgi_trace._core.lines import Record, format_access, format_json
 
 from ...viewer import Told, stamped
 

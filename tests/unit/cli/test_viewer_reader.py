@@ -21,7 +21,15 @@ from asgi_trace import RequestMetadata, TextFormatter, bound_request_metadata
 from asgi_trace._cli.logs import reader
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, last_time, merged, read
-from asgi_trace._core.lines import Record, format_access, format_json, format_line, format_logfmt, format_text, parse_line
+from asgi_trace._core.lines import (
+    Record,
+    format_access,
+    format_json,
+    format_line,
+    format_logfmt,
+    format_text,
+    parse_line,
+)
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 HEX = "773fa6885e03493498077a273d1b7f2d"

@@ -23,11 +23,11 @@ from asgi_trace import (
     bound_request_metadata,
     get_request_metadata,
 )
-from asgi_trace._core.calls import MAX_WORD_LENGTH, clean
 from asgi_trace._cli.main import main
-from asgi_trace.loggers import loguru_patcher, structlog_processor
-from asgi_trace._mcp.protocol import read_header
+from asgi_trace._core.calls import MAX_WORD_LENGTH, clean
 from asgi_trace._core.lines import parse
+from asgi_trace._mcp.protocol import read_header
+from asgi_trace.loggers import loguru_patcher, structlog_processor
 
 from ...asgi import HELLO_BODY, HELLO_START, http_scope, step
 
