@@ -79,6 +79,17 @@ def strings_under_attributes(kind: type) -> dict[str, str]:
     return found
 
 
+def test_these_modules_are_public_and_no_others() -> None:
+    """A path in which no part begins with an underscore is public; ``python -m asgi_trace`` imports ``__main__``."""
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        *folders, name = file.relative_to(PACKAGE.parent).with_suffix("").parts
+        parts = folders if name == "__init__" else [*folders, name]
+        if not any(part.startswith("_") for part in parts):
+            found.add(".".join(parts))
+    assert found == set(PUBLIC)
+
+
 @pytest.mark.parametrize("module", IMPORTED_HERE)
 def test_the_list_of_names_is_sorted_and_true(module: str) -> None:
     public = import_module(module)
