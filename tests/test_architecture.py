@@ -34,8 +34,8 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "trust",
             "response_headers",
             "protocol",
-            "scope",
             "masks",
+            "scope",
             "access",
             "inside",
             "middleware",
@@ -105,8 +105,8 @@ NEIGHBOURS = {
 
 # The names and strings of the core in which MCP may appear: those that users and readers of logs see.
 MCP_IN_CORE = {
-    # Fields of a log line.
-    "_core.lines": {"mcp_method", "mcp_name"},
+    # Fields of a log line, and the name of one of them in OpenTelemetry's conventions.
+    "_core.lines": {"mcp", "mcp_method", "mcp_name"},
     # Public attributes of the metadata, and the places where one is found and shown.
     "_core.request": {
         "_find_mcp_session_id",
