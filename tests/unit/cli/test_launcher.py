@@ -47,7 +47,7 @@ COMMANDS = [
     ("hypercorn asgi_trace/demo:shop", f"hypercorn {T}", f"{HERE}/asgi_trace/demo:shop"),
     ("granian --interface asgi shop", f"granian --interface asgi {T}", "shop:app"),
     ("granian --ws --access-log shop:app", f"granian --ws --access-log {T}", "shop:app"),
-    ("granian asgi_trace/demo.py:shop", f"granian {T}", f"{HERE}/asgi_trace._cli.demo:shop"),
+    ("granian asgi_trace/_cli/demo.py:shop", f"granian {T}", f"{HERE}/asgi_trace._cli.demo:shop"),
     ("gunicorn shop", f"gunicorn {T}", "shop:application"),
     ("gunicorn -D shop:app", f"gunicorn -D {T}", "shop:app"),
     ("gunicorn -k asgi -b:8000 shop:app", f"gunicorn -k asgi -b:8000 {T}", "shop:app"),
