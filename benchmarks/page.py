@@ -166,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         log, page = Path(folder, "app.log"), Path(folder, "trace.html")
         write_log(log, "text", options.lines)
-        cost(log, page)
+        cost(log, page, "text")
         figures = measure(page)
     print(f"{f'{options.lines:,} lines':44}{'':>13}{'goal':>9}{'work':>11}")
     for name, value, unit, goal, work in figures:

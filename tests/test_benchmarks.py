@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import budgets, chart, report, results, view
+from benchmarks import budgets, chart, grep, report, results, view
 from benchmarks.measure import Reading, measure
 from benchmarks.situations import SITUATIONS
 from benchmarks.subjects import OURS, SUBJECTS
@@ -267,11 +267,19 @@ def test_an_app_that_cannot_be_measured_is_told(tmp_path: Path, target: str, com
 
 
 def test_the_viewers_cost_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    """By the real command, on logs of the real formatters: a row for each form, and the goals."""
+    """By the real command, on logs of the real formatters: a row for each form, and its limits."""
     assert view.main(["--lines", "300"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[0] for row in rows] == ["300", "text", "json", "logfmt", "goals"]
-    assert all(0 < float(seconds) < 60 for _, _, _, seconds, *_ in rows[1:4])
+    assert [row[0] for row in rows] == ["300", "text", "limits", "json", "limits", "logfmt", "limits"]
+    assert all(0 < float(seconds) < 60 for _, _, _, seconds, *_ in rows[1::2])
+
+
+def test_the_cost_of_grep_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the real command: a row for each form and condition, with a limit where there is one."""
+    assert grep.main(["--lines", "5000", "--form", "text", "--form", "json"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:2] for row in rows[1:]] == [[form, name] for form in ("text", "json") for name in grep.CONDITIONS]
+    assert [len(row) for row in rows[1:6]] == [8, 8, 8, 6, 6]
 
 
 def test_the_viewers_log_is_one_of_requests(tmp_path: Path) -> None:

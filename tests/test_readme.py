@@ -41,8 +41,8 @@ MCP_SHOP = next(text for text in SNIPPETS if "MCPServer(" in text)
 
 
 def test_every_block_is_run_here() -> None:
-    """Python, set-up commands, commands, and the log before and after: there is no other kind."""
-    assert {language for language, _ in BLOCKS} == {"python", "sh", "console", "text"}
+    """Python, set-up commands, commands, and the log before and after; YAML, which ``test_logs_stores`` reads."""
+    assert {language for language, _ in BLOCKS} == {"python", "sh", "console", "text", "yaml"}
     viewing = [line for command, said in VIEWING for line in (f"$ {command}", said)]
     assert [line for line in CONSOLE if line.removeprefix("$ ") not in [*SERVING, *SEARCHING, *EXPORTING]] == viewing
     assert README.count("```") == 2 * len(BLOCKS)

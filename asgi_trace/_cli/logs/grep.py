@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import tempfile
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -64,7 +65,8 @@ class Query:
     status: Callable[[int], bool] | None = None
     slower: float | None = None
     zone: tzinfo | None = None
-    candidate: re.Pattern[bytes] | None = None
+    word: bytes = b""
+    codes: frozenset[bytes] = frozenset()
 
     @property
     def by_access_line(self) -> bool:
@@ -122,7 +124,8 @@ def read_query(
         codes,
         read_duration("--slower", slower) * 1000 if slower else None,
         zone,
-        _candidate(codes, path),
+        _word_of(path or ""),
+        frozenset(b"%d" % code for code in range(100, 10_000) if codes is not None and codes(code)),
     )
 
 
@@ -149,41 +152,51 @@ def _read_status(text: str) -> Callable[[int], bool]:
 
 # -- on the bytes ----------------------------------------------------------------------------------
 
-# What is in an access line with a duration that is not written as ours: the name of one, or a server's request line.
-_OTHER_DURATIONS = (b" HTTP/", b"uration", b"atency", b"esponseTime", b"request_time", b"Elapsed", b"Completed ")
+
+class _Mark(NamedTuple):
+    """
+    A word that is in each access line of some writers, and where the status stands behind it.
+
+    Where *behind* does not match and *is_sure* is false, the line must be read.
+    """
+
+    word: bytes
+    behind: re.Pattern[bytes]
+    is_sure: bool = True
+
+
+_MARKS = (
+    # a field of JSON or logfmt
+    _Mark(b"tatus", re.compile(rb'\w*\\*"?[:=] ?\\*"?(\d{1,4})')),
+    _Mark(b"_code", re.compile(rb'\\*"?[:=] ?\\*"?(\d{1,4})')),
+    # the request line of a server's log, which the status mostly follows
+    _Mark(b" HTTP/", re.compile(rb'[\d.]+\\*" (\d{3})'), is_sure=False),
+    _Mark(b'" ', re.compile(rb'(\d{3})[ \r\n"\\]')),
+    # Rails
+    _Mark(b"Completed ", re.compile(rb"(\d{3}) ")),
+)
+# What follows the status in ours, after so many words: a duration, "-" where there is none, and a size.
+_OURS = ((b"ms ", -2), (b"- - ", -2), (b"B ", -3))
+# What the names of durations have in common.
+_DURATIONS = (b"uration", b"atency", b"esponseTime", b"request_time", b"Elapsed", b" HTTP/", b"Completed ")
 _NUMBER = re.compile(rb"(\d+)(?:\.\d+)? ?\Z")
-_BEFORE_STATUS = frozenset(b' \t"=:|')
-_BEHIND_STATUS = rb'(?=[ \t\r\n",}|\\]|\Z)'
+_BEFORE = 32
 
 
-def _candidate(status: Callable[[int], bool] | None, path: str | None) -> re.Pattern[bytes] | None:
-    """Return what matches some bytes of each access line that may be wanted, as rarely as that can be said."""
-    if status is not None:
-        return re.compile(rb"(?:" + b"|".join(_codes(status)) + rb")" + _BEHIND_STATUS)
-    # A path may be escaped in a line, its words are not.
-    words = re.findall(r"[\w-]+", path or "", re.ASCII)
-    if words:
-        return re.compile(max(words, key=len).encode())
-    return None
+def _word_of(path: str) -> bytes:
+    """Return bytes that each line with such a path has: its longest word, since a line may escape the rest."""
+    return max(re.findall(r"[\w-]+", path, re.ASCII), key=len, default="").encode()
 
 
-def _codes(status: Callable[[int], bool]) -> Iterator[bytes]:
-    """Yield expressions that match the statuses wanted, and close codes of websockets, many by each."""
-    for first in range(1, 100):
-        wanted = [code for code in range(first * 100, first * 100 + 100) if status(code)]
-        if len(wanted) == 100:
-            yield b"%d\\d\\d" % first
-        else:
-            yield from (b"%d" % code for code in wanted)
-
-
+# Ids of so many lengths are looked for without an expression.
+_FEW = 4
+_LONG_REQUEST_ID = re.compile(rb'uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
 _REQUEST_ID = re.compile(rf'req(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode())
 
 
 def shortcut(query: Query, requests: Set[str] | None, is_named: bool = True) -> Callable[[bytes, int], int]:
     """
-    Return a *find* for :func:`search`: it may stop too often, at an id in a message, and never too
-    seldom.
+    Return a *find* for :func:`search`: it may stop too often, at an id in a message, and never too seldom.
 
     :param is_named: whether all lines of the log name their request's id as we do.
     """
@@ -192,12 +205,47 @@ def shortcut(query: Query, requests: Set[str] | None, is_named: bool = True) -> 
         return lambda block, start: block.find(needle, start)
     if not is_named or not all(map(is_plain, requests)):
         return lambda block, start: start
-    ids = {request_id.encode() for request_id in requests}
+    return _Finder({request_id.encode() for request_id in requests}).find
 
-    def find(block: bytes, start: int) -> int:
-        return next((match.start() for match in _REQUEST_ID.finditer(block, start) if match[1] in ids), -1)
 
-    return find
+class _Finder:
+    """Where lines of some requests stand in a block, which is looked through once."""
+
+    def __init__(self, ids: Set[bytes]) -> None:
+        self._ids = ids
+        self._lengths = sorted({len(each) for each in ids})
+        self._block = b""
+        self._places: list[int] = []
+
+    def find(self, block: bytes, start: int) -> int:
+        if block is not self._block:
+            self._block = block
+            self._places = sorted(self._all(block))
+        number = bisect_left(self._places, start)
+        return self._places[number] if number < len(self._places) else -1
+
+    def _all(self, block: bytes) -> Iterator[int]:
+        if b"\x1b" in block or len(self._lengths) > _FEW:
+            yield from self._matches(_REQUEST_ID, block)
+            return
+        # A third of the time that the expression takes: 0.3 s less for a million lines of text.
+        yield from self._behind_req(block)
+        yield from self._matches(_LONG_REQUEST_ID, block)
+
+    def _matches(self, pattern: re.Pattern[bytes], block: bytes) -> Iterator[int]:
+        ids = self._ids
+        return (match.start() for match in pattern.finditer(block) if match[1] in ids)
+
+    def _behind_req(self, block: bytes) -> Iterator[int]:
+        ids, parts = self._ids, block.split(b"req=")
+        found: set[int] = set()
+        for length in self._lengths:
+            found.update(number for number, part in enumerate(parts) if part[:length] in ids)
+        place = 0
+        for number, part in enumerate(parts):
+            if number and number in found:
+                yield place - len(b"req=")
+            place += len(part) + len(b"req=")
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -295,15 +343,10 @@ def search_requests(blocks: Iterable[bytes], query: Query) -> Iterator[str]:
 
 def _candidates(block: bytes, query: Query) -> Iterator[bytes]:
     """Yield the lines of a block that may be access lines which are wanted."""
-    needle = query.needle
+    needle, word = query.needle, query.word
+    places = _places(block, query)
     if any(part in block for part in _PARTS):
-        places: Iterable[int] = _starts(block)
-    elif query.candidate is not None:
-        places = _matches(block, query.candidate, query.status is not None)
-    elif query.slower is not None:
-        places = _durations(block, query.slower)
-    else:
-        places = _starts(block)
+        places, word = _starts(block), b""
     end = 0
     for place in places:
         if place < end:
@@ -311,8 +354,22 @@ def _candidates(block: bytes, query: Query) -> Iterator[bytes]:
         start = block.rfind(b"\n", 0, place) + 1
         end = block.find(b"\n", place) + 1 or len(block)
         line = block[start:end]
-        if needle in line:
+        if needle in line and word in line:
             yield line
+
+
+def _places(block: bytes, query: Query) -> Iterator[int]:
+    """Yield, in order, places in the access lines of a block that may be wanted."""
+    if query.status is not None:
+        codes = query.codes
+        ours = (_places_of_ours(block, word, number, codes) for word, number in _OURS)
+        return heapq.merge(*ours, *(_places_of_status(block, mark, codes) for mark in _MARKS))
+    if query.word:
+        return _places_of(block, query.word)
+    if query.slower is not None:
+        named = (_places_of(block, word) for word in _DURATIONS)
+        return heapq.merge(_places_of_milliseconds(block, query.slower), *named)
+    return _starts(block)
 
 
 def _starts(block: bytes) -> Iterator[int]:
@@ -323,31 +380,36 @@ def _starts(block: bytes) -> Iterator[int]:
         start = block.find(b"\n", start) + 1 or len(block)
 
 
-def _matches(block: bytes, candidate: re.Pattern[bytes], is_status: bool) -> Iterator[int]:
-    for match in candidate.finditer(block):
-        place = match.start()
-        if not is_status or not place or block[place - 1] in _BEFORE_STATUS:
-            yield place
-
-
-def _durations(block: bytes, least: float) -> Iterator[int]:
-    """Yield, in order, where a duration stands that may be longer than *least* milliseconds."""
-    others = [_places_of(block, word) for word in _OTHER_DURATIONS]
-    yield from heapq.merge(_milliseconds(block, least), *others)
-
-
-def _milliseconds(block: bytes, least: float) -> Iterator[int]:
-    for place in _places_of(block, b"ms"):
-        number = _NUMBER.search(block, max(place - 24, 0), place)
-        if number is not None and int(number[1]) + 1 > least:
-            yield place
-
-
 def _places_of(block: bytes, word: bytes) -> Iterator[int]:
     place = block.find(word)
     while place >= 0:
         yield place
         place = block.find(word, place + 1)
+
+
+def _places_of_ours(block: bytes, word: bytes, number: int, codes: Set[bytes]) -> Iterator[int]:
+    for place in _places_of(block, word):
+        words = block[max(place - _BEFORE, 0) : place].split(b" ")
+        if len(words) + number >= 0 and words[number] in codes:
+            yield place
+
+
+def _places_of_status(block: bytes, mark: _Mark, codes: Set[bytes]) -> Iterator[int]:
+    for place in _places_of(block, mark.word):
+        match = mark.behind.match(block, place + len(mark.word))
+        if match is not None:
+            if match[1] in codes:
+                yield place
+        elif not mark.is_sure:
+            yield place
+
+
+def _places_of_milliseconds(block: bytes, least: float) -> Iterator[int]:
+    """Yield where a duration stands that may be longer than *least* milliseconds."""
+    for place in _places_of(block, b"ms"):
+        number = _NUMBER.search(block, max(place - _BEFORE, 0), place)
+        if number is not None and int(number[1]) + 1 > least:
+            yield place
 
 
 # -- what was read ---------------------------------------------------------------------------------

@@ -95,6 +95,8 @@ def _roles(names: tuple[str, ...]) -> _Roles:
 
 
 _NO_MORE: dict[str, Any] = {}
+# How a store shows a column without a value.
+_EMPTY: tuple[Any, ...] = (None, "", {}, [])
 _MOST_HEADS = 4096
 
 # Lines of ours with ids that hold nothing else; what could look otherwise to a reader of JSON or logfmt is no match.
@@ -315,11 +317,12 @@ class Records:
         head = f"{shown_stamp} - {_shown(level)} - [req={request_id or NO_ID}|session={session_id or NO_ID}] - "
         aside = f" logger={_shown(logger)}" if logger else ""
         if others:
-            aside += "".join([f" {name}={_shown(fields[name])}" for name in others])
+            aside += "".join([f" {name}={_shown(fields[name])}" for name in others if fields[name] not in _EMPTY])
         first, line_feed, further = message.partition("\n")
         text = f"{head}{first}{aside}{line_feed}{further}"
         if roles.exceptions:
-            text = "\n".join((text, *(_shown_trace(fields[name]) for name in roles.exceptions)))
+            traces = (_shown_trace(fields[name]) for name in roles.exceptions if fields[name] not in _EMPTY)
+            text = "\n".join((text, *filter(None, traces)))
         end = len(head) if head.isascii() else len(head) + _astral(head)
         return Entry(when, number_of_level, request_id, session_id, text, end, more or None, self._file)
 
