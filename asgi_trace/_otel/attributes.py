@@ -45,6 +45,9 @@ REQUEST = "asgi_trace.request_id"
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 _DEFAULT_MASKS = Masks()
 
+# What an attribute can be, of the values that a field may have.
+_PLAIN = (str, int, float, bool)
+
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 # A host, in brackets where it is of IPv6, and a port (RFC 3986, § 3.2).
@@ -171,6 +174,19 @@ def id_attributes(request: RequestMetadata) -> Attributes:
     """Return the ids of *request* that a span has."""
     ids = {SESSION: request.session_id, REQUEST: request.request_id, "mcp.session.id": request.mcp_session_id}
     return {name: as_text(value) for name, value in ids.items() if value}
+
+
+def field_attributes(request: RequestMetadata, taken: Attributes) -> Attributes:
+    """
+    Return the user's fields of *request*, under their names; a name that is *taken* gets a ``_`` behind it.
+
+    A value that no attribute can have becomes its text.
+    """
+    attributes: dict[str, Any] = {}
+    for name, value in (request._fields or {}).copy().items():
+        shown = as_text(name)
+        attributes[f"{shown}_" if shown in taken else shown] = value if type(value) in _PLAIN else as_text(value)
+    return attributes
 
 
 def exception_attributes(exc: Exception) -> Attributes:

@@ -26,6 +26,7 @@ from .attributes import (
     as_text,
     call_attributes,
     exception_attributes,
+    field_attributes,
     id_attributes,
     request_attributes,
     route_of,
@@ -216,7 +217,7 @@ class _OwnExchange(_Exchange):
             attributes["error.type"] = self._request.mcp_error
         if "error.type" in attributes:
             self._span.set_status(Status(StatusCode.ERROR))
-        self._span.set_attributes(attributes)
+        self._span.set_attributes(attributes | field_attributes(self._request, attributes))
         self._span.update_name(span_name(attributes))
         if self.failed is not None:
             self._span.add_event("exception", exception_attributes(self.failed))

@@ -364,6 +364,22 @@ def test_a_users_own_secrets_are_masked(exported: Exported) -> None:
     assert span.attributes["url.query"] == "promo=***&a=1"
 
 
+def test_the_users_fields_are_attributes(exported: Exported) -> None:
+    """Under their names; one of ours gets an underscore, and a value that no attribute can have is its text."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        request = get_request_metadata()
+        assert request is not None
+        request.fields.update({"tenant": "acme", "size": 3, "items": [1], "url.path": "/mine"})
+        await hello(scope, receive, send)
+
+    step(exported.traced(app), http_scope())
+    (span,) = exported.spans
+    attributes = dict(span.attributes or {})
+    assert (attributes["tenant"], attributes["size"], attributes["items"]) == ("acme", 3, "[1]")
+    assert (attributes["url.path"], attributes["url.path_"]) == ("/", "/mine")
+
+
 def test_a_call_within_the_process_is_a_child(exported: Exported) -> None:
     """A test's client, or an app that asks another: the span that is running is the caller, not the request."""
     inner = http_scope([(b"x-request-id", b"inner")])
