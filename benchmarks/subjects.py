@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import asgi_trace
+from asgi_trace._logging.setup import give_forms
 
 from .traffic import App, Message, Receive, Scope, Send
 
@@ -103,12 +104,19 @@ def _ours(app: App) -> App:
     return asgi_trace.RequestTracingMiddleware(app)
 
 
+def _stamped_logger(formatter: logging.Formatter) -> Log:
+    """Set logging up as configure_logging() does, but for what it imports: Python asks a loaded asyncio for a task."""
+    log = _logger(formatter)
+    give_forms()
+    return log
+
+
 def _our_line() -> Log:
-    return _logger(asgi_trace.TextFormatter(), asgi_trace.RequestTracingFilter())
+    return _stamped_logger(asgi_trace.TextFormatter())
 
 
 def _our_json_line() -> Log:
-    return _logger(asgi_trace.JSONFormatter(), asgi_trace.RequestTracingFilter())
+    return _stamped_logger(asgi_trace.JSONFormatter())
 
 
 def _asgi_correlation_id(app: App) -> App:

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from operator import itemgetter
 from typing import Any, Literal
 
 from ..records import (
@@ -32,6 +33,7 @@ from .records import CALL, IDS, OWN, STAMPED, attribute_of, checked_length, fiel
 __all__ = ("JSONFormatter", "LogfmtFormatter", "OwnForm", "TextFormatter", "name_service")
 
 _IDS = frozenset(IDS)
+_read_ids = itemgetter(*IDS)
 
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
@@ -294,10 +296,12 @@ class JSONFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's one line, without a line feed at the end."""
         attributes = record.__dict__
-        if "span_id" not in attributes:
+        try:
+            request_id, session_id, trace_id, span_id = _read_ids(attributes)
+        except KeyError:
             stamp(record)
+            request_id, session_id, trace_id, span_id = _read_ids(attributes)
         get = attributes.get
-        trace_id = get("trace_id", NO_ID)
         if self._trace_prefix and trace_id != NO_ID:
             trace_id = f"{self._trace_prefix}{trace_id}"
         failed = record.exc_info or record.exc_text or record.stack_info
@@ -307,10 +311,10 @@ class JSONFormatter(logging.Formatter):
                 record.levelname,
                 record.name,
                 _message_of(record),
-                get("request_id", NO_ID),
-                get("session_id", NO_ID),
+                request_id,
+                session_id,
                 trace_id,
-                get("span_id", NO_ID),
+                span_id,
                 get("mcp_method", ""),
                 get("mcp_name", ""),
                 get("jsonrpc_id", ""),

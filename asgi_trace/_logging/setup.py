@@ -159,8 +159,10 @@ _MESSAGE = logging.Formatter()
 
 
 def _has_own_format(handler: logging.Handler) -> bool:
-    own = vars(handler).get("format")
-    return type(handler).format is not logging.Handler.format or (own is not None and own is not _given.get(handler))
+    """Whether *handler* does not write what a formatter makes, but what a method of its own does."""
+    current = handler.format
+    is_inherited = getattr(current, "__func__", None) is logging.Handler.format
+    return not is_inherited and current is not _given.get(handler)
 
 
 def _is_rich(handler: logging.Handler) -> bool:
@@ -241,22 +243,21 @@ def _give_form(handler: logging.Handler, forms: _Forms) -> None:
     if _is_rich(handler):
         write = forms.line(_rich_file(handler))
         _given[handler] = write
-        vars(handler)["emit"] = functools.partial(_write_plainly, handler, write)
+        setattr(handler, "emit", functools.partial(_write_plainly, handler, write))  # noqa: B010
         return
     form = forms.of(handler)
     if form is None:
         _take_form(handler)
         return
     _given[handler] = form
-    vars(handler)["format"] = form
+    setattr(handler, "format", form)  # noqa: B010 - to a type checker it is no attribute to set
 
 
 def _take_form(handler: logging.Handler) -> None:
     """Have *handler* write as it does without us, until it is met again."""
-    form = _given.pop(handler, None)
-    if form is not None:
-        vars(handler).pop("emit" if _is_rich(handler) else "format", None)
-    vars(handler).pop("_asgi_trace_met", None)
+    if _given.pop(handler, None) is not None:
+        delattr(handler, "emit" if _is_rich(handler) else "format")
+    handler._asgi_trace_met = records.NEVER  # type: ignore[attr-defined]
 
 
 def _rich_file(handler: Any) -> Any:

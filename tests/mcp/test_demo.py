@@ -16,7 +16,7 @@ from ..viewer import Told
 
 LINE = re.compile(
     r"(shop|warehouse) +\| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d{4} - (\w+) - "
-    r"\[req=([0-9a-f]{32})\|session=(\w+)\] \[tools/call (\w+) #\d+\] ([-|]) ?(.*)"
+    r"\[req=([0-9a-f]{32})\|session=(\w+)(?:\|span=[0-9a-f]{16})?\] \[tools/call (\w+) #\d+\] ([-|]) ?(.*)"
 )
 ACCESS = r"POST /mcp 200 .*ms"
 
