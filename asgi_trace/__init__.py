@@ -4,12 +4,7 @@ Request tracing for any ASGI app: the request's and the session's id on every lo
 The front door: public names, nothing else.
 """
 
-from ._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
-from ._logging.records import RequestTracingFilter, stamp_records
-from ._logging.setup import configure_logging
-from .concurrency import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
-from .context import (
-    RequestMetadata,
+from ._core.current import (
     bound_request_metadata,
     get_request_id,
     get_request_metadata,
@@ -19,11 +14,17 @@ from .context import (
     session_id_ctx,
     set_request_metadata,
 )
-from .ids import generate_request_id
-from .middleware import RequestTracingMiddleware
-from .outgoing import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
-from .propagation import bound_carrier, carrier, extract, get_trace_context, inject
-from .tracecontext import TraceContext
+from ._core.ids import generate_request_id
+from ._core.middleware import RequestTracingMiddleware
+from ._core.request import RequestMetadata
+from ._core.threads import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
+from ._core.tracecontext import TraceContext
+from ._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
+from ._logging.records import RequestTracingFilter, stamp_records
+from ._logging.setup import configure_logging
+from ._mcp.protocol import install
+from ._outgoing.hooks import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
+from ._outgoing.propagation import bound_carrier, carrier, extract, get_trace_context, inject
 
 __all__ = (
     "ContextThreadPoolExecutor",
@@ -58,3 +59,6 @@ __all__ = (
 )
 
 __version__ = "0.1.0"
+
+install()
+del install

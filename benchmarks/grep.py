@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from asgi_trace.records import Record, format_access, format_json, format_logfmt, format_text
+from asgi_trace._core.lines import Record, format_access, format_json, format_logfmt, format_text
 
 LINES = 1_000_000
 RUNS = 3

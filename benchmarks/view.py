@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from asgi_trace import JSONFormatter, LogfmtFormatter, RequestMetadata, TextFormatter, bound_request_metadata
-from asgi_trace.records import ACCESS_LOGGER, format_access
+from asgi_trace._core.lines import ACCESS_LOGGER, format_access
 
 LINES = 1_000_000
 LINES_PER_REQUEST = 10
@@ -122,7 +122,7 @@ def write_log(path: Path, form: str, lines: int) -> None:
 # What getrusage() tells of a process on Linux is no less than what the one had that started it; its status is its own.
 _COMMAND = """
 import re, resource, sys
-from asgi_trace.cli import main
+from asgi_trace._cli.main import main
 code = main()
 usage = resource.getrusage(resource.RUSAGE_SELF)
 memory = usage.ru_maxrss / 1e6

@@ -60,9 +60,11 @@ async def call(
     return sent
 
 
-def step(app: Callable[[Any, Any, Any], Awaitable[Any]], scope: dict[str, Any]) -> list[dict[str, Any]]:
+def step(
+    app: Callable[[Any, Any, Any], Awaitable[Any]], scope: dict[str, Any], received: Iterable[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
     """The same without an event loop, in a fresh context: for apps that wait for nothing."""
-    coroutine = call(app, scope)
+    coroutine = call(app, scope, received)
     try:
         Context().run(coroutine.send, None)
     except StopIteration as stopped:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-import asgi_trace.faults
+import asgi_trace._core.faults
 from asgi_trace._logging.setup import undo
+
+from .marks import add_marks
 
 # A job in the background of a script has Ctrl-C ignored, and so would have each process that a test stops that way.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -15,6 +17,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # A loaded machine is no failure.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function):
+            add_marks(item)
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -32,4 +40,4 @@ def _logging_is_undone() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _faults_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test sees the first warning of each kind."""
-    monkeypatch.setattr(asgi_trace.faults, "_reported", set())
+    monkeypatch.setattr(asgi_trace._core.faults, "_reported", set())

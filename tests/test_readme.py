@@ -22,6 +22,8 @@ import pytest
 import asgi_trace
 import asgi_trace.otel
 
+from .serving import reserved_port
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -69,9 +71,11 @@ def serve(
 ) -> list[str]:
     """Serve *code* as ``shop:app`` by *command*, let customers *visit* its port, and return all that it wrote."""
     (folder / "shop.py").write_text(code, encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with reserved_port() as port:
+        return _serve(folder, command, visit, port)
+
+
+def _serve(folder: Path, command: str, visit: Callable[[int], object], port: int) -> list[str]:
     bind = f"--bind 127.0.0.1:{port}" if "hypercorn" in command or "gunicorn" in command else f"--port {port}"
     server = subprocess.Popen(
         f"exec env {command} {bind}",
@@ -172,25 +176,40 @@ def test_a_server_runs_with_its_own_command_line(tmp_path: Path, command: str) -
     } == ours
 
 
-@pytest.mark.parametrize("command", SEARCHING)
-def test_a_search_finds_lines(tmp_path: Path, command: str) -> None:
-    """In the demo's log."""
-    with (tmp_path / "app.log").open("w") as log:
+@pytest.fixture(scope="module")
+def demo_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``app.log``, what the demo writes."""
+    path = tmp_path_factory.mktemp("demo") / "app.log"
+    with path.open("w") as log:
         subprocess.run(["asgi-trace", "demo"], stdout=log, env=environment(), timeout=120, check=True)
+    return path
+
+
+@pytest.mark.parametrize("command", SEARCHING)
+def test_a_search_finds_lines(demo_log: Path, command: str) -> None:
+    """In the demo's log."""
     done = subprocess.run(
-        command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+        command,
+        shell=True,
+        cwd=demo_log.parent,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) >= 9
 
 
 @pytest.mark.parametrize(("command", "said"), VIEWING)
-def test_a_page_is_made_and_served(tmp_path: Path, command: str, said: str) -> None:
+def test_a_page_is_made_and_served(demo_log: Path, command: str, said: str) -> None:
     """Of the demo's log; it says what the README shows, but for its numbers."""
-    with (tmp_path / "app.log").open("w") as log:
-        subprocess.run(["asgi-trace", "demo"], stdout=log, env=environment(), timeout=120, check=True)
     with subprocess.Popen(
-        command.split(), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+        command.split(),
+        cwd=demo_log.parent,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         first = process.stdout.readline()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asgi_trace.viewer.model import Trace
+from asgi_trace._cli.view.model import Trace
 
 
 def stamped(second: float, message: str, request_id: str = "r1", session_id: str = "s1", level: str = "INFO") -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Literal
 
-from ..records import (
+from .._core.lines import (
     NO_ID,
     SESSION_LENGTH,
     Naming,

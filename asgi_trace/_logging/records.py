@@ -16,9 +16,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..calls import NO_CALL
-from ..context import RequestMetadata, get_request_metadata, metadata_of
-from ..records import NO_ID, short_session
+from .._core.calls import NO_CALL
+from .._core.current import get_request_metadata
+from .._core.exceptions import metadata_of
+from .._core.lines import NO_ID, short_session
+from .._core.request import RequestMetadata
 
 __all__ = ("RequestTracingFilter", "attribute_of", "checked_length", "field_of", "stamp", "stamp_records")
 
@@ -69,21 +71,22 @@ def stamp(record: logging.LogRecord) -> None:
     try:
         metadata = _request_of(record) if record.exc_info else get_request_metadata()
         if metadata is not None:
-            trace = metadata._trace or metadata.trace
+            trace = metadata.trace
             give("request_id", metadata.request_id or NO_ID)
             give("session_id", metadata.session_id or NO_ID)
             give("trace_id", trace.trace_id)
             give("span_id", trace.span_id)
             if trace.parent_span_id is not None:
                 give("parent_span_id", trace.parent_span_id)
-            call = metadata._read_call()
+            call = metadata._call
             if call is not NO_CALL:
                 for name, word in zip(CALL, call, strict=True):
                     if word is not None:
                         give(name, word)
-            if metadata._fields:
+            fields = metadata._fields
+            if fields:
                 # A copy: another thread may add a field meanwhile.
-                for field, value in metadata._fields.copy().items():
+                for field, value in fields.copy().items():
                     give(attribute_of(field), value)
             return
     except Exception:  # an exception class whose attributes raise, say: the line is written all the same

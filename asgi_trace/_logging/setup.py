@@ -28,8 +28,8 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 from weakref import WeakKeyDictionary
 
-from ..faults import own_logger, report_once
-from ..middleware import RequestTracingMiddleware
+from .._core.faults import own_logger, report_once
+from .._core.middleware import RequestTracingMiddleware
 from . import records
 from .formatters import Brackets, OwnForm, TextFormatter, name_service
 from .uncaught import log_uncaught

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from ..context import bound_request_metadata, metadata_in
-from ..faults import own_logger
+from .._core.current import bound_request_metadata, metadata_in
+from .._core.faults import own_logger
 
 __all__ = ("log_uncaught",)
 

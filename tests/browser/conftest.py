@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from asgi_trace.logfiles import Log
-from asgi_trace.viewer import model, page, reader
+from asgi_trace._cli.logs import reader
+from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.view import model, page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -26,13 +27,6 @@ FLAGS = [
 ]
 # Generous: the machine may be busy.
 PATIENCE = 60_000
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.browser)
 
 
 def page_of(log: str | bytes, folder: Path, title: str = "shop.log", events: str | None = None) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from asgi_trace.viewer import page
+from asgi_trace._cli.view import page
 
 from ..viewer import stamped
 from .conftest import page_of

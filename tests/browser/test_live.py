@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from ..test_viewer_live import Following
+from ..unit.cli.test_viewer_live import Following
 from ..viewer import stamped
 
 

@@ -8,7 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
+
+from asgi_trace._cli.view import model
+from asgi_trace._cli.view.contract import VERSION
 
 from ..viewer import stamped
 from .conftest import page_of
@@ -202,6 +205,27 @@ def test_an_empty_log_is_a_page(tmp_path: Path, open_page: Callable[..., Page]) 
     assert tab.locator("#nothing").inner_text() == "No lines yet."
 
 
+def test_data_of_another_version_is_not_shown(
+    tmp_path: Path, context: BrowserContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sentence takes its place that names both versions and the remedy."""
+    monkeypatch.setattr(model, "VERSION", VERSION + 1)
+    path = page_of(story(), tmp_path)
+    tab = context.new_page()
+    complaints: list[str] = []
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto(path.as_uri())
+    tab.wait_for_selector("html[data-state=refused]", state="attached")
+    assert tab.locator("#notes").inner_text() == (
+        f"This page reads data of version {VERSION}, but its data has version {VERSION + 1}. "
+        "Write the page again with the command asgi-trace view."
+    )
+    assert tab.locator("#counts").inner_text() == "Nothing to show"
+    assert tab.locator("#grid .line").count() == 0
+    assert complaints == []
+
+
 # -- clicks -------------------------------------------------------------------------------------------------------
 
 
@@ -331,11 +355,13 @@ def test_keys_walk_the_lines(tab: Page) -> None:
 
 
 def test_keys_walk_the_tree(tab: Page) -> None:
-    """Arrows go, Enter chooses, left folds."""
+    """Arrows move, Enter chooses, left folds; a screen reader is told the row."""
     tree = tab.locator("#tree")
     tree.focus()
     tab.keyboard.press("Home")
     tab.keyboard.press("ArrowDown")
+    active = tree.get_attribute("aria-activedescendant")
+    assert "POST /api/payment" in tab.locator(f"#{active}").inner_text()
     tab.keyboard.press("Enter")
     assert "POST /api/payment" in chosen(tab)
     tab.keyboard.press("ArrowLeft")

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import anyio.to_thread
 
-from asgi_trace.records import short_session
+from asgi_trace._core.lines import short_session
 
 from .drive import OuterTool, Reply, Socket
 from .witness import Ids, LogLines, sightings_of

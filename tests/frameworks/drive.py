@@ -142,12 +142,16 @@ async def live(app: ASGIApp) -> tuple[list[str], dict[str, Any]]:
     """Start *app* and shut it down; return the types of its messages, and the state that it left for requests."""
     state: dict[str, Any] = {}
     scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
-    communicator = ApplicationCommunicator(app, scope)
-    messages = []
-    for phase in ("startup", "shutdown"):
-        await communicator.send_input({"type": f"lifespan.{phase}"})
-        messages.append((await communicator.receive_output(TIMEOUT))["type"])
-    await communicator.wait(TIMEOUT)
+    phases = iter(("startup", "shutdown"))
+    messages: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": f"lifespan.{next(phases)}"}
+
+    async def send(message: Any) -> None:
+        messages.append(message["type"])
+
+    await app(scope, receive, send)
     return messages, state
 
 

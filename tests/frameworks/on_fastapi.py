@@ -150,6 +150,4 @@ FASTAPI = Framework(
         "add_middleware": build_with_shim_added,
         "middleware=[...]": partial(build, middleware=[Middleware(RequestTracingMiddleware)]),
     },
-    # ServerErrorMiddleware stands outside of all that a user can add.
-    outside_of_middleware=frozenset({"/crash"}),
 )

@@ -156,6 +156,4 @@ STARLETTE = Framework(
         "add_middleware": build_with_shim_added,
         "middleware=[...]": partial(build, middleware=[Middleware(RequestTracingMiddleware)]),
     },
-    # ServerErrorMiddleware stands outside of all that a user can add.
-    outside_of_middleware=frozenset({"/crash"}),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from starlette.middleware import Middleware
@@ -14,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from asgi_trace import RequestTracingMiddleware, get_session_id
 
 from .checks import check_one_request_id, check_places
-from .drive import ASGIApp, OuterTool, ask, client_of
+from .drive import ASGIApp, OuterTool, ask, client_of, live
 from .frameworks import PLAIN, CrashError, Framework
 from .on_fastapi import FASTAPI
 from .on_fastapi import build as build_fastapi
@@ -82,11 +83,25 @@ async def test_inside_the_shim_it_sees_what_a_handler_assigns(
     assert seen == [changed_session_of(reply.tag)]
 
 
-async def test_outside_of_the_shim_it_sees_the_scope_alone(
+async def test_outside_of_an_added_shim_all_have_the_ids(
     framework: Framework, build: Callable[..., ASGIApp], log: LogLines
 ) -> None:
-    """The getters know no request there, before and after; the response, the places behind and the scope have it."""
-    seen = []
+    """From startup on the shim has a twin outside of the middleware."""
+    app = with_shim_inside(build, looking)
+    await live(app)
+    tool = OuterTool(app)
+    async with client_of(tool) as client:
+        for path, places in framework.routes.items():
+            reply = await ask(client, path)
+            check_one_request_id(reply)
+            await check_places(("middleware", *places, "middleware's end"), reply, tool, log)
+
+
+async def test_outside_of_an_added_shim_the_first_request_without_startup_has_the_scope_alone(
+    framework: Framework, build: Callable[..., ASGIApp], log: LogLines
+) -> None:
+    """The middleware was entered before the shim. The response and what is behind have ids."""
+    seen: list[Any] = []
 
     async def dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:
         seen.extend([Ids.here(), "asgi_trace" in request.scope])
@@ -96,12 +111,15 @@ async def test_outside_of_the_shim_it_sees_the_scope_alone(
 
     tool = OuterTool(with_shim_inside(build, dispatch))
     async with client_of(tool) as client:
-        for path, places in framework.routes.items():
-            seen.clear()
-            reply = await ask(client, path)
-            check_one_request_id(reply)
-            assert seen == [Ids.of(None, None), False, Ids.of(None, None), reply.request_ids[0]]
-            await check_places(places, reply, tool, log)
+        reply = await ask(client, "/async")
+        check_one_request_id(reply)
+        assert seen == [Ids.of(None, None), False, Ids.of(None, None), reply.request_ids[0]]
+        await check_places(framework.routes["/async"], reply, tool, log)
+        seen.clear()
+        reply = await ask(client, "/async")
+        session_id = tool.scope_of(reply.tag)["asgi_trace"].session_id
+        ids = Ids.of(reply.request_ids[0], session_id)
+        assert seen == [ids, True, ids, reply.request_ids[0]]
 
 
 async def test_outside_of_the_shim_a_caught_exception_has_its_ids(

@@ -8,9 +8,12 @@ import pytest
 
 from asgi_trace import RequestTracingMiddleware
 
+from ..serving import served as served_without_lifespan
 from .checks import check_lines, check_one_request_id, check_places
 from .drive import OuterTool, Reply, Socket, ask, served, talk_over_network
-from .frameworks import PLAIN, WEBSOCKET, CrashError, Framework
+from .frameworks import OWN_PAGE, OWN_PAGES, PLAIN, WEBSOCKET, CrashError, Framework
+from .on_fastapi import FASTAPI
+from .on_starlette import STARLETTE
 from .table import FRAMEWORKS
 from .witness import TIMEOUT, LogLines, crowded
 
@@ -32,7 +35,7 @@ async def test_a_real_server_runs_it(framework: Framework, log: LogLines) -> Non
         sockets.append(await talk_over_network(address))
 
     with served(tool) as address:
-        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=TIMEOUT) as client:
+        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=TIMEOUT, verify=False) as client:
             with crowded(tasks=8, threads=2):
                 async with anyio.create_task_group() as group:
                     for path in framework.routes:
@@ -63,3 +66,21 @@ async def test_a_real_server_runs_it(framework: Framework, log: LogLines) -> Non
     (_, missing), (_, crash) = replies[-2:]
     assert (missing.status, crash.status) == (404, 500)
     assert any(str(CrashError(crash.tag)) in line for line in log.naming(crash.tag)), "nobody logged the traceback"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("framework", [STARLETTE, FASTAPI], ids=lambda framework: framework.name)
+async def test_a_crash_that_comes_first_has_its_ids(framework: Framework, log: LogLines) -> None:
+    """Without lifespan, and with the shim added: on the user's page, and on the server's lines."""
+    tool = OuterTool(framework.inside["add_middleware"](OWN_PAGES))
+    with served_without_lifespan(tool) as port:
+        address = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=address, timeout=TIMEOUT) as client:
+            reply = await ask(client, "/crash")
+    assert (reply.status, reply.text) == (500, OWN_PAGE)
+    check_one_request_id(reply)
+    check_lines(reply, tool.scope_of(reply.tag)["asgi_trace"].session_id, log)
+    lines = log.naming(reply.tag)
+    assert sum(f'"GET /crash/{reply.tag} HTTP/1.1" 500' in line for line in lines) == 1
+    assert sum(str(CrashError(reply.tag)) in line for line in lines) == 1

@@ -19,13 +19,16 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from asgi_trace import RequestTracingMiddleware, TextFormatter
-from asgi_trace.records import Record, parse
+from asgi_trace._core.lines import Record, parse
 
 from .modes import Mode
 from .sdk import sdk
 
 # Seconds, for a machine that has much else to do.
 PATIENCE = 60
+
+# Of each HTTP client: without TLS there is nothing to verify, and no list of authorities to load.
+HTTP: dict[str, Any] = {"timeout": PATIENCE, "trust_env": False, "verify": False}
 
 
 def outermost(app: Any, **options: Any) -> Any:
@@ -92,7 +95,7 @@ class Caller:
     def http_client(self, headers: dict[str, str] | None = None, **_: Any) -> Any:
         headers = self._headers | (headers or {})
         hooks = {"response": [self._note]}
-        return sdk.http.AsyncClient(headers=headers, event_hooks=hooks, timeout=PATIENCE, trust_env=False)
+        return sdk.http.AsyncClient(headers=headers, event_hooks=hooks, **HTTP)
 
     async def _note(self, response: Any) -> None:
         if response.request.method == "POST":

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import asgi_trace.sdk
-from asgi_trace.records import parse_access
+import asgi_trace._mcp.sdk
+from asgi_trace._core.lines import parse_access
 
 from .conversation import WRAPPINGS, Caller, Conversation, converse
 from .handlers import TOOLS
@@ -80,7 +80,7 @@ async def test_without_the_cure_they_are_stale_where_the_sdk_has_sessions(
     mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On its version 1; version 2 runs each handler in the context of its own request."""
-    monkeypatch.setattr(asgi_trace.sdk, "MODULE", "cured.by.nobody")
+    monkeypatch.setattr(asgi_trace._mcp.sdk, "MODULE", "cured.by.nobody")
     conversation = await converse(mode, call_everything)
     if sdk.IS_STALE and mode.has_session:
         with pytest.raises(AssertionError):

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from asgi_trace import JSONFormatter, RequestMetadata, RequestTracingMiddleware, bound_request_metadata
+from asgi_trace._core.lines import Record
 from asgi_trace.mcp import outgoing_meta, request_hook, trace_server
-from asgi_trace.records import Record
 
-from .conversation import PATIENCE, Caller, Lines, converse, serving
+from .conversation import HTTP, Caller, Lines, converse, serving
 from .modes import Mode
 from .sdk import sdk
 
@@ -54,7 +54,7 @@ async def warehouse(mode: Mode, way: Way) -> AsyncIterator[Any]:
 
     def make_client(headers: dict[str, str] | None = None, **_: Any) -> Any:
         hooks = {"request": [request_hook()]} if way.hook else {}
-        return sdk.http.AsyncClient(headers=headers, event_hooks=hooks, timeout=PATIENCE, trust_env=False)
+        return sdk.http.AsyncClient(headers=headers, event_hooks=hooks, **HTTP)
 
     app = RequestTracingMiddleware(sdk.app(mode, server if way.hook else trace_server(server)))
     async with serving(app) as address:

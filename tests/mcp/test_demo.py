@@ -164,7 +164,7 @@ def test_it_ends_with_its_page(demo: Demo) -> None:
 
 @pytest.mark.parametrize("missing", ["mcp", "uvicorn"])
 def test_without_the_sdk_it_says_what_to_install(missing: str) -> None:
-    code = f"import sys; sys.modules[{missing!r}] = None; from asgi_trace.cli import main; sys.exit(main())"
+    code = f"import sys; sys.modules[{missing!r}] = None; from asgi_trace._cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "demo", "--mcp"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
@@ -173,7 +173,7 @@ def test_without_the_sdk_it_says_what_to_install(missing: str) -> None:
 
 
 def test_a_server_that_does_not_start_is_one_sentence() -> None:
-    code = "import sys; sys.executable = 'false'; from asgi_trace.cli import main; sys.exit(main())"
+    code = "import sys; sys.executable = 'false'; from asgi_trace._cli.main import main; sys.exit(main())"
     done = subprocess.run([sys.executable, "-c", code, "demo", "--mcp"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr == "the demo's warehouse ended before it listened; its lines above tell why\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from typing import Any
@@ -26,11 +27,14 @@ def traced(mode: Mode) -> Any:
     return trace_server(register(sdk.bare(mode)))
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("mode", sdk.MODES, ids=lambda mode: mode.value)
-async def test_each_line_has_the_post_that_carried_its_call_and_the_call(mode: Mode) -> None:
+@pytest.fixture(scope="module", params=sdk.MODES, ids=lambda mode: mode.value)
+def conversation(request: pytest.FixtureRequest) -> Conversation:
+    """What two clients saw who called every handler of a server at once, and what it logged."""
+    return asyncio.run(converse(request.param, call_everything, server=traced(request.param)))
+
+
+def test_each_line_has_the_post_that_carried_its_call_and_the_call(conversation: Conversation) -> None:
     """Two clients at once, parallel calls, handlers of every kind; on every SDK with the JSON-RPC id."""
-    conversation = await converse(mode, call_everything, server=traced(mode))
     for caller in conversation.callers:
         for marker in MARKERS:
             line = conversation.lines.of(f"{caller.name}-{marker}")
@@ -45,11 +49,8 @@ def requests_in(conversation: Conversation) -> Counter[str]:
     return Counter(post.request_id for post in posts if "id" in post.message and post.call[0] != "initialize")
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("mode", sdk.MODES, ids=lambda mode: mode.value)
-async def test_the_sdks_own_line_on_a_request_has_its_ids(mode: Mode) -> None:
+def test_the_sdks_own_line_on_a_request_has_its_ids(conversation: Conversation) -> None:
     """Version 1 writes it before any handler runs, where nothing else knows the request; version 2 writes none."""
-    conversation = await converse(mode, call_everything, server=traced(mode))
     own = [line for line in conversation.lines.records if line.message.startswith("Processing request of type")]
     assert Counter(line.request_id for line in own) == (requests_in(conversation) if sdk.IS_STALE else Counter())
 

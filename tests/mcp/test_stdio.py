@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from asgi_trace.records import NO_ID, Record, parse_line
+from asgi_trace._core.lines import NO_ID, Record, parse_line
 
 from .handlers import TOOLS
 from .sdk import sdk

@@ -15,8 +15,8 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogR
 from opentelemetry.sdk.trace import TracerProvider
 
 from asgi_trace import RequestMetadata, RequestTracingFilter, bound_request_metadata
+from asgi_trace._core.tracecontext import TraceContext
 from asgi_trace.otel import RequestLogHandler
-from asgi_trace.tracecontext import TraceContext
 
 REQUEST_ID = "0af7651916cd43dd8448eb211c80319c"
 

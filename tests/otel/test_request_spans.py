@@ -20,7 +20,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from uvicorn.config import Config
 
 from asgi_trace import RequestTracingMiddleware, get_request_metadata, inject
-from asgi_trace.otel import RequestSpans, request_attributes, route_of
+from asgi_trace._otel.attributes import request_attributes, route_of
+from asgi_trace.otel import RequestSpans
 
 from ..asgi import HELLO_BODY, HELLO_START, hello, http_scope, response_ids, step, websocket_scope
 
@@ -90,6 +91,8 @@ async def telling(scope: Any, receive: Any, send: Any) -> None:
         (http_scope(method="BREW"), {"http.request.method": "_OTHER", "http.request.method_original": "BREW"}),
         (http_scope(query_string=b"code=1234&page=2\xff"), {"url.query": "code=***&page=2\xff"}),
         (http_scope(path="/\udcff"), {"url.path": r"/\udcff"}),
+        (http_scope(path="/reset/abc123"), {"url.path": "/reset/***"}),
+        (http_scope(path=b"/x", client=(7, 1)), {"url.path": None, "client.address": None}),
         (http_scope([(b"user-agent", b"\xff\\x")]), {"user_agent.original": "\xff\\x"}),
         (websocket_scope(), {"http.request.method": "GET", "url.scheme": "ws", "server.port": 8000}),
         ({"type": "http"}, {"http.request.method": "GET", "url.path": None}),
@@ -350,6 +353,15 @@ def test_wrapped_twice_there_is_one_span(exported: Exported) -> None:
     """As where the app does it, and the environment asks for it too."""
     step(exported.traced(RequestSpans(telling, tracer_provider=exported.provider)), http_scope(HEADERS))
     assert len(exported.spans) == 1
+
+
+def test_a_users_own_secrets_are_masked(exported: Exported) -> None:
+    """Without an access log, too."""
+    step(exported.traced(hello, mask=("promo",)), http_scope(path="/reset/abc123", query_string=b"promo=p9q8&a=1"))
+    (span,) = exported.spans
+    assert span.attributes is not None
+    assert span.attributes["url.path"] == "/reset/***"
+    assert span.attributes["url.query"] == "promo=***&a=1"
 
 
 def test_a_call_within_the_process_is_a_child(exported: Exported) -> None:

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from asgi_trace import generate_request_id
 
-from ..test_services import services
+from ..unit.outgoing.test_services import Service, buy, services
 from .conftest import Collector
 
 SPAN = "b7ad6b7169203331"
 
 
-@pytest.mark.parametrize("traced", [False, True], ids=["first", "called"])
-def test_one_request_is_one_tree(
-    tmp_path: Path, environment: pytest.MonkeyPatch, collector: Collector, traced: bool
-) -> None:
-    """The second service's span is under the first's; one trace and one session on all lines of both logs."""
+@pytest.fixture(scope="module")
+def pair(
+    tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPatch
+) -> Iterator[tuple[Service, Service]]:
     environment.setenv("ASGI_TRACE_OTEL", "1")
     environment.setenv("ASGI_TRACE_FORMAT", "json")
+    with services(tmp_path_factory.mktemp("services"), "asgi_trace run") as pair:
+        yield pair
+
+
+@pytest.mark.parametrize("traced", [False, True], ids=["first", "called"])
+def test_one_request_is_one_tree(pair: tuple[Service, Service], collector: Collector, traced: bool) -> None:
+    """The second service's span is under the first's; one trace and one session on all lines of both logs."""
     request_id = trace_id = generate_request_id()
     headers = {"X-Request-ID": request_id, "X-Session-ID": "abc12345"}
     if traced:
         trace_id = generate_request_id()
         headers["traceparent"] = f"00-{trace_id}-{SPAN}-01"
-    with services(tmp_path, "asgi_trace run") as (front, stock):
-        answer = httpx.post(f"http://127.0.0.1:{front.port}/buy", headers=headers, timeout=60, trust_env=False)
-        assert answer.json() == {"reserved": True}
-        front.wait_for(lambda: front.logged("Buying", "POST /buy"))
-        stock.wait_for(lambda: stock.logged("Reserving", "Shipping", "POST /reserve"))
-
+    front, stock = pair
+    buy(front, stock, headers)
     lines = [line for line in front.traced() + stock.traced() if line["request_id"] == request_id]
     messages = " ".join(line["message"] for line in lines)
     assert all(each in messages for each in ("Buying", "Reserving", "Shipping", "POST /buy", "POST /reserve")), messages

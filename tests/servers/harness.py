@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from ..serving import ReservedPort
+
 # Seconds, for a machine that has much else to do. Nothing takes so long unless something is broken.
 PATIENCE = 60
 
@@ -56,23 +58,30 @@ class Server:
     A server that serves the app on *port* of the loopback interface, and all *lines* that it has written.
 
     :param command: arguments for Python; in them, ``{port}`` stands for a free port.
+    :raises AssertionError: with the last lines, when it does not serve.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
         self._more = threading.Condition()
         self._markers = 0
-        for _ in range(3):
-            self._start(command)
-            if self._serves():
-                return
+        self._port = ReservedPort()
+        self.port = self._port.number
+        self._start(command)
+        try:
+            assert self._listens(), f"expected a server that listens:\n{self.tail()}"
+            self.settle()
+        except BaseException:
             self.stop()
-        raise AssertionError(f"expected a server that serves; the last of three attempts:\n{self.tail()}")
+            raise
 
     def _start(self, command: Sequence[str]) -> None:
-        self.port = free_port()
         self.lines: list[Line] = []
         paths = [str(HERE), str(ROOT), os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONUNBUFFERED": "1",
+        }
         self._ended = False
         self._process = subprocess.Popen(
             [sys.executable, *(part.format(port=self.port) for part in command)],
@@ -97,15 +106,6 @@ class Server:
             self._ended = True
             self._more.notify_all()
 
-    def _serves(self) -> bool:
-        """Whether a request reaches this process; it does not where another was faster to take the port."""
-        if not self._listens():
-            return False
-        with suppress(AssertionError, httpx.HTTPError):
-            self.settle()
-            return True
-        return False
-
     def _listens(self) -> bool:
         for _ in range(20 * PATIENCE):
             with suppress(OSError):
@@ -127,6 +127,7 @@ class Server:
             raise AssertionError(f"expected an end within {PATIENCE} s of SIGTERM:\n{self.tail()}") from None
         finally:
             self._reader.join(PATIENCE)
+            self._port.release()
 
     def marker(self) -> str:
         """Return a word of eight characters that is in no other line."""
@@ -180,10 +181,3 @@ class Server:
 
     def tail(self) -> str:
         return "\n".join(f"{line.ids} {line.text}" for line in self.lines[-60:])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -20,22 +20,46 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from asgi_trace.records import short_session
+from asgi_trace._core.lines import short_session
 
 from .conftest import RunningServer
 from .harness import PATIENCE, Line
-from .table import KEEPING, KINDS, RESETTING, TRACEBACK, ServerLine
+from .table import KEEPING, KINDS, RESETTING, TRACEBACK, Kind, ServerLine
 
-SERVERS = [(kind, variant) for kind in KINDS for variant in (RESETTING, KEEPING)]
+VARIANTS = (RESETTING, KEEPING)
 
+
+def _on(kind: Kind, variant: str, *more: str) -> str:
+    return "-".join([kind.name, variant, *more])
+
+
+# Whether ids are kept behind a request's end matters to the next request on its connection, and to the server's own
+# lines. Nothing else is asked of both variants of the app.
 each_server = pytest.mark.parametrize(
-    "server", [pytest.param((kind, variant), id=f"{kind.name}-{variant}") for kind, variant in SERVERS], indirect=True
+    "server",
+    [pytest.param((kind, RESETTING), id=_on(kind, RESETTING)) for kind in KINDS],
+    indirect=True,
+)
+each_variant = pytest.mark.parametrize(
+    "server",
+    [pytest.param((kind, variant), id=_on(kind, variant)) for kind in KINDS for variant in VARIANTS],
+    indirect=True,
 )
 each_version = pytest.mark.parametrize(
     ("server", "version"),
     [
-        pytest.param((kind, variant), version, id=f"{kind.name}-{variant}-h{version}")
-        for kind, variant in SERVERS
+        pytest.param((kind, RESETTING), version, id=_on(kind, RESETTING, f"h{version}"))
+        for kind in KINDS
+        for version in kind.http
+    ],
+    indirect=["server"],
+)
+each_variant_and_version = pytest.mark.parametrize(
+    ("server", "version"),
+    [
+        pytest.param((kind, variant), version, id=_on(kind, variant, f"h{version}"))
+        for kind in KINDS
+        for variant in VARIANTS
         for version in kind.http
     ],
     indirect=["server"],
@@ -43,8 +67,9 @@ each_version = pytest.mark.parametrize(
 each_line = pytest.mark.parametrize(
     ("server", "version", "expected"),
     [
-        pytest.param((kind, variant), version, line, id=f"{kind.name}-{variant}-h{version}-{line.name}")
-        for kind, variant in SERVERS
+        pytest.param((kind, variant), version, line, id=_on(kind, variant, f"h{version}", line.name))
+        for kind in KINDS
+        for variant in VARIANTS
         for version in kind.http
         for line in kind.lines
         if version == "1.1" or not line.websocket
@@ -104,7 +129,7 @@ def check_service(server: RunningServer, version: str) -> None:
     assert response.json()["session_id"] == request.session_id
 
 
-@each_version
+@each_variant_and_version
 def test_concurrent_requests_keep_their_ids_apart(server: RunningServer, version: str) -> None:
     """Of 30 requests in flight at once, each has its own ids on its response, and on its lines from task and thread."""
     count = 30
@@ -137,7 +162,7 @@ def test_concurrent_requests_keep_their_ids_apart(server: RunningServer, version
         check_work(server, request, responses[request].headers.get_list("x-request-id"), told[request])
 
 
-@each_server
+@each_variant
 def test_pipelined_requests_keep_their_ids_apart(server: RunningServer) -> None:
     """Of three requests sent in one piece each has its own ids, in whatever context the server calls the app."""
     requests = [Request(server) for _ in range(3)]
@@ -158,7 +183,7 @@ def read_response(received: BinaryIO) -> tuple[int, list[str], bytes]:
     return status, headers.get_all("x-request-id", []), received.read(int(headers.get("content-length", 0)))
 
 
-@each_version
+@each_variant_and_version
 def test_nothing_of_a_large_body_is_left_on_its_connection(server: RunningServer, version: str) -> None:
     """A request behind a body of 3 MB, on the same connection, has nothing of that one's ids."""
     large, bare, last = Request(server), Request(server), Request(server)

@@ -1,0 +1,375 @@
+// The trace in columns: decodes the page's blocks, keeps the text of a chunk in one string, and links
+// the lines of each request. The format of the data is in contract.js.
+
+import { plain } from "./text.js";
+
+export const LEVELS = ["none", "debug", "info", "warning", "error", "critical"];
+export const DEBUG = 1;
+export const WARNING = 3;
+export const ERROR = 4;
+export const NOT_READ = -2;
+export const NOBODY = -1;
+
+const BAD_OUTCOMES = new Set(["crash", "tool_error", "rpc_error"]);
+
+/** @typedef {import("./contract.js").Head} Head */
+
+/** The JSON of a block: a Head or a Chunk. @param {string} base64 */
+async function unpack(base64) {
+  const binary = atob(base64.trim());
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+/**
+ * A chunk after it was read; its other columns are in the trace.
+ * @typedef {object} ReadChunk
+ * @property {number} start the number of its first line
+ * @property {string} text all lines, with a line end between two of them
+ * @property {Uint32Array} offset where in the text each line begins, and where one more would begin
+ * @property {ArrayLike<number>} message where in each line its message begins
+ * @property {number | number[]} file the place of the log in the head's files, one for all or each
+ */
+
+/** A letter, or several: A … Z, AA, AB … @param {number} index */
+export function letters(index) {
+  let label = "";
+  for (let n = index + 1; n > 0; n = Math.floor((n - 1) / 26))
+    label = String.fromCharCode(65 + ((n - 1) % 26)) + label;
+  return label;
+}
+
+export class Trace {
+  /** @param {Head} head */
+  constructor(head) {
+    this.head = head;
+    this.sessions = head.sessions;
+    this.requests = head.requests;
+    /** Lines in all, those not read yet included. @type {number} */
+    this.count = head.lines;
+    /** Lines that were read, from the first on. */
+    this.linked = 0;
+    this.time = new Float64Array(this.count);
+    this.level = new Uint8Array(this.count);
+    this.request = new Int32Array(this.count).fill(NOT_READ);
+    this.isLate = new Uint8Array(this.count);
+    /** The next line of the same request, or -1. */
+    this.next = new Int32Array(this.count).fill(-1);
+    /** @type {(ReadChunk | undefined)[]} */
+    this.chunks = new Array(Math.ceil(this.count / head.chunk_lines));
+    this.fileChunks = this.chunks.length;
+    /** @type {number[]} the first line read of each request, and the last */
+    this.firstLine = [];
+    /** @type {number[]} */
+    this.lastLine = [];
+    this.unknown = head.unknown;
+    /** @type {Map<string, number>} */
+    this.byId = new Map();
+    this.errors = 0;
+    /** @type {Map<number, [number, number][]>} */
+    this.gaps = new Map();
+    this.#readGaps();
+    // All times are relative to the first line's.
+    this.from = this.count > 0 ? 0 : Infinity;
+    this.to = -Infinity;
+    for (let r = 0; r < this.size; r++) this.#meet(r);
+  }
+
+  #readGaps() {
+    this.gaps.clear();
+    for (const [r, from, to] of this.head.gaps) {
+      const known = this.gaps.get(r);
+      if (known) known.push([from, to]);
+      else this.gaps.set(r, [[from, to]]);
+    }
+  }
+
+  /** The ranges in which a request logged nothing. @param {number} r */
+  gapsOf(r) {
+    return this.gaps.get(r) ?? [];
+  }
+
+  /** The range around *time* in which nothing at all was logged. @param {number} time */
+  silenceAt(time) {
+    return this.head.silences.find(([from, to]) => from <= time && time <= to);
+  }
+
+  /** How many requests there are. */
+  get size() {
+    return this.requests.id.length;
+  }
+
+  /** @param {number} r */
+  #meet(r) {
+    const { id, start, end } = this.requests;
+    if (!this.byId.has(id[r])) this.byId.set(id[r], r);
+    this.firstLine[r] = this.lastLine[r] = -1;
+    if (this.isError(r)) this.errors++;
+    if (start[r] < this.from) this.from = start[r];
+    if (end[r] > this.to) this.to = end[r];
+  }
+
+  /** @param {number} r */
+  isError(r) {
+    const { status, outcome, level } = this.requests;
+    return (status[r] ?? 0) >= 500 || level[r] >= ERROR || BAD_OUTCOMES.has(outcome[r] ?? "");
+  }
+
+  /** What was measured, else what the lines tell. @param {number} r @returns {number} */
+  duration(r) {
+    return this.requests.duration[r] ?? this.requests.end[r] - this.requests.start[r];
+  }
+
+  /** What was asked: method and path, as far as they are known. @param {number} r */
+  title(r) {
+    const { method, path, id } = this.requests;
+    return plain([method[r], path[r]].filter(Boolean).join(" ") || id[r]);
+  }
+
+  /** @param {number} s */
+  label(s) {
+    return s < 0 ? "–" : letters(s);
+  }
+
+  /** @param {number} time */
+  epoch(time) {
+    return this.head.base + time;
+  }
+
+  /** How exact the log's times are, in digits of a second's fraction. */
+  get digits() {
+    return this.head.whole_seconds ? 0 : 3;
+  }
+
+  /** The first error, or -1. */
+  firstError() {
+    for (let r = 0; r < this.size; r++) if (this.isError(r)) return r;
+    return -1;
+  }
+
+  /** @param {number} line */
+  chunkOf(line) {
+    if (line < this.head.lines) return this.chunks[Math.floor(line / this.head.chunk_lines)];
+    let low = this.fileChunks;
+    let high = this.chunks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (/** @type {ReadChunk} */ (this.chunks[middle]).start <= line) low = middle;
+      else high = middle - 1;
+    }
+    return this.chunks[low];
+  }
+
+  /** The line as it stood, or null when it was not read yet. @param {number} line */
+  text(line) {
+    const chunk = this.chunkOf(line);
+    if (!chunk) return null;
+    const at = line - chunk.start;
+    return chunk.text.slice(chunk.offset[at], chunk.offset[at + 1] - 1);
+  }
+
+  /** Where in its text the line's message begins. @param {number} line */
+  messageAt(line) {
+    const chunk = this.chunkOf(line);
+    return chunk ? chunk.message[line - chunk.start] : 0;
+  }
+
+  /** @param {number} line @returns {string} */
+  file(line) {
+    const chunk = this.chunkOf(line);
+    if (!chunk) return "";
+    return (
+      this.head.files[
+        typeof chunk.file === "number" ? chunk.file : chunk.file[line - chunk.start]
+      ] ?? ""
+    );
+  }
+
+  /** Decode one block; blocks may come in any order. @param {number} index @param {string} block */
+  async read(index, block) {
+    if (this.chunks[index]) return;
+    const data = await unpack(block);
+    if (this.chunks[index]) return;
+    this.#place(index, index * this.head.chunk_lines, data);
+    this.#link();
+  }
+
+  /** @param {number} index @param {number} start @param {import("./contract.js").Chunk} data */
+  #place(index, start, data) {
+    const { t, level, request, late, text } = data;
+    let at = 0;
+    const offset = new Uint32Array(text.length + 1);
+    let time = 0;
+    for (let i = 0; i < text.length; i++) {
+      time += t[i];
+      this.time[start + i] = time;
+      this.level[start + i] = level[i];
+      this.request[start + i] = request[i];
+      offset[i] = at;
+      at += text[i].length + 1;
+    }
+    offset[text.length] = at;
+    for (const i of late) this.isLate[start + i] = 1;
+    this.chunks[index] = {
+      start,
+      text: text.join("\n"),
+      offset,
+      message: Uint32Array.from(data.message),
+      file: data.file,
+    };
+  }
+
+  // The lines of a request are linked in their order, in whatever order the blocks came.
+  #link() {
+    for (let c = Math.floor(this.linked / this.head.chunk_lines); this.linked < this.count; c++) {
+      const index =
+        this.linked < this.head.lines ? c : this.chunks.indexOf(this.chunkOf(this.linked));
+      const chunk = this.chunks[index];
+      if (!chunk) return;
+      const end = chunk.start + chunk.offset.length - 1;
+      for (let i = this.linked; i < end; i++) {
+        const r = this.request[i];
+        if (r < 0) continue;
+        if (this.lastLine[r] < 0) this.firstLine[r] = i;
+        else this.next[this.lastLine[r]] = i;
+        this.lastLine[r] = i;
+      }
+      if (end > chunk.start) {
+        this.from = Math.min(this.from, this.time[chunk.start]);
+        this.to = Math.max(this.to, this.time[end - 1]);
+      }
+      this.linked = end;
+    }
+  }
+
+  /** Add what a followed log has gained. @param {import("./contract.js").News} news */
+  append({ requests, sessions, chunk, gaps, silences, moved }) {
+    this.sessions.push(...sessions);
+    if (silences) this.head.silences = silences;
+    if (gaps) {
+      this.head.gaps = gaps;
+      this.#readGaps();
+    }
+    const columns = /** @type {Record<string, unknown[]>} */ (this.requests);
+    for (const [r, request] of requests) {
+      const isNew = r >= this.size;
+      const wasError = !isNew && this.isError(r);
+      for (const [name, value] of Object.entries(request)) columns[name][r] = value;
+      if (isNew) this.#meet(r);
+      else {
+        if (this.isError(r) && !wasError) this.errors++;
+        if (this.requests.end[r] > this.to) this.to = this.requests.end[r];
+      }
+    }
+    this.#move(moved);
+    const start = this.count;
+    this.#grow(start + chunk.text.length);
+    this.count = start + chunk.text.length;
+    this.#place(this.chunks.length, start, chunk);
+    for (const r of chunk.request) if (r < 0) this.unknown++;
+    this.#link();
+  }
+
+  // An id was used again: some lines that are shown already belong to the second request.
+  /** @param {[number, number][]} moved */
+  #move(moved) {
+    if (moved.length === 0) return;
+    for (const [line, r] of moved) this.request[line] = r;
+    this.firstLine.fill(-1);
+    this.lastLine.fill(-1);
+    this.next.fill(-1);
+    this.linked = 0;
+    this.#link();
+  }
+
+  /** @param {number} size */
+  #grow(size) {
+    if (size <= this.time.length) return;
+    const room = Math.max(1024, size * 2);
+    this.time = copied(this.time, new Float64Array(room));
+    this.level = copied(this.level, new Uint8Array(room));
+    this.isLate = copied(this.isLate, new Uint8Array(room));
+    this.request = copied(this.request, new Int32Array(room).fill(NOT_READ));
+    this.next = copied(this.next, new Int32Array(room).fill(-1));
+  }
+
+  /** The first line at or after this time, among those read. @param {number} time */
+  lineAt(time) {
+    let low = 0;
+    let high = this.linked;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.time[middle] < time) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/**
+ * The larger column, with the values of the smaller one.
+ * @template {Float64Array | Uint8Array | Int32Array} T
+ * @param {T} from
+ * @param {T} to
+ */
+function copied(from, to) {
+  to.set(from);
+  return to;
+}
+
+/** @param {Document} page @returns {Promise<Head>} */
+export async function readHead(page) {
+  return unpack(/** @type {Element} */ (page.getElementById("head")).textContent ?? "");
+}
+
+/**
+ * Read all blocks as the browser gets to them; *urgent* first. Calls *progress* after each.
+ * @param {Document} page @param {Trace} trace @param {number} urgent @param {() => void} progress
+ */
+export async function readChunks(page, trace, urgent, progress) {
+  const blocks = page.getElementsByClassName("chunk");
+  /** A block is whole once something stands behind it. @param {number} index */
+  const arrival = async (index) => {
+    while (page.readyState === "loading" && blocks.length < index + 2) await someChange(page);
+    return blocks[index]?.textContent ?? null;
+  };
+  const order = urgent > 0 && urgent < trace.fileChunks ? [0, urgent] : [0];
+  for (let index = 0; index < trace.fileChunks; index++)
+    if (!order.includes(index)) order.push(index);
+  for (const index of order) {
+    const block = await arrival(index);
+    if (block === null) return;
+    await trace.read(index, block);
+    progress();
+    await breath();
+  }
+}
+
+/** @param {Document} page */
+function someChange(page) {
+  return new Promise((resolve) => {
+    const observer = new MutationObserver(done);
+    /** @type {() => void} */
+    function done() {
+      observer.disconnect();
+      page.removeEventListener("readystatechange", done);
+      resolve(undefined);
+    }
+    observer.observe(page.body, { childList: true });
+    page.addEventListener("readystatechange", done);
+  });
+}
+
+/** Let the browser paint and hear the reader. */
+export function breath() {
+  return new Promise((resolve) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      resolve(undefined);
+    };
+    channel.port2.postMessage(0);
+  });
+}

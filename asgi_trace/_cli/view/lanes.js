@@ -1,0 +1,61 @@
+// The place of each request: a lane per session, and rows in it for requests at the same time.
+
+import { NOBODY } from "./data.js";
+
+// More at once than this share the last row.
+const MOST_ROWS = 40;
+
+/**
+ * A lane's rows hold requests in the order of their start.
+ * @typedef {{session: number, rows: number[][]}} Lane
+ */
+
+/** @param {import("./data.js").Trace} trace @returns {{lanes: Lane[], rows: number}} */
+export function arrange(trace) {
+  const { session, start, end } = trace.requests;
+  /** @type {Map<number, {lane: Lane, ends: number[]}>} */
+  const bySession = new Map();
+  // They come in the order of their first lines, and some began long before.
+  const byStart = Uint32Array.from({ length: trace.size }, (_, r) => r);
+  byStart.sort((one, other) => start[one] - start[other]);
+  for (const r of byStart) {
+    let open = bySession.get(session[r]);
+    if (!open)
+      bySession.set(session[r], (open = { lane: { session: session[r], rows: [] }, ends: [] }));
+    const { lane, ends } = open;
+    let row = 0;
+    while (row < ends.length && row < MOST_ROWS - 1 && ends[row] > start[r]) row++;
+    if (row === lane.rows.length) {
+      lane.rows.push([]);
+      ends.push(-Infinity);
+    }
+    lane.rows[row].push(r);
+    ends[row] = Math.max(ends[row], end[r]);
+  }
+  const lanes = [...bySession.values()].map(({ lane }) => lane);
+  lanes.sort((one, other) => order(one.session) - order(other.session));
+  return { lanes, rows: lanes.reduce((sum, lane) => sum + lane.rows.length, 0) };
+}
+
+// Those without a session stand below all others.
+/** @param {number} session */
+function order(session) {
+  return session === NOBODY ? Infinity : session;
+}
+
+/**
+ * The place of the first request in a row that ends after *time*: the bars of a row do not overlap.
+ * @param {number[]} row
+ * @param {number[]} end
+ * @param {number} time
+ */
+export function firstAfter(row, end, time) {
+  let low = 0;
+  let high = row.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (end[row[middle]] < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

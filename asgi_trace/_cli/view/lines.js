@@ -1,0 +1,331 @@
+// The list of lines, in the colors of their sessions: folded, dimmed, hidden, marked.
+
+import { counted, make, plain, show } from "./text.js";
+import { LEVELS, NOBODY, NOT_READ } from "./data.js";
+import { VirtualList } from "./list.js";
+
+const LINE_ROW = 21;
+// Beyond it, a time needs its day.
+const DAY_NEEDED = 20 * 3_600_000; // ms
+const TALLEST_UNFOLDED = 4000; // lines of one entry
+
+/**
+ * @typedef {object} Handlers
+ * @property {(line: number) => void} chooseLine
+ * @property {(byReader: boolean) => void} scrolled
+ */
+
+export class Lines {
+  /** Whether only the lines of the chosen request or session are shown. */
+  only = false;
+  /** Whether lines are shown as they stand in the log, instead of in columns. */
+  raw = false;
+  /** @type {RegExp[]} */
+  patterns = [];
+
+  /** @type {Int32Array | null} the lines shown, null for all */
+  #shown = null;
+  /** @type {Map<number, number>} unfolded lines, and how much higher than a row they are */
+  #unfolded = new Map();
+  #known = 0; // rows at the last arrangement
+
+  /**
+   * @param {HTMLElement} element
+   * @param {import("./data.js").Trace} trace
+   * @param {import("./look.js").Look} look
+   * @param {import("./text.js").Clock} clock
+   * @param {Handlers} handlers
+   */
+  constructor(element, trace, look, clock, handlers) {
+    this.element = element;
+    this.trace = trace;
+    this.look = look;
+    this.clock = clock;
+    this.handlers = handlers;
+    this.list = new VirtualList(element, {
+      rowHeight: () => LINE_ROW,
+      count: () => this.count,
+      render: (position, row) => this.#render(position, row),
+      onScroll: () => handlers.scrolled(true),
+      taller: () => this.#taller(),
+    });
+    element.addEventListener("keydown", (event) => this.#key(event));
+    element.addEventListener("click", (event) => this.#click(event));
+    new ResizeObserver(() => this.#measureAgain()).observe(element);
+  }
+
+  get count() {
+    return this.#shown ? this.#shown.length : this.trace.count;
+  }
+
+  /** @param {number} position */
+  lineAt(position) {
+    return this.#shown ? this.#shown[position] : position;
+  }
+
+  /** Where the line stands, or the one behind it. @param {number} line */
+  positionOf(line) {
+    if (!this.#shown) return line;
+    let low = 0;
+    let high = this.#shown.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#shown[middle] < line) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** @param {number} line */
+  #isOfChoice(line) {
+    const { request, session } = this.look;
+    const r = this.trace.request[line];
+    if (request >= 0) return r === request;
+    if (session >= 0) return r >= 0 && this.trace.requests.session[r] === session;
+    return true;
+  }
+
+  /** Collect the lines to show after a change of the selection; the line on top keeps its place. */
+  rearrange() {
+    const [top, above] = this.list.onTop;
+    const keep = this.#known > 0 ? this.lineAt(Math.min(top, this.#known - 1)) : 0;
+    const hits = this.look.filter?.lines ?? null;
+    this.#shown = this.only && this.look.hasChoice ? this.#linesOfChoice(hits) : hits;
+    const active = this.look.line >= 0 ? this.positionOf(this.look.line) : this.list.active;
+    this.list.active = this.#within(active);
+    this.element.setAttribute("aria-rowcount", String(this.count));
+    this.#known = this.count;
+    this.list.refresh();
+    this.list.putOnTop(top === 0 ? 0 : this.#within(this.positionOf(keep)), above);
+    this.list.markActive();
+  }
+
+  /** The nearest position that has a row. @param {number} position */
+  #within(position) {
+    return Math.max(0, Math.min(position, this.count - 1));
+  }
+
+  /**
+   * The lines of the chosen request or session, among the *hits* of a search where there is one.
+   * @param {Int32Array | null} hits
+   */
+  #linesOfChoice(hits) {
+    if (hits) return hits.filter((line) => this.#isOfChoice(line));
+    const { request } = this.look;
+    const { trace } = this;
+    const lines = [];
+    if (request >= 0) {
+      for (let line = trace.firstLine[request]; line >= 0; line = trace.next[line]) {
+        lines.push(line);
+      }
+    } else {
+      for (let line = 0; line < trace.count; line++) {
+        if (this.#isOfChoice(line)) lines.push(line);
+      }
+    }
+    return Int32Array.from(lines);
+  }
+
+  refresh() {
+    this.list.refresh();
+  }
+
+  /** @param {number} line @param {"nearest" | "center" | "end"} [where] */
+  reveal(line, where = "nearest") {
+    if (this.count === 0) return;
+    this.list.active = Math.min(this.positionOf(line), this.count - 1);
+    this.list.reveal(this.list.active, where);
+    this.refresh();
+  }
+
+  /** The times of the lines in sight. @returns {[number, number] | null} */
+  get reading() {
+    if (this.count === 0) return null;
+    const [first, end] = this.list.shown;
+    const lines = [this.lineAt(first), this.lineAt(Math.max(first, end - 1))];
+    if (lines.some((line) => this.trace.request[line] === NOT_READ)) return null;
+    return [this.trace.time[lines[0]], this.trace.time[lines[1]]];
+  }
+
+  // -- folding -----------------------------------------------------------------------------------
+
+  #taller() {
+    /** @type {[number, number][]} */
+    const tall = [];
+    for (const [line, more] of this.#unfolded) {
+      const position = this.positionOf(line);
+      if (position < this.count && this.lineAt(position) === line) tall.push([position, more]);
+    }
+    return tall.sort((one, other) => one[0] - other[0]);
+  }
+
+  /** @param {number} line */
+  toggle(line) {
+    if (this.#unfolded.has(line)) this.#unfolded.delete(line);
+    else this.#unfolded.set(line, this.#measure(line));
+    this.refresh();
+  }
+
+  // An unfolded line is as high as its text turns out: it is laid out once, out of sight.
+  /** @param {number} line */
+  #measure(line) {
+    const row = make("div");
+    row.style.visibility = "hidden";
+    this.#fill(line, row, true);
+    this.list.window.append(row);
+    const height = row.offsetHeight;
+    row.remove();
+    return Math.max(0, height - LINE_ROW);
+  }
+
+  #measureAgain() {
+    if (this.#unfolded.size === 0) return;
+    for (const line of this.#unfolded.keys()) this.#unfolded.set(line, this.#measure(line));
+    this.refresh();
+  }
+
+  // -- rows --------------------------------------------------------------------------------------
+
+  /** @param {number} position @param {HTMLElement} row */
+  #render(position, row) {
+    const line = this.lineAt(position);
+    this.#fill(line, row, this.#unfolded.has(line));
+    row.id = `line-row-${position}`;
+    row.dataset.position = String(position);
+    row.setAttribute("aria-rowindex", String(position + 1));
+    row.setAttribute("aria-selected", String(line === this.look.line));
+    row.classList.toggle("active", position === this.list.active);
+  }
+
+  /** @param {number} line @param {HTMLElement} row @param {boolean} isOpen */
+  #fill(line, row, isOpen) {
+    const { trace } = this;
+    const text = trace.text(line);
+    row.setAttribute("role", "row");
+    if (text === null) {
+      row.className = "line unread";
+      row.append(cell("message", "…"));
+      return;
+    }
+    const r = trace.request[line];
+    const s = r >= 0 ? trace.requests.session[r] : NOBODY;
+    const level = trace.level[line];
+    const { found } = this.look;
+    const isDimmed =
+      (found && !found.isHit[line]) || (this.look.hasChoice && !this.#isOfChoice(line));
+    row.className = `line level-${LEVELS[level]}`;
+    if (s >= 0) row.classList.add(`s${s % 8}`);
+    else row.classList.add(r >= 0 ? "nobody" : "unknown");
+    row.classList.toggle("dimmed", Boolean(isDimmed));
+    row.classList.toggle("of-request", r >= 0 && r === this.look.request);
+    row.classList.toggle("open", isOpen);
+    const end = text.indexOf("\n");
+    const more = end < 0 ? 0 : countLines(text) - 1;
+    const message = cell("message");
+    const body = make("span", "text");
+    if (this.raw) {
+      row.append(message);
+      message.append(body);
+      show(
+        body,
+        isOpen ? shortened(text) : text.slice(0, end < 0 ? 2000 : Math.min(end, 2000)),
+        this.patterns,
+      );
+    } else {
+      const who = cell("who");
+      const chip = make("span", "chip", r >= 0 ? trace.label(s) : "·");
+      chip.title =
+        r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
+      const request = make("span", "id");
+      if (r >= 0) show(request, trace.requests.id[r].slice(0, 8));
+      who.append(chip, request);
+      const name = cell("level", LEVELS[level] === "none" ? "" : LEVELS[level]);
+      row.append(cell("time", this.#time(line)), name, who, message);
+      const at = trace.messageAt(line);
+      if (trace.isLate[line]) message.append(make("span", "late", "late"));
+      message.append(body);
+      show(
+        body,
+        isOpen
+          ? shortened(text.slice(at))
+          : text.slice(at, end < at ? at + 2000 : Math.min(end, at + 2000)),
+        this.patterns,
+      );
+    }
+    if (more > 0) {
+      const fold = /** @type {HTMLButtonElement} */ (
+        make("button", "fold", isOpen ? "fold" : `+${counted(more, "line")}`)
+      );
+      fold.type = "button";
+      fold.tabIndex = -1;
+      fold.setAttribute("aria-expanded", String(isOpen));
+      if (isOpen) message.prepend(fold);
+      else message.append(fold, make("span", "last", plain(lastLine(text)).slice(0, 300)));
+    }
+  }
+
+  /** @param {number} line */
+  #time(line) {
+    const at = this.trace.epoch(this.trace.time[line]);
+    const time = this.clock.time(at, this.trace.digits);
+    return this.trace.to - this.trace.from > DAY_NEEDED
+      ? `${this.clock.date(at).slice(5)} ${time}`
+      : time;
+  }
+
+  // -- keys and clicks ---------------------------------------------------------------------------
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const target = /** @type {Element} */ (event.target);
+    const row = /** @type {HTMLElement | null} */ (target.closest(".line"));
+    if (!row || !row.dataset.position) return;
+    // A click that ends a selection of text is for copying.
+    if (!getSelection()?.isCollapsed) return;
+    this.list.active = Number(row.dataset.position);
+    const line = this.lineAt(this.list.active);
+    if (target.closest(".fold")) this.toggle(line);
+    else this.handlers.chooseLine(line);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.count === 0) return;
+    const line = this.lineAt(this.list.active);
+    if (this.list.move(event.key)) this.handlers.scrolled(true);
+    else if (event.key === "Enter") this.handlers.chooseLine(line);
+    else if (event.key === " ") this.toggle(line);
+    else if (event.key === "ArrowRight" && !this.#unfolded.has(line)) this.toggle(line);
+    else if (event.key === "ArrowLeft" && this.#unfolded.has(line)) this.toggle(line);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+/** @param {string} name @param {string} [text] */
+function cell(name, text) {
+  const element = make("span", name, text);
+  element.setAttribute("role", "gridcell");
+  return element;
+}
+
+/** @param {string} text */
+function countLines(text) {
+  let lines = 1;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
+  return lines;
+}
+
+/** @param {string} text */
+function lastLine(text) {
+  const end = text.trimEnd();
+  return end.slice(end.lastIndexOf("\n") + 1).trim();
+}
+
+/** @param {string} text */
+function shortened(text) {
+  const lines = text.split("\n", TALLEST_UNFOLDED + 1);
+  if (lines.length <= TALLEST_UNFOLDED) return text;
+  return `${lines.slice(0, TALLEST_UNFOLDED).join("\n")}\n… and more`;
+}

@@ -1,0 +1,235 @@
+// A list of any length: only the rows in sight are elements. Its owner fills the rows.
+
+// Browsers limit an element to some 17 to 33 million pixels; the scroll bar of a list above this
+// height is scaled.
+const TALLEST = 8_000_000;
+const SPARE_ROWS = 4;
+
+/**
+ * What the list asks of its owner.
+ * @typedef {object} Source
+ * @property {() => number} rowHeight in pixels
+ * @property {() => number} count how many rows there are
+ * @property {(position: number, row: HTMLElement) => void} render fills a row and gives it an id
+ * @property {() => void} [onScroll] called after the reader has scrolled
+ * @property {() => [number, number][]} [taller] rows above the usual height, in order: position,
+ *   pixels above it
+ */
+
+export class VirtualList {
+  /** The position of the row that keys act on. */
+  active = 0;
+
+  #top = 0; // in pixels of the whole list
+  #lastScroll = 0;
+  /** @type {Map<number, HTMLElement>} */
+  #rows = new Map();
+  #isDrawn = false;
+  #settle = 0;
+  /** @type {number[]} */
+  #tallAt = [];
+  /** @type {number[]} what all rows before each tall one add */
+  #tallSum = [0];
+
+  /** @param {HTMLElement} element it scrolls and takes the keys @param {Source} source */
+  constructor(element, source) {
+    this.element = element;
+    this.source = source;
+    this.spacer = document.createElement("div");
+    this.spacer.className = "spacer";
+    this.spacer.setAttribute("role", "presentation");
+    this.window = document.createElement("div");
+    this.window.className = "window";
+    this.window.setAttribute("role", "presentation");
+    this.spacer.append(this.window);
+    element.append(this.spacer);
+    element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => this.refresh()).observe(element);
+  }
+
+  get height() {
+    return this.element.clientHeight;
+  }
+
+  get total() {
+    return this.source.count() * this.source.rowHeight() + this.#tallSum[this.#tallSum.length - 1];
+  }
+
+  get #isScaled() {
+    return this.total > TALLEST;
+  }
+
+  get isAtEnd() {
+    return this.#top >= this.total - this.height - this.source.rowHeight();
+  }
+
+  /** Positions in sight. @returns {[number, number]} */
+  get shown() {
+    const end = Math.min(this.source.count(), this.at(this.#top + this.height) + 1);
+    return [this.at(this.#top), end];
+  }
+
+  /** Where the row begins. @param {number} position */
+  topOf(position) {
+    let low = 0;
+    let high = this.#tallAt.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#tallAt[middle] < position) low = middle + 1;
+      else high = middle;
+    }
+    return position * this.source.rowHeight() + this.#tallSum[low];
+  }
+
+  /** The row at this pixel. @param {number} y */
+  at(y) {
+    let low = 0;
+    let high = Math.max(0, this.source.count() - 1);
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.topOf(middle) <= y) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** Draw all again: rows, their number or heights have changed. */
+  refresh() {
+    this.#tallAt = [];
+    this.#tallSum = [0];
+    for (const [position, more] of this.source.taller?.() ?? []) {
+      this.#tallAt.push(position);
+      this.#tallSum.push(this.#tallSum[this.#tallSum.length - 1] + more);
+    }
+    for (const row of this.#rows.values()) row.remove();
+    this.#rows.clear();
+    this.#goTo(this.#top);
+    this.markActive();
+  }
+
+  /** Name the active row to screen readers, or no row while it is out of sight. */
+  markActive() {
+    const row = this.#rows.get(this.active);
+    if (row) this.element.setAttribute("aria-activedescendant", row.id);
+    else this.element.removeAttribute("aria-activedescendant");
+  }
+
+  /** Make the row active that *key* leads to. False for other keys. @param {string} key */
+  move(key) {
+    const page = Math.max(1, Math.floor(this.height / this.source.rowHeight()) - 1);
+    /** @type {Record<string, number>} */
+    const moves = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
+    if (!(key in moves)) return false;
+    const last = this.source.count() - 1;
+    this.active = Math.max(0, Math.min(last, this.active + moves[key]));
+    this.reveal(this.active);
+    this.refresh();
+    return true;
+  }
+
+  /** @param {number} position @param {"nearest" | "center" | "end"} [where] */
+  reveal(position, where = "nearest") {
+    const from = this.topOf(position);
+    const to = this.topOf(position + 1);
+    if (where === "nearest" && from >= this.#top && to <= this.#top + this.height) return;
+    if (where === "end") this.#goTo(to - this.height);
+    else if (where === "center")
+      this.#goTo(from - Math.max(0, (this.height - Math.min(to - from, this.height)) / 2));
+    else this.#goTo(from < this.#top ? from : Math.min(from, to - this.height));
+  }
+
+  /** The row on top, and how much of it is above. @returns {[number, number]} */
+  get onTop() {
+    const position = this.at(this.#top);
+    return [position, this.#top - this.topOf(position)];
+  }
+
+  /** Have this row on top. @param {number} position @param {number} above */
+  putOnTop(position, above) {
+    this.#goTo(this.topOf(position) + above);
+  }
+
+  /** @param {number} top */
+  #goTo(top) {
+    const total = this.total;
+    this.spacer.style.height = `${Math.min(total, TALLEST)}px`;
+    this.#top = Math.max(0, Math.min(top, total - this.height));
+    this.#placeBar();
+    this.#draw();
+  }
+
+  #placeBar() {
+    const room = Math.min(this.total, TALLEST) - this.height;
+    const range = this.total - this.height;
+    const wanted = this.#isScaled ? (this.#top / range) * room : this.#top;
+    if (Math.abs(this.element.scrollTop - wanted) > 0.5) this.element.scrollTop = wanted;
+    this.#lastScroll = this.element.scrollTop;
+  }
+
+  #scrolled() {
+    const scroll = this.element.scrollTop;
+    const moved = scroll - this.#lastScroll;
+    if (moved === 0) return;
+    this.#lastScroll = scroll;
+    if (!this.#isScaled) {
+      this.#top = scroll;
+    } else {
+      const room = TALLEST - this.height;
+      const range = this.total - this.height;
+      // A turn of the wheel moves by pixels; the bar, dragged, by its share of the whole.
+      this.#top = Math.abs(moved) < this.height * 2 ? this.#top + moved : (scroll / room) * range;
+      if (scroll <= 0) this.#top = 0;
+      if (scroll >= room - 1) this.#top = range;
+      this.#top = Math.max(0, Math.min(this.#top, range));
+      clearTimeout(this.#settle);
+      this.#settle = setTimeout(() => this.#placeBar(), 200);
+    }
+    this.source.onScroll?.();
+    if (this.#isDrawn) return;
+    this.#isDrawn = true;
+    requestAnimationFrame(() => {
+      this.#isDrawn = false;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    const size = this.source.count();
+    const first = Math.max(0, this.at(this.#top) - SPARE_ROWS);
+    const bottom = this.#top + this.height;
+    /** @type {Map<number, HTMLElement>} */
+    const kept = new Map();
+    /** @type {HTMLElement[]} */
+    const free = [];
+    let last = first;
+    while (last < size && this.topOf(last) < bottom) last++;
+    last = Math.min(size, last + SPARE_ROWS);
+    for (const [position, row] of this.#rows) {
+      if (position >= first && position < last) kept.set(position, row);
+      else free.push(row);
+    }
+    for (let position = first; position < last; position++) {
+      let row = kept.get(position);
+      if (!row) {
+        row = free.pop();
+        if (!row) {
+          row = document.createElement("div");
+          this.window.append(row);
+        }
+        row.replaceChildren();
+        this.source.render(position, row);
+        kept.set(position, row);
+      }
+      row.style.transform = `translateY(${this.topOf(position) - this.#top}px)`;
+    }
+    for (const row of free) row.remove();
+    this.#rows = kept;
+  }
+}

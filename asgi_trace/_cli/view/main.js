@@ -1,0 +1,601 @@
+// Joins the parts of the page: the selection, the search, the keys, and the address that holds all
+// of it. Each part draws itself.
+
+import { Clock, count, counted, duration, make, plain, show } from "./text.js";
+import { VERSION } from "./contract.js";
+import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
+import { Look } from "./look.js";
+import { parse, search } from "./query.js";
+import { Timeline } from "./timeline.js";
+import { RequestTree } from "./requests.js";
+import { Lines } from "./lines.js";
+import { readView, writeView } from "./address.js";
+import { follow, isFollowed } from "./live.js";
+
+/** @param {string} id */
+const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+const clock = new Clock();
+const head = await readHead(document);
+if (head.version !== VERSION) await refuse(head.version);
+const trace = new Trace(head);
+const { requests } = trace;
+const queryBox = /** @type {HTMLInputElement} */ (part("query"));
+const help = /** @type {HTMLDialogElement} */ (part("help"));
+
+const look = new Look();
+let query = parse("");
+let isFollowing = false;
+let isLive = false;
+
+const lines = new Lines(part("grid"), trace, look, clock, { chooseLine, scrolled });
+const tree = new RequestTree(part("tree"), trace, look, clock, {
+  chooseRequest(r) {
+    showPane("lines");
+    choose({ request: r });
+  },
+  chooseSession: (s) => choose({ session: s === look.session && look.request < 0 ? NOBODY : s }),
+});
+const timeline = new Timeline(part("timeline"), trace, look, clock, {
+  chooseRequest: (r) => choose({ request: r }),
+  chooseLine,
+  chooseSession: (s) => choose({ session: s }),
+  zoomed: () => keepAddress(),
+});
+
+/** Show a sentence in place of data of another version. @param {number} version */
+function refuse(version) {
+  const sentence =
+    `This page reads data of version ${VERSION}, but its data has version ${plain(version)}. ` +
+    "Write the page again with the command asgi-trace view.";
+  part("counts").textContent = "Nothing to show";
+  part("notes").hidden = false;
+  part("notes").replaceChildren(make("p", "", sentence));
+  document.documentElement.dataset.state = "refused";
+  // A promise that is never fulfilled: nothing after the call is run.
+  return new Promise(() => {});
+}
+
+// -- choosing ------------------------------------------------------------------------------------
+
+/**
+ * Choose a request, a session or a line; what is left out is let go of.
+ * @param {{request?: number, session?: number, line?: number}} chosen
+ * @param {{isStep?: boolean, isShown?: boolean}} [how] `isStep`: the browser's history gets a step;
+ *   `isShown`: what is chosen is brought into sight
+ */
+function choose(
+  { request = -1, session = NOBODY, line = -1 },
+  { isStep = true, isShown = true } = {},
+) {
+  const isSame = request === look.request && session === look.session && line === look.line;
+  Object.assign(look, { request, session, line });
+  if (request < 0 && session < 0) lines.only = false;
+  isFollowing = false;
+  if (isShown && request >= 0) timeline.reveal(request);
+  drawAll();
+  if (isShown) {
+    const first = line >= 0 ? line : request >= 0 ? requests.first_line[request] : -1;
+    if (request >= 0) tree.reveal(request);
+    if (first >= 0 && first < trace.count) lines.reveal(first, line >= 0 ? "nearest" : "center");
+  }
+  if (!isSame) keepAddress(isStep);
+}
+
+/** @param {number} line */
+function chooseLine(line) {
+  choose({ line, request: trace.request[line] >= 0 ? trace.request[line] : -1 });
+}
+
+/** @param {number} by */
+function step(by) {
+  const order = timelineOrder();
+  if (order.length === 0) return;
+  const now = order.indexOf(look.request);
+  const next = now < 0 ? (by > 0 ? 0 : order.length - 1) : now + by;
+  if (order[next] !== undefined) choose({ request: order[next] });
+}
+
+/** Requests by their start, as far as the search shows them. */
+function timelineOrder() {
+  const { start } = requests;
+  const order = [];
+  for (let r = 0; r < trace.size; r++) if (!look.found || look.found.requestHit[r]) order.push(r);
+  return order.sort((one, other) => start[one] - start[other] || one - other);
+}
+
+/** @param {number} by */
+function stepError(by) {
+  const errors = timelineOrder().filter((r) => trace.isError(r));
+  if (errors.length === 0) return;
+  const { start } = requests;
+  const now = look.request;
+  let next = errors.indexOf(now) >= 0 ? errors.indexOf(now) + by : -1;
+  if (errors.indexOf(now) < 0) {
+    const behind = now < 0 ? 0 : errors.findIndex((r) => start[r] >= start[now]);
+    next = by > 0 ? behind : (behind < 0 ? errors.length : behind) - 1;
+    if (now < 0 && by < 0) next = errors.length - 1;
+  }
+  next = ((next % errors.length) + errors.length) % errors.length;
+  chooseError(errors[next]);
+}
+
+// Of a failed request, the line that tells why.
+/** @param {number} r @param {{isStep?: boolean}} [how] */
+function chooseError(r, how) {
+  let worst = -1;
+  for (let line = trace.firstLine[r]; line >= 0; line = trace.next[line]) {
+    if (trace.level[line] > 3 && (worst < 0 || trace.level[line] > trace.level[worst]))
+      worst = line;
+  }
+  choose({ request: r, line: worst }, how);
+}
+
+function toggleOnly() {
+  if (!look.hasChoice) return;
+  lines.only = !lines.only;
+  drawAll();
+  if (look.line >= 0) lines.reveal(look.line, "center");
+  keepAddress();
+}
+
+// -- drawing -------------------------------------------------------------------------------------
+
+function drawAll() {
+  lines.patterns = query.texts.filter((text) => text.isWanted).map((text) => text.pattern);
+  lines.rearrange();
+  tree.refresh();
+  timeline.draw();
+  drawChosen();
+  drawReading();
+  part("nothing").hidden = lines.count > 0;
+  if (lines.count === 0) {
+    const isSearched = trace.count > 0;
+    part("nothing").textContent = isSearched
+      ? "No line is like that. Esc lets go of the search."
+      : "No lines yet.";
+  }
+}
+
+function drawReading() {
+  timeline.reading = lines.reading;
+  timeline.draw();
+}
+
+/** @param {boolean} byReader */
+function scrolled(byReader) {
+  if (byReader && isLive) {
+    isFollowing = lines.list.isAtEnd && look.request < 0 && look.line < 0;
+    drawLive();
+  }
+  drawReading();
+}
+
+function drawCounts() {
+  const parts = [
+    counted(trace.count, "line"),
+    counted(trace.size, "request"),
+    counted(trace.sessions.length, "session"),
+  ];
+  if (trace.unknown) parts.push(`${count(trace.unknown)} of no request`);
+  if (trace.linked < trace.count)
+    parts.push(`reading ${Math.floor((trace.linked / trace.count) * 100)} %`);
+  part("counts").textContent = parts.join(" · ");
+  const errors = part("error-count");
+  errors.textContent = trace.errors ? counted(trace.errors, "error") : "no errors";
+  errors.classList.toggle("some", trace.errors > 0);
+  for (const id of ["previous-error", "next-error"])
+    /** @type {HTMLButtonElement} */ (part(id)).disabled = trace.errors === 0;
+}
+
+function drawNotes() {
+  const notes = [...trace.head.left_out];
+  if (trace.head.whole_seconds)
+    notes.push("Times are exact to the second: lines of one second stand in their order.");
+  part("notes").hidden = notes.length === 0;
+  part("notes").replaceChildren(...notes.map((note) => make("p", "", plain(note))));
+}
+
+function drawChosen() {
+  const strip = part("chosen");
+  strip.replaceChildren();
+  const { request: r, session: s } = look;
+  if (r < 0 && s < 0) {
+    strip.append("Choose a request to see its lines.");
+    return;
+  }
+  const own = r >= 0 ? requests.session[r] : s;
+  const chip = make("span", "chip", trace.label(own));
+  const holder = make("span", own >= 0 ? `s${own % 8}` : "nobody");
+  holder.append(chip);
+  strip.append(holder);
+  if (r >= 0) {
+    const {
+      status,
+      first_byte: firstByte,
+      start,
+      id,
+      trace: traceId,
+      call,
+      outcome,
+      late,
+      lines: size,
+    } = requests;
+    strip.append(make("strong", "", trace.title(r)));
+    if (call[r]) strip.append(make("span", "", plain(call[r])));
+    const state = [status[r], outcome[r]]
+      .filter((each) => each !== null && each !== undefined)
+      .map(plain)
+      .join(" ");
+    if (state) strip.append(make("span", trace.isError(r) ? "failed" : "", state));
+    strip.append(make("span", "", duration(trace.duration(r))));
+    if (firstByte[r] !== null)
+      strip.append(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
+    strip.append(make("span", "", counted(size[r], "line")));
+    if (late[r]) strip.append(make("span", "", `${count(late[r])} late`));
+    const known = make("code");
+    known.append("request ");
+    show(known, id[r]);
+    strip.append(known);
+    if (traceId[r] && traceId[r] !== id[r])
+      strip.append(make("code", "", `trace ${plain(traceId[r])}`));
+  } else {
+    const name = make("strong");
+    name.append("session ");
+    show(name, trace.sessions[s]);
+    strip.append(name);
+  }
+  if (r >= 0 && own >= 0) {
+    const name = make("code");
+    name.append("session ");
+    show(name, trace.sessions[own]);
+    strip.append(name);
+  }
+  const actions = make("span", "actions");
+  const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
+  onlyButton.setAttribute("aria-pressed", String(lines.only));
+  actions.append(onlyButton);
+  if (r >= 0)
+    actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
+  actions.append(button("×", "Let go (Esc)", () => choose({}), "Let go"));
+  strip.append(actions);
+}
+
+/** @param {string} text @param {string} title @param {() => void} act @param {string} [name] */
+function button(text, title, act, name) {
+  const element = /** @type {HTMLButtonElement} */ (make("button", "", text));
+  element.type = "button";
+  element.title = title;
+  if (name) element.setAttribute("aria-label", name);
+  element.addEventListener("click", act);
+  return element;
+}
+
+// -- searching -----------------------------------------------------------------------------------
+
+let searches = 0;
+
+/** @param {boolean} [isFirst] whether a reader has just asked, and not the log gone on */
+async function runSearch(isFirst = true) {
+  const mine = ++searches;
+  query = parse(queryBox.value);
+  const answer = part("answer");
+  queryBox.setAttribute("aria-invalid", String(query.errors.length > 0));
+  answer.classList.toggle("wrong", query.errors.length > 0);
+  if (query.errors.length > 0) {
+    answer.textContent = query.errors.join("; ");
+    return;
+  }
+  const found = query.isEmpty ? null : await search(query, trace, () => mine === searches);
+  if (mine !== searches) return;
+  look.found = found;
+  tree.rearrange();
+  drawAll();
+  part("dim").hidden = query.isEmpty;
+  answer.textContent = found
+    ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}`
+    : "";
+  if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0)
+    lines.reveal(found.lines[0]);
+  keepAddress();
+}
+
+/** @param {number} by */
+function stepFound(by) {
+  const found = look.found?.lines;
+  if (!found || found.length === 0) return;
+  let next = found.findIndex((line) => line >= look.line);
+  if (next < 0) next = by > 0 ? 0 : found.length - 1;
+  else if (look.line >= 0 && (by < 0 || found[next] === look.line)) next += by;
+  chooseLine(found[(next + found.length) % found.length]);
+}
+
+// -- the address ---------------------------------------------------------------------------------
+
+let isReadingAddress = false;
+
+/** @param {boolean} [isStep] */
+function keepAddress(isStep = false) {
+  if (isReadingAddress) return;
+  const hash = writeView({
+    request: look.request >= 0 ? requests.id[look.request] : null,
+    session: look.session >= 0 ? trace.sessions[look.session] : null,
+    line: look.line >= 0 ? look.line : null,
+    query: queryBox.value.trim(),
+    only: lines.only,
+    dim: look.isDimming,
+    from: timeline.scale.isWhole ? null : timeline.scale.from,
+    to: timeline.scale.isWhole ? null : timeline.scale.to,
+  });
+  if (hash === location.hash) return;
+  const address = hash || location.pathname + location.search;
+  if (isStep) history.pushState(null, "", address);
+  else keepSoon(address);
+}
+
+// Browsers refuse many changes of the address in a short time: of a long drag, the end will do.
+let keeping = 0;
+
+/** @param {string} address */
+function keepSoon(address) {
+  clearTimeout(keeping);
+  const before = location.href;
+  keeping = setTimeout(() => {
+    if (location.href === before) history.replaceState(null, "", address);
+  }, 150);
+}
+
+async function openAddress() {
+  clearTimeout(keeping);
+  const view = readView(location.hash);
+  isReadingAddress = true;
+  queryBox.value = view.query;
+  look.isDimming = view.dim;
+  lines.only = view.only;
+  part("dim").setAttribute("aria-pressed", String(look.isDimming));
+  if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
+  else timeline.fit();
+  const line = view.line !== null && view.line < trace.count ? view.line : -1;
+  const named = view.request === null ? -1 : (trace.byId.get(view.request) ?? -1);
+  // An id may come again, and the line tells which of its requests is meant.
+  const ofLine = line >= 0 && trace.request[line] >= 0 ? trace.request[line] : -1;
+  const request =
+    named >= 0 && ofLine >= 0 && requests.id[ofLine] === view.request ? ofLine : named;
+  choose(
+    {
+      request,
+      session: view.session === null ? NOBODY : trace.sessions.indexOf(view.session),
+      line,
+    },
+    { isShown: true },
+  );
+  if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
+  await runSearch(false);
+  if (line >= 0) lines.reveal(line, "center");
+  isReadingAddress = false;
+}
+
+addEventListener("popstate", () => void openAddress());
+addEventListener("hashchange", () => void openAddress());
+
+// -- hands ---------------------------------------------------------------------------------------
+
+/** @param {string} id @param {() => boolean} turn */
+function toggle(id, turn) {
+  const act = () => part(id).setAttribute("aria-pressed", String(turn()));
+  part(id).addEventListener("click", act);
+  return act;
+}
+
+toggle("dim", () => {
+  look.isDimming = !look.isDimming;
+  tree.rearrange();
+  drawAll();
+  keepAddress();
+  return look.isDimming;
+});
+const toggleRaw = toggle("raw", () => {
+  lines.raw = !lines.raw;
+  lines.refresh();
+  return lines.raw;
+});
+const toggleUtc = toggle("utc", () => {
+  clock.utc = !clock.utc;
+  lines.refresh();
+  tree.refresh();
+  timeline.draw();
+  return clock.utc;
+});
+
+function isDark() {
+  return (
+    getComputedStyle(document.documentElement).colorScheme === "dark" ||
+    (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches)
+  );
+}
+
+function toggleTheme() {
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  timeline.readColors();
+}
+
+part("theme").addEventListener("click", toggleTheme);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => timeline.readColors());
+part("previous-error").addEventListener("click", () => stepError(-1));
+part("next-error").addEventListener("click", () => stepError(1));
+part("help-button").addEventListener("click", () => help.showModal());
+queryBox.addEventListener("input", () => void runSearch());
+part("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  stepFound(1);
+});
+for (const pane of /** @type {NodeListOf<HTMLElement>} */ (
+  document.querySelectorAll("#panes button")
+)) {
+  pane.addEventListener("click", () => showPane(pane.dataset.pane ?? "lines"));
+}
+
+/** @param {string} name */
+function showPane(name) {
+  document.body.dataset.pane = name;
+  for (const pane of /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll("#panes button")
+  )) {
+    pane.setAttribute("aria-pressed", String(pane.dataset.pane === name));
+  }
+  drawAll();
+}
+
+function letGo() {
+  if (look.hasChoice || look.line >= 0) choose({});
+  else if (queryBox.value) {
+    queryBox.value = "";
+    void runSearch();
+  }
+}
+
+/** @type {Record<string, () => void>} */
+const KEYS = {
+  n: () => step(1),
+  j: () => step(1),
+  p: () => step(-1),
+  k: () => step(-1),
+  e: () => stepError(1),
+  E: () => stepError(-1),
+  b: () => history.back(),
+  Backspace: () => history.back(),
+  o: toggleOnly,
+  x: () => look.line >= 0 && lines.toggle(look.line),
+  z: () => look.request >= 0 && timeline.zoomTo(look.request),
+  0: () => {
+    timeline.fit();
+    keepAddress();
+  },
+  "+": () => timeline.zoom(0.6),
+  "=": () => timeline.zoom(0.6),
+  "-": () => timeline.zoom(1 / 0.6),
+  ArrowLeft: () => timeline.pan(-0.15),
+  ArrowRight: () => timeline.pan(0.15),
+  r: toggleRaw,
+  u: toggleUtc,
+  t: toggleTheme,
+  f: () => setFollowing(true),
+  "/": () => queryBox.select(),
+  "?": () => help.showModal(),
+  Escape: letGo,
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || help.open) return;
+  const target = /** @type {Element} */ (event.target);
+  if (target === queryBox) {
+    if (event.key === "Escape") {
+      if (queryBox.value) {
+        queryBox.value = "";
+        void runSearch();
+      } else part("grid").focus();
+      event.preventDefault();
+    } else if (event.key === "ArrowDown") {
+      part("grid").focus();
+      event.preventDefault();
+    }
+    return;
+  }
+  const act = KEYS[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+// -- live ----------------------------------------------------------------------------------------
+
+/** @param {boolean} is */
+function setFollowing(is) {
+  if (!isLive) return;
+  isFollowing = is;
+  if (is) {
+    choose({}, { isShown: false });
+    isFollowing = true;
+    lines.reveal(trace.count - 1, "end");
+  }
+  drawLive();
+}
+
+let connection = "open";
+
+function drawLive() {
+  part("live").hidden = !isLive;
+  part("live").classList.toggle("lost", connection === "lost");
+  part("live").textContent =
+    connection === "lost" ? "connection lost" : isFollowing ? "live" : "live, paused (f follows)";
+}
+
+let isAppendDue = false;
+
+/** @param {import("./contract.js").News} news */
+function append(news) {
+  const wasWhole = timeline.scale.isWhole;
+  trace.append(news);
+  if (isAppendDue) return;
+  isAppendDue = true;
+  // However fast lines come, the page is drawn once per frame.
+  requestAnimationFrame(() => {
+    isAppendDue = false;
+    timeline.rearrange();
+    if (wasWhole) timeline.fit();
+    tree.rearrange();
+    if (query.isEmpty) drawAll();
+    else void runSearch(false);
+    drawCounts();
+    drawNotes();
+    if (isFollowing && lines.count > 0) lines.reveal(lines.lineAt(lines.count - 1), "end");
+  });
+}
+
+// -- begin ---------------------------------------------------------------------------------------
+
+drawCounts();
+drawNotes();
+isLive = isFollowed(document);
+isFollowing = isLive && !location.hash;
+const firstError = location.hash || isLive ? -1 : trace.firstError();
+if (location.hash) await openAddress();
+else if (firstError >= 0) {
+  timeline.open(firstError);
+  choose({ request: firstError }, { isStep: false });
+} else drawAll();
+document.documentElement.dataset.state = "shown";
+
+const wanted =
+  look.line >= 0 ? look.line : look.request >= 0 ? requests.first_line[look.request] : 0;
+let drawnAt = performance.now();
+// Lines may begin before the first request, and end behind the last.
+const isFitted = timeline.scale.isWhole;
+await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.chunk_lines), () => {
+  // What is in sight at once; all else now and then.
+  const [first, end] = lines.list.shown;
+  const isSeen =
+    lines.count > 0 &&
+    [first, Math.max(first, end - 1)].some((at) => trace.request[lines.lineAt(at)] !== NOT_READ);
+  if (!isSeen && performance.now() - drawnAt < 250) return;
+  drawnAt = performance.now();
+  drawCounts();
+  lines.refresh();
+  drawReading();
+});
+drawCounts();
+if (isFitted) timeline.fit();
+else timeline.showAgain();
+if (!query.isEmpty) await runSearch(false);
+if (firstError >= 0 && look.request === firstError && look.line < 0)
+  chooseError(firstError, { isStep: false });
+else drawAll();
+if (isLive) {
+  follow(document, append, (state) => {
+    connection = state;
+    drawLive();
+  });
+  if (isFollowing && lines.count > 0) lines.reveal(trace.count - 1, "end");
+  drawLive();
+}
+document.documentElement.dataset.state = "ready";

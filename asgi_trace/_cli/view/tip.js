@@ -1,0 +1,78 @@
+// The tip beside the pointer: a request's facts, its line under the pointer, or a silence.
+
+import { cut, duration, make, plain } from "./text.js";
+import { LEVELS } from "./data.js";
+
+const LONGEST_MESSAGE = 160; // characters
+const EDGE_OF_TIP = 4; // pixels between the tip and the edge of the time axis
+
+/** @typedef {{x: number, y: number}} Point in pixels, from the corner of the time axis */
+
+export class Tip {
+  /** @param {HTMLElement} element @param {import("./data.js").Trace} trace */
+  constructor(element, trace) {
+    this.element = element;
+    this.trace = trace;
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+
+  /** @param {[number, number]} silence @param {Point} at @param {number} width of the time axis */
+  showSilence([from, to], at, width) {
+    this.element.replaceChildren(
+      make("div", "tip-title", `Silence: ${duration(to - from)}`),
+      make("div", "", "None of the open requests logged anything: was the event loop blocked?"),
+    );
+    this.#place(at, width);
+  }
+
+  /**
+   * @param {import("./scale.js").Hit} hit
+   * @param {number} time under the pointer
+   * @param {Point} at
+   * @param {number} width of the time axis
+   */
+  showRequest({ request, line }, time, at, width) {
+    const { call } = this.trace.requests;
+    this.element.replaceChildren(
+      make("div", "tip-title", this.trace.title(request)),
+      make("div", "", this.#facts(request)),
+    );
+    if (call[request]) this.element.append(make("div", "", plain(call[request])));
+    for (const [from, to] of this.trace.gapsOf(request)) {
+      const isHere = from <= time && time <= to;
+      if (isHere) this.element.append(make("div", "", `nothing logged for ${duration(to - from)}`));
+    }
+    if (line >= 0) this.element.append(this.#line(line));
+    this.#place(at, width);
+  }
+
+  /** @param {number} r */
+  #facts(r) {
+    const { status, start, first_byte: firstByte, outcome, late } = this.trace.requests;
+    const facts = [status[r], duration(this.trace.duration(r))];
+    const sent = firstByte[r];
+    if (sent !== null) facts.push(`first byte after ${duration(sent - start[r])}`);
+    facts.push(outcome[r]);
+    if (late[r] > 0) facts.push(`${late[r]} late`);
+    return facts.filter(Boolean).map(plain).join(" · ");
+  }
+
+  /** @param {number} line */
+  #line(line) {
+    const text = this.trace.text(line) ?? "";
+    const [first] = text.slice(this.trace.messageAt(line)).split("\n", 1);
+    const name = `tip-line level-${LEVELS[this.trace.level[line]]}`;
+    return make("div", name, cut(plain(first), LONGEST_MESSAGE));
+  }
+
+  /** Beside the pointer, and within the time axis. @param {Point} at @param {number} width */
+  #place({ x, y }, width) {
+    this.element.hidden = false;
+    const last = width - this.element.offsetWidth - EDGE_OF_TIP;
+    this.element.style.left = `${Math.max(EDGE_OF_TIP, Math.min(x + 12, last))}px`;
+    this.element.style.top = `${y + 16}px`;
+  }
+}

@@ -1,0 +1,1 @@
+"""Everything that is about MCP: its calls, its SDKs and its messages."""

@@ -1,0 +1,1 @@
+"""OpenTelemetry: spans, ids, attributes and export."""

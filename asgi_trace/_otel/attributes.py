@@ -1,0 +1,193 @@
+"""
+What spans and exported log records say of a request: attributes, routes and names.
+
+This module does not use OpenTelemetry's API. It reads scopes, messages and the metadata of requests.
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+https://github.com/open-telemetry/semantic-conventions-genai/blob/main/docs/gen-ai/mcp.md
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from typing import Any
+
+from .._core.calls import Call
+from .._core.headers import header_values
+from .._core.masks import Masks
+from .._core.request import RequestMetadata
+from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
+from .._core.trust import client_host
+
+__all__ = (
+    "REQUEST",
+    "SESSION",
+    "Attributes",
+    "as_text",
+    "call_attributes",
+    "exception_attributes",
+    "id_attributes",
+    "request_attributes",
+    "route_of",
+    "span_name",
+    "status_after",
+    "type_name",
+)
+
+Attributes = dict[str, str | int]
+
+SESSION = "session.id"
+"""The attribute that holds a request's session id: a name of OpenTelemetry's conventions."""
+
+REQUEST = "asgi_trace.request_id"
+"""The attribute that holds a request's id: the conventions have no name for it."""
+
+_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+_DEFAULT_MASKS = Masks()
+
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+
+# A host, in brackets where it is of IPv6, and a port (RFC 3986, § 3.2).
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(?::([0-9]{1,5}))?")
+
+# The form of an MCP protocol version.
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+# The attribute for the name in a call, by the first word of its method.
+_MCP_TARGETS = {"prompts": "gen_ai.prompt.name", "resources": "mcp.resource.uri"}
+
+# The methods that clients send. A stranger chooses any other method, so it is no part of a span's name.
+_MCP_METHODS = frozenset(
+    {
+        "completion/complete",
+        "initialize",
+        "logging/setLevel",
+        "notifications/cancelled",
+        "notifications/initialized",
+        "notifications/progress",
+        "notifications/roots/list_changed",
+        "ping",
+        "prompts/get",
+        "prompts/list",
+        "resources/list",
+        "resources/read",
+        "resources/subscribe",
+        "resources/templates/list",
+        "resources/unsubscribe",
+        "server/discover",
+        "tools/call",
+        "tools/list",
+    }
+)
+
+
+def request_attributes(scope: Scope) -> Attributes:
+    """Return the attributes that a span has from its start, by the conventions for HTTP. A sampler sees them too."""
+    method = scope.get("method") or "GET"  # of a websocket's handshake
+    headers = scope.get("headers") or ()
+    versions = [value.decode("latin-1") for value in header_values(headers, b"mcp-protocol-version")]
+    masks, path = _masks_of(scope), scope.get("path")
+    query, client = scope.get("query_string"), scope.get("client")
+    attributes: dict[str, Any] = {
+        "http.request.method": method if method in _METHODS else "_OTHER",
+        "http.request.method_original": None if method in _METHODS else method,
+        "url.scheme": scope.get("scheme"),
+        "url.path": masks.path(path) if isinstance(path, str) else None,
+        "url.query": masks.query(query.decode("latin-1")) if query else None,
+        "client.address": client_host(client),
+        "network.protocol.version": scope.get("http_version"),
+        "mcp.protocol.version": next(filter(_DATE.fullmatch, versions), None),
+        "user_agent.original": b", ".join(header_values(headers, b"user-agent")).decode("latin-1"),
+    }
+    attributes["server.address"], attributes["server.port"] = _server_of(scope)
+    return {name: value if type(value) is int else as_text(value) for name, value in attributes.items() if value}
+
+
+def _masks_of(scope: Scope) -> Masks:
+    request = scope.get(SCOPE_KEY)
+    return request._settings.masks if isinstance(request, ScopeMetadata) else _DEFAULT_MASKS
+
+
+def _server_of(scope: Scope) -> tuple[str | None, int | None]:
+    """Return the host and port of the Host header, or those of the server where the header has none."""
+    hosts = header_values(scope.get("headers") or (), b"host")
+    asked = _AUTHORITY.fullmatch(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
+    if asked is None:
+        host, port = scope.get("server") or (None, None)
+        return host, port
+    return asked[1].strip("[]"), int(asked[2]) if asked[2] else _PORTS.get(scope.get("scheme") or "")
+
+
+def status_after(message: Message, status: int | None) -> int | None:
+    """Return the status of a response after *message*; before it, the status was *status*."""
+    kind = message["type"]
+    if kind in ("http.response.start", "websocket.http.response.start"):
+        return int(message["status"])
+    if kind == "websocket.accept":
+        return 101
+    if kind == "websocket.close" and status is None:
+        return 403  # what servers answer to a close before the accept
+    return status
+
+
+def route_of(scope: Scope, root_path: str = "") -> str | None:
+    """
+    Return the route that a framework has found for *scope*, such as ``/items/{id}``, or None.
+
+    :param root_path: the scope's ``root_path`` as the server gave it. Mounted apps append their own paths to it.
+    """
+    path = getattr(scope.get("route"), "path", None)
+    if not isinstance(path, str):
+        template = scope.get("path_template")  # Litestar's
+        return template if isinstance(template, str) and template else None
+    mounts = (scope.get("root_path") or "").removeprefix(root_path)
+    # Parameters of the mounts are shown by name, as in the route: a name with few values suits an attribute.
+    names = {str(value): name for name, value in (scope.get("path_params") or {}).items()}
+    return "/".join(f"{{{names[part]}}}" if part in names else part for part in mounts.split("/")) + path
+
+
+def call_attributes(call: Call) -> Attributes:
+    """Return the attributes of a call to an MCP server, by the conventions for MCP."""
+    attributes = {"mcp.method.name": call.method, "jsonrpc.request.id": call.id}
+    if call.method is not None:
+        attributes[_MCP_TARGETS.get(call.method.partition("/")[0], "gen_ai.tool.name")] = call.name
+    if call.method == "tools/call":
+        attributes["gen_ai.operation.name"] = "execute_tool"
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def span_name(attributes: Attributes) -> str:
+    """Return a span's name: the method, and the route or tool where it is known. A path is never part of it."""
+    if attributes.get("mcp.method.name") in _MCP_METHODS:
+        called = attributes["mcp.method.name"]
+        target = attributes.get("gen_ai.tool.name") or attributes.get("gen_ai.prompt.name")
+    else:
+        called, target = attributes["http.request.method"], attributes.get("http.route")
+        called = "HTTP" if called == "_OTHER" else called
+    return f"{called} {target}" if target else str(called)
+
+
+def id_attributes(request: RequestMetadata) -> Attributes:
+    """Return the ids of *request* that a span has."""
+    ids = {SESSION: request.session_id, REQUEST: request.request_id, "mcp.session.id": request.mcp_session_id}
+    return {name: as_text(value) for name, value in ids.items() if value}
+
+
+def exception_attributes(exc: Exception) -> Attributes:
+    """Return the attributes of the event that describes *exc*."""
+    return {
+        "exception.type": type_name(exc),
+        "exception.message": as_text(exc),
+        "exception.stacktrace": as_text("".join(traceback.format_exception(type(exc), exc, exc.__traceback__))),
+    }
+
+
+def type_name(exc: Exception) -> str:
+    """Return the full name of the class of *exc*."""
+    kind = type(exc)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def as_text(value: object) -> str:
+    """Return *value* as text that has a UTF-8 form: a lone surrogate would cost the exporter a whole batch."""
+    return str(value).encode("utf-8", "backslashreplace").decode()

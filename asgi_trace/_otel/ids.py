@@ -1,0 +1,180 @@
+"""
+One request and one span with the same ids, whichever of the two was first.
+
+A span that is made for a request takes the request's ids: through the id generator of the SDK's provider. Where a span
+has ids of its own, the request takes them, and so do its log lines.
+"""
+
+from __future__ import annotations
+
+import re
+from contextvars import ContextVar
+from typing import Any
+from weakref import WeakSet
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, TraceState
+
+from .._core.faults import report_once
+from .._core.request import RequestMetadata
+from .._core.tracecontext import RANDOM, TraceContext
+from .attributes import id_attributes
+
+__all__ = (
+    "TRACER",
+    "NextSpan",
+    "adapt",
+    "incoming_context",
+    "next_span",
+    "remote_span",
+    "runs_in_its_span",
+    "take",
+    "trace_of",
+)
+
+TRACER = "asgi_trace"
+"""The instrumentation scope of our spans."""
+
+# OpenTelemetry accepts only keys of level 1. For any other key it would warn, and drop the whole state.
+_STATE_MEMBER = re.compile(r"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})=")
+
+
+class NextSpan:
+    """The span that will be made for *request*: by us, or by an instrumentation inside the app."""
+
+    def __init__(self, request: RequestMetadata) -> None:
+        self.request = request
+        self.has_ids = False
+        self.is_made = False
+
+
+# The span that the current context is about to make; None outside a request.
+next_span: ContextVar[NextSpan | None] = ContextVar("asgi_trace_next_span", default=None)
+
+_adapted: WeakSet[trace.TracerProvider] = WeakSet()
+
+
+def adapt(provider: trace.TracerProvider) -> None:
+    """
+    Change *provider*, if it is the SDK's, so that the span of a request gets the ids of that request.
+
+    Tracers that it made before keep their id generator, and other providers have none. There, the request takes the
+    ids of its span.
+    """
+    if provider in _adapted or not hasattr(provider, "id_generator") or not hasattr(provider, "add_span_processor"):
+        return
+
+    from opentelemetry.sdk.trace import Span as SDKSpan
+    from opentelemetry.sdk.trace import SpanProcessor
+
+    class Joiner(SpanProcessor):
+        def on_start(self, span: SDKSpan, parent_context: Context | None = None) -> None:
+            awaited = next_span.get()
+            if awaited is None or awaited.is_made or span.kind is not SpanKind.SERVER:
+                return
+            awaited.is_made = True
+            try:
+                join(awaited.request, span)
+            except Exception:
+                report_once("taking the ids of a span")
+
+    _adapted.add(provider)
+    provider.id_generator = _RequestIds(provider.id_generator)
+    provider.add_span_processor(Joiner())
+
+
+class _RequestIds:
+    """A provider's id generator; the next span of a request gets the ids of that request instead."""
+
+    def __init__(self, generator: Any) -> None:
+        self._generator = generator
+
+    def generate_trace_id(self) -> int:
+        awaited = next_span.get()
+        if awaited is None or awaited.has_ids:
+            return int(self._generator.generate_trace_id())
+        return int(awaited.request.trace_id, 16)
+
+    def generate_span_id(self) -> int:
+        awaited = next_span.get()
+        if awaited is None or awaited.has_ids:
+            return int(self._generator.generate_span_id())
+        awaited.has_ids = True
+        return int(awaited.request.span_id, 16)
+
+    def is_trace_id_random(self) -> bool:
+        """Whether samplers may rely on the trace id: a client's request id may not be random."""
+        awaited = next_span.get()
+        if awaited is None or awaited.has_ids:
+            return bool(self._generator.is_trace_id_random())
+        return bool(awaited.request.trace.flags & RANDOM)
+
+
+def runs_in_its_span(request: RequestMetadata) -> bool:
+    """Whether a span of *request* is running already; the request then has the ids of that span."""
+    current = trace.get_current_span()
+    around = current.get_span_context()
+    if not around.is_valid or around.is_remote:
+        return False
+    if trace.format_span_id(around.span_id) == request.trace.span_id:
+        return True  # ours: this is a second wrapper
+    # A span of another kind, or our span of another request, belongs to a caller in this process: it is the parent.
+    # A span that is not sampled has no kind.
+    scope = getattr(current, "instrumentation_scope", None)
+    if getattr(current, "kind", SpanKind.SERVER) is not SpanKind.SERVER or getattr(scope, "name", "") == TRACER:
+        return False
+    join(request, current)
+    return True
+
+
+def join(request: RequestMetadata, span: Span) -> None:
+    """Give *request* the ids of *span*, which another library made for it, and the span the request's ids."""
+    parent = getattr(span, "parent", None)
+    take(request, trace_of(span.get_span_context(), parent and trace.format_span_id(parent.span_id)))
+    span.set_attributes(id_attributes(request))
+
+
+def take(request: RequestMetadata, made: TraceContext) -> None:
+    """Make *made*, the place of a span in its trace, that of *request*."""
+    known = request.trace
+    # Older SDKs have no flag for a random trace id.
+    random = known.flags & RANDOM if made.trace_id == known.trace_id else 0
+    request.trace = made._replace(flags=made.flags | random)
+    request._calling_span = _calling_span
+
+
+def trace_of(context: SpanContext, parent_span_id: str | None) -> TraceContext:
+    """Return OpenTelemetry's *context* of a span in our form."""
+    trace_id, span_id = trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
+    return TraceContext(trace_id, span_id, int(context.trace_flags), parent_span_id)
+
+
+def _calling_span(request: RequestMetadata) -> TraceContext:
+    """Return the current span of *request*; its outermost one in a thread that has no current span."""
+    current = trace.get_current_span().get_span_context()
+    if trace.format_trace_id(current.trace_id) != request.trace_id:
+        return request.trace
+    return request.trace._replace(span_id=trace.format_span_id(current.span_id))
+
+
+def incoming_context(request: RequestMetadata) -> Context:
+    """Return the current context with the span and the baggage that the caller of *request* sent."""
+    context, told = otel_context.get_current(), request.trace
+    if told.parent_span_id is not None:
+        parent = remote_span(told._replace(span_id=told.parent_span_id), request.tracestate)
+        context = trace.set_span_in_context(NonRecordingSpan(parent), context)
+    return W3CBaggagePropagator().extract({"baggage": request.baggage}, context) if request.baggage else context
+
+
+def remote_span(told: TraceContext, tracestate: str = "") -> SpanContext:
+    """Return *told*, the span of another service, in OpenTelemetry's form."""
+    return SpanContext(
+        int(told.trace_id, 16),
+        int(told.span_id, 16),
+        is_remote=True,
+        trace_flags=TraceFlags(told.flags),
+        trace_state=TraceState.from_header([",".join(filter(_STATE_MEMBER.match, tracestate.split(",")))]),
+    )

@@ -1,0 +1,80 @@
+"""
+Log records for OpenTelemetry, with the ids of their lines.
+
+https://opentelemetry.io/docs/specs/otel/logs/data-model/
+"""
+
+from __future__ import annotations
+
+import logging
+from copy import copy
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+
+from .._core.calls import Call
+from .._core.current import get_request_metadata
+from .._core.lines import NO_ID
+from .._core.tracecontext import SAMPLED
+from .._logging.records import CALL, IDS, STAMPED, stamp
+from .attributes import REQUEST, SESSION, call_attributes
+
+__all__ = ("RequestLogHandler",)
+
+
+class RequestLogHandler(logging.Handler):
+    """
+    Pass records to *handler*, a handler of OpenTelemetry's, with the ids of their lines.
+
+    OpenTelemetry gives a record the span that is current when the record is handled. That is too late for a server's
+    line about a crash, and the wrong context for a queue's listener. This handler gives each record the span of its
+    request. The session id and the request id are attributes, as on spans.
+
+    :param handler: such as ``LoggingHandler()`` of ``opentelemetry.instrumentation.logging.handler``.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, handler: logging.Handler) -> None:
+        super().__init__(handler.level)
+        self._handler = handler
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a copy of *record* on: other handlers get the record itself."""
+        try:
+            self._emit(record)
+        except Exception:
+            self.handleError(record)
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        stamp(record)
+        record = copy(record)
+        attributes = vars(record)
+        words = {name: attributes.pop(name) for name in STAMPED & attributes.keys()}
+        request_id, session_id, trace_id, span_id = (words[name] for name in IDS)
+        if request_id == NO_ID:
+            self._handler.emit(record)
+            return
+        call = Call(*(words.get(name) for name in CALL))
+        attributes.update({SESSION: session_id, REQUEST: request_id} | call_attributes(call))
+        current = trace.get_current_span().get_span_context()
+        if trace.format_trace_id(current.trace_id) == trace_id:  # for example, in a child of the request's span
+            self._handler.emit(record)
+            return
+        request = get_request_metadata()
+        flags = request.trace.flags if request and request.trace_id == trace_id else SAMPLED
+        try:
+            span = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(flags))
+        except (TypeError, ValueError):  # what extra= gave under these names is another tracer's
+            self._handler.emit(record)
+            return
+        token = otel_context.attach(trace.set_span_in_context(NonRecordingSpan(span)))
+        try:
+            self._handler.emit(record)
+        finally:
+            otel_context.detach(token)
+
+    def flush(self) -> None:
+        """Flush the handler that records are passed to."""
+        self._handler.flush()
