@@ -28,7 +28,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 from weakref import WeakKeyDictionary
 
-from .._core.faults import own_logger, report_once
+from .._core.faults import report_once, warn_once
 from .._core.middleware import RequestTracingMiddleware
 from . import records
 from .formatters import Brackets, OwnForm, TextFormatter, name_service
@@ -349,13 +349,11 @@ def configure_logging(
 
 def _set_default_level(root: logging.Logger) -> None:
     """Set INFO where nobody has set a level; under pytest until the test is over, and not while tests are collected."""
-    pytests = [handler for handler in root.handlers if type(handler).__module__ == "_pytest.logging"]
+    pytests = {type(each).__name__: each for each in root.handlers if type(each).__module__ == "_pytest.logging"}
     if not pytests:
         root.setLevel(logging.INFO)
-        return
-    capturing = next((handler for handler in pytests if hasattr(handler, "reset")), None)
-    if capturing is not None:
-        _set_for_one_test(root, capturing)
+    elif "LogCaptureHandler" in pytests:  # it is there while a test runs
+        _set_for_one_test(root, pytests["LogCaptureHandler"])
 
 
 def _set_for_one_test(root: logging.Logger, capturing: Any) -> None:
@@ -442,7 +440,7 @@ def _stop_watching() -> None:
 def _warn_of_untraced(record: logging.LogRecord) -> None:
     if record.name in _ACCESS_LOGGERS:
         _stop_watching()
-        own_logger("asgi_trace").warning(_UNTRACED)
+        warn_once("untraced requests", _UNTRACED)
 
 
 # -- exporters -----------------------------------------------------------------------------------------------------
