@@ -559,6 +559,9 @@ def test_a_traceback_that_another_writer_made_a_string_of_is_read() -> None:
 
 
 def test_writing_text_loads_no_json() -> None:
-    code = "import sys; from asgi_trace._core.lines import format_line; format_line(*'abcde'); print('json' in sys.modules)"
+    code = (
+        "import sys; from asgi_trace._core.lines import format_line; "
+        "format_line(*'abcde'); print('json' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "False\n"
