@@ -24,7 +24,12 @@ from .view import FORMATTERS, LINES, write_log
 RUNS = 3
 # One request, one session of several hundred, then what the access line decides.
 CONDITIONS = ("--request", "--session", "--status", "--path", "--slower")
-VALUES = {"--session": "0000002a", "--status": ">=500", "--path": "/api/invoice*", "--slower": "1900ms"}
+VALUES = {
+    "--session": "0000002a",
+    "--status": ">=500",
+    "--path": "/api/invoice*",
+    "--slower": "1900ms",
+}
 LIMITS = {"--request": 1.0, "--session": 1.0, "--status": 1.0}
 """How many times the CPU seconds of the plain loop a condition may take."""
 
@@ -53,7 +58,9 @@ def cost(log: Path, condition: str, value: str) -> Cost:
 
 def _cost(command: list[str]) -> Cost:
     start = time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+    )
     if done.returncode > 1:
         raise SystemExit(f"asgi-trace grep ended with exit code {done.returncode}: {done.stderr}")
     return Cost(time.perf_counter() - start, float(done.stderr.split()[-1]))
@@ -61,9 +68,15 @@ def _cost(command: list[str]) -> Cost:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure each form and condition, print a table, and return 1 where a limit is missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.grep", description="Measure asgi-trace grep.")
-    parser.add_argument("--lines", type=int, default=LINES, help=f"of the log; {LINES} when left out")
-    parser.add_argument("--form", action="append", choices=list(FORMATTERS), help="only this one; repeatable")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.grep", description="Measure asgi-trace grep."
+    )
+    parser.add_argument(
+        "--lines", type=int, default=LINES, help=f"of the log; {LINES} when left out"
+    )
+    parser.add_argument(
+        "--form", action="append", choices=list(FORMATTERS), help="only this one; repeatable"
+    )
     options = parser.parse_args(arguments)
     missed = False
     print(f"{'':8}{'':12}{'lines/s':>12}{'work':>9}{'plain loop':>12}{'limit':>8}")
@@ -78,7 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 ratio, limit = took.work / yardstick, LIMITS.get(condition)
                 shown = f"{limit:>6.1f} x" if limit else ""
                 rate = options.lines / took.seconds
-                print(f"{form:8}{condition:12}{rate:>12,.0f}{took.work:>9.2f}{ratio:>10.2f} x{shown}", flush=True)
+                print(
+                    f"{form:8}{condition:12}{rate:>12,.0f}{took.work:>9.2f}{ratio:>10.2f} x{shown}",
+                    flush=True,
+                )
                 missed |= limit is not None and ratio > limit
     # The start of the interpreter is most of what a short log takes.
     return int(missed and options.lines >= LINES)

@@ -1,10 +1,12 @@
 """
-What ``asgi-trace view`` takes for a large log: ``python -m benchmarks.view``, and ``--lines`` for another size.
+What ``asgi-trace view`` takes for a large log: ``python -m benchmarks.view``, and ``--lines`` for
+another size.
 
-The log is written by the real formatters: a million lines of requests that overlap, ten to each, with access lines,
-some warnings and tracebacks. The real command makes its page; what counts is the time from its start
-to its end, its peak of memory, the size of the file, and how many times the CPU seconds of a plain
-Python loop over the same lines it takes (``benchmarks.plain``). Each figure stands beside its limit.
+The log is written by the real formatters: a million lines of requests that overlap, ten to each,
+with access lines, some warnings and tracebacks. The real command makes its page; what counts is the
+time from its start to its end, its peak of memory, the size of the file, and how many times the CPU
+seconds of a plain Python loop over the same lines it takes (``benchmarks.plain``). Each figure
+stands beside its limit.
 """
 
 from __future__ import annotations
@@ -21,7 +23,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from asgi_trace import JSONFormatter, LogfmtFormatter, RequestMetadata, TextFormatter, bound_request_metadata
+from asgi_trace import (
+    JSONFormatter,
+    LogfmtFormatter,
+    RequestMetadata,
+    TextFormatter,
+    bound_request_metadata,
+)
 from asgi_trace._core.lines import ACCESS_LOGGER, format_access
 
 from . import plain
@@ -63,7 +71,9 @@ GOALS = {
 
 
 def records(lines: int) -> Iterator[tuple[RequestMetadata, logging.LogRecord]]:
-    """Yield the records of a log, in the order of their times, each with the request that wrote it."""
+    """
+    Yield the records of a log, in the order of their times, each with the request that wrote it.
+    """
     rng = random.Random(7)
     requests = (_request(rng, number) for number in range(-(-lines // LINES_PER_REQUEST)))
     # A request lasts up to two seconds, and each hundredth of a second another begins.
@@ -71,7 +81,9 @@ def records(lines: int) -> Iterator[tuple[RequestMetadata, logging.LogRecord]]:
     written = 0
     for number, request in enumerate(requests):
         for each, (metadata, record) in enumerate(request):
-            heapq.heappush(waiting, (record.created, number * LINES_PER_REQUEST + each, metadata, record))
+            heapq.heappush(
+                waiting, (record.created, number * LINES_PER_REQUEST + each, metadata, record)
+            )
         while waiting and waiting[0][0] < _start(number + 1) and written < lines:
             yield heapq.heappop(waiting)[2:]
             written += 1
@@ -83,7 +95,9 @@ def _start(number: int) -> float:
     return 1_705_311_015 + number / 100
 
 
-def _request(rng: random.Random, number: int) -> Iterator[tuple[RequestMetadata, logging.LogRecord]]:
+def _request(
+    rng: random.Random, number: int
+) -> Iterator[tuple[RequestMetadata, logging.LogRecord]]:
     metadata = RequestMetadata(f"{rng.getrandbits(128):032x}", f"{rng.getrandbits(128):032x}")
     if number % 4:
         metadata.session_id = f"{rng.randrange(500):08x}"
@@ -91,7 +105,9 @@ def _request(rng: random.Random, number: int) -> Iterator[tuple[RequestMetadata,
     status = 500 if rng.random() < 0.005 else 200
     for line in range(LINES_PER_REQUEST - 1):
         level = logging.WARNING if rng.random() < 0.02 else logging.INFO
-        record = logging.LogRecord("shop", level, "", 0, rng.choice(_MESSAGES), (rng.randrange(10**6),), None)
+        record = logging.LogRecord(
+            "shop", level, "", 0, rng.choice(_MESSAGES), (rng.randrange(10**6),), None
+        )
         if status == 500 and line == LINES_PER_REQUEST - 2:
             record.levelno, record.levelname, record.exc_text = logging.ERROR, "ERROR", _TRACEBACK
         yield metadata, _at(record, began + duration * line / LINES_PER_REQUEST)
@@ -105,14 +121,19 @@ def _request(rng: random.Random, number: int) -> Iterator[tuple[RequestMetadata,
         "client": f"127.0.0.1:{rng.randrange(1024, 65536)}",
         "ttfb_ms": round(duration * 900, 1),
     }
-    access = logging.LogRecord(ACCESS_LOGGER, logging.INFO, "", 0, "%s", (format_access(fields),), None)
+    access = logging.LogRecord(
+        ACCESS_LOGGER, logging.INFO, "", 0, "%s", (format_access(fields),), None
+    )
     access.__dict__.update(fields)
     yield metadata, _at(access, began + duration)
 
 
 _TRACEBACK = (
     "Traceback (most recent call last):\n"
-    + "".join(f'  File "/srv/shop/module_{each}.py", line {each}, in step_{each}\n    step()\n' for each in range(10))
+    + "".join(
+        f'  File "/srv/shop/module_{each}.py", line {each}, in step_{each}\n    step()\n'
+        for each in range(10)
+    )
     + "KeyError: 'bulb'"
 )
 
@@ -131,7 +152,8 @@ def write_log(path: Path, form: str, lines: int) -> None:
                 file.write(formatter.format(record) + "\n")
 
 
-# What getrusage() tells of a process on Linux is no less than what the one had that started it; its status is its own.
+# What getrusage() tells of a process on Linux is no less than what the one had that started it; its
+# status is its own.
 _COMMAND = """
 import re, resource, sys
 from asgi_trace._cli.main import main
@@ -164,14 +186,24 @@ def _row(took: Cost) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure each form, print a table, and return 1 where a log of the usual size misses a limit."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.view", description="Measure asgi-trace view.")
-    parser.add_argument("--lines", type=int, default=LINES, help=f"of the log; {LINES} when left out")
-    parser.add_argument("--form", action="append", choices=list(FORMATTERS), help="only this one; repeatable")
+    """
+    Measure each form, print a table, and return 1 where a log of the usual size misses a limit.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.view", description="Measure asgi-trace view."
+    )
+    parser.add_argument(
+        "--lines", type=int, default=LINES, help=f"of the log; {LINES} when left out"
+    )
+    parser.add_argument(
+        "--form", action="append", choices=list(FORMATTERS), help="only this one; repeatable"
+    )
     options = parser.parse_args(arguments)
     missed = False
     size = f"{options.lines:,} lines"
-    print(f"{size:16}{'log':>10}{'seconds':>12}{'work':>12}{'memory':>12}{'page':>12}{'plain loop':>11}")
+    print(
+        f"{size:16}{'log':>10}{'seconds':>12}{'work':>12}{'memory':>12}{'page':>12}{'plain loop':>11}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         log, page = Path(folder, "app.log"), Path(folder, "trace.html")
         for form in options.form or FORMATTERS:

@@ -1,8 +1,9 @@
 """
-What a protocol on top of HTTP adds to a request: the call that it carries, and the session that its response opens.
+What a protocol on top of HTTP adds to a request: the call that it carries, and the session that its
+response opens.
 
-:class:`Protocol` is plain HTTP, which adds nothing. A package that supports another protocol, such as MCP, puts a
-subclass of it into :data:`hooks`, and each shim that is made afterwards uses it.
+:class:`Protocol` is plain HTTP, which adds nothing. A package that supports another protocol, such
+as MCP, puts a subclass of it into :data:`hooks`, and each shim that is made afterwards uses it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Protocol:
 
     def opened_session(self, request: ScopeMetadata, rank: int) -> str | None:
         """
-        Return the session that the response of *request* has opened, where it outranks the one of *rank*.
+        Return the session that the response of *request* has opened, where it outranks the one of
+        *rank*.
 
         :data:`PENDING` while the response may yet open one.
         """

@@ -15,7 +15,14 @@ from typing import Any, NamedTuple
 from .calls import Call
 from .faults import report_once, warn_once
 from .headers import Headers, any_named, as_bytes, header_values, without_header
-from .ids import ID_RULE, generate_request_id, id_by_hand, parse_cloud_trace, parse_id, take_request_id
+from .ids import (
+    ID_RULE,
+    generate_request_id,
+    id_by_hand,
+    parse_cloud_trace,
+    parse_id,
+    take_request_id,
+)
 from .masks import Masks
 from .protocol import PENDING, Protocol
 from .request import RequestMetadata
@@ -32,13 +39,17 @@ Message = MutableMapping[str, Any]
 SCOPE_KEY = "asgi_trace"
 """Where a traced scope holds its :class:`RequestMetadata`."""
 
-# A client may send any X-Request-ID; the operator has chosen any other header, and wants to know when it cannot work.
+# A client may send any X-Request-ID; the operator has chosen any other header, and wants to know
+# when it cannot work.
 _USUAL_HEADER = b"x-request-id"
 _MOST_SHOWN = 60
 
 
 class Settings:
-    """How requests are read, prepared once; :class:`~asgi_trace.RequestTracingMiddleware` documents each option."""
+    """
+    How requests are read, prepared once; :class:`~asgi_trace.RequestTracingMiddleware` documents
+    each option.
+    """
 
     __slots__ = (
         "answers",
@@ -112,7 +123,9 @@ class _Session(NamedTuple):
     rank: int
     """The rank of the source that gave the id: 0 outranks 1."""
     response: list[Any] | None
-    """The response headers that were searched for a session; a later response start is searched again."""
+    """
+    The response headers that were searched for a session; a later response start is searched again.
+    """
 
 
 # From a tuple in C: a fifth of what the class's own __new__ takes.
@@ -123,8 +136,9 @@ class ScopeMetadata(RequestMetadata):
     """
     The metadata of a request that came in over ASGI.
 
-    Only what every request needs is read at once. The rest comes from a snapshot of the headers when it is first
-    read: the same in every task and thread, whatever an inner app does to the scope meanwhile.
+    Only what every request needs is read at once. The rest comes from a snapshot of the headers
+    when it is first read: the same in every task and thread, whatever an inner app does to the
+    scope meanwhile.
     """
 
     # All that every request has is a slot, all else a late value: see RequestMetadata.
@@ -140,7 +154,8 @@ class ScopeMetadata(RequestMetadata):
     __init__ = object.__init__  # filled by _read(): a type call with arguments is 60 ns more
 
     def __repr__(self) -> str:
-        # A debug page shows the locals of every frame: a shim inside a shim has an object that is never filled.
+        # A debug page shows the locals of every frame: a shim inside a shim has an object that is
+        # never filled.
         return super().__repr__() if self._is_filled() else "<RequestMetadata of no request>"
 
     def _reduced(self) -> tuple[type[RequestMetadata], tuple[Any, ...], dict[str, Any]]:
@@ -150,7 +165,10 @@ class ScopeMetadata(RequestMetadata):
         return hasattr(self, "_request_id")
 
     def _read(self, scope: Scope, settings: Settings) -> bool:
-        """Take from *scope* what every request needs; False where it cannot be read, and the request goes untraced."""
+        """
+        Take from *scope* what every request needs; False where it cannot be read, and the request
+        goes untraced.
+        """
         self.start_time = time()
         self.ended = False
         self._values = None
@@ -164,8 +182,9 @@ class ScopeMetadata(RequestMetadata):
                 self.method = scope["method"]
             except KeyError:  # a websocket has no method; a hand-made scope may lack more
                 headers = self._read_sparse(scope)
-            # ASGI recommends names in lower case; an adapter or a test client may keep them as they were typed. A look
-            # at the first name finds out: 320 instructions, where a look at each would take 1,500.
+            # ASGI recommends names in lower case; an adapter or a test client may keep them as they
+            # were typed. A look at the first name finds out: 320 instructions, where a look at each
+            # would take 1,500.
             if type(headers) is not list or (
                 headers and (type(headers[0]) is not tuple or not headers[0][0].islower())
             ):
@@ -185,7 +204,10 @@ class ScopeMetadata(RequestMetadata):
 
     @staticmethod
     def _regular(scope: Scope, headers: Iterable[Any]) -> Headers:
-        """Return *headers* as pairs of bytes, the names in lower case, whatever an adapter has made of them."""
+        """
+        Return *headers* as pairs of bytes, the names in lower case, whatever an adapter has made of
+        them.
+        """
         if isinstance(headers, Iterator):
             headers = scope["headers"] = list(headers)  # the app must find what we have read
         return [(as_bytes(name).lower(), as_bytes(value)) for name, value in headers]
@@ -230,16 +252,25 @@ class ScopeMetadata(RequestMetadata):
         return not is_given and self._settings.generate is generate_request_id
 
     def _stamp(self, message: Message) -> Message:
-        """Return a response's first *message*, a new one, in which our header stands once, with this request's id."""
-        # The app's own message and list stay as they are: they may be constants that serve every request.
+        """
+        Return a response's first *message*, a new one, in which our header stands once, with this
+        request's id.
+        """
+        # The app's own message and list stay as they are: they may be constants that serve every
+        # request.
         message = message.copy() if type(message) is dict else dict(message)
         headers = [*(message.get("headers") or ())]
         name = self._settings.header
         length = len(name)
         try:
             for key, _ in headers:
-                # 18 ns a header instead of 45 for lower() on each; content-type is as long as x-request-id.
-                if len(key) == length and key != b"content-type" and (type(key) is not bytes or key.lower() == name):
+                # 18 ns a header instead of 45 for lower() on each; content-type is as long as
+                # x-request-id.
+                if (
+                    len(key) == length
+                    and key != b"content-type"
+                    and (type(key) is not bytes or key.lower() == name)
+                ):
                     headers = without_header(headers, name)
                     break
         except (TypeError, ValueError, AttributeError):  # no pair, or no text
@@ -253,11 +284,13 @@ class ScopeMetadata(RequestMetadata):
         """Whether the app has begun to answer."""
         return self._response_headers is not None
 
-    # -- the session -----------------------------------------------------------------------------------------------
+    # -- the session -------------------------------------------------------------------------------
 
     @property
     def session_id(self) -> str | None:
-        """The session of the request, or the one that its response opens; made, where neither has one."""
+        """
+        The session of the request, or the one that its response opens; made, where neither has one.
+        """
         values = self._values
         if values is not None and "session" in values:
             session: _Session = values["session"]
@@ -268,7 +301,9 @@ class ScopeMetadata(RequestMetadata):
 
     @session_id.setter
     def session_id(self, value: object) -> None:
-        self._late_values()["session"] = _Session(id_by_hand(value), _FINAL_RANK, self._response_headers)
+        self._late_values()["session"] = _Session(
+            id_by_hand(value), _FINAL_RANK, self._response_headers
+        )
 
     def _search_session_again(self) -> None:
         """Look at the next read for a session that the response has opened meanwhile."""
@@ -277,7 +312,8 @@ class ScopeMetadata(RequestMetadata):
             self._late_values()["session"] = session._replace(response=_NOT_SEARCHED)
 
     def _settle_session(self, known: _Session | None) -> str | None:
-        # Without a lock: all of this follows from what was read at entry, so two threads find the same.
+        # Without a lock: all of this follows from what was read at entry, so two threads find the
+        # same.
         settings, response = self._settings, self._response_headers
         session_id, rank = None, settings.sessions.lowest_rank
         try:
@@ -287,7 +323,8 @@ class ScopeMetadata(RequestMetadata):
                 session_id, rank = settings.sessions.resolve(self._headers, self._query_string)
             opened = settings.protocol.opened_session(self, rank)
             if opened is PENDING:
-                # An id that is read now and replaced later would be on a few lines only, as a session of their own.
+                # An id that is read now and replaced later would be on a few lines only, as a
+                # session of their own.
                 return None
             if opened is not None:
                 session_id, rank = opened, _FINAL_RANK
@@ -310,7 +347,8 @@ class ScopeMetadata(RequestMetadata):
         if values is not None and "known_headers" in values:
             known: dict[bytes, list[bytes]] = values["known_headers"]
             return known
-        # One pass for all of them: 500 instructions a header, where each name looked for by itself takes 250.
+        # One pass for all of them: 500 instructions a header, where each name looked for by itself
+        # takes 250.
         known = {}
         names = self._settings.known_headers
         try:
@@ -322,7 +360,7 @@ class ScopeMetadata(RequestMetadata):
         self._late_values()["known_headers"] = known
         return known
 
-    # -- late fields -----------------------------------------------------------------------------------------------
+    # -- late fields -------------------------------------------------------------------------------
 
     def _find_call(self) -> Call:
         return self._settings.protocol.find_call(self)
@@ -361,7 +399,9 @@ class ScopeMetadata(RequestMetadata):
     def _find_linked_trace(self) -> TraceContext | None:
         return None if self._settings.trust_inbound else self._trace_of_headers()
 
-    def _continue_trace(self, parent: TraceContext, tracestate: str = "", baggage: str = "") -> None:
+    def _continue_trace(
+        self, parent: TraceContext, tracestate: str = "", baggage: str = ""
+    ) -> None:
         """Make *parent* the span that called this request, unless the client is not trusted."""
         if self._settings.trust_inbound:
             super()._continue_trace(parent, tracestate, baggage)
@@ -380,7 +420,10 @@ class EdgeMetadata(ScopeMetadata):
     __slots__ = ()
 
     def _read(self, scope: Scope, settings: Settings) -> bool:
-        """Take from *scope* what every request needs; False where it cannot be read, and the request goes untraced."""
+        """
+        Take from *scope* what every request needs; False where it cannot be read, and the request
+        goes untraced.
+        """
         try:
             trusted = settings.networks is not None and settings.networks.trust(scope.get("client"))
         except Exception:
@@ -404,7 +447,8 @@ class AnsweringMetadata(ScopeMetadata):
         return message
 
     def _public_session(self) -> str | None:
-        # The digest of a token or cookie stays here: its client has the secret, and needs no second name for it.
+        # The digest of a token or cookie stays here: its client has the secret, and needs no second
+        # name for it.
         session_id = self.session_id
         session = self._kept("session")
         if session_id is None or (session and self._settings.sessions.is_secret(session.rank)):
@@ -427,5 +471,8 @@ _CLASSES: dict[tuple[bool, bool], type[ScopeMetadata]] = {
 
 
 def metadata_class(settings: Settings) -> type[ScopeMetadata]:
-    """Return the class for what *settings* ask for: a request pays for nothing that no option has asked for."""
+    """
+    Return the class for what *settings* ask for: a request pays for nothing that no option has
+    asked for.
+    """
     return _CLASSES[settings.networks is not None, settings.answers.needed]

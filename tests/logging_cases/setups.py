@@ -1,7 +1,8 @@
 """
 Logging set-ups as programs have them. Each is a function of the folder into which its files go.
 
-Knows the standard library and the logging libraries; nothing here knows of asgi_trace, but for its formatter by name.
+Knows the standard library and the logging libraries; nothing here knows of asgi_trace, but for its
+formatter by name.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ class Setup:
     A set-up, and what is to be seen of it.
 
     :param apply: sets logging up; returns what is to be done when all is logged, or None.
-    :param form: what each line matches that the program's own handlers write; ``json`` for an object without private
-        keys; None where nobody has chosen a form.
+    :param form: what each line matches that the program's own handlers write; ``json`` for an
+        object without private keys; None where nobody has chosen a form.
     :param ids: whether configured lines show the ids.
     :param shows: whether stamped records alone make the form show them.
     :param loggers: which are logged to.
     :param is_text: whether each physical line of a traceback has the ids too.
     :param bare: whether the root logger has no handler.
-    :param late: whether it has an effect after configure_logging(), which basicConfig() has only when forced.
+    :param late: whether it has an effect after configure_logging(), which basicConfig() has only
+        when forced.
     """
 
     apply: Callable[[Path], Callable[[], object] | None]
@@ -222,7 +224,10 @@ def own_formatter_class(folder: Path) -> None:
 
 
 class DataHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """A handler whose own method writes data around the formatter's text, as that of Google Cloud does."""
+    """
+    A handler whose own method writes data around the formatter's text, as that of Google Cloud
+    does.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         ids = [getattr(record, "request_id", None), getattr(record, "session_id", None)]

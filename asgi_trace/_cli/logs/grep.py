@@ -79,7 +79,10 @@ class Query:
         return needle_of(self.request, self.session)
 
     def wants(self, entry: Entry) -> bool:
-        """Whether the ids and the time of *entry* are wanted. One whose time cannot be read is never too old."""
+        """
+        Whether the ids and the time of *entry* are wanted. One whose time cannot be read is never
+        too old.
+        """
         return (
             (self.request is None or (entry.request_id or NO_ID) == self.request)
             and (self.session is None or same_session(entry.session_id or NO_ID, self.session))
@@ -87,7 +90,10 @@ class Query:
         )
 
     def wants_access(self, fields: dict[str, Any]) -> bool:
-        """Whether the request whose access line has these *fields* is wanted. What is not there, is not."""
+        """
+        Whether the request whose access line has these *fields* is wanted. What is not there, is
+        not.
+        """
         path, status, duration = (fields.get(name) for name in ("path", "status", "duration_ms"))
         return (
             (self.path is None or (path is not None and bool(self.path(path))))
@@ -113,7 +119,9 @@ def read_query(
     none.
     """
     if not (request or session or path or status or slower or since):
-        raise ValueError("nothing to look for; expected --session, --request, --path, --status, --slower or --since")
+        raise ValueError(
+            "nothing to look for; expected --session, --request, --path, --status, --slower or --since"
+        )
     zone = read_zone(tz) if tz else None
     codes = _read_status(status) if status else None
     return Query(
@@ -175,28 +183,45 @@ _MARKS = (
     # Rails
     _Mark(b"Completed ", re.compile(rb"(\d{3}) ")),
 )
-# What follows the status in ours, after so many words: a duration, "-" where there is none, and a size.
+# What follows the status in ours, after so many words: a duration, "-" where there is none, and a
+# size.
 _OURS = ((b"ms ", -2), (b"- - ", -2), (b"B ", -3))
 # What the names of durations have in common.
-_DURATIONS = (b"uration", b"atency", b"esponseTime", b"request_time", b"Elapsed", b" HTTP/", b"Completed ")
+_DURATIONS = (
+    b"uration",
+    b"atency",
+    b"esponseTime",
+    b"request_time",
+    b"Elapsed",
+    b" HTTP/",
+    b"Completed ",
+)
 _NUMBER = re.compile(rb"(\d+)(?:\.\d+)? ?\Z")
 _BEFORE = 32
 
 
 def _word_of(path: str) -> bytes:
-    """Return bytes that each line with such a path has: its longest word, since a line may escape the rest."""
+    """
+    Return bytes that each line with such a path has: its longest word, since a line may escape the
+    rest.
+    """
     return max(re.findall(r"[\w-]+", path, re.ASCII), key=len, default="").encode()
 
 
 # Ids of so many lengths are looked for without an expression.
 _FEW = 4
 _LONG_REQUEST_ID = re.compile(rb'uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
-_REQUEST_ID = re.compile(rf'req(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode())
+_REQUEST_ID = re.compile(
+    rf'req(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode()
+)
 
 
-def shortcut(query: Query, requests: Set[str] | None, is_named: bool = True) -> Callable[[bytes, int], int]:
+def shortcut(
+    query: Query, requests: Set[str] | None, is_named: bool = True
+) -> Callable[[bytes, int], int]:
     """
-    Return a *find* for :func:`search`: it may stop too often, at an id in a message, and never too seldom.
+    Return a *find* for :func:`search`: it may stop too often, at an id in a message, and never too
+    seldom.
 
     :param is_named: whether all lines of the log name their request's id as we do.
     """
@@ -255,7 +280,10 @@ _MOST_REQUESTS = 100_000
 
 
 class _Found(NamedTuple):
-    """A line, and the time of the record that it belongs to: the line before's, where it cannot be read."""
+    """
+    A line, and the time of the record that it belongs to: the line before's, where it cannot be
+    read.
+    """
 
     when: float
     line: bytes
@@ -266,7 +294,10 @@ _PARTS = (b"stdout P ", b"stderr P ")
 
 
 def search(
-    blocks: Iterable[bytes], query: Query, requests: Set[str] | None, find: Callable[[bytes, int], int]
+    blocks: Iterable[bytes],
+    query: Query,
+    requests: Set[str] | None,
+    find: Callable[[bytes, int], int],
 ) -> Iterator[_Found]:
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
@@ -310,7 +341,9 @@ def search(
                 if entry is not None:
                     when = entry.time if entry.time >= 0 else when
                     is_wanted = (
-                        step.is_record and (requests is None or entry.request_id in requests) and query.wants(entry)
+                        step.is_record
+                        and (requests is None or entry.request_id in requests)
+                        and query.wants(entry)
                     )
                 is_shown = is_shown or is_wanted
             if is_shown:
@@ -420,7 +453,10 @@ _LATER_SAMPLE = 20
 
 
 class _Sampled:
-    """A log, and what some of its lines are: enough to say how much of it can be read, and why nothing was found."""
+    """
+    A log, and what some of its lines are: enough to say how much of it can be read, and why nothing
+    was found.
+    """
 
     def __init__(self, log: Log, zone: tzinfo | None) -> None:
         self.log = log
@@ -446,7 +482,11 @@ class _Sampled:
         self.reading.looked_at += len(texts)
         entries = reader.read(texts) + reader.finish()
         named = {match[1].decode() for line in lines for match in _REQUEST_ID.finditer(line)}
-        if any(is_plain(entry.request_id) and entry.request_id not in named for entry in entries if entry.request_id):
+        if any(
+            is_plain(entry.request_id) and entry.request_id not in named
+            for entry in entries
+            if entry.request_id
+        ):
             self.is_named = False
 
 
@@ -456,7 +496,9 @@ def _complain(sentence: str) -> None:
 
 # -- showing ---------------------------------------------------------------------------------------
 
-_IDS = re.compile(r'(\[req=|\|session=|\b(?:request|session)_id=|"(?:request|session)_id": ?")([^|\]" ]+)')
+_IDS = re.compile(
+    r'(\[req=|\|session=|\b(?:request|session)_id=|"(?:request|session)_id": ?")([^|\]" ]+)'
+)
 
 
 def _colored(match: re.Match[str]) -> str:
@@ -465,7 +507,9 @@ def _colored(match: re.Match[str]) -> str:
 
 
 def _for_terminal(line: bytes, in_color: bool) -> bytes:
-    """Return the line with each id in its color, and so that no byte of it commands the terminal."""
+    """
+    Return the line with each id in its color, and so that no byte of it commands the terminal.
+    """
     end = "\n" if line.endswith(b"\n") else ""
     text = COLORS.sub("", line.decode("utf-8", "replace").rstrip("\r\n"))
     if not text.isprintable():
@@ -518,7 +562,10 @@ def run(files: Sequence[str], **conditions: str | None) -> int:
                 if not log.can_be_read_again():
                     log.spool(spools.enter_context(tempfile.TemporaryFile()))
             requests = _requests_wanted(sampled, query)
-        found = (search(each.lines(), query, requests, shortcut(query, requests, each.is_named)) for each in sampled)
+        found = (
+            search(each.lines(), query, requests, shortcut(query, requests, each.is_named))
+            for each in sampled
+        )
         try:
             is_any = _write(heapq.merge(*found, key=operator.attrgetter("when")))
         except BrokenPipeError:

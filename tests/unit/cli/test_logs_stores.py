@@ -1,8 +1,9 @@
 """
-The README's table of places where logs are kept: each command's output is read, of the real tool where it runs here.
+The README's table of places where logs are kept: each command's output is read, of the real tool
+where it runs here.
 
-ClickHouse runs inside chDB, and an OpenTelemetry collector is rotel. The other tools need a cluster or an account:
-what they print is made as they document it, in ``wrapping``.
+ClickHouse runs inside chDB, and an OpenTelemetry collector is rotel. The other tools need a cluster
+or an account: what they print is made as they document it, in ``wrapping``.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ RUN_HERE = ("clickhouse client", "cat otlp")
 def commands() -> list[str]:
     """The commands of the table, without the pipe to us."""
     found = re.findall(
-        r"^\|[^|]*\| `(.+) \\\| asgi-trace view -` \|$", README.read_text(encoding="utf-8"), re.MULTILINE
+        r"^\|[^|]*\| `(.+) \\\| asgi-trace view -` \|$",
+        README.read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
     return [command.replace("\\|", "|") for command in found]
 
@@ -72,10 +75,14 @@ def check(path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
     """Both commands find the incident in what a tool printed."""
     page = tmp_path / "page.html"
     assert main(["view", "--tz", "UTC", "-o", str(page), str(path)]) == 0
-    assert capfd.readouterr().out == f"{page}: 7 lines, 2 requests, 2 sessions, 1 line of no request\n"
+    assert (
+        capfd.readouterr().out == f"{page}: 7 lines, 2 requests, 2 sessions, 1 line of no request\n"
+    )
     told = Told.in_file(page)
     assert told.head["requests"]["status"] == [200, 500]
-    assert [message.partition("\n")[2] for message in told.messages if "\n" in message] == [TRACEBACK]
+    assert [message.partition("\n")[2] for message in told.messages if "\n" in message] == [
+        TRACEBACK
+    ]
     assert main(["grep", "--status", "500", str(path)]) == 0
     assert STOCK in capfd.readouterr().out
 
@@ -100,7 +107,9 @@ def test_each_place_is_in_the_table() -> None:
     assert len(commands()) == len(TOOLS) + len(RUN_HERE)
 
 
-def test_our_json_lines_are_columns_of_clickhouse(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_our_json_lines_are_columns_of_clickhouse(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A table of them, and the query of the README back."""
     needs("chdb")
     from chdb import session
@@ -110,8 +119,19 @@ def test_our_json_lines_are_columns_of_clickhouse(tmp_path: Path, capfd: pytest.
     (command,) = (command for command in commands() if command.startswith("clickhouse client"))
     query = re.search(r'-q "(.*)"', command)
     assert query is not None
-    names = ("level", "logger", "message", "request_id", "session_id", "trace_id", "span_id", "service")
-    columns = ", ".join(("timestamp DateTime64(3, 'UTC')", *(f"{name} String" for name in names), "exception JSON"))
+    names = (
+        "level",
+        "logger",
+        "message",
+        "request_id",
+        "session_id",
+        "trace_id",
+        "span_id",
+        "service",
+    )
+    columns = ", ".join(
+        ("timestamp DateTime64(3, 'UTC')", *(f"{name} String" for name in names), "exception JSON")
+    )
     store = session.Session(str(tmp_path / "store"))
     try:
         store.query("CREATE DATABASE shop")
@@ -133,7 +153,9 @@ def test_our_json_lines_are_columns_of_clickhouse(tmp_path: Path, capfd: pytest.
 
 def test_grafana_is_given_six_lines() -> None:
     """They are YAML: two data sources, each of which names the other."""
-    (block,) = re.findall(r"^```yaml\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(
+        r"^```yaml\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     assert len(block.splitlines()) == 6
     loki, tempo = yaml.safe_load(block)
     (field,) = loki["jsonData"]["derivedFields"]
@@ -145,11 +167,14 @@ def test_grafana_is_given_six_lines() -> None:
     assert match[1] == STOCK
 
 
-# -- a collector -----------------------------------------------------------------------------------------------------
+# -- a collector -----------------------------------------------------------------------------------
 
 
 class _Sink(http.server.BaseHTTPRequestHandler):
-    """What a collector sends to: it keeps each request as the file exporter of OpenTelemetry's own would write it."""
+    """
+    What a collector sends to: it keeps each request as the file exporter of OpenTelemetry's own
+    would write it.
+    """
 
     written: list[str]
 
@@ -167,7 +192,10 @@ class _Sink(http.server.BaseHTTPRequestHandler):
             for resource, made in zip(request.resource_logs, document["resourceLogs"], strict=True):
                 for scope, kept in zip(resource.scope_logs, made["scopeLogs"], strict=True):
                     for record, fields in zip(scope.log_records, kept["logRecords"], strict=True):
-                        fields["traceId"], fields["spanId"] = record.trace_id.hex(), record.span_id.hex()
+                        fields["traceId"], fields["spanId"] = (
+                            record.trace_id.hex(),
+                            record.span_id.hex(),
+                        )
             self.written.append(json.dumps(document))
         self.send_response(200)
         self.send_header("Content-Type", "application/x-protobuf")
@@ -249,7 +277,9 @@ def test_a_collector_hands_log_records_back(
     log.addHandler(RequestLogHandler(LoggingHandler(logger_provider=provider)))
     log.info("started")
     for number in (1, 2):
-        with bound_request_metadata(RequestMetadata(f"customer-{number}", STOCK[:-1] + str(number))):
+        with bound_request_metadata(
+            RequestMetadata(f"customer-{number}", STOCK[:-1] + str(number))
+        ):
             log.info("taking %d", number)
             try:
                 raise KeyError("bulb")
@@ -264,7 +294,11 @@ def test_a_collector_hands_log_records_back(
     found = [entry for batch in read(Log(str(path), pytest.fail)) for entry in batch]
     assert sorted((entry.request_id, entry.session_id, entry.level) for entry in found) == [
         ("", "", 2),
-        *((STOCK[:-1] + str(number), f"customer-{number}", level) for number in (1, 2) for level in (2, 4)),
+        *(
+            (STOCK[:-1] + str(number), f"customer-{number}", level)
+            for number in (1, 2)
+            for level in (2, 4)
+        ),
     ]
     assert {(entry.more or {}).get("service") for entry in found} == {"stock"}
     assert sum("KeyError: 'bulb'" in entry.text for entry in found) == 2

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_trace import JSONFormatter, LogfmtFormatter, RequestMetadata, RequestTracingFilter, bound_request_metadata
+from asgi_trace import (
+    JSONFormatter,
+    LogfmtFormatter,
+    RequestMetadata,
+    RequestTracingFilter,
+    bound_request_metadata,
+)
 from asgi_trace._core.lines import parse
 
 ALICE = RequestMetadata("1234567890abcdef", "a1b2c3d4")
@@ -25,7 +31,10 @@ def record(message: Any = "hello", *args: Any, **attributes: Any) -> logging.Log
 
 @pytest.mark.parametrize("formatter", [JSONFormatter(), LogfmtFormatter()])
 def test_one_line_with_all_that_is_known(formatter: logging.Formatter) -> None:
-    """The session whole, the filter's short one beside it notwithstanding; extra fields as they were given."""
+    """
+    The session whole, the filter's short one beside it notwithstanding; extra fields as they were
+    given.
+    """
     made = record("to %s", "Alice", user=7, tags=["a", "b"])
     with bound_request_metadata(ALICE):
         RequestTracingFilter().filter(made)
@@ -73,7 +82,9 @@ def test_an_exception_is_structured() -> None:
 
 
 def test_a_stack_is_kept() -> None:
-    found = json.loads(JSONFormatter().format(record(stack_info="Stack (most recent call last):\n  here")))
+    found = json.loads(
+        JSONFormatter().format(record(stack_info="Stack (most recent call last):\n  here"))
+    )
     assert found["exception"] == {"stacktrace": "Stack (most recent call last):\n  here"}
 
 
@@ -120,16 +131,26 @@ def test_any_object_can_be_written(formatter: logging.Formatter, value: Any) -> 
 
 
 def test_arguments_that_do_not_fit_lose_no_line() -> None:
-    assert json.loads(JSONFormatter().format(record("%d items", "x")))["message"] == "%d items ('x',)"
+    assert (
+        json.loads(JSONFormatter().format(record("%d items", "x")))["message"] == "%d items ('x',)"
+    )
 
 
 @given(
-    st.text(), st.dictionaries(st.text(min_size=1), st.one_of(st.text(), st.integers(), st.none(), st.lists(st.text())))
+    st.text(),
+    st.dictionaries(
+        st.text(min_size=1), st.one_of(st.text(), st.integers(), st.none(), st.lists(st.text()))
+    ),
 )
 def test_what_was_logged_can_be_read_back(message: str, extra: dict[str, Any]) -> None:
-    """Any message and any fields whose names are not taken; surrogate pairs side by side are one character to JSON."""
+    """
+    Any message and any fields whose names are not taken; surrogate pairs side by side are one
+    character to JSON.
+    """
     own = {*vars(record()), "message", "asctime"}  # logging refuses these two as well
-    extra = {name: value for name, value in extra.items() if name not in own and not name.startswith("_")}
+    extra = {
+        name: value for name, value in extra.items() if name not in own and not name.startswith("_")
+    }
     found = parse(JSONFormatter().format(record("%s", message, **extra)))
     assert found is not None
     assert found.message == json.loads(json.dumps(message))
@@ -144,7 +165,13 @@ def test_they_work_from_dict_config(formatter: str, capsys: pytest.CaptureFixtur
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"ours": {"()": formatter}},
-            "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "ours", "stream": "ext://sys.stdout"}},
+            "handlers": {
+                "out": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "ours",
+                    "stream": "ext://sys.stdout",
+                }
+            },
             "loggers": {"only.here": {"handlers": ["out"], "level": "INFO", "propagate": False}},
         }
     )

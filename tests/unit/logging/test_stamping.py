@@ -1,4 +1,6 @@
-"""Records carry the ids of their request as public attributes, and keep what the program gave them."""
+"""
+Records carry the ids of their request as public attributes, and keep what the program gave them.
+"""
 
 from __future__ import annotations
 
@@ -217,7 +219,10 @@ def test_a_record_is_stamped_where_it_is_logged(
 def test_fields_of_the_request_are_on_its_records(
     log: logging.Logger, kept: Keep, alice: RequestMetadata
 ) -> None:
-    """By their names; one that is taken has a ``_`` behind it, and what ``extra=`` gives wins on its line."""
+    """
+    By their names; one that is taken has a ``_`` behind it, and what ``extra=`` gives wins on its
+    line.
+    """
     stamp_records()
     alice.fields.update({"tenant": "acme", "message": "m", "name": "n", "request_id": "r"})
     with bound_request_metadata(alice):

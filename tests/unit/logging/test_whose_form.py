@@ -1,4 +1,6 @@
-"""Whose form a handler writes, whenever it is set up; and what configure_logging() leaves as it was."""
+"""
+Whose form a handler writes, whenever it is set up; and what configure_logging() leaves as it was.
+"""
 
 from __future__ import annotations
 
@@ -143,7 +145,10 @@ def test_the_form_is_whose_it_was(
 def test_a_formatter_that_the_program_gives_us_is_for_the_forms_of_nobody_and_the_standards(
     log: logging.Logger, formatter: logging.Formatter | None, is_asked: bool
 ) -> None:
-    """A class of the program's own stays; and without one, a later call goes on with the earlier one's."""
+    """
+    A class of the program's own stays; and without one, a later call goes on with the earlier
+    one's.
+    """
     configure_logging(formatter=LogfmtFormatter())
     configure_logging()
     assert (" request_id=a1 " in line_of(log, handler_with(formatter))) is is_asked
@@ -492,7 +497,9 @@ for path in "abc": access.info("GET /%s", path)
 
 
 def test_a_server_whose_shim_was_entered_is_not() -> None:
-    """Though it logs outside of its requests, as granian does; the shim's own method is back in place."""
+    """
+    Though it logs outside of its requests, as granian does; the shim's own method is back in place.
+    """
     lines = lines_of(
         """
 serve = RequestTracingMiddleware.__call__
