@@ -19,7 +19,12 @@ FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 FRONT, STOCK = "1f0e7c5a9b3d4e6f8a7b6c5d4e3f2a1b", "9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f"
 PODS = {"front": "front-6d5f9c7b88-abcde", "stock": "stock-7c6b5a4f99-fghij"}
 BASE = 1_732_271_415.0  # 2024-11-22 10:30:15 UTC
-TRACEBACK = "Traceback (most recent call last):\n  File \"stock.py\", line 7, in take\n    shelf[item]\nKeyError: 'bulb'"
+TRACEBACK = (
+    "Traceback (most recent call last):\n"
+    '  File "stock.py", line 7, in take\n'
+    "    shelf[item]\n"
+    "KeyError: 'bulb'"
+)
 
 Line = tuple[float, str, str]
 Wrapper = Callable[[list[Line]], str]

@@ -23,7 +23,8 @@ def many() -> Iterator[str]:
         group, place = divmod(number, PER_REQUEST * 10)
         request = group * 10 + place % 10
         when = number * 2
-        clock = f"2024-01-15 {10 + when // 3_600_000:02}:{when // 60_000 % 60:02}:{when // 1000 % 60:02}.{when % 1000:03}Z"
+        hour, minute = 10 + when // 3_600_000, when // 60_000 % 60
+        clock = f"2024-01-15 {hour:02}:{minute:02}:{when // 1000 % 60:02}.{when % 1000:03}Z"
         level = "ERROR" if number == LINES // 2 else "INFO"
         yield f"{clock} - {level} - [req=r{request}|session=s{request % SESSIONS}] - line {number}\n"
 

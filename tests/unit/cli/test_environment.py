@@ -380,7 +380,10 @@ except Exception as exc:
 def test_each_server_is_told_in_its_own_words(shop: Path, server: str, expected: str) -> None:
     """So that it reports a wrong name in one line, as it does its own."""
     done = run(shop, f"import {server}\n{REPORT}", "trace_shop:nothing")
-    told = "ASGI_TRACE_APP is 'trace_shop:nothing'; module 'trace_shop' has no 'nothing'; name the app as the module does"
+    told = (
+        "ASGI_TRACE_APP is 'trace_shop:nothing'; module 'trace_shop' has no 'nothing'; "
+        "name the app as the module does"
+    )
     assert (done.stdout, done.stderr) == (f"LauncherError {expected} {told}\n", "")
 
 
