@@ -118,14 +118,13 @@ MCP_IN_CORE = {
     "_core.lines": {"mcp", "mcp_method", "mcp_name"},
     # Public attributes of the metadata, and the places where one is found and shown.
     "_core.request": {
-        "_find_mcp_session_id",
         "mcp_call",
         "mcp_error",
         "mcp_method",
         "mcp_name",
         "mcp_session_id",
     },
-    "_core.scope": {"_find_mcp_session_id"},
+    "_core.scope": {"mcp_session_id"},
     "_core.access": {"mcp_error"},
     # One of the default session sources.
     "_core.sessions": {"Mcp-Session-Id"},

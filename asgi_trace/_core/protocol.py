@@ -8,7 +8,7 @@ as MCP, puts a subclass of it into :data:`hooks`, and each shim that is made aft
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .calls import NO_CALL, Call
@@ -51,10 +51,13 @@ class Protocol:
         """Return the call that the headers of *request* describe."""
         return NO_CALL
 
-    def find_transport(self, request: ScopeMetadata, accepted: bytes) -> str | None:
+    def find_transport(
+        self, request: ScopeMetadata, known: Mapping[bytes, list[bytes]], accepted: bytes
+    ) -> str | None:
         """
         Return the protocol's own transport type of *request*; None where it is plain HTTP.
 
+        :param known: the values of the request's known headers, by name.
         :param accepted: the request's ``Accept`` headers, joined, in lower case.
         """
         return None

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from operator import methodcaller
 from threading import RLock
 from time import time
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
@@ -22,7 +21,7 @@ from .faults import report_once
 from .ids import generate_request_id, id_by_hand
 from .tracecontext import RANDOM, TraceContext, is_trace_id
 
-__all__ = ("RequestMetadata",)
+__all__ = ("LateField", "RequestMetadata", "found_once")
 
 _T = TypeVar("_T")
 
@@ -46,74 +45,82 @@ _new_trace = partial(tuple.__new__, TraceContext)
 
 if TYPE_CHECKING:
 
-    class _Late(Generic[_T]):
+    class LateField(Generic[_T]):
         """The type of a late field: a property of *_T*."""
 
         @overload
-        def __get__(self, metadata: None, owner: type) -> _Late[_T]: ...
+        def __get__(self, metadata: None, owner: type) -> LateField[_T]: ...
         @overload
         def __get__(self, metadata: RequestMetadata, owner: type) -> _T: ...
-        def __get__(self, metadata: RequestMetadata | None, owner: type) -> _T | _Late[_T]: ...
+        def __get__(self, metadata: RequestMetadata | None, owner: type) -> _T | LateField[_T]: ...
         def __set__(self, metadata: RequestMetadata, value: _T) -> None: ...
 
 
-def _late(
-    name: str,
-    default: _T,
-    *,
-    check: Callable[[Any], Any] | None = None,
-    may_come_later: bool = False,
-) -> _Late[_T]:
+def found_once(
+    default: Any, *, check: Callable[[Any], Any] | None = None, may_come_later: bool = False
+) -> Callable[[Callable[[Any], _T]], LateField[_T]]:
     """
-    Return a property whose value is found once, when it is first read, by the method
-    ``_find_NAME``.
+    Turn a method into a property whose value is found once, when it is first read.
 
     All threads get the same value. A fault of the method is reported once and gives *default*.
 
     :param check: returns the value to keep when one is assigned; without it, any value is kept.
     :param may_come_later: look again at the next read where the value is None.
     """
-    find: Callable[[RequestMetadata], Any] = methodcaller(f"_find_{name}")
+
+    def decorate(find: Callable[[Any], _T]) -> LateField[_T]:
+        name = find.__name__
+
+        # A plain function that calls a plain function: a call of a method by its name takes 600
+        # instructions more.
+        def read(metadata: RequestMetadata) -> _T:
+            values = metadata._values
+            if values is None:
+                values = metadata._late_values()
+            elif name in values:
+                kept: _T = values[name]
+                return kept
+            try:
+                found = find(metadata)
+            except Exception:
+                report_once(f"finding a request's {name}")
+                found = default
+            if found is None and may_come_later:
+                nothing: _T = default
+                return nothing
+            first: _T = values.setdefault(name, found)
+            return first
+
+        return _field(name, read, check, find.__doc__)
+
+    return decorate
+
+
+def _assigned(
+    name: str, default: _T, doc: str = "", *, check: Callable[[Any], Any] | None = None
+) -> LateField[_T]:
+    """
+    Return a property that is *default* until a value is assigned; *check* returns what to keep.
+    """
 
     def read(metadata: RequestMetadata) -> _T:
         values = metadata._values
-        if values is None:
-            values = metadata._late_values()
-        elif name in values:
-            kept: _T = values[name]
-            return kept
-        try:
-            found = find(metadata)
-        except Exception:
-            report_once(f"finding a request's {name}")
-            found = default
-        if found is None and may_come_later:
-            return default
-        first: _T = values.setdefault(name, found)
-        return first
+        return default if values is None else values.get(name, default)
 
+    return _field(name, read, check, doc)
+
+
+def _field(
+    name: str,
+    read: Callable[[RequestMetadata], _T],
+    check: Callable[[Any], Any] | None,
+    doc: str | None,
+) -> LateField[_T]:
     def assign(metadata: RequestMetadata, value: Any) -> None:
         metadata._late_values()[name] = value if check is None else check(value)
 
-    field: Any = property(read, assign)
-    typed: _Late[_T] = field
-    return typed
-
-
-def _assigned(name: str, *, check: Callable[[Any], Any] | None = None) -> _Late[str | None]:
-    """
-    Return a property that is None until a value is assigned; *check* returns the value to keep.
-    """
-
-    def read(metadata: RequestMetadata) -> str | None:
-        values = metadata._values
-        return None if values is None else values.get(name)
-
-    def assign(metadata: RequestMetadata, value: Any) -> None:
-        metadata._late_values()[name] = value if check is None else check(value)
-
-    field: Any = property(read, assign)
-    typed: _Late[str | None] = field
+    field: Any = property(read, assign, doc=doc)
+    typed: LateField[_T] = field
     return typed
 
 
@@ -249,12 +256,11 @@ class RequestMetadata:
     def _set_request_id(self, value: str | None) -> None:
         self._request_id = value
 
-    session_id: _Late[str | None] = _assigned("session_id", check=id_by_hand)
-    parent_request_id: _Late[str | None] = _assigned("parent_request_id", check=id_by_hand)
-    transport_type: _Late[str | None] = _late("transport_type", None)
-
-    def _find_transport_type(self) -> str | None:
-        return None
+    session_id: LateField[str | None] = _assigned("session_id", None, check=id_by_hand)
+    parent_request_id: LateField[str | None] = _assigned(
+        "parent_request_id", None, check=id_by_hand
+    )
+    transport_type: LateField[str | None] = _assigned("transport_type", None)
 
     # -- the user's fields -------------------------------------------------------------------------
 
@@ -285,14 +291,25 @@ class RequestMetadata:
 
     # -- the trace ---------------------------------------------------------------------------------
 
-    trace: _Late[TraceContext] = _late("trace", TraceContext("", ""), check=_checked_trace)
-    """
-    The request's place in its distributed trace: ``span_id`` is this request's own span.
+    @found_once(TraceContext("", ""), check=_checked_trace)
+    def trace(self) -> TraceContext:
+        """
+        The request's place in its distributed trace: ``span_id`` is this request's own span.
 
-    The trace is the client's where it sent one. Otherwise the trace id is the request id where that
-    is a valid trace id, else a new one. Assign another's, such as that of a tracer that has made a
-    span for this request, and every line carries it.
-    """
+        The trace is the client's where it sent one. Otherwise the trace id is the request id where
+        that is a valid trace id, else a new one. Assign another's, such as that of a tracer that
+        has made a span for this request, and every line carries it.
+        """
+        parent = self._parent_trace()
+        own = self._own_ids()[1]
+        span_id = own[:16]
+        if parent is not None:
+            return TraceContext(parent.trace_id, span_id, parent.flags, parent.span_id)
+        request_id = self._request_id
+        if request_id and is_trace_id(request_id):
+            flags = RANDOM if self._has_random_id() else 0
+            return _new_trace((request_id, span_id, flags, None))
+        return TraceContext(own, span_id, RANDOM)
 
     @property
     def trace_id(self) -> str:
@@ -309,39 +326,19 @@ class RequestMetadata:
         """The span that called this request; None where no trusted caller sent one."""
         return self.trace.parent_span_id
 
-    tracestate: _Late[str] = _late("tracestate", "")
-    """
-    What other tracing systems have said of this trace, to be forwarded as it is; empty without.
-    """
-
-    baggage: _Late[str] = _late("baggage", "")
-    """The caller's W3C baggage, to be forwarded; empty without."""
-
-    linked_trace: _Late[TraceContext | None] = _late("linked_trace", None)
-    """
-    The client's own place in its trace, where this request is in another trace: see
-    ``trust_inbound``.
-    """
-
-    def _find_trace(self) -> TraceContext:
-        parent = self._parent_trace()
-        own = self._own_ids()[1]
-        span_id = own[:16]
-        if parent is not None:
-            return TraceContext(parent.trace_id, span_id, parent.flags, parent.span_id)
-        request_id = self._request_id
-        if request_id and is_trace_id(request_id):
-            return _new_trace((request_id, span_id, RANDOM if self._has_random_id() else 0, None))
-        return TraceContext(own, span_id, RANDOM)
-
-    def _find_tracestate(self) -> str:
-        return ""
-
-    def _find_baggage(self) -> str:
-        return ""
-
-    def _find_linked_trace(self) -> TraceContext | None:
-        return None
+    tracestate: LateField[str] = _assigned(
+        "tracestate",
+        "",
+        "What other tracing systems have said of this trace, to be forwarded as it is; empty without.",
+    )
+    baggage: LateField[str] = _assigned(
+        "baggage", "", "The caller's W3C baggage, to be forwarded; empty without."
+    )
+    linked_trace: LateField[TraceContext | None] = _assigned(
+        "linked_trace",
+        None,
+        "The client's own place in its trace, where this request is in another trace: see ``trust_inbound``.",
+    )
 
     def _parent_trace(self) -> TraceContext | None:
         return None
@@ -352,7 +349,9 @@ class RequestMetadata:
 
     def _own_ids(self) -> tuple[str, str]:
         """Return the ids that nobody gave: of the session, and of the trace and its span."""
-        values = self._late_values()
+        values = self._values
+        if values is None:
+            values = self._late_values()
         made: tuple[str, str] | None = values.get("own_ids")
         if made is None:
             made = values.setdefault("own_ids", (generate_request_id(), generate_request_id()))
@@ -416,17 +415,9 @@ class RequestMetadata:
     mcp_method: str | None = _call_word("method")
     mcp_name: str | None = _call_word("name", blanks=True)
     jsonrpc_id: str | None = _call_word("id")
-    mcp_session_id: _Late[str | None] = _late(
-        "mcp_session_id", None, check=id_by_hand, may_come_later=True
-    )
-    mcp_error: _Late[str | None] = _assigned("mcp_error")
-    _call: _Late[Call] = _late("call", NO_CALL)
-
-    def _find_call(self) -> Call:
-        return NO_CALL
-
-    def _find_mcp_session_id(self) -> str | None:
-        return None
+    mcp_session_id: LateField[str | None] = _assigned("mcp_session_id", None, check=id_by_hand)
+    mcp_error: LateField[str | None] = _assigned("mcp_error", None)
+    _call: LateField[Call] = _assigned("_call", NO_CALL)
 
     @property
     def mcp_call(self) -> str | None:

@@ -12,7 +12,7 @@ from functools import partial
 from time import time
 from typing import Any, NamedTuple
 
-from .calls import Call
+from .calls import NO_CALL, Call
 from .faults import report_once, warn_once
 from .headers import Headers, any_named, as_bytes, header_values, without_header
 from .ids import (
@@ -25,7 +25,7 @@ from .ids import (
 )
 from .masks import Masks
 from .protocol import PENDING, Protocol
-from .request import RequestMetadata
+from .request import RequestMetadata, found_once
 from .response_headers import Answers
 from .sessions import SessionResolver
 from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
@@ -315,12 +315,15 @@ class ScopeMetadata(RequestMetadata):
         # Without a lock: all of this follows from what was read at entry, so two threads find the
         # same.
         settings, response = self._settings, self._response_headers
-        session_id, rank = None, settings.sessions.lowest_rank
+        sessions = settings.sessions
+        session_id, rank = None, sessions.lowest_rank
         try:
             if known is not None:
                 session_id, rank, _ = known
-            elif self._names_session(settings.sessions):
-                session_id, rank = settings.sessions.resolve(self._headers, self._query_string)
+            elif (
+                self._query_string and sessions.reads_query
+            ) or not sessions.header_names.isdisjoint(self._known_headers()):
+                session_id, rank = sessions.resolve(self._headers, self._query_string)
             opened = settings.protocol.opened_session(self, rank)
             if opened is PENDING:
                 # An id that is read now and replaced later would be on a few lines only, as a
@@ -334,12 +337,6 @@ class ScopeMetadata(RequestMetadata):
             session_id = self._own_ids()[0]
         self._late_values()["session"] = _new_session((session_id, rank, response))
         return session_id
-
-    def _names_session(self, sessions: SessionResolver) -> bool:
-        """Whether the request has a header or a query string that may name its session."""
-        if self._query_string and sessions.reads_query:
-            return True
-        return not sessions.header_names.isdisjoint(self._known_headers())
 
     def _known_headers(self) -> dict[bytes, list[bytes]]:
         """Return the values of each header that a late field is found in, by its name."""
@@ -362,18 +359,22 @@ class ScopeMetadata(RequestMetadata):
 
     # -- late fields -------------------------------------------------------------------------------
 
-    def _find_call(self) -> Call:
+    @found_once(NO_CALL)
+    def _call(self) -> Call:
         return self._settings.protocol.find_call(self)
 
-    def _find_mcp_session_id(self) -> str | None:
+    @found_once(None, check=id_by_hand, may_come_later=True)
+    def mcp_session_id(self) -> str | None:
         return self._settings.protocol.find_session(self)
 
-    def _find_transport_type(self) -> str:
+    @found_once("http")
+    def transport_type(self) -> str | None:
         """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
         if self._kept("kind") == "websocket":
             return "websocket"
-        accepted = b",".join(self._known_headers().get(b"accept", ())).lower()
-        own = self._settings.protocol.find_transport(self, accepted)
+        known = self._known_headers()
+        accepted = b",".join(known[b"accept"]).lower() if b"accept" in known else b""
+        own = self._settings.protocol.find_transport(self, known, accepted)
         if own is not None:
             return own
         return "sse" if b"text/event-stream" in accepted else "http"
@@ -388,15 +389,18 @@ class ScopeMetadata(RequestMetadata):
         # Of two, either may be the caller: the standard restarts the trace.
         return parse_traceparent(inbound[0]) if len(inbound) == 1 else None
 
-    def _find_tracestate(self) -> str:
+    @found_once("")
+    def tracestate(self) -> str:
         if self.parent_span_id is None:
             return ""
         return parse_tracestate(self._header_texts(b"tracestate"))
 
-    def _find_baggage(self) -> str:
+    @found_once("")
+    def baggage(self) -> str:
         return parse_baggage(self._header_texts(b"baggage")) if self._settings.trust_inbound else ""
 
-    def _find_linked_trace(self) -> TraceContext | None:
+    @found_once(None)
+    def linked_trace(self) -> TraceContext | None:
         return None if self._settings.trust_inbound else self._trace_of_headers()
 
     def _continue_trace(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from .._core.calls import MAX_WORD_LENGTH, NO_CALL, Call, clean
 from .._core.current import elsewhere
@@ -79,9 +79,11 @@ class MCP(Protocol):
             return NO_CALL
         return Call(method, _first_word(request, b"mcp-name", blanks=True))
 
-    def find_transport(self, request: ScopeMetadata, accepted: bytes) -> str | None:
+    def find_transport(
+        self, request: ScopeMetadata, known: Mapping[bytes, list[bytes]], accepted: bytes
+    ) -> str | None:
         """Return ``streamable-http`` for a request of that transport."""
-        if not _HEADERS.isdisjoint(request._known_headers()):
+        if not _HEADERS.isdisjoint(known):
             return "streamable-http"
         # A client must accept both kinds of reply to a POST.
         if (
@@ -115,7 +117,9 @@ class MCP(Protocol):
         :data:`~.protocol.PENDING` while the response to ``initialize``, or the first event of a
         stream, may yet do so.
         """
-        opened = stream_session(request)
+        values = request._values
+        # As stream_session() does, without its two calls: each session that is read passes here.
+        opened: str | None = None if values is None else values.get("stream_session")
         if (
             opened is not None
             and 0 <= self._endpoint_rank < rank
