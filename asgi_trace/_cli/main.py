@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "grep", help="show the lines of a session or a request, out of logs of any size"
     )
     grep.add_argument(
-        "--session", metavar="ID", help="of this session; its first 8 characters will do"
+        "--session",
+        metavar="ID",
+        help="of this session; its first 8 characters will do",
     )
     grep.add_argument("--request", metavar="ID", help="of this request")
     grep.add_argument("--path", help="of requests for this path; * stands for anything")
@@ -79,7 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     view.add_argument("--port", type=int, help="with --follow; a free one, when left out")
     view.add_argument(
-        "--session", metavar="ID", help="only lines of this session; its first 8 characters will do"
+        "--session",
+        metavar="ID",
+        help="only lines of this session; its first 8 characters will do",
     )
     view.add_argument("--request", metavar="ID", help="only lines of this request")
     age = view.add_mutually_exclusive_group()

@@ -13,6 +13,7 @@ __all__ = ("Wanted", "is_plain", "lines_of_entries", "needle_of", "same_session"
 
 # A session id that we made, a digest, or another that nobody chose: text shows its first characters
 # alone.
+_CUT = re.compile(r"[0-9a-fA-F]{8}")
 _OPAQUE = re.compile(r"[0-9a-fA-F]{9,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
@@ -26,10 +27,11 @@ def is_plain(wanted: str) -> bool:
 
 def same_session(logged: str, wanted: str) -> bool:
     """
-    Whether a session that a line shows as *logged* may be the one *wanted*: either may be the
-    other's beginning.
+    Whether a session that a line shows as *logged* is the one *wanted*.
 
-    A beginning that ends within a number is none: ``customer-1`` is not that of ``customer-10``.
+    The beginning will do: any of a long hexadecimal id or a UUID, for a line of text shows no more
+    of it; of another id at least 8 characters, so ``bob`` is not ``bobby``. A beginning that ends
+    within a number is none: ``customer-1`` is not ``customer-10``.
     """
     if logged == wanted:
         return True
@@ -37,7 +39,8 @@ def same_session(logged: str, wanted: str) -> bool:
         return False
     if logged.startswith(wanted):
         is_in_number = wanted[-1:].isdigit() and logged[len(wanted)].isdigit()
-        return not is_in_number or _OPAQUE.fullmatch(logged) is not None
+        is_long = len(wanted) >= SESSION_LENGTH and not is_in_number
+        return is_long or bool(_OPAQUE.fullmatch(logged) or _CUT.fullmatch(logged))
     # Text cuts long hexadecimal ids and UUIDs, as a rule to this length; before version 0.1 it cut
     # all ids to it.
     if len(logged) == SESSION_LENGTH or (
