@@ -115,11 +115,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as place:
                 folder = Path(place).resolve()
                 code = in_a_process(setup, mode, folder)
-                files = {
-                    path.name: path.read_text(encoding="utf-8")
-                    for path in folder.iterdir()
-                    if path.is_file()
-                }
+                files = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.is_file()}
                 files.pop("cell.py", None)
                 written.setdefault(name, {})[mode] = {**files, "exit code": str(code)}
     json.dump(written, sys.stdout)

@@ -69,9 +69,7 @@ def uvicorns_changed() -> logging.Formatter:
 
 
 def hypercorns() -> logging.Formatter:
-    return logging.Formatter(
-        "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
-    )
+    return logging.Formatter("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]")
 
 
 def sanics() -> logging.Formatter:
@@ -249,9 +247,7 @@ def test_a_traced_callers_span_and_a_call_stand_in_every_text(log: logging.Logge
     ]
     step(RequestTracingMiddleware(app), http_scope(headers, path="/mcp", method="POST"))
     line = handler.stream.getvalue()
-    assert re.match(
-        r"OWN \[req=a1\|session=alice\|span=[0-9a-f]{16}\](?: \[tools/call add\])? hello\n", line
-    )
+    assert re.match(r"OWN \[req=a1\|session=alice\|span=[0-9a-f]{16}\](?: \[tools/call add\])? hello\n", line)
 
 
 # -- streams -------------------------------------------------------------------------------------
@@ -284,9 +280,7 @@ def test_a_narrow_stream_costs_no_line(
 def test_a_stream_that_escapes_for_itself_is_left_to_it(log: logging.Logger) -> None:
     """And one of an encoding that Python does not know."""
     configure_logging()
-    stream = io.TextIOWrapper(
-        io.BytesIO(), encoding="ascii", errors="namereplace", write_through=True
-    )
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="namereplace", write_through=True)
     log.addHandler(logging.StreamHandler(stream))
 
     class Odd(io.StringIO):
@@ -314,13 +308,9 @@ def test_a_stream_that_escapes_for_itself_is_left_to_it(log: logging.Logger) -> 
         ("logging.basicConfig()", "WARNING"),
     ],
 )
-def test_a_level_that_an_app_sets_stays_under_run(
-    tmp_path: Path, code: str, expected: str, form: str
-) -> None:
+def test_a_level_that_an_app_sets_stays_under_run(tmp_path: Path, code: str, expected: str, form: str) -> None:
     """INFO is for an app that sets neither a level nor a handler; and kept forms keep levels."""
-    (tmp_path / "shop.py").write_text(
-        f"import logging\n{code}\nasync def app(scope, receive, send): ...\n"
-    )
+    (tmp_path / "shop.py").write_text(f"import logging\n{code}\nasync def app(scope, receive, send): ...\n")
     lines = lines_of(
         f"sys.path.insert(0, {str(tmp_path)!r})\n"
         "import asgi_trace.auto\n"
@@ -422,9 +412,7 @@ from asgi_trace import *
 log = logging.getLogger("shop")
 def within(): return bound_request_metadata(RequestMetadata("alice", "a1"))
 """
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nlog_format = FMT|%(levelname)s|%(message)s|END\n"
-    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\nlog_format = FMT|%(levelname)s|%(message)s|END\n")
     (tmp_path / "test_it.py").write_text(head + code)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
@@ -484,10 +472,7 @@ for path in "abc": access.info("GET /%s", path)
 """
     )
     assert len(lines) == 4
-    assert (
-        "WARNING - [req=none|session=none] - a server logs requests, and none has reached"
-        in lines[0]
-    )
+    assert "WARNING - [req=none|session=none] - a server logs requests, and none has reached" in lines[0]
     assert "app = RequestTracingMiddleware(app)" in lines[0]
 
 
