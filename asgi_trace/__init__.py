@@ -1,5 +1,6 @@
 """
-Request tracing for any ASGI app: the request's and the session's id on every log line and every response.
+Request tracing for any ASGI app: the request's and the session's id on every log line and every
+response.
 
 The front door: public names, nothing else.
 """

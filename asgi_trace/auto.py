@@ -1,7 +1,8 @@
 """
 ``asgi_trace.auto:app``: the app that ``ASGI_TRACE_APP=module:attribute`` names, traced.
 
-The import of this module loads the app and configures logging. No other module of the package imports it.
+The import of this module loads the app and configures logging. No other module of the package
+imports it.
 
 .. versionadded:: 0.1
 """

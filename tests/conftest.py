@@ -11,7 +11,8 @@ from asgi_trace._logging.setup import undo
 
 from .marks import add_marks
 
-# A job in the background of a script has Ctrl-C ignored, and so would have each process that a test stops that way.
+# A job in the background of a script has Ctrl-C ignored, and so would have each process that a test
+# stops that way.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A loaded machine is no failure.

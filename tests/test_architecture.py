@@ -14,8 +14,8 @@ import asgi_trace
 
 PACKAGE = Path(asgi_trace.__file__).parent
 
-# From bottom to top: a module imports modules that stand above it in this table, and the standard library.
-# The package "" is asgi_trace itself, with its public modules.
+# From bottom to top: a module imports modules that stand above it in this table, and the standard
+# library. The package "" is asgi_trace itself, with its public modules.
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "_core",
@@ -73,11 +73,16 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def in_order() -> list[str]:
-    """Every module by its dotted path in asgi_trace; a package's own file stands before the package's modules."""
+    """
+    Every module by its dotted path in asgi_trace; a package's own file stands before the package's
+    modules.
+    """
     found: list[str] = []
     for package, modules in LAYERS:
         names = [f"{package}.{module}".strip(".") for module in modules]
-        parents = [package.rsplit(".", depth)[0] for depth in reversed(range(package.count(".") + 1))]
+        parents = [
+            package.rsplit(".", depth)[0] for depth in reversed(range(package.count(".") + 1))
+        ]
         inits = [f"{parent}.__init__" for parent in parents if parent]
         found += [name for name in inits + names if name not in found]
     return found
@@ -88,10 +93,13 @@ IN_CORE = [module for module in MODULES if module.startswith("_core.")]
 
 # Modules that serve people. A request never waits for their import, and never depends on them.
 FOR_PEOPLE = {
-    module for module in MODULES if module.startswith("_cli.") and module not in ("_cli.__init__", "_cli.environment")
+    module
+    for module in MODULES
+    if module.startswith("_cli.") and module not in ("_cli.__init__", "_cli.environment")
 } | {"__main__"}
 
-# Third-party modules that a module may import: inside a function, or because it is for users of that library.
+# Third-party modules that a module may import: inside a function, or because it is for users of
+# that library.
 NEIGHBOURS = {
     "_cli.demo": {"uvicorn"},
     "_cli.mcp_demo": {"uvicorn"},
@@ -103,20 +111,20 @@ NEIGHBOURS = {
     "_outgoing.hooks": {"aiohttp", "requests", "urllib3", "yarl"},
 }
 
-# The names and strings of the core in which MCP may appear: those that users and readers of logs see.
+# The names and strings of the core in which MCP may appear: those that users and readers of logs
+# see.
 MCP_IN_CORE = {
     # Fields of a log line, and the name of one of them in OpenTelemetry's conventions.
     "_core.lines": {"mcp", "mcp_method", "mcp_name"},
     # Public attributes of the metadata, and the places where one is found and shown.
     "_core.request": {
-        "_find_mcp_session_id",
         "mcp_call",
         "mcp_error",
         "mcp_method",
         "mcp_name",
         "mcp_session_id",
     },
-    "_core.scope": {"_find_mcp_session_id"},
+    "_core.scope": {"mcp_session_id"},
     "_core.access": {"mcp_error"},
     # One of the default session sources.
     "_core.sessions": {"Mcp-Session-Id"},
@@ -136,7 +144,9 @@ class WithoutTypes(ast.NodeTransformer):
 
 
 def imports_of(module: str, *, for_types: bool = True) -> tuple[set[str], set[str]]:
-    """Modules of ours, and top-level modules of others, that *module* imports anywhere in its code."""
+    """
+    Modules of ours, and top-level modules of others, that *module* imports anywhere in its code.
+    """
     ours, others = set(), set()
     folder = module.split(".")[:-1]
     tree = tree_of(module)
@@ -172,7 +182,9 @@ def is_text(line: ast.stmt) -> bool:
 
 def test_every_module_has_its_place() -> None:
     """A new module is added to the table, at its height."""
-    modules = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
+    modules = {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")
+    }
     assert modules == set(MODULES)
 
 
@@ -222,7 +234,9 @@ def test_each_module_states_its_subject(module: str) -> None:
 def test_importing_it_loads_little() -> None:
     """No framework, no argparse, no urllib.request; nothing that most requests do not need."""
     code = "import sys; before = set(sys.modules); import asgi_trace; print(*(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     loaded = set(done.stdout.split())
     others = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names)
     assert others == {"asgi_trace"}
@@ -238,4 +252,6 @@ def test_importing_it_loads_little() -> None:
         "uuid",
     }
     assert loaded & unwanted == set()
-    assert [name for name in loaded if name.startswith(("asgi_trace._cli", "asgi_trace._otel"))] == []
+    assert [
+        name for name in loaded if name.startswith(("asgi_trace._cli", "asgi_trace._otel"))
+    ] == []

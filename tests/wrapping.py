@@ -1,8 +1,9 @@
 """
 One incident of two services, and what production puts around its lines.
 
-Each wrapper takes the lines as ``(time, service, line)`` and returns the bytes of a log. The forms are those of the
-tools' documentation; those of tools that run here are tested on their real output besides.
+Each wrapper takes the lines as ``(time, service, line)`` and returns the bytes of a log. The forms
+are those of the tools' documentation; those of tools that run here are tested on their real output
+besides.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ FRONT, STOCK = "1f0e7c5a9b3d4e6f8a7b6c5d4e3f2a1b", "9c8d7e6f5a4b3c2d1e0f9a8b7c6d
 PODS = {"front": "front-6d5f9c7b88-abcde", "stock": "stock-7c6b5a4f99-fghij"}
 BASE = 1_732_271_415.0  # 2024-11-22 10:30:15 UTC
 TRACEBACK = (
-    "Traceback (most recent call last):\n  File \"stock.py\", line 7, in take\n    shelf[item]\nKeyError: 'bulb'"
+    "Traceback (most recent call last):\n"
+    '  File "stock.py", line 7, in take\n'
+    "    shelf[item]\n"
+    "KeyError: 'bulb'"
 )
 
 Line = tuple[float, str, str]
@@ -39,7 +43,10 @@ def _access(method: str, path: str, status: int, milliseconds: float) -> dict[st
 
 
 def records() -> list[tuple[float, str, Record]]:
-    """The incident: one line of no request, an order that succeeds with a warning, and a crash in the other service."""
+    """
+    The incident: one line of no request, an order that succeeds with a warning, and a crash in the
+    other service.
+    """
     failed = {"type": "KeyError", "message": "'bulb'", "stacktrace": TRACEBACK}
     ordered, taken = _access("POST", "/order", 200, 300.0), _access("POST", "/take", 500, 150.0)
     access = "asgi_trace.access"
@@ -49,21 +56,52 @@ def records() -> list[tuple[float, str, Record]]:
         _record(0.15, "stock", "INFO", "taking", STOCK, "customer-12"),
         _record(0.2, "front", "WARNING", "slow", FRONT, "customer-1"),
         _record(0.25, "stock", "ERROR", "failed", STOCK, "customer-12", exception=failed),
-        _record(0.3, "stock", "INFO", format_access(taken), STOCK, "customer-12", logger=access, extra=taken),
-        _record(0.4, "front", "INFO", format_access(ordered), FRONT, "customer-1", logger=access, extra=ordered),
+        _record(
+            0.3,
+            "stock",
+            "INFO",
+            format_access(taken),
+            STOCK,
+            "customer-12",
+            logger=access,
+            extra=taken,
+        ),
+        _record(
+            0.4,
+            "front",
+            "INFO",
+            format_access(ordered),
+            FRONT,
+            "customer-1",
+            logger=access,
+            extra=ordered,
+        ),
     ]
 
 
 def _record(
-    second: float, service: str, level: str, message: str, request_id: str, session_id: str, **more: Any
+    second: float,
+    service: str,
+    level: str,
+    message: str,
+    request_id: str,
+    session_id: str,
+    **more: Any,
 ) -> tuple[float, str, Record]:
     stamp = when(BASE + second, "%Y-%m-%d %H:%M:%S")
     logger = more.pop("logger", service)
-    return BASE + second, service, Record(stamp, level, logger, message, request_id, session_id, **more)
+    return (
+        BASE + second,
+        service,
+        Record(stamp, level, logger, message, request_id, session_id, **more),
+    )
 
 
 def lines(form: str) -> list[Line]:
-    """The physical lines of the incident in one of our forms; JSON and logfmt have milliseconds and a zone."""
+    """
+    The physical lines of the incident in one of our forms; JSON and logfmt have milliseconds and a
+    zone.
+    """
     found: list[Line] = []
     for moment, service, record in records():
         if form != "text":
@@ -125,7 +163,11 @@ def _hit(moment: float, service: str, line: str) -> dict[str, Any]:
 
 
 def _hits(given: list[Line]) -> dict[str, Any]:
-    return {"took": 3, "timed_out": False, "hits": {"total": {"value": 9}, "hits": [_hit(*line) for line in given]}}
+    return {
+        "took": 3,
+        "timed_out": False,
+        "hits": {"total": {"value": 9}, "hits": [_hit(*line) for line in given]},
+    }
 
 
 def _loki(given: list[Line]) -> dict[str, Any]:
@@ -136,16 +178,28 @@ def _loki(given: list[Line]) -> dict[str, Any]:
         {"stream": {"container": service, "pod": PODS[service], "level": "error"}, "values": values}
         for service, values in streams.items()
     ]
-    return {"status": "success", "data": {"resultType": "streams", "result": found, "stats": {"summary": {}}}}
+    return {
+        "status": "success",
+        "data": {"resultType": "streams", "result": found, "stats": {"summary": {}}},
+    }
 
 
 def _event(moment: float, service: str, line: str) -> dict[str, Any]:
     stream = f"{service}/{service}/0f1e2d3c"
-    return {"logStreamName": stream, "timestamp": round(moment * 1000), "message": line, "ingestionTime": 0}
+    return {
+        "logStreamName": stream,
+        "timestamp": round(moment * 1000),
+        "message": line,
+        "ingestionTime": 0,
+    }
 
 
 def _insight(moment: float, service: str, line: str) -> list[dict[str, str]]:
-    cells = {"@timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f")[:-3], "@message": line, "@logStream": service}
+    cells = {
+        "@timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f")[:-3],
+        "@message": line,
+        "@logStream": service,
+    }
     return [{"field": name, "value": value} for name, value in cells.items()]
 
 
@@ -153,11 +207,22 @@ def _entry(moment: float, service: str, line: str) -> dict[str, Any]:
     labels = {"pod_name": PODS[service], "container_name": service}
     resource = {"type": "k8s_container", "labels": labels}
     stamp = when(moment) + "Z"
-    return {"insertId": "1", "timestamp": stamp, "severity": "ERROR", "resource": resource, "textPayload": line}
+    return {
+        "insertId": "1",
+        "timestamp": stamp,
+        "severity": "ERROR",
+        "resource": resource,
+        "textPayload": line,
+    }
 
 
 def _otlp(moment: float, service: str, line: str) -> dict[str, Any]:
-    record = {"timeUnixNano": _nanoseconds(moment), "body": {"stringValue": line}, "attributes": [], "traceId": ""}
+    record = {
+        "timeUnixNano": _nanoseconds(moment),
+        "body": {"stringValue": line},
+        "attributes": [],
+        "traceId": "",
+    }
     about = [{"key": "service.name", "value": {"stringValue": service}}]
     return {"resource": {"attributes": about}, "scopeLogs": [{"scope": {}, "logRecords": [record]}]}
 
@@ -165,23 +230,35 @@ def _otlp(moment: float, service: str, line: str) -> dict[str, Any]:
 WRAPPERS: dict[str, Wrapper] = {
     "none": _each(lambda _, __, line: line),
     "docker compose logs": _each(lambda _, service, line: f"{service}-1   | {line}"),
-    "docker compose logs, colored": _each(lambda _, service, line: f"\x1b[36m{service}-1  | \x1b[0m{line}"),
-    "docker compose logs -t": _each(lambda moment, service, line: f"{service}-1  | {when(moment)}000Z {line}"),
+    "docker compose logs, colored": _each(
+        lambda _, service, line: f"\x1b[36m{service}-1  | \x1b[0m{line}"
+    ),
+    "docker compose logs -t": _each(
+        lambda moment, service, line: f"{service}-1  | {when(moment)}000Z {line}"
+    ),
     "docker-compose 1": _each(lambda _, service, line: f"\x1b[33m{service}_1   |\x1b[0m {line}"),
     "docker logs -t": _each(lambda moment, _, line: f"{when(moment)}000Z {line}"),
     "docker json-file": _objects(
-        lambda moment, _, line: {"log": f"{line}\n", "stream": "stderr", "time": f"{when(moment)}000Z"}
+        lambda moment, _, line: {
+            "log": f"{line}\n",
+            "stream": "stderr",
+            "time": f"{when(moment)}000Z",
+        }
     ),
     "containerd": _each(lambda moment, _, line: f"{when(moment)}000Z stderr F {line}"),
     "containerd, split": _split,
     "docker compose around containerd": _each(
         lambda moment, service, line: f"{service}-1  | {when(moment)}000Z stdout F {line}"
     ),
-    "kubectl logs --prefix": _each(lambda _, service, line: f"[pod/{PODS[service]}/{service}] {line}"),
+    "kubectl logs --prefix": _each(
+        lambda _, service, line: f"[pod/{PODS[service]}/{service}] {line}"
+    ),
     "kubectl logs --prefix --timestamps": _each(
         lambda moment, service, line: f"[pod/{PODS[service]}/{service}] {when(moment)}Z {line}"
     ),
-    "kubectl logs --timestamps": _each(lambda moment, _, line: f"{when(moment).rstrip('0').rstrip('.')}Z {line}"),
+    "kubectl logs --timestamps": _each(
+        lambda moment, _, line: f"{when(moment).rstrip('0').rstrip('.')}Z {line}"
+    ),
     "stern": _each(lambda _, service, line: f"{PODS[service]} {service} {line}"),
     "stern -o json": _objects(
         lambda _, service, line: {
@@ -192,17 +269,27 @@ WRAPPERS: dict[str, Wrapper] = {
             "containerName": service,
         }
     ),
-    "journalctl": _each(lambda moment, service, line: f"{when(moment, '%b %d %H:%M:%S')} web {service}[8]: {line}"),
+    "journalctl": _each(
+        lambda moment, service, line: f"{when(moment, '%b %d %H:%M:%S')} web {service}[8]: {line}"
+    ),
     "journalctl -o short-iso": _each(
-        lambda moment, service, line: f"{when(moment, '%Y-%m-%dT%H:%M:%S+0000')} web {service}[8]: {line}"
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%dT%H:%M:%S+0000')} web {service}[8]: {line}"
+        )
     ),
     "journalctl -o short-precise": _each(
-        lambda moment, service, line: f"{when(moment, '%b %d %H:%M:%S.%f')} web {service}[8]: {line}"
+        lambda moment, service, line: (
+            f"{when(moment, '%b %d %H:%M:%S.%f')} web {service}[8]: {line}"
+        )
     ),
     "journalctl -o short-full": _each(
-        lambda moment, service, line: f"{when(moment, '%a %Y-%m-%d %H:%M:%S UTC')} web {service}[8]: {line}"
+        lambda moment, service, line: (
+            f"{when(moment, '%a %Y-%m-%d %H:%M:%S UTC')} web {service}[8]: {line}"
+        )
     ),
-    "journalctl -o short-unix": _each(lambda moment, service, line: f"{moment:.6f} web {service}[8]: {line}"),
+    "journalctl -o short-unix": _each(
+        lambda moment, service, line: f"{moment:.6f} web {service}[8]: {line}"
+    ),
     "journalctl -o json": _objects(
         lambda moment, service, line: {
             "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
@@ -211,29 +298,47 @@ WRAPPERS: dict[str, Wrapper] = {
             "MESSAGE": line,
         }
     ),
-    "RFC 5424": _each(lambda moment, service, line: f"<14>1 {when(moment)}Z web {service} 8 - - {line}"),
+    "RFC 5424": _each(
+        lambda moment, service, line: f"<14>1 {when(moment)}Z web {service} 8 - - {line}"
+    ),
     "RFC 5424 with data": _each(
-        lambda moment, service, line: f'<14>1 {when(moment)}Z web {service} 8 - [a@1 b="\\]"] {line}'
+        lambda moment, service, line: (
+            f'<14>1 {when(moment)}Z web {service} 8 - [a@1 b="\\]"] {line}'
+        )
     ),
     "Heroku": _each(lambda moment, service, line: f"{when(moment)}+00:00 app[{service}.1]: {line}"),
-    "Fly": _each(lambda moment, service, line: f"{when(moment)[:19]}Z app[1a2b3c4d] ams [info]{line}"),
-    "Cloud Foundry": _each(lambda moment, _, line: f"   {when(moment)[:-4]}+0000 [APP/PROC/WEB/0] ERR {line}"),
-    "foreman": _each(lambda moment, service, line: f"{when(moment, '%H:%M:%S')} {service}.1  | {line}"),
+    "Fly": _each(
+        lambda moment, service, line: f"{when(moment)[:19]}Z app[1a2b3c4d] ams [info]{line}"
+    ),
+    "Cloud Foundry": _each(
+        lambda moment, _, line: f"   {when(moment)[:-4]}+0000 [APP/PROC/WEB/0] ERR {line}"
+    ),
+    "foreman": _each(
+        lambda moment, service, line: f"{when(moment, '%H:%M:%S')} {service}.1  | {line}"
+    ),
     "overmind": _each(lambda _, service, line: f"{service} | {line}"),
     "pm2": _each(lambda _, service, line: f"{len(service) % 2}|{service}  | {line}"),
     "supervisor": _each(lambda _, service, line: f"{service} stdout | {line}"),
     "grep -H": _each(lambda _, service, line: f"{service}.log:{line}"),
     "grep -Hn": _each(lambda _, service, line: f"/var/log/{service}.log:12:{line}"),
-    "aws logs tail": _each(lambda moment, service, line: f"{when(moment)}+00:00 {service}/{service}/0f1e2d3c {line}"),
+    "aws logs tail": _each(
+        lambda moment, service, line: f"{when(moment)}+00:00 {service}/{service}/0f1e2d3c {line}"
+    ),
     "aws logs tail on a terminal": _pretty,
     "aws logs filter-log-events": _document(
         lambda given: {"events": [_event(*line) for line in given], "searchedLogStreams": []}, 4
     ),
     "aws logs get-query-results": _document(
-        lambda given: {"results": [_insight(*line) for line in reversed(given)], "status": "Complete"}, 4
+        lambda given: {
+            "results": [_insight(*line) for line in reversed(given)],
+            "status": "Complete",
+        },
+        4,
     ),
     "logcli": _each(
-        lambda moment, service, line: f'{when(moment)[:19]}Z {{container="{service}", pod="{PODS[service]}"}} {line}'
+        lambda moment, service, line: (
+            f'{when(moment)[:19]}Z {{container="{service}", pod="{PODS[service]}"}} {line}'
+        )
     ),
     "logcli -o jsonl": _objects(
         lambda moment, service, line: {
@@ -281,8 +386,12 @@ WRAPPERS: dict[str, Wrapper] = {
             "LogAttributes": {},
         }
     ),
-    "OTLP": _objects(lambda moment, service, line: {"resourceLogs": [_otlp(moment, service, line)]}),
-    "OTLP, one document": _document(lambda given: {"resourceLogs": [_otlp(*line) for line in given]}, 2),
+    "OTLP": _objects(
+        lambda moment, service, line: {"resourceLogs": [_otlp(moment, service, line)]}
+    ),
+    "OTLP, one document": _document(
+        lambda given: {"resourceLogs": [_otlp(*line) for line in given]}, 2
+    ),
 }
 WRAPPERS |= {
     f"{name}, newest first": _newest_first(WRAPPERS[name])

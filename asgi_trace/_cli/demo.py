@@ -93,7 +93,13 @@ async def _serve(scope: Any, receive: Any, send: Any) -> None:
     handler = _ROUTES.get((scope["method"], scope["path"]))
     body = "not found" if handler is None else await handler()
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 404 if handler is None else 200, "headers": headers})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 404 if handler is None else 200,
+            "headers": headers,
+        }
+    )
     await send({"type": "http.response.body", "body": body.encode()})
 
 
@@ -160,7 +166,8 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     recorder = _Recorder(out)
     logging.getLogger().addHandler(recorder)
     configure_logging(logging.INFO)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # its start and stop are not of the story
+    # its start and stop are not of the story
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     calls = (
         _Call("Alice", "abc12345", "POST", "/api/payment", "req-001"),
         _Call("Bob", "def67890", "GET", "/api/profile", "req-002"),
@@ -170,7 +177,9 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     print("Two customers at once. The log, as it is written:\n", file=out)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(shop, log_config=None, lifespan="off", access_log=False))
+        server = uvicorn.Server(
+            uvicorn.Config(shop, log_config=None, lifespan="off", access_log=False)
+        )
         asyncio.run(_tell(server, listener, calls))
     for text in _grouped(calls, recorder.lines):
         print(text, file=out)
@@ -203,7 +212,9 @@ def _grouped(calls: tuple[_Call, ...], lines: list[tuple[str, str]]) -> Iterator
         yield f"\n{customer}, session {session_id}"
         for call in (call for call in calls if call.session_id == session_id):
             yield f"  {call.method} {call.path}: {call.status}, request {call.request_id}"
-            yield from (f"    {line}" for request_id, line in lines if request_id == call.request_id)
+            yield from (
+                f"    {line}" for request_id, line in lines if request_id == call.request_id
+            )
     crashed = calls[-1]
     yield f"\n{crashed.customer} got a {crashed.status} with X-Request-ID: {crashed.request_id}."
     yield f"One grep for {crashed.request_id} finds all of it, each line of the traceback too."

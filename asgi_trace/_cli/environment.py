@@ -42,7 +42,8 @@ LEVEL = "ASGI_TRACE_LEVEL"
 FORMAT = "ASGI_TRACE_FORMAT"
 OTEL = "ASGI_TRACE_OTEL"
 
-# gunicorn's own ASGI worker logs no traceback of an app that raises behind a whole response, such as the shim's 500.
+# gunicorn's own ASGI worker logs no traceback of an app that raises behind a whole response, such
+# as the shim's 500.
 _SILENT_WORKER = "gunicorn.workers.gasgi"
 
 _SHAPE = "expected 'module:attribute', such as 'shop:app'"
@@ -77,7 +78,9 @@ def _level(value: str) -> int | str:
     try:
         logging.Logger("").setLevel(level)
     except ValueError:
-        raise ValueError(f"is {value!r}; expected DEBUG, INFO, WARNING, ERROR, CRITICAL or a number") from None
+        raise ValueError(
+            f"is {value!r}; expected DEBUG, INFO, WARNING, ERROR, CRITICAL or a number"
+        ) from None
     return level
 
 
@@ -101,7 +104,9 @@ class LogForm(NamedTuple):
     keep: bool = False
 
     def apply(self) -> None:
-        """Stamp the records of this process and, unless forms are kept, its lines; add no handler."""
+        """
+        Stamp the records of this process and, unless forms are kept, its lines; add no handler.
+        """
         if self.keep:
             stamp_records()
         else:
@@ -118,7 +123,8 @@ def _format(value: str) -> LogForm:
     return LogForm(make())
 
 
-# Which option of the shim each variable is, and how its text is read; one that needs another stands behind it.
+# Which option of the shim each variable is, and how its text is read; one that needs another stands
+# behind it.
 _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ASGI_TRACE_HEADER_NAME": ("header_name", str),
     "ASGI_TRACE_TRUST_INBOUND": ("trust_inbound", _trust),
@@ -149,7 +155,9 @@ def read_options(environment: Mapping[str, str]) -> dict[str, Any]:
             options[name] = value
             try:
                 RequestTracingMiddleware(_nothing, **options)
-            except ValueError as exc:  # it names the value, unless that is a secret, the rule and the remedy
+            except (
+                ValueError
+            ) as exc:  # it names the value, unless that is a secret, the rule and the remedy
                 raise LauncherError(f"{variable}: {exc}") from None
     return options
 
@@ -173,7 +181,10 @@ def read_otel(environment: Mapping[str, str]) -> bool:
 
 
 def _read(environment: Mapping[str, str], variable: str, parse: Callable[[str], Any]) -> Any:
-    """Return what *variable* means; None when it is missing or, as files of variables write that, empty."""
+    """
+    Return what *variable* means; None when it is missing or, as files of variables write that,
+    empty.
+    """
     value = environment.get(variable, "").strip()
     if not value:
         return None
@@ -189,12 +200,14 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
 
 def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
     """
-    Load the app that *environment* names, wrap it with the options that it sets, and configure logging.
+    Load the app that *environment* names, wrap it with the options that it sets, and configure
+    logging.
 
-    Logging and OpenTelemetry come last, so that the app finds them as it would without us. What it has set up stays:
-    its level too, unless ``ASGI_TRACE_LEVEL`` says otherwise.
+    Logging and OpenTelemetry come last, so that the app finds them as it would without us. What it
+    has set up stays: its level too, unless ``ASGI_TRACE_LEVEL`` says otherwise.
 
-    :raises LauncherError: for a name or an option that is wrong. What the app's own code raises goes through as it is.
+    :raises LauncherError: for a name or an option that is wrong. What the app's own code raises
+        goes through as it is.
     """
     level, form = read_logging(environment)
     form.apply()
@@ -208,7 +221,11 @@ def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
         configure_logging(own_level if level is None else level, formatter=form.formatter)
     elif level is not None:
         logging.root.setLevel(level)
-    traced = copy(app) if isinstance(app, RequestTracingMiddleware) else RequestTracingMiddleware(app, **options)
+    traced = (
+        copy(app)
+        if isinstance(app, RequestTracingMiddleware)
+        else RequestTracingMiddleware(app, **options)
+    )
     traced._keep_context = True  # the other options are its author's, where there is one
     if otel:
         _make_spans(traced)
@@ -222,7 +239,9 @@ def _make_spans(traced: RequestTracingMiddleware) -> None:
         configure_opentelemetry()
     except ImportError as exc:
         told = f"{OTEL} is set, and {exc.name} is not installed"
-        raise LauncherError(f"{told}; 'pip install asgi-trace[otel]' installs what is needed") from None
+        raise LauncherError(
+            f"{told}; 'pip install asgi-trace[otel]' installs what is needed"
+        ) from None
     except ValueError as exc:  # it names the variable, its value and the remedy
         raise LauncherError(str(exc)) from None
     traced.app = RequestSpans(traced.app)
@@ -232,14 +251,16 @@ def load_app(environment: Mapping[str, str]) -> Any:
     """
     Return the app that *environment* names; a factory is called.
 
-    :raises LauncherError: for a name that is wrong. What the app's own code raises goes through as it is.
+    :raises LauncherError: for a name that is wrong. What the app's own code raises goes through as
+        it is.
     """
     name, factory = environment.get(APP, "").strip(), _read(environment, FACTORY, _flag)
     if not name:
         raise LauncherError(f"{APP} is not set; {_SHAPE}")
     path, expression = split_name(name)
     directory, _, module_name = path.replace(os.sep, "/").rpartition("/")
-    # import_module() takes a relative name for a mistake of ours, an empty part of one for anything.
+    # import_module() takes a relative name for a mistake of ours, an empty part of one for
+    # anything.
     if not expression or "" in module_name.split("."):
         raise LauncherError(f"{APP} is {name!r}; {_SHAPE}")
     attributes, call = _parse(name, expression)
@@ -253,7 +274,9 @@ def load_app(environment: Mapping[str, str]) -> Any:
             told = f"{APP} is {name!r}; module {module_name!r} has no {'.'.join(attributes)!r}"
             raise LauncherError(f"{told}; name the app as the module does") from None
     if not callable(found):
-        raise LauncherError(f"{APP} is {name!r}, of type {type(found).__name__}; expected a callable, an ASGI app")
+        raise LauncherError(
+            f"{APP} is {name!r}, of type {type(found).__name__}; expected a callable, an ASGI app"
+        )
     if call is not None:
         found = found(*call[0], **call[1])
     elif factory or (factory is None and _is_factory(found)):
@@ -265,7 +288,10 @@ def load_app(environment: Mapping[str, str]) -> Any:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Return module and attribute of an app's *name*; the colon of a Windows drive is not the one between them."""
+    """
+    Return module and attribute of an app's *name*; the colon of a Windows drive is not the one
+    between them.
+    """
     module, *attribute = re.split(r":(?![\\/])", name, maxsplit=1)
     return module, attribute[0] if attribute else ""
 
@@ -274,7 +300,10 @@ _Call = tuple[list[Any], dict[str, Any]]
 
 
 def _parse(name: str, expression: str) -> tuple[list[str], _Call | None]:
-    """Return the attributes in ``api.app`` or ``make_app("test")``, and the arguments of the call if it is one."""
+    """
+    Return the attributes in ``api.app`` or ``make_app("test")``, and the arguments of the call if
+    it is one.
+    """
     call: _Call | None = None
     try:
         body = ast.parse(expression.strip(), mode="eval").body
@@ -292,7 +321,9 @@ def _parse(name: str, expression: str) -> tuple[list[str], _Call | None]:
             return [body.id, *attributes], call
     except (SyntaxError, ValueError):
         pass
-    raise LauncherError(f"{APP} is {name!r}; {_SHAPE}, or 'shop:make_app()' with literals for arguments")
+    raise LauncherError(
+        f"{APP} is {name!r}; {_SHAPE}, or 'shop:make_app()' with literals for arguments"
+    )
 
 
 def _import(name: str, module_name: str) -> Any:
@@ -304,10 +335,14 @@ def _import(name: str, module_name: str) -> Any:
         if not f"{module_name}.".startswith(f"{missing}.") or _was_running(exc.__traceback__):
             raise
         told = f"{APP} is {name!r}; there is no module {missing!r} in {os.getcwd()!r} or elsewhere on Python's path"
-        raise LauncherError(f"{told}; correct the name, or start the server where the module is") from None
+        raise LauncherError(
+            f"{told}; correct the name, or start the server where the module is"
+        ) from None
 
 
-_IMPORTERS = frozenset({__name__, "importlib", "importlib._bootstrap", "importlib._bootstrap_external"})
+_IMPORTERS = frozenset(
+    {__name__, "importlib", "importlib._bootstrap", "importlib._bootstrap_external"}
+)
 
 
 def _was_running(traceback: TracebackType | None) -> bool:
@@ -320,7 +355,10 @@ def _was_running(traceback: TracebackType | None) -> bool:
 
 
 def _is_factory(found: Any) -> bool:
-    """Whether *found* is a plain function that can be called without arguments, and not with an ASGI app's three."""
+    """
+    Whether *found* is a plain function that can be called without arguments, and not with an ASGI
+    app's three.
+    """
     if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
         return False
     signature = inspect.signature(found)
@@ -335,8 +373,9 @@ def _accepts(signature: inspect.Signature, *arguments: None) -> bool:
     return True
 
 
-# How each server is told that an app cannot be had, so that it says so in one line and gives up: without it, it would
-# print a traceback of its own code, and some would try again. In the order in which one of them uses the other.
+# How each server is told that an app cannot be had, so that it says so in one line and gives up:
+# without it, it would print a traceback of its own code, and some would try again. In the order in
+# which one of them uses the other.
 _SERVERS_WORDS = (
     ("gunicorn.errors", "AppImportError"),
     ("uvicorn.importer", "ImportFromStringError"),
@@ -349,7 +388,8 @@ def load_app_for_server() -> RequestTracingMiddleware:
     """
     Return the traced app that the variables of this process name.
 
-    :raises LauncherError: as :func:`load_traced_app`; also of the class that the running server reports in one line.
+    :raises LauncherError: as :func:`load_traced_app`; also of the class that the running server
+        reports in one line.
     """
     try:
         return load_traced_app(os.environ)
@@ -362,6 +402,8 @@ def _for_server(error: LauncherError) -> BaseException:
     for module, name in _SERVERS_WORDS:
         if module in sys.modules:
             word = getattr(sys.modules[module], name, SystemExit)
-            both: type[BaseException] = type("LauncherError", (word, LauncherError), {"__module__": __name__})
+            both: type[BaseException] = type(
+                "LauncherError", (word, LauncherError), {"__module__": __name__}
+            )
             return both(*error.args)
     return error

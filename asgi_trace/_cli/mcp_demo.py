@@ -1,5 +1,6 @@
 """
-The MCP demo: a shop and its warehouse, two customers at once, and the lines of both servers told apart.
+The MCP demo: a shop and its warehouse, two customers at once, and the lines of both servers told
+apart.
 
 Knows the public API, uvicorn, the MCP SDK (1 or 2) and the story it tells. Nothing else imports it.
 """
@@ -35,7 +36,8 @@ _START_SECONDS = 60
 _CALL_SECONDS = 60
 _STOP_SECONDS = 20
 
-# Their lines are not of the story: starts and stops, each HTTP request, and what mcp 1 says of each stream that ends.
+# Their lines are not of the story: starts and stops, each HTTP request, and what mcp 1 says of each
+# stream that ends.
 _OTHERS = ("mcp", "uvicorn.error", "uvicorn.access", "httpx", "httpx2")
 
 
@@ -59,12 +61,18 @@ def _find_sdk() -> _Sdk:
     errors = import_module(f"{server.__name__}.exceptions")
     try:
         make = server.MCPServer if hasattr(server, "MCPServer") else server.FastMCP
-        return _Sdk(make, errors.ToolError, import_module("mcp").ClientSession, client.streamable_http_client, http)
+        return _Sdk(
+            make,
+            errors.ToolError,
+            import_module("mcp").ClientSession,
+            client.streamable_http_client,
+            http,
+        )
     except AttributeError as exc:
         raise ImportError("the SDK is too old") from exc
 
 
-# -- the servers, each in a process of its own ---------------------------------------------------------------------
+# -- the servers, each in a process of its own -----------------------------------------------------
 
 
 def _warehouse(server: Any) -> None:
@@ -92,7 +100,9 @@ def _shop(server: Any, warehouse: Any, tool_error: type[Exception]) -> None:
     @server.tool()  # type: ignore[untyped-decorator]
     async def order(item: str) -> str:
         _log.info("Asking the warehouse for the %s", item)
-        answer = await warehouse.call_tool("reserve", {"item": item}, meta=outgoing_meta(session=True))
+        answer = await warehouse.call_tool(
+            "reserve", {"item": item}, meta=outgoing_meta(session=True)
+        )
         _log.info("Order complete")
         return str(answer.content[0].text)
 
@@ -108,7 +118,10 @@ def _shop(server: Any, warehouse: Any, tool_error: type[Exception]) -> None:
 
 
 def serve(warehouse_url: str | None = None) -> None:
-    """Serve the warehouse, or the shop where the warehouse's URL is given; tell the port, and stop with the parent."""
+    """
+    Serve the warehouse, or the shop where the warehouse's URL is given; tell the port, and stop
+    with the parent.
+    """
     configure_logging(logging.INFO, formatter=TextFormatter(precise=True, session_length=None))
     for name in _OTHERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -133,8 +146,13 @@ async def _serve(sdk: _Sdk, warehouse_url: str | None) -> None:
             # One session for all customers, opened before any of them calls: the harder case.
             warehouse = await stack.enter_async_context(_connected(sdk, warehouse_url, {}))
             _shop(mcp_server, warehouse, sdk.tool_error)
-        app = RequestTracingMiddleware(mcp_server.streamable_http_app(), access_log=True, observe_body=True)
-        patient: dict[str, Any] = {"timeout_keep_alive": _CALL_SECONDS, "timeout_graceful_shutdown": _STOP_SECONDS // 2}
+        app = RequestTracingMiddleware(
+            mcp_server.streamable_http_app(), access_log=True, observe_body=True
+        )
+        patient: dict[str, Any] = {
+            "timeout_keep_alive": _CALL_SECONDS,
+            "timeout_graceful_shutdown": _STOP_SECONDS // 2,
+        }
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", **patient))
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -151,15 +169,25 @@ def _stop_with_parent(server: Any) -> None:
 
 @asynccontextmanager
 async def _connected(sdk: _Sdk, url: str, headers: dict[str, str]) -> AsyncIterator[Any]:
-    """A client session with the MCP server at *url*, whose HTTP requests carry *headers* and the current trace."""
+    """
+    A client session with the MCP server at *url*, whose HTTP requests carry *headers* and the
+    current trace.
+    """
     hooks = {"request": [request_hook()]}
-    http = sdk.http.AsyncClient(headers=headers, timeout=_CALL_SECONDS, event_hooks=hooks, trust_env=False)  # no proxy
-    async with http, sdk.connect(url, http_client=http) as streams, sdk.session(*streams[:2]) as session:
+    # no proxy
+    http = sdk.http.AsyncClient(
+        headers=headers, timeout=_CALL_SECONDS, event_hooks=hooks, trust_env=False
+    )
+    async with (
+        http,
+        sdk.connect(url, http_client=http) as streams,
+        sdk.session(*streams[:2]) as session,
+    ):
         await session.initialize()
         yield session
 
 
-# -- the customers -------------------------------------------------------------------------------------------------
+# -- the customers ---------------------------------------------------------------------------------
 
 
 class _Line(NamedTuple):
@@ -178,7 +206,9 @@ class _Call:
     failed: bool = False
 
     async def send(self, session: Any) -> None:
-        result = await asyncio.wait_for(session.call_tool(self.tool, {"item": self.item}), _CALL_SECONDS)
+        result = await asyncio.wait_for(
+            session.call_tool(self.tool, {"item": self.item}), _CALL_SECONDS
+        )
         self.failed = bool(getattr(result, "isError", False) or getattr(result, "is_error", False))
 
 
@@ -190,7 +220,11 @@ class _NotServedError(Exception):
 async def _running(name: str, show: Callable[[_Line], None], *arguments: str) -> AsyncIterator[str]:
     """Run a server in a process of its own, show its lines as they come, and give its URL."""
     pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-c", f"from {__name__} import serve; serve({', '.join(map(repr, arguments))})")
+    command = (
+        sys.executable,
+        "-c",
+        f"from {__name__} import serve; serve({', '.join(map(repr, arguments))})",
+    )
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
     assert process.stdin
     assert process.stdout
@@ -204,7 +238,9 @@ async def _running(name: str, show: Callable[[_Line], None], *arguments: str) ->
     try:
         port = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
         if not port:
-            raise _NotServedError(f"the demo's {name} ended before it listened; its lines above tell why")
+            raise _NotServedError(
+                f"the demo's {name} ended before it listened; its lines above tell why"
+            )
         yield f"http://127.0.0.1:{int(port)}/mcp"
     finally:
         process.stdin.close()
@@ -220,8 +256,8 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     """
     Tell the story on *stream*, standard output when left out, and return the exit code.
 
-    Alice pays and Bob orders meanwhile; then Alice orders, and Bob's invoice fails. Their page is written to *output*,
-    a temporary file when left out.
+    Alice pays and Bob orders meanwhile; then Alice orders, and Bob's invoice fails. Their page is
+    written to *output*, a temporary file when left out.
     """
     out = stream or sys.stdout
     try:
@@ -229,7 +265,10 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
 
         sdk = _find_sdk()
     except ImportError as exc:
-        print(f"the MCP demo needs the MCP SDK and uvicorn: pip install 'asgi-trace[mcp]' ({exc})", file=sys.stderr)
+        print(
+            f"the MCP demo needs the MCP SDK and uvicorn: pip install 'asgi-trace[mcp]' ({exc})",
+            file=sys.stderr,
+        )
         return 2
     lines: list[_Line] = []
 
@@ -243,7 +282,11 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         _Call("Alice", "abc12345", "order", "lamp"),
         _Call("Bob", "def67890", "invoice", "bulb"),
     )
-    print("Two customers at once, on two MCP servers. Their logs, as they are written:\n", file=out, flush=True)
+    print(
+        "Two customers at once, on two MCP servers. Their logs, as they are written:\n",
+        file=out,
+        flush=True,
+    )
     try:
         asyncio.run(_tell(sdk, show, calls))
     except _NotServedError as error:
@@ -253,13 +296,20 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         print(text, file=out)
     if [call.failed for call in calls] != [False, False, False, True]:
         return 1
-    return tell_page([line.text for line in lines], "Two customers at once, on two MCP servers", output, out)
+    return tell_page(
+        [line.text for line in lines], "Two customers at once, on two MCP servers", output, out
+    )
 
 
 async def _tell(sdk: _Sdk, show: Callable[[_Line], None], calls: tuple[_Call, ...]) -> None:
-    async with _running("warehouse", show) as warehouse_url, _running("shop", show, warehouse_url) as shop_url:
+    async with (
+        _running("warehouse", show) as warehouse_url,
+        _running("shop", show, warehouse_url) as shop_url,
+    ):
         customers = dict.fromkeys(call.session_id for call in calls)
-        await asyncio.gather(*(_visit(sdk, shop_url, calls, session_id) for session_id in customers))
+        await asyncio.gather(
+            *(_visit(sdk, shop_url, calls, session_id) for session_id in customers)
+        )
 
 
 async def _visit(sdk: _Sdk, url: str, calls: tuple[_Call, ...], session_id: str) -> None:

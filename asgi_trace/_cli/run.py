@@ -1,8 +1,8 @@
 """
 ``asgi-trace run``: a server with its own command line, serving the same app, traced.
 
-Knows the command lines of servers, as a table. What the variables that it sets mean, and how an app is loaded, it does
-not know.
+Knows the command lines of servers, as a table. What the variables that it sets mean, and how an app
+is loaded, it does not know.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from .environment import APP, FACTORY, LauncherError, read_logging, read_options, read_otel, split_name
+from .environment import (
+    APP,
+    FACTORY,
+    LauncherError,
+    read_logging,
+    read_options,
+    read_otel,
+    split_name,
+)
 
 __all__ = ("Launch", "plan", "run")
 
@@ -28,14 +36,15 @@ class Server:
     """
     How a server's command line is read.
 
-    An option that is not among the *flags* takes a value, so an option that is newer than this table is never mistaken:
-    at worst the app is not found, and has to stand before it.
+    An option that is not among the *flags* takes a value, so an option that is newer than this
+    table is never mistaken: at worst the app is not found, and has to stand before it.
     """
 
     flags: frozenset[str]  # options that take no value
     tells: frozenset[str]  # of these, the ones that need no app: the server answers and ends
     default: str = ""  # the attribute, where the app's name may go without one
-    factory_variable: str = ""  # says, as --factory does, that the app is a factory; none: there is no such option
+    # says, as --factory does, that the app is a factory; none: there is no such option
+    factory_variable: str = ""
     app_variable: str = ""  # names the app where no argument does
     paths: bool = False  # the app may be named by the path of its file
     packages: bool = False  # a path into a package names a module of the package
@@ -93,7 +102,9 @@ SERVERS = {
 
 @dataclass(frozen=True)
 class Launch:
-    """A server's *name*, and the *arguments* and *environment* with which it serves an app traced."""
+    """
+    A server's *name*, and the *arguments* and *environment* with which it serves an app traced.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -102,17 +113,22 @@ class Launch:
 
 def plan(command: Sequence[str], environment: Mapping[str, str]) -> Launch:
     """
-    Return how *command*, a server's name and its arguments, is to be started so that its app is traced.
+    Return how *command*, a server's name and its arguments, is to be started so that its app is
+    traced.
 
     :raises LauncherError: for an unknown server, and where no argument is certain to be the app.
     """
     known = ", ".join(SERVERS)
     if not command:
-        raise LauncherError(f"no server is named; expected one of {known}, as in 'asgi-trace run uvicorn shop:app'")
+        raise LauncherError(
+            f"no server is named; expected one of {known}, as in 'asgi-trace run uvicorn shop:app'"
+        )
     name, *arguments = command
     server = SERVERS.get(name)
     if server is None:
-        raise LauncherError(f"the server is {name!r}; expected one of {known}, as in 'asgi-trace run uvicorn shop:app'")
+        raise LauncherError(
+            f"the server is {name!r}; expected one of {known}, as in 'asgi-trace run uvicorn shop:app'"
+        )
     places = _positions(arguments, server)
     changed = dict(environment)
     if places:
@@ -124,8 +140,14 @@ def plan(command: Sequence[str], environment: Mapping[str, str]) -> Launch:
     elif server.tells.intersection(arguments):
         return Launch(name, tuple(arguments), changed)
     else:
-        told = f"no app is in the arguments {' '.join(arguments)!r}" if arguments else "no app is named"
-        raise LauncherError(f"{told}; expected it behind the server's name, as in 'asgi-trace run {name} shop:app'")
+        told = (
+            f"no app is in the arguments {' '.join(arguments)!r}"
+            if arguments
+            else "no app is named"
+        )
+        raise LauncherError(
+            f"{told}; expected it behind the server's name, as in 'asgi-trace run {name} shop:app'"
+        )
     if server.factory_variable:
         _move_factory(arguments, changed, server.factory_variable)
     changed[APP] = _app_name(app, server)
@@ -149,11 +171,16 @@ def _positions(arguments: Sequence[str], server: Server) -> list[int]:
 
 
 def _takes_next(option: str, flags: frozenset[str]) -> bool:
-    """Whether the argument behind *option* is its value; that of ``--port=80`` and of ``-w2`` is in it."""
+    """
+    Whether the argument behind *option* is its value; that of ``--port=80`` and of ``-w2`` is in
+    it.
+    """
     if option.startswith("--"):
         return "=" not in option and option not in flags
     letters = option[1:]  # -Dw 2 is -D and -w 2
-    value = next((place for place, letter in enumerate(letters, 1) if f"-{letter}" not in flags), None)
+    value = next(
+        (place for place, letter in enumerate(letters, 1) if f"-{letter}" not in flags), None
+    )
     return value == len(letters)
 
 
@@ -168,11 +195,16 @@ def _move_factory(arguments: list[str], environment: dict[str, str], variable: s
 
 
 def _app_name(app: str, server: Server) -> str:
-    """Return *app* as ``module:attribute``, behind a directory where the server would import it from one."""
+    """
+    Return *app* as ``module:attribute``, behind a directory where the server would import it from
+    one.
+    """
     if server.modes and app.count(":") == 2:
         mode, app = app.split(":", 1)
         if mode != "asgi":
-            raise LauncherError(f"the app is of the kind {mode!r}; expected an ASGI app, as in 'asgi:shop:app'")
+            raise LauncherError(
+                f"the app is of the kind {mode!r}; expected an ASGI app, as in 'asgi:shop:app'"
+            )
     module, attribute = split_name(app)
     attribute = attribute or server.default
     if server.paths and ("/" in module or os.sep in module or module.endswith(".py")):
@@ -190,8 +222,8 @@ def run(command: Sequence[str]) -> int:
     """
     Become the server that *command* starts: signals, exit codes and child processes are its own.
 
-    It runs in this process rather than in place of it, so that the lines of a first process which never loads the
-    app, such as the one that watches workers, are stamped too.
+    It runs in this process rather than in place of it, so that the lines of a first process which
+    never loads the app, such as the one that watches workers, are stamped too.
     """
     try:
         launch = plan(command, os.environ)
@@ -217,4 +249,6 @@ def _entry_point(name: str) -> Callable[[], Any]:
         __import__(script.module, fromlist=[script.attr.partition(".")[0]])
         serve: Callable[[], Any] = script.load()
         return serve
-    raise LauncherError(f"the server is {name!r}, which is not installed; 'pip install {name}' installs it")
+    raise LauncherError(
+        f"the server is {name!r}, which is not installed; 'pip install {name}' installs it"
+    )

@@ -48,17 +48,23 @@ class AccessLog:
         masks: Masks,
     ) -> None:
         if isinstance(exclude, str):
-            raise ValueError(f"exclude is {exclude!r}; expected a sequence of paths, such as ({exclude!r},)")
+            raise ValueError(
+                f"exclude is {exclude!r}; expected a sequence of paths, such as ({exclude!r},)"
+            )
         paths = tuple(exclude)
         for path in paths:
             if not isinstance(path, str) or not path.startswith("/"):
-                raise ValueError(f"exclude has {path!r}; expected a path, such as '/health' or '/internal/*'")
+                raise ValueError(
+                    f"exclude has {path!r}; expected a path, such as '/health' or '/internal/*'"
+                )
         self.app = app
         self._masks = masks
         self._paths = frozenset(path for path in paths if not path.endswith("*"))
         self._prefixes = tuple(path[:-1] for path in paths if path.endswith("*"))
 
-    async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> Any:
+    async def __call__(
+        self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> Any:
         if scope["type"] not in _EXCHANGES or _TAKEN in scope:
             return await self.app(scope, receive, send)
         scope[_TAKEN] = True
@@ -87,7 +93,8 @@ class _Exchange:
 
     method: str | None = None
     crash_status: int | None = None
-    unfinished: str | None = None  # how a request ended whose app returned before its response was complete
+    # how a request ended whose app returned before its response was complete
+    unfinished: str | None = None
 
     def __init__(
         self,
@@ -206,13 +213,15 @@ class _HTTPExchange(_Exchange):
 
     def _received(self, message: Message) -> None:
         if message["type"] == "http.disconnect":
-            # To an app that goes on this is the end all the same. Behind a complete response it is no news.
+            # To an app that goes on this is the end all the same. Behind a complete response it is
+            # no news.
             self.unfinished = _DISCONNECT
 
     def _sent(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start":
-            self._status = int(message["status"])  # HTTPStatus.OK, say, is written so by Python 3.10
+            # HTTPStatus.OK, say, is written so by Python 3.10
+            self._status = int(message["status"])
             self._has_trailers = bool(message.get("trailers"))
         elif kind == "http.response.trailers":
             if not message.get("more_trailers"):
@@ -242,7 +251,13 @@ class _WebSocketExchange(_Exchange):
             elif self._close_code is None:
                 self._close_code = message.get("code", 1000)
         elif kind in ("websocket.send", "websocket.http.response.body"):
-            self._count(len(message.get("bytes") or message.get("body") or (message.get("text") or "").encode()))
+            self._count(
+                len(
+                    message.get("bytes")
+                    or message.get("body")
+                    or (message.get("text") or "").encode()
+                )
+            )
 
 
 # The last two hand over a file: its size is not known here.

@@ -1,7 +1,9 @@
 """
-The remote call that a request carries: its method, the name of its target, and its id, as a log line shows them.
+The remote call that a request carries: its method, the name of its target, and its id, as a log
+line shows them.
 
-A call is three strings. The package of a protocol, such as MCP, finds them; this module makes them safe for a line.
+A call is three strings. The package of a protocol, such as MCP, finds them; this module makes them
+safe for a line.
 """
 
 from __future__ import annotations
@@ -12,11 +14,17 @@ from typing import NamedTuple
 __all__ = ("MAX_WORD_LENGTH", "NO_CALL", "Call", "clean")
 
 MAX_WORD_LENGTH = 128
-"""The longest method, name or id that is kept, in characters. A longer one is cut, and ends with ``...``."""
+"""
+The longest method, name or id that is kept, in characters. A longer one is cut, and ends with
+``...``.
+"""
 
 
 class Call(NamedTuple):
-    """One call, such as a JSON-RPC request of MCP: text that is safe on a log line, or None where it is not known."""
+    """
+    One call, such as a JSON-RPC request of MCP: text that is safe on a log line, or None where it
+    is not known.
+    """
 
     method: str | None = None
     name: str | None = None
@@ -38,11 +46,12 @@ _PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 
 def clean(value: object, *, blanks: bool = False) -> str | None:
     """
-    Return a client's method, name or id in a form that is safe on a log line; None where nothing is left.
+    Return a client's method, name or id in a form that is safe on a log line; None where nothing is
+    left.
 
-    Characters that do not print, that could end the bracket around a call, and blanks (unless *blanks* is true) become
-    ``%XX``, as in URLs. The query and the credentials of a URI are left out: they are arguments and secrets. Never
-    raises.
+    Characters that do not print, that could end the bracket around a call, and blanks (unless
+    *blanks* is true) become ``%XX``, as in URLs. The query and the credentials of a URI are left
+    out: they are arguments and secrets. Never raises.
     """
     try:
         text = str(value)[:_MOST_READ].strip() if value is not None else ""

@@ -1,8 +1,10 @@
 """
-The current request: one context variable that holds its metadata, and the functions that read and set it.
+The current request: one context variable that holds its metadata, and the functions that read and
+set it.
 
-This module does not read ASGI scopes, headers or log records. Where a library runs the work of a request in the
-context of an earlier one, the package that supports the library finds the right request: see :data:`elsewhere`.
+This module does not read ASGI scopes, headers or log records. Where a library runs the work of a
+request in the context of an earlier one, the package that supports the library finds the right
+request: see :data:`elsewhere`.
 """
 
 from __future__ import annotations
@@ -43,10 +45,12 @@ unbind = _current.reset
 
 class Elsewhere:
     """
-    Where else the request of the current call may be found: a hook for one library. Unused, it costs one dict lookup.
+    Where else the request of the current call may be found: a hook for one library. Unused, it
+    costs one dict lookup.
 
-    ``module`` is the name that :data:`sys.modules` has once the library is loaded. ``find`` is then asked for the
-    request of the call that the library handles in a context (None: the current one), and returns None without one.
+    ``module`` is the name that :data:`sys.modules` has once the library is loaded. ``find`` is then
+    asked for the request of the call that the library handles in a context (None: the current one),
+    and returns None without one.
     """
 
     module: str = ""
@@ -60,8 +64,8 @@ class _SetByHand(NamedTuple):
     """
     The request that the program has set by hand, and the request *during* which it did so.
 
-    It holds for that request alone. A later call may find it where the call's handler runs in the context of an
-    earlier one, and must not take it for its own.
+    It holds for that request alone. A later call may find it where the call's handler runs in the
+    context of an earlier one, and must not take it for its own.
     """
 
     metadata: RequestMetadata | None
@@ -79,7 +83,9 @@ class RequestToken(NamedTuple):
 
 
 def _began(held: RequestMetadata | None, by_hand: _SetByHand | None) -> RequestMetadata | None:
-    """Return the request in which *held* became the current one: itself, unless it was set by hand."""
+    """
+    Return the request in which *held* became the current one: itself, unless it was set by hand.
+    """
     if by_hand is not None and by_hand.metadata is held:
         return by_hand.during
     return held
@@ -88,7 +94,10 @@ def _began(held: RequestMetadata | None, by_hand: _SetByHand | None) -> RequestM
 def _choose(
     held: RequestMetadata | None, by_hand: _SetByHand | None, context: Context | None = None
 ) -> RequestMetadata | None:
-    """Return the request of *context*, whose variables are *held* and *by_hand*; of two, the one of the later call."""
+    """
+    Return the request of *context*, whose variables are *held* and *by_hand*; of two, the one of
+    the later call.
+    """
     found = elsewhere.find(context)
     if found is None or _is_later(_began(held, by_hand), found):
         return held
@@ -96,7 +105,10 @@ def _choose(
 
 
 def _is_later(held: RequestMetadata | None, found: RequestMetadata) -> bool:
-    """Whether *held* is *found*, or began after it: the request of an app that a handler calls in its own process."""
+    """
+    Whether *held* is *found*, or began after it: the request of an app that a handler calls in its
+    own process.
+    """
     if held is None or held is found:
         return held is not None
     try:
@@ -114,7 +126,10 @@ def metadata_in(context: Context) -> RequestMetadata | None:
 
 
 def metadata_before(token: Token[RequestMetadata | None]) -> RequestMetadata | None:
-    """Return the metadata object that was the current one when *token* was made, in this context, or None."""
+    """
+    Return the metadata object that was the current one when *token* was made, in this context, or
+    None.
+    """
     old = token.old_value
     held = None if old is Token.MISSING else old
     if elsewhere.module not in modules:
@@ -126,8 +141,8 @@ def get_request_metadata() -> RequestMetadata | None:
     """
     Return the current request's one metadata object, or None outside a request. Never raises.
 
-    In a handler of an MCP server it is that of the HTTP request which carried the call, also where the SDK runs the
-    handler in the context of another one.
+    In a handler of an MCP server it is that of the HTTP request which carried the call, also where
+    the SDK runs the handler in the context of another one.
 
     .. versionadded:: 0.1
     """
@@ -173,8 +188,8 @@ def reset_request_metadata(token: RequestToken) -> None:
     """
     Undo the :func:`set_request_metadata` that returned *token*.
 
-    In another context than that one there is nothing to undo, and nothing happens: a coroutine may be closed
-    by the garbage collector, or by a loop that shuts down.
+    In another context than that one there is nothing to undo, and nothing happens: a coroutine may
+    be closed by the garbage collector, or by a loop that shuts down.
 
     .. versionadded:: 0.1
     """
@@ -192,9 +207,9 @@ def bound_request_metadata(metadata: RequestMetadata | None) -> Iterator[Request
     """
     Make *metadata* the current request's inside the ``with`` block.
 
-    For work outside HTTP: ``with bound_request_metadata(RequestMetadata(session_id="nightly")):``. An exception that
-    leaves the block carries its ids, unless the block is inside another request: a worker or scheduler that logs it
-    later logs it with them.
+    For work outside HTTP: ``with bound_request_metadata(RequestMetadata(session_id="nightly")):``.
+    An exception that leaves the block carries its ids, unless the block is inside another request:
+    a worker or scheduler that logs it later logs it with them.
 
     .. versionadded:: 0.1
     """
@@ -214,9 +229,9 @@ class _IdVariable:
     """
     One id of the current request, with the methods of a :class:`contextvars.ContextVar`.
 
-    ``get`` returns the id that log lines have. ``set`` changes it in the current context only, like any context
-    variable; to change the id for the whole request, assign to ``get_request_metadata().session_id``. ``name`` is
-    that of the id.
+    ``get`` returns the id that log lines have. ``set`` changes it in the current context only, like
+    any context variable; to change the id for the whole request, assign to
+    ``get_request_metadata().session_id``. ``name`` is that of the id.
 
     .. versionadded:: 0.1
     """
@@ -240,7 +255,10 @@ class _IdVariable:
         return set_request_metadata(changed)
 
     def reset(self, token: RequestToken) -> None:
-        """Undo the :meth:`set` that returned *token*; like any context variable, it raises for one of another."""
+        """
+        Undo the :meth:`set` that returned *token*; like any context variable, it raises for one of
+        another.
+        """
         _reset(token)
 
     def __repr__(self) -> str:

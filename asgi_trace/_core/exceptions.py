@@ -1,7 +1,9 @@
 """
-The request that raised an exception: marked on the exception, for code that logs it later and elsewhere.
+The request that raised an exception: marked on the exception, for code that logs it later and
+elsewhere.
 
-A mark that is pickled with its exception becomes a plain dict of ids, which loads where asgi_trace is not installed.
+A mark that is pickled with its exception becomes a plain dict of ids, which loads where asgi_trace
+is not installed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ _MOST_NESTED = 64
 
 
 class _Stamp:
-    """The mark on an exception. It refers to the request itself, whose session may become known later."""
+    """
+    The mark on an exception. It refers to the request itself, whose session may become known later.
+    """
 
     __slots__ = ("metadata",)
 
@@ -84,7 +88,9 @@ def metadata_of(exc: BaseException) -> RequestMetadata | None:
         # A group has a tuple or, before Python 3.11, a list. Other exceptions may have anything.
         members = _attribute(found, "exceptions")
         if type(members) in (tuple, list):
-            pending.extend(each for each in members[:_MOST_NESTED] if isinstance(each, BaseException))
+            pending.extend(
+                each for each in members[:_MOST_NESTED] if isinstance(each, BaseException)
+            )
     return None
 
 

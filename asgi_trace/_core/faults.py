@@ -16,8 +16,8 @@ def own_logger(name: str) -> logging.Logger:
     """
     Return one of our loggers, enabled. To be called for each line.
 
-    ``dictConfig`` and ``fileConfig`` disable all loggers that exist and that they do not name, unless told otherwise.
-    A level is the way to silence one of ours.
+    ``dictConfig`` and ``fileConfig`` disable all loggers that exist and that they do not name,
+    unless told otherwise. A level is the way to silence one of ours.
     """
     logger = logging.getLogger(name)
     logger.disabled = False
@@ -43,7 +43,10 @@ def report_once(what: str) -> None:
 
 
 def warn_once(key: str, message: str) -> None:
-    """Log the warning *message*; no other one of the same *key* is logged. Never raises an ``Exception``."""
+    """
+    Log the warning *message*; no other one of the same *key* is logged. Never raises an
+    ``Exception``.
+    """
     with contextlib.suppress(Exception):  # as above
         _warn_once(key, message, exc_info=False)
 

@@ -1,7 +1,8 @@
 """
 Header lists: find a header in a request's or a response's, leave one out.
 
-Knows pairs of bytes, and the shapes in which apps really hand them over. Does not know what any header means.
+Knows pairs of bytes, and the shapes in which apps really hand them over. Does not know what any
+header means.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def any_named(name: bytes) -> tuple[bytes, object]:
     """
     Return what equals each header called *name* (lower case, as every server hands names over).
 
-    ``any_named(name) in headers`` compares the names in C: 25 ns a header, where a loop in Python takes 40.
+    ``any_named(name) in headers`` compares the names in C: 25 ns a header, where a loop in Python
+    takes 40.
     """
     return (name, _ANYTHING)
 
@@ -41,12 +43,16 @@ def header_values(headers: Headers, name: bytes) -> list[bytes]:
 
 
 def without_header(headers: Iterable[Any], name: bytes) -> list[Any]:
-    """Return a response's *headers* but those called *name* (lower case), whatever shape they have."""
+    """
+    Return a response's *headers* but those called *name* (lower case), whatever shape they have.
+    """
     return [header for header in headers if not _is_named(header, name)]
 
 
 def response_values(headers: Iterable[Any], name: bytes) -> Iterator[bytes]:
-    """Yield the values of *name* (lower case) in a response's *headers*, whatever shape they have."""
+    """
+    Yield the values of *name* (lower case) in a response's *headers*, whatever shape they have.
+    """
     for header in headers:
         if _is_named(header, name):
             yield as_bytes(header[1])
@@ -55,7 +61,9 @@ def response_values(headers: Iterable[Any], name: bytes) -> Iterator[bytes]:
 def _is_named(header: Any, name: bytes) -> bool:
     try:
         return as_bytes(header[0]).lower() == name
-    except Exception:  # an app's own objects may raise anything; it is the server's to complain of them
+    except (
+        Exception
+    ):  # an app's own objects may raise anything; it is the server's to complain of them
         return False
 
 

@@ -32,13 +32,15 @@ MAX_ID_LENGTH = 128
 
 ID_RULE = "expected 1 to 128 characters of A-Z a-z 0-9 . _ ~ + / = : @ -, and not 'none'"
 
-# A log line outside a request has this word for its ids: a client of this name would vanish among those lines.
+# A log line outside a request has this word for its ids: a client of this name would vanish among
+# those lines.
 _RESERVED = NO_ID.encode()
 
 _ALNUM = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ALLOWED = _ALNUM + b"._~+/=:@-"
 
-# One read of 4 KiB makes 256 ids: 0.12 µs each instead of 0.46 for urandom(16).hex() and 2.0 for uuid4().hex.
+# One read of 4 KiB makes 256 ids: 0.12 µs each instead of 0.46 for urandom(16).hex() and 2.0 for
+# uuid4().hex.
 _BATCH_BYTES = 4096
 _ID_BYTES = 16
 
@@ -72,7 +74,8 @@ def _refill() -> str:
 
 def checked_generator(generate: Callable[[], str]) -> Callable[[], str]:
     """
-    Return *generate*, a user's own, made safe: an id that fails the rule, or a fault, gives way to one of ours.
+    Return *generate*, a user's own, made safe: an id that fails the rule, or a fault, gives way to
+    one of ours.
     """
 
     def checked() -> str:
@@ -90,7 +93,8 @@ def checked_generator(generate: Callable[[], str]) -> Callable[[], str]:
 
 def checked_parser(accepts: Callable[[str], bool]) -> Callable[[bytes], str | None]:
     """
-    Return :func:`parse_id` narrowed by *accepts*, a user's own validator: what it refuses, or fails on, is invalid.
+    Return :func:`parse_id` narrowed by *accepts*, a user's own validator: what it refuses, or fails
+    on, is invalid.
     """
 
     asking = threading.local()
@@ -98,7 +102,8 @@ def checked_parser(accepts: Callable[[str], bool]) -> Callable[[bytes], str | No
     def checked(value: bytes) -> str | None:
         found = parse_id(value)
         if found is None or vars(asking):
-            return None  # asked while it is asked: it logs a line, and that line's ids are being found
+            # asked while it is asked: it logs a line, and that line's ids are being found
+            return None
         asking.now = True
         try:
             return found if accepts(found) else None
@@ -115,8 +120,9 @@ def parse_id(value: bytes) -> str | None:
     """
     Return the id in a client's header or query *value*, or None when it must not be used.
 
-    Valid are 1 to 128 bytes of ``A-Z a-z 0-9 . _ ~ + / = : @ -``, with blanks around them ignored: these are
-    safe in a header, on a log line, in a URL and in a shell's double quotes. ``none``, in any case, is reserved.
+    Valid are 1 to 128 bytes of ``A-Z a-z 0-9 . _ ~ + / = : @ -``, with blanks around them ignored:
+    these are safe in a header, on a log line, in a URL and in a shell's double quotes. ``none``, in
+    any case, is reserved.
     """
     if not value.isalnum():
         value = value.strip(b" \t")
@@ -143,7 +149,10 @@ _LONGEST_CLOUD_TRACE = 512
 
 
 def parse_cloud_trace(value: bytes) -> bytes | None:
-    """Return the trace id, 32 hexadecimal characters, in a cloud's own trace header *value*; None in any other."""
+    """
+    Return the trace id, 32 hexadecimal characters, in a cloud's own trace header *value*; None in
+    any other.
+    """
     if len(value) > _LONGEST_CLOUD_TRACE:
         return None
     value = value.strip(b" \t")
@@ -156,7 +165,8 @@ def parse_cloud_trace(value: bytes) -> bytes | None:
 
 def id_by_hand(value: object) -> str | None:
     """
-    Return an id that the program itself has set, such as a user's name or number, so that it is safe on a log line.
+    Return an id that the program itself has set, such as a user's name or number, so that it is
+    safe on a log line.
 
     Characters that could end the bracket or start another line are escaped. ``none`` is no id.
     """
@@ -170,8 +180,8 @@ def digest_secret(secret: bytes, key: bytes = b"") -> str:
     """
     Return an id that is the same for the same *secret* and tells nothing else about it.
 
-    The id is 32 lower-case hexadecimal characters: BLAKE2b of 128 bits. With a *key* of 1 to 64 bytes nobody
-    who lacks the key can find the secret by trying candidates.
+    The id is 32 lower-case hexadecimal characters: BLAKE2b of 128 bits. With a *key* of 1 to 64
+    bytes nobody who lacks the key can find the secret by trying candidates.
     """
     import hashlib  # most programs digest nothing: 1 ms of import saved
 

@@ -1,21 +1,26 @@
 r"""
-One definition of a log line, for whoever writes one and whoever reads one: ``parse(format(record)) == record``.
+One definition of a log line, for whoever writes one and whoever reads one: ``parse(format(record))
+== record``.
 
 Knows strings and dicts, and three forms:
 
-* text: ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - message``. Each further line of a message
-  repeats the head, and has ``|`` for its last ``-``. It carries the time, the level, two ids and the message; in the
-  bracket the span (``|span=…``) and fields of the program (``|tenant=acme``), where they are shown; and behind the
-  bracket, where a request to an MCP server calls something, ``[tools/call add #7]``: method, name and JSON-RPC id.
-* JSON: one object a line. ``message`` is called so by ECS, ``trace_id`` and ``span_id`` by OpenTelemetry's "Trace
-  Context in non-OTLP Log Formats", the parts of ``exception`` (``type``, ``message``, ``stacktrace``) by its
-  semantic conventions; ``timestamp`` (RFC 3339), ``level`` and ``logger`` are what log collectors look for unasked.
-  Any other field is an extra one. What is not there is left out: outside a request there is no ``request_id``.
+* text: ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - message``. Each further
+  line of a message repeats the head, and has ``|`` for its last ``-``. It carries the time, the
+  level, two ids and the message; in the bracket the span (``|span=…``) and fields of the program
+  (``|tenant=acme``), where they are shown; and behind the bracket, where a request to an MCP server
+  calls something, ``[tools/call add #7]``: method, name and JSON-RPC id.
+* JSON: one object a line. ``message`` is called so by ECS, ``trace_id`` and ``span_id`` by
+  OpenTelemetry's "Trace Context in non-OTLP Log Formats", the parts of ``exception`` (``type``,
+  ``message``, ``stacktrace``) by its semantic conventions; ``timestamp`` (RFC 3339), ``level`` and
+  ``logger`` are what log collectors look for unasked. Any other field is an extra one. What is not
+  there is left out: outside a request there is no ``request_id``.
 * logfmt: the same names, ``exception.type`` and so on, and nothing but strings for values.
 
-JSON and logfmt are also written and read under the names of other people's log stores, see :data:`STORES`.
+JSON and logfmt are also written and read under the names of other people's log stores, see
+:data:`STORES`.
 
-Nothing in a message can pass for another line, or for another field. Does not know logging, requests or files.
+Nothing in a message can pass for another line, or for another field. Does not know logging,
+requests or files.
 """
 
 from __future__ import annotations
@@ -94,7 +99,10 @@ class Record(NamedTuple):
 
 
 class _Pattern:
-    """A regular expression, compiled when it is first used: whoever only writes text need not wait 5 ms for them."""
+    """
+    A regular expression, compiled when it is first used: whoever only writes text need not wait 5
+    ms for them.
+    """
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -105,35 +113,37 @@ class _Pattern:
         return bound
 
 
-# -- text --------------------------------------------------------------------------------------------------------
+# -- text ------------------------------------------------------------------------------------------
 
-# What could end a line, hide one, or turn one round in some reader: C0, DEL, C1, the Unicode line and paragraph
-# separators and the bidirectional controls (UAX #9). A line feed is not among them: it is taken apart before.
+# What could end a line, hide one, or turn one round in some reader: C0, DEL, C1, the Unicode line
+# and paragraph separators and the bidirectional controls (UAX #9). A line feed is not among them:
+# it is taken apart before.
 _UNSAFE = "\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _ESCAPE = r"x[0-9a-f]{2}|u[0-9a-f]{4}"
 
-# A run of backslashes is doubled only where it stands before an escape, or before text that looks like one: a
-# Windows path stays as it is, and unescape() can still tell the two apart.
-# Runs are matched from their start only, so that a long one is not tried at each of its places.
+# A run of backslashes is doubled only where it stands before an escape, or before text that looks
+# like one: a Windows path stays as it is, and unescape() can still tell the two apart. Runs are
+# matched from their start only, so that a long one is not tried at each of its places.
 _TO_ESCAPE = re.compile(rf"(?<!\\)(\\*)([{_UNSAFE}])|(?<!\\)(\\+)(?={_ESCAPE})")
 _TO_UNESCAPE = re.compile(rf"(?<!\\)(\\+)({_ESCAPE})")
 
-# What stands before the ids is kept narrow: in a line that is not ours, such as a server's access line, what a client
-# sent stands behind a quote or a bracket, and shall not pass for a head.
+# What stands before the ids is kept narrow: in a line that is not ours, such as a server's access
+# line, what a client sent stands behind a quote or a bracket, and shall not pass for a head.
 HEAD = _Pattern(
     r"(?P<time_and_level>[0-9][\w:.,+/ -]{0,80}) - "
     r"\[req=(?P<request_id>[^|\]\n]*)\|session=(?P<session_id>[^|\]\n]*)(?P<rest>\|[^\]\n]*)?\]"
     r"(?: \[(?P<call>[^\]\n]*)\])? (?P<mark>[-|])(?: |\Z)"
 )
 """
-The head of a line of text: its time and level, the request's id, the session's, the rest of the bracket (the span and
-fields of the program), the call, and the mark.
+The head of a line of text: its time and level, the request's id, the session's, the rest of the
+bracket (the span and fields of the program), the call, and the mark.
 """
 
 SESSION_LENGTH = 8
 """The number of characters of a long session id that a line of text shows."""
 
-# Made by us, a digest of a secret, or an MCP server's. A client seldom chooses such a name for a session.
+# Made by us, a digest of a secret, or an MCP server's. A client seldom chooses such a name for a
+# session.
 _LONG_ID = _Pattern(r"[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
@@ -141,8 +151,8 @@ def short_session(session_id: str, length: int | None = SESSION_LENGTH) -> str:
     """
     Return *session_id* as a line of text shows it.
 
-    A UUID, or 16 and more hexadecimal digits, is cut to *length* characters: it says nothing to a reader. An id that a
-    client named is shown whole. None for *length* never cuts.
+    A UUID, or 16 and more hexadecimal digits, is cut to *length* characters: it says nothing to a
+    reader. An id that a client named is shown whole. None for *length* never cuts.
     """
     if length is None or len(session_id) < 16 or not _LONG_ID.fullmatch(session_id):
         return session_id
@@ -150,7 +160,10 @@ def short_session(session_id: str, length: int | None = SESSION_LENGTH) -> str:
 
 
 def escape(text: str) -> str:
-    r"""Return *text* with each control character as ``\x1b`` or ``\u2028``; ``unescape`` takes that back."""
+    r"""
+    Return *text* with each control character as ``\x1b`` or ``\u2028``; ``unescape`` takes that
+    back.
+    """
     if text.isprintable() and "\\" not in text:  # in C, and true of nearly every message
         return text
     return _TO_ESCAPE.sub(_escaped, text)
@@ -166,7 +179,10 @@ _UNSAFE_IN_ID = _Pattern(rf"[{_UNSAFE}\n|\]]")
 
 
 def escape_id(text: str) -> str:
-    r"""Return the id *text* with each character that a bracket cannot hold as ``\x7c``; twice is as good as once."""
+    r"""
+    Return the id *text* with each character that a bracket cannot hold as ``\x7c``; twice is as
+    good as once.
+    """
     if text.isalnum():  # in C, and true of nearly every id
         return text
     return str(_UNSAFE_IN_ID.sub(_escaped_in_id, text))
@@ -194,8 +210,13 @@ def _unescaped(match: re.Match[str]) -> str:
     return literal + (chr(int(code[1:], 16)) if len(backslashes) % 2 else code)
 
 
-def format_line(time: str, level: str, request_id: str, session_id: str, message: str, call: str = "") -> str:
-    """Return the line of a log record; the arguments are those of :func:`format_ids` and :func:`format_stamped`."""
+def format_line(
+    time: str, level: str, request_id: str, session_id: str, message: str, call: str = ""
+) -> str:
+    """
+    Return the line of a log record; the arguments are those of :func:`format_ids` and
+    :func:`format_stamped`.
+    """
     return format_stamped(time, level, format_ids(request_id, session_id), message, call)
 
 
@@ -203,8 +224,9 @@ def format_stamped(time: str, level: str, ids: str, message: str, call: str = ""
     """
     Return the line of a log record, without a line feed at its end.
 
-    Each further line of the *message*, such as a traceback's, is a line of its own with the same ids, marked by
-    ``|`` where the first has ``-``: one search for an id finds them all, and none can pass for a record.
+    Each further line of the *message*, such as a traceback's, is a line of its own with the same
+    ids, marked by ``|`` where the first has ``-``: one search for an id finds them all, and none
+    can pass for a record.
 
     :param ids: what stands in the bracket, made by :func:`format_ids`.
     :param call: made by :func:`format_call`.
@@ -237,10 +259,14 @@ _BRACKET_NAMES = frozenset({"req", "session", "span"})
 
 
 def format_ids(
-    request_id: str, session_id: str, span_id: str = NO_ID, fields: Mapping[str, Any] = MappingProxyType({})
+    request_id: str,
+    session_id: str,
+    span_id: str = NO_ID,
+    fields: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """
-    Return what stands in the bracket of a line of text: ``req=a1b2c3d4|session=12345678|span=00f0…|tenant=acme``.
+    Return what stands in the bracket of a line of text:
+    ``req=a1b2c3d4|session=12345678|span=00f0…|tenant=acme``.
 
     :param span_id: left out when it is ``none``.
     :param fields: the program's own, by name; values are shown as ``str()`` has them.
@@ -257,7 +283,7 @@ def format_ids(
 
 
 def _safe_id(value: Any) -> str:
-    """Return an id as it may stand in the bracket. An id of a request is safe; ``extra=`` may give any object."""
+    """Return an id as it may stand in the bracket: ``extra=`` may give any object for one."""
     return escape_id(_text(value))
 
 
@@ -292,7 +318,10 @@ _CALL = _Pattern(r"([^ ]+)(?: (?!#)(.+?))?(?: #([^ ]+))?")
 
 
 def format_call(method: str, name: str, jsonrpc_id: str) -> str:
-    """Return what a line of text shows of a call: ``tools/call add #7``, or nothing without a *method*."""
+    """
+    Return what a line of text shows of a call: ``tools/call add #7``, or nothing without a
+    *method*.
+    """
     if not method:
         return ""
     words = [_IN_WORD.sub(_escaped, method)]
@@ -313,18 +342,23 @@ _ID_COLORS = tuple(f"\x1b[{code}m" for code in (31, 32, 33, 34, 35, 36, 91, 92, 
 
 
 def id_color(request_id: str) -> str:
-    """Return what turns a terminal to the color of *request_id*: the same wherever and whenever it is shown."""
+    """
+    Return what turns a terminal to the color of *request_id*: the same wherever and whenever it is
+    shown.
+    """
     return _ID_COLORS[sum(request_id.encode("utf-8", "replace")) % len(_ID_COLORS)]
 
 
-# -- reading -----------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def parse(text: str) -> Record | None:
     """
-    Return the record that *text*, its line or lines, was written from; None when it is not one in any form.
+    Return the record that *text*, its line or lines, was written from; None when it is not one in
+    any form.
 
-    Further lines that are not stamped, such as other formatters write a traceback, belong to the message too.
+    Further lines that are not stamped, such as other formatters write a traceback, belong to the
+    message too.
     """
     first, *others = text.split("\n")
     found = parse_line(first)
@@ -342,7 +376,8 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
     """
     Return what one physical *line* tells, and whether it goes on the message of an earlier one.
 
-    None when it is not a record's line in any form. The form is told from the line's first characters alone.
+    None when it is not a record's line in any form. The form is told from the line's first
+    characters alone.
     """
     match = HEAD.match(line)
     if match is not None:
@@ -361,14 +396,18 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
     if fields is None:
         return None
     naming = _naming_of(fields)
-    # One of these two names is in each line of ours, and in those of other formatters that carry our ids.
+    # One of these two names is in each line of ours, and in those of other formatters that carry
+    # our ids.
     if naming is None and not ("timestamp" in fields or "request_id" in fields):
         return None
     return _record(fields, naming or _OWN), False
 
 
 def parse_fields(line: str) -> dict[str, Any] | None:
-    """Return the names and values of a line of JSON or logfmt, whoever wrote it; None when it is neither."""
+    """
+    Return the names and values of a line of JSON or logfmt, whoever wrote it; None when it is
+    neither.
+    """
     return _parse_json(line) if line.startswith("{") else _parse_logfmt(line)
 
 
@@ -391,16 +430,22 @@ def parse_time(text: str) -> float | None:
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     try:
         date = datetime(int(year), int(month), int(day)) if year else datetime.today()
-        when = date.replace(hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0), microsecond=0)
+        when = date.replace(
+            hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0), microsecond=0
+        )
         if zone:
             hours, minutes = (0, 0) if zone == "Z" else (int(zone[:3]), int(zone[0] + zone[-2:]))
             when = when.replace(tzinfo=timezone(timedelta(hours=hours, minutes=minutes)))
         return when.timestamp() + float(f"0.{fraction or 0}")
-    except (ValueError, OverflowError, OSError):  # the 30th of February; a year the platform cannot count from
+    except (
+        ValueError,
+        OverflowError,
+        OSError,
+    ):  # the 30th of February; a year the platform cannot count from
         return None
 
 
-# -- forms with names --------------------------------------------------------------------------------------------
+# -- forms with names ------------------------------------------------------------------------------
 
 # In the order of Record's own fields; what has its default is left out.
 _DEFAULTS = {
@@ -478,7 +523,8 @@ STORES: dict[str, Store] = {
             "exception.stacktrace": "error.stack",
         }
     ),
-    # https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/, and the semantic conventions
+    # https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+    # and the semantic conventions
     "otel": Store(
         {
             "level": "severity_text",
@@ -495,7 +541,9 @@ STORES: dict[str, Store] = {
         }
     ),
 }
-"""The names of other people's log stores: one table for those who write lines and those who read them."""
+"""
+The names of other people's log stores: one table for those who write lines and those who read them.
+"""
 
 # These three are on each line, whatever happened: by them the names of a line are recognised.
 _ALWAYS_THERE = ("timestamp", "level", "message")
@@ -522,7 +570,9 @@ class Naming:
         theirs += [self.names[name] for name in _EXCEPTION if name in self.names]
         for name in theirs:
             if not name or not isinstance(name, str) or theirs.count(name) > 1:
-                raise ValueError(f"rename gives {name!r} to more than one field; expected a name for each")
+                raise ValueError(
+                    f"rename gives {name!r} to more than one field; expected a name for each"
+                )
         self.reserved = _RESERVED.union(theirs, self.always)
         self.flat = not _EXCEPTION.keys().isdisjoint(self.names)
         self.signs = frozenset(self.names.get(name, name) for name in _ALWAYS_THERE)
@@ -538,7 +588,9 @@ def _naming_of(fields: Mapping[str, Any]) -> Naming | None:
 
 
 def _fields(record: Record, naming: Naming = _OWN) -> dict[str, Any]:
-    """Return what *record* has, by name. An extra field with one of our names gets a ``_`` behind it."""
+    """
+    Return what *record* has, by name. An extra field with one of our names gets a ``_`` behind it.
+    """
     known = zip(_DEFAULTS.items(), record, strict=False)
     fields = {name: value for (name, default), value in known if value != default}
     if record.parent_span_id:
@@ -557,8 +609,12 @@ def _fields(record: Record, naming: Naming = _OWN) -> dict[str, Any]:
 def _renamed(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
     if naming.flat and "exception" in fields:
         exception = fields.pop("exception")
-        fields.update((name, exception[part]) for name, part in _EXCEPTION.items() if part in exception)
-    return {naming.names.get(name, name): value for name, value in fields.items()} | dict(naming.always)
+        fields.update(
+            (name, exception[part]) for name, part in _EXCEPTION.items() if part in exception
+        )
+    return {naming.names.get(name, name): value for name, value in fields.items()} | dict(
+        naming.always
+    )
 
 
 def _record(fields: dict[str, Any], naming: Naming) -> Record:
@@ -572,8 +628,14 @@ def _record(fields: dict[str, Any], naming: Naming) -> Record:
         exception = {"stacktrace": _text(exception)}
     known = zip(_DEFAULTS.values(), values, strict=False)
     strings = [default or "" if value is None else _text(value) for default, value in known]
-    last = ["" if value is None else _text(value) for value in (fields.pop(name, None) for name in _LAST)]
-    extra = {name[:-1] if name.rstrip("_") in naming.reserved else name: value for name, value in fields.items()}
+    last = [
+        "" if value is None else _text(value)
+        for value in (fields.pop(name, None) for name in _LAST)
+    ]
+    extra = {
+        name[:-1] if name.rstrip("_") in naming.reserved else name: value
+        for name, value in fields.items()
+    }
     return Record._make([*strings, exception, extra, *last])
 
 
@@ -581,7 +643,10 @@ _GOOGLE_TRACE = _Pattern(r"\Aprojects/[^/]*/traces/")
 
 
 def _renamed_back(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
-    """Return *fields* of a store under our names; ``log.level`` may be in an object ``log``, as others write it."""
+    """
+    Return *fields* of a store under our names; ``log.level`` may be in an object ``log``, as others
+    write it.
+    """
     back: dict[str, Any] = {}
     for ours, theirs in naming.names.items():
         value = _take(fields, theirs)
@@ -611,26 +676,35 @@ def _take(fields: dict[str, Any], name: str) -> Any:
     return value
 
 
-# -- JSON --------------------------------------------------------------------------------------------------------
+# -- JSON ------------------------------------------------------------------------------------------
 
 
 def format_json(record: Record, naming: Naming = _OWN) -> str:
     """
     Return *record* as one line of JSON, in ASCII. Never raises, whatever the extra fields hold.
 
-    What JSON has no form for is written as its ``str()``. Strings come back as they were, but for the two halves of
-    a surrogate pair side by side: to JSON they are the one character.
+    What JSON has no form for is written as its ``str()``. Strings come back as they were, but for
+    the two halves of a surrogate pair side by side: to JSON they are the one character.
 
     :param naming: the names of the fields; ours, when left out.
     """
     fields = _fields(record, naming)
     try:
         if record.exception is None and not record.extra:
-            # Of most lines all fields are strings: a fourth of the time that the encoder takes for a dict of them.
+            # Of most lines all fields are strings: a fourth of the time that the encoder takes for
+            # a dict of them.
             quote = _quote_json()
             if naming is _OWN:  # whose names need no quoting
-                return "{" + ", ".join([f'"{name}": {quote(value)}' for name, value in fields.items()]) + "}"
-            return "{" + ", ".join([f"{quote(name)}: {quote(value)}" for name, value in fields.items()]) + "}"
+                return (
+                    "{"
+                    + ", ".join([f'"{name}": {quote(value)}' for name, value in fields.items()])
+                    + "}"
+                )
+            return (
+                "{"
+                + ", ".join([f"{quote(name)}: {quote(value)}" for name, value in fields.items()])
+                + "}"
+            )
         return _encode()(fields)
     except Exception:  # each by itself, so that a bad one spoils no other
         pairs = (f"{_dump(name)}: {_dump(value)}" for name, value in fields.items())
@@ -665,8 +739,8 @@ def _dump(value: Any) -> str:
     try:
         return _encode()(value)
     except Exception:
-        # Rare, and not worth a check beforehand: a key that is no string, NaN, a cycle, a nest too deep, or a
-        # class that misbehaves.
+        # Rare, and not worth a check beforehand: a key that is no string, NaN, a cycle, a nest too
+        # deep, or a class that misbehaves.
         return _encode()(_plain(value, iter(range(_MOST_VALUES)), ()))
 
 
@@ -675,7 +749,10 @@ _MOST_NESTED = 16
 
 
 def _plain(value: Any, budget: Iterator[int], inside: tuple[int, ...]) -> Any:
-    """Return *value* rebuilt of what JSON has, cut where it lies in itself, is too deep, or exceeds the *budget*."""
+    """
+    Return *value* rebuilt of what JSON has, cut where it lies in itself, is too deep, or exceeds
+    the *budget*.
+    """
     try:
         if value is None or isinstance(value, str | bool):
             return value
@@ -689,7 +766,10 @@ def _plain(value: Any, budget: Iterator[int], inside: tuple[int, ...]) -> Any:
             return "..."
         inside = (*inside, id(value))
         items = value.items() if isinstance(value, dict) else enumerate(value)
-        plain = {_shown(key): _plain(each, budget, inside) for (key, each), _ in zip(items, budget, strict=False)}
+        plain = {
+            _shown(key): _plain(each, budget, inside)
+            for (key, each), _ in zip(items, budget, strict=False)
+        }
         return plain if isinstance(value, dict) else list(plain.values())
     except Exception:
         return _shown(value)
@@ -702,7 +782,7 @@ def _shown(value: object) -> str:
         return object.__repr__(value)
 
 
-# -- logfmt ------------------------------------------------------------------------------------------------------
+# -- logfmt ----------------------------------------------------------------------------------------
 
 _A_PAIR = r'[ \t]*([^ \t="]+)(=(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^ \t"]*))?(?=[ \t]|\Z)'
 _PAIR = _Pattern(_A_PAIR)
@@ -716,7 +796,9 @@ _LONG = {short[1]: long for long, short in _SHORT.items()}
 
 
 def format_logfmt(record: Record, naming: Naming = _OWN) -> str:
-    """Return *record* as one line of logfmt. Never raises; what a key cannot have in it becomes ``_``."""
+    """
+    Return *record* as one line of logfmt. Never raises; what a key cannot have in it becomes ``_``.
+    """
     extra = {_NOT_IN_KEY.sub("_", _shown(key)) or "_": value for key, value in record.extra.items()}
     fields = _fields(record._replace(extra=extra), naming)
     exception = fields.pop("exception", {})
@@ -747,7 +829,8 @@ def _parse_pairs(text: str) -> dict[str, Any] | None:
 def _text(value: Any) -> str:
     if type(value) is str:
         return value
-    # Asked of the type: isinstance() runs code of the value's own, such as a proxy's, which may raise.
+    # Asked of the type: isinstance() runs code of the value's own, such as a proxy's, which may
+    # raise.
     if value is None or issubclass(type(value), bool | int | float | dict | list | tuple):
         return _dump(value)
     return _shown(value)
@@ -772,9 +855,18 @@ def _unquoted(match: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else _LONG.get(short, short)
 
 
-# -- access lines ------------------------------------------------------------------------------------------------
+# -- access lines ----------------------------------------------------------------------------------
 
-_ACCESS_FIELDS = ("method", "path", "status", "duration_ms", "bytes", "transport", "client", "ttfb_ms")
+_ACCESS_FIELDS = (
+    "method",
+    "path",
+    "status",
+    "duration_ms",
+    "bytes",
+    "transport",
+    "client",
+    "ttfb_ms",
+)
 _ACCESS_NUMBERS: dict[str, Callable[[str], float]] = {
     "status": int,
     "duration_ms": float,
@@ -786,7 +878,8 @@ _ACCESS = _Pattern(
     r"(?:-|(?P<bytes>\d{1,20})B) (?P<transport>[^ ]+) (?P<client>[^ ]+)(?: ttfb=(?P<ttfb_ms>\d+\.\d)ms)?"
     r"(?P<others> .+)?"
 )
-# As uvicorn, hypercorn, gunicorn and granian write it when left to themselves; the last adds milliseconds.
+# As uvicorn, hypercorn, gunicorn and granian write it when left to themselves; the last adds
+# milliseconds.
 _SERVER_ACCESS = _Pattern(
     r'(?:\[[^\]]*\] )?[^ ]* - (?:- \[[^\]]*\] )?"(?P<method>[A-Z]+) (?P<path>.+?) (?:HTTP/[\d.]+|[\d.]+|ws)" '
     r"(?P<status>\d{3})(?: (?P<duration_ms>\d+\.\d{3}))?(?= |\Z)",
@@ -797,15 +890,26 @@ _NOT_IN_WORD = _Pattern(r"[^!-~]")
 
 def format_access(fields: Mapping[str, Any]) -> str:
     """
-    Return the message of an access line: ``GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312 ttfb=4.1ms``.
+    Return the message of an access line: ``GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312
+    ttfb=4.1ms``.
 
-    *fields* are ``method``, ``path``, ``status``, ``duration_ms``, ``bytes``, ``transport`` and ``client``, each
-    ``-`` where there is none, and ``ttfb_ms``. Others follow as ``name=value``. A word is ASCII without blanks: a
-    blank becomes ``%20``, and ``é`` becomes ``%C3%A9``.
+    *fields* are ``method``, ``path``, ``status``, ``duration_ms``, ``bytes``, ``transport`` and
+    ``client``, each ``-`` where there is none, and ``ttfb_ms``. Others follow as ``name=value``. A
+    word is ASCII without blanks: a blank becomes ``%20``, and ``é`` becomes ``%C3%A9``.
     """
     others = {name: value for name, value in fields.items() if value is not None}
-    method, path, status, duration, size, transport, client, ttfb = (others.pop(name, None) for name in _ACCESS_FIELDS)
-    words = (method, path, status, _with_unit(duration, ".1f", "ms"), _with_unit(size, "d", "B"), transport, client)
+    method, path, status, duration, size, transport, client, ttfb = (
+        others.pop(name, None) for name in _ACCESS_FIELDS
+    )
+    words = (
+        method,
+        path,
+        status,
+        _with_unit(duration, ".1f", "ms"),
+        _with_unit(size, "d", "B"),
+        transport,
+        client,
+    )
     line = " ".join(map(_word, words))
     if ttfb is not None:
         line += f" ttfb={ttfb:.1f}ms"
@@ -814,7 +918,8 @@ def format_access(fields: Mapping[str, Any]) -> str:
 
 def parse_access(message: str) -> dict[str, Any] | None:
     """
-    Return the fields of an access line's *message*, ours or a server's own; None when it is none of them.
+    Return the fields of an access line's *message*, ours or a server's own; None when it is none of
+    them.
 
     What stood as ``-`` is not among them. Durations are as exact as they were written.
     """

@@ -118,7 +118,9 @@ _ONE_TIME = re.compile(
 _HOOK = re.compile(r"-(?:web)?hooks?(?=-)")
 # Longer segments are slugs: "how-to-reset-a-phone".
 _MOST_WORDS = 3
-_PLAIN_SEGMENT = re.compile(r"(?:[A-Za-z][a-z]*(?:[-_. ][A-Za-z][a-z]*)*[0-9]?|v[0-9]+|[0-9]{1,3})?")
+_PLAIN_SEGMENT = re.compile(
+    r"(?:[A-Za-z][a-z]*(?:[-_. ][A-Za-z][a-z]*)*[0-9]?|v[0-9]+|[0-9]{1,3})?"
+)
 _ID = re.compile(rf"[0-9]+|{_UUID.pattern.removeprefix('(?i)')}", re.IGNORECASE)
 
 # A path in lower case without any of these has nothing to mask: one search, for most paths.
@@ -150,7 +152,11 @@ class Masks:
             raise ValueError(f"mask is {names!r}; expected a sequence of names, such as ('promo',)")
         own: set[str] = set()
         for name in names:
-            if not isinstance(name, str) or re.search(r"[\s=&?#;/%]", name) or not any(map(str.isalpha, name)):
+            if (
+                not isinstance(name, str)
+                or re.search(r"[\s=&?#;/%]", name)
+                or not any(map(str.isalpha, name))
+            ):
                 raise ValueError(f"mask has {name!r}; expected a parameter's name, such as 'promo'")
             own.update(_forms(name))
         self._own = own
@@ -158,7 +164,11 @@ class Masks:
 
     def query(self, query: str) -> str:
         """Return the *query* string, as it was sent, without its secrets."""
-        return "&".join([self._mask(pair, in_query=True) for pair in query.split("&")]) if query else ""
+        return (
+            "&".join([self._mask(pair, in_query=True) for pair in query.split("&")])
+            if query
+            else ""
+        )
 
     def path(self, path: str) -> str:
         """Return the *path* without its secrets."""
@@ -217,7 +227,9 @@ class Masks:
         return text
 
     def _is_secret(self, name: str) -> bool:
-        return self._remembers(name) if len(name) <= _LONGEST_REMEMBERED else self._find_secret(name)
+        return (
+            self._remembers(name) if len(name) <= _LONGEST_REMEMBERED else self._find_secret(name)
+        )
 
     def _find_secret(self, name: str) -> bool:
         forms = _forms(name)
@@ -227,7 +239,9 @@ class Masks:
 
 
 def _forms(name: str) -> set[str]:
-    """Return *name* as ``-its-words-``, divided where a capital begins one, and not divided there."""
+    """
+    Return *name* as ``-its-words-``, divided where a capital begins one, and not divided there.
+    """
     return {_form(_CAMEL.sub("-", name)), _form(name)}
 
 

@@ -1,7 +1,8 @@
 """
 The shim around an ASGI app: one request object, one context variable, one response header.
 
-Knows ASGI 3 and does all the awaiting. What a request's ids are, and how a header list is changed, it does not know.
+Knows ASGI 3 and does all the awaiting. What a request's ids are, and how a header list is changed,
+it does not know.
 https://asgi.readthedocs.io/en/latest/specs/main.html
 """
 
@@ -53,8 +54,9 @@ class RequestTracingMiddleware:
     """
     Give each request of an ASGI *app* a request id and a session id.
 
-    Both are on every log line that the request causes, through :class:`~asgi_trace.RequestTracingFilter`, and the
-    request id is on its response. Wrap outermost: what stands outside is not traced.
+    Both are on every log line that the request causes, through
+    :class:`~asgi_trace.RequestTracingFilter`, and the request id is on its response. Wrap
+    outermost: what stands outside is not traced.
 
     In Starlette and FastAPI ``app.add_middleware(RequestTracingMiddleware)`` is as good: at
     startup, or else at the first request, the shim puts a twin around the whole app, error pages
@@ -62,33 +64,41 @@ class RequestTracingMiddleware:
 
     :param app: an ASGI 3 application.
     :param header_name: the header that brings a request id in and takes it out.
-    :param trust_inbound: take over a client's valid request id and trace; otherwise always make them, and keep the
-        client's as ``parent_request_id`` and ``linked_trace``. Or the networks of the proxies that are trusted, such as
-        ``("10.0.0.0/8", "fd00::/8", "unix")``: by the address that the server gives for the client.
-    :param session_sources: where session ids are looked for, in order: each ``header:NAME``, ``query:NAME``,
-        ``cookie:NAME`` or ``bearer``. The last two are secrets, and become digests.
+    :param trust_inbound: take over a client's valid request id and trace; otherwise always make
+        them, and keep the client's as ``parent_request_id`` and ``linked_trace``. Or the networks
+        of the proxies that are trusted, such as ``("10.0.0.0/8", "fd00::/8", "unix")``: by the
+        address that the server gives for the client.
+    :param session_sources: where session ids are looked for, in order: each ``header:NAME``,
+        ``query:NAME``, ``cookie:NAME`` or ``bearer``. The last two are secrets, and become digests.
     :param digest_key: a secret of at most 64 bytes that keys those digests.
     :param generator: returns a new request id, in place of 32 random hexadecimal characters.
-    :param validator: is given a client's id and returns whether it may be taken over. It narrows the rule for ids
-        and cannot widen it: other characters are not safe on a log line.
+    :param validator: is given a client's id and returns whether it may be taken over. It narrows
+        the rule for ids and cannot widen it: other characters are not safe on a log line.
     :param error_response: answer 500, with the id, when an app raises before it has responded.
-    :param keep_context: leave the context variable set when the app is done, for servers that log after that.
-    :param access_log: write a line per request to the logger ``asgi_trace.access``, when it is over.
+    :param keep_context: leave the context variable set when the app is done, for servers that log
+        after that.
+    :param access_log: write a line per request to the logger ``asgi_trace.access``, when it is
+        over.
     :param exclude: paths that get no access line, such as ``/health`` or ``/internal/*``.
-    :param mask: more parameters whose values are secrets, such as ``promo``, on the access line and in the attributes
-        of the request's span. A name stands for all that have its words: ``promoCode``, ``order[promo]``.
-    :param session_response_header: the header of each response that takes the session's id to the client, so that one
-        that had none can go on with it. The digest of a token or cookie is not sent.
-    :param traceresponse: add W3C's ``traceresponse`` to each response: the trace, and the request's span.
-    :param server_timing: add a ``Server-Timing``: the trace, which a page's scripts can read, and the time to the
-        response.
-    :param expose_headers: name ours in ``Access-Control-Expose-Headers``, where a response has CORS headers: without it
-        no script of another origin can read them.
-    :param observe_body: read which call to an MCP server the body of a POST carries, and whether its reply tells of an
-        error: each up to 16 KiB, as they stream through. Arguments and results are not kept.
-    :raises TypeError: when *app*, *generator* or *validator* cannot be called, or *digest_key* is no text.
-    :raises ValueError: for a header name, network, session source, path or parameter that is none, and for a key that
-        is too long.
+    :param mask: more parameters whose values are secrets, such as ``promo``, on the access line and
+        in the attributes of the request's span. A name stands for all that have its words:
+        ``promoCode``, ``order[promo]``.
+    :param session_response_header: the header of each response that takes the session's id to the
+        client, so that one that had none can go on with it. The digest of a token or cookie is not
+        sent.
+    :param traceresponse: add W3C's ``traceresponse`` to each response: the trace, and the request's
+        span.
+    :param server_timing: add a ``Server-Timing``: the trace, which a page's scripts can read, and
+        the time to the response.
+    :param expose_headers: name ours in ``Access-Control-Expose-Headers``, where a response has CORS
+        headers: without it no script of another origin can read them.
+    :param observe_body: read which call to an MCP server the body of a POST carries, and whether
+        its reply tells of an error: each up to 16 KiB, as they stream through. Arguments and
+        results are not kept.
+    :raises TypeError: when *app*, *generator* or *validator* cannot be called, or *digest_key* is
+        no text.
+    :raises ValueError: for a header name, network, session source, path or parameter that is none,
+        and for a key that is too long.
 
     .. versionadded:: 0.1
     """
@@ -130,11 +140,15 @@ class RequestTracingMiddleware:
                 told = f"session_response_header is {session_response_header!r}, as header_name is"
                 raise ValueError(f"{told}; expected another, such as 'X-Session-ID'")
         if not isinstance(digest_key, (str, bytes)):
-            raise TypeError(f"digest_key is of type {type(digest_key).__name__}; expected str or bytes")
+            raise TypeError(
+                f"digest_key is of type {type(digest_key).__name__}; expected str or bytes"
+            )
         key = digest_key.encode() if isinstance(digest_key, str) else digest_key
         parse = parse_id if validator is None else checked_parser(validator)
         if exclude and not access_log:
-            raise ValueError(f"exclude is {exclude!r} without access_log=True; there is no line to leave out")
+            raise ValueError(
+                f"exclude is {exclude!r} without access_log=True; there is no line to leave out"
+            )
         self._inner = app
         protocol = hooks.protocol
         app = protocol.wrap(app, observe_body=observe_body)
@@ -161,7 +175,10 @@ class RequestTracingMiddleware:
         self._watch_first_request()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        """Serve one connection. Lifespan, unknown types and scopes already traced go through as they are."""
+        """
+        Serve one connection. Lifespan, unknown types and scopes already traced go through as they
+        are.
+        """
         if scope["type"] not in {"http", "websocket"} or SCOPE_KEY in scope:
             return await self._pass(scope, receive, send)
         request = self._request()
@@ -253,12 +270,16 @@ class RequestTracingMiddleware:
             report_once("moving outside of the framework")
 
 
-# Not async: handing on the server's own awaitable saves a coroutine per message, 140 ns. And bound to a tuple rather
-# than closed over two variables: 50 ns less per request, 100 on CPython 3.13.
+# Not async: handing on the server's own awaitable saves a coroutine per message, 140 ns. And bound
+# to a tuple rather than closed over two variables: 50 ns less per request, 100 on CPython 3.13.
 def _send_wrapper(exchange: tuple[ScopeMetadata, Send], message: Message) -> Awaitable[Any]:
     """Send *message*; where it starts a response, with the request's id."""
     try:
-        if message["type"] in {"http.response.start", "websocket.accept", "websocket.http.response.start"}:
+        if message["type"] in {
+            "http.response.start",
+            "websocket.accept",
+            "websocket.http.response.start",
+        }:
             message = exchange[0]._stamp(message)
     except Exception:
         report_once("adding the response header")

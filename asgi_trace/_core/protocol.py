@@ -1,13 +1,14 @@
 """
-What a protocol on top of HTTP adds to a request: the call that it carries, and the session that its response opens.
+What a protocol on top of HTTP adds to a request: the call that it carries, and the session that its
+response opens.
 
-:class:`Protocol` is plain HTTP, which adds nothing. A package that supports another protocol, such as MCP, puts a
-subclass of it into :data:`hooks`, and each shim that is made afterwards uses it.
+:class:`Protocol` is plain HTTP, which adds nothing. A package that supports another protocol, such
+as MCP, puts a subclass of it into :data:`hooks`, and each shim that is made afterwards uses it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .calls import NO_CALL, Call
@@ -50,10 +51,13 @@ class Protocol:
         """Return the call that the headers of *request* describe."""
         return NO_CALL
 
-    def find_transport(self, request: ScopeMetadata, accepted: bytes) -> str | None:
+    def find_transport(
+        self, request: ScopeMetadata, known: Mapping[bytes, list[bytes]], accepted: bytes
+    ) -> str | None:
         """
         Return the protocol's own transport type of *request*; None where it is plain HTTP.
 
+        :param known: the values of the request's known headers, by name.
         :param accepted: the request's ``Accept`` headers, joined, in lower case.
         """
         return None
@@ -64,7 +68,8 @@ class Protocol:
 
     def opened_session(self, request: ScopeMetadata, rank: int) -> str | None:
         """
-        Return the session that the response of *request* has opened, where it outranks the one of *rank*.
+        Return the session that the response of *request* has opened, where it outranks the one of
+        *rank*.
 
         :data:`PENDING` while the response may yet open one.
         """

@@ -1,5 +1,6 @@
 """
-What a response tells besides its request's id, where that is asked for: the trace, the session, and who may read it.
+What a response tells besides its request's id, where that is asked for: the trace, the session, and
+who may read it.
 
 Knows the headers of responses. Does not know scopes or messages.
 """
@@ -30,7 +31,13 @@ class Answers:
     """
 
     def __init__(
-        self, request_header: str, session_header: str | None, *, traceresponse: bool, server_timing: bool, expose: bool
+        self,
+        request_header: str,
+        session_header: str | None,
+        *,
+        traceresponse: bool,
+        server_timing: bool,
+        expose: bool,
     ) -> None:
         self._session = session_header.lower().encode() if session_header else None
         self._traceresponse = traceresponse
@@ -40,7 +47,9 @@ class Answers:
         self.needed = bool(session_header or traceresponse or server_timing or expose)
 
     def add(self, headers: list[Any], metadata: RequestMetadata, session_id: str | None) -> None:
-        """Add to a response's *headers*, in place, what of *metadata* was asked for, and *session_id*."""
+        """
+        Add to a response's *headers*, in place, what of *metadata* was asked for, and *session_id*.
+        """
         if self._session and session_id:
             _replace(headers, self._session, session_id.encode())
         if self._traceresponse:
@@ -60,7 +69,9 @@ class Answers:
         told = b",".join(response_values(headers, _EXPOSED))
         names = [name.strip(b" \t") for name in told.split(b",") if name.strip(b" \t")]
         # With credentials "*" is a name like others, and not all of them (Fetch, § 3.3.3).
-        if b"*" in names and b"true" not in response_values(headers, b"access-control-allow-credentials"):
+        if b"*" in names and b"true" not in response_values(
+            headers, b"access-control-allow-credentials"
+        ):
             return
         known = {name.lower() for name in names}
         names += [name for name in self._exposed if name.lower() not in known]

@@ -12,13 +12,20 @@ from functools import partial
 from time import time
 from typing import Any, NamedTuple
 
-from .calls import Call
+from .calls import NO_CALL, Call
 from .faults import report_once, warn_once
 from .headers import Headers, any_named, as_bytes, header_values, without_header
-from .ids import ID_RULE, generate_request_id, id_by_hand, parse_cloud_trace, parse_id, take_request_id
+from .ids import (
+    ID_RULE,
+    generate_request_id,
+    id_by_hand,
+    parse_cloud_trace,
+    parse_id,
+    take_request_id,
+)
 from .masks import Masks
 from .protocol import PENDING, Protocol
-from .request import RequestMetadata
+from .request import RequestMetadata, found_once
 from .response_headers import Answers
 from .sessions import SessionResolver
 from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
@@ -32,13 +39,17 @@ Message = MutableMapping[str, Any]
 SCOPE_KEY = "asgi_trace"
 """Where a traced scope holds its :class:`RequestMetadata`."""
 
-# A client may send any X-Request-ID; the operator has chosen any other header, and wants to know when it cannot work.
+# A client may send any X-Request-ID; the operator has chosen any other header, and wants to know
+# when it cannot work.
 _USUAL_HEADER = b"x-request-id"
 _MOST_SHOWN = 60
 
 
 class Settings:
-    """How requests are read, prepared once; :class:`~asgi_trace.RequestTracingMiddleware` documents each option."""
+    """
+    How requests are read, prepared once; :class:`~asgi_trace.RequestTracingMiddleware` documents
+    each option.
+    """
 
     __slots__ = (
         "answers",
@@ -112,7 +123,9 @@ class _Session(NamedTuple):
     rank: int
     """The rank of the source that gave the id: 0 outranks 1."""
     response: list[Any] | None
-    """The response headers that were searched for a session; a later response start is searched again."""
+    """
+    The response headers that were searched for a session; a later response start is searched again.
+    """
 
 
 # From a tuple in C: a fifth of what the class's own __new__ takes.
@@ -123,8 +136,9 @@ class ScopeMetadata(RequestMetadata):
     """
     The metadata of a request that came in over ASGI.
 
-    Only what every request needs is read at once. The rest comes from a snapshot of the headers when it is first
-    read: the same in every task and thread, whatever an inner app does to the scope meanwhile.
+    Only what every request needs is read at once. The rest comes from a snapshot of the headers
+    when it is first read: the same in every task and thread, whatever an inner app does to the
+    scope meanwhile.
     """
 
     # All that every request has is a slot, all else a late value: see RequestMetadata.
@@ -140,7 +154,8 @@ class ScopeMetadata(RequestMetadata):
     __init__ = object.__init__  # filled by _read(): a type call with arguments is 60 ns more
 
     def __repr__(self) -> str:
-        # A debug page shows the locals of every frame: a shim inside a shim has an object that is never filled.
+        # A debug page shows the locals of every frame: a shim inside a shim has an object that is
+        # never filled.
         return super().__repr__() if self._is_filled() else "<RequestMetadata of no request>"
 
     def _reduced(self) -> tuple[type[RequestMetadata], tuple[Any, ...], dict[str, Any]]:
@@ -150,7 +165,10 @@ class ScopeMetadata(RequestMetadata):
         return hasattr(self, "_request_id")
 
     def _read(self, scope: Scope, settings: Settings) -> bool:
-        """Take from *scope* what every request needs; False where it cannot be read, and the request goes untraced."""
+        """
+        Take from *scope* what every request needs; False where it cannot be read, and the request
+        goes untraced.
+        """
         self.start_time = time()
         self.ended = False
         self._values = None
@@ -164,8 +182,9 @@ class ScopeMetadata(RequestMetadata):
                 self.method = scope["method"]
             except KeyError:  # a websocket has no method; a hand-made scope may lack more
                 headers = self._read_sparse(scope)
-            # ASGI recommends names in lower case; an adapter or a test client may keep them as they were typed. A look
-            # at the first name finds out: 320 instructions, where a look at each would take 1,500.
+            # ASGI recommends names in lower case; an adapter or a test client may keep them as they
+            # were typed. A look at the first name finds out: 320 instructions, where a look at each
+            # would take 1,500.
             if type(headers) is not list or (
                 headers and (type(headers[0]) is not tuple or not headers[0][0].islower())
             ):
@@ -185,7 +204,10 @@ class ScopeMetadata(RequestMetadata):
 
     @staticmethod
     def _regular(scope: Scope, headers: Iterable[Any]) -> Headers:
-        """Return *headers* as pairs of bytes, the names in lower case, whatever an adapter has made of them."""
+        """
+        Return *headers* as pairs of bytes, the names in lower case, whatever an adapter has made of
+        them.
+        """
         if isinstance(headers, Iterator):
             headers = scope["headers"] = list(headers)  # the app must find what we have read
         return [(as_bytes(name).lower(), as_bytes(value)) for name, value in headers]
@@ -230,16 +252,25 @@ class ScopeMetadata(RequestMetadata):
         return not is_given and self._settings.generate is generate_request_id
 
     def _stamp(self, message: Message) -> Message:
-        """Return a response's first *message*, a new one, in which our header stands once, with this request's id."""
-        # The app's own message and list stay as they are: they may be constants that serve every request.
+        """
+        Return a response's first *message*, a new one, in which our header stands once, with this
+        request's id.
+        """
+        # The app's own message and list stay as they are: they may be constants that serve every
+        # request.
         message = message.copy() if type(message) is dict else dict(message)
         headers = [*(message.get("headers") or ())]
         name = self._settings.header
         length = len(name)
         try:
             for key, _ in headers:
-                # 18 ns a header instead of 45 for lower() on each; content-type is as long as x-request-id.
-                if len(key) == length and key != b"content-type" and (type(key) is not bytes or key.lower() == name):
+                # 18 ns a header instead of 45 for lower() on each; content-type is as long as
+                # x-request-id.
+                if (
+                    len(key) == length
+                    and key != b"content-type"
+                    and (type(key) is not bytes or key.lower() == name)
+                ):
                     headers = without_header(headers, name)
                     break
         except (TypeError, ValueError, AttributeError):  # no pair, or no text
@@ -253,11 +284,13 @@ class ScopeMetadata(RequestMetadata):
         """Whether the app has begun to answer."""
         return self._response_headers is not None
 
-    # -- the session -----------------------------------------------------------------------------------------------
+    # -- the session -------------------------------------------------------------------------------
 
     @property
     def session_id(self) -> str | None:
-        """The session of the request, or the one that its response opens; made, where neither has one."""
+        """
+        The session of the request, or the one that its response opens; made, where neither has one.
+        """
         values = self._values
         if values is not None and "session" in values:
             session: _Session = values["session"]
@@ -268,7 +301,9 @@ class ScopeMetadata(RequestMetadata):
 
     @session_id.setter
     def session_id(self, value: object) -> None:
-        self._late_values()["session"] = _Session(id_by_hand(value), _FINAL_RANK, self._response_headers)
+        self._late_values()["session"] = _Session(
+            id_by_hand(value), _FINAL_RANK, self._response_headers
+        )
 
     def _search_session_again(self) -> None:
         """Look at the next read for a session that the response has opened meanwhile."""
@@ -277,17 +312,22 @@ class ScopeMetadata(RequestMetadata):
             self._late_values()["session"] = session._replace(response=_NOT_SEARCHED)
 
     def _settle_session(self, known: _Session | None) -> str | None:
-        # Without a lock: all of this follows from what was read at entry, so two threads find the same.
+        # Without a lock: all of this follows from what was read at entry, so two threads find the
+        # same.
         settings, response = self._settings, self._response_headers
-        session_id, rank = None, settings.sessions.lowest_rank
+        sessions = settings.sessions
+        session_id, rank = None, sessions.lowest_rank
         try:
             if known is not None:
                 session_id, rank, _ = known
-            elif self._names_session(settings.sessions):
-                session_id, rank = settings.sessions.resolve(self._headers, self._query_string)
+            elif (
+                self._query_string and sessions.reads_query
+            ) or not sessions.header_names.isdisjoint(self._known_headers()):
+                session_id, rank = sessions.resolve(self._headers, self._query_string)
             opened = settings.protocol.opened_session(self, rank)
             if opened is PENDING:
-                # An id that is read now and replaced later would be on a few lines only, as a session of their own.
+                # An id that is read now and replaced later would be on a few lines only, as a
+                # session of their own.
                 return None
             if opened is not None:
                 session_id, rank = opened, _FINAL_RANK
@@ -298,19 +338,14 @@ class ScopeMetadata(RequestMetadata):
         self._late_values()["session"] = _new_session((session_id, rank, response))
         return session_id
 
-    def _names_session(self, sessions: SessionResolver) -> bool:
-        """Whether the request has a header or a query string that may name its session."""
-        if self._query_string and sessions.reads_query:
-            return True
-        return not sessions.header_names.isdisjoint(self._known_headers())
-
     def _known_headers(self) -> dict[bytes, list[bytes]]:
         """Return the values of each header that a late field is found in, by its name."""
         values = self._values
         if values is not None and "known_headers" in values:
             known: dict[bytes, list[bytes]] = values["known_headers"]
             return known
-        # One pass for all of them: 500 instructions a header, where each name looked for by itself takes 250.
+        # One pass for all of them: 500 instructions a header, where each name looked for by itself
+        # takes 250.
         known = {}
         names = self._settings.known_headers
         try:
@@ -322,20 +357,24 @@ class ScopeMetadata(RequestMetadata):
         self._late_values()["known_headers"] = known
         return known
 
-    # -- late fields -----------------------------------------------------------------------------------------------
+    # -- late fields -------------------------------------------------------------------------------
 
-    def _find_call(self) -> Call:
+    @found_once(NO_CALL)
+    def _call(self) -> Call:
         return self._settings.protocol.find_call(self)
 
-    def _find_mcp_session_id(self) -> str | None:
+    @found_once(None, check=id_by_hand, may_come_later=True)
+    def mcp_session_id(self) -> str | None:
         return self._settings.protocol.find_session(self)
 
-    def _find_transport_type(self) -> str:
+    @found_once("http")
+    def transport_type(self) -> str | None:
         """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
         if self._kept("kind") == "websocket":
             return "websocket"
-        accepted = b",".join(self._known_headers().get(b"accept", ())).lower()
-        own = self._settings.protocol.find_transport(self, accepted)
+        known = self._known_headers()
+        accepted = b",".join(known[b"accept"]).lower() if b"accept" in known else b""
+        own = self._settings.protocol.find_transport(self, known, accepted)
         if own is not None:
             return own
         return "sse" if b"text/event-stream" in accepted else "http"
@@ -350,18 +389,23 @@ class ScopeMetadata(RequestMetadata):
         # Of two, either may be the caller: the standard restarts the trace.
         return parse_traceparent(inbound[0]) if len(inbound) == 1 else None
 
-    def _find_tracestate(self) -> str:
+    @found_once("")
+    def tracestate(self) -> str:
         if self.parent_span_id is None:
             return ""
         return parse_tracestate(self._header_texts(b"tracestate"))
 
-    def _find_baggage(self) -> str:
+    @found_once("")
+    def baggage(self) -> str:
         return parse_baggage(self._header_texts(b"baggage")) if self._settings.trust_inbound else ""
 
-    def _find_linked_trace(self) -> TraceContext | None:
+    @found_once(None)
+    def linked_trace(self) -> TraceContext | None:
         return None if self._settings.trust_inbound else self._trace_of_headers()
 
-    def _continue_trace(self, parent: TraceContext, tracestate: str = "", baggage: str = "") -> None:
+    def _continue_trace(
+        self, parent: TraceContext, tracestate: str = "", baggage: str = ""
+    ) -> None:
         """Make *parent* the span that called this request, unless the client is not trusted."""
         if self._settings.trust_inbound:
             super()._continue_trace(parent, tracestate, baggage)
@@ -380,7 +424,10 @@ class EdgeMetadata(ScopeMetadata):
     __slots__ = ()
 
     def _read(self, scope: Scope, settings: Settings) -> bool:
-        """Take from *scope* what every request needs; False where it cannot be read, and the request goes untraced."""
+        """
+        Take from *scope* what every request needs; False where it cannot be read, and the request
+        goes untraced.
+        """
         try:
             trusted = settings.networks is not None and settings.networks.trust(scope.get("client"))
         except Exception:
@@ -404,7 +451,8 @@ class AnsweringMetadata(ScopeMetadata):
         return message
 
     def _public_session(self) -> str | None:
-        # The digest of a token or cookie stays here: its client has the secret, and needs no second name for it.
+        # The digest of a token or cookie stays here: its client has the secret, and needs no second
+        # name for it.
         session_id = self.session_id
         session = self._kept("session")
         if session_id is None or (session and self._settings.sessions.is_secret(session.rank)):
@@ -427,5 +475,8 @@ _CLASSES: dict[tuple[bool, bool], type[ScopeMetadata]] = {
 
 
 def metadata_class(settings: Settings) -> type[ScopeMetadata]:
-    """Return the class for what *settings* ask for: a request pays for nothing that no option has asked for."""
+    """
+    Return the class for what *settings* ask for: a request pays for nothing that no option has
+    asked for.
+    """
     return _CLASSES[settings.networks is not None, settings.answers.needed]

@@ -1,7 +1,8 @@
 """
 Session ids: where in a request they may stand, and which one wins.
 
-Knows header lists, query strings and the order of sources. Does not know scopes, responses or context variables.
+Knows header lists, query strings and the order of sources. Does not know scopes, responses or
+context variables.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _RULE = "expected 'header:NAME', 'query:NAME', 'cookie:NAME' or 'bearer'"
 class _Source(NamedTuple):
     header: bytes  # the header that must be there; empty for the query string
     name: bytes  # of the parameter or cookie
-    read: Callable[[bytes, bytes], Iterator[bytes]]  # what of the header or query string may be the id
+    # what of the header or query string may be the id
+    read: Callable[[bytes, bytes], Iterator[bytes]]
     secret: bool  # shown as a digest only
 
 
@@ -90,12 +92,14 @@ class SessionResolver:
     """
     The sources of session ids, prepared once, asked per request.
 
-    :param sources: in order of rank, each ``header:NAME``, ``query:NAME``, ``cookie:NAME`` or ``bearer``.
+    :param sources: in order of rank, each ``header:NAME``, ``query:NAME``, ``cookie:NAME`` or
+        ``bearer``.
     :param digest_key: at most 64 bytes that key the digests of cookies and bearer tokens.
     :param parse: returns the id in a client's bytes, or None when it must not be taken over.
     :raises ValueError: for a source that is none of these, or a key that is too long.
 
-    ``header_names`` are those that it looks for, ``reads_query`` is whether it looks into the query string.
+    ``header_names`` are those that it looks for, ``reads_query`` is whether it looks into the query
+    string.
     """
 
     def __init__(
@@ -106,9 +110,13 @@ class SessionResolver:
         parse: Callable[[bytes], str | None] = parse_id,
     ) -> None:
         if isinstance(sources, str):
-            raise ValueError(f"session_sources is {sources!r}; expected a sequence of sources, such as ({sources!r},)")
+            raise ValueError(
+                f"session_sources is {sources!r}; expected a sequence of sources, such as ({sources!r},)"
+            )
         if len(digest_key) > 64:
-            raise ValueError(f"digest_key has {len(digest_key)} bytes; expected at most 64; hash a longer one first")
+            raise ValueError(
+                f"digest_key has {len(digest_key)} bytes; expected at most 64; hash a longer one first"
+            )
         self._sources = tuple(_parse_source(source) for source in sources)
         self._digest_key = digest_key
         self._parse = parse
@@ -132,15 +140,23 @@ class SessionResolver:
         An invalid value falls through to the next one. Without any: None, and the lowest rank.
         """
         for rank, source in enumerate(self._sources):
-            for value in header_values(headers, source.header) if source.header else (query_string,):
+            for value in (
+                header_values(headers, source.header) if source.header else (query_string,)
+            ):
                 for found in filter(None, source.read(value, source.name)):
-                    session_id = digest_secret(found, self._digest_key) if source.secret else self._parse(found)
+                    session_id = (
+                        digest_secret(found, self._digest_key)
+                        if source.secret
+                        else self._parse(found)
+                    )
                     if session_id is not None:
                         return session_id, rank
         return None, self.lowest_rank
 
     def rank_of_header(self, name: bytes) -> int:
-        """Return the rank of the source that is the header *name* (lower case); -1 where it is none."""
+        """
+        Return the rank of the source that is the header *name* (lower case); -1 where it is none.
+        """
         return self._rank_of(lambda source: source.header == name and source.read is _whole)
 
     def rank_of_query(self, name: bytes) -> int:

@@ -1,5 +1,6 @@
 """
-W3C Trace Context, level 2, and W3C Baggage: read and write ``traceparent``, ``tracestate`` and ``baggage``.
+W3C Trace Context, level 2, and W3C Baggage: read and write ``traceparent``, ``tracestate`` and
+``baggage``.
 
 Knows strings. Does not know ASGI, logging or context variables.
 https://www.w3.org/TR/trace-context-2/ and https://www.w3.org/TR/baggage/
@@ -34,12 +35,15 @@ _KNOWN_FLAGS = SAMPLED | RANDOM
 # Optional white space (RFC 9110, § 5.6.3).
 _OWS = " \t"
 
-# Version 00 is exactly four fields, 55 characters; a later version may append more after another "-" (§ 3.2.4).
-_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+# Version 00 is exactly four fields, 55 characters; a later version may append more after another
+# "-" (§ 3.2.4).
+_TRACEPARENT = re.compile(
+    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+)
 _NO_TRACE_ID = "0" * 32
 
-# Since level 2 an "@" may stand anywhere in a key but at its start, and a key may start with a digit (§ 3.3.1.3).
-# Compiled when there is one to match, as the others below.
+# Since level 2 an "@" may stand anywhere in a key but at its start, and a key may start with a
+# digit (§ 3.3.1.3). Compiled when there is one to match, as the others below.
 _TRACESTATE_MEMBER = r"([a-z0-9][a-z0-9_*/@-]{0,255})=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
 _MOST_TRACESTATE_MEMBERS = 32
 
@@ -50,7 +54,9 @@ _LONG_TRACESTATE_MEMBER = 128
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VALUE = r"[!#-+\--:<-\[\]-~]*"
 # Properties follow a ";": their meaning is the parties' own.
-_BAGGAGE_MEMBER = rf"{_TOKEN}[ \t]*=[ \t]*{_VALUE}(?:[ \t]*;[ \t]*{_TOKEN}(?:[ \t]*=[ \t]*{_VALUE})?)*"
+_BAGGAGE_MEMBER = (
+    rf"{_TOKEN}[ \t]*=[ \t]*{_VALUE}(?:[ \t]*;[ \t]*{_TOKEN}(?:[ \t]*=[ \t]*{_VALUE})?)*"
+)
 # What the standard asks to pass on, at least (§ 3.3.2): more would be a stranger's to choose.
 _MOST_BAGGAGE_MEMBERS = 64
 _MOST_BAGGAGE = 8192
@@ -61,9 +67,9 @@ class TraceContext(NamedTuple):
     """
     A place in a distributed trace.
 
-    *trace_id* is 32 and *span_id* 16 lower-case hexadecimal characters, neither all zero. *flags* are bits: 1 for
-    "the caller may have recorded the trace", 2 for "the trace-id is random". *parent_span_id* is the span that
-    this one was called from, or None.
+    *trace_id* is 32 and *span_id* 16 lower-case hexadecimal characters, neither all zero. *flags*
+    are bits: 1 for "the caller may have recorded the trace", 2 for "the trace-id is random".
+    *parent_span_id* is the span that this one was called from, or None.
 
     .. versionadded:: 0.1
     """
@@ -78,8 +84,8 @@ def parse_traceparent(value: str) -> TraceContext | None:
     """
     Return the context in the header *value*, or None when it must be ignored.
 
-    The standard asks us to restart the trace then, never to fail the request. Flags that it does not define are
-    not kept.
+    The standard asks us to restart the trace then, never to fail the request. Flags that it does
+    not define are not kept.
     """
     match = _TRACEPARENT.fullmatch(value.strip(_OWS))
     if match is None:
@@ -97,11 +103,13 @@ def format_traceparent(trace: TraceContext) -> str:
 
 def parse_tracestate(values: Iterable[str]) -> str:
     """
-    Return what to pass on of the ``tracestate`` headers with these *values*: in order, without blanks between.
+    Return what to pass on of the ``tracestate`` headers with these *values*: in order, without
+    blanks between.
 
-    One that is not as the standard has it spoils all of it, and the result is empty; so do more than 32 members.
-    Empty members are passed over, and of a key that is there twice the first counts, which is the newest. What
-    exceeds 4096 characters is cut as the standard asks: whole members, long ones before others, then the last.
+    One that is not as the standard has it spoils all of it, and the result is empty; so do more
+    than 32 members. Empty members are passed over, and of a key that is there twice the first
+    counts, which is the newest. What exceeds 4096 characters is cut as the standard asks: whole
+    members, long ones before others, then the last.
     """
     members: dict[str, str] = {}
     for member in ",".join(values).split(","):
@@ -130,14 +138,19 @@ def parse_baggage(values: Iterable[str]) -> str:
     """
     Return what to pass on of the ``baggage`` headers with these *values*: in order, without blanks.
 
-    At most 64 members and 8192 bytes, the first ones; a member that is not as the standard has it is left out.
+    At most 64 members and 8192 bytes, the first ones; a member that is not as the standard has it
+    is left out.
     """
     members: list[str] = []
     size = -1
     for member in ",".join(values).split(","):
         member = member.strip(_OWS)
         # The length first: there is no use in matching 1 MiB.
-        if not member or size + 1 + len(member) > _MOST_BAGGAGE or not re.fullmatch(_BAGGAGE_MEMBER, member):
+        if (
+            not member
+            or size + 1 + len(member) > _MOST_BAGGAGE
+            or not re.fullmatch(_BAGGAGE_MEMBER, member)
+        ):
             continue
         size += 1 + len(member)
         members.append(member.translate(_NO_BLANKS))
@@ -147,11 +160,15 @@ def parse_baggage(values: Iterable[str]) -> str:
 
 
 def is_trace_id(value: str) -> bool:
-    """Whether *value* can serve as a trace-id as it stands: 32 lower-case hexadecimal characters, not all zero."""
+    """
+    Whether *value* can serve as a trace-id as it stands: 32 lower-case hexadecimal characters, not
+    all zero.
+    """
     if len(value) != 32 or value == _NO_TRACE_ID:
         return False
     try:
-        # There and back: 900 instructions, where strip() asks for each character by itself and takes 3,500.
+        # There and back: 900 instructions, where strip() asks for each character by itself and
+        # takes 3,500.
         return bytes.fromhex(value).hex() == value
     except ValueError:
         return False

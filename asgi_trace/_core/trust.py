@@ -44,10 +44,10 @@ class TrustedNetworks:
                 if name != UNIX:
                     found.append(ip_network(name if isinstance(name, str) else ""))
             except ValueError:
-                told = (
-                    f"trust_inbound has {name!r}; expected a network, such as '10.0.0.0/8' without bits behind the mask"
-                )
-                raise ValueError(f"{told}, an address, or 'unix'") from None
+                rule = "expected a network, such as '10.0.0.0/8' without bits behind the mask"
+                raise ValueError(
+                    f"trust_inbound has {name!r}; {rule}, an address, or 'unix'"
+                ) from None
         self._unix = UNIX in names
         self._networks = tuple(found)
         self._trusts = lru_cache(_REMEMBERED)(self._contain)

@@ -1,5 +1,6 @@
 """
-Forms of log lines: text for people, JSON and logfmt for programs, and a program's own form with the ids put in.
+Forms of log lines: text for people, JSON and logfmt for programs, and a program's own form with the
+ids put in.
 
 Knows log records and what a line is. Does not know handlers, ASGI or the current request.
 """
@@ -43,18 +44,24 @@ _PLAIN = "\x1b[0m"
 
 class Brackets:
     """
-    What a line of text shows of its record's ids: ``req=a1b2c3d4|session=12345678``, and the call behind it.
+    What a line of text shows of its record's ids: ``req=a1b2c3d4|session=12345678``, and the call
+    behind it.
 
     :param session_length: the number of characters of a long session id; None for all.
     :param fields: the program's own fields that are shown.
     :param color: color the ids.
     """
 
-    # Of as many requests the text is kept, so that all lines of a request but the first find it made.
+    # Of as many requests the text is kept, so that all lines of a request but the first find it
+    # made.
     _MOST_KEPT = 256
 
     def __init__(
-        self, session_length: int | None = SESSION_LENGTH, fields: Iterable[str] = (), *, color: bool = False
+        self,
+        session_length: int | None = SESSION_LENGTH,
+        fields: Iterable[str] = (),
+        *,
+        color: bool = False,
     ) -> None:
         self._session_length = session_length
         self._fields = [(field, attribute_of(field)) for field in fields]
@@ -76,9 +83,15 @@ class Brackets:
         if not attributes.keys() >= _IDS:
             stamp(record)
         request_id, session_id = attributes["request_id"], attributes["session_id"]
-        shown = {field: attributes[attribute] for field, attribute in self._fields if attribute in attributes}
+        shown = {
+            field: attributes[attribute]
+            for field, attribute in self._fields
+            if attribute in attributes
+        }
         span_id = attributes["span_id"] if "parent_span_id" in attributes else NO_ID
-        ids = format_ids(request_id, short_session(_shown(session_id), self._session_length), span_id, shown)
+        ids = format_ids(
+            request_id, short_session(_shown(session_id), self._session_length), span_id, shown
+        )
         if self._color:
             ids = _colored_ids(ids)
         if not shown and span_id == NO_ID and type(request_id) is type(session_id) is str:
@@ -95,7 +108,9 @@ class Brackets:
         return format_call(*(_shown(attributes.get(name, "")) for name in CALL))
 
     def prefix(self, record: logging.LogRecord) -> str:
-        """Return ids and call of *record* as they stand before a message: ``[req=…|session=…] ``."""
+        """
+        Return ids and call of *record* as they stand before a message: ``[req=…|session=…] ``.
+        """
         ids, call = self.ids(record), self.call(record)
         return f"[{ids}] [{call}] " if call else f"[{ids}] "
 
@@ -112,24 +127,26 @@ def _colored(value: str) -> str:
 
 class TextFormatter(logging.Formatter):
     """
-    Write a record as ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - Processing payment``.
+    Write a record as ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - Processing
+    payment``.
 
-    Each further line of a message or traceback carries the ids too, and control characters are escaped, so that
-    no message can pass for another line. In a request that a traced caller made, the span follows the session. In a
-    call to an MCP server the line shows which, behind the ids: ``[tools/call add #7]``. The filter is not needed
-    beside it.
+    Each further line of a message or traceback carries the ids too, and control characters are
+    escaped, so that no message can pass for another line. In a request that a traced caller made,
+    the span follows the session. In a call to an MCP server the line shows which, behind the ids:
+    ``[tools/call add #7]``. The filter is not needed beside it.
 
-    :param fmt: another line, as :class:`logging.Formatter` takes it; with ``request_id``, ``session_id``,
-        ``trace_id``, ``span_id`` and the names of ``metadata.fields`` for fields.
+    :param fmt: another line, as :class:`logging.Formatter` takes it; with ``request_id``,
+        ``session_id``, ``trace_id``, ``span_id`` and the names of ``metadata.fields`` for fields.
     :param datefmt: the date's form for :func:`time.strftime`.
     :param style: of *fmt*: ``%``, ``{`` or ``$``.
-    :param session_length: the number of characters to which a long session id is cut; None for the whole id. An id
-        that a client named is never cut.
+    :param session_length: the number of characters to which a long session id is cut; None for the
+        whole id. An id that a client named is never cut.
     :param precise: show milliseconds and the zone: ``2024-01-15 10:30:15.250+0100``.
     :param color: color the ids, the same for each line of a request, and the level; for terminals.
-    :param fields: names in ``metadata.fields`` that the line shows behind the ids: ``("tenant",)`` for
-        ``[req=a1b2c3d4|session=12345678|tenant=acme]``.
-    :raises ValueError: when *session_length* is no whole number above 0, or *fmt* is not of its style.
+    :param fields: names in ``metadata.fields`` that the line shows behind the ids: ``("tenant",)``
+        for ``[req=a1b2c3d4|session=12345678|tenant=acme]``.
+    :raises ValueError: when *session_length* is no whole number above 0, or *fmt* is not of its
+        style.
 
     .. versionadded:: 0.1
     """
@@ -149,7 +166,9 @@ class TextFormatter(logging.Formatter):
     ) -> None:
         super().__init__(fmt, datefmt or DATE_FORMAT, style, validate, defaults=defaults)
         if isinstance(fields, str):
-            raise ValueError(f"fields is {fields!r}; expected a sequence of names, such as ({fields!r},)")
+            raise ValueError(
+                f"fields is {fields!r}; expected a sequence of names, such as ({fields!r},)"
+            )
         self._precise = precise
         self._color = color
         self._session_length = checked_length(session_length)
@@ -165,12 +184,20 @@ class TextFormatter(logging.Formatter):
         return self._format_record(record, message)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        """Return the record's local time; made once a second, since it is most of the cost of a plain line."""
+        """
+        Return the record's local time; made once a second, since it is most of the cost of a plain
+        line.
+        """
         second, text = self._second
         if second != int(record.created):
-            second, text = int(record.created), time.strftime(datefmt or DATE_FORMAT, self.converter(record.created))
+            second, text = (
+                int(record.created),
+                time.strftime(datefmt or DATE_FORMAT, self.converter(record.created)),
+            )
             self._second = (second, text)
-        return f"{text}.{int(record.msecs):03d}{self._zone(record.created)}" if self._precise else text
+        return (
+            f"{text}.{int(record.msecs):03d}{self._zone(record.created)}" if self._precise else text
+        )
 
     def _zone(self, created: float) -> str:
         return time.strftime("%z", self.converter(created))
@@ -196,7 +223,9 @@ class TextFormatter(logging.Formatter):
             record.asctime = self.formatTime(record, self.datefmt)
         shown = _copy(record)
         attributes = shown.__dict__
-        attributes["session_id"] = short_session(_shown(attributes["session_id"]), self._session_length)
+        attributes["session_id"] = short_session(
+            _shown(attributes["session_id"]), self._session_length
+        )
         # Ids and fields may hold a client's words; what logging itself gives is the program's own.
         for name in attributes.keys() - OWN:
             value = attributes[name]
@@ -216,7 +245,8 @@ class TextFormatter(logging.Formatter):
 
 class OwnForm:
     """
-    A program's own form of text lines, with the ids put before the message and before each further physical line.
+    A program's own form of text lines, with the ids put before the message and before each further
+    physical line.
 
     :param formatter: the program's own; it does not change.
     :param brackets: what is put in.
@@ -243,7 +273,10 @@ _service: str | None = None
 
 
 def name_service(name: str | None) -> None:
-    """Write *name* as ``service`` on each line of JSON and logfmt; None: what ``OTEL_SERVICE_NAME`` says."""
+    """
+    Write *name* as ``service`` on each line of JSON and logfmt; None: what ``OTEL_SERVICE_NAME``
+    says.
+    """
     global _service
     _service = name
 
@@ -259,15 +292,17 @@ class JSONFormatter(logging.Formatter):
     """
     Write a record as one JSON object on one line: for programs to read.
 
-    ``timestamp`` (RFC 3339, UTC, milliseconds), ``level``, ``logger`` and ``message``; in a request ``request_id``,
-    ``session_id`` (all of it), ``trace_id`` and ``span_id``, and ``parent_span_id`` where a caller sent one; in a
-    call to an MCP server ``mcp_method``, ``mcp_name`` and ``jsonrpc_id``; for an exception ``exception`` with
-    ``type``, ``message`` and ``stacktrace``; ``service`` where it is known; the fields of ``metadata.fields``, and
-    those of ``extra=``. What JSON has no form for is written as its ``str()``; never raises.
+    ``timestamp`` (RFC 3339, UTC, milliseconds), ``level``, ``logger`` and ``message``; in a request
+    ``request_id``, ``session_id`` (all of it), ``trace_id`` and ``span_id``, and ``parent_span_id``
+    where a caller sent one; in a call to an MCP server ``mcp_method``, ``mcp_name`` and
+    ``jsonrpc_id``; for an exception ``exception`` with ``type``, ``message`` and ``stacktrace``;
+    ``service`` where it is known; the fields of ``metadata.fields``, and those of ``extra=``. What
+    JSON has no form for is written as its ``str()``; never raises.
 
-    :param fmt: accepted from a configuration, as are *datefmt*, *style*, *validate* and *defaults*, and not used.
-    :param names: the names of a log store in place of these: ``"ecs"`` (Elastic), ``"gcp"`` (Google Cloud),
-        ``"datadog"`` or ``"otel"`` (OpenTelemetry).
+    :param fmt: accepted from a configuration, as are *datefmt*, *style*, *validate* and *defaults*,
+        and not used.
+    :param names: the names of a log store in place of these: ``"ecs"`` (Elastic), ``"gcp"`` (Google
+        Cloud), ``"datadog"`` or ``"otel"`` (OpenTelemetry).
     :param rename: further names, by those above: ``{"request_id": "correlation_id"}``.
     :raises ValueError: for *names* that are not known, and where two fields would have one name.
 
@@ -330,12 +365,19 @@ class JSONFormatter(logging.Formatter):
         """Return the record's time in UTC."""
         second, text = self._second
         if second != int(record.created):
-            second, text = int(record.created), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            second, text = (
+                int(record.created),
+                time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)),
+            )
             self._second = (second, text)
         return f"{text}.{int(record.msecs):03d}Z"
 
     def _extra(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        return {field_of(name): value for name, value in attributes.items() if name not in _KNOWN_ATTRIBUTES}
+        return {
+            field_of(name): value
+            for name, value in attributes.items()
+            if name not in _KNOWN_ATTRIBUTES
+        }
 
     def _exception(self, record: logging.LogRecord) -> dict[str, str] | None:
         found: dict[str, str] = {}
@@ -370,7 +412,10 @@ _KNOWN_ATTRIBUTES = OWN | STAMPED | {"color_message"}
 
 
 def _google_trace_prefix() -> str:
-    """Return what Google Cloud puts before a trace id: ``projects/shop/traces/``; empty where no project is known."""
+    """
+    Return what Google Cloud puts before a trace id: ``projects/shop/traces/``; empty where no
+    project is known.
+    """
     for variable in ("GOOGLE_CLOUD_PROJECT", "GCP_PROJECT", "GCLOUD_PROJECT"):
         project = os.environ.get(variable)
         if project:

@@ -1,7 +1,8 @@
 """
 The ids for structlog and loguru: a processor and a patcher.
 
-This module handles the events of both libraries, and the standard library's log records. It imports neither library.
+This module handles the events of both libraries, and the standard library's log records. It imports
+neither library.
 """
 
 from __future__ import annotations
@@ -26,15 +27,18 @@ def structlog_processor(
     logger: Any, method_name: str, event_dict: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """
-    Give a structlog event its ``request_id``, ``session_id`` (all of it), ``trace_id`` and ``span_id``.
+    Give a structlog event its ``request_id``, ``session_id`` (all of it), ``trace_id`` and
+    ``span_id``.
 
-    In a request with a traced caller there is ``parent_span_id`` too, in a call to an MCP server ``mcp_method``,
-    ``mcp_name`` and ``jsonrpc_id``, and the fields of ``metadata.fields``, unless the event has a key of that name.
+    In a request with a traced caller there is ``parent_span_id`` too, in a call to an MCP server
+    ``mcp_method``, ``mcp_name`` and ``jsonrpc_id``, and the fields of ``metadata.fields``, unless
+    the event has a key of that name.
 
-    Outside a request it adds nothing, and leaves keys of the same names alone; inside, the request's own ids win. An
-    exception that a request has raised outranks the current one: so stand before ``format_exc_info`` and its like,
-    which take the exception away. In a ``ProcessorFormatter`` the standard library's records keep the ids of where
-    they were logged, as :func:`~asgi_trace.configure_logging` and :func:`~asgi_trace.stamp_records` found them.
+    Outside a request it adds nothing, and leaves keys of the same names alone; inside, the
+    request's own ids win. An exception that a request has raised outranks the current one: so stand
+    before ``format_exc_info`` and its like, which take the exception away. In a
+    ``ProcessorFormatter`` the standard library's records keep the ids of where they were logged, as
+    :func:`~asgi_trace.configure_logging` and :func:`~asgi_trace.stamp_records` found them.
 
     :param logger: not used; structlog hands it over.
     :param method_name: not used either.
@@ -51,14 +55,17 @@ def structlog_processor(
 
 def loguru_patcher(record: Mapping[str, Any]) -> None:
     """
-    Give a loguru record its ``request_id``, ``session_id`` (all of it), ``trace_id`` and ``span_id``, in ``extra``.
+    Give a loguru record its ``request_id``, ``session_id`` (all of it), ``trace_id`` and
+    ``span_id``, in ``extra``.
 
-    In a request with a traced caller there is ``parent_span_id`` too, in a call to an MCP server ``mcp_method``,
-    ``mcp_name`` and ``jsonrpc_id``, and the fields of ``metadata.fields``, unless ``bind`` has set one of that name.
+    In a request with a traced caller there is ``parent_span_id`` too, in a call to an MCP server
+    ``mcp_method``, ``mcp_name`` and ``jsonrpc_id``, and the fields of ``metadata.fields``, unless
+    ``bind`` has set one of that name.
 
-    For ``logger.configure(patcher=loguru_patcher)``. It runs where the line is logged: sinks with ``enqueue=True`` keep
-    the ids. An exception that a request has raised outranks the current one. Outside a request they are ``none``, or
-    what ``bind`` has made them: a format that names a key that is not there costs loguru the line.
+    For ``logger.configure(patcher=loguru_patcher)``. It runs where the line is logged: sinks with
+    ``enqueue=True`` keep the ids. An exception that a request has raised outranks the current one.
+    Outside a request they are ``none``, or what ``bind`` has made them: a format that names a key
+    that is not there costs loguru the line.
 
     :param record: the record, whose ``extra`` is changed.
 
@@ -81,7 +88,8 @@ def _ids(exc: BaseException | None, record: Any = None) -> tuple[dict[str, Any],
     """
     Return the ids and the call, as far as they are known, and the program's own fields.
 
-    They are those of the request that raised *exc*, those that a log *record* carries, or those of the current request.
+    They are those of the request that raised *exc*, those that a log *record* carries, or those of
+    the current request.
     """
     metadata = None if exc is None else metadata_of(exc)
     if metadata is None:
@@ -102,7 +110,8 @@ def _ids_of_record(
     stamp(record)
     carried = vars(record)
     known = {name: carried[name] for name in _NAMES if carried.get(name, NO_ID) != NO_ID}
-    # A record that came through a queue carries its fields among those of extra=, which structlog's ExtraAdder shows.
+    # A record that came through a queue carries its fields among those of extra=, which structlog's
+    # ExtraAdder shows.
     if current is not None and current.request_id == known.get("request_id"):
         return known, _fields_of(current)
     return known, {}
@@ -113,7 +122,10 @@ def _fields_of(metadata: RequestMetadata) -> dict[str, object]:
 
 
 def _exception(exc_info: Any) -> BaseException | None:
-    """Return the exception that structlog means by *exc_info*: itself, a triple, or anything true for the current."""
+    """
+    Return the exception that structlog means by *exc_info*: itself, a triple, or anything true for
+    the current.
+    """
     if isinstance(exc_info, tuple) and len(exc_info) == 3:
         exc_info = exc_info[1]
     elif exc_info and not isinstance(exc_info, BaseException):

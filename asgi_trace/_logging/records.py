@@ -1,11 +1,12 @@
 """
 Log records, stamped: each carries the ids of its request as public attributes.
 
-:func:`stamp_records` is the one place where this package changes a class of the standard library: it gives
-``logging.Handler`` a ``filter`` method that stamps the record and goes on to the inherited one. Each handler calls it
-before anything else, in the thread and context of the caller, so no list of handlers and no record factory is needed:
-a handler of any logger, set up before or after, is covered. A patch of ``Handler.handle`` would cover as many, and
-would stand in the stack below ``emit``, where loguru's ``InterceptHandler`` counts frames to find the caller.
+:func:`stamp_records` is the one place where this package changes a class of the standard library:
+it gives ``logging.Handler`` a ``filter`` method that stamps the record and goes on to the inherited
+one. Each handler calls it before anything else, in the thread and context of the caller, so no list
+of handlers and no record factory is needed: a handler of any logger, set up before or after, is
+covered. A patch of ``Handler.handle`` would cover as many, and would stand in the stack below
+``emit``, where loguru's ``InterceptHandler`` counts frames to find the caller.
 
 Does not know handlers' forms, ASGI or other libraries.
 """
@@ -22,7 +23,14 @@ from .._core.exceptions import metadata_of
 from .._core.lines import NO_ID, short_session
 from .._core.request import RequestMetadata
 
-__all__ = ("RequestTracingFilter", "attribute_of", "checked_length", "field_of", "stamp", "stamp_records")
+__all__ = (
+    "RequestTracingFilter",
+    "attribute_of",
+    "checked_length",
+    "field_of",
+    "stamp",
+    "stamp_records",
+)
 
 IDS = ("request_id", "session_id", "trace_id", "span_id")
 """The attributes that each stamped record has."""
@@ -34,25 +42,34 @@ STAMPED = frozenset({*IDS, *CALL, "parent_span_id"})
 _IDS = frozenset(IDS)
 
 # Not logging.makeLogRecord(): that calls the record factory, which may be the program's own.
-OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"asctime", "message", "taskName"}
+OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
+    "asctime",
+    "message",
+    "taskName",
+}
 """The attributes that logging itself gives to a record."""
 
 _TAKEN = STAMPED | OWN
 
 
 def attribute_of(field: str) -> str:
-    """Return the record attribute that carries a *field* of the program: a name that is taken gets a ``_``."""
+    """
+    Return the record attribute that carries a *field* of the program: a name that is taken gets a
+    ``_``.
+    """
     return f"{field}_" if field.rstrip("_") in _TAKEN else field
 
 
 def field_of(attribute: str) -> str:
     """Undo :func:`attribute_of`."""
-    return attribute[:-1] if attribute.endswith("_") and attribute.rstrip("_") in _TAKEN else attribute
+    return (
+        attribute[:-1] if attribute.endswith("_") and attribute.rstrip("_") in _TAKEN else attribute
+    )
 
 
 def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
-    # A server may log an exception after the request, and from a context that is another's: the exception carries its
-    # own request, which outranks the variable.
+    # A server may log an exception after the request, and from a context that is another's: the
+    # exception carries its own request, which outranks the variable.
     if record.exc_info and record.exc_info[1] is not None:
         metadata = metadata_of(record.exc_info[1])
         if metadata is not None:
@@ -62,10 +79,12 @@ def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
 
 def stamp(record: logging.LogRecord) -> None:
     """
-    Give *record* the ids of its request, its call to an MCP server, and the program's own fields. Never raises.
+    Give *record* the ids of its request, its call to an MCP server, and the program's own fields.
+    Never raises.
 
-    ``request_id``, ``session_id``, ``trace_id`` and ``span_id`` are there afterwards, ``none`` outside a request. An
-    attribute that the record has already, from ``extra=`` or from an earlier stamp, stays.
+    ``request_id``, ``session_id``, ``trace_id`` and ``span_id`` are there afterwards, ``none``
+    outside a request. An attribute that the record has already, from ``extra=`` or from an earlier
+    stamp, stays.
     """
     give = record.__dict__.setdefault
     try:
@@ -89,7 +108,9 @@ def stamp(record: logging.LogRecord) -> None:
                 for field, value in fields.copy().items():
                     give(attribute_of(field), value)
             return
-    except Exception:  # an exception class whose attributes raise, say: the line is written all the same
+    except (
+        Exception
+    ):  # an exception class whose attributes raise, say: the line is written all the same
         pass
     for name in IDS:
         give(name, NO_ID)
@@ -99,14 +120,17 @@ def stamp(record: logging.LogRecord) -> None:
 
 _Handlers = Callable[[logging.Handler], None]
 
-# Set by the module that gives handlers their forms: called for a handler that works for the first time, or with
-# another formatter than before; and for a record that has no request.
+# Set by the module that gives handlers their forms: called for a handler that works for the first
+# time, or with another formatter than before; and for a record that has no request.
 _on_new_handler: _Handlers | None = None
 _on_untraced: Callable[[logging.LogRecord], None] | None = None
 
 
 def watch(new_handler: _Handlers | None) -> None:
-    """Call *new_handler* with each handler that writes for the first time, or with another formatter than before."""
+    """
+    Call *new_handler* with each handler that writes for the first time, or with another formatter
+    than before.
+    """
     global _on_new_handler
     _on_new_handler = new_handler
 
@@ -138,12 +162,14 @@ def _filter(self: logging.Handler, record: logging.LogRecord) -> Any:
 
 def stamp_records() -> None:
     """
-    Stamp each record that a handler of this process writes, and change nothing else: no handler, form or level.
+    Stamp each record that a handler of this process writes, and change nothing else: no handler,
+    form or level.
 
-    Records get ``request_id``, ``session_id``, ``trace_id`` and ``span_id`` as attributes, ``none`` outside a request;
-    in a request also the fields of its ``metadata.fields``, and what is known of its caller's span and its call to an
-    MCP server. So ``%(request_id)s`` works in any format, and formatters that print extra fields print them. What
-    ``extra=`` gives under one of these names stays on that line.
+    Records get ``request_id``, ``session_id``, ``trace_id`` and ``span_id`` as attributes, ``none``
+    outside a request; in a request also the fields of its ``metadata.fields``, and what is known of
+    its caller's span and its call to an MCP server. So ``%(request_id)s`` works in any format, and
+    formatters that print extra fields print them. What ``extra=`` gives under one of these names
+    stays on that line.
 
     It gives ``logging.Handler`` a ``filter`` method, once; a second call changes nothing more.
 
@@ -164,7 +190,9 @@ def _is_installed() -> bool:
 
 
 def unstamp_records() -> None:
-    """Undo :func:`stamp_records`, for tests; where another library has wrapped the patch, it stays."""
+    """
+    Undo :func:`stamp_records`, for tests; where another library has wrapped the patch, it stays.
+    """
     global _inherited
     if vars(logging.Handler).get("filter") is not _filter:
         return
@@ -178,14 +206,17 @@ def unstamp_records() -> None:
 
 class RequestTracingFilter(logging.Filter):
     """
-    Give each log record ``request_id``, ``session_id``, ``trace_id`` and ``span_id``: ``none`` outside a request.
+    Give each log record ``request_id``, ``session_id``, ``trace_id`` and ``span_id``: ``none``
+    outside a request.
 
-    For programs that call neither :func:`~asgi_trace.configure_logging` nor :func:`~asgi_trace.stamp_records`. It
-    belongs on handlers: a filter on a logger does not see the records of the logger's children. No record is dropped.
+    For programs that call neither :func:`~asgi_trace.configure_logging` nor
+    :func:`~asgi_trace.stamp_records`. It belongs on handlers: a filter on a logger does not see the
+    records of the logger's children. No record is dropped.
 
     :param name: as :class:`logging.Filter` has it: with one, records of other loggers are dropped.
-    :param session_length: the number of characters to which a long session id is cut, on the record and so for all
-        handlers after this one; None for the whole id. An id that a client named is never cut.
+    :param session_length: the number of characters to which a long session id is cut, on the record
+        and so for all handlers after this one; None for the whole id. An id that a client named is
+        never cut.
     :raises ValueError: when *session_length* is no whole number above 0.
 
     .. versionadded:: 0.1
@@ -207,5 +238,7 @@ class RequestTracingFilter(logging.Filter):
 def checked_length(length: int | None) -> int | None:
     """Return *length*, or raise :exc:`ValueError` when it is no number of characters."""
     if length is not None and (not isinstance(length, int) or length < 1):
-        raise ValueError(f"session_length is {length!r}; expected a whole number above 0, or None for all of it")
+        raise ValueError(
+            f"session_length is {length!r}; expected a whole number above 0, or None for all of it"
+        )
     return length

@@ -1,18 +1,20 @@
 """
 Whose handler gets which form: every line once, with its ids, in any logging set-up.
 
-A handler is met when it first writes a record, and again when its formatter has changed; what it writes is decided by
-the formatter that the program gave it:
+A handler is met when it first writes a record, and again when its formatter has changed; what it
+writes is decided by the formatter that the program gave it:
 
-* The program chose no form: no formatter, the standard library's default, or the text formatter of a server or a
-  framework. The handler writes the line of :class:`~asgi_trace.TextFormatter`, or that of ``configure_logging``'s own
-  *formatter*.
-* A standard :class:`logging.Formatter` with a format of the program's own, and the formatters of Celery's workers: the
-  form stays, with the ids before the message; unless the format names ``request_id`` itself.
-* Any other class of formatter, ours included, and a handler class with a ``format`` method of its own: these are data
-  formats, and stay as they are. Their records carry the ids.
+* The program chose no form: no formatter, the standard library's default, or the text formatter of
+  a server or a framework. The handler writes the line of :class:`~asgi_trace.TextFormatter`, or
+  that of ``configure_logging``'s own *formatter*.
+* A standard :class:`logging.Formatter` with a format of the program's own, and the formatters of
+  Celery's workers: the form stays, with the ids before the message; unless the format names
+  ``request_id`` itself.
+* Any other class of formatter, ours included, and a handler class with a ``format`` method of its
+  own: these are data formats, and stay as they are. Their records carry the ids.
 
-The handler keeps its formatter. The form is an attribute of the handler that stands before its ``format`` method.
+The handler keeps its formatter. The form is an attribute of the handler that stands before its
+``format`` method.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ __all__ = ("attach_exporter", "configure_logging", "give_forms", "root_level_wat
 
 _Write = Callable[[logging.LogRecord], str]
 
-# -- whose form it is ---------------------------------------------------------------------------------------------
+# -- whose form it is ------------------------------------------------------------------------------
 
 # Formats that nobody chose: those of the standard library, in its three styles ...
 _DEFAULT_FORMATS = frozenset(
@@ -55,15 +57,19 @@ _DEFAULT_FORMATS = frozenset(
 _SERVER_DATE = "[%Y-%m-%d %H:%M:%S %z]"
 _SERVER_FORMATS = frozenset(
     {
-        ("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", _SERVER_DATE),  # hypercorn, gunicorn
+        # hypercorn, gunicorn
+        ("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", _SERVER_DATE),
         ("[%(levelname)s] %(message)s", _SERVER_DATE),  # granian
         ("%(asctime)-15s %(levelname)-8s %(message)s", None),  # daphne
     }
 )
-# The text formatters of servers and frameworks, by module and class, with the formats that they have unasked; None:
-# any. By name, since they need not be there.
+# The text formatters of servers and frameworks, by module and class, with the formats that they
+# have unasked; None: any. By name, since they need not be there.
 _UVICORN_FORMATS = frozenset(
-    {"%(levelprefix)s %(message)s", '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s'}
+    {
+        "%(levelprefix)s %(message)s",
+        '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s',
+    }
 )
 _THEIR_FORMATS = {
     ("uvicorn.logging", "AccessFormatter"): _UVICORN_FORMATS,
@@ -91,7 +97,9 @@ _UNCHOSEN, _CHOSEN, _DATA = "unchosen", "chosen", "data"
 
 
 def _kind_of(formatter: logging.Formatter | None) -> str:
-    """Return whether nobody chose the form of *formatter*, the program did, or it is a data format."""
+    """
+    Return whether nobody chose the form of *formatter*, the program did, or it is a data format.
+    """
     if formatter is None:
         return _UNCHOSEN
     kind, form = type(formatter), getattr(formatter, "_fmt", None) or ""
@@ -130,13 +138,17 @@ class _Forms:
         self._brackets = Brackets()
 
     def of(self, handler: logging.Handler) -> _Write | None:
-        """Return what makes the text that *handler* writes; None, where that stays the handler's own."""
+        """
+        Return what makes the text that *handler* writes; None, where that stays the handler's own.
+        """
         if _forwards(handler):
             return None
         write = self._chosen(handler)
         encoding = _narrow_encoding(handler)
         if encoding:
-            write = functools.partial(_encodable, write or functools.partial(type(handler).format, handler), encoding)
+            write = functools.partial(
+                _encodable, write or functools.partial(type(handler).format, handler), encoding
+            )
         return write
 
     def _chosen(self, handler: logging.Handler) -> _Write | None:
@@ -159,7 +171,9 @@ _MESSAGE = logging.Formatter()
 
 
 def _has_own_format(handler: logging.Handler) -> bool:
-    """Whether *handler* does not write what a formatter makes, but what a method of its own does."""
+    """
+    Whether *handler* does not write what a formatter makes, but what a method of its own does.
+    """
     current = handler.format
     is_inherited = getattr(current, "__func__", None) is logging.Handler.format
     return not is_inherited and current is not _given.get(handler)
@@ -170,7 +184,10 @@ def _is_rich(handler: logging.Handler) -> bool:
 
 
 def _shows_colors(stream: object) -> bool:
-    """Whether *stream* is a terminal that shows colors, and nobody has asked for none (https://no-color.org)."""
+    """
+    Whether *stream* is a terminal that shows colors, and nobody has asked for none
+    (https://no-color.org).
+    """
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     try:
@@ -180,7 +197,10 @@ def _shows_colors(stream: object) -> bool:
 
 
 def _narrow_encoding(handler: logging.Handler) -> str | None:
-    """Return the encoding of the stream of *handler*, where it cannot carry each text and raises for the others."""
+    """
+    Return the encoding of the stream of *handler*, where it cannot carry each text and raises for
+    the others.
+    """
     if not isinstance(handler, logging.StreamHandler):
         return None
     # The stream of a file that is not open yet is None.
@@ -200,7 +220,7 @@ def _encodable(write: _Write, encoding: str, record: logging.LogRecord) -> str:
     return write(record).encode(encoding, "backslashreplace").decode(encoding)
 
 
-# -- handlers, met -------------------------------------------------------------------------------------------------
+# -- handlers, met ---------------------------------------------------------------------------------
 
 _forms: _Forms | None = None
 
@@ -210,10 +230,11 @@ _given: WeakKeyDictionary[logging.Handler, _Write] = WeakKeyDictionary()
 
 def give_forms(formatter: logging.Formatter | None = None) -> None:
     """
-    Stamp records, and have each handler write its form from its next line on. No handler and no level changes.
+    Stamp records, and have each handler write its form from its next line on. No handler and no
+    level changes.
 
-    :param formatter: of lines whose form nobody, or a standard formatter, has chosen; that of an earlier call, when
-        left out.
+    :param formatter: of lines whose form nobody, or a standard formatter, has chosen; that of an
+        earlier call, when left out.
     """
     global _forms
     earlier = _forms.formatter if _forms else None
@@ -225,7 +246,9 @@ def give_forms(formatter: logging.Formatter | None = None) -> None:
 
 
 def _meet(handler: logging.Handler) -> None:
-    """Give *handler* its form, where it works for the first time, or its formatter has changed since."""
+    """
+    Give *handler* its form, where it works for the first time, or its formatter has changed since.
+    """
     formatter = handler.formatter
     try:
         if _forms is not None:
@@ -265,7 +288,10 @@ def _rich_file(handler: Any) -> Any:
 
 
 def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogRecord) -> None:
-    """Write *record* to the file of Rich's *handler*, as a line: it would fold long ones, and cut the ids in two."""
+    """
+    Write *record* to the file of Rich's *handler*, as a line: it would fold long ones, and cut the
+    ids in two.
+    """
     try:
         stream = _rich_file(handler)
         stream.write(f"{write(record)}\n")
@@ -276,11 +302,14 @@ def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogR
         handler.handleError(record)
 
 
-# -- the process ---------------------------------------------------------------------------------------------------
+# -- the process -----------------------------------------------------------------------------------
 
 
 class _RootHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Write what no handler of the program writes: a line that a logger's own handler has is not written twice."""
+    """
+    Write what no handler of the program writes: a line that a logger's own handler has is not
+    written twice.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*, unless a handler below the root logger has it."""
@@ -306,28 +335,34 @@ def configure_logging(
     service: str | None = None,
 ) -> None:
     """
-    Write every line of this process once, with the ids of its request: those of servers and libraries too.
+    Write every line of this process once, with the ids of its request: those of servers and
+    libraries too.
 
-    Handlers, and the levels of the program, stay as they are. Handlers for which nobody has chosen a form, such as
-    those of :func:`logging.basicConfig` and of servers, write the line of :class:`~asgi_trace.TextFormatter`. A
-    format of the program's own stays, with ``[req=…|session=…]`` before the message, unless it names ``request_id``.
-    Formatters of any other class stay as they are; their records have the ids as attributes, as
-    :func:`~asgi_trace.stamp_records` says. Rich's handlers write plain lines. A handler is added only where the root
-    logger has none, for lines that no other handler writes. It may be called before or after the program or a server
-    has set up logging, and again: each handler gets its form when it writes.
+    Handlers, and the levels of the program, stay as they are. Handlers for which nobody has chosen
+    a form, such as those of :func:`logging.basicConfig` and of servers, write the line of
+    :class:`~asgi_trace.TextFormatter`. A format of the program's own stays, with
+    ``[req=…|session=…]`` before the message, unless it names ``request_id``. Formatters of any
+    other class stay as they are; their records have the ids as attributes, as
+    :func:`~asgi_trace.stamp_records` says. Rich's handlers write plain lines. A handler is added
+    only where the root logger has none, for lines that no other handler writes. It may be called
+    before or after the program or a server has set up logging, and again: each handler gets its
+    form when it writes.
 
-    What Python prints past the loggers is logged too: warnings by ``py.warnings``, exceptions that end a thread by
-    ``asgi_trace.threads``, unless the program has a ``warnings.showwarning`` or ``threading.excepthook`` of its own.
-    What asyncio reports of a task that failed unheard has that task's ids, or none.
+    What Python prints past the loggers is logged too: warnings by ``py.warnings``, exceptions that
+    end a thread by ``asgi_trace.threads``, unless the program has a ``warnings.showwarning`` or
+    ``threading.excepthook`` of its own. What asyncio reports of a task that failed unheard has that
+    task's ids, or none.
 
-    :param level: of the root logger, as :meth:`logging.Logger.setLevel` takes it. When left out, the program's own,
-        and INFO in place of Python's default, WARNING; under pytest for one test, whose level the next one has not.
-    :param stream: for lines that no handler writes yet; standard error, when left out. Given, it gets a handler where
-        the root logger has none for it.
-    :param formatter: writes the lines whose form nobody has chosen, and those of standard formatters; when left out,
-        that of an earlier call, else a :class:`TextFormatter`, with colors on a terminal.
-    :param service: the name of this service, on each line of JSON and logfmt; when left out, what the variable
-        ``OTEL_SERVICE_NAME`` says.
+    :param level: of the root logger, as :meth:`logging.Logger.setLevel` takes it. When left out,
+        the program's own, and INFO in place of Python's default, WARNING; under pytest for one
+        test, whose level the next one has not.
+    :param stream: for lines that no handler writes yet; standard error, when left out. Given, it
+        gets a handler where the root logger has none for it.
+    :param formatter: writes the lines whose form nobody has chosen, and those of standard
+        formatters; when left out, that of an earlier call, else a :class:`TextFormatter`, with
+        colors on a terminal.
+    :param service: the name of this service, on each line of JSON and logfmt; when left out, what
+        the variable ``OTEL_SERVICE_NAME`` says.
     :raises ValueError: for an unknown *level*.
 
     .. versionadded:: 0.1
@@ -340,7 +375,9 @@ def configure_logging(
     if service is not None:
         name_service(service)
     give_forms(formatter)
-    streams = [handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)]
+    streams = [
+        handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)
+    ]
     if not root.handlers or (stream is not None and stream not in streams):
         root.addHandler(_RootHandler(stream or sys.stderr))
     log_uncaught()
@@ -348,8 +385,15 @@ def configure_logging(
 
 
 def _set_default_level(root: logging.Logger) -> None:
-    """Set INFO where nobody has set a level; under pytest until the test is over, and not while tests are collected."""
-    pytests = {type(each).__name__: each for each in root.handlers if type(each).__module__ == "_pytest.logging"}
+    """
+    Set INFO where nobody has set a level; under pytest until the test is over, and not while tests
+    are collected.
+    """
+    pytests = {
+        type(each).__name__: each
+        for each in root.handlers
+        if type(each).__module__ == "_pytest.logging"
+    }
     if not pytests:
         root.setLevel(logging.INFO)
     elif "LogCaptureHandler" in pytests:  # it is there while a test runs
@@ -372,7 +416,9 @@ def _set_for_one_test(root: logging.Logger, capturing: Any) -> None:
 
 
 def _current_test() -> str:
-    """Return the test that runs, without its phase: pytest names it ``test_shop.py::test_pay (call)``."""
+    """
+    Return the test that runs, without its phase: pytest names it ``test_shop.py::test_pay (call)``.
+    """
     return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
 
 
@@ -383,7 +429,8 @@ class _UnsetLevel(int):
 @contextmanager
 def root_level_watched() -> Iterator[Callable[[], int]]:
     """
-    Yield a function that returns the root logger's level: INFO where nobody has set one, and there is no handler.
+    Yield a function that returns the root logger's level: INFO where nobody has set one, and there
+    is no handler.
 
     Python's default is equal to an explicit WARNING: only while it is watched are they told apart.
     """
@@ -401,9 +448,11 @@ def root_level_watched() -> Iterator[Callable[[], int]]:
         root.level = int(root.level)
 
 
-# -- a process whose shim is not served -----------------------------------------------------------------------------
+# -- a process whose shim is not served ------------------------------------------------------------
 
-_ACCESS_LOGGERS = frozenset({"uvicorn.access", "hypercorn.access", "granian.access", "gunicorn.access"})
+_ACCESS_LOGGERS = frozenset(
+    {"uvicorn.access", "hypercorn.access", "granian.access", "gunicorn.access"}
+)
 _UNTRACED = (
     "a server logs requests, and none has reached RequestTracingMiddleware in this process; their lines show "
     "[req=none]. Serve the app that it returns: app = RequestTracingMiddleware(app). 'fastapi run' serves the first "
@@ -427,7 +476,8 @@ _is_watching = False
 
 @functools.wraps(_serve)
 async def _first_call(self: RequestTracingMiddleware, scope: Any, receive: Any, send: Any) -> Any:
-    # Only the first call comes here: a flag would cost each request a little. Servers look at the signature.
+    # Only the first call comes here: a flag would cost each request a little. Servers look at the
+    # signature.
     _stop_watching()
     return await _serve(self, scope, receive, send)
 
@@ -443,14 +493,15 @@ def _warn_of_untraced(record: logging.LogRecord) -> None:
         warn_once("untraced requests", _UNTRACED)
 
 
-# -- exporters -----------------------------------------------------------------------------------------------------
+# -- exporters -------------------------------------------------------------------------------------
 
 _exporters: list[logging.Handler] = []
 
 
 def attach_exporter(handler: logging.Handler) -> None:
     """
-    Have *handler* see each record once: on the root logger, and on each logger that does not propagate.
+    Have *handler* see each record once: on the root logger, and on each logger that does not
+    propagate.
 
     Loggers that a server or program sets up later get it when their own handlers first write.
     """
@@ -459,16 +510,24 @@ def attach_exporter(handler: logging.Handler) -> None:
 
 
 def _attach(handler: logging.Handler) -> None:
-    loggers = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    loggers = [
+        each
+        for each in logging.root.manager.loggerDict.values()
+        if isinstance(each, logging.Logger)
+    ]
     for logger in (logging.root, *loggers):
-        # One that has no handler and does not propagate writes to standard error, unless it gets one.
+        # One that has no handler and does not propagate writes to standard error, unless it gets
+        # one.
         ends_here = logger is logging.root or (logger.handlers and not logger.propagate)
         if ends_here and handler not in logger.handlers:
             logger.addHandler(handler)
 
 
 def undo() -> None:
-    """Take back what this module has done to the process, but for what was added to loggers; for tests."""
+    """
+    Take back what this module has done to the process, but for what was added to loggers; for
+    tests.
+    """
     global _forms, _is_watching
     for handler in [*_given]:
         _take_form(handler)

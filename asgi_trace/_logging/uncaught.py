@@ -1,8 +1,9 @@
 """
-What nobody caught: warnings, exceptions that end a thread, and those that the event loop finds in a dead task.
+What nobody caught: warnings, exceptions that end a thread, and those that the event loop finds in a
+dead task.
 
-Knows the hooks by which CPython and asyncio report them, and has them reported by a logger, with the ids of their
-request. Does not know ASGI, handlers or formatters.
+Knows the hooks by which CPython and asyncio report them, and has them reported by a logger, with
+the ids of their request. Does not know ASGI, handlers or formatters.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ __all__ = ("log_uncaught",)
 
 def log_uncaught() -> None:
     """
-    Have warnings and uncaught exceptions logged rather than printed, each with the ids of its own request.
+    Have warnings and uncaught exceptions logged rather than printed, each with the ids of its own
+    request.
 
-    Warnings go to the logger ``py.warnings``, threads' exceptions to ``asgi_trace.threads``, unless the program has set
-    a hook of its own. What asyncio logs of a task gets that task's ids. A second call changes nothing more.
+    Warnings go to the logger ``py.warnings``, threads' exceptions to ``asgi_trace.threads``, unless
+    the program has set a hook of its own. What asyncio logs of a task gets that task's ids. A
+    second call changes nothing more.
     """
     _log_warnings()
     _log_threads()
@@ -36,13 +39,17 @@ def log_uncaught() -> None:
 
 
 def _log_warnings() -> None:
-    if warnings.showwarning.__module__ in ("warnings", "_py_warnings"):  # the latter since CPython 3.14
+    # the latter since CPython 3.14
+    if warnings.showwarning.__module__ in ("warnings", "_py_warnings"):
         logging.captureWarnings(True)
     logging.getLogger("py.warnings").addFilter(_without_last_break)
 
 
 def _without_last_break(record: logging.LogRecord) -> bool:
-    """Cut the line feed that ends a warning's text: as a further line of the message it would be an empty one."""
+    """
+    Cut the line feed that ends a warning's text: as a further line of the message it would be an
+    empty one.
+    """
     record.msg, record.args = record.getMessage().rstrip("\n"), ()
     return True
 
@@ -53,7 +60,8 @@ def _log_threads() -> None:
 
 
 def _log_thread(args: threading.ExceptHookArgs) -> None:
-    if args.exc_type is SystemExit:  # a thread's way of saying that it is done; CPython's own hook is silent too
+    # a thread's way of saying that it is done; CPython's own hook is silent too
+    if args.exc_type is SystemExit:
         return
     name = "unknown" if args.thread is None else args.thread.name
     own_logger("asgi_trace.threads").error("Exception in thread %s", name, exc_info=args.exc_value)
@@ -78,17 +86,22 @@ def _name_tasks() -> None:
 _named: list[Any] = []
 
 
-def _in_its_context(report: Callable[[Any, dict[str, Any]], Any]) -> Callable[[Any, dict[str, Any]], Any]:
+def _in_its_context(
+    report: Callable[[Any, dict[str, Any]], Any],
+) -> Callable[[Any, dict[str, Any]], Any]:
     """
     Have *report* see the ids of the task, future or callback that failed, and no others.
 
-    asyncio reports from wherever it is when it finds out: for a task that nobody awaited, when it is freed, which may
-    be in the midst of another request.
+    asyncio reports from wherever it is when it finds out: for a task that nobody awaited, when it
+    is freed, which may be in the midst of another request.
     """
 
     @functools.wraps(report)
     def call_exception_handler(self: Any, context: dict[str, Any]) -> Any:
-        failed = next((context[key] for key in ("task", "future", "handle") if context.get(key) is not None), None)
+        failed = next(
+            (context[key] for key in ("task", "future", "handle") if context.get(key) is not None),
+            None,
+        )
         if failed is None:
             return report(self, context)
         found = _context_of(failed)

@@ -35,9 +35,16 @@ def _read(body: bytes) -> dict[str, Any] | None:
 
 
 def read_call(body: bytes) -> tuple[object, object, object] | None:
-    """Return the method, name and id of the JSON-RPC request in *body*; None, where it is anything else."""
+    """
+    Return the method, name and id of the JSON-RPC request in *body*; None, where it is anything
+    else.
+    """
     message = _read(body)
-    if message is None or not isinstance(message.get("method"), str) or not isinstance(message.get("id"), str | int):
+    if (
+        message is None
+        or not isinstance(message.get("method"), str)
+        or not isinstance(message.get("id"), str | int)
+    ):
         return None
     params = message.get("params")
     if not isinstance(params, dict):
@@ -50,7 +57,8 @@ def read_error(body: bytes, call_id: object) -> str | None:
     """
     Return how the call *call_id* failed, as the reply in *body* has it; empty when it did not.
 
-    ``tool_error``: the tool ran and says so. ``rpc_error``: there was no result. None when *body* is not its reply.
+    ``tool_error``: the tool ran and says so. ``rpc_error``: there was no result. None when *body*
+    is not its reply.
     """
     message = _read(body)
     if message is None or "method" in message or message.get("id") != call_id:
@@ -62,6 +70,9 @@ def read_error(body: bytes, call_id: object) -> str | None:
 
 
 def read_endpoint(event: bytes) -> bytes | None:
-    """Return the session id that the first *event* of a stream of the older SSE transport names, or None."""
+    """
+    Return the session id that the first *event* of a stream of the older SSE transport names, or
+    None.
+    """
     match = _ENDPOINT.match(event[:1024])
     return None if match is None else match[1]

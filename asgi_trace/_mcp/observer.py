@@ -26,8 +26,8 @@ class Observer:
     """
     Observe the exchanges of *app*, an ASGI 3 application inside the shim.
 
-    :param bodies: read the JSON-RPC message of each POST, and its reply; otherwise only the first event of a stream of
-        the older SSE transport, which names its session.
+    :param bodies: read the JSON-RPC message of each POST, and its reply; otherwise only the first
+        event of a stream of the older SSE transport, which names its session.
     """
 
     def __init__(self, app: Callable[..., Awaitable[Any]], *, bodies: bool) -> None:
@@ -84,7 +84,9 @@ def _posts_json(request: ScopeMetadata) -> bool:
 
 
 class _Stream:
-    """A response that may be a stream of the older SSE transport: until its first event has gone by."""
+    """
+    A response that may be a stream of the older SSE transport: until its first event has gone by.
+    """
 
     def __init__(self, request: ScopeMetadata, send: Send) -> None:
         self._request = request
@@ -123,7 +125,9 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class _Call:
-    """A POST of JSON: its message on the way in and, if that is a call, the reply on the way out."""
+    """
+    A POST of JSON: its message on the way in and, if that is a call, the reply on the way out.
+    """
 
     _is_stream = False
     _id: object = None

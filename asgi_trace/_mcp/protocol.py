@@ -1,5 +1,6 @@
 """
-MCP in HTTP requests: the call in a request's headers, its transport, and the session that a response opens.
+MCP in HTTP requests: the call in a request's headers, its transport, and the session that a
+response opens.
 
 Reads the request's own snapshot of its headers. Reads no bodies, and imports no SDK.
 https://modelcontextprotocol.io/specification
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from .._core.calls import MAX_WORD_LENGTH, NO_CALL, Call, clean
 from .._core.current import elsewhere
@@ -28,12 +29,15 @@ _HEADERS = frozenset({b"mcp-session-id", b"mcp-protocol-version", b"mcp-method"}
 
 # The form of a header value that is not plain ASCII (SEP-2243).
 _ENCODED = re.compile(rb"=\?base64\?([A-Za-z0-9+/]*={0,2})\?=", re.IGNORECASE)
-# A character of the kept part takes at most four bytes, and base64 makes four of three. This is a multiple of four.
+# A character of the kept part takes at most four bytes, and base64 makes four of three. This is a
+# multiple of four.
 _LONGEST_ENCODED = MAX_WORD_LENGTH * 4 * 4 // 3 // 4 * 4 + 4
 
 
 def install() -> None:
-    """Have each shim that is made from now on support MCP, and every reader of the current request."""
+    """
+    Have each shim that is made from now on support MCP, and every reader of the current request.
+    """
     hooks.protocol = MCP
     elsewhere.find = find_request
     elsewhere.module = sdk.MODULE
@@ -43,7 +47,8 @@ class MCP(Protocol):
     """
     Requests to MCP servers, over any of the protocol's HTTP transports.
 
-    :param sessions: the shim's session sources; a session that a server opens ranks as the source that names it later.
+    :param sessions: the shim's session sources; a session that a server opens ranks as the source
+        that names it later.
     :param parse: returns the id in a client's bytes, or None when it must not be used.
     """
 
@@ -57,7 +62,10 @@ class MCP(Protocol):
 
     @staticmethod
     def wrap(app: App, *, observe_body: bool) -> App:
-        """Observe bodies where that is asked for, and streams of the older transport where an SDK is loaded."""
+        """
+        Observe bodies where that is asked for, and streams of the older transport where an SDK is
+        loaded.
+        """
         if observe_body or sdk.is_loaded():
             return Observer(app, bodies=observe_body)
         return app
@@ -71,12 +79,18 @@ class MCP(Protocol):
             return NO_CALL
         return Call(method, _first_word(request, b"mcp-name", blanks=True))
 
-    def find_transport(self, request: ScopeMetadata, accepted: bytes) -> str | None:
+    def find_transport(
+        self, request: ScopeMetadata, known: Mapping[bytes, list[bytes]], accepted: bytes
+    ) -> str | None:
         """Return ``streamable-http`` for a request of that transport."""
-        if not _HEADERS.isdisjoint(request._known_headers()):
+        if not _HEADERS.isdisjoint(known):
             return "streamable-http"
         # A client must accept both kinds of reply to a POST.
-        if request.method == "POST" and b"text/event-stream" in accepted and b"application/json" in accepted:
+        if (
+            request.method == "POST"
+            and b"text/event-stream" in accepted
+            and b"application/json" in accepted
+        ):
             return "streamable-http"
         return None
 
@@ -100,10 +114,17 @@ class MCP(Protocol):
         """
         Return the session that the response has opened, where it outranks the one of *rank*.
 
-        :data:`~.protocol.PENDING` while the response to ``initialize``, or the first event of a stream, may yet do so.
+        :data:`~.protocol.PENDING` while the response to ``initialize``, or the first event of a
+        stream, may yet do so.
         """
-        opened = stream_session(request)
-        if opened is not None and 0 <= self._endpoint_rank < rank and (opened is not PENDING or not request.ended):
+        values = request._values
+        # As stream_session() does, without its two calls: each session that is read passes here.
+        opened: str | None = None if values is None else values.get("stream_session")
+        if (
+            opened is not None
+            and 0 <= self._endpoint_rank < rank
+            and (opened is not PENDING or not request.ended)
+        ):
             return opened
         if not 0 <= self._header_rank < rank:
             return None
@@ -114,7 +135,10 @@ class MCP(Protocol):
         return None
 
     def _may_initialize(self, request: ScopeMetadata) -> bool:
-        """Whether *request* may be a client's first one; later requests name their protocol version or session."""
+        """
+        Whether *request* may be a client's first one; later requests name their protocol version or
+        session.
+        """
         if not sdk.is_loaded() or request._call.method not in (None, "initialize"):
             return False
         if not _HEADERS.isdisjoint(request._known_headers()):
@@ -136,7 +160,10 @@ def _first_word(request: ScopeMetadata, name: bytes, *, blanks: bool = False) ->
 
 
 def read_header(value: bytes) -> str | None:
-    """Return the decoded text of an ``Mcp-Method`` or ``Mcp-Name`` header; None where it cannot be decoded."""
+    """
+    Return the decoded text of an ``Mcp-Method`` or ``Mcp-Name`` header; None where it cannot be
+    decoded.
+    """
     value = value.strip()
     encoded = _ENCODED.fullmatch(value)
     if encoded is None:

@@ -1,7 +1,9 @@
 """
-What MCP adds to one request: the call in its body or the SDK's own object, the session in a stream's first event.
+What MCP adds to one request: the call in its body or the SDK's own object, the session in a
+stream's first event.
 
-Reads what the MCP SDK of this process keeps. Imports no SDK, and reads no messages: :mod:`.observer` does.
+Reads what the MCP SDK of this process keeps. Imports no SDK, and reads no messages:
+:mod:`.observer` does.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ def await_endpoint(request: ScopeMetadata) -> None:
 
 
 def open_stream(request: ScopeMetadata, session_id: bytes | None) -> None:
-    """End the wait for the first event, and use the session that it names; *session_id* is None where it names none."""
+    """
+    End the wait for the first event, and use the session that it names; *session_id* is None where
+    it names none.
+    """
     opened = None if session_id is None else request._settings.parse(session_id)
     request._late_values()["stream_session"] = opened
     if opened is not None:
@@ -32,20 +37,27 @@ def open_stream(request: ScopeMetadata, session_id: bytes | None) -> None:
 
 
 def stream_session(request: ScopeMetadata) -> str | None:
-    """Return the session that the first event of the response of *request* has named; PENDING while it may do so."""
+    """
+    Return the session that the first event of the response of *request* has named; PENDING while it
+    may do so.
+    """
     session_id: str | None = request._kept("stream_session")
     return session_id
 
 
 def learn_call(request: RequestMetadata, method: object, name: object, call_id: object) -> None:
-    """Use the call in the body of *request*: it is worth more than the headers, and less than the SDK's own object."""
+    """
+    Use the call in the body of *request*: it is worth more than the headers, and less than the
+    SDK's own object.
+    """
     if "call_is_from_sdk" not in request._late_values():
         request._call = Call(clean(method), clean(name, blanks=True), clean(call_id))
 
 
 def find_request(context: Context | None) -> RequestMetadata | None:
     """
-    Return the metadata of the HTTP request that carried the call which the MCP SDK handles in *context*, or None.
+    Return the metadata of the HTTP request that carried the call which the MCP SDK handles in
+    *context*, or None.
 
     Version 1 runs the handlers of a session in the context of the session's first request.
     """
@@ -64,7 +76,10 @@ def find_request(context: Context | None) -> RequestMetadata | None:
 
 
 def _ask_sdk(request: RequestMetadata, call: Any) -> None:
-    """Use what the SDK keeps of *call*, its own object: it is worth more than a client's headers and body."""
+    """
+    Use what the SDK keeps of *call*, its own object: it is worth more than a client's headers and
+    body.
+    """
     try:
         method, name = sdk.call_of(call)
         request._call = Call(clean(method), clean(name, blanks=True), clean(call.request_id))

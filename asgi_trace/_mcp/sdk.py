@@ -1,10 +1,11 @@
 """
 What the MCP SDK of this process is at work on, as its version 1 keeps it.
 
-There, a session's handlers run in the context of the session's *first* request, since the SDK started their task in
-it: a context variable that was set per request is stale in every later call. But the SDK hands them the scope of the
-HTTP request that carried the call. Knows where that stands. Never imports the SDK, never changes anything of it, and
-does not know what we keep in a scope. Later versions have no such variable, and need none.
+There, a session's handlers run in the context of the session's *first* request, since the SDK
+started their task in it: a context variable that was set per request is stale in every later call.
+But the SDK hands them the scope of the HTTP request that carried the call. Knows where that stands.
+Never imports the SDK, never changes anything of it, and does not know what we keep in a scope.
+Later versions have no such variable, and need none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ def is_loaded() -> bool:
 
 
 def current_call(context: Context | None = None) -> Any:
-    """Return the SDK's own object for the call that it handles in *context*, or in the current one; None without."""
+    """
+    Return the SDK's own object for the call that it handles in *context*, or in the current one;
+    None without.
+    """
     variable = getattr(modules.get(MODULE), "request_ctx", None)
     if variable is None:
         return None
@@ -33,12 +37,18 @@ def current_call(context: Context | None = None) -> Any:
 
 
 def scope_of(call: Any) -> Any:
-    """Return the scope of the HTTP request that carried *call*. Raises whatever it may where there is none."""
+    """
+    Return the scope of the HTTP request that carried *call*. Raises whatever it may where there is
+    none.
+    """
     return call.request.scope
 
 
 def call_of(call: Any) -> tuple[Any, Any]:
-    """Return the method of *call*, and the name of its tool, resource or prompt. Raises where that is forgotten."""
+    """
+    Return the method of *call*, and the name of its tool, resource or prompt. Raises where that is
+    forgotten.
+    """
     # Not public: the session's requests that have not been answered yet.
     request = call.session._in_flight[call.request_id].request.root
     name = getattr(request.params, "name", None)

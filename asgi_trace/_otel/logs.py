@@ -27,11 +27,13 @@ class RequestLogHandler(logging.Handler):
     """
     Pass records to *handler*, a handler of OpenTelemetry's, with the ids of their lines.
 
-    OpenTelemetry gives a record the span that is current when the record is handled. That is too late for a server's
-    line about a crash, and the wrong context for a queue's listener. This handler gives each record the span of its
-    request. The session id and the request id are attributes, as on spans.
+    OpenTelemetry gives a record the span that is current when the record is handled. That is too
+    late for a server's line about a crash, and the wrong context for a queue's listener. This
+    handler gives each record the span of its request. The session id and the request id are
+    attributes, as on spans.
 
-    :param handler: such as ``LoggingHandler()`` of ``opentelemetry.instrumentation.logging.handler``.
+    :param handler: such as ``LoggingHandler()`` of
+        ``opentelemetry.instrumentation.logging.handler``.
 
     .. versionadded:: 0.1
     """
@@ -59,13 +61,16 @@ class RequestLogHandler(logging.Handler):
         call = Call(*(words.get(name) for name in CALL))
         attributes.update({SESSION: session_id, REQUEST: request_id} | call_attributes(call))
         current = trace.get_current_span().get_span_context()
-        if trace.format_trace_id(current.trace_id) == trace_id:  # for example, in a child of the request's span
+        # for example, in a child of the request's span
+        if trace.format_trace_id(current.trace_id) == trace_id:
             self._handler.emit(record)
             return
         request = get_request_metadata()
         flags = request.trace.flags if request and request.trace_id == trace_id else SAMPLED
         try:
-            span = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(flags))
+            span = SpanContext(
+                int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(flags)
+            )
         except (TypeError, ValueError):  # what extra= gave under these names is another tracer's
             self._handler.emit(record)
             return

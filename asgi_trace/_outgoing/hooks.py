@@ -1,8 +1,8 @@
 """
 Hooks for HTTP clients: each call that a request makes carries its ids and its trace.
 
-Knows the hooks of httpx, aiohttp, requests, urllib3 and urllib.request, and how each follows a redirect. Imports one
-of them when its hook is asked for.
+Knows the hooks of httpx, aiohttp, requests, urllib3 and urllib.request, and how each follows a
+redirect. Imports one of them when its hook is asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ __all__ = ("OutgoingHooks", "httpx_async_request_hook", "httpx_request_hook")
 # A name, whole or with "*." for all names below it, or an address; without a port.
 _HOST = r"(?:\*\.)?[\w-]+(?:\.[\w-]+)*|[0-9A-Fa-f.]*(?::[0-9A-Fa-f.]*){2,}"
 
-# Where an httpx request keeps, over its redirects, that the session in its headers was put there by us.
+# Where an httpx request keeps, over its redirects, that the session in its headers was put there by
+# us.
 _MARK = "asgi_trace_session"
 
 
@@ -31,10 +32,11 @@ class OutgoingHooks:
     """
     Hooks for HTTP clients: inside a request each call carries what :func:`inject` writes.
 
-    Outside a request they change nothing, and they never fail a call. Each redirect is a call of its own.
+    Outside a request they change nothing, and they never fail a call. Each redirect is a call of
+    its own.
 
-    :param session_hosts: hosts that get ``X-Session-ID`` too: names or addresses without a port, ``*.example.com`` for
-        all names below one. A redirect to any other host leaves it out.
+    :param session_hosts: hosts that get ``X-Session-ID`` too: names or addresses without a port,
+        ``*.example.com`` for all names below one. A redirect to any other host leaves it out.
     :raises ValueError: for a host that is none.
 
     .. versionadded:: 0.1
@@ -42,7 +44,9 @@ class OutgoingHooks:
 
     def __init__(self, *, session_hosts: Iterable[str] = ()) -> None:
         if isinstance(session_hosts, str):
-            raise ValueError(f"session_hosts is {session_hosts!r}; expected a sequence, such as ({session_hosts!r},)")
+            raise ValueError(
+                f"session_hosts is {session_hosts!r}; expected a sequence, such as ({session_hosts!r},)"
+            )
         hosts = list(session_hosts)
         for host in hosts:
             if not isinstance(host, str) or not re.fullmatch(_HOST, host):
@@ -53,7 +57,9 @@ class OutgoingHooks:
         self._domains = tuple(host[1:].lower() for host in hosts if host.startswith("*"))
 
     def _found(self, host: str | None, *, drop_session: bool = False) -> dict[str, str]:
-        """Return what a call to *host* carries; an empty value is of a header that it must not carry."""
+        """
+        Return what a call to *host* carries; an empty value is of a header that it must not carry.
+        """
         metadata = get_request_metadata()
         if metadata is None:
             return {}
@@ -63,7 +69,9 @@ class OutgoingHooks:
         return found | {SESSION_ID: ""} if drop_session and not session else found
 
     def _inject(self, headers: Any, host: str | None, *, drop_session: bool = False) -> bool:
-        """Change *headers* for a call to *host*, and return whether the session is among them now."""
+        """
+        Change *headers* for a call to *host*, and return whether the session is among them now.
+        """
         try:
             found = self._found(host, drop_session=drop_session)
             replace(headers, found)
@@ -79,7 +87,9 @@ class OutgoingHooks:
         .. versionadded:: 0.1
         """
         sent = request.extensions.get(_MARK, False)
-        request.extensions[_MARK] = self._inject(request.headers, request.url.host, drop_session=sent)
+        request.extensions[_MARK] = self._inject(
+            request.headers, request.url.host, drop_session=sent
+        )
 
     async def httpx_async_request_hook(self, request: Any) -> None:
         """
@@ -102,7 +112,9 @@ class OutgoingHooks:
             context.asgi_trace_session = self._inject(call.headers, call.url.host)
 
         async def redirect(_session: Any, context: Any, call: Any) -> None:
-            location = call.response.headers.get("Location") or call.response.headers.get("URI") or ""
+            location = (
+                call.response.headers.get("Location") or call.response.headers.get("URI") or ""
+            )
             try:
                 host = URL(location).host or call.url.host
             except ValueError:  # aiohttp will not go there either
@@ -117,7 +129,8 @@ class OutgoingHooks:
 
     def requests_adapter(self, **options: Any) -> Any:
         """
-        Return an adapter for a session of requests: ``session.mount("https://", adapter)``, and for ``"http://"``.
+        Return an adapter for a session of requests: ``session.mount("https://", adapter)``, and for
+        ``"http://"``.
 
         :param options: those of :class:`requests.adapters.HTTPAdapter`.
 
@@ -131,7 +144,8 @@ class OutgoingHooks:
 
         class TracingAdapter(HTTPAdapter):
             def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-                # A copy: the session makes the request that follows a redirect from the one it has given us.
+                # A copy: the session makes the request that follows a redirect from the one it has
+                # given us.
                 request = request.copy()
                 hooks._inject(request.headers, urlsplit(request.url).hostname)
                 return super().send(request, *args, **kwargs)

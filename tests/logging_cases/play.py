@@ -1,7 +1,8 @@
 """
 ``python -m tests.logging_cases.play``: every set-up in every mode, each in a process of its own.
 
-Prints JSON: what each of them wrote, by set-up, mode and file. Processes are forked, so that imports are paid once.
+Prints JSON: what each of them wrote, by set-up, mode and file. Processes are forked, so that
+imports are paid once.
 """
 
 from __future__ import annotations
@@ -21,12 +22,20 @@ from asgi_trace import RequestMetadata, bound_request_metadata
 
 from .setups import SETUPS, Setup
 
-# plain: without asgi_trace. after, before: configure_logging() behind the set-up, or before it and some lines. run: as
-# "asgi-trace run" loads an app that sets logging up. stamp: stamp_records(). keep: run with ASGI_TRACE_FORMAT=keep.
+# plain: without asgi_trace. after, before: configure_logging() behind the set-up, or before it and
+# some lines. run: as "asgi-trace run" loads an app that sets logging up. stamp: stamp_records().
+# keep: run with ASGI_TRACE_FORMAT=keep.
 MODES = ("plain", "after", "before", "run", "stamp", "keep")
 
 # Imported once, for all processes.
-LIBRARIES = ("celery.utils.log", "ecs_logging", "loguru", "pythonjsonlogger.json", "rich.logging", "structlog")
+LIBRARIES = (
+    "celery.utils.log",
+    "ecs_logging",
+    "loguru",
+    "pythonjsonlogger.json",
+    "rich.logging",
+    "structlog",
+)
 
 REQUEST = RequestMetadata(request_id="req-4711", session_id="sess-77")
 
@@ -115,7 +124,11 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as place:
                 folder = Path(place).resolve()
                 code = in_a_process(setup, mode, folder)
-                files = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.is_file()}
+                files = {
+                    path.name: path.read_text(encoding="utf-8")
+                    for path in folder.iterdir()
+                    if path.is_file()
+                }
                 files.pop("cell.py", None)
                 written.setdefault(name, {})[mode] = {**files, "exit code": str(code)}
     json.dump(written, sys.stdout)

@@ -1,7 +1,8 @@
 """
 Logging set-ups as programs have them. Each is a function of the folder into which its files go.
 
-Knows the standard library and the logging libraries; nothing here knows of asgi_trace, but for its formatter by name.
+Knows the standard library and the logging libraries; nothing here knows of asgi_trace, but for its
+formatter by name.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ class Setup:
     A set-up, and what is to be seen of it.
 
     :param apply: sets logging up; returns what is to be done when all is logged, or None.
-    :param form: what each line matches that the program's own handlers write; ``json`` for an object without private
-        keys; None where nobody has chosen a form.
+    :param form: what each line matches that the program's own handlers write; ``json`` for an
+        object without private keys; None where nobody has chosen a form.
     :param ids: whether configured lines show the ids.
     :param shows: whether stamped records alone make the form show them.
     :param loggers: which are logged to.
     :param is_text: whether each physical line of a traceback has the ids too.
     :param bare: whether the root logger has no handler.
-    :param late: whether it has an effect after configure_logging(), which basicConfig() has only when forced.
+    :param late: whether it has an effect after configure_logging(), which basicConfig() has only
+        when forced.
     """
 
     apply: Callable[[Path], Callable[[], object] | None]
@@ -77,7 +79,9 @@ def basic_config_forced(folder: Path) -> None:
 
 
 def own_format(folder: Path) -> None:
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="OWN %(levelname)s %(message)s.")
+    logging.basicConfig(
+        stream=sys.stdout, level=logging.INFO, format="OWN %(levelname)s %(message)s."
+    )
 
 
 def other_styles(folder: Path) -> None:
@@ -164,7 +168,9 @@ def loguru_intercept(folder: Path) -> None:
 
     class InterceptHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            caller = logger.opt(depth=6, exception=record.exc_info)  # as its documentation had it for years
+            caller = logger.opt(
+                depth=6, exception=record.exc_info
+            )  # as its documentation had it for years
             caller.log(record.levelname, record.getMessage())
 
     logger.remove()
@@ -218,11 +224,16 @@ def own_formatter_class(folder: Path) -> None:
 
 
 class DataHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """A handler whose own method writes data around the formatter's text, as that of Google Cloud does."""
+    """
+    A handler whose own method writes data around the formatter's text, as that of Google Cloud
+    does.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         ids = [getattr(record, "request_id", None), getattr(record, "session_id", None)]
-        return json.dumps({"severity": record.levelname, "message": super().format(record), "ids": ids})
+        return json.dumps(
+            {"severity": record.levelname, "message": super().format(record), "ids": ids}
+        )
 
 
 def handler_with_a_format_of_its_own(folder: Path) -> None:
@@ -268,7 +279,9 @@ def unformatted_file(folder: Path) -> None:
 def logger_with_a_file(folder: Path) -> None:
     """As the tutorial has it: the root logger has no handler."""
     logger = logging.getLogger("shop")
-    logger.addHandler(handled(logging.FileHandler(folder / "shop.log"), "OWN %(levelname)s %(message)s"))
+    logger.addHandler(
+        handled(logging.FileHandler(folder / "shop.log"), "OWN %(levelname)s %(message)s")
+    )
     logger.setLevel(logging.INFO)
 
 
@@ -332,7 +345,11 @@ def celery_worker(folder: Path) -> None:
     from celery.utils.log import ColorFormatter
 
     handler = logging.FileHandler(folder / "app.log")
-    handler.setFormatter(ColorFormatter("[%(asctime)s: OWN %(levelname)s/%(processName)s] %(message)s", use_color=True))
+    handler.setFormatter(
+        ColorFormatter(
+            "[%(asctime)s: OWN %(levelname)s/%(processName)s] %(message)s", use_color=True
+        )
+    )
     to_root(handler)
 
 
@@ -348,11 +365,15 @@ SETUPS = {
     "... without a formatter": Setup(own_handler_class_without_formatter),
     "dictConfig": Setup(dict_config, _OWN),
     "fileConfig": Setup(file_config, _OWN),
-    "loguru's InterceptHandler": Setup(loguru_intercept, r"OWN (INFO|WARNING|ERROR) say ", ids=False, is_text=False),
+    "loguru's InterceptHandler": Setup(
+        loguru_intercept, r"OWN (INFO|WARNING|ERROR) say ", ids=False, is_text=False
+    ),
     "ecs-logging": Setup(ecs, "json", shows=True, is_text=False),
     "python-json-logger": Setup(python_json_logger, "json", shows=True, is_text=False),
     "a formatter class of its own": Setup(own_formatter_class, "json", shows=True, is_text=False),
-    "a handler with a format of its own": Setup(handler_with_a_format_of_its_own, "json", shows=True, is_text=False),
+    "a handler with a format of its own": Setup(
+        handler_with_a_format_of_its_own, "json", shows=True, is_text=False
+    ),
     "ours by name": Setup(ours_by_name, "json", shows=True, is_text=False),
     "MemoryHandler": Setup(memory, _OWN),
     "QueueHandler": Setup(queue_and_listener, _OWN),
@@ -363,6 +384,8 @@ SETUPS = {
     "a quiet logger": Setup(quiet_logger, _OWN, bare=True),
     "a format that names the ids": Setup(format_names_ids, _OWN, shows=True, is_text=False),
     "Rich": Setup(rich),
-    "structlog for all": Setup(structlog_for_all, "json", shows=True, loggers=("shop", "other.lib"), is_text=False),
+    "structlog for all": Setup(
+        structlog_for_all, "json", shows=True, loggers=("shop", "other.lib"), is_text=False
+    ),
     "Celery's worker": Setup(celery_worker, r"\[[^\]]+: OWN (INFO|WARNING|ERROR)/MainProcess\] "),
 }

@@ -1,7 +1,8 @@
 """
 Frameworks, servers and workers as their documentation starts them, with their own logging.
 
-The yardstick is the same program without asgi_trace: each line as often. The ids are those of its request.
+The yardstick is the same program without asgi_trace: each line as often. The ids are those of its
+request.
 """
 
 from __future__ import annotations
@@ -31,14 +32,17 @@ APPS = Path(__file__).parent / "apps"
 ROOT = APPS.parents[2]
 PATIENCE = 60
 
-# never: without asgi_trace. before, behind: configure_logging() ahead of the app's import, or after it. run: by
-# "asgi-trace run", which the app does not know of.
+# never: without asgi_trace. before, behind: configure_logging() ahead of the app's import, or after
+# it. run: by "asgi-trace run", which the app does not know of.
 WAYS = ("before", "behind", "run")
 
 UVICORN = "uvicorn --port {port} --no-use-colors APP"
 HYPERCORN = "hypercorn --bind 127.0.0.1:{port} --access-logfile - APP"
 GRANIAN = "granian --interface asgi --port {port} --access-log APP"
-GUNICORN = "gunicorn -b 127.0.0.1:{port} -k uvicorn_worker.UvicornWorker APP --access-logfile - --no-control-socket"
+GUNICORN = (
+    "gunicorn -b 127.0.0.1:{port} -k uvicorn_worker.UvicornWorker APP "
+    "--access-logfile - --no-control-socket"
+)
 
 TALK = {
     "app": "a line of the app",
@@ -95,12 +99,19 @@ ROWS = (
 def environment(**more: str) -> dict[str, str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("ASGI_TRACE")}
     paths = os.pathsep.join([str(APPS), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return {**plain, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "PYTHONWARNINGS": "ignore", **more}
+    return {
+        **plain,
+        "PYTHONPATH": paths,
+        "PYTHONUNBUFFERED": "1",
+        "NO_COLOR": "1",
+        "PYTHONWARNINGS": "ignore",
+        **more,
+    }
 
 
 @contextmanager
 def started(command: list[str], folder: Path, **variables: str) -> Iterator[Callable[[], str]]:
-    """Start *command* in a process group of its own, and yield what returns all that it has written."""
+    """Start *command* in a process group, and yield a function that returns all it has written."""
     path = folder / "output"
     with path.open("wb") as output:
         process = subprocess.Popen(
@@ -168,7 +179,9 @@ def module_of(name: str) -> list[str]:
 def get(port: int, path: str, request_id: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        connection.request("GET", path, headers={"X-Request-ID": request_id, "X-Session-ID": "sess-77"})
+        connection.request(
+            "GET", path, headers={"X-Request-ID": request_id, "X-Session-ID": "sess-77"}
+        )
         connection.getresponse().read()
     except (OSError, http.client.HTTPException):
         pass  # the server hangs up on a crash
@@ -191,7 +204,9 @@ def test_a_servers_and_its_frameworks_lines(row: Row, tmp_path: Path) -> None:
             before, after = matching(plain, pattern), matching(text, pattern)
             assert len(after) == len(before) >= 1, (way, name, after)
             request_id = "req-1" if pattern in CRASH.values() else "req-0"
-            assert [line for line in after if request_id not in line or "sess-77" not in line] == [], (way, name)
+            assert [
+                line for line in after if request_id not in line or "sess-77" not in line
+            ] == [], (way, name)
         if row.form:
             own = matching(text, row.lines["app"])
             assert [line for line in own if not re.search(row.form, line)] == [], way
@@ -199,7 +214,11 @@ def test_a_servers_and_its_frameworks_lines(row: Row, tmp_path: Path) -> None:
 
 # -- workers -------------------------------------------------------------------------------------
 
-JOB = {"app": "a line of the app", "thread": "a line of a thread", "exception": r"\bRuntimeError: no luck"}
+JOB = {
+    "app": "a line of the app",
+    "thread": "a line of a thread",
+    "exception": r"\bRuntimeError: no luck",
+}
 CELERY = {
     "app": "a line of the app",
     "task": "a line of the task's logger",
@@ -253,8 +272,15 @@ class Worker(NamedTuple):
 
 
 WORKERS = (
-    Worker("Celery, solo", "celery -A celery_jobs worker -l info -P solo -c 1", PUBLISH_CELERY, CELERY),
-    Worker("Celery, prefork", "celery -A celery_jobs worker -l info -P prefork -c 1", PUBLISH_CELERY, CELERY),
+    Worker(
+        "Celery, solo", "celery -A celery_jobs worker -l info -P solo -c 1", PUBLISH_CELERY, CELERY
+    ),
+    Worker(
+        "Celery, prefork",
+        "celery -A celery_jobs worker -l info -P prefork -c 1",
+        PUBLISH_CELERY,
+        CELERY,
+    ),
     Worker("arq", "arq arq_jobs.WorkerSettings", PUBLISH_ARQ, JOB, needs_redis=True),
     Worker("taskiq", "taskiq worker taskiq_jobs:broker --workers 1", PUBLISH_TASKIQ, JOB),
 )
@@ -282,7 +308,9 @@ def worked(worker: Worker, way: str, folder: Path, **variables: str) -> str:
     with started(["-m", name, *arguments], folder / way, **variables) as written:
         # What is published before a worker is ready waits for it.
         command = [sys.executable, "-c", worker.publish]
-        subprocess.run(command, cwd=APPS, env=environment(**variables), timeout=PATIENCE, check=True)
+        subprocess.run(
+            command, cwd=APPS, env=environment(**variables), timeout=PATIENCE, check=True
+        )
         patterns = worker.lines.values()
         until(lambda: all(matching(written(), pattern) for pattern in patterns), written)
     return written()

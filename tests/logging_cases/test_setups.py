@@ -54,21 +54,36 @@ def expected_lines(setup: Setup, mode: str, plain: dict[str, str]) -> Counter[tu
     expected = Counter((mark, file) for mark, file, _ in lines_of(plain))
     if setup.bare and mode in CONFIGURED:
         elsewhere = {mark for mark, file in expected if file != OURS}
-        marks = (f"<{where} {name} {level}>" for where in ("in", "out") for name in setup.loggers for level in (20, 30))
-        expected.update({(mark, OURS): 1 for mark in marks if mark not in elsewhere and (mark, OURS) not in expected})
+        marks = (
+            f"<{where} {name} {level}>"
+            for where in ("in", "out")
+            for name in setup.loggers
+            for level in (20, 30)
+        )
+        expected.update(
+            {
+                (mark, OURS): 1
+                for mark in marks
+                if mark not in elsewhere and (mark, OURS) not in expected
+            }
+        )
     return expected
 
 
 @pytest.mark.parametrize(("name", "mode"), CELLS)
-def test_every_line_is_written_as_often_as_without_us(written: Written, name: str, mode: str) -> None:
-    """On the same handlers; a line that no handler of the program writes is written once, on standard error."""
+def test_every_line_is_written_as_often_as_without_us(
+    written: Written, name: str, mode: str
+) -> None:
+    """On the same handlers; what no handler of the program writes is once on standard error."""
     plain, files = written[name]["plain"], written[name][mode]
     assert (files["exit code"], "Logging error" in files["stderr"]) == ("0", False), files["stderr"]
     expected = expected_lines(SETUPS[name], mode, plain)
     found = Counter((mark, file) for mark, file, _ in lines_of(files))
     if mode == "before":
-        # Our handler was there first, and programs that add to the root logger have it beside their own.
-        found = Counter({key: count for key, count in found.items() if key[1] != OURS or key in expected})
+        # Programs that add a handler to the root logger then have ours beside their own.
+        found = Counter(
+            {key: count for key, count in found.items() if key[1] != OURS or key in expected}
+        )
     assert found == expected
 
 
@@ -88,7 +103,11 @@ def test_a_form_of_the_programs_own_stays(written: Written, name: str, mode: str
     form, plain = SETUPS[name].form, written[name]["plain"]
     for mark, file, line in lines_of(written[name][mode]):
         assert "_asgi_trace" not in line
-        if form is None or not any((mark, file) == each[:2] for each in lines_of(plain)) or file == OURS:
+        if (
+            form is None
+            or not any((mark, file) == each[:2] for each in lines_of(plain))
+            or file == OURS
+        ):
             continue
         if form == "json":
             assert [key for key in json.loads(line) if key.startswith("_")] == []
@@ -106,7 +125,10 @@ def test_stamping_alone_changes_no_line(written: Written, name: str, mode: str) 
 
 
 def without_times(files: dict[str, str]) -> list[tuple[str, str, str]]:
-    return sorted((mark, file, re.sub(r"\d\d:\d\d:\d\d,\d{3}", "", line)) for mark, file, line in lines_of(files))
+    return sorted(
+        (mark, file, re.sub(r"\d\d:\d\d:\d\d,\d{3}", "", line))
+        for mark, file, line in lines_of(files)
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,6 +143,8 @@ def test_every_line_of_a_traceback_has_the_ids(written: Written, name: str, mode
         for start in starts:
             end = next(index for index in range(start, len(lines)) if "KeyError: " in lines[index])
             assert end - start >= 3
-            assert [line for line in lines[start : end + 1] if not all(each in line for each in IDS)] == [], file
+            assert [
+                line for line in lines[start : end + 1] if not all(each in line for each in IDS)
+            ] == [], file
             tracebacks += 1
     assert tracebacks >= 1

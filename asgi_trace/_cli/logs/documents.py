@@ -200,12 +200,17 @@ def _parsed(text: bytes) -> Any:
 # -- documents -------------------------------------------------------------------------------------
 
 # What only a record has: an object with one of these is a line and no document.
-_OF_RECORDS = frozenset(("message", "msg", "level", "severity", "timestamp", "time", "request_id", "@timestamp"))
+_OF_RECORDS = frozenset(
+    ("message", "msg", "level", "severity", "timestamp", "time", "request_id", "@timestamp")
+)
 _LISTS = ("events", "logEvents", "data", "records", "entries", "logs", "items", "value")
 
 
 def _lines_in(document: Any) -> list[dict[str, Any]] | None:
-    """Return the objects that hold a line each, with what the document says of all of them; None for a record."""
+    """
+    Return the objects that hold a line each, with what the document says of all of them; None for a
+    record.
+    """
     if isinstance(document, list):
         return [each for each in document if isinstance(each, dict)]
     if not isinstance(document, dict) or not _OF_RECORDS.isdisjoint(document):
@@ -239,7 +244,11 @@ def _loki(streams: list[Any]) -> Iterator[dict[str, Any]]:
             continue
         for value in stream["values"]:
             if isinstance(value, list) and len(value) >= 2:
-                yield {"labels": stream.get("stream") or {"job": ""}, "line": value[1], "timestamp": value[0]}
+                yield {
+                    "labels": stream.get("stream") or {"job": ""},
+                    "line": value[1],
+                    "timestamp": value[0],
+                }
 
 
 def _insights(row: list[Any]) -> dict[str, Any]:
@@ -258,16 +267,31 @@ def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
     for resource in filter(_is_object, resources):
         about = _attributes(resource.get("resource"))
         service = {"service.name": about["service.name"]} if "service.name" in about else {}
-        pod = {name: about[f"k8s.{name}"] for name in ("pod.name", "container.name") if f"k8s.{name}" in about}
+        pod = {
+            name: about[f"k8s.{name}"]
+            for name in ("pod.name", "container.name")
+            if f"k8s.{name}" in about
+        }
         if pod and not service:
             service = {"pod": pod.get("container.name") or pod.get("pod.name")}
-        for scope in filter(_is_object, resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs") or ()):
+        for scope in filter(
+            _is_object,
+            resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs") or (),
+        ):
             for record in filter(_is_object, scope.get("logRecords") or ()):
-                fields = {name: value for name, value in record.items() if name not in ("attributes", "body")}
+                fields = {
+                    name: value
+                    for name, value in record.items()
+                    if name not in ("attributes", "body")
+                }
                 # A time of 0 is one that is not known.
                 if str(fields.get("timeUnixNano") or "0") == "0":
                     fields["timeUnixNano"] = fields.get("observedTimeUnixNano")
-                logger = (scope.get("scope") or {}).get("name") if _is_object(scope.get("scope")) else None
+                logger = (
+                    (scope.get("scope") or {}).get("name")
+                    if _is_object(scope.get("scope"))
+                    else None
+                )
                 yield {
                     **fields,
                     **({"logger.name": logger} if logger else {}),
@@ -285,7 +309,9 @@ def _attributes(holder: Any) -> dict[str, Any]:
     found = holder.get("attributes") if isinstance(holder, dict) else None
     if not isinstance(found, list):
         return {}
-    return {str(each.get("key")): _value(each.get("value")) for each in found if isinstance(each, dict)}
+    return {
+        str(each.get("key")): _value(each.get("value")) for each in found if isinstance(each, dict)
+    }
 
 
 def _value(value: Any, depth: int = 0) -> Any:
@@ -302,7 +328,9 @@ def _value(value: Any, depth: int = 0) -> Any:
                 if isinstance(each, dict)
             }
         if name.endswith("Value"):
-            return int(inner) if name == "intValue" and str(inner).lstrip("-").isdecimal() else inner
+            return (
+                int(inner) if name == "intValue" and str(inner).lstrip("-").isdecimal() else inner
+            )
     return value
 
 
@@ -328,7 +356,9 @@ def _is_falling(times: list[Any]) -> bool:
 
 def _time_of(line: dict[str, Any]) -> Any:
     fields = flat(line)
-    return next((fields[name] for name in ROLES["time"] if fields.get(name) not in (None, "")), None)
+    return next(
+        (fields[name] for name in ROLES["time"] if fields.get(name) not in (None, "")), None
+    )
 
 
 _JQ = (
@@ -337,7 +367,10 @@ _JQ = (
     (b"logEvents", ".logEvents[]"),
     (b"events", ".events[]"),
     (b"results", ".results[] | map({(.field): .value}) | add"),
-    (b'"stream"', ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}"),
+    (
+        b'"stream"',
+        ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
+    ),
     (b"data", ".data[]"),
 )
 

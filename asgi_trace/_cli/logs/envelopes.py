@@ -20,7 +20,16 @@ from typing import Any, NamedTuple
 from ..._core.lines import parse_fields
 from .names import COLLECTED, NO_IDS, RAW, ROLES, SOURCES, TEXTS, flat, may_nest
 
-__all__ = ("ANOTHER_LOG", "COLOR", "COLORS", "Peeled", "Peeler", "own_head", "service_of", "source_of_labels")
+__all__ = (
+    "ANOTHER_LOG",
+    "COLOR",
+    "COLORS",
+    "Peeled",
+    "Peeler",
+    "own_head",
+    "service_of",
+    "source_of_labels",
+)
 
 COLOR = r"\x1b\[[\d;]*m"
 COLORS = re.compile(COLOR)
@@ -49,7 +58,10 @@ _LONGEST_HEAD = 45
 
 
 def own_head(line: str) -> re.Match[str] | None:
-    """Return the match of the head of a line in our text form, without an envelope; None for any other line."""
+    """
+    Return the match of the head of a line in our text form, without an envelope; None for any other
+    line.
+    """
     match = _head(line)
     return match if match is not None and match.end(1) <= _LONGEST_HEAD else None
 
@@ -61,7 +73,9 @@ _WORD = r"[\w./@-]{1,200}"
 
 _NO_LEVEL = rf"(?!{_LEVELS}\b)"
 # A line of ours, or of another logger that writes the date first.
-_DATED = re.compile(r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)=|\[pod/").match
+_DATED = re.compile(
+    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)=|\[pod/"
+).match
 
 # A prefix counts always; or where a line begins behind it, or one did earlier in the same log; or
 # where one begins behind it, or did behind the same source.
@@ -98,10 +112,18 @@ PREFIXES = (
         rf"(?P<source>{_WORD})\[\d+\]:(?: |\Z)",
     ),
     _prefix("Heroku", rf"(?P<time>{_TIME}) (?:app|heroku)\[(?P<source>[\w.-]{{1,200}})\]:(?: |\Z)"),
-    _prefix("Fly", rf"(?P<time>{_TIME}) \w{{1,20}}\[(?P<source>[\w-]{{1,64}})\] \w{{1,10}} \[\w{{1,10}}\] ?"),
+    _prefix(
+        "Fly",
+        rf"(?P<time>{_TIME}) \w{{1,20}}\[(?P<source>[\w-]{{1,64}})\] \w{{1,10}} \[\w{{1,10}}\] ?",
+    ),
     _prefix("cf logs", rf" *(?P<time>{_TIME}) \[[A-Z][\w/ -]{{0,100}}\] +(?:OUT|ERR)(?: |\Z)"),
-    _prefix("logcli", rf"(?P<time>{_TIME}) (?P<labels>\{{(?:[\w.]+=\"(?:[^\"\\]|\\.)*\"(?:, ?)?)*\}})\s*"),
-    _prefix("docker logs -t", rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: |\Z)"),
+    _prefix(
+        "logcli",
+        rf"(?P<time>{_TIME}) (?P<labels>\{{(?:[\w.]+=\"(?:[^\"\\]|\\.)*\"(?:, ?)?)*\}})\s*",
+    ),
+    _prefix(
+        "docker logs -t", rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: |\Z)"
+    ),
     # docker compose, docker service logs, foreman, honcho, pm2, supervisor-stdout
     _prefix(
         "compose",
@@ -122,8 +144,16 @@ PREFIXES = (
         rf"(?P<time>{_TIME}) {_NO_LEVEL}{_WORD} {_NO_LEVEL}(?P<source>{_WORD}):(?: |\Z)",
         _KIND,
     ),
-    _prefix("overmind", rf"(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ", _SOURCE),
-    _prefix("stern", r"(?:[a-z0-9-]{1,63} )?[a-z0-9.]+-[a-z0-9.-]{1,253} (?P<source>[a-z0-9-]{1,63}) ", _SOURCE),
+    _prefix(
+        "overmind",
+        rf"(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ",
+        _SOURCE,
+    ),
+    _prefix(
+        "stern",
+        r"(?:[a-z0-9-]{1,63} )?[a-z0-9.]+-[a-z0-9.-]{1,253} (?P<source>[a-z0-9-]{1,63}) ",
+        _SOURCE,
+    ),
     _prefix("brackets", rf"\[{_NO_LEVEL}(?P<source>{_WORD})\] ", _SOURCE),
     _prefix(
         "grep -H",
@@ -139,7 +169,9 @@ _MOST_NESTED = 8
 
 _TIMES = ROLES["time"]
 _IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
-_LOGGERS = frozenset(("logger", "logger_name", "log.logger", "loggerName", "LOGGER", "SourceContext"))
+_LOGGERS = frozenset(
+    ("logger", "logger_name", "log.logger", "loggerName", "LOGGER", "SourceContext")
+)
 _LEVEL_NAMES = frozenset(ROLES["level"]) - {"status", "PRIORITY"}
 
 
@@ -200,12 +232,20 @@ class Peeler:
     def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
         for prefix in self._first:
             match: re.Match[str] | None = prefix.match(line)
-            if match is not None and prefix.name not in used and self._is_trusted(prefix, match, line):
+            if (
+                match is not None
+                and prefix.name not in used
+                and self._is_trusted(prefix, match, line)
+            ):
                 used.add(prefix.name)
                 return match
         for prefix in PREFIXES:
             match = prefix.match(line)
-            if match is not None and prefix.name not in used and self._is_trusted(prefix, match, line):
+            if (
+                match is not None
+                and prefix.name not in used
+                and self._is_trusted(prefix, match, line)
+            ):
                 used.add(prefix.name)
                 self._first = (prefix, *(each for each in self._first if each is not prefix))[:3]
                 return match
@@ -239,7 +279,10 @@ _LABEL = re.compile(r'([\w.]+)="((?:[^"\\]|\\.)*)"')
 
 
 def source_of_labels(labels: str) -> str:
-    """Return the source that Loki's or VictoriaLogs' labels name, such as ``{container="front"}``; "" where none is."""
+    """
+    Return the source that Loki's or VictoriaLogs' labels name, such as ``{container="front"}``; ""
+    where none is.
+    """
     found = dict(_LABEL.findall(labels))
     return next((found[name] for name in SOURCES if found.get(name)), "")
 
@@ -274,7 +317,10 @@ def _shape(names: tuple[str, ...]) -> _Shape:
 
 
 def _opened(fields: dict[str, Any]) -> tuple[str, Any, str, bool] | None:
-    """Return the line in an envelope, its time, its source, and whether the line is a part; None for a record."""
+    """
+    Return the line in an envelope, its time, its source, and whether the line is a part; None for a
+    record.
+    """
     is_raw, is_collected, nests, is_record, ids, levels = _shape(tuple(fields))
     if is_record:
         return None
@@ -295,7 +341,9 @@ def _opened(fields: dict[str, Any]) -> tuple[str, Any, str, bool] | None:
     if not is_collected and _another_log(line) is None:
         return None
     time = next((fields[each] for each in _TIMES if fields.get(each) not in (None, "")), None)
-    source = next((fields[each] for each in SOURCES if fields.get(each) and isinstance(fields[each], str)), "")
+    source = next(
+        (fields[each] for each in SOURCES if fields.get(each) and isinstance(fields[each], str)), ""
+    )
     if source.startswith("{"):
         source = source_of_labels(source)
     return line, time, source, is_part
@@ -317,7 +365,10 @@ _TASK = re.compile(r"[^/]+/([^/]+)/[0-9a-f]+\Z")
 
 
 def service_of(source: str) -> str:
-    """Return the service that a *source* is an instance of: ``front`` for ``front-1`` and for its pods."""
+    """
+    Return the service that a *source* is an instance of: ``front`` for ``front-1`` and for its
+    pods.
+    """
     task = _TASK.match(source)
     if task is not None:
         return task[1]

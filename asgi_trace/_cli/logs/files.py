@@ -43,7 +43,10 @@ _STDIN = 0
 
 
 class Log:
-    """One log: a file, packed or not, or a pipe. What cannot be read of it is said once, to *complain*."""
+    """
+    One log: a file, packed or not, or a pipe. What cannot be read of it is said once, to
+    *complain*.
+    """
 
     def __init__(self, name: str, complain: Callable[[str], object]) -> None:
         self.name = "standard input" if name == "-" else name

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import tempfile
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -64,7 +65,8 @@ class Query:
     status: Callable[[int], bool] | None = None
     slower: float | None = None
     zone: tzinfo | None = None
-    candidate: re.Pattern[bytes] | None = None
+    word: bytes = b""
+    codes: frozenset[bytes] = frozenset()
 
     @property
     def by_access_line(self) -> bool:
@@ -77,7 +79,10 @@ class Query:
         return needle_of(self.request, self.session)
 
     def wants(self, entry: Entry) -> bool:
-        """Whether the ids and the time of *entry* are wanted. One whose time cannot be read is never too old."""
+        """
+        Whether the ids and the time of *entry* are wanted. One whose time cannot be read is never
+        too old.
+        """
         return (
             (self.request is None or (entry.request_id or NO_ID) == self.request)
             and (self.session is None or same_session(entry.session_id or NO_ID, self.session))
@@ -85,7 +90,10 @@ class Query:
         )
 
     def wants_access(self, fields: dict[str, Any]) -> bool:
-        """Whether the request whose access line has these *fields* is wanted. What is not there, is not."""
+        """
+        Whether the request whose access line has these *fields* is wanted. What is not there, is
+        not.
+        """
         path, status, duration = (fields.get(name) for name in ("path", "status", "duration_ms"))
         return (
             (self.path is None or (path is not None and bool(self.path(path))))
@@ -111,7 +119,9 @@ def read_query(
     none.
     """
     if not (request or session or path or status or slower or since):
-        raise ValueError("nothing to look for; expected --session, --request, --path, --status, --slower or --since")
+        raise ValueError(
+            "nothing to look for; expected --session, --request, --path, --status, --slower or --since"
+        )
     zone = read_zone(tz) if tz else None
     codes = _read_status(status) if status else None
     return Query(
@@ -122,7 +132,8 @@ def read_query(
         codes,
         read_duration("--slower", slower) * 1000 if slower else None,
         zone,
-        _candidate(codes, path),
+        _word_of(path or ""),
+        frozenset(b"%d" % code for code in range(100, 10_000) if codes is not None and codes(code)),
     )
 
 
@@ -149,38 +160,65 @@ def _read_status(text: str) -> Callable[[int], bool]:
 
 # -- on the bytes ----------------------------------------------------------------------------------
 
-# What is in an access line with a duration that is not written as ours: the name of one, or a server's request line.
-_OTHER_DURATIONS = (b" HTTP/", b"uration", b"atency", b"esponseTime", b"request_time", b"Elapsed", b"Completed ")
+
+class _Mark(NamedTuple):
+    """
+    A word that is in each access line of some writers, and where the status stands behind it.
+
+    Where *behind* does not match and *is_sure* is false, the line must be read.
+    """
+
+    word: bytes
+    behind: re.Pattern[bytes]
+    is_sure: bool = True
+
+
+_MARKS = (
+    # a field of JSON or logfmt
+    _Mark(b"tatus", re.compile(rb'\w*\\*"?[:=] ?\\*"?(\d{1,4})')),
+    _Mark(b"_code", re.compile(rb'\\*"?[:=] ?\\*"?(\d{1,4})')),
+    # the request line of a server's log, which the status mostly follows
+    _Mark(b" HTTP/", re.compile(rb'[\d.]+\\*" (\d{3})'), is_sure=False),
+    _Mark(b'" ', re.compile(rb'(\d{3})[ \r\n"\\]')),
+    # Rails
+    _Mark(b"Completed ", re.compile(rb"(\d{3}) ")),
+)
+# What follows the status in ours, after so many words: a duration, "-" where there is none, and a
+# size.
+_OURS = ((b"ms ", -2), (b"- - ", -2), (b"B ", -3))
+# What the names of durations have in common.
+_DURATIONS = (
+    b"uration",
+    b"atency",
+    b"esponseTime",
+    b"request_time",
+    b"Elapsed",
+    b" HTTP/",
+    b"Completed ",
+)
 _NUMBER = re.compile(rb"(\d+)(?:\.\d+)? ?\Z")
-_BEFORE_STATUS = frozenset(b' \t"=:|')
-_BEHIND_STATUS = rb'(?=[ \t\r\n",}|\\]|\Z)'
+_BEFORE = 32
 
 
-def _candidate(status: Callable[[int], bool] | None, path: str | None) -> re.Pattern[bytes] | None:
-    """Return what matches some bytes of each access line that may be wanted, as rarely as that can be said."""
-    if status is not None:
-        return re.compile(rb"(?:" + b"|".join(_codes(status)) + rb")" + _BEHIND_STATUS)
-    # A path may be escaped in a line, its words are not.
-    words = re.findall(r"[\w-]+", path or "", re.ASCII)
-    if words:
-        return re.compile(max(words, key=len).encode())
-    return None
+def _word_of(path: str) -> bytes:
+    """
+    Return bytes that each line with such a path has: its longest word, since a line may escape the
+    rest.
+    """
+    return max(re.findall(r"[\w-]+", path, re.ASCII), key=len, default="").encode()
 
 
-def _codes(status: Callable[[int], bool]) -> Iterator[bytes]:
-    """Yield expressions that match the statuses wanted, and close codes of websockets, many by each."""
-    for first in range(1, 100):
-        wanted = [code for code in range(first * 100, first * 100 + 100) if status(code)]
-        if len(wanted) == 100:
-            yield b"%d\\d\\d" % first
-        else:
-            yield from (b"%d" % code for code in wanted)
+# Ids of so many lengths are looked for without an expression.
+_FEW = 4
+_LONG_REQUEST_ID = re.compile(rb'uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
+_REQUEST_ID = re.compile(
+    rf'req(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode()
+)
 
 
-_REQUEST_ID = re.compile(rf'req(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode())
-
-
-def shortcut(query: Query, requests: Set[str] | None, is_named: bool = True) -> Callable[[bytes, int], int]:
+def shortcut(
+    query: Query, requests: Set[str] | None, is_named: bool = True
+) -> Callable[[bytes, int], int]:
     """
     Return a *find* for :func:`search`: it may stop too often, at an id in a message, and never too
     seldom.
@@ -192,12 +230,47 @@ def shortcut(query: Query, requests: Set[str] | None, is_named: bool = True) -> 
         return lambda block, start: block.find(needle, start)
     if not is_named or not all(map(is_plain, requests)):
         return lambda block, start: start
-    ids = {request_id.encode() for request_id in requests}
+    return _Finder({request_id.encode() for request_id in requests}).find
 
-    def find(block: bytes, start: int) -> int:
-        return next((match.start() for match in _REQUEST_ID.finditer(block, start) if match[1] in ids), -1)
 
-    return find
+class _Finder:
+    """Where lines of some requests stand in a block, which is looked through once."""
+
+    def __init__(self, ids: Set[bytes]) -> None:
+        self._ids = ids
+        self._lengths = sorted({len(each) for each in ids})
+        self._block = b""
+        self._places: list[int] = []
+
+    def find(self, block: bytes, start: int) -> int:
+        if block is not self._block:
+            self._block = block
+            self._places = sorted(self._all(block))
+        number = bisect_left(self._places, start)
+        return self._places[number] if number < len(self._places) else -1
+
+    def _all(self, block: bytes) -> Iterator[int]:
+        if b"\x1b" in block or len(self._lengths) > _FEW:
+            yield from self._matches(_REQUEST_ID, block)
+            return
+        # A third of the time that the expression takes: 0.3 s less for a million lines of text.
+        yield from self._behind_req(block)
+        yield from self._matches(_LONG_REQUEST_ID, block)
+
+    def _matches(self, pattern: re.Pattern[bytes], block: bytes) -> Iterator[int]:
+        ids = self._ids
+        return (match.start() for match in pattern.finditer(block) if match[1] in ids)
+
+    def _behind_req(self, block: bytes) -> Iterator[int]:
+        ids, parts = self._ids, block.split(b"req=")
+        found: set[int] = set()
+        for length in self._lengths:
+            found.update(number for number, part in enumerate(parts) if part[:length] in ids)
+        place = 0
+        for number, part in enumerate(parts):
+            if number and number in found:
+                yield place - len(b"req=")
+            place += len(part) + len(b"req=")
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -207,7 +280,10 @@ _MOST_REQUESTS = 100_000
 
 
 class _Found(NamedTuple):
-    """A line, and the time of the record that it belongs to: the line before's, where it cannot be read."""
+    """
+    A line, and the time of the record that it belongs to: the line before's, where it cannot be
+    read.
+    """
 
     when: float
     line: bytes
@@ -218,7 +294,10 @@ _PARTS = (b"stdout P ", b"stderr P ")
 
 
 def search(
-    blocks: Iterable[bytes], query: Query, requests: Set[str] | None, find: Callable[[bytes, int], int]
+    blocks: Iterable[bytes],
+    query: Query,
+    requests: Set[str] | None,
+    find: Callable[[bytes, int], int],
 ) -> Iterator[_Found]:
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
@@ -262,7 +341,9 @@ def search(
                 if entry is not None:
                     when = entry.time if entry.time >= 0 else when
                     is_wanted = (
-                        step.is_record and (requests is None or entry.request_id in requests) and query.wants(entry)
+                        step.is_record
+                        and (requests is None or entry.request_id in requests)
+                        and query.wants(entry)
                     )
                 is_shown = is_shown or is_wanted
             if is_shown:
@@ -295,15 +376,10 @@ def search_requests(blocks: Iterable[bytes], query: Query) -> Iterator[str]:
 
 def _candidates(block: bytes, query: Query) -> Iterator[bytes]:
     """Yield the lines of a block that may be access lines which are wanted."""
-    needle = query.needle
+    needle, word = query.needle, query.word
+    places = _places(block, query)
     if any(part in block for part in _PARTS):
-        places: Iterable[int] = _starts(block)
-    elif query.candidate is not None:
-        places = _matches(block, query.candidate, query.status is not None)
-    elif query.slower is not None:
-        places = _durations(block, query.slower)
-    else:
-        places = _starts(block)
+        places, word = _starts(block), b""
     end = 0
     for place in places:
         if place < end:
@@ -311,8 +387,22 @@ def _candidates(block: bytes, query: Query) -> Iterator[bytes]:
         start = block.rfind(b"\n", 0, place) + 1
         end = block.find(b"\n", place) + 1 or len(block)
         line = block[start:end]
-        if needle in line:
+        if needle in line and word in line:
             yield line
+
+
+def _places(block: bytes, query: Query) -> Iterator[int]:
+    """Yield, in order, places in the access lines of a block that may be wanted."""
+    if query.status is not None:
+        codes = query.codes
+        ours = (_places_of_ours(block, word, number, codes) for word, number in _OURS)
+        return heapq.merge(*ours, *(_places_of_status(block, mark, codes) for mark in _MARKS))
+    if query.word:
+        return _places_of(block, query.word)
+    if query.slower is not None:
+        named = (_places_of(block, word) for word in _DURATIONS)
+        return heapq.merge(_places_of_milliseconds(block, query.slower), *named)
+    return _starts(block)
 
 
 def _starts(block: bytes) -> Iterator[int]:
@@ -323,31 +413,36 @@ def _starts(block: bytes) -> Iterator[int]:
         start = block.find(b"\n", start) + 1 or len(block)
 
 
-def _matches(block: bytes, candidate: re.Pattern[bytes], is_status: bool) -> Iterator[int]:
-    for match in candidate.finditer(block):
-        place = match.start()
-        if not is_status or not place or block[place - 1] in _BEFORE_STATUS:
-            yield place
-
-
-def _durations(block: bytes, least: float) -> Iterator[int]:
-    """Yield, in order, where a duration stands that may be longer than *least* milliseconds."""
-    others = [_places_of(block, word) for word in _OTHER_DURATIONS]
-    yield from heapq.merge(_milliseconds(block, least), *others)
-
-
-def _milliseconds(block: bytes, least: float) -> Iterator[int]:
-    for place in _places_of(block, b"ms"):
-        number = _NUMBER.search(block, max(place - 24, 0), place)
-        if number is not None and int(number[1]) + 1 > least:
-            yield place
-
-
 def _places_of(block: bytes, word: bytes) -> Iterator[int]:
     place = block.find(word)
     while place >= 0:
         yield place
         place = block.find(word, place + 1)
+
+
+def _places_of_ours(block: bytes, word: bytes, number: int, codes: Set[bytes]) -> Iterator[int]:
+    for place in _places_of(block, word):
+        words = block[max(place - _BEFORE, 0) : place].split(b" ")
+        if len(words) + number >= 0 and words[number] in codes:
+            yield place
+
+
+def _places_of_status(block: bytes, mark: _Mark, codes: Set[bytes]) -> Iterator[int]:
+    for place in _places_of(block, mark.word):
+        match = mark.behind.match(block, place + len(mark.word))
+        if match is not None:
+            if match[1] in codes:
+                yield place
+        elif not mark.is_sure:
+            yield place
+
+
+def _places_of_milliseconds(block: bytes, least: float) -> Iterator[int]:
+    """Yield where a duration stands that may be longer than *least* milliseconds."""
+    for place in _places_of(block, b"ms"):
+        number = _NUMBER.search(block, max(place - _BEFORE, 0), place)
+        if number is not None and int(number[1]) + 1 > least:
+            yield place
 
 
 # -- what was read ---------------------------------------------------------------------------------
@@ -358,7 +453,10 @@ _LATER_SAMPLE = 20
 
 
 class _Sampled:
-    """A log, and what some of its lines are: enough to say how much of it can be read, and why nothing was found."""
+    """
+    A log, and what some of its lines are: enough to say how much of it can be read, and why nothing
+    was found.
+    """
 
     def __init__(self, log: Log, zone: tzinfo | None) -> None:
         self.log = log
@@ -384,7 +482,11 @@ class _Sampled:
         self.reading.looked_at += len(texts)
         entries = reader.read(texts) + reader.finish()
         named = {match[1].decode() for line in lines for match in _REQUEST_ID.finditer(line)}
-        if any(is_plain(entry.request_id) and entry.request_id not in named for entry in entries if entry.request_id):
+        if any(
+            is_plain(entry.request_id) and entry.request_id not in named
+            for entry in entries
+            if entry.request_id
+        ):
             self.is_named = False
 
 
@@ -394,7 +496,9 @@ def _complain(sentence: str) -> None:
 
 # -- showing ---------------------------------------------------------------------------------------
 
-_IDS = re.compile(r'(\[req=|\|session=|\b(?:request|session)_id=|"(?:request|session)_id": ?")([^|\]" ]+)')
+_IDS = re.compile(
+    r'(\[req=|\|session=|\b(?:request|session)_id=|"(?:request|session)_id": ?")([^|\]" ]+)'
+)
 
 
 def _colored(match: re.Match[str]) -> str:
@@ -403,7 +507,9 @@ def _colored(match: re.Match[str]) -> str:
 
 
 def _for_terminal(line: bytes, in_color: bool) -> bytes:
-    """Return the line with each id in its color, and so that no byte of it commands the terminal."""
+    """
+    Return the line with each id in its color, and so that no byte of it commands the terminal.
+    """
     end = "\n" if line.endswith(b"\n") else ""
     text = COLORS.sub("", line.decode("utf-8", "replace").rstrip("\r\n"))
     if not text.isprintable():
@@ -456,7 +562,10 @@ def run(files: Sequence[str], **conditions: str | None) -> int:
                 if not log.can_be_read_again():
                     log.spool(spools.enter_context(tempfile.TemporaryFile()))
             requests = _requests_wanted(sampled, query)
-        found = (search(each.lines(), query, requests, shortcut(query, requests, each.is_named)) for each in sampled)
+        found = (
+            search(each.lines(), query, requests, shortcut(query, requests, each.is_named))
+            for each in sampled
+        )
         try:
             is_any = _write(heapq.merge(*found, key=operator.attrgetter("when")))
         except BrokenPipeError:

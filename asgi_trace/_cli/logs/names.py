@@ -281,7 +281,9 @@ SOURCES = (
 )
 """Which process wrote the line: the name of its service before that of one instance."""
 
-INSTANCES = tuple(name for name in SOURCES if name not in ("app", "container", "job", "service", "unit"))
+INSTANCES = tuple(
+    name for name in SOURCES if name not in ("app", "container", "job", "service", "unit")
+)
 """The same where the object is the record itself, whose own fields may have the shorter names."""
 
 # Fields that an object has only if a collector made it of a raw line: what else it says, such as a

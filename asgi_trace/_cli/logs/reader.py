@@ -24,13 +24,25 @@ from .summary import Reading
 from .times import Clock
 from .wanted import Wanted
 
-__all__ = ("Entry", "LineReader", "LogReader", "Steps", "Wanted", "last_time", "lines_of", "merged", "read")
+__all__ = (
+    "Entry",
+    "LineReader",
+    "LogReader",
+    "Steps",
+    "Wanted",
+    "last_time",
+    "lines_of",
+    "merged",
+    "read",
+)
 
 LONGEST_TEXT = 65_536
 """How much of an entry's text is kept."""
 
 # An unstamped line goes on the record before it from the first of these ...
-_traceback = re.compile(r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):").match
+_traceback = re.compile(
+    r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
+).match
 # ... up to a line that looks like another logger's.
 _another_log = re.compile(ANOTHER_LOG).match
 _OWN_LOGFMT = "timestamp="
@@ -41,7 +53,10 @@ _MOST_EARLY = 10_000
 
 
 class Step(NamedTuple):
-    """What a line is: the beginning of an *entry*, or *text* that goes on the entry before, which is then None."""
+    """
+    What a line is: the beginning of an *entry*, or *text* that goes on the entry before, which is
+    then None.
+    """
 
     entry: Entry | None
     text: str = ""
@@ -62,10 +77,14 @@ class Steps:
         self._parts: dict[str, str] = {}
         self.request: str | None = None  # of the entry that a line may go on; None before the first
         self.in_traceback = False
-        self._is_foreign = False  # whether that entry has our ids in the form of somebody's own formatter
+        # whether that entry has our ids in the form of somebody's own formatter
+        self._is_foreign = False
 
     def take(self, line: str) -> list[Step]:
-        """Return what *line* is: nothing, where it is a part of a line, and several steps, where several are in it."""
+        """
+        Return what *line* is: nothing, where it is a part of a line, and several steps, where
+        several are in it.
+        """
         # A log that was truncated while it was written begins with NUL bytes; one that was made by
         # a shell of Windows, with a mark.
         if line[:1] in ("\0", "\ufeff"):
@@ -141,7 +160,10 @@ class Steps:
         return False
 
     def _is_own_format(self, line: str) -> bool:
-        """Whether a line in a traceback is a record: in a log whose records have our ids without a time before them."""
+        """
+        Whether a line in a traceback is a record: in a log whose records have our ids without a
+        time before them.
+        """
         return self._is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 
@@ -182,7 +204,10 @@ class LineReader:
         self._room = 0
 
     def read(self, lines: Iterable[str]) -> list[Entry]:
-        """Return the entries that *lines* complete; the last is kept back, since more of it may follow."""
+        """
+        Return the entries that *lines* complete; the last is kept back, since more of it may
+        follow.
+        """
         found: list[Entry] = []
         steps, records, further = self._steps, self._records, self._further
         entry = self._entry
@@ -190,7 +215,11 @@ class LineReader:
             match = own_head(line)
             # Nine of ten lines of a log of ours go this way.
             if match is not None:
-                if match[6] == "|" and entry is not None and (entry.request_id or NO_ID) == match[2]:
+                if (
+                    match[6] == "|"
+                    and entry is not None
+                    and (entry.request_id or NO_ID) == match[2]
+                ):
                     self._go_on(line[match.end() :])
                     continue
                 next_entry = records.own(match, line)
@@ -249,8 +278,13 @@ class LineReader:
                 reading.note(entry)
 
     def is_within(self, wanted: Wanted) -> bool:
-        """Whether what comes next may go on an entry that is *wanted*, or on one whose time is not known yet."""
-        return bool(self._early) or (self._entry is not None and bool(Wanted.among(replace(wanted), [self._entry])))
+        """
+        Whether what comes next may go on an entry that is *wanted*, or on one whose time is not
+        known yet.
+        """
+        return bool(self._early) or (
+            self._entry is not None and bool(Wanted.among(replace(wanted), [self._entry]))
+        )
 
     def finish(self) -> list[Entry]:
         """Return the last entry, if there is one."""
@@ -289,7 +323,9 @@ class LineReader:
 
     def _shortened(self, entry: Entry) -> Entry:
         self.cut += 1
-        return entry._replace(text=entry.text[:LONGEST_TEXT] + "…", message=min(entry.message, LONGEST_TEXT))
+        return entry._replace(
+            text=entry.text[:LONGEST_TEXT] + "…", message=min(entry.message, LONGEST_TEXT)
+        )
 
 
 # -- logs ------------------------------------------------------------------------------------------
@@ -396,10 +432,16 @@ class LogReader:
 
 
 def _latest(block: bytes, zone: tzinfo | None = None) -> float:
-    """Return the latest time among the first and the last lines of a block; infinity, if one of them has none."""
+    """
+    Return the latest time among the first and the last lines of a block; infinity, if one of them
+    has none.
+    """
     ends = block[:4096].split(b"\n")[:-1], block[-4096:].split(b"\n")[1:]
     reader = LineReader(when=float("inf"), zone=zone)
-    entries = reader.read(line.decode("utf-8", "replace") for end in ends for line in end) + reader.finish()
+    entries = (
+        reader.read(line.decode("utf-8", "replace") for end in ends for line in end)
+        + reader.finish()
+    )
     if any(entry.more and "undated" in entry.more for entry in entries):
         return float("inf")
     return max((entry.time for entry in entries), default=float("inf"))
@@ -472,7 +514,9 @@ def _bisect(entries: list[Entry], when: float) -> int:
 
 
 def last_time(logs: Iterable[Log], zone: tzinfo | None = None) -> float | None:
-    """Return the latest time in *logs*, in seconds since the epoch: of each block, its ends are read."""
+    """
+    Return the latest time in *logs*, in seconds since the epoch: of each block, its ends are read.
+    """
     times = (_latest(block, zone) for log in logs for block in lines_of(log, zone))
     latest = max((when for when in times if when < float("inf")), default=None)
     return None if latest is None else latest / 1000

@@ -69,7 +69,10 @@ _ROLE_NAMES = tuple(ROLES)
 
 
 class _Roles(NamedTuple):
-    """Which of a line's names is which of ours; ``""``, which is given to nothing, for one that is not there."""
+    """
+    Which of a line's names is which of ours; ``""``, which is given to nothing, for one that is not
+    there.
+    """
 
     ours: tuple[str, ...]
     exceptions: tuple[str, ...]
@@ -85,19 +88,32 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     among = set(names)
     ours = tuple(next((name for name in ROLES[role] if name in among), "") for role in _ROLE_NAMES)
     exceptions = tuple(name for name in EXCEPTIONS if name in among)
-    known = {*ours, *exceptions, *SILENT, *(name for role in ("request", "session", "time") for name in ROLES[role])}
+    known = {
+        *ours,
+        *exceptions,
+        *SILENT,
+        *(name for role in ("request", "session", "time") for name in ROLES[role]),
+    }
     others = tuple(name for name in names if name not in known)
     access = next(
-        (row for row in ACCESS if row[2] in among and row[3] in among and (row[0] in among or row[1] in among)), None
+        (
+            row
+            for row in ACCESS
+            if row[2] in among and row[3] in among and (row[0] in among or row[1] in among)
+        ),
+        None,
     )
     source = next((name for name in INSTANCES if name in among), "")
     return _Roles(ours, exceptions, others, access, source, tuple(filter(may_nest, names)))
 
 
 _NO_MORE: dict[str, Any] = {}
+# How a store shows a column without a value.
+_EMPTY: tuple[Any, ...] = (None, "", {}, [])
 _MOST_HEADS = 4096
 
-# Lines of ours with ids that hold nothing else; what could look otherwise to a reader of JSON or logfmt is no match.
+# Lines of ours with ids that hold nothing else; what could look otherwise to a reader of JSON or
+# logfmt is no match.
 _own_json = re.compile(
     r'\{"timestamp": "([0-9][^"\\]{0,40})", "level": "(\w{1,20})", "logger": "([!#-\[\]-~]{1,200})", '
     r'"message": "([ !#-\[\]-~]+)()", "request_id": "([\w.~+/=:@-]{1,128})"(?:, "session_id": "([\w.~+/=:@-]{1,128})")?'
@@ -150,7 +166,9 @@ class Records:
             moment = self._clock.read(stamp)
             if envelope is not None and envelope.time is not None:
                 moment = self._agreed(moment, stamp, envelope.time)
-            elif moment is not None and envelope is None and stamp[2:3] != ":":  # the day of a bare time goes on
+            elif (
+                moment is not None and envelope is None and stamp[2:3] != ":"
+            ):  # the day of a bare time goes on
                 if len(self._heads) >= _MOST_HEADS:
                     self._heads.clear()
                 self._heads[head] = moment, level
@@ -191,9 +209,27 @@ class Records:
         match = _own_json(line) or _own_logfmt(line)
         if match is None:
             return None
-        stamp, level, logger, message, quoted, request_id, session_id, trace, span, parent, service = match.groups("")
+        (
+            stamp,
+            level,
+            logger,
+            message,
+            quoted,
+            request_id,
+            session_id,
+            trace,
+            span,
+            parent,
+            service,
+        ) = match.groups("")
         when = self._clock.read(stamp)
-        if when is None or level not in LEVELS or "access" in logger or request_id in NO_IDS or trace in NO_IDS:
+        if (
+            when is None
+            or level not in LEVELS
+            or "access" in logger
+            or request_id in NO_IDS
+            or trace in NO_IDS
+        ):
             return None
         self.at(when)
         more = {"trace": trace, "span": span} if span else {"trace": trace}
@@ -315,20 +351,33 @@ class Records:
         head = f"{shown_stamp} - {_shown(level)} - [req={request_id or NO_ID}|session={session_id or NO_ID}] - "
         aside = f" logger={_shown(logger)}" if logger else ""
         if others:
-            aside += "".join([f" {name}={_shown(fields[name])}" for name in others])
+            aside += "".join(
+                [f" {name}={_shown(fields[name])}" for name in others if fields[name] not in _EMPTY]
+            )
         first, line_feed, further = message.partition("\n")
         text = f"{head}{first}{aside}{line_feed}{further}"
         if roles.exceptions:
-            text = "\n".join((text, *(_shown_trace(fields[name]) for name in roles.exceptions)))
+            traces = (
+                _shown_trace(fields[name])
+                for name in roles.exceptions
+                if fields[name] not in _EMPTY
+            )
+            text = "\n".join((text, *filter(None, traces)))
         end = len(head) if head.isascii() else len(head) + _astral(head)
-        return Entry(when, number_of_level, request_id, session_id, text, end, more or None, self._file)
+        return Entry(
+            when, number_of_level, request_id, session_id, text, end, more or None, self._file
+        )
 
     # -- the text of others ------------------------------------------------------------------------
 
     def other(self, line: str, envelope: Peeled | None = None) -> Entry | None:
         """Return the entry of a line that is not of our text form; None when it tells nothing."""
         if line.startswith("{") or line.partition("=")[0].replace("_", "a").isalnum():
-            fields = envelope.fields if envelope is not None and envelope.fields is not None else parse_fields(line)
+            fields = (
+                envelope.fields
+                if envelope is not None and envelope.fields is not None
+                else parse_fields(line)
+            )
             if fields is not None and len(fields) > 1:
                 entry = self.named(fields, envelope)
                 if entry is not None:
@@ -347,7 +396,12 @@ class Records:
             request_id, session_id, words, call = own.groups("")
         elif time or level or klog or "RequestId" in plain or plain.startswith("["):
             ids = ids_in(plain, head_end)
-            request_id, session_id, trace, span = _id(ids.request), _id(ids.session), _id(ids.trace), _id(ids.span)
+            request_id, session_id, trace, span = (
+                _id(ids.request),
+                _id(ids.session),
+                _id(ids.trace),
+                _id(ids.span),
+            )
             request_id = request_id or trace
             ends.append(ids.end)
         end = max(ends, default=0)
@@ -367,10 +421,14 @@ class Records:
         if span:
             more["span"] = span
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
-        number = LEVELS[level[0].rstrip(":").strip()] if level else _KLOG_LEVELS[klog[0]] if klog else 0
+        number = (
+            LEVELS[level[0].rstrip(":").strip()] if level else _KLOG_LEVELS[klog[0]] if klog else 0
+        )
         when = self.at(when)
         end += _astral(plain[:end])
-        return Entry(when, number, _id(request_id), _id(session_id), plain, end, more or None, self._file)
+        return Entry(
+            when, number, _id(request_id), _id(session_id), plain, end, more or None, self._file
+        )
 
     def _own_ids_behind(self, plain: str, head_end: int) -> re.Match[str] | None:
         """Return our ids where a formatter puts them behind the message, at the end of the line."""
@@ -393,7 +451,10 @@ class Records:
         return {**(access or {}), **fields}, request_id
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:
-        """Return the entry of a line that tells nothing but, where an envelope does, its time and source."""
+        """
+        Return the entry of a line that tells nothing but, where an envelope does, its time and
+        source.
+        """
         when = None
         more = None
         if envelope is not None:
@@ -404,7 +465,9 @@ class Records:
     # -- time --------------------------------------------------------------------------------------
 
     def at(self, when: float | None) -> float:
-        """Take note of a time, and return it: that of the line before, or -1, where there is none."""
+        """
+        Take note of a time, and return it: that of the line before, or -1, where there is none.
+        """
         if when is None:
             return -1 if self.when is None else self.when
         if self.when is None:
@@ -427,7 +490,9 @@ class Records:
         moment = self._clock.read_value(received)
         if moment is None or when is None:
             return moment if when is None else when
-        if is_zoned(stamp) or (isinstance(received, str) and not is_zoned(received) and not received.isdecimal()):
+        if is_zoned(stamp) or (
+            isinstance(received, str) and not is_zoned(received) and not received.isdecimal()
+        ):
             return when
         when += round((moment - when) / _ZONE_STEP) * _ZONE_STEP
         is_whole = type(when) is int
@@ -442,7 +507,9 @@ def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
 
 
 def _opened(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return *fields* with nested ones beside them, also those of the spans that Rust's tracing lists."""
+    """
+    Return *fields* with nested ones beside them, also those of the spans that Rust's tracing lists.
+    """
     found = flat(fields)
     spans = fields.get("spans")
     if isinstance(spans, list):
@@ -461,7 +528,9 @@ def _source_in(value: Any) -> str:
     return source_of_labels(value) if value.startswith("{") else value[:512]
 
 
-def _access_of(fields: dict[str, Any], row: tuple[str, str, str, str, float]) -> dict[str, Any] | None:
+def _access_of(
+    fields: dict[str, Any], row: tuple[str, str, str, str, float]
+) -> dict[str, Any] | None:
     method, path, status, duration, factor = row
     code = fields.get(status)
     if isinstance(code, str) and code.isdecimal() and len(code) == 3:

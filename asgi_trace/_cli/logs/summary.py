@@ -87,7 +87,9 @@ def _look(entry: Entry) -> str:
 
 
 def hints(readings: Sequence[Reading]) -> list[str]:
-    """Return the sentences that help a reader: on logs without ids, and on clocks that do not agree."""
+    """
+    Return the sentences that help a reader: on logs without ids, and on clocks that do not agree.
+    """
     sentence = _advice(readings)
     return ([sentence] if sentence else []) + _clock_hints(readings)
 
@@ -121,7 +123,9 @@ def _percent(part: int, whole: int) -> int:
 
 def _advice(readings: Sequence[Reading]) -> str | None:
     """Return a sentence on logs without any id: what their lines look like, and what would help."""
-    if not any(reading.looked_at for reading in readings) or any(reading.has_ids for reading in readings):
+    if not any(reading.looked_at for reading in readings) or any(
+        reading.has_ids for reading in readings
+    ):
         return None
     looks: Counter[str] = Counter()
     for reading in readings:
@@ -146,7 +150,10 @@ _TOLERANCE = 300_000
 
 
 def _clock_hints(readings: Sequence[Reading]) -> list[str]:
-    """Return a sentence for each log without a zone whose times are whole hours off those of a log with one."""
+    """
+    Return a sentence for each log without a zone whose times are whole hours off those of a log
+    with one.
+    """
     found = []
     for zoneless in readings:
         if not zoneless.is_zone_assumed:

@@ -54,7 +54,10 @@ class Ids:
 
 
 def ids_in(line: str, end: int) -> Ids:
-    """Return the ids that stand in *line* before *end*: by their names, else in the form of a known writer."""
+    """
+    Return the ids that stand in *line* before *end*: by their names, else in the form of a known
+    writer.
+    """
     found = Ids()
     for match in _NAMED.finditer(line, 0, end):
         kind = match[1].lower().replace("_", "").replace("-", "").removesuffix("id")
@@ -122,9 +125,17 @@ _ROWS = (
     ),
     # Rails: Started GET "/path" for …, Completed 200 OK in 12ms
     ("Started ", re.compile(r'\bStarted (?P<method>[A-Z]+) "(?P<path>[^"]+)" for ')),
-    ("Completed ", re.compile(r"\bCompleted (?P<status>\d{3}) .{0,60}?\bin (?P<milliseconds>\d+)ms")),
+    (
+        "Completed ",
+        re.compile(r"\bCompleted (?P<status>\d{3}) .{0,60}?\bin (?P<milliseconds>\d+)ms"),
+    ),
     # AWS Lambda
-    ("REPORT", re.compile(rf"\AREPORT RequestId: (?P<request>{UUID})\s+Duration: (?P<milliseconds>[\d.]+) ms")),
+    (
+        "REPORT",
+        re.compile(
+            rf"\AREPORT RequestId: (?P<request>{UUID})\s+Duration: (?P<milliseconds>[\d.]+) ms"
+        ),
+    ),
     # traefik: … "referrer" "agent" number "router" "server" milliseconds
     (
         "ms",
@@ -137,7 +148,9 @@ _ROWS = (
     # follows is up to them
     (
         '"',
-        re.compile(rf"{_REQUEST} (?P<status>\d{{3}})(?: (?:\d+|-)(?: {_QUOTED} {_QUOTED})?)?(?P<others> .*|\Z)"),
+        re.compile(
+            rf"{_REQUEST} (?P<status>\d{{3}})(?: (?:\d+|-)(?: {_QUOTED} {_QUOTED})?)?(?P<others> .*|\Z)"
+        ),
     ),
 )
 # How much of a line is searched.
@@ -157,7 +170,10 @@ class AccessLines:
         self._unquoted = 0
 
     def read(self, line: str) -> tuple[dict[str, Any], str] | None:
-        """Return the fields of an access line, and the id of its request where it has one; None for another line."""
+        """
+        Return the fields of an access line, and the id of its request where it has one; None for
+        another line.
+        """
         line = line[:_MOST_READ]
         for needle, row in _ROWS:
             if needle not in line:
@@ -169,7 +185,9 @@ class AccessLines:
 
     def _told(self, match: re.Match[str]) -> tuple[dict[str, Any], str]:
         groups = match.groupdict()
-        fields: dict[str, Any] = {name: groups[name] for name in ("method", "path") if groups.get(name)}
+        fields: dict[str, Any] = {
+            name: groups[name] for name in ("method", "path") if groups.get(name)
+        }
         if groups.get("status"):
             fields["status"] = int(groups["status"])
         seconds, milliseconds = groups.get("seconds"), groups.get("milliseconds")
@@ -202,5 +220,8 @@ class AccessLines:
 
 
 def access_in(message: str) -> dict[str, Any] | None:
-    """Return the fields of the access line that *message* is: ours, or a server's that goes through ``logging``."""
+    """
+    Return the fields of the access line that *message* is: ours, or a server's that goes through
+    ``logging``.
+    """
     return parse_access(unescape(message))

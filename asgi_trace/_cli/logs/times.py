@@ -80,7 +80,9 @@ def read_duration(option: str, text: str) -> float:
     """
     match = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)\s*", text, re.ASCII)
     if match is None:
-        raise ValueError(f"{option} is {text!r}; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d")
+        raise ValueError(
+            f"{option} is {text!r}; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d"
+        )
     return float(match[1]) * _SECONDS[match[2]]
 
 
@@ -114,7 +116,9 @@ def read_zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"--tz is {name!r}; expected a time zone such as Europe/Berlin, UTC or +01:00") from None
+        raise ValueError(
+            f"--tz is {name!r}; expected a time zone such as Europe/Berlin, UTC or +01:00"
+        ) from None
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -185,7 +189,11 @@ class Clock:
         parts = match.groupdict()
         try:
             seconds = self._seconds(parts)
-        except (ValueError, OverflowError, OSError):  # the 30th of February; a year that the platform cannot hold
+        except (
+            ValueError,
+            OverflowError,
+            OSError,
+        ):  # the 30th of February; a year that the platform cannot hold
             return None
         if not parts.get("day"):
             seconds = self._past_midnight(seconds)
@@ -224,7 +232,9 @@ class Clock:
         return self._year_of(month, day), month, day
 
     def _year_of(self, month: int, day: int) -> int:
-        """Return the year of a date without one: the last such date before the log was last written."""
+        """
+        Return the year of a date without one: the last such date before the log was last written.
+        """
         written = time.time() if self._written is None else self._written
         # A day of tolerance, for zones and clocks that differ.
         latest = datetime.fromtimestamp(written + _DAY_LENGTH, self.zone)
@@ -239,7 +249,10 @@ class Clock:
         return seconds
 
     def _again(self, seconds: float) -> float:
-        """Return the second of the two moments that a local time has where clocks are set back, if that is nearer."""
+        """
+        Return the second of the two moments that a local time has where clocks are set back, if
+        that is nearer.
+        """
         try:
             second = datetime.fromtimestamp(seconds, self.zone).replace(fold=1).timestamp()
         except (ValueError, OverflowError, OSError):

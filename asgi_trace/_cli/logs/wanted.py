@@ -17,7 +17,10 @@ _OPAQUE = re.compile(r"[0-9a-fA-F]{9,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9
 
 
 def is_plain(wanted: str) -> bool:
-    """Whether a line has this id in it as it is. Others may be escaped; and JSON leaves out the one that is none."""
+    """
+    Whether a line has this id in it as it is. Others may be escaped; and JSON leaves out the one
+    that is none.
+    """
     return re.fullmatch(r"[\w.~+/=:@-]*", wanted, re.ASCII) is not None and wanted != NO_ID
 
 
@@ -37,7 +40,9 @@ def same_session(logged: str, wanted: str) -> bool:
         return not is_in_number or _OPAQUE.fullmatch(logged) is not None
     # Text cuts long hexadecimal ids and UUIDs, as a rule to this length; before version 0.1 it cut
     # all ids to it.
-    if len(logged) == SESSION_LENGTH or (len(logged) > SESSION_LENGTH and _OPAQUE.fullmatch(wanted)):
+    if len(logged) == SESSION_LENGTH or (
+        len(logged) > SESSION_LENGTH and _OPAQUE.fullmatch(wanted)
+    ):
         return wanted.startswith(logged)
     return False
 
@@ -75,15 +80,23 @@ class Wanted:
         return needle_of(self.request, self.session)
 
     def among(self, entries: list[Entry]) -> list[Entry]:
-        """Return the entries that are wanted. One without a time that can be read is never too old."""
+        """
+        Return the entries that are wanted. One without a time that can be read is never too old.
+        """
         found = entries
         if self.since is not None:
             since = self.since * 1000
-            found = [entry for entry in found if entry.time >= since or (entry.more and "undated" in entry.more)]
+            found = [
+                entry
+                for entry in found
+                if entry.time >= since or (entry.more and "undated" in entry.more)
+            ]
         if self.request is not None:
             found = [entry for entry in found if (entry.request_id or NO_ID) == self.request]
         if self.session is not None:
-            found = [entry for entry in found if same_session(entry.session_id or NO_ID, self.session)]
+            found = [
+                entry for entry in found if same_session(entry.session_id or NO_ID, self.session)
+            ]
         if len(found) < len(entries):
             self.left_out += lines_of_entries(entries) - lines_of_entries(found)
         return found

@@ -32,10 +32,11 @@ _BETWEEN_TELLS = 0.2
 
 def run(files: Sequence[str], output: str | None = None, **conditions: str | None) -> int:
     """
-    Write a page of *files* to *output*, as far as they meet the *conditions* of :func:`read_wanted`.
+    Write a page of *files* to *output*, as far as they meet the *conditions* of
+    :func:`read_wanted`.
 
-    ``-``, or no file, is standard input; as *output*, standard output. Returns the exit code. 0: there is a page; 1:
-    there was no line for one; 2: something went wrong.
+    ``-``, or no file, is standard input; as *output*, standard output. Returns the exit code. 0:
+    there is a page; 1: there was no line for one; 2: something went wrong.
     """
     names = list(files) or ["-"]
     try:
@@ -57,12 +58,15 @@ def read_wanted(
     tz: str | None = None,
 ) -> tuple[Wanted, float | None]:
     """
-    Return what the command's arguments ask for, and how many seconds before the end of the logs it begins.
+    Return what the command's arguments ask for, and how many seconds before the end of the logs it
+    begins.
 
     :raises ValueError: with a sentence for the user, when one of them cannot be read.
     """
     zone = read_zone(tz) if tz else None
-    wanted = Wanted(session or None, request or None, read_since(since, zone) if since else None, zone=zone)
+    wanted = Wanted(
+        session or None, request or None, read_since(since, zone) if since else None, zone=zone
+    )
     return wanted, read_duration("--last", last) if last else None
 
 
@@ -80,7 +84,8 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
         complain(sentence)
 
     logs = [Log(name, note) for name in names]
-    # Lines of the same moment come in this order: a log that was rotated away stands before the one that went on.
+    # Lines of the same moment come in this order: a log that was rotated away stands before the one
+    # that went on.
     logs.sort(key=Log.last_written)
     with contextlib.ExitStack() as stack:
         if seconds is not None:
@@ -99,7 +104,10 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
         complain("no line to show" if wanted.is_all else "no line of what was asked for")
         return 2 if faults else 1
     advice = hints(readings)
-    left_out, trace.head["left_out"] = trace.head["left_out"], trace.head["left_out"] + faults + advice
+    left_out, trace.head["left_out"] = (
+        trace.head["left_out"],
+        trace.head["left_out"] + faults + advice,
+    )
     try:
         _save(trace, target)
     except BrokenPipeError:
@@ -114,12 +122,18 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
     return 2 if faults else 0
 
 
-def trace_of(logs: Sequence[Log], wanted: Wanted, tell: Callable[[], None], readings: Sequence[Reading]) -> Trace:
-    """Return the trace of *logs*, as far as it is *wanted*, *tell* after each step, and note the *readings*."""
+def trace_of(
+    logs: Sequence[Log], wanted: Wanted, tell: Callable[[], None], readings: Sequence[Reading]
+) -> Trace:
+    """
+    Return the trace of *logs*, as far as it is *wanted*, *tell* after each step, and note the
+    *readings*.
+    """
     names = [log.name for log in logs]
     model = Model(title_of(names), names)
     readers = [
-        read(log, number, wanted, reading) for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
+        read(log, number, wanted, reading)
+        for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
     ]
     try:
         for batch in at_most(merged(readers), model):
@@ -176,7 +190,8 @@ def _counted(count: int, noun: str) -> str:
 
 def tell_page(lines: Iterable[str], title: str, output: str | None, out: TextIO) -> int:
     """
-    Write the page of *lines* to *output*, a new temporary file when left out, and say on *out* where it is.
+    Write the page of *lines* to *output*, a new temporary file when left out, and say on *out*
+    where it is.
 
     Returns the exit code: 2, when the page cannot be written.
     """
@@ -193,7 +208,7 @@ def tell_page(lines: Iterable[str], title: str, output: str | None, out: TextIO)
     return 0
 
 
-# -- the file --------------------------------------------------------------------------------------------------------
+# -- the file --------------------------------------------------------------------------------------
 
 
 def _save(trace: Trace, target: str) -> None:
@@ -219,7 +234,7 @@ def _save(trace: Trace, target: str) -> None:
         raise
 
 
-# -- the terminal ----------------------------------------------------------------------------------------------------
+# -- the terminal ----------------------------------------------------------------------------------
 
 
 class Progress:
@@ -252,7 +267,11 @@ def _summarize(trace: Trace, target: str, left_out: Sequence[str]) -> None:
     head = trace.head
     requests, sessions = len(head["requests"]["id"]), len(head["sessions"])
     name = "standard output" if target == "-" else target
-    told = [_counted(head["lines"], "line"), _counted(requests, "request"), _counted(sessions, "session")]
+    told = [
+        _counted(head["lines"], "line"),
+        _counted(requests, "request"),
+        _counted(sessions, "session"),
+    ]
     if head["unknown"]:
         told.append(f"{_counted(head['unknown'], 'line')} of no request")
     print(f"{name}: {', '.join(told)}", file=out)

@@ -80,8 +80,12 @@ class Head(TypedDict):
     chunk_lines: Annotated[int, "how many lines each chunk but the last has"]
     sessions: Annotated[list[str], "the session ids"]
     requests: Annotated[Requests, "the requests, in the order of their first lines"]
-    gaps: Annotated[list[tuple[int, float, float]], "request, from, to: it logged nothing meanwhile"]
-    silences: Annotated[list[tuple[float, float]], "from, to: no open request logged anything meanwhile"]
+    gaps: Annotated[
+        list[tuple[int, float, float]], "request, from, to: it logged nothing meanwhile"
+    ]
+    silences: Annotated[
+        list[tuple[float, float]], "from, to: no open request logged anything meanwhile"
+    ]
 
 
 class Chunk(TypedDict):
@@ -103,5 +107,7 @@ class News(TypedDict):
     sessions: Annotated[list[str], "new session ids"]
     chunk: Annotated[Chunk, "the new lines"]
     moved: Annotated[list[tuple[int, int]], "earlier lines and their new requests"]
-    gaps: Annotated[list[tuple[int, float, float]] | None, "all gaps, if there are new gaps or silences"]
+    gaps: Annotated[
+        list[tuple[int, float, float]] | None, "all gaps, if there are new gaps or silences"
+    ]
     silences: Annotated[list[tuple[float, float]] | None, "all silences, if gaps has all gaps"]

@@ -1,9 +1,9 @@
 """
 ``asgi-trace view --follow``: the page on loopback, and each line as it is written.
 
-Knows files that grow, rotate and are truncated, and HTTP as far as one page needs it. Answers this machine alone: it
-listens on 127.0.0.1, and to whoever calls it by another name, as a page of a stranger's may that has a name of its own
-resolve to here, it says nothing.
+Knows files that grow, rotate and are truncated, and HTTP as far as one page needs it. Answers this
+machine alone: it listens on 127.0.0.1, and to whoever calls it by another name, as a page of a
+stranger's may that has a name of its own resolve to here, it says nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ _MOST_PIECES = 8
 _BETWEEN_POLLS = 0.2
 # A line without an end is shown when nothing has come behind it for so many polls.
 _POLLS_PATIENT = 5
-# How much of the past a page that was disconnected can be told; if it has missed more, it loads itself again.
+# How much of the past a page that was disconnected can be told; if it has missed more, it loads
+# itself again.
 _MOST_REMEMBERED = 16 << 20
 _KEEP_ALIVE = 15.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -63,7 +64,10 @@ class Tail:
         self._is_said = False
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield whole lines, as far as there are any by now; whoever stops in between goes on with the next call."""
+        """
+        Yield whole lines, as far as there are any by now; whoever stops in between goes on with the
+        next call.
+        """
         while True:
             data = self._read()
             if not data:
@@ -112,7 +116,10 @@ class Tail:
             return b""
 
     def _is_rewritten(self, file: io.FileIO) -> bool:
-        """Whether the file was truncated: it is shorter than what was read of it, or no longer begins as it did."""
+        """
+        Whether the file was truncated: it is shorter than what was read of it, or no longer begins
+        as it did.
+        """
         if os.fstat(file.fileno()).st_size < file.tell():
             return True
         place = file.tell()
@@ -124,7 +131,9 @@ class Tail:
     def _is_moved(self) -> bool:
         """Whether the name is another file's by now."""
         try:
-            return self._file is not None and not os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno()))
+            return self._file is not None and not os.path.samestat(
+                os.stat(self._path), os.fstat(self._file.fileno())
+            )
         except OSError:  # between its being renamed and made anew
             return False
 
@@ -246,7 +255,9 @@ class _Trace:
         entries = self._model.entries
         self._model.close()
         self._model = Model(title_of(self._names), self._names)
-        self._model.left_out.append(f"{entries:,} lines before: a page holds no more. They are in the logs.")
+        self._model.left_out.append(
+            f"{entries:,} lines before: a page holds no more. They are in the logs."
+        )
         self._run = secrets.token_hex(4)
         self._told.clear()
         self._remembered = 0
@@ -315,11 +326,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         if not self._is_for_us():
-            self._answer(HTTPStatus.FORBIDDEN, b"asgi-trace answers to localhost and 127.0.0.1 only\n")
+            self._answer(
+                HTTPStatus.FORBIDDEN, b"asgi-trace answers to localhost and 127.0.0.1 only\n"
+            )
         elif url.path == "/":
             self._answer(HTTPStatus.OK, self.server.trace.page(), "text/html; charset=utf-8")
         elif url.path == "/events":
-            self._stream(self.headers.get("Last-Event-ID") or parse_qs(url.query).get("after", [""])[0])
+            self._stream(
+                self.headers.get("Last-Event-ID") or parse_qs(url.query).get("after", [""])[0]
+            )
         else:
             self._answer(HTTPStatus.NOT_FOUND, b"the page is at /\n")
 
@@ -344,9 +359,16 @@ class _Handler(BaseHTTPRequestHandler):
         site, mode = self.headers.get("Sec-Fetch-Site"), self.headers.get("Sec-Fetch-Mode")
         return site in (None, "same-origin", "none") or mode == "navigate"
 
-    def _answer(self, status: HTTPStatus, body: bytes, kind: str = "text/plain; charset=utf-8", **more: str) -> None:
+    def _answer(
+        self, status: HTTPStatus, body: bytes, kind: str = "text/plain; charset=utf-8", **more: str
+    ) -> None:
         self.send_response(status)
-        for name, value in {**self._HEADERS, **more, "Content-Type": kind, "Content-Length": str(len(body))}.items():
+        for name, value in {
+            **self._HEADERS,
+            **more,
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -355,7 +377,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _stream(self, after: str) -> None:
         self.close_connection = True
         self.send_response(HTTPStatus.OK)
-        for name, value in {**self._HEADERS, "Content-Type": "text/event-stream", "Connection": "close"}.items():
+        for name, value in {
+            **self._HEADERS,
+            "Content-Type": "text/event-stream",
+            "Connection": "close",
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -382,7 +408,8 @@ class _Server(ThreadingHTTPServer):
 
 def run(files: Sequence[str], port: int | None = None, **conditions: str | None) -> int:
     """
-    Serve the page of *files* until Ctrl-C, as far as they meet the *conditions* of :func:`.command.read_wanted`.
+    Serve the page of *files* until Ctrl-C, as far as they meet the *conditions* of
+    :func:`.command.read_wanted`.
 
     ``-``, or no file, is standard input. Returns the exit code: 0, or 2 when something went wrong.
     """
@@ -401,7 +428,9 @@ def run(files: Sequence[str], port: int | None = None, **conditions: str | None)
             return complain(f"port {port}: {reason(error)}")
         with server:
             watching.start()
-            print(f"http://127.0.0.1:{server.server_port}/ shows {title_of(names)} as it is written; Ctrl-C stops")
+            print(
+                f"http://127.0.0.1:{server.server_port}/ shows {title_of(names)} as it is written; Ctrl-C stops"
+            )
             sys.stdout.flush()
             server.serve_forever()
     except KeyboardInterrupt:

@@ -109,7 +109,8 @@ class Model:
         self._gap_to = array("d")
         self._silence_from = array("d")
         self._silence_to = array("d")
-        self._moved: list[tuple[int, int]] = []  # entries that changed their request, and the new one
+        # entries that changed their request, and the new one
+        self._moved: list[tuple[int, int]] = []
         self._split: list[int] = []  # the requests that they were taken from
         # the chunk that is being filled
         self._before_chunk = 0  # how many entries are in the chunks before

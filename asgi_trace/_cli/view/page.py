@@ -50,7 +50,9 @@ _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILIN
 _EFFORT = 6
 
 
-def write(head: Mapping[str, Any], chunks: Iterable[bytes], out: BinaryIO, *, events: str | None = None) -> None:
+def write(
+    head: Mapping[str, Any], chunks: Iterable[bytes], out: BinaryIO, *, events: str | None = None
+) -> None:
     """
     Write the page of a trace to *out*.
 
@@ -61,7 +63,12 @@ def write(head: Mapping[str, Any], chunks: Iterable[bytes], out: BinaryIO, *, ev
     title = escape(str(head["title"]))
     live = f'<meta name="asgi-trace-live" content="{escape(events)}">\n' if events else ""
     policy = _policy(connect="'self'" if events else None)
-    out.write(before.replace("{{policy}}", policy).replace("{{live}}", live).replace("{{title}}", title).encode())
+    out.write(
+        before.replace("{{policy}}", policy)
+        .replace("{{live}}", live)
+        .replace("{{title}}", title)
+        .encode()
+    )
     # Escapes for all that is not ASCII: ids and paths may hold halves of surrogate pairs.
     data = json.dumps(head, separators=(",", ":"), allow_nan=False).encode("ascii")
     out.write(_block('id="head"', gzip.compress(data, _EFFORT, mtime=0)))
@@ -72,7 +79,10 @@ def write(head: Mapping[str, Any], chunks: Iterable[bytes], out: BinaryIO, *, ev
 
 
 def _block(attribute: str, packed: bytes) -> bytes:
-    return b'<script type="application/octet-stream" %b>%b</script>\n' % (attribute.encode(), base64.b64encode(packed))
+    return b'<script type="application/octet-stream" %b>%b</script>\n' % (
+        attribute.encode(),
+        base64.b64encode(packed),
+    )
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Migrations when the app starts: alembic's env.py calls fileConfig(), which replaces the root logger's handlers."""
+"""Migrations when the app starts: fileConfig() in env.py replaces the root logger's handlers."""
 
 import contextlib
 import io
@@ -17,7 +17,9 @@ def migrate(folder: Path) -> None:
     change(ini, "driver://user:pass@localhost/dbname", "sqlite://")
     # Left to itself, it silences the loggers of the server and the app.
     change(
-        env, "fileConfig(config.config_file_name", "fileConfig(config.config_file_name, disable_existing_loggers=False"
+        env,
+        "fileConfig(config.config_file_name",
+        "fileConfig(config.config_file_name, disable_existing_loggers=False",
     )
     command.upgrade(Config(ini), "head")
 

@@ -1,4 +1,4 @@
-"""A logger of its own that does not propagate, and data for the rest; set up in the app's lifespan."""
+"""In the app's lifespan: a logger that does not propagate, and data for the rest."""
 
 import contextlib
 import logging.config
@@ -15,7 +15,10 @@ async def lifespan(app):
             "disable_existing_loggers": False,
             "formatters": {
                 "shop": {"format": "SHOP %(levelname)s %(message)s"},
-                "data": {"()": "pythonjsonlogger.json.JsonFormatter", "fmt": "%(levelname)s %(message)s"},
+                "data": {
+                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "fmt": "%(levelname)s %(message)s",
+                },
             },
             "handlers": {
                 "shop": {"class": "logging.StreamHandler", "formatter": "shop"},

@@ -1,4 +1,4 @@
-"""The app that the variable INNER names, wrapped; configure_logging() stands behind its import, or before it."""
+"""The app that INNER names, wrapped; with configure_logging() behind its import, or before it."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ from ...viewer import Told
 
 pytestmark = pytest.mark.servers  # uvicorn serves the demo, in its process
 
-LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - (\w+) - \[req=([^|]+)\|session=([^]]+)\] ([-|]) ?(.*)")
+LINE = re.compile(
+    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - (\w+) - \[req=([^|]+)\|session=([^]]+)\] ([-|]) ?(.*)"
+)
 ACCESS = r"%s %d \d+\.\dms \d+B http 127\.0\.0\.1:\d+ ttfb=\d+\.\dms"
 
 STORY = {
@@ -70,7 +72,9 @@ def test_it_ends_well(demo: subprocess.CompletedProcess[str]) -> None:
     assert (demo.returncode, demo.stderr) == (0, "")
 
 
-def test_every_line_of_the_mixed_log_is_in_the_story(demo: subprocess.CompletedProcess[str]) -> None:
+def test_every_line_of_the_mixed_log_is_in_the_story(
+    demo: subprocess.CompletedProcess[str],
+) -> None:
     """Each request has its lines, in order, and there is no other line."""
     matches = [LINE.fullmatch(line) for line in parts(demo)[0][2:]]
     assert all(matches)
@@ -89,7 +93,9 @@ def test_every_line_of_the_mixed_log_is_in_the_story(demo: subprocess.CompletedP
             assert re.fullmatch(pattern, text)
     lines = iter(told[crashed[0]])
     for expected_level, pattern in CRASH:
-        assert any(level == expected_level and re.fullmatch(pattern, text) for level, text in lines), pattern
+        assert any(
+            level == expected_level and re.fullmatch(pattern, text) for level, text in lines
+        ), pattern
 
 
 def test_the_requests_overlap(demo: subprocess.CompletedProcess[str]) -> None:
@@ -127,8 +133,14 @@ def test_the_last_words_name_the_crash(demo: subprocess.CompletedProcess[str]) -
 
 
 def test_it_ends_with_its_page(demo: subprocess.CompletedProcess[str], folder: Path) -> None:
-    """A temporary file, whose place is told: both customers, their four requests, the slow gateway and the crash."""
-    found = re.fullmatch(r"All of it on one page: file://(.+/asgi-trace-demo-\w+\.html)", demo.stdout.splitlines()[-1])
+    """
+    A temporary file, whose place is told: both customers, their four requests, the slow gateway and
+    the crash.
+    """
+    found = re.fullmatch(
+        r"All of it on one page: file://(.+/asgi-trace-demo-\w+\.html)",
+        demo.stdout.splitlines()[-1],
+    )
     assert found
     assert [Path(found[1])] == [*folder.iterdir()]
     told = Told.in_file(Path(found[1]))
@@ -146,20 +158,28 @@ def test_it_ends_with_its_page(demo: subprocess.CompletedProcess[str], folder: P
     assert requests["duration"][payment] >= 1000
     assert requests["first_byte"][payment] > requests["start"][payment]
     assert [gap[0] for gap in told.head["gaps"]].count(payment) >= 2
-    assert (told.head["unknown"], told.head["whole_seconds"], sum(requests["late"])) == (0, False, 0)
+    assert (told.head["unknown"], told.head["whole_seconds"], sum(requests["late"])) == (
+        0,
+        False,
+        0,
+    )
     crash = requests["path"].index("/api/invoice")
     assert (requests["outcome"][crash], requests["level"][crash]) == ("crash", 4)
     assert any("KeyError: 'bulb'" in message for message in told.messages)
 
 
 def test_its_page_can_have_a_name(tmp_path: Path) -> None:
-    done = subprocess.run([*COMMAND, "-o", "demo.html"], capture_output=True, timeout=120, cwd=tmp_path)
+    done = subprocess.run(
+        [*COMMAND, "-o", "demo.html"], capture_output=True, timeout=120, cwd=tmp_path
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(Told.in_file(tmp_path / "demo.html").head["requests"]["id"]) == 4
 
 
 def test_a_page_that_cannot_be_written_is_one_sentence() -> None:
-    done = subprocess.run([*COMMAND, "-o", "missing/demo.html"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [*COMMAND, "-o", "missing/demo.html"], capture_output=True, text=True, timeout=120
+    )
     said = "asgi-trace view: missing/demo.html: No such file or directory\n"
     assert (done.returncode, done.stderr) == (2, said)
 

@@ -32,7 +32,9 @@ class views: admin = api
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A directory of modules, on the path; and all that was imported from it is forgotten afterwards."""
+    """
+    A directory of modules, on the path; and all that was imported from it is forgotten afterwards.
+    """
     before = set(sys.modules)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     (tmp_path / "trace_shop.py").write_text(SHOP)
@@ -74,13 +76,18 @@ def load(app: str, **variables: str) -> Any:
     ],
 )
 def test_the_app_is_found(shop: Path, name: str, expected: str) -> None:
-    """By nested names, in packages and directories, and made by a factory, which needs no flag to be known as one."""
+    """
+    By nested names, in packages and directories, and made by a factory, which needs no flag to be
+    known as one.
+    """
     app = load(name.format(directory=shop.as_posix()))
     assert getattr(app, "__name__", type(app).__name__) == expected
 
 
 @pytest.mark.parametrize(("factory", "expected"), [("1", "Api"), ("0", "type"), ("", "type")])
-def test_a_class_is_a_factory_when_it_is_said_to_be(shop: Path, factory: str, expected: str) -> None:
+def test_a_class_is_a_factory_when_it_is_said_to_be(
+    shop: Path, factory: str, expected: str
+) -> None:
     assert type(load("trace_shop:Api", ASGI_TRACE_FACTORY=factory)).__name__ == expected
 
 
@@ -93,15 +100,39 @@ NAMES = [
     (".trace_shop:app", f"ASGI_TRACE_APP is '.trace_shop:app'; {SHAPE}"),
     ("trace_shop:app-1", f"ASGI_TRACE_APP is 'trace_shop:app-1'; {SHAPE}, or"),
     ("trace_shop:make_app(x)", f"ASGI_TRACE_APP is 'trace_shop:make_app(x)'; {SHAPE}, or"),
-    ("trace_shop:make_app(**{1: 2})", f"ASGI_TRACE_APP is 'trace_shop:make_app(**{{1: 2}})'; {SHAPE}, or"),
+    (
+        "trace_shop:make_app(**{1: 2})",
+        f"ASGI_TRACE_APP is 'trace_shop:make_app(**{{1: 2}})'; {SHAPE}, or",
+    ),
     ("trace_not:app", "ASGI_TRACE_APP is 'trace_not:app'; there is no module 'trace_not' in"),
-    ("trace_not.shop:app", "ASGI_TRACE_APP is 'trace_not.shop:app'; there is no module 'trace_not' in"),
-    ("trace_pkg.not:app", "ASGI_TRACE_APP is 'trace_pkg.not:app'; there is no module 'trace_pkg.not' in"),
-    ("trace_shop.not:app", "ASGI_TRACE_APP is 'trace_shop.not:app'; there is no module 'trace_shop.not' in"),
-    ("trace_shop:not_there", "ASGI_TRACE_APP is 'trace_shop:not_there'; module 'trace_shop' has no 'not_there'; name"),
-    ("trace_shop:api.not_there", "ASGI_TRACE_APP is 'trace_shop:api.not_there'; module 'trace_shop' has no 'api.not_"),
-    ("trace_shop:api.version", "ASGI_TRACE_APP is 'trace_shop:api.version', of type str; expected a callable"),
-    ("trace_shop:broken_factory", "ASGI_TRACE_APP is 'trace_shop:broken_factory', a factory that returned str; exp"),
+    (
+        "trace_not.shop:app",
+        "ASGI_TRACE_APP is 'trace_not.shop:app'; there is no module 'trace_not' in",
+    ),
+    (
+        "trace_pkg.not:app",
+        "ASGI_TRACE_APP is 'trace_pkg.not:app'; there is no module 'trace_pkg.not' in",
+    ),
+    (
+        "trace_shop.not:app",
+        "ASGI_TRACE_APP is 'trace_shop.not:app'; there is no module 'trace_shop.not' in",
+    ),
+    (
+        "trace_shop:not_there",
+        "ASGI_TRACE_APP is 'trace_shop:not_there'; module 'trace_shop' has no 'not_there'; name",
+    ),
+    (
+        "trace_shop:api.not_there",
+        "ASGI_TRACE_APP is 'trace_shop:api.not_there'; module 'trace_shop' has no 'api.not_",
+    ),
+    (
+        "trace_shop:api.version",
+        "ASGI_TRACE_APP is 'trace_shop:api.version', of type str; expected a callable",
+    ),
+    (
+        "trace_shop:broken_factory",
+        "ASGI_TRACE_APP is 'trace_shop:broken_factory', a factory that returned str; exp",
+    ),
 ]
 
 
@@ -122,7 +153,10 @@ def test_a_wrong_name_is_told_in_one_sentence(shop: Path, name: str, expected: s
         ("trace_no_name:app", "ImportError: cannot import name 'nothing' .*"),
         ("trace_no_syntax:app", "SyntaxError: .*"),
         ("trace_no_luck:app", "RuntimeError: no luck"),
-        ("trace_shop:missing_attribute", "AttributeError: 'function' object has no attribute 'nothing'"),
+        (
+            "trace_shop:missing_attribute",
+            "AttributeError: 'function' object has no attribute 'nothing'",
+        ),
         ("trace_shop:make_app(1, 2)", "TypeError: .*"),
     ],
 )
@@ -135,7 +169,12 @@ def test_the_apps_own_error_is_shown_as_it_is(shop: Path, name: str, expected: s
 
 def test_no_option_is_set_by_nothing() -> None:
     """Nor by an empty value."""
-    assert read_options({"ASGI_TRACE_HEADER_NAME": "", "ASGI_TRACE_TRUST_INBOUND": " ", "PATH": "/bin"}) == {}
+    assert (
+        read_options(
+            {"ASGI_TRACE_HEADER_NAME": "", "ASGI_TRACE_TRUST_INBOUND": " ", "PATH": "/bin"}
+        )
+        == {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,12 +211,36 @@ SECRET = "s3cret-" * 10
 @pytest.mark.parametrize(
     ("variable", "value", "expected"),
     [
-        ("HEADER_NAME", "X Trace", "ASGI_TRACE_HEADER_NAME: header_name is 'X Trace'; expected a header's name, such"),
-        ("TRUST_INBOUND", "maybe", "ASGI_TRACE_TRUST_INBOUND: trust_inbound has 'maybe'; expected a network, such as"),
-        ("SESSION_SOURCES", "bearer,x", "ASGI_TRACE_SESSION_SOURCES: session_sources has 'x'; expected 'header:NAME'"),
-        ("DIGEST_KEY", SECRET, "ASGI_TRACE_DIGEST_KEY: digest_key has 70 bytes; expected at most 64; hash a longer"),
-        ("MASK", "a b", "ASGI_TRACE_MASK: mask has 'a b'; expected a parameter's name, such as 'promo'"),
-        ("EXCLUDE", "/health", "ASGI_TRACE_EXCLUDE: exclude is ['/health'] without access_log=True"),
+        (
+            "HEADER_NAME",
+            "X Trace",
+            "ASGI_TRACE_HEADER_NAME: header_name is 'X Trace'; expected a header's name, such",
+        ),
+        (
+            "TRUST_INBOUND",
+            "maybe",
+            "ASGI_TRACE_TRUST_INBOUND: trust_inbound has 'maybe'; expected a network, such as",
+        ),
+        (
+            "SESSION_SOURCES",
+            "bearer,x",
+            "ASGI_TRACE_SESSION_SOURCES: session_sources has 'x'; expected 'header:NAME'",
+        ),
+        (
+            "DIGEST_KEY",
+            SECRET,
+            "ASGI_TRACE_DIGEST_KEY: digest_key has 70 bytes; expected at most 64; hash a longer",
+        ),
+        (
+            "MASK",
+            "a b",
+            "ASGI_TRACE_MASK: mask has 'a b'; expected a parameter's name, such as 'promo'",
+        ),
+        (
+            "EXCLUDE",
+            "/health",
+            "ASGI_TRACE_EXCLUDE: exclude is ['/health'] without access_log=True",
+        ),
     ],
 )
 def test_a_bad_value_is_told_at_once(variable: str, value: str, expected: str) -> None:
@@ -192,7 +255,9 @@ def run(shop: Path, code: str, app: str, **variables: str) -> subprocess.Complet
     """Run *code* in a process of its own."""
     environment = {**os.environ, "ASGI_TRACE_APP": app, **variables}
     environment["PYTHONPATH"] = os.pathsep.join([str(shop), str(Path(__file__).parents[3])])
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
 
 
 CALL = """
@@ -209,24 +274,62 @@ HELLO = """
 async def bare(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
 """
-WRAPPED = HELLO + "from asgi_trace import RequestTracingMiddleware as R\napp = R(bare, header_name='X-Trace')\n"
-CONFIGURED = HELLO + "import logging\nlogging.basicConfig(level=logging.ERROR, format='%(message)s')\n"
-JSON = HELLO + "import asgi_trace\nasgi_trace.configure_logging(formatter=asgi_trace.JSONFormatter())\n"
+WRAPPED = (
+    HELLO
+    + "from asgi_trace import RequestTracingMiddleware as R\napp = R(bare, header_name='X-Trace')\n"
+)
+CONFIGURED = (
+    HELLO + "import logging\nlogging.basicConfig(level=logging.ERROR, format='%(message)s')\n"
+)
+JSON = (
+    HELLO
+    + "import asgi_trace\nasgi_trace.configure_logging(formatter=asgi_trace.JSONFormatter())\n"
+)
 
 
 @pytest.mark.parametrize(
     ("module", "app", "variables", "headers", "lines"),
     [
         (HELLO, "bare", {}, "[(b'x-request-id', b'a')]", ["WARNING - [req=a|"]),
-        (HELLO, "bare", {"ASGI_TRACE_HEADER_NAME": "x-trace"}, "[(b'x-trace', b'b')]", ["WARNING - [req=b|"]),
+        (
+            HELLO,
+            "bare",
+            {"ASGI_TRACE_HEADER_NAME": "x-trace"},
+            "[(b'x-trace', b'b')]",
+            ["WARNING - [req=b|"],
+        ),
         (HELLO, "bare", {"ASGI_TRACE_LEVEL": "error"}, "[(b'x-request-id', b'a')]", []),
-        (HELLO, "bare", {"ASGI_TRACE_FORMAT": "json"}, "[(b'x-request-id', b'a')]", ['"request_id":"a"']),
+        (
+            HELLO,
+            "bare",
+            {"ASGI_TRACE_FORMAT": "json"},
+            "[(b'x-request-id', b'a')]",
+            ['"request_id":"a"'],
+        ),
         (WRAPPED, "app", {}, "[(b'x-trace', b'b')]", ["WARNING - [req=b|"]),
         (CONFIGURED, "bare", {}, "[(b'x-request-id', b'a')]", []),
-        (CONFIGURED, "bare", {"ASGI_TRACE_LEVEL": "30"}, "[(b'x-request-id', b'a')]", ["WARNING - [req=a|"]),
+        (
+            CONFIGURED,
+            "bare",
+            {"ASGI_TRACE_LEVEL": "30"},
+            "[(b'x-request-id', b'a')]",
+            ["WARNING - [req=a|"],
+        ),
         (JSON, "bare", {}, "[(b'x-request-id', b'a')]", ['"request_id":"a"']),
-        (JSON, "bare", {"ASGI_TRACE_FORMAT": "logfmt"}, "[(b'x-request-id', b'a')]", ["request_id=a"]),
-        (JSON, "bare", {"ASGI_TRACE_FORMAT": "text"}, "[(b'x-request-id', b'a')]", ["WARNING - [req=a|"]),
+        (
+            JSON,
+            "bare",
+            {"ASGI_TRACE_FORMAT": "logfmt"},
+            "[(b'x-request-id', b'a')]",
+            ["request_id=a"],
+        ),
+        (
+            JSON,
+            "bare",
+            {"ASGI_TRACE_FORMAT": "text"},
+            "[(b'x-request-id', b'a')]",
+            ["WARNING - [req=a|"],
+        ),
     ],
     ids=[
         "plain",
@@ -244,13 +347,18 @@ JSON = HELLO + "import asgi_trace\nasgi_trace.configure_logging(formatter=asgi_t
 def test_auto_traces_the_app(
     shop: Path, module: str, app: str, variables: dict[str, str], headers: str, lines: list[str]
 ) -> None:
-    """With the options given, and the ids kept; what the app has chosen stands unless a variable overrules it."""
+    """
+    With the options given, and the ids kept; what the app has chosen stands unless a variable
+    overrules it.
+    """
     (shop / "trace_hello.py").write_text(module)
     done = run(shop, CALL, f"trace_hello:{app}", **variables)
     assert (done.returncode, done.stdout) == (0, f"{headers}\n"), done.stderr
     written = done.stderr.splitlines()
     assert len(written) == len(lines), written
-    assert all(part in line.replace('": "', '":"') for part, line in zip(lines, written, strict=True)), written
+    assert all(
+        part in line.replace('": "', '":"') for part, line in zip(lines, written, strict=True)
+    ), written
 
 
 REPORT = """
@@ -263,13 +371,18 @@ except Exception as exc:
 
 @pytest.mark.parametrize(
     ("server", "expected"),
-    [("sys", "Exception"), ("uvicorn.importer", "ImportFromStringError"), ("gunicorn.util", "AppImportError")],
+    [
+        ("sys", "Exception"),
+        ("uvicorn.importer", "ImportFromStringError"),
+        ("gunicorn.util", "AppImportError"),
+    ],
 )
 def test_each_server_is_told_in_its_own_words(shop: Path, server: str, expected: str) -> None:
     """So that it reports a wrong name in one line, as it does its own."""
     done = run(shop, f"import {server}\n{REPORT}", "trace_shop:nothing")
     told = (
-        "ASGI_TRACE_APP is 'trace_shop:nothing'; module 'trace_shop' has no 'nothing'; name the app as the module does"
+        "ASGI_TRACE_APP is 'trace_shop:nothing'; module 'trace_shop' has no 'nothing'; "
+        "name the app as the module does"
     )
     assert (done.stdout, done.stderr) == (f"LauncherError {expected} {told}\n", "")
 

@@ -1,4 +1,7 @@
-"""``asgi-trace grep``: all lines of what was asked for, nothing of anyone else's, out of anything that is a log."""
+"""
+``asgi-trace grep``: all lines of what was asked for, nothing of anyone else's, out of anything that
+is a log.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,15 @@ from asgi_trace._cli.logs import grep as command
 from asgi_trace._cli.logs.files import blocks_of
 from asgi_trace._cli.logs.grep import Query, read_query, search, search_requests, shortcut
 from asgi_trace._cli.main import main
-from asgi_trace._core.lines import Record, format_access, format_json, format_line, format_logfmt, format_text, id_color
+from asgi_trace._core.lines import (
+    Record,
+    format_access,
+    format_json,
+    format_line,
+    format_logfmt,
+    format_text,
+    id_color,
+)
 
 from ...asgi import HELLO_BODY, HELLO_START, call, http_scope
 
@@ -45,11 +56,18 @@ COMMAND = (sys.executable, "-m", "asgi_trace", "grep")
 
 def record(request_id: str, session_id: str, second: int, message: str, **more: Any) -> Record:
     return Record(
-        f"2024-01-15 10:30:{second:02d}", "INFO", message=message, request_id=request_id, session_id=session_id, **more
+        f"2024-01-15 10:30:{second:02d}",
+        "INFO",
+        message=message,
+        request_id=request_id,
+        session_id=session_id,
+        **more,
     )
 
 
-def access(request_id: str, session_id: str, second: int, path: str, status: int, milliseconds: float) -> Record:
+def access(
+    request_id: str, session_id: str, second: int, path: str, status: int, milliseconds: float
+) -> Record:
     fields = {
         "method": "GET",
         "path": path,
@@ -59,16 +77,34 @@ def access(request_id: str, session_id: str, second: int, path: str, status: int
         "transport": "http",
         "client": "127.0.0.1:5",
     }
-    return record(request_id, session_id, second, format_access(fields), logger="asgi_trace.access", extra=fields)
+    return record(
+        request_id,
+        session_id,
+        second,
+        format_access(fields),
+        logger="asgi_trace.access",
+        extra=fields,
+    )
 
 
-# Two customers at once. What their lines hold is as mean as may be: each other's ids, heads and statuses.
+# Two customers at once. What their lines hold is as mean as may be: each other's ids, heads and
+# statuses.
 STORY = [
     record("none", "none", 10, "starting"),
     record("req-001", ALICE, 15, "Processing payment"),
-    record("req-002", BOB, 15, "Loading profile of req-001, [req=req-001|session=abc12345] - status=500"),
+    record(
+        "req-002",
+        BOB,
+        15,
+        "Loading profile of req-001, [req=req-001|session=abc12345] - status=500",
+    ),
     record("req-001", ALICE, 16, f"Payment failed\n{TRACEBACK}"),
-    record("req-002", BOB, 16, "2024-01-15 10:30:16 - INFO - [req=req-001|session=abc12345] - GET /x 500 9.9ms 1B"),
+    record(
+        "req-002",
+        BOB,
+        16,
+        "2024-01-15 10:30:16 - INFO - [req=req-001|session=abc12345] - GET /x 500 9.9ms 1B",
+    ),
     access("req-001", ALICE, 17, "/api/payment?card=***", 500, 2012.3),
     access("req-002", BOB, 18, "/api/profile", 200, 250.0),
     record("req-003", ALICE, 19, "Status check"),
@@ -80,7 +116,9 @@ STORY = [
 def written(form: Callable[[Record], str], *request_ids: str, since: int = 0) -> list[str]:
     """The physical lines that the story has for *request_ids*, all of them when left out."""
     wanted = [each for each in STORY if each.request_id in request_ids or not request_ids]
-    return [line for each in wanted if int(each.time[-2:]) >= since for line in form(each).split("\n")]
+    return [
+        line for each in wanted if int(each.time[-2:]) >= since for line in form(each).split("\n")
+    ]
 
 
 def as_lines(output: bytes) -> list[str]:
@@ -88,8 +126,13 @@ def as_lines(output: bytes) -> list[str]:
 
 
 @pytest.fixture
-def grep(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., tuple[int, list[str], list[str]]]:
-    """Run the command in this process; its exit code, and the lines of its output and of standard error."""
+def grep(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> Callable[..., tuple[int, list[str], list[str]]]:
+    """
+    Run the command in this process; its exit code, and the lines of its output and of standard
+    error.
+    """
 
     def run(*arguments: object) -> tuple[int, list[str], list[str]]:
         code = main(["grep", *map(str, arguments)])
@@ -149,12 +192,17 @@ def log(tmp_path: Path, form: Callable[[Record], str]) -> Path:
         (["--since", "1h"], [], 0),
         (["--since", "99999d", "--status", "500"], ["req-001"], 0),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) and value[:1] and value[0][0] == "-" else "",
+    ids=lambda value: (
+        " ".join(value) if isinstance(value, list) and value[:1] and value[0][0] == "-" else ""
+    ),
 )
 def test_it_shows_the_lines_asked_for(
     grep: Any, log: Path, form: Any, conditions: list[str], request_ids: list[str], since: int
 ) -> None:
-    """All of them, as they were written, and no other; by access line it is the whole request. In each form."""
+    """
+    All of them, as they were written, and no other; by access line it is the whole request. In each
+    form.
+    """
     expected = written(form, *request_ids, since=since) if request_ids else []
     assert grep(*conditions, log) == (0 if expected else 1, expected, [])
 
@@ -164,13 +212,18 @@ def test_each_line_is_taken_for_what_it_is(grep: Any, tmp_path: Path) -> None:
     path = tmp_path / "mixed.log"
     lines = [form(each) for each in STORY for form in FORMS.values()]
     path.write_text("\n".join(lines) + "\n")
-    expected = [form(each) for each in STORY if each.request_id == "req-003" for form in FORMS.values()]
+    expected = [
+        form(each) for each in STORY if each.request_id == "req-003" for form in FORMS.values()
+    ]
     assert grep("--request", "req-003", path) == (0, expected, [])
     assert grep("--status", "404", path) == (0, expected, [])
 
 
 def test_a_cut_session_id_matches_the_whole_one(grep: Any, tmp_path: Path) -> None:
-    """Text shows eight characters, JSON all: either finds both. A short id is whole, and no other's beginning."""
+    """
+    Text shows eight characters, JSON all: either finds both. A short id is whole, and no other's
+    beginning.
+    """
     shown = "2024-01-15 10:30:15 - INFO - [req=r1|session=abc12345] - shown"
     whole = format_json(record("r2", ALICE, 15, "whole"))
     other = format_json(record("r3", "abc12345-other", 15, "of another"))
@@ -251,24 +304,40 @@ def test_another_loggers_line_is_no_access_line(grep: Any, tmp_path: Path) -> No
 
 
 def test_several_logs_are_merged_by_time(grep: Any, tmp_path: Path) -> None:
-    """Packed ones too, whatever their form and zone; a record's lines stay together, and a cut last line is ended."""
+    """
+    Packed ones too, whatever their form and zone; a record's lines stay together, and a cut last
+    line is ended.
+    """
     early = format_line("2024-01-15 10:30:15+00:00", "INFO", "r1", "s", f"early\n{TRACEBACK}")
-    same = format_line("2024-01-15 11:30:15+01:00", "INFO", "r1", "s", f"at the same time\n{TRACEBACK}")
-    between = format_json(Record("2024-01-15T09:30:16.500-01:00", "INFO", message="between", request_id="r1"))
+    same = format_line(
+        "2024-01-15 11:30:15+01:00", "INFO", "r1", "s", f"at the same time\n{TRACEBACK}"
+    )
+    between = format_json(
+        Record("2024-01-15T09:30:16.500-01:00", "INFO", message="between", request_id="r1")
+    )
     unreadable = format_line("99 Foo 10:30", "INFO", "r1", "s", "with the line before it")
     late = format_line("2024-01-15 10:30:17Z", "INFO", "r1", "s", "late")
     (tmp_path / "a.log").write_text(f"{early}\n{late}")
     (tmp_path / "b.log.1.gz").write_bytes(gzip.compress(f"{same}\n".encode()))
     (tmp_path / "c").write_text(f"{between}\n{unreadable}\n")
     expected = [*early.split("\n"), *same.split("\n"), between, unreadable, late]
-    assert grep("--request", "r1", *(tmp_path / name for name in ("a.log", "b.log.1.gz", "c"))) == (0, expected, [])
+    assert grep("--request", "r1", *(tmp_path / name for name in ("a.log", "b.log.1.gz", "c"))) == (
+        0,
+        expected,
+        [],
+    )
 
 
 def test_a_rotated_log_goes_on_in_the_next(grep: Any, tmp_path: Path) -> None:
-    """An access line in one selects the request's lines in all; within a second the older log is first."""
+    """
+    An access line in one selects the request's lines in all; within a second the older log is
+    first.
+    """
     story = [each._replace(time="2024-01-15 10:30:15") for each in STORY]
     lines = [format_text(each) for each in story]
-    expected = "\n".join(format_text(each) for each in story if each.request_id == "req-001").split("\n")
+    expected = "\n".join(format_text(each) for each in story if each.request_id == "req-001").split(
+        "\n"
+    )
     old, new = tmp_path / "app.log.1", tmp_path / "app.log"
     old.write_text("\n".join(lines[:3]) + "\n")
     new.write_text("\n".join(lines[3:]) + "\n")
@@ -278,7 +347,9 @@ def test_a_rotated_log_goes_on_in_the_next(grep: Any, tmp_path: Path) -> None:
 
 def piped(*arguments: object, given: bytes = b"", **more: Any) -> tuple[int, list[str], list[str]]:
     """Run the command in a process of its own, with *given* on its standard input."""
-    done = subprocess.run([*COMMAND, *map(str, arguments)], input=given, capture_output=True, timeout=60, **more)
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)], input=given, capture_output=True, timeout=60, **more
+    )
     return done.returncode, as_lines(done.stdout), as_lines(done.stderr)
 
 
@@ -323,7 +394,10 @@ def test_lines_are_shown_as_they_come() -> None:
 @pytest.mark.parametrize(
     ("conditions", "error"),
     [
-        ([], "nothing to look for; expected --session, --request, --path, --status, --slower or --since"),
+        (
+            [],
+            "nothing to look for; expected --session, --request, --path, --status, --slower or --since",
+        ),
         (
             ["--request", ""],
             "nothing to look for; expected --session, --request, --path, --status, --slower or --since",
@@ -331,7 +405,10 @@ def test_lines_are_shown_as_they_come() -> None:
         (["--status", "bad"], "--status is 'bad'; expected a status such as 404, 5xx or '>=500'"),
         (["--status", "!500"], "--status is '!500'; expected a status such as 404, 5xx or '>=500'"),
         (["--status", ">5xx"], "--status is '>5xx'; expected a status such as 404, 5xx or '>=500'"),
-        (["--slower", "5"], "--slower is '5'; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d"),
+        (
+            ["--slower", "5"],
+            "--slower is '5'; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d",
+        ),
         (
             ["--since", "2024-02-30"],
             "--since is '2024-02-30'; "
@@ -339,16 +416,22 @@ def test_lines_are_shown_as_they_come() -> None:
         ),
     ],
 )
-def test_a_condition_that_is_none_is_one_sentence(grep: Any, log: Path, conditions: list[str], error: str) -> None:
+def test_a_condition_that_is_none_is_one_sentence(
+    grep: Any, log: Path, conditions: list[str], error: str
+) -> None:
     """What it is, what was expected; exit code 2."""
     assert grep(*conditions, log) == (2, [], [f"asgi-trace grep: {error}"])
 
 
 @pytest.mark.parametrize("conditions", [["--request", "req-001"], ["--status", "500"]])
-def test_what_cannot_be_read_is_one_sentence_each(grep: Any, tmp_path: Path, conditions: list[str]) -> None:
+def test_what_cannot_be_read_is_one_sentence_each(
+    grep: Any, tmp_path: Path, conditions: list[str]
+) -> None:
     """Exit code 2; what could be read is shown."""
     text = "\n".join(written(format_text)) + "\n"
-    good, directory, cut, broken = (tmp_path / name for name in ("good.log", "dir", "cut.gz", "broken.gz"))
+    good, directory, cut, broken = (
+        tmp_path / name for name in ("good.log", "dir", "cut.gz", "broken.gz")
+    )
     good.write_text(text)
     directory.mkdir()
     packed = gzip.compress("".join(os.urandom(500).hex() + "\n" for _ in range(200)).encode())
@@ -369,7 +452,10 @@ def test_what_cannot_be_read_is_one_sentence_each(grep: Any, tmp_path: Path, con
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     line = f"{written(format_text, 'req-003')[0]}\n".encode()
     with subprocess.Popen(
-        [*COMMAND, "--request", "req-003"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "--request", "req-003"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -388,7 +474,11 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 def test_output_that_cannot_be_written_is_one_sentence(log: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [*COMMAND, "--request", "req-001", log], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+            [*COMMAND, "--request", "req-001", log],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
         )
     assert (done.returncode, as_lines(done.stderr)) == (
         2,
@@ -441,7 +531,9 @@ def test_color_can_be_declined(log: Path, form: Any, environment: dict[str, str]
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this platform has no pseudo-terminals")
 def test_no_line_commands_the_terminal(tmp_path: Path) -> None:
-    """Control characters of other writers are shown, tabs apart; a pipe gets the bytes as they are."""
+    """
+    Control characters of other writers are shown, tabs apart; a pipe gets the bytes as they are.
+    """
     head = "2024-01-15 10:30:15 - ERROR - [req=r1|session=s] - x"
     path = tmp_path / "app.log"
     path.write_bytes(f"{head}\n  \x1b]0;owned\x07\tC:\\x41\u3042\u202e\n".encode() + b"  \xff\n")
@@ -450,7 +542,10 @@ def test_no_line_commands_the_terminal(tmp_path: Path) -> None:
         "  \\x1b]0;owned\\x07\tC:\\x41\u3042\\u202e",
         "  \ufffd",
     ]
-    assert subprocess.run([*COMMAND, "--request", "r1", path], stdout=subprocess.PIPE).stdout == path.read_bytes()
+    assert (
+        subprocess.run([*COMMAND, "--request", "r1", path], stdout=subprocess.PIPE).stdout
+        == path.read_bytes()
+    )
 
 
 def test_colored_text_is_read(grep: Any, tmp_path: Path) -> None:
@@ -470,7 +565,17 @@ LINES = st.one_of(
     st.sampled_from([line.encode() for form in FORMS.values() for line in written(form)]),
     st.sampled_from([line.encode() for line in TRACEBACK.split("\n")]),
     st.sampled_from(
-        [b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\x00", b"{", b"req=req-001", b"req-001", b"\x1b[31m", b"INFO: x"]
+        [
+            b"",
+            b"\xef\xbb\xbf",
+            b"\xff\xfe",
+            b"\x00",
+            b"{",
+            b"req=req-001",
+            b"req-001",
+            b"\x1b[31m",
+            b"INFO: x",
+        ]
     ),
     st.binary(),
 )
@@ -511,11 +616,15 @@ def found_in(data: bytes, query: Query, sizes: Sequence[int], find: Any = None) 
     return b"".join(each.line for each in found).splitlines(keepends=True)
 
 
-@given(st.lists(LINES, max_size=12), QUERIES, st.lists(st.integers(1, 40), max_size=12), st.booleans())
-def test_no_bytes_break_it(lines: list[bytes], conditions: dict[str, str], sizes: list[int], is_ended: bool) -> None:
+@given(
+    st.lists(LINES, max_size=12), QUERIES, st.lists(st.integers(1, 40), max_size=12), st.booleans()
+)
+def test_no_bytes_break_it(
+    lines: list[bytes], conditions: dict[str, str], sizes: list[int], is_ended: bool
+) -> None:
     """
-    Whatever is in a log: what is found are lines of it, in order; the same ones however a pipe cuts them, and the
-    same ones as without the shortcuts.
+    Whatever is in a log: what is found are lines of it, in order; the same ones however a pipe cuts
+    them, and the same ones as without the shortcuts.
     """
     data = b"\n".join(lines) + b"\n" * is_ended
     query = read_query(**conditions)
@@ -536,7 +645,9 @@ def test_a_line_longer_than_memory_is_read_in_pieces(monkeypatch: pytest.MonkeyP
     data = long + forged.encode() + b"short\n" + long
     for sizes in ([200] * 100, [7] * 1000, []):
         assert found_in(data, read_query(request="req-001"), sizes) == [long, long]
-        assert found_in(data, read_query(request="req-002"), sizes) == [forged.encode() + b"short\n"]
+        assert found_in(data, read_query(request="req-002"), sizes) == [
+            forged.encode() + b"short\n"
+        ]
 
 
 class Endless(io.RawIOBase):
@@ -557,7 +668,9 @@ class Endless(io.RawIOBase):
         return len(self._block)
 
 
-@pytest.mark.parametrize("conditions", [{"request": "req-001"}, {"status": "500"}], ids=["request", "status"])
+@pytest.mark.parametrize(
+    "conditions", [{"request": "req-001"}, {"status": "500"}], ids=["request", "status"]
+)
 def test_memory_does_not_grow_with_the_log(conditions: dict[str, str]) -> None:
     """A hundred times the log, the same peak."""
     block = ("\n".join(written(format_text)) + "\n").encode() * 20
@@ -582,11 +695,15 @@ def test_memory_does_not_grow_with_the_log(conditions: dict[str, str]) -> None:
     assert many < 2 * few
 
 
-def test_the_requests_remembered_are_bounded(grep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_requests_remembered_are_bounded(
+    grep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It says so, and shows the first."""
     monkeypatch.setattr(command, "_MOST_REQUESTS", 2)
     path = tmp_path / "app.log"
-    lines = [format_text(access(f"r{number}", "s", 15, "/", 500, 1.0)) for number in (1, 2, 1, 3, 4)]
+    lines = [
+        format_text(access(f"r{number}", "s", 15, "/", 500, 1.0)) for number in (1, 2, 1, 3, 4)
+    ]
     path.write_text("\n".join(lines) + "\n")
     code, shown, errors = grep("--status", "500", path)
     assert (code, shown) == (0, lines[:3])
@@ -608,7 +725,10 @@ def test_ids_set_by_hand_are_found_too(grep: Any, tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_it_finds_exactly_what_a_request_wrote(grep: Any, tmp_path: Path) -> None:
-    """Requests at once, in tasks and threads, with tracebacks and hostile messages: each line, and no other's."""
+    """
+    Requests at once, in tasks and threads, with tracebacks and hostile messages: each line, and no
+    other's.
+    """
     path = tmp_path / "app.log"
     emitted: dict[str, list[str]] = {}
 
@@ -625,7 +745,9 @@ async def test_it_finds_exactly_what_a_request_wrote(grep: Any, tmp_path: Path) 
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         other = scope["path"]
-        own.info("first\n2024-01-15 10:30:15 - INFO - [req=%s|session=s] - forged\r\u2028\x1b[2J", other)
+        own.info(
+            "first\n2024-01-15 10:30:15 - INFO - [req=%s|session=s] - forged\r\u2028\x1b[2J", other
+        )
         await anyio.lowlevel.checkpoint()
         await anyio.to_thread.run_sync(own.info, "in a thread, of %s", other)
         try:

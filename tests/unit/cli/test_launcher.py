@@ -31,7 +31,11 @@ COMMANDS = [
     ("uvicorn --host=::1 shop:app", f"uvicorn --host=::1 {T}", "shop:app"),
     ("uvicorn --header server:me shop:app", f"uvicorn --header server:me {T}", "shop:app"),
     ("uvicorn --loop own.loops:make shop:app", f"uvicorn --loop own.loops:make {T}", "shop:app"),
-    ("uvicorn --no-access-log shop:app --app-dir src", f"uvicorn --no-access-log {T} --app-dir src", "shop:app"),
+    (
+        "uvicorn --no-access-log shop:app --app-dir src",
+        f"uvicorn --no-access-log {T} --app-dir src",
+        "shop:app",
+    ),
     ("uvicorn --some-new-option a:b shop:app", f"uvicorn --some-new-option a:b {T}", "shop:app"),
     ("uvicorn --port 80 -- shop:app", f"uvicorn --port 80 -- {T}", "shop:app"),
     ("uvicorn shop", f"uvicorn {T}", "shop"),
@@ -55,9 +59,13 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(("command", "rewritten", "app"), COMMANDS, ids=[each[0] for each in COMMANDS])
+@pytest.mark.parametrize(
+    ("command", "rewritten", "app"), COMMANDS, ids=[each[0] for each in COMMANDS]
+)
 def test_the_app_and_nothing_else_is_replaced(command: str, rewritten: str, app: str) -> None:
-    """Values of options are never taken for the app, and the environment stays but for the app's name."""
+    """
+    Values of options are never taken for the app, and the environment stays but for the app's name.
+    """
     launch = plan(command.split(), {"PATH": "/bin", "ASGI_TRACE_APP": "old:app"})
     assert " ".join([launch.name, *launch.arguments]) == rewritten
     assert launch.environment == {"PATH": "/bin", "ASGI_TRACE_APP": app}
@@ -68,13 +76,27 @@ def test_the_app_and_nothing_else_is_replaced(command: str, rewritten: str, app:
     [
         ("uvicorn --factory shop:make", {}, f"uvicorn {T}", {"ASGI_TRACE_FACTORY": "1"}),
         ("granian shop:make --factory", {}, f"granian {T}", {"ASGI_TRACE_FACTORY": "1"}),
-        ("granian shop:app --no-factory", {"GRANIAN_FACTORY": "1"}, f"granian {T}", {"ASGI_TRACE_FACTORY": "0"}),
-        ("uvicorn shop:make", {"UVICORN_FACTORY": "true"}, f"uvicorn {T}", {"ASGI_TRACE_FACTORY": "true"}),
+        (
+            "granian shop:app --no-factory",
+            {"GRANIAN_FACTORY": "1"},
+            f"granian {T}",
+            {"ASGI_TRACE_FACTORY": "0"},
+        ),
+        (
+            "uvicorn shop:make",
+            {"UVICORN_FACTORY": "true"},
+            f"uvicorn {T}",
+            {"ASGI_TRACE_FACTORY": "true"},
+        ),
         ("uvicorn shop:app", {"UVICORN_PORT": "80"}, f"uvicorn {T}", {"UVICORN_PORT": "80"}),
     ],
 )
-def test_a_factory_is_ours_to_call(command: str, before: dict[str, str], rewritten: str, after: dict[str, str]) -> None:
-    """What the server gets from us is an app, so it must not hear of the factory, by whatever way."""
+def test_a_factory_is_ours_to_call(
+    command: str, before: dict[str, str], rewritten: str, after: dict[str, str]
+) -> None:
+    """
+    What the server gets from us is an app, so it must not hear of the factory, by whatever way.
+    """
     launch = plan(command.split(), before)
     app = launch.environment.pop("ASGI_TRACE_APP")
     assert (" ".join([launch.name, *launch.arguments]), launch.environment) == (rewritten, after)
@@ -87,25 +109,48 @@ def test_uvicorn_may_have_the_app_from_its_variable() -> None:
     assert launch.environment == {"UVICORN_APP": T, "ASGI_TRACE_APP": "shop:app"}
 
 
-@pytest.mark.parametrize("command", ["uvicorn --version", "hypercorn -h", "granian --help", "gunicorn -v"])
+@pytest.mark.parametrize(
+    "command", ["uvicorn --version", "hypercorn -h", "granian --help", "gunicorn -v"]
+)
 def test_a_question_needs_no_app(command: str) -> None:
     """It goes to the server as it is."""
     name, option = command.split()
     launch = plan([name, option], {"PATH": "/bin"})
-    assert (launch.name, launch.arguments, launch.environment) == (name, (option,), {"PATH": "/bin"})
+    assert (launch.name, launch.arguments, launch.environment) == (
+        name,
+        (option,),
+        {"PATH": "/bin"},
+    )
 
 
 ERRORS = [
     ("", "no server is named; expected one of uvicorn, hypercorn, granian, gunicorn"),
-    ("daphne shop:app", "the server is 'daphne'; expected one of uvicorn, hypercorn, granian, gunicorn"),
-    ("uvicorn", "no app is named; expected it behind the server's name, as in 'asgi-trace run uvicorn shop:app'"),
-    ("uvicorn --header server:me", "no app is in the arguments '--header server:me'; expected it behind the server's"),
-    ("uvicorn --some-new-flag shop:app", "no app is in the arguments '--some-new-flag shop:app'; expected it behind"),
-    ("hypercorn wsgi:shop:app", "the app is of the kind 'wsgi'; expected an ASGI app, as in 'asgi:shop:app'"),
+    (
+        "daphne shop:app",
+        "the server is 'daphne'; expected one of uvicorn, hypercorn, granian, gunicorn",
+    ),
+    (
+        "uvicorn",
+        "no app is named; expected it behind the server's name, as in 'asgi-trace run uvicorn shop:app'",
+    ),
+    (
+        "uvicorn --header server:me",
+        "no app is in the arguments '--header server:me'; expected it behind the server's",
+    ),
+    (
+        "uvicorn --some-new-flag shop:app",
+        "no app is in the arguments '--some-new-flag shop:app'; expected it behind",
+    ),
+    (
+        "hypercorn wsgi:shop:app",
+        "the app is of the kind 'wsgi'; expected an ASGI app, as in 'asgi:shop:app'",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("command", "expected"), ERRORS, ids=[each[0] or "nothing" for each in ERRORS])
+@pytest.mark.parametrize(
+    ("command", "expected"), ERRORS, ids=[each[0] or "nothing" for each in ERRORS]
+)
 def test_what_is_not_certain_is_not_guessed(command: str, expected: str) -> None:
     """One sentence names what was given, the rule and the remedy."""
     with pytest.raises(LauncherError) as raised:
@@ -117,13 +162,21 @@ def test_what_is_not_certain_is_not_guessed(command: str, expected: str) -> None
     ("variables", "arguments", "expected"),
     [
         ({}, ["nginx", "shop:app"], "the server is 'nginx'; expected one of"),
-        ({"ASGI_TRACE_LEVEL": "loud"}, ["uvicorn", "shop:app"], "ASGI_TRACE_LEVEL is 'loud'; expected DEBUG, INFO,"),
+        (
+            {"ASGI_TRACE_LEVEL": "loud"},
+            ["uvicorn", "shop:app"],
+            "ASGI_TRACE_LEVEL is 'loud'; expected DEBUG, INFO,",
+        ),
     ],
 )
-def test_the_command_says_it_in_one_line(variables: dict[str, str], arguments: list[str], expected: str) -> None:
+def test_the_command_says_it_in_one_line(
+    variables: dict[str, str], arguments: list[str], expected: str
+) -> None:
     """On standard error, with exit code 2, and nothing is started."""
     command = [sys.executable, "-m", "asgi_trace", "run", *arguments]
-    done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(expected)
 
@@ -132,8 +185,12 @@ def test_a_server_that_is_not_there_is_told_of() -> None:
     """Here by a Python that has the standard library and us alone."""
     root = str(Path(__file__).parents[3])
     command = [sys.executable, "-S", "-m", "asgi_trace", "run", "uvicorn", "shop:app"]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True, timeout=60)
-    expected = "the server is 'uvicorn', which is not installed; 'pip install uvicorn' installs it\n"
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True, timeout=60
+    )
+    expected = (
+        "the server is 'uvicorn', which is not installed; 'pip install uvicorn' installs it\n"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
 
 
@@ -149,7 +206,9 @@ def test_a_server_answers_questions_itself(name: str) -> None:
 def _flags_of_click(command: click.Command) -> set[str]:
     options = [each for each in command.params if isinstance(each, click.Option)]
     assert all(each.nargs == 1 for each in options)
-    return {"--help"}.union(*({*each.opts, *each.secondary_opts} for each in options if each.is_flag or each.count))
+    return {"--help"}.union(
+        *({*each.opts, *each.secondary_opts} for each in options if each.is_flag or each.count)
+    )
 
 
 def _flags_of_argparse(parser: argparse.ArgumentParser) -> set[str]:
@@ -175,7 +234,10 @@ def _hypercorn_parser(monkeypatch: pytest.MonkeyPatch) -> argparse.ArgumentParse
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_the_table_knows_every_flag(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An option of the installed server that takes no value is in the table, and none is there that takes one."""
+    """
+    An option of the installed server that takes no value is in the table, and none is there that
+    takes one.
+    """
     if name == "uvicorn":
         command = import_module("uvicorn.main").main
         flags, values = _flags_of_click(command), _values_of_click(command)

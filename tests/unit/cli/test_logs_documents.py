@@ -1,4 +1,6 @@
-"""Documents that hold many lines, lines that stand over several, and lines that come newest first."""
+"""
+Documents that hold many lines, lines that stand over several, and lines that come newest first.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def refuse(sentence: str) -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_document_holds_lines(name: str, count: int) -> None:
-    """One or several of them in a log, in whatever pieces they arrive: each line once, oldest first."""
+    """
+    One or several of them in a log, in whatever pieces they arrive: each line once, oldest first.
+    """
     data = WRAPPERS[name](lines("json")).encode() * count
     whole = b"".join(unfolded([data], refuse))
     found = [json.loads(line) for line in whole.splitlines()]
@@ -69,7 +73,16 @@ def _whole_lines(pieces: list[bytes]) -> Iterator[bytes]:
 
 MORE = {
     "Datadog": {
-        "data": [{"id": "1", "attributes": {"timestamp": "2024-11-22T10:30:15Z", "message": "x", "status": "error"}}]
+        "data": [
+            {
+                "id": "1",
+                "attributes": {
+                    "timestamp": "2024-11-22T10:30:15Z",
+                    "message": "x",
+                    "status": "error",
+                },
+            }
+        ]
     },
     "ClickHouse, JSON": {
         "meta": [{"name": "Timestamp"}],
@@ -80,8 +93,13 @@ MORE = {
         "meta": [{"name": "Timestamp"}, {"name": "Body"}],
         "data": [["2024-11-22 10:30:15", "x"]],
     },
-    "a subscription of CloudWatch": {"logStream": "front", "logEvents": [{"timestamp": 1732271415000, "message": "x"}]},
-    "Loki's push": {"streams": [{"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]}]},
+    "a subscription of CloudWatch": {
+        "logStream": "front",
+        "logEvents": [{"timestamp": 1732271415000, "message": "x"}],
+    },
+    "Loki's push": {
+        "streams": [{"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]}]
+    },
     "an array": [{"timestamp": "2024-11-22T10:30:15Z", "message": "x"}],
 }
 
@@ -140,7 +158,7 @@ class Raw(io.RawIOBase):
         return self._inner.readinto(buffer)
 
 
-# -- size --------------------------------------------------------------------------------------------------------------
+# -- size ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -148,7 +166,10 @@ class Raw(io.RawIOBase):
     [
         ("OpenSearch _search", ".hits.hits[]"),
         ("OpenSearch _search, pretty", ".hits.hits[]"),
-        ("Loki's API", ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}"),
+        (
+            "Loki's API",
+            ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
+        ),
         ("aws logs filter-log-events", ".events[]"),
         ("aws logs get-query-results", ".results[] | map({(.field): .value}) | add"),
         ("OTLP, one document", ".resourceLogs[] | {resourceLogs: [.]}"),
@@ -182,16 +203,24 @@ def test_an_array_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_a_hundred_megabytes_take_no_more_memory_than_ten(tmp_path: Path, indent: int | None) -> None:
-    """One document, packed so that it lies on the disk in little; both commands say so and end with 2."""
+def test_a_hundred_megabytes_take_no_more_memory_than_ten(
+    tmp_path: Path, indent: int | None
+) -> None:
+    """
+    One document, packed so that it lies on the disk in little; both commands say so and end with 2.
+    """
     line_feed = "\n" if indent else ""
-    hit = json.dumps({"_source": {"@timestamp": 1732271415000, "message": "x" * 1000}}, indent=indent)
+    hit = json.dumps(
+        {"_source": {"@timestamp": 1732271415000, "message": "x" * 1000}}, indent=indent
+    )
     piece = (hit.replace("\n", "\n    ") + f",{line_feed}    ") * 1000
     peaks = []
     for size in (40, 100):
         path = tmp_path / f"{size}.json.gz"
         with gzip.open(path, "wb", 1) as file:
-            file.write(f'{{{line_feed}"took": 3,{line_feed}  "hits": {{"hits": [{line_feed}    '.encode())
+            file.write(
+                f'{{{line_feed}"took": 3,{line_feed}  "hits": {{"hits": [{line_feed}    '.encode()
+            )
             for _ in range(size * 1_000_000 // len(piece)):
                 file.write(piece.encode())
             file.write(f"{{}}{line_feed}  ]}}{line_feed}}}\n".encode())
@@ -221,7 +250,7 @@ def test_both_commands_say_it(
     assert f"asgi-trace view: {sentence}" in capfd.readouterr().err
 
 
-# -- order -------------------------------------------------------------------------------------------------------------
+# -- order -----------------------------------------------------------------------------------------
 
 
 def _stamped(second: int, request_id: str = FRONT) -> str:
@@ -229,7 +258,9 @@ def _stamped(second: int, request_id: str = FRONT) -> str:
     return format_json(Record(stamp, "INFO", "shop", f"line {second}", request_id, "s"))
 
 
-def test_what_comes_newest_first_is_turned_round(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_comes_newest_first_is_turned_round(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """By both commands."""
     path = tmp_path / "app.log"
     given_lines = [_stamped(second) for second in range(100)]
@@ -263,13 +294,20 @@ def test_so_much_is_turned_round_at_once(tmp_path: Path, monkeypatch: pytest.Mon
 
 @given(
     st.lists(
-        st.sampled_from([*(wrapper(lines("text")[:2]) for wrapper in WRAPPERS.values()), "\n", "{", "[\n"]), max_size=4
+        st.sampled_from(
+            [*(wrapper(lines("text")[:2]) for wrapper in WRAPPERS.values()), "\n", "{", "[\n"]
+        ),
+        max_size=4,
     )
 )
 def test_no_mixture_loses_a_line(pieces: list[str]) -> None:
-    """What is no document comes out as it went in; what is one, line by line; and nothing breaks."""
+    """
+    What is no document comes out as it went in; what is one, line by line; and nothing breaks.
+    """
     data = "".join(pieces).encode()
     said: list[str] = []
-    found = b"".join(in_order(unfolded([data] if data else [], said.append), lambda _: 0, said.append))
+    found = b"".join(
+        in_order(unfolded([data] if data else [], said.append), lambda _: 0, said.append)
+    )
     assert said == []
     assert found.count(b"started") >= data.count(b"started")

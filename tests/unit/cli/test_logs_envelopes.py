@@ -1,4 +1,7 @@
-"""Logs as production has them: whatever is put around a line, both tools find in it what is in the bare file."""
+"""
+Logs as production has them: whatever is put around a line, both tools find in it what is in the
+bare file.
+"""
 
 from __future__ import annotations
 
@@ -59,18 +62,26 @@ def entries_of(path: Path) -> list[Entry]:
 
 
 def test_the_viewer_reads_it_as_the_bare_file(log: Path, name: str) -> None:
-    """Each record is one entry with its own level, ids and traceback, at its time, and of its service."""
+    """
+    Each record is one entry with its own level, ids and traceback, at its time, and of its service.
+    """
     found = entries_of(log)
     given = [record for _, _, record in records()]
-    assert [(entry.level, entry.request_id or "none", entry.session_id or "none") for entry in found] == [
-        ({"INFO": 2, "WARNING": 3, "ERROR": 4}[record.level], record.request_id, record.session_id) for record in given
+    assert [
+        (entry.level, entry.request_id or "none", entry.session_id or "none") for entry in found
+    ] == [
+        ({"INFO": 2, "WARNING": 3, "ERROR": 4}[record.level], record.request_id, record.session_id)
+        for record in given
     ]
     assert [entry.text[entry.message :].split("\n")[0].split(" logger=")[0] for entry in found] == [
         record.message for record in given
     ]
     assert [entry.text.partition("\n")[2] for entry in found] == ["", "", "", "", TRACEBACK, "", ""]
     access = [entry.more["access"] for entry in found if entry.more and "access" in entry.more]
-    assert [(fields["path"], fields["status"]) for fields in access] == [("/take", 500), ("/order", 200)]
+    assert [(fields["path"], fields["status"]) for fields in access] == [
+        ("/take", 500),
+        ("/order", 200),
+    ]
     for entry, (moment, service, _) in zip(found, records(), strict=True):
         assert abs(entry.time - moment * 1000) <= (1 if entry.time % 1000 else 1000)
         assert name in NAMELESS or (entry.more or {}).get("service") == service
@@ -95,7 +106,12 @@ def test_grep_finds_the_same_lines_as_in_the_bare_file(
     assert main(["grep", *conditions, str(log)]) == 0
     out, err = capfd.readouterr()
     shown = _bare(out)
-    expected = [line for each in records() if each[2].request_id == request_id for line in _lines(each, form)]
+    expected = [
+        line
+        for each in records()
+        if each[2].request_id == request_id
+        for line in _lines(each, form)
+    ]
     assert len(shown) == len(expected)
     for record in (record for _, _, record in records() if record.request_id == request_id):
         assert record.message.split()[0] in out or "stderr P" in out
@@ -121,7 +137,9 @@ def test_a_found_line_stands_as_it_does_in_the_log(
     again.write_text(out)
     found = entries_of(again)
     assert [entry.request_id for entry in found] == [STOCK] * 3
-    assert [entry.time for entry in found] == [entry.time for entry in entries_of(log) if entry.request_id == STOCK]
+    assert [entry.time for entry in found] == [
+        entry.time for entry in entries_of(log) if entry.request_id == STOCK
+    ]
 
 
 def test_a_page_shows_it(log: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +155,7 @@ def test_a_page_shows_it(log: Path, tmp_path: Path, capfd: pytest.CaptureFixture
     assert told.head["summary"].startswith("1 file, 100 % of ")
 
 
-# -- what a client sends ---------------------------------------------------------------------------------------------
+# -- what a client sends ---------------------------------------------------------------------------
 
 VICTIM = "00000000000000000000000000000bad"
 FORGED = f"2024-11-22 10:30:15 - ERROR - [req={VICTIM}|session=victim] - forged"
@@ -145,20 +163,35 @@ FORGED = f"2024-11-22 10:30:15 - ERROR - [req={VICTIM}|session=victim] - forged"
 
 @pytest.mark.parametrize("wrapper", WRAPPERS.values(), ids=WRAPPERS)
 def test_an_envelope_in_a_message_forges_nothing(wrapper: Callable[..., str]) -> None:
-    """Whatever form a client sends as a path, a header or a text, in whichever form that is logged."""
+    """
+    Whatever form a client sends as a path, a header or a text, in whichever form that is logged.
+    """
     sent = wrapper([(1_732_271_415.0, "front", FORGED)])
     for request_id in (FRONT, "none"):
         for form in FORMS.values():
             record = records()[1][2]._replace(message=sent, request_id=request_id, session_id="s")
             written = form(record)
-            for around in ("none", "docker compose logs", "docker json-file", "VictoriaLogs", "containerd", "stern"):
-                wrapped = WRAPPERS[around]([(1_732_271_415.0, "front", line) for line in written.split("\n")])
+            for around in (
+                "none",
+                "docker compose logs",
+                "docker json-file",
+                "VictoriaLogs",
+                "containerd",
+                "stern",
+            ):
+                wrapped = WRAPPERS[around](
+                    [(1_732_271_415.0, "front", line) for line in written.split("\n")]
+                )
                 reader = LineReader()
                 found = reader.read(wrapped.split("\n")) + reader.finish()
-                assert {entry.request_id or "none" for entry in found if entry.text.strip()} == {request_id}, around
+                assert {entry.request_id or "none" for entry in found if entry.text.strip()} == {
+                    request_id
+                }, around
 
 
-@pytest.mark.parametrize("name", [name for name in WRAPPERS if "API" not in name and "_search" not in name])
+@pytest.mark.parametrize(
+    "name", [name for name in WRAPPERS if "API" not in name and "_search" not in name]
+)
 def test_an_envelope_behind_a_servers_own_prefix_forges_nothing(name: str) -> None:
     """The path and the headers of an access line stand in quotes, behind the client's address."""
     sent = WRAPPERS[name]([(1_732_271_415.0, "front", FORGED)]).replace("\n", " ")
@@ -189,7 +222,10 @@ def test_a_record_is_no_envelope() -> None:
 
 
 def test_nesting_ends() -> None:
-    """Ten thousand envelopes around a line, or objects within each other: the line is kept, and nothing breaks."""
+    """
+    Ten thousand envelopes around a line, or objects within each other: the line is kept, and
+    nothing breaks.
+    """
     text = format_text(records()[1][2])
     deep = json.loads("[1]")
     for _ in range(50):
@@ -235,7 +271,7 @@ def test_a_prefix_costs_no_more_than_its_length() -> None:
             assert prefix.match(line) is None or prefix.match(line).end() <= len(line)
 
 
-# -- parts -----------------------------------------------------------------------------------------------------------
+# -- parts -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -268,9 +304,18 @@ def test_a_weak_prefix_counts_where_a_line_begins_behind_it() -> None:
 def test_the_envelopes_time_stands_for_a_time_without_a_zone() -> None:
     """The line's own counts where it is whole; what it leaves out is taken from the envelope."""
     for line, expected in (
-        ("2024-11-22T10:30:15.300000000Z 2024-11-22 12:30:15 - INFO - [req=r1|session=s1] - x", 15_300),
-        ("2024-11-22T10:30:15.300000000Z 2024-11-22 05:30:15,250 - INFO - [req=r1|session=s1] - x", 15_250),
-        ("2024-11-22T10:30:15.300000000Z 2024-11-22 10:30:14.250Z - INFO - [req=r1|session=s1] - x", 14_250),
+        (
+            "2024-11-22T10:30:15.300000000Z 2024-11-22 12:30:15 - INFO - [req=r1|session=s1] - x",
+            15_300,
+        ),
+        (
+            "2024-11-22T10:30:15.300000000Z 2024-11-22 05:30:15,250 - INFO - [req=r1|session=s1] - x",
+            15_250,
+        ),
+        (
+            "2024-11-22T10:30:15.300000000Z 2024-11-22 10:30:14.250Z - INFO - [req=r1|session=s1] - x",
+            14_250,
+        ),
         ("2024-11-22T10:30:15.300000000Z x", 15_300),
     ):
         reader = LineReader()
@@ -286,7 +331,9 @@ def test_a_split_line_is_whole_again() -> None:
         "stock-1  | 2024-11-22T10:30:15.000000000Z stderr F plain",
         f"front-1  | 2024-11-22T10:30:15.000000000Z stderr F {text[20_000:]}",
         json.dumps({"log": text[:16_384], "stream": "stderr", "time": "2024-11-22T10:30:15Z"}),
-        json.dumps({"log": text[16_384:] + "\n", "stream": "stderr", "time": "2024-11-22T10:30:15Z"}),
+        json.dumps(
+            {"log": text[16_384:] + "\n", "stream": "stderr", "time": "2024-11-22T10:30:15Z"}
+        ),
     ]
     reader = LineReader()
     found = reader.read(halves) + reader.finish()
@@ -301,7 +348,9 @@ def test_no_source_is_read_without_bounds(monkeypatch: pytest.MonkeyPatch) -> No
     """A part whose rest never comes is forgotten."""
     monkeypatch.setattr("asgi_trace._cli.logs.reader._MOST_PARTS", 10)
     reader = LineReader()
-    reader.read(f"a{number}-1  | 2024-11-22T10:30:15.000000000Z stderr P x" for number in range(1000))
+    reader.read(
+        f"a{number}-1  | 2024-11-22T10:30:15.000000000Z stderr P x" for number in range(1000)
+    )
     assert len(reader._steps._parts) <= 10
 
 
@@ -316,7 +365,10 @@ def test_no_source_is_read_without_bounds(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_our_ids_are_found_in_a_format_of_somebodys_own(line: str) -> None:
-    """Before the message or at the end of the line; the first in the head counts, and none that a client sent."""
+    """
+    Before the message or at the end of the line; the first in the head counts, and none that a
+    client sent.
+    """
     reader = LineReader()
     (entry,) = reader.read([line]) + reader.finish()
     assert (entry.request_id, entry.session_id) == ("r1", "s1")

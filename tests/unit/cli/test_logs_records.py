@@ -1,4 +1,6 @@
-"""Ids, levels and access fields where other writers put them: one case for each row of the tables."""
+"""
+Ids, levels and access fields where other writers put them: one case for each row of the tables.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,10 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"request": UUID, "access": {"status": 500, "duration_ms": 12.0}},
     ),
     "AWS Lambda": (f"START RequestId: {UUID} Version: $LATEST", {"request": UUID}),
-    "AWS Lambda, Python": (f"[ERROR]\t2024-11-22T10:30:15.250Z\t{UUID}\tfailed", {"request": UUID, "level": 4}),
+    "AWS Lambda, Python": (
+        f"[ERROR]\t2024-11-22T10:30:15.250Z\t{UUID}\tfailed",
+        {"request": UUID, "level": 4},
+    ),
     "AWS Lambda, end": (
         f"REPORT RequestId: {UUID}\tDuration: 12.50 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB",
         {"request": UUID, "access": {"duration_ms": 12.5}},
@@ -64,7 +69,10 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "nginx, quoted": (
         f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8" rt=0.250 "{HEX}"',
-        {"request": HEX, "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0}},
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
+        },
     ),
     "nginx, named": (
         f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8" request_id={HEX}',
@@ -77,22 +85,34 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "ingress-nginx": (
         '10.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 190 "-" "curl/8" 80 0.250 '
         f"[shop-front-80] [] 10.0.0.2:80 190 0.250 503 {HEX}",
-        {"request": HEX, "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
     ),
     "Envoy": (
         '[2024-11-22T10:30:15.250Z] "GET /x HTTP/1.1" 503 UF 0 91 250 - "10.0.0.1" "curl/8" '
         f'"{UUID}" "shop" "10.0.0.2:80"',
-        {"request": UUID, "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
     ),
     "Istio": (
         '[2024-11-22T10:30:15.250Z] "GET /x HTTP/1.1" 200 - via_upstream - "-" 0 91 250 249 "-" "curl/8" '
         f'"{UUID}" "shop" "10.0.0.2:80" inbound|80|| 127.0.0.1:1 10.0.0.2:80 10.0.0.1:2 - default',
-        {"request": UUID, "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0}},
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
+        },
     ),
     "HAProxy": (
         "127.0.0.1:50312 [22/Nov/2024:10:30:15.250] front back/s1 0/0/1/12/250 503 157 - - ---- 1/1/0/0/0 0/0 "
         f'{{{HEX}|curl}} "GET /x HTTP/1.1"',
-        {"request": HEX, "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
     ),
     "AWS ALB": (
         "http 2024-11-22T10:30:15.250000Z app/shop/50dc6c495c0c9188 10.0.0.1:2817 10.0.0.2:80 0.001 0.250 0.000 502 "
@@ -106,7 +126,10 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "traefik": (
         '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl/8" 1 "shop@docker" '
         '"http://10.0.0.2:80" 250ms',
-        {"request": "", "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0}},
+        {
+            "request": "",
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
+        },
     ),
     "klog": ("W1122 10:30:15.250000       1 pay.go:3] slow", {"request": "", "level": 3}),
 }
@@ -145,11 +168,21 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"request": HEX, "service": "front", "level": 4},
     ),
     "Google Cloud": (
-        {"time": 1, "severity": "ERROR", "message": "x", "logging.googleapis.com/trace": f"projects/p/traces/{HEX}"},
+        {
+            "time": 1,
+            "severity": "ERROR",
+            "message": "x",
+            "logging.googleapis.com/trace": f"projects/p/traces/{HEX}",
+        },
         {"request": HEX, "trace": HEX, "level": 4},
     ),
     "Datadog": (
-        {"timestamp": 1, "status": "error", "message": "x", "dd": {"trace_id": HEX, "service": "front"}},
+        {
+            "timestamp": 1,
+            "status": "error",
+            "message": "x",
+            "dd": {"trace_id": HEX, "service": "front"},
+        },
         {"request": HEX, "service": "front", "level": 4},
     ),
     "OpenTelemetry": (
@@ -162,7 +195,14 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "LogAttributes": {"asgi_trace.request_id": "r1", "session.id": "s1"},
             "ServiceName": "front",
         },
-        {"request": "r1", "session": "s1", "trace": HEX, "span": SPAN, "service": "front", "level": 3},
+        {
+            "request": "r1",
+            "session": "s1",
+            "trace": HEX,
+            "span": SPAN,
+            "service": "front",
+            "level": 3,
+        },
     ),
     "pino": (
         {"level": 50, "time": 1, "pid": 1, "hostname": "a", "reqId": "r1", "msg": "x"},
@@ -186,7 +226,16 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
     ),
     "bunyan": (
-        {"name": "shop", "hostname": "a", "pid": 1, "level": 40, "req_id": "r1", "msg": "x", "time": 1, "v": 0},
+        {
+            "name": "shop",
+            "hostname": "a",
+            "pid": 1,
+            "level": 40,
+            "req_id": "r1",
+            "msg": "x",
+            "time": 1,
+            "v": 0,
+        },
         {"request": "r1", "level": 3},
     ),
     "slog": (
@@ -194,7 +243,14 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"request": "r1", "level": 4},
     ),
     "Serilog": (
-        {"@t": "2024-11-22T10:30:15.25Z", "@mt": "x", "@l": "Warning", "@tr": HEX, "@sp": SPAN, "RequestId": "r1"},
+        {
+            "@t": "2024-11-22T10:30:15.25Z",
+            "@mt": "x",
+            "@l": "Warning",
+            "@tr": HEX,
+            "@sp": SPAN,
+            "RequestId": "r1",
+        },
         {"request": "r1", "trace": HEX, "span": SPAN, "level": 3},
     ),
     "Rust's tracing": (
@@ -263,13 +319,21 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "request_time": "0.250",
             "request_id": HEX,
         },
-        {"request": HEX, "access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0}},
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0},
+        },
     ),
     "Google Cloud's requests": (
         {
             "timestamp": 1,
             "severity": "INFO",
-            "httpRequest": {"requestMethod": "GET", "requestUrl": "/x", "status": 502, "latency": "0.25s"},
+            "httpRequest": {
+                "requestMethod": "GET",
+                "requestUrl": "/x",
+                "status": 502,
+                "latency": "0.25s",
+            },
         },
         {"access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0}},
     ),
@@ -282,7 +346,10 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"request": "r1", "service": "front", "level": 4},
     ),
     "a hit of OpenSearch": (
-        {"_index": "a", "_source": {"@timestamp": 1, "level": "ERROR", "message": "x", "request_id": "r1"}},
+        {
+            "_index": "a",
+            "_source": {"@timestamp": 1, "level": "ERROR", "message": "x", "request_id": "r1"},
+        },
         {"request": "r1", "level": 4},
     ),
     "GELF": (
@@ -316,10 +383,14 @@ def test_json_of_others(fields: dict[str, Any], expected: dict[str, Any]) -> Non
     assert {name: found.get(name) for name in expected} == expected
 
 
-@pytest.mark.parametrize(("number", "level"), [(10, 1), (20, 1), (30, 2), (40, 3), (50, 4), (60, 5)])
+@pytest.mark.parametrize(
+    ("number", "level"), [(10, 1), (20, 1), (30, 2), (40, 3), (50, 4), (60, 5)]
+)
 def test_pinos_numbers(number: int, level: int) -> None:
     """From trace to fatal; the text has the name."""
-    entry = entry_of(json.dumps({"level": number, "time": 1732271415123, "pid": 1, "hostname": "a", "msg": "x"}))
+    entry = entry_of(
+        json.dumps({"level": number, "time": 1732271415123, "pid": 1, "hostname": "a", "msg": "x"})
+    )
     assert entry.level == level
     assert entry.text.split(" - ")[:2] == [
         "2024-11-22 10:30:15.123Z",
@@ -348,23 +419,37 @@ def test_pinos_numbers(number: int, level: int) -> None:
         ("level", "9" * 5000, (), 0),
     ],
 )
-def test_levels_by_name_and_number(name: str, value: Any, names: tuple[str, ...], level: int) -> None:
+def test_levels_by_name_and_number(
+    name: str, value: Any, names: tuple[str, ...], level: int
+) -> None:
     assert level_of(name, value, names) == level
 
 
 def test_what_a_client_sends_in_quotes_is_no_id() -> None:
-    """The user agent and the forwarded address of a log without $request_id, once its lines have been seen."""
+    """
+    The user agent and the forwarded address of a log without $request_id, once its lines have been
+    seen.
+    """
     line = '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "{}" "{}"'
     reader = LineReader()
-    lines = [line.format("curl", "-"), line.format("curl", HEX), line.format(HEX, "-"), line.format(HEX, HEX)]
+    lines = [
+        line.format("curl", "-"),
+        line.format("curl", HEX),
+        line.format(HEX, "-"),
+        line.format(HEX, HEX),
+    ]
     assert [entry.request_id for entry in reader.read(lines) + reader.finish()] == ["", "", "", ""]
-    plain = f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /{HEX} HTTP/1.1" 200 157 "{HEX}" "{HEX}"'
+    plain = (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /{HEX} HTTP/1.1" 200 157 "{HEX}" "{HEX}"'
+    )
     assert entry_of(plain).request_id == ""
 
 
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 NAMES = st.sampled_from(
@@ -393,7 +478,8 @@ def test_no_values_break_it(fields: dict[str, Any]) -> None:
     st.sampled_from(["INFO", "ERROR", "my"]),
     st.sampled_from(["shop", "shop.access", "a b", "a=b"]),
     st.one_of(
-        st.text(max_size=20), st.sampled_from(["paid", 'a "b"', "a\\b", "a=b", "a b", "GET / 200 1.0ms 1B http -"])
+        st.text(max_size=20),
+        st.sampled_from(["paid", 'a "b"', "a\\b", "a=b", "a b", "GET / 200 1.0ms 1B http -"]),
     ),
     st.sampled_from(["r1", HEX, "none", "0", "é"]),
     st.sampled_from(["s1", "none", "a|b"]),
@@ -401,7 +487,14 @@ def test_no_values_break_it(fields: dict[str, Any]) -> None:
     st.sampled_from(["none", SPAN]),
 )
 def test_the_short_way_makes_the_same_entry(
-    stamp: str, level: str, logger: str, message: str, request_id: str, session_id: str, trace: str, span: str
+    stamp: str,
+    level: str,
+    logger: str,
+    message: str,
+    request_id: str,
+    session_id: str,
+    trace: str,
+    span: str,
 ) -> None:
     """A line of ours in JSON or logfmt, whether or not it is read field by field."""
     record = Record(stamp, level, logger, message, request_id, session_id, trace, span)

@@ -23,7 +23,11 @@ from ...viewer import Told, stamped
         ([Reading("a", 7, 7)], "1 file, 100 % of 7 lines read"),
         ([Reading("a", 1, 1, unread=1)], "1 file, 0 % of 1 line read"),
         (
-            [Reading("a", 60_000, 60_000, 2400, 40), Reading("b", 59_000, 59_000), Reading("c", 1000, 1000)],
+            [
+                Reading("a", 60_000, 60_000, 2400, 40),
+                Reading("b", 59_000, 59_000),
+                Reading("c", 1000, 1000),
+            ],
             "3 files, 98 % of 120,000 lines read, 40 without a date",
         ),
         ([Reading("a", 1000, 1000, unread=1)], "1 file, 99 % of 1,000 lines read"),
@@ -40,7 +44,9 @@ def test_a_zone_that_was_assumed_is_named() -> None:
     from asgi_trace._cli.logs.times import read_zone
 
     reading = Reading("a", 1, 1, is_zone_assumed=True)
-    assert summarize([reading], read_zone("Europe/Berlin")).endswith(", zone assumed: Europe/Berlin")
+    assert summarize([reading], read_zone("Europe/Berlin")).endswith(
+        ", zone assumed: Europe/Berlin"
+    )
 
 
 LOGS = {
@@ -60,8 +66,13 @@ REMEDIES = {
 
 
 @pytest.mark.parametrize("kind", LOGS)
-def test_a_log_without_ids_says_what_would_help(kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Both commands: what its lines look like, and what puts ids into them. grep ends with 1, view has a page."""
+def test_a_log_without_ids_says_what_would_help(
+    kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Both commands: what its lines look like, and what puts ids into them. grep ends with 1, view has
+    a page.
+    """
     path, page = tmp_path / "nightly.log", tmp_path / "page.html"
     path.write_text("\n".join(LOGS[kind].format(number) for number in range(5)) + "\n")
     assert main(["grep", "--request", "r1", str(path)]) == 1
@@ -81,7 +92,9 @@ def test_a_log_without_ids_says_what_would_help(kind: str, tmp_path: Path, capfd
     assert told.head["summary"].startswith(f"1 file, {percent} % of 5 lines read")
 
 
-def test_what_was_read_and_has_no_match_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_was_read_and_has_no_match_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """grep ends with 1: there are ids, and not this one."""
     path = tmp_path / "app.log"
     path.write_text(stamped(1, "x") + "\nprinted\n")
@@ -114,7 +127,12 @@ def test_a_terminal_is_told_what_was_read(tmp_path: Path, arguments: list[str]) 
 def test_clocks_that_differ_by_minutes_are_no_zones() -> None:
     """Nor are requests that are only in one log."""
     zoned = Reading("a", ids={"r1": 0.0, "r2": 1000.0})
-    for ids in ({"r1": 600_000.0}, {"r1": 3_600_000.0, "r2": 0.0}, {"r3": 3_600_000.0}, {"r1": 0.0}):
+    for ids in (
+        {"r1": 600_000.0},
+        {"r1": 3_600_000.0, "r2": 0.0},
+        {"r3": 3_600_000.0},
+        {"r1": 0.0},
+    ):
         zoneless = Reading("b", is_zone_assumed=True, has_ids=True, ids=ids)
         assert hints([zoneless, zoned]) == []
 
@@ -147,7 +165,9 @@ def test_a_session_is_that_of_its_id(logged: str, wanted: str, expected: bool) -
     assert same_session(logged, wanted) is expected
 
 
-def test_sessions_that_clients_named_are_told_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_sessions_that_clients_named_are_told_apart(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """By both commands, in text that shows them whole."""
     path, page = tmp_path / "app.log", tmp_path / "page.html"
     lines = [stamped(number, "x", f"r{number}", f"customer-{number}") for number in (1, 2, 10)]

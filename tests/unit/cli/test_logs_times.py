@@ -58,7 +58,14 @@ def test_what_is_no_time_is_none(text: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [1_732_271_415, 1_732_271_415_000, "1732271415000000", 1_732_271_415_000_000_000, "1732271415.0", 1732271415.0],
+    [
+        1_732_271_415,
+        1_732_271_415_000,
+        "1732271415000000",
+        1_732_271_415_000_000_000,
+        "1732271415.0",
+        1732271415.0,
+    ],
 )
 def test_a_number_counts_from_the_epoch(value: Any) -> None:
     """In seconds, milli-, micro- or nanoseconds."""
@@ -90,7 +97,10 @@ def test_a_year_that_is_missing_is_that_of_the_file(
 
     wanted = Wanted(zone=timezone.utc)
     found = [entry for batch in read(Log(str(path), pytest.fail), 0, wanted) for entry in batch]
-    moments = [datetime.fromtimestamp(entry.time / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S") for entry in found]
+    moments = [
+        datetime.fromtimestamp(entry.time / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+        for entry in found
+    ]
     assert moments == expected
 
 
@@ -109,8 +119,14 @@ def test_a_bare_time_swallows_no_date_beside_it() -> None:
 def test_a_zone_is_that_of_the_log() -> None:
     """By its name, in summer and winter, and where clocks are set back."""
     berlin = ZoneInfo("Europe/Berlin")
-    for text, offset in (("2024-07-22 10:30:15", 2), ("2024-11-22 10:30:15", 1), ("2024-07-22T10:30:15Z", 0)):
-        expected = datetime.fromisoformat(text.replace("Z", "")).replace(tzinfo=timezone(timedelta(hours=offset)))
+    for text, offset in (
+        ("2024-07-22 10:30:15", 2),
+        ("2024-11-22 10:30:15", 1),
+        ("2024-07-22T10:30:15Z", 0),
+    ):
+        expected = datetime.fromisoformat(text.replace("Z", "")).replace(
+            tzinfo=timezone(timedelta(hours=offset))
+        )
         assert Clock(berlin).read(text) == expected.timestamp() * 1000
     clock = Clock(berlin)
     before = clock.read("2024-10-27 02:59:59")
@@ -121,7 +137,9 @@ def test_a_zone_is_that_of_the_log() -> None:
 
 @pytest.mark.parametrize("name", ["Nowhere/Else", "../etc/passwd", "+1", ""])
 def test_a_zone_that_is_none_is_one_sentence(name: str) -> None:
-    with pytest.raises(ValueError, match=r"^--tz is .*; expected a time zone such as Europe/Berlin"):
+    with pytest.raises(
+        ValueError, match=r"^--tz is .*; expected a time zone such as Europe/Berlin"
+    ):
         read_zone(name)
 
 
@@ -138,9 +156,14 @@ def _stamped(stamp: str, message: str) -> str:
 def logs(tmp_path: Path) -> list[str]:
     """The same request in two logs: one of Berlin without a zone, one in UTC."""
     berlin, utc = tmp_path / "berlin.log", tmp_path / "utc.log"
-    berlin.write_text(_stamped("2024-11-22 11:30:15", "second") + _stamped("2024-11-22 11:30:17", "fourth"))
+    berlin.write_text(
+        _stamped("2024-11-22 11:30:15", "second") + _stamped("2024-11-22 11:30:17", "fourth")
+    )
     utc.write_text(
-        "".join(_stamped(f"2024-11-22 10:30:{second}Z", name) for second, name in ((14, "first"), (16, "third")))
+        "".join(
+            _stamped(f"2024-11-22 10:30:{second}Z", name)
+            for second, name in ((14, "first"), (16, "third"))
+        )
     )
     return [str(berlin), str(utc)]
 
@@ -148,15 +171,27 @@ def logs(tmp_path: Path) -> list[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="this platform has no tzset()")
 @pytest.mark.parametrize("local", ["UTC", "America/New_York", "Asia/Kolkata"])
 def test_logs_of_two_zones_are_in_order(
-    logs: list[str], local: str, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    logs: list[str],
+    local: str,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With --tz, whatever the zone of the machine; without it, a hint says by how many hours they are apart."""
+    """
+    With --tz, whatever the zone of the machine; without it, a hint says by how many hours they are
+    apart.
+    """
     monkeypatch.setenv("TZ", local)
     time.tzset()
     try:
         assert main(["grep", "--tz", "Europe/Berlin", "--request", "r1", *logs]) == 0
         out, err = capfd.readouterr()
-        assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == ["first", "second", "third", "fourth"]
+        assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == [
+            "first",
+            "second",
+            "third",
+            "fourth",
+        ]
         assert err == ""
         page = str(tmp_path / "page.html")
         assert main(["view", "--tz", "Europe/Berlin", "-o", page, *logs]) == 0
@@ -189,7 +224,9 @@ def test_logs_of_two_zones_are_in_order(
         ("2019-11-22 10:30:15 - INFO - [req=r1|session=s1] - old\n  with its further line", 0),
     ],
 )
-def test_since_keeps_what_has_no_time(tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, kept: int) -> None:
+def test_since_keeps_what_has_no_time(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, kept: int
+) -> None:
     """A record whose time cannot be read may be new; the further lines of an old one are old."""
     path = tmp_path / "app.log"
     path.write_text(text + "\n")

@@ -64,9 +64,17 @@ def log(tmp_path: Path) -> Path:
 
 def test_a_log_becomes_a_page(view: Any, log: Path, tmp_path: Path) -> None:
     """Named after it, in the current folder; and it tells what is on it."""
-    assert view(log) == (0, ["app.log.html: 5 lines, 3 requests, 2 sessions, 1 line of no request"], [])
+    assert view(log) == (
+        0,
+        ["app.log.html: 5 lines, 3 requests, 2 sessions, 1 line of no request"],
+        [],
+    )
     told = Told.in_file(tmp_path / "app.log.html")
-    assert (told.messages, told.head["title"], told.head["files"]) == (MESSAGES, "app.log", [str(log)])
+    assert (told.messages, told.head["title"], told.head["files"]) == (
+        MESSAGES,
+        "app.log",
+        [str(log)],
+    )
     assert told.head["left_out"] == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["app.log", "app.log.html"]
 
@@ -77,21 +85,32 @@ def test_a_log_becomes_a_page(view: Any, log: Path, tmp_path: Path) -> None:
         (["--session", "abc12345"], [1, 3, 4], "2 lines not of session abc12345."),
         (["--session", "def67890-whole"], [2], "6 lines not of session def67890-whole."),
         (["--request", "r1"], [1, 3], "3 lines not of request r1."),
-        (["--request", "r3", "--session", "abc12345"], [4], "6 lines not of request r3 or not of session abc12345."),
+        (
+            ["--request", "r3", "--session", "abc12345"],
+            [4],
+            "6 lines not of request r3 or not of session abc12345.",
+        ),
         (["--since", "2024-01-15T10:30:17Z"], [3, 4], "3 lines older than {}."),
         (["--last", "3.5s"], [3, 4], "3 lines older than {}."),
         (["--last", "1h"], [0, 1, 2, 3, 4], None),
     ],
 )
 def test_it_can_be_narrowed_down(
-    view: Any, log: Path, tmp_path: Path, conditions: list[str], shown: list[int], left_out: str | None
+    view: Any,
+    log: Path,
+    tmp_path: Path,
+    conditions: list[str],
+    shown: list[int],
+    left_out: str | None,
 ) -> None:
     """And says what it left out: on the terminal, and on the page."""
     code, said, errors = view(*conditions, "-o", "trace.html", log)
     assert (code, errors) == (0, [])
     told = Told.in_file(tmp_path / "trace.html")
     assert told.messages == [MESSAGES[number] for number in shown]
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1705314617 - ("--last" in conditions)))
+    since = time.strftime(
+        "%Y-%m-%d %H:%M:%S", time.localtime(1705314617 - ("--last" in conditions))
+    )
     sentences = [left_out.format(since)] if left_out else []
     assert told.head["left_out"] == sentences
     assert said[1:] == [f"left out: {sentence}" for sentence in sentences]
@@ -104,20 +123,26 @@ def test_several_logs_are_one_page(view: Any, tmp_path: Path) -> None:
     os.utime(tmp_path / "b.log.gz", (1, 1))
     assert view("a.log", "b.log.gz", "-o", "both.html")[0] == 0
     told = Told.in_file(tmp_path / "both.html")
-    assert [message.split("\n")[0] for message in told.messages] == [message.split("\n")[0] for message in MESSAGES]
+    assert [message.split("\n")[0] for message in told.messages] == [
+        message.split("\n")[0] for message in MESSAGES
+    ]
     assert told.head["title"] == "b.log.gz and 1 more"
     assert (told.head["files"], told.chunks[0]["file"]) == (["b.log.gz", "a.log"], [1, 0, 1, 0, 1])
 
 
 def piped(folder: Path, *arguments: str, given: bytes = b"") -> tuple[int, bytes, list[str]]:
-    done = subprocess.run([*COMMAND, *arguments], input=given, capture_output=True, timeout=60, cwd=folder)
+    done = subprocess.run(
+        [*COMMAND, *arguments], input=given, capture_output=True, timeout=60, cwd=folder
+    )
     return done.returncode, done.stdout, done.stderr.decode().splitlines()
 
 
 @pytest.mark.parametrize("name", [[], ["-"]])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize("conditions", [[], ["--last", "1h"]])
-def test_it_reads_standard_input(tmp_path: Path, name: list[str], pack: Any, conditions: list[str]) -> None:
+def test_it_reads_standard_input(
+    tmp_path: Path, name: list[str], pack: Any, conditions: list[str]
+) -> None:
     """Also where it must be read twice, and packed."""
     code, out, errors = piped(tmp_path, *conditions, *name, given=pack("\n".join(STORY).encode()))
     assert (code, errors) == (0, [])
@@ -137,12 +162,18 @@ def test_it_writes_to_standard_output(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--last", "5"], "--last is '5'; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d"),
+        (
+            ["--last", "5"],
+            "--last is '5'; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d",
+        ),
         (
             ["--since", "noon"],
             "--since is 'noon'; expected how long ago, such as 10m, or a time such as '2024-01-15 10:30' or 10:30",
         ),
-        (["-o", "app.log"], "app.log: this is a log, and not overwritten; name another with --output"),
+        (
+            ["-o", "app.log"],
+            "app.log: this is a log, and not overwritten; name another with --output",
+        ),
         (["-o", "missing/trace.html"], "missing/trace.html: No such file or directory"),
         (["-o", "."], ".: Is a directory"),
     ],
@@ -157,9 +188,17 @@ def test_what_cannot_be_done_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--follow", "-o", "x.html"], ["--since", "1h", "--last", "1h"], ["--port", "80"], ["--port", "x"]]
+    "arguments",
+    [
+        ["--follow", "-o", "x.html"],
+        ["--since", "1h", "--last", "1h"],
+        ["--port", "80"],
+        ["--port", "x"],
+    ],
 )
-def test_options_that_exclude_each_other_are_refused(view: Any, log: Path, arguments: list[str]) -> None:
+def test_options_that_exclude_each_other_are_refused(
+    view: Any, log: Path, arguments: list[str]
+) -> None:
     code, said, errors = view(*arguments, log)
     assert (code, said) == (2, [])
     assert errors[-1].startswith("asgi-trace view: error: ")
@@ -169,11 +208,17 @@ def test_no_line_is_no_page(view: Any, log: Path, tmp_path: Path) -> None:
     """Exit code 1, as grep's."""
     (tmp_path / "empty.log").touch()
     assert view("empty.log") == (1, [], ["asgi-trace view: no line to show"])
-    assert view(log, "--session", "nobody") == (1, [], ["asgi-trace view: no line of what was asked for"])
+    assert view(log, "--session", "nobody") == (
+        1,
+        [],
+        ["asgi-trace view: no line of what was asked for"],
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["app.log", "empty.log"]
 
 
-def test_what_cannot_be_read_is_said_and_the_rest_is_shown(view: Any, log: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_said_and_the_rest_is_shown(
+    view: Any, log: Path, tmp_path: Path
+) -> None:
     """On the page too; exit code 2."""
     packed = gzip.compress(os.urandom(5000))
     (tmp_path / "cut.gz").write_bytes(packed[:-100])
@@ -190,10 +235,14 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_shown(view: Any, log: Path,
     assert sorted(told.head["left_out"]) == sorted(sentences)
 
 
-def test_a_page_holds_so_many_lines(view: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_holds_so_many_lines(
+    view: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And says from when on it shows no more, and what does."""
     monkeypatch.setattr(command, "MOST_ENTRIES", 1500)
-    (tmp_path / "app.log").write_text("".join(stamped(each / 100, str(each)) + "\n" for each in range(3000)))
+    (tmp_path / "app.log").write_text(
+        "".join(stamped(each / 100, str(each)) + "\n" for each in range(3000))
+    )
     assert view("app.log")[0] == 0
     told = Told.in_file(tmp_path / "app.log.html")
     assert told.messages == [str(each) for each in range(1500)]
@@ -217,9 +266,14 @@ def test_a_page_is_replaced_whole(view: Any, log: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", ["-", "/dev/full"])
 def test_a_page_that_cannot_be_written_is_one_sentence(log: Path, target: str) -> None:
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([*COMMAND, str(log), "-o", target], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(
+            [*COMMAND, str(log), "-o", target], stdout=full, stderr=subprocess.PIPE, timeout=60
+        )
     name = "standard output" if target == "-" else target
-    assert (done.returncode, done.stderr.decode()) == (2, f"asgi-trace view: {name}: No space left on device\n")
+    assert (done.returncode, done.stderr.decode()) == (
+        2,
+        f"asgi-trace view: {name}: No space left on device\n",
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this platform has no pseudo-terminals")
@@ -228,14 +282,18 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
     import pty
 
     path = tmp_path / "app.log"
-    path.write_text("".join(stamped(each / 1000, str(each), f"r{each // 10}") + "\n" for each in range(59_000)))
+    path.write_text(
+        "".join(stamped(each / 1000, str(each), f"r{each // 10}") + "\n" for each in range(59_000))
+    )
     controller, terminal = pty.openpty()
     code = (
         "import sys; from asgi_trace._cli.view import command; command._BETWEEN_TELLS = 0; "
         "from asgi_trace._cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     arguments = [sys.executable, "-c", code, "view", "app.log"]
-    with subprocess.Popen(arguments, stderr=terminal, stdout=subprocess.PIPE, cwd=tmp_path) as process:
+    with subprocess.Popen(
+        arguments, stderr=terminal, stdout=subprocess.PIPE, cwd=tmp_path
+    ) as process:
         os.close(terminal)
         sent = b""
         try:

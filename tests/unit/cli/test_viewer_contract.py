@@ -38,7 +38,9 @@ def script() -> str:
 def _typedef(shape: type, properties: list[tuple[str, Any, str]]) -> str:
     lines = [f" * @property {{{_type(kind)}}} {name} {about}" for name, kind, about in properties]
     about = (shape.__doc__ or "").replace("``", "`").replace("`REQUEST_COLUMNS`", "the columns")
-    return "\n".join(["/**", f" * {about}", f" * @typedef {{object}} {shape.__name__}", *lines, " */\n"])
+    return "\n".join(
+        ["/**", f" * {about}", f" * @typedef {{object}} {shape.__name__}", *lines, " */\n"]
+    )
 
 
 def _type(kind: Any) -> str:
@@ -55,7 +57,9 @@ def _type(kind: Any) -> str:
 
 def test_the_script_has_the_same_types() -> None:
     """``contract.js`` is what this module generates; run it to write the file anew."""
-    assert (files("asgi_trace._cli.view") / "contract.js").read_text(encoding="utf-8") == script(), COMMAND
+    assert (files("asgi_trace._cli.view") / "contract.js").read_text(
+        encoding="utf-8"
+    ) == script(), COMMAND
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""``asgi-trace view --follow``: a real server, real clients, and logs that grow, rotate and are truncated."""
+"""
+``asgi-trace view --follow``: a real server, real clients, and logs that grow, rotate and are
+truncated.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,9 @@ class Following:
         )
         assert self.process.stdout is not None
         self.said = self.process.stdout.readline()
-        found = re.match(r"http://127\.0\.0\.1:(\d+)/ shows (.*) as it is written; Ctrl-C stops\n", self.said)
+        found = re.match(
+            r"http://127\.0\.0\.1:(\d+)/ shows (.*) as it is written; Ctrl-C stops\n", self.said
+        )
         assert found, (self.said, self.process.communicate(timeout=PATIENCE))
         self.port, self.title = int(found[1]), found[2]
 
@@ -48,7 +53,9 @@ class Following:
         """Ask, with an underscore for a hyphen in the names of *headers*."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         self._open.append(connection)
-        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(
+            method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
         self._open.append(connection.getresponse())
         return self._open[-1]
 
@@ -119,7 +126,10 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def follow(tmp_path: Path) -> Iterator[Callable[..., Following]]:
-    """Start the command in a folder of its own; in the end it stops cleanly, having said nothing of a fault."""
+    """
+    Start the command in a folder of its own; in the end it stops cleanly, having said nothing of a
+    fault.
+    """
     with contextlib.ExitStack() as stack:
         running: list[Following] = []
 
@@ -154,7 +164,12 @@ def test_a_page_is_told_what_is_written(follow: Any, log: Path) -> None:
     page.wait_for("first", "second", "third")
     other = server.page()
     assert other.told.messages == ["first", "second", "third"]
-    append(log, stamped(4, "failed", "r1", "s1", "ERROR"), "Traceback (most recent call last):", "  KeyError")
+    append(
+        log,
+        stamped(4, "failed", "r1", "s1", "ERROR"),
+        "Traceback (most recent call last):",
+        "  KeyError",
+    )
     for each in (page, other):
         each.wait_for("third", "failed\nTraceback (most recent call last):\n  KeyError")
         assert each.told.head["sessions"] == ["s1", "s2", "s3"]
@@ -176,13 +191,21 @@ def test_a_page_that_was_disconnected_is_told_what_it_missed(follow: Any, log: P
     page.stream = server.ask(page.events, Last_Event_ID=page.last)
     page.wait_for("third", "fourth")
     assert page.told.messages == ["first", "second", "third", "fourth"]
-    for unknown in ("00000000-1", "", page.last.replace("-", "-9"), page.last.partition("-")[0] + "-x"):
+    for unknown in (
+        "00000000-1",
+        "",
+        page.last.replace("-", "-9"),
+        page.last.partition("-")[0] + "-x",
+    ):
         page.stream = server.ask(f"/events?after={unknown}")
         assert page.event()[0] == "reset"
 
 
 def test_a_log_that_is_rotated_goes_on(follow: Any, log: Path, tmp_path: Path) -> None:
-    """Renamed and made anew, with the last lines of the old one; truncated; and copied, then truncated."""
+    """
+    Renamed and made anew, with the last lines of the old one; truncated; and copied, then
+    truncated.
+    """
     page = follow("app.log").page()
     append(log, stamped(3, "third"))
     page.wait_for("third")
@@ -207,7 +230,10 @@ def test_a_log_may_come_later(tmp_path: Path) -> None:
         assert page.told.messages == []
         append(tmp_path / "app.log", stamped(1, "first"))
         page.wait_for("first")
-        assert server.stop() == (0, "asgi-trace view: app.log: No such file or directory; waiting for it\n")
+        assert server.stop() == (
+            0,
+            "asgi-trace view: app.log: No such file or directory; waiting for it\n",
+        )
 
 
 def test_half_a_line_is_waited_for(follow: Any, log: Path) -> None:
@@ -270,7 +296,10 @@ def test_it_can_be_narrowed_down(
 
 
 def test_only_loopback_names_are_answered(follow: Any, log: Path) -> None:
-    """A stranger's name that resolves to here is refused, and so is what a stranger's page asks for by itself."""
+    """
+    A stranger's name that resolves to here is refused, and so is what a stranger's page asks for by
+    itself.
+    """
     server = follow("app.log")
     for path in ("/", "/events"):
         for host in (
@@ -289,7 +318,9 @@ def test_only_loopback_names_are_answered(follow: Any, log: Path) -> None:
         assert server.ask("/", Host=host).status == 200, host
     assert server.ask("/", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").status == 200
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        connection.sendall(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+        )
         assert connection.makefile("rb").readline() == b"HTTP/1.1 403 Forbidden\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -300,7 +331,8 @@ def test_it_listens_on_loopback_alone(follow: Any, log: Path) -> None:
     """No other address of this machine is bound."""
     server = follow("app.log")
     with socket.socket() as other:
-        # Linux: 127.0.0.2 is this machine too, and free only if the server did not bind all addresses.
+        # Linux: 127.0.0.2 is this machine too, and free only if the server did not bind all
+        # addresses.
         other.bind(("127.0.0.2", server.port))
 
 
@@ -338,8 +370,13 @@ def test_the_port_can_be_chosen(follow: Any, log: Path, tmp_path: Path, port: in
     server = follow("app.log", "--port", str(port))
     assert server.port == port
     command = [sys.executable, "-m", "asgi_trace", "view", "--follow", "app.log", "--port"]
-    for taken, reason in ((str(port), "Address already in use"), ("99999", "bind(): port must be 0-65535.")):
-        done = subprocess.run([*command, taken], capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path)
+    for taken, reason in (
+        (str(port), "Address already in use"),
+        ("99999", "bind(): port must be 0-65535."),
+    ):
+        done = subprocess.run(
+            [*command, taken], capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path
+        )
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == f"asgi-trace view: port {taken}: {reason}\n"
 
@@ -367,7 +404,9 @@ def test_a_page_that_goes_away_is_no_error(follow: Any, log: Path) -> None:
         server.page()
 
 
-def test_what_is_remembered_is_bounded(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_remembered_is_bounded(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A page that has missed more loads itself again."""
     monkeypatch.setattr(live, "_MOST_REMEMBERED", 2000)
     trace = live._Trace([str(log)], live.Wanted())
@@ -383,7 +422,9 @@ def test_what_is_remembered_is_bounded(log: Path, tmp_path: Path, monkeypatch: p
     trace.close()
 
 
-def test_a_page_that_would_hold_too_much_begins_anew(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_would_hold_too_much_begins_anew(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And says so."""
     monkeypatch.setattr(live, "MOST_ENTRIES", 3)
     trace = live._Trace([str(log)], live.Wanted())

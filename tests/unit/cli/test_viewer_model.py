@@ -29,13 +29,18 @@ def told(*lines: str) -> Told:
     return Told.of(build([entries_of(*lines)], "app.log", ["app.log"]))
 
 
-def access(duration: float | None = None, path: str = "/x", status: int | None = 200, **more: Any) -> str:
+def access(
+    duration: float | None = None, path: str = "/x", status: int | None = 200, **more: Any
+) -> str:
     fields = {"method": "GET", "path": path, "status": status, "duration_ms": duration, "bytes": 2}
     return format_access({**fields, "transport": "http", "client": "127.0.0.1:5", **more})
 
 
 def test_a_request_is_what_its_lines_tell() -> None:
-    """From the access line: what, how it ended and how long it took; from the others, when and how bad."""
+    """
+    From the access line: what, how it ended and how long it took; from the others, when and how
+    bad.
+    """
     found = told(
         stamped(10, "starting", "none", "none"),
         stamped(15.2, "paying"),
@@ -68,8 +73,14 @@ def test_a_request_is_what_its_lines_tell() -> None:
     ("line", "expected"),
     [
         ('127.0.0.1:5 - "GET /api/x?y=1 HTTP/1.1" 503', ("GET", "/api/x?y=1", 503, None)),
-        ('127.0.0.1:5 - - [15/Jan/2024:10:30:15 +0000] "GET /api/x 2" 503 - "-" "-"', ("GET", "/api/x", 503, None)),
-        ('[15/Jan/2024:10:30:15 +0000] 127.0.0.1:5 - "GET /api/x HTTP/1.1" 503 12.345', ("GET", "/api/x", 503, 12.345)),
+        (
+            '127.0.0.1:5 - - [15/Jan/2024:10:30:15 +0000] "GET /api/x 2" 503 - "-" "-"',
+            ("GET", "/api/x", 503, None),
+        ),
+        (
+            '[15/Jan/2024:10:30:15 +0000] 127.0.0.1:5 - "GET /api/x HTTP/1.1" 503 12.345',
+            ("GET", "/api/x", 503, 12.345),
+        ),
     ],
     ids=["uvicorn", "hypercorn", "granian"],
 )
@@ -81,20 +92,36 @@ def test_a_servers_access_line_will_do(line: str, expected: tuple[Any, ...]) -> 
 def test_a_servers_access_line_beside_ours_changes_nothing() -> None:
     """Nor is it late."""
     found = told(
-        stamped(1, "x"), stamped(2, access(900, status=404)), stamped(2.1, '127.0.0.1:5 - "GET /x HTTP/1.1" 404')
+        stamped(1, "x"),
+        stamped(2, access(900, status=404)),
+        stamped(2.1, '127.0.0.1:5 - "GET /x HTTP/1.1" 404'),
     )
     request = found.request(0)
-    assert (request["status"], request["duration"], request["end"], request["late"]) == (404, 900, 1000, 0)
+    assert (request["status"], request["duration"], request["end"], request["late"]) == (
+        404,
+        900,
+        1000,
+        0,
+    )
 
 
 def test_a_line_that_merely_looks_like_an_access_line_breaks_nothing() -> None:
     """However long it says that it took."""
-    request = told(stamped(1, "x"), stamped(2, f"GET /x 200 {'9' * 400}.9ms 2B http a:1 ttfb=5.0ms")).request(0)
-    assert (request["start"], request["end"], request["duration"], request["status"]) == (0, 1000, None, None)
+    request = told(
+        stamped(1, "x"), stamped(2, f"GET /x 200 {'9' * 400}.9ms 2B http a:1 ttfb=5.0ms")
+    ).request(0)
+    assert (request["start"], request["end"], request["duration"], request["status"]) == (
+        0,
+        1000,
+        None,
+        None,
+    )
 
 
 def test_calls_and_traces_are_told() -> None:
-    line = format_json(Record("2024-01-15T10:30:15Z", "INFO", "", "x", "r1", "s1", "a" * 32, mcp_method="ping"))
+    line = format_json(
+        Record("2024-01-15T10:30:15Z", "INFO", "", "x", "r1", "s1", "a" * 32, mcp_method="ping")
+    )
     request = told(line).request(0)
     assert (request["call"], request["trace"]) == ("ping", "a" * 32)
 
@@ -143,7 +170,9 @@ def test_an_id_that_comes_again_is_another_request(lines: list[str], owners: str
         second, message = text.split()
         minute, second = divmod(float(second), 60)
         if message.startswith("="):
-            message = access(float(message[1:])) if message[1:] else '127.0.0.1:5 - "GET /x HTTP/1.1" 200'
+            message = (
+                access(float(message[1:])) if message[1:] else '127.0.0.1:5 - "GET /x HTTP/1.1" 200'
+            )
         hour, minute = divmod(int(minute), 60)
         return f"2024-01-15 {10 + hour}:{minute:02d}:{second:06.3f}Z - INFO - [req=r1|session=s1] - {message}"
 
@@ -154,11 +183,16 @@ def test_an_id_that_comes_again_is_another_request(lines: list[str], owners: str
     assert requests["lines"] == counts
     firsts = [found.owners.index(f"r1#{number + 1}") for number in range(len(requests["id"]))]
     assert requests["first_line"] == firsts
-    assert requests["late"] == [found.late.count("late") if not number else 0 for number in range(len(counts))]
+    assert requests["late"] == [
+        found.late.count("late") if not number else 0 for number in range(len(counts))
+    ]
 
 
 def test_sessions_are_lanes_in_the_order_of_their_requests() -> None:
-    """One that text has cut is the one that JSON tells whole; a request that learns of its session moves there."""
+    """
+    One that text has cut is the one that JSON tells whole; a request that learns of its session
+    moves there.
+    """
     found = told(
         stamped(1, "x", "r1", "abc12345"),
         stamped(2, "x", "r2", "def"),
@@ -189,21 +223,31 @@ def test_a_silence_within_a_request_is_a_gap() -> None:
 
 
 def test_a_silence_of_all_open_requests_is_told() -> None:
-    """As while the event loop is blocked; not while one alone waits, nor between streams that are open for long."""
+    """
+    As while the event loop is blocked; not while one alone waits, nor between streams that are open
+    for long.
+    """
     blocked = (
         stamped(1, "a"), stamped(1.1, "b", "r2"), stamped(3.1, "a"), stamped(3.2, "b", "r2"),
         stamped(10, "alone", "r3"), stamped(12, "alone", "r3"),
     )  # fmt: skip
     assert told(*blocked).head["silences"] == [(100, 2100)]
-    streams = (stamped(second, "ping", request) for second in range(0, 60, 2) for request in ("r1", "r2"))
+    streams = (
+        stamped(second, "ping", request) for second in range(0, 60, 2) for request in ("r1", "r2")
+    )
     assert told(*streams).head["silences"] == []
 
 
 def test_whole_seconds_are_spread_in_their_order() -> None:
-    """A little, so that the order can be seen; and it is told that times are no more exact than that."""
+    """
+    A little, so that the order can be seen; and it is told that times are no more exact than that.
+    """
 
     def whole(second: int, count: int) -> list[str]:
-        return [f"2024-01-15 10:30:{second:02d}Z - INFO - [req=r1|session=s1] - {each}" for each in range(count)]
+        return [
+            f"2024-01-15 10:30:{second:02d}Z - INFO - [req=r1|session=s1] - {each}"
+            for each in range(count)
+        ]
 
     few = told(*whole(1, 3), *whole(2, 1))
     assert (few.times, few.head["whole_seconds"]) == ([0, 0.01, 0.02, 1], True)
@@ -229,14 +273,23 @@ def test_a_clock_that_goes_back_is_held() -> None:
     lines = [stamped(5, "a"), stamped(1, "b"), stamped(6, "c")]
     found = Told.of(build([reader.read(lines), reader.finish()], "app.log", ["app.log"]))
     assert found.times == [0, 0, 1]
-    assert found.head["left_out"] == ["1 line whose clock went back: shown at the time of the line before."]
+    assert found.head["left_out"] == [
+        "1 line whose clock went back: shown at the time of the line before."
+    ]
 
 
 def test_a_log_of_many_chunks_is_whole() -> None:
     """Each line once, in order, whichever chunk it is in."""
-    lines = [stamped(number / 1000, str(number), f"r{number // 10}", f"s{number % 7}") for number in range(20_000)]
+    lines = [
+        stamped(number / 1000, str(number), f"r{number // 10}", f"s{number % 7}")
+        for number in range(20_000)
+    ]
     found = told(*lines)
-    assert [len(chunk["t"]) for chunk in found.chunks] == [CHUNK_LINES, CHUNK_LINES, 20_000 - 2 * CHUNK_LINES]
+    assert [len(chunk["t"]) for chunk in found.chunks] == [
+        CHUNK_LINES,
+        CHUNK_LINES,
+        20_000 - 2 * CHUNK_LINES,
+    ]
     assert found.messages == [str(number) for number in range(20_000)]
     assert found.times == [number / 1000 for number in range(20_000)]
     assert found.owners == [f"r{number // 10}#1" for number in range(20_000)]
@@ -258,7 +311,9 @@ def test_news_are_what_changes() -> None:
     lines = [stamped(0.5, "x", "r1")]
     for number in range(CHUNK_LINES + 500):
         request_id = f"r{number // 10 + rng.randrange(3)}"
-        lines.append(stamped(1 + number / 500, access(5.0) if number % 10 == 9 else "y", request_id, "s1"))
+        lines.append(
+            stamped(1 + number / 500, access(5.0) if number % 10 == 9 else "y", request_id, "s1")
+        )
     entries = entries_of(*lines)
     whole = Told.of(build([entries], "app.log", ["app.log"]))
     trace = Model("app.log", ["app.log"])
@@ -279,9 +334,15 @@ def test_news_are_what_changes() -> None:
         place += size
     trace.close()
     followed = Told({**start.head, "requests": whole.head["requests"]}, chunks)
-    assert requests == [whole.request(number) for number in range(len(whole.head["requests"]["id"]))]
+    assert requests == [
+        whole.request(number) for number in range(len(whole.head["requests"]["id"]))
+    ]
     assert sessions == whole.head["sessions"]
-    assert (followed.messages, followed.times, followed.owners) == (whole.messages, whole.times, whole.owners)
+    assert (followed.messages, followed.times, followed.owners) == (
+        whole.messages,
+        whole.times,
+        whole.owners,
+    )
 
 
 def _assign(chunks: list[dict[str, Any]], entry: int, number: int) -> None:
@@ -300,7 +361,8 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(count):
             texts = (f"{each} of two hundred, {number}" * 3 for each in range(200))
             yield [
-                Entry(1000.0 * number, 2, f"r{each % 100}", "s1", text, 0, None, 0) for each, text in enumerate(texts)
+                Entry(1000.0 * number, 2, f"r{each % 100}", "s1", text, 0, None, 0)
+                for each, text in enumerate(texts)
             ]
 
     def peak(count: int) -> int:
@@ -323,7 +385,11 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             st.none()
             | st.fixed_dictionaries(
                 {},
-                optional={"duration_ms": st.floats(0), "status": st.integers(0, 10**9), "ttfb_ms": st.floats(0)},
+                optional={
+                    "duration_ms": st.floats(0),
+                    "status": st.integers(0, 10**9),
+                    "ttfb_ms": st.floats(0),
+                },
             ),
         ),
         max_size=30,
@@ -340,7 +406,10 @@ def test_no_entries_break_it(rows: list[tuple[Any, ...]]) -> None:
     assert found.times == sorted(found.times)
     owners, requests = found.owners, found.head["requests"]
     assert len(owners) == len(rows)
-    names = [f"{each}#{requests['id'][: number + 1].count(each)}" for number, each in enumerate(requests["id"])]
+    names = [
+        f"{each}#{requests['id'][: number + 1].count(each)}"
+        for number, each in enumerate(requests["id"])
+    ]
     assert requests["lines"] == [owners.count(name) for name in names]
     assert all(start <= end for start, end in zip(requests["start"], requests["end"], strict=True))
     assert found.head["unknown"] == owners.count("none")

@@ -55,14 +55,29 @@ def at(text: str) -> float:
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_our_forms_tell_all(form: Any) -> None:
-    """Time, level, both ids, the message, what an access line says; and the text is for people to read."""
-    fields = {"method": "GET", "path": "/x", "status": 500, "duration_ms": 12.5, "bytes": 2, "transport": "http"}
+    """
+    Time, level, both ids, the message, what an access line says; and the text is for people to
+    read.
+    """
+    fields = {
+        "method": "GET",
+        "path": "/x",
+        "status": 500,
+        "duration_ms": 12.5,
+        "bytes": 2,
+        "transport": "http",
+    }
     message = format_access(fields)
-    record = Record("2024-01-15T10:30:15.250Z", "WARNING", "", message, "req-1", "abc12345", extra=fields)
+    record = Record(
+        "2024-01-15T10:30:15.250Z", "WARNING", "", message, "req-1", "abc12345", extra=fields
+    )
     entry = entry_of(form(record))
     assert entry.time == at("2024-01-15T10:30:15.250")
     assert (entry.level, entry.request_id, entry.session_id) == (3, "req-1", "abc12345")
-    assert entry.text == f"2024-01-15T10:30:15.250Z - WARNING - [req=req-1|session=abc12345] - {message}"
+    assert (
+        entry.text
+        == f"2024-01-15T10:30:15.250Z - WARNING - [req=req-1|session=abc12345] - {message}"
+    )
     assert entry.text[entry.message :] == message
     assert entry.more is not None
     assert {name: entry.more["access"][name] for name in fields} == fields
@@ -71,7 +86,15 @@ def test_our_forms_tell_all(form: Any) -> None:
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_traceback_is_folded_into_its_entry(form: Any) -> None:
     """Without the heads that repeat; the next record is one of its own."""
-    failed = Record("2024-01-15 10:30:15", "ERROR", "", "failed", "r1", "s1", exception={"stacktrace": TRACEBACK})
+    failed = Record(
+        "2024-01-15 10:30:15",
+        "ERROR",
+        "",
+        "failed",
+        "r1",
+        "s1",
+        exception={"stacktrace": TRACEBACK},
+    )
     after = Record("2024-01-15 10:30:16", "INFO", "", "after", "r1", "s1")
     first, second = entries_of(f"{form(failed)}\n{form(after)}")
     assert first.text[first.message :] == f"failed\n{TRACEBACK}"
@@ -129,10 +152,17 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("line", "expected"), OTHERS.values(), ids=OTHERS)
-def test_lines_of_others_tell_what_they_have(line: str, expected: tuple[int, str, str, str]) -> None:
+def test_lines_of_others_tell_what_they_have(
+    line: str, expected: tuple[int, str, str, str]
+) -> None:
     """The text stays as it is."""
     entry = entry_of(line)
-    assert (entry.level, entry.request_id, entry.session_id, entry.text[entry.message :]) == expected
+    assert (
+        entry.level,
+        entry.request_id,
+        entry.session_id,
+        entry.text[entry.message :],
+    ) == expected
     assert entry.text == line
     if "Z" in line:
         assert entry.time == at("2024-01-15T10:30:15.250")
@@ -155,7 +185,13 @@ NAMED = {
         "correlation_id": "req-7",
         "session_id": "abc12345-whole",
     },
-    "seconds": {"ts": 1705314615.25, "lvl": 30, "msg": "paid", "requestId": "req-7", "sessionId": "abc12345-whole"},
+    "seconds": {
+        "ts": 1705314615.25,
+        "lvl": 30,
+        "msg": "paid",
+        "requestId": "req-7",
+        "sessionId": "abc12345-whole",
+    },
     "milliseconds": {
         "time": 1705314615250,
         "severity": "WARN",
@@ -205,7 +241,12 @@ def test_what_structlog_really_writes_is_read(capsys: pytest.CaptureFixture[str]
 def test_mcp_calls_are_read() -> None:
     """The mark in text, the keys in JSON."""
     text = "2024-01-15 10:30:15 - INFO - [req=r1|session=s1] [tools/call add #7] - adding"
-    fields = {"timestamp": "2024-01-15T10:30:15Z", "message": "adding", "request_id": "r1", "mcp_method": "tools/call"}
+    fields = {
+        "timestamp": "2024-01-15T10:30:15Z",
+        "message": "adding",
+        "request_id": "r1",
+        "mcp_method": "tools/call",
+    }
     for line in (text, json.dumps({**fields, "mcp_name": "add", "jsonrpc_id": 7})):
         entry = entry_of(line)
         assert entry.more == {"call": "tools/call add #7"}
@@ -215,9 +256,16 @@ def test_mcp_calls_are_read() -> None:
 def test_color_is_taken_away() -> None:
     """As a terminal's recording has it; other escapes stay, for the page to show."""
     with bound_request_metadata(RequestMetadata("abc12345", "r1")):
-        line = TextFormatter(color=True).format(logging.makeLogRecord({"msg": "x", "levelname": "ERROR"}))
+        line = TextFormatter(color=True).format(
+            logging.makeLogRecord({"msg": "x", "levelname": "ERROR"})
+        )
     entry = entry_of(line)
-    assert (entry.level, entry.request_id, entry.session_id, "\x1b" in entry.text) == (4, "r1", "abc12345", False)
+    assert (entry.level, entry.request_id, entry.session_id, "\x1b" in entry.text) == (
+        4,
+        "r1",
+        "abc12345",
+        False,
+    )
     assert entry_of("hello \x1b]0;owned\x07").text == "hello \x1b]0;owned\x07"
 
 
@@ -236,7 +284,10 @@ def test_lines_that_tell_nothing_are_kept() -> None:
             TRACEBACK.replace("\n", "\n\n"),
         )
     )
-    found = [(entry.time - at("2024-01-15T10:30:15"), entry.request_id, entry.text) for entry in entries_of(text)]
+    found = [
+        (entry.time - at("2024-01-15T10:30:15"), entry.request_id, entry.text)
+        for entry in entries_of(text)
+    ]
     assert found == [
         (0, "", "Starting up"),
         (0, "r1", "2024-01-15 10:30:15Z - INFO - [req=r1|session=s1] - paid"),
@@ -249,7 +300,10 @@ def test_lines_that_tell_nothing_are_kept() -> None:
 def test_what_stands_before_the_only_time_has_it() -> None:
     """However the log ends."""
     times = [
-        entry.time for entry in entries_of("Starting up\n2024-01-15 10:30:15Z - INFO - [req=r1|session=s1] - paid")
+        entry.time
+        for entry in entries_of(
+            "Starting up\n2024-01-15 10:30:15Z - INFO - [req=r1|session=s1] - paid"
+        )
     ]
     assert times == [at("2024-01-15T10:30:15")] * 2
 
@@ -266,7 +320,11 @@ def test_a_log_without_any_time_stands_at_the_one_given() -> None:
 def test_a_stamped_line_of_another_request_goes_on_nothing() -> None:
     """As where two processes write to one file."""
     head = "2024-01-15 10:30:15 - ERROR - [req={}|session=s]"
-    lines = [head.format("r1") + " - failed", head.format("r2") + " | its traceback", head.format("r1") + " | x"]
+    lines = [
+        head.format("r1") + " - failed",
+        head.format("r2") + " | its traceback",
+        head.format("r1") + " | x",
+    ]
     assert [(entry.request_id, entry.text) for entry in entries_of("\n".join(lines))] == [
         ("r1", lines[0]),
         ("r2", lines[1]),
@@ -275,7 +333,9 @@ def test_a_stamped_line_of_another_request_goes_on_nothing() -> None:
 
 
 def test_times_without_a_date_go_on_past_midnight() -> None:
-    times = [entry.time for entry in entries_of("23:59:59 INFO a\n00:00:01 INFO b\n00:00:02 INFO c")]
+    times = [
+        entry.time for entry in entries_of("23:59:59 INFO a\n00:00:01 INFO b\n00:00:02 INFO c")
+    ]
     assert [later - times[0] for later in times] == [0, 2000, 3000]
 
 
@@ -329,14 +389,20 @@ def test_text_is_bounded(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     written = f"{form(long)}\n{form(deep)}\n{form(deep)}"
     found = lines.read(written.split("\n")) + lines.finish()
     assert len(found) == 3
-    assert all(len(entry.text) <= 202 and entry.text.endswith("…") for entry in found), [len(e.text) for e in found]
+    assert all(len(entry.text) <= 202 and entry.text.endswith("…") for entry in found), [
+        len(e.text) for e in found
+    ]
     assert lines.cut == 3
 
 
 PIECES = st.one_of(
     st.sampled_from(
         [
-            *(format_text(Record("2024-01-15 10:30:15", "ERROR", "", f"x\n{TRACEBACK}", "r1", "s1")).split("\n")),
+            *(
+                format_text(
+                    Record("2024-01-15 10:30:15", "ERROR", "", f"x\n{TRACEBACK}", "r1", "s1")
+                ).split("\n")
+            ),
             format_json(Record("2024-01-15T10:30:15Z", "INFO", "", "x", "r1", "s1")),
             format_logfmt(Record("2024-01-15T10:30:15Z", "INFO", "", "x", "r1", "s1")),
             *TRACEBACK.split("\n"),
@@ -352,14 +418,18 @@ PIECES = st.one_of(
             "99/Xyz/2024:10:30:15 +0000 x",
         ]
     ).map(str.encode),
-    st.sampled_from([b"", b"\0\0", b"\xef\xbb\xbf", b"\xff\xfe", b"{", b"[req=", b"\x1b[31m", b"\r", b"a=b c=d"]),
+    st.sampled_from(
+        [b"", b"\0\0", b"\xef\xbb\xbf", b"\xff\xfe", b"{", b"[req=", b"\x1b[31m", b"\r", b"a=b c=d"]
+    ),
     st.binary(),
     st.text().map(lambda text: text.encode("utf-8", "surrogatepass")),
 )
 
 
 @given(st.lists(st.lists(PIECES, max_size=3).map(b"".join), max_size=12), st.booleans())
-def test_no_bytes_break_it(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], is_ended: bool) -> None:
+def test_no_bytes_break_it(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], is_ended: bool
+) -> None:
     """Whatever is in a log, each line of it is in an entry, and each entry can be sent."""
     path = tmp_path_factory.getbasetemp() / "hostile.log"
     data = b"\n".join(lines) + b"\n" * is_ended
@@ -394,7 +464,7 @@ def test_our_own_lines_are_read_as_records_reads_them(
     assert entry.text == line
 
 
-# -- logs ------------------------------------------------------------------------------------------------------------
+# -- logs ------------------------------------------------------------------------------------------
 
 
 def written(path: Path, *lines: str) -> Log:
@@ -414,7 +484,13 @@ def messages(batches: Any) -> list[str]:
 def test_logs_are_merged_by_time(tmp_path: Path) -> None:
     """Packed ones too; what of one log is a little out of order is put right."""
     logs = [
-        written(tmp_path / "a.log", stamped(1, "a1"), stamped(3, "a3"), stamped(2.5, "a2.5"), stamped(9, "a9")),
+        written(
+            tmp_path / "a.log",
+            stamped(1, "a1"),
+            stamped(3, "a3"),
+            stamped(2.5, "a2.5"),
+            stamped(9, "a9"),
+        ),
         written(tmp_path / "b.log.gz", stamped(2, "b2"), stamped(3, "b3"), "  more of it"),
         written(tmp_path / "c.log"),
     ]
@@ -426,7 +502,10 @@ def test_logs_of_many_blocks_are_merged(tmp_path: Path, monkeypatch: pytest.Monk
     """With a bounded number of entries held, all in order."""
     monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 1000)
     logs = [
-        written(tmp_path / f"{name}.log", *(stamped(each / 100, f"{each}") for each in range(name, 5900, 3)))
+        written(
+            tmp_path / f"{name}.log",
+            *(stamped(each / 100, f"{each}") for each in range(name, 5900, 3)),
+        )
         for name in range(3)
     ]
     batches = list(merged([read(log, number) for number, log in enumerate(logs)]))
@@ -484,5 +563,9 @@ def test_an_endless_line_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     wanted = Wanted()
     log = written(tmp_path / "a.log", stamped(1, "x" * 500_000), stamped(2, "after"))
     long, after = (entry for batch in read(log, 0, wanted) for entry in batch)
-    assert (len(long.text), long.text[-2:], after.text[after.message :]) == (reader.LONGEST_TEXT + 1, "x…", "after")
+    assert (len(long.text), long.text[-2:], after.text[after.message :]) == (
+        reader.LONGEST_TEXT + 1,
+        "x…",
+        "after",
+    )
     assert wanted.cut == 1

@@ -24,7 +24,9 @@ def body(content: bytes, more: bool = False) -> dict[str, Any]:
 
 
 class App:
-    """Does *steps*, one after the other: a message is sent, an exception raised, ``receive`` received."""
+    """
+    Does *steps*, one after the other: a message is sent, an exception raised, ``receive`` received.
+    """
 
     def __init__(self, *steps: Any) -> None:
         self.steps = steps
@@ -39,7 +41,9 @@ class App:
 def serve(
     app: Any, scope: dict[str, Any], received: Any = (), gone: bool = False, **options: Any
 ) -> tuple[list[logging.LogRecord], list[Any]]:
-    """Serve one request; return the access records and, in order, what the server and the log saw."""
+    """
+    Serve one request; return the access records and, in order, what the server and the log saw.
+    """
     events: list[Any] = []
     records: list[logging.LogRecord] = []
     incoming = iter(received)
@@ -109,7 +113,13 @@ HTTP_CASES = [
         {"status": 201, "bytes": 1},
         ["http.response.start", "http.response.body", "line"],
     ),
-    ("cancelled", App(asyncio.CancelledError()), (), {"bytes": 0, "outcome": "cancelled"}, ["line"]),
+    (
+        "cancelled",
+        App(asyncio.CancelledError()),
+        (),
+        {"bytes": 0, "outcome": "cancelled"},
+        ["line"],
+    ),
     ("nothing sent", App(), (), {"bytes": 0, "outcome": "incomplete"}, ["line"]),
     (
         "never finished",
@@ -127,7 +137,11 @@ HTTP_CASES = [
     ),
     (
         "trailers",
-        App(START | {"trailers": True}, body(b"1"), {"type": "http.response.trailers", "headers": []}),
+        App(
+            START | {"trailers": True},
+            body(b"1"),
+            {"type": "http.response.trailers", "headers": []},
+        ),
         (),
         {"status": 201, "bytes": 1},
         ["http.response.start", "http.response.body", "http.response.trailers", "line"],
@@ -150,18 +164,31 @@ HTTP_CASES = [
 
 
 @pytest.mark.parametrize(
-    ("name", "app", "received", "expected", "order"), HTTP_CASES, ids=[case[0] for case in HTTP_CASES]
+    ("name", "app", "received", "expected", "order"),
+    HTTP_CASES,
+    ids=[case[0] for case in HTTP_CASES],
 )
-def test_one_line_when_the_request_is_over(name: str, app: Any, received: Any, expected: Any, order: list[str]) -> None:
-    """On the final message, or when the app ends without one; what ended it otherwise is the outcome."""
+def test_one_line_when_the_request_is_over(
+    name: str, app: Any, received: Any, expected: Any, order: list[str]
+) -> None:
+    """
+    On the final message, or when the app ends without one; what ended it otherwise is the outcome.
+    """
     records, events = serve(app, http_scope(path="/api", method="POST"), received)
     assert events == order
     (record,) = records
     told = {
-        name: value for name in ("status", "bytes", "outcome") if (value := getattr(record, name, None)) is not None
+        name: value
+        for name in ("status", "bytes", "outcome")
+        if (value := getattr(record, name, None)) is not None
     }
     assert told == expected
-    assert (record.method, record.path, record.client, record.transport) == ("POST", "/api", "127.0.0.1:50000", "http")  # type: ignore[attr-defined]
+    assert (record.method, record.path, record.client, record.transport) == (
+        "POST",
+        "/api",
+        "127.0.0.1:50000",
+        "http",
+    )  # type: ignore[attr-defined]
     assert record.duration_ms >= 0  # type: ignore[attr-defined]
 
 
@@ -197,14 +224,20 @@ def test_one_line_when_the_request_is_over(name: str, app: Any, received: Any, e
             (),
             {"status": 401, "bytes": 2},
         ),
-        (App({"type": "websocket.accept"}, KeyError("x")), (), {"status": 101, "bytes": 0, "outcome": "crash"}),
+        (
+            App({"type": "websocket.accept"}, KeyError("x")),
+            (),
+            {"status": 101, "bytes": 0, "outcome": "crash"},
+        ),
     ],
 )
 def test_a_websocket_has_its_close_code(app: Any, received: Any, expected: dict[str, Any]) -> None:
     """One line, when the connection is over."""
     (record,) = serve(app, websocket_scope(), received)[0]
     keys = ("status", "bytes", "close_code", "outcome")
-    assert {key: value for key in keys if (value := getattr(record, key, None)) is not None} == expected
+    assert {
+        key: value for key in keys if (value := getattr(record, key, None)) is not None
+    } == expected
     assert (record.method, record.transport) == ("WEBSOCKET", "websocket")  # type: ignore[attr-defined]
 
 
@@ -216,10 +249,14 @@ def test_a_send_that_fails_is_a_disconnect() -> None:
 
 def test_the_line_is_stamped_and_can_be_parsed() -> None:
     """In text it is a line like any other; its message holds the fields."""
-    (record,) = serve(hello, http_scope([(b"x-request-id", b"mine")], query_string=b"a=1&token=x"))[0]
+    (record,) = serve(hello, http_scope([(b"x-request-id", b"mine")], query_string=b"a=1&token=x"))[
+        0
+    ]
     assert "[req=mine|" in TextFormatter().format(record)
     message = record.getMessage()
-    assert re.fullmatch(r"GET /\?a=1&token=\*\*\* 200 \d+\.\dms 5B http 127\.0\.0\.1:50000 ttfb=\d+\.\dms", message)
+    assert re.fullmatch(
+        r"GET /\?a=1&token=\*\*\* 200 \d+\.\dms 5B http 127\.0\.0\.1:50000 ttfb=\d+\.\dms", message
+    )
     fields = parse_access(message)
     assert fields is not None
     assert (fields["status"], fields["bytes"], fields["path"]) == (200, 5, "/?a=1&token=***")
@@ -241,7 +278,8 @@ def test_the_time_to_the_first_byte_is_that_of_the_first_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "lines"), [("/health", 0), ("/health/deep", 1), ("/internal/x", 0), ("/internal", 1), ("/", 1)]
+    ("path", "lines"),
+    [("/health", 0), ("/health/deep", 1), ("/internal/x", 0), ("/internal", 1), ("/", 1)],
 )
 def test_excluded_paths_have_no_line(path: str, lines: int) -> None:
     """Whole, or up to a star; they are traced all the same."""
@@ -289,20 +327,27 @@ def test_a_users_own_secrets_are_masked() -> None:
 @pytest.mark.parametrize("mask", ["promo", ["a b"], [7], None])
 @pytest.mark.parametrize("access_log", [True, False])
 def test_a_mask_that_is_none_fails_early(mask: Any, access_log: bool) -> None:
-    with pytest.raises(ValueError, match=r"mask (is|has) .*; expected a (sequence of names|parameter's name), such as"):
+    with pytest.raises(
+        ValueError,
+        match=r"mask (is|has) .*; expected a (sequence of names|parameter's name), such as",
+    ):
         RequestTracingMiddleware(hello, access_log=access_log, mask=mask)
 
 
 def test_no_secret_reaches_the_line() -> None:
     secret = "s3cr3t-with-Some-length-to-it"
-    (record,) = serve(hello, http_scope(query_string=f"token={secret}&x={secret}&{secret}".encode()))[0]
+    (record,) = serve(
+        hello, http_scope(query_string=f"token={secret}&x={secret}&{secret}".encode())
+    )[0]
     line = TextFormatter().format(record) + str(vars(record))
     assert [secret[i : i + 5] for i in range(len(secret) - 4) if secret[i : i + 5] in line] == []
 
 
 def test_hostile_paths_make_one_line() -> None:
     """Blanks and line breaks, decoded by the server, stay inside their word."""
-    (record,) = serve(hello, http_scope(path="/a\n2024-01-15 10:30:15 - INFO - [req=x|session=y] - fake\x1b"))[0]
+    (record,) = serve(
+        hello, http_scope(path="/a\n2024-01-15 10:30:15 - INFO - [req=x|session=y] - fake\x1b")
+    )[0]
     line = TextFormatter().format(record)
     assert line.isprintable()
     fields = parse_access(record.getMessage())
@@ -313,7 +358,9 @@ def test_hostile_paths_make_one_line() -> None:
 def test_without_a_level_for_it_nothing_is_built(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("asgi_trace.access").setLevel(logging.WARNING)
     try:
-        coroutine = RequestTracingMiddleware(App(HELLO_START, HELLO_BODY), access_log=True)(http_scope(), None, _ignore)  # type: ignore[arg-type]
+        coroutine = RequestTracingMiddleware(App(HELLO_START, HELLO_BODY), access_log=True)(
+            http_scope(), None, _ignore
+        )  # type: ignore[arg-type]
         with pytest.raises(StopIteration):
             Context().run(coroutine.send, None)
     finally:
@@ -349,7 +396,9 @@ def log_raises(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 async def exchange(app: Any) -> tuple[list[Any], BaseException | None]:
-    """Return what the server got from *app*, inside a shim with an access log, and what came out."""
+    """
+    Return what the server got from *app*, inside a shim with an access log, and what came out.
+    """
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -387,7 +436,9 @@ async def test_a_finished_answer_survives_a_handler_that_raises(log_raises: Any)
 async def test_a_handler_that_raises_does_not_stop_a_cancellation(log_raises: Any) -> None:
     log_raises(RuntimeError("of the handler"))
     task = asyncio.ensure_future(
-        RequestTracingMiddleware(App("receive"), access_log=True)(http_scope(), _receive_nothing, _ignore)
+        RequestTracingMiddleware(App("receive"), access_log=True)(
+            http_scope(), _receive_nothing, _ignore
+        )
     )
     await asyncio.sleep(0)
     task.cancel()
@@ -395,19 +446,32 @@ async def test_a_handler_that_raises_does_not_stop_a_cancellation(log_raises: An
     assert task.cancelled()
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), asyncio.CancelledError()], ids=repr)
-@pytest.mark.parametrize("steps", [(START, body(b"1")), (ValueError("of the app"),)], ids=["answer", "crash"])
-def test_a_handler_may_end_the_program_or_the_task(steps: Any, error: BaseException, log_raises: Any) -> None:
-    """These are no faults: a signal may arrive while a handler writes, or a task may be cancelled there."""
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(), asyncio.CancelledError()], ids=repr
+)
+@pytest.mark.parametrize(
+    "steps", [(START, body(b"1")), (ValueError("of the app"),)], ids=["answer", "crash"]
+)
+def test_a_handler_may_end_the_program_or_the_task(
+    steps: Any, error: BaseException, log_raises: Any
+) -> None:
+    """
+    These are no faults: a signal may arrive while a handler writes, or a task may be cancelled
+    there.
+    """
     log_raises(error)
-    coroutine = RequestTracingMiddleware(App(*steps), access_log=True)(http_scope(), _receive_nothing, _ignore)
+    coroutine = RequestTracingMiddleware(App(*steps), access_log=True)(
+        http_scope(), _receive_nothing, _ignore
+    )
     with pytest.raises(type(error)):
         Context().run(coroutine.send, None)
 
 
 @pytest.mark.parametrize("path", [None, b"/bytes", 7, ["/"], ("missing",)], ids=str)
 @pytest.mark.parametrize("exclude", [(), ("/health", "/internal/*")], ids=["", "exclude"])
-def test_a_path_that_is_no_text_costs_nothing(path: Any, exclude: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_path_that_is_no_text_costs_nothing(
+    path: Any, exclude: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """The request is answered as without us, and has its line."""
     scope = http_scope(path=path, query_string=b"a=1")
     if path == ("missing",):
@@ -440,7 +504,9 @@ def test_a_client_without_an_address_is_left_out(client: Any, shown: str | None)
 @pytest.mark.parametrize("options", [{}, {"exclude": ["/health"]}], ids=str)
 @pytest.mark.parametrize("make", [http_scope, websocket_scope])
 def test_two_shims_around_one_app_write_one_line(make: Any, options: Any) -> None:
-    """The outermost of those that have an access log; a framework between them may copy the scope."""
+    """
+    The outermost of those that have an access log; a framework between them may copy the scope.
+    """
 
     async def framework(scope: Any, receive: Any, send: Any) -> None:
         await RequestTracingMiddleware(App(), access_log=True)(dict(scope), receive, send)
@@ -453,7 +519,9 @@ def test_the_outermost_shim_decides_about_a_line() -> None:
     assert serve(inner, http_scope(path="/health"), exclude=["/health"])[0] == []
 
 
-def test_an_inner_shim_writes_the_line_where_the_outer_has_no_access_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_inner_shim_writes_the_line_where_the_outer_has_no_access_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO)
     inner = RequestTracingMiddleware(hello, access_log=True)
     coroutine = RequestTracingMiddleware(inner)(http_scope(), _receive_nothing, _ignore)

@@ -21,7 +21,12 @@ from ...serving import served
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = (b"traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode())
 ORIGIN = (b"access-control-allow-origin", b"https://shop.example")
-ALL = {"session_response_header": "X-Session-ID", "traceresponse": True, "server_timing": True, "expose_headers": True}
+ALL = {
+    "session_response_header": "X-Session-ID",
+    "traceresponse": True,
+    "server_timing": True,
+    "expose_headers": True,
+}
 
 
 def answering(*headers: Any, status: int = 200) -> Any:
@@ -40,13 +45,18 @@ def ask(app: Any, *inbound: Any, **options: Any) -> tuple[list[dict[str, Any]], 
 def test_a_response_tells_its_requests_id_and_no_more() -> None:
     """Unless it is asked to."""
     messages, _ = ask(answering(ORIGIN), PARENT)
-    assert {name for name, _ in messages[0]["headers"]} == {b"access-control-allow-origin", b"x-request-id"}
+    assert {name for name, _ in messages[0]["headers"]} == {
+        b"access-control-allow-origin",
+        b"x-request-id",
+    }
 
 
 def test_the_trace_comes_back() -> None:
     """W3C's traceresponse: the trace, and the span that this request is; an app's own gives way."""
     messages, metadata = ask(answering((b"TraceResponse", b"own")), PARENT, traceresponse=True)
-    assert response_ids(messages, b"traceresponse") == [f"00-{TRACE}-{metadata.span_id}-01".encode()]
+    assert response_ids(messages, b"traceresponse") == [
+        f"00-{TRACE}-{metadata.span_id}-01".encode()
+    ]
 
 
 def test_the_timing_is_one_more() -> None:
@@ -73,9 +83,15 @@ def test_the_timing_is_one_more() -> None:
         ),
     ],
 )
-def test_the_session_comes_back(inbound: list[tuple[bytes, bytes]], sources: Any, sent: bool) -> None:
-    """Told or made, so that a client can go on with it; a digest of its secret is of no use to it."""
-    messages, metadata = ask(hello, *inbound, session_sources=sources, session_response_header="X-Session-ID")
+def test_the_session_comes_back(
+    inbound: list[tuple[bytes, bytes]], sources: Any, sent: bool
+) -> None:
+    """
+    Told or made, so that a client can go on with it; a digest of its secret is of no use to it.
+    """
+    messages, metadata = ask(
+        hello, *inbound, session_sources=sources, session_response_header="X-Session-ID"
+    )
     assert metadata.session_id
     assert response_ids(messages, b"x-session-id") == [metadata.session_id.encode()] * sent
 
@@ -83,7 +99,9 @@ def test_the_session_comes_back(inbound: list[tuple[bytes, bytes]], sources: Any
 def test_a_session_that_the_response_opens_comes_back() -> None:
     """The one that the log carries from here on."""
     options = {"session_response_header": "X-Session-ID"}
-    messages, metadata = ask(answering((b"mcp-session-id", b"opened"), (b"x-session-id", b"own")), **options)
+    messages, metadata = ask(
+        answering((b"mcp-session-id", b"opened"), (b"x-session-id", b"own")), **options
+    )
     assert response_ids(messages, b"x-session-id") == [b"opened"]
     assert metadata.session_id == "opened"
 
@@ -91,7 +109,9 @@ def test_a_session_that_the_response_opens_comes_back() -> None:
 @pytest.mark.parametrize(
     ("made", "sent"), [("alice", [b"alice"]), ("a\r\nX-Evil: 1", []), ("müller", []), (None, None)]
 )
-def test_a_session_set_by_hand_comes_back_where_it_can(made: str | None, sent: list[bytes] | None) -> None:
+def test_a_session_set_by_hand_comes_back_where_it_can(
+    made: str | None, sent: list[bytes] | None
+) -> None:
     """What no header may have in it stays here."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -101,7 +121,9 @@ def test_a_session_set_by_hand_comes_back_where_it_can(made: str | None, sent: l
         await hello(scope, receive, send)
 
     messages, metadata = ask(app, session_response_header="X-Session-ID")
-    assert response_ids(messages, b"x-session-id") == ([metadata.session_id.encode()] if sent is None else sent)
+    assert response_ids(messages, b"x-session-id") == (
+        [metadata.session_id.encode()] if sent is None else sent
+    )
 
 
 OURS = b"X-Request-ID, X-Session-ID, traceresponse"
@@ -119,16 +141,27 @@ OURS = b"X-Request-ID, X-Session-ID, traceresponse"
             [ORIGIN, (b"Access-Control-Expose-Headers", b"a , ,x-request-id")],
             [b"a, x-request-id, X-Session-ID, traceresponse"],
         ),
-        ([ORIGIN, *[(b"access-control-expose-headers", name) for name in (b"a", b"b")]], [b"a, b, " + OURS]),
+        (
+            [ORIGIN, *[(b"access-control-expose-headers", name) for name in (b"a", b"b")]],
+            [b"a, b, " + OURS],
+        ),
         ([ORIGIN, (b"access-control-expose-headers", b"*")], [b"*"]),
         (
-            [ORIGIN, (b"access-control-allow-credentials", b"true"), (b"access-control-expose-headers", b"*")],
+            [
+                ORIGIN,
+                (b"access-control-allow-credentials", b"true"),
+                (b"access-control-expose-headers", b"*"),
+            ],
             [b"*, " + OURS],
         ),
     ],
 )
-def test_a_browser_may_show_ours_to_another_origin(headers: list[Any], exposed: list[bytes]) -> None:
-    """Merged with what the app exposes; where there are no CORS headers there is nothing to merge."""
+def test_a_browser_may_show_ours_to_another_origin(
+    headers: list[Any], exposed: list[bytes]
+) -> None:
+    """
+    Merged with what the app exposes; where there are no CORS headers there is nothing to merge.
+    """
     messages, _ = ask(answering(*headers), **ALL)
     assert response_ids(messages, b"access-control-expose-headers") == exposed
 
@@ -150,7 +183,8 @@ def test_an_apps_message_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [None, [("x", 1)], [7], [(b"access-control-allow-origin",)], [(None, None)], iter([])]
+    "headers",
+    [None, [("x", 1)], [7], [(b"access-control-allow-origin",)], [(None, None)], iter([])],
 )
 def test_headers_that_are_none_are_borne(headers: Any) -> None:
     """The server complains of the app's, not of ours."""
@@ -166,7 +200,9 @@ def test_a_websocket_is_told_as_much() -> None:
     async def accept(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
 
-    messages = step(RequestTracingMiddleware(accept, **ALL, trust_inbound=("::1",)), websocket_scope())
+    messages = step(
+        RequestTracingMiddleware(accept, **ALL, trust_inbound=("::1",)), websocket_scope()
+    )
     assert [name for name, _ in messages[0]["headers"]] == [
         b"x-request-id",
         b"x-session-id",
@@ -184,12 +220,20 @@ def test_a_name_that_is_none_fails_early(name: Any) -> None:
 
 def test_a_framework_behind_a_server() -> None:
     """Starlette's own CORS middleware, and what a client of another origin gets of it."""
-    cors = Middleware(CORSMiddleware, allow_origins=["https://shop.example"], expose_headers=["X-Total"])
-    app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("hello"))], middleware=[cors])
+    cors = Middleware(
+        CORSMiddleware, allow_origins=["https://shop.example"], expose_headers=["X-Total"]
+    )
+    app = Starlette(
+        routes=[Route("/", lambda request: PlainTextResponse("hello"))], middleware=[cors]
+    )
     with served(RequestTracingMiddleware(app, **ALL)) as port:
-        answer = httpx.get(f"http://127.0.0.1:{port}/", headers={"Origin": "https://shop.example"}, trust_env=False)
+        answer = httpx.get(
+            f"http://127.0.0.1:{port}/", headers={"Origin": "https://shop.example"}, trust_env=False
+        )
         again = httpx.get(
-            f"http://127.0.0.1:{port}/", headers={"X-Session-ID": answer.headers["x-session-id"]}, trust_env=False
+            f"http://127.0.0.1:{port}/",
+            headers={"X-Session-ID": answer.headers["x-session-id"]},
+            trust_env=False,
         )
     assert answer.headers["access-control-expose-headers"] == "X-Total, " + OURS.decode()
     assert again.headers["x-session-id"] == answer.headers["x-session-id"]

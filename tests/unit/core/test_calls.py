@@ -1,4 +1,7 @@
-"""Which call to an MCP server a request carries, and that a client's words cannot mislead a reader of the log."""
+"""
+Which call to an MCP server a request carries, and that a client's words cannot mislead a reader of
+the log.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,9 @@ from ...asgi import HELLO_BODY, HELLO_START, http_scope, step
 ADD = ((b"mcp-method", b"tools/call"), (b"mcp-name", b"add"))
 
 
-def seen(*headers: tuple[bytes, bytes], response: tuple[tuple[bytes, bytes], ...] = (), **options: Any) -> Any:
+def seen(
+    *headers: tuple[bytes, bytes], response: tuple[tuple[bytes, bytes], ...] = (), **options: Any
+) -> Any:
     """What an app finds as its request's metadata, when it has responded."""
     found = []
 
@@ -62,14 +67,28 @@ def encoded(text: str) -> bytes:
         (ADD, ("tools/call", "add", None, "tools/call add")),
         (((b"mcp-method", b"tools/list"),), ("tools/list", None, None, "tools/list")),
         (((b"mcp-name", b"add"),), (None, None, None, None)),
-        ((ADD[0], (b"mcp-name", encoded("añadir"))), ("tools/call", "añadir", None, "tools/call añadir")),
-        ((ADD[0], (b"mcp-name", b"=?base64?!!?=")), ("tools/call", "=?base64?!!?=", None, "tools/call =?base64?!!?=")),
+        (
+            (ADD[0], (b"mcp-name", encoded("añadir"))),
+            ("tools/call", "añadir", None, "tools/call añadir"),
+        ),
+        (
+            (ADD[0], (b"mcp-name", b"=?base64?!!?=")),
+            ("tools/call", "=?base64?!!?=", None, "tools/call =?base64?!!?="),
+        ),
         ((ADD[0], (b"mcp-name", b"=?base64?A?=")), ("tools/call", None, None, "tools/call")),
-        ((ADD[0], (b"mcp-name", b"  "), (b"mcp-name", b"add")), ("tools/call", "add", None, "tools/call add")),
-        ((ADD[0], (b"mcp-name", encoded("a\nb"))), ("tools/call", "a%0Ab", None, "tools/call a%0Ab")),
+        (
+            (ADD[0], (b"mcp-name", b"  "), (b"mcp-name", b"add")),
+            ("tools/call", "add", None, "tools/call add"),
+        ),
+        (
+            (ADD[0], (b"mcp-name", encoded("a\nb"))),
+            ("tools/call", "a%0Ab", None, "tools/call a%0Ab"),
+        ),
     ],
 )
-def test_the_headers_name_the_call(headers: tuple[tuple[bytes, bytes], ...], expected: tuple[str | None, ...]) -> None:
+def test_the_headers_name_the_call(
+    headers: tuple[tuple[bytes, bytes], ...], expected: tuple[str | None, ...]
+) -> None:
     """The method, and with it the name of the tool, decoded where it came as base64."""
     assert told(seen(*headers)) == expected
     assert told(seen(*headers, trust_inbound=False)) == expected
@@ -86,7 +105,10 @@ def test_the_headers_name_the_call(headers: tuple[tuple[bytes, bytes], ...], exp
         ("get weather", "get%20weather"),
         ("file:///etc/motd", "file:///etc/motd"),
         ("db://alice:s3cret@host/t?token=s3cret#s3cret", "db://***@host/t?***"),
-        ("x] - [req=evil|session=evil] - paid", "x%5D%20-%20%5Breq=evil%7Csession=evil%5D%20-%20paid"),
+        (
+            "x] - [req=evil|session=evil] - paid",
+            "x%5D%20-%20%5Breq=evil%7Csession=evil%5D%20-%20paid",
+        ),
         ("a\x1b[31m\u202e\u200b\u2028\ud800", "a%1B%5B31m%E2%80%AE%E2%80%8B%E2%80%A8%ED%A0%80"),
         ("x" * 128, "x" * 128),
         ("x" * 129, "x" * 128 + "..."),
@@ -154,7 +176,9 @@ def test_what_is_set_outranks_the_headers() -> None:
         ((), ((b"mcp-session-id", b"bad one"),), None),
     ],
 )
-def test_the_session_of_mcp_is_kept_beside_ours(headers: Any, response: Any, expected: str | None) -> None:
+def test_the_session_of_mcp_is_kept_beside_ours(
+    headers: Any, response: Any, expected: str | None
+) -> None:
     """Whichever session outranks it: two users behind one shared client have the same one."""
     metadata = seen((b"x-session-id", b"alice"), *headers, response=response)
     assert (metadata.session_id, metadata.mcp_session_id) == ("alice", expected)
@@ -166,8 +190,14 @@ def test_the_session_of_mcp_is_kept_beside_ours(headers: Any, response: Any, exp
 @pytest.mark.parametrize(
     ("formatter", "shown"),
     [
-        (TextFormatter(), r".*\] \[tools/call get weather #7\] - rain\n.*\] \[tools/call get weather #7\] \| and wind"),
-        (JSONFormatter(), r'.*"mcp_method": "tools/call", "mcp_name": "get weather", "jsonrpc_id": "7".*'),
+        (
+            TextFormatter(),
+            r".*\] \[tools/call get weather #7\] - rain\n.*\] \[tools/call get weather #7\] \| and wind",
+        ),
+        (
+            JSONFormatter(),
+            r'.*"mcp_method": "tools/call", "mcp_name": "get weather", "jsonrpc_id": "7".*',
+        ),
         (LogfmtFormatter(), r'.* mcp_method=tools/call mcp_name="get weather" jsonrpc_id=7.*'),
     ],
     ids=["text", "json", "logfmt"],
@@ -182,7 +212,11 @@ def test_each_line_tells_its_call(formatter: logging.Formatter, shown: str) -> N
     record = parse(text)
     assert record is not None
     assert (record.message, record.request_id) == ("rain\nand wind", "r1")
-    assert (record.mcp_method, record.mcp_name, record.jsonrpc_id) == ("tools/call", "get weather", "7")
+    assert (record.mcp_method, record.mcp_name, record.jsonrpc_id) == (
+        "tools/call",
+        "get weather",
+        "7",
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"trust_inbound": False, "session_sources": ()}])
@@ -212,8 +246,13 @@ def test_structlog_and_loguru_are_told_too() -> None:
         with bound_request_metadata(metadata):
             event = structlog_processor(None, "info", {"_record": logging.makeLogRecord({})})
             loguru_patcher({"exception": None, "extra": extra})
-            assert structlog_processor(None, "info", {}).items() == event.items() - {("_record", event["_record"])}
-        ids = {"request_id": "r1", "session_id": "alice"} | {"trace_id": metadata.trace_id, "span_id": metadata.span_id}
+            assert structlog_processor(None, "info", {}).items() == event.items() - {
+                ("_record", event["_record"])
+            }
+        ids = {"request_id": "r1", "session_id": "alice"} | {
+            "trace_id": metadata.trace_id,
+            "span_id": metadata.span_id,
+        }
         assert extra == ids | expected
         assert event == ids | expected | {"_record": event["_record"]}
 
@@ -221,6 +260,8 @@ def test_structlog_and_loguru_are_told_too() -> None:
 def test_grep_reads_such_lines(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     log = tmp_path / "app.log"
     head = "2026-11-22 10:30:15 - INFO - [req=r1|session=alice]"
-    log.write_text(f"{head} [tools/call add #7] - rain\n{head.replace('r1', 'r2')} [tools/call add #8] - sun\n")
+    log.write_text(
+        f"{head} [tools/call add #7] - rain\n{head.replace('r1', 'r2')} [tools/call add #8] - sun\n"
+    )
     assert main(["grep", "--request", "r1", str(log)]) == 0
     assert capfdbinary.readouterr().out.decode() == f"{head} [tools/call add #7] - rain\n"

@@ -15,14 +15,21 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from asgi_trace import RequestTracingMiddleware, get_request_id, get_request_metadata, get_session_id
+from asgi_trace import (
+    RequestTracingMiddleware,
+    get_request_id,
+    get_request_metadata,
+    get_session_id,
+)
 
 from ...asgi import HELLO_BODY, HELLO_START, call, hello, http_scope, response_ids, step
 
 
 @pytest.mark.anyio
 async def test_2000_interleaved_requests_never_mix() -> None:
-    """Each reads its own ids at every turn, in a child task and at its end, whatever the others do."""
+    """
+    Each reads its own ids at every turn, in a child task and at its end, whatever the others do.
+    """
     seen: dict[str, set[tuple[str | None, str | None]]] = {}
 
     async def child(mine: set[tuple[str | None, str | None]]) -> None:
@@ -42,8 +49,14 @@ async def test_2000_interleaved_requests_never_mix() -> None:
 
     async def request(number: int) -> None:
         # every third brings ids of its own, the others get theirs made
-        headers = [(b"x-request-id", b"r%d" % number), (b"x-session-id", b"s%d" % number)] if number % 3 == 0 else []
-        answers[str(number)] = response_ids(await call(traced, http_scope(headers, path=str(number))))
+        headers = (
+            [(b"x-request-id", b"r%d" % number), (b"x-session-id", b"s%d" % number)]
+            if number % 3 == 0
+            else []
+        )
+        answers[str(number)] = response_ids(
+            await call(traced, http_scope(headers, path=str(number)))
+        )
 
     async with anyio.create_task_group() as group:
         for number in range(2000):
@@ -51,7 +64,9 @@ async def test_2000_interleaved_requests_never_mix() -> None:
 
     assert [number for number, mine in seen.items() if len(mine) != 1] == []
     ids = {number: next(iter(mine)) for number, mine in seen.items()}
-    assert {number: [str(request_id).encode()] for number, (request_id, _) in ids.items()} == answers
+    assert {
+        number: [str(request_id).encode()] for number, (request_id, _) in ids.items()
+    } == answers
     assert len({request_id for request_id, _ in ids.values()}) == 2000
     assert len({session_id for _, session_id in ids.values()}) == 2000
     assert ids["3"] == ("r3", "s3")
@@ -93,7 +108,9 @@ async def test_a_cancelled_request_ends_quietly() -> None:
 
 
 def test_a_coroutine_closed_from_another_context_raises_nothing() -> None:
-    """A loop that shuts down, or the garbage collector, closes it where its token is a stranger's."""
+    """
+    A loop that shuts down, or the garbage collector, closes it where its token is a stranger's.
+    """
 
     class Pause:
         def __await__(self) -> Iterator[None]:
@@ -127,7 +144,9 @@ def test_a_coroutine_dropped_halfway_raises_nothing(capfd: pytest.CaptureFixture
     assert capfd.readouterr().err == ""
 
 
-def test_a_loop_that_ends_before_its_requests_raises_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_loop_that_ends_before_its_requests_raises_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     """asyncio.run cancels what is pending."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

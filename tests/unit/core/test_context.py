@@ -31,7 +31,11 @@ from ...asgi import hello, http_scope, step
 def test_outside_a_request_there_is_nothing() -> None:
     """And asking raises nothing."""
     assert (get_request_id(), get_session_id(), get_request_metadata()) == (None, None, None)
-    assert (request_id_ctx.get(), session_id_ctx.get(), session_id_ctx.get("default")) == (None, None, "default")
+    assert (request_id_ctx.get(), session_id_ctx.get(), session_id_ctx.get("default")) == (
+        None,
+        None,
+        "default",
+    )
 
 
 def test_metadata_has_the_fields_of_the_article() -> None:
@@ -41,7 +45,9 @@ def test_metadata_has_the_fields_of_the_article() -> None:
         "RequestMetadata(session_id='s', request_id='r', start_time=1.5, method='GET', path='/', transport_type='http')"
     )
     empty = RequestMetadata()
-    assert (empty.session_id, empty.request_id, empty.method, empty.path, empty.transport_type) == (None,) * 5
+    assert (empty.session_id, empty.request_id, empty.method, empty.path, empty.transport_type) == (
+        None,
+    ) * 5
     assert empty.start_time > 1_700_000_000
 
 
@@ -78,9 +84,13 @@ def test_a_reset_from_another_context_does_nothing() -> None:
     assert get_request_metadata() is None
 
 
-@pytest.mark.parametrize(("variable", "getter"), [(request_id_ctx, get_request_id), (session_id_ctx, get_session_id)])
+@pytest.mark.parametrize(
+    ("variable", "getter"), [(request_id_ctx, get_request_id), (session_id_ctx, get_session_id)]
+)
 @pytest.mark.parametrize("outside", [True, False])
-def test_an_id_variable_behaves_as_a_context_variable(variable: Any, getter: Any, outside: bool) -> None:
+def test_an_id_variable_behaves_as_a_context_variable(
+    variable: Any, getter: Any, outside: bool
+) -> None:
     """Set, seen by every reader, reset; and a copied context's change is its own."""
     metadata = None if outside else RequestMetadata("session", "request")
     with bound_request_metadata(metadata):
@@ -103,9 +113,13 @@ def test_setting_one_id_leaves_the_other_and_the_trace() -> None:
         token = request_id_ctx.set("sub-operation")
         changed = get_request_metadata()
         assert changed is not None
-        seen.append((changed.request_id, changed.session_id, changed.trace_id, changed.trace.span_id))
+        seen.append(
+            (changed.request_id, changed.session_id, changed.trace_id, changed.trace.span_id)
+        )
         request_id_ctx.reset(token)
-        seen.append((get_request_id(), metadata.session_id, metadata.trace_id, metadata.trace.span_id))
+        seen.append(
+            (get_request_id(), metadata.session_id, metadata.trace_id, metadata.trace.span_id)
+        )
 
     step(RequestTracingMiddleware(app), http_scope())
     assert seen[0][0] == "sub-operation" != seen[1][0]
@@ -252,12 +266,19 @@ def test_tasks_and_to_thread_inherit() -> None:
     assert asyncio.run(main()) == [("parent", "parent")] * 3
 
 
-HEADER = [(b"traceparent", f"00-{'a' * 32}-{'b' * 16}-01".encode()), (b"tracestate", b"a=1"), (b"baggage", b"k=1")]
+HEADER = [
+    (b"traceparent", f"00-{'a' * 32}-{'b' * 16}-01".encode()),
+    (b"tracestate", b"a=1"),
+    (b"baggage", b"k=1"),
+]
 PARENT = TraceContext("c" * 32, "d" * 16, 1)
 
 
 def _continued(**options: Any) -> tuple[RequestMetadata, str]:
-    """The metadata of a request that was told of another parent than that in its headers, and its span before."""
+    """
+    The metadata of a request that was told of another parent than that in its headers, and its span
+    before.
+    """
     found: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -275,12 +296,21 @@ def _continued(**options: Any) -> tuple[RequestMetadata, str]:
 def test_a_parent_that_came_by_a_better_way_outranks_the_headers() -> None:
     """They are a link, then; and the request's own span stays the same."""
     metadata, span_id = _continued()
-    assert (metadata.trace_id, metadata.parent_span_id, metadata.span_id) == ("c" * 32, "d" * 16, span_id)
+    assert (metadata.trace_id, metadata.parent_span_id, metadata.span_id) == (
+        "c" * 32,
+        "d" * 16,
+        span_id,
+    )
     assert (metadata.tracestate, metadata.baggage) == ("c=2", "k=2")
     assert metadata.linked_trace == TraceContext("a" * 32, "b" * 16, 1)
     job = RequestMetadata(request_id="job")
     job._continue_trace(PARENT, "c=2", "k=2")
-    assert (job.trace_id, job.parent_span_id, job.tracestate, job.baggage) == ("c" * 32, "d" * 16, "c=2", "k=2")
+    assert (job.trace_id, job.parent_span_id, job.tracestate, job.baggage) == (
+        "c" * 32,
+        "d" * 16,
+        "c=2",
+        "k=2",
+    )
 
 
 def test_a_stranger_tells_no_parent_by_any_way() -> None:
@@ -298,7 +328,7 @@ def test_a_span_that_a_tracer_records_has_its_parent_already() -> None:
 
 
 def test_an_exception_that_leaves_a_bound_block_carries_its_ids() -> None:
-    """For a worker that logs it later; inside another request the exception is that request's affair."""
+    """For a worker that logs it later; inside another request it is that request's."""
     job, request = RequestMetadata("nightly", "job-1"), RequestMetadata("alice", "a1")
 
     def failed() -> BaseException:

@@ -10,7 +10,9 @@ import pytest
 
 from asgi_trace._core.faults import report_once
 
-SENTENCE = "reading a scope failed; the request continues; further failures of this kind are not logged"
+SENTENCE = (
+    "reading a scope failed; the request continues; further failures of this kind are not logged"
+)
 
 
 def test_a_fault_is_reported_once_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
@@ -20,7 +22,11 @@ def test_a_fault_is_reported_once_with_its_traceback(caplog: pytest.LogCaptureFi
         except KeyError:
             report_once("reading a scope")
     (record,) = caplog.records
-    assert (record.name, record.levelname, record.getMessage()) == ("asgi_trace", "WARNING", SENTENCE)
+    assert (record.name, record.levelname, record.getMessage()) == (
+        "asgi_trace",
+        "WARNING",
+        SENTENCE,
+    )
     assert record.exc_info is not None
     assert record.exc_info[0] is KeyError
 
@@ -28,7 +34,10 @@ def test_a_fault_is_reported_once_with_its_traceback(caplog: pytest.LogCaptureFi
 def test_each_kind_of_fault_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     report_once("reading a scope")
     report_once("reading a header")
-    assert [message.partition(" failed; ")[0] for message in caplog.messages] == ["reading a scope", "reading a header"]
+    assert [message.partition(" failed; ")[0] for message in caplog.messages] == [
+        "reading a scope",
+        "reading a header",
+    ]
 
 
 def fail(*arguments: Any, **options: Any) -> Any:
@@ -54,7 +63,8 @@ def break_filter(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def break_record_factory(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging, "_logRecordFactory", fail)  # pytest's undo for setLogRecordFactory()
+    # pytest's undo for setLogRecordFactory()
+    monkeypatch.setattr(logging, "_logRecordFactory", fail)
 
 
 def break_level(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:

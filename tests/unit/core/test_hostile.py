@@ -1,4 +1,7 @@
-"""Whatever bytes arrive, the app runs, the response has one valid id, and each log line is one record's."""
+"""
+Whatever bytes arrive, the app runs, the response has one valid id, and each log line is one
+record's.
+"""
 
 from __future__ import annotations
 
@@ -56,10 +59,14 @@ LINE = re.compile(
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 values = st.one_of(st.sampled_from(NASTY), st.binary(max_size=300))
-parents = st.builds(b"".join, st.lists(st.sampled_from([PARENT[:35], PARENT[35:], PARENT, b"-", b"x", b"\n"])))
+parents = st.builds(
+    b"".join, st.lists(st.sampled_from([PARENT[:35], PARENT[35:], PARENT, b"-", b"x", b"\n"]))
+)
 traces = st.tuples(st.just(b"traceparent"), st.one_of(st.just(PARENT), parents))
 PIECES = [b"a", b"A", b"@", b"=", b",", b";", b" ", b"\t", b"\n", b"\xff", b'"', b"1=2"]
-lists = st.tuples(st.sampled_from([b"tracestate", b"baggage"]), st.lists(st.sampled_from(PIECES)).map(b"".join))
+lists = st.tuples(
+    st.sampled_from([b"tracestate", b"baggage"]), st.lists(st.sampled_from(PIECES)).map(b"".join)
+)
 any_header = st.tuples(st.one_of(st.sampled_from(NAMES), st.binary(max_size=20)), values)
 headers = st.lists(st.one_of(any_header, traces, lists), max_size=12)
 queries = st.one_of(st.binary(max_size=300), values.map(lambda value: b"session_id=" + value))
@@ -79,7 +86,11 @@ def serve(scope: dict[str, Any], **options: Any) -> tuple[list[dict[str, Any]], 
         assert all([metadata.trace, metadata.transport_type, repr(metadata)])
         # What goes on to others.
         assert re.fullmatch("[ -~]*", metadata.tracestate + metadata.baggage)
-        assert [value for value in inject({}, session=True).values() if not re.fullmatch("[ -~]+", value)] == []
+        assert [
+            value
+            for value in inject({}, session=True).values()
+            if not re.fullmatch("[ -~]+", value)
+        ] == []
         logger.info("served")
         await hello(scope, receive, send)
         logger.info("done")
@@ -146,8 +157,12 @@ MIB = 2**20
     ],
     ids=range(23 + 2 * len(NAMES) - 2),
 )
-def test_size_costs_no_more_than_its_reading(pairs: list[tuple[bytes, bytes]], query: bytes) -> None:
-    """1 MiB values, 10,000 headers: a cost above linear would not end within the test's patience."""
+def test_size_costs_no_more_than_its_reading(
+    pairs: list[tuple[bytes, bytes]], query: bytes
+) -> None:
+    """
+    1 MiB values, 10,000 headers: a cost above linear would not end within the test's patience.
+    """
     check(
         http_scope(pairs, query_string=query),
         session_sources=("cookie:sid", "header:X-Session-ID", "query:session_id", "bearer"),
@@ -163,10 +178,16 @@ SECRET = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0"
         ([(b"authorization", f"Bearer {SECRET}".encode())], b"", ("bearer",)),
         ([(b"authorization", f"bearer  {SECRET} ".encode())], b"", ("bearer",)),
         ([(b"cookie", f"sid={SECRET}".encode())], b"", ("cookie:sid",)),
-        ([(b"cookie", f"sid={SECRET}".encode())], f"token={SECRET}".encode(), ("query:session_id",)),
+        (
+            [(b"cookie", f"sid={SECRET}".encode())],
+            f"token={SECRET}".encode(),
+            ("query:session_id",),
+        ),
     ],
 )
-def test_no_part_of_a_secret_is_shown(pairs: list[tuple[bytes, bytes]], query: bytes, sources: tuple[str, ...]) -> None:
+def test_no_part_of_a_secret_is_shown(
+    pairs: list[tuple[bytes, bytes]], query: bytes, sources: tuple[str, ...]
+) -> None:
     """Not in the response, the log, the metadata or its repr."""
     scope = http_scope(pairs, query_string=query)
     messages, log = serve(scope, session_sources=sources)

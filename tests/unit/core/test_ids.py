@@ -87,7 +87,9 @@ def test_whatever_is_taken_over_is_safe(value: bytes) -> None:
 
 
 @given(st.binary(), st.binary(), st.binary(max_size=64))
-def test_a_digest_tells_secrets_apart_and_nothing_else(one: bytes, other: bytes, key: bytes) -> None:
+def test_a_digest_tells_secrets_apart_and_nothing_else(
+    one: bytes, other: bytes, key: bytes
+) -> None:
     """Equal for equal secrets, different for others, and of another form than any of them."""
     assert (digest_secret(one, key) == digest_secret(other, key)) == (one == other)
     assert re.fullmatch("[0-9a-f]{32}", digest_secret(one, key))

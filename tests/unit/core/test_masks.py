@@ -356,7 +356,10 @@ def test_what_is_around_a_secret_stays(target: str, shown: str) -> None:
         ("token=abc", "token=***"),
         ("access_token=abc&page=2", "access_token=***&page=2"),
         ("X-Amz-Signature=0af", "X-Amz-Signature=***"),
-        ("api_key=1&password=2&pwd=3&sid=4&code=5", "api_key=***&password=***&pwd=***&sid=***&code=***"),
+        (
+            "api_key=1&password=2&pwd=3&sid=4&code=5",
+            "api_key=***&password=***&pwd=***&sid=***&code=***",
+        ),
         ("q=eyJhbGciOiJIUzI1NiJ9abc", "q=***"),
         ("eyJhbGciOiJIUzI1NiJ9abc", "***"),
         ("n=4111111111111111&card=1&page=1234", "n=***&card=***&page=1234"),
@@ -392,7 +395,14 @@ def test_a_users_own_names_are_masked(name: str, is_masked: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [("giftCode",), ("gift_code",), ("gift-code",), {"GIFT.CODE"}, iter(["gift code".replace(" ", "_")])]
+    "names",
+    [
+        ("giftCode",),
+        ("gift_code",),
+        ("gift-code",),
+        {"GIFT.CODE"},
+        iter(["gift code".replace(" ", "_")]),
+    ],
 )
 def test_a_name_of_several_words_is_found_in_any_spelling(names: object) -> None:
     masks = Masks(names)  # type: ignore[arg-type]
@@ -407,17 +417,27 @@ def test_a_users_own_name_is_masked_in_any_alphabet() -> None:
 
 @pytest.mark.parametrize("names", ["promo", b"promo", None, 7, True])
 def test_names_are_a_sequence(names: object) -> None:
-    with pytest.raises(ValueError, match=r"mask is .*; expected a sequence of names, such as \('promo',\)"):
+    with pytest.raises(
+        ValueError, match=r"mask is .*; expected a sequence of names, such as \('promo',\)"
+    ):
         Masks(names)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "promo=", "a&b", "---", "42", None, 7, b"promo", ["promo"]])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "promo=", "a&b", "---", "42", None, 7, b"promo", ["promo"]]
+)
 def test_a_name_that_is_none_fails_early(name: object) -> None:
-    with pytest.raises(ValueError, match=r"mask has .*; expected a parameter's name, such as 'promo'"):
+    with pytest.raises(
+        ValueError, match=r"mask has .*; expected a parameter's name, such as 'promo'"
+    ):
         Masks(["gift", name])  # type: ignore[list-item]
 
 
-@given(st.text(max_size=40), st.sampled_from(["", "/", "&", "=", ";", "%2F", "%25", " "]), st.text(max_size=40))
+@given(
+    st.text(max_size=40),
+    st.sampled_from(["", "/", "&", "=", ";", "%2F", "%25", " "]),
+    st.text(max_size=40),
+)
 def test_a_token_is_masked_in_any_text(before: str, between: str, after: str) -> None:
     """And no text is a fault of ours."""
     target = f"{before}{between}{BASE64URL}{between}{after}"

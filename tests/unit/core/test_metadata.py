@@ -1,4 +1,7 @@
-"""The request's metadata object is safe to hold: in pickles, in copies, in a debugger, and in the user's hands."""
+"""
+The request's metadata object is safe to hold: in pickles, in copies, in a debugger, and in the
+user's hands.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,11 @@ from asgi_trace._core.exceptions import metadata_of
 from ...asgi import hello, http_scope, response_ids, step, websocket_scope
 
 TOKEN, COOKIE, KEY, QUERY = b"SECRET-TOKEN", b"SECRET-COOKIE", b"SECRET-KEY", b"SECRET-QUERY"
-HEADERS = [(b"authorization", b"Bearer " + TOKEN), (b"cookie", b"sid=" + COOKIE), (b"baggage", b"k=" + COOKIE)]
+HEADERS = [
+    (b"authorization", b"Bearer " + TOKEN),
+    (b"cookie", b"sid=" + COOKIE),
+    (b"baggage", b"k=" + COOKIE),
+]
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -49,7 +56,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "observing": {"observe_body": True, "access_log": True},
 }
 SERIALIZERS: dict[str, Callable[[Any], bytes]] = {
-    **{f"pickle-{protocol}": lambda value, p=protocol: pickle.dumps(value, p) for protocol in range(6)},
+    **{
+        f"pickle-{protocol}": lambda value, p=protocol: pickle.dumps(value, p)
+        for protocol in range(6)
+    },
     "dill": dill.dumps,
     "cloudpickle": cloudpickle.dumps,
     "jsonpickle": lambda value: jsonpickle.encode(value, keys=True).encode(),
@@ -68,7 +78,9 @@ def _inside(value: Any) -> list[Any]:
     return [vars(value), held]
 
 
-def _in_a_request(do: Callable[[RequestMetadata], Any], scope: dict[str, Any] | None = None, **options: Any) -> Any:
+def _in_a_request(
+    do: Callable[[RequestMetadata], Any], scope: dict[str, Any] | None = None, **options: Any
+) -> Any:
     results: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -87,7 +99,10 @@ def _exception_of_a_request(**options: Any) -> Exception:
         raise ValueError("boom")
 
     with pytest.raises(ValueError, match="boom") as caught:
-        step(RequestTracingMiddleware(app, **options), http_scope(HEADERS, query_string=b"token=" + QUERY))
+        step(
+            RequestTracingMiddleware(app, **options),
+            http_scope(HEADERS, query_string=b"token=" + QUERY),
+        )
     return caught.value
 
 
@@ -105,7 +120,9 @@ def _secrets_in(data: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("serialize", SERIALIZERS.values(), ids=SERIALIZERS)
-def test_no_form_of_a_request_holds_a_secret(serialize: Callable[[Any], bytes], options: dict[str, Any]) -> None:
+def test_no_form_of_a_request_holds_a_secret(
+    serialize: Callable[[Any], bytes], options: dict[str, Any]
+) -> None:
     """No header, token, key or id of a later request; and none of them raises."""
     generate_request_id()
     assert _in_a_request(lambda metadata: _secrets_in(serialize(metadata)), **options) == []
@@ -113,11 +130,15 @@ def test_no_form_of_a_request_holds_a_secret(serialize: Callable[[Any], bytes], 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("serialize", SERIALIZERS.values(), ids=SERIALIZERS)
-def test_no_form_of_an_exception_holds_a_secret(serialize: Callable[[Any], bytes], options: dict[str, Any]) -> None:
+def test_no_form_of_an_exception_holds_a_secret(
+    serialize: Callable[[Any], bytes], options: dict[str, Any]
+) -> None:
     """Of one that left a request, and of one that a pool's job raised in it."""
     generate_request_id()
     assert _secrets_in(serialize(_exception_of_a_request(**options))) == []
-    failed = _in_a_request(lambda metadata: _exception_of_a_job(ContextThreadPoolExecutor()), **options)
+    failed = _in_a_request(
+        lambda metadata: _exception_of_a_job(ContextThreadPoolExecutor()), **options
+    )
     assert _secrets_in(serialize(failed)) == []
 
 
@@ -132,16 +153,30 @@ def test_no_form_of_an_exception_holds_a_secret(serialize: Callable[[Any], bytes
     ],
     ids=["pickle", "dill", "jsonpickle", "copy", "deepcopy"],
 )
-@pytest.mark.parametrize("scope", [http_scope(HEADERS), websocket_scope()], ids=["http", "websocket"])
-def test_a_copy_is_plain_and_has_the_same_ids(again: Callable[[Any], RequestMetadata], scope: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "scope", [http_scope(HEADERS), websocket_scope()], ids=["http", "websocket"]
+)
+def test_a_copy_is_plain_and_has_the_same_ids(
+    again: Callable[[Any], RequestMetadata], scope: dict[str, Any]
+) -> None:
     def compare(metadata: RequestMetadata) -> None:
         metadata.mcp_method, metadata.jsonrpc_id = "tools/call", "7"
         metadata.fields["tenant"] = object()
         found = again(metadata)
         assert type(found) is RequestMetadata
-        names = ("request_id", "session_id", "parent_request_id", "trace", "start_time", "method", "path")
+        names = (
+            "request_id",
+            "session_id",
+            "parent_request_id",
+            "trace",
+            "start_time",
+            "method",
+            "path",
+        )
         names += ("transport_type", "mcp_call", "mcp_session_id", "ended")
-        assert [getattr(found, name) for name in names] == [getattr(metadata, name) for name in names]
+        assert [getattr(found, name) for name in names] == [
+            getattr(metadata, name) for name in names
+        ]
 
     _in_a_request(compare, dict(scope))
 
@@ -156,7 +191,9 @@ def test_a_pickle_names_the_public_module_alone() -> None:
 def test_an_exception_unpickles_where_asgi_trace_is_not_installed() -> None:
     data = pickle.dumps(_exception_of_a_request())
     code = "import sys, pickle; print(repr(pickle.loads(sys.stdin.buffer.read())))"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], input=data, capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], input=data, capture_output=True, check=True
+    )
     assert done.stdout.strip() == b"ValueError('boom')"
 
 
@@ -176,11 +213,21 @@ def test_a_shim_that_steps_aside_has_an_object_that_can_be_shown_and_pickled() -
     assert type(pickle.loads(pickle.dumps(empty))) is RequestMetadata
 
 
-# -- attributes of the user's --------------------------------------------------------------------------------------
+# -- attributes of the user's ----------------------------------------------------------------------
 
 PUBLIC = [name for name in dir(RequestMetadata) if not name.startswith("_")]
 # What the machinery has been called, or could be.
-OTHERS = ["stamp", "copy", "call_trace", "continue_trace", "read", "header", "learn_call", "open_stream", "tenant"]
+OTHERS = [
+    "stamp",
+    "copy",
+    "call_trace",
+    "continue_trace",
+    "read",
+    "header",
+    "learn_call",
+    "open_stream",
+    "tenant",
+]
 
 
 @pytest.mark.parametrize("value", [None, 1, "mine", object(), [], {}], ids=repr)
@@ -208,7 +255,10 @@ def test_no_attribute_that_a_user_sets_breaks_the_shim(name: str, value: Any) ->
 
     logging.getLogger("asgi_trace").addHandler(handler)
     try:
-        sent = step(RequestTracingMiddleware(app, traceresponse=True), http_scope([(b"x-request-id", b"r1")]))
+        sent = step(
+            RequestTracingMiddleware(app, traceresponse=True),
+            http_scope([(b"x-request-id", b"r1")]),
+        )
     finally:
         logging.getLogger("asgi_trace").removeHandler(handler)
     assert len(response_ids(sent)) == 1
@@ -266,11 +316,14 @@ def test_an_id_set_by_hand_keeps_the_trace_and_the_baggage() -> None:
         assert (current.trace, current.tracestate, current.baggage) == before
         request_id_ctx.reset(token)
 
-    trace = [(b"traceparent", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"), (b"tracestate", b"v=1")]
+    trace = [
+        (b"traceparent", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"),
+        (b"tracestate", b"v=1"),
+    ]
     _in_a_request(compare, http_scope([*trace, (b"baggage", b"k=1")]))
 
 
-# -- fields in carriers --------------------------------------------------------------------------------------------
+# -- fields in carriers ----------------------------------------------------------------------------
 
 
 def test_a_carrier_takes_along_only_the_fields_that_are_named() -> None:
@@ -281,7 +334,11 @@ def test_a_carrier_takes_along_only_the_fields_that_are_named() -> None:
         sent = carrier(fields=("tenant", "size", "missing"))
     with bound_carrier(sent) as job:
         assert job is not None
-        assert (job.request_id, job.session_id, job.fields) == ("r1", "s1", {"tenant": "acme", "size": 3})
+        assert (job.request_id, job.session_id, job.fields) == (
+            "r1",
+            "s1",
+            {"tenant": "acme", "size": 3},
+        )
 
 
 def test_a_field_that_json_has_no_form_for_is_carried_as_its_text() -> None:
@@ -301,11 +358,13 @@ def test_fields_that_cannot_be_read_cost_the_fields_alone(fields: str) -> None:
 
 
 def test_a_name_alone_is_no_list_of_fields() -> None:
-    with pytest.raises(TypeError, match=r"fields is 'tenant'; expected a sequence of names, such as \('tenant',\)"):
+    with pytest.raises(
+        TypeError, match=r"fields is 'tenant'; expected a sequence of names, such as \('tenant',\)"
+    ):
         carrier(fields="tenant")
 
 
-# -- ids set by hand -----------------------------------------------------------------------------------------------
+# -- ids set by hand -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -329,7 +388,11 @@ def test_a_name_alone_is_no_list_of_fields() -> None:
 def test_an_id_set_by_hand_cannot_end_its_bracket_or_line(given: Any, kept: str | None) -> None:
     """By each way to set one, and twice is as good as once."""
     metadata = RequestMetadata(given, given, parent_request_id=given)
-    assert (metadata.session_id, metadata.request_id, metadata.parent_request_id) == (kept, kept, kept)
+    assert (metadata.session_id, metadata.request_id, metadata.parent_request_id) == (
+        kept,
+        kept,
+        kept,
+    )
     assert RequestMetadata(metadata.session_id).session_id == kept
     with bound_request_metadata(RequestMetadata()):
         token = session_id_ctx.set(given)
@@ -350,4 +413,6 @@ def test_an_id_set_by_hand_is_safe_in_the_response_header() -> None:
         metadata.request_id = "a\r\nset-cookie: x"
         await hello(scope, receive, send)
 
-    assert response_ids(step(RequestTracingMiddleware(app), http_scope())) == [rb"a\x0d\x0aset-cookie: x"]
+    assert response_ids(step(RequestTracingMiddleware(app), http_scope())) == [
+        rb"a\x0d\x0aset-cookie: x"
+    ]

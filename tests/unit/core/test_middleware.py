@@ -24,7 +24,16 @@ from asgi_trace import (
 from asgi_trace._core.exceptions import metadata_of
 from asgi_trace._core.tracecontext import RANDOM
 
-from ...asgi import HELLO_BODY, HELLO_START, call, hello, http_scope, response_ids, step, websocket_scope
+from ...asgi import (
+    HELLO_BODY,
+    HELLO_START,
+    call,
+    hello,
+    http_scope,
+    response_ids,
+    step,
+    websocket_scope,
+)
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -63,7 +72,9 @@ def test_a_valid_inbound_id_is_taken_over(inbound: list[bytes], expected: bytes 
     assert answered == expected if expected else re.fullmatch(b"[0-9a-f]{32}", answered)
 
 
-@pytest.mark.parametrize("shape", [list, tuple, iter, lambda pairs: [list(pair) for pair in pairs], dict])
+@pytest.mark.parametrize(
+    "shape", [list, tuple, iter, lambda pairs: [list(pair) for pair in pairs], dict]
+)
 def test_request_headers_are_read_in_every_shape(shape: Any) -> None:
     """A server may hand them over as lists of lists; the app finds what was there."""
     seen = []
@@ -98,12 +109,19 @@ def test_an_untrusted_id_is_kept_as_the_parent() -> None:
         ([(b"traceparent", b"cc" + PARENT[2:] + b"-x")], "0af7651916cd43dd8448eb211c80319c", 1),
         ([(b"traceparent", b"ff" + PARENT[2:])], None, RANDOM),
         ([(b"traceparent", b"\xff" * 55)], None, RANDOM),
-        ([(b"x-request-id", b"0af7651916cd43dd8448eb211c80319c")], "0af7651916cd43dd8448eb211c80319c", 0),
+        (
+            [(b"x-request-id", b"0af7651916cd43dd8448eb211c80319c")],
+            "0af7651916cd43dd8448eb211c80319c",
+            0,
+        ),
     ],
 )
-def test_the_trace_goes_on_or_starts(headers: list[tuple[bytes, bytes]], trace_id: str | None, flags: int) -> None:
+def test_the_trace_goes_on_or_starts(
+    headers: list[tuple[bytes, bytes]], trace_id: str | None, flags: int
+) -> None:
     """
-    An inbound traceparent, else the request id where it is 32 hex, else a fresh trace; the span is always ours.
+    An inbound traceparent, else the request id where it is 32 hex, else a fresh trace; the span is
+    always ours.
 
     A trace-id that we made says that it is random.
     """
@@ -111,7 +129,9 @@ def test_the_trace_goes_on_or_starts(headers: list[tuple[bytes, bytes]], trace_i
     step(RequestTracingMiddleware(hello), scope)
     metadata = scope["asgi_trace"]
     parent = "b7ad6b7169203331" if trace_id and trace_id != metadata.request_id else None
-    assert metadata.trace == TraceContext(trace_id or metadata.request_id, metadata.span_id, flags, parent)
+    assert metadata.trace == TraceContext(
+        trace_id or metadata.request_id, metadata.span_id, flags, parent
+    )
     assert (metadata.trace_id, metadata.parent_span_id) == (metadata.trace.trace_id, parent)
     assert re.fullmatch("[0-9a-f]{16}", metadata.span_id)
     assert metadata.span_id != "b7ad6b7169203331"
@@ -131,7 +151,9 @@ def test_a_short_request_id_gets_a_trace_of_its_own() -> None:
 def test_another_header_can_carry_the_id() -> None:
     """header_name= holds for both directions, in any case."""
     app = RequestTracingMiddleware(hello, header_name="X-Amzn-Trace")
-    assert response_ids(step(app, http_scope([(b"x-amzn-trace", b"abc")])), b"x-amzn-trace") == [b"abc"]
+    assert response_ids(step(app, http_scope([(b"x-amzn-trace", b"abc")])), b"x-amzn-trace") == [
+        b"abc"
+    ]
 
 
 @pytest.mark.parametrize("name", ["", "X Request", "X:", "é", "a\r\nb", None, 7])
@@ -154,11 +176,15 @@ def test_a_digest_key_must_be_text_and_is_not_shown() -> None:
 
 
 def test_a_generator_of_ones_own_makes_the_ids() -> None:
-    assert response_ids(step(RequestTracingMiddleware(hello, generator=lambda: "01J9ZK"), http_scope())) == [b"01J9ZK"]
+    assert response_ids(
+        step(RequestTracingMiddleware(hello, generator=lambda: "01J9ZK"), http_scope())
+    ) == [b"01J9ZK"]
 
 
 @pytest.mark.parametrize("made", ["bad id", "", "a\r\nb", None, 7, "é", ValueError("no")])
-def test_a_generator_that_fails_costs_its_id_alone(made: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_generator_that_fails_costs_its_id_alone(
+    made: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """The request gets one of ours, and the log one warning."""
 
     def generate() -> Any:
@@ -177,9 +203,16 @@ def test_a_generator_that_fails_costs_its_id_alone(made: Any, caplog: pytest.Log
 
 @pytest.mark.parametrize(
     ("inbound", "accepts", "expected"),
-    [(b"abc", True, b"abc"), (b"abc", False, None), (b"a b", True, None), (b"abc", RuntimeError("no"), None)],
+    [
+        (b"abc", True, b"abc"),
+        (b"abc", False, None),
+        (b"a b", True, None),
+        (b"abc", RuntimeError("no"), None),
+    ],
 )
-def test_a_validator_narrows_and_never_widens(inbound: bytes, accepts: Any, expected: bytes | None) -> None:
+def test_a_validator_narrows_and_never_widens(
+    inbound: bytes, accepts: Any, expected: bytes | None
+) -> None:
     """What the rule refuses it is not even asked; a fault of it refuses."""
 
     def validate(value: str) -> bool:
@@ -206,8 +239,16 @@ def test_a_validator_narrows_and_never_widens(inbound: bytes, accepts: Any, expe
         (http_scope(), {"no type": 1}, False),
         (http_scope(), {"type": ["unhashable"]}, False),
         (websocket_scope(), {"type": "websocket.accept"}, True),
-        (websocket_scope(), {"type": "websocket.accept", "headers": [(b"a", b"b")], "subprotocol": None}, True),
-        (websocket_scope(), {"type": "websocket.http.response.start", "status": 403, "headers": []}, True),
+        (
+            websocket_scope(),
+            {"type": "websocket.accept", "headers": [(b"a", b"b")], "subprotocol": None},
+            True,
+        ),
+        (
+            websocket_scope(),
+            {"type": "websocket.http.response.start", "status": 403, "headers": []},
+            True,
+        ),
         (websocket_scope(), {"type": "websocket.send", "text": "x"}, False),
         (websocket_scope(), {"type": "websocket.close", "code": 1000}, False),
     ],
@@ -222,14 +263,24 @@ def test_the_id_is_on_each_response_and_nothing_else_is_touched(
     assert (sent is not message) == expected
     assert len(response_ids([sent])) == expected
     assert {**sent, "headers": None} == {**before, "headers": None}
-    assert sent.get("headers", [])[: len(before.get("headers", ()))] == list(before.get("headers", ()))
+    assert sent.get("headers", [])[: len(before.get("headers", ()))] == list(
+        before.get("headers", ())
+    )
 
 
 def test_each_of_several_starts_has_the_id() -> None:
     """103 Early Hints as a start of its own is legal traffic."""
     hints = {"type": "http.response.start", "status": 103, "headers": []}
     assert (
-        len(response_ids(step(RequestTracingMiddleware(responding(hints, HELLO_START, HELLO_BODY)), http_scope()))) == 2
+        len(
+            response_ids(
+                step(
+                    RequestTracingMiddleware(responding(hints, HELLO_START, HELLO_BODY)),
+                    http_scope(),
+                )
+            )
+        )
+        == 2
     )
 
 
@@ -254,10 +305,15 @@ OWN_NAMES = (b"x-request-id", b"X-Request-ID", b"X-REQUEST-ID", "X-Request-ID")
     ],
 )
 def test_the_apps_own_id_gives_way_whatever_its_shape(headers: Any) -> None:
-    """Exactly one, ours; the app's list is as long as before, and its other headers are the objects that they were."""
+    """
+    Exactly one, ours; the app's list is as long as before, and its other headers are the objects
+    that they were.
+    """
     before = list(headers or ())
     message = HELLO_START | {"headers": headers}
-    (sent,) = step(RequestTracingMiddleware(responding(message)), http_scope([(b"x-request-id", b"ours")]))
+    (sent,) = step(
+        RequestTracingMiddleware(responding(message)), http_scope([(b"x-request-id", b"ours")])
+    )
     assert response_ids([sent]) == [b"ours"]
     assert list(headers or ()) == before
     assert sent["headers"][:-1] == [header for header in before if header[0] not in OWN_NAMES]
@@ -271,14 +327,18 @@ def test_headers_from_a_generator_arrive() -> None:
 
 
 def test_a_message_that_is_no_dict_works() -> None:
-    (sent,) = step(RequestTracingMiddleware(responding(MappingProxyType(HELLO_START))), http_scope())  # type: ignore[arg-type]
+    (sent,) = step(
+        RequestTracingMiddleware(responding(MappingProxyType(HELLO_START))), http_scope()
+    )  # type: ignore[arg-type]
     assert len(response_ids([sent])) == 1
 
 
 @pytest.mark.parametrize("headers", [7, [7], [(1, 2)], [()], [object()]])
 def test_nonsense_goes_on_to_the_server(headers: Any) -> None:
     """It is the server's to complain of."""
-    (sent,) = step(RequestTracingMiddleware(responding(HELLO_START | {"headers": headers})), http_scope())
+    (sent,) = step(
+        RequestTracingMiddleware(responding(HELLO_START | {"headers": headers})), http_scope()
+    )
     assert sent["headers"] == headers or sent["headers"][:-1] == headers
 
 
@@ -345,7 +405,11 @@ def test_the_scope_and_the_variable_hold_the_one_object() -> None:
     assert seen[1] is seen[2] is scope["asgi_trace"]
     metadata = seen[1]
     assert isinstance(metadata, RequestMetadata)
-    assert (metadata.method, metadata.path, metadata.transport_type) == ("POST", "/api/payment", "http")
+    assert (metadata.method, metadata.path, metadata.transport_type) == (
+        "POST",
+        "/api/payment",
+        "http",
+    )
     assert metadata.ended
 
 
@@ -356,11 +420,19 @@ def test_the_scope_and_the_variable_hold_the_one_object() -> None:
         (http_scope([(b"accept", b"text/html, */*")]), "http"),
         (http_scope([(b"accept", b"text/event-stream")]), "sse"),
         (
-            http_scope([(b"accept", b"application/json"), (b"accept", b"Text/Event-Stream")], method="POST"),
+            http_scope(
+                [(b"accept", b"application/json"), (b"accept", b"Text/Event-Stream")], method="POST"
+            ),
             "streamable-http",
         ),
-        (http_scope([(b"accept", b"text/event-stream"), (b"mcp-session-id", b"abc")]), "streamable-http"),
-        (http_scope([(b"mcp-protocol-version", b"2025-06-18")], method="DELETE"), "streamable-http"),
+        (
+            http_scope([(b"accept", b"text/event-stream"), (b"mcp-session-id", b"abc")]),
+            "streamable-http",
+        ),
+        (
+            http_scope([(b"mcp-protocol-version", b"2025-06-18")], method="DELETE"),
+            "streamable-http",
+        ),
         (websocket_scope(), "websocket"),
         (websocket_scope([(b"accept", b"text/event-stream")]), "websocket"),
     ],
@@ -381,7 +453,9 @@ def test_a_scope_may_lack_what_only_we_would_miss(missing: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize("bad", [{"headers": [7]}, {"headers": 7}])
-def test_a_scope_that_cannot_be_read_costs_the_trace(bad: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_scope_that_cannot_be_read_costs_the_trace(
+    bad: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     """The app runs all the same, untraced, and the log has one warning."""
     scope = http_scope() | bad
     assert step(RequestTracingMiddleware(hello), scope) == [HELLO_START, HELLO_BODY]
@@ -392,7 +466,9 @@ def test_a_scope_that_cannot_be_read_costs_the_trace(bad: dict[str, Any], caplog
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-@pytest.mark.parametrize("bad", [{"query_string": "text"}, {"headers": [(b"a", b"b", b"c"), (b"traceparent", 7)]}])
+@pytest.mark.parametrize(
+    "bad", [{"query_string": "text"}, {"headers": [(b"a", b"b", b"c"), (b"traceparent", 7)]}]
+)
 def test_reading_ids_never_raises(bad: dict[str, Any]) -> None:
     """What nobody foresaw in a scope costs that id, not the request."""
     seen: list[Any] = []
@@ -400,7 +476,9 @@ def test_reading_ids_never_raises(bad: dict[str, Any]) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         metadata = get_request_metadata()
         assert metadata is not None
-        seen.extend([get_request_id(), get_session_id(), metadata.trace_id, metadata.transport_type])
+        seen.extend(
+            [get_request_id(), get_session_id(), metadata.trace_id, metadata.transport_type]
+        )
 
     step(RequestTracingMiddleware(app), http_scope() | bad)
     assert all(seen)
@@ -422,7 +500,9 @@ def test_lazy_ids_do_not_see_what_the_app_changes() -> None:
     assert seen == ["real", "/", "GET"]
 
 
-MCP_RESPONSE = HELLO_START | {"headers": [(b"content-type", b"text/event-stream"), (b"mcp-session-id", b"from-server")]}
+MCP_RESPONSE = HELLO_START | {
+    "headers": [(b"content-type", b"text/event-stream"), (b"mcp-session-id", b"from-server")]
+}
 
 
 @pytest.mark.parametrize(
@@ -436,7 +516,12 @@ MCP_RESPONSE = HELLO_START | {"headers": [(b"content-type", b"text/event-stream"
         ([], b"session_id=q", HELLO_START, "q"),
         ([], b"session_id=q", HELLO_START | {"headers": [(b"mcp-session-id", b"bad id")]}, "q"),
         ([], b"session_id=q", HELLO_START | {"headers": [(b"Mcp-Session-Id", 7)]}, "q"),
-        ([], b"session_id=q", HELLO_START | {"headers": [["Mcp-Session-Id", "from-server"]]}, "from-server"),
+        (
+            [],
+            b"session_id=q",
+            HELLO_START | {"headers": [["Mcp-Session-Id", "from-server"]]},
+            "from-server",
+        ),
     ],
 )
 @pytest.mark.parametrize("read_before", [True, False])
@@ -458,7 +543,10 @@ def test_a_session_that_the_response_opens_is_adopted(
 
 @pytest.mark.parametrize("user", ["user-7", 7])
 def test_a_session_that_was_set_by_hand_stays(user: Any) -> None:
-    """The app knows best: what it assigns is outranked by nothing, in every task and thread of the request."""
+    """
+    The app knows best: what it assigns is outranked by nothing, in every task and thread of the
+    request.
+    """
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -485,8 +573,13 @@ def test_a_session_that_was_set_by_hand_stays(user: Any) -> None:
         (responding(then=SystemExit(1)), http_scope(), {}, False),
     ],
 )
-def test_a_bare_crash_is_answered_and_raised(app: Any, scope: dict[str, Any], options: Any, answered: bool) -> None:
-    """A 500 with the id where nobody else will answer; the exception goes on to the server, with the ids on it."""
+def test_a_bare_crash_is_answered_and_raised(
+    app: Any, scope: dict[str, Any], options: Any, answered: bool
+) -> None:
+    """
+    A 500 with the id where nobody else will answer; the exception goes on to the server, with the
+    ids on it.
+    """
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
@@ -506,7 +599,10 @@ def test_a_bare_crash_is_answered_and_raised(app: Any, scope: dict[str, Any], op
 
 
 def test_a_framework_inside_the_shim_does_not_hide_that_it_is_outermost() -> None:
-    """Starlette writes scope["app"] when it is entered: behind the shim's key, so the shim may still answer."""
+    """
+    Starlette writes scope["app"] when it is entered: behind the shim's key, so the shim may still
+    answer.
+    """
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         scope["app"] = app
@@ -529,11 +625,16 @@ def test_a_client_that_is_gone_does_not_hide_the_crash() -> None:
         raise OSError("gone")
 
     with pytest.raises(KeyError, match="x"):
-        Context().run(RequestTracingMiddleware(responding(then=KeyError("x")))(http_scope(), None, send).send, None)  # type: ignore[arg-type]
+        Context().run(
+            RequestTracingMiddleware(responding(then=KeyError("x")))(http_scope(), None, send).send,
+            None,
+        )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("more", [{"headers": [7]}, {}])
-def test_a_debug_page_can_show_the_locals_of_a_crash(more: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_debug_page_can_show_the_locals_of_a_crash(
+    more: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     """They have a repr, and taking it warns of nothing: where a scope cannot be read, too."""
     with pytest.raises(KeyError) as caught:
         step(RequestTracingMiddleware(responding(then=KeyError("x"))), http_scope() | more)
@@ -621,11 +722,16 @@ def test_the_warning_tells_what_failed(caplog: pytest.LogCaptureFixture) -> None
     assert "the generator's own words" in caplog.text
 
 
-# -- names in any case ---------------------------------------------------------------------------------------------
+# -- names in any case -----------------------------------------------------------------------------
 
 TRACE = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
 TYPED: dict[str, list[Any]] = {
-    "as typed": [(b"Host", b"x"), (b"X-Request-ID", b"r1"), (b"X-Session-ID", b"s1"), (b"Traceparent", TRACE)],
+    "as typed": [
+        (b"Host", b"x"),
+        (b"X-Request-ID", b"r1"),
+        (b"X-Session-ID", b"s1"),
+        (b"Traceparent", TRACE),
+    ],
     "only ours": [(b"X-Request-ID", b"r1"), (b"X-SESSION-ID", b"s1"), (b"TRACEPARENT", TRACE)],
     "the last in lower case": [
         (b"X-Request-ID", b"r1"),
@@ -635,13 +741,21 @@ TYPED: dict[str, list[Any]] = {
     ],
     "text": [("X-Request-ID", "r1"), ("x-session-id", "s1"), ("traceparent", TRACE.decode())],
     "lists": [[b"X-Request-ID", b"r1"], [b"X-Session-ID", b"s1"], [b"traceparent", TRACE]],
-    "an empty name": [(b"", b"x"), (b"X-Request-ID", b"r1"), (b"X-Session-ID", b"s1"), (b"traceparent", TRACE)],
+    "an empty name": [
+        (b"", b"x"),
+        (b"X-Request-ID", b"r1"),
+        (b"X-Session-ID", b"s1"),
+        (b"traceparent", TRACE),
+    ],
 }
 
 
 @pytest.mark.parametrize("headers", TYPED.values(), ids=TYPED)
 def test_header_names_are_found_in_any_case(headers: list[Any]) -> None:
-    """Servers hand them over in lower case; ASGI recommends it, and some adapters and test clients do not."""
+    """
+    Servers hand them over in lower case; ASGI recommends it, and some adapters and test clients do
+    not.
+    """
     scope = http_scope(headers)
     step(RequestTracingMiddleware(hello), scope)
     request = scope["asgi_trace"]
@@ -649,22 +763,34 @@ def test_header_names_are_found_in_any_case(headers: list[Any]) -> None:
     assert scope["headers"] == headers
 
 
-# -- headers that are no request ids ---------------------------------------------------------------------------------
+# -- headers that are no request ids ---------------------------------------------------------------
 
 CLOUDS = [
-    ("X-Amzn-Trace-Id", "Root=1-67891233-abcdef012345678912345678", "67891233abcdef012345678912345678"),
+    (
+        "X-Amzn-Trace-Id",
+        "Root=1-67891233-abcdef012345678912345678",
+        "67891233abcdef012345678912345678",
+    ),
     (
         "X-Amzn-Trace-Id",
         "Self=1-67891234-12456789abcdef012345678;Root=1-67891233-ABCDEF012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1",
         "67891233abcdef012345678912345678",
     ),
-    ("X-Cloud-Trace-Context", "105445aa7843bc8bf206b12000100000/1;o=1", "105445aa7843bc8bf206b12000100000"),
+    (
+        "X-Cloud-Trace-Context",
+        "105445aa7843bc8bf206b12000100000/1;o=1",
+        "105445aa7843bc8bf206b12000100000",
+    ),
     (
         "X-Cloud-Trace-Context",
         "105445aa7843bc8bf206b12000100000/18446744073709551615",
         "105445aa7843bc8bf206b12000100000",
     ),
-    ("X-Cloud-Trace-Context", "105445aa7843bc8bf206b12000100000", "105445aa7843bc8bf206b12000100000"),
+    (
+        "X-Cloud-Trace-Context",
+        "105445aa7843bc8bf206b12000100000",
+        "105445aa7843bc8bf206b12000100000",
+    ),
 ]
 
 
@@ -691,7 +817,9 @@ def test_a_clouds_trace_header_gives_its_trace_id(
         "\x1b[31m",
     ],
 )
-def test_a_chosen_header_that_holds_no_id_is_named_once(value: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_chosen_header_that_holds_no_id_is_named_once(
+    value: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """With the value, the rule and the remedy; each of its requests gets an id of ours."""
     name = f"X-Guid-{abs(hash(value))}"
     app = RequestTracingMiddleware(hello, header_name=name)

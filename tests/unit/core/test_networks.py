@@ -68,7 +68,9 @@ def metadata(client: Any, networks: Any = NETWORKS, make: Any = http_scope) -> A
 )
 @pytest.mark.parametrize("make", [http_scope, websocket_scope])
 def test_who_is_in_a_network_is_believed(client: Any, trusted: bool, make: Any) -> None:
-    """All of it or nothing: id, trace, tracestate and baggage; whatever a server gives for an address."""
+    """
+    All of it or nothing: id, trace, tracestate and baggage; whatever a server gives for an address.
+    """
     found = metadata(client, make=make)
     assert (found.request_id == "a1b2c3d4") is trusted
     assert (found.trace_id == TRACE) is trusted
@@ -119,16 +121,22 @@ def test_a_unix_socket_is_a_network_by_that_name(client: Any, trusted: bool) -> 
     assert (metadata(client, ("unix",)).request_id == "a1b2c3d4") is trusted
 
 
-@pytest.mark.parametrize("network", ["", "10.0.0.1/8", "10.0.0.300", "10.0.0.0/33", "proxy.example", "UNIX", None, 7])
+@pytest.mark.parametrize(
+    "network", ["", "10.0.0.1/8", "10.0.0.300", "10.0.0.0/33", "proxy.example", "UNIX", None, 7]
+)
 def test_a_network_that_is_none_fails_early(network: Any) -> None:
     """Value, rule, remedy."""
-    with pytest.raises(ValueError, match=re.escape(f"trust_inbound has {network!r}; expected a network, such as")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"trust_inbound has {network!r}; expected a network, such as")
+    ):
         RequestTracingMiddleware(hello, trust_inbound=["10.0.0.0/8", network])
 
 
 @pytest.mark.parametrize("value", ["10.0.0.0/8", None, 1.5])
 def test_networks_are_a_sequence(value: Any) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"trust_inbound is {value!r}; expected True, False or networks")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"trust_inbound is {value!r}; expected True, False or networks")
+    ):
         RequestTracingMiddleware(hello, trust_inbound=value)
 
 
@@ -142,5 +150,7 @@ before = "ipaddress" in sys.modules
 RequestTracingMiddleware(print, trust_inbound=["::1"])
 print(before, "ipaddress" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.split() == ["False", "True"]

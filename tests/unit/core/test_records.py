@@ -1,4 +1,6 @@
-"""One definition of a line: what is written is what is read, in each form, whatever a message holds."""
+"""
+One definition of a line: what is written is what is read, in each form, whatever a message holds.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,11 @@ SAMPLE = Record(
     "tools/call",
     "add",
     "7",
-    {"type": "KeyError", "message": "'bulb'", "stacktrace": "Traceback (most recent call last):\nKeyError: 'bulb'"},
+    {
+        "type": "KeyError",
+        "message": "'bulb'",
+        "stacktrace": "Traceback (most recent call last):\nKeyError: 'bulb'",
+    },
     {"order": "17", "note": 'two "words"'},
 )
 JSON_LINE = (
@@ -70,13 +76,33 @@ LOGFMT_LINE = (
 CALL_LINE = TEXT_LINE.replace("] - ", "] [tools/call add #7] - ")
 
 # What ends a line, hides one or turns one round, for some reader.
-UNSAFE = {chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) in ("Cc", "Cs", "Zl", "Zp")}
-UNSAFE |= {chr(code) for code in range(0x3000) if unicodedata.bidirectional(chr(code)) in BIDI_CONTROLS}
+UNSAFE = {
+    chr(code)
+    for code in range(sys.maxunicode)
+    if unicodedata.category(chr(code)) in ("Cc", "Cs", "Zl", "Zp")
+}
+UNSAFE |= {
+    chr(code) for code in range(0x3000) if unicodedata.bidirectional(chr(code)) in BIDI_CONTROLS
+}
 UNSAFE |= set("\u061c\u200e\u200f")
 
-# Any code point, surrogates too; and whatever could be taken for a line, a head, an escape or a field of ours.
+# Any code point, surrogates too; and whatever could be taken for a line, a head, an escape or a
+# field of ours.
 PIECES = (
-    *("\n", "\r", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\ud83d", "\ude00", "\ufeff"),
+    *(
+        "\n",
+        "\r",
+        "\x00",
+        "\x1b[31m",
+        "\x7f",
+        "\x85",
+        "\u2028",
+        "\u202e",
+        "\u2066",
+        "\ud83d",
+        "\ude00",
+        "\ufeff",
+    ),
     *(
         "\\",
         "\\x1b",
@@ -110,25 +136,46 @@ PIECES = (
 ANY_TEXT = st.lists(st.one_of(st.sampled_from(PIECES), st.characters(), st.text())).map("".join)
 IDS = st.text("ABCZabcz0189._~+/=:@-", min_size=1, max_size=128)
 TEXT_TIMES = st.sampled_from(
-    ("2024-01-15 10:30:15", "2024-01-15 10:30:15.123+01:00", "2024-01-15 10:30:15,123", "10:30:15", "15/Jan/2024 10:30")
+    (
+        "2024-01-15 10:30:15",
+        "2024-01-15 10:30:15.123+01:00",
+        "2024-01-15 10:30:15,123",
+        "10:30:15",
+        "15/Jan/2024 10:30",
+    )
 )
-LEVELS = st.sampled_from(("DEBUG", "INFO", "WARNING", "WARN", "CRITICAL", "Level 15", "audit-trail"))
+LEVELS = st.sampled_from(
+    ("DEBUG", "INFO", "WARNING", "WARN", "CRITICAL", "Level 15", "audit-trail")
+)
 # Text shows a call by its method; without one, nothing of it.
 CALLS = st.tuples(ANY_TEXT.filter(bool), ANY_TEXT, ANY_TEXT) | st.just(("", "", ""))
 TEXT_RECORDS = st.tuples(st.tuples(TEXT_TIMES, LEVELS, st.just(""), ANY_TEXT, IDS, IDS), CALLS).map(
-    lambda parts: Record(*parts[0], mcp_method=parts[1][0], mcp_name=parts[1][1], jsonrpc_id=parts[1][2])
+    lambda parts: Record(
+        *parts[0], mcp_method=parts[1][0], mcp_name=parts[1][1], jsonrpc_id=parts[1][2]
+    )
 )
 
 VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), ANY_TEXT),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        ANY_TEXT,
+    ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
     max_leaves=8,
 )
-OUR_NAMES = st.sampled_from(("message", "level", "request_id", "request_id_", "timestamp__", "exception.type", "_"))
+OUR_NAMES = st.sampled_from(
+    ("message", "level", "request_id", "request_id_", "timestamp__", "exception.type", "_")
+)
 THEIR_NAMES = st.sampled_from(
     tuple(sorted({*STORES, *(name for store in STORES.values() for name in store.names.values())}))
 )
-EXCEPTIONS = st.fixed_dictionaries({"type": ANY_TEXT, "message": ANY_TEXT, "stacktrace": ANY_TEXT}) | st.none()
+EXCEPTIONS = (
+    st.fixed_dictionaries({"type": ANY_TEXT, "message": ANY_TEXT, "stacktrace": ANY_TEXT})
+    | st.none()
+)
 
 
 def named_records(names: Any, values: Any) -> Any:
@@ -190,14 +237,19 @@ def joined(value: Any) -> Any:
     ids=["text", "a call in text", "json", "logfmt"],
 )
 def test_each_form_looks_as_documented(form: Any, record: Record, line: str) -> None:
-    """The article's line to the letter; JSON and logfmt with the names of the tools that read them."""
+    """
+    The article's line to the letter; JSON and logfmt with the names of the tools that read them.
+    """
     assert form(record) == line
     assert parse(line) == record
 
 
 @given(TEXT_RECORDS)
 def test_a_text_record_is_read_as_written(record: Record) -> None:
-    """Any message; and each of its lines carries the ids, none with a character that could end or hide it."""
+    """
+    Any message; and each of its lines carries the ids, none with a character that could end or hide
+    it.
+    """
     text = format_text(record)
     assert parse(text) == record
     for number, line in enumerate(text.split("\n")):
@@ -207,11 +259,15 @@ def test_a_text_record_is_read_as_written(record: Record) -> None:
         assert (found[0][4:], found[1]) == (record[4:], number > 0)
 
 
-FIELD_NAMES = ANY_TEXT | st.sampled_from(("tenant", "req", "session", "span", "span_", "req__", "a=b", "|"))
+FIELD_NAMES = ANY_TEXT | st.sampled_from(
+    ("tenant", "req", "session", "span", "span_", "req__", "a=b", "|")
+)
 
 
 @given(TEXT_RECORDS, st.dictionaries(FIELD_NAMES, ANY_TEXT, max_size=4), IDS)
-def test_fields_in_a_text_record_are_read_as_written(record: Record, fields: dict[str, str], span_id: str) -> None:
+def test_fields_in_a_text_record_are_read_as_written(
+    record: Record, fields: dict[str, str], span_id: str
+) -> None:
     """Behind the ids and the span, on each of its lines, whatever their names and values hold."""
     record = record._replace(extra=fields, span_id=span_id)
     text = format_text(record, fields)
@@ -381,14 +437,19 @@ def test_names_that_others_nest_are_read() -> None:
 
 def test_other_names_can_be_given() -> None:
     """To fields of ours, on top of a store's; and to those of the program."""
-    naming = Naming("ecs", {"request_id": "labels.request", "note": "labels.note", "logger": 'my "logger"'})
+    naming = Naming(
+        "ecs", {"request_id": "labels.request", "note": "labels.note", "logger": 'my "logger"'}
+    )
     line = json.loads(format_json(FULL._replace(exception=None), naming))
     assert (line["labels.request"], line["labels.note"], line['my "logger"']) == (
         FULL.request_id,
         'two "words"',
         "shop.orders",
     )
-    assert json.loads(format_json(FULL, Naming(rename={"exception": "error"})))["error"] == FULL.exception
+    assert (
+        json.loads(format_json(FULL, Naming(rename={"exception": "error"})))["error"]
+        == FULL.exception
+    )
 
 
 @pytest.mark.parametrize(
@@ -483,14 +544,19 @@ def tangle() -> Any:
         (ValueError("bad"), "bad"),
         (b"\x00\xff", "b'\\x00\\xff'"),
         (Proxy(), "unbound"),
-        (cycle(), {"name": "parent", "children": [{"name": str(n), "parent": "..."} for n in range(3)]}),
+        (
+            cycle(),
+            {"name": "parent", "children": [{"name": str(n), "parent": "..."} for n in range(3)]},
+        ),
         ("\ud83d", "\ud83d"),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_what_json_has_no_form_for_is_shown(value: Any, read: Any) -> None:
     """Never an error, and what was next to it stays."""
-    record = parse(format_json(Record("t", "INFO", message="kept", extra={"value": value, "other": 1})))
+    record = parse(
+        format_json(Record("t", "INFO", message="kept", extra={"value": value, "other": 1}))
+    )
     assert record is not None
     assert record.message == "kept"
     assert dict(record.extra) == {"value": read, "other": 1}
@@ -499,8 +565,26 @@ def test_what_json_has_no_form_for_is_shown(value: Any, read: Any) -> None:
 @pytest.mark.parametrize("form", [format_json, format_logfmt])
 @pytest.mark.parametrize(
     "value",
-    [Unshowable(), [Unshowable()], {Unshowable(): 1}, BrokenDict(a=1), nested(100_000), tangle(), 10**5000, [10**5000]],
-    ids=["unshowable", "in a list", "as a key", "broken dict", "deep", "tangled", "huge", "huge in a list"],
+    [
+        Unshowable(),
+        [Unshowable()],
+        {Unshowable(): 1},
+        BrokenDict(a=1),
+        nested(100_000),
+        tangle(),
+        10**5000,
+        [10**5000],
+    ],
+    ids=[
+        "unshowable",
+        "in a list",
+        "as a key",
+        "broken dict",
+        "deep",
+        "tangled",
+        "huge",
+        "huge in a list",
+    ],
 )
 def test_no_value_breaks_the_line(form: Any, value: Any) -> None:
     """The worst of objects costs its own field at most."""
@@ -526,7 +610,10 @@ def test_no_value_breaks_the_line(form: Any, value: Any) -> None:
             "2024-01-15 10:30:15,123 - Level 15 - [req=none|session=none] -",
             ("2024-01-15 10:30:15,123", "none", "none", ""),
         ),
-        ("10:30:16 - INFO - [req=a|session=b] - [c d #7] - x", ("10:30:16", "a", "b", "[c d #7] - x")),
+        (
+            "10:30:16 - INFO - [req=a|session=b] - [c d #7] - x",
+            ("10:30:16", "a", "b", "[c d #7] - x"),
+        ),
         ("10:30:16 - INFO - [req=a|session=b] [] - x", ("10:30:16", "a", "b", "x")),
         ('{"request_id": "a", "event": "x"}', ("", "a", "none", "x")),
         ('{"timestamp": 5, "request_id": null, "message": ["x"]}', ("5", "none", "none", '["x"]')),
@@ -573,7 +660,13 @@ def test_what_is_no_record_is_none(line: str) -> None:
 def test_a_forged_head_in_another_form_is_text() -> None:
     """The form is told from how a line begins; what stands in its message changes nothing."""
     for form in (format_json, format_logfmt):
-        record = parse(form(Record("9", "INFO", message=" - INFO - [req=evil|session=evil] - x", request_id="real")))
+        record = parse(
+            form(
+                Record(
+                    "9", "INFO", message=" - INFO - [req=evil|session=evil] - x", request_id="real"
+                )
+            )
+        )
         assert record is not None
         assert record.request_id == "real"
 
@@ -639,7 +732,9 @@ def test_what_is_no_time_is_none(text: str) -> None:
 
 
 # Other characters are encoded in a word, for streams of any encoding.
-WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1).filter(lambda word: word != "-")
+WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1).filter(
+    lambda word: word != "-"
+)
 DURATIONS = st.floats(0, 1e9).map(lambda value: round(value, 1))
 ACCESS = st.fixed_dictionaries(
     {},
@@ -685,14 +780,22 @@ def test_an_access_line_is_read_as_written(fields: dict[str, Any], record: Recor
             "GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312 ttfb=4.1ms",
         ),
         (
-            {"path": "/a b\n\u2028?q=\x1b", "duration_ms": 2, "client": "", "close_code": 1001, "end": "went away"},
+            {
+                "path": "/a b\n\u2028?q=\x1b",
+                "duration_ms": 2,
+                "client": "",
+                "close_code": 1001,
+                "end": "went away",
+            },
             '- /a%20b%0A%E2%80%A8?q=%1B - 2.0ms - - - close_code=1001 end="went away"',
         ),
         ({"path": None, "end": None}, "- - - - - - -"),
     ],
 )
 def test_the_access_line_looks_as_documented(fields: dict[str, Any], message: str) -> None:
-    """One word a field, ``-`` for what is not there, no blank and no control character within a word."""
+    """
+    One word a field, ``-`` for what is not there, no blank and no control character within a word.
+    """
     assert format_access(fields) == message
     assert parse_access(message) is not None
 
@@ -700,7 +803,10 @@ def test_the_access_line_looks_as_documented(fields: dict[str, Any], message: st
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ('127.0.0.1:57200 - "GET /x?y=1 HTTP/1.1" 200', {"method": "GET", "path": "/x?y=1", "status": 200}),
+        (
+            '127.0.0.1:57200 - "GET /x?y=1 HTTP/1.1" 200',
+            {"method": "GET", "path": "/x?y=1", "status": 200},
+        ),
         (' - "GET /x HTTP/1.1" 500', {"method": "GET", "path": "/x", "status": 500}),
         (
             '127.0.0.1:5 - - [22/Nov/2026:16:03:00 +0000] "GET /a b 1.1" 200 12 "-" "curl/8"',
@@ -719,7 +825,14 @@ def test_the_access_line_looks_as_documented(fields: dict[str, Any], message: st
             {"method": "GET", "path": "/x", "status": 200, "duration_ms": 1.234},
         ),
     ],
-    ids=["uvicorn", "uvicorn, no client", "hypercorn", "hypercorn, websocket", "gunicorn", "granian"],
+    ids=[
+        "uvicorn",
+        "uvicorn, no client",
+        "hypercorn",
+        "hypercorn, websocket",
+        "gunicorn",
+        "granian",
+    ],
 )
 def test_servers_access_lines_are_read(message: str, expected: dict[str, Any]) -> None:
     assert parse_access(message) == expected
@@ -743,12 +856,16 @@ def test_other_messages_are_no_access_lines(message: str) -> None:
 
 
 def test_a_traceback_that_another_writer_made_a_string_of_is_read() -> None:
-    record = parse('{"timestamp": "1", "message": "failed", "exception": "Traceback ...\\nKeyError: 1"}')
+    record = parse(
+        '{"timestamp": "1", "message": "failed", "exception": "Traceback ...\\nKeyError: 1"}'
+    )
     assert record is not None
     assert record.text == "failed\nTraceback ...\nKeyError: 1"
 
 
 def test_writing_text_loads_no_json() -> None:
     code = "import sys; from asgi_trace._core.lines import format_line as f; f(*'abcde'); print('json' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout == "False\n"

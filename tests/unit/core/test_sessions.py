@@ -28,7 +28,8 @@ LONG = b"x" * 2**20
         ([BEARER], QUERY, "from-query"),
         ([BEARER], b"", DIGEST),
         ([], QUERY, "from-query"),
-        # an invalid value falls through to the next source, and a valid one behind it in the same header counts
+        # an invalid value falls through to the next source, and a valid one behind it in the same
+        # header counts
         ([(b"x-session-id", b"bad id"), X_CORRELATION], b"", "from-correlation"),
         ([(b"x-session-id", b"bad\r\nid"), (b"x-session-id", b"good")], b"", "good"),
         ([(b"x-session-id", b""), (b"x-session-id", b"  "), BEARER], b"", DIGEST),
@@ -53,7 +54,9 @@ LONG = b"x" * 2**20
         ([(b"authorization", b"bEARER   s3cret-token  ")], b"", DIGEST),
     ],
 )
-def test_the_first_valid_source_wins(headers: list[tuple[bytes, bytes]], query: bytes, expected: str) -> None:
+def test_the_first_valid_source_wins(
+    headers: list[tuple[bytes, bytes]], query: bytes, expected: str
+) -> None:
     """X-Session-ID, X-Correlation-ID, Mcp-Session-Id, ?session_id=, bearer token."""
     found = []
 
@@ -100,15 +103,24 @@ def test_without_any_source_the_session_is_made(authorization: bytes) -> None:
         (("query:sid", "bearer"), [BEARER], DIGEST),
     ],
 )
-def test_sources_can_be_chosen(sources: tuple[str, ...], headers: list[tuple[bytes, bytes]], expected: str) -> None:
+def test_sources_can_be_chosen(
+    sources: tuple[str, ...], headers: list[tuple[bytes, bytes]], expected: str
+) -> None:
     """Order and members are the user's."""
-    assert SessionResolver(sources).resolve(headers, b"") == (expected, sources.index(_winner(sources, headers)))
+    assert SessionResolver(sources).resolve(headers, b"") == (
+        expected,
+        sources.index(_winner(sources, headers)),
+    )
 
 
 def _winner(sources: tuple[str, ...], headers: list[tuple[bytes, bytes]]) -> str:
     present = {name.decode() for name, _ in headers}
     names = {"bearer": "authorization", "cookie:sid": "cookie"}
-    return next(source for source in sources if names.get(source, source.partition(":")[2].lower()) in present)
+    return next(
+        source
+        for source in sources
+        if names.get(source, source.partition(":")[2].lower()) in present
+    )
 
 
 def test_a_digest_key_makes_digests_ones_own() -> None:
@@ -117,7 +129,9 @@ def test_a_digest_key_makes_digests_ones_own() -> None:
     assert keyed == digest_secret(b"s3cret-token", b"key") != DIGEST
 
 
-@pytest.mark.parametrize("source", ["x-session-id", "header:", "query:", "cookie:", "Bearer", "", 7, None])
+@pytest.mark.parametrize(
+    "source", ["x-session-id", "header:", "query:", "cookie:", "Bearer", "", 7, None]
+)
 def test_an_unknown_source_fails_early(source: object) -> None:
     """The error names the value, the rule and so the remedy."""
     with pytest.raises(ValueError, match=re.escape(repr(source)) + ".*expected 'header:NAME'"):

@@ -63,14 +63,23 @@ def in_thread(fn: Callable[[], Any]) -> Any:
     [
         pytest.param(lambda pool, fn: pool.submit(fn).result(), id="submit"),
         pytest.param(lambda pool, fn: next(pool.map(lambda _: fn(), [1])), id="map"),
-        pytest.param(lambda pool, fn: pool.submit(lambda *, fn: fn(), fn=fn).result(), id="a keyword named fn"),
-        pytest.param(lambda pool, fn: asyncio.run(_run_in_executor(pool, fn)), id="loop.run_in_executor"),
+        pytest.param(
+            lambda pool, fn: pool.submit(lambda *, fn: fn(), fn=fn).result(),
+            id="a keyword named fn",
+        ),
+        pytest.param(
+            lambda pool, fn: asyncio.run(_run_in_executor(pool, fn)), id="loop.run_in_executor"
+        ),
     ],
 )
 def test_a_context_pools_job_has_its_submitters_context(run: Any) -> None:
     """The ids and every other variable; one thread serves Alice, Bob and nobody in turn."""
     with ContextThreadPoolExecutor(max_workers=1) as pool:
-        for metadata, expected in [(ALICE, ("a1", "a1!")), (BOB, ("b2", "b2!")), (None, (None, "unset"))]:
+        for metadata, expected in [
+            (ALICE, ("a1", "a1!")),
+            (BOB, ("b2", "b2!")),
+            (None, (None, "unset")),
+        ]:
             with bound_request_metadata(metadata):
                 token = foreign.set(f"{metadata.request_id}!") if metadata else foreign.set("unset")
                 assert run(pool, lambda: (get_request_id(), foreign.get())) == expected
@@ -124,7 +133,9 @@ def test_with_context_can_be_called_many_times_and_at_once() -> None:
     with bound_request_metadata(ALICE):
         bound = with_context(work)
     with ThreadPoolExecutor(8) as pool:
-        assert [each.result() for each in [pool.submit(bound, 3) for _ in range(8)]] == [("unset", "a1")] * 8
+        assert [each.result() for each in [pool.submit(bound, 3) for _ in range(8)]] == [
+            ("unset", "a1")
+        ] * 8
 
 
 def test_with_context_looks_like_what_it_wraps() -> None:
@@ -283,7 +294,9 @@ def test_run_in_executor_keeps_the_ids_of_each_request(kept: Any, new_loop: Any)
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
         traced = RequestTracingMiddleware(app)
-        await asyncio.gather(*(call(traced, http_scope([(b"x-request-id", b"r%d" % n)])) for n in range(20)))
+        await asyncio.gather(
+            *(call(traced, http_scope([(b"x-request-id", b"r%d" % n)])) for n in range(20))
+        )
         return await loop.run_in_executor(None, get_request_id)
 
     loop = new_loop()
@@ -378,7 +391,11 @@ def test_what_a_job_raises_tells_whose_it_was(fail: str, request: pytest.Fixture
     def boom() -> None:
         raise KeyError("x")
 
-    with bound_request_metadata(ALICE), ContextThreadPoolExecutor() as ours, ThreadPoolExecutor() as plain:
+    with (
+        bound_request_metadata(ALICE),
+        ContextThreadPoolExecutor() as ours,
+        ThreadPoolExecutor() as plain,
+    ):
         submit = {
             "submit": lambda: ours.submit(boom),
             "with_context": lambda: plain.submit(with_context(boom)),

@@ -1,8 +1,10 @@
 """
-W3C Trace Context, level 2: each case of the standard's validation suite, by its name, through real servers.
+W3C Trace Context, level 2: each case of the standard's validation suite, by its name, through real
+servers.
 
-As the suite's harness does it: a request with the case's headers goes to a service, the service calls back, and what
-the call back carries is looked at. https://github.com/w3c/trace-context/tree/main/test
+As the suite's harness does it: a request with the case's headers goes to a service, the service
+calls back, and what the call back carries is looked at.
+https://github.com/w3c/trace-context/tree/main/test
 """
 
 from __future__ import annotations
@@ -16,7 +18,12 @@ import httpx
 import pytest
 
 from asgi_trace import RequestTracingMiddleware, TraceContext, inject
-from asgi_trace._core.tracecontext import format_traceparent, parse_baggage, parse_traceparent, parse_tracestate
+from asgi_trace._core.tracecontext import (
+    format_traceparent,
+    parse_baggage,
+    parse_traceparent,
+    parse_tracestate,
+)
 
 from ...serving import served
 
@@ -29,7 +36,10 @@ Headers = list[tuple[str, str]]
 
 
 class Sent(NamedTuple):
-    """One request of a case, and what the service must send on: the trace or a new one, and this tracestate."""
+    """
+    One request of a case, and what the service must send on: the trace or a new one, and this
+    tracestate.
+    """
 
     headers: Headers
     goes_on: bool
@@ -41,7 +51,9 @@ def parent(value: str, goes_on: bool) -> Sent:
 
 
 def state(*values: str, passes: str = "") -> Sent:
-    return Sent([("traceparent", UNSAMPLED), *(("tracestate", value) for value in values)], True, passes)
+    return Sent(
+        [("traceparent", UNSAMPLED), *(("tracestate", value) for value in values)], True, passes
+    )
 
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_-*/"
@@ -79,7 +91,10 @@ CASES: dict[str, list[Sent]] = {
         parent(f".0{PARENT[2:]}", False),
         parent(f"0.{PARENT[2:]}", False),
     ],
-    "test_traceparent_version_too_long": [parent(f"0{PARENT}", False), parent(f"00{PARENT}", False)],
+    "test_traceparent_version_too_long": [
+        parent(f"0{PARENT}", False),
+        parent(f"00{PARENT}", False),
+    ],
     "test_traceparent_version_too_short": [parent(PARENT[1:], False)],
     "test_traceparent_trace_id_all_zero": [parent(f"00-{'0' * 32}-{SPAN}-01", False)],
     "test_traceparent_trace_id_illegal_characters": [
@@ -181,7 +196,10 @@ ADVANCED = {
 
 
 class Service:
-    """A traced service that calls a URL as often as it is asked to; the calls come back to the same server."""
+    """
+    A traced service that calls a URL as often as it is asked to; the calls come back to the same
+    server.
+    """
 
     port: int
 
@@ -199,7 +217,9 @@ class Service:
     async def call_back(self, scope: Any, receive: Any, send: Any) -> None:
         async with httpx.AsyncClient(trust_env=False, verify=False) as client:
             for _ in range(int(scope["path"][1:])):
-                await client.get(f"http://127.0.0.1:{self.port}/harness", headers=inject({}), timeout=60)
+                await client.get(
+                    f"http://127.0.0.1:{self.port}/harness", headers=inject({}), timeout=60
+                )
         await self.answer(send)
 
     async def answer(self, send: Any) -> None:
@@ -207,7 +227,9 @@ class Service:
         await send({"type": "http.response.body"})
 
     def ask(self, sent: Sent, times: int = 1) -> list[list[tuple[bytes, bytes]]]:
-        """Send a request with these very bytes, and return the headers of the calls that it caused."""
+        """
+        Send a request with these very bytes, and return the headers of the calls that it caused.
+        """
         self.received.clear()
         lines = [f"GET /{times} HTTP/1.1", "Host: test", "Connection: close"]
         lines += [f"{name}:{value}" for name, value in sent.headers]
@@ -238,14 +260,20 @@ def traceparent(headers: list[tuple[bytes, bytes]]) -> tuple[str, str, str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_standards_suite(service: Service, case: str) -> None:
-    """One valid traceparent goes on: in the trace that came, with another span, or in a new one; and the tracestate."""
+    """
+    One valid traceparent goes on: in the trace that came, with another span, or in a new one; and
+    the tracestate.
+    """
     for sent in CASES[case]:
         (received,) = service.ask(sent)
         trace_id, span_id, _ = traceparent(received)
         came = " ".join(value for _, value in sent.headers)
         assert (sent, trace_id in came) == (sent, sent.goes_on)
         assert span_id not in came
-        assert (sent, told(received, b"tracestate")) == (sent, [sent.tracestate] if sent.tracestate else [])
+        assert (sent, told(received, b"tracestate")) == (
+            sent,
+            [sent.tracestate] if sent.tracestate else [],
+        )
 
 
 @pytest.mark.parametrize("case", ADVANCED)
@@ -279,11 +307,23 @@ def test_flags_that_mean_nothing_yet_are_not_sent(version: str, came: str, goes_
     """Two bits are defined, and go on as they came; the others must be zero."""
     trace = parse_traceparent(f"{version}-{TRACE}-{SPAN}-{came}")
     assert trace == TraceContext(TRACE, SPAN, goes_on)
-    assert format_traceparent(TraceContext(TRACE, SPAN, int(came, 16))) == f"00-{TRACE}-{SPAN}-{goes_on:02}"
+    assert (
+        format_traceparent(TraceContext(TRACE, SPAN, int(came, 16)))
+        == f"00-{TRACE}-{SPAN}-{goes_on:02}"
+    )
 
 
 @pytest.mark.parametrize(
-    "value", [f"{PARENT}\n", f"\n{PARENT}", f"00-{TRACE[:-1]}A-{SPAN}-01", PARENT[:-1], "", "é" * 55, f"{PARENT}\x00"]
+    "value",
+    [
+        f"{PARENT}\n",
+        f"\n{PARENT}",
+        f"00-{TRACE[:-1]}A-{SPAN}-01",
+        PARENT[:-1],
+        "",
+        "é" * 55,
+        f"{PARENT}\x00",
+    ],
 )
 def test_a_traceparent_that_is_none_is_ignored(value: str) -> None:
     assert parse_traceparent(value) is None
@@ -330,8 +370,14 @@ MANY = [f"key{number}=value" for number in range(70)]
     [
         ([], ""),
         (["userId=alice"], "userId=alice"),
-        (["userId =   alice", "node = DF%2028, live = false"], "userId=alice,node=DF%2028,live=false"),
-        (["key1=value1;property1;property2, key2 = value2"], "key1=value1;property1;property2,key2=value2"),
+        (
+            ["userId =   alice", "node = DF%2028, live = false"],
+            "userId=alice,node=DF%2028,live=false",
+        ),
+        (
+            ["key1=value1;property1;property2, key2 = value2"],
+            "key1=value1;property1;property2,key2=value2",
+        ),
         (["a=1;p = v\t; q,a=2"], "a=1;p=v;q,a=2"),
         (["a=b=c=,d="], "a=b=c=,d="),
         (["a=1,b c=2,d=3"], "a=1,d=3"),
@@ -345,5 +391,8 @@ MANY = [f"key{number}=value" for number in range(70)]
     ],
 )
 def test_what_of_a_baggage_goes_on(values: list[str], expected: str) -> None:
-    """All that the standard knows, up to 64 members and 8192 bytes; a member that it does not know is left out."""
+    """
+    All that the standard knows, up to 64 members and 8192 bytes; a member that it does not know is
+    left out.
+    """
     assert parse_baggage(values) == expected

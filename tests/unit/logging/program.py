@@ -1,4 +1,7 @@
-"""A program of its own for a test: what it sets up is the whole process', and pytest has its own in place."""
+"""
+A program of its own for a test: what it sets up is the whole process', and pytest has its own in
+place.
+"""
 
 from __future__ import annotations
 

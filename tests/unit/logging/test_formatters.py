@@ -41,7 +41,10 @@ def record(message: Any = "hello", *args: Any, **attributes: Any) -> logging.Log
 
 @pytest.mark.parametrize("formatter", [JSONFormatter(), LogfmtFormatter()])
 def test_one_line_with_all_that_is_known(formatter: logging.Formatter) -> None:
-    """The session whole, the filter's short one beside it notwithstanding; extra fields as they were given."""
+    """
+    The session whole, the filter's short one beside it notwithstanding; extra fields as they were
+    given.
+    """
     made = record("to %s", "Alice", user=7, tags=["a", "b"])
     with bound_request_metadata(ALICE):
         RequestTracingFilter().filter(made)
@@ -89,7 +92,9 @@ def test_an_exception_is_structured() -> None:
 
 
 def test_a_stack_is_kept() -> None:
-    found = json.loads(JSONFormatter().format(record(stack_info="Stack (most recent call last):\n  here")))
+    found = json.loads(
+        JSONFormatter().format(record(stack_info="Stack (most recent call last):\n  here"))
+    )
     assert found["exception"] == {"stacktrace": "Stack (most recent call last):\n  here"}
 
 
@@ -136,16 +141,26 @@ def test_any_object_can_be_written(formatter: logging.Formatter, value: Any) -> 
 
 
 def test_arguments_that_do_not_fit_lose_no_line() -> None:
-    assert json.loads(JSONFormatter().format(record("%d items", "x")))["message"] == "%d items ('x',)"
+    assert (
+        json.loads(JSONFormatter().format(record("%d items", "x")))["message"] == "%d items ('x',)"
+    )
 
 
 @given(
-    st.text(), st.dictionaries(st.text(min_size=1), st.one_of(st.text(), st.integers(), st.none(), st.lists(st.text())))
+    st.text(),
+    st.dictionaries(
+        st.text(min_size=1), st.one_of(st.text(), st.integers(), st.none(), st.lists(st.text()))
+    ),
 )
 def test_what_was_logged_can_be_read_back(message: str, extra: dict[str, Any]) -> None:
-    """Any message and any fields whose names are not taken; surrogate pairs side by side are one character to JSON."""
+    """
+    Any message and any fields whose names are not taken; surrogate pairs side by side are one
+    character to JSON.
+    """
     own = {*vars(record()), "message", "asctime"}  # logging refuses these two as well
-    extra = {name: value for name, value in extra.items() if name not in own and not name.startswith("_")}
+    extra = {
+        name: value for name, value in extra.items() if name not in own and not name.startswith("_")
+    }
     found = parse(JSONFormatter().format(record("%s", message, **extra)))
     assert found is not None
     assert found.message == json.loads(json.dumps(message))
@@ -158,7 +173,13 @@ def test_they_work_from_dict_config(formatter: str, capsys: pytest.CaptureFixtur
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"ours": {"()": formatter}},
-            "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "ours", "stream": "ext://sys.stdout"}},
+            "handlers": {
+                "out": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "ours",
+                    "stream": "ext://sys.stdout",
+                }
+            },
             "loggers": {"only.here": {"handlers": ["out"], "level": "INFO", "propagate": False}},
         }
     )
@@ -175,7 +196,9 @@ def test_they_work_from_dict_config(formatter: str, capsys: pytest.CaptureFixtur
 @pytest.fixture
 def tenant() -> RequestMetadata:
     metadata = RequestMetadata("alice", "a1")
-    metadata.fields.update({"tenant": "acme", "level": "gold", "name": "n", "seats": 7, "odd": "a]b|c\nd"})
+    metadata.fields.update(
+        {"tenant": "acme", "level": "gold", "name": "n", "seats": 7, "odd": "a]b|c\nd"}
+    )
     return metadata
 
 
@@ -201,13 +224,18 @@ def test_fields_that_change_are_shown_as_they_are(tenant: RequestMetadata) -> No
         for name in ("acme", "other"):
             tenant.fields["tenant"] = name
             lines.append(formatter.format(record()))
-    assert [line.split("|")[2] for line in lines] == ["tenant=acme] - hello", "tenant=other] - hello"]
+    assert [line.split("|")[2] for line in lines] == [
+        "tenant=acme] - hello",
+        "tenant=other] - hello",
+    ]
 
 
 def test_a_traced_callers_request_shows_its_span() -> None:
     """Before the fields; what has no caller shows none."""
     metadata = RequestMetadata("alice", "a1")
-    metadata.trace = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1, "00f067aa0ba902b7")
+    metadata.trace = TraceContext(
+        "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1, "00f067aa0ba902b7"
+    )
     metadata.fields["tenant"] = "acme"
     with bound_request_metadata(metadata):
         text = TextFormatter(datefmt="9", fields=("tenant",)).format(record())
@@ -219,7 +247,10 @@ def test_a_traced_callers_request_shows_its_span() -> None:
 def test_colors_leave_the_fields_alone(tenant: RequestMetadata) -> None:
     with bound_request_metadata(tenant):
         text = TextFormatter(datefmt="9", fields=("tenant",), color=True).format(record())
-    assert re.fullmatch(r"9 - INFO - \[req=\x1b\S+a1\x1b\S+\|session=\x1b\S+alice\x1b\[0m\|tenant=acme\] - hello", text)
+    assert re.fullmatch(
+        r"9 - INFO - \[req=\x1b\S+a1\x1b\S+\|session=\x1b\S+alice\x1b\[0m\|tenant=acme\] - hello",
+        text,
+    )
 
 
 def test_a_text_of_ones_own_may_name_fields(tenant: RequestMetadata) -> None:
@@ -230,7 +261,9 @@ def test_a_text_of_ones_own_may_name_fields(tenant: RequestMetadata) -> None:
 
 
 @pytest.mark.parametrize("formatter", [JSONFormatter(), LogfmtFormatter()])
-def test_named_forms_show_every_field(formatter: logging.Formatter, tenant: RequestMetadata) -> None:
+def test_named_forms_show_every_field(
+    formatter: logging.Formatter, tenant: RequestMetadata
+) -> None:
     """By its name; one with a name of ours has a ``_`` behind it, as a field of ``extra=`` has."""
     with bound_request_metadata(tenant):
         line = formatter.format(record(timestamp="mine"))
@@ -259,7 +292,9 @@ def test_an_access_line_has_the_fields(caplog: pytest.LogCaptureFixture) -> None
     assert found["message"].startswith("GET /caf%C3%A9 200 ")
 
 
-def test_an_access_line_outlives_a_record_factory_with_its_names(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_access_line_outlives_a_record_factory_with_its_names(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """logging refuses a field of ``extra=`` that a record has already."""
     before = logging.getLogRecordFactory()
 
@@ -320,7 +355,13 @@ def test_names_come_from_a_configuration_too(capsys: pytest.CaptureFixture[str])
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {"ecs": {"()": "asgi_trace.JSONFormatter", "names": "ecs", "rename": {"request_id": "rid"}}},
+            "formatters": {
+                "ecs": {
+                    "()": "asgi_trace.JSONFormatter",
+                    "names": "ecs",
+                    "rename": {"request_id": "rid"},
+                }
+            },
             "handlers": {"out": handler},
             "loggers": {"only.here": {"handlers": ["out"], "level": "INFO", "propagate": False}},
         }
@@ -328,7 +369,11 @@ def test_names_come_from_a_configuration_too(capsys: pytest.CaptureFixture[str])
     with bound_request_metadata(ALICE):
         logging.getLogger("only.here").info("hello")
     found = json.loads(capsys.readouterr().out)
-    assert (found["log.level"], found["rid"], found["session.id"]) == ("INFO", "a1b2c3d4", "1234567890abcdef")
+    assert (found["log.level"], found["rid"], found["session.id"]) == (
+        "INFO",
+        "a1b2c3d4",
+        "1234567890abcdef",
+    )
 
 
 @pytest.mark.parametrize("make", [JSONFormatter, LogfmtFormatter])

@@ -45,7 +45,9 @@ NOBODYS = dict.fromkeys(ALICES, "none")
 
 
 class Log:
-    """A library's logger: ``info`` and ``exception`` by its own calls, ``events()`` as JSON has them."""
+    """
+    A library's logger: ``info`` and ``exception`` by its own calls, ``events()`` as JSON has them.
+    """
 
     def __init__(self, library: str) -> None:
         self.library = library
@@ -119,7 +121,9 @@ def test_outside_a_request_there_are_none(log: Log) -> None:
 
 def test_keys_of_the_same_name_give_way_inside_a_request_only(log: Log) -> None:
     """As in the filter, the request's own win; a worker outside of one goes on naming its lines."""
-    own = log.logger.bind(request_id="theirs", session_id="theirs", trace_id="theirs", span_id="theirs")
+    own = log.logger.bind(
+        request_id="theirs", session_id="theirs", trace_id="theirs", span_id="theirs"
+    )
     own.info("outside")
     with bound_request_metadata(ALICE):
         own.info("inside")
@@ -132,7 +136,8 @@ def test_an_id_that_is_not_known_is_left_out(log: Log) -> None:
     with bound_request_metadata(nightly):
         log.logger.info("tidying")
     assert log.ids() == [
-        outside(log) | {"session_id": "nightly", "trace_id": nightly.trace_id, "span_id": nightly.span_id}
+        outside(log)
+        | {"session_id": "nightly", "trace_id": nightly.trace_id, "span_id": nightly.span_id}
     ]
 
 
@@ -151,8 +156,12 @@ def test_overlapping_requests_never_mix(log: Log) -> None:
 
     async def main() -> None:
         traced = RequestTracingMiddleware(app)
-        headers = [[(b"x-request-id", b"r%d" % n), (b"x-session-id", b"s%d" % n)] for n in range(20)]
-        await asyncio.gather(*(call(traced, http_scope(each, path=str(n))) for n, each in enumerate(headers)))
+        headers = [
+            [(b"x-request-id", b"r%d" % n), (b"x-session-id", b"s%d" % n)] for n in range(20)
+        ]
+        await asyncio.gather(
+            *(call(traced, http_scope(each, path=str(n))) for n, each in enumerate(headers))
+        )
 
     asyncio.run(main())
     found: dict[str, list[Any]] = {}
@@ -168,12 +177,18 @@ def crashed() -> KeyError:
         raise KeyError("x")
 
     with pytest.raises(KeyError) as error:
-        step(RequestTracingMiddleware(app), http_scope([(b"x-request-id", b"b2"), (b"x-session-id", b"bob")]))
+        step(
+            RequestTracingMiddleware(app),
+            http_scope([(b"x-request-id", b"b2"), (b"x-session-id", b"bob")]),
+        )
     return error.value
 
 
 def test_an_exceptions_own_ids_outrank_the_current_ones(log: Log) -> None:
-    """Given as an exception, or as the one that is being handled; an exception of nobody's has the current ids."""
+    """
+    Given as an exception, or as the one that is being handled; an exception of nobody's has the
+    current ids.
+    """
     exc = crashed()
     with bound_request_metadata(ALICE):
         log.error("late", exc)
@@ -193,7 +208,10 @@ def test_an_exceptions_own_ids_outrank_the_current_ones(log: Log) -> None:
 def test_any_exc_info_is_borne(exc_info: Any) -> None:
     """What structlog would take for no exception is none."""
     with bound_request_metadata(ALICE):
-        assert structlog_processor(None, "info", {"exc_info": exc_info}) == {"exc_info": exc_info, **ALICES}
+        assert structlog_processor(None, "info", {"exc_info": exc_info}) == {
+            "exc_info": exc_info,
+            **ALICES,
+        }
 
 
 def test_structlog_takes_the_triple_of_an_exception() -> None:
@@ -203,11 +221,16 @@ def test_structlog_takes_the_triple_of_an_exception() -> None:
 
 
 @pytest.mark.parametrize("place", ["foreign_pre_chain", "processors"])
-def test_records_of_the_standard_library_keep_theirs_on_the_way_through_structlog(place: str) -> None:
+def test_records_of_the_standard_library_keep_theirs_on_the_way_through_structlog(
+    place: str,
+) -> None:
     """A ProcessorFormatter behind a queue formats in another thread, long after."""
     stream = io.StringIO()
     target = logging.StreamHandler(stream)
-    chain = {"foreign_pre_chain": [], "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta]}
+    chain = {
+        "foreign_pre_chain": [],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta],
+    }
     chain[place].insert(0, structlog_processor)
     chain["processors"].append(structlog.processors.JSONRenderer())
     target.setFormatter(structlog.stdlib.ProcessorFormatter(**chain))  # type: ignore[arg-type]
@@ -232,7 +255,9 @@ def test_records_of_the_standard_library_keep_theirs_on_the_way_through_structlo
 def test_loguru_writes_the_line_whatever_there_is(loguru_sink: io.StringIO) -> None:
     """A format that names the ids costs no line outside a request."""
     stream = io.StringIO()
-    loguru.logger.add(stream, format="{extra[request_id]} {extra[session_id]:.8} {message}", catch=False)
+    loguru.logger.add(
+        stream, format="{extra[request_id]} {extra[session_id]:.8} {message}", catch=False
+    )
     loguru.logger.info("outside")
     with bound_request_metadata(ALICE):
         loguru.logger.info("inside")
@@ -250,15 +275,21 @@ def test_a_line_changes_no_other(log: Log) -> None:
 
 
 def test_neither_library_is_imported() -> None:
-    code = "import sys, asgi_trace.loggers; print(sorted({'structlog', 'loguru'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    code = (
+        "import sys, asgi_trace.loggers; print(sorted({'structlog', 'loguru'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert ast.literal_eval(done.stdout) == []
 
 
 def test_an_event_has_the_fields_of_its_request(log: Log) -> None:
     """Unless the caller gives one of that name; and the caller's span where one was traced."""
     metadata = RequestMetadata("bob", "b2")
-    metadata.trace = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1, "00f067aa0ba902b7")
+    metadata.trace = TraceContext(
+        "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1, "00f067aa0ba902b7"
+    )
     metadata.fields.update({"tenant": "acme", "plan": "gold"})
     with bound_request_metadata(metadata):
         log.logger.bind(plan="silver").info("paid")

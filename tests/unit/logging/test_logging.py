@@ -45,30 +45,48 @@ def logger() -> tuple[logging.Logger, io.StringIO]:
     return own, stream
 
 
-LOGGERS = (None, "uvicorn", "uvicorn.access", "uvicorn.error", "hypercorn.access", "hypercorn.error")
+LOGGERS = (
+    None,
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.error",
+    "hypercorn.access",
+    "hypercorn.error",
+)
 
 
 @pytest.fixture
 def process_logging() -> Iterator[None]:
     """The process' logging, put back afterwards."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [(each, each.handlers[:], each.level, each.propagate, each.filters[:]) for each in loggers]
+    before = [
+        (each, each.handlers[:], each.level, each.propagate, each.filters[:]) for each in loggers
+    ]
     for each in loggers:
         each.handlers.clear()
     yield
     for each, handlers, level, propagate, filters in before:
-        each.handlers[:], each.level, each.propagate, each.filters[:] = handlers, level, propagate, filters
+        each.handlers[:], each.level, each.propagate, each.filters[:] = (
+            handlers,
+            level,
+            propagate,
+            filters,
+        )
     logging.captureWarnings(False)
 
 
 def test_the_line_is_the_articles(logger: Any) -> None:
     """Date, level, ids, message; the session's first eight characters."""
     own, _ = logger
-    record = own.makeRecord("own", logging.INFO, "", 0, "Processing payment for user %s", ("Alice",), None)
+    record = own.makeRecord(
+        "own", logging.INFO, "", 0, "Processing payment for user %s", ("Alice",), None
+    )
     record.created = 1705314615.5
     formatter = own.handlers[0].formatter
     formatter.converter = time.gmtime
-    with bound_request_metadata(RequestMetadata("12345678-90ab-4def-8123-4567890abcde", "a1b2c3d4")):
+    with bound_request_metadata(
+        RequestMetadata("12345678-90ab-4def-8123-4567890abcde", "a1b2c3d4")
+    ):
         assert formatter.format(record) == (
             "2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - Processing payment for user Alice"
         )
@@ -77,7 +95,9 @@ def test_the_line_is_the_articles(logger: Any) -> None:
 def test_outside_a_request_the_ids_are_none(logger: Any) -> None:
     own, stream = logger
     own.warning("starting")
-    assert re.fullmatch(rf"{HEAD} - WARNING - \[req=none\|session=none\] - starting\n", stream.getvalue())
+    assert re.fullmatch(
+        rf"{HEAD} - WARNING - \[req=none\|session=none\] - starting\n", stream.getvalue()
+    )
 
 
 def test_the_second_is_cached_and_moves_on(logger: Any) -> None:
@@ -92,7 +112,8 @@ def test_the_second_is_cached_and_moves_on(logger: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "expected"), [(8, "12345678"), (1, "1"), (None, "1234567890abcdef"), (99, "1234567890abcdef")]
+    ("length", "expected"),
+    [(8, "12345678"), (1, "1"), (None, "1234567890abcdef"), (99, "1234567890abcdef")],
 )
 def test_how_much_of_the_session_shows_is_ones_choice(length: int | None, expected: str) -> None:
     record = logging.makeLogRecord({"msg": "x"})
@@ -106,7 +127,10 @@ def test_how_much_of_the_session_shows_is_ones_choice(length: int | None, expect
 @pytest.mark.parametrize("length", [0, -1, "8", 1.5])
 @pytest.mark.parametrize("make", [RequestTracingFilter, TextFormatter])
 def test_a_length_that_is_none_fails_early(make: Any, length: Any) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"session_length is {length!r}; expected a whole number above 0")):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(f"session_length is {length!r}; expected a whole number above 0"),
+    ):
         make(session_length=length)
 
 
@@ -166,7 +190,10 @@ def test_every_physical_line_carries_the_ids(logger: Any) -> None:
     ],
 )
 def test_nobody_can_forge_a_line(text: str) -> None:
-    """C0, DEL, C1, line separators, bidi controls and lone surrogates are escaped; what the eye sees is printable."""
+    """
+    C0, DEL, C1, line separators, bidi controls and lone surrogates are escaped; what the eye sees
+    is printable.
+    """
     line = TextFormatter().format(logging.makeLogRecord({"msg": "a%sb", "args": (text,)}))
     assert line.isprintable()
     assert line.splitlines() == [line]
@@ -174,18 +201,31 @@ def test_nobody_can_forge_a_line(text: str) -> None:
 
 
 def test_a_forged_head_is_marked_as_what_it_is() -> None:
-    """A line feed in a message starts no record: the line has the real ids, and the mark of a further line."""
+    """
+    A line feed in a message starts no record: the line has the real ids, and the mark of a further
+    line.
+    """
     forged = "2024-01-15 10:30:15 - INFO - [req=victim|session=x] - fake"
     with bound_request_metadata(ALICE):
-        first, second = TextFormatter().format(logging.makeLogRecord({"msg": f"a\n{forged}"})).split("\n")
+        first, second = (
+            TextFormatter().format(logging.makeLogRecord({"msg": f"a\n{forged}"})).split("\n")
+        )
     assert second == first.replace(" - a", f" | {forged}")
 
 
 @pytest.mark.parametrize(
     ("fmt", "style", "expected"),
     [
-        ("%(request_id)s %(session_id)s %(trace_id)s %(message)s", "%", f"a1b2c3d4 12345678 {ALICE.trace_id}"),
-        ("{request_id} {session_id} {trace_id} {message}", "{", f"a1b2c3d4 12345678 {ALICE.trace_id}"),
+        (
+            "%(request_id)s %(session_id)s %(trace_id)s %(message)s",
+            "%",
+            f"a1b2c3d4 12345678 {ALICE.trace_id}",
+        ),
+        (
+            "{request_id} {session_id} {trace_id} {message}",
+            "{",
+            f"a1b2c3d4 12345678 {ALICE.trace_id}",
+        ),
         ("$request_id $session_id $trace_id $message", "$", f"a1b2c3d4 12345678 {ALICE.trace_id}"),
     ],
 )
@@ -199,15 +239,21 @@ def test_another_form_of_line_can_be_had(fmt: str, style: Any, expected: str) ->
 
 def test_a_date_of_ones_own() -> None:
     formatter = TextFormatter("%(asctime)s %(message)s", "%d.%m.%y")
-    assert re.fullmatch(r"\d\d\.\d\d\.\d\d x", formatter.format(logging.makeLogRecord({"msg": "x"})))
-    assert re.match(r"\d\d\.\d\d\.\d\d - ", TextFormatter(datefmt="%d.%m.%y").format(logging.makeLogRecord({})))
+    assert re.fullmatch(
+        r"\d\d\.\d\d\.\d\d x", formatter.format(logging.makeLogRecord({"msg": "x"}))
+    )
+    assert re.match(
+        r"\d\d\.\d\d\.\d\d - ", TextFormatter(datefmt="%d.%m.%y").format(logging.makeLogRecord({}))
+    )
 
 
 def test_milliseconds_and_zone_on_request() -> None:
     """And the line can still be read."""
     formatter = TextFormatter(precise=True)
     formatter.converter = time.gmtime
-    line = formatter.format(logging.makeLogRecord({"created": 1705314615.25, "msecs": 250.0, "msg": "x"}))
+    line = formatter.format(
+        logging.makeLogRecord({"created": 1705314615.25, "msecs": 250.0, "msg": "x"})
+    )
     assert line.startswith("2024-01-15 10:30:15.250+0000 - ")
     found = parse(line)
     assert found is not None
@@ -225,11 +271,16 @@ def test_milliseconds_and_zone_on_request() -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        ("alice\n2024-01-15 10:30:15 - INFO - forged", r"alice\x0a2024-01-15 10:30:15 - INFO - forged"),
+        (
+            "alice\n2024-01-15 10:30:15 - INFO - forged",
+            r"alice\x0a2024-01-15 10:30:15 - INFO - forged",
+        ),
         ("alice\x1b[2J\u2028", r"alice\x1b[2J\u2028"),
     ],
 )
-def test_an_id_set_by_hand_cannot_make_a_line(formatter: TextFormatter, value: Any, shown: str) -> None:
+def test_an_id_set_by_hand_cannot_make_a_line(
+    formatter: TextFormatter, value: Any, shown: str
+) -> None:
     """A user's name, say: it is shown, on the one line."""
     for ids in (RequestMetadata(session_id=value), RequestMetadata(request_id=value)):
         with bound_request_metadata(ids):
@@ -239,14 +290,21 @@ def test_an_id_set_by_hand_cannot_make_a_line(formatter: TextFormatter, value: A
 
 
 def test_colors_are_the_requests_own() -> None:
-    """The same on each of its lines; levels from WARNING on have theirs; nothing else is colored."""
+    """
+    The same on each of its lines; levels from WARNING on have theirs; nothing else is colored.
+    """
     formatter = TextFormatter(color=True)
     with bound_request_metadata(ALICE):
         info, error = (
-            formatter.format(logging.makeLogRecord({"msg": "x\ny", "levelno": level, "levelname": name}))
+            formatter.format(
+                logging.makeLogRecord({"msg": "x\ny", "levelno": level, "levelname": name})
+            )
             for level, name in ((20, "INFO"), (40, "ERROR"))
         )
-    stamps = re.findall(r"\[req=(\x1b\[\d+m)a1b2c3d4(\x1b\[0m)\|session=(\x1b\[\d+m)12345678(\x1b\[0m)\]", info + error)
+    stamps = re.findall(
+        r"\[req=(\x1b\[\d+m)a1b2c3d4(\x1b\[0m)\|session=(\x1b\[\d+m)12345678(\x1b\[0m)\]",
+        info + error,
+    )
     assert len(stamps) == 4
     assert len(set(stamps)) == 1
     assert "\x1b[31mERROR\x1b[0m" in error
@@ -271,7 +329,11 @@ set_request_metadata(RequestMetadata("s", "r"))
 logging.info("x")
 """
     ours, theirs = pty.openpty()
-    env = {**{name: value for name, value in os.environ.items() if name != "NO_COLOR"}, "TERM": "xterm", **environment}
+    env = {
+        **{name: value for name, value in os.environ.items() if name != "NO_COLOR"},
+        "TERM": "xterm",
+        **environment,
+    }
     subprocess.run([sys.executable, "-c", code], stderr=theirs, env=env, timeout=60, check=True)
     os.close(theirs)
     written = os.read(ours, 10_000)
@@ -308,7 +370,9 @@ def test_a_format_of_another_style_fails_early() -> None:
         TextFormatter("%(message)s", style="{")
 
 
-def test_it_works_from_dict_config(process_logging: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_works_from_dict_config(
+    process_logging: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Filter and formatter by name, as the documentation of logging.config shows it."""
     logging.config.dictConfig(
         {
@@ -318,7 +382,10 @@ def test_it_works_from_dict_config(process_logging: None, capsys: pytest.Capture
             "formatters": {
                 "ours": {"()": "asgi_trace.TextFormatter", "session_length": 4},
                 "plain": {"format": "%(request_id)s/%(session_id)s %(message)s"},
-                "by_class": {"class": "asgi_trace.TextFormatter", "format": "%(request_id)s:%(message)s"},
+                "by_class": {
+                    "class": "asgi_trace.TextFormatter",
+                    "format": "%(request_id)s:%(message)s",
+                },
             },
             "handlers": {
                 name: {
@@ -383,7 +450,9 @@ def test_a_queue_keeps_the_ids_of_where_it_was_logged(process_logging: None) -> 
     assert lines[0].endswith(" - INFO - [req=a1b2c3d4|session=12345678] - hello")
 
 
-def test_one_call_sets_up_the_process(process_logging: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_call_sets_up_the_process(
+    process_logging: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Every logger's lines, on standard error, once."""
     logging.root.handlers.clear()  # pytest's own
     configure_logging()
@@ -438,8 +507,12 @@ def test_handlers_of_other_kinds_keep_their_form(process_logging: None) -> None:
 
 @pytest.mark.parametrize("first", ["ours", "server"])
 @pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
-def test_a_servers_loggers_are_dressed_whoever_comes_first(process_logging: None, server: str, first: str) -> None:
-    """uvicorn.run() sets up its logging after the script has called us, the uvicorn command before."""
+def test_a_servers_loggers_are_dressed_whoever_comes_first(
+    process_logging: None, server: str, first: str
+) -> None:
+    """
+    uvicorn.run() sets up its logging after the script has called us, the uvicorn command before.
+    """
     stream = io.StringIO()
 
     def set_up_server() -> None:
@@ -447,7 +520,9 @@ def test_a_servers_loggers_are_dressed_whoever_comes_first(process_logging: None
         handler.setFormatter(
             DefaultFormatter("%(levelprefix)s %(message)s")
             if server == "uvicorn"
-            else logging.Formatter("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]")
+            else logging.Formatter(
+                "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
+            )
         )
         name = {"uvicorn": "uvicorn", "hypercorn": "hypercorn.error"}[server]
         logging.getLogger(name).handlers = [handler]
@@ -459,18 +534,26 @@ def test_a_servers_loggers_are_dressed_whoever_comes_first(process_logging: None
         each()
     with bound_request_metadata(ALICE):
         logging.getLogger(f"{server}.error").info("hello")
-    assert re.fullmatch(rf"{HEAD} - INFO - \[req=a1b2c3d4\|session=12345678\] - hello\n", stream.getvalue())
+    assert re.fullmatch(
+        rf"{HEAD} - INFO - \[req=a1b2c3d4\|session=12345678\] - hello\n", stream.getvalue()
+    )
 
 
 @pytest.mark.parametrize("first", ["ours", "server"])
 @pytest.mark.parametrize(
     ("level", "expected"),
-    [(logging.NOTSET, ["own: served", "own: failed"]), (logging.ERROR, ["root: served", "own: failed"])],
+    [
+        (logging.NOTSET, ["own: served", "own: failed"]),
+        (logging.ERROR, ["root: served", "own: failed"]),
+    ],
 )
 def test_our_handler_writes_what_no_other_does(
     process_logging: None, level: int, expected: list[str], first: str
 ) -> None:
-    """hypercorn's logger has a handler of its own and propagates: a line that the handler has is there once."""
+    """
+    hypercorn's logger has a handler of its own and propagates: a line that the handler has is there
+    once.
+    """
     logging.root.handlers.clear()  # pytest's own
     stream = io.StringIO()
 
@@ -522,7 +605,9 @@ async def main():
             pool.submit(log.info, "lost").result()
 asyncio.run(main())
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert [line.split(" - ", 2)[2] for line in done.stderr.splitlines()] == [
         "[req=r|session=s] - kept",
         "[req=none|session=none] - lost",
@@ -544,7 +629,9 @@ def test_reading_the_ids_for_a_line_never_raises() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         own.info("served")
 
-    step(RequestTracingMiddleware(app, validator=validate), http_scope([(b"x-session-id", b"mine")]))
+    step(
+        RequestTracingMiddleware(app, validator=validate), http_scope([(b"x-session-id", b"mine")])
+    )
     validating, served = stream.getvalue().splitlines()
     assert validating.endswith(" - validating")
     assert served.endswith("|session=mine] - served")

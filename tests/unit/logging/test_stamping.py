@@ -1,4 +1,6 @@
-"""Records carry the ids of their request as public attributes, and keep what the program gave them."""
+"""
+Records carry the ids of their request as public attributes, and keep what the program gave them.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def ids_of(record: logging.LogRecord) -> tuple[Any, ...]:
     return tuple(getattr(record, name) for name in IDS)
 
 
-def test_each_record_has_the_four_ids(log: logging.Logger, kept: Keep, alice: RequestMetadata) -> None:
+def test_each_record_has_the_four_ids(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
     """Whole, and ``none`` outside a request; a second call to stamp_records() changes nothing."""
     stamp_records()
     stamp_records()
@@ -83,7 +87,9 @@ def test_each_record_has_the_four_ids(log: logging.Logger, kept: Keep, alice: Re
     assert ids_of(outside) == ("none",) * 4
 
 
-def test_nothing_private_is_on_a_record(log: logging.Logger, kept: Keep, alice: RequestMetadata) -> None:
+def test_nothing_private_is_on_a_record(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
     """Formatters of other libraries print all that they find."""
     configure_logging()
     alice.mcp_method = "tools/call"
@@ -92,7 +98,9 @@ def test_nothing_private_is_on_a_record(log: logging.Logger, kept: Keep, alice: 
     assert set(vars(kept.records[0])) - OWN == {*IDS, "mcp_method"}
 
 
-def test_a_pickled_record_needs_no_package_of_ours(log: logging.Logger, alice: RequestMetadata) -> None:
+def test_a_pickled_record_needs_no_package_of_ours(
+    log: logging.Logger, alice: RequestMetadata
+) -> None:
     """As a SocketHandler sends it, to a log server that has the standard library alone."""
 
     class Send(logging.handlers.SocketHandler):
@@ -152,11 +160,15 @@ def test_what_extra_gives_wins_on_its_line(
     hello, again = stream.getvalue().splitlines()
     assert hello == expected
     own = ("a1", "alice") if inside else ("none", "none")
-    assert again == expected.replace("job-9", own[0]).replace("user-5", own[1]).replace("hello", "again")
+    assert again == expected.replace("job-9", own[0]).replace("user-5", own[1]).replace(
+        "hello", "again"
+    )
 
 
 @pytest.mark.parametrize("make", [JSONFormatter, LogfmtFormatter])
-def test_named_forms_show_what_extra_gives(log: logging.Logger, alice: RequestMetadata, make: Any) -> None:
+def test_named_forms_show_what_extra_gives(
+    log: logging.Logger, alice: RequestMetadata, make: Any
+) -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(make())
@@ -170,7 +182,9 @@ def test_named_forms_show_what_extra_gives(log: logging.Logger, alice: RequestMe
 
 
 @pytest.mark.parametrize("value", [7, None, ["x"], {"a": 1}, "a]b|c\nd\x1b", object])
-def test_any_value_in_extra_costs_no_line(log: logging.Logger, value: Any, alice: RequestMetadata) -> None:
+def test_any_value_in_extra_costs_no_line(
+    log: logging.Logger, value: Any, alice: RequestMetadata
+) -> None:
     """Whatever its type; and what could end the bracket or the line is escaped."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
@@ -183,7 +197,9 @@ def test_any_value_in_extra_costs_no_line(log: logging.Logger, value: Any, alice
     assert line[:-1].isprintable()
 
 
-def test_a_record_is_stamped_where_it_is_logged(log: logging.Logger, alice: RequestMetadata) -> None:
+def test_a_record_is_stamped_where_it_is_logged(
+    log: logging.Logger, alice: RequestMetadata
+) -> None:
     """A listener's thread, in the context of another request, finds the ids on the record."""
     waiting: queue.Queue[Any] = queue.Queue()
     log.addHandler(logging.handlers.QueueHandler(waiting))
@@ -200,8 +216,10 @@ def test_a_record_is_stamped_where_it_is_logged(log: logging.Logger, alice: Requ
     assert [ids_of(each)[:2] for each in kept.records] == [("a1", "alice")] * 2
 
 
-def test_fields_of_the_request_are_on_its_records(log: logging.Logger, kept: Keep, alice: RequestMetadata) -> None:
-    """By their names; one that is taken has a ``_`` behind it, and what ``extra=`` gives wins on its line."""
+def test_fields_of_the_request_are_on_its_records(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
+    """By their names, with a ``_`` behind one that is taken; what ``extra=`` gives wins."""
     stamp_records()
     alice.fields.update({"tenant": "acme", "message": "m", "name": "n", "request_id": "r"})
     with bound_request_metadata(alice):
@@ -229,7 +247,9 @@ def test_fields_that_change_meanwhile_cost_no_line(log: logging.Logger, kept: Ke
     assert [ids_of(each)[0] for each in kept.records] == ["a1", "a1"]
 
 
-def test_a_factory_of_the_programs_own_keeps_its_fields(log: logging.Logger, alice: RequestMetadata) -> None:
+def test_a_factory_of_the_programs_own_keeps_its_fields(
+    log: logging.Logger, alice: RequestMetadata
+) -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JSONFormatter())
@@ -279,7 +299,9 @@ def test_a_filter_that_drops_records_drops_them(log: logging.Logger, kept: Keep)
     assert [record.getMessage() for record in kept.records] == ["kept"]
 
 
-def test_another_librarys_filter_method_stays(log: logging.Logger, kept: Keep, monkeypatch: Any) -> None:
+def test_another_librarys_filter_method_stays(
+    log: logging.Logger, kept: Keep, monkeypatch: Any
+) -> None:
     """One that was on ``logging.Handler`` before; and stamping can be undone."""
     seen: list[str] = []
 
@@ -304,7 +326,9 @@ def test_undone_nothing_is_left_on_the_class() -> None:
     assert not {"filter", "_asgi_trace_met"} & vars(logging.Handler).keys()
 
 
-def test_the_filter_beside_it_changes_nothing(log: logging.Logger, kept: Keep, alice: RequestMetadata) -> None:
+def test_the_filter_beside_it_changes_nothing(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
     """A configuration may name it still; only a length that it is given cuts a long session id."""
     stamp_records()
     kept.addFilter(RequestTracingFilter())

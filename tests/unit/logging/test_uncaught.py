@@ -1,5 +1,6 @@
 """
-What nobody caught, in a process of its own: the hooks are the whole process', and pytest has its own in place.
+What nobody caught, in a process of its own: the hooks are the whole process', and pytest has its
+own in place.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ ALICE, BOB = RequestMetadata("alice", "a1"), RequestMetadata("bob", "b2")
 def lines_of(code: str) -> list[str]:
     """The lines that a program writes on standard error, without their times."""
     program = SETUP + textwrap.dedent(code)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
-    return [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - ", "", line) for line in done.stderr.splitlines()]
+    return [
+        re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - ", "", line) for line in done.stderr.splitlines()
+    ]
 
 
 def assert_all_of(lines: list[str], head: str, *texts: str) -> None:
@@ -32,7 +37,9 @@ def assert_all_of(lines: list[str], head: str, *texts: str) -> None:
     assert lines
     assert [line for line in lines if not line.startswith(head)] == []
     texts_found = [line[len(head) + 3 :] for line in (lines[0], lines[-1])]
-    assert [found for found, text in zip(texts_found, texts, strict=False) if not found.startswith(text)] == []
+    assert [
+        found for found, text in zip(texts_found, texts, strict=False) if not found.startswith(text)
+    ] == []
 
 
 @pytest.mark.parametrize("already", ["", "logging.captureWarnings(True)"])
@@ -179,7 +186,9 @@ def _program(app: str, handler: str, loop: str) -> str:
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize(("app", "first", "last"), TASKS.values(), ids=TASKS)
-def test_what_asyncio_finds_dead_is_logged_for_its_request(app: str, first: str, last: str, loop: str) -> None:
+def test_what_asyncio_finds_dead_is_logged_for_its_request(
+    app: str, first: str, last: str, loop: str
+) -> None:
     """Every line of it, though asyncio finds it in the midst of another request."""
     assert_all_of(lines_of(_program(app, "", loop)), "ERROR - [req=a1|session=alice]", first, last)
 
@@ -187,26 +196,39 @@ def test_what_asyncio_finds_dead_is_logged_for_its_request(app: str, first: str,
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_handler_of_the_programs_own_sees_the_ids(loop: str) -> None:
     """``loop.set_exception_handler`` is a place where people log."""
-    handler = 'asyncio.get_running_loop().set_exception_handler(lambda loop, _: logging.error("own"))'
+    handler = (
+        'asyncio.get_running_loop().set_exception_handler(lambda loop, _: logging.error("own"))'
+    )
     lines = lines_of(_program(TASKS["a task that nobody awaited"][0], handler, loop))
     assert lines == ["ERROR - [req=a1|session=alice] - own"]
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_what_is_nobodys_is_not_logged_as_anothers(loop: str) -> None:
-    """A future that failed tells no context: none, rather than the ids of the request in whose midst it was found."""
+    """
+    A future that failed tells no context: none, rather than the ids of the request in whose midst
+    it was found.
+    """
     app = """
         async def app(scope, receive, send):
             failed.append(asyncio.get_running_loop().create_future())
             failed[0].set_exception(KeyError("x"))
         """
     lines = lines_of(_program(app, "", loop))
-    assert_all_of(lines, "ERROR - [req=none|session=none]", "Future exception was never retrieved", "KeyError: 'x'")
+    assert_all_of(
+        lines,
+        "ERROR - [req=none|session=none]",
+        "Future exception was never retrieved",
+        "KeyError: 'x'",
+    )
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_reports_of_other_things_are_as_they_were(loop: str) -> None:
-    """A message without a task has the current ids; and a second configure_logging() changes nothing more."""
+    """
+    A message without a task has the current ids; and a second configure_logging() changes nothing
+    more.
+    """
     lines = lines_of(
         f"""
         import {loop}

@@ -1,4 +1,6 @@
-"""Whose form a handler writes, whenever it is set up; and what configure_logging() leaves as it was."""
+"""
+Whose form a handler writes, whenever it is set up; and what configure_logging() leaves as it was.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ def uvicorns_changed() -> logging.Formatter:
 
 
 def hypercorns() -> logging.Formatter:
-    return logging.Formatter("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]")
+    return logging.Formatter(
+        "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
+    )
 
 
 def sanics() -> logging.Formatter:
@@ -141,7 +145,10 @@ def test_the_form_is_whose_it_was(
 def test_a_formatter_that_the_program_gives_us_is_for_the_forms_of_nobody_and_the_standards(
     log: logging.Logger, formatter: logging.Formatter | None, is_asked: bool
 ) -> None:
-    """A class of the program's own stays; and without one, a later call goes on with the earlier one's."""
+    """
+    A class of the program's own stays; and without one, a later call goes on with the earlier
+    one's.
+    """
     configure_logging(formatter=LogfmtFormatter())
     configure_logging()
     assert (" request_id=a1 " in line_of(log, handler_with(formatter))) is is_asked
@@ -247,7 +254,9 @@ def test_a_traced_callers_span_and_a_call_stand_in_every_text(log: logging.Logge
     ]
     step(RequestTracingMiddleware(app), http_scope(headers, path="/mcp", method="POST"))
     line = handler.stream.getvalue()
-    assert re.match(r"OWN \[req=a1\|session=alice\|span=[0-9a-f]{16}\](?: \[tools/call add\])? hello\n", line)
+    assert re.match(
+        r"OWN \[req=a1\|session=alice\|span=[0-9a-f]{16}\](?: \[tools/call add\])? hello\n", line
+    )
 
 
 # -- streams -------------------------------------------------------------------------------------
@@ -280,7 +289,9 @@ def test_a_narrow_stream_costs_no_line(
 def test_a_stream_that_escapes_for_itself_is_left_to_it(log: logging.Logger) -> None:
     """And one of an encoding that Python does not know."""
     configure_logging()
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="namereplace", write_through=True)
+    stream = io.TextIOWrapper(
+        io.BytesIO(), encoding="ascii", errors="namereplace", write_through=True
+    )
     log.addHandler(logging.StreamHandler(stream))
 
     class Odd(io.StringIO):
@@ -308,9 +319,13 @@ def test_a_stream_that_escapes_for_itself_is_left_to_it(log: logging.Logger) -> 
         ("logging.basicConfig()", "WARNING"),
     ],
 )
-def test_a_level_that_an_app_sets_stays_under_run(tmp_path: Path, code: str, expected: str, form: str) -> None:
+def test_a_level_that_an_app_sets_stays_under_run(
+    tmp_path: Path, code: str, expected: str, form: str
+) -> None:
     """INFO is for an app that sets neither a level nor a handler; and kept forms keep levels."""
-    (tmp_path / "shop.py").write_text(f"import logging\n{code}\nasync def app(scope, receive, send): ...\n")
+    (tmp_path / "shop.py").write_text(
+        f"import logging\n{code}\nasync def app(scope, receive, send): ...\n"
+    )
     lines = lines_of(
         f"sys.path.insert(0, {str(tmp_path)!r})\n"
         "import asgi_trace.auto\n"
@@ -412,7 +427,9 @@ from asgi_trace import *
 log = logging.getLogger("shop")
 def within(): return bound_request_metadata(RequestMetadata("alice", "a1"))
 """
-    (tmp_path / "pytest.ini").write_text("[pytest]\nlog_format = FMT|%(levelname)s|%(message)s|END\n")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nlog_format = FMT|%(levelname)s|%(message)s|END\n"
+    )
     (tmp_path / "test_it.py").write_text(head + code)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
@@ -472,12 +489,17 @@ for path in "abc": access.info("GET /%s", path)
 """
     )
     assert len(lines) == 4
-    assert "WARNING - [req=none|session=none] - a server logs requests, and none has reached" in lines[0]
+    assert (
+        "WARNING - [req=none|session=none] - a server logs requests, and none has reached"
+        in lines[0]
+    )
     assert "app = RequestTracingMiddleware(app)" in lines[0]
 
 
 def test_a_server_whose_shim_was_entered_is_not() -> None:
-    """Though it logs outside of its requests, as granian does; the shim's own method is back in place."""
+    """
+    Though it logs outside of its requests, as granian does; the shim's own method is back in place.
+    """
     lines = lines_of(
         """
 serve = RequestTracingMiddleware.__call__

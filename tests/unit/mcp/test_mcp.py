@@ -35,10 +35,14 @@ URL = "http://b.internal/mcp"
 
 def message(meta: Any = None, **params: Any) -> bytes:
     params |= {"_meta": meta} if meta is not None else {}
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+    return json.dumps(
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    ).encode()
 
 
-def sent(body: Any, url: str = URL, headers: dict[str, str] | None = None, **options: Any) -> dict[str, str]:
+def sent(
+    body: Any, url: str = URL, headers: dict[str, str] | None = None, **options: Any
+) -> dict[str, str]:
     """The headers of ours with which an httpx client sends *body*."""
     found: dict[str, str] = {}
 
@@ -49,7 +53,9 @@ def sent(body: Any, url: str = URL, headers: dict[str, str] | None = None, **opt
 
     async def send() -> None:
         hooks: Any = {"request": [request_hook(**options)]}
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer), event_hooks=hooks) as client:
+        async with httpx.AsyncClient(
+            transport=httpx.MockTransport(answer), event_hooks=hooks
+        ) as client:
             await client.post(url, content=body, headers=headers)
 
     asyncio.run(send())
@@ -61,7 +67,13 @@ def test_a_calls_meta_tells_the_current_request() -> None:
     given = {"progressToken": 7, "traceparent": "stale"}
     with bound_carrier(INBOUND):
         meta = outgoing_meta(given)
-        assert meta.keys() == {"progressToken", "traceparent", "tracestate", "baggage", "asgi-trace/request-id"}
+        assert meta.keys() == {
+            "progressToken",
+            "traceparent",
+            "tracestate",
+            "baggage",
+            "asgi-trace/request-id",
+        }
         assert meta["traceparent"].split("-")[1] == TRACE
         assert (meta["tracestate"], meta["baggage"]) == ("rojo=1", "userId=alice")
         assert (meta["asgi-trace/request-id"], meta["progressToken"]) == ("a1b2c3d4", 7)
@@ -83,13 +95,17 @@ def test_a_call_without_meta_has_the_current_requests_headers() -> None:
 
 
 def test_what_the_body_tells_is_what_the_headers_tell() -> None:
-    """Another request may be current where the call is sent from: then nothing of that one goes along."""
+    """
+    Another request may be current where the call is sent from: then nothing of that one goes along.
+    """
     told = {"traceparent": META["traceparent"], "tracestate": "c=1", "x-request-id": "told"}
     assert sent(message(META)) == told
     with bound_carrier(INBOUND):
         assert sent(message(META), session_hosts=["b.internal"]) == told
         assert sent(message(META | {"asgi-trace/session-id": "s"})) == told | {"x-session-id": "s"}
-        assert sent(message(META), headers={"X-Request-ID": "own", "Baggage": "b=1"}) == told | {"baggage": "b=1"}
+        assert sent(message(META), headers={"X-Request-ID": "own", "Baggage": "b=1"}) == told | {
+            "baggage": "b=1"
+        }
 
 
 def test_of_the_current_request_the_session_goes_along() -> None:
@@ -144,8 +160,13 @@ def test_a_host_that_is_none_is_named() -> None:
 
 
 def handled(**context: Any) -> RequestMetadata:
-    """What is known of a message with this *context*, in the shape of version 2 of the SDK, while it is handled."""
-    given = SimpleNamespace(method="tools/call", params={"name": "add"}, request_id=7, meta=None, request=None)
+    """
+    What is known of a message with this *context*, in the shape of version 2 of the SDK, while it
+    is handled.
+    """
+    given = SimpleNamespace(
+        method="tools/call", params={"name": "add"}, request_id=7, meta=None, request=None
+    )
     vars(given).update(context)
 
     async def call_next(context: Any) -> Any:
@@ -156,11 +177,17 @@ def handled(**context: Any) -> RequestMetadata:
 
 
 def test_a_message_that_nothing_carried_is_a_request_of_its_own() -> None:
-    """With the session of whoever runs the server, else of the process; it ends with the message."""
+    """
+    With the session of whoever runs the server, else of the process; it ends with the message.
+    """
     first, second = handled(), handled()
     assert first.request_id != second.request_id
     assert first.session_id == second.session_id
-    assert (first.trace_id, first.mcp_call, first.ended) == (first.request_id, "tools/call add #7", True)
+    assert (first.trace_id, first.mcp_call, first.ended) == (
+        first.request_id,
+        "tools/call add #7",
+        True,
+    )
     with bound_request_metadata(RequestMetadata("nightly", "job")):
         inside = handled()
     assert inside.session_id == "nightly"
@@ -168,7 +195,9 @@ def test_a_message_that_nothing_carried_is_a_request_of_its_own() -> None:
 
 
 def test_a_message_tells_its_ids_over_any_transport() -> None:
-    """As our own clients do: the id of the request that calls, and the session where it was asked for."""
+    """
+    As our own clients do: the id of the request that calls, and the session where it was asked for.
+    """
     with bound_carrier(INBOUND):
         meta = outgoing_meta(session=True)
     told = handled(meta=meta)

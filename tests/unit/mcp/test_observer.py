@@ -1,4 +1,6 @@
-"""What is seen of MCP's messages as they stream through, and that nobody can tell that somebody looks."""
+"""
+What is seen of MCP's messages as they stream through, and that nobody can tell that somebody looks.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgi_trace import RequestMetadata, RequestTracingMiddleware, get_request_metadata, get_session_id
+from asgi_trace import (
+    RequestMetadata,
+    RequestTracingMiddleware,
+    get_request_metadata,
+    get_session_id,
+)
 from asgi_trace._mcp.jsonrpc import MAX_MESSAGE_SIZE, read_call, read_endpoint, read_error
 from benchmarks.opcodes import count_opcodes
 
@@ -21,7 +28,12 @@ from ...asgi import hello, http_scope, step
 
 pytestmark = pytest.mark.anyio
 
-ADD = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "add", "arguments": {"a": "s3cret"}}}
+ADD = {
+    "jsonrpc": "2.0",
+    "id": 7,
+    "method": "tools/call",
+    "params": {"name": "add", "arguments": {"a": "s3cret"}},
+}
 JSON = (b"content-type", b"application/json")
 BOTH = (b"accept", b"application/json, text/event-stream")
 EVENTS = (b"accept", b"text/event-stream")
@@ -35,7 +47,9 @@ def body(message: object) -> bytes:
 class Exchange:
     """One request through the shim, and all that either side has seen of it."""
 
-    def __init__(self, *request: bytes, headers: Sequence[Any] = (JSON,), method: str = "POST", **scope: Any) -> None:
+    def __init__(
+        self, *request: bytes, headers: Sequence[Any] = (JSON,), method: str = "POST", **scope: Any
+    ) -> None:
         self.scope = http_scope(headers, method=method, **scope)
         self._incoming = [
             {"type": "http.request", "body": piece, "more_body": number < len(request)}
@@ -46,9 +60,13 @@ class Exchange:
         self.calls: list[str | None] = []
         self.sessions: list[str | None] = []
 
-    async def run(self, *answer: bytes, headers: Sequence[Any] = (JSON,), **options: Any) -> RequestMetadata:
+    async def run(
+        self, *answer: bytes, headers: Sequence[Any] = (JSON,), **options: Any
+    ) -> RequestMetadata:
         handed = []
-        messages: list[Any] = [{"type": "http.response.start", "status": 200, "headers": list(headers)}]
+        messages: list[Any] = [
+            {"type": "http.response.start", "status": 200, "headers": list(headers)}
+        ]
         messages += [
             {"type": "http.response.body", "body": piece, "more_body": number < len(answer)}
             for number, piece in enumerate(answer, 1)
@@ -76,7 +94,9 @@ class Exchange:
             self.sent.append(message)
 
         await RequestTracingMiddleware(app, **options)(self.scope, receive, send)
-        assert all(ours is theirs for ours, theirs in zip(self.received, self._incoming, strict=True))
+        assert all(
+            ours is theirs for ours, theirs in zip(self.received, self._incoming, strict=True)
+        )
         assert all(ours is theirs for ours, theirs in zip(self.sent[1:], messages[1:], strict=True))
         metadata: RequestMetadata = self.scope["asgi_trace"]
         return metadata
@@ -89,7 +109,10 @@ class Exchange:
         ([body(ADD)[:9], b"", body(ADD)[9:]], "tools/call add #7"),
         ([body(ADD | {"id": "a b"})], "tools/call add #a%20b"),
         ([body(ADD | {"id": 0})], "tools/call add #0"),
-        ([body(ADD | {"params": {"uri": "db://me:s3cret@h/t?s3cret"}})], "tools/call db://***@h/t?*** #7"),
+        (
+            [body(ADD | {"params": {"uri": "db://me:s3cret@h/t?s3cret"}})],
+            "tools/call db://***@h/t?*** #7",
+        ),
         ([body(ADD | {"params": None})], "tools/call #7"),
         ([body(ADD | {"params": {"name": ["s3cret"]}})], "tools/call #7"),
         ([body({**ADD, "id": None})], None),
@@ -111,14 +134,19 @@ class Exchange:
     ids=lambda each: None if isinstance(each, list) else str(each),
 )
 async def test_the_body_tells_the_call(pieces: list[bytes], expected: str | None) -> None:
-    """When the last of it is handed to the app, each message being the server's own object; else nothing is said."""
+    """
+    When the last of it is handed to the app, each message being the server's own object; else
+    nothing is said.
+    """
     exchange = Exchange(*pieces)
     await exchange.run(observe_body=True)
     assert exchange.calls == [*[None] * (len(pieces) - 1), expected]
 
 
 @pytest.mark.parametrize(
-    "options", [{"headers": ()}, {"headers": [(b"content-type", b"text/plain")]}, {"method": "PUT"}], ids=str
+    "options",
+    [{"headers": ()}, {"headers": [(b"content-type", b"text/plain")]}, {"method": "PUT"}],
+    ids=str,
 )
 async def test_other_bodies_are_not_read(options: Any) -> None:
     exchange = Exchange(body(ADD), **options)
@@ -134,12 +162,18 @@ async def test_no_body_is_read_unasked() -> None:
 
 async def test_the_body_outranks_the_headers() -> None:
     """Which a client may set as it likes."""
-    exchange = Exchange(body(ADD), headers=[JSON, (b"mcp-method", b"tools/list"), (b"mcp-name", b"innocent")])
+    exchange = Exchange(
+        body(ADD), headers=[JSON, (b"mcp-method", b"tools/list"), (b"mcp-name", b"innocent")]
+    )
     await exchange.run(observe_body=True)
     assert exchange.calls == ["tools/call add #7"]
 
 
-RESULT = {"jsonrpc": "2.0", "id": 7, "result": {"content": [{"type": "text", "text": "s3cret"}], "isError": True}}
+RESULT = {
+    "jsonrpc": "2.0",
+    "id": 7,
+    "result": {"content": [{"type": "text", "text": "s3cret"}], "isError": True},
+}
 ERROR = {"jsonrpc": "2.0", "id": 7, "error": {"code": -32602, "message": "s3cret"}}
 NOTE = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": '"isError": true'}}
 
@@ -166,20 +200,33 @@ def event(message: object, end: bytes = b"\r\n") -> bytes:
         ([EVENT_STREAM], [event(NOTE), event(RESULT), b""], "tool_error"),
         ([EVENT_STREAM], [event(NOTE, b"\n") + event(ERROR, b"\n")], "rpc_error"),
         ([EVENT_STREAM], [event(RESULT, b"\r")], "tool_error"),
-        ([EVENT_STREAM], [b": ping\r\n\r\n", event(RESULT)[:40], event(RESULT)[40:], b""], "tool_error"),
+        (
+            [EVENT_STREAM],
+            [b": ping\r\n\r\n", event(RESULT)[:40], event(RESULT)[40:], b""],
+            "tool_error",
+        ),
         ([EVENT_STREAM], [event(RESULT)[:-2], b""], None),
         ([EVENT_STREAM], [event(NOTE | {"params": "x" * MAX_MESSAGE_SIZE}), event(RESULT)], None),
         ([EVENT_STREAM], [event(RESULT | {"result": {}}), event(RESULT)], None),
-        ([EVENT_STREAM], [b"", b"data:" + body(RESULT).replace(b": {", b":\ndata: {") + b"\n\n"], "tool_error"),
+        (
+            [EVENT_STREAM],
+            [b"", b"data:" + body(RESULT).replace(b": {", b":\ndata: {") + b"\n\n"],
+            "tool_error",
+        ),
     ],
     ids=lambda each: None if isinstance(each, list) else str(each),
 )
 async def test_the_reply_tells_of_an_error(
     headers: Any, pieces: list[bytes], error: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """HTTP says 200; the access line says what happened, and nothing of what the arguments and the results were."""
+    """
+    HTTP says 200; the access line says what happened, and nothing of what the arguments and the
+    results were.
+    """
     caplog.set_level(logging.INFO)
-    metadata = await Exchange(body(ADD)).run(*pieces, headers=headers, observe_body=True, access_log=True)
+    metadata = await Exchange(body(ADD)).run(
+        *pieces, headers=headers, observe_body=True, access_log=True
+    )
     assert metadata.mcp_error == error
     (line,) = caplog.messages
     assert line.startswith("POST / 200 ")
@@ -193,21 +240,37 @@ def framings(end: bytes) -> list[bytes]:
     return [
         b": ping" + end * 2 + b"data: " + body(NOTE) + end * 2 + b"data: " + body(RESULT) + end * 2,
         b"retry: 9" + end * 2 + b"data" + end * 2 + b"id: 1" + end + b"data:" + spread + end * 2,
-        end * 3 + b"event: message" + end + b"data:" + body(RESULT) + end + b"id: 9" + end * 2 + b"data: x",
+        end * 3
+        + b"event: message"
+        + end
+        + b"data:"
+        + body(RESULT)
+        + end
+        + b"id: 9"
+        + end * 2
+        + b"data: x",
     ]
 
 
 STREAMS = [stream for end in (b"\r\n", b"\n", b"\r") for stream in framings(end)]
-STREAMS += [b"\xef\xbb\xbf" + STREAMS[0].partition(b"\r\n\r\n")[2], b"\xef\xbb\xbfdata: " + body(RESULT) + b"\n\n"]
+STREAMS += [
+    b"\xef\xbb\xbf" + STREAMS[0].partition(b"\r\n\r\n")[2],
+    b"\xef\xbb\xbfdata: " + body(RESULT) + b"\n\n",
+]
 STREAMS += [b"data: " + body(RESULT) + end for end in (b"\r\n\n", b"\n\r\n", b"\r\r\n", b"\n\r")]
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("stream", STREAMS)
 async def test_an_event_is_read_wherever_its_messages_end(stream: bytes) -> None:
-    """Inside of a line end, a field's name, a byte order mark; with any of the three kinds of line ends."""
+    """
+    Inside of a line end, a field's name, a byte order mark; with any of the three kinds of line
+    ends.
+    """
     cuts = [[stream[:cut], stream[cut:]] for cut in range(len(stream))]
-    cuts += [[stream[at : at + size] for at in range(0, len(stream), size)] for size in (1, 2, 3, 5)]
+    cuts += [
+        [stream[at : at + size] for at in range(0, len(stream), size)] for size in (1, 2, 3, 5)
+    ]
     for pieces in cuts:
         metadata = await Exchange(body(ADD)).run(*pieces, headers=[EVENT_STREAM], observe_body=True)
         assert metadata.mcp_error == "tool_error", pieces
@@ -219,7 +282,9 @@ async def test_one_line_end_is_no_end_of_an_event(end: bytes) -> None:
     """CRLF is one of them, also where a message ends between the two."""
     stream = b"data: " + body(RESULT)[:-1] + end + b"data: }" + end
     for cut in range(len(stream)):
-        metadata = await Exchange(body(ADD)).run(stream[:cut], stream[cut:], headers=[EVENT_STREAM], observe_body=True)
+        metadata = await Exchange(body(ADD)).run(
+            stream[:cut], stream[cut:], headers=[EVENT_STREAM], observe_body=True
+        )
         assert metadata.mcp_error is None
         ended = await Exchange(body(ADD)).run(
             stream[:cut], stream[cut:], end, headers=[EVENT_STREAM], observe_body=True
@@ -250,7 +315,9 @@ def reply_in(count: int) -> Any:
         for _ in range(count):
             await send({"type": "http.response.body", "body": b"x", "more_body": True})
 
-    return lambda: step(RequestTracingMiddleware(app, observe_body=True), http_scope([JSON], method="POST"), [ASKED])
+    return lambda: step(
+        RequestTracingMiddleware(app, observe_body=True), http_scope([JSON], method="POST"), [ASKED]
+    )
 
 
 def request_in(count: int) -> Any:
@@ -261,12 +328,17 @@ def request_in(count: int) -> Any:
             await receive()
 
     pieces = [{"type": "http.request", "body": b"x", "more_body": True}] * count
-    return lambda: step(RequestTracingMiddleware(app, observe_body=True), http_scope([JSON], method="POST"), pieces)
+    return lambda: step(
+        RequestTracingMiddleware(app, observe_body=True), http_scope([JSON], method="POST"), pieces
+    )
 
 
 @pytest.mark.parametrize("messages", [reply_in, request_in])
 def test_four_times_the_messages_are_four_times_the_work(messages: Any) -> None:
-    """Twice that, for the noise of a machine; with a copy of the body for each message it was 13 times."""
+    """
+    Twice that, for the noise of a machine; with a copy of the body for each message it was 13
+    times.
+    """
 
     def work(count: int) -> float:
         began = process_time()
@@ -318,7 +390,10 @@ async def test_the_reply_to_anything_else_is_not_read() -> None:
     assert metadata.mcp_error is None
 
 
-@given(st.binary(max_size=200) | st.builds(lambda found: b'{"jsonrpc":' + found, st.binary(max_size=200)))
+@given(
+    st.binary(max_size=200)
+    | st.builds(lambda found: b'{"jsonrpc":' + found, st.binary(max_size=200))
+)
 @settings(max_examples=200)
 def test_any_bytes_can_be_read(found: bytes) -> None:
     """None of them is a fault of ours."""
@@ -356,7 +431,9 @@ OPENED = "0123456789abcdef"
         (ENDPOINT[:20], None),
     ],
 )
-async def test_the_first_event_of_a_legacy_stream_names_its_session(first: bytes, session: str | None) -> None:
+async def test_the_first_event_of_a_legacy_stream_names_its_session(
+    first: bytes, session: str | None
+) -> None:
     """Until then it has none, so that no line has one that gives way to another."""
     exchange = Exchange(b"", headers=[EVENTS], method="GET", path="/mounted/sse")
     metadata = await exchange.run(b"", first, ENDPOINT.replace(b"0", b"9"), headers=[EVENT_STREAM])
@@ -373,17 +450,25 @@ async def test_the_first_event_of_a_legacy_stream_names_its_session(first: bytes
     [
         ((b"x-session-id", b"alice"), {}, "alice"),
         ((b"authorization", b"Bearer s3cret"), {}, OPENED),
-        ((b"x-session-id", b"alice"), {"session_sources": ["query:session_id", "header:X-Session-ID"]}, OPENED),
+        (
+            (b"x-session-id", b"alice"),
+            {"session_sources": ["query:session_id", "header:X-Session-ID"]},
+            OPENED,
+        ),
         ((b"x-session-id", b"alice"), {"session_sources": ["header:X-Session-ID"]}, "alice"),
     ],
 )
-async def test_a_streams_session_ranks_as_that_of_its_messages(header: Any, options: Any, expected: str) -> None:
+async def test_a_streams_session_ranks_as_that_of_its_messages(
+    header: Any, options: Any, expected: str
+) -> None:
     """They name it in the query string: the stream and its messages are of one session."""
     stream = Exchange(b"", headers=[EVENTS, header], method="GET", path="/sse")
     metadata = await stream.run(ENDPOINT, headers=[EVENT_STREAM], **options)
     assert {*stream.sessions} - {None} == {metadata.session_id} == {expected}
     assert metadata.mcp_session_id == OPENED
-    message = Exchange(body(ADD), headers=[JSON, header], query_string=f"session_id={OPENED}".encode())
+    message = Exchange(
+        body(ADD), headers=[JSON, header], query_string=f"session_id={OPENED}".encode()
+    )
     posted = await message.run(observe_body=True, **options)
     assert (posted.session_id, posted.mcp_session_id) == (expected, OPENED)
 
@@ -406,7 +491,10 @@ async def test_a_stream_of_anything_else_gets_a_session_with_its_first_event(hea
 @pytest.mark.usefixtures("with_sdk")
 @pytest.mark.parametrize("first", [ENDPOINT, b"data: 1\n\n"])
 async def test_a_stream_elsewhere_has_a_session_at_once(first: bytes) -> None:
-    """It may be anybody's; should it be MCP's all the same, its session is known from the first event on."""
+    """
+    It may be anybody's; should it be MCP's all the same, its session is known from the first event
+    on.
+    """
     exchange = Exchange(b"", headers=[EVENTS], method="GET", path="/events")
     metadata = await exchange.run(first, b"", headers=[EVENT_STREAM])
     before, started, *after = exchange.sessions
@@ -450,7 +538,9 @@ async def test_without_an_sdk_no_request_waits_for_its_session() -> None:
         ([], False, False),
     ],
 )
-async def test_a_request_that_may_open_a_session_has_none_before(headers: Any, opened: bool, waits: bool) -> None:
+async def test_a_request_that_may_open_a_session_has_none_before(
+    headers: Any, opened: bool, waits: bool
+) -> None:
     """The one that it has from then on is the one that the session's later requests have."""
     exchange = Exchange(b"", headers=headers)
     metadata = await exchange.run(b"x", headers=[(b"Mcp-Session-Id", b"m2")] if opened else [])

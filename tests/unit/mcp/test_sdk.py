@@ -1,8 +1,8 @@
 """
 Whose ids a handler of an MCP server has, where the SDK runs it in the context of another request.
 
-The SDK's own module stands in here as its version 1 has it, and in shapes that it has never had; ``tests/mcp`` asks
-real servers.
+The SDK's own module stands in here as its version 1 has it, and in shapes that it has never had;
+``tests/mcp`` asks real servers.
 """
 
 from __future__ import annotations
@@ -41,12 +41,17 @@ MODULE = "mcp.server.lowlevel.server"
 
 
 class Sdk:
-    """Handles calls as version 1 does: in a context of its own choice, with the scope that carried the call."""
+    """
+    Handles calls as version 1 does: in a context of its own choice, with the scope that carried the
+    call.
+    """
 
     def __init__(self) -> None:
         self.request_ctx: ContextVar[Any] = ContextVar("request_ctx")
 
-    def handle(self, scope: Any, handler: Callable[[], Any], context: Context | None = None, **call: Any) -> Any:
+    def handle(
+        self, scope: Any, handler: Callable[[], Any], context: Context | None = None, **call: Any
+    ) -> Any:
         def work() -> Any:
             known = {"request_id": 7, "session": None, "request": SimpleNamespace(scope=scope)}
             token = self.request_ctx.set(SimpleNamespace(**(known | call)))
@@ -76,7 +81,9 @@ class Request:
             raise asking
 
         asking = KeyError()
-        self.scope = http_scope([(b"x-request-id", name.encode()), (b"x-session-id", f"of-{name}".encode())])
+        self.scope = http_scope(
+            [(b"x-request-id", name.encode()), (b"x-session-id", f"of-{name}".encode())]
+        )
         with pytest.raises(KeyError):
             step(RequestTracingMiddleware(app, error_response=False), self.scope)
 
@@ -100,7 +107,10 @@ def ids() -> tuple[str | None, str | None]:
         (metadata and metadata.request_id, metadata and metadata.session_id),
         (event.get("request_id"), event.get("session_id")),
         tuple(None if each == "none" else each for each in (record.request_id, record.session_id)),  # type: ignore[attr-defined]
-        tuple(None if each == "none" else each for each in map(patched["extra"].get, ("request_id", "session_id"))),
+        tuple(
+            None if each == "none" else each
+            for each in map(patched["extra"].get, ("request_id", "session_id"))
+        ),
     }
     assert len(found) == 1, found
     return found.pop()
@@ -138,14 +148,19 @@ def test_without_the_cure_they_are_stale(
 
 def test_what_the_sdk_knows_of_the_call_is_told(sdk: Sdk, calling: Request) -> None:
     """Its word outranks a header's."""
-    request = SimpleNamespace(root=SimpleNamespace(method="tools/call", params=SimpleNamespace(name="add")))
+    request = SimpleNamespace(
+        root=SimpleNamespace(method="tools/call", params=SimpleNamespace(name="add"))
+    )
     in_flight = {7: SimpleNamespace(request=request)}
     calling.metadata.mcp_name = "as the header says"
 
     def call() -> Any:
         return get_request_metadata().mcp_call  # type: ignore[union-attr]
 
-    assert sdk.handle(calling.scope, call, session=SimpleNamespace(_in_flight=in_flight)) == "tools/call add #7"
+    assert (
+        sdk.handle(calling.scope, call, session=SimpleNamespace(_in_flight=in_flight))
+        == "tools/call add #7"
+    )
     assert sdk.handle(calling.scope, call) == "tools/call add #7"
 
 
@@ -168,14 +183,18 @@ def test_a_call_that_the_sdk_has_forgotten_keeps_its_id(sdk: Sdk, calling: Reque
     ],
     ids=repr,
 )
-def test_a_call_without_a_request_of_ours_changes_nothing(sdk: Sdk, opening: Request, call: Any) -> None:
+def test_a_call_without_a_request_of_ours_changes_nothing(
+    sdk: Sdk, opening: Request, call: Any
+) -> None:
     """Such as one that came over stdio, or past the shim."""
     context = opening.context.copy()
     context.run(sdk.request_ctx.set, call)
     assert context.run(ids) == ("opening", "of-opening")
 
 
-@pytest.mark.parametrize("variable", [None, 7, ContextVar("empty"), SimpleNamespace(get=lambda default: 1 / 0)])
+@pytest.mark.parametrize(
+    "variable", [None, 7, ContextVar("empty"), SimpleNamespace(get=lambda default: 1 / 0)]
+)
 def test_an_sdk_of_another_shape_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, opening: Request, variable: Any
 ) -> None:
@@ -187,7 +206,9 @@ def test_an_sdk_of_another_shape_changes_nothing(
         assert metadata_in(opening.context) is opening.metadata
 
 
-@pytest.mark.parametrize("stands_in", [RequestMetadata("by", "hand"), None], ids=["metadata", "none"])
+@pytest.mark.parametrize(
+    "stands_in", [RequestMetadata("by", "hand"), None], ids=["metadata", "none"]
+)
 def test_what_a_handler_binds_wins_until_its_block_ends(
     sdk: Sdk, opening: Request, calling: Request, stands_in: RequestMetadata | None
 ) -> None:
@@ -208,7 +229,9 @@ def test_what_a_handler_binds_wins_until_its_block_ends(
     sdk.handle(calling.scope, handler, opening.context.copy())
 
 
-def test_an_id_that_a_handler_sets_holds_for_its_call(sdk: Sdk, opening: Request, calling: Request) -> None:
+def test_an_id_that_a_handler_sets_holds_for_its_call(
+    sdk: Sdk, opening: Request, calling: Request
+) -> None:
     """Not for the next one in the same context."""
     context = opening.context.copy()
 
@@ -225,9 +248,15 @@ def test_an_id_that_a_handler_sets_holds_for_its_call(sdk: Sdk, opening: Request
 
 
 def test_what_was_set_before_the_call_is_the_other_requests(sdk: Sdk) -> None:
-    """By a middleware, in the session's first request; by one in the call's own request it is the call's."""
+    """
+    By a middleware, in the session's first request; by one in the call's own request it is the
+    call's.
+    """
     opening = Request("opening", lambda: session_id_ctx.set("first-user"))
-    assert sdk.handle(Request("calling").scope, ids, opening.context.copy()) == ("calling", "of-calling")
+    assert sdk.handle(Request("calling").scope, ids, opening.context.copy()) == (
+        "calling",
+        "of-calling",
+    )
     own = Request("own", lambda: session_id_ctx.set("user"))
     assert sdk.handle(own.scope, ids, own.context.copy()) == ("own", "user")
 
@@ -242,8 +271,13 @@ def test_what_was_bound_outside_of_any_request_gives_way(sdk: Sdk, calling: Requ
     assert context.run(ids) == (None, None)
 
 
-def test_an_app_called_by_a_handler_has_requests_of_its_own(sdk: Sdk, opening: Request, calling: Request) -> None:
-    """In the same process: inside, its ids are the inner request's, or what is set there; then the call's again."""
+def test_an_app_called_by_a_handler_has_requests_of_its_own(
+    sdk: Sdk, opening: Request, calling: Request
+) -> None:
+    """
+    In the same process: inside, its ids are the inner request's, or what is set there; then the
+    call's again.
+    """
     seen = []
 
     async def inner(scope: Any, receive: Any, send: Any) -> None:
@@ -256,7 +290,9 @@ def test_an_app_called_by_a_handler_has_requests_of_its_own(sdk: Sdk, opening: R
 
     def handler() -> None:
         app = RequestTracingMiddleware(inner, error_response=False)
-        coroutine = app(http_scope([(b"x-request-id", b"inner"), (b"x-session-id", b"s")]), None, None)  # type: ignore[arg-type]
+        coroutine = app(
+            http_scope([(b"x-request-id", b"inner"), (b"x-session-id", b"s")]), None, None
+        )  # type: ignore[arg-type]
         with pytest.raises(KeyError):
             coroutine.send(None)
         # Whoever logs it does so for the call.

@@ -1,4 +1,7 @@
-"""Each client library, as it is, calls a real server over its real connections; and what arrives there is looked at."""
+"""
+Each client library, as it is, calls a real server over its real connections; and what arrives there
+is looked at.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,9 @@ Received = list[tuple[str, str]]
 
 
 class Server:
-    """Answers everything, redirects where the query says to, and keeps the headers of each request."""
+    """
+    Answers everything, redirects where the query says to, and keeps the headers of each request.
+    """
 
     port: int
 
@@ -62,7 +67,9 @@ class Server:
         """The URL of the first of *hosts*, which redirects to the second, and so on."""
         url = ""
         for host in reversed(hosts):
-            url = f"http://{host}:{self.port}/" + (f"?{url.replace('%', '%25').replace('?', '%3F')}" if url else "")
+            url = f"http://{host}:{self.port}/" + (
+                f"?{url.replace('%', '%25').replace('?', '%3F')}" if url else ""
+            )
         return url
 
 
@@ -80,7 +87,12 @@ def server(running: Server) -> Server:
 
 
 # Without TLS there is nothing to verify, and no list of authorities to load for each client.
-HTTPX: dict[str, Any] = {"follow_redirects": True, "trust_env": False, "verify": False, "timeout": 60}
+HTTPX: dict[str, Any] = {
+    "follow_redirects": True,
+    "trust_env": False,
+    "verify": False,
+    "timeout": 60,
+}
 
 
 def by_httpx(hooks: Any, url: str, headers: dict[str, str]) -> None:
@@ -101,7 +113,10 @@ def by_async_httpx(hooks: Any, url: str, headers: dict[str, str]) -> None:
 def by_aiohttp(hooks: Any, url: str, headers: dict[str, str]) -> None:
     async def get() -> None:
         configs = [hooks.aiohttp_trace_config()]
-        async with aiohttp.ClientSession(trace_configs=configs) as session, session.get(url, headers=headers) as answer:
+        async with (
+            aiohttp.ClientSession(trace_configs=configs) as session,
+            session.get(url, headers=headers) as answer,
+        ):
             await answer.read()
 
     asyncio.run(get())
@@ -153,7 +168,9 @@ SESSION = ("x-session-id", "abc12345")
 
 
 @every_client
-@pytest.mark.parametrize("stale", [{}, {"X-REQUEST-ID": "old", "TraceParent": "old", "Tracestate": "old=1"}])
+@pytest.mark.parametrize(
+    "stale", [{}, {"X-REQUEST-ID": "old", "TraceParent": "old", "Tracestate": "old=1"}]
+)
 def test_a_call_carries_the_request(server: Server, client: str, stale: dict[str, str]) -> None:
     """Each header once, whatever the app had there; no session for a host that nobody has named."""
     with bound_carrier(INBOUND):
@@ -171,9 +188,16 @@ def test_the_session_goes_to_hosts_that_are_named(server: Server, client: str) -
 
 
 @every_client
-@pytest.mark.parametrize("hosts", [(OURS, THEIRS), (OURS, OURS, THEIRS, OURS), (THEIRS, OURS), (THEIRS, THEIRS)])
-def test_a_redirect_is_a_call_of_its_own(server: Server, client: str, hosts: tuple[str, ...]) -> None:
-    """Nothing is there twice, each has a span of its own, and the session stays with the hosts that are named."""
+@pytest.mark.parametrize(
+    "hosts", [(OURS, THEIRS), (OURS, OURS, THEIRS, OURS), (THEIRS, OURS), (THEIRS, THEIRS)]
+)
+def test_a_redirect_is_a_call_of_its_own(
+    server: Server, client: str, hosts: tuple[str, ...]
+) -> None:
+    """
+    Nothing is there twice, each has a span of its own, and the session stays with the hosts that
+    are named.
+    """
     with bound_carrier(INBOUND):
         CLIENTS[client](HOOKS, server.url(*hosts), {})
     assert len(server.received) == len(hosts)
@@ -224,7 +248,9 @@ def test_the_ready_hooks_name_no_session(server: Server) -> None:
     with bound_carrier(INBOUND):
         by_httpx(Ready, server.url(OURS), {})
         by_async_httpx(Ready, server.url(OURS), {})
-    assert [carried(each) for each in server.received] == [expected(each) for each in server.received]
+    assert [carried(each) for each in server.received] == [
+        expected(each) for each in server.received
+    ]
     assert len(server.received) == 2
 
 
@@ -259,16 +285,22 @@ def test_a_host_is_found_in_every_form_of_an_address(url: str) -> None:
     assert request.has_header("X-session-id") is ("[" in url)
 
 
-@pytest.mark.parametrize("host", ["", "*", "*.", "https://a.b", "a.b/c", "a.b:80", "a b", "a..b", ".a", None, 7])
+@pytest.mark.parametrize(
+    "host", ["", "*", "*.", "https://a.b", "a.b/c", "a.b:80", "a b", "a..b", ".a", None, 7]
+)
 def test_a_host_that_is_none_fails_early(host: Any) -> None:
     """Value, rule, remedy."""
-    message = f"session_hosts has {host!r}; expected a host, such as 'api.example.com', without a port"
+    message = (
+        f"session_hosts has {host!r}; expected a host, such as 'api.example.com', without a port"
+    )
     with pytest.raises(ValueError, match=re.escape(message)):
         OutgoingHooks(session_hosts=["ok.example", host])
 
 
 def test_a_lone_string_is_no_list_of_hosts() -> None:
-    with pytest.raises(ValueError, match=r"session_hosts is 'a\.b'; expected a sequence, such as \('a\.b',\)"):
+    with pytest.raises(
+        ValueError, match=r"session_hosts is 'a\.b'; expected a sequence, such as \('a\.b',\)"
+    ):
         OutgoingHooks(session_hosts="a.b")
 
 
@@ -282,5 +314,7 @@ print(*clients & set(sys.modules))
 hooks.urllib3_pool_manager()
 print(*clients & set(sys.modules))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.split("\n")[:2] == ["", "urllib3"]

@@ -55,19 +55,27 @@ def bound() -> Any:
 
 def pairs(headers: Any) -> list[tuple[str, str]]:
     found = headers.items() if hasattr(headers, "items") else headers
-    text = [tuple(each.decode() if isinstance(each, bytes) else each for each in pair) for pair in found]
+    text = [
+        tuple(each.decode() if isinstance(each, bytes) else each for each in pair) for pair in found
+    ]
     return sorted((name.lower(), value) for name, value in text)  # type: ignore[misc]
 
 
 SHAPES: dict[str, Any] = {
     "dict": dict,
-    "dict of bytes": lambda headers: {name.encode(): value.encode() for name, value in headers.items()},
+    "dict of bytes": lambda headers: {
+        name.encode(): value.encode() for name, value in headers.items()
+    },
     "list": lambda headers: list(headers.items()),
     "list of lists": lambda headers: [list(pair) for pair in headers.items()],
-    "list of bytes": lambda headers: [(name.encode(), value.encode()) for name, value in headers.items()],
+    "list of bytes": lambda headers: [
+        (name.encode(), value.encode()) for name, value in headers.items()
+    ],
     "httpx": lambda headers: httpx.Headers(list(headers.items())),
     "urllib3": lambda headers: urllib3.HTTPHeaderDict(list(headers.items())),
-    "starlette": lambda headers: MutableHeaders(raw=[(k.lower().encode(), v.encode()) for k, v in headers.items()]),
+    "starlette": lambda headers: MutableHeaders(
+        raw=[(k.lower().encode(), v.encode()) for k, v in headers.items()]
+    ),
 }
 
 
@@ -108,7 +116,10 @@ def test_a_session_goes_only_where_it_is_asked_for() -> None:
         assert "x-session-id" not in inject({})
         assert inject({}, session=True)["x-session-id"] == "abc12345"
         assert inject({"X-Session-ID": "own"})["X-Session-ID"] == "own"
-        assert pairs(inject({"X-Session-ID": "own"}, session=True))[-1] == ("x-session-id", "abc12345")
+        assert pairs(inject({"X-Session-ID": "own"}, session=True))[-1] == (
+            "x-session-id",
+            "abc12345",
+        )
 
 
 def test_baggage_of_ones_own_stays() -> None:
@@ -150,7 +161,11 @@ def test_a_requests_baggage_goes_on_without_a_trace() -> None:
     scope = http_scope([(b"baggage", b"userId=alice"), (b"tracestate", b"rojo=1")])
     step(RequestTracingMiddleware(hello), scope)
     metadata = scope["asgi_trace"]
-    assert (metadata.baggage, metadata.tracestate, metadata.parent_span_id) == ("userId=alice", "", None)
+    assert (metadata.baggage, metadata.tracestate, metadata.parent_span_id) == (
+        "userId=alice",
+        "",
+        None,
+    )
 
 
 def test_who_is_not_trusted_tells_nothing() -> None:
@@ -163,8 +178,15 @@ def test_who_is_not_trusted_tells_nothing() -> None:
 
 @given(
     st.one_of(
-        st.dictionaries(st.sampled_from([*INBOUND, "X"]), st.one_of(st.none(), st.binary(), st.text(), st.integers())),
-        st.lists(st.tuples(st.sampled_from([*INBOUND, b"baggage", 7, None]), st.one_of(st.binary(), st.text()))),
+        st.dictionaries(
+            st.sampled_from([*INBOUND, "X"]),
+            st.one_of(st.none(), st.binary(), st.text(), st.integers()),
+        ),
+        st.lists(
+            st.tuples(
+                st.sampled_from([*INBOUND, b"baggage", 7, None]), st.one_of(st.binary(), st.text())
+            )
+        ),
         st.none(),
         st.text(),
         st.integers(),

@@ -1,4 +1,7 @@
-"""Jobs on real queues, by the README's own code: a worker's lines carry the ids of the request that sent the job."""
+"""
+Jobs on real queues, by the README's own code: a worker's lines carry the ids of the request that
+sent the job.
+"""
 
 from __future__ import annotations
 
@@ -152,7 +155,11 @@ asyncio.run(main())
 
 def readme(word: str) -> str:
     """The README's block that has *word* in it."""
-    (block,) = [block for block in re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S) if word in block]
+    (block,) = [
+        block
+        for block in re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+        if word in block
+    ]
     return str(block)
 
 
@@ -163,7 +170,17 @@ def redis() -> Iterator[int]:
     assert command, "redis-server is not on this machine; apt install redis-server"
     with reserved_port() as port:
         server = subprocess.Popen(
-            [command, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"],
+            [
+                command,
+                "--port",
+                str(port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--daemonize",
+                "no",
+            ],
             stdout=subprocess.DEVNULL,
         )
         try:
@@ -197,12 +214,18 @@ def run(folder: Path, script: str, *arguments: str) -> list[dict[str, Any]]:
 
 
 def check(lines: list[dict[str, Any]]) -> None:
-    """Two jobs of one request, each a span of its own that its sender called; and one of nobody's."""
+    """
+    Two jobs of one request, each a span of its own that its sender called; and one of nobody's.
+    """
     jobs = {line["message"]: line for line in lines if line["logger"] == "jobs"}
     assert set(jobs) == {"first", "second", "nobody's"}
     ours = [jobs["first"], jobs["second"]]
     for line in ours:
-        assert (line["request_id"], line["session_id"], line["trace_id"]) == ("a1b2c3d4", "abc12345", TRACE)
+        assert (line["request_id"], line["session_id"], line["trace_id"]) == (
+            "a1b2c3d4",
+            "abc12345",
+            TRACE,
+        )
         assert line["told"][1:] == ["rojo=1", "userId=alice"]
     spans = [span for line in ours for span in (line["span_id"], line["told"][0])]
     assert len({*spans, SPAN}) == 5
@@ -210,7 +233,9 @@ def check(lines: list[dict[str, Any]]) -> None:
 
 
 def test_celery(tmp_path: Path) -> None:
-    """A real worker in a thread; its own lines of how a task ended carry the ids, a traceback's too."""
+    """
+    A real worker in a thread; its own lines of how a task ended carry the ids, a traceback's too.
+    """
     lines = run(tmp_path, readme("celery") + CELERY)
     check(lines)
     ended = [line for line in lines if re.search(r"\] (succeeded|raised)", line["message"])]

@@ -1,4 +1,7 @@
-"""Two services in processes of their own, as the README has them: one request is one trace in both logs."""
+"""
+Two services in processes of their own, as the README has them: one request is one trace in both
+logs.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +114,10 @@ def services(folder: Path, run: str = "") -> Iterator[tuple[Service, Service]]:
 
 
 def buy(front: Service, stock: Service, headers: dict[str, str]) -> httpx.Response:
-    """Send a request to *front*, which calls *stock*; then the lines of either are those of this request alone."""
+    """
+    Send a request to *front*, which calls *stock*; then the lines of either are those of this
+    request alone.
+    """
     front.lines.clear()
     stock.lines.clear()
     url = f"http://127.0.0.1:{front.port}/buy"
@@ -133,8 +139,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Se
     [{}, {"traceparent": f"00-{TRACE}-{SPAN}-01", "X-Session-ID": "abc12345"}],
     ids=["first", "called"],
 )
-def test_one_request_is_one_trace_in_both_logs(pair: tuple[Service, Service], inbound: dict[str, str]) -> None:
-    """On every line that it caused: of the apps, of a thread, of a job, and of two kinds of servers."""
+def test_one_request_is_one_trace_in_both_logs(
+    pair: tuple[Service, Service], inbound: dict[str, str]
+) -> None:
+    """
+    On every line that it caused: of the apps, of a thread, of a job, and of two kinds of servers.
+    """
     front, stock = pair
     answer = buy(front, stock, inbound)
     lines = front.traced() + stock.traced()
