@@ -153,8 +153,7 @@ class _Exchange:
         try:
             log = own_logger(ACCESS_LOGGER)
             if log.isEnabledFor(logging.INFO):
-                fields = self._fields(outcome)
-                log.info("%s", format_access(fields), extra=fields)
+                _write(log, self._fields(outcome))
         except Exception:
             report_once("writing an access line")
 
@@ -181,6 +180,14 @@ class _Exchange:
         self._bytes += size
         if size and self._first_byte is None:
             self._first_byte = perf_counter()
+
+
+def _write(log: logging.Logger, fields: dict[str, Any]) -> None:
+    message = format_access(fields)
+    try:
+        log.info("%s", message, extra=fields)
+    except KeyError:  # a record factory of the program gives records an attribute of the same name
+        log.info("%s", message)
 
 
 def _shown_target(masks: Masks, path: object, query: object) -> str | None:

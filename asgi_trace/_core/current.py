@@ -15,6 +15,7 @@ from contextvars import Context, ContextVar, Token
 from sys import modules
 from typing import NamedTuple
 
+from .exceptions import stamp_exception
 from .request import RequestMetadata
 
 __all__ = (
@@ -207,12 +208,19 @@ def bound_request_metadata(metadata: RequestMetadata | None) -> Iterator[Request
     Make *metadata* the current request's inside the ``with`` block.
 
     For work outside HTTP: ``with bound_request_metadata(RequestMetadata(session_id="nightly")):``.
+    An exception that leaves the block carries its ids, unless the block is inside another request:
+    a worker or scheduler that logs it later logs it with them.
 
     .. versionadded:: 0.1
     """
+    outer = get_request_metadata()
     token = set_request_metadata(metadata)
     try:
         yield metadata
+    except Exception as exc:
+        if metadata is not None and outer is None:
+            stamp_exception(exc, metadata)
+        raise
     finally:
         reset_request_metadata(token)
 

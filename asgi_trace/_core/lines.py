@@ -282,19 +282,9 @@ def format_ids(
     return ids
 
 
-_NOT_IN_ID = _Pattern(rf"[{_UNSAFE}\n|\]]")
-
-
 def _safe_id(value: Any) -> str:
-    """
-    Return an id as it may stand in the bracket. An id of a request is safe; ``extra=`` may give any
-    object.
-    """
-    text = _text(value)
-    if text.isprintable() and "|" not in text and "]" not in text:
-        return text
-    safe: str = _NOT_IN_ID.sub(lambda match: _code_of(match[0]), text)
-    return safe
+    """Return an id as it may stand in the bracket: ``extra=`` may give any object for one."""
+    return escape_id(_text(value))
 
 
 def _word_in_bracket(value: Any) -> str:
@@ -533,7 +523,8 @@ STORES: dict[str, Store] = {
             "exception.stacktrace": "error.stack",
         }
     ),
-    # https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/, and the semantic conventions
+    # https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+    # and the semantic conventions
     "otel": Store(
         {
             "level": "severity_text",
@@ -648,6 +639,9 @@ def _record(fields: dict[str, Any], naming: Naming) -> Record:
     return Record._make([*strings, exception, extra, *last])
 
 
+_GOOGLE_TRACE = _Pattern(r"\Aprojects/[^/]*/traces/")
+
+
 def _renamed_back(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
     """
     Return *fields* of a store under our names; ``log.level`` may be in an object ``log``, as others
@@ -664,7 +658,7 @@ def _renamed_back(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
     if exception:
         back["exception"] = exception
     if naming.store == "gcp" and "trace_id" in back:
-        back["trace_id"] = _text(back["trace_id"]).rpartition("/")[2]  # projects/shop/traces/0af7…
+        back["trace_id"] = _GOOGLE_TRACE.sub("", _text(back["trace_id"]))
     return fields | back
 
 
@@ -691,8 +685,10 @@ def format_json(record: Record, naming: Naming = _OWN) -> str:
 
     What JSON has no form for is written as its ``str()``. Strings come back as they were, but for
     the two halves of a surrogate pair side by side: to JSON they are the one character.
+
+    :param naming: the names of the fields; ours, when left out.
     """
-    fields = _fields(record)
+    fields = _fields(record, naming)
     try:
         if record.exception is None and not record.extra:
             # Of most lines all fields are strings: a fourth of the time that the encoder takes for
@@ -888,7 +884,8 @@ _SERVER_ACCESS = _Pattern(
     r'(?:\[[^\]]*\] )?[^ ]* - (?:- \[[^\]]*\] )?"(?P<method>[A-Z]+) (?P<path>.+?) (?:HTTP/[\d.]+|[\d.]+|ws)" '
     r"(?P<status>\d{3})(?: (?P<duration_ms>\d+\.\d{3}))?(?= |\Z)",
 )
-_NOT_IN_WORD = _Pattern(rf"[\s{_UNSAFE}]")
+# A stream may be of any encoding, and a path has been decoded: what is no ASCII is encoded again.
+_NOT_IN_WORD = _Pattern(r"[^!-~]")
 
 
 def format_access(fields: Mapping[str, Any]) -> str:
@@ -898,7 +895,7 @@ def format_access(fields: Mapping[str, Any]) -> str:
 
     *fields* are ``method``, ``path``, ``status``, ``duration_ms``, ``bytes``, ``transport`` and
     ``client``, each ``-`` where there is none, and ``ttfb_ms``. Others follow as ``name=value``. A
-    blank in a word becomes ``%20``.
+    word is ASCII without blanks: a blank becomes ``%20``, and ``é`` becomes ``%C3%A9``.
     """
     others = {name: value for name, value in fields.items() if value is not None}
     method, path, status, duration, size, transport, client, ttfb = (

@@ -74,17 +74,13 @@ def expected_lines(setup: Setup, mode: str, plain: dict[str, str]) -> Counter[tu
 def test_every_line_is_written_as_often_as_without_us(
     written: Written, name: str, mode: str
 ) -> None:
-    """
-    On the same handlers; a line that no handler of the program writes is written once, on standard
-    error.
-    """
+    """On the same handlers; what no handler of the program writes is once on standard error."""
     plain, files = written[name]["plain"], written[name][mode]
     assert (files["exit code"], "Logging error" in files["stderr"]) == ("0", False), files["stderr"]
     expected = expected_lines(SETUPS[name], mode, plain)
     found = Counter((mark, file) for mark, file, _ in lines_of(files))
     if mode == "before":
-        # Our handler was there first, and programs that add to the root logger have it beside their
-        # own.
+        # Programs that add a handler to the root logger then have ours beside their own.
         found = Counter(
             {key: count for key, count in found.items() if key[1] != OURS or key in expected}
         )

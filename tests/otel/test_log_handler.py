@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import queue
 from collections.abc import Iterator
@@ -14,8 +15,14 @@ from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 
-from asgi_trace import RequestMetadata, RequestTracingFilter, bound_request_metadata
+from asgi_trace import (
+    RequestMetadata,
+    RequestTracingFilter,
+    bound_request_metadata,
+    configure_logging,
+)
 from asgi_trace._core.tracecontext import TraceContext
+from asgi_trace._logging.setup import attach_exporter
 from asgi_trace.otel import RequestLogHandler
 
 REQUEST_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -151,3 +158,47 @@ def test_a_fault_is_logging_s_to_tell(
     exported.log.info("%d", "no number")
     assert [record.msg for record in handled] == ["%d"]
     exported.handler.flush()
+
+
+@pytest.fixture
+def quiet() -> Iterator[logging.Logger]:
+    """A logger that does not propagate, with a handler of its own."""
+    logger = logging.getLogger("tests.quiet")
+    logger.propagate = False
+    logger.addHandler(logging.StreamHandler(io.StringIO()))
+    yield logger
+    for each in (logger, logging.getLogger("tests.later"), logging.root):
+        each.handlers[:] = [
+            handler for handler in each.handlers if type(handler).__name__ != "_Counting"
+        ]
+    logger.handlers.clear()
+    logger.propagate = True
+
+
+def test_an_exporter_sees_each_record_once(quiet: logging.Logger) -> None:
+    """Of loggers that propagate and that do not; also of one that is set up later."""
+
+    class _Counting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record.getMessage())
+
+    seen: list[str] = []
+    configure_logging()
+    attach_exporter(_Counting())
+    logging.getLogger("tests.loud").warning("loud")
+    quiet.warning("quiet")
+    quiet.getChild("child").warning("quiet child")
+    later = logging.getLogger("tests.later")
+    later.propagate = False
+    later.addHandler(logging.StreamHandler(io.StringIO()))
+    later.warning("later")
+    later.warning("again")
+    assert seen == ["loud", "quiet", "quiet child", "later", "again"]
+
+
+def test_what_extra_calls_a_trace_is_no_trace_of_ours(
+    exported: Exported, request_: RequestMetadata
+) -> None:
+    """The record is exported all the same."""
+    exported.log.info("paid", extra={"trace_id": "dd-1"})
+    assert [record[0] for record in exported.records] == ["paid"]

@@ -325,3 +325,17 @@ def test_a_span_that_a_tracer_records_has_its_parent_already() -> None:
     job._calling_span = lambda metadata: metadata.trace
     job._continue_trace(PARENT, "c=2", "k=2")
     assert (job.trace, job.tracestate, job.baggage) == (recorded, "", "")
+
+
+def test_an_exception_that_leaves_a_bound_block_carries_its_ids() -> None:
+    """For a worker that logs it later; inside another request it is that request's."""
+    job, request = RequestMetadata("nightly", "job-1"), RequestMetadata("alice", "a1")
+
+    def failed() -> BaseException:
+        with pytest.raises(KeyError) as error, bound_request_metadata(job):
+            raise KeyError("x")
+        return error.value
+
+    assert metadata_of(failed()) is job
+    with bound_request_metadata(request):
+        assert metadata_of(failed()) is None

@@ -4,6 +4,8 @@ One definition of a line: what is written is what is read, in each form, whateve
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import unicodedata
@@ -17,6 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_trace._core.lines import (
+    STORES,
+    Naming,
     Record,
     format_access,
     format_json,
@@ -26,6 +30,7 @@ from asgi_trace._core.lines import (
     parse_access,
     parse_line,
     parse_time,
+    short_session,
 )
 
 BIDI_CONTROLS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
@@ -164,6 +169,9 @@ VALUES = st.recursive(
 OUR_NAMES = st.sampled_from(
     ("message", "level", "request_id", "request_id_", "timestamp__", "exception.type", "_")
 )
+THEIR_NAMES = st.sampled_from(
+    tuple(sorted({*STORES, *(name for store in STORES.values() for name in store.names.values())}))
+)
 EXCEPTIONS = (
     st.fixed_dictionaries({"type": ANY_TEXT, "message": ANY_TEXT, "stacktrace": ANY_TEXT})
     | st.none()
@@ -186,6 +194,8 @@ def named_records(names: Any, values: Any) -> Any:
         jsonrpc_id=ANY_TEXT,
         exception=EXCEPTIONS,
         extra=st.dictionaries(names, values, max_size=4),
+        parent_span_id=ANY_TEXT,
+        service=ANY_TEXT,
     )
 
 
@@ -249,6 +259,67 @@ def test_a_text_record_is_read_as_written(record: Record) -> None:
         assert (found[0][4:], found[1]) == (record[4:], number > 0)
 
 
+FIELD_NAMES = ANY_TEXT | st.sampled_from(
+    ("tenant", "req", "session", "span", "span_", "req__", "a=b", "|")
+)
+
+
+@given(TEXT_RECORDS, st.dictionaries(FIELD_NAMES, ANY_TEXT, max_size=4), IDS)
+def test_fields_in_a_text_record_are_read_as_written(
+    record: Record, fields: dict[str, str], span_id: str
+) -> None:
+    """Behind the ids and the span, on each of its lines, whatever their names and values hold."""
+    record = record._replace(extra=fields, span_id=span_id)
+    text = format_text(record, fields)
+    assert parse(text) == record
+    for line in text.split("\n"):
+        assert not UNSAFE.intersection(line)
+        found = parse_line(line)
+        assert found is not None
+        assert (found[0].span_id, found[0].extra) == (span_id, fields)
+
+
+def test_fields_in_a_text_record_look_as_documented() -> None:
+    record = Record(
+        "2024-01-15 10:30:15",
+        "INFO",
+        "",
+        "Processing payment",
+        "a1b2c3d4",
+        "12345678",
+        span_id="b7ad6b7169203331",
+        extra={"tenant": "acme", "plan": "a|b]", "seats": "7"},
+    )
+    ids = "req=a1b2c3d4|session=12345678|span=b7ad6b7169203331"
+    assert format_text(record) == TEXT_LINE.replace("req=a1b2c3d4|session=12345678", ids)
+    shown = f"{ids}|tenant=acme|plan=a\\x7cb\\x5d"
+    assert format_text(record, ("tenant", "plan", "missing")) == TEXT_LINE.replace(
+        "req=a1b2c3d4|session=12345678", shown
+    )
+
+
+@pytest.mark.parametrize(
+    ("session_id", "shown"),
+    [
+        ("f3e2a5c40d16b978855bbc1ab4e3b25a", "f3e2a5c4"),
+        ("1234567890abcdef", "12345678"),
+        ("F47AC10B-58CC-4372-A567-0E02B2C3D479", "F47AC10B"),
+        ("abc12345", "abc12345"),
+        ("1234567890abcde", "1234567890abcde"),
+        ("alice@example.org", "alice@example.org"),
+        ("customer-1234567890abcdef", "customer-1234567890abcdef"),
+        ("f47ac10b-58cc-4372-a567-0e02b2c3d479-2", "f47ac10b-58cc-4372-a567-0e02b2c3d479-2"),
+        ("none", "none"),
+        ("", ""),
+    ],
+)
+def test_what_a_client_named_is_shown_whole(session_id: str, shown: str) -> None:
+    """A UUID or 16 and more hexadecimal digits say nothing to a reader, and are cut."""
+    assert short_session(session_id) == shown
+    assert short_session(session_id, None) == session_id
+    assert short_session(session_id, 4) == (shown if shown == session_id else session_id[:4])
+
+
 @given(named_records(ANY_TEXT | OUR_NAMES, VALUES))
 def test_a_json_record_is_read_as_written(record: Record) -> None:
     """One line of ASCII for any message, any extra field, and extra fields with names of ours."""
@@ -264,6 +335,135 @@ def test_a_logfmt_record_is_read_as_written(record: Record) -> None:
     line = format_logfmt(record)
     assert not UNSAFE.intersection(line)
     assert parse(line) == record
+
+
+# What each store reads unasked, and our name for it.
+STORE_NAMES = {
+    "ecs": {
+        "@timestamp": "time",
+        "log.level": "level",
+        "log.logger": "logger",
+        "message": "message",
+        "http.request.id": "request_id",
+        "trace.id": "trace_id",
+        "span.id": "span_id",
+        "service.name": "service",
+    },
+    "gcp": {
+        "time": "time",
+        "severity": "level",
+        "message": "message",
+        "logging.googleapis.com/trace": "trace_id",
+        "logging.googleapis.com/spanId": "span_id",
+    },
+    "datadog": {
+        "timestamp": "time",
+        "status": "level",
+        "logger.name": "logger",
+        "message": "message",
+        "http.request_id": "request_id",
+        "dd.trace_id": "trace_id",
+        "dd.span_id": "span_id",
+        "service": "service",
+    },
+    "otel": {
+        "timestamp": "time",
+        "severity_text": "level",
+        "body": "message",
+        "trace_id": "trace_id",
+        "span_id": "span_id",
+        "session.id": "session_id",
+        "service.name": "service",
+    },
+}
+FULL = SAMPLE._replace(parent_span_id="00f067aa0ba902b7", service="shop")
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_each_stores_names_are_as_documented(store: str) -> None:
+    line = json.loads(format_json(FULL, Naming(store)))
+    for theirs, ours in STORE_NAMES[store].items():
+        assert line.pop(theirs) == getattr(FULL, ours), theirs
+    assert FULL.exception is not None
+    assert FULL.exception["stacktrace"] in line.values()
+    assert {"order": "17", "note": 'two "words"'}.items() <= line.items()
+    assert set(line) & {"timestamp", "level", "exception"} == set()
+
+
+@pytest.mark.parametrize("store", [None, *STORES])
+@given(named_records(ANY_TEXT | OUR_NAMES | THEIR_NAMES, VALUES))
+def test_a_record_under_any_names_is_read_as_written(store: str | None, record: Record) -> None:
+    """Also where the program has fields with the names of a store."""
+    line = format_json(record, Naming(store))
+    read = parse(line)
+    assert read is not None
+    assert joined(read) == joined(without_empty_exception(record))
+
+
+@pytest.mark.parametrize("store", STORES)
+@given(named_records(st.text("abz09._@/-", min_size=1) | OUR_NAMES | THEIR_NAMES, ANY_TEXT))
+def test_logfmt_under_any_names_is_read_as_written(store: str, record: Record) -> None:
+    line = format_logfmt(record, Naming(store))
+    assert not UNSAFE.intersection(line)
+    assert parse(line) == without_empty_exception(record)
+
+
+def without_empty_exception(record: Record) -> Record:
+    """Where its parts are fields of their own, an exception without any is none."""
+    return record if record.exception else record._replace(exception=None)
+
+
+def test_what_google_puts_before_a_trace_id_is_not_part_of_it() -> None:
+    line = format_json(FULL._replace(trace_id="projects/shop/traces/0af7"), Naming("gcp"))
+    read = parse(line)
+    assert read is not None
+    assert read.trace_id == "0af7"
+
+
+def test_names_that_others_nest_are_read() -> None:
+    """As ecs-logging writes them."""
+    line = (
+        '{"@timestamp": "2024-01-15T10:30:15.123Z", "log.level": "info", "message": "paid", '
+        '"ecs": {"version": "1.6.0"}, "log": {"logger": "shop", "origin": {"function": "pay"}}, '
+        '"trace": {"id": "0af7"}, "error": {"type": "KeyError", "stack_trace": "Traceback"}}'
+    )
+    read = parse(line)
+    assert read is not None
+    assert (read.time, read.level, read.logger) == ("2024-01-15T10:30:15.123Z", "info", "shop")
+    assert (read.message, read.trace_id) == ("paid", "0af7")
+    assert read.exception == {"type": "KeyError", "stacktrace": "Traceback"}
+    assert read.extra == {"log": {"origin": {"function": "pay"}}}
+
+
+def test_other_names_can_be_given() -> None:
+    """To fields of ours, on top of a store's; and to those of the program."""
+    naming = Naming(
+        "ecs", {"request_id": "labels.request", "note": "labels.note", "logger": 'my "logger"'}
+    )
+    line = json.loads(format_json(FULL._replace(exception=None), naming))
+    assert (line["labels.request"], line["labels.note"], line['my "logger"']) == (
+        FULL.request_id,
+        'two "words"',
+        "shop.orders",
+    )
+    assert (
+        json.loads(format_json(FULL, Naming(rename={"exception": "error"})))["error"]
+        == FULL.exception
+    )
+
+
+@pytest.mark.parametrize(
+    ("store", "rename", "expected"),
+    [
+        ("elastic", None, "names is 'elastic'; expected one of ecs, gcp, datadog, otel"),
+        (None, {"level": "message"}, "rename gives 'message' to more than one field"),
+        (None, {"level": ""}, "rename gives '' to"),
+        ("otel", {"level": 7}, "rename gives 7 to"),
+    ],
+)
+def test_names_that_cannot_be_fail_early(store: Any, rename: Any, expected: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        Naming(store, rename)
 
 
 @pytest.mark.parametrize("form", [format_text, format_json, format_logfmt])
@@ -531,9 +731,10 @@ def test_what_is_no_time_is_none(text: str) -> None:
     assert parse_time(text) is None
 
 
-WORDS = st.text(
-    st.characters(blacklist_categories=["Cs", "Cc", "Zs"], blacklist_characters=UNSAFE), min_size=1
-).filter(lambda word: word != "-")
+# Other characters are encoded in a word, for streams of any encoding.
+WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1).filter(
+    lambda word: word != "-"
+)
 DURATIONS = st.floats(0, 1e9).map(lambda value: round(value, 1))
 ACCESS = st.fixed_dictionaries(
     {},
@@ -663,10 +864,7 @@ def test_a_traceback_that_another_writer_made_a_string_of_is_read() -> None:
 
 
 def test_writing_text_loads_no_json() -> None:
-    code = (
-        "import sys; from asgi_trace._core.lines import format_line; "
-        "format_line(*'abcde'); print('json' in sys.modules)"
-    )
+    code = "import sys; from asgi_trace._core.lines import format_line as f; f(*'abcde'); print('json' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )

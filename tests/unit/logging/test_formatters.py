@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
+import re
 from typing import Any
 
 import pytest
@@ -15,9 +17,17 @@ from asgi_trace import (
     LogfmtFormatter,
     RequestMetadata,
     RequestTracingFilter,
+    RequestTracingMiddleware,
+    TextFormatter,
+    TraceContext,
     bound_request_metadata,
+    configure_logging,
+    stamp_records,
 )
 from asgi_trace._core.lines import parse
+from asgi_trace._logging.setup import undo
+
+from ...asgi import hello, http_scope, step
 
 ALICE = RequestMetadata("1234567890abcdef", "a1b2c3d4")
 
@@ -158,8 +168,6 @@ def test_what_was_logged_can_be_read_back(message: str, extra: dict[str, Any]) -
 
 @pytest.mark.parametrize("formatter", ["asgi_trace.JSONFormatter", "asgi_trace.LogfmtFormatter"])
 def test_they_work_from_dict_config(formatter: str, capsys: pytest.CaptureFixture[str]) -> None:
-    import logging.config
-
     logging.config.dictConfig(
         {
             "version": 1,
@@ -180,3 +188,207 @@ def test_they_work_from_dict_config(formatter: str, capsys: pytest.CaptureFixtur
     found = parse(capsys.readouterr().out.rstrip("\n"))
     assert found is not None
     assert (found.message, found.request_id) == ("hello", "a1b2c3d4")
+
+
+# -- fields of the program -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def tenant() -> RequestMetadata:
+    metadata = RequestMetadata("alice", "a1")
+    metadata.fields.update(
+        {"tenant": "acme", "level": "gold", "name": "n", "seats": 7, "odd": "a]b|c\nd"}
+    )
+    return metadata
+
+
+def test_text_shows_the_fields_that_it_is_told_to(tenant: RequestMetadata) -> None:
+    """Behind the ids, on each line; a request that has none of them has none on its lines."""
+    formatter = TextFormatter(datefmt="9", fields=("tenant", "name", "odd", "missing"))
+    with bound_request_metadata(tenant):
+        text = formatter.format(record("one\ntwo"))
+    ids = r"[req=a1|session=alice|tenant=acme|name=n|odd=a\x5db\x7cc\x0ad]"
+    assert text == f"9 - INFO - {ids} - one\n9 - INFO - {ids} | two"
+    found = parse(text)
+    assert found is not None
+    assert found.extra == {"tenant": "acme", "name": "n", "odd": "a]b|c\nd"}
+    with bound_request_metadata(ALICE):
+        assert formatter.format(record()) == "9 - INFO - [req=a1b2c3d4|session=12345678] - hello"
+    assert formatter.format(record()) == "9 - INFO - [req=none|session=none] - hello"
+
+
+def test_fields_that_change_are_shown_as_they_are(tenant: RequestMetadata) -> None:
+    formatter = TextFormatter(datefmt="9", fields=("tenant",))
+    lines = []
+    with bound_request_metadata(tenant):
+        for name in ("acme", "other"):
+            tenant.fields["tenant"] = name
+            lines.append(formatter.format(record()))
+    assert [line.split("|")[2] for line in lines] == [
+        "tenant=acme] - hello",
+        "tenant=other] - hello",
+    ]
+
+
+def test_a_traced_callers_request_shows_its_span() -> None:
+    """Before the fields; what has no caller shows none."""
+    metadata = RequestMetadata("alice", "a1")
+    metadata.trace = TraceContext(
+        "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1, "00f067aa0ba902b7"
+    )
+    metadata.fields["tenant"] = "acme"
+    with bound_request_metadata(metadata):
+        text = TextFormatter(datefmt="9", fields=("tenant",)).format(record())
+        named = json.loads(JSONFormatter().format(record()))
+    assert text == "9 - INFO - [req=a1|session=alice|span=b7ad6b7169203331|tenant=acme] - hello"
+    assert (named["span_id"], named["parent_span_id"]) == ("b7ad6b7169203331", "00f067aa0ba902b7")
+
+
+def test_colors_leave_the_fields_alone(tenant: RequestMetadata) -> None:
+    with bound_request_metadata(tenant):
+        text = TextFormatter(datefmt="9", fields=("tenant",), color=True).format(record())
+    assert re.fullmatch(
+        r"9 - INFO - \[req=\x1b\S+a1\x1b\S+\|session=\x1b\S+alice\x1b\[0m\|tenant=acme\] - hello",
+        text,
+    )
+
+
+def test_a_text_of_ones_own_may_name_fields(tenant: RequestMetadata) -> None:
+    """And cannot be broken by what they hold."""
+    with bound_request_metadata(tenant):
+        text = TextFormatter("%(tenant)s %(seats)d %(odd)s %(message)s").format(record())
+    assert text == r"acme 7 a]b|c\x0ad hello"
+
+
+@pytest.mark.parametrize("formatter", [JSONFormatter(), LogfmtFormatter()])
+def test_named_forms_show_every_field(
+    formatter: logging.Formatter, tenant: RequestMetadata
+) -> None:
+    """By its name; one with a name of ours has a ``_`` behind it, as a field of ``extra=`` has."""
+    with bound_request_metadata(tenant):
+        line = formatter.format(record(timestamp="mine"))
+    found = parse(line)
+    assert found is not None
+    assert {name: str(value) for name, value in found.extra.items()} == {
+        **{name: str(value) for name, value in tenant.fields.items()},
+        "timestamp": "mine",
+    }
+    for name in ("tenant", "level_", "name", "seats", "timestamp_"):
+        assert f'"{name}": ' in line or f" {name}=" in line
+
+
+def test_an_access_line_has_the_fields(caplog: pytest.LogCaptureFixture) -> None:
+    """As any other record of the request."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["asgi_trace"].fields.update({"tenant": "acme", "path": "the program's"})
+        await hello(scope, receive, send)
+
+    stamp_records()
+    with caplog.at_level(logging.INFO):
+        step(RequestTracingMiddleware(app, access_log=True), http_scope(path="/caf\xe9"))
+    found = json.loads(JSONFormatter().format(caplog.records[-1]))
+    assert (found["tenant"], found["path"], found["status"]) == ("acme", "/caf\xe9", 200)
+    assert found["message"].startswith("GET /caf%C3%A9 200 ")
+
+
+def test_an_access_line_outlives_a_record_factory_with_its_names(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """logging refuses a field of ``extra=`` that a record has already."""
+    before = logging.getLogRecordFactory()
+
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        made = before(*args, **kwargs)
+        made.path = "the program's"
+        return made
+
+    logging.setLogRecordFactory(factory)
+    try:
+        with caplog.at_level(logging.INFO):
+            step(RequestTracingMiddleware(hello, access_log=True), http_scope(path="/shop"))
+    finally:
+        logging.setLogRecordFactory(before)
+    assert [each.getMessage()[:14] for each in caplog.records] == ["GET /shop 200 "]
+
+
+@pytest.mark.parametrize("fields", ["tenant", ""])
+def test_a_name_alone_is_no_sequence_of_names(fields: Any) -> None:
+    with pytest.raises(ValueError, match=r"fields is '\w*'; expected a sequence of names"):
+        TextFormatter(fields=fields)
+
+
+# -- names of others -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [JSONFormatter, LogfmtFormatter])
+@pytest.mark.parametrize("names", ["ecs", "gcp", "datadog", "otel"])
+def test_lines_with_the_names_of_a_store_are_read_back(make: Any, names: Any) -> None:
+    made = record(tenant="acme")
+    try:
+        raise KeyError("bulb")
+    except KeyError as exc:
+        made.exc_info = (type(exc), exc, exc.__traceback__)
+    with bound_request_metadata(ALICE):
+        ours, theirs = make().format(made), make(names=names).format(made)
+    assert ours != theirs
+    assert parse(ours) == parse(theirs)
+
+
+def test_google_finds_the_trace_in_its_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the variable names one; grep finds the bare id all the same."""
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "shop-1")
+    formatter = JSONFormatter(names="gcp")
+    with bound_request_metadata(ALICE):
+        line = formatter.format(record())
+    name = "logging.googleapis.com/trace"
+    assert json.loads(line)[name] == f"projects/shop-1/traces/{ALICE.trace_id}"
+    found = parse(line)
+    assert found is not None
+    assert found.trace_id == ALICE.trace_id
+    assert name not in json.loads(formatter.format(record()))
+
+
+def test_names_come_from_a_configuration_too(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = {"class": "logging.StreamHandler", "formatter": "ecs", "stream": "ext://sys.stdout"}
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "ecs": {
+                    "()": "asgi_trace.JSONFormatter",
+                    "names": "ecs",
+                    "rename": {"request_id": "rid"},
+                }
+            },
+            "handlers": {"out": handler},
+            "loggers": {"only.here": {"handlers": ["out"], "level": "INFO", "propagate": False}},
+        }
+    )
+    with bound_request_metadata(ALICE):
+        logging.getLogger("only.here").info("hello")
+    found = json.loads(capsys.readouterr().out)
+    assert (found["log.level"], found["rid"], found["session.id"]) == (
+        "INFO",
+        "a1b2c3d4",
+        "1234567890abcdef",
+    )
+
+
+@pytest.mark.parametrize("make", [JSONFormatter, LogfmtFormatter])
+def test_a_service_is_named_on_each_line(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the standard's variable, or by configure_logging(), which outranks it."""
+
+    def service() -> str:
+        found = parse(make().format(record()))
+        assert found is not None
+        return found.service
+
+    assert service() == ""
+    undo()
+    monkeypatch.setenv("OTEL_SERVICE_NAME", " front ")
+    assert service() == "front"
+    configure_logging(service="back")
+    assert service() == "back"
+    assert json.loads(JSONFormatter(names="ecs").format(record()))["service.name"] == "back"

@@ -23,7 +23,9 @@ from asgi_trace import (
     RequestMetadata,
     RequestTracingFilter,
     RequestTracingMiddleware,
+    TraceContext,
     bound_request_metadata,
+    stamp_records,
     with_context,
 )
 from asgi_trace.loggers import loguru_patcher, structlog_processor
@@ -280,3 +282,43 @@ def test_neither_library_is_imported() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert ast.literal_eval(done.stdout) == []
+
+
+def test_an_event_has_the_fields_of_its_request(log: Log) -> None:
+    """Unless the caller gives one of that name; and the caller's span where one was traced."""
+    metadata = RequestMetadata("bob", "b2")
+    metadata.trace = TraceContext(
+        "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1, "00f067aa0ba902b7"
+    )
+    metadata.fields.update({"tenant": "acme", "plan": "gold"})
+    with bound_request_metadata(metadata):
+        log.logger.bind(plan="silver").info("paid")
+    (event,) = log.events()
+    assert (event["tenant"], event["plan"], event["request_id"]) == ("acme", "silver", "b2")
+    assert event["parent_span_id"] == "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_record_of_the_standard_librarys_has_the_fields_too(alone: bool) -> None:
+    """By the processor, or by structlog's ExtraAdder from the stamped record."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    add = structlog_processor if alone else structlog.stdlib.ExtraAdder()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[add],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    own = logging.Logger("own")
+    own.addHandler(handler)
+    stamp_records()
+    metadata = RequestMetadata("bob", "b2")
+    metadata.fields["tenant"] = "acme"
+    with bound_request_metadata(metadata):
+        own.info("paid")
+    event = json.loads(stream.getvalue())
+    assert (event["tenant"], event["request_id"], event["session_id"]) == ("acme", "b2", "bob")

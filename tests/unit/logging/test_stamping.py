@@ -219,10 +219,7 @@ def test_a_record_is_stamped_where_it_is_logged(
 def test_fields_of_the_request_are_on_its_records(
     log: logging.Logger, kept: Keep, alice: RequestMetadata
 ) -> None:
-    """
-    By their names; one that is taken has a ``_`` behind it, and what ``extra=`` gives wins on its
-    line.
-    """
+    """By their names, with a ``_`` behind one that is taken; what ``extra=`` gives wins."""
     stamp_records()
     alice.fields.update({"tenant": "acme", "message": "m", "name": "n", "request_id": "r"})
     with bound_request_metadata(alice):

@@ -50,11 +50,11 @@ def test_a_warning_is_logged_for_its_request(already: str) -> None:
         {already}
         configure_logging()
         with bound_request_metadata(ALICE):
-            warnings.warn_explicit("old 100%", UserWarning, __import__("tests").asgi.__file__, 5)
+            warnings.warn_explicit("old 100%", UserWarning, {__file__!r}, 2)
         """
     )
-    assert_all_of(lines, "WARNING - [req=a1|session=alice]", "", "  from __future__")
-    assert lines[0].endswith("asgi.py:5: UserWarning: old 100%")
+    assert_all_of(lines, "WARNING - [req=a1|session=alice]", "", "  What nobody caught")
+    assert lines[0].endswith("test_uncaught.py:2: UserWarning: old 100%")
     assert len(lines) == 2
 
 

@@ -454,6 +454,7 @@ def test_a_configuration_that_disables_loggers_silences_no_access_line(when: str
     """Before the app is wrapped, after it, and between two requests."""
     lines = lines_of(
         f"""
+import asyncio
 async def app(scope, receive, send):
     await send({{"type": "http.response.start", "status": 200}})
     await send({{"type": "http.response.body"}})
