@@ -293,7 +293,7 @@ def test_a_command_is_set_up_and_run_in_one_line(command: str) -> None:
 )
 def test_every_option_has_its_row(documented: object) -> None:
     """And every row its option."""
-    table = README.split(f"| `{documented.__name__}(")[1].split("\n\n")[0]  # type: ignore[attr-defined]
+    table = README.split(f"\n| `{documented.__name__}(")[1].split("\n\n")[0]  # type: ignore[attr-defined]
     rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     options = [name for name in inspect.signature(documented).parameters if name != "app"]  # type: ignore[arg-type]
     assert rows == options
