@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
 
 from .calls import NO_CALL, Call, clean
 from .faults import report_once
-from .ids import generate_request_id, id_by_hand
+from .ids import generate_request_id, id_by_hand, take_request_id
 from .tracecontext import RANDOM, TraceContext, is_trace_id
 
 __all__ = ("LateField", "RequestMetadata", "found_once")
@@ -354,7 +354,11 @@ class RequestMetadata:
             values = self._late_values()
         made: tuple[str, str] | None = values.get("own_ids")
         if made is None:
-            made = values.setdefault("own_ids", (generate_request_id(), generate_request_id()))
+            try:
+                ids = take_request_id(), take_request_id()
+            except IndexError:  # the pool is empty
+                ids = generate_request_id(), generate_request_id()
+            made = values.setdefault("own_ids", ids)
         return made
 
     def _call_trace(self) -> TraceContext:

@@ -248,7 +248,8 @@ class ScopeMetadata(RequestMetadata):
             self._request_id = value
 
     def _has_random_id(self) -> bool:
-        is_given = self._kept("id_is_given") is True
+        values = self._values
+        is_given = values is not None and "id_is_given" in values
         return not is_given and self._settings.generate is generate_request_id
 
     def _stamp(self, message: Message) -> Message:
@@ -335,14 +336,20 @@ class ScopeMetadata(RequestMetadata):
             report_once("reading the session id")
         if session_id is None:
             session_id = self._own_ids()[0]
-        self._late_values()["session"] = _new_session((session_id, rank, response))
+        values = self._values
+        if values is None:
+            values = self._late_values()
+        values["session"] = _new_session((session_id, rank, response))
         return session_id
 
     def _known_headers(self) -> dict[bytes, list[bytes]]:
         """Return the values of each header that a late field is found in, by its name."""
+        known: dict[bytes, list[bytes]]
         values = self._values
-        if values is not None and "known_headers" in values:
-            known: dict[bytes, list[bytes]] = values["known_headers"]
+        if values is None:
+            values = self._late_values()
+        elif "known_headers" in values:
+            known = values["known_headers"]
             return known
         # One pass for all of them: 500 instructions a header, where each name looked for by itself
         # takes 250.
@@ -354,7 +361,7 @@ class ScopeMetadata(RequestMetadata):
                     known.setdefault(name, []).append(value)
         except Exception:  # no pairs: what stands before them is used
             report_once("reading the headers")
-        self._late_values()["known_headers"] = known
+        values["known_headers"] = known
         return known
 
     # -- late fields -------------------------------------------------------------------------------
@@ -370,7 +377,8 @@ class ScopeMetadata(RequestMetadata):
     @found_once("http")
     def transport_type(self) -> str | None:
         """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
-        if self._kept("kind") == "websocket":
+        values = self._values
+        if values is not None and values.get("kind") == "websocket":
             return "websocket"
         known = self._known_headers()
         accepted = b",".join(known[b"accept"]).lower() if b"accept" in known else b""

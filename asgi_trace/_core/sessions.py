@@ -99,7 +99,7 @@ class SessionResolver:
     :raises ValueError: for a source that is none of these, or a key that is too long.
 
     ``header_names`` are those that it looks for, ``reads_query`` is whether it looks into the query
-    string.
+    string, ``lowest_rank`` is the rank of a session that no source has given.
     """
 
     def __init__(
@@ -118,6 +118,7 @@ class SessionResolver:
                 f"digest_key has {len(digest_key)} bytes; expected at most 64; hash a longer one first"
             )
         self._sources = tuple(_parse_source(source) for source in sources)
+        self.lowest_rank = len(self._sources)
         self._digest_key = digest_key
         self._parse = parse
         headers = [source.header for source in self._sources]
@@ -127,11 +128,6 @@ class SessionResolver:
     def is_secret(self, rank: int) -> bool:
         """Whether the source of *rank* is a secret, of which a session has the digest."""
         return 0 <= rank < len(self._sources) and self._sources[rank].secret
-
-    @property
-    def lowest_rank(self) -> int:
-        """The rank of a session that no source has told."""
-        return len(self._sources)
 
     def resolve(self, headers: Headers, query_string: bytes) -> tuple[str | None, int]:
         """
