@@ -84,7 +84,7 @@ def _module_of(thing: Any) -> str:
 def _used_by(thing: Any) -> list[Any]:
     """Return what is in a class, or what the code of a function names, also as ``module.name``."""
     if isinstance(thing, type):
-        return [*vars(thing).values()]
+        return [*vars(thing).values(), *thing.__bases__]
     if not isinstance(thing, types.FunctionType):
         return []
     names = [*_names(thing.__code__)]

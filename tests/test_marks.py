@@ -20,11 +20,15 @@ def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-class Answer:
+class Base:
     """Starts a process in a method."""
 
     def __str__(self) -> str:
         return python("print(42)")
+
+
+class Answer(Base):
+    pass
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def test_nothing_that_is_started_is_no_mark(request: pytest.FixtureRequest) -> N
     assert marks_of(request) == set()
 
 
-def test_a_process_is_found_in_a_class_behind_a_context_manager(request: pytest.FixtureRequest) -> None:
+def test_a_process_is_found_in_a_base_class_behind_a_context_manager(request: pytest.FixtureRequest) -> None:
     with answering() as answer:
         assert answer == "42\n"
     assert marks_of(request) == {"processes"}
