@@ -1,11 +1,11 @@
 """
-Request tracing for any ASGI app: the request's and the session's id on every log line and every response.
+Request tracing for any ASGI app: the request's and the session's id on every log line and every
+response.
 
 The front door: public names, nothing else.
 """
 
-from .concurrency import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
-from .current import (
+from ._core.current import (
     bound_request_metadata,
     get_request_id,
     get_request_metadata,
@@ -15,14 +15,17 @@ from .current import (
     session_id_ctx,
     set_request_metadata,
 )
-from .ids import generate_request_id
-from .logging import JSONFormatter, LogfmtFormatter, RequestTracingFilter, TextFormatter, configure_logging
-from .mcp_protocol import install
-from .middleware import RequestTracingMiddleware
-from .outgoing import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
-from .propagation import bound_carrier, carrier, extract, get_trace_context, inject
-from .request import RequestMetadata
-from .tracecontext import TraceContext
+from ._core.ids import generate_request_id
+from ._core.middleware import RequestTracingMiddleware
+from ._core.request import RequestMetadata
+from ._core.threads import ContextThreadPoolExecutor, keep_ids_in_threads, with_context
+from ._core.tracecontext import TraceContext
+from ._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
+from ._logging.records import RequestTracingFilter, stamp_records
+from ._logging.setup import configure_logging
+from ._mcp.protocol import install
+from ._outgoing.hooks import OutgoingHooks, httpx_async_request_hook, httpx_request_hook
+from ._outgoing.propagation import bound_carrier, carrier, extract, get_trace_context, inject
 
 __all__ = (
     "ContextThreadPoolExecutor",
@@ -52,6 +55,7 @@ __all__ = (
     "reset_request_metadata",
     "session_id_ctx",
     "set_request_metadata",
+    "stamp_records",
     "with_context",
 )
 

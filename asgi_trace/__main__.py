@@ -1,5 +1,5 @@
 """``python -m asgi_trace``: the command, where its script is not on the path."""
 
-from .cli import main
+from ._cli.main import main
 
 raise SystemExit(main())

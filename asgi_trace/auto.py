@@ -1,12 +1,13 @@
 """
 ``asgi_trace.auto:app``: the app that ``ASGI_TRACE_APP=module:attribute`` names, traced.
 
-The import of this module loads the app and configures logging. No other module of the package imports it.
+The import of this module loads the app and configures logging. No other module of the package
+imports it.
 
 .. versionadded:: 0.1
 """
 
-from .environment import load_app_for_server as _load_app
+from ._cli.environment import load_app_for_server as _load_app
 
 __all__ = ("app",)
 

@@ -1,5 +1,6 @@
 """
-OpenTelemetry: a span for each request, log records, and their export, with the ids of the request's log lines.
+OpenTelemetry: a span for each request, log records, and their export, with the ids of the request's
+log lines.
 
 This is the public module for users of OpenTelemetry. It needs the extra ``otel``.
 """

@@ -58,30 +58,51 @@ def _app(options: argparse.Namespace) -> int:
 def _budget(name: str) -> str:
     known = [budget.name for budget in BUDGETS]
     if name not in known:
-        raise argparse.ArgumentTypeError(f"{name!r} is no budget; expected one of: {', '.join(known)}")
+        raise argparse.ArgumentTypeError(
+            f"{name!r} is no budget; expected one of: {', '.join(known)}"
+        )
     return name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with *arguments*, those of the process when left out, and return its exit code."""
+    """
+    Run the command with *arguments*, those of the process when left out, and return its exit code.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure what asgi_trace costs, beside its peers. Runs everything."
+        prog="python -m benchmarks",
+        description="Measure what asgi_trace costs, beside its peers. Runs everything.",
     )
-    parser.add_argument("--save", action="store_true", help="keep the results, with a chart and tables for the README")
     parser.add_argument(
-        "--situation", action="append", choices=list(SITUATIONS), help="measure this one only; repeatable"
+        "--save",
+        action="store_true",
+        help="keep the results, with a chart and tables for the README",
+    )
+    parser.add_argument(
+        "--situation",
+        action="append",
+        choices=list(SITUATIONS),
+        help="measure this one only; repeatable",
     )
     parser.set_defaults(run=_run)
     commands = parser.add_subparsers(metavar="COMMAND")
 
-    guard = commands.add_parser("check", help="fail where a budget is broken, by counts that repeat")
+    guard = commands.add_parser(
+        "check", help="fail where a budget is broken, by counts that repeat"
+    )
     guard.add_argument("budget", nargs="*", type=_budget, help="check this one only; repeatable")
     guard.set_defaults(run=_check)
 
     app = commands.add_parser("app", help="measure an app of yours, bare and wrapped")
     app.add_argument("target", metavar="module:attribute")
-    app.add_argument("--path", default="/", help="what to GET, with a query string if need be; / when left out")
-    app.add_argument("--seconds", type=float, default=6, help="for each of the three measurements; 6 when left out")
+    app.add_argument(
+        "--path", default="/", help="what to GET, with a query string if need be; / when left out"
+    )
+    app.add_argument(
+        "--seconds",
+        type=float,
+        default=6,
+        help="for each of the three measurements; 6 when left out",
+    )
     app.set_defaults(run=_app)
 
     chart = commands.add_parser("chart", help="draw the saved results again")

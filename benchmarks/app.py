@@ -1,8 +1,9 @@
 """
 What would it cost me? One app, bare against wrapped, in-process and through a real uvicorn.
 
-Knows uvicorn, and how to tell a difference from noise. Both apps are the same object in the same server, which switches
-between them round by round: they share its lifespan, its connections and its luck.
+Knows uvicorn, and how to tell a difference from noise. Both apps are the same object in the same
+server, which switches between them round by round: they share its lifespan, its connections and its
+luck.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class _Server(uvicorn.Server):
 
 
 class _Difference(NamedTuple):
-    """The median of paired differences, and how far off it may be: half of its 95 % confidence interval."""
+    """
+    The median of paired differences, and how far off it may be: half of its 95 % confidence
+    interval.
+    """
 
     median: float
     noise: float
@@ -82,7 +86,10 @@ class _Comparison(NamedTuple):
 
 
 def compare(target: str, path: str, seconds: float) -> int:
-    """Print what tracing adds to GET *path* of the app *target*, ``module:attribute``; takes thrice the *seconds*."""
+    """
+    Print what tracing adds to GET *path* of the app *target*, ``module:attribute``; takes thrice
+    the *seconds*.
+    """
     try:
         app = import_from_string(target)
     except ImportFromStringError as error:
@@ -101,7 +108,9 @@ def compare(target: str, path: str, seconds: float) -> int:
         ]
         if hasattr(time, "pthread_getcpuclockid") and thread.ident is not None:
             clock = functools.partial(time.clock_gettime, time.pthread_getcpuclockid(thread.ident))
-            comparisons.append(_compare("uvicorn, its processor time", switch, through, clock, seconds))
+            comparisons.append(
+                _compare("uvicorn, its processor time", switch, through, clock, seconds)
+            )
         client.close()
     _show(comparisons)
     return 0
@@ -120,7 +129,9 @@ def _serving(app: App) -> Iterator[tuple[_Server, threading.Thread, tuple[str, i
     """Run uvicorn in a thread, its lifespan too, for as long as the block takes."""
     listener = socket.create_server(("127.0.0.1", 0))
     # The connection idles while the app is measured in-process.
-    config = uvicorn.Config(app, log_config=None, access_log=False, interface="asgi3", timeout_keep_alive=3600)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, interface="asgi3", timeout_keep_alive=3600
+    )
     server = _Server(config)
 
     def run() -> None:
@@ -144,19 +155,27 @@ def _serving(app: App) -> Iterator[tuple[_Server, threading.Thread, tuple[str, i
 
 def _get(client: http.client.HTTPConnection, path: str) -> int:
     client.putrequest("GET", path, skip_accept_encoding=True)
-    for name, value in header_list(BROWSER_HEADERS[1:]):  # the first is the host's, which the client knows better
+    # the first is the host's, which the client knows better
+    for name, value in header_list(BROWSER_HEADERS[1:]):
         client.putheader(name.decode(), value)
     client.endheaders()
     try:
         response = client.getresponse()
         response.read()
     except (OSError, http.client.HTTPException) as error:
-        raise MeasureError(f"GET {path}: {error!r}; expected a response that ends within {_PATIENCE:.0f} s") from None
+        raise MeasureError(
+            f"GET {path}: {error!r}; expected a response that ends within {_PATIENCE:.0f} s"
+        ) from None
     return response.status
 
 
-def _in_process(server: _Server, switch: _Switch, address: tuple[str, int], path: str) -> Callable[[int], object]:
-    """Return a function that serves so many requests in the server's loop, as tasks, without its sockets."""
+def _in_process(
+    server: _Server, switch: _Switch, address: tuple[str, int], path: str
+) -> Callable[[int], object]:
+    """
+    Return a function that serves so many requests in the server's loop, as tasks, without its
+    sockets.
+    """
     path, _, query = path.partition("?")
     host = b"host: %s:%d" % (address[0].encode(), address[1])
 
@@ -181,7 +200,9 @@ def _in_process(server: _Server, switch: _Switch, address: tuple[str, int], path
 
     async def serve(count: int) -> None:
         for _ in range(count):
-            await asyncio.create_task(_as_coroutine(switch.current, make_scope(), _receiver(), send))
+            await asyncio.create_task(
+                _as_coroutine(switch.current, make_scope(), _receiver(), send)
+            )
 
     def requests(count: int) -> None:
         assert server.loop is not None
@@ -189,7 +210,9 @@ def _in_process(server: _Server, switch: _Switch, address: tuple[str, int], path
         try:
             served.result(_PATIENCE * count)
         except Exception as error:
-            raise MeasureError(f"the app raised {error!r} in-process; expected a response") from error
+            raise MeasureError(
+                f"the app raised {error!r} in-process; expected a response"
+            ) from error
 
     return requests
 
@@ -219,9 +242,15 @@ def _over_socket(client: http.client.HTTPConnection, path: str) -> Callable[[int
 
 
 def _compare(
-    name: str, switch: _Switch, requests: Callable[[int], object], clock: Callable[[], float], seconds: float
+    name: str,
+    switch: _Switch,
+    requests: Callable[[int], object],
+    clock: Callable[[], float],
+    seconds: float,
 ) -> _Comparison:
-    """Serve rounds of *requests*: bare, traced, and bare once more to see what noise alone makes."""
+    """
+    Serve rounds of *requests*: bare, traced, and bare once more to see what noise alone makes.
+    """
     count = _calibrate(requests)
     apps = (switch.bare, switch.traced, switch.bare)
     rounds: list[list[float]] = []
@@ -255,7 +284,8 @@ def _calibrate(requests: Callable[[int], object]) -> int:
 
 
 def _difference(paired: Sequence[float]) -> _Difference:
-    # The interval of the median by order statistics: half the rounds and one standard deviation of a coin's, twice.
+    # The interval of the median by order statistics: half the rounds and one standard deviation of
+    # a coin's, twice.
     ordered = sorted(paired)
     reach = 0.98 * math.sqrt(len(ordered))
     low = ordered[max(math.floor(len(ordered) / 2 - reach), 0)]

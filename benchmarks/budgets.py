@@ -1,7 +1,8 @@
 """
 The guard: what asgi_trace may cost, in one table, and whether it does.
 
-Knows the limits, and how a figure is made of readings. Limits hold for what repeats, never for wall time.
+Knows the limits, and how a figure is made of readings. Limits hold for what repeats, never for wall
+time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ __all__ = ("BUDGETS", "Budget", "Cost", "check", "figure")
 
 
 class Cost(NamedTuple):
-    """What *subject* costs in *situation*: what it adds to "bare", or the whole, as the situation has it."""
+    """
+    What *subject* costs in *situation*: what it adds to "bare", or the whole, as the situation has
+    it.
+    """
 
     situation: str
     subject: str = OURS
@@ -28,9 +32,10 @@ class Budget(NamedTuple):
     """
     One promise: ``(cost - less) / by`` is at most the limit.
 
-    :param limit: by the version of Python from which on it holds: what has been reached, and may not be lost.
-    :param bytecode: the limit where bytecode stands in for instructions, since there is no valgrind; None where that
-        cannot tell, or another meter is read.
+    :param limit: by the version of Python from which on it holds: what has been reached, and may
+        not be lost.
+    :param bytecode: the limit where bytecode stands in for instructions, since there is no
+        valgrind; None where that cannot tell, or another meter is read.
     :param unit: of the figure, for people.
     :param goal: what is aimed at, where that is less than the limit; not in bytecode.
     """
@@ -71,25 +76,63 @@ BUDGETS = (
         goal=0.25,
     ),
     Budget(
-        "everything-read", Cost("everything"), Cost("request", "asgi-correlation-id"), {_ALL: 1.1}, 1.6, _ACI, goal=0.5
+        "everything-read",
+        Cost("everything"),
+        Cost("request", "asgi-correlation-id"),
+        {_ALL: 1.1},
+        1.6,
+        _ACI,
+        goal=0.5,
     ),
     Budget(
-        "streamed-message", Cost("stream"), Cost("stream", "no-op"), {_ALL: 0.85, (3, 11): 0.8}, 2.2, _NO_OP, goal=0.75
+        "streamed-message",
+        Cost("stream"),
+        Cost("stream", "no-op"),
+        {_ALL: 0.85, (3, 11): 0.8},
+        2.2,
+        _NO_OP,
+        goal=0.75,
     ),
-    # 25 ns: the no-op wrapper's 5,800 instructions take 560 ns on 3.11, and its 6,100 take 500 ns on 3.12 and 3.13.
-    Budget("header", Cost("headers-40"), 36, {_ALL: 300}, None, "instructions", less=Cost("headers-4"), goal=250),
-    Budget("in-flight", Cost("request"), 1, {_ALL: 1400, (3, 11): 1020}, None, "bytes", meter="in_flight", goal=800),
+    # 25 ns: the no-op wrapper's 5,800 instructions take 560 ns on 3.11, and its 6,100 take 500 ns
+    # on 3.12 and 3.13.
+    Budget(
+        "header",
+        Cost("headers-40"),
+        36,
+        {_ALL: 300},
+        None,
+        "instructions",
+        less=Cost("headers-4"),
+        goal=250,
+    ),
+    Budget(
+        "in-flight",
+        Cost("request"),
+        1,
+        {_ALL: 1400, (3, 11): 1020},
+        None,
+        "bytes",
+        meter="in_flight",
+        goal=800,
+    ),
     Budget("garbage-of-a-request", Cost("request"), 1, {_ALL: 0}, None, _GARBAGE, meter="garbage"),
-    Budget("garbage-of-everything-read", Cost("everything"), 1, {_ALL: 0}, None, _GARBAGE, meter="garbage"),
+    Budget(
+        "garbage-of-everything-read",
+        Cost("everything"),
+        1,
+        {_ALL: 0},
+        None,
+        _GARBAGE,
+        meter="garbage",
+    ),
     Budget("garbage-of-a-crash", Cost("crash"), 1, {_ALL: 0}, None, _GARBAGE, meter="garbage"),
     Budget(
         "line-of-text",
         Cost("text"),
         Cost("text", "bare"),
-        {_ALL: 1.03},
+        {_ALL: 1.0},
         1.25,
         "times a plain line of logging's",
-        goal=1.0,
     ),
     *(
         Budget(
@@ -104,7 +147,15 @@ BUDGETS = (
         for peer, limit, bytecode in (("python-json-logger", 1.0, 1.14), ("structlog", 0.85, 0.9))
     ),
     # 0.88 of the throughput.
-    Budget("uvicorn", Cost("uvicorn"), Cost("uvicorn", "bare"), {_ALL: 1.18}, 1.2, "times the bare app", goal=1 / 0.88),
+    Budget(
+        "uvicorn",
+        Cost("uvicorn"),
+        Cost("uvicorn", "bare"),
+        {_ALL: 1.18},
+        1.2,
+        "times the bare app",
+        goal=1 / 0.88,
+    ),
 )
 
 
@@ -126,7 +177,10 @@ class _Result(NamedTuple):
 
 
 def check(
-    names: Sequence[str] = (), *, preload: Sequence[str] = (), tell: Callable[[str], object] = lambda progress: None
+    names: Sequence[str] = (),
+    *,
+    preload: Sequence[str] = (),
+    tell: Callable[[str], object] = lambda progress: None,
 ) -> int:
     """
     Print each budget with its figure and its limit, and return the exit code: 1 when any is broken.
@@ -138,8 +192,14 @@ def check(
     meter = instruction_meter()
     checked = [budget for budget in BUDGETS if not names or budget.name in names]
     if meter == "bytecode":
-        print("valgrind is not installed: bytecode is counted instead, which does not see what is done in C")
-        blind = [budget for budget in checked if _meter(budget, meter) == "bytecode" and budget.bytecode is None]
+        print(
+            "valgrind is not installed: bytecode is counted instead, which does not see what is done in C"
+        )
+        blind = [
+            budget
+            for budget in checked
+            if _meter(budget, meter) == "bytecode" and budget.bytecode is None
+        ]
         if blind:
             print(f"not checked, for that reason: {', '.join(budget.name for budget in blind)}")
         checked = [budget for budget in checked if budget not in blind]
@@ -159,8 +219,15 @@ def _result(budget: Budget, meter: Meter, values: Mapping[Reading, Any]) -> _Res
     found = figure(budget, meter, values)
     if _meter(budget, meter) == "bytecode" and budget.bytecode is not None:
         return _Result(budget, found, budget.bytecode, None)
-    limit = budget.limit[max(version for version in budget.limit if version <= sys.version_info[:2])]
-    return _Result(budget, found, limit, budget.goal if budget.goal is not None and budget.goal < limit else None)
+    limit = budget.limit[
+        max(version for version in budget.limit if version <= sys.version_info[:2])
+    ]
+    return _Result(
+        budget,
+        found,
+        limit,
+        budget.goal if budget.goal is not None and budget.goal < limit else None,
+    )
 
 
 def _readings(budget: Budget, meter: Meter) -> list[Reading]:

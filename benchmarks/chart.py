@@ -1,7 +1,8 @@
 """
 The README's chart: what each subject adds to a request, as an SVG image.
 
-Knows shapes and text. Its colours stand on a light page and on a dark one, and it uses no font of its own.
+Knows shapes and text. Its colours stand on a light page and on a dark one, and it uses no font of
+its own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _INK, _MARK, _OURS = "#768390", "#8b949e", "#2f81f7"
 
 
 def svg(results: Results) -> str:
-    """Return the chart of one run: a request's added instructions, on a scale where each step is ten times."""
+    """
+    Return the chart of one run: a request's added instructions, on a scale where each step is ten
+    times.
+    """
     rows = [row for row in results.rows if row.situation == "request" and row.subject != "bare"]
     rows.sort(key=lambda row: row.steps)
     low = math.floor(math.log10(rows[0].steps))
@@ -43,7 +47,11 @@ def svg(results: Results) -> str:
         _text(_COUNTS, _TOP - 12, results.meter, anchor="end", size=11),
         _text(_TIMES, _TOP - 12, "µs", anchor="end", size=11),
         *(_decade(x(10.0**power), bottom, 10**power) for power in range(low, math.floor(high) + 1)),
-        *(part for number, row in enumerate(rows) for part in _row(row, x(row.steps), _TOP + _LINE * (number + 0.5))),
+        *(
+            part
+            for number, row in enumerate(rows)
+            for part in _row(row, x(row.steps), _TOP + _LINE * (number + 0.5))
+        ),
         _text(
             16,
             bottom + _BOTTOM - 14,
@@ -72,7 +80,14 @@ def _row(row: Row, x: float, y: float) -> list[str]:
 
 
 def _text(
-    x: float, y: float, text: str, *, anchor: str = "start", size: int = 13, weight: int = 400, ink: str = _INK
+    x: float,
+    y: float,
+    text: str,
+    *,
+    anchor: str = "start",
+    size: int = 13,
+    weight: int = 400,
+    ink: str = _INK,
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{ink}" text-anchor="{anchor}" font-size="{size}" '

@@ -1,64 +1,113 @@
 """
-How many lines a second ``asgi-trace grep`` reads: ``python benchmarks/grep.py``.
+How many lines a second ``asgi-trace grep`` reads: ``python -m benchmarks.grep``.
 
-The real command is timed on a log of a million lines, ten to a request, from its start to its end; what counts is the
-fastest of some runs.
+The real command is timed on the log of ``benchmarks.view``, of a million lines. What counts is the
+CPU seconds of the fastest of some runs, beside those of a plain Python loop over the same lines
+(``benchmarks.plain``); the limits are for conditions that the access line decides.
 """
 
 from __future__ import annotations
 
+import argparse
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from asgi_trace.records import Record, format_access, format_json, format_logfmt, format_text
+from . import plain
+from .view import FORMATTERS, LINES, write_log
 
-LINES = 1_000_000
 RUNS = 3
-# One request out of the middle; one session of a hundred; then one request in a hundred, told by its access line.
-CONDITIONS = (("--request", f"{LINES // 20:032x}"), ("--session", "0000002a"), ("--status", ">=500"))
+# One request, one session of several hundred, then what the access line decides.
+CONDITIONS = ("--request", "--session", "--status", "--path", "--slower")
+VALUES = {
+    "--session": "0000002a",
+    "--status": ">=500",
+    "--path": "/api/invoice*",
+    "--slower": "1900ms",
+}
+LIMITS = {"--request": 1.0, "--session": 1.0, "--status": 1.0}
+"""How many times the CPU seconds of the plain loop a condition may take."""
+
+_COMMAND = """
+import resource, sys
+from asgi_trace._cli.main import main
+code = main()
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print(usage.ru_utime + usage.ru_stime, file=sys.stderr)
+sys.exit(code)
+"""
 
 
-def records(lines: int) -> Iterator[Record]:
-    """Yield a log's records: nine lines of a request, and its access line."""
-    for number in range(lines):
-        request, line = divmod(number, 10)
-        message = f"Processing payment for user {number} of the shop"
-        if line == 9:
-            fields = {"method": "GET", "path": "/api/payment", "status": 500 if request % 100 == 0 else 200}
-            message = format_access({**fields, "duration_ms": request % 1000, "bytes": 345, "transport": "http"})
-        second = number // 1000
-        when = f"2024-01-15 {second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
-        yield Record(when, "INFO", "", message, f"{request:032x}", f"{request % 100:08x}")
+class Cost(NamedTuple):
+    """What the command took: seconds, and those of them at work."""
+
+    seconds: float
+    work: float
 
 
-def lines_per_second(
-    condition: tuple[str, str], write: Callable[[Record], str] = format_text, lines: int = LINES
-) -> float:
-    """Return the lines that the command reads a second, when it is asked for *condition*, out of a log of *lines*."""
-    with tempfile.TemporaryDirectory() as directory:
-        log = Path(directory, "app.log")
-        with log.open("w") as file:
-            file.writelines(f"{write(record)}\n" for record in records(lines))
-        command = [sys.executable, "-m", "asgi_trace", "grep", *condition, str(log)]
-        return lines / min(_seconds(command) for _ in range(RUNS))
+def cost(log: Path, condition: str, value: str) -> Cost:
+    """Return what the real command takes at least, when it is asked for a *condition*."""
+    command = [sys.executable, "-c", _COMMAND, "grep", condition, value, str(log)]
+    return min(_cost(command) for _ in range(RUNS))
 
 
-def _seconds(command: list[str]) -> float:
+def _cost(command: list[str]) -> Cost:
     start = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - start
+    done = subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode > 1:
+        raise SystemExit(f"asgi-trace grep ended with exit code {done.returncode}: {done.stderr}")
+    return Cost(time.perf_counter() - start, float(done.stderr.split()[-1]))
 
 
-def main() -> None:
-    for write in (format_text, format_json, format_logfmt):
-        for condition in CONDITIONS:
-            rate = lines_per_second(condition, write)
-            print(f"{write.__name__.removeprefix('format_'):8}{condition[0]:12}{rate:>12,.0f} lines/s")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure each form and condition, print a table, and return 1 where a limit is missed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.grep", description="Measure asgi-trace grep."
+    )
+    parser.add_argument(
+        "--lines", type=int, default=LINES, help=f"of the log; {LINES} when left out"
+    )
+    parser.add_argument(
+        "--form", action="append", choices=list(FORMATTERS), help="only this one; repeatable"
+    )
+    options = parser.parse_args(arguments)
+    missed = False
+    print(f"{'':8}{'':12}{'lines/s':>12}{'work':>9}{'plain loop':>12}{'limit':>8}")
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "app.log")
+        for form in options.form or FORMATTERS:
+            write_log(log, form, options.lines)
+            yardstick = plain.work(form, str(log))
+            values = {"--request": _a_request(log), **VALUES}
+            for condition in CONDITIONS:
+                took = cost(log, condition, values[condition])
+                ratio, limit = took.work / yardstick, LIMITS.get(condition)
+                shown = f"{limit:>6.1f} x" if limit else ""
+                rate = options.lines / took.seconds
+                print(
+                    f"{form:8}{condition:12}{rate:>12,.0f}{took.work:>9.2f}{ratio:>10.2f} x{shown}",
+                    flush=True,
+                )
+                missed |= limit is not None and ratio > limit
+    # The start of the interpreter is most of what a short log takes.
+    return int(missed and options.lines >= LINES)
+
+
+def _a_request(log: Path) -> str:
+    """Return the id of a request in the middle of the log."""
+    with log.open("rb") as file:
+        file.seek(log.stat().st_size // 2)
+        match = re.search(r"[0-9a-f]{32}", file.read(4096).decode())
+    assert match is not None
+    return match[0]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

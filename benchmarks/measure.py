@@ -1,7 +1,8 @@
 """
 Readings: each of one meter, on one subject in one situation, in a worker process of its own.
 
-Knows how to start workers, under valgrind where it is installed. Does not know limits, nor how figures are shown.
+Knows how to start workers, under valgrind where it is installed. Does not know limits, nor how
+figures are shown.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ __all__ = ("MeasureError", "Meter", "Reading", "instruction_meter", "measure")
 
 Meter = Literal["instructions", "bytecode", "nanoseconds", "in_flight", "garbage"]
 """
-instructions: the processor's, for a unit, by valgrind; they repeat within 0.1 %.
-bytecode: the interpreter's instructions, where there is no valgrind; what is done in C, a search say, counts as one.
-nanoseconds: of a unit in each of many rounds, of "bare" and of the subject, which take turns.
-in_flight: the bytes that a request holds while its app waits.
-garbage: the objects in reference cycles that a thousand units or so leave behind.
+instructions: the processor's, for a unit, by valgrind; they repeat within 0.1 %. bytecode: the
+interpreter's instructions, where there is no valgrind; what is done in C, a search say, counts as
+one. nanoseconds: of a unit in each of many rounds, of "bare" and of the subject, which take turns.
+in_flight: the bytes that a request holds while its app waits. garbage: the objects in reference
+cycles that a thousand units or so leave behind.
 """
 
 
@@ -43,8 +44,8 @@ class MeasureError(Exception):
     """A worker failed; the message is what it said."""
 
 
-# How many batches, seconds, or requests in flight. The difference of 48 and 16 batches of 64 is 2,048 requests, eight
-# fills of our pool of ids: no fill is counted for half.
+# How many batches, seconds, or requests in flight. The difference of 48 and 16 batches of 64 is
+# 2,048 requests, eight fills of our pool of ids: no fill is counted for half.
 _AMOUNT = {"instructions": 16, "bytecode": 4, "nanoseconds": 1, "in_flight": 10_000, "garbage": 16}
 _CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
 
@@ -55,12 +56,16 @@ def instruction_meter() -> Meter:
 
 
 def measure(
-    readings: Iterable[Reading], *, preload: Sequence[str] = (), tell: Callable[[str], object] = lambda progress: None
+    readings: Iterable[Reading],
+    *,
+    preload: Sequence[str] = (),
+    tell: Callable[[str], object] = lambda progress: None,
 ) -> dict[Reading, Any]:
     """
     Take the *readings*.
 
-    :param preload: modules that each worker imports first: they may patch what is measured, to try a change.
+    :param preload: modules that each worker imports first: they may patch what is measured, to try
+        a change.
     :param tell: is given the name of each reading as it is done.
     :raises MeasureError: when a worker fails.
     """
@@ -86,12 +91,15 @@ def _read(reading: Reading, preload: Sequence[str]) -> Any:
     done = _start([*_CALLGRIND, *_worker(reading, preload)])
     # Each process of those that a worker forks tells its own count.
     counts = {
-        int(process): int(count) for process, count in re.findall(r"^==(\d+)== Collected : (\d+)", done.stderr, re.M)
+        int(process): int(count)
+        for process, count in re.findall(r"^==(\d+)== Collected : (\d+)", done.stderr, re.M)
     }
     try:
         few, many = (counts[process] for process in json.loads(done.stdout))
     except KeyError:
-        raise MeasureError(f"valgrind said {done.stderr!r}; expected a count for each process") from None
+        raise MeasureError(
+            f"valgrind said {done.stderr!r}; expected a count for each process"
+        ) from None
     return (many - few) / (2 * batches) / SITUATIONS[reading.situation].batch
 
 

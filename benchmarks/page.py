@@ -1,10 +1,11 @@
 """
 What the page takes in a browser: ``python -m benchmarks.page``, and ``--lines`` for another size.
 
-The log of ``benchmarks.view``, its page by the real command, and a headless Chromium without a graphics card. A filter
-is answered when its count stands on the page and has been painted: the fastest of a few, and beside it the work of the
-page's thread, which another process on the machine does not lengthen. A frame is what the reader waits for while they
-scroll by the wheel, drag the bar, or zoom the time axis.
+The log of ``benchmarks.view``, its page by the real command, and a headless Chromium without a
+graphics card. A filter is answered when its count stands on the page and has been painted: the
+fastest of a few, and beside it the work of the page's thread, which another process on the machine
+does not lengthen. A frame is what the reader waits for while they scroll by the wheel, drag the
+bar, or zoom the time axis.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ from .view import LINES, cost, write_log
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession, Page
 
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 _PATIENCE = 300_000  # ms
 _TIMES = 5
 _TURNS = 120
@@ -110,7 +116,11 @@ def measure(path: Path) -> list[Figure]:
             thread = tab.context.new_cdp_session(tab)
             thread.send("Performance.enable", {"timeDomain": "threadTicks"})
             tab.goto(path.as_uri(), wait_until="commit")
-            return [*_opening(tab), *(_filter(tab, thread, query) for query in _FILTERS), *_frames(tab, thread)]
+            return [
+                *_opening(tab),
+                *(_filter(tab, thread, query) for query in _FILTERS),
+                *_frames(tab, thread),
+            ]
         finally:
             browser.close()
 
@@ -154,19 +164,27 @@ def _frames(tab: Page, thread: CDPSession) -> list[Figure]:
     }.items():
         before = _work(thread)
         slowest = tab.evaluate(_FRAMES, [act, _TURNS])
-        figures.append(Figure(f"{name}: 95 of 100 frames", slowest, "ms", 34, (_work(thread) - before) / _TURNS))
+        figures.append(
+            Figure(
+                f"{name}: 95 of 100 frames", slowest, "ms", 34, (_work(thread) - before) / _TURNS
+            )
+        )
     return figures
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print each figure beside its goal, and return 1 where one is missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description="Measure the page in a browser.")
-    parser.add_argument("--lines", type=int, default=LINES, help=f"of the log; {LINES} when left out")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.page", description="Measure the page in a browser."
+    )
+    parser.add_argument(
+        "--lines", type=int, default=LINES, help=f"of the log; {LINES} when left out"
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         log, page = Path(folder, "app.log"), Path(folder, "trace.html")
         write_log(log, "text", options.lines)
-        cost(log, page)
+        cost(log, page, "text")
         figures = measure(page)
     print(f"{f'{options.lines:,} lines':44}{'':>13}{'goal':>9}{'work':>11}")
     for name, value, unit, goal, work in figures:

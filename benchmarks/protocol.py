@@ -1,7 +1,8 @@
 """
 uvicorn's own protocol class, with a transport that goes nowhere.
 
-Knows uvicorn. What it measures is the share of a wrapper in what a server does for a request in Python.
+Knows uvicorn. What it measures is the share of a wrapper in what a server does for a request in
+Python.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class _Transport(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
     def close(self) -> None:
-        raise AssertionError("uvicorn closed the connection: the request in this benchmark is not one it takes")
+        raise AssertionError(
+            "uvicorn closed the connection: the request in this benchmark is not one it takes"
+        )
 
 
 def _wire() -> bytes:
@@ -49,9 +52,18 @@ def _wire() -> bytes:
 
 
 def httptools_batches(app: App) -> Callable[[int], Callable[[], object]]:
-    """Return batches of requests, sent one after the other down a kept-alive connection of *app*."""
+    """
+    Return batches of requests, sent one after the other down a kept-alive connection of *app*.
+    """
     loop = asyncio.new_event_loop()
-    config = Config(app, log_config=None, access_log=False, proxy_headers=False, lifespan="off", interface="asgi3")
+    config = Config(
+        app,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        lifespan="off",
+        interface="asgi3",
+    )
     protocol = HttpToolsProtocol(config, ServerState(), {}, loop)
     transport = _Transport()
     protocol.connection_made(transport)
@@ -61,7 +73,8 @@ def httptools_batches(app: App) -> Callable[[int], Callable[[], object]]:
         expected = transport.responses + count
         for _ in range(count):
             protocol.data_received(wire)
-            await asyncio.sleep(0)  # the task of the request runs to its end, since nothing in it waits
+            # the task of the request runs to its end, since nothing in it waits
+            await asyncio.sleep(0)
         if transport.responses != expected:
             raise AssertionError(f"{transport.responses} responses went out; expected {expected}")
 

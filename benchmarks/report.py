@@ -20,12 +20,19 @@ def text(results: Results) -> str:
     head = f"{results.python}, asgi_trace {results.versions['asgi-trace']}, {results.machine}, {results.date}"
     parts = [head]
     if results.meter == "bytecode":
-        parts.append("valgrind is not installed: bytecode is counted in place of instructions, blind to what C does")
-    parts += [_situation(results, name) for name in SITUATIONS if any(row.situation == name for row in results.rows)]
+        parts.append(
+            "valgrind is not installed: bytecode is counted in place of instructions, blind to what C does"
+        )
+    parts += [
+        _situation(results, name)
+        for name in SITUATIONS
+        if any(row.situation == name for row in results.rows)
+    ]
     parts += _per_header(results)
     if results.imports:
         lines = [
-            [each.name, _count(each.fastest, 1), _count(each.median, 1), str(each.modules)] for each in results.imports
+            [each.name, _count(each.fastest, 1), _count(each.median, 1), str(each.modules)]
+            for each in results.imports
         ]
         parts.append("import\n" + _columns([["", "ms, fastest", "median", "modules"], *lines]))
     return "\n\n".join(parts)
@@ -38,8 +45,16 @@ def _situation(results: Results, name: str) -> str:
     if situation.added:
         bare, *rows = rows
         title += f": added to the {_count(bare.steps)} {results.meter} and {_count(bare.fastest)} ns of the bare app"
-    reference = next((row for row in rows if row.subject == ("no-op" if situation.added else "bare")), None)
-    header = ["", results.meter, f"x {reference.subject}" if reference else "", "ns, fastest", "median"]
+    reference = next(
+        (row for row in rows if row.subject == ("no-op" if situation.added else "bare")), None
+    )
+    header = [
+        "",
+        results.meter,
+        f"x {reference.subject}" if reference else "",
+        "ns, fastest",
+        "median",
+    ]
     held = any(row.held is not None for row in rows)
     lines = [_line(row, reference, held) for row in rows]
     return f"{title}\n{_columns([[*header, *(['bytes in flight'] if held else [])], *lines])}"
@@ -51,10 +66,20 @@ def _per_header(results: Results) -> list[str]:
         few = results.row("headers-4", many.subject)
         if many.situation == "headers-40" and few is not None and many.subject != "bare":
             lines.append(
-                [many.subject, *(_count((more - less) / 36, 1) for more, less in zip(many[2:5], few[2:5], strict=True))]
+                [
+                    many.subject,
+                    *(
+                        _count((more - less) / 36, 1)
+                        for more, less in zip(many[2:5], few[2:5], strict=True)
+                    ),
+                ]
             )
     header = ["", results.meter, "ns, fastest", "median"]
-    return [f"added by each header of the request, from 4 to 40\n{_columns([header, *lines])}"] if lines else []
+    return (
+        [f"added by each header of the request, from 4 to 40\n{_columns([header, *lines])}"]
+        if lines
+        else []
+    )
 
 
 def _line(row: Row, reference: Row | None, held: bool) -> list[str]:
@@ -79,7 +104,9 @@ def _padded(column: Sequence[str], pad: Callable[[str, int], str]) -> list[str]:
 
 
 def markdown(runs: Sequence[Results]) -> str:
-    """Return the tables of the README: requests on each version of Python, all the rest on the newest."""
+    """
+    Return the tables of the README: requests on each version of Python, all the rest on the newest.
+    """
     newest = runs[-1]
     shown = ("no-op", OURS, "asgi-correlation-id")
     added = [name for name in _situations(newest) if SITUATIONS[name].added and name != "request"]
@@ -100,7 +127,13 @@ def markdown(runs: Sequence[Results]) -> str:
             ),
             _table(
                 [f"Added on {newest.python}", *shown],
-                [[SITUATIONS[name].title, *(_cell(newest.row(name, subject)) for subject in shown)] for name in added],
+                [
+                    [
+                        SITUATIONS[name].title,
+                        *(_cell(newest.row(name, subject)) for subject in shown),
+                    ]
+                    for name in added
+                ],
             ),
             _table(
                 [f"In all, on {newest.python}", "", ""],
@@ -112,7 +145,10 @@ def markdown(runs: Sequence[Results]) -> str:
             ),
             _table(
                 [f"Import on {newest.python}", "", "modules"],
-                [[f"`{each.name}`", f"{each.fastest:.1f} ms", str(each.modules)] for each in newest.imports],
+                [
+                    [f"`{each.name}`", f"{each.fastest:.1f} ms", str(each.modules)]
+                    for each in newest.imports
+                ],
             ),
             f"{_provenance(runs)}\n",
         ]
@@ -142,7 +178,9 @@ def _subjects(run: Results, situations: Sequence[str]) -> list[str]:
 
 def _provenance(runs: Sequence[Results]) -> str:
     machines = dict.fromkeys(f"{run.machine}, {run.date}" for run in runs)
-    versions = dict.fromkeys(f"{name} {version}" for run in runs for name, version in run.versions.items())
+    versions = dict.fromkeys(
+        f"{name} {version}" for run in runs for name, version in run.versions.items()
+    )
     return (
         f"Instructions by valgrind / time, the fastest of many interleaved rounds. {'; '.join(machines)}. "
         f"{', '.join(versions)}. `python -m benchmarks` measures it on yours."

@@ -29,10 +29,11 @@ __all__ = ("Import", "Results", "Row", "collect", "load", "save")
 
 class Row(NamedTuple):
     """
-    What *subject* costs in *situation*: added to "bare", where the situation has it so and the subject is another.
+    What *subject* costs in *situation*: added to "bare", where the situation has it so and the
+    subject is another.
 
-    ``steps`` is instructions, or bytecode where ``Results.meter`` says so; ``fastest`` and ``median`` are in
-    nanoseconds; ``held`` is the bytes of a request in flight.
+    ``steps`` is instructions, or bytecode where ``Results.meter`` says so; ``fastest`` and
+    ``median`` are in nanoseconds; ``held`` is the bytes of a request in flight.
     """
 
     situation: str
@@ -65,7 +66,9 @@ class Results(NamedTuple):
 
     def row(self, situation: str, subject: str = OURS) -> Row | None:
         """Return the row of *subject* in *situation*, or None where it was not measured."""
-        return next((row for row in self.rows if (row.situation, row.subject) == (situation, subject)), None)
+        return next(
+            (row for row in self.rows if (row.situation, row.subject) == (situation, subject)), None
+        )
 
 
 _IMPORTS = {
@@ -86,7 +89,10 @@ print((time.perf_counter_ns() - start) / 1e6, len(sys.modules) - before)
 
 
 def collect(
-    situations: Iterable[str], *, preload: Sequence[str] = (), tell: Callable[[str], object] = lambda progress: None
+    situations: Iterable[str],
+    *,
+    preload: Sequence[str] = (),
+    tell: Callable[[str], object] = lambda progress: None,
 ) -> Results:
     """Measure every subject that is installed in each of *situations*."""
     meter = instruction_meter()
@@ -119,7 +125,11 @@ def _row(values: Mapping[Reading, Any], meter: Meter, situation: str, subject: S
 
     def of(meter: Meter) -> float | None:
         value: float | None = values.get(Reading(meter, situation, name))
-        return value if value is None or not less else value - values[Reading(meter, situation, "bare")]
+        return (
+            value
+            if value is None or not less
+            else value - values[Reading(meter, situation, "bare")]
+        )
 
     bare, own = values[Reading("nanoseconds", situation, name)]
     if not less:
@@ -141,7 +151,9 @@ def _measure_imports(tell: Callable[[str], object]) -> list[Import]:
         tell(f"import {number}")
         for name in names:
             command = [sys.executable, "-c", _IMPORT.format(name=name)]
-            took, modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+            took, modules = subprocess.run(
+                command, capture_output=True, text=True, check=True
+            ).stdout.split()
             found[name].append((float(took), int(modules)))
     imports = []
     for name, rounds in found.items():
@@ -152,7 +164,10 @@ def _measure_imports(tell: Callable[[str], object]) -> list[Import]:
 
 def _versions(subjects: Iterable[Subject]) -> dict[str, str]:
     needed = {subject.needs for subject in subjects if subject.needs is not None}
-    return {"asgi-trace": asgi_trace.__version__, **{name: metadata.version(name) for name in sorted(needed)}}
+    return {
+        "asgi-trace": asgi_trace.__version__,
+        **{name: metadata.version(name) for name in sorted(needed)},
+    }
 
 
 def _processor() -> str:
@@ -183,4 +198,6 @@ def load(directory: Path) -> list[Results]:
         plain["rows"] = [Row(**row) for row in plain["rows"]]
         plain["imports"] = [Import(**each) for each in plain["imports"]]
         found.append(Results(**plain))
-    return sorted(found, key=lambda results: [int(part) for part in results.python.split()[1].split(".")])
+    return sorted(
+        found, key=lambda results: [int(part) for part in results.python.split()[1].split(".")]
+    )

@@ -1,5 +1,6 @@
 """
-The README's picture of the page: ``python -m benchmarks.screenshot`` runs the demo and saves what Chromium shows of it.
+The README's picture of the page: ``python -m benchmarks.screenshot`` runs the demo and saves what
+Chromium shows of it.
 
 The page is the real one, as it opens: at the crash, with the two customers' requests on one axis.
 """
@@ -15,7 +16,12 @@ from pathlib import Path
 
 _PICTURE = Path(__file__).parent / "results" / "page.png"
 _WIDTH, _HEIGHT = 1310, 528
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 # The customers come at once; the picture wants Alice first, as the README has it.
 _TRIES = 20
 
@@ -43,7 +49,9 @@ def main() -> int:
         _demo(page)
         browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
         tab = browser.new_page(
-            viewport={"width": _WIDTH, "height": _HEIGHT}, device_scale_factor=1.25, color_scheme="light"
+            viewport={"width": _WIDTH, "height": _HEIGHT},
+            device_scale_factor=1.25,
+            color_scheme="light",
         )
         tab.goto(page.as_uri())
         tab.wait_for_selector("html[data-state=ready]", state="attached")

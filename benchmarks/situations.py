@@ -1,7 +1,9 @@
 """
-What the subjects are put through: each situation turns a subject into batches of work that a worker runs.
+What the subjects are put through: each situation turns a subject into batches of work that a worker
+runs.
 
-Knows traffic and how to drive an app without a server, or in uvicorn's own protocol. Does not know any meter.
+Knows traffic and how to drive an app without a server, or in uvicorn's own protocol. Does not know
+any meter.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ class Situation(NamedTuple):
     :param title: what the tables call it.
     :param prepare: makes the batches of a subject.
     :param subjects: who is measured in it.
-    :param batch: how many units make a batch: 64 scopes stay in a processor's cache, more would not.
+    :param batch: how many units make a batch: 64 scopes stay in a processor's cache, more would
+        not.
     :param added: figures are what a subject adds to "bare", rather than the whole.
     """
 
@@ -63,7 +66,9 @@ class Situation(NamedTuple):
 _plain_request = request()
 
 
-def _served(app: App, make_scope: Callable[[], Scope] = _plain_request) -> Callable[[Subject], Batch]:
+def _served(
+    app: App, make_scope: Callable[[], Scope] = _plain_request
+) -> Callable[[Subject], Batch]:
     return lambda subject: _batches(subject, app, make_scope)
 
 
@@ -73,7 +78,9 @@ def _step(coroutine: Coroutine[Any, Any, None]) -> None:
         coroutine.send(None)
     except StopIteration:
         return
-    raise RuntimeError("an app or a subject waits for something; a subject that does so has loop=True")
+    raise RuntimeError(
+        "an app or a subject waits for something; a subject that does so has loop=True"
+    )
 
 
 @functools.cache
@@ -85,7 +92,9 @@ def _event_loop() -> asyncio.AbstractEventLoop:
 
 def _batches(subject: Subject, app: App, make_scope: Callable[[], Scope]) -> Batch:
     wrapped = subject.wrap(app)
-    run: Callable[[Coroutine[Any, Any, None]], None] = _event_loop().run_until_complete if subject.loop else _step
+    run: Callable[[Coroutine[Any, Any, None]], None] = (
+        _event_loop().run_until_complete if subject.loop else _step
+    )
 
     async def serve(scopes: list[Scope]) -> None:
         while scopes:
@@ -109,7 +118,10 @@ def _crashes(subject: Subject) -> Batch:
 
 
 def _within_one_request(subject: Subject, work: Callable[[Send, int], Awaitable[None]]) -> Batch:
-    """Return batches that do all their units inside one request: what the request costs is lost among so many."""
+    """
+    Return batches that do all their units inside one request: what the request costs is lost among
+    so many.
+    """
     units = 0
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,7 +158,9 @@ def _logs(subject: Subject) -> Batch:
 
 def _logs_once(subject: Subject) -> Batch:
     log = subject.line()
-    return _batches(subject, hello(lambda: log("Processing payment for user Alice")), _plain_request)
+    return _batches(
+        subject, hello(lambda: log("Processing payment for user Alice")), _plain_request
+    )
 
 
 def _read_everything() -> None:
@@ -154,8 +168,20 @@ def _read_everything() -> None:
     if metadata is None:
         return
     # Bound to names, so that no reader and no linter takes the reading for idle.
-    _ids = metadata.request_id, metadata.session_id, metadata.trace_id, metadata.trace, metadata.parent_request_id
-    _rest = metadata.start_time, metadata.method, metadata.path, metadata.transport_type, metadata.ended
+    _ids = (
+        metadata.request_id,
+        metadata.session_id,
+        metadata.trace_id,
+        metadata.trace,
+        metadata.parent_request_id,
+    )
+    _rest = (
+        metadata.start_time,
+        metadata.method,
+        metadata.path,
+        metadata.transport_type,
+        metadata.ended,
+    )
 
 
 def _through_uvicorn(subject: Subject) -> Batch:
@@ -169,7 +195,10 @@ async def _waiting(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def suspend(subject: Subject, count: int) -> Callable[[], list[object]]:
-    """Return a function that begins *count* requests, each in a context of its own, and leaves them in flight."""
+    """
+    Return a function that begins *count* requests, each in a context of its own, and leaves them in
+    flight.
+    """
     wrapped = subject.wrap(_waiting)
     scopes = [_plain_request() for _ in range(count)]
 
@@ -186,16 +215,29 @@ def suspend(subject: Subject, count: int) -> Callable[[], list[object]]:
 
 
 SITUATIONS = {
-    "request": Situation("a request, 12 headers, nothing inbound", _served(hello()), (*_MIDDLEWARES, *_PEERS)),
-    "line": Situation("a request that logs one line", _logs_once, ("bare", OURS, "asgi-correlation-id")),
-    "everything": Situation("a request in which everything is read", _served(hello(_read_everything)), ("bare", OURS)),
+    "request": Situation(
+        "a request, 12 headers, nothing inbound", _served(hello()), (*_MIDDLEWARES, *_PEERS)
+    ),
+    "line": Situation(
+        "a request that logs one line", _logs_once, ("bare", OURS, "asgi-correlation-id")
+    ),
+    "everything": Situation(
+        "a request in which everything is read", _served(hello(_read_everything)), ("bare", OURS)
+    ),
     "inbound": Situation(
         "a request with X-Request-ID and X-Session-ID",
-        _served(hello(), request(14, b"x-request-id: 4bf92f3577b34da6a3ce929d0e0e4736", b"x-session-id: alice-0001")),
+        _served(
+            hello(),
+            request(
+                14, b"x-request-id: 4bf92f3577b34da6a3ce929d0e0e4736", b"x-session-id: alice-0001"
+            ),
+        ),
     ),
     "bearer": Situation(
         "a request whose session id, of a bearer token, is read",
-        _served(hello(asgi_trace.get_session_id), request(13, b"authorization: Bearer mF_9.B5f-4.1JqM")),
+        _served(
+            hello(asgi_trace.get_session_id), request(13, b"authorization: Bearer mF_9.B5f-4.1JqM")
+        ),
         ("bare", OURS),
     ),
     "query": Situation(
@@ -206,15 +248,21 @@ SITUATIONS = {
     "crash": Situation("a request whose app raises", _crashes, ("bare", "no-op", OURS)),
     "headers-4": Situation("a request with 4 headers", _served(hello(), request(4))),
     "headers-40": Situation("a request with 40 headers", _served(hello(), request(40))),
-    "websocket": Situation("a websocket: accept, one message, close", _served(websocket, connection)),
+    "websocket": Situation(
+        "a websocket: accept, one message, close", _served(websocket, connection)
+    ),
     "stream": Situation(
         "a body message of a 1,000-chunk stream",
         _streams,
         (*_MIDDLEWARES, "starlette-context", "OpenTelemetry"),
         batch=1000,
     ),
-    "uvicorn": Situation("a request through uvicorn's httptools protocol", _through_uvicorn, added=False),
-    "text": Situation("a line of text", _logs, ("bare", OURS, "asgi-correlation-id"), batch=256, added=False),
+    "uvicorn": Situation(
+        "a request through uvicorn's httptools protocol", _through_uvicorn, added=False
+    ),
+    "text": Situation(
+        "a line of text", _logs, ("bare", OURS, "asgi-correlation-id"), batch=256, added=False
+    ),
     "json": Situation(
         "a line of JSON",
         _logs,

@@ -1,7 +1,8 @@
 """
 Who is measured: ways to wrap an app, and to write a log line.
 
-Knows asgi_trace, its peers and how each is set up by its own documentation. Imports a peer only when it is measured.
+Knows asgi_trace, its peers and how each is set up by its own documentation. Imports a peer only
+when it is measured.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import asgi_trace
+from asgi_trace._logging.setup import give_forms
 
 from .traffic import App, Message, Receive, Scope, Send
 
@@ -87,7 +89,9 @@ class Subject(NamedTuple):
 
 
 class _NoOp:
-    """The yardstick: the least that a wrapper does which wants to see the messages of a response."""
+    """
+    The yardstick: the least that a wrapper does which wants to see the messages of a response.
+    """
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -103,16 +107,27 @@ def _ours(app: App) -> App:
     return asgi_trace.RequestTracingMiddleware(app)
 
 
+def _stamped_logger(formatter: logging.Formatter) -> Log:
+    """
+    Set logging up as configure_logging() does, but for what it imports: Python asks a loaded
+    asyncio for a task.
+    """
+    log = _logger(formatter)
+    give_forms()
+    return log
+
+
 def _our_line() -> Log:
-    return _logger(asgi_trace.TextFormatter(), asgi_trace.RequestTracingFilter())
+    return _stamped_logger(asgi_trace.TextFormatter())
 
 
 def _our_json_line() -> Log:
-    return _logger(asgi_trace.JSONFormatter(), asgi_trace.RequestTracingFilter())
+    return _stamped_logger(asgi_trace.JSONFormatter())
 
 
 def _asgi_correlation_id(app: App) -> App:
-    # Where Sentry is installed, this one also tags each request for it: work that it is not measured for.
+    # Where Sentry is installed, this one also tags each request for it: work that it is not
+    # measured for.
     sys.modules["sentry_sdk"] = None  # type: ignore[assignment]
     from asgi_correlation_id import CorrelationIdMiddleware
 
@@ -130,7 +145,9 @@ def _asgi_request_id(app: App) -> App:
     from asgi_request_id import RequestIdMiddleware
 
     name = "x-request-id"
-    traced: App = RequestIdMiddleware(app, incoming_request_id_header=name, outgoing_request_id_header=name)
+    traced: App = RequestIdMiddleware(
+        app, incoming_request_id_header=name, outgoing_request_id_header=name
+    )
     return traced
 
 
@@ -142,7 +159,10 @@ def _starlette_context(app: App) -> App:
 
 
 def _base_http_middleware(app: App) -> App:
-    """Return *app* in the middleware of the articles: Starlette's convenience class, UUIDs, a variable for each id."""
+    """
+    Return *app* in the middleware of the articles: Starlette's convenience class, UUIDs, a variable
+    for each id.
+    """
     from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
     from starlette.requests import Request
     from starlette.responses import Response
@@ -188,7 +208,9 @@ def _sentry(app: App) -> App:
 
 
 # The JSON lines of others carry one id, by the cheapest means there are; ours carry four.
-_one_id: contextvars.ContextVar[str] = contextvars.ContextVar("one_id", default="4bf92f3577b34da6a3ce929d0e0e4736")
+_one_id: contextvars.ContextVar[str] = contextvars.ContextVar(
+    "one_id", default="4bf92f3577b34da6a3ce929d0e0e4736"
+)
 
 
 class _OneId(logging.Filter):
@@ -200,7 +222,9 @@ class _OneId(logging.Filter):
 def _python_json_logger_line() -> Log:
     from pythonjsonlogger.json import JsonFormatter
 
-    return _logger(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s"), _OneId())
+    return _logger(
+        JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s"), _OneId()
+    )
 
 
 def _structlog_processors() -> list[Any]:
@@ -215,7 +239,10 @@ def _structlog_processors() -> list[Any]:
 
 
 def _structlog_line() -> Log:
-    """Set up structlog for lines of other libraries too, as ours are: through the standard library's logging."""
+    """
+    Set up structlog for lines of other libraries too, as ours are: through the standard library's
+    logging.
+    """
     import structlog
 
     return _logger(
@@ -230,7 +257,10 @@ def _structlog_line() -> Log:
 
 
 def _structlog_native_line() -> Log:
-    """Set up structlog alone: its own loggers write straight to the stream, and no other library's lines."""
+    """
+    Set up structlog alone: its own loggers write straight to the stream, and no other library's
+    lines.
+    """
     import structlog
 
     structlog.configure(
@@ -250,10 +280,19 @@ SUBJECTS = {
         Subject("no-op", _NoOp),
         Subject(OURS, _ours, _our_line),
         Subject("asgi-request-id", _asgi_request_id, needs="asgi-request-id"),
-        Subject("asgi-correlation-id", _asgi_correlation_id, _asgi_correlation_id_line, needs="asgi-correlation-id"),
+        Subject(
+            "asgi-correlation-id",
+            _asgi_correlation_id,
+            _asgi_correlation_id_line,
+            needs="asgi-correlation-id",
+        ),
         Subject("starlette-context", _starlette_context, needs="starlette-context"),
-        Subject("BaseHTTPMiddleware", _base_http_middleware, loop=True, needs="starlette", heavy=True),
-        Subject("OpenTelemetry", _opentelemetry, needs="opentelemetry-instrumentation-asgi", heavy=True),
+        Subject(
+            "BaseHTTPMiddleware", _base_http_middleware, loop=True, needs="starlette", heavy=True
+        ),
+        Subject(
+            "OpenTelemetry", _opentelemetry, needs="opentelemetry-instrumentation-asgi", heavy=True
+        ),
         Subject("Sentry", _sentry, needs="sentry-sdk", heavy=True),
         Subject(OUR_JSON, _ours, _our_json_line),
         Subject("python-json-logger", line=_python_json_logger_line, needs="python-json-logger"),

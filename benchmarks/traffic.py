@@ -52,12 +52,16 @@ accept-language: en-GB,en;q=0.9
 
 
 def _lines(count: int, more: tuple[bytes, ...]) -> list[bytes]:
-    filler = [b"x-filler-%02d: value of no interest" % number for number in range(count - len(BROWSER_HEADERS))]
+    filler = [
+        b"x-filler-%02d: value of no interest" % number
+        for number in range(count - len(BROWSER_HEADERS))
+    ]
     return [*more, *BROWSER_HEADERS, *filler][:count]
 
 
 def header_list(lines: list[bytes]) -> list[tuple[bytes, bytes]]:
-    # New objects for each request, as from a parser: bytes that were hashed before would be found faster.
+    # New objects for each request, as from a parser: bytes that were hashed before would be found
+    # faster.
     headers = []
     for line in lines:
         name, _, value = line.partition(b": ")
@@ -66,7 +70,10 @@ def header_list(lines: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def request(count: int = 12, *more: bytes, query: bytes = b"") -> Callable[[], Scope]:
-    """Return a function that makes the scope of one more GET, with *count* headers, *more* the first of them."""
+    """
+    Return a function that makes the scope of one more GET, with *count* headers, *more* the first
+    of them.
+    """
     lines = _lines(count, more)
 
     def make() -> Scope:

@@ -1,8 +1,9 @@
 """
 The process that is measured: one subject in one situation.
 
-``python -m benchmarks.worker METER SITUATION SUBJECT AMOUNT [PRELOAD…]`` prints one JSON value. Knows how to run
-batches and the meters that must be inside the process. Does not know what the figures mean.
+``python -m benchmarks.worker METER SITUATION SUBJECT AMOUNT [PRELOAD…]`` prints one JSON value.
+Knows how to run batches and the meters that must be inside the process. Does not know what the
+figures mean.
 """
 
 from __future__ import annotations
@@ -38,9 +39,11 @@ def _warm(situation: Situation, subject: Subject) -> Batch:
 
 def instructions(situation: Situation, subject: Subject, amount: int) -> list[int]:
     """
-    Do *amount* batches in one child and three times as many in another, and return their process ids.
+    Do *amount* batches in one child and three times as many in another, and return their process
+    ids.
 
-    For a meter outside the process. Both are forked after the warm-up: what their counts differ by is the batches.
+    For a meter outside the process. Both are forked after the warm-up: what their counts differ by
+    is the batches.
     """
     prepare = _warm(situation, subject)
     return [_do(prepare, situation.batch, batches) for batches in (amount, 3 * amount)]
@@ -65,11 +68,18 @@ def _do(prepare: Batch, batch: int, batches: int) -> int:
 def bytecode(situation: Situation, subject: Subject, amount: int) -> float:
     """Return the bytecode instructions that a unit executes, over *amount* batches."""
     prepare = _warm(situation, subject)
-    return sum(count_opcodes(prepare(situation.batch)) for _ in range(amount)) / amount / situation.batch
+    return (
+        sum(count_opcodes(prepare(situation.batch)) for _ in range(amount))
+        / amount
+        / situation.batch
+    )
 
 
 def nanoseconds(situation: Situation, subject: Subject, amount: int) -> list[list[float]]:
-    """Return the time of a unit in each round, of "bare" and of *subject*, which take turns for *amount* seconds."""
+    """
+    Return the time of a unit in each round, of "bare" and of *subject*, which take turns for
+    *amount* seconds.
+    """
     bare, other = _warm(situation, SUBJECTS["bare"]), _warm(situation, subject)
     rounds: list[list[float]] = [[], []]
     deadline = time.perf_counter() + amount
@@ -111,7 +121,9 @@ _METERS = (instructions, bytecode, nanoseconds, in_flight, garbage)
 def main(meter: str, situation: str, subject: str, amount: str, *preload: str) -> None:
     for module in preload:
         importlib.import_module(module)
-    measure: Callable[[Situation, Subject, int], object] = {each.__name__: each for each in _METERS}[meter]
+    measure: Callable[[Situation, Subject, int], object] = {
+        each.__name__: each for each in _METERS
+    }[meter]
     json.dump(measure(SITUATIONS[situation], SUBJECTS[subject], int(amount)), sys.stdout)
 
 

@@ -1,5 +1,6 @@
 """
-An ASGI server in one function: a real app is called with real messages, each call in a context of its own.
+An ASGI server in one function: a real app is called with real messages, each call in a context of
+its own.
 """
 
 from __future__ import annotations
@@ -8,7 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextvars import Context
 from typing import Any
 
-HELLO_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+HELLO_START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"text/plain")],
+}
 HELLO_BODY = {"type": "http.response.body", "body": b"hello"}
 
 
@@ -44,7 +49,9 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def call(
-    app: Callable[[Any, Any, Any], Awaitable[Any]], scope: dict[str, Any], received: Iterable[dict[str, Any]] = ()
+    app: Callable[[Any, Any, Any], Awaitable[Any]],
+    scope: dict[str, Any],
+    received: Iterable[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Let *app* answer *scope*, and return the messages that the server gets."""
     incoming = iter(received)
@@ -61,7 +68,9 @@ async def call(
 
 
 def step(
-    app: Callable[[Any, Any, Any], Awaitable[Any]], scope: dict[str, Any], received: Iterable[dict[str, Any]] = ()
+    app: Callable[[Any, Any, Any], Awaitable[Any]],
+    scope: dict[str, Any],
+    received: Iterable[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """The same without an event loop, in a fresh context: for apps that wait for nothing."""
     coroutine = call(app, scope, received)

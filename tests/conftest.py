@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-import asgi_trace.faults
+import asgi_trace._core.faults
+from asgi_trace._logging.setup import undo
 
 from .marks import add_marks
 
-# A job in the background of a script has Ctrl-C ignored, and so would have each process that a test stops that way.
+# A job in the background of a script has Ctrl-C ignored, and so would have each process that a test
+# stops that way.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A loaded machine is no failure.
@@ -29,6 +32,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True)
+def _logging_is_undone() -> Iterator[None]:
+    """What a test does to the logging of this process ends with it."""
+    yield
+    undo()
+
+
+@pytest.fixture(autouse=True)
 def _faults_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test sees the first warning of each kind."""
-    monkeypatch.setattr(asgi_trace.faults, "_reported", set())
+    monkeypatch.setattr(asgi_trace._core.faults, "_reported", set())

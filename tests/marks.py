@@ -1,9 +1,10 @@
 """
 Marks tests by what they start: a browser, a server, or another process. No test is marked by hand.
 
-A directory of ``DIRECTORIES`` marks all of its tests. Every other test gets the mark of each module in ``STARTERS``
-that it uses: in its own code, in its fixtures, or in the functions and classes of the tests that these call. A module
-whose tests start servers in another way adds ``pytestmark = pytest.mark.servers``.
+A directory of ``DIRECTORIES`` marks all of its tests. Every other test gets the mark of each module
+in ``STARTERS`` that it uses: in its own code, in its fixtures, or in the functions and classes of
+the tests that these call. A module whose tests start servers in another way adds ``pytestmark =
+pytest.mark.servers``.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def _is_ours(module: str) -> bool:
 
 
 def _modules_used_by(item: pytest.Function) -> set[str]:
-    fixtures = [fixture.func for found in item._fixtureinfo.name2fixturedefs.values() for fixture in found]
+    fixtures = [
+        fixture.func for found in item._fixtureinfo.name2fixturedefs.values() for fixture in found
+    ]
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else []
     waiting: list[Any] = [item.function, *fixtures, *parameters]
     seen: set[int] = set()
@@ -72,8 +75,11 @@ def _modules_used_by(item: pytest.Function) -> set[str]:
 
 
 def _module_of(thing: Any) -> str:
-    """Return the name of the module that *thing* is, or that defines it; "" for anything but code."""
-    # By type() and not isinstance(), which asks a framework's proxies of the current request for their class.
+    """
+    Return the name of the module that *thing* is, or that defines it; "" for anything but code.
+    """
+    # By type() and not isinstance(), which asks a framework's proxies of the current request for
+    # their class.
     if issubclass(type(thing), types.ModuleType):
         return str(thing.__name__)
     if issubclass(type(thing), (types.FunctionType, type)):

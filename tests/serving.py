@@ -14,7 +14,9 @@ import uvicorn
 @contextmanager
 def served(app: Any, **options: Any) -> Iterator[int]:
     """Serve *app* on 127.0.0.1 and yield the port; the server is gone afterwards."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off", **options)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_config=None, lifespan="off", **options
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -33,8 +35,9 @@ class ReservedPort:
     """
     A TCP port of the loopback interface for a server whose command line takes a port's number.
 
-    Until ``release()`` the system gives the port to nobody else. It stays bound, but does not listen, by a socket with
-    ``SO_REUSEADDR``: Linux then lets a server bind it too that names it and has the same option, as servers do.
+    Until ``release()`` the system gives the port to nobody else. It stays bound, but does not
+    listen, by a socket with ``SO_REUSEADDR``: Linux then lets a server bind it too that names it
+    and has the same option, as servers do.
     """
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import budgets, chart, report, results, view
+from benchmarks import budgets, chart, grep, report, results, view
 from benchmarks.measure import Reading, measure
 from benchmarks.situations import SITUATIONS
 from benchmarks.subjects import OURS, SUBJECTS
@@ -73,13 +73,17 @@ async def ill(scope, receive, send):
 """
 
 
-def _benchmarks(*arguments: str, modules: Path, meter: str = "bytecode") -> subprocess.CompletedProcess[str]:
+def _benchmarks(
+    *arguments: str, modules: Path, meter: str = "bytecode"
+) -> subprocess.CompletedProcess[str]:
     """Run the command; where *meter* is bytecode, as on a machine without valgrind."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(modules)])}
     if meter == "bytecode":
         environment["PATH"] = str(modules)
     command = [sys.executable, "-m", "benchmarks", *arguments]
-    return subprocess.run(command, cwd=modules, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command, cwd=modules, env=environment, capture_output=True, text=True, timeout=300
+    )
 
 
 def _figure(line: str, budget: str) -> float:
@@ -95,7 +99,9 @@ def _figure(line: str, budget: str) -> float:
 def test_a_slowdown_breaks_its_budget(tmp_path: Path, meter: str) -> None:
     """One line names the budget, its figure and its limit, and the exit code is 1."""
     (tmp_path / "planted.py").write_text(SLOW_SHIM, encoding="utf-8")
-    slowed = _benchmarks("check", "streamed-message", "--preload", "planted", modules=tmp_path, meter=meter)
+    slowed = _benchmarks(
+        "check", "streamed-message", "--preload", "planted", modules=tmp_path, meter=meter
+    )
     assert (slowed.returncode, slowed.stderr) == (1, "")
     *said, verdict = slowed.stdout.splitlines()
     assert verdict.startswith("BROKEN")
@@ -105,17 +111,24 @@ def test_a_slowdown_breaks_its_budget(tmp_path: Path, meter: str) -> None:
 
 
 def test_the_guard_tells_slow_from_fast(tmp_path: Path) -> None:
-    """As things are, the figure is smaller by what was planted; and the exit code is what the line says."""
+    """
+    As things are, the figure is smaller by what was planted; and the exit code is what the line
+    says.
+    """
     (tmp_path / "planted.py").write_text(SLOW_SHIM, encoding="utf-8")
     as_it_is = _benchmarks("check", "streamed-message", modules=tmp_path)
     slowed = _benchmarks("check", "streamed-message", "--preload", "planted", modules=tmp_path)
     lines = [done.stdout.splitlines()[-1] for done in (as_it_is, slowed)]
     before, after = (_figure(line, "streamed-message") for line in lines)
     assert before + 0.9 < after
-    assert [done.returncode for done in (as_it_is, slowed)] == [int(line.startswith("BROKEN")) for line in lines]
+    assert [done.returncode for done in (as_it_is, slowed)] == [
+        int(line.startswith("BROKEN")) for line in lines
+    ]
 
 
-@pytest.mark.parametrize(("planted", "verdict", "code"), [("", "ok      ", 0), (LEAKY_SHIM, "BROKEN  ", 1)])
+@pytest.mark.parametrize(
+    ("planted", "verdict", "code"), [("", "ok      ", 0), (LEAKY_SHIM, "BROKEN  ", 1)]
+)
 def test_garbage_breaks_its_budget(tmp_path: Path, planted: str, verdict: str, code: int) -> None:
     """A cycle in each request is found; as things are, there is none."""
     (tmp_path / "planted.py").write_text(planted, encoding="utf-8")
@@ -125,7 +138,9 @@ def test_garbage_breaks_its_budget(tmp_path: Path, planted: str, verdict: str, c
 
 
 def test_what_cannot_be_counted_is_said(tmp_path: Path) -> None:
-    """Bytecode does not see a search that is done in C: the guard does not pass it off as checked."""
+    """
+    Bytecode does not see a search that is done in C: the guard does not pass it off as checked.
+    """
     done = _benchmarks("check", "header", modules=tmp_path)
     assert "not checked, for that reason: header" in done.stdout
 
@@ -138,7 +153,10 @@ def test_an_unknown_budget_is_refused(tmp_path: Path) -> None:
 
 
 def test_figures_are_made_of_readings() -> None:
-    """What is added to bare, less what another situation adds, by a count or by what another subject adds."""
+    """
+    What is added to bare, less what another situation adds, by a count or by what another subject
+    adds.
+    """
     values = {
         Reading("instructions", situation, subject): float(count)
         for situation, subject, count in [
@@ -155,18 +173,25 @@ def test_figures_are_made_of_readings() -> None:
     }
     named = {budget.name: budget for budget in budgets.BUDGETS}
     figures = {
-        name: budgets.figure(named[name], "instructions", values) for name in ("header", "uvicorn", "streamed-message")
+        name: budgets.figure(named[name], "instructions", values)
+        for name in ("header", "uvicorn", "streamed-message")
     }
     assert figures == {"header": 10.0, "uvicorn": 1.1, "streamed-message": 0.75}
 
 
 def test_every_situation_works() -> None:
     """For the app as it is, the yardstick and ours; and a wrapper does more than none."""
-    pairs = [(name, subject) for name, situation in SITUATIONS.items() for subject in situation.subjects]
+    pairs = [
+        (name, subject) for name, situation in SITUATIONS.items() for subject in situation.subjects
+    ]
     pairs = [(name, subject) for name, subject in pairs if SUBJECTS[subject].needs is None]
     values = measure(Reading("bytecode", name, subject) for name, subject in pairs)
     counted = {(reading.situation, reading.subject): value for reading, value in values.items()}
-    idle = [pair for pair in pairs if pair[1] != "bare" and counted[pair] <= counted.get((pair[0], "bare"), 0)]
+    idle = [
+        pair
+        for pair in pairs
+        if pair[1] != "bare" and counted[pair] <= counted.get((pair[0], "bare"), 0)
+    ]
     assert idle == []
     assert len(counted) == len(pairs)
 
@@ -196,12 +221,21 @@ def _run(python: str) -> results.Results:
     ]
     imports = [results.Import("asgi_trace", 25.8, 28.2, 52)]
     return results.Results(
-        "2026-11-22", "A processor, 2 cores", python, "instructions", {"asgi-trace": "0.1.0"}, rows, imports
+        "2026-11-22",
+        "A processor, 2 cores",
+        python,
+        "instructions",
+        {"asgi-trace": "0.1.0"},
+        rows,
+        imports,
     )
 
 
 def test_results_are_kept(tmp_path: Path) -> None:
-    """One file for each version of Python, the oldest first; a second run takes the place of the first."""
+    """
+    One file for each version of Python, the oldest first; a second run takes the place of the
+    first.
+    """
     runs = [_run("CPython 3.9.1"), _run("CPython 3.11.7"), _run("CPython 3.13.0")]
     for run in [*runs[1:], *runs]:
         results.save(run, tmp_path)
@@ -210,14 +244,30 @@ def test_results_are_kept(tmp_path: Path) -> None:
 
 def test_the_chart_shows_the_results() -> None:
     """Every subject with its figures, the machine and the date; and it is XML."""
-    shown = ["".join(text.itertext()) for text in ElementTree.fromstring(chart.svg(_run("CPython 3.11.7"))).iter()]
-    for expected in ("no-op", "5,798", "0.6", OURS, "14,321", "1.4", "O<T>el", "1,234,567", "135.0"):
+    shown = [
+        "".join(text.itertext())
+        for text in ElementTree.fromstring(chart.svg(_run("CPython 3.11.7"))).iter()
+    ]
+    for expected in (
+        "no-op",
+        "5,798",
+        "0.6",
+        OURS,
+        "14,321",
+        "1.4",
+        "O<T>el",
+        "1,234,567",
+        "135.0",
+    ):
         assert expected in shown
     assert any("CPython 3.11.7, A processor, 2 cores, 2026-11-22" in text for text in shown)
 
 
 def test_what_is_published_was_measured() -> None:
-    """The chart and the tables that the README shows are those of the saved results; ``python -m benchmarks chart``."""
+    """
+    The chart and the tables that the README shows are those of the saved results; ``python -m
+    benchmarks chart``.
+    """
     directory = ROOT / "benchmarks" / "results"
     runs = results.load(directory)
     assert (directory / "cost.svg").read_text(encoding="utf-8") == chart.svg(runs[-1])
@@ -225,7 +275,9 @@ def test_what_is_published_was_measured() -> None:
 
 
 def test_the_tables_show_the_results() -> None:
-    """Requests on each version of Python, the rest on the newest, with where the figures come from."""
+    """
+    Requests on each version of Python, the rest on the newest, with where the figures come from.
+    """
     runs = [_run("CPython 3.11.7"), _run("CPython 3.13.0")]
     lines = report.markdown(runs).splitlines()
     assert "| Added to a request | CPython 3.11.7 | CPython 3.13.0 | held in flight |" in lines
@@ -234,7 +286,8 @@ def test_the_tables_show_the_results() -> None:
     assert "A processor, 2 cores, 2026-11-22. asgi-trace 0.1.0." in lines[-1]
     table = report.text(runs[0])
     assert (
-        "a request, 12 headers, nothing inbound: added to the 30,000 instructions and 900 ns of the bare app" in table
+        "a request, 12 headers, nothing inbound: added to the 30,000 instructions and 900 ns of the bare app"
+        in table
     )
     assert "asgi_trace         200.0         25.0" in table
 
@@ -242,12 +295,18 @@ def test_the_tables_show_the_results() -> None:
 def test_an_app_of_ones_own_is_measured(tmp_path: Path) -> None:
     """In-process and through uvicorn, within one lifespan, whose state its requests see."""
     (tmp_path / "shop.py").write_text(APP, encoding="utf-8")
-    done = _benchmarks("app", "shop:app", "--path", "/stock?item=pen", "--seconds", "0.2", modules=tmp_path)
+    done = _benchmarks(
+        "app", "shop:app", "--path", "/stock?item=pen", "--seconds", "0.2", modules=tmp_path
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("lifespan began") == done.stdout.count("lifespan ended") == 1
     for expected in ("shop:app, GET /stock?item=pen: 200", "in-process: ", "uvicorn, round trip: "):
         assert expected in done.stdout
-    assert done.stdout.count(" µs for the bare app against itself") == done.stdout.count(" traced") >= 2
+    assert (
+        done.stdout.count(" µs for the bare app against itself")
+        == done.stdout.count(" traced")
+        >= 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -258,7 +317,9 @@ def test_an_app_of_ones_own_is_measured(tmp_path: Path) -> None:
         ("shop:ill", "the app did not start"),
     ],
 )
-def test_an_app_that_cannot_be_measured_is_told(tmp_path: Path, target: str, complaint: str) -> None:
+def test_an_app_that_cannot_be_measured_is_told(
+    tmp_path: Path, target: str, complaint: str
+) -> None:
     """What is wrong with it, and exit code 2."""
     (tmp_path / "shop.py").write_text(APP, encoding="utf-8")
     done = _benchmarks("app", target, modules=tmp_path)
@@ -267,15 +328,36 @@ def test_an_app_that_cannot_be_measured_is_told(tmp_path: Path, target: str, com
 
 
 def test_the_viewers_cost_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    """By the real command, on logs of the real formatters: a row for each form, and the goals."""
+    """By the real command, on logs of the real formatters: a row for each form, and its limits."""
     assert view.main(["--lines", "300"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[0] for row in rows] == ["300", "text", "json", "logfmt", "goals"]
-    assert all(0 < float(seconds) < 60 for _, _, _, seconds, *_ in rows[1:4])
+    assert [row[0] for row in rows] == [
+        "300",
+        "text",
+        "limits",
+        "json",
+        "limits",
+        "logfmt",
+        "limits",
+    ]
+    assert all(0 < float(seconds) < 60 for _, _, _, seconds, *_ in rows[1::2])
+
+
+def test_the_cost_of_grep_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the real command: a row for each form and condition, with a limit where there is one."""
+    assert grep.main(["--lines", "5000", "--form", "text", "--form", "json"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:2] for row in rows[1:]] == [
+        [form, name] for form in ("text", "json") for name in grep.CONDITIONS
+    ]
+    assert [len(row) for row in rows[1:6]] == [8, 8, 8, 6, 6]
 
 
 def test_the_viewers_log_is_one_of_requests(tmp_path: Path) -> None:
-    """Ten lines each, at once, in the order of their times; some fail, and the last is the access line."""
+    """
+    Ten lines each, at once, in the order of their times; some fail, and the last is the access
+    line.
+    """
     log = tmp_path / "app.log"
     view.write_log(log, "json", 20_000)
     records = [json.loads(line) for line in log.read_text().splitlines()]

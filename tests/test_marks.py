@@ -17,7 +17,9 @@ def marks_of(request: pytest.FixtureRequest) -> set[str]:
 
 
 def python(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
 
 
 class Base:
@@ -45,7 +47,9 @@ def test_nothing_that_is_started_is_no_mark(request: pytest.FixtureRequest) -> N
     assert marks_of(request) == set()
 
 
-def test_a_process_is_found_in_a_base_class_behind_a_context_manager(request: pytest.FixtureRequest) -> None:
+def test_a_process_is_found_in_a_base_class_behind_a_context_manager(
+    request: pytest.FixtureRequest,
+) -> None:
     with answering() as answer:
         assert answer == "42\n"
     assert marks_of(request) == {"processes"}
@@ -57,7 +61,9 @@ def test_a_process_is_found_in_a_fixture(request: pytest.FixtureRequest, answer:
 
 
 @pytest.mark.parametrize("run", [python])
-def test_a_process_is_found_in_a_parameter(request: pytest.FixtureRequest, run: Callable[[str], str]) -> None:
+def test_a_process_is_found_in_a_parameter(
+    request: pytest.FixtureRequest, run: Callable[[str], str]
+) -> None:
     assert run("print(42)") == "42\n"
     assert marks_of(request) == {"processes"}
 

@@ -21,7 +21,8 @@ import asgi_trace
 
 PACKAGE = Path(asgi_trace.__file__).parent
 
-# The import of asgi_trace.auto loads the app that a variable names: it is imported in other processes only.
+# The import of asgi_trace.auto loads the app that a variable names: it is imported in other
+# processes only.
 AUTO = "asgi_trace.auto"
 IMPORTED_HERE = ("asgi_trace", "asgi_trace.loggers", "asgi_trace.mcp", "asgi_trace.otel")
 PUBLIC = tuple(sorted({AUTO, *IMPORTED_HERE}))
@@ -39,18 +40,26 @@ def is_named(name: str, text: str) -> bool:
 
 
 def documented_class(public: object) -> type | None:
-    """The class whose members a user of *public* meets: itself, or its own where it is an object such as a variable."""
+    """
+    The class whose members a user of *public* meets: itself, or its own where it is an object such
+    as a variable.
+    """
     kind = public if isinstance(public, type) else type(public)
     return kind if is_ours(kind) else None
 
 
 def parameters_of(function: Any) -> set[str]:
     parameters = inspect.signature(function).parameters.values()
-    return {each.name for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)} - {"self"}
+    return {
+        each.name for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    } - {"self"}
 
 
 def inherited_parameters(kind: type, method: str) -> set[str]:
-    """Parameters of the method that *kind* overrides in a class of the standard library, which documents them."""
+    """
+    Parameters of the method that *kind* overrides in a class of the standard library, which
+    documents them.
+    """
     for base in kind.__mro__:
         if not is_ours(base) and base is not object and method in vars(base):
             return parameters_of(vars(base)[method])
@@ -66,7 +75,10 @@ def members(kind: type) -> Iterator[tuple[str, Any]]:
 
 
 def strings_under_attributes(kind: type) -> dict[str, str]:
-    """The string under the assignment of each attribute of *kind*: editors show it as the attribute's documentation."""
+    """
+    The string under the assignment of each attribute of *kind*: editors show it as the attribute's
+    documentation.
+    """
     functions = [value for value in vars(kind).values() if inspect.isfunction(value)]
     files = {inspect.getsourcefile(function) for function in functions}
     found = {}
@@ -79,6 +91,20 @@ def strings_under_attributes(kind: type) -> dict[str, str]:
     return found
 
 
+def test_these_modules_are_public_and_no_others() -> None:
+    """
+    A path in which no part begins with an underscore is public; ``python -m asgi_trace`` imports
+    ``__main__``.
+    """
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        *folders, name = file.relative_to(PACKAGE.parent).with_suffix("").parts
+        parts = folders if name == "__init__" else [*folders, name]
+        if not any(part.startswith("_") for part in parts):
+            found.add(".".join(parts))
+    assert found == set(PUBLIC)
+
+
 @pytest.mark.parametrize("module", IMPORTED_HERE)
 def test_the_list_of_names_is_sorted_and_true(module: str) -> None:
     public = import_module(module)
@@ -88,7 +114,10 @@ def test_the_list_of_names_is_sorted_and_true(module: str) -> None:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_a_public_module_shows_its_public_names_alone(module: str) -> None:
-    """It imports nothing else under a name without underscore: a user cannot rely on an import of ours by mistake."""
+    """
+    It imports nothing else under a name without underscore: a user cannot rely on an import of ours
+    by mistake.
+    """
     code = f"""
 import types, {module} as public
 ours = lambda value: isinstance(value, types.ModuleType) and value.__name__.startswith("asgi_trace.")
@@ -98,7 +127,12 @@ print(*sorted(shown ^ set(public.__all__)))
     environment = {**os.environ, "ASGI_TRACE_APP": "tests.asgi:hello"}
     root = PACKAGE.parent
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, cwd=root
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        cwd=root,
     )
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, [], "")
 
@@ -111,14 +145,21 @@ def test_each_name_is_documented(module: str, name: str) -> None:
     assert ".. versionadded::" in text
     if not callable(public):
         return
-    named_elsewhere = inherited_parameters(public, "__init__") if isinstance(public, type) else set()
-    undocumented = {each for each in parameters_of(public) - named_elsewhere if not is_named(each, text)}
+    named_elsewhere = (
+        inherited_parameters(public, "__init__") if isinstance(public, type) else set()
+    )
+    undocumented = {
+        each for each in parameters_of(public) - named_elsewhere if not is_named(each, text)
+    }
     assert undocumented == set()
 
 
 @pytest.mark.parametrize(("module", "name"), NAMES)
 def test_each_member_of_a_class_is_documented(module: str, name: str) -> None:
-    """A method with its parameters; a property or field by a text of its own, or by the text of the class."""
+    """
+    A method with its parameters; a property or field by a text of its own, or by the text of the
+    class.
+    """
     kind = documented_class(getattr(import_module(module), name))
     if kind is None:
         return

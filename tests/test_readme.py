@@ -32,19 +32,30 @@ SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
 BEFORE, AFTER, CALLS = (text for language, text in BLOCKS if language == "text")
 CONSOLE = [line for language, text in BLOCKS if language == "console" for line in text.splitlines()]
 COMMANDS = [line.removeprefix("$ ") for line in CONSOLE if line.startswith("$ ")]
-EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]  # run beside a receiver
+# run beside a receiver
+EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]
 SERVING = [line for line in COMMANDS if "shop:app" in line and line not in EXPORTING]
 SEARCHING = [line for line in COMMANDS if "asgi-trace grep" in line]
-VIEWING = [tuple(text.splitlines()) for text in re.findall(r"^\$ (asgi-trace view .*\n.*)$", README, re.MULTILINE)]
+VIEWING = [
+    tuple(text.splitlines())
+    for text in re.findall(r"^\$ (asgi-trace view .*\n.*)$", README, re.MULTILINE)
+]
 SHOP, *SNIPPETS = PYTHON
 MCP_SHOP = next(text for text in SNIPPETS if "MCPServer(" in text)
 
 
 def test_every_block_is_run_here() -> None:
-    """Python, set-up commands, commands, and the log before and after: there is no other kind."""
-    assert {language for language, _ in BLOCKS} == {"python", "sh", "console", "text"}
+    """
+    Python, set-up commands, commands, and the log before and after; YAML, which
+    ``test_logs_stores`` reads.
+    """
+    assert {language for language, _ in BLOCKS} == {"python", "sh", "console", "text", "yaml"}
     viewing = [line for command, said in VIEWING for line in (f"$ {command}", said)]
-    assert [line for line in CONSOLE if line.removeprefix("$ ") not in [*SERVING, *SEARCHING, *EXPORTING]] == viewing
+    assert [
+        line
+        for line in CONSOLE
+        if line.removeprefix("$ ") not in [*SERVING, *SEARCHING, *EXPORTING]
+    ] == viewing
     assert README.count("```") == 2 * len(BLOCKS)
 
 
@@ -59,7 +70,9 @@ def pay(port: int) -> None:
     """Two customers pay at once."""
 
     def one(session: str) -> int:
-        answer = httpx.post(f"http://127.0.0.1:{port}/api/payment", headers={"X-Session-ID": session}, timeout=60)
+        answer = httpx.post(
+            f"http://127.0.0.1:{port}/api/payment", headers={"X-Session-ID": session}, timeout=60
+        )
         return answer.status_code
 
     with ThreadPoolExecutor() as customers:
@@ -69,14 +82,21 @@ def pay(port: int) -> None:
 def serve(
     code: str, folder: Path, command: str = "uvicorn shop:app", visit: Callable[[int], object] = pay
 ) -> list[str]:
-    """Serve *code* as ``shop:app`` by *command*, let customers *visit* its port, and return all that it wrote."""
+    """
+    Serve *code* as ``shop:app`` by *command*, let customers *visit* its port, and return all that
+    it wrote.
+    """
     (folder / "shop.py").write_text(code, encoding="utf-8")
     with reserved_port() as port:
         return _serve(folder, command, visit, port)
 
 
 def _serve(folder: Path, command: str, visit: Callable[[int], object], port: int) -> list[str]:
-    bind = f"--bind 127.0.0.1:{port}" if "hypercorn" in command or "gunicorn" in command else f"--port {port}"
+    bind = (
+        f"--bind 127.0.0.1:{port}"
+        if "hypercorn" in command or "gunicorn" in command
+        else f"--port {port}"
+    )
     server = subprocess.Popen(
         f"exec env {command} {bind}",
         shell=True,
@@ -119,7 +139,9 @@ def told(lines: list[str]) -> dict[str, list[str]]:
     """The story of each session: its lines in order, without what differs from run to run."""
     stories: dict[str, list[str]] = {}
     for line in lines:
-        match = re.fullmatch(r"[-\d]{10} [:\d]{8} - (\w+) - \[req=([0-9a-f]{32})\|session=(\w+)\] - (.*)", line)
+        match = re.fullmatch(
+            r"[-\d]{10} [:\d]{8} - (\w+) - \[req=([0-9a-f]{32})\|session=(\w+)\] - (.*)", line
+        )
         if match:
             level, request_id, session, message = match.groups()
             message = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:0", message)
@@ -151,13 +173,17 @@ def test_the_calls_are_what_the_mcp_example_writes(tmp_path: Path) -> None:
     def stories(lines: list[str]) -> list[list[str]]:
         found: dict[str, list[str]] = {}
         for line in lines:
-            match = re.fullmatch(r".* - \[(req=\w{32}\|session=\w{8})\] (\[tools/call price #\d\] - .*)", line)
+            match = re.fullmatch(
+                r".* - \[(req=\w{32}\|session=\w{8})\] (\[tools/call price #\d\] - .*)", line
+            )
             if match:
                 story = re.sub(r"\d+\.\dms|:\d+|\d+B", "0", match[2])
                 found.setdefault(match[1], []).append(story)
         return sorted(found.values(), key=str)
 
-    written = serve(MCP_SHOP, tmp_path, "uvicorn shop:app --no-access-log", lambda port: anyio.run(ask, port))
+    written = serve(
+        MCP_SHOP, tmp_path, "uvicorn shop:app --no-access-log", lambda port: anyio.run(ask, port)
+    )
     assert stories(written) == stories(CALLS.splitlines())
     assert sum(map(len, stories(CALLS.splitlines()))) == len(CALLS.splitlines())
 
@@ -165,14 +191,17 @@ def test_the_calls_are_what_the_mcp_example_writes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", SERVING)
 def test_a_server_runs_with_its_own_command_line(tmp_path: Path, command: str) -> None:
     """Without a line of code: each session's lines are those of the example, and of the server."""
-    bare = SHOP.replace("configure_logging()  ", "# ").replace("app = RequestTracingMiddleware(api)", "app = api")
+    bare = SHOP.replace("configure_logging()  ", "# ").replace(
+        "app = RequestTracingMiddleware(api)", "app = api"
+    )
     ours = {
         session: [line for line in story if "127.0.0.1" not in line]
         for session, story in told(AFTER.splitlines()).items()
     }
     written = serve(bare, tmp_path, command)
     assert {
-        session: [line for line in story if "127.0.0.1" not in line] for session, story in told(written).items()
+        session: [line for line in story if "127.0.0.1" not in line]
+        for session, story in told(written).items()
     } == ours
 
 
@@ -181,7 +210,9 @@ def demo_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``app.log``, what the demo writes."""
     path = tmp_path_factory.mktemp("demo") / "app.log"
     with path.open("w") as log:
-        subprocess.run(["asgi-trace", "demo"], stdout=log, env=environment(), timeout=120, check=True)
+        subprocess.run(
+            ["asgi-trace", "demo"], stdout=log, env=environment(), timeout=120, check=True
+        )
     return path
 
 
@@ -225,7 +256,12 @@ def test_a_page_is_made_and_served(demo_log: Path, command: str, said: str) -> N
 def test_the_log_before_is_the_examples_without_us(tmp_path: Path) -> None:
     """The same app, with logging.basicConfig."""
     bare = SHOP.replace("from asgi_trace import RequestTracingMiddleware, configure_logging\n", "")
-    bare = re.sub(r"^configure_logging\(\).*$", "logging.basicConfig(level=logging.INFO)", bare, flags=re.MULTILINE)
+    bare = re.sub(
+        r"^configure_logging\(\).*$",
+        "logging.basicConfig(level=logging.INFO)",
+        bare,
+        flags=re.MULTILINE,
+    )
     bare = re.sub(r"^app = .*$", "app = api", bare, flags=re.MULTILINE)
     written = [line for line in serve(bare, tmp_path) if ":shop:" in line]
     assert sorted(written) == sorted(BEFORE.splitlines())
@@ -233,7 +269,10 @@ def test_the_log_before_is_the_examples_without_us(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", SHELL)
 def test_a_command_is_set_up_and_run_in_one_line(command: str) -> None:
-    """A venv first, since Debian's Python refuses a bare pip install; and .ci/run runs these very lines."""
+    """
+    A venv first, since Debian's Python refuses a bare pip install; and .ci/run runs these very
+    lines.
+    """
     venv, install, run = command.split(" && ")
     assert venv == "python3 -m venv .venv"
     extra = re.fullmatch(r"\.venv/bin/pip install -q (?:-e )?'\.\[(\w+)\]'", install)
@@ -245,7 +284,11 @@ def test_a_command_is_set_up_and_run_in_one_line(command: str) -> None:
 
 @pytest.mark.parametrize(
     "documented",
-    [asgi_trace.RequestTracingMiddleware, asgi_trace.configure_logging, asgi_trace.otel.RequestSpans],
+    [
+        asgi_trace.RequestTracingMiddleware,
+        asgi_trace.configure_logging,
+        asgi_trace.otel.RequestSpans,
+    ],
     ids=lambda each: each.__name__,
 )
 def test_every_option_has_its_row(documented: object) -> None:

@@ -13,7 +13,9 @@ STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "socket.bind", "subprocess.
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:
     if event in STARTS:
-        raise AssertionError(f"{event}{arguments}: expected a test without processes and servers; see tests/marks.py")
+        raise AssertionError(
+            f"{event}{arguments}: expected a test without processes and servers; see tests/marks.py"
+        )
 
 
 def pytest_sessionstart() -> None:

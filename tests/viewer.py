@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asgi_trace.viewer.model import Trace
+from asgi_trace._cli.view.model import Trace
 
 
-def stamped(second: float, message: str, request_id: str = "r1", session_id: str = "s1", level: str = "INFO") -> str:
+def stamped(
+    second: float, message: str, request_id: str = "r1", session_id: str = "s1", level: str = "INFO"
+) -> str:
     """A line of ours, so many seconds after half past ten."""
     return f"2024-01-15 10:30:{second:06.3f}Z - {level} - [req={request_id}|session={session_id}] - {message}"
 
@@ -28,8 +30,13 @@ class Told:
     @classmethod
     def by(cls, page: bytes) -> Told:
         """Read the blocks of a page."""
-        head, *chunks = re.findall(rb'<script type="application/octet-stream" [^>]*>([^<]*)</script>', page)
-        return cls(_unpacked(base64.b64decode(head)), [_unpacked(base64.b64decode(chunk)) for chunk in chunks])
+        head, *chunks = re.findall(
+            rb'<script type="application/octet-stream" [^>]*>([^<]*)</script>', page
+        )
+        return cls(
+            _unpacked(base64.b64decode(head)),
+            [_unpacked(base64.b64decode(chunk)) for chunk in chunks],
+        )
 
     @classmethod
     def in_file(cls, path: Path) -> Told:

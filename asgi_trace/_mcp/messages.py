@@ -1,5 +1,6 @@
 """
-Messages that an MCP server handles, over any transport: one request with a trace for each JSON-RPC message.
+Messages that an MCP server handles, over any transport: one request with a trace for each JSON-RPC
+message.
 
 Supports the low-level servers of mcp 1 and 2 and of fastmcp 2 to 4, and imports none of them.
 https://modelcontextprotocol.io/seps/414-request-meta
@@ -13,15 +14,22 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from ..current import get_request_metadata, reset_request_metadata, set_request_metadata
-from ..exceptions import stamp_exception
-from ..faults import report_once
-from ..ids import generate_request_id
-from ..propagation import BAGGAGE, REQUEST_ID, SESSION_ID, TRACEPARENT, TRACESTATE, extract
-from ..request import RequestMetadata
-from ..scopes import SCOPE_KEY
-from ..sessions import SessionResolver
-from ..tracecontext import parse_baggage, parse_traceparent, parse_tracestate
+from .._core.current import get_request_metadata, reset_request_metadata, set_request_metadata
+from .._core.exceptions import stamp_exception
+from .._core.faults import report_once
+from .._core.ids import generate_request_id
+from .._core.request import RequestMetadata
+from .._core.scope import SCOPE_KEY
+from .._core.sessions import SessionResolver
+from .._core.tracecontext import parse_baggage, parse_traceparent, parse_tracestate
+from .._outgoing.propagation import (
+    BAGGAGE,
+    REQUEST_ID,
+    SESSION_ID,
+    TRACEPARENT,
+    TRACESTATE,
+    extract,
+)
 
 __all__ = ("META", "is_handled", "meta_text", "trace_messages", "trace_server")
 
@@ -45,7 +53,8 @@ _TRACED = "__asgi_trace__"
 
 _SESSIONS = SessionResolver()
 
-# The requests whose messages are being handled. With the older SSE transport, the HTTP request ends before its message.
+# The requests whose messages are being handled. With the older SSE transport, the HTTP request ends
+# before its message.
 _handled: set[RequestMetadata] = set()
 
 
@@ -58,14 +67,16 @@ def trace_server(server: _Server) -> _Server:
     """
     Trace each JSON-RPC message that *server* handles, over any transport, and return *server*.
 
-    Over stdio, a message has a request id and a span of its own, and all messages of a process are one session. Over
-    HTTP, under :class:`~asgi_trace.RequestTracingMiddleware`, the ids are those of the HTTP request, whose lines then
-    show the call. Over both, ``traceparent``, ``tracestate`` and ``baggage`` in ``params._meta`` name the parent, and
-    outrank the HTTP headers. Nothing is ever written to standard output.
+    Over stdio, a message has a request id and a span of its own, and all messages of a process are
+    one session. Over HTTP, under :class:`~asgi_trace.RequestTracingMiddleware`, the ids are those
+    of the HTTP request, whose lines then show the call. Over both, ``traceparent``, ``tracestate``
+    and ``baggage`` in ``params._meta`` name the parent, and outrank the HTTP headers. Nothing is
+    ever written to standard output.
 
     Call it before the server runs; tools may be added later. A second call has no effect.
 
-    :param server: ``MCPServer``, ``FastMCP`` (of mcp 1, or fastmcp 2 to 4), or a low-level ``Server``.
+    :param server: ``MCPServer``, ``FastMCP`` (of mcp 1, or fastmcp 2 to 4), or a low-level
+        ``Server``.
     :raises TypeError: for any other object.
 
     .. versionadded:: 0.1
@@ -98,21 +109,37 @@ async def trace_messages(ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -
 
     .. versionadded:: 0.1
     """
-    # The SDK calls these names provisional. Where a later version lacks one, its part of the trace is missing.
-    parts = (getattr(ctx, name, None) for name in ("method", "params", "request_id", "meta", "request"))
+    # The SDK calls these names provisional. Where a later version lacks one, its part of the trace
+    # is missing.
+    parts = (
+        getattr(ctx, name, None) for name in ("method", "params", "request_id", "meta", "request")
+    )
     with _traced(*parts):
         return await call_next(ctx)
 
 
 def _handler(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """Return *handle* with tracing: a method of mcp 1's server, which gets a message before the SDK logs it."""
+    """
+    Return *handle* with tracing: a method of mcp 1's server, which gets a message before the SDK
+    logs it.
+    """
 
     async def traced(message: Any, *args: Any, **kwargs: Any) -> None:
-        # A request has an id and the HTTP request that brought it. A notification, or an exception, has neither.
+        # A request has an id and the HTTP request that brought it. A notification, or an exception,
+        # has neither.
         request = getattr(getattr(message, "request", message), "root", None)
-        request_id, meta = getattr(message, "request_id", None), getattr(message, "request_meta", None)
+        request_id, meta = (
+            getattr(message, "request_id", None),
+            getattr(message, "request_meta", None),
+        )
         carrier = getattr(getattr(message, "message_metadata", None), "request_context", None)
-        with _traced(getattr(request, "method", None), getattr(request, "params", None), request_id, meta, carrier):
+        with _traced(
+            getattr(request, "method", None),
+            getattr(request, "params", None),
+            request_id,
+            meta,
+            carrier,
+        ):
             await handle(message, *args, **kwargs)
 
     setattr(traced, _TRACED, True)
@@ -121,11 +148,18 @@ def _handler(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[
 
 @contextmanager
 def _traced(method: Any, params: Any, request_id: Any, meta: Any, carrier: Any) -> Iterator[None]:
-    """Make the message with these parts the current request; *carrier* is the HTTP request that brought it, or None."""
+    """
+    Make the message with these parts the current request; *carrier* is the HTTP request that
+    brought it, or None.
+    """
     metadata = None
     try:
         metadata, is_own = _metadata(meta, getattr(carrier, "scope", None) or {})
-        metadata.mcp_method, metadata.mcp_name, metadata.jsonrpc_id = method, _name_in(params), request_id
+        metadata.mcp_method, metadata.mcp_name, metadata.jsonrpc_id = (
+            method,
+            _name_in(params),
+            request_id,
+        )
     except Exception:
         report_once("tracing an MCP message")
     if metadata is None:
@@ -153,18 +187,26 @@ def _metadata(meta: Any, scope: Mapping[str, Any]) -> tuple[RequestMetadata, boo
         return _own_metadata(scope, meta), True
     parent = parse_traceparent(meta_text(meta, TRACEPARENT))
     if parent is not None:
-        tracestate, baggage = parse_tracestate([meta_text(meta, TRACESTATE)]), parse_baggage([meta_text(meta, BAGGAGE)])
+        tracestate, baggage = (
+            parse_tracestate([meta_text(meta, TRACESTATE)]),
+            parse_baggage([meta_text(meta, BAGGAGE)]),
+        )
         carried._continue_trace(parent, tracestate, baggage)
     return carried, False
 
 
 def _own_metadata(scope: Mapping[str, Any], meta: Mapping[str, Any]) -> RequestMetadata:
     """Return new metadata, for a message that was not brought by a traced HTTP request."""
-    metadata = extract({header: meta_text(meta, name) for header, name in META.items()}) or RequestMetadata()
+    metadata = (
+        extract({header: meta_text(meta, name) for header, name in META.items()})
+        or RequestMetadata()
+    )
     metadata.request_id = metadata.request_id or generate_request_id()
     if metadata.session_id is None and scope:
         metadata.session_id, _ = _SESSIONS.resolve(scope["headers"], scope["query_string"])
-    elif metadata.session_id is None:  # stdio; or a server that is called in its client's own process
+    elif (
+        metadata.session_id is None
+    ):  # stdio; or a server that is called in its client's own process
         outer = get_request_metadata()
         metadata.session_id = (outer and outer.session_id) or _process_session(os.getpid())
     return metadata
@@ -176,7 +218,9 @@ def _process_session(pid: int) -> str:
 
 
 def _name_in(params: Any) -> Any:
-    """Return the name of the tool or prompt, or the URI of the resource, in the *params* of a message."""
+    """
+    Return the name of the tool or prompt, or the URI of the resource, in the *params* of a message.
+    """
     get = params.get if isinstance(params, Mapping) else partial(getattr, params)
     name = get("name", None)
     return get("uri", None) if name is None else name

@@ -1,7 +1,8 @@
 """
 What spans and exported log records say of a request: attributes, routes and names.
 
-This module does not use OpenTelemetry's API. It reads scopes, messages and the metadata of requests.
+This module does not use OpenTelemetry's API. It reads scopes, messages and the metadata of
+requests.
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
 https://github.com/open-telemetry/semantic-conventions-genai/blob/main/docs/gen-ai/mcp.md
 """
@@ -12,12 +13,12 @@ import re
 import traceback
 from typing import Any
 
-from ..calls import Call
-from ..headers import header_values
-from ..masks import Masks
-from ..networks import client_host
-from ..request import RequestMetadata
-from ..scopes import SCOPE_KEY, Message, Scope, ScopeMetadata
+from .._core.calls import Call
+from .._core.headers import header_values
+from .._core.masks import Masks
+from .._core.request import RequestMetadata
+from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
+from .._core.trust import client_host
 
 __all__ = (
     "REQUEST",
@@ -42,8 +43,13 @@ SESSION = "session.id"
 REQUEST = "asgi_trace.request_id"
 """The attribute that holds a request's id: the conventions have no name for it."""
 
-_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+_METHODS = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
+)
 _DEFAULT_MASKS = Masks()
+
+# What an attribute can be, of the values that a field may have.
+_PLAIN = (str, int, float, bool)
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
@@ -56,7 +62,8 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # The attribute for the name in a call, by the first word of its method.
 _MCP_TARGETS = {"prompts": "gen_ai.prompt.name", "resources": "mcp.resource.uri"}
 
-# The methods that clients send. A stranger chooses any other method, so it is no part of a span's name.
+# The methods that clients send. A stranger chooses any other method, so it is no part of a span's
+# name.
 _MCP_METHODS = frozenset(
     {
         "completion/complete",
@@ -82,10 +89,15 @@ _MCP_METHODS = frozenset(
 
 
 def request_attributes(scope: Scope) -> Attributes:
-    """Return the attributes that a span has from its start, by the conventions for HTTP. A sampler sees them too."""
+    """
+    Return the attributes that a span has from its start, by the conventions for HTTP. A sampler
+    sees them too.
+    """
     method = scope.get("method") or "GET"  # of a websocket's handshake
     headers = scope.get("headers") or ()
-    versions = [value.decode("latin-1") for value in header_values(headers, b"mcp-protocol-version")]
+    versions = [
+        value.decode("latin-1") for value in header_values(headers, b"mcp-protocol-version")
+    ]
     masks, path = _masks_of(scope), scope.get("path")
     query, client = scope.get("query_string"), scope.get("client")
     attributes: dict[str, Any] = {
@@ -100,7 +112,11 @@ def request_attributes(scope: Scope) -> Attributes:
         "user_agent.original": b", ".join(header_values(headers, b"user-agent")).decode("latin-1"),
     }
     attributes["server.address"], attributes["server.port"] = _server_of(scope)
-    return {name: value if type(value) is int else as_text(value) for name, value in attributes.items() if value}
+    return {
+        name: value if type(value) is int else as_text(value)
+        for name, value in attributes.items()
+        if value
+    }
 
 
 def _masks_of(scope: Scope) -> Masks:
@@ -109,13 +125,17 @@ def _masks_of(scope: Scope) -> Masks:
 
 
 def _server_of(scope: Scope) -> tuple[str | None, int | None]:
-    """Return the host and port of the Host header, or those of the server where the header has none."""
+    """
+    Return the host and port of the Host header, or those of the server where the header has none.
+    """
     hosts = header_values(scope.get("headers") or (), b"host")
     asked = _AUTHORITY.fullmatch(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
     if asked is None:
         host, port = scope.get("server") or (None, None)
         return host, port
-    return asked[1].strip("[]"), int(asked[2]) if asked[2] else _PORTS.get(scope.get("scheme") or "")
+    return asked[1].strip("[]"), int(asked[2]) if asked[2] else _PORTS.get(
+        scope.get("scheme") or ""
+    )
 
 
 def status_after(message: Message, status: int | None) -> int | None:
@@ -134,16 +154,21 @@ def route_of(scope: Scope, root_path: str = "") -> str | None:
     """
     Return the route that a framework has found for *scope*, such as ``/items/{id}``, or None.
 
-    :param root_path: the scope's ``root_path`` as the server gave it. Mounted apps append their own paths to it.
+    :param root_path: the scope's ``root_path`` as the server gave it. Mounted apps append their own
+        paths to it.
     """
     path = getattr(scope.get("route"), "path", None)
     if not isinstance(path, str):
         template = scope.get("path_template")  # Litestar's
         return template if isinstance(template, str) and template else None
     mounts = (scope.get("root_path") or "").removeprefix(root_path)
-    # Parameters of the mounts are shown by name, as in the route: a name with few values suits an attribute.
+    # Parameters of the mounts are shown by name, as in the route: a name with few values suits an
+    # attribute.
     names = {str(value): name for name, value in (scope.get("path_params") or {}).items()}
-    return "/".join(f"{{{names[part]}}}" if part in names else part for part in mounts.split("/")) + path
+    return (
+        "/".join(f"{{{names[part]}}}" if part in names else part for part in mounts.split("/"))
+        + path
+    )
 
 
 def call_attributes(call: Call) -> Attributes:
@@ -157,7 +182,10 @@ def call_attributes(call: Call) -> Attributes:
 
 
 def span_name(attributes: Attributes) -> str:
-    """Return a span's name: the method, and the route or tool where it is known. A path is never part of it."""
+    """
+    Return a span's name: the method, and the route or tool where it is known. A path is never part
+    of it.
+    """
     if attributes.get("mcp.method.name") in _MCP_METHODS:
         called = attributes["mcp.method.name"]
         target = attributes.get("gen_ai.tool.name") or attributes.get("gen_ai.prompt.name")
@@ -169,8 +197,28 @@ def span_name(attributes: Attributes) -> str:
 
 def id_attributes(request: RequestMetadata) -> Attributes:
     """Return the ids of *request* that a span has."""
-    ids = {SESSION: request.session_id, REQUEST: request.request_id, "mcp.session.id": request.mcp_session_id}
+    ids = {
+        SESSION: request.session_id,
+        REQUEST: request.request_id,
+        "mcp.session.id": request.mcp_session_id,
+    }
     return {name: as_text(value) for name, value in ids.items() if value}
+
+
+def field_attributes(request: RequestMetadata, taken: Attributes) -> Attributes:
+    """
+    Return the user's fields of *request*, under their names; a name that is *taken* gets a ``_``
+    behind it.
+
+    A value that no attribute can have becomes its text.
+    """
+    attributes: dict[str, Any] = {}
+    for name, value in (request._fields or {}).copy().items():
+        shown = as_text(name)
+        attributes[f"{shown}_" if shown in taken else shown] = (
+            value if type(value) in _PLAIN else as_text(value)
+        )
+    return attributes
 
 
 def exception_attributes(exc: Exception) -> Attributes:
@@ -178,16 +226,25 @@ def exception_attributes(exc: Exception) -> Attributes:
     return {
         "exception.type": type_name(exc),
         "exception.message": as_text(exc),
-        "exception.stacktrace": as_text("".join(traceback.format_exception(type(exc), exc, exc.__traceback__))),
+        "exception.stacktrace": as_text(
+            "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+        ),
     }
 
 
 def type_name(exc: Exception) -> str:
     """Return the full name of the class of *exc*."""
     kind = type(exc)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
 
 
 def as_text(value: object) -> str:
-    """Return *value* as text that has a UTF-8 form: a lone surrogate would cost the exporter a whole batch."""
+    """
+    Return *value* as text that has a UTF-8 form: a lone surrogate would cost the exporter a whole
+    batch.
+    """
     return str(value).encode("utf-8", "backslashreplace").decode()

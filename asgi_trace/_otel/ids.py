@@ -1,8 +1,8 @@
 """
 One request and one span with the same ids, whichever of the two was first.
 
-A span that is made for a request takes the request's ids: through the id generator of the SDK's provider. Where a span
-has ids of its own, the request takes them, and so do its log lines.
+A span that is made for a request takes the request's ids: through the id generator of the SDK's
+provider. Where a span has ids of its own, the request takes them, and so do its log lines.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, TraceState
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    TraceFlags,
+    TraceState,
+)
 
-from ..faults import report_once
-from ..request import RequestMetadata
-from ..tracecontext import RANDOM, TraceContext
+from .._core.faults import report_once
+from .._core.request import RequestMetadata
+from .._core.tracecontext import RANDOM, TraceContext
 from .attributes import id_attributes
 
 __all__ = (
@@ -38,8 +45,11 @@ __all__ = (
 TRACER = "asgi_trace"
 """The instrumentation scope of our spans."""
 
-# OpenTelemetry accepts only keys of level 1. For any other key it would warn, and drop the whole state.
-_STATE_MEMBER = re.compile(r"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})=")
+# OpenTelemetry accepts only keys of level 1. For any other key it would warn, and drop the whole
+# state.
+_STATE_MEMBER = re.compile(
+    r"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})="
+)
 
 
 class NextSpan:
@@ -59,12 +69,17 @@ _adapted: WeakSet[trace.TracerProvider] = WeakSet()
 
 def adapt(provider: trace.TracerProvider) -> None:
     """
-    Change *provider*, if it is the SDK's, so that the span of a request gets the ids of that request.
+    Change *provider*, if it is the SDK's, so that the span of a request gets the ids of that
+    request.
 
-    Tracers that it made before keep their id generator, and other providers have none. There, the request takes the
-    ids of its span.
+    Tracers that it made before keep their id generator, and other providers have none. There, the
+    request takes the ids of its span.
     """
-    if provider in _adapted or not hasattr(provider, "id_generator") or not hasattr(provider, "add_span_processor"):
+    if (
+        provider in _adapted
+        or not hasattr(provider, "id_generator")
+        or not hasattr(provider, "add_span_processor")
+    ):
         return
 
     from opentelemetry.sdk.trace import Span as SDKSpan
@@ -87,7 +102,9 @@ def adapt(provider: trace.TracerProvider) -> None:
 
 
 class _RequestIds:
-    """A provider's id generator; the next span of a request gets the ids of that request instead."""
+    """
+    A provider's id generator; the next span of a request gets the ids of that request instead.
+    """
 
     def __init__(self, generator: Any) -> None:
         self._generator = generator
@@ -121,19 +138,27 @@ def runs_in_its_span(request: RequestMetadata) -> bool:
         return False
     if trace.format_span_id(around.span_id) == request.trace.span_id:
         return True  # ours: this is a second wrapper
-    # A span of another kind, or our span of another request, belongs to a caller in this process: it is the parent.
-    # A span that is not sampled has no kind.
+    # A span of another kind, or our span of another request, belongs to a caller in this process:
+    # it is the parent. A span that is not sampled has no kind.
     scope = getattr(current, "instrumentation_scope", None)
-    if getattr(current, "kind", SpanKind.SERVER) is not SpanKind.SERVER or getattr(scope, "name", "") == TRACER:
+    if (
+        getattr(current, "kind", SpanKind.SERVER) is not SpanKind.SERVER
+        or getattr(scope, "name", "") == TRACER
+    ):
         return False
     join(request, current)
     return True
 
 
 def join(request: RequestMetadata, span: Span) -> None:
-    """Give *request* the ids of *span*, which another library made for it, and the span the request's ids."""
+    """
+    Give *request* the ids of *span*, which another library made for it, and the span the request's
+    ids.
+    """
     parent = getattr(span, "parent", None)
-    take(request, trace_of(span.get_span_context(), parent and trace.format_span_id(parent.span_id)))
+    take(
+        request, trace_of(span.get_span_context(), parent and trace.format_span_id(parent.span_id))
+    )
     span.set_attributes(id_attributes(request))
 
 
@@ -148,12 +173,17 @@ def take(request: RequestMetadata, made: TraceContext) -> None:
 
 def trace_of(context: SpanContext, parent_span_id: str | None) -> TraceContext:
     """Return OpenTelemetry's *context* of a span in our form."""
-    trace_id, span_id = trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
+    trace_id, span_id = (
+        trace.format_trace_id(context.trace_id),
+        trace.format_span_id(context.span_id),
+    )
     return TraceContext(trace_id, span_id, int(context.trace_flags), parent_span_id)
 
 
 def _calling_span(request: RequestMetadata) -> TraceContext:
-    """Return the current span of *request*; its outermost one in a thread that has no current span."""
+    """
+    Return the current span of *request*; its outermost one in a thread that has no current span.
+    """
     current = trace.get_current_span().get_span_context()
     if trace.format_trace_id(current.trace_id) != request.trace_id:
         return request.trace
@@ -161,12 +191,18 @@ def _calling_span(request: RequestMetadata) -> TraceContext:
 
 
 def incoming_context(request: RequestMetadata) -> Context:
-    """Return the current context with the span and the baggage that the caller of *request* sent."""
+    """
+    Return the current context with the span and the baggage that the caller of *request* sent.
+    """
     context, told = otel_context.get_current(), request.trace
     if told.parent_span_id is not None:
         parent = remote_span(told._replace(span_id=told.parent_span_id), request.tracestate)
         context = trace.set_span_in_context(NonRecordingSpan(parent), context)
-    return W3CBaggagePropagator().extract({"baggage": request.baggage}, context) if request.baggage else context
+    return (
+        W3CBaggagePropagator().extract({"baggage": request.baggage}, context)
+        if request.baggage
+        else context
+    )
 
 
 def remote_span(told: TraceContext, tracestate: str = "") -> SpanContext:
@@ -176,5 +212,7 @@ def remote_span(told: TraceContext, tracestate: str = "") -> SpanContext:
         int(told.span_id, 16),
         is_remote=True,
         trace_flags=TraceFlags(told.flags),
-        trace_state=TraceState.from_header([",".join(filter(_STATE_MEMBER.match, tracestate.split(",")))]),
+        trace_state=TraceState.from_header(
+            [",".join(filter(_STATE_MEMBER.match, tracestate.split(",")))]
+        ),
     )

@@ -13,27 +13,27 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from ..current import get_request_metadata
-from ..logging import record_ids
-from ..records import NO_ID
-from ..tracecontext import SAMPLED
+from .._core.calls import Call
+from .._core.current import get_request_metadata
+from .._core.lines import NO_ID
+from .._core.tracecontext import SAMPLED
+from .._logging.records import CALL, IDS, STAMPED, stamp
 from .attributes import REQUEST, SESSION, call_attributes
 
 __all__ = ("RequestLogHandler",)
-
-# Attributes that our own formatters and filters put on a record.
-_STAMPED = frozenset({"_asgi_trace", "request_id", "session_id", "trace_id", "span_id"})
 
 
 class RequestLogHandler(logging.Handler):
     """
     Pass records to *handler*, a handler of OpenTelemetry's, with the ids of their lines.
 
-    OpenTelemetry gives a record the span that is current when the record is handled. That is too late for a server's
-    line about a crash, and the wrong context for a queue's listener. This handler gives each record the span of its
-    request. The session id and the request id are attributes, as on spans.
+    OpenTelemetry gives a record the span that is current when the record is handled. That is too
+    late for a server's line about a crash, and the wrong context for a queue's listener. This
+    handler gives each record the span of its request. The session id and the request id are
+    attributes, as on spans.
 
-    :param handler: such as ``LoggingHandler()`` of ``opentelemetry.instrumentation.logging.handler``.
+    :param handler: such as ``LoggingHandler()`` of
+        ``opentelemetry.instrumentation.logging.handler``.
 
     .. versionadded:: 0.1
     """
@@ -50,21 +50,30 @@ class RequestLogHandler(logging.Handler):
             self.handleError(record)
 
     def _emit(self, record: logging.LogRecord) -> None:
-        request_id, session_id, trace_id, span_id, call = record_ids(record)
+        stamp(record)
         record = copy(record)
-        for name in _STAMPED & vars(record).keys():
-            delattr(record, name)
+        attributes = vars(record)
+        words = {name: attributes.pop(name) for name in STAMPED & attributes.keys()}
+        request_id, session_id, trace_id, span_id = (words[name] for name in IDS)
         if request_id == NO_ID:
             self._handler.emit(record)
             return
-        vars(record).update({SESSION: session_id, REQUEST: request_id} | call_attributes(call))
+        call = Call(*(words.get(name) for name in CALL))
+        attributes.update({SESSION: session_id, REQUEST: request_id} | call_attributes(call))
         current = trace.get_current_span().get_span_context()
-        if trace.format_trace_id(current.trace_id) == trace_id:  # for example, in a child of the request's span
+        # for example, in a child of the request's span
+        if trace.format_trace_id(current.trace_id) == trace_id:
             self._handler.emit(record)
             return
         request = get_request_metadata()
         flags = request.trace.flags if request and request.trace_id == trace_id else SAMPLED
-        span = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(flags))
+        try:
+            span = SpanContext(
+                int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(flags)
+            )
+        except (TypeError, ValueError):  # what extra= gave under these names is another tracer's
+            self._handler.emit(record)
+            return
         token = otel_context.attach(trace.set_span_in_context(NonRecordingSpan(span)))
         try:
             self._handler.emit(record)

@@ -1,5 +1,6 @@
 """
-Export over OTLP: providers, exporters and the log handler, as the standard ``OTEL_…`` variables say.
+Export over OTLP: providers, exporters and the log handler, as the standard ``OTEL_…`` variables
+say.
 
 The SDK and its exporters are imported when they are asked for.
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
@@ -7,7 +8,6 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,9 +16,9 @@ from typing import Any
 
 from opentelemetry import trace
 
-from ..faults import report_once
-from ..logging import SERVER_LOGGERS
-from ..scopes import Message
+from .._core.faults import report_once
+from .._core.scope import Message
+from .._logging.setup import attach_exporter
 from .ids import adapt
 from .logs import RequestLogHandler
 
@@ -66,15 +66,13 @@ def configure_opentelemetry() -> None:
 
     class Exporting(LoggingHandler):
         def flush(self) -> None:
-            # The handler flushes in a new thread. From CPython 3.12 on, an interpreter that ends cannot start one.
-            # By then the provider has exported the rest: its exit handler was registered later, so it runs first.
+            # The handler flushes in a new thread. From CPython 3.12 on, an interpreter that ends
+            # cannot start one. By then the provider has exported the rest: its exit handler was
+            # registered later, so it runs first.
             with suppress(RuntimeError):
                 super().flush()
 
-    handler = RequestLogHandler(Exporting(logger_provider=logs))
-    for logger in (logging.root, *map(logging.getLogger, SERVER_LOGGERS)):
-        if not logger.propagate or logger is logging.root:
-            logger.addHandler(handler)
+    attach_exporter(RequestLogHandler(Exporting(logger_provider=logs)))
 
 
 def _exporters(signal: str) -> Iterator[Any]:
@@ -84,21 +82,28 @@ def _exporters(signal: str) -> Iterator[Any]:
         if name == "none":
             continue
         if name == "otlp":
-            protocols = (f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+            protocols = (
+                f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL",
+                "OTEL_EXPORTER_OTLP_PROTOCOL",
+            )
             protocol = next(filter(None, map(os.environ.get, protocols)), "http/protobuf")
             name = "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
         # OpenTelemetry's packages register their exporters as entry points.
         found = entry_points(group=f"opentelemetry_{signal}_exporter", name=name)
         if not found:
-            raise ValueError(f"{variable} is {name!r}; expected none or an installed exporter, such as otlp")
+            raise ValueError(
+                f"{variable} is {name!r}; expected none or an installed exporter, such as otlp"
+            )
         yield next(iter(found)).load()()
 
 
 def flushing_send(send: Callable[..., Any], message: Message) -> Any:
     """
-    Pass *message* of the lifespan to *send*; before the last one, export the spans and records that are left.
+    Pass *message* of the lifespan to *send*; before the last one, export the spans and records that
+    are left.
 
-    A server such as uvicorn may end itself by the signal that it received, and then no exit handler runs.
+    A server such as uvicorn may end itself by the signal that it received, and then no exit handler
+    runs.
     """
     if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
         for provider in configured:

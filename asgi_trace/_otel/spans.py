@@ -1,5 +1,6 @@
 """
-A SERVER span for each request: started by :class:`RequestSpans`, or by an instrumentation inside the app.
+A SERVER span for each request: started by :class:`RequestSpans`, or by an instrumentation inside
+the app.
 
 Of the SDK, this module uses only what is public.
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
@@ -18,14 +19,15 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from ..faults import report_once
-from ..request import RequestMetadata
-from ..scopes import SCOPE_KEY, Message, Scope
+from .._core.faults import report_once
+from .._core.request import RequestMetadata
+from .._core.scope import SCOPE_KEY, Message, Scope
 from .attributes import (
     Attributes,
     as_text,
     call_attributes,
     exception_attributes,
+    field_attributes,
     id_attributes,
     request_attributes,
     route_of,
@@ -61,9 +63,10 @@ class RequestSpans:
     """
     Make a SERVER span for each request of an ASGI *app*: inside the shim, around everything else.
 
-    ``app = RequestTracingMiddleware(RequestSpans(app))``. The span has the ids of the request's log lines. The inbound
-    ``traceparent`` is its parent, and spans that the app starts are its children. Where another instrumentation makes
-    the span, the lines take the ids of that span, and there is no second one. Without a configured SDK no span is made.
+    ``app = RequestTracingMiddleware(RequestSpans(app))``. The span has the ids of the request's log
+    lines. The inbound ``traceparent`` is its parent, and spans that the app starts are its
+    children. Where another instrumentation makes the span, the lines take the ids of that span, and
+    there is no second one. Without a configured SDK no span is made.
 
     :param app: an ASGI 3 application.
     :param tracer_provider: makes the spans; the global provider by default.
@@ -72,14 +75,19 @@ class RequestSpans:
     """
 
     def __init__(
-        self, app: Callable[..., Awaitable[Any]], *, tracer_provider: trace.TracerProvider | None = None
+        self,
+        app: Callable[..., Awaitable[Any]],
+        *,
+        tracer_provider: trace.TracerProvider | None = None,
     ) -> None:
         self.app = app
         self._provider = tracer_provider
         self._tracer: trace.Tracer | None = None
         self._tracer_of: trace.TracerProvider | None = None
 
-    async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> Any:
+    async def __call__(
+        self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> Any:
         """Serve one connection. If OpenTelemetry fails, the connection is served without a span."""
         if configured and scope["type"] == "lifespan":
             return await self.app(scope, receive, MethodType(flushing_send, send))
@@ -98,7 +106,9 @@ class RequestSpans:
         try:
             request = scope.get(SCOPE_KEY)
             if request is None:
-                raise LookupError("no traced request is here; expected RequestTracingMiddleware(RequestSpans(app))")
+                raise LookupError(
+                    "no traced request is here; expected RequestTracingMiddleware(RequestSpans(app))"
+                )
             if runs_in_its_span(request):
                 return None
             provider = self._provider or trace.get_tracer_provider()
@@ -112,22 +122,31 @@ class RequestSpans:
             return None
 
     def _start(
-        self, scope: Scope, request: RequestMetadata, provider: trace.TracerProvider, send: Callable[..., Any]
+        self,
+        scope: Scope,
+        request: RequestMetadata,
+        provider: trace.TracerProvider,
+        send: Callable[..., Any],
     ) -> _Exchange | None:
         attributes, context = request_attributes(scope), incoming_context(request)
         tracer = self._tracer_from(provider)
         token = next_span.set(NextSpan(request))
         try:
             name = span_name(attributes)
-            links = [trace.Link(remote_span(request.linked_trace))] if request.linked_trace else None
-            span = tracer.start_span(name, context=context, kind=SpanKind.SERVER, attributes=attributes, links=links)
+            links = (
+                [trace.Link(remote_span(request.linked_trace))] if request.linked_trace else None
+            )
+            span = tracer.start_span(
+                name, context=context, kind=SpanKind.SERVER, attributes=attributes, links=links
+            )
         finally:
             next_span.reset(token)
         made = span.get_span_context()
         # Without an SDK the context is invalid, or it is the caller's.
         if not made.is_valid or made.is_remote:
             return None
-        # The flags hold the sampler's decision. The ids are the request's, unless the provider cannot be given ids.
+        # The flags hold the sampler's decision. The ids are the request's, unless the provider
+        # cannot be given ids.
         take(request, trace_of(made, request.trace.parent_span_id))
         exchange = _OwnExchange(span, attributes, scope, request, send)
         exchange.enter(context)
@@ -137,7 +156,9 @@ class RequestSpans:
         # An SDK may be configured after the first request, so a new provider gets a new tracer.
         if self._tracer is None or provider is not self._tracer_of:
             adapt(provider)
-            self._tracer = provider.get_tracer(TRACER, schema_url="https://opentelemetry.io/schemas/1.40.0")
+            self._tracer = provider.get_tracer(
+                TRACER, schema_url="https://opentelemetry.io/schemas/1.40.0"
+            )
             self._tracer_of = provider
         return self._tracer
 
@@ -158,7 +179,12 @@ class _OwnExchange(_Exchange):
     """A request in a span that this module has started."""
 
     def __init__(
-        self, span: Span, attributes: Attributes, scope: Scope, request: RequestMetadata, send: Callable[..., Any]
+        self,
+        span: Span,
+        attributes: Attributes,
+        scope: Scope,
+        request: RequestMetadata,
+        send: Callable[..., Any],
     ) -> None:
         super().__init__(self._noting_send)
         self._server_send = send
@@ -182,8 +208,8 @@ class _OwnExchange(_Exchange):
         return self._server_send(message)
 
     def end(self) -> None:
-        # A coroutine that the garbage collector closes ends in another context, where nothing has to be reset, and
-        # where OpenTelemetry would log an error.
+        # A coroutine that the garbage collector closes ends in another context, where nothing has
+        # to be reset, and where OpenTelemetry would log an error.
         with suppress(ValueError):
             _entered.reset(self._entered)
             otel_context.detach(self._token)
@@ -199,7 +225,9 @@ class _OwnExchange(_Exchange):
 
     def _describe(self) -> None:
         # The route, the session or the call may have become known since the start.
-        attributes = self._attributes | id_attributes(self._request) | call_attributes(self._request._call)
+        attributes = (
+            self._attributes | id_attributes(self._request) | call_attributes(self._request._call)
+        )
         route = route_of(self._scope, self._root_path)
         if route:
             attributes["http.route"] = as_text(route)
@@ -216,7 +244,7 @@ class _OwnExchange(_Exchange):
             attributes["error.type"] = self._request.mcp_error
         if "error.type" in attributes:
             self._span.set_status(Status(StatusCode.ERROR))
-        self._span.set_attributes(attributes)
+        self._span.set_attributes(attributes | field_attributes(self._request, attributes))
         self._span.update_name(span_name(attributes))
         if self.failed is not None:
             self._span.add_event("exception", exception_attributes(self.failed))
@@ -236,24 +264,33 @@ class _ForeignExchange(_Exchange):
 
 def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvider | None:
     """
-    Return the tracer provider of an instrumentation inside *app*; None where no instrumentation is found.
+    Return the tracer provider of an instrumentation inside *app*; None where no instrumentation is
+    found.
 
     OpenTelemetry's own instrumentations are assumed to use the *usual* provider.
 
-    No public attribute names an instrumentation. The attributes that are read here are private to FastAPI and to
-    OpenTelemetry's instrumentations. Where a version lacks them, the request has a span of ours in addition.
+    No public attribute names an instrumentation. The attributes that are read here are private to
+    FastAPI and to OpenTelemetry's instrumentations. Where a version lacks them, the request has a
+    span of ours in addition.
     """
     for _ in range(_MOST_WRAPPERS):
         if app is None:
             break
         # First of all: FastAPI's own telemetry makes no span where an app is instrumented.
-        if getattr(app, "_is_instrumented_by_opentelemetry", False) is True or _is_instrumentation(type(app)):
+        if getattr(app, "_is_instrumented_by_opentelemetry", False) is True or _is_instrumentation(
+            type(app)
+        ):
             return usual
-        if any(_is_instrumentation(getattr(each, "cls", None)) for each in getattr(app, "user_middleware", ())):
+        if any(
+            _is_instrumentation(getattr(each, "cls", None))
+            for each in getattr(app, "user_middleware", ())
+        ):
             return usual
         telemetry = getattr(app, "_telemetry", None)  # FastAPI's own, of new versions
         if isinstance(telemetry, dict) and telemetry.get("tracing"):
-            provider: trace.TracerProvider = telemetry.get("tracer_provider") or trace.get_tracer_provider()
+            provider: trace.TracerProvider = (
+                telemetry.get("tracer_provider") or trace.get_tracer_provider()
+            )
             return None if isinstance(provider, trace.ProxyTracerProvider) else provider
         app = getattr(app, "app", None)
     return None

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from asgi_trace.logfiles import Log
-from asgi_trace.viewer import model, page, reader
+from asgi_trace._cli.logs import reader
+from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.view import model, page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,7 +31,9 @@ FLAGS = [
 PATIENCE = 60_000
 
 
-def page_of(log: str | bytes, folder: Path, title: str = "shop.log", events: str | None = None) -> Path:
+def page_of(
+    log: str | bytes, folder: Path, title: str = "shop.log", events: str | None = None
+) -> Path:
     """Write *log* and its page to *folder*, as the command does, and return the page's path."""
     file = folder / title
     file.write_bytes(log.encode() if isinstance(log, str) else log)
@@ -73,8 +78,8 @@ def open_page(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     """
     Open a page and wait until all of its lines were read.
 
-    In the end: nothing may stand in the console, no policy may have been broken, and nothing may have been asked for
-    but the page itself.
+    In the end: nothing may stand in the console, no policy may have been broken, and nothing may
+    have been asked for but the page itself.
     """
     complaints: list[str] = []
     asked: list[str] = []
@@ -98,5 +103,7 @@ def open_page(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     yield open_it
     assert complaints == []
     assert [
-        url for url in asked if url not in pages and not url.startswith(tuple(f"{page}events" for page in pages))
+        url
+        for url in asked
+        if url not in pages and not url.startswith(tuple(f"{page}events" for page in pages))
     ] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from asgi_trace.viewer import page
+from asgi_trace._cli.view import page
 
 from ..viewer import stamped
 from .conftest import page_of
@@ -44,13 +44,21 @@ HIDDEN = {
 
 def structured(message: str, **fields: str) -> str:
     """A JSON line: all that stands in it reaches the page, whatever the characters."""
-    record = {"timestamp": "2024-01-15T10:30:00Z", "level": "INFO", "request_id": "r1", "session_id": "s1"}
+    record = {
+        "timestamp": "2024-01-15T10:30:00Z",
+        "level": "INFO",
+        "request_id": "r1",
+        "session_id": "s1",
+    }
     return json.dumps({**record, "message": message, **fields})
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_markup_is_text(tmp_path: Path, open_page: Callable[..., Page], text: str) -> None:
-    """In a message, a path, an id, a session and the title: it stands there as it was, and nothing of it runs."""
+    """
+    In a message, a path, an id, a session and the title: it stands there as it was, and nothing of
+    it runs.
+    """
     request_id = re.sub(r"[^\w.~+/=:@-]", "", text)[:64] or "r1"
     log = "\n".join(
         [
@@ -66,7 +74,9 @@ def test_markup_is_text(tmp_path: Path, open_page: Callable[..., Page], text: st
     assert shown.count(text) >= 3
     assert tab.title().endswith(".log")
     assert (
-        tab.locator("h1 *, #grid :is(script, img, iframe, a, style, svg), #tree :is(script, img, iframe, a)").count()
+        tab.locator(
+            "h1 *, #grid :is(script, img, iframe, a, style, svg), #tree :is(script, img, iframe, a)"
+        ).count()
         == 0
     )
     tab.fill("#query", text)
@@ -75,7 +85,10 @@ def test_markup_is_text(tmp_path: Path, open_page: Callable[..., Page], text: st
 
 
 def test_what_hides_is_shown(tmp_path: Path, open_page: Callable[..., Page]) -> None:
-    """Terminal commands, turned writing and characters of no width are symbols; words of any language are words."""
+    """
+    Terminal commands, turned writing and characters of no width are symbols; words of any language
+    are words.
+    """
     tab = open_page(page_of("\n".join(structured(text) for text in HIDDEN), tmp_path))
     shown = dict(zip(HIDDEN, tab.locator("#grid .message .text").all_inner_texts(), strict=True))
     assert shown == HIDDEN
@@ -85,13 +98,18 @@ def test_what_hides_is_shown_in_names(tmp_path: Path, open_page: Callable[..., P
     """A path, a session and a request that turn the writing do not turn it here."""
     turned = "\u202eabc"
     log = structured(
-        f'127.0.0.1:1 - "GET /{turned} HTTP/1.1" 500', logger="uvicorn.access", session_id=turned, request_id=turned
+        f'127.0.0.1:1 - "GET /{turned} HTTP/1.1" 500',
+        logger="uvicorn.access",
+        session_id=turned,
+        request_id=turned,
     )
     tab = open_page(page_of(log, tmp_path))
     assert turned not in tab.evaluate("document.body.innerText + document.title")
     tab.locator("#tree .request").click()
     assert "\u202e" not in tab.evaluate("document.body.innerText + document.title")
-    assert "\u202e" not in tab.evaluate("[...document.querySelectorAll('[title]')].map((each) => each.title).join('')")
+    assert "\u202e" not in tab.evaluate(
+        "[...document.querySelectorAll('[title]')].map((each) => each.title).join('')"
+    )
 
 
 def test_halves_of_characters_are_no_harm(tmp_path: Path, open_page: Callable[..., Page]) -> None:
@@ -103,14 +121,19 @@ def test_halves_of_characters_are_no_harm(tmp_path: Path, open_page: Callable[..
 
 def test_a_line_of_megabytes_is_a_line(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     """It can be searched and unfolded, and it neither widens nor stops the page."""
-    tab = open_page(page_of(stamped(0, "x" * 3_000_000 + " needle") + "\n" + stamped(1, "short"), tmp_path))
+    tab = open_page(
+        page_of(stamped(0, "x" * 3_000_000 + " needle") + "\n" + stamped(1, "short"), tmp_path)
+    )
     assert tab.evaluate("document.documentElement.scrollWidth") == 1400
     tab.fill("#query", "short")
     tab.wait_for_function("() => document.querySelectorAll('#grid .line').length === 1")
 
 
 def test_the_page_may_do_nothing_but_itself(tmp_path: Path) -> None:
-    """By its policy, which names the digests of its own script and style, and no place where things may come from."""
+    """
+    By its policy, which names the digests of its own script and style, and no place where things
+    may come from.
+    """
     text = page_of(stamped(0, "hello"), tmp_path).read_text()
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', text)
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
@@ -128,8 +151,13 @@ def test_the_page_may_do_nothing_but_itself(tmp_path: Path) -> None:
     assert not re.search(r"(?i)https?://(?!www\.w3\.org)|\bsrc=|@import|url\(", text)
 
 
-def test_what_was_not_ours_would_not_run(tmp_path: Path, open_page: Callable[..., Page], context: object) -> None:
-    """Even if markup got into the page: the policy stops a script, a handler, a style, a picture and a connection."""
+def test_what_was_not_ours_would_not_run(
+    tmp_path: Path, open_page: Callable[..., Page], context: object
+) -> None:
+    """
+    Even if markup got into the page: the policy stops a script, a handler, a style, a picture and a
+    connection.
+    """
     path = page_of(stamped(0, "hello"), tmp_path)
     text = path.read_text()
     injected = (

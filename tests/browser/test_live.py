@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from ..test_viewer_live import Following
+from ..unit.cli.test_viewer_live import Following
 from ..viewer import stamped
 
 
@@ -36,7 +36,9 @@ def add(log: Path, *lines: str) -> None:
         file.write("".join(f"{line}\n" for line in lines))
 
 
-def test_lines_come_as_they_are_written(log: Path, url: str, open_page: Callable[..., Page]) -> None:
+def test_lines_come_as_they_are_written(
+    log: Path, url: str, open_page: Callable[..., Page]
+) -> None:
     """With their requests, sessions and counts; also what ends a request that was open."""
     tab = open_page(url)
     expect(tab.locator("#live")).to_have_text("live")
@@ -78,7 +80,9 @@ def test_a_search_goes_on(log: Path, url: str, open_page: Callable[..., Page]) -
     assert tab.locator("#grid .line").count() == 1
 
 
-def test_a_log_that_starts_anew_starts_anew(log: Path, url: str, open_page: Callable[..., Page]) -> None:
+def test_a_log_that_starts_anew_starts_anew(
+    log: Path, url: str, open_page: Callable[..., Page]
+) -> None:
     """Truncated and written again: the page goes on with what comes."""
     tab = open_page(url)
     expect(tab.locator("#live")).to_have_text("live")
@@ -87,7 +91,9 @@ def test_a_log_that_starts_anew_starts_anew(log: Path, url: str, open_page: Call
     expect(tab.locator(".line", has_text="after")).to_be_visible()
 
 
-def test_it_says_when_the_command_is_gone(following: Following, url: str, context: BrowserContext) -> None:
+def test_it_says_when_the_command_is_gone(
+    following: Following, url: str, context: BrowserContext
+) -> None:
     """What is there stays readable."""
     tab = context.new_page()
     tab.goto(url)

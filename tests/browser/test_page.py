@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from asgi_trace.viewer import model
-from asgi_trace.viewer.contract import VERSION
+from asgi_trace._cli.view import model
+from asgi_trace._cli.view.contract import VERSION
 
 from ..viewer import stamped
 from .conftest import page_of
@@ -24,20 +24,31 @@ KeyError: 'bulb'"""
 
 
 def story() -> str:
-    """Alice pays and asks for the status, Bob reads his profile meanwhile, and one request crashes."""
+    """
+    Alice pays and asks for the status, Bob reads his profile meanwhile, and one request crashes.
+    """
     alice, bob = "abc12345", "def67890"
     lines = [
         "2024-01-15 10:29:59.000Z - INFO - [req=none|session=none] - Started",
         stamped(0, "Processing payment", "req-001", alice),
         stamped(0.01, "Loading profile", "req-002", bob),
         stamped(0.2, "Profile retrieved", "req-002", bob),
-        stamped(0.21, "GET /api/profile 200 210.0ms 3B http 127.0.0.1:1 ttfb=150.0ms", "req-002", bob),
+        stamped(
+            0.21, "GET /api/profile 200 210.0ms 3B http 127.0.0.1:1 ttfb=150.0ms", "req-002", bob
+        ),
         stamped(0.9, "Gateway slow", "req-001", alice, "WARNING"),
-        stamped(1.1, "POST /api/payment 200 1100.0ms 4B http 127.0.0.1:1 ttfb=1000.0ms", "req-001", alice),
+        stamped(
+            1.1,
+            "POST /api/payment 200 1100.0ms 4B http 127.0.0.1:1 ttfb=1000.0ms",
+            "req-001",
+            alice,
+        ),
         stamped(1.2, "Status check", "req-003", alice),
         stamped(1.21, "GET /api/status 200 20.0ms 7B http 127.0.0.1:1", "req-003", alice),
         stamped(1.3, "Making the invoice", "req-004", bob),
-        stamped(1.35, "GET /api/invoice 500 60.0ms 0B http 127.0.0.1:1 outcome=crash", "req-004", bob),
+        stamped(
+            1.35, "GET /api/invoice 500 60.0ms 0B http 127.0.0.1:1 outcome=crash", "req-004", bob
+        ),
         *(
             stamped(1.36, line, "req-004", bob, "ERROR")
             if not number
@@ -82,7 +93,9 @@ def requests(tab: Page) -> list[str]:
 
 
 def bar(tab: Page, title: str) -> tuple[float, float]:
-    """A point on the bar of the request with this *title*, found as a reader finds it: by pointing."""
+    """
+    A point on the bar of the request with this *title*, found as a reader finds it: by pointing.
+    """
     box = tab.locator("#timeline canvas").bounding_box()
     assert box is not None
     y = box["y"] + 60
@@ -108,18 +121,26 @@ def search(tab: Page, text: str) -> str:
     return tab.locator("#answer").inner_text()
 
 
-# -- what is shown ------------------------------------------------------------------------------------------------
+# -- what is shown ---------------------------------------------------------------------------------
 
 
 def test_it_tells_how_much_there_is(tab: Page) -> None:
     """Lines, requests, sessions, and lines of no request."""
-    assert tab.locator("#counts").inner_text() == "13 lines · 4 requests · 2 sessions · 1 of no request"
+    assert (
+        tab.locator("#counts").inner_text()
+        == "13 lines · 4 requests · 2 sessions · 1 of no request"
+    )
     assert tab.title() == "shop.log"
 
 
 def test_sessions_hold_their_requests(tab: Page) -> None:
-    """In the order in which they began, each with what was asked, how it was answered and how long it took."""
-    rows = [" ".join(text.split()) for text in tab.locator("#tree [role=treeitem]").all_inner_texts()]
+    """
+    In the order in which they began, each with what was asked, how it was answered and how long it
+    took.
+    """
+    rows = [
+        " ".join(text.split()) for text in tab.locator("#tree [role=treeitem]").all_inner_texts()
+    ]
     assert rows == [
         "▾ A abc12345 2 requests",
         "POST /api/payment 11:30:00.000 1.10 s req-001 200",
@@ -155,7 +176,12 @@ def test_a_failure_is_an_error_whatever_its_status(
 
 def test_all_lines_stand_in_order(tab: Page) -> None:
     """Those of no request too."""
-    assert messages(tab)[:4] == ["Started", "Processing payment", "Loading profile", "Profile retrieved"]
+    assert messages(tab)[:4] == [
+        "Started",
+        "Processing payment",
+        "Loading profile",
+        "Profile retrieved",
+    ]
     assert len(messages(tab)) == 13
 
 
@@ -226,7 +252,7 @@ def test_data_of_another_version_is_not_shown(
     assert complaints == []
 
 
-# -- clicks -------------------------------------------------------------------------------------------------------
+# -- clicks ----------------------------------------------------------------------------------------
 
 
 def test_a_bar_brings_its_lines(tab: Page) -> None:
@@ -306,7 +332,7 @@ def test_the_wheel_zooms_and_a_drag_moves(tab: Page) -> None:
     tab.wait_for_url(lambda url: url != before and "zoom=" in url)
 
 
-# -- keys ---------------------------------------------------------------------------------------------------------
+# -- keys ------------------------------------------------------------------------------------------
 
 
 def test_keys_walk_the_requests(tab: Page) -> None:
@@ -326,7 +352,10 @@ def test_keys_walk_the_errors(tmp_path: Path, open_page: Callable[..., Page]) ->
     """Round and round, forwards and backwards, from the line that tells why to the next."""
     log = "\n".join(
         stamped(
-            second, f"broken {second}" if second % 2 else "well", f"r{second}", level="ERROR" if second % 2 else "INFO"
+            second,
+            f"broken {second}" if second % 2 else "well",
+            f"r{second}",
+            level="ERROR" if second % 2 else "INFO",
         )
         for second in range(6)
     )
@@ -377,7 +406,7 @@ def test_keys_are_told(tab: Page) -> None:
     expect(tab.locator("#help")).to_be_hidden()
 
 
-# -- the search ---------------------------------------------------------------------------------------------------
+# -- the search ------------------------------------------------------------------------------------
 
 SEARCHES = {
     "PAYMENT": "2 lines, 1 request",
@@ -456,7 +485,7 @@ def test_a_mistaken_search_says_what_was_expected(tab: Page, query: str, words: 
     assert tab.locator("#grid .line").count() == 13
 
 
-# -- links --------------------------------------------------------------------------------------------------------
+# -- links -----------------------------------------------------------------------------------------
 
 
 def test_a_link_shows_a_colleague_the_same(shop: Path, open_page: Callable[..., Page]) -> None:
@@ -477,14 +506,21 @@ def test_a_link_shows_a_colleague_the_same(shop: Path, open_page: Callable[..., 
 
 
 @pytest.mark.parametrize(
-    "hash", ["#request=unheard-of&line=999&zoom=5~1", "#line=-1&zoom=x", "#q=%2F(%2F", "#session=%00&only=1", "#%%%"]
+    "hash",
+    [
+        "#request=unheard-of&line=999&zoom=5~1",
+        "#line=-1&zoom=x",
+        "#q=%2F(%2F",
+        "#session=%00&only=1",
+        "#%%%",
+    ],
 )
 def test_a_broken_link_is_a_page(shop: Path, open_page: Callable[..., Page], hash: str) -> None:
     """What it names and is not there, is not looked for."""
     assert len(messages(open_page(shop, hash))) == 13
 
 
-# -- for everybody ------------------------------------------------------------------------------------------------
+# -- for everybody ---------------------------------------------------------------------------------
 
 SIZES = {"wide": (1920, 1080), "desk": (1400, 900), "phone": (390, 844)}
 
@@ -492,7 +528,9 @@ SIZES = {"wide": (1920, 1080), "desk": (1400, 900), "phone": (390, 844)}
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_axe_finds_nothing(tab: Page, size: str, scheme: str) -> None:
-    """The rules of WCAG 2.2 AA and best practice: at first, with a search, with help, on any screen."""
+    """
+    The rules of WCAG 2.2 AA and best practice: at first, with a search, with help, on any screen.
+    """
     width, height = SIZES[size]
     tab.set_viewport_size({"width": width, "height": height})
     tab.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

@@ -23,9 +23,8 @@ def many() -> Iterator[str]:
         group, place = divmod(number, PER_REQUEST * 10)
         request = group * 10 + place % 10
         when = number * 2
-        clock = (
-            f"2024-01-15 {10 + when // 3_600_000:02}:{when // 60_000 % 60:02}:{when // 1000 % 60:02}.{when % 1000:03}Z"
-        )
+        hour, minute = 10 + when // 3_600_000, when // 60_000 % 60
+        clock = f"2024-01-15 {hour:02}:{minute:02}:{when // 1000 % 60:02}.{when % 1000:03}Z"
         level = "ERROR" if number == LINES // 2 else "INFO"
         yield f"{clock} - {level} - [req=r{request}|session=s{request % SESSIONS}] - line {number}\n"
 
@@ -79,7 +78,9 @@ def test_all_lines_are_within_reach(tab: Page) -> None:
     tab.keyboard.press("Home")
     assert numbers(tab)[0] == 0
     grid.evaluate("(grid) => (grid.scrollTop = (grid.scrollHeight - grid.clientHeight) / 2)")
-    tab.wait_for_function("() => document.querySelector('#grid .line .text')?.textContent.startsWith('line 2')")
+    tab.wait_for_function(
+        "() => document.querySelector('#grid .line .text')?.textContent.startsWith('line 2')"
+    )
     middle = numbers(tab)
     assert abs(middle[0] - LINES / 2) < 200
     assert middle == list(range(middle[0], middle[0] + len(middle)))
@@ -106,7 +107,9 @@ def test_a_search_finds_all(tab: Page) -> None:
     }
 
 
-def test_unfolded_lines_push_the_others_down(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+def test_unfolded_lines_push_the_others_down(
+    tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
     """Each by its own height, all of them, and nothing is lost or shown twice."""
     log = "".join(
         stamped(number / 10, f"line {number} {'w ' * 200}\n", f"r{number}")

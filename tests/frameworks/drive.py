@@ -23,7 +23,9 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[Any]]
 
 
 class OuterTool:
-    """What may stand around the shim, such as an agent that reads the scope when the app is done."""
+    """
+    What may stand around the shim, such as an agent that reads the scope when the app is done.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -77,7 +79,9 @@ class Reply(NamedTuple):
     @property
     def other_headers(self) -> list[tuple[str, str]]:
         headers = self.response.headers.multi_items()
-        return sorted((name, value) for name, value in headers if name not in ("x-request-id", "date"))
+        return sorted(
+            (name, value) for name, value in headers if name not in ("x-request-id", "date")
+        )
 
 
 async def ask(client: httpx.AsyncClient, path: str, *, with_ids: bool = False) -> Reply:
@@ -92,7 +96,9 @@ async def ask(client: httpx.AsyncClient, path: str, *, with_ids: bool = False) -
 async def client_of(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client that calls *app* in this process."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://shop.test", timeout=TIMEOUT) as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://shop.test", timeout=TIMEOUT
+    ) as client:
         yield client
 
 
@@ -116,7 +122,9 @@ async def talk(app: ASGIApp) -> Socket:
     answer = await communicator.receive_output(TIMEOUT)
     await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
     await communicator.wait(TIMEOUT)
-    request_ids = [value.decode() for name, value in accept["headers"] if name.lower() == b"x-request-id"]
+    request_ids = [
+        value.decode() for name, value in accept["headers"] if name.lower() == b"x-request-id"
+    ]
     return Socket(tag, request_ids, answer.get("text", f"no text but {answer}"), sent)
 
 
@@ -130,7 +138,9 @@ def _websocket_scope(path: str, sent: Sent) -> dict[str, Any]:
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in sent.headers.items()],
+        "headers": [
+            (name.lower().encode(), value.encode()) for name, value in sent.headers.items()
+        ],
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 80),
         "subprotocols": [],
@@ -139,7 +149,10 @@ def _websocket_scope(path: str, sent: Sent) -> dict[str, Any]:
 
 
 async def live(app: ASGIApp) -> tuple[list[str], dict[str, Any]]:
-    """Start *app* and shut it down; return the types of its messages, and the state that it left for requests."""
+    """
+    Start *app* and shut it down; return the types of its messages, and the state that it left for
+    requests.
+    """
     state: dict[str, Any] = {}
     scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
     phases = iter(("startup", "shutdown"))
@@ -159,7 +172,9 @@ async def talk_over_network(address: str) -> Socket:
     """Open a websocket of the server at *address*, say hello, and return what it answered."""
     tag = new_tag()
     sent = Sent.of(tag)
-    async with connect(f"ws://{address}/ws/{tag}", additional_headers=sent.headers, open_timeout=TIMEOUT) as websocket:
+    async with connect(
+        f"ws://{address}/ws/{tag}", additional_headers=sent.headers, open_timeout=TIMEOUT
+    ) as websocket:
         await websocket.send("hello")
         text = await websocket.recv()
         return Socket(tag, websocket.response.headers.get_all("X-Request-ID"), text, sent)
@@ -167,9 +182,13 @@ async def talk_over_network(address: str) -> Socket:
 
 @contextlib.contextmanager
 def served(app: ASGIApp) -> Iterator[str]:
-    """Serve *app* on a real uvicorn, in a thread; yield its address. Afterwards everything has been logged."""
+    """
+    Serve *app* on a real uvicorn, in a thread; yield its address. Afterwards everything has been
+    logged.
+    """
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="info"))
-    # Bound and listening before the server runs: a client waits in the queue, nobody has to ask when it is up.
+    # Bound and listening before the server runs: a client waits in the queue, nobody has to ask
+    # when it is up.
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -21,7 +21,9 @@ SOLD_OUT = "sold out"
 
 TWICE = ("handler", "handler, later")
 BACKGROUND = ("background", "background, later")
-STREAM = tuple(f"{nth} chunk{later}" for nth in ("first", "second", "third") for later in ("", ", later"))
+STREAM = tuple(
+    f"{nth} chunk{later}" for nth in ("first", "second", "third") for later in ("", ", later")
+)
 WEBSOCKET = ("websocket", "websocket, later")
 
 _OUTERMOST = "outermost"
@@ -44,10 +46,10 @@ class Framework(NamedTuple):
     """
     One framework, and its small app.
 
-    Each app answers ``/own-id/TAG`` with X-Request-IDs of its own, ``/sold-out/TAG`` by raising ``SoldOutError``,
-    ``/crash/TAG`` by raising ``CrashError``, ``/change-session/TAG`` from a sync handler that changes the session id,
-    ``/state/TAG`` with the "open" that its startup left, and has no ``/missing/TAG``. A websocket at ``/ws/TAG``
-    answers a first text with "hello, too".
+    Each app answers ``/own-id/TAG`` with X-Request-IDs of its own, ``/sold-out/TAG`` by raising
+    ``SoldOutError``, ``/crash/TAG`` by raising ``CrashError``, ``/change-session/TAG`` from a sync
+    handler that changes the session id, ``/state/TAG`` with the "open" that its startup left, and
+    has no ``/missing/TAG``. A websocket at ``/ws/TAG`` answers a first text with "hello, too".
     """
 
     name: str
@@ -61,10 +63,16 @@ class Framework(NamedTuple):
     """What the framework writes into the scope for outer tools to read."""
 
     inside: Mapping[str, Build] = {}
-    """The ways in which the framework itself adds a middleware; each builds an app that has the shim so."""
+    """
+    The ways in which the framework itself adds a middleware; each builds an app that has the shim
+    so.
+    """
 
     outside_of_middleware: frozenset[str] = frozenset()
-    """Paths whose answers the framework writes outside of its own middleware, where a shim inside cannot reach."""
+    """
+    Paths whose answers the framework writes outside of its own middleware, where a shim inside
+    cannot reach.
+    """
 
     lifespan: bool = True
     websockets: bool = True
@@ -83,7 +91,9 @@ class Case(NamedTuple):
 
     def reaches(self, path: str) -> bool:
         """Whether the answer to *path* is written where the shim sees it."""
-        return self.wrapping.startswith(_OUTERMOST) or path not in self.framework.outside_of_middleware
+        return (
+            self.wrapping.startswith(_OUTERMOST) or path not in self.framework.outside_of_middleware
+        )
 
 
 def _wrapped(build: Build) -> Build:

@@ -1,4 +1,6 @@
-"""Django: async and sync views, streams. Its settings are the process's own, and are configured here."""
+"""
+Django: async and sync views, streams. Its settings are the process's own, and are configured here.
+"""
 
 from __future__ import annotations
 

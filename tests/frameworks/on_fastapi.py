@@ -130,7 +130,13 @@ def build_with_shim_added(manner: str) -> FastAPI:
     return app
 
 
-_WITH_DEPENDENCY = ("dependency", "dependency, later", *TWICE, "dependency's end", "dependency's end, later")
+_WITH_DEPENDENCY = (
+    "dependency",
+    "dependency, later",
+    *TWICE,
+    "dependency's end",
+    "dependency's end, later",
+)
 
 FASTAPI = Framework(
     "FastAPI",

@@ -1,4 +1,7 @@
-"""Litestar: async and sync handlers, dependencies that yield, streams, background tasks, a websocket, a lifespan."""
+"""
+Litestar: async and sync handlers, dependencies that yield, streams, background tasks, a websocket,
+a lifespan.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,9 @@ async def _sync_background(tag: FromPath[str]) -> Response[str]:
 
 @get("/own-id/{tag:str}", media_type=MediaType.TEXT)
 async def _own_id(tag: FromPath[str]) -> Response[str]:
-    return Response("served", headers={"X-Request-ID": "the app's first", "x-request-id": "the app's second"})
+    return Response(
+        "served", headers={"X-Request-ID": "the app's first", "x-request-id": "the app's second"}
+    )
 
 
 @get("/sold-out/{tag:str}")
@@ -188,7 +193,13 @@ LITESTAR = Framework(
     routes={
         "/async": TWICE,
         "/sync": TWICE,
-        "/dependency": ("dependency", "dependency, later", *TWICE, "dependency's end", "dependency's end, later"),
+        "/dependency": (
+            "dependency",
+            "dependency, later",
+            *TWICE,
+            "dependency's end",
+            "dependency's end, later",
+        ),
         "/sync-dependency": ("dependency", "dependency, later", *TWICE),
         "/stream": STREAM,
         "/sync-stream": STREAM,

@@ -1,4 +1,6 @@
-"""Starlette: async and sync endpoints, streams, background tasks, a websocket, a lifespan with state."""
+"""
+Starlette: async and sync endpoints, streams, background tasks, a websocket, a lifespan with state.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +109,9 @@ async def sold_out(request: Request, exc: Exception) -> Response:
 
 
 def exception_handlers(manner: str) -> dict[Any, Any]:
-    return {SoldOutError: sold_out} | ({404: own_page, 500: own_page} if manner == OWN_PAGES else {})
+    return {SoldOutError: sold_out} | (
+        {404: own_page, 500: own_page} if manner == OWN_PAGES else {}
+    )
 
 
 def build(manner: str, *, middleware: Sequence[Middleware] = ()) -> Starlette:

@@ -1,4 +1,6 @@
-"""All the frameworks, and all the ways to wrap them. A new framework is one file and one entry here."""
+"""
+All the frameworks, and all the ways to wrap them. A new framework is one file and one entry here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Starlette's ``BaseHTTPMiddleware``, which runs what it wraps in another task: what holds on either side of it."""
+"""
+Starlette's ``BaseHTTPMiddleware``, which runs what it wraps in another task: what holds on either
+side of it.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,15 @@ Dispatch = Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]
 
 pytestmark = [
     pytest.mark.anyio,
-    # Older versions of Starlette leave their own generator to the garbage collector, and trio minds.
-    pytest.mark.filterwarnings("ignore:Async generator 'starlette.requests.Request.stream':ResourceWarning"),
+    # Older versions of Starlette leave their own generator to the garbage collector, and trio
+    # minds.
+    pytest.mark.filterwarnings(
+        "ignore:Async generator 'starlette.requests.Request.stream':ResourceWarning"
+    ),
     pytest.mark.parametrize(
-        ("framework", "build"), [(STARLETTE, build_starlette), (FASTAPI, build_fastapi)], ids=["Starlette", "FastAPI"]
+        ("framework", "build"),
+        [(STARLETTE, build_starlette), (FASTAPI, build_fastapi)],
+        ids=["Starlette", "FastAPI"],
     ),
 ]
 
@@ -47,11 +55,16 @@ async def looking(request: Request, call_next: RequestResponseEndpoint) -> Respo
 
 
 def with_shim_around(build: Callable[..., ASGIApp], dispatch: Dispatch) -> ASGIApp:
-    return RequestTracingMiddleware(build(PLAIN, middleware=[Middleware(BaseHTTPMiddleware, dispatch=dispatch)]))
+    return RequestTracingMiddleware(
+        build(PLAIN, middleware=[Middleware(BaseHTTPMiddleware, dispatch=dispatch)])
+    )
 
 
 def with_shim_inside(build: Callable[..., ASGIApp], dispatch: Dispatch) -> ASGIApp:
-    middleware = [Middleware(BaseHTTPMiddleware, dispatch=dispatch), Middleware(RequestTracingMiddleware)]
+    middleware = [
+        Middleware(BaseHTTPMiddleware, dispatch=dispatch),
+        Middleware(RequestTracingMiddleware),
+    ]
     return build(PLAIN, middleware=middleware)
 
 

@@ -1,4 +1,6 @@
-"""Each framework once on a real server: what the network, its loop and its own log lines could change."""
+"""
+Each framework once on a real server: what the network, its loop and its own log lines could change.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,14 @@ from .witness import TIMEOUT, LogLines, crowded
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
-@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators:Warning")
+@pytest.mark.filterwarnings(
+    "ignore:StreamingHttpResponse must consume synchronous iterators:Warning"
+)
 async def test_a_real_server_runs_it(framework: Framework, log: LogLines) -> None:
-    """Concurrent requests and websockets, the startup's state, a 404 and a crash: the server's lines have the ids."""
+    """
+    Concurrent requests and websockets, the startup's state, a 404 and a crash: the server's lines
+    have the ids.
+    """
     tool = OuterTool(RequestTracingMiddleware(framework.build(PLAIN)))
     replies: list[tuple[str, Reply]] = []
     sockets: list[Socket] = []
@@ -35,7 +42,9 @@ async def test_a_real_server_runs_it(framework: Framework, log: LogLines) -> Non
         sockets.append(await talk_over_network(address))
 
     with served(tool) as address:
-        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=TIMEOUT, verify=False) as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://{address}", timeout=TIMEOUT, verify=False
+        ) as client:
             with crowded(tasks=8, threads=2):
                 async with anyio.create_task_group() as group:
                     for path in framework.routes:
@@ -61,11 +70,17 @@ async def test_a_real_server_runs_it(framework: Framework, log: LogLines) -> Non
         check_one_request_id(exchange)
         check_lines(exchange, tool.scope_of(exchange.tag)["asgi_trace"].session_id, log)
     for path, reply in replies:
-        access = [line for line in log.naming(reply.tag) if f'"GET {path}/{reply.tag} HTTP/1.1" {reply.status}' in line]
+        access = [
+            line
+            for line in log.naming(reply.tag)
+            if f'"GET {path}/{reply.tag} HTTP/1.1" {reply.status}' in line
+        ]
         assert len(access) == 1, f"uvicorn's own lines on {path}: {access}"
     (_, missing), (_, crash) = replies[-2:]
     assert (missing.status, crash.status) == (404, 500)
-    assert any(str(CrashError(crash.tag)) in line for line in log.naming(crash.tag)), "nobody logged the traceback"
+    assert any(str(CrashError(crash.tag)) in line for line in log.naming(crash.tag)), (
+        "nobody logged the traceback"
+    )
 
 
 @pytest.mark.anyio

@@ -26,12 +26,18 @@ from .witness import LogLines, changed_session_of, crowded
 pytestmark = [
     pytest.mark.anyio,
     # Django's advice on plain generators, which it then serves all the same.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators:Warning"),
+    pytest.mark.filterwarnings(
+        "ignore:StreamingHttpResponse must consume synchronous iterators:Warning"
+    ),
 ]
 
 ON_ALL_BACKENDS = pytest.mark.parametrize(
     ("case", "anyio_backend"),
-    [pytest.param(case, backend, id=f"{case}, {backend}") for case in CASES for backend in case.framework.backends],
+    [
+        pytest.param(case, backend, id=f"{case}, {backend}")
+        for case in CASES
+        for backend in case.framework.backends
+    ],
 )
 ON_ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 ALL_CASES = pytest.mark.parametrize("case", CASES, ids=str)
@@ -39,7 +45,10 @@ ALL_CASES = pytest.mark.parametrize("case", CASES, ids=str)
 
 @ON_ALL_BACKENDS
 async def test_ids_are_the_same_wherever_a_request_runs(case: Case, log: LogLines) -> None:
-    """Handlers, threads, dependencies, background tasks and streams read and log the ids of the response."""
+    """
+    Handlers, threads, dependencies, background tasks and streams read and log the ids of the
+    response.
+    """
     tool = OuterTool(case.build(PLAIN))
     async with client_of(tool) as client:
         for path, places in case.framework.routes.items():
@@ -52,7 +61,10 @@ async def test_ids_are_the_same_wherever_a_request_runs(case: Case, log: LogLine
 
 @ON_ALL_BACKENDS
 async def test_concurrent_requests_never_mix(case: Case, log: LogLines) -> None:
-    """Requests of every kind that overlap, in tasks and in threads, each keep their own ids throughout."""
+    """
+    Requests of every kind that overlap, in tasks and in threads, each keep their own ids
+    throughout.
+    """
     tool = OuterTool(case.build(PLAIN))
     replies: list[tuple[str, Reply]] = []
 
@@ -86,7 +98,10 @@ PAGES = {
 @pytest.mark.parametrize("manner", [PLAIN, OWN_PAGES, DEBUG])
 @ALL_CASES
 async def test_pages_survive_and_have_one_id(case: Case, manner: str, log: LogLines) -> None:
-    """The framework's, the user's and the debug page stay as they are without the shim, but for the id on them."""
+    """
+    The framework's, the user's and the debug page stay as they are without the shim, but for the id
+    on them.
+    """
     async with client_of(case.framework.build(manner)) as client:
         bare = {path: await ask(client, path) for path in PAGES}
     tool = OuterTool(case.build(manner))
@@ -98,19 +113,31 @@ async def test_pages_survive_and_have_one_id(case: Case, manner: str, log: LogLi
         assert (path, reply.status) == (path, status)
         assert texts.get(manner, "") in reply.text
         if (path, manner) == ("/crash", DEBUG):  # it shows the shim's own frames too
-            assert reply.response.headers["content-type"] == bare[path].response.headers["content-type"]
+            assert (
+                reply.response.headers["content-type"]
+                == bare[path].response.headers["content-type"]
+            )
         else:
-            assert (path, reply.text, reply.other_headers) == (path, bare[path].text, bare[path].other_headers)
+            assert (path, reply.text, reply.other_headers) == (
+                path,
+                bare[path].text,
+                bare[path].other_headers,
+            )
         if case.reaches(path):
             check_one_request_id(reply)
             check_lines(reply, tool.scope_of(reply.tag)["asgi_trace"].session_id, log)
         else:
-            assert (path, reply.request_ids) == (path, []), "reached after all: the table of the framework is wrong"
+            assert (path, reply.request_ids) == (path, []), (
+                "reached after all: the table of the framework is wrong"
+            )
 
 
 @ON_ALL_BACKENDS
 async def test_what_a_sync_handler_assigns_is_seen_in_the_scope(case: Case) -> None:
-    """It runs in a thread and in a copy of the context, but the object is the one of the whole request."""
+    """
+    It runs in a thread and in a copy of the context, but the object is the one of the whole
+    request.
+    """
     tool = OuterTool(case.build(PLAIN))
     async with client_of(tool) as client:
         reply = await ask(client, "/change-session", with_ids=True)
@@ -119,7 +146,9 @@ async def test_what_a_sync_handler_assigns_is_seen_in_the_scope(case: Case) -> N
 
 @ON_ASYNCIO
 @pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
-async def test_what_a_sync_handler_assigns_is_read_around_the_framework(framework: Framework) -> None:
+async def test_what_a_sync_handler_assigns_is_read_around_the_framework(
+    framework: Framework,
+) -> None:
     """By the getters, in what stands between the shim and the framework."""
     app = framework.build(PLAIN)
     seen = []
@@ -172,7 +201,9 @@ async def test_websockets_have_ids_of_their_own(case: Case, log: LogLines) -> No
 @ON_ASYNCIO
 @pytest.mark.parametrize("case", [case for case in CASES if case.framework.lifespan], ids=str)
 async def test_lifespans_pass_through(case: Case) -> None:
-    """Startup and shutdown complete, and the state for the requests is the one that the app made."""
+    """
+    Startup and shutdown complete, and the state for the requests is the one that the app made.
+    """
     messages, state = await live(case.build(PLAIN))
     assert messages == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     _, bare_state = await live(case.framework.build(PLAIN))

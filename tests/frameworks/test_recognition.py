@@ -43,11 +43,16 @@ def test_it_is_recognised_as_asgi_3(recognises: Callable[[Any], bool]) -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_asgirefs_communicator_drives_it() -> None:
     """A whole request, from a context that has no variables."""
-    communicator = ApplicationCommunicator(RequestTracingMiddleware(hello), http_scope([(b"x-request-id", b"mine")]))
+    communicator = ApplicationCommunicator(
+        RequestTracingMiddleware(hello), http_scope([(b"x-request-id", b"mine")])
+    )
     await communicator.send_input({"type": "http.request"})
     messages = [await communicator.receive_output(TIMEOUT) for _ in range(2)]
     await communicator.wait(TIMEOUT)
-    assert [message["type"] for message in messages] == ["http.response.start", "http.response.body"]
+    assert [message["type"] for message in messages] == [
+        "http.response.start",
+        "http.response.body",
+    ]
     assert response_ids(messages) == [b"mine"]
 
 

@@ -1,5 +1,6 @@
 """
-What the handlers of the tested apps do: read the ids by every way there is, write a log line, wait for each other.
+What the handlers of the tested apps do: read the ids by every way there is, write a log line, wait
+for each other.
 
 Knows asgi_trace, logging and threads. Does not know any framework.
 """
@@ -36,7 +37,10 @@ _tags = count(1)
 
 
 def new_tag() -> str:
-    """Return the name of a new request, which the handlers are told by its path: nothing of ours is needed for it."""
+    """
+    Return the name of a new request, which the handlers are told by its path: nothing of ours is
+    needed for it.
+    """
     return f"t{next(_tags):05}"
 
 
@@ -127,7 +131,9 @@ _gates: list[tuple[_Gate, _Gate]] = []
 
 @contextlib.contextmanager
 def crowded(*, tasks: int, threads: int) -> Iterator[None]:
-    """Within the block no handler goes on before *tasks* or *threads* of them are under way at once."""
+    """
+    Within the block no handler goes on before *tasks* or *threads* of them are under way at once.
+    """
     _gates.append((_Gate(tasks), _Gate(threads)))
     try:
         yield
@@ -171,7 +177,10 @@ def changed_session_of(tag: str) -> str:
 
 
 def change_session(tag: str) -> None:
-    """Assign to the session id of the current request, as a handler may that knows better than the headers."""
+    """
+    Assign to the session id of the current request, as a handler may that knows better than the
+    headers.
+    """
     metadata = get_request_metadata()
     assert metadata is not None, f"the handler of {tag} sees no request"
     metadata.session_id = changed_session_of(tag)

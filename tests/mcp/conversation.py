@@ -1,5 +1,6 @@
 """
-Two clients who talk to one server at the same time, over loopback, and what each side has seen of it.
+Two clients who talk to one server at the same time, over loopback, and what each side has seen of
+it.
 
 Knows uvicorn, the clients' own HTTP hooks and our log lines. Does not know the SDKs.
 """
@@ -19,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from asgi_trace import RequestTracingMiddleware, TextFormatter
-from asgi_trace.records import Record, parse
+from asgi_trace._core.lines import Record, parse
 
 from .modes import Mode
 from .sdk import sdk
@@ -41,7 +42,9 @@ def added(app: Any, **options: Any) -> Any:
 
 
 def mounted(app: Any, **options: Any) -> Any:
-    parent = Starlette(routes=[Mount("/sub", app)], lifespan=lambda _: app.router.lifespan_context(app))
+    parent = Starlette(
+        routes=[Mount("/sub", app)], lifespan=lambda _: app.router.lifespan_context(app)
+    )
     return RequestTracingMiddleware(parent, **options)
 
 
@@ -66,7 +69,9 @@ class Lines(logging.Handler):
     def of(self, message: str) -> Record:
         """The one record with this *message*."""
         found = [record for record in self.records if record.message.partition("\n")[0] == message]
-        assert len(found) == 1, f"expected one line {message!r}, found {len(found)} in:\n" + "\n".join(self.text)
+        assert len(found) == 1, (
+            f"expected one line {message!r}, found {len(found)} in:\n" + "\n".join(self.text)
+        )
         return found[0]
 
 
@@ -80,7 +85,11 @@ class Post(NamedTuple):
     @property
     def call(self) -> tuple[str, str, str]:
         params = self.message.get("params") or {}
-        return self.message["method"], params.get("name") or params.get("uri") or "", str(self.message.get("id", ""))
+        return (
+            self.message["method"],
+            params.get("name") or params.get("uri") or "",
+            str(self.message.get("id", "")),
+        )
 
 
 class Caller:
@@ -100,9 +109,17 @@ class Caller:
     async def _note(self, response: Any) -> None:
         if response.request.method == "POST":
             request = response.request
-            session_id = request.headers.get("x-session-id") or request.headers.get("mcp-session-id")
-            session_id = session_id or request.url.params.get("session_id") or response.headers.get("mcp-session-id")
-            self.posts.append(Post(response.headers["x-request-id"], session_id, json.loads(request.content)))
+            session_id = request.headers.get("x-session-id") or request.headers.get(
+                "mcp-session-id"
+            )
+            session_id = (
+                session_id
+                or request.url.params.get("session_id")
+                or response.headers.get("mcp-session-id")
+            )
+            self.posts.append(
+                Post(response.headers["x-request-id"], session_id, json.loads(request.content))
+            )
 
     def post(self, marker: str) -> Post:
         """The one post that carried *marker*."""
@@ -147,7 +164,10 @@ async def converse(
     lines: Lines | None = None,
     **options: Any,
 ) -> Conversation:
-    """Let a client for each of *names* *talk* to a server at once, and return what they and the log have seen."""
+    """
+    Let a client for each of *names* *talk* to a server at once, and return what they and the log
+    have seen.
+    """
     lines = lines or Lines()
     callers = [Caller(name, mode, headers or {}) for name in names]
     app = wrap(sdk.app(mode, server), **options)
@@ -156,7 +176,10 @@ async def converse(
     root.handlers[:] = [lines]  # an SDK's constructor may have called basicConfig()
     root.setLevel(logging.INFO)
     try:
-        async with asyncio.timeout(PATIENCE) if hasattr(asyncio, "timeout") else _no_timeout(), serving(app) as address:
+        async with (
+            asyncio.timeout(PATIENCE) if hasattr(asyncio, "timeout") else _no_timeout(),
+            serving(app) as address,
+        ):
             url = f"{address}{WRAPPINGS[wrap]}/{'sse' if mode.is_legacy_sse else 'mcp'}"
 
             async def run(caller: Caller) -> None:

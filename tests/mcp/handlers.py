@@ -1,5 +1,6 @@
 """
-A server's handlers, the same for every SDK: each logs one line, which is the marker that it was called with.
+A server's handlers, the same for every SDK: each logs one line, which is the marker that it was
+called with.
 
 Knows decorators that all SDKs have in common.
 """

@@ -1,4 +1,7 @@
-"""A program that serves MCP, calls itself, and logs as ``configure_logging()`` has it: called before or after."""
+"""
+A program that serves MCP, calls itself, and logs as ``configure_logging()`` has it: called before
+or after.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ async def main() -> None:
         configure_logging()
     print("configured", file=sys.stderr)
     caller = Caller("alice", mode, {})
-    async with serving(app) as address, sdk.connect(f"{address}/mcp", mode, caller.http_client) as session:
+    async with (
+        serving(app) as address,
+        sdk.connect(f"{address}/mcp", mode, caller.http_client) as session,
+    ):
         logging.getLogger("fastmcp.of.our.own").warning("outside")
         for tool in ("in_sync", "fail"):
             with contextlib.suppress(Exception):

@@ -30,20 +30,28 @@ def app(mode: Mode, server: Any = None) -> Any:
     server = server or register(bare())
     if mode.is_legacy_sse:
         return server.http_app(transport="sse", path="/sse")
-    return server.http_app(path="/mcp", stateless_http=not mode.has_session, json_response=mode.is_json)
+    return server.http_app(
+        path="/mcp", stateless_http=not mode.has_session, json_response=mode.is_json
+    )
 
 
 @asynccontextmanager
 async def connect(url: str, mode: Mode, make_client: Callable[..., Any]) -> AsyncIterator[Any]:
-    transport = (SSETransport if mode.is_legacy_sse else StreamableHttpTransport)(url, httpx_client_factory=make_client)
+    transport = (SSETransport if mode.is_legacy_sse else StreamableHttpTransport)(
+        url, httpx_client_factory=make_client
+    )
     protocol = {} if IS_STALE else {"mode": "2026-07-28" if mode.is_protocol_2026 else "legacy"}
     async with Client(transport, **protocol) as session:
         yield session
 
 
 @asynccontextmanager
-async def over_stdio(command: list[str], environment: dict[str, str], errors: Any) -> AsyncIterator[Any]:
-    transport = StdioTransport(command[0], command[1:], env=environment, keep_alive=False, log_file=errors)
+async def over_stdio(
+    command: list[str], environment: dict[str, str], errors: Any
+) -> AsyncIterator[Any]:
+    transport = StdioTransport(
+        command[0], command[1:], env=environment, keep_alive=False, log_file=errors
+    )
     async with Client(transport) as session:
         yield session
 

@@ -32,7 +32,9 @@ def app(mode: Mode, server: Any = None) -> Any:
 
 
 @asynccontextmanager
-async def connect(url: str, mode: Mode, make_client: Callable[..., httpx.AsyncClient]) -> AsyncIterator[ClientSession]:
+async def connect(
+    url: str, mode: Mode, make_client: Callable[..., httpx.AsyncClient]
+) -> AsyncIterator[ClientSession]:
     async with AsyncExitStack() as stack:
         if mode.is_legacy_sse:
             transport: Any = sse_client(url, httpx_client_factory=make_client)
@@ -46,9 +48,14 @@ async def connect(url: str, mode: Mode, make_client: Callable[..., httpx.AsyncCl
 
 
 @asynccontextmanager
-async def over_stdio(command: list[str], environment: dict[str, str], errors: Any) -> AsyncIterator[ClientSession]:
+async def over_stdio(
+    command: list[str], environment: dict[str, str], errors: Any
+) -> AsyncIterator[ClientSession]:
     parameters = StdioServerParameters(command=command[0], args=command[1:], env=environment)
-    async with stdio_client(parameters, errlog=errors) as streams, ClientSession(*streams) as session:
+    async with (
+        stdio_client(parameters, errlog=errors) as streams,
+        ClientSession(*streams) as session,
+    ):
         await session.initialize()
         yield session
 
@@ -58,7 +65,9 @@ async def call(session: ClientSession, tool: str, marker: str) -> bool:
     return (await session.call_tool(tool, {"marker": marker})).isError
 
 
-async def ask(session: ClientSession, tool: str, meta: dict[str, Any] | None = None, **arguments: Any) -> str:
+async def ask(
+    session: ClientSession, tool: str, meta: dict[str, Any] | None = None, **arguments: Any
+) -> str:
     """Call a tool with ``params._meta``, and return what it says."""
     return (await session.call_tool(tool, arguments, meta=meta)).content[0].text  # type: ignore[union-attr]
 

@@ -30,11 +30,15 @@ def app(mode: Mode, server: Any = None) -> Any:
     server = server or register(bare())
     if mode.is_legacy_sse:
         return server.sse_app()
-    return server.streamable_http_app(stateless_http=not mode.has_session, json_response=mode.is_json)
+    return server.streamable_http_app(
+        stateless_http=not mode.has_session, json_response=mode.is_json
+    )
 
 
 @asynccontextmanager
-async def connect(url: str, mode: Mode, make_client: Callable[..., httpx2.AsyncClient]) -> AsyncIterator[Client]:
+async def connect(
+    url: str, mode: Mode, make_client: Callable[..., httpx2.AsyncClient]
+) -> AsyncIterator[Client]:
     async with AsyncExitStack() as stack:
         if mode.is_legacy_sse:
             transport: Any = sse_client(url, httpx_client_factory=make_client)
@@ -46,7 +50,9 @@ async def connect(url: str, mode: Mode, make_client: Callable[..., httpx2.AsyncC
 
 
 @asynccontextmanager
-async def over_stdio(command: list[str], environment: dict[str, str], errors: Any) -> AsyncIterator[Client]:
+async def over_stdio(
+    command: list[str], environment: dict[str, str], errors: Any
+) -> AsyncIterator[Client]:
     parameters = StdioServerParameters(command=command[0], args=command[1:], env=environment)
     async with Client(stdio_client(parameters, errlog=errors)) as session:
         yield session

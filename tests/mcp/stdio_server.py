@@ -1,4 +1,6 @@
-"""A traced server over stdio, in a process of its own: its lines, as JSON, are on standard error."""
+"""
+A traced server over stdio, in a process of its own: its lines, as JSON, are on standard error.
+"""
 
 from __future__ import annotations
 

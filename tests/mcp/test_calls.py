@@ -1,4 +1,7 @@
-"""Each handler's line has the ids of the HTTP request that carried its call, on the SDK that is installed here."""
+"""
+Each handler's line has the ids of the HTTP request that carried its call, on the SDK that is
+installed here.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import Any
 
 import pytest
 
-import asgi_trace.sdk
-from asgi_trace.records import parse_access
+import asgi_trace._mcp.sdk
+from asgi_trace._core.lines import parse_access
 
 from .conversation import WRAPPINGS, Caller, Conversation, converse
 from .handlers import TOOLS
@@ -21,7 +24,11 @@ ROUNDS = 1
 
 async def call_everything(caller: Caller, session: Any) -> None:
     """All handlers, several times, all at once."""
-    calls = [sdk.call(session, tool, f"{caller.name}-{tool}-{n}") for tool in TOOLS for n in range(ROUNDS)]
+    calls = [
+        sdk.call(session, tool, f"{caller.name}-{tool}-{n}")
+        for tool in TOOLS
+        for n in range(ROUNDS)
+    ]
     calls += [sdk.read(session, f"{caller.name}-stock-{n}") for n in range(ROUNDS)]
     calls += [sdk.prompt(session, f"{caller.name}-greet-{n}") for n in range(ROUNDS)]
     await asyncio.gather(*calls)
@@ -54,20 +61,31 @@ def check_calls(conversation: Conversation, words: slice = slice(3)) -> None:
 
 
 def check_sessions(conversation: Conversation) -> None:
-    """No line has a session that is not a client's, those of the requests that open one included."""
+    """
+    No line has a session that is not a client's, those of the requests that open one included.
+    """
     sessions = {post.session_id for caller in conversation.callers for post in caller.posts}
     assert len(sessions) == len(conversation.callers)
-    strays = [line for line in conversation.lines.records if line.session_id not in {*sessions, "none"}]
+    strays = [
+        line for line in conversation.lines.records if line.session_id not in {*sessions, "none"}
+    ]
     assert strays == []
-    requests = {line.request_id for line in conversation.lines.records if line.session_id in sessions}
+    requests = {
+        line.request_id for line in conversation.lines.records if line.session_id in sessions
+    }
     assert {post.request_id for caller in conversation.callers for post in caller.posts} <= requests
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("wrap", WRAPPINGS, ids=lambda wrap: wrap.__name__)
 @pytest.mark.parametrize("mode", sdk.MODES, ids=lambda mode: mode.value)
-async def test_each_line_has_the_ids_of_the_post_that_carried_its_call(mode: Mode, wrap: Callable[..., Any]) -> None:
-    """Two clients at once, parallel calls: handlers that are async, sync, in a task, in a thread, in an executor."""
+async def test_each_line_has_the_ids_of_the_post_that_carried_its_call(
+    mode: Mode, wrap: Callable[..., Any]
+) -> None:
+    """
+    Two clients at once, parallel calls: handlers that are async, sync, in a task, in a thread, in
+    an executor.
+    """
     conversation = await converse(mode, call_everything, wrap, **OPTIONS)
     check(conversation)
     check_calls(conversation)
@@ -80,7 +98,7 @@ async def test_without_the_cure_they_are_stale_where_the_sdk_has_sessions(
     mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On its version 1; version 2 runs each handler in the context of its own request."""
-    monkeypatch.setattr(asgi_trace.sdk, "MODULE", "cured.by.nobody")
+    monkeypatch.setattr(asgi_trace._mcp.sdk, "MODULE", "cured.by.nobody")
     conversation = await converse(mode, call_everything)
     if sdk.IS_STALE and mode.has_session:
         with pytest.raises(AssertionError):
@@ -92,7 +110,10 @@ async def test_without_the_cure_they_are_stale_where_the_sdk_has_sessions(
 @pytest.mark.anyio
 @pytest.mark.parametrize("mode", sdk.MODES, ids=lambda mode: mode.value)
 async def test_what_is_known_of_a_call_without_its_body(mode: Mode) -> None:
-    """On version 1 of the SDK all; else with protocol 2026-07-28, whose headers say it, all but its id."""
+    """
+    On version 1 of the SDK all; else with protocol 2026-07-28, whose headers say it, all but its
+    id.
+    """
     conversation = await converse(mode, call_everything)
     check_calls(conversation, slice(3 if sdk.KNOWS_CALLS else 2 if mode.is_protocol_2026 else 0))
 
@@ -100,7 +121,9 @@ async def test_what_is_known_of_a_call_without_its_body(mode: Mode) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("mode", sdk.MODES, ids=lambda mode: mode.value)
 async def test_a_tool_that_fails_is_told_from_one_that_does_not(mode: Mode) -> None:
-    """HTTP says 200 to both. The older SSE transport replies elsewhere, on a stream of many replies."""
+    """
+    HTTP says 200 to both. The older SSE transport replies elsewhere, on a stream of many replies.
+    """
 
     async def talk(caller: Caller, session: Any) -> None:
         failed = await asyncio.gather(
@@ -119,9 +142,15 @@ async def test_a_tool_that_fails_is_told_from_one_that_does_not(mode: Mode) -> N
                 and (fields := parse_access(line.message))
                 and "transport" in fields
             ]
-            assert [each.get("outcome") for each in access] == [None if mode.is_legacy_sse else outcome]
+            assert [each.get("outcome") for each in access] == [
+                None if mode.is_legacy_sse else outcome
+            ]
         post = caller.post(f"{caller.name}-fail")
-        failing = next(text for text in conversation.lines.text if f"- {caller.name}-fail fails" in text)
-        head = f"[req={post.request_id}|session={post.session_id}] [tools/call fail #{post.call[2]}] "
+        failing = next(
+            text for text in conversation.lines.text if f"- {caller.name}-fail fails" in text
+        )
+        head = (
+            f"[req={post.request_id}|session={post.session_id}] [tools/call fail #{post.call[2]}] "
+        )
         assert len(failing.split("\n")) > 3
         assert all(head in line for line in failing.split("\n")), failing

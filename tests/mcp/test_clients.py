@@ -1,4 +1,7 @@
-"""A client calls a server, whose tool calls another: one trace in both logs, on the SDK that is installed here."""
+"""
+A client calls a server, whose tool calls another: one trace in both logs, on the SDK that is
+installed here.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from asgi_trace import JSONFormatter, RequestMetadata, RequestTracingMiddleware, bound_request_metadata
+from asgi_trace import (
+    JSONFormatter,
+    RequestMetadata,
+    RequestTracingMiddleware,
+    bound_request_metadata,
+)
+from asgi_trace._core.lines import Record
 from asgi_trace.mcp import outgoing_meta, request_hook, trace_server
-from asgi_trace.records import Record
 
 from .conversation import HTTP, Caller, Lines, converse, serving
 from .modes import Mode
@@ -44,7 +52,10 @@ class Told(Lines):
 
 @asynccontextmanager
 async def warehouse(mode: Mode, way: Way) -> AsyncIterator[Any]:
-    """The second server: yields what opens a session with it. It reads the calls where no hook writes headers."""
+    """
+    The second server: yields what opens a session with it. It reads the calls where no hook writes
+    headers.
+    """
     server = sdk.bare(mode)
 
     @server.tool()  # type: ignore[untyped-decorator]
@@ -83,7 +94,9 @@ def shop(mode: Mode, way: Way, open_session: Any, shared: Any) -> Any:
 
 
 async def told(mode: Mode, way: Way) -> dict[str, tuple[str, Record, Record]]:
-    """Let two clients order at once, and return the trace of each call and its line on either server."""
+    """
+    Let two clients order at once, and return the trace of each call and its line on either server.
+    """
     traces: dict[str, str] = {}
 
     async def order(session: Any, marker: str) -> None:
@@ -102,7 +115,9 @@ async def told(mode: Mode, way: Way) -> dict[str, tuple[str, Record, Record]]:
                 server = shop(mode, way, open_session, shared)
                 await converse(mode, talk, names=NAMES, server=server, lines=lines)
         else:
-            await converse(mode, talk, names=NAMES, server=shop(mode, way, open_session, None), lines=lines)
+            await converse(
+                mode, talk, names=NAMES, server=shop(mode, way, open_session, None), lines=lines
+            )
     return {
         marker: (trace, lines.of(f"{marker} ordered"), lines.of(f"{marker} reserved"))
         for marker, trace in traces.items()
@@ -118,7 +133,8 @@ EVERY_WAY = [
     Way(session=True),
     Way(shared=False, session=True),
 ]
-# What a transport can change: whether the caller's context is the one that sends, and who reads the headers.
+# What a transport can change: whether the caller's context is the one that sends, and who reads the
+# headers.
 WAYS = [(Mode.STATEFUL, way) for way in EVERY_WAY] + [
     (mode, way) for mode in MODES[1:] for way in (Way(), Way(shared=False, meta=False))
 ]
@@ -127,7 +143,10 @@ WAYS = [(Mode.STATEFUL, way) for way in EVERY_WAY] + [
 @pytest.mark.anyio
 @pytest.mark.parametrize(("mode", "way"), WAYS, ids=str)
 async def test_it_is_one_trace(mode: Mode, way: Way) -> None:
-    """With parallel calls of two clients; with the hook also one request id; the session only where it is told."""
+    """
+    With parallel calls of two clients; with the hook also one request id; the session only where it
+    is told.
+    """
     found = await told(mode, way)
     assert len(found) == len(NAMES) * CALLS
     for trace_id, ordered, reserved in found.values():
@@ -141,6 +160,11 @@ async def test_it_is_one_trace(mode: Mode, way: Way) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
 async def test_a_shared_session_without_meta_tells_no_other_calls_trace(mode: Mode) -> None:
-    """Version 1 sends all calls from where the session was opened: right, or none; on version 2 it is right."""
+    """
+    Version 1 sends all calls from where the session was opened: right, or none; on version 2 it is
+    right.
+    """
     for trace_id, _, reserved in (await told(mode, Way(meta=False))).values():
-        assert reserved.trace_id in ((trace_id, reserved.request_id) if sdk.IS_STALE else (trace_id,))
+        assert reserved.trace_id in (
+            (trace_id, reserved.request_id) if sdk.IS_STALE else (trace_id,)
+        )

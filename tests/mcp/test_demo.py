@@ -16,7 +16,7 @@ from ..viewer import Told
 
 LINE = re.compile(
     r"(shop|warehouse) +\| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d{4} - (\w+) - "
-    r"\[req=([0-9a-f]{32})\|session=(\w+)\] \[tools/call (\w+) #\d+\] ([-|]) ?(.*)"
+    r"\[req=([0-9a-f]{32})\|session=(\w+)(?:\|span=[0-9a-f]{16})?\] \[tools/call (\w+) #\d+\] ([-|]) ?(.*)"
 )
 ACCESS = r"POST /mcp 200 .*ms"
 
@@ -80,7 +80,11 @@ class Demo(NamedTuple):
 
     def of(self, session_id: str, tool: str) -> list[Line]:
         """The lines of the one request that is this call."""
-        ids = {line.request_id for line in self.lines if (line.session_id, line.tool) == (session_id, tool)}
+        ids = {
+            line.request_id
+            for line in self.lines
+            if (line.session_id, line.tool) == (session_id, tool)
+        }
         assert len(ids) == 1
         return [line for line in self.lines if line.request_id in ids]
 
@@ -107,14 +111,21 @@ def test_it_ends_well(demo: Demo) -> None:
 
 
 def test_every_line_is_in_the_story(demo: Demo) -> None:
-    """Of which server, session, request and call; there is no other line, and no other traceback."""
-    assert demo.mixed[:2] == ["Two customers at once, on two MCP servers. Their logs, as they are written:", ""]
+    """
+    Of which server, session, request and call; there is no other line, and no other traceback.
+    """
+    assert demo.mixed[:2] == [
+        "Two customers at once, on two MCP servers. Their logs, as they are written:",
+        "",
+    ]
     assert [line for line in demo.mixed[2:] if not LINE.fullmatch(line)] == []
     told = {call: demo.of(*call) for call in STORY}
     assert sum(map(len, told.values())) == len(demo.lines)
     for (session_id, tool), expected in STORY.items():
         # A caret line differs with the Python; two servers' lines may come in either order.
-        found = [line for line in told[session_id, tool] if not re.fullmatch(r"[ ~^]+", line.message)]
+        found = [
+            line for line in told[session_id, tool] if not re.fullmatch(r"[ ~^]+", line.message)
+        ]
         assert {line.session_id for line in found} == {session_id}
         for server in ("shop", "warehouse"):
             said = [(line.tool, line.message) for line in found if line.server == server]
@@ -164,7 +175,7 @@ def test_it_ends_with_its_page(demo: Demo) -> None:
 
 @pytest.mark.parametrize("missing", ["mcp", "uvicorn"])
 def test_without_the_sdk_it_says_what_to_install(missing: str) -> None:
-    code = f"import sys; sys.modules[{missing!r}] = None; from asgi_trace.cli import main; sys.exit(main())"
+    code = f"import sys; sys.modules[{missing!r}] = None; from asgi_trace._cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "demo", "--mcp"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
@@ -173,7 +184,11 @@ def test_without_the_sdk_it_says_what_to_install(missing: str) -> None:
 
 
 def test_a_server_that_does_not_start_is_one_sentence() -> None:
-    code = "import sys; sys.executable = 'false'; from asgi_trace.cli import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", code, "demo", "--mcp"], capture_output=True, text=True, timeout=60)
+    code = "import sys; sys.executable = 'false'; from asgi_trace._cli.main import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "demo", "--mcp"], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 1
-    assert done.stderr == "the demo's warehouse ended before it listened; its lines above tell why\n"
+    assert (
+        done.stderr == "the demo's warehouse ended before it listened; its lines above tell why\n"
+    )

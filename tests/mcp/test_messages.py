@@ -33,8 +33,12 @@ def conversation(request: pytest.FixtureRequest) -> Conversation:
     return asyncio.run(converse(request.param, call_everything, server=traced(request.param)))
 
 
-def test_each_line_has_the_post_that_carried_its_call_and_the_call(conversation: Conversation) -> None:
-    """Two clients at once, parallel calls, handlers of every kind; on every SDK with the JSON-RPC id."""
+def test_each_line_has_the_post_that_carried_its_call_and_the_call(
+    conversation: Conversation,
+) -> None:
+    """
+    Two clients at once, parallel calls, handlers of every kind; on every SDK with the JSON-RPC id.
+    """
     for caller in conversation.callers:
         for marker in MARKERS:
             line = conversation.lines.of(f"{caller.name}-{marker}")
@@ -44,15 +48,28 @@ def test_each_line_has_the_post_that_carried_its_call_and_the_call(conversation:
 
 
 def requests_in(conversation: Conversation) -> Counter[str]:
-    """The id of each POST that carried a request, but for the first, which the session itself answers."""
+    """
+    The id of each POST that carried a request, but for the first, which the session itself answers.
+    """
     posts = [post for caller in conversation.callers for post in caller.posts]
-    return Counter(post.request_id for post in posts if "id" in post.message and post.call[0] != "initialize")
+    return Counter(
+        post.request_id for post in posts if "id" in post.message and post.call[0] != "initialize"
+    )
 
 
 def test_the_sdks_own_line_on_a_request_has_its_ids(conversation: Conversation) -> None:
-    """Version 1 writes it before any handler runs, where nothing else knows the request; version 2 writes none."""
-    own = [line for line in conversation.lines.records if line.message.startswith("Processing request of type")]
-    assert Counter(line.request_id for line in own) == (requests_in(conversation) if sdk.IS_STALE else Counter())
+    """
+    Version 1 writes it before any handler runs, where nothing else knows the request; version 2
+    writes none.
+    """
+    own = [
+        line
+        for line in conversation.lines.records
+        if line.message.startswith("Processing request of type")
+    ]
+    assert Counter(line.request_id for line in own) == (
+        requests_in(conversation) if sdk.IS_STALE else Counter()
+    )
 
 
 async def whose() -> str:
@@ -75,16 +92,25 @@ async def whose() -> str:
 @pytest.mark.anyio
 @pytest.mark.parametrize("mode", sdk.MODES, ids=lambda mode: mode.value)
 async def test_the_calls_meta_is_the_parent_and_the_header_a_link(mode: Mode) -> None:
-    """Whichever trace the HTTP request came in; and without it, the header is the parent, as of any request."""
+    """
+    Whichever trace the HTTP request came in; and without it, the header is the parent, as of any
+    request.
+    """
     server = sdk.bare(mode)
     server.tool()(whose)
     answers: dict[str, list[Any]] = {}
 
     async def ask(caller: Caller, session: Any) -> None:
-        meta = {"traceparent": PARENT, "tracestate": "c=1", "baggage": "k=v"} if caller.name == "alice" else None
+        meta = (
+            {"traceparent": PARENT, "tracestate": "c=1", "baggage": "k=v"}
+            if caller.name == "alice"
+            else None
+        )
         answers[caller.name] = json.loads(await sdk.ask(session, "whose", meta))
 
-    conversation = await converse(mode, ask, server=trace_server(server), headers={"traceparent": HEADER})
+    conversation = await converse(
+        mode, ask, server=trace_server(server), headers={"traceparent": HEADER}
+    )
     posted = {caller.name: caller.post("whose").request_id for caller in conversation.callers}
     assert answers["alice"] == ["c" * 32, "d" * 16, "c=1", "k=v", "a" * 32, posted["alice"]]
     assert answers["bob"] == ["a" * 32, "b" * 16, "", "", None, posted["bob"]]

@@ -1,4 +1,7 @@
-"""Over stdio, on the SDK that is installed here: one trace for each message, one session for each process."""
+"""
+Over stdio, on the SDK that is installed here: one trace for each message, one session for each
+process.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,17 @@ from typing import Any
 
 import pytest
 
-from asgi_trace.records import NO_ID, Record, parse_line
+from asgi_trace._core.lines import NO_ID, Record, parse_line
 
 from .handlers import TOOLS
 from .sdk import sdk
 
 ROOT = Path(__file__).parent.parent.parent
 SERVER = [sys.executable, "-W", "ignore", "-m", "tests.mcp.stdio_server"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+}
 
 # Seconds, for a machine that has much else to do.
 PATIENCE = 120
@@ -33,12 +39,18 @@ def meta(name: str, n: int) -> dict[str, Any]:
 
 
 async def talk(name: str, folder: Path) -> list[Record]:
-    """Call all tools of a server of one's own at once, half of them in a trace, and return the server's lines."""
+    """
+    Call all tools of a server of one's own at once, half of them in a trace, and return the
+    server's lines.
+    """
     log = folder / f"{name}.log"
     with log.open("w") as errors:
         async with sdk.over_stdio(SERVER, ENVIRONMENT, errors) as session:
             told = [meta(name, n) if n % 2 else None for n in range(2 * len(TOOLS))]
-            calls = [sdk.ask(session, TOOLS[n // 2], each, marker=f"{name}-{n}") for n, each in enumerate(told)]
+            calls = [
+                sdk.ask(session, TOOLS[n // 2], each, marker=f"{name}-{n}")
+                for n, each in enumerate(told)
+            ]
             assert await asyncio.gather(*calls) == [f"{name}-{n}" for n in range(2 * len(TOOLS))]
             await sdk.read(session, f"{name}-stock")
             await sdk.prompt(session, f"{name}-greet")
@@ -52,7 +64,9 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Record]]:
     folder = tmp_path_factory.mktemp("stdio")
 
     async def both() -> list[list[Record]]:
-        return await asyncio.wait_for(asyncio.gather(talk("alice", folder), talk("bob", folder)), PATIENCE)
+        return await asyncio.wait_for(
+            asyncio.gather(talk("alice", folder), talk("bob", folder)), PATIENCE
+        )
 
     return dict(zip(("alice", "bob"), asyncio.run(both()), strict=True))
 
@@ -64,7 +78,9 @@ def test_each_message_has_an_id_of_its_own(logs: dict[str, list[Record]], name: 
     assert NO_ID not in ids
     assert ids.total() == len(ids) == 2 * len(TOOLS) + 3
     messages = {(line.request_id, line.jsonrpc_id) for line in logs[name] if line.jsonrpc_id}
-    assert len({request_id for request_id, _ in messages}) == len({jsonrpc_id for _, jsonrpc_id in messages})
+    assert len({request_id for request_id, _ in messages}) == len(
+        {jsonrpc_id for _, jsonrpc_id in messages}
+    )
 
 
 @pytest.mark.parametrize("name", ["alice", "bob"])
@@ -73,13 +89,18 @@ def test_the_calls_meta_is_the_parent(logs: dict[str, list[Record]], name: str) 
     lines = {line.message: line for line in logs[name]}
     for n in range(2 * len(TOOLS)):
         line = lines[f"{name}-{n}"]
-        assert line.trace_id == (meta(name, n)["traceparent"].split("-")[1] if n % 2 else line.request_id)
+        assert line.trace_id == (
+            meta(name, n)["traceparent"].split("-")[1] if n % 2 else line.request_id
+        )
         assert (line.mcp_method, line.mcp_name) == ("tools/call", TOOLS[n // 2])
     assert (lines[f"{name}-stock"].mcp_method, lines[f"{name}-stock"].mcp_name) == (
         "resources/read",
         f"shop://{name}-stock",
     )
-    assert (lines[f"{name}-greet"].mcp_method, lines[f"{name}-greet"].mcp_name) == ("prompts/get", "greet")
+    assert (lines[f"{name}-greet"].mcp_method, lines[f"{name}-greet"].mcp_name) == (
+        "prompts/get",
+        "greet",
+    )
 
 
 def test_a_process_is_a_session(logs: dict[str, list[Record]]) -> None:
@@ -95,7 +116,9 @@ def test_a_tools_traceback_is_its_calls(logs: dict[str, list[Record]], name: str
 
 
 @pytest.mark.parametrize("name", ["alice", "bob"])
-def test_the_sdks_own_line_on_a_message_has_its_ids(logs: dict[str, list[Record]], name: str) -> None:
+def test_the_sdks_own_line_on_a_message_has_its_ids(
+    logs: dict[str, list[Record]], name: str
+) -> None:
     """Version 1 writes one before any handler runs; version 2 writes none."""
     own = [line for line in logs[name] if line.message.startswith("Processing request of type")]
     assert bool(own) is sdk.IS_STALE
@@ -104,16 +127,26 @@ def test_the_sdks_own_line_on_a_message_has_its_ids(logs: dict[str, list[Record]
 
 def test_standard_output_is_the_protocols(tmp_path: Path) -> None:
     """Nothing else is on it, whatever is logged, from the first byte to the last."""
-    client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    client = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
     messages: list[dict[str, Any]] = [
         {"id": 0, "method": "initialize", "params": client},
         {"method": "notifications/initialized"},
-        {"id": 1, "method": "tools/call", "params": {"name": "in_sync", "arguments": {"marker": "x"}}},
+        {
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": "in_sync", "arguments": {"marker": "x"}},
+        },
         {"id": 2, "method": "tools/call", "params": {"name": "fail", "arguments": {"marker": "y"}}},
         {"id": 3, "method": "no/such"},
     ]
     with (tmp_path / "log").open("w") as errors:
-        server = subprocess.Popen(SERVER, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        server = subprocess.Popen(
+            SERVER, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+        )
         assert server.stdin
         assert server.stdout
         replies = []

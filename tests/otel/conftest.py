@@ -17,9 +17,13 @@ class Collector:
     """The receiver's process, and what it has received."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen([sys.executable, HERE / "receiver.py"], stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            [sys.executable, HERE / "receiver.py"], stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout is not None
-        self.url, self.grpc_url = (f"http://127.0.0.1:{port}" for port in self._process.stdout.readline().split())
+        self.url, self.grpc_url = (
+            f"http://127.0.0.1:{port}" for port in self._process.stdout.readline().split()
+        )
 
     def stop(self) -> None:
         self._process.kill()
@@ -28,10 +32,16 @@ class Collector:
     def _get(self, signal: str, count: int, **wanted: str) -> list[dict[str, Any]]:
         parameters = {"count": str(count), **wanted}
         found: list[dict[str, Any]] = httpx.get(
-            f"{self.url}/{signal}", params=parameters, timeout=PATIENCE, trust_env=False, verify=False
+            f"{self.url}/{signal}",
+            params=parameters,
+            timeout=PATIENCE,
+            trust_env=False,
+            verify=False,
         ).json()
         matching = [each for each in found if wanted.items() <= each.items()]
-        assert len(matching) >= count, f"expected {count} {signal} with {wanted}; all that came: {found}"
+        assert len(matching) >= count, (
+            f"expected {count} {signal} with {wanted}; all that came: {found}"
+        )
         return matching
 
     def spans(self, count: int, **wanted: str) -> list[dict[str, Any]]:

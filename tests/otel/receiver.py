@@ -1,8 +1,9 @@
 """
-An OTLP receiver: takes spans and log records over HTTP and gRPC, as exporters send them, and tells what has come.
+An OTLP receiver: takes spans and log records over HTTP and gRPC, as exporters send them, and tells
+what has come.
 
-Knows OpenTelemetry's own messages (opentelemetry-proto) and nothing of ours. Runs as a process of its own:
-``python receiver.py`` prints its ports, that of HTTP and that of gRPC.
+Knows OpenTelemetry's own messages (opentelemetry-proto) and nothing of ours. Runs as a process of
+its own: ``python receiver.py`` prints its ports, that of HTTP and that of gRPC.
 """
 
 from __future__ import annotations
@@ -17,13 +18,20 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import grpc
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import add_LogsServiceServicer_to_server
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
+    add_LogsServiceServicer_to_server,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import add_TraceServiceServicer_to_server
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    add_TraceServiceServicer_to_server,
+)
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -57,7 +65,9 @@ def read_spans(request: ExportTraceServiceRequest) -> list[dict[str, Any]]:
             "trace_state": span.trace_state,
             "status": Status.StatusCode.Name(span.status.code).removeprefix("STATUS_CODE_"),
             "attributes": attributes(span.attributes),
-            "events": [{"name": event.name, **attributes(event.attributes)} for event in span.events],
+            "events": [
+                {"name": event.name, **attributes(event.attributes)} for event in span.events
+            ],
             "duration": span.end_time_unix_nano - span.start_time_unix_nano,
         }
         for group in request.resource_spans
@@ -108,7 +118,10 @@ class Servicer:
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """``POST`` is OTLP; ``GET /spans?count=2&trace_id=…`` waits until there are as many, and answers with them."""
+    """
+    ``POST`` is OTLP; ``GET /spans?count=2&trace_id=…`` waits until there are as many, and answers
+    with them.
+    """
 
     protocol_version = "HTTP/1.1"
 

@@ -1,5 +1,6 @@
 """
-A shop whose requests are spans: FastAPI, the real API of OpenTelemetry in its handlers, and the SDK by its variables.
+A shop whose requests are spans: FastAPI, the real API of OpenTelemetry in its handlers, and the SDK
+by its variables.
 """
 
 from __future__ import annotations

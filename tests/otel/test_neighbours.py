@@ -1,4 +1,7 @@
-"""Where something else makes the SERVER span, around the shim or inside: there is one, and the lines have its ids."""
+"""
+Where something else makes the SERVER span, around the shim or inside: there is one, and the lines
+have its ids.
+"""
 
 from __future__ import annotations
 
@@ -36,21 +39,32 @@ def server(neighbour: str, environment: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("parent", [None, "00f067aa0ba902b7"])
-def test_there_is_one_server_span(server: Server, neighbour: str, collector: Collector, parent: str | None) -> None:
-    """With a caller's span as its parent or without one; the app's spans, log records and calls are under it."""
+def test_there_is_one_server_span(
+    server: Server, neighbour: str, collector: Collector, parent: str | None
+) -> None:
+    """
+    With a caller's span as its parent or without one; the app's spans, log records and calls are
+    under it.
+    """
     request_id, caller = generate_request_id(), generate_request_id()
     headers = {"X-Request-ID": request_id, "X-Session-ID": "abc12345"}
     if parent:
         headers["traceparent"] = f"00-{caller}-{parent}-01"
     response = get(server, "/items/7", **headers)
     lines = lines_of(server, request_id)
-    ((trace_id, span_id, session_id),) = {(line["trace_id"], line["span_id"], line["session_id"]) for line in lines}
+    ((trace_id, span_id, session_id),) = {
+        (line["trace_id"], line["span_id"], line["session_id"]) for line in lines
+    }
     assert session_id == "abc12345"
     if parent or neighbour != "outside":
         assert trace_id == (caller if parent else request_id)
 
     (root,) = collector.spans(1, trace_id=trace_id, kind="SERVER")
-    assert (root["scope"], root["span_id"], root["parent_span_id"]) == (NEIGHBOURS[neighbour], span_id, parent or "")
+    assert (root["scope"], root["span_id"], root["parent_span_id"]) == (
+        NEIGHBOURS[neighbour],
+        span_id,
+        parent or "",
+    )
     assert root["attributes"]["asgi_trace.request_id"] == request_id
     assert root["attributes"]["session.id"] == "abc12345"
     spans = {span["span_id"]: span for span in collector.spans(4, trace_id=trace_id)}

@@ -1,4 +1,7 @@
-"""RequestSpans with the SDK in this process: what it makes of scopes and messages, and what it leaves alone."""
+"""
+RequestSpans with the SDK in this process: what it makes of scopes and messages, and what it leaves
+alone.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,11 @@ async def telling(scope: Any, receive: Any, send: Any) -> None:
     ("scope", "expected"),
     [
         (
-            http_scope([(b"host", b"shop.example:8443"), (b"user-agent", b"curl/8")], scheme="https", path="/a b"),
+            http_scope(
+                [(b"host", b"shop.example:8443"), (b"user-agent", b"curl/8")],
+                scheme="https",
+                path="/a b",
+            ),
             {
                 "http.request.method": "GET",
                 "url.scheme": "https",
@@ -86,15 +93,24 @@ async def telling(scope: Any, receive: Any, send: Any) -> None:
         # Not a host: what the server knows.
         (http_scope([(b"host", b"\xff\n")]), {"server.address": "127.0.0.1", "server.port": 8000}),
         (http_scope([(b"host", b"a"), (b"host", b"b")]), {"server.address": "127.0.0.1"}),
-        (http_scope(server=("/run/shop.sock", None)), {"server.address": "/run/shop.sock", "server.port": None}),
+        (
+            http_scope(server=("/run/shop.sock", None)),
+            {"server.address": "/run/shop.sock", "server.port": None},
+        ),
         (http_scope(server=None, client=None), {"server.address": None, "client.address": None}),
-        (http_scope(method="BREW"), {"http.request.method": "_OTHER", "http.request.method_original": "BREW"}),
+        (
+            http_scope(method="BREW"),
+            {"http.request.method": "_OTHER", "http.request.method_original": "BREW"},
+        ),
         (http_scope(query_string=b"code=1234&page=2\xff"), {"url.query": "code=***&page=2\xff"}),
         (http_scope(path="/\udcff"), {"url.path": r"/\udcff"}),
         (http_scope(path="/reset/abc123"), {"url.path": "/reset/***"}),
         (http_scope(path=b"/x", client=(7, 1)), {"url.path": None, "client.address": None}),
         (http_scope([(b"user-agent", b"\xff\\x")]), {"user_agent.original": "\xff\\x"}),
-        (websocket_scope(), {"http.request.method": "GET", "url.scheme": "ws", "server.port": 8000}),
+        (
+            websocket_scope(),
+            {"http.request.method": "GET", "url.scheme": "ws", "server.port": 8000},
+        ),
         ({"type": "http"}, {"http.request.method": "GET", "url.path": None}),
     ],
 )
@@ -131,7 +147,9 @@ def frameworks() -> Iterator[tuple[Any, str, str | None]]:
     yield outer, "/sub/things/3", "/sub/things/{x}"
     yield outer, "/nowhere", None
 
-    starlette = Starlette(routes=[Mount("/of/{who}", routes=[Route("/p/{x}", page)]), Route("/q/{x}", page)])
+    starlette = Starlette(
+        routes=[Mount("/of/{who}", routes=[Route("/p/{x}", page)]), Route("/q/{x}", page)]
+    )
     yield starlette, "/q/3", "/q/{x}"
     yield starlette, "/of/alice/p/3", "/of/{who}/p/{x}"
 
@@ -144,7 +162,10 @@ def frameworks() -> Iterator[tuple[Any, str, str | None]]:
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_route_names_the_span(exported: Exported) -> None:
-    """As the framework has put it into the scope, under the paths that apps are mounted at; and no path ever does."""
+    """
+    As the framework has put it into the scope, under the paths that apps are mounted at; and no
+    path ever does.
+    """
     expected, found = [], []
     for app, path, route in frameworks():
         scope = http_scope(path=path, raw_path=path.encode())
@@ -218,7 +239,11 @@ def test_an_mcp_call_by_its_conventions(
     pairs = [(key.encode(), value.encode()) for key, value in headers.items()]
     step(exported.traced(hello), http_scope(pairs, method="POST"))
     (span,) = exported.spans
-    found = {key: value for key, value in (span.attributes or {}).items() if key.startswith(("mcp.", "gen_ai."))}
+    found = {
+        key: value
+        for key, value in (span.attributes or {}).items()
+        if key.startswith(("mcp.", "gen_ai."))
+    }
     assert (span.name, found) == (name, attributes)
 
 
@@ -230,7 +255,9 @@ def test_an_mcp_call_by_its_conventions(
         (b'{"jsonrpc":"2.0","id":7,"result":{"content":[]}}', None),
     ],
 )
-def test_a_tool_that_failed_is_an_error(exported: Exported, reply: bytes, error: str | None) -> None:
+def test_a_tool_that_failed_is_an_error(
+    exported: Exported, reply: bytes, error: str | None
+) -> None:
     """With status 200, where replies are read."""
     call = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"add"}}'
 
@@ -239,12 +266,20 @@ def test_a_tool_that_failed_is_an_error(exported: Exported, reply: bytes, error:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": reply})
 
     scope = http_scope([(b"content-type", b"application/json")], method="POST")
     with pytest.raises(StopIteration):
-        exported.traced(app, observe_body=True)(scope, receive, lambda message: _nothing()).send(None)
+        exported.traced(app, observe_body=True)(scope, receive, lambda message: _nothing()).send(
+            None
+        )
     (span,) = exported.spans
     assert (span.name, (span.attributes or {}).get("error.type")) == ("tools/call add", error)
     assert span.status.status_code is (StatusCode.ERROR if error else StatusCode.UNSET)
@@ -274,7 +309,10 @@ def test_it_is_an_asgi_3_app(exported: Exported) -> None:
 
 
 def test_without_an_sdk_nothing_happens() -> None:
-    """The request keeps its ids; its calls have spans of their own; the app is given the shim's own send."""
+    """
+    The request keeps its ids; its calls have spans of their own; the app is given the shim's own
+    send.
+    """
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -311,7 +349,9 @@ def test_other_scopes_pass_as_they_are(exported: Exported) -> None:
         with pytest.raises(StopIteration) as stopped:
             coroutine.send(None)
         assert stopped.value.value == "returned"
-        assert [one is other for one, other in zip(given.pop(), (scope, receive, send), strict=True)] == [True] * 3
+        assert [
+            one is other for one, other in zip(given.pop(), (scope, receive, send), strict=True)
+        ] == [True] * 3
     assert exported.spans == ()
 
 
@@ -341,7 +381,9 @@ def test_what_the_app_returns_and_raises_goes_on(exported: Exported) -> None:
     assert [event.name for event in exported.spans[1].events] == ["exception"]
 
 
-def test_outside_of_the_shim_it_is_told_once(exported: Exported, caplog: pytest.LogCaptureFixture) -> None:
+def test_outside_of_the_shim_it_is_told_once(
+    exported: Exported, caplog: pytest.LogCaptureFixture
+) -> None:
     """And the app runs."""
     app = RequestSpans(hello, tracer_provider=exported.provider)
     assert step(app, http_scope()) == step(app, http_scope()) == [HELLO_START, HELLO_BODY]
@@ -351,21 +393,49 @@ def test_outside_of_the_shim_it_is_told_once(exported: Exported, caplog: pytest.
 
 def test_wrapped_twice_there_is_one_span(exported: Exported) -> None:
     """As where the app does it, and the environment asks for it too."""
-    step(exported.traced(RequestSpans(telling, tracer_provider=exported.provider)), http_scope(HEADERS))
+    step(
+        exported.traced(RequestSpans(telling, tracer_provider=exported.provider)),
+        http_scope(HEADERS),
+    )
     assert len(exported.spans) == 1
 
 
 def test_a_users_own_secrets_are_masked(exported: Exported) -> None:
     """Without an access log, too."""
-    step(exported.traced(hello, mask=("promo",)), http_scope(path="/reset/abc123", query_string=b"promo=p9q8&a=1"))
+    step(
+        exported.traced(hello, mask=("promo",)),
+        http_scope(path="/reset/abc123", query_string=b"promo=p9q8&a=1"),
+    )
     (span,) = exported.spans
     assert span.attributes is not None
     assert span.attributes["url.path"] == "/reset/***"
     assert span.attributes["url.query"] == "promo=***&a=1"
 
 
+def test_the_users_fields_are_attributes(exported: Exported) -> None:
+    """
+    Under their names; one of ours gets an underscore, and a value that no attribute can have is its
+    text.
+    """
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        request = get_request_metadata()
+        assert request is not None
+        request.fields.update({"tenant": "acme", "size": 3, "items": [1], "url.path": "/mine"})
+        await hello(scope, receive, send)
+
+    step(exported.traced(app), http_scope())
+    (span,) = exported.spans
+    attributes = dict(span.attributes or {})
+    assert (attributes["tenant"], attributes["size"], attributes["items"]) == ("acme", 3, "[1]")
+    assert (attributes["url.path"], attributes["url.path_"]) == ("/", "/mine")
+
+
 def test_a_call_within_the_process_is_a_child(exported: Exported) -> None:
-    """A test's client, or an app that asks another: the span that is running is the caller, not the request."""
+    """
+    A test's client, or an app that asks another: the span that is running is the caller, not the
+    request.
+    """
     inner = http_scope([(b"x-request-id", b"inner")])
     app = exported.traced(telling)
 
@@ -417,7 +487,9 @@ def test_a_state_that_opentelemetry_does_not_know_costs_no_other(
 
 @pytest.mark.parametrize(("headers", "flags"), [(HEADERS, "00"), ([], "02")])
 def test_what_the_sampler_decides_goes_on(headers: Any, flags: str) -> None:
-    """The next service is told not to sample, and under which ids; random ones only where they are."""
+    """
+    The next service is told not to sample, and under which ids; random ones only where they are.
+    """
     exported = Exported(sampler=ALWAYS_OFF)
     scope = http_scope(headers)
     step(exported.traced(telling), scope)
@@ -438,7 +510,11 @@ def test_ids_of_other_spans_are_the_providers(exported: Exported) -> None:
     step(exported.traced(app), http_scope(HEADERS))
     tracer.start_span("outside").end()
     found = {span.name: ids(span) for span in exported.spans}
-    assert {name for name, (trace_id, _) in found.items() if trace_id == REQUEST_ID} == {"child", "grandchild", "GET"}
+    assert {name for name, (trace_id, _) in found.items() if trace_id == REQUEST_ID} == {
+        "child",
+        "grandchild",
+        "GET",
+    }
     assert len({span_id for _, span_id in found.values()}) == 5
 
 
@@ -462,7 +538,9 @@ class _DelegatingTracer(trace.Tracer):
 
 def test_where_a_provider_takes_no_ids_the_lines_take_its(exported: Exported) -> None:
     """One pair of ids, whoever made it."""
-    app = RequestTracingMiddleware(RequestSpans(telling, tracer_provider=Delegating(exported.provider)))
+    app = RequestTracingMiddleware(
+        RequestSpans(telling, tracer_provider=Delegating(exported.provider))
+    )
     scope = http_scope(HEADERS)
     step(app, scope)
     (span,) = exported.spans
@@ -538,7 +616,9 @@ def test_what_an_app_forgets_to_leave_is_left_with_its_request(exported: Exporte
     """A server may run the next request in the same context: it is no child of this one."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        attach(trace.set_span_in_context(exported.provider.get_tracer("test").start_span("forgotten")))
+        attach(
+            trace.set_span_in_context(exported.provider.get_tracer("test").start_span("forgotten"))
+        )
         await hello(scope, receive, send)
 
     def one_after_the_other() -> None:

@@ -40,14 +40,28 @@ def get(server: Server, path: str, **headers: str) -> httpx.Response:
         return client.get(path, headers=headers)
 
 
-def test_a_request_is_a_span_with_the_ids_of_its_lines(server: Server, collector: Collector) -> None:
-    """The request id is the trace-id, wherever it is; the app's spans are under it, and so is the next service."""
-    response = get(server, "/items/7?token=hush&page=2", **{"X-Session-ID": "abc12345", "User-Agent": "shopper"})
+def test_a_request_is_a_span_with_the_ids_of_its_lines(
+    server: Server, collector: Collector
+) -> None:
+    """
+    The request id is the trace-id, wherever it is; the app's spans are under it, and so is the next
+    service.
+    """
+    response = get(
+        server,
+        "/items/7?token=hush&page=2",
+        **{"X-Session-ID": "abc12345", "User-Agent": "shopper"},
+    )
     request_id = response.headers["x-request-id"]
     spans = {span["name"]: span for span in collector.spans(4, trace_id=request_id)}
     assert spans.keys() == {"GET /items/{item}", "handler", "task", "thread"}
     root = spans.pop("GET /items/{item}")
-    assert (root["kind"], root["parent_span_id"], root["status"], root["events"]) == ("SERVER", "", "UNSET", [])
+    assert (root["kind"], root["parent_span_id"], root["status"], root["events"]) == (
+        "SERVER",
+        "",
+        "UNSET",
+        [],
+    )
     assert {span["parent_span_id"] for span in spans.values()} == {root["span_id"]}
     assert root["attributes"] == {
         "http.request.method": "GET",
@@ -79,12 +93,16 @@ def test_the_caller_is_the_parent(server: Server, collector: Collector) -> None:
     response = get(server, "/items/8", traceparent=parent, tracestate="rojo=1", baggage="tier=gold")
     root = next(span for span in collector.spans(4, trace_id=trace_id) if span["kind"] == "SERVER")
     assert (root["parent_span_id"], root["trace_state"]) == (span_id, "rojo=1")
-    assert {line["span_id"] for line in lines_of(server, response.headers["x-request-id"])} == {root["span_id"]}
+    assert {line["span_id"] for line in lines_of(server, response.headers["x-request-id"])} == {
+        root["span_id"]
+    }
     assert response.json()["outgoing"]["traceparent"] == f"00-{trace_id}-{root['span_id']}-01"
     assert response.json()["baggage"] == {"tier": "gold"}
 
 
-def test_what_the_caller_does_not_sample_is_not_exported(server: Server, collector: Collector) -> None:
+def test_what_the_caller_does_not_sample_is_not_exported(
+    server: Server, collector: Collector
+) -> None:
     """The lines have ids all the same, and so has the next service, with the flag as it came."""
     trace_id = generate_request_id()
     response = get(server, "/items/9", traceparent=f"00-{trace_id}-{'b' * 16}-00")
@@ -111,7 +129,9 @@ def test_a_crash_is_an_error_and_recorded_once(server: Server, collector: Collec
     assert "in crash" in event["exception.stacktrace"]
 
 
-@pytest.mark.parametrize(("path", "name", "code"), [("/busy", "GET /busy", 503), ("/nowhere", "GET", 404)])
+@pytest.mark.parametrize(
+    ("path", "name", "code"), [("/busy", "GET /busy", 503), ("/nowhere", "GET", 404)]
+)
 def test_a_status_tells_an_error_from_a_mistake(
     server: Server, collector: Collector, path: str, name: str, code: int
 ) -> None:
@@ -148,12 +168,19 @@ def test_log_records_have_the_ids_of_their_lines(server: Server, collector: Coll
         "in task": spans["task"],
         "in thread": spans["thread"],
     }
-    assert logs["item 7"]["attributes"] == {"session.id": "abc12345", "asgi_trace.request_id": request_id}
+    assert logs["item 7"]["attributes"] == {
+        "session.id": "abc12345",
+        "asgi_trace.request_id": request_id,
+    }
 
 
-def test_the_servers_line_of_a_crash_is_exported_with_its_request(server: Server, collector: Collector) -> None:
+def test_the_servers_line_of_a_crash_is_exported_with_its_request(
+    server: Server, collector: Collector
+) -> None:
     """It is logged when the span is over."""
     request_id = get(server, "/crash").headers["x-request-id"]
     (root,) = collector.spans(1, trace_id=request_id)
-    (told,) = collector.logs(1, trace_id=request_id, span_id=root["span_id"], logger=f"{root['service']}.error")
+    (told,) = collector.logs(
+        1, trace_id=request_id, span_id=root["span_id"], logger=f"{root['service']}.error"
+    )
     assert told["attributes"]["exception.type"] == "LookupError"

@@ -1,4 +1,7 @@
-"""The README's two services, with ``ASGI_TRACE_OTEL=1``: what their receiver has, beside what their logs have."""
+"""
+The README's two services, with ``ASGI_TRACE_OTEL=1``: what their receiver has, beside what their
+logs have.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import pytest
 
 from asgi_trace import generate_request_id
 
-from ..test_services import Service, buy, services
+from ..unit.outgoing.test_services import Service, buy, services
 from .conftest import Collector
 
 SPAN = "b7ad6b7169203331"
@@ -25,8 +28,13 @@ def pair(
 
 
 @pytest.mark.parametrize("traced", [False, True], ids=["first", "called"])
-def test_one_request_is_one_tree(pair: tuple[Service, Service], collector: Collector, traced: bool) -> None:
-    """The second service's span is under the first's; one trace and one session on all lines of both logs."""
+def test_one_request_is_one_tree(
+    pair: tuple[Service, Service], collector: Collector, traced: bool
+) -> None:
+    """
+    The second service's span is under the first's; one trace and one session on all lines of both
+    logs.
+    """
     request_id = trace_id = generate_request_id()
     headers = {"X-Request-ID": request_id, "X-Session-ID": "abc12345"}
     if traced:
@@ -36,7 +44,10 @@ def test_one_request_is_one_tree(pair: tuple[Service, Service], collector: Colle
     buy(front, stock, headers)
     lines = [line for line in front.traced() + stock.traced() if line["request_id"] == request_id]
     messages = " ".join(line["message"] for line in lines)
-    assert all(each in messages for each in ("Buying", "Reserving", "Shipping", "POST /buy", "POST /reserve")), messages
+    assert all(
+        each in messages
+        for each in ("Buying", "Reserving", "Shipping", "POST /buy", "POST /reserve")
+    ), messages
     assert {(line["trace_id"], line["session_id"]) for line in lines} == {(trace_id, "abc12345")}
 
     spans = {span["service"]: span for span in collector.spans(2, trace_id=trace_id, kind="SERVER")}
@@ -48,8 +59,11 @@ def test_one_request_is_one_tree(pair: tuple[Service, Service], collector: Colle
     assert (front.span("Buying"), stock.span("Reserving")) == tuple(
         spans[name]["span_id"] for name in ("front", "stock")
     )
-    # Whatever is between the two, such as FastAPI's span of the endpoint that makes the call, is the first's.
-    between = {span["span_id"]: span for span in collector.spans(2, trace_id=trace_id, service="front")}
+    # Whatever is between the two, such as FastAPI's span of the endpoint that makes the call, is
+    # the first's.
+    between = {
+        span["span_id"]: span for span in collector.spans(2, trace_id=trace_id, service="front")
+    }
     caller = spans["stock"]["parent_span_id"]
     while caller in between and caller != spans["front"]["span_id"]:
         caller = between[caller]["parent_span_id"]

@@ -27,7 +27,9 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_switch_is_enough(name: str, environment: pytest.MonkeyPatch, collector: Collector) -> None:
+def test_a_switch_is_enough(
+    name: str, environment: pytest.MonkeyPatch, collector: Collector
+) -> None:
     """The standard's variables say where to; the last span is not lost when the server ends."""
     environment.setenv("ASGI_TRACE_OTEL", "1")
     environment.setenv("OTEL_SERVICE_NAME", f"switched {name}")
@@ -42,10 +44,15 @@ def test_a_switch_is_enough(name: str, environment: pytest.MonkeyPatch, collecto
     (span,) = collector.spans(1, trace_id=request_id)
     assert (span["service"], span["name"]) == (f"switched {name}", "GET")
     assert span["attributes"]["url.path"] == "/work/m1234567"
-    assert collector.logs(1, trace_id=request_id, span_id=span["span_id"])[0]["service"] == f"switched {name}"
+    assert (
+        collector.logs(1, trace_id=request_id, span_id=span["span_id"])[0]["service"]
+        == f"switched {name}"
+    )
 
 
-def test_the_standards_variables_choose_the_protocol(environment: pytest.MonkeyPatch, collector: Collector) -> None:
+def test_the_standards_variables_choose_the_protocol(
+    environment: pytest.MonkeyPatch, collector: Collector
+) -> None:
     """Where its exporter is installed."""
     environment.setenv("ASGI_TRACE_OTEL", "1")
     environment.setenv("OTEL_SERVICE_NAME", "over gRPC")
@@ -68,7 +75,11 @@ WITHOUT = "import sys; sys.modules['opentelemetry.sdk.trace'] = None; import asg
 @pytest.mark.parametrize(
     ("code", "variables", "expected"),
     [
-        ("import asgi_trace.auto", {"ASGI_TRACE_OTEL": "maybe"}, "ASGI_TRACE_OTEL is 'maybe'; expected 1 or 0"),
+        (
+            "import asgi_trace.auto",
+            {"ASGI_TRACE_OTEL": "maybe"},
+            "ASGI_TRACE_OTEL is 'maybe'; expected 1 or 0",
+        ),
         (
             WITHOUT,
             {},
@@ -81,7 +92,9 @@ WITHOUT = "import sys; sys.modules['opentelemetry.sdk.trace'] = None; import asg
         ),
     ],
 )
-def test_what_cannot_be_is_told_at_once(code: str, variables: dict[str, str], expected: str) -> None:
+def test_what_cannot_be_is_told_at_once(
+    code: str, variables: dict[str, str], expected: str
+) -> None:
     """In one sentence, with the remedy."""
     told = f"try:\n    {code}\nexcept Exception as exc:\n    print(exc)"
     done = subprocess.run(

@@ -1,8 +1,8 @@
 """
 The app that every server serves: what a client asks for is in the path, ``/ACTION/MARKER``.
 
-Each line that it logs begins with the client's marker, so that a test can tell whose line it is without the ids.
-Runs on asyncio and on trio. Does not know which server runs it.
+Each line that it logs begins with the client's marker, so that a test can tell whose line it is
+without the ids. Runs on asyncio and on trio. Does not know which server runs it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ logger = logging.getLogger("shop")
 logger.info("loaded")
 
 PATIENCE = 60
-"""Seconds until a request gives up on others, or on its client; far above what a loaded machine needs."""
+"""
+Seconds until a request gives up on others, or on its client; far above what a loaded machine needs.
+"""
 
 
 async def shop(scope: Any, receive: Any, send: Any) -> None:
@@ -51,7 +53,13 @@ async def lifespan(receive: Any, send: Any) -> None:
 async def reply(send: Any, **body: Any) -> None:
     content = json.dumps(body).encode()
     length = (b"content-length", str(len(content)).encode())
-    await send({"type": "http.response.start", "status": 200, "headers": [length, (b"x-request-id", b"the-apps-own")]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [length, (b"x-request-id", b"the-apps-own")],
+        }
+    )
     await send({"type": "http.response.body", "body": content})
 
 
@@ -73,9 +81,15 @@ rooms: defaultdict[str, Room] = defaultdict(Room)
 
 
 async def work(scope: Any, receive: Any, send: Any, say: Any) -> None:
-    """Log in the request, its task and its thread, beside as many other requests as ``?room=NAME&size=NUMBER`` asks."""
+    """
+    Log in the request, its task and its thread, beside as many other requests as
+    ``?room=NAME&size=NUMBER`` asks.
+    """
     say("begins")
-    query = {name.decode(): values[0].decode() for name, values in parse_qs(scope["query_string"]).items()}
+    query = {
+        name.decode(): values[0].decode()
+        for name, values in parse_qs(scope["query_string"]).items()
+    }
     if "room" in query:
         await rooms[query["room"]].enter(int(query["size"]))
 
@@ -85,7 +99,9 @@ async def work(scope: Any, receive: Any, send: Any, say: Any) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(task)
         group.start_soon(anyio.to_thread.run_sync, say, "in a thread")
-    await reply(send, request_id=get_request_id(), session_id=get_session_id(), port=int(scope["client"][1]))
+    await reply(
+        send, request_id=get_request_id(), session_id=get_session_id(), port=int(scope["client"][1])
+    )
     say("ends")
 
 
@@ -117,7 +133,13 @@ async def crash_late(scope: Any, receive: Any, send: Any, say: Any) -> None:
         await send({"type": "websocket.send", "text": "hello"})
         await receive()
     else:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/plain")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"hello", "more_body": True})
     fail(scope)
 
@@ -129,7 +151,13 @@ def fail(scope: Any) -> None:
 async def stream(scope: Any, receive: Any, send: Any, say: Any) -> None:
     """Send without end, until the client is gone."""
     say("begins")
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-type", b"text/plain")],
+        }
+    )
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(send_without_end, send)
@@ -142,7 +170,8 @@ async def stream(scope: Any, receive: Any, send: Any, say: Any) -> None:
 
 
 async def send_without_end(send: Any) -> None:
-    with suppress(Exception):  # the specification says OSError once the client is gone; servers raise others too
+    # the specification says OSError once the client is gone; servers raise others too
+    with suppress(Exception):
         while True:
             await send({"type": "http.response.body", "body": b"x" * 1000, "more_body": True})
             await anyio.sleep(0.01)
@@ -165,7 +194,13 @@ async def refuse(scope: Any, receive: Any, send: Any, say: Any) -> None:
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
-    await send({"type": "websocket.http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
+    await send(
+        {
+            "type": "websocket.http.response.start",
+            "status": 401,
+            "headers": [(b"content-length", b"0")],
+        }
+    )
     await send({"type": "websocket.http.response.body", "body": b""})
 
 

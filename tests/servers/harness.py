@@ -1,8 +1,9 @@
 """
-Run a server as a process of its own, through its real command line, and read what it writes while it runs.
+Run a server as a process of its own, through its real command line, and read what it writes while
+it runs.
 
-Knows processes, sockets, the form of our log lines, and that the app answers ``/work/MARKER``. Does not know which
-servers there are, nor what each can do.
+Knows processes, sockets, the form of our log lines, and that the app answers ``/work/MARKER``. Does
+not know which servers there are, nor what each can do.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ _FORM = re.compile(r"[\d-]+ [\d:]+ - [A-Z]+ - \[req=([^|]*)\|session=([^]]*)\] (
 
 
 class Line(NamedTuple):
-    """A physical line of a server's output: one that is not in our form is all text, without ids."""
+    """
+    A physical line of a server's output: one that is not in our form is all text, without ids.
+    """
 
     text: str
     request_id: str | None = None
@@ -55,7 +58,8 @@ def read_line(raw: str) -> Line:
 
 class Server:
     """
-    A server that serves the app on *port* of the loopback interface, and all *lines* that it has written.
+    A server that serves the app on *port* of the loopback interface, and all *lines* that it has
+    written.
 
     :param command: arguments for Python; in them, ``{port}`` stands for a free port.
     :raises AssertionError: with the last lines, when it does not serve.
@@ -124,7 +128,9 @@ class Server:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)  # its workers too
             self._process.wait()
-            raise AssertionError(f"expected an end within {PATIENCE} s of SIGTERM:\n{self.tail()}") from None
+            raise AssertionError(
+                f"expected an end within {PATIENCE} s of SIGTERM:\n{self.tail()}"
+            ) from None
         finally:
             self._reader.join(PATIENCE)
             self._port.release()
@@ -138,7 +144,10 @@ class Server:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def client(self, version: str = "1.1") -> httpx.Client:
-        """Return a client that speaks this *version* of HTTP alone: 2 without TLS and without an upgrade."""
+        """
+        Return a client that speaks this *version* of HTTP alone: 2 without TLS and without an
+        upgrade.
+        """
         return httpx.Client(**self._settings(version))
 
     def async_client(self, version: str) -> httpx.AsyncClient:
@@ -160,7 +169,9 @@ class Server:
             self._more.wait_for(lambda: self._ended or self._find(text) is not None, PATIENCE)
         line = self._find(text)
         if line is None:
-            raise AssertionError(f"expected a line with {text!r}; the server's last lines are:\n{self.tail()}")
+            raise AssertionError(
+                f"expected a line with {text!r}; the server's last lines are:\n{self.tail()}"
+            )
         return line
 
     def _find(self, text: str) -> Line | None:
@@ -173,7 +184,10 @@ class Server:
         return self.lines[first : last + 1]
 
     def settle(self) -> None:
-        """Wait until *lines* has all that was written: it has, when it has the last line of a later request."""
+        """
+        Wait until *lines* has all that was written: it has, when it has the last line of a later
+        request.
+        """
         marker = self.marker()
         with self.client() as client:
             client.get(f"/work/{marker}")

@@ -1,8 +1,8 @@
 """
 The servers, and what each can do: data for the tests.
 
-What a server logs of a request may come from outside that request's context. Which of its lines have the ids stands
-here as it is, also where that is a pity, so that a change is noticed.
+What a server logs of a request may come from outside that request's context. Which of its lines
+have the ids stands here as it is, also where that is a pity, so that a change is noticed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ NEVER: frozenset[str] = frozenset()
 
 
 class ServerLine(NamedTuple):
-    """A line that a server writes of a request: what the client asks for, how the line ends or what stands in it."""
+    """
+    A line that a server writes of a request: what the client asks for, how the line ends or what
+    stands in it.
+    """
 
     name: str
     action: str
     text: str
-    stamped: frozenset[str] | None  # the variants in which it has the ids; None: it does not go through logging
+    # the variants in which it has the ids; None: it does not go through logging
+    stamped: frozenset[str] | None
     websocket: bool = False
 
 
@@ -40,8 +44,10 @@ class Kind:
     lifespan: bool = True
     accept_headers: bool = True  # it sends the headers of websocket.accept
     denial: bool = True  # it sends a response of the app's own to a websocket that the app refuses
-    breaks_on_late_crash: bool = False  # after a crash behind a response's start it logs no other crash
-    plain: tuple[str, ...] = ()  # how lines begin that it does not write through the logging of the app's process
+    # after a crash behind a response's start it logs no other crash
+    breaks_on_late_crash: bool = False
+    # how lines begin that it does not write through the logging of the app's process
+    plain: tuple[str, ...] = ()
 
     def arguments(self, variant: str) -> list[str]:
         """Return its command line for Python; the port is left open."""
@@ -62,7 +68,8 @@ UVICORN = (
     ServerLine("websocket-late-traceback", "crash-late", TRACEBACK, ALWAYS, websocket=True),
 )
 
-# Where it has to end the response itself, it does so, and writes the access line, when the app is done.
+# Where it has to end the response itself, it does so, and writes the access line, when the app is
+# done.
 HYPERCORN = (
     ServerLine("access", "work", '"GET {path} {version}" 200', ALWAYS),
     ServerLine("crash", "crash", '"GET {path} {version}" 500', ALWAYS),
@@ -76,8 +83,8 @@ HYPERCORN = (
     ServerLine("websocket-late-traceback", "crash-late", TRACEBACK, ALWAYS, websocket=True),
 )
 
-# It writes access lines when the app is done, those of websockets before the app is called, and tracebacks as mere
-# text, without the exception that would tell whose it is.
+# It writes access lines when the app is done, those of websockets before the app is called, and
+# tracebacks as mere text, without the exception that would tell whose it is.
 GRANIAN = (
     ServerLine("access", "work", '"GET {path} HTTP/{version}" 200', KEPT),
     ServerLine("crash", "crash", '"GET {path} HTTP/{version}" 500', KEPT),
@@ -85,7 +92,9 @@ GRANIAN = (
     ServerLine("late-crash", "crash-late", '"GET {path} HTTP/{version}" 200', KEPT),
     ServerLine("late-crash-traceback", "crash-late", TRACEBACK, KEPT),
     ServerLine("websocket", "echo", '"- {path} HTTP/{version}" 101', NEVER, websocket=True),
-    ServerLine("websocket-denial", "refuse", '"- {path} HTTP/{version}" 101', NEVER, websocket=True),
+    ServerLine(
+        "websocket-denial", "refuse", '"- {path} HTTP/{version}" 101', NEVER, websocket=True
+    ),
     ServerLine("websocket-crash", "crash", '"- {path} HTTP/{version}" 101', NEVER, websocket=True),
     ServerLine("websocket-traceback", "crash", TRACEBACK, KEPT, websocket=True),
     ServerLine("websocket-late-traceback", "crash-late", TRACEBACK, KEPT, websocket=True),
@@ -114,7 +123,16 @@ def _hypercorn(name: str, *options: str) -> Kind:
 
 
 def _granian(name: str, *options: str) -> Kind:
-    command = ("granian", "APP", "--port", "{port}", "--interface", "asgi", "--access-log", *options)
+    command = (
+        "granian",
+        "APP",
+        "--port",
+        "{port}",
+        "--interface",
+        "asgi",
+        "--access-log",
+        *options,
+    )
     # Its first process writes lines too, and never loads the app.
     return Kind(name, command, GRANIAN, http=("1.1", "2"), accept_headers=False, plain=("[INFO] ",))
 

@@ -1,9 +1,9 @@
 """
 What the shim promises, under real servers and over real sockets.
 
-``table.py`` says which servers there are and what each can do, ``app.py`` what they serve. A client stays until the
-server has written all of its lines, where the test is not about clients that go: some servers fail when a client
-goes while they end a response, with or without the shim.
+``table.py`` says which servers there are and what each can do, ``app.py`` what they serve. A client
+stays until the server has written all of its lines, where the test is not about clients that go:
+some servers fail when a client goes while they end a response, with or without the shim.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from asgi_trace._core.lines import short_session
+
 from .conftest import RunningServer
 from .harness import PATIENCE, Line
 from .table import KEEPING, KINDS, RESETTING, TRACEBACK, Kind, ServerLine
@@ -31,8 +33,8 @@ def _on(kind: Kind, variant: str, *more: str) -> str:
     return "-".join([kind.name, variant, *more])
 
 
-# Whether ids are kept behind a request's end matters to the next request on its connection, and to the server's own
-# lines. Nothing else is asked of both variants of the app.
+# Whether ids are kept behind a request's end matters to the next request on its connection, and to
+# the server's own lines. Nothing else is asked of both variants of the app.
 each_server = pytest.mark.parametrize(
     "server",
     [pytest.param((kind, RESETTING), id=_on(kind, RESETTING)) for kind in KINDS],
@@ -40,7 +42,11 @@ each_server = pytest.mark.parametrize(
 )
 each_variant = pytest.mark.parametrize(
     "server",
-    [pytest.param((kind, variant), id=_on(kind, variant)) for kind in KINDS for variant in VARIANTS],
+    [
+        pytest.param((kind, variant), id=_on(kind, variant))
+        for kind in KINDS
+        for variant in VARIANTS
+    ],
     indirect=True,
 )
 each_version = pytest.mark.parametrize(
@@ -65,7 +71,9 @@ each_variant_and_version = pytest.mark.parametrize(
 each_line = pytest.mark.parametrize(
     ("server", "version", "expected"),
     [
-        pytest.param((kind, variant), version, line, id=_on(kind, variant, f"h{version}", line.name))
+        pytest.param(
+            (kind, variant), version, line, id=_on(kind, variant, f"h{version}", line.name)
+        )
         for kind in KINDS
         for variant in VARIANTS
         for version in kind.http
@@ -80,12 +88,15 @@ NOT_OURS = (None, None)
 
 
 class Request:
-    """One request of a test: its marker, the ids that it brings along, and how its lines are to show them."""
+    """
+    One request of a test: its marker, the ids that it brings along, and how its lines are to show
+    them.
+    """
 
     def __init__(self, server: RunningServer) -> None:
         self.marker = server.marker()
         self.request_id = f"request-of-{self.marker}"
-        self.session_id = f"{self.marker}-is-eight-characters"
+        self.session_id = self.marker
         self.headers = {"X-Request-ID": self.request_id, "X-Session-ID": self.session_id}
         self.ids = (self.request_id, self.marker)
 
@@ -95,26 +106,43 @@ class Request:
     def head(self, action: str, more_headers: dict[str, str] | None = None) -> bytes:
         """Return the request as it goes over the wire."""
         headers = {"Host": "localhost", **self.headers, **(more_headers or {})}
-        lines = [f"GET {self.path(action)} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"GET {self.path(action)} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         return "\r\n".join([*lines, "", ""]).encode()
 
 
-def lines_of(server: RunningServer, request: Request, last: str) -> list[tuple[str, tuple[str | None, str | None]]]:
-    """Return text and ids of all lines that the app logged for *request*, as soon as the *last* one is there."""
+def lines_of(
+    server: RunningServer, request: Request, last: str
+) -> list[tuple[str, tuple[str | None, str | None]]]:
+    """
+    Return text and ids of all lines that the app logged for *request*, as soon as the *last* one is
+    there.
+    """
     server.wait_for(f"{request.marker} {last}")
-    return [(line.text, line.ids) for line in server.lines if line.text.startswith(f"{request.marker} ")]
+    return [
+        (line.text, line.ids) for line in server.lines if line.text.startswith(f"{request.marker} ")
+    ]
 
 
 def stamped(request: Request, *texts: str) -> list[tuple[str, tuple[str, str]]]:
     return [(f"{request.marker} {text}", request.ids) for text in texts]
 
 
-def check_work(server: RunningServer, request: Request, header_values: list[str], told: dict[str, Any]) -> None:
-    """The ids that the app *told* are on all lines of the request, and the request id in the response's header."""
+def check_work(
+    server: RunningServer, request: Request, header_values: list[str], told: dict[str, Any]
+) -> None:
+    """
+    The ids that the app *told* are on all lines of the request, and the request id in the
+    response's header.
+    """
     assert header_values == [told["request_id"]]
-    ids = (told["request_id"], told["session_id"][:8])
+    ids = (told["request_id"], short_session(told["session_id"]))
     texts = ("begins", "ends", "in a task", "in a thread")
-    assert sorted(lines_of(server, request, "ends")) == [(f"{request.marker} {text}", ids) for text in texts]
+    assert sorted(lines_of(server, request, "ends")) == [
+        (f"{request.marker} {text}", ids) for text in texts
+    ]
 
 
 def check_service(server: RunningServer, version: str) -> None:
@@ -129,7 +157,10 @@ def check_service(server: RunningServer, version: str) -> None:
 
 @each_variant_and_version
 def test_concurrent_requests_keep_their_ids_apart(server: RunningServer, version: str) -> None:
-    """Of 30 requests in flight at once, each has its own ids on its response, and on its lines from task and thread."""
+    """
+    Of 30 requests in flight at once, each has its own ids on its response, and on its lines from
+    task and thread.
+    """
     count = 30
     requests = [Request(server) for _ in range(count)]
     bare = requests[::2]  # half of them bring no ids along
@@ -151,18 +182,27 @@ def test_concurrent_requests_keep_their_ids_apart(server: RunningServer, version
     anyio.run(ask_at_once)
 
     told = {request: response.json() for request, response in responses.items()}
-    for name, expected in (("request_id", count), ("session_id", count), ("port", count if version == "1.1" else 1)):
+    for name, expected in (
+        ("request_id", count),
+        ("session_id", count),
+        ("port", count if version == "1.1" else 1),
+    ):
         assert len({each[name] for each in told.values()}) == expected, name
     for request in requests:
         if request not in bare:
             assert told[request]["request_id"] == request.request_id
             assert told[request]["session_id"] == request.session_id
-        check_work(server, request, responses[request].headers.get_list("x-request-id"), told[request])
+        check_work(
+            server, request, responses[request].headers.get_list("x-request-id"), told[request]
+        )
 
 
 @each_variant
 def test_pipelined_requests_keep_their_ids_apart(server: RunningServer) -> None:
-    """Of three requests sent in one piece each has its own ids, in whatever context the server calls the app."""
+    """
+    Of three requests sent in one piece each has its own ids, in whatever context the server calls
+    the app.
+    """
     requests = [Request(server) for _ in range(3)]
     with server.connect() as connection, connection.makefile("rb") as received:
         connection.sendall(b"".join(request.head("work") for request in requests))
@@ -175,18 +215,28 @@ def test_pipelined_requests_keep_their_ids_apart(server: RunningServer) -> None:
 
 
 def read_response(received: BinaryIO) -> tuple[int, list[str], bytes]:
-    """Read one response, and nothing of the next; return its status, its request ids and its body."""
+    """
+    Read one response, and nothing of the next; return its status, its request ids and its body.
+    """
     status = int(received.readline().split()[1])
     headers = http.client.parse_headers(received)
-    return status, headers.get_all("x-request-id", []), received.read(int(headers.get("content-length", 0)))
+    return (
+        status,
+        headers.get_all("x-request-id", []),
+        received.read(int(headers.get("content-length", 0))),
+    )
 
 
 @each_variant_and_version
-def test_nothing_of_a_large_body_is_left_on_its_connection(server: RunningServer, version: str) -> None:
+def test_nothing_of_a_large_body_is_left_on_its_connection(
+    server: RunningServer, version: str
+) -> None:
     """A request behind a body of 3 MB, on the same connection, has nothing of that one's ids."""
     large, bare, last = Request(server), Request(server), Request(server)
     with server.client(version) as client:
-        uploaded = client.post(large.path("upload"), content=bytes(3_000_000), headers=large.headers)
+        uploaded = client.post(
+            large.path("upload"), content=bytes(3_000_000), headers=large.headers
+        )
         without_ids = client.get(bare.path("work")).json()
         with_ids = client.get(last.path("work"), headers=last.headers).json()
         check_work(server, bare, [without_ids["request_id"]], without_ids)
@@ -202,7 +252,10 @@ def test_nothing_of_a_large_body_is_left_on_its_connection(server: RunningServer
 
 @each_version
 def test_crash_before_the_response(server: RunningServer, version: str) -> None:
-    """The client of an app that fails before it responds gets a 500 with the request id; others are served."""
+    """
+    The client of an app that fails before it responds gets a 500 with the request id; others are
+    served.
+    """
     request = Request(server)
     with server.client(version) as client:
         response = client.get(request.path("crash"), headers=request.headers)
@@ -215,7 +268,10 @@ def test_crash_before_the_response(server: RunningServer, version: str) -> None:
 
 @each_version
 def test_crash_after_the_start(server: RunningServer, version: str) -> None:
-    """The client of an app that fails behind its response's start has the request id already; others are served."""
+    """
+    The client of an app that fails behind its response's start has the request id already; others
+    are served.
+    """
     request = Request(server)
     with response_of(server, version, request, "crash-late") as response:
         server.wait_for(TRACEBACK.format(path=request.path("crash-late")))
@@ -228,7 +284,10 @@ def test_crash_after_the_start(server: RunningServer, version: str) -> None:
 
 @each_version
 def test_client_gone_in_the_middle(server: RunningServer, version: str) -> None:
-    """What a request logs when its client has gone has its ids still; nothing fails, and others are served."""
+    """
+    What a request logs when its client has gone has its ids still; nothing fails, and others are
+    served.
+    """
     request = Request(server)
     if version == "1.1":
         with server.connect() as connection:
@@ -239,15 +298,22 @@ def test_client_gone_in_the_middle(server: RunningServer, version: str) -> None:
         with response_of(server, version, request, "stream"):
             pass
 
-    assert lines_of(server, request, "ends") == stamped(request, "begins", "sees the client go", "ends")
+    assert lines_of(server, request, "ends") == stamped(
+        request, "begins", "sees the client go", "ends"
+    )
     check_service(server, version)
     failures = [line.text for line in server.lines if line.ids == request.ids and line.continues]
     assert failures == []
 
 
 @contextmanager
-def response_of(server: RunningServer, version: str, request: Request, action: str) -> Iterator[httpx.Response]:
-    """Send *request*, and go on when a first part of the response's body has come; behind the block the client goes."""
+def response_of(
+    server: RunningServer, version: str, request: Request, action: str
+) -> Iterator[httpx.Response]:
+    """
+    Send *request*, and go on when a first part of the response's body has come; behind the block
+    the client goes.
+    """
     if action == "crash-late":
         server.broken = server.kind.breaks_on_late_crash
     with (
@@ -263,14 +329,18 @@ def websocket(server: RunningServer, request: Request, action: str) -> Iterator[
     url = f"ws://127.0.0.1:{server.port}{request.path(action)}"
     with (
         server.connect() as connection,  # made here, so that nobody looks for a proxy
-        connect(url, sock=connection, additional_headers=request.headers, open_timeout=PATIENCE) as websocket,
+        connect(
+            url, sock=connection, additional_headers=request.headers, open_timeout=PATIENCE
+        ) as websocket,
     ):
         yield websocket
 
 
 @contextmanager
 def handshake(server: RunningServer, request: Request, action: str) -> Iterator[BinaryIO]:
-    """Ask for a websocket that there will not be; in the block, what the server sends can be read."""
+    """
+    Ask for a websocket that there will not be; in the block, what the server sends can be read.
+    """
     headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     key = "dGhlIHNhbXBsZSBub25jZQ=="  # any 16 bytes (RFC 6455, § 4.1)
     with server.connect() as connection, connection.makefile("rb") as received:
@@ -280,7 +350,10 @@ def handshake(server: RunningServer, request: Request, action: str) -> Iterator[
 
 @each_server
 def test_websockets_keep_their_ids_apart(server: RunningServer) -> None:
-    """Of two websockets open at once, each has its own ids on its lines, and on its handshake where the server can."""
+    """
+    Of two websockets open at once, each has its own ids on its lines, and on its handshake where
+    the server can.
+    """
     first, second = Request(server), Request(server)
     with websocket(server, first, "echo") as one, websocket(server, second, "echo") as other:
         for word in ("hello", "goodbye"):
@@ -289,7 +362,9 @@ def test_websockets_keep_their_ids_apart(server: RunningServer) -> None:
             assert [each.recv(PATIENCE) for each in (one, other)] == [word, word]
         header_values = [each.response.headers.get_all("x-request-id") for each in (one, other)]
 
-    assert header_values == ([[first.request_id], [second.request_id]] if server.kind.accept_headers else [[], []])
+    assert header_values == (
+        [[first.request_id], [second.request_id]] if server.kind.accept_headers else [[], []]
+    )
     for request in (first, second):
         expected = stamped(request, "connects", "says hello", "says goodbye", "disconnects")
         assert lines_of(server, request, "disconnects") == expected
@@ -297,19 +372,27 @@ def test_websockets_keep_their_ids_apart(server: RunningServer) -> None:
 
 @each_server
 def test_refused_websocket(server: RunningServer) -> None:
-    """A websocket that the app refuses with a response has the request id on it; a mere close is the server's 403."""
+    """
+    A websocket that the app refuses with a response has the request id on it; a mere close is the
+    server's 403.
+    """
     request = Request(server)
     with handshake(server, request, "refuse") as received:
         status, header_values, _ = read_response(received)
         server.settle()
 
-    assert (status, header_values) == ((401, [request.request_id]) if server.kind.denial else (403, []))
+    assert (status, header_values) == (
+        (401, [request.request_id]) if server.kind.denial else (403, [])
+    )
     assert lines_of(server, request, "is refused") == stamped(request, "is refused")
 
 
 @each_line
 def test_line_of_the_server(server: RunningServer, version: str, expected: ServerLine) -> None:
-    """The server's own line of a request has its ids where the table says so: of a traceback, each physical line."""
+    """
+    The server's own line of a request has its ids where the table says so: of a traceback, each
+    physical line.
+    """
     request = Request(server)
     lines = provoke(server, version, request, expected)
     if expected.stamped is None:
@@ -321,16 +404,25 @@ def test_line_of_the_server(server: RunningServer, version: str, expected: Serve
         assert "Traceback (most recent call last):" in [line.text for line in lines]
 
 
-def provoke(server: RunningServer, version: str, request: Request, expected: ServerLine) -> list[Line]:
-    """Do what makes the server write the *expected* line, and return it, with those before it in its record."""
+def provoke(
+    server: RunningServer, version: str, request: Request, expected: ServerLine
+) -> list[Line]:
+    """
+    Do what makes the server write the *expected* line, and return it, with those before it in its
+    record.
+    """
     with client_of(server, version, request, expected):
-        lines = server.record_ending(expected.text.format(path=request.path(expected.action), version=version))
+        lines = server.record_ending(
+            expected.text.format(path=request.path(expected.action), version=version)
+        )
         server.settle()
     return lines
 
 
 @contextmanager
-def client_of(server: RunningServer, version: str, request: Request, expected: ServerLine) -> Iterator[None]:
+def client_of(
+    server: RunningServer, version: str, request: Request, expected: ServerLine
+) -> Iterator[None]:
     if not expected.websocket:
         with response_of(server, version, request, expected.action):
             yield
@@ -349,7 +441,10 @@ def client_of(server: RunningServer, version: str, request: Request, expected: S
 
 @each_server
 def test_every_line_is_in_our_form_and_written_once(server: RunningServer) -> None:
-    """configure_logging brings the lines of the server's loggers into our form, from its start, and doubles none."""
+    """
+    configure_logging brings the lines of the server's loggers into our form, from its start, and
+    doubles none.
+    """
     request = Request(server)
     traceback = TRACEBACK.format(path=request.path("crash"))
     with server.client() as client:
@@ -360,5 +455,12 @@ def test_every_line_is_in_our_form_and_written_once(server: RunningServer) -> No
     assert [line.text for line in server.lines].count(traceback) == 1
     others = [line.text for line in server.lines if line.ids == NOT_OURS]
     assert [text for text in others if not text.startswith(server.kind.plain)] == []
-    start = [(line.text, line.ids) for line in server.lines if line.text in ("loaded", "lifespan.startup")]
-    assert start == [("loaded", OUTSIDE), ("lifespan.startup", OUTSIDE)][: 2 if server.kind.lifespan else 1]
+    start = [
+        (line.text, line.ids)
+        for line in server.lines
+        if line.text in ("loaded", "lifespan.startup")
+    ]
+    assert (
+        start
+        == [("loaded", OUTSIDE), ("lifespan.startup", OUTSIDE)][: 2 if server.kind.lifespan else 1]
+    )

@@ -1,4 +1,7 @@
-"""Mistakes in a user's code: type checkers report each line with the comment, and no other line. It is never run."""
+"""
+Mistakes in a user's code: type checkers report each line with the comment, and no other line. It is
+never run.
+"""
 
 # pyright: strict
 

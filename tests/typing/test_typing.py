@@ -31,5 +31,9 @@ def test_right_code_is_accepted_and_mistakes_are_reported(checker: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT)
     reported = re.findall(r"(\w+\.py):(\d+)\b.* error: ", done.stdout)
     mistakes = (HERE / "mistakes.py").read_text(encoding="utf-8").splitlines()
-    expected = {("mistakes.py", str(number)) for number, line in enumerate(mistakes, 1) if "# mistake" in line}
+    expected = {
+        ("mistakes.py", str(number))
+        for number, line in enumerate(mistakes, 1)
+        if "# mistake" in line
+    }
     assert set(reported) == expected, done.stdout + done.stderr

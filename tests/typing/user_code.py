@@ -89,8 +89,12 @@ async def payment() -> dict[str, bool]:
 
 
 api.add_middleware(RequestTracingMiddleware)
-api.add_middleware(RequestTracingMiddleware, header_name="X-Trace", access_log=True, exclude=("/health",))
-starlette_app = Starlette(middleware=[Middleware(RequestTracingMiddleware, trust_inbound=("10.0.0.0/8", "unix"))])
+api.add_middleware(
+    RequestTracingMiddleware, header_name="X-Trace", access_log=True, exclude=("/health",)
+)
+starlette_app = Starlette(
+    middleware=[Middleware(RequestTracingMiddleware, trust_inbound=("10.0.0.0/8", "unix"))]
+)
 
 app = RequestTracingMiddleware(api)
 app = RequestTracingMiddleware(
@@ -118,7 +122,9 @@ configure_opentelemetry()
 # -- logging -------------------------------------------------------------------------------------
 
 configure_logging()
-configure_logging(logging.DEBUG, formatter=TextFormatter(session_length=None, precise=True, color=False))
+configure_logging(
+    logging.DEBUG, formatter=TextFormatter(session_length=None, precise=True, color=False)
+)
 configure_logging("INFO", formatter=JSONFormatter())
 configure_logging(formatter=LogfmtFormatter())
 
@@ -251,5 +257,7 @@ async def order(item: str) -> str:
     return "" if trace is None else trace.trace_id
 
 
-mcp_client = httpx.AsyncClient(event_hooks={"request": [request_hook(session_hosts=["stock.internal"])]})
+mcp_client = httpx.AsyncClient(
+    event_hooks={"request": [request_hook(session_hosts=["stock.internal"])]}
+)
 app = RequestTracingMiddleware(shop.streamable_http_app(), observe_body=True)

@@ -1,8 +1,9 @@
 """
-An app that has never heard of tracing: ``/ACTION/MARKER``, and all that it logs begins with the client's marker.
+An app that has never heard of tracing: ``/ACTION/MARKER``, and all that it logs begins with the
+client's marker.
 
-Each request is held until its body is complete, so that a client decides which of them overlap. Runs on asyncio and
-on trio.
+Each request is held until its body is complete, so that a client decides which of them overlap.
+Runs on asyncio and on trio.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await anyio.to_thread.run_sync(say, "in a thread")
     if action == "crash":
         raise RuntimeError(f"no luck with {scope['path']}")
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+    )
     await send({"type": "http.response.body", "body": b"ok"})
     say("ends")
 

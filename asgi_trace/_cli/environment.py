@@ -1,0 +1,409 @@
+"""
+The ``ASGI_TRACE_…`` variables: the options that they set, and the app that they name.
+
+This module reads variables and imports the app. Servers' command lines are not read here.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from copy import copy
+from functools import partial
+from importlib import import_module
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from .._core.lines import STORES
+from .._core.middleware import RequestTracingMiddleware
+from .._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
+from .._logging.records import stamp_records
+from .._logging.setup import configure_logging, give_forms, root_level_watched
+
+__all__ = (
+    "LauncherError",
+    "load_app",
+    "load_app_for_server",
+    "load_traced_app",
+    "read_logging",
+    "read_options",
+    "read_otel",
+    "split_name",
+)
+
+APP = "ASGI_TRACE_APP"
+FACTORY = "ASGI_TRACE_FACTORY"
+LEVEL = "ASGI_TRACE_LEVEL"
+FORMAT = "ASGI_TRACE_FORMAT"
+OTEL = "ASGI_TRACE_OTEL"
+
+# gunicorn's own ASGI worker logs no traceback of an app that raises behind a whole response, such
+# as the shim's 500.
+_SILENT_WORKER = "gunicorn.workers.gasgi"
+
+_SHAPE = "expected 'module:attribute', such as 'shop:app'"
+_FORMATS: dict[str, Callable[[], logging.Formatter]] = {
+    "text": TextFormatter,
+    "json": JSONFormatter,
+    "logfmt": LogfmtFormatter,
+    **{store: partial(JSONFormatter, names=store) for store in STORES},  # type: ignore[arg-type]
+}
+_KEEP = "keep"
+# As servers read variables of theirs.
+_YES = frozenset({"1", "true", "t", "yes", "y", "on"})
+_NO = frozenset({"0", "false", "f", "no", "n", "off"})
+
+
+class LauncherError(Exception):
+    """
+    What was asked for cannot be started; the message names the value, the rule and the remedy.
+
+    .. versionadded:: 0.1
+    """
+
+
+def _flag(value: str) -> bool:
+    if value.lower() not in _YES | _NO:
+        raise ValueError(f"is {value!r}; expected 1 or 0")
+    return value.lower() in _YES
+
+
+def _level(value: str) -> int | str:
+    level = int(value) if value.isdecimal() else value.upper()
+    try:
+        logging.Logger("").setLevel(level)
+    except ValueError:
+        raise ValueError(
+            f"is {value!r}; expected DEBUG, INFO, WARNING, ERROR, CRITICAL or a number"
+        ) from None
+    return level
+
+
+def _trust(value: str) -> bool | list[str]:
+    return _flag(value) if value.lower() in _YES | _NO else _members(value)
+
+
+def _members(value: str) -> list[str]:
+    return [member.strip() for member in value.split(",") if member.strip()]
+
+
+class LogForm(NamedTuple):
+    """
+    What ``ASGI_TRACE_FORMAT`` asks for.
+
+    :param formatter: of lines whose form nobody has chosen; None where it is not set.
+    :param keep: stamp records, and leave all forms, handlers and levels as they are.
+    """
+
+    formatter: logging.Formatter | None = None
+    keep: bool = False
+
+    def apply(self) -> None:
+        """
+        Stamp the records of this process and, unless forms are kept, its lines; add no handler.
+        """
+        if self.keep:
+            stamp_records()
+        else:
+            give_forms(self.formatter)
+
+
+def _format(value: str) -> LogForm:
+    name = value.lower()
+    if name == _KEEP:
+        return LogForm(keep=True)
+    make = _FORMATS.get(name)
+    if make is None:
+        raise ValueError(f"is {value!r}; expected one of {', '.join([*_FORMATS, _KEEP])}")
+    return LogForm(make())
+
+
+# Which option of the shim each variable is, and how its text is read; one that needs another stands
+# behind it.
+_OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "ASGI_TRACE_HEADER_NAME": ("header_name", str),
+    "ASGI_TRACE_TRUST_INBOUND": ("trust_inbound", _trust),
+    "ASGI_TRACE_SESSION_SOURCES": ("session_sources", _members),
+    "ASGI_TRACE_DIGEST_KEY": ("digest_key", os.fsencode),
+    "ASGI_TRACE_ERROR_RESPONSE": ("error_response", _flag),
+    "ASGI_TRACE_ACCESS_LOG": ("access_log", _flag),
+    "ASGI_TRACE_EXCLUDE": ("exclude", _members),
+    "ASGI_TRACE_MASK": ("mask", _members),
+    "ASGI_TRACE_SESSION_RESPONSE_HEADER": ("session_response_header", str),
+    "ASGI_TRACE_TRACERESPONSE": ("traceresponse", _flag),
+    "ASGI_TRACE_SERVER_TIMING": ("server_timing", _flag),
+    "ASGI_TRACE_EXPOSE_HEADERS": ("expose_headers", _flag),
+    "ASGI_TRACE_OBSERVE_BODY": ("observe_body", _flag),
+}
+
+
+def read_options(environment: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Return the options of :class:`~asgi_trace.RequestTracingMiddleware` that *environment* sets.
+
+    :raises LauncherError: for a value that the option would refuse.
+    """
+    options: dict[str, Any] = {}
+    for variable, (name, parse) in _OPTIONS.items():
+        value = _read(environment, variable, parse)
+        if value is not None:
+            options[name] = value
+            try:
+                RequestTracingMiddleware(_nothing, **options)
+            except (
+                ValueError
+            ) as exc:  # it names the value, unless that is a secret, the rule and the remedy
+                raise LauncherError(f"{variable}: {exc}") from None
+    return options
+
+
+def read_logging(environment: Mapping[str, str]) -> tuple[int | str | None, LogForm]:
+    """
+    Return the root logger's level, None where *environment* does not set it, and the form of lines.
+
+    :raises LauncherError: for a value that is no level, and for one that is no format.
+    """
+    return _read(environment, LEVEL, _level), _read(environment, FORMAT, _format) or LogForm()
+
+
+def read_otel(environment: Mapping[str, str]) -> bool:
+    """
+    Return whether *environment* asks for OpenTelemetry's spans.
+
+    :raises LauncherError: for a value that is neither yes nor no.
+    """
+    return bool(_read(environment, OTEL, _flag))
+
+
+def _read(environment: Mapping[str, str], variable: str, parse: Callable[[str], Any]) -> Any:
+    """
+    Return what *variable* means; None when it is missing or, as files of variables write that,
+    empty.
+    """
+    value = environment.get(variable, "").strip()
+    if not value:
+        return None
+    try:
+        return parse(value)
+    except ValueError as exc:
+        raise LauncherError(f"{variable} {exc}") from None
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    """An app to try options on."""
+
+
+def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
+    """
+    Load the app that *environment* names, wrap it with the options that it sets, and configure
+    logging.
+
+    Logging and OpenTelemetry come last, so that the app finds them as it would without us. What it
+    has set up stays: its level too, unless ``ASGI_TRACE_LEVEL`` says otherwise.
+
+    :raises LauncherError: for a name or an option that is wrong. What the app's own code raises
+        goes through as it is.
+    """
+    level, form = read_logging(environment)
+    form.apply()
+    options, otel = read_options(environment), read_otel(environment)
+    if _SILENT_WORKER in sys.modules:
+        options.setdefault("error_response", False)
+    with root_level_watched() as level_of_root:
+        app = load_app(environment)
+        own_level = level_of_root()
+    if not form.keep:
+        configure_logging(own_level if level is None else level, formatter=form.formatter)
+    elif level is not None:
+        logging.root.setLevel(level)
+    traced = (
+        copy(app)
+        if isinstance(app, RequestTracingMiddleware)
+        else RequestTracingMiddleware(app, **options)
+    )
+    traced._keep_context = True  # the other options are its author's, where there is one
+    if otel:
+        _make_spans(traced)
+    return traced
+
+
+def _make_spans(traced: RequestTracingMiddleware) -> None:
+    try:
+        from ..otel import RequestSpans, configure_opentelemetry
+
+        configure_opentelemetry()
+    except ImportError as exc:
+        told = f"{OTEL} is set, and {exc.name} is not installed"
+        raise LauncherError(
+            f"{told}; 'pip install asgi-trace[otel]' installs what is needed"
+        ) from None
+    except ValueError as exc:  # it names the variable, its value and the remedy
+        raise LauncherError(str(exc)) from None
+    traced.app = RequestSpans(traced.app)
+
+
+def load_app(environment: Mapping[str, str]) -> Any:
+    """
+    Return the app that *environment* names; a factory is called.
+
+    :raises LauncherError: for a name that is wrong. What the app's own code raises goes through as
+        it is.
+    """
+    name, factory = environment.get(APP, "").strip(), _read(environment, FACTORY, _flag)
+    if not name:
+        raise LauncherError(f"{APP} is not set; {_SHAPE}")
+    path, expression = split_name(name)
+    directory, _, module_name = path.replace(os.sep, "/").rpartition("/")
+    # import_module() takes a relative name for a mistake of ours, an empty part of one for
+    # anything.
+    if not expression or "" in module_name.split("."):
+        raise LauncherError(f"{APP} is {name!r}; {_SHAPE}")
+    attributes, call = _parse(name, expression)
+    if directory:
+        sys.path.insert(0, directory)
+    found: Any = _import(name, module_name)
+    for attribute in attributes:
+        try:
+            found = getattr(found, attribute)
+        except AttributeError:
+            told = f"{APP} is {name!r}; module {module_name!r} has no {'.'.join(attributes)!r}"
+            raise LauncherError(f"{told}; name the app as the module does") from None
+    if not callable(found):
+        raise LauncherError(
+            f"{APP} is {name!r}, of type {type(found).__name__}; expected a callable, an ASGI app"
+        )
+    if call is not None:
+        found = found(*call[0], **call[1])
+    elif factory or (factory is None and _is_factory(found)):
+        found = found()
+    if not callable(found):
+        told = f"{APP} is {name!r}, a factory that returned {type(found).__name__}"
+        raise LauncherError(f"{told}; expected a callable, an ASGI app")
+    return found
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """
+    Return module and attribute of an app's *name*; the colon of a Windows drive is not the one
+    between them.
+    """
+    module, *attribute = re.split(r":(?![\\/])", name, maxsplit=1)
+    return module, attribute[0] if attribute else ""
+
+
+_Call = tuple[list[Any], dict[str, Any]]
+
+
+def _parse(name: str, expression: str) -> tuple[list[str], _Call | None]:
+    """
+    Return the attributes in ``api.app`` or ``make_app("test")``, and the arguments of the call if
+    it is one.
+    """
+    call: _Call | None = None
+    try:
+        body = ast.parse(expression.strip(), mode="eval").body
+        if isinstance(body, ast.Call):
+            if any(each.arg is None for each in body.keywords):
+                raise ValueError("**")
+            keywords = {str(each.arg): ast.literal_eval(each.value) for each in body.keywords}
+            call = [ast.literal_eval(each) for each in body.args], keywords
+            body = body.func
+        attributes: list[str] = []
+        while isinstance(body, ast.Attribute):
+            attributes.insert(0, body.attr)
+            body = body.value
+        if isinstance(body, ast.Name):
+            return [body.id, *attributes], call
+    except (SyntaxError, ValueError):
+        pass
+    raise LauncherError(
+        f"{APP} is {name!r}; {_SHAPE}, or 'shop:make_app()' with literals for arguments"
+    )
+
+
+def _import(name: str, module_name: str) -> Any:
+    try:
+        return import_module(module_name)
+    except ModuleNotFoundError as exc:
+        # The module itself, or a package that it is in; and not by an import inside of these.
+        missing = exc.name or ""
+        if not f"{module_name}.".startswith(f"{missing}.") or _was_running(exc.__traceback__):
+            raise
+        told = f"{APP} is {name!r}; there is no module {missing!r} in {os.getcwd()!r} or elsewhere on Python's path"
+        raise LauncherError(
+            f"{told}; correct the name, or start the server where the module is"
+        ) from None
+
+
+_IMPORTERS = frozenset(
+    {__name__, "importlib", "importlib._bootstrap", "importlib._bootstrap_external"}
+)
+
+
+def _was_running(traceback: TracebackType | None) -> bool:
+    """Whether code of a module ran, besides ours and the import system's."""
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__name__") not in _IMPORTERS:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _is_factory(found: Any) -> bool:
+    """
+    Whether *found* is a plain function that can be called without arguments, and not with an ASGI
+    app's three.
+    """
+    if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
+        return False
+    signature = inspect.signature(found)
+    return _accepts(signature) and not _accepts(signature, None, None, None)
+
+
+def _accepts(signature: inspect.Signature, *arguments: None) -> bool:
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        return False
+    return True
+
+
+# How each server is told that an app cannot be had, so that it says so in one line and gives up:
+# without it, it would print a traceback of its own code, and some would try again. In the order in
+# which one of them uses the other.
+_SERVERS_WORDS = (
+    ("gunicorn.errors", "AppImportError"),
+    ("uvicorn.importer", "ImportFromStringError"),
+    ("granian", ""),
+    ("hypercorn", ""),
+)
+
+
+def load_app_for_server() -> RequestTracingMiddleware:
+    """
+    Return the traced app that the variables of this process name.
+
+    :raises LauncherError: as :func:`load_traced_app`; also of the class that the running server
+        reports in one line.
+    """
+    try:
+        return load_traced_app(os.environ)
+    except LauncherError as exc:
+        raise _for_server(exc) from None
+
+
+def _for_server(error: LauncherError) -> BaseException:
+    """Return *error* as an exception that is of the running server's own class, too."""
+    for module, name in _SERVERS_WORDS:
+        if module in sys.modules:
+            word = getattr(sys.modules[module], name, SystemExit)
+            both: type[BaseException] = type(
+                "LauncherError", (word, LauncherError), {"__module__": __name__}
+            )
+            return both(*error.args)
+    return error

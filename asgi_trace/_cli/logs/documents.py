@@ -1,0 +1,431 @@
+"""
+Blocks of bytes become blocks of lines: JSON documents that hold many log lines are taken apart,
+JSON that stands over several lines is joined, and lines that come newest first are turned round.
+
+A log that holds no documents passes through untouched. Memory is bounded: a document that is too
+large is left out, and the command that takes it apart is named.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from .names import ROLES, flat
+from .times import Clock
+
+__all__ = ("in_order", "unfolded")
+
+_LARGEST = 16 << 20
+"""The bytes of the largest document that is read."""
+
+_WINDOW = 16 << 20
+"""The bytes of lines that are turned round at once."""
+
+Blocks = Iterable[bytes]
+
+# A header of ``aws logs tail``, whose line of JSON stands pretty-printed below it.
+_HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^ ]* [^ {}\[\]]+ ?\Z")
+_OPENS = re.compile(rb"( *)[{\[]\Z")
+_CLOSERS = (b"}", b"]", b"},", b"],")
+_BLANKS = b" \t\r\n\xef\xbb\xbf"
+
+
+def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
+    """
+    Yield *blocks*, with a line for each one that a document in them holds.
+
+    :param complain: is given a sentence for each document that is too large to be read.
+    """
+    iterator = iter(blocks)
+    first = next(iterator, None)
+    if first is None:
+        return
+    if _holds_documents(first):
+        yield from _Unfolding(complain).lines(first, iterator)
+        return
+    yield first
+    yield from iterator
+
+
+def _holds_documents(block: bytes) -> bool:
+    start = block[:_SNIFFED].lstrip(_BLANKS)
+    first, _, rest = start.partition(b"\n")
+    first = first.rstrip()
+    if _HEADER.match(first):
+        return rest.startswith((b"{\n", b"{\r\n"))
+    if first in (b"{", b"["):
+        return rest.lstrip().startswith(b'"' if first == b"{" else (b"{", b"["))
+    if first.startswith(b"[{"):
+        return True
+    if not first.startswith(b"{"):
+        return False
+    if len(start) < _SNIFFED:
+        document = _parsed(first)
+        if document is not None:
+            return _lines_in(document) is not None
+    return _SIGNATURE.search(start) is not None
+
+
+_SNIFFED = 1 << 16
+_SIGNATURE = re.compile(
+    rb'\A\{\s*(?:"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{[^{}]*\})\s*,\s*){0,12}'
+    rb'"(?:resourceLogs|hits|events|results|data|logEvents|streams|records|entries)"\s*:\s*[\[{]'
+)
+
+
+class _Unfolding:
+    """The documents of one log, line by line."""
+
+    def __init__(self, complain: Callable[[str], object]) -> None:
+        self._complain = complain
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._closers: tuple[bytes, ...] = ()
+        self._header = b""
+        self._start = b""  # of a document that is too large
+        self._is_skipped = False
+
+    def lines(self, first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield blocks of lines."""
+        half: list[bytes] = []  # of a line that comes in pieces, since it is longer than a block
+        size = 0
+        block: bytes | None = first
+        while block is not None:
+            size += len(block)
+            if block.endswith(b"\n"):
+                if half and size > _LARGEST:
+                    self._start = half[0][:_SNIFFED]
+                    self._refuse()
+                    half, block = [], block[block.find(b"\n") + 1 :]
+                yield from self._taken(b"".join((*half, block)))
+                half, size = [], 0
+            elif size <= _LARGEST or not half:
+                half.append(block)
+            else:
+                half = [half[0][:_SNIFFED]]  # of a document that is too large
+            block = next(blocks, None)
+        if half and size > _LARGEST:
+            self._start = half[0][:_SNIFFED]
+            self._refuse()
+        elif half:
+            yield from self._taken(b"".join(half))
+        if self._pieces or self._start:
+            yield from self._closed()
+
+    def _taken(self, data: bytes) -> Iterator[bytes]:
+        lines = data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        found = b"".join(line for each in lines for line in self._line(each.rstrip(b"\r")))
+        if found:
+            yield found
+
+    def _line(self, line: bytes) -> Iterator[bytes]:
+        if self._closers:
+            self._add(line)
+            if line in self._closers:
+                yield from self._closed()
+            return
+        line = line.strip(b"\xef\xbb\xbf")
+        bare = line.strip()
+        if not bare:
+            yield b"\n"
+            return
+        if bare in _CLOSERS or bare in (b"[", b","):
+            return
+        opens = _OPENS.match(line)
+        if opens is not None:
+            indent = opens[1]
+            self._closers = tuple(indent + closer for closer in _CLOSERS)
+            self._add(line)
+        elif _HEADER.match(line):
+            self._header = line.rstrip() + b" "
+        elif len(bare) > _LARGEST:
+            self._start = bare[:_SNIFFED]
+            self._refuse()
+        else:
+            yield from self._document(bare.rstrip(b","), line)
+
+    def _add(self, line: bytes) -> None:
+        self._size += len(line)
+        if self._size > _LARGEST:
+            self._start = self._start or b"\n".join(self._pieces)[:_SNIFFED]
+            self._pieces.clear()
+        else:
+            self._pieces.append(line)
+
+    def _closed(self) -> Iterator[bytes]:
+        """Yield the lines of the document whose last line was read."""
+        pieces, self._pieces = self._pieces, []
+        self._closers = ()
+        self._size = 0
+        if self._start:
+            self._refuse()
+            return
+        # JSON has no line feed within a string: one between its parts means nothing.
+        text = b" ".join(piece.strip() for piece in pieces).rstrip(b",")
+        yield from self._document(text, b"\n".join(pieces))
+
+    def _document(self, text: bytes, line: bytes) -> Iterator[bytes]:
+        header, self._header = self._header, b""
+        document = _parsed(text)
+        if document is None:
+            yield (header + b"\n" if header else b"") + line + b"\n"
+            return
+        lines = None if header else _lines_in(document)
+        if lines is None:
+            yield header + text + b"\n"
+            return
+        for each in _by_time(lines):
+            yield json.dumps(each).encode() + b"\n"
+
+    def _refuse(self) -> None:
+        start, self._start = self._start, b""
+        self._complain(
+            f"a JSON document of more than {_LARGEST >> 20} MB is not read; jq -c '{_jq_for(start)}' makes lines of it"
+        )
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+# -- documents -------------------------------------------------------------------------------------
+
+# What only a record has: an object with one of these is a line and no document.
+_OF_RECORDS = frozenset(
+    ("message", "msg", "level", "severity", "timestamp", "time", "request_id", "@timestamp")
+)
+_LISTS = ("events", "logEvents", "data", "records", "entries", "logs", "items", "value")
+
+
+def _lines_in(document: Any) -> list[dict[str, Any]] | None:
+    """
+    Return the objects that hold a line each, with what the document says of all of them; None for a
+    record.
+    """
+    if isinstance(document, list):
+        return [each for each in document if isinstance(each, dict)]
+    if not isinstance(document, dict) or not _OF_RECORDS.isdisjoint(document):
+        return None
+    if isinstance(document.get("resourceLogs"), list):
+        return list(_otlp(document["resourceLogs"]))
+    hits = document.get("hits")
+    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
+        return [hit for hit in hits["hits"] if isinstance(hit, dict)]
+    data = document.get("data")
+    streams = data.get("result") if isinstance(data, dict) else document.get("streams")
+    if isinstance(streams, list):
+        return list(_loki(streams))
+    results = document.get("results")
+    if isinstance(results, list):
+        return [_insights(row) for row in results if isinstance(row, list)]
+    columns = document.get("meta")
+    for name in _LISTS:
+        found = document.get(name)
+        if isinstance(found, list) and found:
+            if isinstance(columns, list):
+                found = [_row(columns, each) for each in found]
+            stream = {key: document[key] for key in ("logStream", "logGroup") if key in document}
+            return [{**stream, **each} for each in found if isinstance(each, dict)]
+    return None
+
+
+def _loki(streams: list[Any]) -> Iterator[dict[str, Any]]:
+    for stream in streams:
+        if not isinstance(stream, dict) or not isinstance(stream.get("values"), list):
+            continue
+        for value in stream["values"]:
+            if isinstance(value, list) and len(value) >= 2:
+                yield {
+                    "labels": stream.get("stream") or {"job": ""},
+                    "line": value[1],
+                    "timestamp": value[0],
+                }
+
+
+def _insights(row: list[Any]) -> dict[str, Any]:
+    return {str(cell.get("field")): cell.get("value") for cell in row if isinstance(cell, dict)}
+
+
+def _row(columns: list[Any], row: Any) -> Any:
+    """Return a row of ClickHouse's JSONCompact by the names of its columns."""
+    if not isinstance(row, list):
+        return row
+    names = [str(column.get("name")) if isinstance(column, dict) else "" for column in columns]
+    return dict(zip(names, row, strict=False))
+
+
+def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
+    for resource in filter(_is_object, resources):
+        about = _attributes(resource.get("resource"))
+        service = {"service.name": about["service.name"]} if "service.name" in about else {}
+        pod = {
+            name: about[f"k8s.{name}"]
+            for name in ("pod.name", "container.name")
+            if f"k8s.{name}" in about
+        }
+        if pod and not service:
+            service = {"pod": pod.get("container.name") or pod.get("pod.name")}
+        for scope in filter(
+            _is_object,
+            resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs") or (),
+        ):
+            for record in filter(_is_object, scope.get("logRecords") or ()):
+                fields = {
+                    name: value
+                    for name, value in record.items()
+                    if name not in ("attributes", "body")
+                }
+                # A time of 0 is one that is not known.
+                if str(fields.get("timeUnixNano") or "0") == "0":
+                    fields["timeUnixNano"] = fields.get("observedTimeUnixNano")
+                logger = (
+                    (scope.get("scope") or {}).get("name")
+                    if _is_object(scope.get("scope"))
+                    else None
+                )
+                yield {
+                    **fields,
+                    **({"logger.name": logger} if logger else {}),
+                    **service,
+                    "body": _value(record.get("body")),
+                    "attributes": _attributes(record),
+                }
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _attributes(holder: Any) -> dict[str, Any]:
+    found = holder.get("attributes") if isinstance(holder, dict) else None
+    if not isinstance(found, list):
+        return {}
+    return {
+        str(each.get("key")): _value(each.get("value")) for each in found if isinstance(each, dict)
+    }
+
+
+def _value(value: Any, depth: int = 0) -> Any:
+    """Return an AnyValue of OTLP as what it stands for."""
+    if not isinstance(value, dict) or depth > 16:
+        return value
+    for name, inner in value.items():
+        if name == "arrayValue" and isinstance(inner, dict):
+            return [_value(each, depth + 1) for each in inner.get("values") or ()]
+        if name == "kvlistValue" and isinstance(inner, dict):
+            return {
+                str(each.get("key")): _value(each.get("value"), depth + 1)
+                for each in inner.get("values") or ()
+                if isinstance(each, dict)
+            }
+        if name.endswith("Value"):
+            return (
+                int(inner) if name == "intValue" and str(inner).lstrip("-").isdecimal() else inner
+            )
+    return value
+
+
+def _by_time(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return *lines* oldest first; as they are, where one has no time."""
+    clock = Clock()
+    times = [clock.read_value(_time_of(line)) for line in lines]
+    if not times or None in times:
+        return lines
+    pairs: list[tuple[Any, dict[str, Any]]] = list(zip(times, lines, strict=True))
+    if _is_falling(times):
+        pairs.reverse()
+    pairs.sort(key=lambda pair: pair[0])
+    return [line for _, line in pairs]
+
+
+def _is_falling(times: list[Any]) -> bool:
+    steps = list(pairwise(times))
+    falls: int = sum(first > second for first, second in steps)
+    rises: int = sum(first < second for first, second in steps)
+    return falls > rises
+
+
+def _time_of(line: dict[str, Any]) -> Any:
+    fields = flat(line)
+    return next(
+        (fields[name] for name in ROLES["time"] if fields.get(name) not in (None, "")), None
+    )
+
+
+_JQ = (
+    (b"resourceLogs", ".resourceLogs[] | {resourceLogs: [.]}"),
+    (b"hits", ".hits.hits[]"),
+    (b"logEvents", ".logEvents[]"),
+    (b"events", ".events[]"),
+    (b"results", ".results[] | map({(.field): .value}) | add"),
+    (
+        b'"stream"',
+        ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
+    ),
+    (b"data", ".data[]"),
+)
+
+
+def _jq_for(start: bytes) -> str:
+    """Return what makes lines of a document that begins with *start*."""
+    if start.lstrip(_BLANKS).startswith(b"["):
+        return ".[]"
+    return next((command for name, command in _JQ if name in start), ".")
+
+
+# -- order -----------------------------------------------------------------------------------------
+
+_SAMPLE = 500
+
+
+def in_order(
+    blocks: Blocks, times_of: Callable[[list[str]], int], complain: Callable[[str], object]
+) -> Iterator[bytes]:
+    """
+    Yield *blocks*, oldest line first.
+
+    :param times_of: returns how many of some lines are later than the next one, less those that are
+    earlier.
+    :param complain: is given a sentence, if there is more than can be turned round.
+    """
+    iterator = iter(blocks)
+    first = next(iterator, None)
+    if first is None:
+        return
+    sample = first.decode("utf-8", "replace").split("\n", _SAMPLE)[:_SAMPLE]
+    if times_of([line for line in sample if line]) < _LEAST_FALLS:
+        yield first
+        yield from iterator
+        return
+    window, size = [first], len(first)
+    for block in iterator:
+        window.append(block)
+        size += len(block)
+        if size >= _WINDOW:
+            yield _turned(window)
+            complain(
+                f"the newest line comes first, and only {_WINDOW >> 20} MB at once are sorted; tac sorts all of it"
+            )
+            window, size = [], 0
+    if window:
+        yield _turned(window)
+
+
+_LEAST_FALLS = 2
+
+
+def _turned(window: list[bytes]) -> bytes:
+    lines = b"".join(window).split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    lines.reverse()
+    return b"\n".join(lines) + b"\n"

@@ -1,0 +1,375 @@
+"""
+What collectors, containers and terminals put around a log line, and how the line is taken out of
+it.
+
+An envelope is a prefix, matched from the start of the line and in its own exact form, or a JSON
+object that has the line in a string. Envelopes nest. Each may give a time and a source: the pod,
+container, unit, service or log stream. Nothing here knows what a record looks like, but for how one
+begins.
+
+A record's message is never taken for a line: an object with ids or a logger is a record and no
+envelope.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ..._core.lines import parse_fields
+from .names import COLLECTED, NO_IDS, RAW, ROLES, SOURCES, TEXTS, flat, may_nest
+
+__all__ = (
+    "ANOTHER_LOG",
+    "COLOR",
+    "COLORS",
+    "Peeled",
+    "Peeler",
+    "own_head",
+    "service_of",
+    "source_of_labels",
+)
+
+COLOR = r"\x1b\[[\d;]*m"
+COLORS = re.compile(COLOR)
+
+_MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN|WARNING|ERROR|CRITICAL|FATAL)"
+
+# How a line begins that some logger wrote: with a date, a time, an address, a level, or the fields
+# of JSON or logfmt.
+ANOTHER_LOG = (
+    rf"(?:{COLOR})*"
+    r"(?:[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d\d/\d\d/\d\d "
+    rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ])"
+    rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}} \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=)"
+)
+_another_log = re.compile(ANOTHER_LOG).match
+
+# The head of a line of ours: time and level, the two ids, further fields as |name=value, the call,
+# and the mark.
+_head = re.compile(
+    r"([0-9][\w:.,+/ -]{0,80}) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)((?:\|[^|\]\n]*)*)\]"
+    r"(?: \[([^\]\n]*)\])? ([-|])(?: |\Z)"
+).match
+# A longer time and level has an envelope before it whose characters are those of a head.
+_LONGEST_HEAD = 45
+
+
+def own_head(line: str) -> re.Match[str] | None:
+    """
+    Return the match of the head of a line in our text form, without an envelope; None for any other
+    line.
+    """
+    match = _head(line)
+    return match if match is not None and match.end(1) <= _LONGEST_HEAD else None
+
+
+_DATE = r"\d{4}-\d\d-\d\d"
+_TIME = rf"{_DATE}[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:Z|[+-]\d\d:?\d\d)?"
+_SYSLOG_TIME = rf"{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?"
+_WORD = r"[\w./@-]{1,200}"
+
+_NO_LEVEL = rf"(?!{_LEVELS}\b)"
+# A line of ours, or of another logger that writes the date first.
+_DATED = re.compile(
+    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)=|\[pod/"
+).match
+
+# A prefix counts always; or where a line begins behind it, or one did earlier in the same log; or
+# where one begins behind it, or did behind the same source.
+_ALWAYS, _KIND, _SOURCE = range(3)
+
+
+class _Prefix(NamedTuple):
+    name: str
+    match: Any
+    trust: int
+    begins: Any
+
+
+def _prefix(name: str, pattern: str, trust: int = _ALWAYS, begins: Any = _DATED) -> _Prefix:
+    return _Prefix(name, re.compile(pattern).match, trust, begins)
+
+
+PREFIXES = (
+    # containerd and CRI-O: P is a part of a line that the runtime has split
+    _prefix("cri", rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<part>[FP])(?: |\Z)"),
+    _prefix("kubectl --prefix", r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)"),
+    _prefix(
+        "RFC 5424",
+        rf"<\d{{1,3}}>1 (?P<time>-|{_TIME}) [^ ]{{1,255}} (?P<source>[^ ]{{1,48}}) [^ ]{{1,128}} [^ ]{{1,32}} "
+        r"(?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|\Z)",
+    ),
+    _prefix(
+        "syslog",
+        rf"(?:<\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) {_WORD} (?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
+    ),
+    _prefix(
+        "journalctl",
+        rf"(?:[A-Z][a-z][a-z] )?(?P<time>{_TIME}(?: [A-Z]{{1,5}})?|\d{{10}}\.\d{{6}}) {_WORD} "
+        rf"(?P<source>{_WORD})\[\d+\]:(?: |\Z)",
+    ),
+    _prefix("Heroku", rf"(?P<time>{_TIME}) (?:app|heroku)\[(?P<source>[\w.-]{{1,200}})\]:(?: |\Z)"),
+    _prefix(
+        "Fly",
+        rf"(?P<time>{_TIME}) \w{{1,20}}\[(?P<source>[\w-]{{1,64}})\] \w{{1,10}} \[\w{{1,10}}\] ?",
+    ),
+    _prefix("cf logs", rf" *(?P<time>{_TIME}) \[[A-Z][\w/ -]{{0,100}}\] +(?:OUT|ERR)(?: |\Z)"),
+    _prefix(
+        "logcli",
+        rf"(?P<time>{_TIME}) (?P<labels>\{{(?:[\w.]+=\"(?:[^\"\\]|\\.)*\"(?:, ?)?)*\}})\s*",
+    ),
+    _prefix(
+        "docker logs -t", rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: |\Z)"
+    ),
+    # docker compose, docker service logs, foreman, honcho, pm2, supervisor-stdout
+    _prefix(
+        "compose",
+        rf"(?:(?P<time>\d\d:\d\d:\d\d) )?(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
+        r"(?(time) +|(?: std(?:out|err) +|  +))[|│](?: |\Z)",
+        _KIND,
+        _another_log,
+    ),
+    _prefix(
+        "aws logs tail",
+        rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d(?:\.\d{{3,9}})?(?:Z|[+-]\d\d:?\d\d)) "
+        rf"{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=\[\]]{{1,512}})(?: |\Z)",
+        _KIND,
+    ),
+    _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME})(?:[ \t]|\Z)", _KIND),
+    _prefix(
+        "syslog without a process",
+        rf"(?P<time>{_TIME}) {_NO_LEVEL}{_WORD} {_NO_LEVEL}(?P<source>{_WORD}):(?: |\Z)",
+        _KIND,
+    ),
+    _prefix(
+        "overmind",
+        rf"(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ",
+        _SOURCE,
+    ),
+    _prefix(
+        "stern",
+        r"(?:[a-z0-9-]{1,63} )?[a-z0-9.]+-[a-z0-9.-]{1,253} (?P<source>[a-z0-9-]{1,63}) ",
+        _SOURCE,
+    ),
+    _prefix("brackets", rf"\[{_NO_LEVEL}(?P<source>{_WORD})\] ", _SOURCE),
+    _prefix(
+        "grep -H",
+        rf"{_NO_LEVEL}(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-](?:(?!\d{{4}}-\d\d)\d{{1,12}}[:-])?",
+        _SOURCE,
+    ),
+)
+
+# Docker splits a line that is longer: a part has no line feed at its end.
+_DOCKERS_PART = 16_000
+# So many envelopes may stand around a line.
+_MOST_NESTED = 8
+
+_TIMES = ROLES["time"]
+_IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
+_LOGGERS = frozenset(
+    ("logger", "logger_name", "log.logger", "loggerName", "LOGGER", "SourceContext")
+)
+_LEVEL_NAMES = frozenset(ROLES["level"]) - {"status", "PRIORITY"}
+
+
+class Peeled(NamedTuple):
+    """
+    A line without its envelopes.
+
+    ``fields`` are those of its JSON, if it is that. ``time`` is the innermost envelope's, as it
+    stands there; ``source`` is the innermost that is named. ``is_part`` says that the runtime has
+    split the line: what follows belongs to it.
+    """
+
+    line: str
+    fields: dict[str, Any] | None = None
+    time: Any = None
+    source: str = ""
+    is_part: bool = False
+
+
+class Peeler:
+    """The envelopes of one log: a form that was seen in it is tried first."""
+
+    def __init__(self) -> None:
+        self.is_used = False  # whether a line had an envelope
+        self._first: tuple[_Prefix, ...] = ()
+        self._kinds: set[str] = set()
+        self._sources: set[tuple[str, str]] = set()
+
+    def peel(self, line: str) -> Peeled:
+        """Return *line* without its envelopes; as it is where it has none."""
+        fields: dict[str, Any] | None = None
+        time: Any = None
+        source = ""
+        is_part = False
+        used: set[str] = set()  # each kind stands around a line once
+        for _ in range(_MOST_NESTED):
+            if line.startswith("{"):
+                fields = parse_fields(line)
+                opened = None if fields is None else _opened(fields)
+                if opened is None:
+                    break
+                line, inner_time, inner_source, inner_is_part = opened
+                fields = None
+            elif own_head(line) is not None:
+                break
+            else:
+                match = self._prefixed(line, used)
+                if match is None:
+                    break
+                inner_time, inner_source, inner_is_part = _told_by(match)
+                line = line[match.end() :]
+            self.is_used = True
+            time = time if inner_time is None else inner_time
+            source = inner_source or source
+            is_part = is_part or inner_is_part
+        return Peeled(line, fields, time, source, is_part)
+
+    def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
+        for prefix in self._first:
+            match: re.Match[str] | None = prefix.match(line)
+            if (
+                match is not None
+                and prefix.name not in used
+                and self._is_trusted(prefix, match, line)
+            ):
+                used.add(prefix.name)
+                return match
+        for prefix in PREFIXES:
+            match = prefix.match(line)
+            if (
+                match is not None
+                and prefix.name not in used
+                and self._is_trusted(prefix, match, line)
+            ):
+                used.add(prefix.name)
+                self._first = (prefix, *(each for each in self._first if each is not prefix))[:3]
+                return match
+        return None
+
+    def _is_trusted(self, prefix: _Prefix, match: re.Match[str], line: str) -> bool:
+        if prefix.trust == _ALWAYS:
+            return True
+        key = (prefix.name, match["source"]) if prefix.trust == _SOURCE else None
+        if (key in self._sources) if key else (prefix.name in self._kinds):
+            return True
+        if prefix.begins(line[match.end() : match.end() + 200]) is None:
+            return False
+        if key:
+            if len(self._sources) < 10_000:
+                self._sources.add(key)
+        else:
+            self._kinds.add(prefix.name)
+        return True
+
+
+def _told_by(match: re.Match[str]) -> tuple[Any, str, bool]:
+    groups = match.groupdict()
+    time = groups.get("time")
+    labels = groups.get("labels")
+    source = source_of_labels(labels) if labels else groups.get("source") or ""
+    return None if time == "-" else time, "" if source == "-" else source, groups.get("part") == "P"
+
+
+_LABEL = re.compile(r'([\w.]+)="((?:[^"\\]|\\.)*)"')
+
+
+def source_of_labels(labels: str) -> str:
+    """
+    Return the source that Loki's or VictoriaLogs' labels name, such as ``{container="front"}``; ""
+    where none is.
+    """
+    found = dict(_LABEL.findall(labels))
+    return next((found[name] for name in SOURCES if found.get(name)), "")
+
+
+# -- JSON ------------------------------------------------------------------------------------------
+
+
+class _Shape(NamedTuple):
+    """What the names of an object's fields show."""
+
+    is_raw: bool
+    is_collected: bool
+    nests: bool
+    is_record: bool
+    ids: tuple[str, ...]
+    levels: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def _shape(names: tuple[str, ...]) -> _Shape:
+    """A log has few sets of names, so this is worked out for each once."""
+    among = frozenset(names)
+    is_raw = any(fields <= among for fields in RAW)
+    return _Shape(
+        is_raw,
+        is_raw or any(fields <= among for fields in COLLECTED),
+        any(map(may_nest, names)),
+        not among.isdisjoint(_LOGGERS),
+        tuple(among & _IDS),
+        tuple(among & _LEVEL_NAMES),
+    )
+
+
+def _opened(fields: dict[str, Any]) -> tuple[str, Any, str, bool] | None:
+    """
+    Return the line in an envelope, its time, its source, and whether the line is a part; None for a
+    record.
+    """
+    is_raw, is_collected, nests, is_record, ids, levels = _shape(tuple(fields))
+    if is_record:
+        return None
+    if nests:
+        fields = flat(fields)
+        _, _, _, is_record, ids, levels = _shape(tuple(fields))
+    if is_record or any(_is_id(fields[name]) for name in ids):
+        return None
+    if not is_raw and any(fields[name] not in (None, "") for name in levels):
+        return None
+    texts = [name for name in TEXTS if isinstance(fields.get(name), str)]
+    name = next((name for name in texts if fields[name]), texts[0] if texts else None)
+    if name is None:
+        return None
+    line: str = fields[name]
+    is_part = name == "log" and len(line) >= _DOCKERS_PART and not line.endswith("\n")
+    line = line.rstrip("\r\n")
+    if not is_collected and _another_log(line) is None:
+        return None
+    time = next((fields[each] for each in _TIMES if fields.get(each) not in (None, "")), None)
+    source = next(
+        (fields[each] for each in SOURCES if fields.get(each) and isinstance(fields[each], str)), ""
+    )
+    if source.startswith("{"):
+        source = source_of_labels(source)
+    return line, time, source, is_part
+
+
+def _is_id(value: Any) -> bool:
+    return value is not None and (not isinstance(value, str) or value not in NO_IDS)
+
+
+# -- services --------------------------------------------------------------------------------------
+
+_INSTANCE = re.compile(
+    r"(?:-[a-f0-9]{6,10}-[a-z0-9]{5}"  # a pod of a deployment
+    r"|[-_.]\d{1,5}(?:\.[a-z0-9]{25}(?:@.*)?)?"  # compose, foreman, a stateful set, a swarm's task
+    r"|\.service|\.log(?:\.\d+)?(?:\.gz)?)\Z"
+)
+# prefix/container/task: Amazon ECS
+_TASK = re.compile(r"[^/]+/([^/]+)/[0-9a-f]+\Z")
+
+
+def service_of(source: str) -> str:
+    """
+    Return the service that a *source* is an instance of: ``front`` for ``front-1`` and for its
+    pods.
+    """
+    task = _TASK.match(source)
+    if task is not None:
+        return task[1]
+    return _INSTANCE.sub("", source.rpartition("/")[2]) or source

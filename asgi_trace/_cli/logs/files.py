@@ -1,0 +1,116 @@
+"""
+Bytes of logs: files, packed ones and pipes, read in blocks of whole lines. Nothing here knows what
+a line holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO
+
+__all__ = ("Log", "blocks_of", "reason")
+
+_BLOCK = 1 << 20
+# A line longer than this is read in pieces, and its first piece tells whose it is.
+_LONGEST_LINE = 16 << 20
+
+
+def blocks_of(stream: io.BufferedIOBase) -> Iterator[bytes]:
+    """Yield what *stream* has as it comes, in blocks that end where a line ends."""
+    pieces: list[bytes] = []
+    size = 0
+    while data := stream.read1(_BLOCK):
+        end = data.rfind(b"\n") + 1
+        size += len(data)
+        if not end and size < _LONGEST_LINE:
+            pieces.append(data)
+            continue
+        end = end or len(data)
+        yield b"".join((*pieces, data[:end]))
+        pieces = [data[end:]]
+        size = len(pieces[0])
+    if size:
+        yield b"".join(pieces)
+
+
+_STDIN = 0
+
+
+class Log:
+    """
+    One log: a file, packed or not, or a pipe. What cannot be read of it is said once, to
+    *complain*.
+    """
+
+    def __init__(self, name: str, complain: Callable[[str], object]) -> None:
+        self.name = "standard input" if name == "-" else name
+        self._complain = complain
+        self._said: set[str] = set()
+        self._target: str | int = _STDIN if name == "-" else name
+        self._is_spooled = False
+        self.failed = False
+        self.done = 0  # how many bytes of a file have been read
+
+    def complain(self, sentence: str) -> None:
+        """Say once what cannot be read of it: the result is then not all there is."""
+        self.failed = True
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._complain(f"{self.name}: {sentence}")
+
+    def last_written(self) -> float:
+        """Return when it was, in seconds since the epoch: a pipe may go on for ever."""
+        try:
+            return os.stat(self._target).st_mtime
+        except OSError:
+            return float("inf")
+
+    def size(self) -> int:
+        """Return how many bytes a file has, and 0 for a pipe."""
+        try:
+            return os.stat(self._target).st_size
+        except OSError:
+            return 0
+
+    def can_be_read_again(self) -> bool:
+        """Whether it is no pipe, or has been spooled."""
+        return self._is_spooled or os.path.isfile(self._target)
+
+    def spool(self, spool: IO[bytes]) -> None:
+        """Copy a pipe to *spool*, and read it from there."""
+        with self._complaining(), self._open() as stream:
+            shutil.copyfileobj(stream, spool)
+            spool.flush()
+        self._target, self._is_spooled = spool.fileno(), True
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield what it has, unpacked, as :func:`blocks_of` does."""
+        with self._complaining(), self._open() as stream:
+            is_packed = stream.peek(2)[:2] == b"\x1f\x8b"
+            is_file = stream.seekable()
+            for block in blocks_of(gzip.GzipFile(fileobj=stream) if is_packed else stream):
+                self.done = stream.tell() if is_file else 0
+                yield block
+
+    def _open(self) -> io.BufferedReader:
+        if self._is_spooled:
+            os.lseek(int(self._target), 0, os.SEEK_SET)
+        return open(self._target, "rb", closefd=isinstance(self._target, str))
+
+    @contextlib.contextmanager
+    def _complaining(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, EOFError, zlib.error) as error:
+            self.complain(reason(error))
+
+
+def reason(error: Exception) -> str:
+    """Return why something could not be read or written, without its name."""
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,69 @@
+"""How severe a line is: the names and numbers of many writers, as one of six levels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+__all__ = ("LEVELS", "NAMES", "level_of")
+
+NAMES = ("NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+LEVELS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "NOTSET DEFAULT UNSPECIFIED",
+            "DEBUG TRACE VERBOSE FINE FINER FINEST DBUG TRCE",
+            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK",
+            "WARNING WARN",
+            "ERROR EXCEPTION ERR EROR SEVERE",
+            "CRITICAL FATAL EMERGENCY EMERG ALERT CRIT PANIC DPANIC",
+        )
+    )
+    for name in names.split()
+}
+LEVELS |= {name.lower(): number for name, number in LEVELS.items()}
+
+# -- by number, told apart by the writer -----------------------------------------------------------
+
+_PYTHON = (0, 10, 20, 30, 40, 50)  # the least number of each level
+_PINO = (0, 1, 30, 40, 50, 60)  # pino and bunyan: 10 is trace, 20 debug, 60 fatal
+_OPENTELEMETRY = (0, 1, 9, 13, 17, 21)
+_SYSLOG = (5, 5, 5, 4, 3, 2, 2, 1)  # RFC 5424: the level of each number
+
+_SCALES = {
+    "severityNumber": _OPENTELEMETRY,
+    "SeverityNumber": _OPENTELEMETRY,
+    "severity_number": _OPENTELEMETRY,
+}
+# Beside a number called level, only these writers have them.
+_OF_PINO = frozenset(("pid", "hostname", "v"))
+_OF_GELF = frozenset(("short_message", "host"))
+
+
+def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
+    """
+    Return the level that a field says, from 0 to 5; 0 where it says none.
+
+    :param name: of the field.
+    :param names: of all fields of the line, which show who wrote it.
+    """
+    if type(value) is str:
+        known = LEVELS.get(value)
+        if known is not None:
+            return known
+        if not value.isdecimal() or len(value) > 4:
+            # slog writes INFO+2
+            return LEVELS.get(value.partition("+")[0].partition("-")[0].strip().upper(), 0)
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    if name == "status":  # of a response
+        return 0
+    if name == "PRIORITY" or (name == "level" and _OF_GELF.issubset(names)):
+        return _SYSLOG[int(value)] if 0 <= value < len(_SYSLOG) else 0
+    scale = _SCALES.get(name, _PYTHON)
+    if name == "level" and not _OF_PINO.isdisjoint(names):
+        scale = _PINO
+    return max(0, sum(value >= least for least in scale) - 1)

@@ -1,0 +1,400 @@
+"""
+The names that writers and collectors of JSON and logfmt give to what a line holds, one table per
+purpose.
+
+A dot stands for nesting. The objects in ``CONTAINERS`` are looked into as if their fields stood
+outside. In each row the first name with a value counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = (
+    "ACCESS",
+    "COLLECTED",
+    "CONTAINERS",
+    "EXCEPTIONS",
+    "INSTANCES",
+    "NO_IDS",
+    "RAW",
+    "ROLES",
+    "SILENT",
+    "SOURCES",
+    "TEXTS",
+    "flat",
+    "may_nest",
+)
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "time": (
+        "timestamp",
+        "@timestamp",
+        "time",
+        "_time",
+        "asctime",
+        "ts",
+        "datetime",
+        "date",
+        "Timestamp",
+        "@t",
+        "timeUnixNano",
+        "__REALTIME_TIMESTAMP",
+        "observedTimeUnixNano",
+        "time.timestamp",
+        "StartUTC",
+        "TimeStamp",
+        "TimeGenerated",
+    ),
+    "level": (
+        "level",
+        "levelname",
+        "severity",
+        "log.level",
+        "log_level",
+        "lvl",
+        "@l",
+        "SeverityText",
+        "severityText",
+        "severity_text",
+        "loglevel",
+        "LogLevel",
+        "level.name",
+        "levelno",
+        "level_number",
+        "severityNumber",
+        "SeverityNumber",
+        "severity_number",
+        "status",
+        "PRIORITY",
+    ),
+    "message": (
+        "message",
+        "event",
+        "msg",
+        "_msg",
+        "@m",
+        "@mt",
+        "@message",
+        "MESSAGE",
+        "body",
+        "Body",
+        "short_message",
+        "RenderedMessage",
+        "MessageTemplate",
+        "textPayload",
+        "log",
+        "line",
+    ),
+    "request": (
+        "request_id",
+        "asgi_trace.request_id",
+        "correlation_id",
+        "requestId",
+        "correlationId",
+        "req_id",
+        "reqId",
+        "req.id",
+        "x_request_id",
+        "request.id",
+        "http.request.id",
+        "x-request-id",
+        "X-Request-ID",
+        "RequestId",
+        "requestID",
+        "CorrelationId",
+        "correlation-id",
+        "AWSRequestId",
+        "aws_request_id",
+        "function_request_id",
+    ),
+    "session": (
+        "session_id",
+        "asgi_trace.session_id",
+        "sessionId",
+        "mcp_session_id",
+        "session.id",
+        "SessionId",
+    ),
+    "trace": (
+        "trace_id",
+        "asgi_trace.trace_id",
+        "otelTraceID",
+        "traceId",
+        "trace.id",
+        "dd.trace_id",
+        "logging.googleapis.com/trace",
+        "TraceId",
+        "@tr",
+        "traceid",
+        "traceID",
+        "trace",
+    ),
+    "span": (
+        "span_id",
+        "asgi_trace.span_id",
+        "otelSpanID",
+        "spanId",
+        "span.id",
+        "dd.span_id",
+        "logging.googleapis.com/spanId",
+        "SpanId",
+        "@sp",
+    ),
+    "parent": ("parent_span_id", "asgi_trace.parent_span_id", "parentSpanId", "parent.id"),
+    "service": (
+        "service",
+        "service.name",
+        "asgi_trace.service",
+        "ServiceName",
+        "service_name",
+        "serviceName",
+        "dd.service",
+    ),
+    "logger": (
+        "logger",
+        "name",
+        "logger_name",
+        "log.logger",
+        "loggerName",
+        "target",
+        "SourceContext",
+        "LOGGER",
+        "logger.name",
+    ),
+    "method": ("mcp_method",),
+    "tool": ("mcp_name",),
+    "number": ("jsonrpc_id",),
+}
+
+EXCEPTIONS = (
+    "exception",
+    "exc_info",
+    "stack_info",
+    "stack",
+    "stack_trace",
+    "error.stack_trace",
+    "error.stack",
+    "err.stack",
+    "exception.stacktrace",
+    "@x",
+    "Exception",
+)
+
+# They belong to the trace, or repeat what another field says.
+SILENT = frozenset(
+    (
+        *ROLES["span"],
+        *ROLES["trace"],
+        *ROLES["parent"],
+        *ROLES["service"],
+        "otelTraceSampled",
+        "trace_flags",
+        "traceFlags",
+        "flags",
+        "logging.googleapis.com/trace_sampled",
+        "exception.type",
+        "exception.message",
+        "error.type",
+        "error.message",
+        "err.type",
+        "err.message",
+        "ecs.version",
+        "ingestionTime",
+        "droppedAttributesCount",
+    )
+)
+
+CONTAINERS = frozenset(
+    (
+        "labels",
+        "attributes",
+        "LogAttributes",
+        "ResourceAttributes",
+        "jsonPayload",
+        "log_processed",
+        "json",
+        "_source",
+        "fields",
+        "span",
+        "extra",
+        "record",
+        "context",
+        "mdc",
+        "contextMap",
+        "Properties",
+        "data",
+        "metadata",
+    )
+)
+
+# -- envelopes in JSON -----------------------------------------------------------------------------
+
+TEXTS = (
+    "log",
+    "line",
+    "_msg",
+    "MESSAGE",
+    "@message",
+    "textPayload",
+    "Body",
+    "body",
+    "message",
+    "event",
+    "msg",
+    "Log",
+    "event.original",
+)
+"""Where an envelope has the line."""
+
+SOURCES = (
+    "kubernetes.container.name",
+    "kubernetes.container_name",
+    "containerName",
+    "container_name",
+    "container",
+    "resource.labels.container_name",
+    "resource.labels.service_name",
+    "com.amazonaws.ecs.container-name",
+    "service.name",
+    "ServiceName",
+    "service",
+    "service_name",
+    "app",
+    "kubernetes.pod.name",
+    "kubernetes.pod_name",
+    "kubernetes.pod",
+    "podName",
+    "pod_name",
+    "pod",
+    "_SYSTEMD_UNIT",
+    "SYSLOG_IDENTIFIER",
+    "logStreamName",
+    "logStream",
+    "@logStream",
+    "CONTAINER_NAME",
+    "appname",
+    "unit",
+    "job",
+    "_stream",
+)
+"""Which process wrote the line: the name of its service before that of one instance."""
+
+INSTANCES = tuple(
+    name for name in SOURCES if name not in ("app", "container", "job", "service", "unit")
+)
+"""The same where the object is the record itself, whose own fields may have the shorter names."""
+
+# Fields that an object has only if a collector made it of a raw line: what else it says, such as a
+# level, is the collector's guess.
+RAW = tuple(
+    map(
+        frozenset,
+        (
+            ("log", "stream"),  # Docker's json-file, Fluent Bit
+            ("line", "labels"),  # logcli
+            ("MESSAGE", "__REALTIME_TIMESTAMP"),  # the journal
+            ("@message", "@timestamp"),  # CloudWatch Insights
+            ("textPayload", "insertId"),  # Google Cloud
+            ("message", "logStreamName"),  # CloudWatch
+            ("message", "podName", "nodeName"),  # stern
+            ("Log", "TimeStamp"),  # Azure
+        ),
+    )
+)
+# Fields that an object may have either way: it holds a raw line if it has no level.
+COLLECTED = tuple(
+    map(
+        frozenset,
+        (
+            ("log", "time"),
+            ("log", "date"),
+            ("log", "kubernetes"),
+            ("message", "kubernetes"),
+            ("message", "stream"),
+            ("message", "source_type"),
+            ("message", "agent"),
+            ("_msg", "_time"),
+            ("Body", "Timestamp"),
+            ("body", "timeUnixNano"),
+            ("line", "timestamp"),
+            ("_source", "_index"),
+        ),
+    )
+)
+
+# Ids outside a request; the zeros are OpenTelemetry's.
+NO_IDS = frozenset(("", "-", "0", "0" * 16, "0" * 32, "none", "None", "null"))
+
+# -- access fields ---------------------------------------------------------------------------------
+
+ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
+    # method, path, status, duration, and the milliseconds in one of its units
+    ("method", "path", "status", "duration_ms", 1),  # ours
+    ("req.method", "req.url", "res.statusCode", "responseTime", 1),  # pino-http
+    ("request.method", "request.uri", "status", "duration", 1000),  # caddy
+    ("RequestMethod", "RequestPath", "DownstreamStatus", "Duration", 1e-6),  # traefik
+    ("RequestMethod", "RequestPath", "StatusCode", "Elapsed", 1),  # Serilog
+    (
+        "httpRequest.requestMethod",
+        "httpRequest.requestUrl",
+        "httpRequest.status",
+        "httpRequest.latency",
+        1000,
+    ),  # Google Cloud
+    ("request_method", "request_uri", "status", "request_time", 1000),  # nginx
+    ("request_method", "uri", "status", "request_time", 1000),  # nginx
+    ("http.request.method", "url.path", "http.response.status_code", "event.duration", 1e-6),  # ECS
+    ("http.request.method", "url.original", "http.response.status_code", "event.duration", 1e-6),
+    ("http.method", "http.target", "http.status_code", "duration_ms", 1),
+    ("http.method", "http.url_details.path", "http.status_code", "duration", 1e-6),  # Datadog
+    ("method", "path", "response_code", "duration", 1),  # Envoy
+    ("method", "path", "status", "duration", 1),  # lograge
+    ("method", "path", "status_code", "duration_ms", 1),
+)
+
+
+# -- nesting ---------------------------------------------------------------------------------------
+
+_MOST_NESTED = 4
+_MOST_FIELDS = 500
+
+
+def _dotted() -> Iterator[str]:
+    yield from (name for names in ROLES.values() for name in names)
+    yield from EXCEPTIONS
+    yield from SOURCES
+    yield from (name for row in ACCESS for name in row[:4] if isinstance(name, str))
+
+
+_NESTING = CONTAINERS | {name.partition(".")[0] for name in _dotted() if "." in name}
+
+
+def may_nest(name: str) -> bool:
+    """Whether a field with this *name* may hold others that are in these tables."""
+    return name in _NESTING
+
+
+def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *fields* with those of nested objects beside them, by dotted names."""
+    found: dict[str, Any] = {}
+    _flatten(fields, "", found, 0)
+    return found
+
+
+def _flatten(fields: Mapping[str, Any], prefix: str, found: dict[str, Any], depth: int) -> None:
+    inner: list[tuple[str, Mapping[str, Any]]] = []
+    for name, value in fields.items():
+        if len(found) >= _MOST_FIELDS:
+            return
+        if isinstance(value, dict) and value and may_nest(f"{prefix}{name}".partition(".")[0]):
+            inner.append((name, value))
+        else:
+            found.setdefault(f"{prefix}{name}", value)
+    if depth == _MOST_NESTED:
+        return
+    for name, value in inner:
+        _flatten(value, f"{prefix}{name}.", found, depth + 1)
+        if name in CONTAINERS:
+            _flatten(value, "", found, depth + 1)

@@ -1,0 +1,522 @@
+"""
+Logs become entries: envelopes are taken off, further lines are folded into the record that they
+belong to, and several logs are merged by time.
+
+It never fails, and drops no line: one that tells nothing has the time of the line before it.
+Nothing here knows what a request is made of.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import tzinfo
+from typing import NamedTuple
+
+from ..._core.lines import NO_ID
+from .documents import in_order, unfolded
+from .envelopes import ANOTHER_LOG, COLORS, Peeled, Peeler, own_head
+from .files import Log
+from .records import Entry, Records
+from .summary import Reading
+from .times import Clock
+from .wanted import Wanted
+
+__all__ = (
+    "Entry",
+    "LineReader",
+    "LogReader",
+    "Steps",
+    "Wanted",
+    "last_time",
+    "lines_of",
+    "merged",
+    "read",
+)
+
+LONGEST_TEXT = 65_536
+"""How much of an entry's text is kept."""
+
+# An unstamped line goes on the record before it from the first of these ...
+_traceback = re.compile(
+    r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
+).match
+# ... up to a line that looks like another logger's.
+_another_log = re.compile(ANOTHER_LOG).match
+_OWN_LOGFMT = "timestamp="
+_OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
+
+# Entries that wait for the first that has a time, at most.
+_MOST_EARLY = 10_000
+
+
+class Step(NamedTuple):
+    """
+    What a line is: the beginning of an *entry*, or *text* that goes on the entry before, which is
+    then None.
+    """
+
+    entry: Entry | None
+    text: str = ""
+    is_record: bool = True
+
+
+class Steps:
+    """
+    Takes the lines of one log one by one, out of their envelopes.
+
+    :param file: the log's number.
+    :param clock: reads the log's times.
+    """
+
+    def __init__(self, file: int, clock: Clock) -> None:
+        self.records = Records(file, clock)
+        self._peeler = Peeler()
+        self._parts: dict[str, str] = {}
+        self.request: str | None = None  # of the entry that a line may go on; None before the first
+        self.in_traceback = False
+        # whether that entry has our ids in the form of somebody's own formatter
+        self._is_foreign = False
+
+    def take(self, line: str) -> list[Step]:
+        """
+        Return what *line* is: nothing, where it is a part of a line, and several steps, where
+        several are in it.
+        """
+        # A log that was truncated while it was written begins with NUL bytes; one that was made by
+        # a shell of Windows, with a mark.
+        if line[:1] in ("\0", "\ufeff"):
+            line = line.lstrip("\0\ufeff")
+        plain = COLORS.sub("", line) if "\x1b" in line[:_COLORED] else line
+        if plain.startswith(_OWN_LOGFMT):
+            return [self._step(plain, plain, None)]
+        match = own_head(plain)
+        if match is not None:
+            return [self._stamped(match, plain, None)]
+        peeled = self._peeler.peel(plain)
+        if peeled.is_part:
+            if len(self._parts) < _MOST_PARTS:
+                part = self._parts.get(peeled.source, "") + peeled.line
+                self._parts[peeled.source] = part[:_LONGEST_PART]
+            return []
+        if self._parts and peeled.source in self._parts:
+            whole = self._peeler.peel(self._parts.pop(peeled.source) + peeled.line)
+            peeled = Peeled(whole.line, whole.fields, peeled.time, peeled.source)
+        is_bare = peeled.time is None and not peeled.source and peeled.line == plain
+        if is_bare:
+            envelope = peeled if peeled.fields is not None else None
+            return [self._step(plain, line, envelope)]
+        if peeled.fields is not None or "\n" not in peeled.line:
+            return [self._step(peeled.line, peeled.line, peeled)]
+        return [self._step(each, each, peeled) for each in peeled.line.split("\n")]
+
+    def jump(self) -> None:
+        """Take note that lines were left out: the next one goes on nothing."""
+        self.request = None
+        self.in_traceback = False
+
+    def begin(self, entry: Entry) -> None:
+        """Take note that *entry* began."""
+        self.request = entry.request_id
+        self.in_traceback = False
+
+    def _step(self, plain: str, line: str, envelope: Peeled | None) -> Step:
+        match = own_head(plain)
+        if match is not None:
+            return self._stamped(match, plain, envelope)
+        is_object = plain.startswith("{")
+        goes_on = self.request is not None and self._goes_on(plain)
+        if goes_on and not is_object:
+            if self._is_own_format(plain):
+                goes_on = False
+            else:
+                return Step(None, line)
+        entry = self.records.other(plain, envelope)
+        is_record = entry is not None
+        if entry is None:
+            if goes_on:
+                return Step(None, line)
+            entry = self.records.unknown(line, envelope)
+        self.begin(entry)
+        self._is_foreign = "[req=" in plain
+        return Step(entry, "", is_record)
+
+    def _stamped(self, match: re.Match[str], line: str, envelope: Peeled | None) -> Step:
+        if match[6] == "|" and self.request is not None and (self.request or NO_ID) == match[2]:
+            return Step(None, line[match.end() :])
+        entry = self.records.own(match, line, envelope)
+        self.begin(entry)
+        self._is_foreign = False
+        return Step(entry)
+
+    def _goes_on(self, line: str) -> bool:
+        if not line:
+            return True
+        if (self.in_traceback or _traceback(line)) and not _another_log(line):
+            self.in_traceback = True
+            return True
+        return False
+
+    def _is_own_format(self, line: str) -> bool:
+        """
+        Whether a line in a traceback is a record: in a log whose records have our ids without a
+        time before them.
+        """
+        return self._is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
+
+
+# How far colors are looked for, in a line that is to be recognised.
+_COLORED = 120
+# Lines that a runtime has split: of so many sources, and so long.
+_MOST_PARTS = 1000
+_LONGEST_PART = 4 << 20
+
+
+class LineReader:
+    """
+    Makes entries of the lines of one log.
+
+    :param file: the log's number.
+    :param when: the time of lines that stand before any that tells one, in milliseconds since the
+    epoch.
+    :param zone: of times that name none; the machine's own when left out.
+    :param reading: what was read is noted there.
+    """
+
+    def __init__(
+        self,
+        file: int = 0,
+        when: float = 0.0,
+        zone: tzinfo | None = None,
+        reading: Reading | None = None,
+    ) -> None:
+        self.cut = 0  # entries whose text was too long
+        self.reading = reading or Reading("")
+        self._clock = Clock(zone, when / 1000 if 0 < when < float("inf") else None)
+        self._steps = Steps(file, self._clock)
+        self._records = self._steps.records
+        self._default = when
+        self._early: list[Entry] = []
+        self._entry: Entry | None = None
+        self._further: list[str] = []
+        self._room = 0
+
+    def read(self, lines: Iterable[str]) -> list[Entry]:
+        """
+        Return the entries that *lines* complete; the last is kept back, since more of it may
+        follow.
+        """
+        found: list[Entry] = []
+        steps, records, further = self._steps, self._records, self._further
+        entry = self._entry
+        for line in lines:
+            match = own_head(line)
+            # Nine of ten lines of a log of ours go this way.
+            if match is not None:
+                if (
+                    match[6] == "|"
+                    and entry is not None
+                    and (entry.request_id or NO_ID) == match[2]
+                ):
+                    self._go_on(line[match.end() :])
+                    continue
+                next_entry = records.own(match, line)
+                steps.request = next_entry.request_id
+                steps.in_traceback = False
+            elif line.startswith(_OWN_NAMED) and (named := records.own_named(line)) is not None:
+                next_entry = named
+                steps.request = named.request_id
+                steps.in_traceback = False
+            else:
+                taken = steps.take(line)
+                if not taken:
+                    continue
+                *before, last = taken
+                for step in before:
+                    entry = self._taken(step, entry, found)
+                if last.entry is None:
+                    self._go_on(last.text)
+                    continue
+                if not last.is_record:
+                    self.reading.unread += 1
+                next_entry = last.entry
+            if entry is not None:
+                if further:
+                    entry = entry._replace(text="\n".join((entry.text, *further)))
+                    further.clear()
+                found.append(entry)
+            entry = next_entry
+            self._room = LONGEST_TEXT - len(entry.text)
+            if self._room < 0:
+                entry = self._shortened(entry)
+        self._entry = entry
+        self._note(found)
+        return self._timed(found)
+
+    def _taken(self, step: Step, entry: Entry | None, found: list[Entry]) -> Entry | None:
+        """Take one of several steps of a line, and return the entry that is then kept back."""
+        if step.entry is None:
+            self._go_on(step.text)
+            return entry
+        if entry is not None:
+            found.append(entry._replace(text="\n".join((entry.text, *self._further))))
+            self._further.clear()
+        if not step.is_record:
+            self.reading.unread += 1
+        entry = step.entry
+        self._room = LONGEST_TEXT - len(entry.text)
+        return self._shortened(entry) if self._room < 0 else entry
+
+    def _note(self, found: list[Entry]) -> None:
+        reading = self.reading
+        reading.undated = self._records.undated
+        reading.is_zone_assumed = self._clock.is_zone_assumed
+        if not reading.is_full:
+            for entry in found:
+                reading.note(entry)
+
+    def is_within(self, wanted: Wanted) -> bool:
+        """
+        Whether what comes next may go on an entry that is *wanted*, or on one whose time is not
+        known yet.
+        """
+        return bool(self._early) or (
+            self._entry is not None and bool(Wanted.among(replace(wanted), [self._entry]))
+        )
+
+    def finish(self) -> list[Entry]:
+        """Return the last entry, if there is one."""
+        entry, self._entry = self._entry, None
+        if entry is not None and self._further:
+            entry = entry._replace(text="\n".join((entry.text, *self._further)))
+            self._further.clear()
+        found, self._early = self._early, []
+        if entry is not None:
+            self._note([entry])
+            found.append(entry)
+        return self._dated(found)
+
+    def _timed(self, found: list[Entry]) -> list[Entry]:
+        """Keep the first entries back until a time is known."""
+        if self._records.when is None and len(self._early) < _MOST_EARLY:
+            self._early += found
+            return []
+        if self._early or (found and found[0].time < 0):
+            found, self._early = self._dated(self._early + found), []
+        return found
+
+    def _dated(self, found: list[Entry]) -> list[Entry]:
+        first = self._records.first_when
+        when = self._default if first is None else first
+        return [each if each.time >= 0 else each._replace(time=when) for each in found]
+
+    def _go_on(self, line: str) -> None:
+        self._room -= len(line) + 1
+        if self._room >= 0:
+            self._further.append(line)
+        elif self._room + len(line) + 1 >= 0:
+            self.cut += 1
+            self._further.append("…")
+            self._room = -1 << 62
+
+    def _shortened(self, entry: Entry) -> Entry:
+        self.cut += 1
+        return entry._replace(
+            text=entry.text[:LONGEST_TEXT] + "…", message=min(entry.message, LONGEST_TEXT)
+        )
+
+
+# -- logs ------------------------------------------------------------------------------------------
+
+
+def lines_of(log: Log, zone: tzinfo | None = None) -> Iterator[bytes]:
+    """Yield blocks of whole lines of *log*, oldest first, those of its documents among them."""
+
+    def falls(lines: list[str]) -> int:
+        return _falls(lines, zone)
+
+    blocks: Iterator[bytes] = log.blocks()
+    return in_order(unfolded(blocks, log.complain), falls, log.complain)
+
+
+def _falls(lines: list[str], zone: tzinfo | None) -> int:
+    """
+    Return how many of *lines* are later than the next one; 0 or less where four times as many are
+    not.
+
+    Where times are all the same, the further lines of a traceback show what came first.
+    """
+    steps = Steps(0, Clock(zone))
+    rises = falls = 0
+    last = -1.0
+    further: list[str] = []
+    for step in (step for line in lines for step in steps.take(line)):
+        entry = step.entry
+        head = None if entry is None else own_head(entry.text)
+        if entry is None:
+            further.append(step.text)
+            continue
+        if head is not None and head[6] == "|":  # its first line has not come yet
+            further.append(entry.text[head.end() :])
+        elif further:
+            falls += 2 * _is_upside_down(further)
+            rises += 2 * further[0].startswith(_TRACEBACK)
+            further.clear()
+        if (entry.more and "undated" in entry.more) or steps.records.when is None:
+            continue
+        if last >= 0:
+            rises += entry.time > last
+            falls += entry.time < last
+        last = entry.time
+    return falls - 4 * rises
+
+
+def _is_upside_down(further: list[str]) -> bool:
+    return further[-1].startswith(_TRACEBACK) and not further[0].startswith(_TRACEBACK)
+
+
+_TRACEBACK = "Traceback (most recent call last):"
+
+
+class LogReader:
+    """Makes entries of the blocks of one log, as far as they are *wanted*."""
+
+    def __init__(
+        self,
+        file: int,
+        when: float,
+        wanted: Wanted,
+        reading: Reading | None = None,
+    ) -> None:
+        self.reading = reading or Reading("")
+        self._lines = LineReader(file, when, wanted.zone, self.reading)
+        self._wanted = wanted
+        self._in_line = False
+
+    def read(self, block: bytes) -> list[Entry]:
+        """Return the entries that *block* completes."""
+        in_line, self._in_line = self._in_line, not block.endswith(b"\n")
+        if self._wanted.is_all or self._lines.is_within(self._wanted) or self._may_have(block):
+            return self._read(block, in_line)
+        count = block.count(b"\n")
+        self._wanted.left_out += count
+        self.reading.lines += count
+        return []
+
+    def _read(self, block: bytes, in_line: bool) -> list[Entry]:
+        text = block.decode("utf-8", "replace")
+        if in_line:  # the rest of a line that is longer than what is kept of any
+            text = text.partition("\n")[2]
+        if not text:
+            return []
+        lines = text.replace("\r\n", "\n").split("\n")
+        if not self._in_line:
+            lines.pop()
+        self.reading.lines += len(lines)
+        self.reading.looked_at += len(lines)
+        return self._wanted.among(self._lines.read(lines))
+
+    def _may_have(self, block: bytes) -> bool:
+        """Whether a block may have a line that is wanted."""
+        wanted = self._wanted
+        if wanted.needle not in block:
+            return False
+        return wanted.since is None or _latest(block, wanted.zone) >= wanted.since * 1000
+
+    def finish(self) -> list[Entry]:
+        """Return the entries that were kept back, since more of them might have followed."""
+        self._wanted.cut, self._lines.cut = self._wanted.cut + self._lines.cut, 0
+        return self._wanted.among(self._lines.finish())
+
+
+def _latest(block: bytes, zone: tzinfo | None = None) -> float:
+    """
+    Return the latest time among the first and the last lines of a block; infinity, if one of them
+    has none.
+    """
+    ends = block[:4096].split(b"\n")[:-1], block[-4096:].split(b"\n")[1:]
+    reader = LineReader(when=float("inf"), zone=zone)
+    entries = (
+        reader.read(line.decode("utf-8", "replace") for end in ends for line in end)
+        + reader.finish()
+    )
+    if any(entry.more and "undated" in entry.more for entry in entries):
+        return float("inf")
+    return max((entry.time for entry in entries), default=float("inf"))
+
+
+def read(
+    log: Log,
+    file: int = 0,
+    wanted: Wanted | None = None,
+    reading: Reading | None = None,
+) -> Iterator[list[Entry]]:
+    """Yield the entries of *log*, some thousands at a time, in the order of the file."""
+    written = log.last_written()
+    when = (written if written < float("inf") else time.time()) * 1000
+    wanted = wanted or Wanted()
+    reader = LogReader(file, when, wanted, reading)
+    for block in lines_of(log, wanted.zone):
+        yield reader.read(block)
+    yield reader.finish()
+
+
+_SLACK = 2000.0
+_MOST_HELD = 65_536
+
+
+def merged(logs: Sequence[Iterator[list[Entry]]]) -> Iterator[list[Entry]]:
+    """
+    Yield the entries of all *logs* in the order of their times, those of the same time in the order
+    of their logs.
+
+    Two seconds of disorder within a log are put right.
+    """
+    waiting: list[Entry] = []
+    reached = {number: -float("inf") for number in range(len(logs))}
+    while reached:
+        number = min(reached, key=reached.__getitem__)
+        batch = next(logs[number], None)
+        if batch is None:
+            del reached[number]
+            continue
+        if not batch:
+            continue
+        waiting += batch
+        waiting.sort(key=_by_time)
+        reached[number] = batch[-1].time
+        until = min(reached.values()) - _SLACK
+        ready = _bisect(waiting, until)
+        if len(waiting) - ready > _MOST_HELD:
+            ready = len(waiting) - _MOST_HELD // 2
+        if ready:
+            yield waiting[:ready]
+            del waiting[:ready]
+    if waiting:
+        yield waiting
+
+
+def _by_time(entry: Entry) -> float:
+    return entry.time
+
+
+def _bisect(entries: list[Entry], when: float) -> int:
+    low, high = 0, len(entries)
+    while low < high:
+        middle = (low + high) // 2
+        if entries[middle].time < when:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def last_time(logs: Iterable[Log], zone: tzinfo | None = None) -> float | None:
+    """
+    Return the latest time in *logs*, in seconds since the epoch: of each block, its ends are read.
+    """
+    times = (_latest(block, zone) for log in logs for block in lines_of(log, zone))
+    latest = max((when for when in times if when < float("inf")), default=None)
+    return None if latest is None else latest / 1000

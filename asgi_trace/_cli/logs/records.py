@@ -1,0 +1,600 @@
+"""
+Lines become entries: when, how bad, whose, and the text to show.
+
+Three ways in: the head of our own text form, the fields of JSON and logfmt by their names, and the
+text of others. The names and forms of others are in the tables of ``names``, ``levels`` and
+``texts``. Nothing here knows files or requests.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ..._core.lines import NO_ID, parse_fields
+from .envelopes import COLORS, Peeled, service_of, source_of_labels
+from .levels import LEVELS, NAMES, level_of
+from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, ROLES, SILENT, flat, may_nest
+from .texts import AccessLines, access_in, ids_in
+from .times import Clock, find_time, is_zoned
+
+__all__ = ("Entry", "Records")
+
+
+class Entry(NamedTuple):
+    """
+    A line of a log, with those that go on it.
+
+    ``time`` is in milliseconds since the epoch, and a whole number where the line gives no fraction
+    of a second. ``session_id`` may be cut; both ids are empty where there is none. ``message`` is
+    where in ``text`` the message begins. ``more`` has what few lines give: ``access`` (the fields
+    of an access line), ``call``, ``trace``, ``span``, ``parent`` (the caller's span), ``service``,
+    ``source`` (the instance that wrote it), and ``undated``: the line has no time that can be read,
+    and ``time`` is that of the line before.
+    """
+
+    time: float
+    level: int
+    request_id: str
+    session_id: str
+    text: str
+    message: int
+    more: dict[str, Any] | None
+    file: int
+
+
+# -- lines of others -------------------------------------------------------------------------------
+
+# What stands before a message is told apart from it by its characters alone: a quote ends it, and
+# so what a client sent is not taken for an id.
+_OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>\[\] \t-]{0,400}")
+_OTHERS_LEVEL = re.compile(
+    r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b:?"
+    r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
+    r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
+)
+_KLOG = re.compile(r"[IWEF](?=\d{4} \d\d:)")
+_KLOG_LEVELS = {"I": 2, "W": 3, "E": 4, "F": 5}
+_OWN_IDS = re.compile(r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\](?: \[([^\]]*)\])?")
+_TIME_END = 120
+_LEVEL_END = 160
+# Times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the first,
+# and a line is received within the second.
+_ZONE_STEP = 1_800_000
+_RECEIVED = 2_000
+
+_ROLE_NAMES = tuple(ROLES)
+
+
+class _Roles(NamedTuple):
+    """
+    Which of a line's names is which of ours; ``""``, which is given to nothing, for one that is not
+    there.
+    """
+
+    ours: tuple[str, ...]
+    exceptions: tuple[str, ...]
+    others: tuple[str, ...]
+    access: tuple[str, str, str, str, float] | None
+    source: str
+    nesting: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def _roles(names: tuple[str, ...]) -> _Roles:
+    """A log has few sets of names, so this is worked out for each once."""
+    among = set(names)
+    ours = tuple(next((name for name in ROLES[role] if name in among), "") for role in _ROLE_NAMES)
+    exceptions = tuple(name for name in EXCEPTIONS if name in among)
+    known = {
+        *ours,
+        *exceptions,
+        *SILENT,
+        *(name for role in ("request", "session", "time") for name in ROLES[role]),
+    }
+    others = tuple(name for name in names if name not in known)
+    access = next(
+        (
+            row
+            for row in ACCESS
+            if row[2] in among and row[3] in among and (row[0] in among or row[1] in among)
+        ),
+        None,
+    )
+    source = next((name for name in INSTANCES if name in among), "")
+    return _Roles(ours, exceptions, others, access, source, tuple(filter(may_nest, names)))
+
+
+_NO_MORE: dict[str, Any] = {}
+# How a store shows a column without a value.
+_EMPTY: tuple[Any, ...] = (None, "", {}, [])
+_MOST_HEADS = 4096
+
+# Lines of ours with ids that hold nothing else; what could look otherwise to a reader of JSON or
+# logfmt is no match.
+_own_json = re.compile(
+    r'\{"timestamp": "([0-9][^"\\]{0,40})", "level": "(\w{1,20})", "logger": "([!#-\[\]-~]{1,200})", '
+    r'"message": "([ !#-\[\]-~]+)()", "request_id": "([\w.~+/=:@-]{1,128})"(?:, "session_id": "([\w.~+/=:@-]{1,128})")?'
+    r', "trace_id": "([0-9a-f]{32})"(?:, "span_id": "([0-9a-f]{16})")?(?:, "parent_span_id": "([0-9a-f]{16})")?'
+    r'(?:, "service": "([\w.-]{1,128})")?\}',
+    re.ASCII,
+).fullmatch
+_own_logfmt = re.compile(
+    r'timestamp=([0-9][^ "=\\]{0,40}) level=(\w{1,20}) logger=([!#-<>-\[\]-~]{1,200}) '
+    r'message=(?:([!#-<>-\[\]-~]+)|"([ !#-\[\]-~]*)") '
+    r"request_id=([\w.~+/=:@-]{1,128})(?: session_id=([\w.~+/=:@-]{1,128}))?"
+    r" trace_id=([0-9a-f]{32})(?: span_id=([0-9a-f]{16}))?(?: parent_span_id=([0-9a-f]{16}))?"
+    r"(?: service=([\w.-]{1,128}))?",
+    re.ASCII,
+).fullmatch
+
+
+class Records:
+    """
+    Makes entries of the lines of one log.
+
+    :param file: the log's number.
+    :param clock: reads the log's times.
+    """
+
+    def __init__(self, file: int, clock: Clock) -> None:
+        self.when: float | None = None  # of the line before
+        self.first_when: float | None = None
+        self.undated = 0
+        self._file = file
+        self._clock = clock
+        self._access_lines = AccessLines()
+        self._origins: dict[str, dict[str, Any]] = {}
+        self._heads: dict[str, tuple[float, int]] = {}  # time and level as they were read
+
+    # -- our own text ------------------------------------------------------------------------------
+
+    def own(self, match: re.Match[str], line: str, envelope: Peeled | None = None) -> Entry:
+        """Return the entry of a *line* of ours, of whose head *match* is."""
+        head, request_id, session_id, words, call, _ = match.groups()
+        is_undated = False
+        known = self._heads.get(head) if envelope is None else None
+        if known is not None:
+            when, level = known
+            if when != self.when:
+                self.at(when)
+        else:
+            stamp, _, name = head.partition(" - ")
+            level = LEVELS.get(name, 0)
+            moment = self._clock.read(stamp)
+            if envelope is not None and envelope.time is not None:
+                moment = self._agreed(moment, stamp, envelope.time)
+            elif (
+                moment is not None and envelope is None and stamp[2:3] != ":"
+            ):  # the day of a bare time goes on
+                if len(self._heads) >= _MOST_HEADS:
+                    self._heads.clear()
+                self._heads[head] = moment, level
+            if moment is None:
+                moment = self._searched_time(stamp)
+                is_undated = moment is None
+            when = self.at(moment)
+        end = match.end()
+        more: dict[str, Any] | None = None
+        # What is in any access line: behind a duration; behind none, and no size; behind a size;
+        # and in a server's, behind the request.
+        if (
+            line.find("ms ", end) >= 0
+            or line.find('" ', end) >= 0
+            or line.find("- - ", end) >= 0
+            or line.find("B ", end) >= 0
+        ):
+            access = access_in(line[end:])
+            if access is not None:
+                more = {"access": access}
+        if call or words or envelope is not None or is_undated:
+            more = self._more(more, call, words, envelope, is_undated)
+        if request_id == NO_ID:
+            request_id = ""
+        if session_id == NO_ID:
+            session_id = ""
+        if not line.isascii():
+            end += _astral(line[:end])
+        return Entry(when, level, request_id, session_id, line, end, more, self._file)
+
+    def own_named(self, line: str) -> Entry | None:
+        """
+        Return the entry of a *line* of ours in JSON or logfmt, without going through its fields.
+
+        None for a line with other fields, with escapes or of an access log: :meth:`named` makes the
+        same of that. A line takes a third of the time in this way.
+        """
+        match = _own_json(line) or _own_logfmt(line)
+        if match is None:
+            return None
+        (
+            stamp,
+            level,
+            logger,
+            message,
+            quoted,
+            request_id,
+            session_id,
+            trace,
+            span,
+            parent,
+            service,
+        ) = match.groups("")
+        when = self._clock.read(stamp)
+        if (
+            when is None
+            or level not in LEVELS
+            or "access" in logger
+            or request_id in NO_IDS
+            or trace in NO_IDS
+        ):
+            return None
+        self.at(when)
+        more = {"trace": trace, "span": span} if span else {"trace": trace}
+        if parent:
+            more["parent"] = parent
+        if service:
+            more["service"] = service
+        if session_id in NO_IDS:
+            session_id = ""
+        head = f"{stamp} - {level} - [req={request_id}|session={session_id or NO_ID}] - "
+        text = f"{head}{message or quoted} logger={logger}"
+        return Entry(when, LEVELS[level], request_id, session_id, text, len(head), more, self._file)
+
+    def _more(
+        self,
+        more: dict[str, Any] | None,
+        call: str | None,
+        words: str,
+        envelope: Peeled | None,
+        is_undated: bool,
+    ) -> dict[str, Any] | None:
+        origin = self._origin(envelope.source) if envelope is not None else _NO_MORE
+        if not (more or call or words or is_undated):
+            return origin or None
+        found = {**origin, **(more or _NO_MORE)}
+        if call:
+            found["call"] = call
+        for word in words.split("|"):
+            name, _, value = word.partition("=")
+            if name in ("span", "parent", "service") and value and value != NO_ID:
+                found[name] = value
+        if is_undated:
+            found["undated"] = True
+            self.undated += 1
+        return found
+
+    def _origin(self, source: str) -> dict[str, Any]:
+        if not source:
+            return _NO_MORE
+        found = self._origins.get(source)
+        if found is None:
+            if len(self._origins) > 10_000:
+                self._origins.clear()
+            found = self._origins[source] = {"source": source, "service": service_of(source)}
+        return found
+
+    # -- JSON and logfmt ---------------------------------------------------------------------------
+
+    def named(self, fields: dict[str, Any], envelope: Peeled | None = None) -> Entry | None:
+        """Return the entry of a line with *fields*, written as text; None when it tells nothing."""
+        fields.pop("", None)
+        roles = _roles(tuple(fields))
+        if roles.nesting and _nests(fields, roles.nesting):
+            fields = _opened(fields)
+            fields.pop("", None)
+            roles = _roles(tuple(fields))
+        get = fields.get
+        (
+            stamp,
+            level,
+            message,
+            request_id,
+            session_id,
+            trace,
+            span,
+            parent,
+            service,
+            logger,
+            method,
+            tool,
+            number,
+        ) = map(get, roles.ours)
+        if message is None and stamp is None and level is None:
+            return None
+        when = self._clock.read_value(stamp)
+        if envelope is not None and envelope.time is not None:
+            when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
+        more: dict[str, Any] = {}
+        if envelope is not None and envelope.source:
+            more.update(self._origin(envelope.source))
+        elif roles.source:
+            more.update(self._origin(_source_in(fields[roles.source])))
+        if when is None:
+            more["undated"] = True
+            self.undated += 1
+        when = self.at(when)
+        request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
+        if trace:
+            more["trace"] = trace = trace.rpartition("/")[2]
+        request_id = request_id or trace
+        for name, value in (("span", span), ("parent", parent)):
+            if value and (value := _id(value)):
+                more[name] = value
+        if service and isinstance(service, str):
+            more["service"] = service
+        message = _shown(message)
+        if method:
+            words = " ".join(filter(None, map(_shown, (method, tool))))
+            more["call"] = f"{words} #{_shown(number)}" if number else words
+        others = roles.others
+        if not logger or "access" in _shown(logger):
+            access = access_in(message)
+            if access is not None:
+                logger = None
+                others = tuple(name for name in others if name not in access)
+            elif roles.access is not None:
+                access = _access_of(fields, roles.access)
+            if access is not None:
+                more["access"] = access
+        number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
+        if number_of_level < 0:
+            level_name = roles.ours[1]
+            number_of_level = level_of(level_name, level, fields)
+            if level_name == "status" and not number_of_level:  # of a response
+                level, others = None, (*others, "status")
+            elif level is not None and (type(level) is not str or level.isdecimal()):
+                level = NAMES[number_of_level]
+        shown_stamp = stamp if type(stamp) is str else _shown_time(when, stamp)
+        head = f"{shown_stamp} - {_shown(level)} - [req={request_id or NO_ID}|session={session_id or NO_ID}] - "
+        aside = f" logger={_shown(logger)}" if logger else ""
+        if others:
+            aside += "".join(
+                [f" {name}={_shown(fields[name])}" for name in others if fields[name] not in _EMPTY]
+            )
+        first, line_feed, further = message.partition("\n")
+        text = f"{head}{first}{aside}{line_feed}{further}"
+        if roles.exceptions:
+            traces = (
+                _shown_trace(fields[name])
+                for name in roles.exceptions
+                if fields[name] not in _EMPTY
+            )
+            text = "\n".join((text, *filter(None, traces)))
+        end = len(head) if head.isascii() else len(head) + _astral(head)
+        return Entry(
+            when, number_of_level, request_id, session_id, text, end, more or None, self._file
+        )
+
+    # -- the text of others ------------------------------------------------------------------------
+
+    def other(self, line: str, envelope: Peeled | None = None) -> Entry | None:
+        """Return the entry of a line that is not of our text form; None when it tells nothing."""
+        if line.startswith("{") or line.partition("=")[0].replace("_", "a").isalnum():
+            fields = (
+                envelope.fields
+                if envelope is not None and envelope.fields is not None
+                else parse_fields(line)
+            )
+            if fields is not None and len(fields) > 1:
+                entry = self.named(fields, envelope)
+                if entry is not None:
+                    return entry
+        plain = COLORS.sub("", line) if "\x1b" in line else line
+        head = _OTHERS_HEAD.match(plain)
+        assert head is not None
+        head_end = head.end()
+        time = find_time(plain, min(head_end, _TIME_END))
+        level = _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
+        klog = None if level else _KLOG.match(plain)
+        own = _OWN_IDS.search(plain, 0, head_end) or self._own_ids_behind(plain, head_end)
+        request_id = session_id = trace = span = call = words = ""
+        ends = [match.end() for match in (time, level, own) if match and match.start() < head_end]
+        if own:
+            request_id, session_id, words, call = own.groups("")
+        elif time or level or klog or "RequestId" in plain or plain.startswith("["):
+            ids = ids_in(plain, head_end)
+            request_id, session_id, trace, span = (
+                _id(ids.request),
+                _id(ids.session),
+                _id(ids.trace),
+                _id(ids.span),
+            )
+            request_id = request_id or trace
+            ends.append(ids.end)
+        end = max(ends, default=0)
+        end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
+        access, id_in_access = self._access(plain, end)
+        if access and not request_id:
+            request_id = _id(id_in_access)
+        if not (time or level or klog or request_id or access):
+            return None
+        when = self._clock.read(time[0]) if time else None
+        if envelope is not None and envelope.time is not None:
+            when = self._agreed(when, time[0] if time else "", envelope.time)
+        more: dict[str, Any] | None = {"access": access} if access else {}
+        assert more is not None
+        if trace:
+            more["trace"] = trace
+        if span:
+            more["span"] = span
+        more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
+        number = (
+            LEVELS[level[0].rstrip(":").strip()] if level else _KLOG_LEVELS[klog[0]] if klog else 0
+        )
+        when = self.at(when)
+        end += _astral(plain[:end])
+        return Entry(
+            when, number, _id(request_id), _id(session_id), plain, end, more or None, self._file
+        )
+
+    def _own_ids_behind(self, plain: str, head_end: int) -> re.Match[str] | None:
+        """Return our ids where a formatter puts them behind the message, at the end of the line."""
+        if "[req=" not in plain or not plain.endswith("]"):
+            return None
+        place = plain.rfind("[req=")
+        match = _OWN_IDS.match(plain, place) if place >= head_end else None
+        return match if match is not None and match.end() == len(plain) else None
+
+    def _access(self, plain: str, end: int) -> tuple[dict[str, Any] | None, str]:
+        access = access_in(plain[end:])
+        if access is None and '"' in plain:
+            access = access_in(_behind_level(plain))
+        found = None
+        if access is None or "duration_ms" not in access:
+            found = self._access_lines.read(plain)
+        if found is None:
+            return access, ""
+        fields, request_id = found
+        return {**(access or {}), **fields}, request_id
+
+    def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:
+        """
+        Return the entry of a line that tells nothing but, where an envelope does, its time and
+        source.
+        """
+        when = None
+        more = None
+        if envelope is not None:
+            when = self._clock.read_value(envelope.time)
+            more = self._origin(envelope.source) or None
+        return Entry(self.at(when), 0, "", "", line, 0, more, self._file)
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def at(self, when: float | None) -> float:
+        """
+        Take note of a time, and return it: that of the line before, or -1, where there is none.
+        """
+        if when is None:
+            return -1 if self.when is None else self.when
+        if self.when is None:
+            self.first_when = when
+        self.when = self._clock.last = when
+        return when
+
+    def _searched_time(self, text: str) -> float | None:
+        match = find_time(text, _TIME_END)
+        return self._clock.read(match[0]) if match else None
+
+    def _agreed(self, when: float | None, stamp: str, received: Any) -> float | None:
+        """
+        Return the time of a line that was *received* at a moment of its envelope: its own, if that
+        is whole.
+
+        The envelope's stands for a time without a zone, and for one without a fraction of the
+        second.
+        """
+        moment = self._clock.read_value(received)
+        if moment is None or when is None:
+            return moment if when is None else when
+        if is_zoned(stamp) or (
+            isinstance(received, str) and not is_zoned(received) and not received.isdecimal()
+        ):
+            return when
+        when += round((moment - when) / _ZONE_STEP) * _ZONE_STEP
+        is_whole = type(when) is int
+        return moment if is_whole and abs(moment - when) < _RECEIVED else when
+
+
+# -- parts -----------------------------------------------------------------------------------------
+
+
+def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
+    return any(type(fields[name]) in (dict, list) for name in names)
+
+
+def _opened(fields: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return *fields* with nested ones beside them, also those of the spans that Rust's tracing lists.
+    """
+    found = flat(fields)
+    spans = fields.get("spans")
+    if isinstance(spans, list):
+        for span in reversed(spans[-8:]):
+            if isinstance(span, dict):
+                for name, value in span.items():
+                    if name != "name":
+                        found.setdefault(name, value)
+        found.pop("spans", None)
+    return found
+
+
+def _source_in(value: Any) -> str:
+    if not isinstance(value, str):
+        return ""
+    return source_of_labels(value) if value.startswith("{") else value[:512]
+
+
+def _access_of(
+    fields: dict[str, Any], row: tuple[str, str, str, str, float]
+) -> dict[str, Any] | None:
+    method, path, status, duration, factor = row
+    code = fields.get(status)
+    if isinstance(code, str) and code.isdecimal() and len(code) == 3:
+        code = int(code)
+    if isinstance(code, bool) or not isinstance(code, int):
+        return None
+    found: dict[str, Any] = {"status": code}
+    for name, key in (("method", method), ("path", path)):
+        if isinstance(fields.get(key), str):
+            found[name] = fields[key]
+    lasted = fields.get(duration)
+    if isinstance(lasted, str):
+        lasted = lasted.removesuffix("s")
+    with suppress(TypeError, ValueError, OverflowError):
+        found["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
+    return found
+
+
+def _astral(text: str) -> int:
+    """Return how many characters of *text* count twice in JavaScript."""
+    return 0 if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2 - len(text)
+
+
+def _behind_level(line: str) -> str:
+    """Return the part of a server's access line that begins with the client's address."""
+    before, _, _ = line.partition(' - "')
+    client = before.rpartition(" ")[2]
+    return line[len(before) - len(client) :]
+
+
+def _id(value: Any) -> str:
+    text = value if type(value) is str else _shown(value)
+    return "" if text in NO_IDS else text[:512]
+
+
+def _shown_time(when: float, stamp: Any) -> str:
+    """Return a time that was given as a number, for people to read."""
+    if stamp is None or isinstance(stamp, bool) or not isinstance(stamp, int | float) or when < 0:
+        return _shown(stamp)
+    from datetime import datetime, timezone
+
+    try:
+        moment = datetime.fromtimestamp(when / 1000, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return _shown(stamp)
+    return moment.isoformat(" ", "milliseconds").replace("+00:00", "Z")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    from json import dumps
+
+    try:
+        return dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "…"
+
+
+def _shown_trace(value: Any) -> str:
+    if isinstance(value, dict) and isinstance(value.get("stacktrace"), str):
+        return str(value["stacktrace"])
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return "\n".join(value)
+    return _shown(value)

@@ -1,0 +1,227 @@
+"""
+Where other people's log lines have their ids and the fields of an access line: one row for each
+kind of writer.
+
+What a client sent never counts as an id where its place can be known: in the request, the referrer
+and the user agent of an access line, and in quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..._core.lines import parse_access, unescape
+
+__all__ = ("AccessLines", "Ids", "access_in", "ids_in")
+
+UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+HEX = r"[0-9a-fA-F]{32}"
+
+# -- ids -------------------------------------------------------------------------------------------
+
+# A text that a row needs, and the row: a regular expression whose groups are ``request``,
+# ``session``, ``trace``, ``span``. It is searched in what stands before a message, where no quote
+# is.
+_IDS = (
+    # OpenStack: [req-UUID user project], [None req-UUID …], [req-GLOBAL req-LOCAL …]
+    ("req-", re.compile(rf"\[(?:[\w-]+ )?(?P<request>req-{UUID})[ \]]")),
+    # Spring Boot 3: [trace-span]; Spring Cloud Sleuth: [service,trace,span]
+    ("-", re.compile(r"\[(?P<trace>[0-9a-f]{32}|[0-9a-f]{16})-(?P<span>[0-9a-f]{16})\]")),
+    (",", re.compile(r"\[[\w. -]*,(?P<trace>[0-9a-f]{16,32}),(?P<span>[0-9a-f]{16})(?:,\w*)?\]")),
+    # AWS Lambda
+    ("RequestId:", re.compile(rf"\bRequestId: (?P<request>{UUID})")),
+    ("\t", re.compile(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z\t(?P<request>{UUID})\t")),
+    # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
+    ("[", re.compile(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
+)
+# The same with a name: request_id=, [trace_id=…], X-Request-ID: …
+_NAMED = re.compile(
+    r"\b(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|session[-_]?id|rid)"
+    r"[=:] ?\"?([\w.~+/=:@-]{1,128})",
+    re.IGNORECASE,
+)
+
+
+class Ids:
+    """The ids that stand in a line, and where the last of those ends that stand in brackets."""
+
+    __slots__ = ("end", "request", "session", "span", "trace")
+
+    def __init__(self) -> None:
+        self.request = self.session = self.trace = self.span = ""
+        self.end = 0
+
+
+def ids_in(line: str, end: int) -> Ids:
+    """
+    Return the ids that stand in *line* before *end*: by their names, else in the form of a known
+    writer.
+    """
+    found = Ids()
+    for match in _NAMED.finditer(line, 0, end):
+        kind = match[1].lower().replace("_", "").replace("-", "").removesuffix("id")
+        kind = kind if kind in ("session", "trace") else "request"
+        if not getattr(found, kind):
+            setattr(found, kind, match[2])
+            if line.rfind("[", 0, match.start()) > line.rfind("]", 0, match.start()):
+                found.end = max(found.end, line.find("]", match.end(), end) + 1)
+    if found.request or found.trace:
+        return found
+    for needle, row in _IDS:
+        if needle not in line:
+            continue
+        placed = row.search(line, 0, end)
+        if placed is not None:
+            for name, value in placed.groupdict().items():
+                setattr(found, name, value)
+            found.end = placed.end()
+            break
+    return found
+
+
+# -- access lines ----------------------------------------------------------------------------------
+
+_REQUEST = r'"(?P<method>[A-Z]{3,20}) (?P<path>[^ "]+)(?: (?:HTTP/)?[\d.]+)?"'
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+
+_ROWS = (
+    # ingress-nginx: … "referrer" "agent" length seconds [upstream] … id
+    (
+        "] [",
+        re.compile(
+            rf"{_REQUEST} (?P<status>\d{{3}}) (?:\d+|-) {_QUOTED} {_QUOTED} \d+ (?P<seconds>\d+\.\d+) \[.*"
+            rf" (?P<request>{HEX}|{UUID})\Z"
+        ),
+    ),
+    # Envoy and Istio: … received sent milliseconds upstream "forwarded for" "agent" "id" "host"
+    # "upstream"
+    (
+        '" "',
+        re.compile(
+            rf"{_REQUEST} (?P<status>\d{{1,3}}) .{{1,200}}? \d+ \d+ (?P<milliseconds>\d+) (?:\d+|-) "
+            rf'{_QUOTED} {_QUOTED} "(?P<request>[\w.~+/=:@-]{{1,128}})" {_QUOTED} {_QUOTED}'
+        ),
+    ),
+    # HAProxy: times status size … {captured headers} "request", and its unique id before or behind
+    # all that
+    (
+        "/",
+        re.compile(
+            rf"(?:\A(?P<request>{HEX}|{UUID}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) (?P<status>\d{{3}}) \+?\d+ "
+            rf"[^\"]*?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}(?: (?P<last>{HEX}|{UUID})\Z)?"
+        ),
+    ),
+    # AWS ALB: kind time balancer client target three times statuses sizes "request" "agent" …
+    # "Root=trace"
+    (
+        "app/",
+        re.compile(
+            r"\A\w+ [\dT:.Z-]+ app/[^ ]+ [^ ]+ [^ ]+ -?[\d.]+ (?P<seconds>[\d.]+|-1) -?[\d.]+ "
+            r"(?P<status>\d{3}) [^ ]+ \d+ \d+ "
+            rf'"(?P<method>[A-Z]+) \w+://[^/ "]*(?P<path>/[^ "]*) [^"]*" {_QUOTED} [^"]*"(?P<request>(?:Self=[^;"]*;)?'
+            r'Root=[\w-]+)"'
+        ),
+    ),
+    # Rails: Started GET "/path" for …, Completed 200 OK in 12ms
+    ("Started ", re.compile(r'\bStarted (?P<method>[A-Z]+) "(?P<path>[^"]+)" for ')),
+    (
+        "Completed ",
+        re.compile(r"\bCompleted (?P<status>\d{3}) .{0,60}?\bin (?P<milliseconds>\d+)ms"),
+    ),
+    # AWS Lambda
+    (
+        "REPORT",
+        re.compile(
+            rf"\AREPORT RequestId: (?P<request>{UUID})\s+Duration: (?P<milliseconds>[\d.]+) ms"
+        ),
+    ),
+    # traefik: … "referrer" "agent" number "router" "server" milliseconds
+    (
+        "ms",
+        re.compile(
+            rf"{_REQUEST} (?P<status>\d{{3}}) (?:\d+|-) {_QUOTED} {_QUOTED} \d+ {_QUOTED} {_QUOTED} "
+            r"(?P<milliseconds>\d+)ms"
+        ),
+    ),
+    # The common and the combined log format, of nginx, Apache, gunicorn, hypercorn, daphne: what
+    # follows is up to them
+    (
+        '"',
+        re.compile(
+            rf"{_REQUEST} (?P<status>\d{{3}})(?: (?:\d+|-)(?: {_QUOTED} {_QUOTED})?)?(?P<others> .*|\Z)"
+        ),
+    ),
+)
+# How much of a line is searched.
+_MOST_READ = 8192
+_LAST = re.compile(rf" (?P<request>{HEX}|{UUID})\Z")
+_LAST_QUOTED = re.compile(rf' "(?P<request>{HEX}|{UUID})"\Z')
+_SECONDS = re.compile(r"\b(?:rt|request_time|duration)[=:]\"?(\d+\.\d+)")
+
+
+class AccessLines:
+    """The access lines of one log, as other servers write them."""
+
+    def __init__(self) -> None:
+        # nginx writes its $request_id on each line; what a client sends stands in quotes on its own
+        # lines alone.
+        self._quoted = 0
+        self._unquoted = 0
+
+    def read(self, line: str) -> tuple[dict[str, Any], str] | None:
+        """
+        Return the fields of an access line, and the id of its request where it has one; None for
+        another line.
+        """
+        line = line[:_MOST_READ]
+        for needle, row in _ROWS:
+            if needle not in line:
+                continue
+            match = row.search(line)
+            if match is not None:
+                return self._told(match)
+        return None
+
+    def _told(self, match: re.Match[str]) -> tuple[dict[str, Any], str]:
+        groups = match.groupdict()
+        fields: dict[str, Any] = {
+            name: groups[name] for name in ("method", "path") if groups.get(name)
+        }
+        if groups.get("status"):
+            fields["status"] = int(groups["status"])
+        seconds, milliseconds = groups.get("seconds"), groups.get("milliseconds")
+        if seconds and seconds != "-1":
+            fields["duration_ms"] = round(float(seconds) * 1000, 3)
+        elif milliseconds:
+            fields["duration_ms"] = float(milliseconds)
+        request = groups.get("request") or groups.get("captured") or groups.get("last") or ""
+        others = groups.get("others")
+        if others:
+            named = _SECONDS.search(others)
+            if named is not None:
+                fields["duration_ms"] = round(float(named[1]) * 1000, 3)
+            request = self._id_in(others)
+        return fields, request
+
+    def _id_in(self, others: str) -> str:
+        named = _NAMED.search(others)
+        if named is not None:
+            return named[2]
+        last = _LAST.search(others)
+        if last is not None:
+            return last["request"]
+        quoted = _LAST_QUOTED.search(others)
+        if quoted is None:
+            self._unquoted += 1
+            return ""
+        self._quoted += 1
+        return quoted["request"] if self._quoted > 10 * self._unquoted else ""
+
+
+def access_in(message: str) -> dict[str, Any] | None:
+    """
+    Return the fields of the access line that *message* is: ours, or a server's that goes through
+    ``logging``.
+    """
+    return parse_access(unescape(message))

@@ -1,0 +1,289 @@
+"""
+Every form in which a log line gives its time, and the moment that it means.
+
+A form is one regular expression; one function reads them all. The zone, the year or the day may be
+missing: the zone is then the one assumed for the log, the year that of the log's last change, the
+day today or, past midnight, the next one.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+__all__ = ("Clock", "find_time", "is_zoned", "read_duration", "read_since", "read_zone")
+
+_CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+_SECOND = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
+_ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)(?: UTC)?(?![\w:]))?"
+_MONTH = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# In the order in which they are tried. Each begins and ends in its own way, so that one never reads
+# a part of another.
+_FORMS = (
+    # 2026-11-22T10:30:15.250Z, 2026-11-22 10:30:15,250 +01:00, and 2026/11/22 10:30:15 of nginx's
+    # error log and Go
+    rf"(?P<year>\d{{4}})[-/](?P<month>\d\d)[-/](?P<day>\d\d)[T ]{_CLOCK}{_ZONE}",
+    # 22/Nov/2026:10:30:15 +0000: the common log format
+    rf"(?P<day>\d\d?)/{_MONTH}/(?P<year>\d{{4}})[: ]{_SECOND}{_ZONE}",
+    # Sun Nov 22 10:30:15.250 2026: Apache's error log, and ctime()
+    rf"(?:[A-Z][a-z][a-z] )?{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?:UTC|GMT))? (?P<year>\d{{4}})(?!\d)",
+    # Sun, 22 Nov 2026 10:30:15 GMT: RFC 5322
+    rf"(?:[A-Z][a-z][a-z], )?(?P<day>\d\d?) {_MONTH} (?P<year>\d{{4}}) {_SECOND}{_ZONE}",
+    # Nov 22 10:30:15: syslog (RFC 3164)
+    rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?! \d{{4}}\b)",
+    # E1122 10:30:15.123456: klog
+    rf"\b[IWEF](?P<month>\d\d)(?P<day>\d\d) {_SECOND}",
+    # 26/11/22 10:30:15: Spark
+    rf"(?<![\d/])(?P<short_year>\d\d)/(?P<month>\d\d)/(?P<day>\d\d) {_SECOND}",
+)
+_DAY = r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
+_BARE = rf"(?<![\d:]){_CLOCK}{_ZONE}"
+
+_READ = tuple(re.compile(form) for form in (*_FORMS, _BARE, _DAY))
+
+
+def _without_names(form: str) -> str:
+    return re.sub(r"\(\?P<\w+>", "(?:", form)
+
+
+_DATED = re.compile("|".join(f"(?:{_without_names(form)})" for form in _FORMS))
+_UNDATED = re.compile(_without_names(rf"(?<![\d:]){_SECOND}{_ZONE}(?![\d:])"))
+_FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,9})")
+_ZONED = re.compile(r"(?:Z|UTC|GMT|:\d\d(?:[.,]\d+)? ?[+-]\d\d(?::?\d\d)?)\Z")
+
+
+def find_time(text: str, end: int) -> re.Match[str] | None:
+    """Return the first time before *end* that has a date, else the first that has none."""
+    return _DATED.search(text, 0, end) or _UNDATED.search(text, 0, end)
+
+
+def is_zoned(text: str) -> bool:
+    """Whether a time names its zone."""
+    return _ZONED.search(text) is not None
+
+
+# -- what the user asks for ------------------------------------------------------------------------
+
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def read_duration(option: str, text: str) -> float:
+    """
+    Return the seconds that the *text* of an *option* asks for.
+
+    :raises ValueError: with a sentence for the user.
+    """
+    match = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)\s*", text, re.ASCII)
+    if match is None:
+        raise ValueError(
+            f"{option} is {text!r}; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d"
+        )
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def read_since(text: str, zone: tzinfo | None = None) -> float:
+    """
+    Return the seconds since the epoch of a time, or of a moment so long ago.
+
+    :param zone: of a time that names none; the machine's own when left out.
+    :raises ValueError: with a sentence for the user.
+    """
+    when = Clock(zone).read(text.strip())
+    if when is not None:
+        return when / 1000
+    try:
+        return time.time() - read_duration("--since", text)
+    except ValueError:
+        raise ValueError(
+            f"--since is {text!r}; expected how long ago, such as 10m, or a time such as '2024-01-15 10:30' or 10:30"
+        ) from None
+
+
+def read_zone(name: str) -> tzinfo:
+    """
+    Return the time zone with a *name* of the IANA database, or with an offset such as ``+01:00``.
+
+    :raises ValueError: with a sentence for the user.
+    """
+    match = re.fullmatch(r"[+-]\d\d:?\d\d", name)
+    if match is not None:
+        return timezone(_offset(name))
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"--tz is {name!r}; expected a time zone such as Europe/Berlin, UTC or +01:00"
+        ) from None
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+# Numbers count from the epoch in seconds, milli-, micro- or nanoseconds: their size decides, until
+# the year 5138.
+_UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
+_DAY_LENGTH = 86_400.0
+_MOST_KNOWN = 4096
+
+
+class Clock:
+    """
+    The times of one log, in milliseconds since the epoch: an ``int`` where a time has no fraction
+    of a second.
+
+    Each second is worked out once. ``last`` is the time of the line before, in the same unit, or
+    -1.
+
+    :param zone: of times that name none; the machine's own when left out.
+    :param written: when the log was last written, in seconds since the epoch; now, when left out.
+    """
+
+    def __init__(self, zone: tzinfo | None = None, written: float | None = None) -> None:
+        self.last = -1.0
+        self.zone = zone
+        self.is_zone_assumed = False
+        self._written = written
+        self._known: dict[str, int | None] = {}
+        self._days = 0
+
+    def read(self, text: str) -> float | None:
+        """Return the moment that *text* means; None when it is no time."""
+        known = self._known.get(text)
+        if known is not None:
+            return known
+        whole, fraction = _parted(text)
+        known = self._known.get(whole)
+        if known is None:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            known = self._whole(whole)
+            if known is None:
+                return None
+        return known + float(f"0.{fraction}") * 1000 if fraction else known
+
+    def read_value(self, value: Any) -> float | None:
+        """Return the moment that a field of JSON or logfmt means: text in any form, or a number."""
+        if isinstance(value, str):
+            when = self.read(value)
+            if when is not None:
+                return when
+            match = find_time(value, 120)
+            if match is not None:
+                return self.read(match[0])
+            try:
+                return _of_number(float(value)) if len(value) < 32 else None
+            except ValueError:
+                return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return _of_number(value)
+
+    def _whole(self, text: str) -> int | None:
+        match = next(filter(None, (form.fullmatch(text) for form in _READ)), None)
+        if match is None:
+            return None
+        parts = match.groupdict()
+        try:
+            seconds = self._seconds(parts)
+        except (
+            ValueError,
+            OverflowError,
+            OSError,
+        ):  # the 30th of February; a year that the platform cannot hold
+            return None
+        if not parts.get("day"):
+            seconds = self._past_midnight(seconds)
+        elif self.last >= 0 and not parts.get("zone") and seconds * 1000 < self.last - 60_000:
+            seconds = self._again(seconds)
+        # A clock that was never set may stand before 1970.
+        milliseconds = self._known[text] = max(0, round(seconds * 1000))
+        return milliseconds
+
+    def _seconds(self, parts: dict[str, str | None]) -> float:
+        year, month, day = self._date(parts)
+        hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
+        second = min(second, 59)  # a leap second
+        moment = datetime(year, month, day, hour, minute, second)
+        zone = parts.get("zone")
+        if zone is None and self.zone is None:
+            self.is_zone_assumed = True
+            return moment.timestamp()
+        if zone is None:
+            self.is_zone_assumed = True
+            return moment.replace(tzinfo=self.zone).timestamp()
+        return moment.replace(tzinfo=timezone(_offset(zone))).timestamp()
+
+    def _date(self, parts: dict[str, str | None]) -> tuple[int, int, int]:
+        if not parts.get("day"):
+            today = datetime.now(self.zone)
+            return today.year, today.month, today.day
+        name = parts.get("name")
+        month = _MONTHS.index(name) + 1 if name else int(parts["month"] or 0)
+        day = int(parts["day"] or 0)
+        year, short = parts.get("year"), parts.get("short_year")
+        if year:
+            return int(year), month, day
+        if short:
+            return 2000 + int(short), month, day
+        return self._year_of(month, day), month, day
+
+    def _year_of(self, month: int, day: int) -> int:
+        """
+        Return the year of a date without one: the last such date before the log was last written.
+        """
+        written = time.time() if self._written is None else self._written
+        # A day of tolerance, for zones and clocks that differ.
+        latest = datetime.fromtimestamp(written + _DAY_LENGTH, self.zone)
+        return latest.year if (month, day) <= (latest.month, latest.day) else latest.year - 1
+
+    def _past_midnight(self, seconds: float) -> float:
+        seconds += self._days * _DAY_LENGTH
+        if self.last >= 0 and seconds * 1000 < self.last - _DAY_LENGTH * 500:
+            self._days += 1
+            self._known.clear()
+            seconds += _DAY_LENGTH
+        return seconds
+
+    def _again(self, seconds: float) -> float:
+        """
+        Return the second of the two moments that a local time has where clocks are set back, if
+        that is nearer.
+        """
+        try:
+            second = datetime.fromtimestamp(seconds, self.zone).replace(fold=1).timestamp()
+        except (ValueError, OverflowError, OSError):
+            return seconds
+        last = self.last / 1000
+        return second if abs(second - last) < abs(seconds - last) else seconds
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Return a time without the fraction of its second, and the digits of that."""
+    place = 19 if text[19:20] in (".", ",") else 8 if text[8:9] in (".", ",") else 0
+    if place:
+        zone = text[place + 1 :].lstrip("0123456789")
+        end = len(text) - len(zone)
+        if 0 < end - place - 1 <= 9:
+            return text[:place] + zone, text[place + 1 : end]
+        return text, ""
+    match = _FRACTION.search(text)
+    return (text[: match.start()] + text[match.end() :], match[1]) if match else (text, "")
+
+
+def _offset(zone: str) -> timedelta:
+    if zone[0] not in "+-":
+        return timedelta(0)
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return -offset if zone[0] == "-" else offset
+
+
+def _of_number(value: float) -> float | None:
+    for most, factor in _UNITS:
+        if 0 < value < most:
+            return float(value) * factor
+    return None

@@ -1,0 +1,285 @@
+"""
+The command ``asgi-trace view``: one page of any logs, as a file, or served while they are written.
+
+Knows files, the terminal and the command's options. Does not know what stands on the page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from ..logs.files import Log, reason
+from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
+from ..logs.summary import Reading, hints, summarize
+from ..logs.times import read_duration, read_since, read_zone
+from .model import Model, Trace, build
+from .page import write
+
+__all__ = ("run", "tell_page")
+
+MOST_ENTRIES = 2_000_000
+"""What a page holds at most: more, and browsers give up."""
+
+_BETWEEN_TELLS = 0.2
+
+
+def run(files: Sequence[str], output: str | None = None, **conditions: str | None) -> int:
+    """
+    Write a page of *files* to *output*, as far as they meet the *conditions* of
+    :func:`read_wanted`.
+
+    ``-``, or no file, is standard input; as *output*, standard output. Returns the exit code. 0:
+    there is a page; 1: there was no line for one; 2: something went wrong.
+    """
+    names = list(files) or ["-"]
+    try:
+        wanted, last = read_wanted(**conditions)
+    except ValueError as error:
+        return complain(str(error))
+    target = output or (f"{os.path.basename(names[0])}.html" if names[0] != "-" else "trace.html")
+    if any(_is_same(target, name) for name in names):
+        return complain(f"{target}: this is a log, and not overwritten; name another with --output")
+    return _write(names, wanted, last, target)
+
+
+def read_wanted(
+    *,
+    session: str | None = None,
+    request: str | None = None,
+    since: str | None = None,
+    last: str | None = None,
+    tz: str | None = None,
+) -> tuple[Wanted, float | None]:
+    """
+    Return what the command's arguments ask for, and how many seconds before the end of the logs it
+    begins.
+
+    :raises ValueError: with a sentence for the user, when one of them cannot be read.
+    """
+    zone = read_zone(tz) if tz else None
+    wanted = Wanted(
+        session or None, request or None, read_since(since, zone) if since else None, zone=zone
+    )
+    return wanted, read_duration("--last", last) if last else None
+
+
+def _is_same(target: str, name: str) -> bool:
+    with contextlib.suppress(OSError):
+        return os.path.samefile(target, name)
+    return False
+
+
+def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: str) -> int:
+    faults: list[str] = []
+
+    def note(sentence: str) -> None:
+        faults.append(sentence)
+        complain(sentence)
+
+    logs = [Log(name, note) for name in names]
+    # Lines of the same moment come in this order: a log that was rotated away stands before the one
+    # that went on.
+    logs.sort(key=Log.last_written)
+    with contextlib.ExitStack() as stack:
+        if seconds is not None:
+            for log in logs:
+                if not log.can_be_read_again():
+                    log.spool(stack.enter_context(tempfile.TemporaryFile()))
+            latest = last_time(logs, wanted.zone)
+            wanted.since = None if latest is None else latest - seconds
+        progress = Progress(logs)
+        try:
+            readings = [Reading(log.name) for log in logs]
+            trace = trace_of(logs, wanted, progress, readings)
+        finally:
+            progress.clear()
+    if not trace.head["lines"]:
+        complain("no line to show" if wanted.is_all else "no line of what was asked for")
+        return 2 if faults else 1
+    advice = hints(readings)
+    left_out, trace.head["left_out"] = (
+        trace.head["left_out"],
+        trace.head["left_out"] + faults + advice,
+    )
+    try:
+        _save(trace, target)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return complain(f"{'standard output' if target == '-' else target}: {reason(error)}")
+    _summarize(trace, target, left_out)
+    for sentence in advice:
+        complain(sentence)
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        complain(str(trace.head["summary"]))
+    return 2 if faults else 0
+
+
+def trace_of(
+    logs: Sequence[Log], wanted: Wanted, tell: Callable[[], None], readings: Sequence[Reading]
+) -> Trace:
+    """
+    Return the trace of *logs*, as far as it is *wanted*, *tell* after each step, and note the
+    *readings*.
+    """
+    names = [log.name for log in logs]
+    model = Model(title_of(names), names)
+    readers = [
+        read(log, number, wanted, reading)
+        for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
+    ]
+    try:
+        for batch in at_most(merged(readers), model):
+            model.add(batch)
+            tell()
+        model.left_out += sentences(wanted)
+        model.summary = summarize(readings, wanted.zone)
+        return model.trace()
+    finally:
+        model.close()
+
+
+def at_most(batches: Iterator[list[Entry]], model: Model) -> Iterator[list[Entry]]:
+    """Yield what a page can hold, and say where it ends."""
+    for batch in batches:
+        room = MOST_ENTRIES - model.entries
+        yield batch[:room]
+        if len(batch) > room:
+            moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(batch[room].time / 1000))
+            model.left_out.append(
+                f"All from {moment} on: {MOST_ENTRIES:,} lines are as many as a page holds. "
+                f"--since '{moment}' shows what follows; --session and --last narrow it down."
+            )
+            return
+
+
+def sentences(wanted: Wanted) -> list[str]:
+    """Return what is to be said of what is not shown."""
+    found = []
+    if wanted.left_out:
+        conditions = []
+        if wanted.request:
+            conditions.append(f"not of request {wanted.request}")
+        if wanted.session:
+            conditions.append(f"not of session {wanted.session}")
+        if wanted.since is not None:
+            moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wanted.since))
+            conditions.append(f"older than {moment}")
+        found.append(f"{_counted(wanted.left_out, 'line')} {' or '.join(conditions)}.")
+    if wanted.cut:
+        found.append(f"The end of {_counted(wanted.cut, 'line')} too long to be shown whole.")
+    return found
+
+
+def title_of(names: Sequence[str]) -> str:
+    """Return what a page of the logs with these *names* is called."""
+    first = os.path.basename(names[0])
+    return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def tell_page(lines: Iterable[str], title: str, output: str | None, out: TextIO) -> int:
+    """
+    Write the page of *lines* to *output*, a new temporary file when left out, and say on *out*
+    where it is.
+
+    Returns the exit code: 2, when the page cannot be written.
+    """
+    reader = LineReader()
+    trace = build((reader.read(lines), reader.finish()), title, [title])
+    try:
+        if output is None:
+            descriptor, output = tempfile.mkstemp(".html", "asgi-trace-demo-")
+            os.close(descriptor)
+        _save(trace, output)
+    except OSError as error:
+        return complain(f"{output or 'the temporary folder'}: {reason(error)}")
+    print(f"\nAll of it on one page: {Path(output).resolve().as_uri()}", file=out)
+    return 0
+
+
+# -- the file --------------------------------------------------------------------------------------
+
+
+def _save(trace: Trace, target: str) -> None:
+    """Write the page; a file is there whole, or not at all."""
+    if target == "-":
+        write(trace.head, trace.chunks, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    if os.path.exists(target) and not os.path.isfile(target):  # a pipe or a device
+        with open(target, "wb") as out:
+            write(trace.head, trace.chunks, out)
+        return
+    # What a link names is written, and the link stays.
+    folder, name = os.path.split(os.path.realpath(target))
+    part = os.path.join(folder, f".{name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as out:
+            write(trace.head, trace.chunks, out)
+        os.replace(part, os.path.join(folder, name))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+# -- the terminal ----------------------------------------------------------------------------------
+
+
+class Progress:
+    """A line on the terminal that tells how much has been read; nothing where nobody watches."""
+
+    def __init__(self, logs: Sequence[Log]) -> None:
+        self._logs = logs
+        self._is_watched = sys.stderr.isatty()
+        self._is_shown = False
+        self._next = time.monotonic() + _BETWEEN_TELLS
+
+    def __call__(self) -> None:
+        if not self._is_watched or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _BETWEEN_TELLS
+        done, size = sum(log.done for log in self._logs), sum(log.size() for log in self._logs)
+        text = f"{min(done / size, 1.0):4.0%} of {size / 1e6:,.0f} MB" if size else "reading"
+        bar = "━" * round(30 * min(done / size, 1.0)) if size else ""
+        print(f"\r\x1b[K{bar:30} {text}", end="", file=sys.stderr, flush=True)
+        self._is_shown = True
+
+    def clear(self) -> None:
+        """Take it away."""
+        if self._is_shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _summarize(trace: Trace, target: str, left_out: Sequence[str]) -> None:
+    out = sys.stderr if target == "-" else sys.stdout
+    head = trace.head
+    requests, sessions = len(head["requests"]["id"]), len(head["sessions"])
+    name = "standard output" if target == "-" else target
+    told = [
+        _counted(head["lines"], "line"),
+        _counted(requests, "request"),
+        _counted(sessions, "session"),
+    ]
+    if head["unknown"]:
+        told.append(f"{_counted(head['unknown'], 'line')} of no request")
+    print(f"{name}: {', '.join(told)}", file=out)
+    for sentence in left_out:
+        print(f"left out: {sentence}", file=out)
+
+
+def complain(sentence: str) -> int:
+    """Say on standard error what is wrong, and return the exit code."""
+    print(f"asgi-trace view: {sentence}", file=sys.stderr)
+    return 2

@@ -1,0 +1,88 @@
+// The types of the page's data, generated from contract.py: python -m tests.unit.cli.test_viewer_contract
+
+export const VERSION = 1;
+
+/**
+ * The requests: a list for each of the columns, with one value per request.
+ * @typedef {object} Requests
+ * @property {string[]} id the request id
+ * @property {number[]} session the place of its session in `sessions`; -1: it has none
+ * @property {(string | null)[]} method the HTTP method
+ * @property {(string | null)[]} path the path of its access line, with the query
+ * @property {(number | null)[]} status the HTTP status
+ * @property {number[]} start when it began
+ * @property {(number | null)[]} first_byte when its body began
+ * @property {number[]} end when it ended, as far as is known
+ * @property {(number | null)[]} duration its duration as measured, in milliseconds
+ * @property {(string | null)[]} outcome how it ended, such as `crash`
+ * @property {(string | null)[]} call the MCP call
+ * @property {(string | null)[]} trace the W3C trace id
+ * @property {number[]} lines how many lines it has
+ * @property {number[]} first_line the number of its first line
+ * @property {number[]} level the worst level of its lines: 0 none, 1 debug … 5 critical
+ * @property {number[]} late how many lines came after its end
+ */
+
+/**
+ * One request: a value for each of the columns.
+ * @typedef {object} Request
+ * @property {string} id the request id
+ * @property {number} session the place of its session in `sessions`; -1: it has none
+ * @property {string | null} method the HTTP method
+ * @property {string | null} path the path of its access line, with the query
+ * @property {number | null} status the HTTP status
+ * @property {number} start when it began
+ * @property {number | null} first_byte when its body began
+ * @property {number} end when it ended, as far as is known
+ * @property {number | null} duration its duration as measured, in milliseconds
+ * @property {string | null} outcome how it ended, such as `crash`
+ * @property {string | null} call the MCP call
+ * @property {string | null} trace the W3C trace id
+ * @property {number} lines how many lines it has
+ * @property {number} first_line the number of its first line
+ * @property {number} level the worst level of its lines: 0 none, 1 debug … 5 critical
+ * @property {number} late how many lines came after its end
+ */
+
+/**
+ * The data that is about the whole trace.
+ * @typedef {object} Head
+ * @property {number} version the version of the data
+ * @property {string} title the title of the page
+ * @property {number} created when the page was made, in milliseconds since the epoch
+ * @property {number} base the time of the first line, in milliseconds since the epoch
+ * @property {string[]} files the names of the logs
+ * @property {number} lines how many lines the chunks have
+ * @property {string} summary what was read of the logs, in one sentence
+ * @property {number} unknown how many lines belong to no request
+ * @property {boolean} whole_seconds whether some times of the log have no fraction of a second
+ * @property {string[]} left_out sentences about lines that are missing or changed
+ * @property {number} chunk_lines how many lines each chunk but the last has
+ * @property {string[]} sessions the session ids
+ * @property {Requests} requests the requests, in the order of their first lines
+ * @property {[number, number, number][]} gaps request, from, to: it logged nothing meanwhile
+ * @property {[number, number][]} silences from, to: no open request logged anything meanwhile
+ */
+
+/**
+ * Lines in columns, in the order of their times.
+ * @typedef {object} Chunk
+ * @property {number[]} t milliseconds after the line before; of the first line, its time
+ * @property {number[]} level 0 none, 1 debug … 5 critical
+ * @property {number[]} request the number of the line's request; -1: none
+ * @property {number[]} late the places of the lines that came after their request's end
+ * @property {number | number[]} file the place of the log in `files`, one for all or each
+ * @property {string[]} text the line as it stands in the log
+ * @property {number[]} message where in the text the message begins
+ */
+
+/**
+ * Lines that a followed log has gained, and what they change.
+ * @typedef {object} News
+ * @property {[number, Request][]} requests number and values of new or changed requests
+ * @property {string[]} sessions new session ids
+ * @property {Chunk} chunk the new lines
+ * @property {[number, number][]} moved earlier lines and their new requests
+ * @property {[number, number, number][] | null} gaps all gaps, if there are new gaps or silences
+ * @property {[number, number][] | null} silences all silences, if gaps has all gaps
+ */

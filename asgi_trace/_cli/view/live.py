@@ -1,0 +1,443 @@
+"""
+``asgi-trace view --follow``: the page on loopback, and each line as it is written.
+
+Knows files that grow, rotate and are truncated, and HTTP as far as one page needs it. Answers this
+machine alone: it listens on 127.0.0.1, and to whoever calls it by another name, as a page of a
+stranger's may that has a name of its own resolve to here, it says nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import queue
+import secrets
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from ..logs.files import Log, reason
+from ..logs.reader import Entry, LogReader, Wanted, last_time, merged, read
+from .command import MOST_ENTRIES, Progress, at_most, complain, read_wanted, sentences, title_of
+from .model import Model
+from .page import write
+
+__all__ = ("Tail", "run")
+
+_PIECE = 1 << 20
+# What is read at once of a log that has gained much; the rest is read a moment later.
+_MOST_PIECES = 8
+_BETWEEN_POLLS = 0.2
+# A line without an end is shown when nothing has come behind it for so many polls.
+_POLLS_PATIENT = 5
+# How much of the past a page that was disconnected can be told; if it has missed more, it loads
+# itself again.
+_MOST_REMEMBERED = 16 << 20
+_KEEP_ALIVE = 15.0
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class Tail:
+    """
+    What a file gains, through rotation and truncation: by name, as ``tail -F`` does.
+
+    A file that is not there yet is waited for. What it is that cannot be read is said once.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: io.FileIO | None = None
+        self._half = b""
+        self._start = b""  # how it begins, to tell when it does no more
+        self._begins = False
+        self._patience = 0
+        self._is_said = False
+
+    def blocks(self) -> Iterator[bytes]:
+        """
+        Yield whole lines, as far as there are any by now; whoever stops in between goes on with the
+        next call.
+        """
+        while True:
+            data = self._read()
+            if not data:
+                if not self._is_moved():
+                    break
+                data = self._read()  # what was written before it was moved
+                if not data:
+                    self.close()
+                    continue
+            before, begins = self._half, self._begins
+            self._begins, self._patience = False, _POLLS_PATIENT
+            if before and begins:  # the end of what was there before
+                before += b"\n"
+            end = data.rfind(b"\n") + 1
+            if not end and len(before) > _PIECE:
+                end = len(data)
+            elif not end and not begins:
+                self._half = before + data
+                continue
+            self._half = data[end:]
+            if before or end:
+                yield before + data[:end]
+        if self._half:
+            self._patience -= 1
+            if not self._patience:
+                half, self._half = self._half, b""
+                yield half + b"\n"
+
+    def _read(self) -> bytes:
+        try:
+            if self._file is None:
+                self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115 - kept open
+                self._start, self._begins = b"", True
+            elif self._is_rewritten(self._file):
+                self._file.seek(0)
+                self._start, self._begins = b"", True
+            data = self._file.read(_PIECE) or b""
+            if len(self._start) < 256:
+                self._start = (self._start + data)[:256]
+            self._is_said = False
+            return data
+        except OSError as error:
+            if not self._is_said:
+                self._is_said = True
+                complain(f"{self._path}: {reason(error)}; waiting for it")
+            return b""
+
+    def _is_rewritten(self, file: io.FileIO) -> bool:
+        """
+        Whether the file was truncated: it is shorter than what was read of it, or no longer begins
+        as it did.
+        """
+        if os.fstat(file.fileno()).st_size < file.tell():
+            return True
+        place = file.tell()
+        file.seek(0)
+        start = file.read(len(self._start))
+        file.seek(place)
+        return start != self._start
+
+    def _is_moved(self) -> bool:
+        """Whether the name is another file's by now."""
+        try:
+            return self._file is not None and not os.path.samestat(
+                os.stat(self._path), os.fstat(self._file.fileno())
+            )
+        except OSError:  # between its being renamed and made anew
+            return False
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class _Pipe:
+    """What a pipe gains: read in a thread of its own, since a pipe keeps its reader waiting."""
+
+    def __init__(self, log: Log) -> None:
+        self._blocks: queue.Queue[bytes] = queue.Queue(64)
+        self._log = log
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for block in self._log.blocks():
+            self._blocks.put(block)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield whole lines, as far as there are any by now."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield self._blocks.get_nowait()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class _Followed:
+    """One log that grows: what there is, and then what comes."""
+
+    def __init__(self, name: str, file: int, wanted: Wanted) -> None:
+        self.log = Log(name, complain)
+        is_growing = not name.endswith(".gz")
+        self._source = None if not is_growing else Tail(name) if name != "-" else _Pipe(self.log)
+        self._reader = LogReader(file, time.time() * 1000, wanted)
+        self._file = file
+        self._wanted = wanted
+
+    def so_far(self) -> Iterator[list[Entry]]:
+        if self._source is None:
+            yield from read(self.log, self._file, self._wanted)
+            return
+        for block in self._source.blocks():
+            self.log.done += len(block)
+            yield self._reader.read(block)
+        yield self._reader.finish()
+
+    def news(self) -> list[Entry]:
+        found: list[Entry] = []
+        if self._source is not None:
+            for block in islice(self._source.blocks(), _MOST_PIECES):
+                found += self._reader.read(block)
+            found += self._reader.finish()
+        return found
+
+    def close(self) -> None:
+        if self._source is not None:
+            self._source.close()
+
+
+class _Trace:
+    """The trace as it grows, and what its readers have yet to be told."""
+
+    def __init__(self, names: Sequence[str], wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._followed = [_Followed(name, file, wanted) for file, name in enumerate(names)]
+        self._names = [each.log.name for each in self._followed]
+        self._model = Model(title_of(self._names), self._names)
+        self._changed = threading.Condition()
+        # Which process tells it: to one that went on after another, the page's number says nothing.
+        self._run = secrets.token_hex(4)
+        self._told: deque[tuple[int, bytes]] = deque()
+        self._number = 0
+        self._remembered = 0
+        self._is_over = False
+
+    def load(self, seconds: float | None) -> None:
+        logs = [each.log for each in self._followed]
+        if seconds is not None:
+            latest = last_time([log for log in logs if log.can_be_read_again()], self._wanted.zone)
+            self._wanted.since = None if latest is None else latest - seconds
+        progress = Progress(logs)
+        try:
+            for batch in at_most(merged([each.so_far() for each in self._followed]), self._model):
+                self._model.add(batch)
+                progress()
+        finally:
+            progress.clear()
+
+    def watch(self) -> None:
+        """Take what comes, until it is over; in a thread of its own."""
+        while not self._is_over:
+            found = [entry for each in self._followed for entry in each.news()]
+            if found:
+                self._take(found)
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_over, _BETWEEN_POLLS)
+
+    def _take(self, found: list[Entry]) -> None:
+        found.sort(key=lambda entry: entry.time)
+        with self._changed:
+            if self._model.entries + len(found) > MOST_ENTRIES:
+                self._begin_anew()
+            for news in self._model.news(found, time.time() * 1000):
+                self._number += 1
+                data = json.dumps(news, separators=(",", ":")).encode()
+                self._told.append((self._number, data))
+                self._remembered += len(data)
+            while self._remembered > _MOST_REMEMBERED and len(self._told) > 1:
+                self._remembered -= len(self._told.popleft()[1])
+            self._changed.notify_all()
+
+    def _begin_anew(self) -> None:
+        entries = self._model.entries
+        self._model.close()
+        self._model = Model(title_of(self._names), self._names)
+        self._model.left_out.append(
+            f"{entries:,} lines before: a page holds no more. They are in the logs."
+        )
+        self._run = secrets.token_hex(4)
+        self._told.clear()
+        self._remembered = 0
+
+    def page(self) -> bytes:
+        with self._changed:
+            trace = self._model.trace()
+            events = f"/events?after={self._run}-{self._number}"
+        trace.head["left_out"] += sentences(self._wanted)
+        out = io.BytesIO()
+        write(trace.head, trace.chunks, out, events=events)
+        return out.getvalue()
+
+    def events(self, after: str) -> Iterator[bytes]:
+        """Yield what a page has yet to be told that has been told all up to *after*."""
+        run, _, known = after.partition("-")
+        number = int(known) if known.isdecimal() and len(known) < 19 else -1
+        yield b"retry: 1000\n\n"
+        while True:
+            with self._changed:
+                self._changed.wait_for(partial(self._is_news, run, number), _KEEP_ALIVE)
+                if self._is_over:
+                    return
+                oldest = self._told[0][0] if self._told else self._number + 1
+                is_lost = run != self._run or not oldest - 1 <= number <= self._number
+                news = [each for each in self._told if each[0] > number]
+            if is_lost:
+                yield b"event: reset\ndata: {}\n\n"
+                return
+            for number, data in news:
+                yield b"id: %b-%d\ndata: %b\n\n" % (run.encode(), number, data)
+            if not news:
+                yield b":\n\n"
+
+    def _is_news(self, run: str, number: int) -> bool:
+        return self._is_over or run != self._run or number != self._number
+
+    def end(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let go of everything, when nobody watches any more."""
+        self._model.close()
+        for each in self._followed:
+            each.close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    server_version = "asgi-trace"
+    sys_version = ""
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+
+    _HEADERS: ClassVar = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "frame-ancestors 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        if not self._is_for_us():
+            self._answer(
+                HTTPStatus.FORBIDDEN, b"asgi-trace answers to localhost and 127.0.0.1 only\n"
+            )
+        elif url.path == "/":
+            self._answer(HTTPStatus.OK, self.server.trace.page(), "text/html; charset=utf-8")
+        elif url.path == "/events":
+            self._stream(
+                self.headers.get("Last-Event-ID") or parse_qs(url.query).get("after", [""])[0]
+            )
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, b"the page is at /\n")
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _refuse(self) -> None:
+        self.close_connection = True  # with whatever body there is
+        self._answer(HTTPStatus.METHOD_NOT_ALLOWED, b"GET and HEAD only\n", Allow="GET, HEAD")
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _refuse  # noqa: N815
+
+    def _is_for_us(self) -> bool:
+        hosts = self.headers.get_all("Host") or []
+        if len(hosts) != 1:
+            return False
+        name, colon, port = hosts[0].rpartition(":")
+        if not colon or not port.isdecimal():
+            name = hosts[0]
+        if name.lower() not in _LOOPBACK:
+            return False
+        # A page of a stranger's may send people here, and nothing else.
+        site, mode = self.headers.get("Sec-Fetch-Site"), self.headers.get("Sec-Fetch-Mode")
+        return site in (None, "same-origin", "none") or mode == "navigate"
+
+    def _answer(
+        self, status: HTTPStatus, body: bytes, kind: str = "text/plain; charset=utf-8", **more: str
+    ) -> None:
+        self.send_response(status)
+        for name, value in {
+            **self._HEADERS,
+            **more,
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _stream(self, after: str) -> None:
+        self.close_connection = True
+        self.send_response(HTTPStatus.OK)
+        for name, value in {
+            **self._HEADERS,
+            "Content-Type": "text/event-stream",
+            "Connection": "close",
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            for data in self.server.trace.events(after):
+                self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the terminal is for what went wrong."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False  # a stream ends when its page is closed
+
+    def __init__(self, port: int, trace: _Trace) -> None:
+        self.trace = trace
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that was closed is no error; anything else is one."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+def run(files: Sequence[str], port: int | None = None, **conditions: str | None) -> int:
+    """
+    Serve the page of *files* until Ctrl-C, as far as they meet the *conditions* of
+    :func:`.command.read_wanted`.
+
+    ``-``, or no file, is standard input. Returns the exit code: 0, or 2 when something went wrong.
+    """
+    names = list(files) or ["-"]
+    try:
+        wanted, last = read_wanted(**conditions)
+    except ValueError as error:
+        return complain(str(error))
+    trace = _Trace(names, wanted)
+    watching = threading.Thread(target=trace.watch, daemon=True)
+    try:
+        trace.load(last)
+        try:
+            server = _Server(port or 0, trace)
+        except (OSError, OverflowError) as error:
+            return complain(f"port {port}: {reason(error)}")
+        with server:
+            watching.start()
+            print(
+                f"http://127.0.0.1:{server.server_port}/ shows {title_of(names)} as it is written; Ctrl-C stops"
+            )
+            sys.stdout.flush()
+            server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        trace.end()
+        if watching.is_alive():
+            watching.join()
+        trace.close()
+    return 0

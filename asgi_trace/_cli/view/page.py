@@ -1,0 +1,123 @@
+"""
+Write a trace as one HTML file that opens offline.
+
+This module joins the parts of the page. The data stand in blocks that no browser executes, and are
+base64, whatever a log line holds. The style and the script are the package's own: the content
+security policy names their digests, and nothing else may run, load or connect.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any, BinaryIO
+
+__all__ = ("write",)
+
+# Each module comes after those that it imports from; the page has all of them as one module.
+_MODULES = (
+    "contract",
+    "text",
+    "data",
+    "query",
+    "look",
+    "list",
+    "lanes",
+    "scale",
+    "bars",
+    "painting",
+    "tip",
+    "pointer",
+    "timeline",
+    "requests",
+    "lines",
+    "address",
+    "live",
+    "main",
+)
+
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
+
+# Above it, gzip takes longer and saves next to nothing.
+_EFFORT = 6
+
+
+def write(
+    head: Mapping[str, Any], chunks: Iterable[bytes], out: BinaryIO, *, events: str | None = None
+) -> None:
+    """
+    Write the page of a trace to *out*.
+
+    *chunks* are packed as they come from the model. *events* is the path of an event stream on the
+    same host: the page adds the lines that come from there.
+    """
+    before, after = _shell()
+    title = escape(str(head["title"]))
+    live = f'<meta name="asgi-trace-live" content="{escape(events)}">\n' if events else ""
+    policy = _policy(connect="'self'" if events else None)
+    out.write(
+        before.replace("{{policy}}", policy)
+        .replace("{{live}}", live)
+        .replace("{{title}}", title)
+        .encode()
+    )
+    # Escapes for all that is not ASCII: ids and paths may hold halves of surrogate pairs.
+    data = json.dumps(head, separators=(",", ":"), allow_nan=False).encode("ascii")
+    out.write(_block('id="head"', gzip.compress(data, _EFFORT, mtime=0)))
+    out.write(after.encode())
+    for chunk in chunks:
+        out.write(_block('class="chunk"', chunk))
+    out.write(b"</body>\n</html>\n")
+
+
+def _block(attribute: str, packed: bytes) -> bytes:
+    return b'<script type="application/octet-stream" %b>%b</script>\n' % (
+        attribute.encode(),
+        base64.b64encode(packed),
+    )
+
+
+@cache
+def _shell() -> tuple[str, str]:
+    """Return what stands before the head's block, and between it and the chunks."""
+    page = _read("page.html").replace("{{style}}", _read("page.css"))
+    before, after = page.split("{{head}}\n")
+    return before, after.replace("{{script}}", _script())
+
+
+@cache
+def _script() -> str:
+    return "".join(_EXPORT.sub("", _IMPORT.sub("", _read(f"{name}.js"))) for name in _MODULES)
+
+
+@cache
+def _read(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _policy(connect: str | None) -> str:
+    parts = [
+        "default-src 'none'",
+        f"script-src {_digest(_script())}",
+        f"style-src {_digest(_read('page.css'))}",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+    if connect:
+        parts.append(f"connect-src {connect}")
+    return "; ".join(parts)
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,1 @@
+"""The core: ids, sessions, traces, the request and the shim around an ASGI app."""

@@ -1,0 +1,258 @@
+"""
+The access line: one per request, when it is over, with the target, the status and the duration.
+
+This module knows ASGI's messages and their order. It does not know where the ids come from: its
+record is stamped like any other.
+https://asgi.readthedocs.io/en/latest/specs/www.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from time import perf_counter
+from typing import Any
+
+from .faults import own_logger, report_once
+from .lines import ACCESS_LOGGER, format_access
+from .masks import Masks
+from .scope import SCOPE_KEY, Message, Scope
+from .trust import client_host
+
+__all__ = ("AccessLog",)
+
+_DISCONNECT = "disconnect"
+
+# Marks a scope whose access line is already taken care of, by the outermost access log.
+_TAKEN = "asgi_trace.access"
+
+
+class AccessLog:
+    """
+    Write an access line for each request of *app* to the logger ``asgi_trace.access``.
+
+    Of several around one app, the outermost writes the line, or leaves it out. An ``Exception`` of
+    a log handler costs the line; the response and the app's own exception stay as they are.
+
+    :param app: an ASGI 3 application, inside the shim.
+    :param exclude: paths that get no line: whole, or up to a ``*`` at the end.
+    :param masks: what hides the secrets of path and query.
+    :raises ValueError: for a path that does not begin with ``/``.
+    """
+
+    def __init__(
+        self,
+        app: Callable[..., Awaitable[Any]],
+        exclude: Iterable[str] = (),
+        *,
+        masks: Masks,
+    ) -> None:
+        if isinstance(exclude, str):
+            raise ValueError(
+                f"exclude is {exclude!r}; expected a sequence of paths, such as ({exclude!r},)"
+            )
+        paths = tuple(exclude)
+        for path in paths:
+            if not isinstance(path, str) or not path.startswith("/"):
+                raise ValueError(
+                    f"exclude has {path!r}; expected a path, such as '/health' or '/internal/*'"
+                )
+        self.app = app
+        self._masks = masks
+        self._paths = frozenset(path for path in paths if not path.endswith("*"))
+        self._prefixes = tuple(path[:-1] for path in paths if path.endswith("*"))
+
+    async def __call__(
+        self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> Any:
+        if scope["type"] not in _EXCHANGES or _TAKEN in scope:
+            return await self.app(scope, receive, send)
+        scope[_TAKEN] = True
+        if self._excludes(scope.get("path")):
+            return await self.app(scope, receive, send)
+        exchange = _EXCHANGES[scope["type"]](scope, receive, send, self._masks)
+        try:
+            returned = await self.app(scope, exchange.receive, exchange.send)
+        except Exception:
+            exchange.write("crash" if exchange.unfinished != _DISCONNECT else _DISCONNECT)
+            raise
+        except BaseException:
+            exchange.write("cancelled")
+            raise
+        exchange.write(exchange.unfinished)
+        return returned
+
+    def _excludes(self, path: object) -> bool:
+        if not isinstance(path, str):
+            return False
+        return path in self._paths or path.startswith(self._prefixes)
+
+
+class _Exchange:
+    """One request and its response, as their messages tell."""
+
+    method: str | None = None
+    crash_status: int | None = None
+    # how a request ended whose app returned before its response was complete
+    unfinished: str | None = None
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Callable[..., Any],
+        send: Callable[..., Any],
+        masks: Masks,
+    ) -> None:
+        self._began = perf_counter()
+        self._masks = masks
+        self._scope = scope
+        # Read at once: an app may rewrite its scope.
+        self._target = (scope.get("path"), scope.get("query_string"))
+        self._method = scope.get("method") or self.method
+        self._receive = receive
+        self._send = send
+        self._status: int | None = None
+        self._bytes = 0
+        self._first_byte: float | None = None
+        self._close_code: int | None = None
+        self._written = False
+
+    async def receive(self) -> Message:
+        """Hand on what the client sends."""
+        message: Message = await self._receive()
+        self._note(self._received, message)
+        return message
+
+    async def send(self, message: Message) -> Any:
+        """Hand on what the app sends; the line is written when the last of it is on its way."""
+        try:
+            result = await self._send(message)
+        except OSError:  # how a server says that the client is gone
+            self.unfinished = _DISCONNECT
+            raise
+        self._note(self._sent, message)
+        return result
+
+    def _note(self, read: Callable[[Message], None], message: Message) -> None:
+        try:
+            read(message)
+        except Exception:
+            report_once("reading a message for the access line")
+
+    def _received(self, message: Message) -> None:
+        raise NotImplementedError
+
+    def _sent(self, message: Message) -> None:
+        raise NotImplementedError
+
+    def write(self, outcome: str | None = None) -> None:
+        """Write the line, unless it has been; *outcome* says how a request ended that failed."""
+        if self._written:
+            return
+        self._written = True
+        try:
+            log = own_logger(ACCESS_LOGGER)
+            if log.isEnabledFor(logging.INFO):
+                fields = self._fields(outcome)
+                log.info("%s", format_access(fields), extra=fields)
+        except Exception:
+            report_once("writing an access line")
+
+    def _fields(self, outcome: str | None) -> dict[str, Any]:
+        status = self.crash_status if self._status is None and outcome == "crash" else self._status
+        fields = {
+            "method": self._method,
+            "path": _shown_target(self._masks, *self._target),
+            "status": status,
+            "duration_ms": self._since_start(perf_counter()),
+            "bytes": self._bytes,
+            "transport": getattr(self._scope.get(SCOPE_KEY), "transport_type", self._scope["type"]),
+            "client": _shown_client(self._scope.get("client")),
+            "ttfb_ms": None if self._first_byte is None else self._since_start(self._first_byte),
+            "close_code": self._close_code,
+            "outcome": outcome or getattr(self._scope.get(SCOPE_KEY), "mcp_error", None),
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+    def _since_start(self, moment: float) -> float:
+        return round((moment - self._began) * 1000, 1)
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        if size and self._first_byte is None:
+            self._first_byte = perf_counter()
+
+
+def _shown_target(masks: Masks, path: object, query: object) -> str | None:
+    """Return path and query without their secrets; None if neither is text."""
+    shown = masks.path(path) if isinstance(path, str) else ""
+    if query and isinstance(query, bytes):
+        shown += f"?{masks.query(query.decode('latin-1'))}"
+    return shown or None
+
+
+def _shown_client(client: Any) -> str | None:
+    """Return host and port; None if the client has no address, as on a Unix socket."""
+    host = client_host(client)
+    if not host:
+        return None
+    return f"{host}:{client[1]}" if len(client) > 1 else host
+
+
+class _HTTPExchange(_Exchange):
+    crash_status = 500  # by the shim, a framework or the server
+    unfinished = "incomplete"
+    _has_trailers = False
+
+    def _received(self, message: Message) -> None:
+        if message["type"] == "http.disconnect":
+            # To an app that goes on this is the end all the same. Behind a complete response it is
+            # no news.
+            self.unfinished = _DISCONNECT
+
+    def _sent(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            # HTTPStatus.OK, say, is written so by Python 3.10
+            self._status = int(message["status"])
+            self._has_trailers = bool(message.get("trailers"))
+        elif kind == "http.response.trailers":
+            if not message.get("more_trailers"):
+                self.write()
+        elif kind in _BODIES:
+            self._count(len(message.get("body", b"")))
+            if not message.get("more_body") and not self._has_trailers:
+                self.write(_DISCONNECT if self.unfinished == _DISCONNECT else None)
+
+
+class _WebSocketExchange(_Exchange):
+    method = "WEBSOCKET"
+
+    def _received(self, message: Message) -> None:
+        if message["type"] == "websocket.disconnect" and self._close_code is None:
+            self._close_code = message.get("code")
+
+    def _sent(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self._status = 101
+        elif kind == "websocket.http.response.start":
+            self._status = int(message["status"])
+        elif kind == "websocket.close":
+            if self._status is None:
+                self._status = 403  # what servers answer to a close before the accept
+            elif self._close_code is None:
+                self._close_code = message.get("code", 1000)
+        elif kind in ("websocket.send", "websocket.http.response.body"):
+            self._count(
+                len(
+                    message.get("bytes")
+                    or message.get("body")
+                    or (message.get("text") or "").encode()
+                )
+            )
+
+
+# The last two hand over a file: its size is not known here.
+_BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
+_EXCHANGES: dict[str, type[_Exchange]] = {"http": _HTTPExchange, "websocket": _WebSocketExchange}

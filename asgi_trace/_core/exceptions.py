@@ -1,0 +1,101 @@
+"""
+The request that raised an exception: marked on the exception, for code that logs it later and
+elsewhere.
+
+A mark that is pickled with its exception becomes a plain dict of ids, which loads where asgi_trace
+is not installed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, SupportsIndex
+
+from .request import RequestMetadata
+from .tracecontext import TraceContext
+
+__all__ = ("metadata_of", "stamp_exception")
+
+_STAMP = "__asgi_trace__"
+
+# A group of groups is searched this far; a log line must not cost more for a hostile shape.
+_MOST_NESTED = 64
+
+
+class _Stamp:
+    """
+    The mark on an exception. It refers to the request itself, whose session may become known later.
+    """
+
+    __slots__ = ("metadata",)
+
+    def __init__(self, metadata: RequestMetadata) -> None:
+        self.metadata = metadata
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return dict, (self._ids(),)
+
+    def __repr__(self) -> str:
+        return repr(self._ids())
+
+    def _ids(self) -> dict[str, str]:
+        metadata = self.metadata
+        ids = {
+            "request_id": metadata.request_id,
+            "session_id": metadata.session_id,
+            "trace_id": metadata.trace_id,
+            "span_id": metadata.span_id,
+        }
+        return {name: value for name, value in ids.items() if value}
+
+
+def stamp_exception(exc: BaseException, metadata: RequestMetadata) -> None:
+    """Mark *exc* as raised by the request *metadata*."""
+    # Not by setattr(): a frozen exception class forbids it.
+    BaseException.__setattr__(exc, _STAMP, _Stamp(metadata))
+
+
+def _stamped(exc: BaseException) -> RequestMetadata | None:
+    stamp = _attribute(exc, _STAMP)
+    if isinstance(stamp, _Stamp):
+        return stamp.metadata
+    if isinstance(stamp, dict):  # pickled, perhaps in another process
+        return _from_ids(stamp)
+    return None
+
+
+def _from_ids(ids: dict[str, Any]) -> RequestMetadata:
+    metadata = RequestMetadata(ids.get("session_id"), ids.get("request_id"))
+    trace_id, span_id = ids.get("trace_id"), ids.get("span_id")
+    if isinstance(trace_id, str) and isinstance(span_id, str):
+        metadata.trace = TraceContext(trace_id, span_id)
+    return metadata
+
+
+def metadata_of(exc: BaseException) -> RequestMetadata | None:
+    """
+    Return the request that raised *exc*, or None.
+
+    A server that runs the app in a task group gets an exception group with ours inside.
+    """
+    pending: list[Any] = [exc]
+    for _ in range(_MOST_NESTED):
+        if not pending:
+            return None
+        found = pending.pop()
+        metadata = _stamped(found)
+        if metadata is not None:
+            return metadata
+        # A group has a tuple or, before Python 3.11, a list. Other exceptions may have anything.
+        members = _attribute(found, "exceptions")
+        if type(members) in (tuple, list):
+            pending.extend(
+                each for each in members[:_MOST_NESTED] if isinstance(each, BaseException)
+            )
+    return None
+
+
+def _attribute(exc: BaseException, name: str) -> Any:
+    try:
+        return getattr(exc, name, None)
+    except Exception:  # from code of the exception's class
+        return None

@@ -1,0 +1,948 @@
+r"""
+One definition of a log line, for whoever writes one and whoever reads one: ``parse(format(record))
+== record``.
+
+Knows strings and dicts, and three forms:
+
+* text: ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - message``. Each further
+  line of a message repeats the head, and has ``|`` for its last ``-``. It carries the time, the
+  level, two ids and the message; in the bracket the span (``|span=…``) and fields of the program
+  (``|tenant=acme``), where they are shown; and behind the bracket, where a request to an MCP server
+  calls something, ``[tools/call add #7]``: method, name and JSON-RPC id.
+* JSON: one object a line. ``message`` is called so by ECS, ``trace_id`` and ``span_id`` by
+  OpenTelemetry's "Trace Context in non-OTLP Log Formats", the parts of ``exception`` (``type``,
+  ``message``, ``stacktrace``) by its semantic conventions; ``timestamp`` (RFC 3339), ``level`` and
+  ``logger`` are what log collectors look for unasked. Any other field is an extra one. What is not
+  there is left out: outside a request there is no ``request_id``.
+* logfmt: the same names, ``exception.type`` and so on, and nothing but strings for values.
+
+JSON and logfmt are also written and read under the names of other people's log stores, see
+:data:`STORES`.
+
+Nothing in a message can pass for another line, or for another field. Does not know logging,
+requests or files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from math import isfinite
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+__all__ = (
+    "ACCESS_LOGGER",
+    "HEAD",
+    "NO_ID",
+    "SESSION_LENGTH",
+    "STORES",
+    "Naming",
+    "Record",
+    "Store",
+    "escape",
+    "escape_id",
+    "format_access",
+    "format_call",
+    "format_ids",
+    "format_json",
+    "format_line",
+    "format_logfmt",
+    "format_stamped",
+    "format_text",
+    "id_color",
+    "parse",
+    "parse_access",
+    "parse_fields",
+    "parse_line",
+    "parse_time",
+    "short_session",
+    "unescape",
+)
+
+NO_ID = "none"
+"""What stands for an id outside a request."""
+
+ACCESS_LOGGER = "asgi_trace.access"
+"""The logger whose messages :func:`format_access` makes."""
+
+
+class Record(NamedTuple):
+    """
+    A log record, as far as its line tells: what a form cannot carry has its default here.
+
+    ``message`` includes the traceback where the form is text; the others have it in ``exception``.
+    """
+
+    time: str
+    level: str
+    logger: str = ""
+    message: str = ""
+    request_id: str = NO_ID
+    session_id: str = NO_ID
+    trace_id: str = NO_ID
+    span_id: str = NO_ID
+    mcp_method: str = ""
+    mcp_name: str = ""
+    jsonrpc_id: str = ""
+    exception: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = MappingProxyType({})
+    parent_span_id: str = ""
+    service: str = ""
+
+    @property
+    def text(self) -> str:
+        """The message and the traceback, wherever the form keeps it."""
+        stacktrace = self.exception and self.exception.get("stacktrace")
+        return f"{self.message}\n{stacktrace}" if stacktrace else self.message
+
+
+class _Pattern:
+    """
+    A regular expression, compiled when it is first used: whoever only writes text need not wait 5
+    ms for them.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def __getattr__(self, method: str) -> Any:
+        bound = getattr(re.compile(self._source), method)
+        setattr(self, method, bound)
+        return bound
+
+
+# -- text ------------------------------------------------------------------------------------------
+
+# What could end a line, hide one, or turn one round in some reader: C0, DEL, C1, the Unicode line
+# and paragraph separators and the bidirectional controls (UAX #9). A line feed is not among them:
+# it is taken apart before.
+_UNSAFE = "\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_ESCAPE = r"x[0-9a-f]{2}|u[0-9a-f]{4}"
+
+# A run of backslashes is doubled only where it stands before an escape, or before text that looks
+# like one: a Windows path stays as it is, and unescape() can still tell the two apart. Runs are
+# matched from their start only, so that a long one is not tried at each of its places.
+_TO_ESCAPE = re.compile(rf"(?<!\\)(\\*)([{_UNSAFE}])|(?<!\\)(\\+)(?={_ESCAPE})")
+_TO_UNESCAPE = re.compile(rf"(?<!\\)(\\+)({_ESCAPE})")
+
+# What stands before the ids is kept narrow: in a line that is not ours, such as a server's access
+# line, what a client sent stands behind a quote or a bracket, and shall not pass for a head.
+HEAD = _Pattern(
+    r"(?P<time_and_level>[0-9][\w:.,+/ -]{0,80}) - "
+    r"\[req=(?P<request_id>[^|\]\n]*)\|session=(?P<session_id>[^|\]\n]*)(?P<rest>\|[^\]\n]*)?\]"
+    r"(?: \[(?P<call>[^\]\n]*)\])? (?P<mark>[-|])(?: |\Z)"
+)
+"""
+The head of a line of text: its time and level, the request's id, the session's, the rest of the
+bracket (the span and fields of the program), the call, and the mark.
+"""
+
+SESSION_LENGTH = 8
+"""The number of characters of a long session id that a line of text shows."""
+
+# Made by us, a digest of a secret, or an MCP server's. A client seldom chooses such a name for a
+# session.
+_LONG_ID = _Pattern(r"[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def short_session(session_id: str, length: int | None = SESSION_LENGTH) -> str:
+    """
+    Return *session_id* as a line of text shows it.
+
+    A UUID, or 16 and more hexadecimal digits, is cut to *length* characters: it says nothing to a
+    reader. An id that a client named is shown whole. None for *length* never cuts.
+    """
+    if length is None or len(session_id) < 16 or not _LONG_ID.fullmatch(session_id):
+        return session_id
+    return session_id[:length]
+
+
+def escape(text: str) -> str:
+    r"""
+    Return *text* with each control character as ``\x1b`` or ``\u2028``; ``unescape`` takes that
+    back.
+    """
+    if text.isprintable() and "\\" not in text:  # in C, and true of nearly every message
+        return text
+    return _TO_ESCAPE.sub(_escaped, text)
+
+
+def unescape(text: str) -> str:
+    """Return what *text* was before ``escape``."""
+    return _TO_UNESCAPE.sub(_unescaped, text) if "\\" in text else text
+
+
+# In the bracket of a line, "|" and "]" end an id.
+_UNSAFE_IN_ID = _Pattern(rf"[{_UNSAFE}\n|\]]")
+
+
+def escape_id(text: str) -> str:
+    r"""
+    Return the id *text* with each character that a bracket cannot hold as ``\x7c``; twice is as
+    good as once.
+    """
+    if text.isalnum():  # in C, and true of nearly every id
+        return text
+    return str(_UNSAFE_IN_ID.sub(_escaped_in_id, text))
+
+
+def _escaped_in_id(match: re.Match[str]) -> str:
+    return _code_of(match[0])
+
+
+def _escaped(match: re.Match[str]) -> str:
+    before, unsafe, lookalike = match.groups()
+    if unsafe is None:
+        return 2 * str(lookalike)
+    return 2 * str(before) + _code_of(unsafe)
+
+
+def _code_of(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    backslashes, code = match.groups()
+    literal = "\\" * (len(backslashes) // 2)
+    return literal + (chr(int(code[1:], 16)) if len(backslashes) % 2 else code)
+
+
+def format_line(
+    time: str, level: str, request_id: str, session_id: str, message: str, call: str = ""
+) -> str:
+    """
+    Return the line of a log record; the arguments are those of :func:`format_ids` and
+    :func:`format_stamped`.
+    """
+    return format_stamped(time, level, format_ids(request_id, session_id), message, call)
+
+
+def format_stamped(time: str, level: str, ids: str, message: str, call: str = "") -> str:
+    """
+    Return the line of a log record, without a line feed at its end.
+
+    Each further line of the *message*, such as a traceback's, is a line of its own with the same
+    ids, marked by ``|`` where the first has ``-``: one search for an id finds them all, and none
+    can pass for a record.
+
+    :param ids: what stands in the bracket, made by :func:`format_ids`.
+    :param call: made by :func:`format_call`.
+    """
+    head = f"{time} - {level} - [{ids}]"
+    if call:
+        head = f"{head} [{call}]"
+    message = escape(message)
+    if "\n" in message:
+        message = message.replace("\n", f"\n{head} | ")
+    return f"{head} - {message}"
+
+
+def format_text(record: Record, fields: Iterable[str] = ()) -> str:
+    """
+    Return the text of *record*: its line or lines, without a line feed at the end.
+
+    :param fields: the names of the extra fields that the line shows behind the ids.
+    """
+    call = format_call(record.mcp_method, record.mcp_name, record.jsonrpc_id)
+    shown = {name: record.extra[name] for name in fields if name in record.extra}
+    ids = format_ids(record.request_id, record.session_id, record.span_id, shown)
+    return format_stamped(record.time, record.level, ids, record.text, call)
+
+
+# What would end the bracket, or the word in it; in a field's name also what would end the name.
+_IN_VALUE = _Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]])|(?<!\\)(\\+)(?={_ESCAPE})")
+_IN_KEY = _Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]=])|(?<!\\)(\\+)(?={_ESCAPE})")
+_BRACKET_NAMES = frozenset({"req", "session", "span"})
+
+
+def format_ids(
+    request_id: str,
+    session_id: str,
+    span_id: str = NO_ID,
+    fields: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
+    """
+    Return what stands in the bracket of a line of text:
+    ``req=a1b2c3d4|session=12345678|span=00f0…|tenant=acme``.
+
+    :param span_id: left out when it is ``none``.
+    :param fields: the program's own, by name; values are shown as ``str()`` has them.
+    """
+    ids = f"req={_safe_id(request_id)}|session={_safe_id(session_id)}"
+    if span_id != NO_ID:
+        ids = f"{ids}|span={_safe_id(span_id)}"
+    for key, value in fields.items():
+        name = _shown(key)
+        if name.rstrip("_") in _BRACKET_NAMES:
+            name = f"{name}_"
+        ids = f"{ids}|{_IN_KEY.sub(_escaped, name)}={_word_in_bracket(value)}"
+    return ids
+
+
+_NOT_IN_ID = _Pattern(rf"[{_UNSAFE}\n|\]]")
+
+
+def _safe_id(value: Any) -> str:
+    """
+    Return an id as it may stand in the bracket. An id of a request is safe; ``extra=`` may give any
+    object.
+    """
+    text = _text(value)
+    if text.isprintable() and "|" not in text and "]" not in text:
+        return text
+    safe: str = _NOT_IN_ID.sub(lambda match: _code_of(match[0]), text)
+    return safe
+
+
+def _word_in_bracket(value: Any) -> str:
+    text = _text(value)
+    if text.isalnum() and text.isascii():
+        return text
+    found: str = _IN_VALUE.sub(_escaped, text)
+    return found
+
+
+def _parse_rest_of_bracket(rest: str) -> tuple[str, dict[str, str]]:
+    """Return the span and the fields in *rest*, such as ``|span=00f0…|tenant=acme``."""
+    span_id, fields = NO_ID, {}
+    for word in rest[1:].split("|"):
+        name, _, value = word.partition("=")
+        name, value = unescape(name), unescape(value)
+        if name == "span":
+            span_id = value
+        elif name.rstrip("_") in _BRACKET_NAMES:
+            fields[name[:-1]] = value
+        else:
+            fields[name] = value
+    return span_id, fields
+
+
+# What would end the bracket, or the word: a name may have blanks in it, an id has a "#" before it.
+_IN_CALL = rf"[{_UNSAFE}\n\]]"
+_IN_WORD = _Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|[ ])|(?<!\\)(\\+)(?={_ESCAPE})")
+_IN_NAME = _Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|\A[ #]|[ ]\Z|(?<=[ ])\#)|(?<!\\)(\\+)(?={_ESCAPE})")
+_CALL = _Pattern(r"([^ ]+)(?: (?!#)(.+?))?(?: #([^ ]+))?")
+
+
+def format_call(method: str, name: str, jsonrpc_id: str) -> str:
+    """
+    Return what a line of text shows of a call: ``tools/call add #7``, or nothing without a
+    *method*.
+    """
+    if not method:
+        return ""
+    words = [_IN_WORD.sub(_escaped, method)]
+    if name:
+        words.append(_IN_NAME.sub(_escaped, name))
+    if jsonrpc_id:
+        words.append(f"#{_IN_WORD.sub(_escaped, jsonrpc_id)}")
+    return " ".join(words)
+
+
+def _parse_call(call: str | None) -> tuple[str, ...]:
+    match = _CALL.fullmatch(call) if call else None
+    return ("", "", "") if match is None else tuple(map(unescape, match.groups("")))
+
+
+# Of the sixteen colors that every terminal has, those that can be read on black and on white.
+_ID_COLORS = tuple(f"\x1b[{code}m" for code in (31, 32, 33, 34, 35, 36, 91, 92, 94, 95, 96))
+
+
+def id_color(request_id: str) -> str:
+    """
+    Return what turns a terminal to the color of *request_id*: the same wherever and whenever it is
+    shown.
+    """
+    return _ID_COLORS[sum(request_id.encode("utf-8", "replace")) % len(_ID_COLORS)]
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def parse(text: str) -> Record | None:
+    """
+    Return the record that *text*, its line or lines, was written from; None when it is not one in
+    any form.
+
+    Further lines that are not stamped, such as other formatters write a traceback, belong to the
+    message too.
+    """
+    first, *others = text.split("\n")
+    found = parse_line(first)
+    if found is None or not others:
+        return found and found[0]
+    record = found[0]
+    lines = [record.message]
+    for line in others:
+        further = parse_line(line)
+        lines.append(further[0].message if further and further[1] else line)
+    return record._replace(message="\n".join(lines))
+
+
+def parse_line(line: str) -> tuple[Record, bool] | None:
+    """
+    Return what one physical *line* tells, and whether it goes on the message of an earlier one.
+
+    None when it is not a record's line in any form. The form is told from the line's first
+    characters alone.
+    """
+    match = HEAD.match(line)
+    if match is not None:
+        time_and_level, request_id, session_id, rest, call, mark = match.groups()
+        time, _, level = time_and_level.partition(" - ")
+        message = unescape(line[match.end() :])
+        record = Record(time, level, "", message, request_id, session_id)
+        if rest:
+            span_id, shown = _parse_rest_of_bracket(rest)
+            record = record._replace(span_id=span_id, extra=shown)
+        if call:
+            method, name, jsonrpc_id = _parse_call(call)
+            record = record._replace(mcp_method=method, mcp_name=name, jsonrpc_id=jsonrpc_id)
+        return record, mark == "|"
+    fields = parse_fields(line)
+    if fields is None:
+        return None
+    naming = _naming_of(fields)
+    # One of these two names is in each line of ours, and in those of other formatters that carry
+    # our ids.
+    if naming is None and not ("timestamp" in fields or "request_id" in fields):
+        return None
+    return _record(fields, naming or _OWN), False
+
+
+def parse_fields(line: str) -> dict[str, Any] | None:
+    """
+    Return the names and values of a line of JSON or logfmt, whoever wrote it; None when it is
+    neither.
+    """
+    return _parse_json(line) if line.startswith("{") else _parse_logfmt(line)
+
+
+_TIME = _Pattern(
+    r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|\Z))?(?:(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d:?\d\d))?)?",
+)
+
+
+def parse_time(text: str) -> float | None:
+    """
+    Return the seconds since the epoch of a record's time, or None when it is not a time like ours.
+
+    Without a zone it is local time; without a date it is today's.
+    """
+    from datetime import datetime, timedelta, timezone
+
+    match = _TIME.fullmatch(text)
+    if match is None or not text:
+        return None
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    try:
+        date = datetime(int(year), int(month), int(day)) if year else datetime.today()
+        when = date.replace(
+            hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0), microsecond=0
+        )
+        if zone:
+            hours, minutes = (0, 0) if zone == "Z" else (int(zone[:3]), int(zone[0] + zone[-2:]))
+            when = when.replace(tzinfo=timezone(timedelta(hours=hours, minutes=minutes)))
+        return when.timestamp() + float(f"0.{fraction or 0}")
+    except (
+        ValueError,
+        OverflowError,
+        OSError,
+    ):  # the 30th of February; a year the platform cannot count from
+        return None
+
+
+# -- forms with names ------------------------------------------------------------------------------
+
+# In the order of Record's own fields; what has its default is left out.
+_DEFAULTS = {
+    "timestamp": None,
+    "level": None,
+    "logger": "",
+    "message": None,
+    "request_id": NO_ID,
+    "session_id": NO_ID,
+    "trace_id": NO_ID,
+    "span_id": NO_ID,
+    "mcp_method": "",
+    "mcp_name": "",
+    "jsonrpc_id": "",
+    "exception": None,
+}
+_LAST = ("parent_span_id", "service")
+_EXCEPTION = {f"exception.{part}": part for part in ("type", "message", "stacktrace")}
+_RESERVED = frozenset({*_DEFAULTS, *_LAST, *_EXCEPTION})
+
+
+class Store(NamedTuple):
+    """
+    What a log store calls the fields of a record, and how its lines are recognised.
+
+    :param names: their names, by ours; a field that is not here has our name.
+    :param always: fields with a fixed value that the store expects on each line.
+    """
+
+    names: Mapping[str, str]
+    always: Mapping[str, str] = MappingProxyType({})
+
+
+STORES: dict[str, Store] = {
+    # https://www.elastic.co/docs/reference/ecs/ecs-field-reference
+    "ecs": Store(
+        {
+            "timestamp": "@timestamp",
+            "level": "log.level",
+            "logger": "log.logger",
+            "request_id": "http.request.id",
+            "session_id": "session.id",
+            "trace_id": "trace.id",
+            "span_id": "span.id",
+            "parent_span_id": "parent.id",
+            "service": "service.name",
+            "exception.type": "error.type",
+            "exception.message": "error.message",
+            "exception.stacktrace": "error.stack_trace",
+        },
+        {"ecs.version": "8.11.0"},
+    ),
+    # https://cloud.google.com/logging/docs/structured-logging#structured_logging_special_fields
+    "gcp": Store(
+        {
+            "timestamp": "time",
+            "level": "severity",
+            "trace_id": "logging.googleapis.com/trace",
+            "span_id": "logging.googleapis.com/spanId",
+            "exception.type": "exception.type",
+            "exception.message": "exception.message",
+            "exception.stacktrace": "stack_trace",
+        }
+    ),
+    # https://docs.datadoghq.com/standard-attributes/
+    "datadog": Store(
+        {
+            "level": "status",
+            "logger": "logger.name",
+            "request_id": "http.request_id",
+            "trace_id": "dd.trace_id",
+            "span_id": "dd.span_id",
+            "exception.type": "error.kind",
+            "exception.message": "error.message",
+            "exception.stacktrace": "error.stack",
+        }
+    ),
+    # https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/, and the semantic conventions
+    "otel": Store(
+        {
+            "level": "severity_text",
+            "logger": "otel.scope.name",
+            "message": "body",
+            "request_id": "asgi_trace.request_id",
+            "session_id": "session.id",
+            "mcp_method": "mcp.method.name",
+            "jsonrpc_id": "jsonrpc.request.id",
+            "service": "service.name",
+            "exception.type": "exception.type",
+            "exception.message": "exception.message",
+            "exception.stacktrace": "exception.stacktrace",
+        }
+    ),
+}
+"""
+The names of other people's log stores: one table for those who write lines and those who read them.
+"""
+
+# These three are on each line, whatever happened: by them the names of a line are recognised.
+_ALWAYS_THERE = ("timestamp", "level", "message")
+
+
+class Naming:
+    """
+    The names under which JSON and logfmt write a record.
+
+    :param store: a key of :data:`STORES`; our own names, when left out.
+    :param rename: other names, by ours; it outranks the store.
+    :raises ValueError: for a store that is none, and where two fields would have one name.
+    """
+
+    def __init__(self, store: str | None = None, rename: Mapping[str, str] | None = None) -> None:
+        if store is not None and store not in STORES:
+            raise ValueError(f"names is {store!r}; expected one of {', '.join(STORES)}")
+        known = STORES[store] if store else Store({})
+        self.store = store
+        self.names = {**known.names, **(rename or {})}
+        self.always = known.always
+        # Theirs and ours: a field of the program with one of these names must not pass for another.
+        theirs = [self.names.get(name, name) for name in (*_DEFAULTS, *_LAST)]
+        theirs += [self.names[name] for name in _EXCEPTION if name in self.names]
+        for name in theirs:
+            if not name or not isinstance(name, str) or theirs.count(name) > 1:
+                raise ValueError(
+                    f"rename gives {name!r} to more than one field; expected a name for each"
+                )
+        self.reserved = _RESERVED.union(theirs, self.always)
+        self.flat = not _EXCEPTION.keys().isdisjoint(self.names)
+        self.signs = frozenset(self.names.get(name, name) for name in _ALWAYS_THERE)
+
+
+_OWN = Naming()
+_READ = (_OWN, *map(Naming, STORES))
+
+
+def _naming_of(fields: Mapping[str, Any]) -> Naming | None:
+    """Return the names that the *fields* of a line have, or None where they are not a record's."""
+    return next((naming for naming in _READ if naming.signs <= fields.keys()), None)
+
+
+def _fields(record: Record, naming: Naming = _OWN) -> dict[str, Any]:
+    """
+    Return what *record* has, by name. An extra field with one of our names gets a ``_`` behind it.
+    """
+    known = zip(_DEFAULTS.items(), record, strict=False)
+    fields = {name: value for (name, default), value in known if value != default}
+    if record.parent_span_id:
+        fields["parent_span_id"] = record.parent_span_id
+    if record.service:
+        fields["service"] = record.service
+    if naming is not _OWN:
+        fields = _renamed(fields, naming)
+    for key, value in record.extra.items():
+        name = _shown(key)
+        name = naming.names.get(name, name) if name not in _RESERVED else name
+        fields[f"{name}_" if name.rstrip("_") in naming.reserved else name] = value
+    return fields
+
+
+def _renamed(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
+    if naming.flat and "exception" in fields:
+        exception = fields.pop("exception")
+        fields.update(
+            (name, exception[part]) for name, part in _EXCEPTION.items() if part in exception
+        )
+    return {naming.names.get(name, name): value for name, value in fields.items()} | dict(
+        naming.always
+    )
+
+
+def _record(fields: dict[str, Any], naming: Naming) -> Record:
+    """Undo :func:`_fields`, and bear with what other writers give to our names."""
+    if naming is not _OWN:
+        fields = _renamed_back(fields, naming)
+    if "message" not in fields and "event" in fields:
+        fields["message"] = fields.pop("event")  # as structlog calls it
+    *values, exception = (fields.pop(name, None) for name in _DEFAULTS)
+    if exception is not None and not isinstance(exception, dict):
+        exception = {"stacktrace": _text(exception)}
+    known = zip(_DEFAULTS.values(), values, strict=False)
+    strings = [default or "" if value is None else _text(value) for default, value in known]
+    last = [
+        "" if value is None else _text(value)
+        for value in (fields.pop(name, None) for name in _LAST)
+    ]
+    extra = {
+        name[:-1] if name.rstrip("_") in naming.reserved else name: value
+        for name, value in fields.items()
+    }
+    return Record._make([*strings, exception, extra, *last])
+
+
+def _renamed_back(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
+    """
+    Return *fields* of a store under our names; ``log.level`` may be in an object ``log``, as others
+    write it.
+    """
+    back: dict[str, Any] = {}
+    for ours, theirs in naming.names.items():
+        value = _take(fields, theirs)
+        if value is not None:
+            back[ours] = value
+    for name in naming.always:
+        _take(fields, name)
+    exception = {part: back.pop(name) for name, part in _EXCEPTION.items() if name in back}
+    if exception:
+        back["exception"] = exception
+    if naming.store == "gcp" and "trace_id" in back:
+        back["trace_id"] = _text(back["trace_id"]).rpartition("/")[2]  # projects/shop/traces/0af7…
+    return fields | back
+
+
+def _take(fields: dict[str, Any], name: str) -> Any:
+    """Take *name* out of *fields*, or out of an object in them."""
+    if name in fields:
+        return fields.pop(name)
+    outer, dot, inner = name.partition(".")
+    within = fields.get(outer)
+    if not dot or not isinstance(within, dict):
+        return None
+    value = _take(within, inner)
+    if not within:
+        del fields[outer]
+    return value
+
+
+# -- JSON ------------------------------------------------------------------------------------------
+
+
+def format_json(record: Record, naming: Naming = _OWN) -> str:
+    """
+    Return *record* as one line of JSON, in ASCII. Never raises, whatever the extra fields hold.
+
+    What JSON has no form for is written as its ``str()``. Strings come back as they were, but for
+    the two halves of a surrogate pair side by side: to JSON they are the one character.
+    """
+    fields = _fields(record)
+    try:
+        if record.exception is None and not record.extra:
+            # Of most lines all fields are strings: a fourth of the time that the encoder takes for
+            # a dict of them.
+            quote = _quote_json()
+            if naming is _OWN:  # whose names need no quoting
+                return (
+                    "{"
+                    + ", ".join([f'"{name}": {quote(value)}' for name, value in fields.items()])
+                    + "}"
+                )
+            return (
+                "{"
+                + ", ".join([f"{quote(name)}: {quote(value)}" for name, value in fields.items()])
+                + "}"
+            )
+        return _encode()(fields)
+    except Exception:  # each by itself, so that a bad one spoils no other
+        pairs = (f"{_dump(name)}: {_dump(value)}" for name, value in fields.items())
+        return "{" + ", ".join(pairs) + "}"
+
+
+def _parse_json(line: str) -> dict[str, Any] | None:
+    from json import loads
+
+    try:
+        found = loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@cache
+def _encode() -> Callable[[Any], str]:
+    from json import JSONEncoder  # 3 ms of import, which the text form does not need
+
+    return JSONEncoder(allow_nan=False, default=_shown).encode
+
+
+@cache
+def _quote_json() -> Callable[[str], str]:
+    from json.encoder import encode_basestring_ascii  # raises for what is no string
+
+    return encode_basestring_ascii
+
+
+def _dump(value: Any) -> str:
+    try:
+        return _encode()(value)
+    except Exception:
+        # Rare, and not worth a check beforehand: a key that is no string, NaN, a cycle, a nest too
+        # deep, or a class that misbehaves.
+        return _encode()(_plain(value, iter(range(_MOST_VALUES)), ()))
+
+
+_MOST_VALUES = 10_000
+_MOST_NESTED = 16
+
+
+def _plain(value: Any, budget: Iterator[int], inside: tuple[int, ...]) -> Any:
+    """
+    Return *value* rebuilt of what JSON has, cut where it lies in itself, is too deep, or exceeds
+    the *budget*.
+    """
+    try:
+        if value is None or isinstance(value, str | bool):
+            return value
+        if isinstance(value, float) and isfinite(value):
+            return value
+        if isinstance(value, int) and int.__repr__(value):  # raises for one of thousands of digits
+            return value
+        if not isinstance(value, dict | list | tuple):
+            return _shown(value)
+        if id(value) in inside or len(inside) == _MOST_NESTED:
+            return "..."
+        inside = (*inside, id(value))
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        plain = {
+            _shown(key): _plain(each, budget, inside)
+            for (key, each), _ in zip(items, budget, strict=False)
+        }
+        return plain if isinstance(value, dict) else list(plain.values())
+    except Exception:
+        return _shown(value)
+
+
+def _shown(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:
+        return object.__repr__(value)
+
+
+# -- logfmt ----------------------------------------------------------------------------------------
+
+_A_PAIR = r'[ \t]*([^ \t="]+)(=(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^ \t"]*))?(?=[ \t]|\Z)'
+_PAIR = _Pattern(_A_PAIR)
+_PAIRS = _Pattern(rf"(?:{_A_PAIR})*\s*")
+_NOT_IN_KEY = _Pattern(r"[^\w.@/-]")
+_BARE = _Pattern(r'[^ "=\\]+')
+_TO_QUOTE = _Pattern(rf'["\\\n{_UNSAFE}]')
+_TO_UNQUOTE = _Pattern(r"\\(?:u([0-9a-f]{4})|(.))")
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_LONG = {short[1]: long for long, short in _SHORT.items()}
+
+
+def format_logfmt(record: Record, naming: Naming = _OWN) -> str:
+    """
+    Return *record* as one line of logfmt. Never raises; what a key cannot have in it becomes ``_``.
+    """
+    extra = {_NOT_IN_KEY.sub("_", _shown(key)) or "_": value for key, value in record.extra.items()}
+    fields = _fields(record._replace(extra=extra), naming)
+    exception = fields.pop("exception", {})
+    fields.update((name, exception[part]) for name, part in _EXCEPTION.items() if part in exception)
+    return _format_pairs(fields)
+
+
+def _parse_logfmt(line: str) -> dict[str, Any] | None:
+    fields = _parse_pairs(line)
+    if fields is not None:
+        exception = {part: fields.pop(name) for name, part in _EXCEPTION.items() if name in fields}
+        if exception:
+            fields["exception"] = exception
+    return fields
+
+
+def _format_pairs(fields: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={_quote(_text(value))}" for name, value in fields.items())
+
+
+def _parse_pairs(text: str) -> dict[str, Any] | None:
+    if _PAIRS.fullmatch(text) is None:
+        return None
+    # A name alone is a flag, to some writers.
+    return {name: _unquote(value[1:]) if value else "true" for name, value in _PAIR.findall(text)}
+
+
+def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
+    # Asked of the type: isinstance() runs code of the value's own, such as a proxy's, which may
+    # raise.
+    if value is None or issubclass(type(value), bool | int | float | dict | list | tuple):
+        return _dump(value)
+    return _shown(value)
+
+
+def _quote(text: str) -> str:
+    if text.isprintable() and _BARE.fullmatch(text):
+        return text
+    return f'"{_TO_QUOTE.sub(_quoted, text)}"'
+
+
+def _quoted(match: re.Match[str]) -> str:
+    return _SHORT.get(match[0]) or f"\\u{ord(match[0]):04x}"
+
+
+def _unquote(text: str) -> str:
+    return _TO_UNQUOTE.sub(_unquoted, text[1:-1]) if text.startswith('"') else text
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    code, short = match.groups()
+    return chr(int(code, 16)) if code else _LONG.get(short, short)
+
+
+# -- access lines ----------------------------------------------------------------------------------
+
+_ACCESS_FIELDS = (
+    "method",
+    "path",
+    "status",
+    "duration_ms",
+    "bytes",
+    "transport",
+    "client",
+    "ttfb_ms",
+)
+_ACCESS_NUMBERS: dict[str, Callable[[str], float]] = {
+    "status": int,
+    "duration_ms": float,
+    "bytes": int,
+    "ttfb_ms": float,
+}
+_ACCESS = _Pattern(
+    r"(?P<method>[^ ]+) (?P<path>[^ ]+) (?:-|(?P<status>\d{1,9})) (?:-|(?P<duration_ms>\d+\.\d)ms) "
+    r"(?:-|(?P<bytes>\d{1,20})B) (?P<transport>[^ ]+) (?P<client>[^ ]+)(?: ttfb=(?P<ttfb_ms>\d+\.\d)ms)?"
+    r"(?P<others> .+)?"
+)
+# As uvicorn, hypercorn, gunicorn and granian write it when left to themselves; the last adds
+# milliseconds.
+_SERVER_ACCESS = _Pattern(
+    r'(?:\[[^\]]*\] )?[^ ]* - (?:- \[[^\]]*\] )?"(?P<method>[A-Z]+) (?P<path>.+?) (?:HTTP/[\d.]+|[\d.]+|ws)" '
+    r"(?P<status>\d{3})(?: (?P<duration_ms>\d+\.\d{3}))?(?= |\Z)",
+)
+_NOT_IN_WORD = _Pattern(rf"[\s{_UNSAFE}]")
+
+
+def format_access(fields: Mapping[str, Any]) -> str:
+    """
+    Return the message of an access line: ``GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312
+    ttfb=4.1ms``.
+
+    *fields* are ``method``, ``path``, ``status``, ``duration_ms``, ``bytes``, ``transport`` and
+    ``client``, each ``-`` where there is none, and ``ttfb_ms``. Others follow as ``name=value``. A
+    blank in a word becomes ``%20``.
+    """
+    others = {name: value for name, value in fields.items() if value is not None}
+    method, path, status, duration, size, transport, client, ttfb = (
+        others.pop(name, None) for name in _ACCESS_FIELDS
+    )
+    words = (
+        method,
+        path,
+        status,
+        _with_unit(duration, ".1f", "ms"),
+        _with_unit(size, "d", "B"),
+        transport,
+        client,
+    )
+    line = " ".join(map(_word, words))
+    if ttfb is not None:
+        line += f" ttfb={ttfb:.1f}ms"
+    return f"{line} {_format_pairs(others)}" if others else line
+
+
+def parse_access(message: str) -> dict[str, Any] | None:
+    """
+    Return the fields of an access line's *message*, ours or a server's own; None when it is none of
+    them.
+
+    What stood as ``-`` is not among them. Durations are as exact as they were written.
+    """
+    match = _ACCESS.fullmatch(message) or _SERVER_ACCESS.match(message)
+    if match is None:
+        return None
+    words = {name: word for name, word in match.groupdict().items() if word not in (None, "-")}
+    others = _parse_pairs(words.pop("others", ""))
+    if others is None:
+        return None
+    return {name: _ACCESS_NUMBERS.get(name, str)(word) for name, word in words.items()} | others
+
+
+def _with_unit(value: float | None, form: str, unit: str) -> str | None:
+    return None if value is None else f"{value:{form}}{unit}"
+
+
+def _word(value: object) -> str:
+    return _NOT_IN_WORD.sub(_percent_encoded, str(value)) if value not in (None, "") else "-"
+
+
+def _percent_encoded(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))

@@ -1,0 +1,87 @@
+"""
+What a protocol on top of HTTP adds to a request: the call that it carries, and the session that its
+response opens.
+
+:class:`Protocol` is plain HTTP, which adds nothing. A package that supports another protocol, such
+as MCP, puts a subclass of it into :data:`hooks`, and each shim that is made afterwards uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from .calls import NO_CALL, Call
+from .sessions import SessionResolver
+
+if TYPE_CHECKING:
+    from .scope import ScopeMetadata
+
+__all__ = ("PENDING", "Protocol", "hooks")
+
+App = Callable[..., Awaitable[Any]]
+
+
+class _Pending(str):
+    """A type of its own: no client's id is of it."""
+
+    __slots__ = ()
+
+
+PENDING = _Pending("pending")
+"""Stands for a session that is not known yet; compared by identity."""
+
+
+class Protocol:
+    """
+    Plain HTTP and websockets: no calls, and no session that a response opens.
+
+    :param sessions: the shim's session sources.
+    :param parse: returns the id in a client's bytes, or None when it must not be used.
+    """
+
+    headers: frozenset[bytes] = frozenset()
+    """The request headers that the methods read, in lower case."""
+
+    def __init__(self, sessions: SessionResolver, parse: Callable[[bytes], str | None]) -> None:
+        self.sessions = sessions
+        self.parse = parse
+
+    def find_call(self, request: ScopeMetadata) -> Call:
+        """Return the call that the headers of *request* describe."""
+        return NO_CALL
+
+    def find_transport(self, request: ScopeMetadata, accepted: bytes) -> str | None:
+        """
+        Return the protocol's own transport type of *request*; None where it is plain HTTP.
+
+        :param accepted: the request's ``Accept`` headers, joined, in lower case.
+        """
+        return None
+
+    def find_session(self, request: ScopeMetadata) -> str | None:
+        """Return the id of the protocol's own session, whichever session outranks it."""
+        return None
+
+    def opened_session(self, request: ScopeMetadata, rank: int) -> str | None:
+        """
+        Return the session that the response of *request* has opened, where it outranks the one of
+        *rank*.
+
+        :data:`PENDING` while the response may yet open one.
+        """
+        return None
+
+    @staticmethod
+    def wrap(app: App, *, observe_body: bool) -> App:
+        """Return *app*, or an observer of its messages, which has it as its attribute ``app``."""
+        return app
+
+
+class Hooks:
+    """Where another package puts its protocol."""
+
+    protocol: type[Protocol] = Protocol
+
+
+hooks = Hooks()

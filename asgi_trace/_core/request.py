@@ -1,0 +1,523 @@
+"""
+The metadata of one request: its ids, its place in a trace, and the fields that the user adds to its
+lines.
+
+Values that few requests need are found when they are first read. This module does not read context
+variables, ASGI scopes or headers: :mod:`.scopes` finds the values of a request that came in over
+ASGI.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from operator import methodcaller
+from threading import RLock
+from time import time
+from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
+
+from .calls import NO_CALL, Call, clean
+from .faults import report_once
+from .ids import generate_request_id, id_by_hand
+from .tracecontext import RANDOM, TraceContext, is_trace_id
+
+__all__ = ("RequestMetadata",)
+
+_T = TypeVar("_T")
+
+# Re-entrant: the handler of a signal may log a line while ids are made.
+_making = RLock()
+
+
+def _renew_lock() -> None:
+    global _making
+    _making = RLock()
+
+
+if hasattr(os, "register_at_fork"):  # absent on Windows, where nothing forks
+    # A thread of the parent may hold the lock, and does not exist in the child.
+    os.register_at_fork(after_in_child=_renew_lock)
+
+# Builds the tuple from four values in C: 600 instructions, where the class's own __new__ takes
+# 3,000.
+_new_trace = partial(tuple.__new__, TraceContext)
+
+
+if TYPE_CHECKING:
+
+    class _Late(Generic[_T]):
+        """The type of a late field: a property of *_T*."""
+
+        @overload
+        def __get__(self, metadata: None, owner: type) -> _Late[_T]: ...
+        @overload
+        def __get__(self, metadata: RequestMetadata, owner: type) -> _T: ...
+        def __get__(self, metadata: RequestMetadata | None, owner: type) -> _T | _Late[_T]: ...
+        def __set__(self, metadata: RequestMetadata, value: _T) -> None: ...
+
+
+def _late(
+    name: str,
+    default: _T,
+    *,
+    check: Callable[[Any], Any] | None = None,
+    may_come_later: bool = False,
+) -> _Late[_T]:
+    """
+    Return a property whose value is found once, when it is first read, by the method
+    ``_find_NAME``.
+
+    All threads get the same value. A fault of the method is reported once and gives *default*.
+
+    :param check: returns the value to keep when one is assigned; without it, any value is kept.
+    :param may_come_later: look again at the next read where the value is None.
+    """
+    find: Callable[[RequestMetadata], Any] = methodcaller(f"_find_{name}")
+
+    def read(metadata: RequestMetadata) -> _T:
+        values = metadata._values
+        if values is None:
+            values = metadata._late_values()
+        elif name in values:
+            kept: _T = values[name]
+            return kept
+        try:
+            found = find(metadata)
+        except Exception:
+            report_once(f"finding a request's {name}")
+            found = default
+        if found is None and may_come_later:
+            return default
+        first: _T = values.setdefault(name, found)
+        return first
+
+    def assign(metadata: RequestMetadata, value: Any) -> None:
+        metadata._late_values()[name] = value if check is None else check(value)
+
+    field: Any = property(read, assign)
+    typed: _Late[_T] = field
+    return typed
+
+
+def _assigned(name: str, *, check: Callable[[Any], Any] | None = None) -> _Late[str | None]:
+    """
+    Return a property that is None until a value is assigned; *check* returns the value to keep.
+    """
+
+    def read(metadata: RequestMetadata) -> str | None:
+        values = metadata._values
+        return None if values is None else values.get(name)
+
+    def assign(metadata: RequestMetadata, value: Any) -> None:
+        metadata._late_values()[name] = value if check is None else check(value)
+
+    field: Any = property(read, assign)
+    typed: _Late[str | None] = field
+    return typed
+
+
+def _checked_trace(value: object) -> TraceContext:
+    if not isinstance(value, TraceContext):
+        raise TypeError(f"trace is {value!r}; expected a TraceContext")
+    return value
+
+
+def _call_word(word: str, *, blanks: bool = False) -> Any:
+    """
+    Return a property for one word of the request's call: made safe for a log line when it is
+    assigned.
+    """
+
+    def read(metadata: RequestMetadata) -> str | None:
+        found: str | None = getattr(metadata._call, word)
+        return found
+
+    def assign(metadata: RequestMetadata, value: object) -> None:
+        metadata._call = metadata._call._replace(**{word: clean(value, blanks=blanks)})
+
+    return property(read, assign)
+
+
+class RequestMetadata:
+    """
+    What is known of one request: one mutable object, shared by all its tasks and threads.
+
+    Under :class:`~asgi_trace.RequestTracingMiddleware` each request has its own, complete. Make one
+    yourself for work outside HTTP, and bind it with :func:`bound_request_metadata`. Put data of
+    your own into ``fields``.
+
+    It is safe to hold. A copy or a pickle is a plain object with the same ids: it has no header,
+    token or key.
+
+    :param session_id: who asks: the same over many requests, or None.
+    :param request_id: this request's own id, or None.
+    :param start_time: when it began, in seconds since the epoch; now, when left out.
+    :param method: ``GET``, ``POST``, …; None on websockets and outside HTTP.
+    :param path: the decoded path, without the query string.
+    :param transport_type: ``http``, ``sse``, ``streamable-http``, ``websocket``, or None outside
+        HTTP.
+    :param parent_request_id: the client's id, where it was not used as *request_id*.
+
+    An id that you assign is escaped where it could end the bracket of a log line or start another
+    line. The word ``none`` (in any case) stands for no id.
+
+    ``ended`` is true once the app has returned or raised: lines that are logged after that are
+    late.
+
+    Where the request carries a call to an MCP server, and the call is known: ``mcp_method``
+    (``tools/call``), ``mcp_name`` (of the tool, resource or prompt) and ``jsonrpc_id``, unique
+    within its session; else None. These are the client's words: at most 128 characters, and
+    characters that could mislead a reader of the log are ``%XX``. ``mcp_session_id`` is the session
+    of the transport; ``X-Session-ID`` outranks it as *session_id*. ``mcp_error`` is ``tool_error``
+    or ``rpc_error`` where the reply is read and says so.
+
+    .. versionadded:: 0.1
+    """
+
+    # Pickles name the class by its public module: the private one may change.
+    __module__ = "asgi_trace"
+
+    # Slots keep headers out of vars(), and cost a request less than a dict does. Attributes of the
+    # user's own go into __dict__, where none of ours can be hidden by them: all of ours are slots,
+    # properties or underlined.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_request_id",
+        "_values",
+        "ended",
+        "method",
+        "path",
+        "start_time",
+    )
+
+    start_time: float
+    method: str | None
+    path: str | None
+    ended: bool
+    _request_id: str | None
+    # Values of the late fields, by name; None until the first of them is found.
+    _values: dict[str, Any] | None
+
+    def __init__(
+        self,
+        session_id: str | None = None,
+        request_id: str | None = None,
+        start_time: float | None = None,
+        method: str | None = None,
+        path: str | None = None,
+        transport_type: str | None = None,
+        *,
+        parent_request_id: str | None = None,
+    ) -> None:
+        self._values = {"transport_type": transport_type}
+        self.session_id = session_id
+        self.request_id = request_id
+        self.start_time = time() if start_time is None else start_time
+        self.method = method
+        self.path = path
+        self.parent_request_id = parent_request_id
+        self.ended = False
+
+    def _late_values(self) -> dict[str, Any]:
+        values = self._values
+        if values is None:
+            with _making:
+                values = self._values
+                if values is None:
+                    values = self._values = {}
+        return values
+
+    def _kept(self, name: str) -> Any:
+        """Return the late value *name*, or None where it has not been found yet."""
+        values = self._values
+        return None if values is None else values.get(name)
+
+    # -- ids ---------------------------------------------------------------------------------------
+
+    @property
+    def request_id(self) -> str | None:
+        """This request's own id, or None."""
+        return self._request_id
+
+    @request_id.setter
+    def request_id(self, value: object) -> None:
+        self._set_request_id(id_by_hand(value))
+        self._late_values()["id_is_given"] = True
+
+    def _set_request_id(self, value: str | None) -> None:
+        self._request_id = value
+
+    session_id: _Late[str | None] = _assigned("session_id", check=id_by_hand)
+    parent_request_id: _Late[str | None] = _assigned("parent_request_id", check=id_by_hand)
+    transport_type: _Late[str | None] = _late("transport_type", None)
+
+    def _find_transport_type(self) -> str | None:
+        return None
+
+    # -- the user's fields -------------------------------------------------------------------------
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """
+        Data of your own, by name: on every later log line of the request.
+
+        JSON and logfmt lines show each field under its name; lines of text show those that
+        ``TextFormatter(fields=("tenant",))`` names. They are attributes of the request's span, too.
+
+        .. versionadded:: 0.1
+        """
+        kept: dict[str, object] = self._late_values().setdefault("fields", {})
+        return kept
+
+    @fields.setter
+    def fields(self, value: Mapping[str, object]) -> None:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"fields is {value!r}; expected a dict of names and values")
+        self._late_values()["fields"] = dict(value)
+
+    @property
+    def _fields(self) -> dict[str, object] | None:
+        """The user's fields, or None where there are none: reading them makes no dict."""
+        fields: dict[str, object] | None = self._kept("fields")
+        return fields
+
+    # -- the trace ---------------------------------------------------------------------------------
+
+    trace: _Late[TraceContext] = _late("trace", TraceContext("", ""), check=_checked_trace)
+    """
+    The request's place in its distributed trace: ``span_id`` is this request's own span.
+
+    The trace is the client's where it sent one. Otherwise the trace id is the request id where that
+    is a valid trace id, else a new one. Assign another's, such as that of a tracer that has made a
+    span for this request, and every line carries it.
+    """
+
+    @property
+    def trace_id(self) -> str:
+        """The W3C trace-id: 32 lower-case hexadecimal characters."""
+        return self.trace.trace_id
+
+    @property
+    def span_id(self) -> str:
+        """This request's own span in its trace: 16 lower-case hexadecimal characters."""
+        return self.trace.span_id
+
+    @property
+    def parent_span_id(self) -> str | None:
+        """The span that called this request; None where no trusted caller sent one."""
+        return self.trace.parent_span_id
+
+    tracestate: _Late[str] = _late("tracestate", "")
+    """
+    What other tracing systems have said of this trace, to be forwarded as it is; empty without.
+    """
+
+    baggage: _Late[str] = _late("baggage", "")
+    """The caller's W3C baggage, to be forwarded; empty without."""
+
+    linked_trace: _Late[TraceContext | None] = _late("linked_trace", None)
+    """
+    The client's own place in its trace, where this request is in another trace: see
+    ``trust_inbound``.
+    """
+
+    def _find_trace(self) -> TraceContext:
+        parent = self._parent_trace()
+        own = self._own_ids()[1]
+        span_id = own[:16]
+        if parent is not None:
+            return TraceContext(parent.trace_id, span_id, parent.flags, parent.span_id)
+        request_id = self._request_id
+        if request_id and is_trace_id(request_id):
+            return _new_trace((request_id, span_id, RANDOM if self._has_random_id() else 0, None))
+        return TraceContext(own, span_id, RANDOM)
+
+    def _find_tracestate(self) -> str:
+        return ""
+
+    def _find_baggage(self) -> str:
+        return ""
+
+    def _find_linked_trace(self) -> TraceContext | None:
+        return None
+
+    def _parent_trace(self) -> TraceContext | None:
+        return None
+
+    def _has_random_id(self) -> bool:
+        """Whether the request id was made by :func:`generate_request_id`."""
+        return False
+
+    def _own_ids(self) -> tuple[str, str]:
+        """Return the ids that nobody gave: of the session, and of the trace and its span."""
+        values = self._late_values()
+        made: tuple[str, str] | None = values.get("own_ids")
+        if made is None:
+            made = values.setdefault("own_ids", (generate_request_id(), generate_request_id()))
+        return made
+
+    def _call_trace(self) -> TraceContext:
+        """
+        Return the span of an outgoing call that this request makes.
+
+        W3C asks for a span of its own for each call, whether or not it is recorded. Where a tracer
+        records spans, it is the tracer's current span, since the called service names it as its
+        parent.
+        """
+        calling_span = self._calling_span
+        if calling_span is not None:
+            return calling_span(self)
+        return self.trace._replace(span_id=generate_request_id()[:16])
+
+    def _continue_trace(
+        self, parent: TraceContext, tracestate: str = "", baggage: str = ""
+    ) -> None:
+        """
+        Make *parent* the span that called this request, whatever its headers say.
+
+        Where a tracer records a span of this request, that span has its parent already, and nothing
+        changes.
+
+        :param tracestate: what other tracing systems have said of the parent's trace.
+        :param baggage: the caller's.
+        """
+        if self._calling_span is not None:
+            return
+        headers_trace = self._trace_of_headers()
+        continued = TraceContext(parent.trace_id, self.span_id, parent.flags, parent.span_id)
+        self._late_values().update(
+            trace=continued, tracestate=tracestate, baggage=baggage, linked_trace=headers_trace
+        )
+
+    def _trace_of_headers(self) -> TraceContext | None:
+        """
+        Return the one valid ``traceparent`` of the request's headers, whether or not its client is
+        trusted.
+        """
+        return None
+
+    @property
+    def _calling_span(self) -> Callable[[RequestMetadata], TraceContext] | None:
+        """
+        A tracer's function that returns the span from which this request makes a call; None without
+        a tracer.
+        """
+        function: Callable[[RequestMetadata], TraceContext] | None = self._kept("calling_span")
+        return function
+
+    @_calling_span.setter
+    def _calling_span(self, function: Callable[[RequestMetadata], TraceContext]) -> None:
+        self._late_values()["calling_span"] = function
+
+    # -- the call that it carries ------------------------------------------------------------------
+
+    mcp_method: str | None = _call_word("method")
+    mcp_name: str | None = _call_word("name", blanks=True)
+    jsonrpc_id: str | None = _call_word("id")
+    mcp_session_id: _Late[str | None] = _late(
+        "mcp_session_id", None, check=id_by_hand, may_come_later=True
+    )
+    mcp_error: _Late[str | None] = _assigned("mcp_error")
+    _call: _Late[Call] = _late("call", NO_CALL)
+
+    def _find_call(self) -> Call:
+        return NO_CALL
+
+    def _find_mcp_session_id(self) -> str | None:
+        return None
+
+    @property
+    def mcp_call(self) -> str | None:
+        """
+        The call as a log line shows it, ``tools/call add #7``; None where its method is not known.
+        """
+        call = self._call
+        return None if call.method is None else str(call)
+
+    # -- copies and pickles ------------------------------------------------------------------------
+
+    def _twin(self) -> RequestMetadata:
+        """
+        Return another object for the same request, for a context in which one of its ids is
+        another.
+        """
+        twin = self.__copy__()
+        names = ("tracestate", "baggage", "linked_trace")
+        twin._late_values().update(
+            {name: getattr(self, name) for name in names}, fields=self.fields
+        )
+        if self._calling_span is not None:
+            twin._calling_span = self._calling_span
+        return twin
+
+    def __copy__(self) -> RequestMetadata:
+        """Return a plain object with the same ids: it has none of the request's headers."""
+        make, arguments, state = self._reduced()
+        made = make(*arguments)
+        made.__setstate__(state)
+        fields = self._fields
+        if fields:
+            made.fields.update(fields)
+        return made
+
+    def __deepcopy__(self, memo: object) -> RequestMetadata:
+        return self.__copy__()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return self._reduced()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._reduced()[2]
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.ended = state["ended"]
+        if state["trace"] is not None:
+            self.trace = TraceContext(*state["trace"])
+        self._call = Call(*state["call"])
+        self.parent_request_id, self.mcp_session_id = (
+            state["parent_request_id"],
+            state["mcp_session_id"],
+        )
+        self.mcp_error = state["mcp_error"]
+
+    def _reduced(self) -> tuple[type[RequestMetadata], tuple[Any, ...], dict[str, Any]]:
+        """
+        Return what a copy or pickle is made of: the class, its arguments, and the ids that are none
+        of them.
+        """
+        words = (
+            self.session_id,
+            self._request_id,
+            self.start_time,
+            self.method,
+            self.path,
+            self.transport_type,
+        )
+        state = {
+            "ended": bool(self.ended),
+            "trace": tuple(self.trace),
+            "call": tuple(self._call),
+            "parent_request_id": self.parent_request_id,
+            "mcp_session_id": self.mcp_session_id,
+            "mcp_error": _plain(self.mcp_error),
+        }
+        return RequestMetadata, tuple(map(_plain, words)), state
+
+    def __repr__(self) -> str:
+        names = ("session_id", "request_id", "start_time", "method", "path", "transport_type")
+        return f"RequestMetadata({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+
+def _plain(value: object) -> str | float | None:
+    """
+    Return *value* where a pickle of it loads anywhere; an object that a user has assigned becomes
+    its text.
+    """
+    if value is None or type(value) in (str, int, float):
+        return value  # type: ignore[return-value]
+    try:
+        return str(value)
+    except Exception:
+        return None

@@ -1,0 +1,82 @@
+"""
+What a response tells besides its request's id, where that is asked for: the trace, the session, and
+who may read it.
+
+Knows the headers of responses. Does not know scopes or messages.
+"""
+
+from __future__ import annotations
+
+from time import time
+from typing import Any
+
+from .headers import response_values, without_header
+from .request import RequestMetadata
+from .tracecontext import format_traceparent
+
+__all__ = ("Answers",)
+
+_EXPOSED = b"access-control-expose-headers"
+
+
+class Answers:
+    """
+    The headers that are added to each response, prepared once.
+
+    :param request_header: the one with the request's id, which is there already.
+    :param session_header: the one that takes the session's id to the client, or None.
+    :param traceresponse: whether W3C's ``traceresponse`` is added.
+    :param server_timing: whether a ``Server-Timing`` is added.
+    :param expose: whether a browser may show ours to a script of another origin.
+    """
+
+    def __init__(
+        self,
+        request_header: str,
+        session_header: str | None,
+        *,
+        traceresponse: bool,
+        server_timing: bool,
+        expose: bool,
+    ) -> None:
+        self._session = session_header.lower().encode() if session_header else None
+        self._traceresponse = traceresponse
+        self._server_timing = server_timing
+        names = [request_header, session_header, "traceresponse" if traceresponse else None]
+        self._exposed = [name.encode() for name in names if name] if expose else []
+        self.needed = bool(session_header or traceresponse or server_timing or expose)
+
+    def add(self, headers: list[Any], metadata: RequestMetadata, session_id: str | None) -> None:
+        """
+        Add to a response's *headers*, in place, what of *metadata* was asked for, and *session_id*.
+        """
+        if self._session and session_id:
+            _replace(headers, self._session, session_id.encode())
+        if self._traceresponse:
+            _replace(headers, b"traceresponse", format_traceparent(metadata.trace).encode())
+        if self._server_timing:
+            # The trace for scripts, which can read this header of the page itself and of no other.
+            taken = max(0.0, (time() - metadata.start_time) * 1000)
+            timing = f'traceparent;desc="{format_traceparent(metadata.trace)}", app;dur={taken:.1f}'
+            headers.append((b"server-timing", timing.encode()))
+        if self._exposed:
+            self._expose(headers)
+
+    def _expose(self, headers: list[Any]) -> None:
+        # To any other response the header says nothing.
+        if not any(response_values(headers, b"access-control-allow-origin")):
+            return
+        told = b",".join(response_values(headers, _EXPOSED))
+        names = [name.strip(b" \t") for name in told.split(b",") if name.strip(b" \t")]
+        # With credentials "*" is a name like others, and not all of them (Fetch, § 3.3.3).
+        if b"*" in names and b"true" not in response_values(
+            headers, b"access-control-allow-credentials"
+        ):
+            return
+        known = {name.lower() for name in names}
+        names += [name for name in self._exposed if name.lower() not in known]
+        _replace(headers, _EXPOSED, b", ".join(names))
+
+
+def _replace(headers: list[Any], name: bytes, value: bytes) -> None:
+    headers[:] = [*without_header(headers, name), (name, value)]

@@ -1,0 +1,478 @@
+"""
+The metadata of a request that came in over ASGI, found in its scope when it is first read.
+
+This module reads scopes and headers. It awaits nothing, and does not handle receive and send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from copy import copy
+from functools import partial
+from time import time
+from typing import Any, NamedTuple
+
+from .calls import Call
+from .faults import report_once, warn_once
+from .headers import Headers, any_named, as_bytes, header_values, without_header
+from .ids import (
+    ID_RULE,
+    generate_request_id,
+    id_by_hand,
+    parse_cloud_trace,
+    parse_id,
+    take_request_id,
+)
+from .masks import Masks
+from .protocol import PENDING, Protocol
+from .request import RequestMetadata
+from .response_headers import Answers
+from .sessions import SessionResolver
+from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
+from .trust import TrustedNetworks
+
+__all__ = ("SCOPE_KEY", "Message", "Scope", "ScopeMetadata", "Settings", "metadata_class")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+
+SCOPE_KEY = "asgi_trace"
+"""Where a traced scope holds its :class:`RequestMetadata`."""
+
+# A client may send any X-Request-ID; the operator has chosen any other header, and wants to know
+# when it cannot work.
+_USUAL_HEADER = b"x-request-id"
+_MOST_SHOWN = 60
+
+
+class Settings:
+    """
+    How requests are read, prepared once; :class:`~asgi_trace.RequestTracingMiddleware` documents
+    each option.
+    """
+
+    __slots__ = (
+        "answers",
+        "distrusting",
+        "generate",
+        "header",
+        "inbound",
+        "known_headers",
+        "masks",
+        "networks",
+        "parse",
+        "protocol",
+        "sessions",
+        "take",
+        "trust_inbound",
+    )
+
+    def __init__(
+        self,
+        *,
+        header: bytes,
+        generate: Callable[[], str],
+        parse: Callable[[bytes], str | None],
+        sessions: SessionResolver,
+        trust_inbound: bool | TrustedNetworks,
+        answers: Answers,
+        masks: Masks,
+        protocol: type[Protocol] = Protocol,
+    ) -> None:
+        self.answers = answers
+        self.masks = masks
+        self.header = header
+        self.generate = generate
+        # The pool's own pop, where generate() does just that: without its frame, 60 ns less.
+        self.take = take_request_id if generate is generate_request_id else generate
+        self.parse = parse
+        self.sessions = sessions
+        self.protocol = protocol(sessions, parse)
+        self.trust_inbound = bool(trust_inbound)
+        self.networks = trust_inbound if isinstance(trust_inbound, TrustedNetworks) else None
+        self.inbound = any_named(header)
+        # All headers that late fields are found in.
+        standard = {b"accept", b"baggage", b"traceparent", b"tracestate"}
+        self.known_headers = sessions.header_names | self.protocol.headers | standard
+        self.distrusting = self
+        if self.networks is not None:
+            self.distrusting = copy(self)
+            self.distrusting.trust_inbound = False
+
+
+def _warn_of_header(name: bytes, value: bytes) -> None:
+    shown = value[:_MOST_SHOWN].decode("latin-1")
+    warn_once(
+        f"request ids from the header {name.decode('latin-1')}",
+        f"the header {name.decode('latin-1')!r} has the value {shown!r}, which is not a request id ({ID_RULE}). "
+        "Such requests get a new id. Set header_name to a header that has an id, or let the proxy send the id alone.",
+    )
+
+
+# The rank of a session that nothing outranks: it was set by hand, or opened by the response.
+_FINAL_RANK = -1
+
+# Equal to no response's headers: the response is searched at the next read.
+_NOT_SEARCHED: list[Any] = []
+
+
+class _Session(NamedTuple):
+    """The session of a request, as far as it is known."""
+
+    id: str | None
+    rank: int
+    """The rank of the source that gave the id: 0 outranks 1."""
+    response: list[Any] | None
+    """
+    The response headers that were searched for a session; a later response start is searched again.
+    """
+
+
+# From a tuple in C: a fifth of what the class's own __new__ takes.
+_new_session = partial(tuple.__new__, _Session)
+
+
+class ScopeMetadata(RequestMetadata):
+    """
+    The metadata of a request that came in over ASGI.
+
+    Only what every request needs is read at once. The rest comes from a snapshot of the headers
+    when it is first read: the same in every task and thread, whatever an inner app does to the
+    scope meanwhile.
+    """
+
+    # All that every request has is a slot, all else a late value: see RequestMetadata.
+    __slots__ = ("_headers", "_query_string", "_response_headers", "_settings")
+
+    _request_id: str
+    _settings: Settings
+    _headers: Headers
+    _query_string: bytes
+    # Those of the latest response start; None before the first.
+    _response_headers: list[Any] | None
+
+    __init__ = object.__init__  # filled by _read(): a type call with arguments is 60 ns more
+
+    def __repr__(self) -> str:
+        # A debug page shows the locals of every frame: a shim inside a shim has an object that is
+        # never filled.
+        return super().__repr__() if self._is_filled() else "<RequestMetadata of no request>"
+
+    def _reduced(self) -> tuple[type[RequestMetadata], tuple[Any, ...], dict[str, Any]]:
+        return super()._reduced() if self._is_filled() else RequestMetadata()._reduced()
+
+    def _is_filled(self) -> bool:
+        return hasattr(self, "_request_id")
+
+    def _read(self, scope: Scope, settings: Settings) -> bool:
+        """
+        Take from *scope* what every request needs; False where it cannot be read, and the request
+        goes untraced.
+        """
+        self.start_time = time()
+        self.ended = False
+        self._values = None
+        self._settings = settings
+        self._response_headers = None
+        try:
+            try:
+                headers = scope["headers"]
+                self._query_string = scope["query_string"]
+                self.path = scope["path"]
+                self.method = scope["method"]
+            except KeyError:  # a websocket has no method; a hand-made scope may lack more
+                headers = self._read_sparse(scope)
+            # ASGI recommends names in lower case; an adapter or a test client may keep them as they
+            # were typed. A look at the first name finds out: 320 instructions, where a look at each
+            # would take 1,500.
+            if type(headers) is not list or (
+                headers and (type(headers[0]) is not tuple or not headers[0][0].islower())
+            ):
+                headers = self._regular(scope, headers)
+            self._headers = headers = tuple(headers)  # a snapshot: the list is the app's to change
+            if settings.inbound in headers:
+                self._use_inbound_id(settings)
+            else:
+                try:
+                    self._request_id = settings.take()
+                except IndexError:  # the pool is empty, once in 256 requests
+                    self._request_id = settings.generate()
+        except Exception:
+            report_once("reading a request")
+            return False
+        return True
+
+    @staticmethod
+    def _regular(scope: Scope, headers: Iterable[Any]) -> Headers:
+        """
+        Return *headers* as pairs of bytes, the names in lower case, whatever an adapter has made of
+        them.
+        """
+        if isinstance(headers, Iterator):
+            headers = scope["headers"] = list(headers)  # the app must find what we have read
+        return [(as_bytes(name).lower(), as_bytes(value)) for name, value in headers]
+
+    def _read_sparse(self, scope: Scope) -> Iterable[Any]:
+        self._late_values()["kind"] = scope["type"]
+        self._query_string = scope.get("query_string") or b""
+        self.path = scope.get("path")
+        self.method = scope.get("method")
+        return scope.get("headers") or ()
+
+    def _use_inbound_id(self, settings: Settings) -> None:
+        inbound = self._inbound_id(settings)
+        if settings.trust_inbound and inbound is not None:
+            self._request_id = inbound
+            self._late_values()["id_is_given"] = True
+            return
+        self._request_id = settings.generate()
+        if inbound is not None:
+            self._late_values()["parent_request_id"] = inbound
+
+    def _inbound_id(self, settings: Settings) -> str | None:
+        """Return the first valid id among the client's request id headers."""
+        values = header_values(self._headers, settings.header)
+        is_usual = settings.header == _USUAL_HEADER
+        for value in values:
+            # A cloud's header may look like an id, and is more than one.
+            trace_id = None if is_usual else parse_cloud_trace(value)
+            found = settings.parse(trace_id or value)
+            if found is not None:
+                return found
+        if not is_usual and parse_id(values[0]) is None:
+            _warn_of_header(settings.header, values[0])
+        return None
+
+    def _set_request_id(self, value: str | None) -> None:
+        if value is not None:  # each response needs an id
+            self._request_id = value
+
+    def _has_random_id(self) -> bool:
+        is_given = self._kept("id_is_given") is True
+        return not is_given and self._settings.generate is generate_request_id
+
+    def _stamp(self, message: Message) -> Message:
+        """
+        Return a response's first *message*, a new one, in which our header stands once, with this
+        request's id.
+        """
+        # The app's own message and list stay as they are: they may be constants that serve every
+        # request.
+        message = message.copy() if type(message) is dict else dict(message)
+        headers = [*(message.get("headers") or ())]
+        name = self._settings.header
+        length = len(name)
+        try:
+            for key, _ in headers:
+                # 18 ns a header instead of 45 for lower() on each; content-type is as long as
+                # x-request-id.
+                if (
+                    len(key) == length
+                    and key != b"content-type"
+                    and (type(key) is not bytes or key.lower() == name)
+                ):
+                    headers = without_header(headers, name)
+                    break
+        except (TypeError, ValueError, AttributeError):  # no pair, or no text
+            headers = without_header(headers, name)
+        headers.append((name, self._request_id.encode()))
+        self._response_headers = message["headers"] = headers
+        return message
+
+    @property
+    def _response_started(self) -> bool:
+        """Whether the app has begun to answer."""
+        return self._response_headers is not None
+
+    # -- the session -------------------------------------------------------------------------------
+
+    @property
+    def session_id(self) -> str | None:
+        """
+        The session of the request, or the one that its response opens; made, where neither has one.
+        """
+        values = self._values
+        if values is not None and "session" in values:
+            session: _Session = values["session"]
+            if session.response is self._response_headers:
+                return session.id
+            return self._settle_session(session)
+        return self._settle_session(None)
+
+    @session_id.setter
+    def session_id(self, value: object) -> None:
+        self._late_values()["session"] = _Session(
+            id_by_hand(value), _FINAL_RANK, self._response_headers
+        )
+
+    def _search_session_again(self) -> None:
+        """Look at the next read for a session that the response has opened meanwhile."""
+        session = self._kept("session")
+        if session:
+            self._late_values()["session"] = session._replace(response=_NOT_SEARCHED)
+
+    def _settle_session(self, known: _Session | None) -> str | None:
+        # Without a lock: all of this follows from what was read at entry, so two threads find the
+        # same.
+        settings, response = self._settings, self._response_headers
+        session_id, rank = None, settings.sessions.lowest_rank
+        try:
+            if known is not None:
+                session_id, rank, _ = known
+            elif self._names_session(settings.sessions):
+                session_id, rank = settings.sessions.resolve(self._headers, self._query_string)
+            opened = settings.protocol.opened_session(self, rank)
+            if opened is PENDING:
+                # An id that is read now and replaced later would be on a few lines only, as a
+                # session of their own.
+                return None
+            if opened is not None:
+                session_id, rank = opened, _FINAL_RANK
+        except Exception:
+            report_once("reading the session id")
+        if session_id is None:
+            session_id = self._own_ids()[0]
+        self._late_values()["session"] = _new_session((session_id, rank, response))
+        return session_id
+
+    def _names_session(self, sessions: SessionResolver) -> bool:
+        """Whether the request has a header or a query string that may name its session."""
+        if self._query_string and sessions.reads_query:
+            return True
+        return not sessions.header_names.isdisjoint(self._known_headers())
+
+    def _known_headers(self) -> dict[bytes, list[bytes]]:
+        """Return the values of each header that a late field is found in, by its name."""
+        values = self._values
+        if values is not None and "known_headers" in values:
+            known: dict[bytes, list[bytes]] = values["known_headers"]
+            return known
+        # One pass for all of them: 500 instructions a header, where each name looked for by itself
+        # takes 250.
+        known = {}
+        names = self._settings.known_headers
+        try:
+            for name, value in self._headers:
+                if name in names:
+                    known.setdefault(name, []).append(value)
+        except Exception:  # no pairs: what stands before them is used
+            report_once("reading the headers")
+        self._late_values()["known_headers"] = known
+        return known
+
+    # -- late fields -------------------------------------------------------------------------------
+
+    def _find_call(self) -> Call:
+        return self._settings.protocol.find_call(self)
+
+    def _find_mcp_session_id(self) -> str | None:
+        return self._settings.protocol.find_session(self)
+
+    def _find_transport_type(self) -> str:
+        """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
+        if self._kept("kind") == "websocket":
+            return "websocket"
+        accepted = b",".join(self._known_headers().get(b"accept", ())).lower()
+        own = self._settings.protocol.find_transport(self, accepted)
+        if own is not None:
+            return own
+        return "sse" if b"text/event-stream" in accepted else "http"
+
+    def _parent_trace(self) -> TraceContext | None:
+        if b"traceparent" not in self._known_headers() or not self._settings.trust_inbound:
+            return None
+        return self._trace_of_headers()
+
+    def _trace_of_headers(self) -> TraceContext | None:
+        inbound = self._header_texts(b"traceparent")
+        # Of two, either may be the caller: the standard restarts the trace.
+        return parse_traceparent(inbound[0]) if len(inbound) == 1 else None
+
+    def _find_tracestate(self) -> str:
+        if self.parent_span_id is None:
+            return ""
+        return parse_tracestate(self._header_texts(b"tracestate"))
+
+    def _find_baggage(self) -> str:
+        return parse_baggage(self._header_texts(b"baggage")) if self._settings.trust_inbound else ""
+
+    def _find_linked_trace(self) -> TraceContext | None:
+        return None if self._settings.trust_inbound else self._trace_of_headers()
+
+    def _continue_trace(
+        self, parent: TraceContext, tracestate: str = "", baggage: str = ""
+    ) -> None:
+        """Make *parent* the span that called this request, unless the client is not trusted."""
+        if self._settings.trust_inbound:
+            super()._continue_trace(parent, tracestate, baggage)
+
+    def _header(self, name: bytes) -> list[bytes]:
+        """Return every value of the request's header *name* (lower case), as they were at entry."""
+        return header_values(self._headers, name)
+
+    def _header_texts(self, name: bytes) -> list[str]:
+        return [value.decode("latin-1") for value in self._known_headers().get(name, ())]
+
+
+class EdgeMetadata(ScopeMetadata):
+    """The metadata of a request where only some networks are trusted: see ``trust_inbound``."""
+
+    __slots__ = ()
+
+    def _read(self, scope: Scope, settings: Settings) -> bool:
+        """
+        Take from *scope* what every request needs; False where it cannot be read, and the request
+        goes untraced.
+        """
+        try:
+            trusted = settings.networks is not None and settings.networks.trust(scope.get("client"))
+        except Exception:
+            report_once("reading the client's address")
+            trusted = False
+        return super()._read(scope, settings if trusted else settings.distrusting)
+
+
+class AnsweringMetadata(ScopeMetadata):
+    """The metadata of a request whose response carries more headers than its id."""
+
+    __slots__ = ()
+
+    def _stamp(self, message: Message) -> Message:
+        """Return a response's first *message*, a new one, with all of our headers."""
+        message = super()._stamp(message)
+        try:
+            self._settings.answers.add(message["headers"], self, self._public_session())
+        except Exception:
+            report_once("adding the response headers")
+        return message
+
+    def _public_session(self) -> str | None:
+        # The digest of a token or cookie stays here: its client has the secret, and needs no second
+        # name for it.
+        session_id = self.session_id
+        session = self._kept("session")
+        if session_id is None or (session and self._settings.sessions.is_secret(session.rank)):
+            return None
+        return parse_id(session_id.encode("latin-1", "replace"))
+
+
+class AnsweringEdgeMetadata(AnsweringMetadata, EdgeMetadata):
+    """Metadata for trusted-network checks and extra response headers."""
+
+    __slots__ = ()
+
+
+_CLASSES: dict[tuple[bool, bool], type[ScopeMetadata]] = {
+    (False, False): ScopeMetadata,
+    (True, False): EdgeMetadata,
+    (False, True): AnsweringMetadata,
+    (True, True): AnsweringEdgeMetadata,
+}
+
+
+def metadata_class(settings: Settings) -> type[ScopeMetadata]:
+    """
+    Return the class for what *settings* ask for: a request pays for nothing that no option has
+    asked for.
+    """
+    return _CLASSES[settings.networks is not None, settings.answers.needed]

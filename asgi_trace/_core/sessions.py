@@ -1,0 +1,167 @@
+"""
+Session ids: where in a request they may stand, and which one wins.
+
+Knows header lists, query strings and the order of sources. Does not know scopes, responses or
+context variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from .headers import Headers, header_values
+from .ids import MAX_ID_LENGTH, digest_secret, parse_id
+
+__all__ = ("DEFAULT_SESSION_SOURCES", "SessionResolver", "query_values")
+
+# Every byte of the longest id percent-encoded, and some blanks around it.
+_LONGEST_ESCAPED = 4 * MAX_ID_LENGTH
+
+DEFAULT_SESSION_SOURCES = (
+    "header:X-Session-ID",
+    "header:X-Correlation-ID",
+    "header:Mcp-Session-Id",
+    "query:session_id",
+    "bearer",
+)
+
+_RULE = "expected 'header:NAME', 'query:NAME', 'cookie:NAME' or 'bearer'"
+
+
+class _Source(NamedTuple):
+    header: bytes  # the header that must be there; empty for the query string
+    name: bytes  # of the parameter or cookie
+    # what of the header or query string may be the id
+    read: Callable[[bytes, bytes], Iterator[bytes]]
+    secret: bool  # shown as a digest only
+
+
+def _whole(value: bytes, _name: bytes) -> Iterator[bytes]:
+    yield value
+
+
+def _bearer(value: bytes, _name: bytes) -> Iterator[bytes]:
+    scheme, _, token = value.strip().partition(b" ")
+    if scheme.lower() == b"bearer":
+        yield token.strip()
+
+
+def _cookie(value: bytes, name: bytes) -> Iterator[bytes]:
+    return _parameters(value, name, b";")
+
+
+def query_values(value: bytes, name: bytes) -> Iterator[bytes]:
+    """Yield the values of the parameter *name* in the query string *value*, decoded."""
+    for found in _parameters(value, name, b"&"):
+        if b"%" not in found and b"+" not in found:
+            yield found
+        elif len(found) <= _LONGEST_ESCAPED:
+            from urllib.parse import unquote_to_bytes  # only an escaped value pays for the import
+
+            yield unquote_to_bytes(found.replace(b"+", b" "))
+
+
+def _parameters(text: bytes, name: bytes, separator: bytes) -> Iterator[bytes]:
+    """Yield the values of ``name=value`` in *text*: found by search, since most texts have none."""
+    start = text.find(name)
+    while start >= 0:
+        end = start + len(name)
+        before = text[max(start - 2, 0) : start].rstrip()[-1:]
+        if text[end : end + 1] == b"=" and before in (b"", separator):
+            stop = text.find(separator, end)
+            yield text[end + 1 :] if stop < 0 else text[end + 1 : stop]
+        start = text.find(name, end)
+
+
+def _parse_source(source: str) -> _Source:
+    kind, _, name = source.partition(":") if isinstance(source, str) else ("", "", "")
+    raw = name.encode("latin-1", "replace")
+    if kind == "header" and raw:
+        return _Source(raw.lower(), b"", _whole, False)
+    if kind == "query" and raw:
+        return _Source(b"", raw, query_values, False)
+    if kind == "cookie" and raw:
+        return _Source(b"cookie", raw, _cookie, True)
+    if source == "bearer":
+        return _Source(b"authorization", b"", _bearer, True)
+    raise ValueError(f"session_sources has {source!r}; {_RULE}")
+
+
+class SessionResolver:
+    """
+    The sources of session ids, prepared once, asked per request.
+
+    :param sources: in order of rank, each ``header:NAME``, ``query:NAME``, ``cookie:NAME`` or
+        ``bearer``.
+    :param digest_key: at most 64 bytes that key the digests of cookies and bearer tokens.
+    :param parse: returns the id in a client's bytes, or None when it must not be taken over.
+    :raises ValueError: for a source that is none of these, or a key that is too long.
+
+    ``header_names`` are those that it looks for, ``reads_query`` is whether it looks into the query
+    string.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[str] = DEFAULT_SESSION_SOURCES,
+        *,
+        digest_key: bytes = b"",
+        parse: Callable[[bytes], str | None] = parse_id,
+    ) -> None:
+        if isinstance(sources, str):
+            raise ValueError(
+                f"session_sources is {sources!r}; expected a sequence of sources, such as ({sources!r},)"
+            )
+        if len(digest_key) > 64:
+            raise ValueError(
+                f"digest_key has {len(digest_key)} bytes; expected at most 64; hash a longer one first"
+            )
+        self._sources = tuple(_parse_source(source) for source in sources)
+        self._digest_key = digest_key
+        self._parse = parse
+        headers = [source.header for source in self._sources]
+        self.header_names = frozenset(filter(None, headers))
+        self.reads_query = b"" in headers
+
+    def is_secret(self, rank: int) -> bool:
+        """Whether the source of *rank* is a secret, of which a session has the digest."""
+        return 0 <= rank < len(self._sources) and self._sources[rank].secret
+
+    @property
+    def lowest_rank(self) -> int:
+        """The rank of a session that no source has told."""
+        return len(self._sources)
+
+    def resolve(self, headers: Headers, query_string: bytes) -> tuple[str | None, int]:
+        """
+        Return the session id of a request and the rank of its source: 0 outranks 1.
+
+        An invalid value falls through to the next one. Without any: None, and the lowest rank.
+        """
+        for rank, source in enumerate(self._sources):
+            for value in (
+                header_values(headers, source.header) if source.header else (query_string,)
+            ):
+                for found in filter(None, source.read(value, source.name)):
+                    session_id = (
+                        digest_secret(found, self._digest_key)
+                        if source.secret
+                        else self._parse(found)
+                    )
+                    if session_id is not None:
+                        return session_id, rank
+        return None, self.lowest_rank
+
+    def rank_of_header(self, name: bytes) -> int:
+        """
+        Return the rank of the source that is the header *name* (lower case); -1 where it is none.
+        """
+        return self._rank_of(lambda source: source.header == name and source.read is _whole)
+
+    def rank_of_query(self, name: bytes) -> int:
+        """Return the rank of the source that is the query parameter *name*; -1 where it is none."""
+        return self._rank_of(lambda source: source.read is query_values and source.name == name)
+
+    def _rank_of(self, is_wanted: Callable[[_Source], bool]) -> int:
+        return next((rank for rank, source in enumerate(self._sources) if is_wanted(source)), -1)

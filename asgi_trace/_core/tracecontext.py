@@ -1,0 +1,174 @@
+"""
+W3C Trace Context, level 2, and W3C Baggage: read and write ``traceparent``, ``tracestate`` and
+``baggage``.
+
+Knows strings. Does not know ASGI, logging or context variables.
+https://www.w3.org/TR/trace-context-2/ and https://www.w3.org/TR/baggage/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+__all__ = (
+    "RANDOM",
+    "SAMPLED",
+    "TraceContext",
+    "format_traceparent",
+    "is_trace_id",
+    "parse_baggage",
+    "parse_traceparent",
+    "parse_tracestate",
+)
+
+SAMPLED = 0x01
+"""The caller may have recorded the trace."""
+
+RANDOM = 0x02
+"""The trace-id's last 14 characters, at least, are random."""
+
+# The other bits are reserved: they mean nothing yet, and must go out as zero (§ 3.2.2.5.3).
+_KNOWN_FLAGS = SAMPLED | RANDOM
+
+# Optional white space (RFC 9110, § 5.6.3).
+_OWS = " \t"
+
+# Version 00 is exactly four fields, 55 characters; a later version may append more after another
+# "-" (§ 3.2.4).
+_TRACEPARENT = re.compile(
+    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+)
+_NO_TRACE_ID = "0" * 32
+
+# Since level 2 an "@" may stand anywhere in a key but at its start, and a key may start with a
+# digit (§ 3.3.1.3). Compiled when there is one to match, as the others below.
+_TRACESTATE_MEMBER = r"([a-z0-9][a-z0-9_*/@-]{0,255})=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
+_MOST_TRACESTATE_MEMBERS = 32
+
+# The standard asks for 512 at least (§ 3.3.1.5); a line of 8 KiB is more than many servers accept.
+_MOST_TRACESTATE = 4096
+_LONG_TRACESTATE_MEMBER = 128
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_VALUE = r"[!#-+\--:<-\[\]-~]*"
+# Properties follow a ";": their meaning is the parties' own.
+_BAGGAGE_MEMBER = (
+    rf"{_TOKEN}[ \t]*=[ \t]*{_VALUE}(?:[ \t]*;[ \t]*{_TOKEN}(?:[ \t]*=[ \t]*{_VALUE})?)*"
+)
+# What the standard asks to pass on, at least (§ 3.3.2): more would be a stranger's to choose.
+_MOST_BAGGAGE_MEMBERS = 64
+_MOST_BAGGAGE = 8192
+_NO_BLANKS = str.maketrans("", "", _OWS)
+
+
+class TraceContext(NamedTuple):
+    """
+    A place in a distributed trace.
+
+    *trace_id* is 32 and *span_id* 16 lower-case hexadecimal characters, neither all zero. *flags*
+    are bits: 1 for "the caller may have recorded the trace", 2 for "the trace-id is random".
+    *parent_span_id* is the span that this one was called from, or None.
+
+    .. versionadded:: 0.1
+    """
+
+    trace_id: str
+    span_id: str
+    flags: int = 0
+    parent_span_id: str | None = None
+
+
+def parse_traceparent(value: str) -> TraceContext | None:
+    """
+    Return the context in the header *value*, or None when it must be ignored.
+
+    The standard asks us to restart the trace then, never to fail the request. Flags that it does
+    not define are not kept.
+    """
+    match = _TRACEPARENT.fullmatch(value.strip(_OWS))
+    if match is None:
+        return None
+    version, trace_id, span_id, flags, more = match.groups()
+    if version == "00" and more is not None:
+        return None
+    return TraceContext(trace_id, span_id, int(flags, 16) & _KNOWN_FLAGS)
+
+
+def format_traceparent(trace: TraceContext) -> str:
+    """Return *trace* as a header's value, of version 00 and so 55 characters."""
+    return f"00-{trace.trace_id}-{trace.span_id}-{trace.flags & _KNOWN_FLAGS:02x}"
+
+
+def parse_tracestate(values: Iterable[str]) -> str:
+    """
+    Return what to pass on of the ``tracestate`` headers with these *values*: in order, without
+    blanks between.
+
+    One that is not as the standard has it spoils all of it, and the result is empty; so do more
+    than 32 members. Empty members are passed over, and of a key that is there twice the first
+    counts, which is the newest. What exceeds 4096 characters is cut as the standard asks: whole
+    members, long ones before others, then the last.
+    """
+    members: dict[str, str] = {}
+    for member in ",".join(values).split(","):
+        member = member.strip(_OWS)
+        if not member:
+            continue
+        match = re.fullmatch(_TRACESTATE_MEMBER, member)
+        if match is None:
+            return ""
+        members.setdefault(match[1], member)
+        if len(members) > _MOST_TRACESTATE_MEMBERS:
+            return ""
+    return _shortened(list(members.values()))
+
+
+def _shortened(members: list[str]) -> str:
+    excess = len(",".join(members)) - _MOST_TRACESTATE
+    for longest in (_LONG_TRACESTATE_MEMBER, 0):
+        for index in reversed(range(len(members))):
+            if excess > 0 and len(members[index]) > longest:
+                excess -= len(members.pop(index)) + 1
+    return ",".join(members)
+
+
+def parse_baggage(values: Iterable[str]) -> str:
+    """
+    Return what to pass on of the ``baggage`` headers with these *values*: in order, without blanks.
+
+    At most 64 members and 8192 bytes, the first ones; a member that is not as the standard has it
+    is left out.
+    """
+    members: list[str] = []
+    size = -1
+    for member in ",".join(values).split(","):
+        member = member.strip(_OWS)
+        # The length first: there is no use in matching 1 MiB.
+        if (
+            not member
+            or size + 1 + len(member) > _MOST_BAGGAGE
+            or not re.fullmatch(_BAGGAGE_MEMBER, member)
+        ):
+            continue
+        size += 1 + len(member)
+        members.append(member.translate(_NO_BLANKS))
+        if len(members) == _MOST_BAGGAGE_MEMBERS:
+            break
+    return ",".join(members)
+
+
+def is_trace_id(value: str) -> bool:
+    """
+    Whether *value* can serve as a trace-id as it stands: 32 lower-case hexadecimal characters, not
+    all zero.
+    """
+    if len(value) != 32 or value == _NO_TRACE_ID:
+        return False
+    try:
+        # There and back: 900 instructions, where strip() asks for each character by itself and
+        # takes 3,500.
+        return bytes.fromhex(value).hex() == value
+    except ValueError:
+        return False

@@ -1,0 +1,244 @@
+"""
+Log records, stamped: each carries the ids of its request as public attributes.
+
+:func:`stamp_records` is the one place where this package changes a class of the standard library:
+it gives ``logging.Handler`` a ``filter`` method that stamps the record and goes on to the inherited
+one. Each handler calls it before anything else, in the thread and context of the caller, so no list
+of handlers and no record factory is needed: a handler of any logger, set up before or after, is
+covered. A patch of ``Handler.handle`` would cover as many, and would stand in the stack below
+``emit``, where loguru's ``InterceptHandler`` counts frames to find the caller.
+
+Does not know handlers' forms, ASGI or other libraries.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from .._core.calls import NO_CALL
+from .._core.current import get_request_metadata
+from .._core.exceptions import metadata_of
+from .._core.lines import NO_ID, short_session
+from .._core.request import RequestMetadata
+
+__all__ = (
+    "RequestTracingFilter",
+    "attribute_of",
+    "checked_length",
+    "field_of",
+    "stamp",
+    "stamp_records",
+)
+
+IDS = ("request_id", "session_id", "trace_id", "span_id")
+"""The attributes that each stamped record has."""
+
+CALL = ("mcp_method", "mcp_name", "jsonrpc_id")
+"""The attributes of a record in a call to an MCP server, in the order of a call's words."""
+
+STAMPED = frozenset({*IDS, *CALL, "parent_span_id"})
+_IDS = frozenset(IDS)
+
+# Not logging.makeLogRecord(): that calls the record factory, which may be the program's own.
+OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
+    "asctime",
+    "message",
+    "taskName",
+}
+"""The attributes that logging itself gives to a record."""
+
+_TAKEN = STAMPED | OWN
+
+
+def attribute_of(field: str) -> str:
+    """
+    Return the record attribute that carries a *field* of the program: a name that is taken gets a
+    ``_``.
+    """
+    return f"{field}_" if field.rstrip("_") in _TAKEN else field
+
+
+def field_of(attribute: str) -> str:
+    """Undo :func:`attribute_of`."""
+    return (
+        attribute[:-1] if attribute.endswith("_") and attribute.rstrip("_") in _TAKEN else attribute
+    )
+
+
+def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
+    # A server may log an exception after the request, and from a context that is another's: the
+    # exception carries its own request, which outranks the variable.
+    if record.exc_info and record.exc_info[1] is not None:
+        metadata = metadata_of(record.exc_info[1])
+        if metadata is not None:
+            return metadata
+    return get_request_metadata()
+
+
+def stamp(record: logging.LogRecord) -> None:
+    """
+    Give *record* the ids of its request, its call to an MCP server, and the program's own fields.
+    Never raises.
+
+    ``request_id``, ``session_id``, ``trace_id`` and ``span_id`` are there afterwards, ``none``
+    outside a request. An attribute that the record has already, from ``extra=`` or from an earlier
+    stamp, stays.
+    """
+    give = record.__dict__.setdefault
+    try:
+        metadata = _request_of(record) if record.exc_info else get_request_metadata()
+        if metadata is not None:
+            trace = metadata.trace
+            give("request_id", metadata.request_id or NO_ID)
+            give("session_id", metadata.session_id or NO_ID)
+            give("trace_id", trace.trace_id)
+            give("span_id", trace.span_id)
+            if trace.parent_span_id is not None:
+                give("parent_span_id", trace.parent_span_id)
+            call = metadata._call
+            if call is not NO_CALL:
+                for name, word in zip(CALL, call, strict=True):
+                    if word is not None:
+                        give(name, word)
+            fields = metadata._fields
+            if fields:
+                # A copy: another thread may add a field meanwhile.
+                for field, value in fields.copy().items():
+                    give(attribute_of(field), value)
+            return
+    except (
+        Exception
+    ):  # an exception class whose attributes raise, say: the line is written all the same
+        pass
+    for name in IDS:
+        give(name, NO_ID)
+    if _on_untraced is not None:
+        _on_untraced(record)
+
+
+_Handlers = Callable[[logging.Handler], None]
+
+# Set by the module that gives handlers their forms: called for a handler that works for the first
+# time, or with another formatter than before; and for a record that has no request.
+_on_new_handler: _Handlers | None = None
+_on_untraced: Callable[[logging.LogRecord], None] | None = None
+
+
+def watch(new_handler: _Handlers | None) -> None:
+    """
+    Call *new_handler* with each handler that writes for the first time, or with another formatter
+    than before.
+    """
+    global _on_new_handler
+    _on_new_handler = new_handler
+
+
+NEVER = object()
+"""The formatter of a handler that has never worked: no formatter, and not None."""
+
+# What Handler.filter was: inherited, unless another library has defined it there.
+_inherited: Callable[[logging.Handler, logging.LogRecord], Any] = logging.Filterer.filter
+
+
+def _filter(self: logging.Handler, record: logging.LogRecord) -> Any:
+    """Stamp *record*, and do what ``Handler.filter`` does."""
+    attributes = record.__dict__
+    # Four lookups for the second and further handlers of a record, one for the first.
+    if (
+        "span_id" not in attributes
+        or "request_id" not in attributes
+        or "session_id" not in attributes
+        or "trace_id" not in attributes
+    ):
+        stamp(record)
+    if _on_new_handler is not None and self._asgi_trace_met is not self.formatter:  # type: ignore[attr-defined]
+        _on_new_handler(self)
+    if self.filters or _inherited is not logging.Filterer.filter:
+        return _inherited(self, record)
+    return True
+
+
+def stamp_records() -> None:
+    """
+    Stamp each record that a handler of this process writes, and change nothing else: no handler,
+    form or level.
+
+    Records get ``request_id``, ``session_id``, ``trace_id`` and ``span_id`` as attributes, ``none``
+    outside a request; in a request also the fields of its ``metadata.fields``, and what is known of
+    its caller's span and its call to an MCP server. So ``%(request_id)s`` works in any format, and
+    formatters that print extra fields print them. What ``extra=`` gives under one of these names
+    stays on that line.
+
+    It gives ``logging.Handler`` a ``filter`` method, once; a second call changes nothing more.
+
+    .. versionadded:: 0.1
+    """
+    global _inherited
+    current: Any = vars(logging.Handler).get("filter")
+    if current is _filter or _is_installed():
+        return
+    _inherited = current or logging.Filterer.filter
+    logging.Handler._asgi_trace_met = NEVER  # type: ignore[attr-defined]
+    setattr(logging.Handler, "filter", _filter)  # noqa: B010 - to a type checker it is no attribute to set
+
+
+def _is_installed() -> bool:
+    """Whether it has been patched; another library may have wrapped the patch since."""
+    return hasattr(logging.Handler, "_asgi_trace_met")
+
+
+def unstamp_records() -> None:
+    """
+    Undo :func:`stamp_records`, for tests; where another library has wrapped the patch, it stays.
+    """
+    global _inherited
+    if vars(logging.Handler).get("filter") is not _filter:
+        return
+    if _inherited is logging.Filterer.filter:
+        del logging.Handler.filter
+    else:
+        setattr(logging.Handler, "filter", _inherited)  # noqa: B010
+    _inherited = logging.Filterer.filter
+    del logging.Handler._asgi_trace_met  # type: ignore[attr-defined]
+
+
+class RequestTracingFilter(logging.Filter):
+    """
+    Give each log record ``request_id``, ``session_id``, ``trace_id`` and ``span_id``: ``none``
+    outside a request.
+
+    For programs that call neither :func:`~asgi_trace.configure_logging` nor
+    :func:`~asgi_trace.stamp_records`. It belongs on handlers: a filter on a logger does not see the
+    records of the logger's children. No record is dropped.
+
+    :param name: as :class:`logging.Filter` has it: with one, records of other loggers are dropped.
+    :param session_length: the number of characters to which a long session id is cut, on the record
+        and so for all handlers after this one; None for the whole id. An id that a client named is
+        never cut.
+    :raises ValueError: when *session_length* is no whole number above 0.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, name: str = "", *, session_length: int | None = None) -> None:
+        super().__init__(name)
+        self._session_length = checked_length(session_length)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Stamp *record*, and let it through."""
+        if not record.__dict__.keys() >= _IDS:
+            stamp(record)
+        if self._session_length is not None:
+            record.session_id = short_session(str(record.session_id), self._session_length)  # type: ignore[attr-defined]
+        return not self.name or bool(super().filter(record))
+
+
+def checked_length(length: int | None) -> int | None:
+    """Return *length*, or raise :exc:`ValueError` when it is no number of characters."""
+    if length is not None and (not isinstance(length, int) or length < 1):
+        raise ValueError(
+            f"session_length is {length!r}; expected a whole number above 0, or None for all of it"
+        )
+    return length

@@ -1,0 +1,540 @@
+"""
+Whose handler gets which form: every line once, with its ids, in any logging set-up.
+
+A handler is met when it first writes a record, and again when its formatter has changed; what it
+writes is decided by the formatter that the program gave it:
+
+* The program chose no form: no formatter, the standard library's default, or the text formatter of
+  a server or a framework. The handler writes the line of :class:`~asgi_trace.TextFormatter`, or
+  that of ``configure_logging``'s own *formatter*.
+* A standard :class:`logging.Formatter` with a format of the program's own, and the formatters of
+  Celery's workers: the form stays, with the ids before the message; unless the format names
+  ``request_id`` itself.
+* Any other class of formatter, ours included, and a handler class with a ``format`` method of its
+  own: these are data formats, and stay as they are. Their records carry the ids.
+
+The handler keeps its formatter. The form is an attribute of the handler that stands before its
+``format`` method.
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import locale
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+from weakref import WeakKeyDictionary
+
+from .._core.faults import report_once, warn_once
+from .._core.middleware import RequestTracingMiddleware
+from . import records
+from .formatters import Brackets, OwnForm, TextFormatter, name_service
+from .uncaught import log_uncaught
+
+__all__ = ("attach_exporter", "configure_logging", "give_forms", "root_level_watched")
+
+_Write = Callable[[logging.LogRecord], str]
+
+# -- whose form it is ------------------------------------------------------------------------------
+
+# Formats that nobody chose: those of the standard library, in its three styles ...
+_DEFAULT_FORMATS = frozenset(
+    {
+        "%(message)s",
+        "{message}",
+        "${message}",
+        logging.BASIC_FORMAT,
+        "{levelname}:{name}:{message}",
+        "${levelname}:${name}:${message}",
+    }
+)
+# ... and those that servers give to standard formatters, with their format of dates.
+_SERVER_DATE = "[%Y-%m-%d %H:%M:%S %z]"
+_SERVER_FORMATS = frozenset(
+    {
+        # hypercorn, gunicorn
+        ("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", _SERVER_DATE),
+        ("[%(levelname)s] %(message)s", _SERVER_DATE),  # granian
+        ("%(asctime)-15s %(levelname)-8s %(message)s", None),  # daphne
+    }
+)
+# The text formatters of servers and frameworks, by module and class, with the formats that they
+# have unasked; None: any. By name, since they need not be there.
+_UVICORN_FORMATS = frozenset(
+    {
+        "%(levelprefix)s %(message)s",
+        '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s',
+    }
+)
+_THEIR_FORMATS = {
+    ("uvicorn.logging", "AccessFormatter"): _UVICORN_FORMATS,
+    ("uvicorn.logging", "DefaultFormatter"): _UVICORN_FORMATS,
+    ("django.utils.log", "ServerFormatter"): frozenset({"[{server_time}] {message}"}),
+    ("sanic.logging.formatter", "AutoFormatter"): None,
+    ("sanic.logging.formatter", "DebugFormatter"): None,
+    ("sanic.logging.formatter", "LegacyFormatter"): None,
+    ("sanic.logging.formatter", "ProdFormatter"): None,
+}
+# These show what our line would lose: the name and id of a task, the parts of an access line.
+_THEIRS_WITH_IDS = frozenset(
+    {
+        ("celery.app.log", "TaskFormatter"),
+        ("celery.utils.log", "ColorFormatter"),
+        ("sanic.logging.formatter", "AutoAccessFormatter"),
+        ("sanic.logging.formatter", "DebugAccessFormatter"),
+        ("sanic.logging.formatter", "LegacyAccessFormatter"),
+        ("sanic.logging.formatter", "ProdAccessFormatter"),
+    }
+)
+_RICH = ("rich.logging", "RichHandler")
+
+_UNCHOSEN, _CHOSEN, _DATA = "unchosen", "chosen", "data"
+
+
+def _kind_of(formatter: logging.Formatter | None) -> str:
+    """
+    Return whether nobody chose the form of *formatter*, the program did, or it is a data format.
+    """
+    if formatter is None:
+        return _UNCHOSEN
+    kind, form = type(formatter), getattr(formatter, "_fmt", None) or ""
+    name = (kind.__module__, kind.__qualname__)
+    if kind is logging.Formatter:
+        unchosen = form in _DEFAULT_FORMATS or (form, formatter.datefmt) in _SERVER_FORMATS
+    elif name in _THEIR_FORMATS:
+        formats = _THEIR_FORMATS[name]
+        unchosen = formats is None or form in formats
+    elif name in _THEIRS_WITH_IDS:
+        unchosen = False
+    else:
+        return _DATA
+    if unchosen:
+        return _UNCHOSEN
+    return _DATA if "request_id" in form else _CHOSEN  # the program shows the ids in its own way
+
+
+def _forwards(handler: logging.Handler) -> bool:
+    """Whether *handler* hands records on to others, which have the forms."""
+    module = sys.modules.get("logging.handlers")  # who has such a handler has loaded it
+    return module is not None and isinstance(handler, (module.QueueHandler, module.MemoryHandler))
+
+
+class _Forms:
+    """
+    What handlers write.
+
+    :param formatter: the one that the program gave to :func:`configure_logging`.
+    """
+
+    def __init__(self, formatter: logging.Formatter | None) -> None:
+        self.formatter = formatter
+        self._plain = formatter or TextFormatter()
+        self._colored = formatter or TextFormatter(color=True)
+        self._brackets = Brackets()
+
+    def of(self, handler: logging.Handler) -> _Write | None:
+        """
+        Return what makes the text that *handler* writes; None, where that stays the handler's own.
+        """
+        if _forwards(handler):
+            return None
+        write = self._chosen(handler)
+        encoding = _narrow_encoding(handler)
+        if encoding:
+            write = functools.partial(
+                _encodable, write or functools.partial(type(handler).format, handler), encoding
+            )
+        return write
+
+    def _chosen(self, handler: logging.Handler) -> _Write | None:
+        kind = _DATA if _has_own_format(handler) else _kind_of(handler.formatter)
+        if kind is _DATA:
+            return None
+        if self.formatter is not None:
+            return self.formatter.format
+        if kind is _UNCHOSEN and isinstance(handler, logging.StreamHandler):
+            return self.line(handler.stream)
+        # A handler of another kind may add a time and a level of its own, as that for syslog does.
+        return OwnForm(handler.formatter or _MESSAGE, self._brackets).format
+
+    def line(self, stream: object) -> _Write:
+        """Return what makes the lines for *stream* where nobody has chosen a form."""
+        return (self._colored if _shows_colors(stream) else self._plain).format
+
+
+_MESSAGE = logging.Formatter()
+
+
+def _has_own_format(handler: logging.Handler) -> bool:
+    """
+    Whether *handler* does not write what a formatter makes, but what a method of its own does.
+    """
+    current = handler.format
+    is_inherited = getattr(current, "__func__", None) is logging.Handler.format
+    return not is_inherited and current is not _given.get(handler)
+
+
+def _is_rich(handler: logging.Handler) -> bool:
+    return any((kind.__module__, kind.__qualname__) == _RICH for kind in type(handler).__mro__)
+
+
+def _shows_colors(stream: object) -> bool:
+    """
+    Whether *stream* is a terminal that shows colors, and nobody has asked for none
+    (https://no-color.org).
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    try:
+        return bool(stream.isatty())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):  # no file, or a closed one
+        return False
+
+
+def _narrow_encoding(handler: logging.Handler) -> str | None:
+    """
+    Return the encoding of the stream of *handler*, where it cannot carry each text and raises for
+    the others.
+    """
+    if not isinstance(handler, logging.StreamHandler):
+        return None
+    # The stream of a file that is not open yet is None.
+    of = handler if handler.stream is None else handler.stream
+    encoding, errors = getattr(of, "encoding", None), getattr(of, "errors", None)
+    if not isinstance(encoding, str) or errors not in (None, "strict"):
+        return None
+    if encoding == "locale":
+        encoding = locale.getpreferredencoding(False)
+    try:
+        return None if codecs.lookup(encoding).name.startswith("utf-") else encoding
+    except LookupError:
+        return None
+
+
+def _encodable(write: _Write, encoding: str, record: logging.LogRecord) -> str:
+    return write(record).encode(encoding, "backslashreplace").decode(encoding)
+
+
+# -- handlers, met ---------------------------------------------------------------------------------
+
+_forms: _Forms | None = None
+
+# The form that a handler has from us, by the handler.
+_given: WeakKeyDictionary[logging.Handler, _Write] = WeakKeyDictionary()
+
+
+def give_forms(formatter: logging.Formatter | None = None) -> None:
+    """
+    Stamp records, and have each handler write its form from its next line on. No handler and no
+    level changes.
+
+    :param formatter: of lines whose form nobody, or a standard formatter, has chosen; that of an
+        earlier call, when left out.
+    """
+    global _forms
+    earlier = _forms.formatter if _forms else None
+    for handler in [*_given]:
+        _take_form(handler)
+    _forms = _Forms(formatter or earlier)
+    records.stamp_records()
+    records.watch(_meet)
+
+
+def _meet(handler: logging.Handler) -> None:
+    """
+    Give *handler* its form, where it works for the first time, or its formatter has changed since.
+    """
+    formatter = handler.formatter
+    try:
+        if _forms is not None:
+            _give_form(handler, _forms)
+    except Exception:  # a handler of an unusual make keeps its own
+        handler._asgi_trace_met = formatter  # type: ignore[attr-defined]
+        report_once(f"choosing the form of a log handler of {type(handler)}")
+    handler._asgi_trace_met = formatter  # type: ignore[attr-defined]
+    for exporter in _exporters:
+        _attach(exporter)
+
+
+def _give_form(handler: logging.Handler, forms: _Forms) -> None:
+    # One assignment, and no moment without a form: another thread may write a line meanwhile.
+    if _is_rich(handler):
+        write = forms.line(_rich_file(handler))
+        _given[handler] = write
+        setattr(handler, "emit", functools.partial(_write_plainly, handler, write))  # noqa: B010
+        return
+    form = forms.of(handler)
+    if form is None:
+        _take_form(handler)
+        return
+    _given[handler] = form
+    setattr(handler, "format", form)  # noqa: B010 - to a type checker it is no attribute to set
+
+
+def _take_form(handler: logging.Handler) -> None:
+    """Have *handler* write as it does without us, until it is met again."""
+    if _given.pop(handler, None) is not None:
+        delattr(handler, "emit" if _is_rich(handler) else "format")
+    handler._asgi_trace_met = records.NEVER  # type: ignore[attr-defined]
+
+
+def _rich_file(handler: Any) -> Any:
+    return handler.console.file
+
+
+def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogRecord) -> None:
+    """
+    Write *record* to the file of Rich's *handler*, as a line: it would fold long ones, and cut the
+    ids in two.
+    """
+    try:
+        stream = _rich_file(handler)
+        stream.write(f"{write(record)}\n")
+        stream.flush()
+    except RecursionError:
+        raise
+    except Exception:
+        handler.handleError(record)
+
+
+# -- the process -----------------------------------------------------------------------------------
+
+
+class _RootHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """
+    Write what no handler of the program writes: a line that a logger's own handler has is not
+    written twice.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write *record*, unless a handler below the root logger has it."""
+        if not _is_written_below_root(record):
+            super().emit(record)
+
+
+def _is_written_below_root(record: logging.LogRecord) -> bool:
+    logger = logging.root.manager.loggerDict.get(record.name)
+    while isinstance(logger, logging.Logger) and logger is not logging.root:
+        for handler in logger.handlers:
+            if record.levelno >= handler.level and not isinstance(handler, logging.NullHandler):
+                return True
+        logger = logger.parent
+    return False
+
+
+def configure_logging(
+    level: int | str | None = None,
+    *,
+    stream: TextIO | None = None,
+    formatter: logging.Formatter | None = None,
+    service: str | None = None,
+) -> None:
+    """
+    Write every line of this process once, with the ids of its request: those of servers and
+    libraries too.
+
+    Handlers, and the levels of the program, stay as they are. Handlers for which nobody has chosen
+    a form, such as those of :func:`logging.basicConfig` and of servers, write the line of
+    :class:`~asgi_trace.TextFormatter`. A format of the program's own stays, with
+    ``[req=…|session=…]`` before the message, unless it names ``request_id``. Formatters of any
+    other class stay as they are; their records have the ids as attributes, as
+    :func:`~asgi_trace.stamp_records` says. Rich's handlers write plain lines. A handler is added
+    only where the root logger has none, for lines that no other handler writes. It may be called
+    before or after the program or a server has set up logging, and again: each handler gets its
+    form when it writes.
+
+    What Python prints past the loggers is logged too: warnings by ``py.warnings``, exceptions that
+    end a thread by ``asgi_trace.threads``, unless the program has a ``warnings.showwarning`` or
+    ``threading.excepthook`` of its own. What asyncio reports of a task that failed unheard has that
+    task's ids, or none.
+
+    :param level: of the root logger, as :meth:`logging.Logger.setLevel` takes it. When left out,
+        the program's own, and INFO in place of Python's default, WARNING; under pytest for one
+        test, whose level the next one has not.
+    :param stream: for lines that no handler writes yet; standard error, when left out. Given, it
+        gets a handler where the root logger has none for it.
+    :param formatter: writes the lines whose form nobody has chosen, and those of standard
+        formatters; when left out, that of an earlier call, else a :class:`TextFormatter`, with
+        colors on a terminal.
+    :param service: the name of this service, on each line of JSON and logfmt; when left out, what
+        the variable ``OTEL_SERVICE_NAME`` says.
+    :raises ValueError: for an unknown *level*.
+
+    .. versionadded:: 0.1
+    """
+    root = logging.root
+    if level is not None:
+        root.setLevel(level)
+    elif root.level == logging.WARNING:
+        _set_default_level(root)
+    if service is not None:
+        name_service(service)
+    give_forms(formatter)
+    streams = [
+        handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)
+    ]
+    if not root.handlers or (stream is not None and stream not in streams):
+        root.addHandler(_RootHandler(stream or sys.stderr))
+    log_uncaught()
+    _watch_for_requests()
+
+
+def _set_default_level(root: logging.Logger) -> None:
+    """
+    Set INFO where nobody has set a level; under pytest until the test is over, and not while tests
+    are collected.
+    """
+    pytests = {
+        type(each).__name__: each
+        for each in root.handlers
+        if type(each).__module__ == "_pytest.logging"
+    }
+    if not pytests:
+        root.setLevel(logging.INFO)
+    elif "LogCaptureHandler" in pytests:  # it is there while a test runs
+        _set_for_one_test(root, pytests["LogCaptureHandler"])
+
+
+def _set_for_one_test(root: logging.Logger, capturing: Any) -> None:
+    before, test = root.level, _current_test()
+    root.setLevel(logging.INFO)
+
+    def reset() -> None:
+        # pytest calls it before the set-up, the call and the teardown of each test.
+        if _current_test() != test:
+            del capturing.reset
+            root.setLevel(before)
+        type(capturing).reset(capturing)
+
+    if "reset" not in vars(capturing):
+        capturing.reset = reset
+
+
+def _current_test() -> str:
+    """
+    Return the test that runs, without its phase: pytest names it ``test_shop.py::test_pay (call)``.
+    """
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+
+
+class _UnsetLevel(int):
+    """A level that nobody has set: equal to WARNING, and told from it by its class."""
+
+
+@contextmanager
+def root_level_watched() -> Iterator[Callable[[], int]]:
+    """
+    Yield a function that returns the root logger's level: INFO where nobody has set one, and there
+    is no handler.
+
+    Python's default is equal to an explicit WARNING: only while it is watched are they told apart.
+    """
+    root = logging.root
+    if root.level == logging.WARNING and not root.handlers:
+        root.level = _UnsetLevel(logging.WARNING)
+
+    def level() -> int:
+        is_unset = isinstance(root.level, _UnsetLevel) and not root.handlers
+        return logging.INFO if is_unset else int(root.level)
+
+    try:
+        yield level
+    finally:
+        root.level = int(root.level)
+
+
+# -- a process whose shim is not served ------------------------------------------------------------
+
+_ACCESS_LOGGERS = frozenset(
+    {"uvicorn.access", "hypercorn.access", "granian.access", "gunicorn.access"}
+)
+_UNTRACED = (
+    "a server logs requests, and none has reached RequestTracingMiddleware in this process; their lines show "
+    "[req=none]. Serve the app that it returns: app = RequestTracingMiddleware(app). 'fastapi run' serves the first "
+    "FastAPI object that it finds: name the other by --app, or start the server by 'asgi-trace run'. Logged once."
+)
+
+_serve = RequestTracingMiddleware.__call__
+
+
+def _watch_for_requests() -> None:
+    """Warn once, where a server logs a request and no shim was ever entered."""
+    global _is_watching
+    if not _is_watching:
+        _is_watching = True
+        RequestTracingMiddleware.__call__ = _first_call  # type: ignore[method-assign]
+        records._on_untraced = _warn_of_untraced
+
+
+_is_watching = False
+
+
+@functools.wraps(_serve)
+async def _first_call(self: RequestTracingMiddleware, scope: Any, receive: Any, send: Any) -> Any:
+    # Only the first call comes here: a flag would cost each request a little. Servers look at the
+    # signature.
+    _stop_watching()
+    return await _serve(self, scope, receive, send)
+
+
+def _stop_watching() -> None:
+    RequestTracingMiddleware.__call__ = _serve  # type: ignore[method-assign]
+    records._on_untraced = None
+
+
+def _warn_of_untraced(record: logging.LogRecord) -> None:
+    if record.name in _ACCESS_LOGGERS:
+        _stop_watching()
+        warn_once("untraced requests", _UNTRACED)
+
+
+# -- exporters -------------------------------------------------------------------------------------
+
+_exporters: list[logging.Handler] = []
+
+
+def attach_exporter(handler: logging.Handler) -> None:
+    """
+    Have *handler* see each record once: on the root logger, and on each logger that does not
+    propagate.
+
+    Loggers that a server or program sets up later get it when their own handlers first write.
+    """
+    _exporters.append(handler)
+    _attach(handler)
+
+
+def _attach(handler: logging.Handler) -> None:
+    loggers = [
+        each
+        for each in logging.root.manager.loggerDict.values()
+        if isinstance(each, logging.Logger)
+    ]
+    for logger in (logging.root, *loggers):
+        # One that has no handler and does not propagate writes to standard error, unless it gets
+        # one.
+        ends_here = logger is logging.root or (logger.handlers and not logger.propagate)
+        if ends_here and handler not in logger.handlers:
+            logger.addHandler(handler)
+
+
+def undo() -> None:
+    """
+    Take back what this module has done to the process, but for what was added to loggers; for
+    tests.
+    """
+    global _forms, _is_watching
+    for handler in [*_given]:
+        _take_form(handler)
+    _forms = None
+    _exporters.clear()
+    records.watch(None)
+    records.unstamp_records()
+    _stop_watching()
+    _is_watching = False
+    name_service(None)

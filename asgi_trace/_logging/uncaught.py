@@ -1,0 +1,120 @@
+"""
+What nobody caught: warnings, exceptions that end a thread, and those that the event loop finds in a
+dead task.
+
+Knows the hooks by which CPython and asyncio report them, and has them reported by a logger, with
+the ids of their request. Does not know ASGI, handlers or formatters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import logging
+import threading
+import warnings
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from .._core.current import bound_request_metadata, metadata_in
+from .._core.faults import own_logger
+
+__all__ = ("log_uncaught",)
+
+
+def log_uncaught() -> None:
+    """
+    Have warnings and uncaught exceptions logged rather than printed, each with the ids of its own
+    request.
+
+    Warnings go to the logger ``py.warnings``, threads' exceptions to ``asgi_trace.threads``, unless
+    the program has set a hook of its own. What asyncio logs of a task gets that task's ids. A
+    second call changes nothing more.
+    """
+    _log_warnings()
+    _log_threads()
+    _name_tasks()
+
+
+def _log_warnings() -> None:
+    # the latter since CPython 3.14
+    if warnings.showwarning.__module__ in ("warnings", "_py_warnings"):
+        logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addFilter(_without_last_break)
+
+
+def _without_last_break(record: logging.LogRecord) -> bool:
+    """
+    Cut the line feed that ends a warning's text: as a further line of the message it would be an
+    empty one.
+    """
+    record.msg, record.args = record.getMessage().rstrip("\n"), ()
+    return True
+
+
+def _log_threads() -> None:
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _log_thread
+
+
+def _log_thread(args: threading.ExceptHookArgs) -> None:
+    # a thread's way of saying that it is done; CPython's own hook is silent too
+    if args.exc_type is SystemExit:
+        return
+    name = "unknown" if args.thread is None else args.thread.name
+    own_logger("asgi_trace.threads").error("Exception in thread %s", name, exc_info=args.exc_value)
+
+
+def _name_tasks() -> None:
+    # Imported here, since importing asgi_trace must not: a program under trio has no use for them.
+    from asyncio import BaseEventLoop
+
+    loops: list[Any] = [BaseEventLoop]
+    # It is not asked whether a server has loaded it already: uvicorn.run() does so after this.
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        loops.append(uvloop.Loop)
+    for loop in loops:
+        if loop not in _named:
+            _named.append(loop)
+            loop.call_exception_handler = _in_its_context(loop.call_exception_handler)
+
+
+_named: list[Any] = []
+
+
+def _in_its_context(
+    report: Callable[[Any, dict[str, Any]], Any],
+) -> Callable[[Any, dict[str, Any]], Any]:
+    """
+    Have *report* see the ids of the task, future or callback that failed, and no others.
+
+    asyncio reports from wherever it is when it finds out: for a task that nobody awaited, when it
+    is freed, which may be in the midst of another request.
+    """
+
+    @functools.wraps(report)
+    def call_exception_handler(self: Any, context: dict[str, Any]) -> Any:
+        failed = next(
+            (context[key] for key in ("task", "future", "handle") if context.get(key) is not None),
+            None,
+        )
+        if failed is None:
+            return report(self, context)
+        found = _context_of(failed)
+        with bound_request_metadata(None if found is None else metadata_in(found)):
+            return report(self, context)
+
+    return call_exception_handler
+
+
+def _context_of(failed: Any) -> Context | None:
+    get_context = getattr(failed, "get_context", None)
+    if get_context is not None:  # tasks and handles of asyncio, since CPython 3.12
+        found = get_context()
+        return found if isinstance(found, Context) else None
+    # The others have theirs inside, and no attribute tells; a future that is no task has none.
+    return next((each for each in gc.get_referents(failed) if isinstance(each, Context)), None)

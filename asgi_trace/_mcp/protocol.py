@@ -1,0 +1,171 @@
+"""
+MCP in HTTP requests: the call in a request's headers, its transport, and the session that a
+response opens.
+
+Reads the request's own snapshot of its headers. Reads no bodies, and imports no SDK.
+https://modelcontextprotocol.io/specification
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import Error, a2b_base64
+from collections.abc import Callable, Iterable
+
+from .._core.calls import MAX_WORD_LENGTH, NO_CALL, Call, clean
+from .._core.current import elsewhere
+from .._core.headers import response_values
+from .._core.protocol import PENDING, App, Protocol, hooks
+from .._core.scope import ScopeMetadata
+from .._core.sessions import SessionResolver, query_values
+from . import sdk
+from .observer import Observer
+from .requests import find_request, stream_session
+
+__all__ = ("MCP", "install", "read_header")
+
+# Sent by MCP clients of the streamable HTTP transport alone.
+_HEADERS = frozenset({b"mcp-session-id", b"mcp-protocol-version", b"mcp-method"})
+
+# The form of a header value that is not plain ASCII (SEP-2243).
+_ENCODED = re.compile(rb"=\?base64\?([A-Za-z0-9+/]*={0,2})\?=", re.IGNORECASE)
+# A character of the kept part takes at most four bytes, and base64 makes four of three. This is a
+# multiple of four.
+_LONGEST_ENCODED = MAX_WORD_LENGTH * 4 * 4 // 3 // 4 * 4 + 4
+
+
+def install() -> None:
+    """
+    Have each shim that is made from now on support MCP, and every reader of the current request.
+    """
+    hooks.protocol = MCP
+    elsewhere.find = find_request
+    elsewhere.module = sdk.MODULE
+
+
+class MCP(Protocol):
+    """
+    Requests to MCP servers, over any of the protocol's HTTP transports.
+
+    :param sessions: the shim's session sources; a session that a server opens ranks as the source
+        that names it later.
+    :param parse: returns the id in a client's bytes, or None when it must not be used.
+    """
+
+    headers = _HEADERS
+
+    def __init__(self, sessions: SessionResolver, parse: Callable[[bytes], str | None]) -> None:
+        super().__init__(sessions, parse)
+        # Of the streamable transport, and of the older SSE transport.
+        self._header_rank = sessions.rank_of_header(b"mcp-session-id")
+        self._endpoint_rank = sessions.rank_of_query(b"session_id")
+
+    @staticmethod
+    def wrap(app: App, *, observe_body: bool) -> App:
+        """
+        Observe bodies where that is asked for, and streams of the older transport where an SDK is
+        loaded.
+        """
+        if observe_body or sdk.is_loaded():
+            return Observer(app, bodies=observe_body)
+        return app
+
+    def find_call(self, request: ScopeMetadata) -> Call:
+        """Return the call that the headers ``Mcp-Method`` and ``Mcp-Name`` describe (SEP-2243)."""
+        if b"mcp-method" not in request._known_headers():
+            return NO_CALL
+        method = _first_word(request, b"mcp-method")
+        if method is None:
+            return NO_CALL
+        return Call(method, _first_word(request, b"mcp-name", blanks=True))
+
+    def find_transport(self, request: ScopeMetadata, accepted: bytes) -> str | None:
+        """Return ``streamable-http`` for a request of that transport."""
+        if not _HEADERS.isdisjoint(request._known_headers()):
+            return "streamable-http"
+        # A client must accept both kinds of reply to a POST.
+        if (
+            request.method == "POST"
+            and b"text/event-stream" in accepted
+            and b"application/json" in accepted
+        ):
+            return "streamable-http"
+        return None
+
+    def find_session(self, request: ScopeMetadata) -> str | None:
+        """Return the id of the MCP session that the request names or its response has opened."""
+        for value in request._known_headers().get(b"mcp-session-id", ()):
+            named = self.parse(value)
+            if named is not None:
+                return named
+        opened = stream_session(request)
+        if opened is None or opened is PENDING:
+            opened = self._opened_by_header(request)
+        if opened is not None:
+            return opened
+        # A query parameter may be anybody's, unless the request is known to be a call.
+        if request._query_string and request.method == "POST" and request._call.method is not None:
+            return self._first_id(query_values(request._query_string, b"session_id"))
+        return None
+
+    def opened_session(self, request: ScopeMetadata, rank: int) -> str | None:
+        """
+        Return the session that the response has opened, where it outranks the one of *rank*.
+
+        :data:`~.protocol.PENDING` while the response to ``initialize``, or the first event of a
+        stream, may yet do so.
+        """
+        opened = stream_session(request)
+        if (
+            opened is not None
+            and 0 <= self._endpoint_rank < rank
+            and (opened is not PENDING or not request.ended)
+        ):
+            return opened
+        if not 0 <= self._header_rank < rank:
+            return None
+        if request._response_headers is not None:
+            return self._opened_by_header(request)
+        if request.method == "POST" and not request.ended and self._may_initialize(request):
+            return PENDING
+        return None
+
+    def _may_initialize(self, request: ScopeMetadata) -> bool:
+        """
+        Whether *request* may be a client's first one; later requests name their protocol version or
+        session.
+        """
+        if not sdk.is_loaded() or request._call.method not in (None, "initialize"):
+            return False
+        if not _HEADERS.isdisjoint(request._known_headers()):
+            return False
+        return request.transport_type == "streamable-http"
+
+    def _opened_by_header(self, request: ScopeMetadata) -> str | None:
+        if request._response_headers is None:
+            return None
+        return self._first_id(response_values(request._response_headers, b"mcp-session-id"))
+
+    def _first_id(self, values: Iterable[bytes]) -> str | None:
+        return next(filter(None, map(self.parse, values)), None)
+
+
+def _first_word(request: ScopeMetadata, name: bytes, *, blanks: bool = False) -> str | None:
+    words = (clean(read_header(value), blanks=blanks) for value in request._header(name))
+    return next(filter(None, words), None)
+
+
+def read_header(value: bytes) -> str | None:
+    """
+    Return the decoded text of an ``Mcp-Method`` or ``Mcp-Name`` header; None where it cannot be
+    decoded.
+    """
+    value = value.strip()
+    encoded = _ENCODED.fullmatch(value)
+    if encoded is None:
+        return value.decode("latin-1")
+    try:
+        # The cut removes more than is kept, and "ignore" drops a character that is cut in two.
+        return a2b_base64(encoded[1][:_LONGEST_ENCODED]).decode("utf-8", "ignore")
+    except Error:
+        return None

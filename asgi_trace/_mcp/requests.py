@@ -1,0 +1,88 @@
+"""
+What MCP adds to one request: the call in its body or the SDK's own object, the session in a
+stream's first event.
+
+Reads what the MCP SDK of this process keeps. Imports no SDK, and reads no messages:
+:mod:`.observer` does.
+"""
+
+from __future__ import annotations
+
+from contextvars import Context
+from typing import Any
+
+from .._core.calls import Call, clean
+from .._core.protocol import PENDING
+from .._core.request import RequestMetadata
+from .._core.scope import SCOPE_KEY, ScopeMetadata
+from . import sdk
+
+__all__ = ("await_endpoint", "find_request", "learn_call", "open_stream", "stream_session")
+
+
+def await_endpoint(request: ScopeMetadata) -> None:
+    """Note that the first event of the response of *request* may name its session."""
+    request._late_values()["stream_session"] = PENDING
+
+
+def open_stream(request: ScopeMetadata, session_id: bytes | None) -> None:
+    """
+    End the wait for the first event, and use the session that it names; *session_id* is None where
+    it names none.
+    """
+    opened = None if session_id is None else request._settings.parse(session_id)
+    request._late_values()["stream_session"] = opened
+    if opened is not None:
+        request._search_session_again()
+
+
+def stream_session(request: ScopeMetadata) -> str | None:
+    """
+    Return the session that the first event of the response of *request* has named; PENDING while it
+    may do so.
+    """
+    session_id: str | None = request._kept("stream_session")
+    return session_id
+
+
+def learn_call(request: RequestMetadata, method: object, name: object, call_id: object) -> None:
+    """
+    Use the call in the body of *request*: it is worth more than the headers, and less than the
+    SDK's own object.
+    """
+    if "call_is_from_sdk" not in request._late_values():
+        request._call = Call(clean(method), clean(name, blanks=True), clean(call_id))
+
+
+def find_request(context: Context | None) -> RequestMetadata | None:
+    """
+    Return the metadata of the HTTP request that carried the call which the MCP SDK handles in
+    *context*, or None.
+
+    Version 1 runs the handlers of a session in the context of the session's first request.
+    """
+    try:
+        call = sdk.current_call(context)
+        if call is None:
+            return None
+        request = sdk.scope_of(call).get(SCOPE_KEY)
+        if not isinstance(request, RequestMetadata):
+            return None
+        if "call_is_from_sdk" not in request._late_values():
+            _ask_sdk(request, call)
+        return request
+    except Exception:  # whatever shape the SDK gives it: a transport without HTTP, for one
+        return None
+
+
+def _ask_sdk(request: RequestMetadata, call: Any) -> None:
+    """
+    Use what the SDK keeps of *call*, its own object: it is worth more than a client's headers and
+    body.
+    """
+    try:
+        method, name = sdk.call_of(call)
+        request._call = Call(clean(method), clean(name, blanks=True), clean(call.request_id))
+    except Exception:  # it keeps what it has not answered yet, in a place of its own
+        request.jsonrpc_id = call.request_id
+    request._late_values()["call_is_from_sdk"] = True

@@ -1,0 +1,55 @@
+"""
+What the MCP SDK of this process is at work on, as its version 1 keeps it.
+
+There, a session's handlers run in the context of the session's *first* request, since the SDK
+started their task in it: a context variable that was set per request is stale in every later call.
+But the SDK hands them the scope of the HTTP request that carried the call. Knows where that stands.
+Never imports the SDK, never changes anything of it, and does not know what we keep in a scope.
+Later versions have no such variable, and need none.
+"""
+
+from __future__ import annotations
+
+from contextvars import Context
+from sys import modules
+from typing import Any
+
+__all__ = ("MODULE", "call_of", "current_call", "is_loaded", "scope_of")
+
+MODULE = "mcp.server.lowlevel.server"
+"""Where the SDK keeps its variable: in :data:`sys.modules` once anybody has imported it."""
+
+
+def is_loaded() -> bool:
+    """Whether this process has a server of MCP in any version of the SDK."""
+    return "mcp.server" in modules
+
+
+def current_call(context: Context | None = None) -> Any:
+    """
+    Return the SDK's own object for the call that it handles in *context*, or in the current one;
+    None without.
+    """
+    variable = getattr(modules.get(MODULE), "request_ctx", None)
+    if variable is None:
+        return None
+    return variable.get(None) if context is None else context.get(variable)
+
+
+def scope_of(call: Any) -> Any:
+    """
+    Return the scope of the HTTP request that carried *call*. Raises whatever it may where there is
+    none.
+    """
+    return call.request.scope
+
+
+def call_of(call: Any) -> tuple[Any, Any]:
+    """
+    Return the method of *call*, and the name of its tool, resource or prompt. Raises where that is
+    forgotten.
+    """
+    # Not public: the session's requests that have not been answered yet.
+    request = call.session._in_flight[call.request_id].request.root
+    name = getattr(request.params, "name", None)
+    return request.method, getattr(request.params, "uri", None) if name is None else name

@@ -1,0 +1,219 @@
+"""
+Hooks for HTTP clients: each call that a request makes carries its ids and its trace.
+
+Knows the hooks of httpx, aiohttp, requests, urllib3 and urllib.request, and how each follows a
+redirect. Imports one of them when its hook is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .._core.current import get_request_metadata
+from .._core.faults import report_once
+from .propagation import SESSION_ID, outgoing, replace
+
+if TYPE_CHECKING:
+    import urllib.request
+
+__all__ = ("OutgoingHooks", "httpx_async_request_hook", "httpx_request_hook")
+
+# A name, whole or with "*." for all names below it, or an address; without a port.
+_HOST = r"(?:\*\.)?[\w-]+(?:\.[\w-]+)*|[0-9A-Fa-f.]*(?::[0-9A-Fa-f.]*){2,}"
+
+# Where an httpx request keeps, over its redirects, that the session in its headers was put there by
+# us.
+_MARK = "asgi_trace_session"
+
+
+class OutgoingHooks:
+    """
+    Hooks for HTTP clients: inside a request each call carries what :func:`inject` writes.
+
+    Outside a request they change nothing, and they never fail a call. Each redirect is a call of
+    its own.
+
+    :param session_hosts: hosts that get ``X-Session-ID`` too: names or addresses without a port,
+        ``*.example.com`` for all names below one. A redirect to any other host leaves it out.
+    :raises ValueError: for a host that is none.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, *, session_hosts: Iterable[str] = ()) -> None:
+        if isinstance(session_hosts, str):
+            raise ValueError(
+                f"session_hosts is {session_hosts!r}; expected a sequence, such as ({session_hosts!r},)"
+            )
+        hosts = list(session_hosts)
+        for host in hosts:
+            if not isinstance(host, str) or not re.fullmatch(_HOST, host):
+                raise ValueError(
+                    f"session_hosts has {host!r}; expected a host, such as 'api.example.com', without a port"
+                )
+        self._hosts = frozenset(host.lower() for host in hosts if not host.startswith("*"))
+        self._domains = tuple(host[1:].lower() for host in hosts if host.startswith("*"))
+
+    def _found(self, host: str | None, *, drop_session: bool = False) -> dict[str, str]:
+        """
+        Return what a call to *host* carries; an empty value is of a header that it must not carry.
+        """
+        metadata = get_request_metadata()
+        if metadata is None:
+            return {}
+        name = (host or "").lower().strip("[]").rstrip(".")
+        session = name in self._hosts or name.endswith(self._domains)
+        found = outgoing(metadata, session=session)
+        return found | {SESSION_ID: ""} if drop_session and not session else found
+
+    def _inject(self, headers: Any, host: str | None, *, drop_session: bool = False) -> bool:
+        """
+        Change *headers* for a call to *host*, and return whether the session is among them now.
+        """
+        try:
+            found = self._found(host, drop_session=drop_session)
+            replace(headers, found)
+            return bool(found.get(SESSION_ID))
+        except Exception:
+            report_once("an outgoing call's hook")
+            return drop_session
+
+    def httpx_request_hook(self, request: Any) -> None:
+        """
+        Change an httpx *request*: ``httpx.Client(event_hooks={"request": [hook]})``.
+
+        .. versionadded:: 0.1
+        """
+        sent = request.extensions.get(_MARK, False)
+        request.extensions[_MARK] = self._inject(
+            request.headers, request.url.host, drop_session=sent
+        )
+
+    async def httpx_async_request_hook(self, request: Any) -> None:
+        """
+        Change an httpx *request*: ``httpx.AsyncClient(event_hooks={"request": [hook]})``.
+
+        .. versionadded:: 0.1
+        """
+        self.httpx_request_hook(request)
+
+    def aiohttp_trace_config(self) -> Any:
+        """
+        Return a ``TraceConfig``: ``aiohttp.ClientSession(trace_configs=[config])``.
+
+        .. versionadded:: 0.1
+        """
+        from aiohttp import TraceConfig
+        from yarl import URL
+
+        async def start(_session: Any, context: Any, call: Any) -> None:
+            context.asgi_trace_session = self._inject(call.headers, call.url.host)
+
+        async def redirect(_session: Any, context: Any, call: Any) -> None:
+            location = (
+                call.response.headers.get("Location") or call.response.headers.get("URI") or ""
+            )
+            try:
+                host = URL(location).host or call.url.host
+            except ValueError:  # aiohttp will not go there either
+                host = None
+            sent = context.asgi_trace_session
+            context.asgi_trace_session = self._inject(call.headers, host, drop_session=sent)
+
+        config = TraceConfig()
+        config.on_request_start.append(start)
+        config.on_request_redirect.append(redirect)
+        return config
+
+    def requests_adapter(self, **options: Any) -> Any:
+        """
+        Return an adapter for a session of requests: ``session.mount("https://", adapter)``, and for
+        ``"http://"``.
+
+        :param options: those of :class:`requests.adapters.HTTPAdapter`.
+
+        .. versionadded:: 0.1
+        """
+        from urllib.parse import urlsplit
+
+        from requests.adapters import HTTPAdapter
+
+        hooks = self
+
+        class TracingAdapter(HTTPAdapter):
+            def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+                # A copy: the session makes the request that follows a redirect from the one it has
+                # given us.
+                request = request.copy()
+                hooks._inject(request.headers, urlsplit(request.url).hostname)
+                return super().send(request, *args, **kwargs)
+
+        return TracingAdapter(**options)
+
+    def urllib3_pool_manager(self, *args: Any, **options: Any) -> Any:
+        """
+        Return a ``PoolManager`` of urllib3.
+
+        :param args: those of :class:`urllib3.PoolManager`.
+        :param options: the same.
+
+        .. versionadded:: 0.1
+        """
+        from urllib3 import HTTPHeaderDict, PoolManager, Retry
+        from urllib3.util import parse_url
+
+        hooks = self
+
+        class TracingPoolManager(PoolManager):
+            def urlopen(self, method: str, url: str, redirect: bool = True, **kw: Any) -> Any:  # type: ignore[override]
+                kw["headers"] = HTTPHeaderDict(kw.get("headers") or self.headers)
+                if hooks._inject(kw["headers"], parse_url(url).host):
+                    retries = kw.get("retries")
+                    if not isinstance(retries, Retry):
+                        default = self.connection_pool_kw.get("retries")
+                        retries = Retry.from_int(retries, redirect=redirect, default=default)
+                    private = {*retries.remove_headers_on_redirect, SESSION_ID}
+                    kw["retries"] = retries.new(remove_headers_on_redirect=private)
+                return super().urlopen(method, url, redirect, **kw)
+
+        return TracingPoolManager(*args, **options)
+
+    def urllib_handler(self) -> urllib.request.BaseHandler:
+        """
+        Return a handler for ``urllib.request.build_opener(handler)``.
+
+        .. versionadded:: 0.1
+        """
+        from urllib.request import BaseHandler, Request
+
+        hooks = self
+
+        class TracingHandler(BaseHandler):
+            def http_request(self, request: Request) -> Request:
+                try:
+                    hooks._prepare(request)
+                except Exception:
+                    report_once("an outgoing call's hook")
+                return request
+
+            https_request = http_request
+
+        return TracingHandler()
+
+    def _prepare(self, request: urllib.request.Request) -> None:
+        from urllib.parse import urlsplit
+
+        for name, value in self._found(urlsplit(f"//{request.host}").hostname).items():
+            name = name.capitalize()  # as urllib.request keeps them
+            if name == "Baggage" and request.has_header(name):
+                continue
+            request.remove_header(name)
+            if value:
+                request.add_unredirected_header(name, value)  # the next request gets its own
+
+
+_hooks = OutgoingHooks()
+httpx_request_hook = _hooks.httpx_request_hook
+httpx_async_request_hook = _hooks.httpx_async_request_hook

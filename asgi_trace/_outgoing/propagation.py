@@ -1,0 +1,254 @@
+"""
+What goes along to the next hop: into the headers of a call, or with a job on its way through a
+queue; and out of them.
+
+Knows the current request and the shapes in which libraries hold headers. Knows no library, and
+sends nothing itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from .._core.current import bound_request_metadata, get_request_metadata
+from .._core.faults import report_once
+from .._core.ids import generate_request_id, parse_id
+from .._core.request import RequestMetadata
+from .._core.tracecontext import (
+    TraceContext,
+    format_traceparent,
+    parse_baggage,
+    parse_traceparent,
+    parse_tracestate,
+)
+
+__all__ = ("bound_carrier", "carrier", "extract", "get_trace_context", "inject")
+
+# In lower case, which HTTP/2 and gRPC ask for and every other protocol admits.
+TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
+REQUEST_ID, SESSION_ID = "x-request-id", "x-session-id"
+# The user's fields, as JSON: in carriers alone, never in the headers of a call.
+FIELDS = "asgi-trace-fields"
+_CARRIED = (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, SESSION_ID, FIELDS)
+_MOST_FIELDS = 8192
+
+_Headers = TypeVar("_Headers")
+
+
+def get_trace_context() -> TraceContext | None:
+    """
+    Return the current request's place in its distributed trace, or None outside a request.
+
+    .. versionadded:: 0.1
+    """
+    metadata = get_request_metadata()
+    return None if metadata is None else metadata.trace
+
+
+def inject(headers: _Headers, *, session: bool = False) -> _Headers:
+    """
+    Put the current request's trace and id into *headers*, change them in place, and return them.
+
+    That is ``traceparent``, with a span of its own for each call, ``tracestate`` and
+    ``X-Request-ID``, which replace what is there by these names in any case; and the caller's
+    ``baggage``, unless there is some already. Outside a request nothing changes.
+
+    :param headers: a mapping, or a list of pairs, of str or bytes.
+    :param session: send ``X-Session-ID`` too. It tells who asks: only to services of your own.
+
+    .. versionadded:: 0.1
+    """
+    metadata = get_request_metadata()
+    if metadata is not None:
+        replace(headers, outgoing(metadata, session=session))
+    return headers
+
+
+def outgoing(metadata: RequestMetadata, *, session: bool) -> dict[str, str]:
+    """
+    Return the headers of a call that the request *metadata* makes; an empty one is one that must
+    not be there.
+    """
+    found = dict.fromkeys((TRACEPARENT, TRACESTATE, REQUEST_ID), "")
+    try:
+        found[TRACEPARENT] = format_traceparent(metadata._call_trace())
+        found[TRACESTATE] = metadata.tracestate
+        found[BAGGAGE] = metadata.baggage
+        found[REQUEST_ID] = _safe(metadata.request_id)
+        if session:
+            found[SESSION_ID] = _safe(metadata.session_id)
+    except Exception:
+        report_once("writing the headers of an outgoing call")
+    return found
+
+
+def _safe(given: str | None) -> str:
+    """Return the id *given*, or nothing where a hand has set one that no header may have in it."""
+    return (given and parse_id(given.encode("latin-1", "replace"))) or ""
+
+
+def replace(headers: Any, found: Mapping[str, str]) -> None:
+    """
+    Replace in *headers* those that are *found*, in any case; baggage stays where there is some.
+    """
+    names = [*headers.keys()] if hasattr(headers, "keys") else [pair[0] for pair in headers]
+    present = {_lower(name) for name in names}
+    stale = present & found.keys() - {BAGGAGE}
+    pairs = [
+        (name, value)
+        for name, value in found.items()
+        if value and not (name == BAGGAGE and name in present)
+    ]
+    if any(isinstance(name, bytes) for name in names):
+        pairs = [(name.encode(), value.encode()) for name, value in pairs]  # type: ignore[misc]
+    if not hasattr(headers, "keys"):
+        headers[:] = [pair for pair in headers if _lower(pair[0]) not in stale] + pairs
+        return
+    for name in names:
+        if _lower(name) in stale:
+            # the mapping knows no case, and has lost it with another spelling
+            with contextlib.suppress(KeyError):
+                del headers[name]
+    for name, value in pairs:
+        headers[name] = value
+
+
+def _lower(name: Any) -> str:
+    return _text(name).lower()
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def extract(headers: Any) -> RequestMetadata | None:
+    """
+    Return the request that *headers*, as :func:`inject` wrote them, describe: bind it with
+    :func:`bound_request_metadata`.
+
+    It has the request id and the session id that came, a span of its own in the trace that came,
+    and the fields that
+    :func:`carrier` was told to take along. None where there is nothing valid in *headers*, or they
+    are None; never raises. What they say is believed: call this only for messages of your own
+    services. An ASGI app does not need it.
+
+    :param headers: a mapping, or an iterable of pairs, of str or bytes: a message's, for example.
+
+    .. versionadded:: 0.1
+    """
+    try:
+        return _extracted(_values_of(headers))
+    except Exception:
+        report_once("reading the headers of a message")
+        return None
+
+
+def _values_of(headers: Any) -> dict[str, list[str]]:
+    """Return the values of each of our headers, by its name."""
+    values: dict[str, list[str]] = {name: [] for name in _CARRIED}
+    for name, value in headers.items() if hasattr(headers, "items") else headers or ():
+        known = values.get(_lower(name))
+        if known is not None and value is not None:
+            known.append(_text(value))
+    return values
+
+
+def _extracted(values: dict[str, list[str]]) -> RequestMetadata | None:
+    parents = values[TRACEPARENT]
+    parent = parse_traceparent(parents[0]) if len(parents) == 1 else None
+    request_id, session_id = _first_id(values[REQUEST_ID]), _first_id(values[SESSION_ID])
+    if not (parent or request_id or session_id):
+        return None
+    found = RequestMetadata(session_id, request_id or generate_request_id())
+    baggage = parse_baggage(values[BAGGAGE])
+    found._late_values()["baggage"] = baggage
+    if parent is not None:
+        found._continue_trace(parent, parse_tracestate(values[TRACESTATE]), baggage)
+    for text in values[FIELDS]:
+        found.fields.update(_parse_fields(text))
+    return found
+
+
+def _first_id(values: list[str]) -> str | None:
+    return next(
+        filter(None, (parse_id(value.encode("latin-1", "replace")) for value in values)), None
+    )
+
+
+def _format_fields(fields: Mapping[str, object], names: Iterable[str]) -> str:
+    """
+    Return those of *fields* that are in *names* as JSON; a value that JSON has no form for as its
+    text.
+    """
+    from json import dumps  # 3 ms of import, for those who carry fields
+
+    named = {name: fields[name] for name in names if name in fields}
+    return dumps(named, default=str) if named else ""
+
+
+def _parse_fields(text: str) -> dict[str, object]:
+    from json import loads
+
+    try:
+        fields = loads(text) if len(text) <= _MOST_FIELDS else None
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def carrier(*, fields: Iterable[str] = ()) -> dict[str, str]:
+    """
+    Return the current request as a plain dict, to send along with a job: as JSON, as a message's
+    headers, pickled.
+
+    It has the session id, too. Outside a request it is empty.
+
+    :param fields: names of ``RequestMetadata.fields`` that go along, of at most 8 KiB as JSON; no
+        other field does.
+    :raises TypeError: when *fields* is one string.
+
+    .. versionadded:: 0.1
+    """
+    if isinstance(fields, str):
+        raise TypeError(
+            f"fields is {fields!r}; expected a sequence of names, such as ({fields!r},)"
+        )
+    found: dict[str, str] = inject({}, session=True)
+    metadata = get_request_metadata()
+    kept = None if metadata is None else metadata._fields
+    if kept:
+        carried = _carried_fields(kept, fields)
+        if carried:
+            found[FIELDS] = carried
+    return found
+
+
+def _carried_fields(kept: Mapping[str, object], names: Iterable[str]) -> str:
+    try:
+        carried = _format_fields(kept, names)
+        if len(carried) > _MOST_FIELDS:
+            raise ValueError(
+                f"the fields have {len(carried)} characters; expected at most {_MOST_FIELDS}"
+            )
+    except Exception:
+        report_once("writing the fields of a carrier")
+        return ""
+    return carried
+
+
+def bound_carrier(carrier: Any) -> AbstractContextManager[RequestMetadata | None]:
+    """
+    Make the request that a job was sent from the current one inside the ``with`` block.
+
+    The job's lines have its request id, its session and the fields that were sent along; the job is
+    a span of its own in the same trace.
+
+    :param carrier: what :func:`carrier` returned where the job was sent, or headers that have it in
+        them, or None.
+
+    .. versionadded:: 0.1
+    """
+    return bound_request_metadata(extract(carrier))

@@ -1,0 +1,769 @@
+"""
+``asgi-trace grep``: all lines of what was asked for, nothing of anyone else's, out of anything that
+is a log.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import os
+import re
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_trace import (
+    RequestMetadata,
+    RequestTracingMiddleware,
+    TextFormatter,
+    bound_request_metadata,
+    get_request_id,
+)
+from asgi_trace._cli.logs import files
+from asgi_trace._cli.logs import grep as command
+from asgi_trace._cli.logs.files import blocks_of
+from asgi_trace._cli.logs.grep import Query, read_query, search, search_requests, shortcut
+from asgi_trace._cli.main import main
+from asgi_trace._core.lines import (
+    Record,
+    format_access,
+    format_json,
+    format_line,
+    format_logfmt,
+    format_text,
+    id_color,
+)
+
+from ...asgi import HELLO_BODY, HELLO_START, call, http_scope
+
+FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
+ALICE, BOB = "abc12345-6789-full", "def67890"
+TRACEBACK = "Traceback (most recent call last):\n  File \"shop.py\", line 3, in pay\n    charge()\nKeyError: 'bulb'"
+COMMAND = (sys.executable, "-m", "asgi_trace", "grep")
+
+
+def record(request_id: str, session_id: str, second: int, message: str, **more: Any) -> Record:
+    return Record(
+        f"2024-01-15 10:30:{second:02d}",
+        "INFO",
+        message=message,
+        request_id=request_id,
+        session_id=session_id,
+        **more,
+    )
+
+
+def access(
+    request_id: str, session_id: str, second: int, path: str, status: int, milliseconds: float
+) -> Record:
+    fields = {
+        "method": "GET",
+        "path": path,
+        "status": status,
+        "duration_ms": milliseconds,
+        "bytes": 2,
+        "transport": "http",
+        "client": "127.0.0.1:5",
+    }
+    return record(
+        request_id,
+        session_id,
+        second,
+        format_access(fields),
+        logger="asgi_trace.access",
+        extra=fields,
+    )
+
+
+# Two customers at once. What their lines hold is as mean as may be: each other's ids, heads and
+# statuses.
+STORY = [
+    record("none", "none", 10, "starting"),
+    record("req-001", ALICE, 15, "Processing payment"),
+    record(
+        "req-002",
+        BOB,
+        15,
+        "Loading profile of req-001, [req=req-001|session=abc12345] - status=500",
+    ),
+    record("req-001", ALICE, 16, f"Payment failed\n{TRACEBACK}"),
+    record(
+        "req-002",
+        BOB,
+        16,
+        "2024-01-15 10:30:16 - INFO - [req=req-001|session=abc12345] - GET /x 500 9.9ms 1B",
+    ),
+    access("req-001", ALICE, 17, "/api/payment?card=***", 500, 2012.3),
+    access("req-002", BOB, 18, "/api/profile", 200, 250.0),
+    record("req-003", ALICE, 19, "Status check"),
+    access("req-003", ALICE, 20, "/api/status", 404, 12.5),
+    record("none", "none", 21, "stopping"),
+]
+
+
+def written(form: Callable[[Record], str], *request_ids: str, since: int = 0) -> list[str]:
+    """The physical lines that the story has for *request_ids*, all of them when left out."""
+    wanted = [each for each in STORY if each.request_id in request_ids or not request_ids]
+    return [
+        line for each in wanted if int(each.time[-2:]) >= since for line in form(each).split("\n")
+    ]
+
+
+def as_lines(output: bytes) -> list[str]:
+    return output.decode().splitlines()
+
+
+@pytest.fixture
+def grep(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> Callable[..., tuple[int, list[str], list[str]]]:
+    """
+    Run the command in this process; its exit code, and the lines of its output and of standard
+    error.
+    """
+
+    def run(*arguments: object) -> tuple[int, list[str], list[str]]:
+        code = main(["grep", *map(str, arguments)])
+        out, err = capfdbinary.readouterr()
+        return code, as_lines(out), as_lines(err)
+
+    return run
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> Callable[[Record], str]:
+    return FORMS[request.param]
+
+
+@pytest.fixture
+def log(tmp_path: Path, form: Callable[[Record], str]) -> Path:
+    """The story, in each form."""
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(written(form)) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("conditions", "request_ids", "since"),
+    [
+        (["--request", "req-001"], ["req-001"], 0),
+        (["--request", "req-00"], [], 0),
+        (["--request", "none"], ["none"], 0),
+        (["--session", "abc12345"], ["req-001", "req-003"], 0),
+        (["--session", ALICE], ["req-001", "req-003"], 0),
+        (["--session", "d"], ["req-002"], 0),
+        (["--session", "def67890-longer"], ["req-002"], 0),
+        (["--session", "no"], [], 0),
+        (["--session", "none"], ["none"], 0),
+        (["--session", "abc12345", "--request", "req-003"], ["req-003"], 0),
+        (["--session", "abc12345", "--request", "req-002"], [], 0),
+        (["--status", "500"], ["req-001"], 0),
+        (["--status", ">=400"], ["req-001", "req-003"], 0),
+        (["--status", "<400"], ["req-002"], 0),
+        (["--status", "!=500"], ["req-002", "req-003"], 0),
+        (["--status", "4xx"], ["req-003"], 0),
+        (["--status", "=200"], ["req-002"], 0),
+        (["--path", "/api/payment"], ["req-001"], 0),
+        (["--path", "/api/payment?card=*"], ["req-001"], 0),
+        (["--path", "/api/*"], ["req-001", "req-002", "req-003"], 0),
+        (["--path", "/api"], [], 0),
+        (["--path", "*/p*"], ["req-001", "req-002"], 0),
+        (["--slower", "1s"], ["req-001"], 0),
+        (["--slower", "12.4ms"], ["req-001", "req-002", "req-003"], 0),
+        (["--slower", "0.25s"], ["req-001"], 0),
+        (["--slower", "1m"], [], 0),
+        (["--session", "abc12345", "--status", "404"], ["req-003"], 0),
+        (["--path", "/api/*", "--status", ">=500", "--slower", "1s"], ["req-001"], 0),
+        (["--since", "2024-01-15 10:30:16"], ["none", "req-001", "req-002", "req-003"], 16),
+        (["--since", "2024-01-15T10:30:18", "--session", "abc12345"], ["req-003"], 18),
+        (["--since", "2024-01-15 10:30:17", "--status", "500"], ["req-001"], 17),
+        (["--since", "1h"], [], 0),
+        (["--since", "99999d", "--status", "500"], ["req-001"], 0),
+    ],
+    ids=lambda value: (
+        " ".join(value) if isinstance(value, list) and value[:1] and value[0][0] == "-" else ""
+    ),
+)
+def test_it_shows_the_lines_asked_for(
+    grep: Any, log: Path, form: Any, conditions: list[str], request_ids: list[str], since: int
+) -> None:
+    """
+    All of them, as they were written, and no other; by access line it is the whole request. In each
+    form.
+    """
+    expected = written(form, *request_ids, since=since) if request_ids else []
+    assert grep(*conditions, log) == (0 if expected else 1, expected, [])
+
+
+def test_each_line_is_taken_for_what_it_is(grep: Any, tmp_path: Path) -> None:
+    """One log may have lines of all forms."""
+    path = tmp_path / "mixed.log"
+    lines = [form(each) for each in STORY for form in FORMS.values()]
+    path.write_text("\n".join(lines) + "\n")
+    expected = [
+        form(each) for each in STORY if each.request_id == "req-003" for form in FORMS.values()
+    ]
+    assert grep("--request", "req-003", path) == (0, expected, [])
+    assert grep("--status", "404", path) == (0, expected, [])
+
+
+def test_a_cut_session_id_matches_the_whole_one(grep: Any, tmp_path: Path) -> None:
+    """
+    Text shows eight characters, JSON all: either finds both. A short id is whole, and no other's
+    beginning.
+    """
+    shown = "2024-01-15 10:30:15 - INFO - [req=r1|session=abc12345] - shown"
+    whole = format_json(record("r2", ALICE, 15, "whole"))
+    other = format_json(record("r3", "abc12345-other", 15, "of another"))
+    short = "2024-01-15 10:30:15 - INFO - [req=r4|session=abc] - short"
+    path = tmp_path / "app.log"
+    path.write_text("\n".join((shown, whole, other, short)) + "\n")
+    assert grep("--session", ALICE, path)[1] == [shown, whole]
+    assert grep("--session", "abc12345", path)[1] == [shown, whole, other]
+    assert grep("--session", "abc", path)[1] == [shown, whole, other, short]
+
+
+@pytest.mark.parametrize(
+    ("following", "shown"),
+    [
+        (TRACEBACK, TRACEBACK),
+        (
+            f"{TRACEBACK}\n\nDuring handling of it:\n\n{TRACEBACK}",
+            f"{TRACEBACK}\n\nDuring handling of it:\n\n{TRACEBACK}",
+        ),
+        (
+            "  + Exception Group Traceback (most recent call last):\n  | x",
+            "  + Exception Group Traceback (most recent call last):\n  | x",
+        ),
+        ("Stack (most recent call last):\n  x", "Stack (most recent call last):\n  x"),
+        ('  File "shop.py", line 1\nSyntaxError: x', '  File "shop.py", line 1\nSyntaxError: x'),
+        ("printed by somebody", ""),
+        (f"printed by somebody\n{TRACEBACK}", ""),
+        *(
+            (f"{TRACEBACK}\n{other}\n{TRACEBACK}", TRACEBACK)
+            for other in (
+                "INFO:     127.0.0.1:5 - GET",
+                "[INFO] Listening",
+                "ERROR:root:x",
+                "2024-01-15 10:30:16,123 other",
+                "[2024-01-15 10:30:16 +0000] [7] [INFO] x",
+                "[15/Jan/2024 10:30:16] x",
+                '127.0.0.1:5 - - [15/Jan/2024:10:30:16 +0000] "GET / 1.1" 200',
+                '{"timestamp": "2024-01-15T10:30:16+00:00", "message": "half a li',
+                "2024-01-15 10:30:16 - INFO - [req=r1|sess",
+                format_line("2024-01-15 10:30:16", "INFO", "r2", "s", "stamped"),
+            )
+        ),
+    ],
+)
+def test_an_unstamped_traceback_belongs_to_the_line_before(
+    grep: Any, tmp_path: Path, following: str, shown: str
+) -> None:
+    """Whole, up to the next line that any logger wrote; a line that somebody printed does not."""
+    head = "2024-01-15 10:30:15 - ERROR - [req=r1|session=s] - Payment failed"
+    path = tmp_path / "app.log"
+    path.write_text(f"{head}\n{following}\n")
+    assert grep("--request", "r1", path) == (0, [head, *shown.splitlines()], [])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '127.0.0.1:5 - "GET /api/x?y=1 HTTP/1.1" 503',
+        '127.0.0.1:5 - - [15/Jan/2024:10:30:15 +0000] "GET /api/x 2" 503 - "-" "-"',
+    ],
+    ids=["uvicorn", "hypercorn"],
+)
+def test_a_servers_own_access_line_will_do(grep: Any, log: Path, form: Any, message: str) -> None:
+    """For path and status, where it carries the ids."""
+    with log.open("a") as file:
+        file.write(form(record("req-009", BOB, 30, message, logger="uvicorn.access")) + "\n")
+    expected = form(record("req-009", BOB, 30, message, logger="uvicorn.access"))
+    assert grep("--status", "503", "--path", "/api/x", log) == (0, [expected], [])
+
+
+def test_another_loggers_line_is_no_access_line(grep: Any, tmp_path: Path) -> None:
+    """Where the form tells the logger; and what somebody printed never is."""
+    path = tmp_path / "app.log"
+    fake = access("r1", "s", 15, "/x", 500, 1.0)
+    lines = [form(fake._replace(logger="shop")) for form in (format_json, format_logfmt)]
+    path.write_text("\n".join((*lines, fake.message)) + "\n")
+    assert grep("--status", "500", path) == (1, [], [])
+
+
+def test_several_logs_are_merged_by_time(grep: Any, tmp_path: Path) -> None:
+    """
+    Packed ones too, whatever their form and zone; a record's lines stay together, and a cut last
+    line is ended.
+    """
+    early = format_line("2024-01-15 10:30:15+00:00", "INFO", "r1", "s", f"early\n{TRACEBACK}")
+    same = format_line(
+        "2024-01-15 11:30:15+01:00", "INFO", "r1", "s", f"at the same time\n{TRACEBACK}"
+    )
+    between = format_json(
+        Record("2024-01-15T09:30:16.500-01:00", "INFO", message="between", request_id="r1")
+    )
+    unreadable = format_line("99 Foo 10:30", "INFO", "r1", "s", "with the line before it")
+    late = format_line("2024-01-15 10:30:17Z", "INFO", "r1", "s", "late")
+    (tmp_path / "a.log").write_text(f"{early}\n{late}")
+    (tmp_path / "b.log.1.gz").write_bytes(gzip.compress(f"{same}\n".encode()))
+    (tmp_path / "c").write_text(f"{between}\n{unreadable}\n")
+    expected = [*early.split("\n"), *same.split("\n"), between, unreadable, late]
+    assert grep("--request", "r1", *(tmp_path / name for name in ("a.log", "b.log.1.gz", "c"))) == (
+        0,
+        expected,
+        [],
+    )
+
+
+def test_a_rotated_log_goes_on_in_the_next(grep: Any, tmp_path: Path) -> None:
+    """
+    An access line in one selects the request's lines in all; within a second the older log is
+    first.
+    """
+    story = [each._replace(time="2024-01-15 10:30:15") for each in STORY]
+    lines = [format_text(each) for each in story]
+    expected = "\n".join(format_text(each) for each in story if each.request_id == "req-001").split(
+        "\n"
+    )
+    old, new = tmp_path / "app.log.1", tmp_path / "app.log"
+    old.write_text("\n".join(lines[:3]) + "\n")
+    new.write_text("\n".join(lines[3:]) + "\n")
+    os.utime(old, (1, 1))
+    assert grep("--status", "500", new, old) == (0, expected, [])
+
+
+def piped(*arguments: object, given: bytes = b"", **more: Any) -> tuple[int, list[str], list[str]]:
+    """Run the command in a process of its own, with *given* on its standard input."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)], input=given, capture_output=True, timeout=60, **more
+    )
+    return done.returncode, as_lines(done.stdout), as_lines(done.stderr)
+
+
+@pytest.mark.parametrize("conditions", [["--request", "req-001"], ["--status", "500"]])
+@pytest.mark.parametrize("name", [[], ["-"]])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_it_reads_standard_input(conditions: list[str], name: list[str], pack: Any) -> None:
+    """Also where it must be read twice, and packed."""
+    given = pack("\n".join(written(format_text)).encode())
+    assert piped(*conditions, *name, given=given) == (0, written(format_text, "req-001"), [])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no files for pipes")
+def test_a_pipe_for_a_file_is_read_twice() -> None:
+    """As the shell's <(...) makes one."""
+    reading, writing = os.pipe()
+    with open(writing, "wb") as pipe:
+        pipe.write("\n".join(written(format_text)).encode())
+    try:
+        found = piped("--status", "500", f"/dev/fd/{reading}", pass_fds=[reading])
+    finally:
+        os.close(reading)
+    assert found == (0, written(format_text, "req-001"), [])
+
+
+def test_lines_are_shown_as_they_come() -> None:
+    """Behind ``tail -f``, a line is not held back until there are more."""
+    with subprocess.Popen(
+        [*COMMAND, "--session", "abc12345"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in written(format_text, "req-001"):
+            process.stdin.write(f"{line}\n".encode())
+            process.stdin.flush()
+            assert process.stdout.readline().decode() == f"{line}\n"
+        process.stdin.close()
+        assert process.stdout.read() == b""
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("conditions", "error"),
+    [
+        (
+            [],
+            "nothing to look for; expected --session, --request, --path, --status, --slower or --since",
+        ),
+        (
+            ["--request", ""],
+            "nothing to look for; expected --session, --request, --path, --status, --slower or --since",
+        ),
+        (["--status", "bad"], "--status is 'bad'; expected a status such as 404, 5xx or '>=500'"),
+        (["--status", "!500"], "--status is '!500'; expected a status such as 404, 5xx or '>=500'"),
+        (["--status", ">5xx"], "--status is '>5xx'; expected a status such as 404, 5xx or '>=500'"),
+        (
+            ["--slower", "5"],
+            "--slower is '5'; expected a number with its unit, such as 250ms, 1.5s, 10m, 2h or 1d",
+        ),
+        (
+            ["--since", "2024-02-30"],
+            "--since is '2024-02-30'; "
+            "expected how long ago, such as 10m, or a time such as '2024-01-15 10:30' or 10:30",
+        ),
+    ],
+)
+def test_a_condition_that_is_none_is_one_sentence(
+    grep: Any, log: Path, conditions: list[str], error: str
+) -> None:
+    """What it is, what was expected; exit code 2."""
+    assert grep(*conditions, log) == (2, [], [f"asgi-trace grep: {error}"])
+
+
+@pytest.mark.parametrize("conditions", [["--request", "req-001"], ["--status", "500"]])
+def test_what_cannot_be_read_is_one_sentence_each(
+    grep: Any, tmp_path: Path, conditions: list[str]
+) -> None:
+    """Exit code 2; what could be read is shown."""
+    text = "\n".join(written(format_text)) + "\n"
+    good, directory, cut, broken = (
+        tmp_path / name for name in ("good.log", "dir", "cut.gz", "broken.gz")
+    )
+    good.write_text(text)
+    directory.mkdir()
+    packed = gzip.compress("".join(os.urandom(500).hex() + "\n" for _ in range(200)).encode())
+    cut.write_bytes(packed[:-2000])
+    broken.write_bytes(packed[:20] + bytes(100) + packed[120:])
+    missing = tmp_path / "missing.log"
+    code, lines, errors = grep(*conditions, missing, directory, cut, broken, good)
+    assert (code, lines) == (2, written(format_text, "req-001"))
+    about_broken, *others = sorted(errors)
+    assert about_broken.startswith(f"asgi-trace grep: {broken}: Error -3 while decompressing data")
+    assert others == [
+        f"asgi-trace grep: {cut}: Compressed file ended before the end-of-stream marker was reached",
+        f"asgi-trace grep: {directory}: Is a directory",
+        f"asgi-trace grep: {missing}: No such file or directory",
+    ]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    line = f"{written(format_text, 'req-003')[0]}\n".encode()
+    with subprocess.Popen(
+        [*COMMAND, "--request", "req-003"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(line)
+        process.stdin.flush()
+        assert process.stdout.readline() == line
+        process.stdout.close()
+        process.stdin.write(line)
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this platform has no full device")
+def test_output_that_cannot_be_written_is_one_sentence(log: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "--request", "req-001", log],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, as_lines(done.stderr)) == (
+        2,
+        ["asgi-trace grep: standard output: No space left on device"],
+    )
+
+
+def on_a_terminal(given: Path, *arguments: str, **environment: str) -> str:
+    """What a terminal is sent."""
+    import pty
+
+    controller, terminal = pty.openpty()
+    env = {"PATH": "", "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"} | environment
+    with subprocess.Popen([*COMMAND, *arguments, str(given)], stdout=terminal, env=env) as process:
+        os.close(terminal)
+        sent = b""
+        try:
+            while data := os.read(controller, 65536):
+                sent += data
+        except OSError:  # how Linux says that the terminal is closed
+            pass
+        finally:
+            os.close(controller)
+        assert process.wait(60) == 0
+    return sent.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no pseudo-terminals")
+def test_a_terminal_shows_each_id_in_a_color_of_its_own(log: Path, form: Any) -> None:
+    """The same on each of its lines and at all times; taken away, the lines are what they were."""
+    colors: dict[str, set[str]] = {}
+    for request_id in ("req-001", "req-003", "none"):
+        sent = on_a_terminal(log, "--request", request_id)
+        assert re.sub(r"\x1b\[\d*m", "", sent).splitlines() == written(form, request_id)
+        painted = re.findall(r"(\x1b\[\d+m)([^\x1b]+)\x1b\[0m", sent)
+        shown = [request_id, ALICE] if request_id != "none" else []
+        assert [text for _, text in painted] == shown * len(written(form, request_id))
+        for color, text in painted:
+            colors.setdefault(text, set()).add(color)
+    assert colors == {text: {id_color(text)} for text in ("req-001", "req-003", ALICE)}
+    assert colors["req-001"] != colors["req-003"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no pseudo-terminals")
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_color_can_be_declined(log: Path, form: Any, environment: dict[str, str]) -> None:
+    sent = on_a_terminal(log, "--request", "req-001", **environment)
+    assert sent.splitlines() == written(form, "req-001")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no pseudo-terminals")
+def test_no_line_commands_the_terminal(tmp_path: Path) -> None:
+    """
+    Control characters of other writers are shown, tabs apart; a pipe gets the bytes as they are.
+    """
+    head = "2024-01-15 10:30:15 - ERROR - [req=r1|session=s] - x"
+    path = tmp_path / "app.log"
+    path.write_bytes(f"{head}\n  \x1b]0;owned\x07\tC:\\x41\u3042\u202e\n".encode() + b"  \xff\n")
+    assert on_a_terminal(path, "--request", "r1", NO_COLOR="1").splitlines() == [
+        head,
+        "  \\x1b]0;owned\\x07\tC:\\x41\u3042\\u202e",
+        "  \ufffd",
+    ]
+    assert (
+        subprocess.run([*COMMAND, "--request", "r1", path], stdout=subprocess.PIPE).stdout
+        == path.read_bytes()
+    )
+
+
+def test_colored_text_is_read(grep: Any, tmp_path: Path) -> None:
+    """As a terminal's recording has it."""
+    path = tmp_path / "typescript"
+    formatter = TextFormatter(color=True)
+    message = access("r1", ALICE, 15, "/x", 500, 1.0).message
+    with bound_request_metadata(RequestMetadata(ALICE, "r1")):
+        line = formatter.format(logging.makeLogRecord({"msg": message, "levelname": "ERROR"}))
+    assert line.count("\x1b[") == 6
+    path.write_text(f"{line}\r\n")
+    for conditions in (["--request", "r1"], ["--session", ALICE], ["--status", "500"]):
+        assert grep(*conditions, path) == (0, [line], [])
+
+
+LINES = st.one_of(
+    st.sampled_from([line.encode() for form in FORMS.values() for line in written(form)]),
+    st.sampled_from([line.encode() for line in TRACEBACK.split("\n")]),
+    st.sampled_from(
+        [
+            b"",
+            b"\xef\xbb\xbf",
+            b"\xff\xfe",
+            b"\x00",
+            b"{",
+            b"req=req-001",
+            b"req-001",
+            b"\x1b[31m",
+            b"INFO: x",
+        ]
+    ),
+    st.binary(),
+)
+QUERIES = st.sampled_from(
+    [
+        {"request": "req-001"},
+        {"session": "abc12345"},
+        {"status": ">=400"},
+        {"path": "/api/*", "session": ALICE},
+        {"since": "2024-01-15 10:30:16"},
+    ]
+)
+
+
+class Cut(io.RawIOBase):
+    """*data* in pieces of the *sizes* given, over and over: what a pipe may do."""
+
+    def __init__(self, data: bytes, sizes: Sequence[int]) -> None:
+        self._data = data
+        self._sizes = [*sizes, len(data)]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = min(len(buffer), self._sizes.pop(0) if len(self._sizes) > 1 else self._sizes[0])
+        piece, self._data = self._data[:size], self._data[size:]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def found_in(data: bytes, query: Query, sizes: Sequence[int], find: Any = None) -> list[bytes]:
+    def blocks() -> Any:
+        return blocks_of(io.BufferedReader(Cut(data, sizes)))
+
+    requests = set(search_requests(blocks(), query)) if query.by_access_line else None
+    found = search(blocks(), query, requests, find or shortcut(query, requests))
+    return b"".join(each.line for each in found).splitlines(keepends=True)
+
+
+@given(
+    st.lists(LINES, max_size=12), QUERIES, st.lists(st.integers(1, 40), max_size=12), st.booleans()
+)
+def test_no_bytes_break_it(
+    lines: list[bytes], conditions: dict[str, str], sizes: list[int], is_ended: bool
+) -> None:
+    """
+    Whatever is in a log: what is found are lines of it, in order; the same ones however a pipe cuts
+    them, and the same ones as without the shortcuts.
+    """
+    data = b"\n".join(lines) + b"\n" * is_ended
+    query = read_query(**conditions)
+    found = found_in(data, query, [])
+    assert found == found_in(data, query, sizes)
+    assert found == found_in(data, query, [], find=lambda block, start: start)
+    remaining = iter((data + b"\n").split(b"\n"))
+    for line in b"".join(found).split(b"\n")[:-1]:
+        assert line in remaining, line
+
+
+def test_a_line_longer_than_memory_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole, where it is wanted; a head within it is not taken for one."""
+    monkeypatch.setattr(files, "_LONGEST_LINE", 200)
+    head = "2024-01-15 10:30:15 - INFO - [req=req-001|session=s] - "
+    forged = "2024-01-15 10:30:15 - INFO - [req=req-002|session=s] - "
+    long = (head + "x" * (200 - len(head)) + forged * 20 + "\n").encode()
+    data = long + forged.encode() + b"short\n" + long
+    for sizes in ([200] * 100, [7] * 1000, []):
+        assert found_in(data, read_query(request="req-001"), sizes) == [long, long]
+        assert found_in(data, read_query(request="req-002"), sizes) == [
+            forged.encode() + b"short\n"
+        ]
+
+
+class Endless(io.RawIOBase):
+    """*blocks* blocks of a log, made as they are read."""
+
+    def __init__(self, block: bytes, blocks: int) -> None:
+        self._block = block
+        self._left = blocks
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._left -= 1
+        if self._left < 0:
+            return 0
+        buffer[: len(self._block)] = self._block
+        return len(self._block)
+
+
+@pytest.mark.parametrize(
+    "conditions", [{"request": "req-001"}, {"status": "500"}], ids=["request", "status"]
+)
+def test_memory_does_not_grow_with_the_log(conditions: dict[str, str]) -> None:
+    """A hundred times the log, the same peak."""
+    block = ("\n".join(written(format_text)) + "\n").encode() * 20
+    query = read_query(**conditions)
+
+    def peak(blocks: int) -> tuple[int, int]:
+        def source() -> Any:
+            return blocks_of(io.BufferedReader(Endless(block, blocks)))
+
+        tracemalloc.start()
+        try:
+            requests = set(search_requests(source(), query)) if query.by_access_line else None
+            found = search(source(), query, requests, shortcut(query, requests))
+            lines = sum(bool(each.line) for each in found)
+            return lines, tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few_lines, few = peak(2)
+    many_lines, many = peak(200)
+    assert many_lines == 100 * few_lines > 0
+    assert many < 2 * few
+
+
+def test_the_requests_remembered_are_bounded(
+    grep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so, and shows the first."""
+    monkeypatch.setattr(command, "_MOST_REQUESTS", 2)
+    path = tmp_path / "app.log"
+    lines = [
+        format_text(access(f"r{number}", "s", 15, "/", 500, 1.0)) for number in (1, 2, 1, 3, 4)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    code, shown, errors = grep("--status", "500", path)
+    assert (code, shown) == (0, lines[:3])
+    assert errors == [
+        "asgi-trace grep: more than 2 requests match; shown are the first, narrow it down with --since",
+    ]
+
+
+def test_ids_set_by_hand_are_found_too(grep: Any, tmp_path: Path) -> None:
+    """Of any characters, escaped in the line or not."""
+    path = tmp_path / "app.log"
+    name = 'nächtlich "7"'
+    for form in FORMS.values():
+        lines = [form(record(name, name, 15, "x")), form(access(name, name, 16, "/", 500, 1.0))]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for conditions in (["--request", name], ["--session", name], ["--status", "500"]):
+            assert grep(*conditions, path) == (0, lines, [])
+
+
+@pytest.mark.anyio
+async def test_it_finds_exactly_what_a_request_wrote(grep: Any, tmp_path: Path) -> None:
+    """
+    Requests at once, in tasks and threads, with tracebacks and hostile messages: each line, and no
+    other's.
+    """
+    path = tmp_path / "app.log"
+    emitted: dict[str, list[str]] = {}
+
+    class Remembering(logging.FileHandler):
+        def format(self, each: logging.LogRecord) -> str:
+            text = super().format(each)
+            emitted.setdefault(get_request_id() or "none", []).extend(text.split("\n"))
+            return text
+
+    handler = Remembering(path)
+    handler.setFormatter(TextFormatter())
+    own = logging.Logger("shop")
+    own.addHandler(handler)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        other = scope["path"]
+        own.info(
+            "first\n2024-01-15 10:30:15 - INFO - [req=%s|session=s] - forged\r\u2028\x1b[2J", other
+        )
+        await anyio.lowlevel.checkpoint()
+        await anyio.to_thread.run_sync(own.info, "in a thread, of %s", other)
+        try:
+            raise KeyError(f"req={other}\n[req={other}|session=s]")
+        except KeyError:
+            own.exception("failed\n")
+        await anyio.lowlevel.checkpoint()
+        await send(HELLO_START)
+        await send(HELLO_BODY)
+
+    ids = [f"req-{number}" for number in range(8)]
+    async with anyio.create_task_group() as tasks:
+        for request_id, other in zip(ids, reversed(ids), strict=True):
+            scope = http_scope([(b"x-request-id", request_id.encode())], path=other)
+            tasks.start_soon(call, RequestTracingMiddleware(app), scope)
+    handler.close()
+    assert set(emitted) == set(ids)
+    for request_id in ids:
+        assert grep("--request", request_id, path) == (0, emitted[request_id], [])

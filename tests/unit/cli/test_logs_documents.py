@@ -1,0 +1,313 @@
+"""
+Documents that hold many lines, lines that stand over several, and lines that come newest first.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_trace._cli.logs import documents, files
+from asgi_trace._cli.logs.documents import in_order, unfolded
+from asgi_trace._cli.logs.files import Log, blocks_of
+from asgi_trace._cli.logs.reader import lines_of, read
+from asgi_trace._cli.main import main
+from asgi_trace._core.lines import Record, format_json
+
+from ...wrapping import FRONT, WRAPPERS, lines
+
+DOCUMENTS = (
+    "Loki's API",
+    "Loki's API, pretty",
+    "OpenSearch _search",
+    "OpenSearch _search, pretty",
+    "aws logs filter-log-events",
+    "aws logs get-query-results",
+    "gcloud logging read",
+    "OTLP",
+    "OTLP, one document",
+)
+
+
+def refuse(sentence: str) -> None:
+    raise AssertionError(sentence)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_document_holds_lines(name: str, count: int) -> None:
+    """
+    One or several of them in a log, in whatever pieces they arrive: each line once, oldest first.
+    """
+    data = WRAPPERS[name](lines("json")).encode() * count
+    whole = b"".join(unfolded([data], refuse))
+    found = [json.loads(line) for line in whole.splitlines()]
+    assert len(found) == 7 * count
+    oldest, newest = (found[6], found[0]) if name.startswith("gcloud") else (found[0], found[6])
+    assert "started" in json.dumps(oldest)
+    assert "/order" in json.dumps(newest)
+    for size in (97, 1000):
+        pieces = [data[place : place + size] for place in range(0, len(data), size)]
+        assert b"".join(unfolded(_whole_lines(pieces), refuse)) == whole
+
+
+def _whole_lines(pieces: list[bytes]) -> Iterator[bytes]:
+    """As blocks_of() yields them: the first has what tells a document."""
+    half = pieces[0] + b"".join(pieces[1:80])
+    for piece in pieces[80:]:
+        end = half.rfind(b"\n") + 1
+        if end:
+            yield half[:end]
+        half = half[end:] + piece
+    yield half
+
+
+MORE = {
+    "Datadog": {
+        "data": [
+            {
+                "id": "1",
+                "attributes": {
+                    "timestamp": "2024-11-22T10:30:15Z",
+                    "message": "x",
+                    "status": "error",
+                },
+            }
+        ]
+    },
+    "ClickHouse, JSON": {
+        "meta": [{"name": "Timestamp"}],
+        "data": [{"Timestamp": "2024-11-22 10:30:15", "Body": "x"}],
+        "rows": 1,
+    },
+    "ClickHouse, JSONCompact": {
+        "meta": [{"name": "Timestamp"}, {"name": "Body"}],
+        "data": [["2024-11-22 10:30:15", "x"]],
+    },
+    "a subscription of CloudWatch": {
+        "logStream": "front",
+        "logEvents": [{"timestamp": 1732271415000, "message": "x"}],
+    },
+    "Loki's push": {
+        "streams": [{"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]}]
+    },
+    "an array": [{"timestamp": "2024-11-22T10:30:15Z", "message": "x"}],
+}
+
+
+@pytest.mark.parametrize("document", MORE.values(), ids=MORE)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_more_documents(document: Any, indent: int | None, tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(document, indent=indent))
+    (entry,) = (entry for batch in read(Log(str(path), refuse)) for entry in batch)
+    assert entry.text[entry.message :].split()[0] == "x"
+    assert entry.time // 1000 in (1_732_271_415, 1_732_271_415)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"timestamp": "2024-11-22T10:30:15Z", "message": "x", "events": [{"message": "y"}]}\n',
+        '{"level": "INFO", "msg": "x", "data": [{"a": 1}]}\n',
+        '{"message": "x"}\n{"message": "y"}\n',
+        "{\n",
+        "[\n",
+        "{\nplain\n",
+        "[pod/a/b] x\n",
+        "[1, 2]\n",
+        '{"events": []}\n',
+        "\n\n\n",
+        "",
+    ],
+)
+def test_what_is_no_document_passes_untouched(text: str) -> None:
+    """A record may have lists of its own."""
+    data = text.encode()
+    assert b"".join(unfolded([data] if data else [], refuse)) == data
+
+
+def test_pretty_printed_lines_are_joined(tmp_path: Path) -> None:
+    """As jq prints them; each object is a line again."""
+    given_lines = [line for _, _, line in lines("json")]
+    path = tmp_path / "app.log"
+    path.write_text("".join(json.dumps(json.loads(line), indent=2) + "\n" for line in given_lines))
+    found = b"".join(lines_of(Log(str(path), refuse))).splitlines()
+    assert [json.loads(line) for line in found] == [json.loads(line) for line in given_lines]
+
+
+class Raw(io.RawIOBase):
+    """Bytes, as a file gives them."""
+
+    def __init__(self, data: bytes) -> None:
+        self._inner = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._inner.readinto(buffer)
+
+
+# -- size ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("OpenSearch _search", ".hits.hits[]"),
+        ("OpenSearch _search, pretty", ".hits.hits[]"),
+        (
+            "Loki's API",
+            ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
+        ),
+        ("aws logs filter-log-events", ".events[]"),
+        ("aws logs get-query-results", ".results[] | map({(.field): .value}) | add"),
+        ("OTLP, one document", ".resourceLogs[] | {resourceLogs: [.]}"),
+    ],
+)
+def test_a_document_that_is_too_large_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, name: str, command: str
+) -> None:
+    """The next one is read; and what jq makes of it is read, too."""
+    document = WRAPPERS[name](lines("json")).encode()
+    monkeypatch.setattr(documents, "_LARGEST", len(document) // 3)
+    said: list[str] = []
+    small = b'{"events": [{"timestamp": 1732271415000, "message": "after"}]}\n'
+    monkeypatch.setattr(files, "_BLOCK", 500)
+    monkeypatch.setattr(files, "_LONGEST_LINE", 1000)
+    stream = io.BufferedReader(Raw(document + small))
+    found = b"".join(unfolded(blocks_of(stream), said.append))
+    assert said == [
+        f"a JSON document of more than {documents._LARGEST >> 20} MB is not read; jq -c '{command}' makes lines of it"
+    ]
+    assert b"after" in found
+    assert b"taking" not in found
+
+
+def test_an_array_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it is: gcloud prints all entries as one."""
+    document = WRAPPERS["gcloud logging read"](lines("json")).encode()
+    monkeypatch.setattr(documents, "_LARGEST", 2000)
+    found = b"".join(unfolded([document], refuse))
+    assert found.count(b"\n") == 7
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_hundred_megabytes_take_no_more_memory_than_ten(
+    tmp_path: Path, indent: int | None
+) -> None:
+    """
+    One document, packed so that it lies on the disk in little; both commands say so and end with 2.
+    """
+    line_feed = "\n" if indent else ""
+    hit = json.dumps(
+        {"_source": {"@timestamp": 1732271415000, "message": "x" * 1000}}, indent=indent
+    )
+    piece = (hit.replace("\n", "\n    ") + f",{line_feed}    ") * 1000
+    peaks = []
+    for size in (40, 100):
+        path = tmp_path / f"{size}.json.gz"
+        with gzip.open(path, "wb", 1) as file:
+            file.write(
+                f'{{{line_feed}"took": 3,{line_feed}  "hits": {{"hits": [{line_feed}    '.encode()
+            )
+            for _ in range(size * 1_000_000 // len(piece)):
+                file.write(piece.encode())
+            file.write(f"{{}}{line_feed}  ]}}{line_feed}}}\n".encode())
+        tracemalloc.start()
+        said: list[str] = []
+        found = [entry for batch in read(Log(str(path), said.append)) for entry in batch]
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert found == []
+        assert len(said) == 1
+        assert "jq -c '.hits.hits[]'" in said[0]
+    assert max(peaks) < 150_000_000
+    assert peaks[1] < peaks[0] * 1.5
+
+
+def test_both_commands_say_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With exit code 2: something could not be read."""
+    monkeypatch.setattr(documents, "_LARGEST", 1000)
+    path = tmp_path / "hits.json"
+    path.write_text(WRAPPERS["OpenSearch _search"](lines("json")))
+    sentence = f"{path}: a JSON document of more than 0 MB is not read; jq -c '.hits.hits[]' makes lines of it\n"
+    assert main(["grep", "--status", "500", str(path)]) == 2
+    assert capfd.readouterr().err == f"asgi-trace grep: {sentence}"
+    assert main(["view", str(path)]) == 2
+    assert f"asgi-trace view: {sentence}" in capfd.readouterr().err
+
+
+# -- order -----------------------------------------------------------------------------------------
+
+
+def _stamped(second: int, request_id: str = FRONT) -> str:
+    stamp = f"2024-11-22T10:{second // 60 % 60:02d}:{second % 60:02d}Z"
+    return format_json(Record(stamp, "INFO", "shop", f"line {second}", request_id, "s"))
+
+
+def test_what_comes_newest_first_is_turned_round(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By both commands."""
+    path = tmp_path / "app.log"
+    given_lines = [_stamped(second) for second in range(100)]
+    path.write_text("\n".join(reversed(given_lines)) + "\n")
+    assert main(["grep", "--request", FRONT, str(path)]) == 0
+    assert capfd.readouterr().out.splitlines() == given_lines
+    found = [entry.time for batch in read(Log(str(path), refuse)) for entry in batch]
+    assert found == sorted(found)
+
+
+def test_what_is_a_little_out_of_order_is_not(tmp_path: Path) -> None:
+    """Two writers of one file, and a clock that was set back once."""
+    given_lines = [_stamped(second) for second in (0, 2, 1, 4, 3, 6, 5, 0, 1, 2)]
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(given_lines) + "\n")
+    assert b"".join(lines_of(Log(str(path), refuse))).decode().splitlines() == given_lines
+
+
+def test_so_much_is_turned_round_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With bounded memory, and a sentence on what sorts all of it."""
+    monkeypatch.setattr(documents, "_WINDOW", 10_000)
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 2000)
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(_stamped(second) for second in range(500, 0, -1)) + "\n")
+    said: list[str] = []
+    found = b"".join(lines_of(Log(str(path), said.append))).splitlines()
+    assert len(found) == 500
+    assert len(said) == 1
+    assert "tac" in said[0]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*(wrapper(lines("text")[:2]) for wrapper in WRAPPERS.values()), "\n", "{", "[\n"]
+        ),
+        max_size=4,
+    )
+)
+def test_no_mixture_loses_a_line(pieces: list[str]) -> None:
+    """
+    What is no document comes out as it went in; what is one, line by line; and nothing breaks.
+    """
+    data = "".join(pieces).encode()
+    said: list[str] = []
+    found = b"".join(
+        in_order(unfolded([data] if data else [], said.append), lambda _: 0, said.append)
+    )
+    assert said == []
+    assert found.count(b"started") >= data.count(b"started")

@@ -1,0 +1,375 @@
+"""
+Logs as production has them: whatever is put around a line, both tools find in it what is in the
+bare file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_trace._cli.logs.envelopes import PREFIXES, Peeler, service_of
+from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.reader import Entry, LineReader, read
+from asgi_trace._cli.main import main
+from asgi_trace._core.lines import format_json, format_text
+
+from ...viewer import Told
+from ...wrapping import FORMS, FRONT, NAMELESS, STOCK, TRACEBACK, WRAPPERS, lines, records
+
+if sys.platform != "win32":
+    import time
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Text has no zone: the reader's is UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    if sys.platform != "win32":
+        time.tzset()
+    yield
+    monkeypatch.undo()
+    if sys.platform != "win32":
+        time.tzset()
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=WRAPPERS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def log(tmp_path: Path, name: str, form: str) -> Path:
+    path = tmp_path / "app.log"
+    path.write_text(WRAPPERS[name](lines(form)), encoding="utf-8")
+    return path
+
+
+def entries_of(path: Path) -> list[Entry]:
+    return [entry for batch in read(Log(str(path), pytest.fail)) for entry in batch]
+
+
+def test_the_viewer_reads_it_as_the_bare_file(log: Path, name: str) -> None:
+    """
+    Each record is one entry with its own level, ids and traceback, at its time, and of its service.
+    """
+    found = entries_of(log)
+    given = [record for _, _, record in records()]
+    assert [
+        (entry.level, entry.request_id or "none", entry.session_id or "none") for entry in found
+    ] == [
+        ({"INFO": 2, "WARNING": 3, "ERROR": 4}[record.level], record.request_id, record.session_id)
+        for record in given
+    ]
+    assert [entry.text[entry.message :].split("\n")[0].split(" logger=")[0] for entry in found] == [
+        record.message for record in given
+    ]
+    assert [entry.text.partition("\n")[2] for entry in found] == ["", "", "", "", TRACEBACK, "", ""]
+    access = [entry.more["access"] for entry in found if entry.more and "access" in entry.more]
+    assert [(fields["path"], fields["status"]) for fields in access] == [
+        ("/take", 500),
+        ("/order", 200),
+    ]
+    for entry, (moment, service, _) in zip(found, records(), strict=True):
+        assert abs(entry.time - moment * 1000) <= (1 if entry.time % 1000 else 1000)
+        assert name in NAMELESS or (entry.more or {}).get("service") == service
+
+
+@pytest.mark.parametrize(
+    ("conditions", "request_id"),
+    [
+        (["--request", STOCK], STOCK),
+        (["--session", "customer-1"], FRONT),
+        (["--session", "customer-12"], STOCK),
+        (["--status", "5xx"], STOCK),
+        (["--path", "/order"], FRONT),
+        (["--slower", "200ms"], FRONT),
+    ],
+    ids=str,
+)
+def test_grep_finds_the_same_lines_as_in_the_bare_file(
+    capfd: pytest.CaptureFixture[str], log: Path, form: str, conditions: list[str], request_id: str
+) -> None:
+    """Each physical line of each record; nothing is said besides."""
+    assert main(["grep", *conditions, str(log)]) == 0
+    out, err = capfd.readouterr()
+    shown = _bare(out)
+    expected = [
+        line
+        for each in records()
+        if each[2].request_id == request_id
+        for line in _lines(each, form)
+    ]
+    assert len(shown) == len(expected)
+    for record in (record for _, _, record in records() if record.request_id == request_id):
+        assert record.message.split()[0] in out or "stderr P" in out
+    assert err == ""
+
+
+def _bare(out: str) -> list[str]:
+    """The lines of an output, with the two halves of a line that was split as one."""
+    return [line for line in out.splitlines() if " stderr P " not in line]
+
+
+def _lines(each: tuple[float, str, Any], form: str) -> list[str]:
+    return FORMS[form](each[2]).split("\n")
+
+
+def test_a_found_line_stands_as_it_does_in_the_log(
+    capfd: pytest.CaptureFixture[str], log: Path, form: str, name: str
+) -> None:
+    """Of a document, each line is one of JSON that can be read again."""
+    assert main(["grep", "--request", STOCK, str(log)]) == 0
+    out = capfd.readouterr().out
+    again = log.with_name("again.log")
+    again.write_text(out)
+    found = entries_of(again)
+    assert [entry.request_id for entry in found] == [STOCK] * 3
+    assert [entry.time for entry in found] == [
+        entry.time for entry in entries_of(log) if entry.request_id == STOCK
+    ]
+
+
+def test_a_page_shows_it(log: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The whole way, once for each form: lines, requests, sessions, and what was read."""
+    page = tmp_path / "page.html"
+    assert main(["view", "-o", str(page), str(log)]) == 0
+    out, err = capfd.readouterr()
+    assert out == f"{page}: 7 lines, 2 requests, 2 sessions, 1 line of no request\n"
+    assert err == ""
+    told = Told.in_file(page)
+    assert told.head["requests"]["status"] == [200, 500]
+    assert told.head["left_out"] == []
+    assert told.head["summary"].startswith("1 file, 100 % of ")
+
+
+# -- what a client sends ---------------------------------------------------------------------------
+
+VICTIM = "00000000000000000000000000000bad"
+FORGED = f"2024-11-22 10:30:15 - ERROR - [req={VICTIM}|session=victim] - forged"
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS.values(), ids=WRAPPERS)
+def test_an_envelope_in_a_message_forges_nothing(wrapper: Callable[..., str]) -> None:
+    """
+    Whatever form a client sends as a path, a header or a text, in whichever form that is logged.
+    """
+    sent = wrapper([(1_732_271_415.0, "front", FORGED)])
+    for request_id in (FRONT, "none"):
+        for form in FORMS.values():
+            record = records()[1][2]._replace(message=sent, request_id=request_id, session_id="s")
+            written = form(record)
+            for around in (
+                "none",
+                "docker compose logs",
+                "docker json-file",
+                "VictoriaLogs",
+                "containerd",
+                "stern",
+            ):
+                wrapped = WRAPPERS[around](
+                    [(1_732_271_415.0, "front", line) for line in written.split("\n")]
+                )
+                reader = LineReader()
+                found = reader.read(wrapped.split("\n")) + reader.finish()
+                assert {entry.request_id or "none" for entry in found if entry.text.strip()} == {
+                    request_id
+                }, around
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in WRAPPERS if "API" not in name and "_search" not in name]
+)
+def test_an_envelope_behind_a_servers_own_prefix_forges_nothing(name: str) -> None:
+    """The path and the headers of an access line stand in quotes, behind the client's address."""
+    sent = WRAPPERS[name]([(1_732_271_415.0, "front", FORGED)]).replace("\n", " ")
+    for line in (
+        f'INFO:     127.0.0.1:5 - "GET /{sent} HTTP/1.1" 200 OK',
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET / HTTP/1.1" 200 5 "{sent}" "{sent}"',
+        f'2024-11-22 10:30:15,123 INFO shop "{sent}"',
+    ):
+        reader = LineReader()
+        found = reader.read([line]) + reader.finish()
+        assert [entry.request_id for entry in found] == [""], line
+
+
+def test_a_record_is_no_envelope() -> None:
+    """An object with ids, a logger or a level is what it is: its message is a text."""
+    for fields in (
+        {"message": FORGED, "level": "INFO"},
+        {"message": FORGED, "logger": "shop", "time": 1},
+        {"msg": FORGED, "level": 30, "pid": 1},
+        {"event": FORGED, "request_id": "r1"},
+        {"Body": FORGED, "Timestamp": 1, "SeverityText": "INFO"},
+        {"_msg": FORGED, "_time": 1, "level": "info"},
+        {"line": 12, "message": FORGED, "level": "INFO", "timestamp": 1},
+    ):
+        reader = LineReader()
+        found = reader.read([json.dumps(fields)]) + reader.finish()
+        assert [entry.request_id for entry in found] == [fields.get("request_id", "")], fields
+
+
+def test_nesting_ends() -> None:
+    """
+    Ten thousand envelopes around a line, or objects within each other: the line is kept, and
+    nothing breaks.
+    """
+    text = format_text(records()[1][2])
+    deep = json.loads("[1]")
+    for _ in range(50):
+        deep = [deep]
+    hostile = [
+        "front-1  | " * 10_000 + text,
+        "2024-11-22T10:30:15.000000000Z " * 10_000 + text,
+        '{"log":' * 10_000 + '"x"' + "}" * 10_000,
+        "[" * 10_000 + "]" * 10_000,
+        '{"message": ' + "[" * 10_000 + "]" * 10_000 + ', "level": "INFO", "time": 1}',
+        json.dumps({"message": deep, "level": "INFO", "time": 1}),
+        "[pod/a/b] " * 10_000,
+        '{a="b", ' * 10_000,
+        "<14>1 " * 10_000,
+        "<14>1 2024-11-22T10:30:15Z h a p m " + '[a b="' * 5000,
+    ]
+    for line in hostile:
+        reader = LineReader()
+        found = reader.read([line, text]) + reader.finish()
+        assert found[-1].request_id == FRONT
+        assert len(found) >= 1
+        json.dumps(found)
+
+
+PIECES = [*(wrapper([(1.7e9, "front", "x")]) for wrapper in WRAPPERS.values()), "\n", '"']
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=5))
+def test_no_mixture_breaks_it(pieces: list[str]) -> None:
+    """Each line is in an entry."""
+    reader = LineReader()
+    text = "".join(pieces)
+    found = reader.read(text.split("\n")) + reader.finish()
+    assert sum(entry.text.count("\n") + 1 for entry in found) >= 1
+    json.dumps(found)
+
+
+def test_a_prefix_costs_no_more_than_its_length() -> None:
+    """Each form is matched in one go: twice the line is not four times the steps."""
+    for prefix in PREFIXES:
+        for piece in ("a", "1", "-", "a.", '[a b="', '{a="b", ', "2024-11-22T10:30:15", " ", "\\"):
+            line = piece * (200_000 // len(piece))
+            assert prefix.match(line) is None or prefix.match(line).end() <= len(line)
+
+
+# -- parts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "service"),
+    [
+        ("front-1", "front"),
+        ("front_12", "front"),
+        ("front.1", "front"),
+        ("front-6d5f9c7b88-abcde", "front"),
+        ("front.service", "front"),
+        ("/var/log/front.log.1.gz", "front"),
+        ("front/front/0f1e2d3c4b5a", "front"),
+        ("order-service", "order-service"),
+        ("db", "db"),
+    ],
+)
+def test_a_source_is_an_instance_of_a_service(source: str, service: str) -> None:
+    assert service_of(source) == service
+
+
+def test_a_weak_prefix_counts_where_a_line_begins_behind_it() -> None:
+    """Then also for the further lines of the same source, and for no other."""
+    peeler = Peeler()
+    assert peeler.peel("front.log:  File").line == "front.log:  File"
+    assert peeler.peel(f"front.log:{FORGED}").source == "front.log"
+    assert peeler.peel("front.log:  File").line == "  File"
+    assert peeler.peel("other.log:  File").line == "other.log:  File"
+
+
+def test_the_envelopes_time_stands_for_a_time_without_a_zone() -> None:
+    """The line's own counts where it is whole; what it leaves out is taken from the envelope."""
+    for line, expected in (
+        (
+            "2024-11-22T10:30:15.300000000Z 2024-11-22 12:30:15 - INFO - [req=r1|session=s1] - x",
+            15_300,
+        ),
+        (
+            "2024-11-22T10:30:15.300000000Z 2024-11-22 05:30:15,250 - INFO - [req=r1|session=s1] - x",
+            15_250,
+        ),
+        (
+            "2024-11-22T10:30:15.300000000Z 2024-11-22 10:30:14.250Z - INFO - [req=r1|session=s1] - x",
+            14_250,
+        ),
+        ("2024-11-22T10:30:15.300000000Z x", 15_300),
+    ):
+        reader = LineReader()
+        (entry,) = reader.read([line]) + reader.finish()
+        assert entry.time - 1_732_271_400_000 == expected, line
+
+
+def test_a_split_line_is_whole_again() -> None:
+    """Of containerd, and of Docker: whatever comes in between from another source."""
+    text = format_json(records()[1][2]._replace(message="x" * 40_000))
+    halves = [
+        f"front-1  | 2024-11-22T10:30:15.000000000Z stderr P {text[:20_000]}",
+        "stock-1  | 2024-11-22T10:30:15.000000000Z stderr F plain",
+        f"front-1  | 2024-11-22T10:30:15.000000000Z stderr F {text[20_000:]}",
+        json.dumps({"log": text[:16_384], "stream": "stderr", "time": "2024-11-22T10:30:15Z"}),
+        json.dumps(
+            {"log": text[16_384:] + "\n", "stream": "stderr", "time": "2024-11-22T10:30:15Z"}
+        ),
+    ]
+    reader = LineReader()
+    found = reader.read(halves) + reader.finish()
+    assert [(entry.request_id, len(entry.text) > 40_000) for entry in found] == [
+        ("", False),
+        (FRONT, True),
+        (FRONT, True),
+    ]
+
+
+def test_no_source_is_read_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part whose rest never comes is forgotten."""
+    monkeypatch.setattr("asgi_trace._cli.logs.reader._MOST_PARTS", 10)
+    reader = LineReader()
+    reader.read(
+        f"a{number}-1  | 2024-11-22T10:30:15.000000000Z stderr P x" for number in range(1000)
+    )
+    assert len(reader._steps._parts) <= 10
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "INFO shop: [req=r1|session=s1] paid of [req=r2|session=s2]",
+        "shop [req=r1|session=s1] paid",
+        '2024-11-22 10:30:15,250 INFO 127.0.0.1:5 - "GET /?[req=r2|session=s2] HTTP/1.1" 200 [req=r1|session=s1]',
+        "[req=r1|session=s1|span=0123456789abcdef|user=ann] - paid [req=r2|session=s2]",
+        "2024-11-22 10:30:15 - INFO - [req=r1|session=s1|span=0123456789abcdef|user=ann] [tools/call add #7] - paid",
+    ],
+)
+def test_our_ids_are_found_in_a_format_of_somebodys_own(line: str) -> None:
+    """
+    Before the message or at the end of the line; the first in the head counts, and none that a
+    client sent.
+    """
+    reader = LineReader()
+    (entry,) = reader.read([line]) + reader.finish()
+    assert (entry.request_id, entry.session_id) == ("r1", "s1")
+    assert (entry.more or {}).get("span") == ("0123456789abcdef" if "span=" in line else None)

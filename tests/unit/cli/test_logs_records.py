@@ -1,0 +1,506 @@
+"""
+Ids, levels and access fields where other writers put them: one case for each row of the tables.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_trace._cli.logs.levels import level_of
+from asgi_trace._cli.logs.reader import Entry, LineReader
+from asgi_trace._cli.logs.records import Records
+from asgi_trace._cli.logs.times import Clock
+from asgi_trace._core.lines import Record, format_json, format_logfmt, parse_fields
+
+HEX = "4bf92f3577b34da6a3ce929d0e0e4736"
+UUID = "7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a"
+SPAN = "00f067aa0ba902b7"
+
+
+def entry_of(line: str) -> Entry:
+    reader = LineReader()
+    (entry,) = reader.read([line]) + reader.finish()
+    return entry
+
+
+TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "OpenStack": (
+        f"2024-11-22 10:30:15.250 12 INFO nova.api [req-{UUID} admin demo - - -] GET /servers",
+        {"request": f"req-{UUID}", "level": 2},
+    ),
+    "OpenStack with a global id": (
+        f"2024-11-22 10:30:15.250 12 ERROR nova.api [None req-{UUID} admin demo] failed",
+        {"request": f"req-{UUID}", "level": 4},
+    ),
+    "Spring Boot": (
+        f"2024-11-22T10:30:15.250Z  WARN 12 --- [shop] [nio-8080-exec-1] [{HEX}-{SPAN}] c.e.Shop : slow",
+        {"request": HEX, "trace": HEX, "span": SPAN, "level": 3},
+    ),
+    "Sleuth": (
+        f"2024-11-22 10:30:15.250  INFO [shop,{HEX},{SPAN},true] 12 --- [main] c.e.Shop : paid",
+        {"request": HEX, "trace": HEX, "span": SPAN},
+    ),
+    "Rails": (f"[{UUID}] Processing by OrdersController#create as JSON", {"request": UUID}),
+    "Rails, start": (
+        f'[{UUID}] Started POST "/orders" for 127.0.0.1 at 2024-11-22 10:30:15 +0000',
+        {"request": UUID, "access": {"method": "POST", "path": "/orders"}},
+    ),
+    "Rails, end": (
+        f"I, [2024-11-22T10:30:15.250000 #8]  INFO -- : [{UUID}] Completed 500 Internal Server Error in 12ms",
+        {"request": UUID, "access": {"status": 500, "duration_ms": 12.0}},
+    ),
+    "AWS Lambda": (f"START RequestId: {UUID} Version: $LATEST", {"request": UUID}),
+    "AWS Lambda, Python": (
+        f"[ERROR]\t2024-11-22T10:30:15.250Z\t{UUID}\tfailed",
+        {"request": UUID, "level": 4},
+    ),
+    "AWS Lambda, end": (
+        f"REPORT RequestId: {UUID}\tDuration: 12.50 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB",
+        {"request": UUID, "access": {"duration_ms": 12.5}},
+    ),
+    "nginx": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x?y=1 HTTP/1.1" 502 157 "-" "curl/8" {HEX}',
+        {"request": HEX, "access": {"method": "GET", "path": "/x?y=1", "status": 502}},
+    ),
+    "nginx, quoted": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8" rt=0.250 "{HEX}"',
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
+        },
+    ),
+    "nginx, named": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8" request_id={HEX}',
+        {"request": HEX, "access": {"method": "GET", "path": "/x", "status": 200}},
+    ),
+    "nginx's error log": (
+        "2024/11/22 10:30:15 [crit] 31#31: *7 connect() failed",
+        {"request": "", "level": 5},
+    ),
+    "ingress-nginx": (
+        '10.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 190 "-" "curl/8" 80 0.250 '
+        f"[shop-front-80] [] 10.0.0.2:80 190 0.250 503 {HEX}",
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "Envoy": (
+        '[2024-11-22T10:30:15.250Z] "GET /x HTTP/1.1" 503 UF 0 91 250 - "10.0.0.1" "curl/8" '
+        f'"{UUID}" "shop" "10.0.0.2:80"',
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "Istio": (
+        '[2024-11-22T10:30:15.250Z] "GET /x HTTP/1.1" 200 - via_upstream - "-" 0 91 250 249 "-" "curl/8" '
+        f'"{UUID}" "shop" "10.0.0.2:80" inbound|80|| 127.0.0.1:1 10.0.0.2:80 10.0.0.1:2 - default',
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
+        },
+    ),
+    "HAProxy": (
+        "127.0.0.1:50312 [22/Nov/2024:10:30:15.250] front back/s1 0/0/1/12/250 503 157 - - ---- 1/1/0/0/0 0/0 "
+        f'{{{HEX}|curl}} "GET /x HTTP/1.1"',
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "AWS ALB": (
+        "http 2024-11-22T10:30:15.250000Z app/shop/50dc6c495c0c9188 10.0.0.1:2817 10.0.0.2:80 0.001 0.250 0.000 502 "
+        '502 34 366 "GET http://shop.example:80/x HTTP/1.1" "curl/8" - - arn:aws:x '
+        '"Root=1-58337262-36d228ad5d99923122bbe354" "-" "-" 0',
+        {
+            "request": "Root=1-58337262-36d228ad5d99923122bbe354",
+            "access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0},
+        },
+    ),
+    "traefik": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl/8" 1 "shop@docker" '
+        '"http://10.0.0.2:80" 250ms',
+        {
+            "request": "",
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
+        },
+    ),
+    "klog": ("W1122 10:30:15.250000       1 pay.go:3] slow", {"request": "", "level": 3}),
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), TEXTS.values(), ids=TEXTS)
+def test_text_of_others(line: str, expected: dict[str, Any]) -> None:
+    """The line stays as it is."""
+    entry = entry_of(line)
+    more = entry.more or {}
+    found = {"request": entry.request_id, "level": entry.level, **more}
+    assert {name: found.get(name) for name in expected} == expected
+    assert entry.text == line
+
+
+NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "ECS, dotted": (
+        {
+            "@timestamp": 1,
+            "log.level": "error",
+            "message": "x",
+            "trace.id": HEX,
+            "http.request.id": "r1",
+            "span.id": SPAN,
+        },
+        {"request": "r1", "trace": HEX, "span": SPAN, "level": 4},
+    ),
+    "ECS, nested": (
+        {
+            "@timestamp": 1,
+            "log": {"level": "error", "logger": "shop"},
+            "message": "x",
+            "trace": {"id": HEX},
+            "service": {"name": "front"},
+        },
+        {"request": HEX, "service": "front", "level": 4},
+    ),
+    "Google Cloud": (
+        {
+            "time": 1,
+            "severity": "ERROR",
+            "message": "x",
+            "logging.googleapis.com/trace": f"projects/p/traces/{HEX}",
+        },
+        {"request": HEX, "trace": HEX, "level": 4},
+    ),
+    "Datadog": (
+        {
+            "timestamp": 1,
+            "status": "error",
+            "message": "x",
+            "dd": {"trace_id": HEX, "service": "front"},
+        },
+        {"request": HEX, "service": "front", "level": 4},
+    ),
+    "OpenTelemetry": (
+        {
+            "Timestamp": 1,
+            "SeverityText": "WARN",
+            "Body": "x",
+            "TraceId": HEX,
+            "SpanId": SPAN,
+            "LogAttributes": {"asgi_trace.request_id": "r1", "session.id": "s1"},
+            "ServiceName": "front",
+        },
+        {
+            "request": "r1",
+            "session": "s1",
+            "trace": HEX,
+            "span": SPAN,
+            "service": "front",
+            "level": 3,
+        },
+    ),
+    "pino": (
+        {"level": 50, "time": 1, "pid": 1, "hostname": "a", "reqId": "r1", "msg": "x"},
+        {"request": "r1", "level": 4},
+    ),
+    "pino-http": (
+        {
+            "level": 30,
+            "time": 1,
+            "pid": 1,
+            "hostname": "a",
+            "req": {"id": "r1", "method": "GET", "url": "/x"},
+            "res": {"statusCode": 503},
+            "responseTime": 250,
+            "msg": "request completed",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+            "level": 2,
+        },
+    ),
+    "bunyan": (
+        {
+            "name": "shop",
+            "hostname": "a",
+            "pid": 1,
+            "level": 40,
+            "req_id": "r1",
+            "msg": "x",
+            "time": 1,
+            "v": 0,
+        },
+        {"request": "r1", "level": 3},
+    ),
+    "slog": (
+        {"time": "2024-11-22T10:30:15.25Z", "level": "ERROR+2", "msg": "x", "request_id": "r1"},
+        {"request": "r1", "level": 4},
+    ),
+    "Serilog": (
+        {
+            "@t": "2024-11-22T10:30:15.25Z",
+            "@mt": "x",
+            "@l": "Warning",
+            "@tr": HEX,
+            "@sp": SPAN,
+            "RequestId": "r1",
+        },
+        {"request": "r1", "trace": HEX, "span": SPAN, "level": 3},
+    ),
+    "Rust's tracing": (
+        {
+            "timestamp": "2024-11-22T10:30:15.25Z",
+            "level": "ERROR",
+            "fields": {"message": "x"},
+            "target": "shop",
+            "span": {"name": "request", "request_id": "r1"},
+            "spans": [{"name": "request", "request_id": "r1"}],
+        },
+        {"request": "r1", "level": 4},
+    ),
+    "Rust's tracing, an outer span": (
+        {
+            "timestamp": "2024-11-22T10:30:15.25Z",
+            "level": "INFO",
+            "fields": {"message": "x"},
+            "span": {"name": "query"},
+            "spans": [{"name": "request", "request_id": "r1"}, {"name": "query"}],
+        },
+        {"request": "r1"},
+    ),
+    "loguru, serialized": (
+        {
+            "text": "x\n",
+            "record": {
+                "level": {"name": "ERROR", "no": 40},
+                "message": "x",
+                "extra": {"request_id": "r1"},
+                "time": {"repr": "2024", "timestamp": 1732271415.25},
+            },
+        },
+        {"request": "r1", "level": 4},
+    ),
+    "caddy": (
+        {
+            "level": "info",
+            "ts": 1,
+            "logger": "http.log.access",
+            "msg": "handled request",
+            "request": {"method": "GET", "uri": "/x", "headers": {}},
+            "duration": 0.25,
+            "status": 502,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0}},
+    ),
+    "traefik": (
+        {
+            "time": 1,
+            "level": "info",
+            "msg": "",
+            "RequestMethod": "GET",
+            "RequestPath": "/x",
+            "DownstreamStatus": 502,
+            "Duration": 250_000_000,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0}},
+    ),
+    "nginx": (
+        {
+            "time": 1,
+            "request_method": "GET",
+            "request_uri": "/x",
+            "status": "502",
+            "request_time": "0.250",
+            "request_id": HEX,
+        },
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0},
+        },
+    ),
+    "Google Cloud's requests": (
+        {
+            "timestamp": 1,
+            "severity": "INFO",
+            "httpRequest": {
+                "requestMethod": "GET",
+                "requestUrl": "/x",
+                "status": 502,
+                "latency": "0.25s",
+            },
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0}},
+    ),
+    "Fluent Bit, merged": (
+        {
+            "date": 1,
+            "kubernetes": {"container_name": "front"},
+            "log_processed": {"level": "ERROR", "message": "x", "request_id": "r1"},
+        },
+        {"request": "r1", "service": "front", "level": 4},
+    ),
+    "a hit of OpenSearch": (
+        {
+            "_index": "a",
+            "_source": {"@timestamp": 1, "level": "ERROR", "message": "x", "request_id": "r1"},
+        },
+        {"request": "r1", "level": 4},
+    ),
+    "GELF": (
+        {"version": "1.1", "host": "a", "short_message": "x", "timestamp": 1, "level": 3},
+        {"level": 4},
+    ),
+    "ours, of a service": (
+        {
+            "timestamp": 1,
+            "level": "INFO",
+            "message": "x",
+            "request_id": "r1",
+            "parent_span_id": SPAN,
+            "service": "front",
+        },
+        {"request": "r1", "parent": SPAN, "service": "front"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected"), NAMED.values(), ids=NAMED)
+def test_json_of_others(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Nested or not; what it says besides is in the text."""
+    entry = entry_of(json.dumps(fields))
+    found = {
+        "request": entry.request_id,
+        "session": entry.session_id,
+        "level": entry.level,
+        **(entry.more or {}),
+    }
+    assert {name: found.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "level"), [(10, 1), (20, 1), (30, 2), (40, 3), (50, 4), (60, 5)]
+)
+def test_pinos_numbers(number: int, level: int) -> None:
+    """From trace to fatal; the text has the name."""
+    entry = entry_of(
+        json.dumps({"level": number, "time": 1732271415123, "pid": 1, "hostname": "a", "msg": "x"})
+    )
+    assert entry.level == level
+    assert entry.text.split(" - ")[:2] == [
+        "2024-11-22 10:30:15.123Z",
+        ("NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")[level],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "names", "level"),
+    [
+        ("level", 30, (), 3),
+        ("levelno", 30, ("hostname",), 3),
+        ("severityNumber", 9, (), 2),
+        ("SeverityNumber", 17, (), 4),
+        ("PRIORITY", "3", (), 4),
+        ("level", "warn", (), 3),
+        ("level", "Critical", (), 5),
+        ("level", "DEBUG-4", (), 1),
+        ("level", None, (), 0),
+        ("level", True, (), 0),
+        ("level", [], (), 0),
+        ("level", "my level", (), 0),
+        ("status", 500, (), 0),
+        ("status", "error", (), 4),
+        ("level", 1e300, (), 5),
+        ("level", "9" * 5000, (), 0),
+    ],
+)
+def test_levels_by_name_and_number(
+    name: str, value: Any, names: tuple[str, ...], level: int
+) -> None:
+    assert level_of(name, value, names) == level
+
+
+def test_what_a_client_sends_in_quotes_is_no_id() -> None:
+    """
+    The user agent and the forwarded address of a log without $request_id, once its lines have been
+    seen.
+    """
+    line = '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "{}" "{}"'
+    reader = LineReader()
+    lines = [
+        line.format("curl", "-"),
+        line.format("curl", HEX),
+        line.format(HEX, "-"),
+        line.format(HEX, HEX),
+    ]
+    assert [entry.request_id for entry in reader.read(lines) + reader.finish()] == ["", "", "", ""]
+    plain = (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /{HEX} HTTP/1.1" 200 157 "{HEX}" "{HEX}"'
+    )
+    assert entry_of(plain).request_id == ""
+
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(
+    [
+        "timestamp", "time", "level", "message", "msg", "log", "line", "labels", "kubernetes", "request_id", "trace",
+        "span", "spans", "fields", "record", "req", "res", "status", "method", "path", "duration", "exception",
+        "_msg", "_stream", "MESSAGE", "Body", "service", "stream", "httpRequest", "attributes", "",
+    ]
+)  # fmt: skip
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=8))
+def test_no_values_break_it(fields: dict[str, Any]) -> None:
+    """Whatever stands under a name that is known, the line becomes an entry that can be sent."""
+    reader = LineReader()
+    found = reader.read([json.dumps(fields)]) + reader.finish()
+    assert len(found) >= 1
+    for entry in found:
+        json.dumps(entry._replace(more=None))
+        assert isinstance(entry.request_id, str)
+        assert isinstance(entry.time, int | float)
+
+
+@given(
+    st.sampled_from(["2024-11-22T10:30:15.250Z", "2024-11-22 10:30:15", "x"]),
+    st.sampled_from(["INFO", "ERROR", "my"]),
+    st.sampled_from(["shop", "shop.access", "a b", "a=b"]),
+    st.one_of(
+        st.text(max_size=20),
+        st.sampled_from(["paid", 'a "b"', "a\\b", "a=b", "a b", "GET / 200 1.0ms 1B http -"]),
+    ),
+    st.sampled_from(["r1", HEX, "none", "0", "é"]),
+    st.sampled_from(["s1", "none", "a|b"]),
+    st.sampled_from(["none", HEX, "0" * 32]),
+    st.sampled_from(["none", SPAN]),
+)
+def test_the_short_way_makes_the_same_entry(
+    stamp: str,
+    level: str,
+    logger: str,
+    message: str,
+    request_id: str,
+    session_id: str,
+    trace: str,
+    span: str,
+) -> None:
+    """A line of ours in JSON or logfmt, whether or not it is read field by field."""
+    record = Record(stamp, level, logger, message, request_id, session_id, trace, span)
+    for line in (format_json(record), format_logfmt(record)):
+        short = Records(0, Clock()).own_named(line)
+        fields = parse_fields(line)
+        assert fields is not None
+        whole = Records(0, Clock()).named(fields)
+        assert short is None or short == whole

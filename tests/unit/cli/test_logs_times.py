@@ -1,0 +1,246 @@
+"""Each form of a date stands at its moment, in whatever zone and year it was written."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.reader import LineReader, read
+from asgi_trace._cli.logs.times import Clock, find_time, read_since, read_zone
+from asgi_trace._cli.main import main
+
+MOMENT = datetime(2024, 11, 22, 10, 30, 15, tzinfo=timezone.utc)
+WRITTEN = datetime(2024, 11, 23, tzinfo=timezone.utc).timestamp()
+
+FORMS = {
+    "ours": "2024-11-22 10:30:15",
+    "ours, precise": "2024-11-22 10:30:15.000+0000",
+    "RFC 3339": "2024-11-22T10:30:15Z",
+    "RFC 3339 with a zone": "2024-11-22T11:30:15.000000+01:00",
+    "logging": "2024-11-22 10:30:15,000",
+    "docker": "2024-11-22 10:30:15 +0000 UTC",
+    "nginx's error log": "2024/11/22 10:30:15",
+    "common log format": "22/Nov/2024:10:30:15 +0000",
+    "common log format, another zone": "22/Nov/2024:05:30:15 -0500",
+    "syslog": "Nov 22 10:30:15",
+    "klog": "I1122 10:30:15.000000",
+    "Spark": "24/11/22 10:30:15",
+    "Apache's error log": "Fri Nov 22 10:30:15.000 2024",
+    "RFC 5322": "Fri, 22 Nov 2024 10:30:15 GMT",
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_each_form_is_read(text: str) -> None:
+    """Alone, and where it stands in a line."""
+    clock = Clock(timezone.utc, WRITTEN)
+    assert clock.read(text) == MOMENT.timestamp() * 1000
+    for line in (f"{text} INFO x", f"[{text}] [error] x", f"host - [{text}] x"):
+        match = find_time(line, 120)
+        assert match is not None
+        assert clock.read(match[0]) == MOMENT.timestamp() * 1000
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "99/Xyz/2024:10:30:15", "2024-02-30 10:30:15", "22.11.2024 10:30:15", "12345"]
+)
+def test_what_is_no_time_is_none(text: str) -> None:
+    assert Clock().read(text) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1_732_271_415,
+        1_732_271_415_000,
+        "1732271415000000",
+        1_732_271_415_000_000_000,
+        "1732271415.0",
+        1732271415.0,
+    ],
+)
+def test_a_number_counts_from_the_epoch(value: Any) -> None:
+    """In seconds, milli-, micro- or nanoseconds."""
+    assert Clock().read_value(value) == MOMENT.timestamp() * 1000
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            ["Dec 31 23:59:59 lb sshd[1]: a", "Jan  1 00:00:01 lb sshd[1]: b"],
+            ["2024-12-31 23:59:59", "2025-01-01 00:00:01"],
+        ),
+        (
+            ["E1231 23:59:59.000000 1 a.go:1] a", "E0101 00:00:01.000000 1 a.go:1] b"],
+            ["2024-12-31 23:59:59", "2025-01-01 00:00:01"],
+        ),
+    ],
+)
+def test_a_year_that_is_missing_is_that_of_the_file(
+    tmp_path: Path, lines: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last such day before it was written; so a log may go on into the next year."""
+    path = tmp_path / "syslog"
+    path.write_text("\n".join(lines))
+    written = datetime(2025, 1, 1, 12, tzinfo=timezone.utc).timestamp()
+    os.utime(path, (written, written))
+    from asgi_trace._cli.logs.wanted import Wanted
+
+    wanted = Wanted(zone=timezone.utc)
+    found = [entry for batch in read(Log(str(path), pytest.fail), 0, wanted) for entry in batch]
+    moments = [
+        datetime.fromtimestamp(entry.time / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+        for entry in found
+    ]
+    assert moments == expected
+
+
+def test_a_bare_time_swallows_no_date_beside_it() -> None:
+    """Whichever stands first."""
+    for line in (
+        "10:30:14 2024-11-22 10:30:15 x",
+        "[10:30:14] Fri Nov 22 10:30:15 2024 x",
+        "2024-11-22 10:30:15 10:30:14",
+    ):
+        match = find_time(line, 120)
+        assert match is not None
+        assert Clock(timezone.utc).read(match[0]) == MOMENT.timestamp() * 1000
+
+
+def test_a_zone_is_that_of_the_log() -> None:
+    """By its name, in summer and winter, and where clocks are set back."""
+    berlin = ZoneInfo("Europe/Berlin")
+    for text, offset in (
+        ("2024-07-22 10:30:15", 2),
+        ("2024-11-22 10:30:15", 1),
+        ("2024-07-22T10:30:15Z", 0),
+    ):
+        expected = datetime.fromisoformat(text.replace("Z", "")).replace(
+            tzinfo=timezone(timedelta(hours=offset))
+        )
+        assert Clock(berlin).read(text) == expected.timestamp() * 1000
+    clock = Clock(berlin)
+    before = clock.read("2024-10-27 02:59:59")
+    assert before is not None
+    clock.last = before
+    assert clock.read("2024-10-27 02:00:01") == before + 2000
+
+
+@pytest.mark.parametrize("name", ["Nowhere/Else", "../etc/passwd", "+1", ""])
+def test_a_zone_that_is_none_is_one_sentence(name: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^--tz is .*; expected a time zone such as Europe/Berlin"
+    ):
+        read_zone(name)
+
+
+def test_since_is_in_the_zone_of_the_log() -> None:
+    assert read_since("2024-11-22 11:30:15", read_zone("Europe/Berlin")) == MOMENT.timestamp()
+    assert read_since("2024-11-22 11:30:15", read_zone("+01:00")) == MOMENT.timestamp()
+
+
+def _stamped(stamp: str, message: str) -> str:
+    return f"{stamp} - INFO - [req=r1|session=s1] - {message}\n"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> list[str]:
+    """The same request in two logs: one of Berlin without a zone, one in UTC."""
+    berlin, utc = tmp_path / "berlin.log", tmp_path / "utc.log"
+    berlin.write_text(
+        _stamped("2024-11-22 11:30:15", "second") + _stamped("2024-11-22 11:30:17", "fourth")
+    )
+    utc.write_text(
+        "".join(
+            _stamped(f"2024-11-22 10:30:{second}Z", name)
+            for second, name in ((14, "first"), (16, "third"))
+        )
+    )
+    return [str(berlin), str(utc)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no tzset()")
+@pytest.mark.parametrize("local", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_logs_of_two_zones_are_in_order(
+    logs: list[str],
+    local: str,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    With --tz, whatever the zone of the machine; without it, a hint says by how many hours they are
+    apart.
+    """
+    monkeypatch.setenv("TZ", local)
+    time.tzset()
+    try:
+        assert main(["grep", "--tz", "Europe/Berlin", "--request", "r1", *logs]) == 0
+        out, err = capfd.readouterr()
+        assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == [
+            "first",
+            "second",
+            "third",
+            "fourth",
+        ]
+        assert err == ""
+        page = str(tmp_path / "page.html")
+        assert main(["view", "--tz", "Europe/Berlin", "-o", page, *logs]) == 0
+        assert capfd.readouterr().err == ""
+        assert main(["view", "-o", page, *logs]) == 0
+        err = capfd.readouterr().err
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    hours = {"UTC": "1 h after", "America/New_York": "6 h after"}
+    if local in hours:
+        assert err == (
+            f"asgi-trace view: the times of {logs[0]} have no zone and stand {hours[local]} those of {logs[1]} "
+            "for the same requests; --tz names the zone\n"
+        )
+    else:
+        assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("22.11.2024 10:30:15 - INFO - [req=r1|session=s1] - in a form of somebody's own", 1),
+        ('{"level": "INFO", "message": "without a time", "request_id": "r1"}', 1),
+        (
+            '{"timestamp": "2019-11-22T10:30:15Z", "message": "old", "request_id": "r1"}\n'
+            '{"timestamp": "in the morning", "message": "kept", "request_id": "r1"}',
+            1,
+        ),
+        ("2019-11-22 10:30:15 - INFO - [req=r1|session=s1] - old\n  with its further line", 0),
+    ],
+)
+def test_since_keeps_what_has_no_time(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, kept: int
+) -> None:
+    """A record whose time cannot be read may be new; the further lines of an old one are old."""
+    path = tmp_path / "app.log"
+    path.write_text(text + "\n")
+    code = main(["grep", "--request", "r1", "--since", "2020-01-01", str(path)])
+    out, err = capfd.readouterr()
+    assert (code, err) == (1 - kept, "")
+    assert out.splitlines() == text.splitlines()[len(text.splitlines()) - kept :] * (kept > 0)
+    page = tmp_path / "page.html"
+    assert main(["view", "--since", "2020-01-01", "-o", str(page), str(path)]) == 1 - kept
+
+
+def test_a_line_without_a_time_has_that_of_the_line_before() -> None:
+    reader = LineReader()
+    lines = ['{"timestamp": 1732271415, "message": "a"}', '{"message": "b", "level": "INFO"}']
+    first, second = reader.read(lines) + reader.finish()
+    assert (first.time, second.time) == (1_732_271_415_000, 1_732_271_415_000)
+    assert (second.more or {})["undated"] is True

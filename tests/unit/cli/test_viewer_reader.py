@@ -1,0 +1,571 @@
+"""What the viewer makes of lines: ours, those of others, and those of nobody."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import os
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_trace import RequestMetadata, TextFormatter, bound_request_metadata
+from asgi_trace._cli.logs import reader
+from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, last_time, merged, read
+from asgi_trace._core.lines import (
+    Record,
+    format_access,
+    format_json,
+    format_line,
+    format_logfmt,
+    format_text,
+    parse_line,
+)
+
+FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
+HEX = "773fa6885e03493498077a273d1b7f2d"
+UUID = "773fa688-5e03-4934-9807-7a273d1b7f2d"
+SPAN = "0af7651916cd43dd"
+TRACEBACK = "Traceback (most recent call last):\n  File \"shop.py\", line 3, in pay\n    charge()\nKeyError: 'bulb'"
+
+
+def entries_of(text: str, **more: Any) -> list[Entry]:
+    reader = LineReader(**more)
+    return reader.read(text.split("\n")) + reader.finish()
+
+
+def entry_of(line: str) -> Entry:
+    (entry,) = entries_of(line)
+    return entry
+
+
+def at(text: str) -> float:
+    """The milliseconds of an UTC time."""
+    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp() * 1000
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_our_forms_tell_all(form: Any) -> None:
+    """
+    Time, level, both ids, the message, what an access line says; and the text is for people to
+    read.
+    """
+    fields = {
+        "method": "GET",
+        "path": "/x",
+        "status": 500,
+        "duration_ms": 12.5,
+        "bytes": 2,
+        "transport": "http",
+    }
+    message = format_access(fields)
+    record = Record(
+        "2024-01-15T10:30:15.250Z", "WARNING", "", message, "req-1", "abc12345", extra=fields
+    )
+    entry = entry_of(form(record))
+    assert entry.time == at("2024-01-15T10:30:15.250")
+    assert (entry.level, entry.request_id, entry.session_id) == (3, "req-1", "abc12345")
+    assert (
+        entry.text
+        == f"2024-01-15T10:30:15.250Z - WARNING - [req=req-1|session=abc12345] - {message}"
+    )
+    assert entry.text[entry.message :] == message
+    assert entry.more is not None
+    assert {name: entry.more["access"][name] for name in fields} == fields
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_traceback_is_folded_into_its_entry(form: Any) -> None:
+    """Without the heads that repeat; the next record is one of its own."""
+    failed = Record(
+        "2024-01-15 10:30:15",
+        "ERROR",
+        "",
+        "failed",
+        "r1",
+        "s1",
+        exception={"stacktrace": TRACEBACK},
+    )
+    after = Record("2024-01-15 10:30:16", "INFO", "", "after", "r1", "s1")
+    first, second = entries_of(f"{form(failed)}\n{form(after)}")
+    assert first.text[first.message :] == f"failed\n{TRACEBACK}"
+    assert second.text[second.message :] == "after"
+
+
+OTHERS = {
+    "asgi-correlation-id": (
+        f"INFO: \t  2024-01-15 10:30:15,250 project.views:12 [{HEX}] This is a view's line",
+        (2, HEX, "", "This is a view's line"),
+    ),
+    "asgi-correlation-id, cut": (
+        "2024-01-15 10:30:15,250 WARNING [773fa688] project.views This is a warning",
+        (3, "773fa688", "", "project.views This is a warning"),
+    ),
+    "asgi-correlation-id, a UUID": (
+        f"ERROR 2024-01-15 10:30:15,250 [{UUID}] failed",
+        (4, UUID, "", "failed"),
+    ),
+    "asgi-correlation-id, outside a request": (
+        "INFO: \t  2024-01-15 10:30:15,250 uvicorn.error:84 [-] Application startup complete.",
+        (2, "", "", "uvicorn.error:84 [-] Application startup complete."),
+    ),
+    "OpenTelemetry": (
+        f"2024-01-15 10:30:15,250 INFO [shop] [shop.py:12] [trace_id={HEX} span_id={SPAN} "
+        "resource.service.name=shop trace_sampled=True] - paid",
+        (2, HEX, "", "paid"),
+    ),
+    "OpenTelemetry, outside a span": (
+        "2024-01-15 10:30:15,250 INFO [shop] [shop.py:12] [trace_id=0 span_id=0 resource.service.name=shop "
+        "trace_sampled=False] - starting",
+        (2, "", "", "starting"),
+    ),
+    "uvicorn": (
+        '2024-01-15 10:30:15,250 INFO:     127.0.0.1:50312 - "GET /api/x HTTP/1.1" 503 Service Unavailable',
+        (2, "", "", '127.0.0.1:50312 - "GET /api/x HTTP/1.1" 503 Service Unavailable'),
+    ),
+    "uvicorn with an id": (
+        f'2024-01-15 10:30:15,250 INFO uvicorn.access [{HEX}] 127.0.0.1:50312 - "GET /api/x HTTP/1.1" 503',
+        (2, HEX, "", '127.0.0.1:50312 - "GET /api/x HTTP/1.1" 503'),
+    ),
+    "structlog's console": (
+        "2024-01-15T10:30:15.250Z [warning  ] slow gateway [shop] request_id=req-7 session_id=abc12345",
+        (3, "req-7", "abc12345", "slow gateway [shop] request_id=req-7 session_id=abc12345"),
+    ),
+    "loguru": (
+        "2024-01-15 10:30:15.250 | ERROR    | shop:pay:12 - [req=req-7|session=abc12345] failed",
+        (4, "req-7", "abc12345", "failed"),
+    ),
+    "nobody's, with a time": (
+        '2024-01-15 10:30:15.250 ERROR failed of [req=r1|session=s1] "[req=r2|session=s2]"',
+        (4, "r1", "s1", '"[req=r2|session=s2]"'),
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), OTHERS.values(), ids=OTHERS)
+def test_lines_of_others_tell_what_they_have(
+    line: str, expected: tuple[int, str, str, str]
+) -> None:
+    """The text stays as it is."""
+    entry = entry_of(line)
+    assert (
+        entry.level,
+        entry.request_id,
+        entry.session_id,
+        entry.text[entry.message :],
+    ) == expected
+    assert entry.text == line
+    if "Z" in line:
+        assert entry.time == at("2024-01-15T10:30:15.250")
+    else:
+        assert entry.time == datetime(2024, 1, 15, 10, 30, 15, 250_000).timestamp() * 1000
+
+
+NAMED = {
+    "structlog": {
+        "event": "paid",
+        "timestamp": "2024-01-15T10:30:15.250Z",
+        "level": "warning",
+        "request_id": "req-7",
+        "session_id": "abc12345-whole",
+    },
+    "python-json-logger": {
+        "asctime": "2024-01-15 10:30:15,250+0000",
+        "levelname": "WARNING",
+        "message": "paid",
+        "correlation_id": "req-7",
+        "session_id": "abc12345-whole",
+    },
+    "seconds": {
+        "ts": 1705314615.25,
+        "lvl": 30,
+        "msg": "paid",
+        "requestId": "req-7",
+        "sessionId": "abc12345-whole",
+    },
+    "milliseconds": {
+        "time": 1705314615250,
+        "severity": "WARN",
+        "message": "paid",
+        "request_id": "req-7",
+        "session_id": "abc12345-whole",
+    },
+    "OpenTelemetry": {
+        "@timestamp": "2024-01-15T10:30:15.250Z",
+        "level": "WARNING",
+        "message": "paid",
+        "otelTraceID": "req-7",
+        "session_id": "abc12345-whole",
+    },
+}
+
+
+@pytest.mark.parametrize("fields", NAMED.values(), ids=NAMED)
+def test_json_of_others_is_read_by_its_names(fields: dict[str, Any]) -> None:
+    """What it says besides is kept, and a person can read it."""
+    entry = entry_of(json.dumps({**fields, "amount": 5, "where": {"shop": "x"}}))
+    assert entry.time == at("2024-01-15T10:30:15.250")
+    assert (entry.level, entry.request_id, entry.session_id) == (3, "req-7", "abc12345-whole")
+    assert entry.text[entry.message :] == 'paid amount=5 where={"shop": "x"}'
+
+
+def test_what_structlog_really_writes_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its JSON, with a traceback."""
+    log = structlog.wrap_logger(
+        structlog.PrintLogger(),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+    try:
+        raise KeyError("bulb")
+    except KeyError:
+        log.exception("failed", request_id="req-7")
+    entry = entry_of(capsys.readouterr().out.rstrip("\n"))
+    assert (entry.level, entry.request_id) == (4, "req-7")
+    assert entry.text[entry.message :].startswith("failed\nTraceback (most recent call last):\n")
+
+
+def test_mcp_calls_are_read() -> None:
+    """The mark in text, the keys in JSON."""
+    text = "2024-01-15 10:30:15 - INFO - [req=r1|session=s1] [tools/call add #7] - adding"
+    fields = {
+        "timestamp": "2024-01-15T10:30:15Z",
+        "message": "adding",
+        "request_id": "r1",
+        "mcp_method": "tools/call",
+    }
+    for line in (text, json.dumps({**fields, "mcp_name": "add", "jsonrpc_id": 7})):
+        entry = entry_of(line)
+        assert entry.more == {"call": "tools/call add #7"}
+        assert (entry.request_id, entry.text[entry.message :]) == ("r1", "adding")
+
+
+def test_color_is_taken_away() -> None:
+    """As a terminal's recording has it; other escapes stay, for the page to show."""
+    with bound_request_metadata(RequestMetadata("abc12345", "r1")):
+        line = TextFormatter(color=True).format(
+            logging.makeLogRecord({"msg": "x", "levelname": "ERROR"})
+        )
+    entry = entry_of(line)
+    assert (entry.level, entry.request_id, entry.session_id, "\x1b" in entry.text) == (
+        4,
+        "r1",
+        "abc12345",
+        False,
+    )
+    assert entry_of("hello \x1b]0;owned\x07").text == "hello \x1b]0;owned\x07"
+
+
+def test_lines_that_tell_nothing_are_kept() -> None:
+    """At the time of the line before; those before the first, at its time."""
+    text = "\n".join(
+        (
+            "Starting up",
+            "2024-01-15 10:30:15Z - INFO - [req=r1|session=s1] - paid",
+            "printed by somebody",
+            "  and more of it",
+            "",
+            "2024-01-15 10:30:16Z - INFO - [req=r1|session=s1] - failed",
+            TRACEBACK,
+            "INFO:     Shutting down",
+            TRACEBACK.replace("\n", "\n\n"),
+        )
+    )
+    found = [
+        (entry.time - at("2024-01-15T10:30:15"), entry.request_id, entry.text)
+        for entry in entries_of(text)
+    ]
+    assert found == [
+        (0, "", "Starting up"),
+        (0, "r1", "2024-01-15 10:30:15Z - INFO - [req=r1|session=s1] - paid"),
+        (0, "", "printed by somebody\n  and more of it\n"),
+        (1000, "r1", f"2024-01-15 10:30:16Z - INFO - [req=r1|session=s1] - failed\n{TRACEBACK}"),
+        (1000, "", "INFO:     Shutting down\n" + TRACEBACK.replace("\n", "\n\n")),
+    ]
+
+
+def test_what_stands_before_the_only_time_has_it() -> None:
+    """However the log ends."""
+    times = [
+        entry.time
+        for entry in entries_of(
+            "Starting up\n2024-01-15 10:30:15Z - INFO - [req=r1|session=s1] - paid"
+        )
+    ]
+    assert times == [at("2024-01-15T10:30:15")] * 2
+
+
+def test_a_clock_that_was_never_set_stands_at_the_beginning() -> None:
+    """Of the epoch."""
+    assert entry_of("0001-01-01 00:00:00Z - INFO - [req=r1|session=s1] - x").time == 0
+
+
+def test_a_log_without_any_time_stands_at_the_one_given() -> None:
+    assert [entry.time for entry in entries_of("a\nb", when=7.0)] == [7.0, 7.0]
+
+
+def test_a_stamped_line_of_another_request_goes_on_nothing() -> None:
+    """As where two processes write to one file."""
+    head = "2024-01-15 10:30:15 - ERROR - [req={}|session=s]"
+    lines = [
+        head.format("r1") + " - failed",
+        head.format("r2") + " | its traceback",
+        head.format("r1") + " | x",
+    ]
+    assert [(entry.request_id, entry.text) for entry in entries_of("\n".join(lines))] == [
+        ("r1", lines[0]),
+        ("r2", lines[1]),
+        ("r1", lines[2]),
+    ]
+
+
+def test_times_without_a_date_go_on_past_midnight() -> None:
+    times = [
+        entry.time for entry in entries_of("23:59:59 INFO a\n00:00:01 INFO b\n00:00:02 INFO c")
+    ]
+    assert [later - times[0] for later in times] == [0, 2000, 3000]
+
+
+def test_an_hour_that_comes_twice_is_two_hours() -> None:
+    """Where clocks are set back, local times go on."""
+    code = (
+        "from asgi_trace._cli.logs.reader import LineReader\n"
+        "reader = LineReader()\n"
+        "lines = ['2024-10-27 02:59:59 INFO a', '2024-10-27 02:00:01 INFO b', '2024-10-27 03:00:00 INFO c']\n"
+        "times = [entry.time for entry in reader.read(lines) + reader.finish()]\n"
+        "print(*(time - times[0] for time in times))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TZ": "CET-1CEST,M3.5.0,M10.5.0/3"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["0", "2000", "3601000"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("2024-01-15 10:30:15Z - INFO - [req=r|session=s] - x", int),
+        ("2024-01-15 10:30:15.000Z - INFO - [req=r|session=s] - x", float),
+        ('{"timestamp": "2024-01-15T10:30:15Z", "message": "x"}', int),
+        ('{"timestamp": 1705314615, "message": "x"}', float),
+    ],
+)
+def test_a_whole_second_is_told_apart(line: str, expected: type) -> None:
+    """By its type: such times are only so exact."""
+    assert type(entry_of(line).time) is expected
+
+
+def test_messages_begin_where_javascript_counts() -> None:
+    """A character beyond the basic plane is two to it."""
+    entry = entry_of("2024-01-15 10:30:15 - INFO - [req=\U0001f4a1|session=s] - lamp")
+    assert entry.text.encode("utf-16-le")[2 * entry.message :].decode("utf-16-le") == "lamp"
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_text_is_bounded(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long line is cut, and so is a long traceback; it is counted."""
+    monkeypatch.setattr(reader, "LONGEST_TEXT", 200)
+    lines = LineReader()
+    long = Record("2024-01-15 10:30:15", "INFO", "", "x" * 1000, "r1", "s1")
+    deep = Record("2024-01-15 10:30:15", "INFO", "", "\n".join(["y" * 20] * 1000), "r1", "s1")
+    written = f"{form(long)}\n{form(deep)}\n{form(deep)}"
+    found = lines.read(written.split("\n")) + lines.finish()
+    assert len(found) == 3
+    assert all(len(entry.text) <= 202 and entry.text.endswith("…") for entry in found), [
+        len(e.text) for e in found
+    ]
+    assert lines.cut == 3
+
+
+PIECES = st.one_of(
+    st.sampled_from(
+        [
+            *(
+                format_text(
+                    Record("2024-01-15 10:30:15", "ERROR", "", f"x\n{TRACEBACK}", "r1", "s1")
+                ).split("\n")
+            ),
+            format_json(Record("2024-01-15T10:30:15Z", "INFO", "", "x", "r1", "s1")),
+            format_logfmt(Record("2024-01-15T10:30:15Z", "INFO", "", "x", "r1", "s1")),
+            *TRACEBACK.split("\n"),
+            *(line for line, _ in OTHERS.values()),
+            *(json.dumps(fields) for fields in NAMED.values()),
+            "9999-99-99 99:99:99 - INFO - [req=r1|session=s1] - wrong clock",
+            "0001-01-01 00:00:00 - INFO - [req=r1|session=s1] - wrong clock",
+            "9999-12-31 23:59:59 - INFO - [req=r1|session=s1] - wrong clock",
+            '{"timestamp": NaN, "message": {"a": [1]}, "level": [], "request_id": {}, "exception": 5}',
+            '{"timestamp": 1e400, "message": null, "level": true, "request_id": 7, "duration": -1}',
+            '{"message": "\\ud800", "timestamp": "2024-01-15T10:30:15.99999999999Z", "request_id": "\\udfff"}',
+            '{"timestamp": ' + "9" * 5000 + ', "message": ""}',
+            "99/Xyz/2024:10:30:15 +0000 x",
+        ]
+    ).map(str.encode),
+    st.sampled_from(
+        [b"", b"\0\0", b"\xef\xbb\xbf", b"\xff\xfe", b"{", b"[req=", b"\x1b[31m", b"\r", b"a=b c=d"]
+    ),
+    st.binary(),
+    st.text().map(lambda text: text.encode("utf-8", "surrogatepass")),
+)
+
+
+@given(st.lists(st.lists(PIECES, max_size=3).map(b"".join), max_size=12), st.booleans())
+def test_no_bytes_break_it(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], is_ended: bool
+) -> None:
+    """Whatever is in a log, each line of it is in an entry, and each entry can be sent."""
+    path = tmp_path_factory.getbasetemp() / "hostile.log"
+    data = b"\n".join(lines) + b"\n" * is_ended
+    path.write_bytes(data)
+    found = [entry for batch in read(Log(str(path), pytest.fail)) for entry in batch]
+    count = data.count(b"\n") + (not data.endswith(b"\n") and data != b"")
+    # JSON may hold line feeds of its own.
+    assert sum(entry.text.count("\n") + 1 for entry in found) >= count
+    for entry in found:
+        assert entry.time == entry.time
+        assert 0 <= entry.message <= len(entry.text.encode("utf-16-le", "surrogatepass")) // 2
+        json.dumps(entry, allow_nan=False).encode()
+
+
+@given(
+    st.sampled_from(["2024-01-15 10:30:15", "10:30:15,250", "2024-01-15T10:30:15.250+01:00"]),
+    st.sampled_from(["INFO", "Level 25", "my level"]),
+    st.text(st.characters(exclude_characters="|]\n")),
+    st.text(st.characters(exclude_characters="|]\n")),
+    st.text(),
+)
+def test_our_own_lines_are_read_as_records_reads_them(
+    time: str, level: str, request_id: str, session_id: str, message: str
+) -> None:
+    """The short way takes the same for a head, and for the ids, as the one definition of a line."""
+    line = format_line(time, level, request_id, session_id, message).split("\n")[0]
+    parsed = parse_line(line)
+    assert parsed is not None
+    entry = entry_of(line)
+    ids = (parsed[0].request_id or "none", parsed[0].session_id or "none")
+    assert (entry.request_id or "none", entry.session_id or "none") == ids
+    assert entry.text == line
+
+
+# -- logs ------------------------------------------------------------------------------------------
+
+
+def written(path: Path, *lines: str) -> Log:
+    data = "".join(f"{line}\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return Log(str(path), pytest.fail)
+
+
+def stamped(second: float, message: str, request_id: str = "r1", session_id: str = "s1") -> str:
+    return f"2024-01-15 10:30:{second:06.3f}Z - INFO - [req={request_id}|session={session_id}] - {message}"
+
+
+def messages(batches: Any) -> list[str]:
+    return [entry.text[entry.message :] for batch in batches for entry in batch]
+
+
+def test_logs_are_merged_by_time(tmp_path: Path) -> None:
+    """Packed ones too; what of one log is a little out of order is put right."""
+    logs = [
+        written(
+            tmp_path / "a.log",
+            stamped(1, "a1"),
+            stamped(3, "a3"),
+            stamped(2.5, "a2.5"),
+            stamped(9, "a9"),
+        ),
+        written(tmp_path / "b.log.gz", stamped(2, "b2"), stamped(3, "b3"), "  more of it"),
+        written(tmp_path / "c.log"),
+    ]
+    found = messages(merged([read(log, number) for number, log in enumerate(logs)]))
+    assert found == ["a1", "b2", "a2.5", "a3", "b3\n  more of it", "a9"]
+
+
+def test_logs_of_many_blocks_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a bounded number of entries held, all in order."""
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 1000)
+    logs = [
+        written(
+            tmp_path / f"{name}.log",
+            *(stamped(each / 100, f"{each}") for each in range(name, 5900, 3)),
+        )
+        for name in range(3)
+    ]
+    batches = list(merged([read(log, number) for number, log in enumerate(logs)]))
+    assert messages(batches) == [str(each) for each in range(5900)]
+    assert len(batches) > 10
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Wanted(session="s2"), ["b\n  traceback", "d"]),
+        (Wanted(session="none"), ["printed"]),
+        (Wanted(request="r1"), ["a", "c"]),
+        (Wanted(request="none"), ["printed"]),
+        (Wanted(session="s2", request="r1"), []),
+        (Wanted(since=1705314617.0), ["c", "printed", "d"]),
+        (Wanted(since=1705314617.0, session="s2"), ["d"]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("block", [1 << 20, 70])
+def test_what_is_wanted_is_found_and_the_rest_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: Wanted, expected: list[str], block: int
+) -> None:
+    """However small the blocks are that may be skipped unread."""
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", block)
+    lines = [
+        stamped(15, "a"),
+        stamped(16, "b", "r2", "s2"),
+        "  traceback",
+        stamped(17, "c"),
+        "printed",
+        stamped(18, "d", "r3", "s2"),
+    ]
+    wanted = Wanted(wanted.session, wanted.request, wanted.since)
+    found = messages(read(written(tmp_path / "app.log", *lines), 0, wanted))
+    assert found == expected
+    assert wanted.left_out == len(lines) - sum(text.count("\n") + 1 for text in found)
+
+
+def test_the_end_of_a_log_is_found(tmp_path: Path) -> None:
+    """The latest time, of logs of any size and none."""
+    first = written(tmp_path / "a.log", *(stamped(each / 100, "x" * 100) for each in range(5000)))
+    assert (
+        last_time([first, written(tmp_path / "b.gz", stamped(3, "x"), "printed")])
+        == at("2024-01-15T10:30:49.990") / 1000
+    )
+    assert last_time([written(tmp_path / "c.log", "printed")]) is None
+
+
+def test_an_endless_line_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows it is whole."""
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 1000)
+    monkeypatch.setattr("asgi_trace._cli.logs.files._LONGEST_LINE", 100_000)
+    wanted = Wanted()
+    log = written(tmp_path / "a.log", stamped(1, "x" * 500_000), stamped(2, "after"))
+    long, after = (entry for batch in read(log, 0, wanted) for entry in batch)
+    assert (len(long.text), long.text[-2:], after.text[after.message :]) == (
+        reader.LONGEST_TEXT + 1,
+        "x…",
+        "after",
+    )
+    assert wanted.cut == 1

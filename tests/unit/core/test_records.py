@@ -1,0 +1,673 @@
+"""
+One definition of a line: what is written is what is read, in each form, whatever a message holds.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import unicodedata
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_trace._core.lines import (
+    Record,
+    format_access,
+    format_json,
+    format_logfmt,
+    format_text,
+    parse,
+    parse_access,
+    parse_line,
+    parse_time,
+)
+
+BIDI_CONTROLS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+
+TEXT_LINE = "2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - Processing payment"
+SAMPLE = Record(
+    "2024-01-15T10:30:15.123+01:00",
+    "ERROR",
+    "shop.orders",
+    "Payment failed",
+    "a1b2c3d4",
+    "12345678-90ab",
+    "0af7651916cd43dd8448eb211c80319c",
+    "b7ad6b7169203331",
+    "tools/call",
+    "add",
+    "7",
+    {
+        "type": "KeyError",
+        "message": "'bulb'",
+        "stacktrace": "Traceback (most recent call last):\nKeyError: 'bulb'",
+    },
+    {"order": "17", "note": 'two "words"'},
+)
+JSON_LINE = (
+    '{"timestamp": "2024-01-15T10:30:15.123+01:00", "level": "ERROR", "logger": "shop.orders", '
+    '"message": "Payment failed", "request_id": "a1b2c3d4", "session_id": "12345678-90ab", '
+    '"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331", '
+    '"mcp_method": "tools/call", "mcp_name": "add", "jsonrpc_id": "7", '
+    '"exception": {"type": "KeyError", "message": "\'bulb\'", '
+    '"stacktrace": "Traceback (most recent call last):\\nKeyError: \'bulb\'"}, '
+    '"order": "17", "note": "two \\"words\\""}'
+)
+LOGFMT_LINE = (
+    "timestamp=2024-01-15T10:30:15.123+01:00 level=ERROR logger=shop.orders "
+    'message="Payment failed" request_id=a1b2c3d4 session_id=12345678-90ab '
+    "trace_id=0af7651916cd43dd8448eb211c80319c span_id=b7ad6b7169203331 "
+    "mcp_method=tools/call mcp_name=add jsonrpc_id=7 "
+    'order=17 note="two \\"words\\"" exception.type=KeyError exception.message=\'bulb\' '
+    "exception.stacktrace=\"Traceback (most recent call last):\\nKeyError: 'bulb'\""
+)
+
+CALL_LINE = TEXT_LINE.replace("] - ", "] [tools/call add #7] - ")
+
+# What ends a line, hides one or turns one round, for some reader.
+UNSAFE = {
+    chr(code)
+    for code in range(sys.maxunicode)
+    if unicodedata.category(chr(code)) in ("Cc", "Cs", "Zl", "Zp")
+}
+UNSAFE |= {
+    chr(code) for code in range(0x3000) if unicodedata.bidirectional(chr(code)) in BIDI_CONTROLS
+}
+UNSAFE |= set("\u061c\u200e\u200f")
+
+# Any code point, surrogates too; and whatever could be taken for a line, a head, an escape or a
+# field of ours.
+PIECES = (
+    *(
+        "\n",
+        "\r",
+        "\x00",
+        "\x1b[31m",
+        "\x7f",
+        "\x85",
+        "\u2028",
+        "\u202e",
+        "\u2066",
+        "\ud83d",
+        "\ude00",
+        "\ufeff",
+    ),
+    *(
+        "\\",
+        "\\x1b",
+        "\\u2028",
+        "\\n",
+        '"',
+        "'",
+        "=",
+        " ",
+        "\t",
+        " | ",
+        " - ",
+        "{",
+        "}",
+        "[req=x|session=y] - ",
+        "] - ",
+        " #",
+        "#",
+    ),
+    *(
+        "request_id=evil",
+        ' request_id="evil"',
+        '", "request_id": "evil',
+        "none",
+        "_",
+        TEXT_LINE,
+        JSON_LINE,
+        LOGFMT_LINE,
+    ),
+)
+ANY_TEXT = st.lists(st.one_of(st.sampled_from(PIECES), st.characters(), st.text())).map("".join)
+IDS = st.text("ABCZabcz0189._~+/=:@-", min_size=1, max_size=128)
+TEXT_TIMES = st.sampled_from(
+    (
+        "2024-01-15 10:30:15",
+        "2024-01-15 10:30:15.123+01:00",
+        "2024-01-15 10:30:15,123",
+        "10:30:15",
+        "15/Jan/2024 10:30",
+    )
+)
+LEVELS = st.sampled_from(
+    ("DEBUG", "INFO", "WARNING", "WARN", "CRITICAL", "Level 15", "audit-trail")
+)
+# Text shows a call by its method; without one, nothing of it.
+CALLS = st.tuples(ANY_TEXT.filter(bool), ANY_TEXT, ANY_TEXT) | st.just(("", "", ""))
+TEXT_RECORDS = st.tuples(st.tuples(TEXT_TIMES, LEVELS, st.just(""), ANY_TEXT, IDS, IDS), CALLS).map(
+    lambda parts: Record(
+        *parts[0], mcp_method=parts[1][0], mcp_name=parts[1][1], jsonrpc_id=parts[1][2]
+    )
+)
+
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        ANY_TEXT,
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+OUR_NAMES = st.sampled_from(
+    ("message", "level", "request_id", "request_id_", "timestamp__", "exception.type", "_")
+)
+EXCEPTIONS = (
+    st.fixed_dictionaries({"type": ANY_TEXT, "message": ANY_TEXT, "stacktrace": ANY_TEXT})
+    | st.none()
+)
+
+
+def named_records(names: Any, values: Any) -> Any:
+    return st.builds(
+        Record,
+        time=ANY_TEXT,
+        level=ANY_TEXT,
+        logger=ANY_TEXT,
+        message=ANY_TEXT,
+        request_id=IDS,
+        session_id=ANY_TEXT,
+        trace_id=ANY_TEXT,
+        span_id=ANY_TEXT,
+        mcp_method=ANY_TEXT,
+        mcp_name=ANY_TEXT,
+        jsonrpc_id=ANY_TEXT,
+        exception=EXCEPTIONS,
+        extra=st.dictionaries(names, values, max_size=4),
+    )
+
+
+def joined(value: Any) -> Any:
+    """*value* with the halves of surrogate pairs made the characters that they are."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    if isinstance(value, dict):
+        return {joined(key): joined(each) for key, each in value.items()}
+    return [joined(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+@pytest.mark.parametrize(
+    ("form", "record", "line"),
+    [
+        (
+            format_text,
+            Record("2024-01-15 10:30:15", "INFO", "", "Processing payment", "a1b2c3d4", "12345678"),
+            TEXT_LINE,
+        ),
+        (
+            format_text,
+            Record(
+                "2024-01-15 10:30:15",
+                "INFO",
+                "",
+                "Processing payment",
+                "a1b2c3d4",
+                "12345678",
+                mcp_method="tools/call",
+                mcp_name="add",
+                jsonrpc_id="7",
+            ),
+            CALL_LINE,
+        ),
+        (format_json, SAMPLE, JSON_LINE),
+        (format_logfmt, SAMPLE, LOGFMT_LINE),
+    ],
+    ids=["text", "a call in text", "json", "logfmt"],
+)
+def test_each_form_looks_as_documented(form: Any, record: Record, line: str) -> None:
+    """
+    The article's line to the letter; JSON and logfmt with the names of the tools that read them.
+    """
+    assert form(record) == line
+    assert parse(line) == record
+
+
+@given(TEXT_RECORDS)
+def test_a_text_record_is_read_as_written(record: Record) -> None:
+    """
+    Any message; and each of its lines carries the ids, none with a character that could end or hide
+    it.
+    """
+    text = format_text(record)
+    assert parse(text) == record
+    for number, line in enumerate(text.split("\n")):
+        assert not UNSAFE.intersection(line)
+        found = parse_line(line)
+        assert found is not None
+        assert (found[0][4:], found[1]) == (record[4:], number > 0)
+
+
+@given(named_records(ANY_TEXT | OUR_NAMES, VALUES))
+def test_a_json_record_is_read_as_written(record: Record) -> None:
+    """One line of ASCII for any message, any extra field, and extra fields with names of ours."""
+    line = format_json(record)
+    assert line.isascii()
+    assert line.isprintable()
+    assert joined(parse(line)) == joined(record)
+
+
+@given(named_records(st.text("abz09._@/-", min_size=1) | OUR_NAMES, ANY_TEXT))
+def test_a_logfmt_record_is_read_as_written(record: Record) -> None:
+    """One printable line for any message and any extra field of text."""
+    line = format_logfmt(record)
+    assert not UNSAFE.intersection(line)
+    assert parse(line) == record
+
+
+@pytest.mark.parametrize("form", [format_text, format_json, format_logfmt])
+def test_outside_a_request_there_is_no_id(form: Any) -> None:
+    """Text says none, the others nothing; all are read alike."""
+    record = Record("2024-01-15 10:30:15", "INFO", message="none")
+    assert parse(form(record)) == record
+    assert ("request_id" in form(record)) is False
+
+
+@pytest.mark.parametrize("form", [format_json, format_logfmt])
+@given(key=ANY_TEXT)
+def test_an_extra_field_cannot_pass_for_another(form: Any, key: str) -> None:
+    """Whatever its name, the ids and the message stay what they were."""
+    record = Record("2024-01-15 10:30:15", "INFO", "shop", "real", "a1b2c3d4", extra={key: "evil"})
+    read = parse(form(record))
+    assert read is not None
+    assert read._replace(extra={}) == record._replace(extra={})
+    assert list(read.extra.values()) == ["evil"]
+
+
+class Unshowable:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+class Proxy:
+    """As a web framework's, outside a request."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("outside of a request")
+
+    def __str__(self) -> str:
+        return "unbound"
+
+
+class BrokenDict(dict[str, Any]):
+    def items(self) -> Any:
+        raise RuntimeError("no")
+
+
+def nested(depth: int) -> Any:
+    value: Any = "end"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def cycle() -> Any:
+    parent: dict[str, Any] = {"name": "parent"}
+    parent["children"] = [{"name": str(number), "parent": parent} for number in range(3)]
+    return parent
+
+
+def tangle() -> Any:
+    """Thirty dicts, each of which holds all: more paths than there are atoms."""
+    knots: list[dict[str, Any]] = [{} for _ in range(30)]
+    for knot in knots:
+        knot.update((str(number), other) for number, other in enumerate(knots))
+    return knots
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        ([1, float("inf"), 1.5, None, True], [1, "inf", 1.5, None, True]),
+        ({1: "a", None: "b", (2, 3): "c"}, {"1": "a", "None": "b", "(2, 3)": "c"}),
+        ((1, {2: "x"}), [1, {"2": "x"}]),
+        ({b"\xff": {"ok": True}}, {"b'\\xff'": {"ok": True}}),
+        (datetime(2024, 1, 15, 10, 30, tzinfo=timezone.utc), "2024-01-15 10:30:00+00:00"),
+        (Decimal("0.10"), "0.10"),
+        (PurePosixPath("/srv"), "/srv"),
+        (ValueError("bad"), "bad"),
+        (b"\x00\xff", "b'\\x00\\xff'"),
+        (Proxy(), "unbound"),
+        (
+            cycle(),
+            {"name": "parent", "children": [{"name": str(n), "parent": "..."} for n in range(3)]},
+        ),
+        ("\ud83d", "\ud83d"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_json_has_no_form_for_is_shown(value: Any, read: Any) -> None:
+    """Never an error, and what was next to it stays."""
+    record = parse(
+        format_json(Record("t", "INFO", message="kept", extra={"value": value, "other": 1}))
+    )
+    assert record is not None
+    assert record.message == "kept"
+    assert dict(record.extra) == {"value": read, "other": 1}
+
+
+@pytest.mark.parametrize("form", [format_json, format_logfmt])
+@pytest.mark.parametrize(
+    "value",
+    [
+        Unshowable(),
+        [Unshowable()],
+        {Unshowable(): 1},
+        BrokenDict(a=1),
+        nested(100_000),
+        tangle(),
+        10**5000,
+        [10**5000],
+    ],
+    ids=[
+        "unshowable",
+        "in a list",
+        "as a key",
+        "broken dict",
+        "deep",
+        "tangled",
+        "huge",
+        "huge in a list",
+    ],
+)
+def test_no_value_breaks_the_line(form: Any, value: Any) -> None:
+    """The worst of objects costs its own field at most."""
+    line = form(Record("t", "INFO", message="kept", request_id="a1b2c3d4", extra={"value": value}))
+    assert len(line) < 2_000_000
+    record = parse(line)
+    assert record is not None
+    assert (record.message, record.request_id) == ("kept", "a1b2c3d4")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "2024-01-15 10:30:15.123+01:00 - INFO - [req=a|session=b] - x",
+            ("2024-01-15 10:30:15.123+01:00", "a", "b", "x"),
+        ),
+        (
+            "10:30:16 - WARN - [req=req-001|session=abc12345] - Gateway slow",
+            ("10:30:16", "req-001", "abc12345", "Gateway slow"),
+        ),
+        (
+            "2024-01-15 10:30:15,123 - Level 15 - [req=none|session=none] -",
+            ("2024-01-15 10:30:15,123", "none", "none", ""),
+        ),
+        (
+            "10:30:16 - INFO - [req=a|session=b] - [c d #7] - x",
+            ("10:30:16", "a", "b", "[c d #7] - x"),
+        ),
+        ("10:30:16 - INFO - [req=a|session=b] [] - x", ("10:30:16", "a", "b", "x")),
+        ('{"request_id": "a", "event": "x"}', ("", "a", "none", "x")),
+        ('{"timestamp": 5, "request_id": null, "message": ["x"]}', ("5", "none", "none", '["x"]')),
+        ('event="it was" level=info request_id=a flag session_id=', ("", "a", "", "it was")),
+        (r'timestamp=1 message="a\/b\"c"', ("1", "none", "none", 'a/b"c')),
+    ],
+)
+def test_lines_of_other_writers_are_read(line: str, expected: tuple[str, ...]) -> None:
+    """Other dates, other JSON and logfmt writers that carry our ids: as much as is there."""
+    record = parse(line)
+    assert record is not None, line
+    assert (record.time, record.request_id, record.session_id, record.message) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        " ",
+        "2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] [tools/call] x] - not closed where it ends",
+        "Traceback (most recent call last):",
+        '  File "shop.py", line 3, in pay',
+        "KeyError: 'bulb'",
+        "{",
+        '{"message": "no head"}',
+        '{"timestamp": "2024-01-15T10:30:15+01:00", "message": "half a li',
+        '["timestamp"]',
+        '{"timestamp": ' + "[" * 100_000,
+        'timestamp=1 message="half a li',
+        "a=b",
+        "=request_id",
+        "2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|sess",
+        f"said: {TEXT_LINE}",
+        '127.0.0.1:5 - - [22/Nov/2026:16:03:00 +0000] "GET / - [req=x|session=y] - z 1.1" 200',
+        '127.0.0.1:5 - "GET /a - INFO - [req=x|session=y] - z HTTP/1.1" 200',
+    ],
+)
+def test_what_is_no_record_is_none(line: str) -> None:
+    """Half lines, tracebacks of others, and what a client sends to look like one of ours."""
+    assert parse_line(line) is None
+    assert parse(line) is None
+
+
+def test_a_forged_head_in_another_form_is_text() -> None:
+    """The form is told from how a line begins; what stands in its message changes nothing."""
+    for form in (format_json, format_logfmt):
+        record = parse(
+            form(
+                Record(
+                    "9", "INFO", message=" - INFO - [req=evil|session=evil] - x", request_id="real"
+                )
+            )
+        )
+        assert record is not None
+        assert record.request_id == "real"
+
+
+def test_an_unstamped_traceback_belongs_to_its_message() -> None:
+    """Other formatters stamp a record's first line alone."""
+    trace = 'Traceback (most recent call last):\n  File "C:\\x41.py"\nKeyError: 1'
+    record = parse(f"{TEXT_LINE}\n{trace}")
+    assert record is not None
+    assert record.message == f"Processing payment\n{trace}"
+
+
+def test_the_traceback_is_text_in_every_form() -> None:
+    """Where a form keeps it apart, ``text`` puts it behind the message."""
+    expected = "Payment failed\nTraceback (most recent call last):\nKeyError: 'bulb'"
+    for form in (format_text, format_json, format_logfmt):
+        record = parse(form(SAMPLE))
+        assert record is not None
+        assert record.text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-01-15T10:30:15.123+01:00", datetime(2024, 1, 15, 9, 30, 15, 123_000, timezone.utc)),
+        ("2024-01-15 10:30:15.5Z", datetime(2024, 1, 15, 10, 30, 15, 500_000, timezone.utc)),
+        ("2024-01-15 10:30:15 -0130", datetime(2024, 1, 15, 12, 0, 15, 0, timezone.utc)),
+        ("2024-01-15 10:30:15,123", datetime(2024, 1, 15, 10, 30, 15, 123_000)),
+        ("2024-01-15 10:30", datetime(2024, 1, 15, 10, 30)),
+        ("2024-01-15", datetime(2024, 1, 15)),
+    ],
+)
+def test_times_are_read(text: str, expected: datetime) -> None:
+    """With a zone; without one it is local time."""
+    found = parse_time(text)
+    assert found is not None
+    assert abs(found - expected.timestamp()) < 1e-6
+
+
+def test_a_time_without_a_date_is_todays() -> None:
+    found = parse_time("10:30:15")
+    assert found is not None
+    assert datetime.fromtimestamp(found).strftime("%H:%M:%S") == "10:30:15"
+    assert abs(found - datetime.now().timestamp()) < 2 * 86_400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "now",
+        "2024-02-30",
+        "2024-01-15T25:00:00",
+        "2024-01-15 10:30:15+99:00",
+        "0000-01-01",
+        "x2024-01-15",
+        "10m",
+        "10",
+    ],
+)
+def test_what_is_no_time_is_none(text: str) -> None:
+    assert parse_time(text) is None
+
+
+WORDS = st.text(
+    st.characters(blacklist_categories=["Cs", "Cc", "Zs"], blacklist_characters=UNSAFE), min_size=1
+).filter(lambda word: word != "-")
+DURATIONS = st.floats(0, 1e9).map(lambda value: round(value, 1))
+ACCESS = st.fixed_dictionaries(
+    {},
+    optional={
+        "method": WORDS,
+        "path": WORDS,
+        "status": st.integers(0, 999_999_999),
+        "duration_ms": DURATIONS,
+        "bytes": st.integers(0, 2**64),
+        "transport": WORDS,
+        "client": WORDS,
+        "ttfb_ms": DURATIONS,
+        "end": ANY_TEXT,
+        "close_code": st.integers().map(str),
+    },
+)
+
+
+@given(ACCESS, TEXT_RECORDS)
+def test_an_access_line_is_read_as_written(fields: dict[str, Any], record: Record) -> None:
+    """By itself, and as the message of a text line."""
+    message = format_access(fields)
+    assert parse_access(message) == fields
+    read = parse(format_text(record._replace(message=message)))
+    assert read is not None
+    assert read.message == message
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {
+                "method": "GET",
+                "path": "/api/payment",
+                "status": 200,
+                "duration_ms": 12.34,
+                "bytes": 345,
+                "transport": "http",
+                "client": "127.0.0.1:50312",
+                "ttfb_ms": 4.1,
+            },
+            "GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312 ttfb=4.1ms",
+        ),
+        (
+            {
+                "path": "/a b\n\u2028?q=\x1b",
+                "duration_ms": 2,
+                "client": "",
+                "close_code": 1001,
+                "end": "went away",
+            },
+            '- /a%20b%0A%E2%80%A8?q=%1B - 2.0ms - - - close_code=1001 end="went away"',
+        ),
+        ({"path": None, "end": None}, "- - - - - - -"),
+    ],
+)
+def test_the_access_line_looks_as_documented(fields: dict[str, Any], message: str) -> None:
+    """
+    One word a field, ``-`` for what is not there, no blank and no control character within a word.
+    """
+    assert format_access(fields) == message
+    assert parse_access(message) is not None
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            '127.0.0.1:57200 - "GET /x?y=1 HTTP/1.1" 200',
+            {"method": "GET", "path": "/x?y=1", "status": 200},
+        ),
+        (' - "GET /x HTTP/1.1" 500', {"method": "GET", "path": "/x", "status": 500}),
+        (
+            '127.0.0.1:5 - - [22/Nov/2026:16:03:00 +0000] "GET /a b 1.1" 200 12 "-" "curl/8"',
+            {"method": "GET", "path": "/a b", "status": 200},
+        ),
+        (
+            '127.0.0.1:5 - - [22/Nov/2026:16:03:00 +0000] "GET /ws ws" 101 - "-" "-"',
+            {"method": "GET", "path": "/ws", "status": 101},
+        ),
+        (
+            '127.0.0.1 - - [22/Nov/2026:16:03:00 +0000] "POST /x HTTP/2" 404 9 "-" "-"',
+            {"method": "POST", "path": "/x", "status": 404},
+        ),
+        (
+            '[2026-11-22 16:03:00 +0000] 127.0.0.1 - "GET /x HTTP/1.1" 200 1.234',
+            {"method": "GET", "path": "/x", "status": 200, "duration_ms": 1.234},
+        ),
+    ],
+    ids=[
+        "uvicorn",
+        "uvicorn, no client",
+        "hypercorn",
+        "hypercorn, websocket",
+        "gunicorn",
+        "granian",
+    ],
+)
+def test_servers_access_lines_are_read(message: str, expected: dict[str, Any]) -> None:
+    assert parse_access(message) == expected
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "Processing payment",
+        "GET /x",
+        "GET /x 200 12.3 345 http me",
+        'https://api.example.com:443 "POST /charge HTTP/1.1" 402 None',
+        'HTTP Request: GET https://api.example.com/ "HTTP/1.1 200 OK"',
+        'GET /x 200 1.0ms 1B http me end="half',
+    ],
+)
+def test_other_messages_are_no_access_lines(message: str) -> None:
+    """Those of HTTP clients in particular, which tell of somebody else's request."""
+    assert parse_access(message) is None
+
+
+def test_a_traceback_that_another_writer_made_a_string_of_is_read() -> None:
+    record = parse(
+        '{"timestamp": "1", "message": "failed", "exception": "Traceback ...\\nKeyError: 1"}'
+    )
+    assert record is not None
+    assert record.text == "failed\nTraceback ...\nKeyError: 1"
+
+
+def test_writing_text_loads_no_json() -> None:
+    code = (
+        "import sys; from asgi_trace._core.lines import format_line; "
+        "format_line(*'abcde'); print('json' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "False\n"

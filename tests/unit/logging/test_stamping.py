@@ -1,0 +1,349 @@
+"""
+Records carry the ids of their request as public attributes, and keep what the program gave them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import logging.handlers
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import asgi_trace
+from asgi_trace import (
+    JSONFormatter,
+    LogfmtFormatter,
+    RequestMetadata,
+    RequestTracingFilter,
+    TextFormatter,
+    bound_request_metadata,
+    configure_logging,
+    stamp_records,
+)
+from asgi_trace._core.lines import parse
+from asgi_trace._logging.records import OWN, unstamp_records
+
+IDS = ("request_id", "session_id", "trace_id", "span_id")
+
+
+class Keep(logging.Handler):
+    """Keeps the records that it handles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def log() -> Iterator[logging.Logger]:
+    """A logger whose records reach no other's handlers."""
+    logger = logging.getLogger("tests.stamping")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    yield logger
+    logger.handlers.clear()
+    logger.filters.clear()
+
+
+@pytest.fixture
+def kept(log: logging.Logger) -> Keep:
+    handler = Keep()
+    log.addHandler(handler)
+    return handler
+
+
+@pytest.fixture
+def alice() -> RequestMetadata:
+    return RequestMetadata("alice", "a1")
+
+
+def ids_of(record: logging.LogRecord) -> tuple[Any, ...]:
+    return tuple(getattr(record, name) for name in IDS)
+
+
+def test_each_record_has_the_four_ids(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
+    """Whole, and ``none`` outside a request; a second call to stamp_records() changes nothing."""
+    stamp_records()
+    stamp_records()
+    with bound_request_metadata(alice):
+        log.info("inside")
+    log.info("outside")
+    inside, outside = kept.records
+    assert ids_of(inside) == ("a1", "alice", alice.trace_id, alice.span_id)
+    assert ids_of(outside) == ("none",) * 4
+
+
+def test_nothing_private_is_on_a_record(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
+    """Formatters of other libraries print all that they find."""
+    configure_logging()
+    alice.mcp_method = "tools/call"
+    with bound_request_metadata(alice):
+        log.info("hello")
+    assert set(vars(kept.records[0])) - OWN == {*IDS, "mcp_method"}
+
+
+def test_a_pickled_record_needs_no_package_of_ours(
+    log: logging.Logger, alice: RequestMetadata
+) -> None:
+    """As a SocketHandler sends it, to a log server that has the standard library alone."""
+
+    class Send(logging.handlers.SocketHandler):
+        sent = b""
+
+        def send(self, data: bytes) -> None:
+            self.sent = data
+
+    handler = Send("127.0.0.1", 9)
+    log.addHandler(handler)
+    stamp_records()
+    alice.mcp_method, alice.mcp_name = "tools/call", "add"
+    alice.fields["tenant"] = "acme"
+    with bound_request_metadata(alice):
+        log.info("hello %s", "world")
+    code = "import pickle, sys; print(sorted(pickle.loads(sys.stdin.buffer.read()[4:]).items()))"
+    command = [sys.executable, "-I", "-S", "-c", code]
+    done = subprocess.run(command, input=handler.sent, capture_output=True, timeout=60, check=True)
+    told = done.stdout.decode()
+    for pair in (
+        ("msg", "hello world"),
+        ("request_id", "a1"),
+        ("mcp_name", "add"),
+        ("tenant", "acme"),
+    ):
+        assert str(pair) in told
+    assert "asgi" not in told
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (logging.Formatter("%(request_id)s %(session_id)s %(message)s"), "job-9 user-5 hello"),
+        (logging.Formatter("{request_id} {session_id} {message}", style="{"), "job-9 user-5 hello"),
+        (TextFormatter(datefmt="-"), "- - INFO - [req=job-9|session=user-5] - hello"),
+        (TextFormatter("%(request_id)s %(session_id)s %(message)s"), "job-9 user-5 hello"),
+    ],
+)
+@pytest.mark.parametrize("inside", [True, False])
+def test_what_extra_gives_wins_on_its_line(
+    log: logging.Logger,
+    alice: RequestMetadata,
+    shown: logging.Formatter,
+    expected: str,
+    inside: bool,
+) -> None:
+    """Under the names of the ids, in a request and outside; the next line has the request's own."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(shown)
+    log.addHandler(handler)
+    stamp_records()
+    extra = {"request_id": "job-9", "session_id": "user-5"}
+    with bound_request_metadata(alice if inside else None):
+        logging.LoggerAdapter(log, extra).info("hello")
+        log.info("again")
+    hello, again = stream.getvalue().splitlines()
+    assert hello == expected
+    own = ("a1", "alice") if inside else ("none", "none")
+    assert again == expected.replace("job-9", own[0]).replace("user-5", own[1]).replace(
+        "hello", "again"
+    )
+
+
+@pytest.mark.parametrize("make", [JSONFormatter, LogfmtFormatter])
+def test_named_forms_show_what_extra_gives(
+    log: logging.Logger, alice: RequestMetadata, make: Any
+) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(make())
+    log.addHandler(handler)
+    with bound_request_metadata(alice):
+        log.info("hello", extra={"request_id": "job-9", "trace_id": "other", "order": 7})
+    found = parse(stream.getvalue().rstrip("\n"))
+    assert found is not None
+    assert (found.request_id, found.session_id, found.trace_id) == ("job-9", "alice", "other")
+    assert str(found.extra["order"]) == "7"
+
+
+@pytest.mark.parametrize("value", [7, None, ["x"], {"a": 1}, "a]b|c\nd\x1b", object])
+def test_any_value_in_extra_costs_no_line(
+    log: logging.Logger, value: Any, alice: RequestMetadata
+) -> None:
+    """Whatever its type; and what could end the bracket or the line is escaped."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(TextFormatter())
+    log.addHandler(handler)
+    with bound_request_metadata(alice):
+        log.info("hello", extra={"request_id": value, "session_id": value, "span_id": value})
+    line = stream.getvalue()
+    assert line.endswith("] - hello\n")
+    assert line[:-1].isprintable()
+
+
+def test_a_record_is_stamped_where_it_is_logged(
+    log: logging.Logger, alice: RequestMetadata
+) -> None:
+    """A listener's thread, in the context of another request, finds the ids on the record."""
+    waiting: queue.Queue[Any] = queue.Queue()
+    log.addHandler(logging.handlers.QueueHandler(waiting))
+    stamp_records()
+    with bound_request_metadata(alice):
+        log.info("hello")
+    record = pickle.loads(pickle.dumps(waiting.get()))
+    kept = Keep()
+    with bound_request_metadata(RequestMetadata("bob", "b2")):
+        thread = threading.Thread(target=kept.handle, args=(record,))
+        thread.start()
+        thread.join()
+        kept.handle(record)
+    assert [ids_of(each)[:2] for each in kept.records] == [("a1", "alice")] * 2
+
+
+def test_fields_of_the_request_are_on_its_records(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
+    """
+    By their names; one that is taken has a ``_`` behind it, and what ``extra=`` gives wins on its
+    line.
+    """
+    stamp_records()
+    alice.fields.update({"tenant": "acme", "message": "m", "name": "n", "request_id": "r"})
+    with bound_request_metadata(alice):
+        log.info("hello")
+        log.info("again", extra={"tenant": "other"})
+    hello, again = map(vars, kept.records)
+    assert (hello["tenant"], hello["message_"], hello["name_"]) == ("acme", "m", "n")
+    assert (hello["name"], hello["request_id"], hello["request_id_"]) == (log.name, "a1", "r")
+    assert again["tenant"] == "other"
+
+
+def test_fields_that_change_meanwhile_cost_no_line(log: logging.Logger, kept: Keep) -> None:
+    """Another thread adds fields; and a field's name may be of any type."""
+
+    class Growing(RequestMetadata):
+        @property
+        def trace(self) -> Any:
+            self.fields[len(self.fields)] = 1  # type: ignore[index]
+            return super().trace
+
+    stamp_records()
+    with bound_request_metadata(Growing("alice", "a1")):
+        log.info("hello")
+        log.info("again")
+    assert [ids_of(each)[0] for each in kept.records] == ["a1", "a1"]
+
+
+def test_a_factory_of_the_programs_own_keeps_its_fields(
+    log: logging.Logger, alice: RequestMetadata
+) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JSONFormatter())
+    log.addHandler(handler)
+    before = logging.getLogRecordFactory()
+
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = before(*args, **kwargs)
+        record.tenant, record.short = "acme", record.name.rpartition(".")[2]
+        return record
+
+    logging.setLogRecordFactory(factory)
+    try:
+        configure_logging()
+        with bound_request_metadata(alice):
+            log.info("hello")
+    finally:
+        logging.setLogRecordFactory(before)
+    found = json.loads(stream.getvalue())
+    assert (found["tenant"], found["short"], found["request_id"]) == ("acme", "stamping", "a1")
+
+
+def test_a_factory_that_was_there_first_does_not_run_at_import() -> None:
+    """It may ask a record for what only a logger gives."""
+    code = """
+import logging
+old = logging.getLogRecordFactory()
+def factory(*args, **kwargs):
+    record = old(*args, **kwargs)
+    record.short = record.name.rpartition(".")[2] + record.msg[:1]
+    return record
+logging.setLogRecordFactory(factory)
+import asgi_trace
+asgi_trace.configure_logging(formatter=asgi_trace.JSONFormatter())
+logging.getLogger("shop.cart").info("hello")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stderr)["short"] == "carth"
+
+
+def test_a_filter_that_drops_records_drops_them(log: logging.Logger, kept: Keep) -> None:
+    """And one that passes another record on, as filters may from Python 3.12 on, has its way."""
+    stamp_records()
+    kept.addFilter(lambda record: record.getMessage() != "dropped")
+    log.info("dropped")
+    log.info("kept")
+    assert [record.getMessage() for record in kept.records] == ["kept"]
+
+
+def test_another_librarys_filter_method_stays(
+    log: logging.Logger, kept: Keep, monkeypatch: Any
+) -> None:
+    """One that was on ``logging.Handler`` before; and stamping can be undone."""
+    seen: list[str] = []
+
+    def theirs(self: logging.Handler, record: logging.LogRecord) -> Any:
+        seen.append(record.getMessage())
+        return logging.Filterer.filter(self, record)
+
+    monkeypatch.setattr(logging.Handler, "filter", theirs, raising=False)
+    stamp_records()
+    log.info("one")
+    unstamp_records()
+    assert vars(logging.Handler)["filter"] is theirs
+    log.info("two")
+    assert [*dict.fromkeys(seen)] == ["one", "two"]  # pytest has handlers too
+    assert [hasattr(record, "request_id") for record in kept.records] == [True, False]
+
+
+def test_undone_nothing_is_left_on_the_class() -> None:
+    stamp_records()
+    assert "filter" in vars(logging.Handler)
+    unstamp_records()
+    assert not {"filter", "_asgi_trace_met"} & vars(logging.Handler).keys()
+
+
+def test_the_filter_beside_it_changes_nothing(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
+    """A configuration may name it still; only a length that it is given cuts a long session id."""
+    stamp_records()
+    kept.addFilter(RequestTracingFilter())
+    uuid = RequestMetadata("f47ac10b-58cc-4372-a567-0e02b2c3d479", "u1")
+    with bound_request_metadata(uuid):
+        log.info("whole")
+        kept.addFilter(RequestTracingFilter(session_length=8))
+        log.info("cut")
+    with bound_request_metadata(alice):
+        log.info("a client's own name")
+    assert [ids_of(record)[1] for record in kept.records] == [uuid.session_id, "f47ac10b", "alice"]
+
+
+def test_it_is_public() -> None:
+    assert "stamp_records" in asgi_trace.__all__

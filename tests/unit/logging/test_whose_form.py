@@ -1,0 +1,514 @@
+"""
+Whose form a handler writes, whenever it is set up; and what configure_logging() leaves as it was.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.logging import RichHandler
+
+from asgi_trace import (
+    JSONFormatter,
+    LogfmtFormatter,
+    RequestMetadata,
+    RequestTracingMiddleware,
+    TextFormatter,
+    bound_request_metadata,
+    configure_logging,
+)
+from asgi_trace._logging.setup import undo
+
+from ...asgi import hello, http_scope, step
+from .program import lines_of
+
+ALICE = RequestMetadata("alice", "a1")
+OURS = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - INFO - \[req=a1\|session=alice\] - hello"
+
+
+@pytest.fixture
+def log() -> Iterator[logging.Logger]:
+    logger = logging.getLogger("tests.forms")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    yield logger
+    logger.handlers.clear()
+
+
+def line_of(log: logging.Logger, handler: logging.StreamHandler[io.StringIO]) -> str:
+    """What *handler* writes for a record in Alice's request."""
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info("hello")
+    return handler.stream.getvalue().rstrip("\n")
+
+
+def handler_with(formatter: logging.Formatter | None) -> logging.StreamHandler[io.StringIO]:
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(formatter)
+    return handler
+
+
+def uvicorns() -> logging.Formatter:
+    from uvicorn.logging import DefaultFormatter
+
+    return DefaultFormatter("%(levelprefix)s %(message)s")
+
+
+def uvicorns_changed() -> logging.Formatter:
+    from uvicorn.logging import DefaultFormatter
+
+    return DefaultFormatter("%(levelprefix)s %(name)s: %(message)s", use_colors=False)
+
+
+def hypercorns() -> logging.Formatter:
+    return logging.Formatter(
+        "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
+    )
+
+
+def sanics() -> logging.Formatter:
+    from sanic.logging.formatter import AutoFormatter
+
+    return AutoFormatter()
+
+
+def celerys() -> logging.Formatter:
+    from celery.app.log import TaskFormatter
+
+    return TaskFormatter("%(task_name)s[%(task_id)s]: %(message)s", use_color=False)
+
+
+class Own(logging.Formatter):
+    """A class of the program's own."""
+
+
+@pytest.mark.parametrize(
+    ("formatter", "expected"),
+    [
+        (None, OURS),
+        (logging.Formatter(), OURS),
+        (logging.Formatter("{message}", style="{"), OURS),
+        (logging.Formatter(logging.BASIC_FORMAT), OURS),
+        (uvicorns(), OURS),
+        (hypercorns(), OURS),
+        (sanics(), OURS),
+        (logging.Formatter("%(levelname)s %(message)s"), r"INFO \[req=a1\|session=alice\] hello"),
+        (
+            logging.Formatter("[%(levelname)s] %(message)s"),
+            r"\[INFO\] \[req=a1\|session=alice\] hello",
+        ),
+        (logging.Formatter("%(levelname)s %(msg)s"), r"\[req=a1\|session=alice\] INFO hello"),
+        (logging.Formatter("%(request_id)s %(message)s"), "a1 hello"),
+        (uvicorns_changed(), r"INFO:     tests.forms: \[req=a1\|session=alice\] hello"),
+        (celerys(), r"\?\?\?\[\?\?\?\]: \[req=a1\|session=alice\] hello"),
+        (Own("%(levelname)s %(message)s"), "INFO hello"),
+        (JSONFormatter(), r'\{.*"request_id": "a1".*\}'),
+        (TextFormatter("%(levelname)s %(message)s"), "INFO hello"),
+    ],
+)
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_the_form_is_whose_it_was(
+    log: logging.Logger, formatter: logging.Formatter | None, expected: str, first: str
+) -> None:
+    """Nobody's becomes our line; a format of the program's own gets the ids; other classes stay."""
+    handler = handler_with(formatter)
+    if first == "ours":
+        configure_logging()
+    log.addHandler(handler)
+    if first == "theirs":
+        configure_logging()
+    assert re.fullmatch(expected, line_of(log, handler))
+    assert handler.formatter is formatter
+
+
+@pytest.mark.parametrize(
+    ("formatter", "is_asked"),
+    [
+        (None, True),
+        (hypercorns(), True),
+        (logging.Formatter("%(levelname)s %(message)s"), True),
+        (celerys(), True),
+        (Own("%(message)s"), False),
+        (TextFormatter("%(message)s"), False),
+    ],
+)
+def test_a_formatter_that_the_program_gives_us_is_for_the_forms_of_nobody_and_the_standards(
+    log: logging.Logger, formatter: logging.Formatter | None, is_asked: bool
+) -> None:
+    """
+    A class of the program's own stays; and without one, a later call goes on with the earlier
+    one's.
+    """
+    configure_logging(formatter=LogfmtFormatter())
+    configure_logging()
+    assert (" request_id=a1 " in line_of(log, handler_with(formatter))) is is_asked
+
+
+def test_a_later_call_may_give_another_formatter(log: logging.Logger) -> None:
+    """To handlers that have written already, too."""
+    handler = handler_with(None)
+    configure_logging()
+    assert re.fullmatch(OURS, line_of(log, handler))
+    configure_logging(formatter=JSONFormatter())
+    with bound_request_metadata(ALICE):
+        log.info("again")
+    assert handler.stream.getvalue().splitlines()[1].startswith('{"timestamp"')
+
+
+def test_another_formatter_later_is_another_form(log: logging.Logger) -> None:
+    """The program may give its handler one at any time."""
+    configure_logging()
+    handler = handler_with(None)
+    line_of(log, handler)
+    handler.setFormatter(logging.Formatter("OWN %(message)s"))
+    log.info("later")
+    handler.setFormatter(Own("OWN %(message)s"))
+    log.info("last")
+    _, later, last = handler.stream.getvalue().splitlines()
+    assert (later, last) == ("OWN [req=none|session=none] later", "OWN last")
+
+
+def test_undone_a_handler_writes_as_it_did(log: logging.Logger) -> None:
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s"))
+    line_of(log, handler)
+    undo()
+    log.info("again")
+    assert handler.stream.getvalue().splitlines()[1] == "OWN again"
+
+
+def test_a_methods_own_form_stays(log: logging.Logger) -> None:
+    """Of a handler's class, or of the handler alone."""
+
+    class Data(logging.StreamHandler):  # type: ignore[type-arg]
+        def format(self, record: logging.LogRecord) -> str:
+            return f"DATA {super().format(record)}"
+
+    configure_logging()
+    assert line_of(log, Data(io.StringIO())) == "DATA hello"
+    alone = handler_with(None)
+    alone.format = lambda record: "ALONE"  # type: ignore[method-assign]
+    assert line_of(log, alone) == "ALONE"
+
+
+def test_a_handler_of_another_kind_writes_the_message_behind_the_ids(log: logging.Logger) -> None:
+    """It may add a time and a level of its own; and one that asks for its formatter finds none."""
+    texts: list[str] = []
+
+    class Send(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            texts.append(self.format(record))
+
+    handler = Send()
+    log.addHandler(handler)
+    configure_logging()
+    with bound_request_metadata(ALICE):
+        log.info("hello")
+    assert texts == ["[req=a1|session=alice] hello"]
+    assert handler.formatter is None
+
+
+def test_rich_writes_whole_lines(log: logging.Logger) -> None:
+    """It would fold them, and cut the ids in two; each line of a traceback has them too."""
+    file = io.StringIO()
+    log.addHandler(RichHandler(console=Console(file=file, width=40), rich_tracebacks=True))
+    configure_logging()
+    with bound_request_metadata(ALICE):
+        log.info("hello")
+        try:
+            raise KeyError("x")
+        except KeyError:
+            log.exception("failed")
+    first, *others = file.getvalue().splitlines()
+    assert re.fullmatch(OURS, first)
+    assert len(others) > 3
+    assert [line for line in others if "[req=a1|session=alice]" not in line] == []
+
+
+def test_a_traced_callers_span_and_a_call_stand_in_every_text(log: logging.Logger) -> None:
+    """Behind the ids, in our line and in a form of the program's own."""
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s"))
+    log.addHandler(handler)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        log.info("hello")
+        await hello(scope, receive, send)
+
+    headers = [
+        (b"x-request-id", b"a1"),
+        (b"x-session-id", b"alice"),
+        (b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        (b"mcp-method", b"tools/call"),
+        (b"mcp-name", b"add"),
+    ]
+    step(RequestTracingMiddleware(app), http_scope(headers, path="/mcp", method="POST"))
+    line = handler.stream.getvalue()
+    assert re.match(
+        r"OWN \[req=a1\|session=alice\|span=[0-9a-f]{16}\](?: \[tools/call add\])? hello\n", line
+    )
+
+
+# -- streams -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "formatter", [None, logging.Formatter("OWN %(message)s"), Own("%(message)s"), LogfmtFormatter()]
+)
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("delay", [False, True])
+def test_a_narrow_stream_costs_no_line(
+    log: logging.Logger,
+    tmp_path: Path,
+    formatter: logging.Formatter | None,
+    encoding: str,
+    delay: bool,
+) -> None:
+    """What it cannot carry is escaped, in each form; what it can is not."""
+    handler = logging.FileHandler(tmp_path / "app.log", encoding=encoding, delay=delay)
+    handler.setFormatter(formatter)
+    log.addHandler(handler)
+    configure_logging()
+    log.info("caf\xe9 \u2705")
+    handler.close()
+    (line,) = (tmp_path / "app.log").read_text(encoding=encoding).splitlines()
+    assert ("caf\xe9" if encoding == "cp1252" else r"caf\xe9") in line
+    assert r"\u2705" in line
+
+
+def test_a_stream_that_escapes_for_itself_is_left_to_it(log: logging.Logger) -> None:
+    """And one of an encoding that Python does not know."""
+    configure_logging()
+    stream = io.TextIOWrapper(
+        io.BytesIO(), encoding="ascii", errors="namereplace", write_through=True
+    )
+    log.addHandler(logging.StreamHandler(stream))
+
+    class Odd(io.StringIO):
+        encoding = "x-unknown"  # type: ignore[assignment]
+
+    odd = logging.StreamHandler(Odd())
+    log.addHandler(odd)
+    log.info("caf\xe9")
+    assert b"caf\\N{LATIN SMALL LETTER E WITH ACUTE}" in stream.buffer.getvalue()  # type: ignore[attr-defined]
+    assert "caf\xe9" in odd.stream.getvalue()
+
+
+# -- what stays ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["", "keep"])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("", "INFO"),
+        ("logging.root.setLevel('WARNING')", "WARNING"),
+        ("logging.root.setLevel('DEBUG')", "DEBUG"),
+        ("logging.basicConfig(level='WARNING')", "WARNING"),
+        ("logging.basicConfig(level='ERROR')", "ERROR"),
+        ("logging.basicConfig()", "WARNING"),
+    ],
+)
+def test_a_level_that_an_app_sets_stays_under_run(
+    tmp_path: Path, code: str, expected: str, form: str
+) -> None:
+    """INFO is for an app that sets neither a level nor a handler; and kept forms keep levels."""
+    (tmp_path / "shop.py").write_text(
+        f"import logging\n{code}\nasync def app(scope, receive, send): ...\n"
+    )
+    lines = lines_of(
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import asgi_trace.auto\n"
+        "print(logging.getLevelName(logging.root.level), type(logging.root.level).__name__)",
+        ASGI_TRACE_APP="shop:app",
+        ASGI_TRACE_FORMAT=form,
+    )
+    assert lines == [f"{'WARNING' if form and not code else expected} int"]
+
+
+@pytest.mark.parametrize("form", ["", "keep"])
+def test_the_variable_outranks_the_apps_level(tmp_path: Path, form: str) -> None:
+    (tmp_path / "shop.py").write_text(
+        "import logging\nlogging.basicConfig(level=40)\nasync def app(scope, receive, send): ...\n"
+    )
+    lines = lines_of(
+        f"sys.path.insert(0, {str(tmp_path)!r})\nimport asgi_trace.auto\nprint(logging.root.level)",
+        ASGI_TRACE_APP="shop:app",
+        ASGI_TRACE_LEVEL="debug",
+        ASGI_TRACE_FORMAT=form,
+    )
+    assert lines == ["10"]
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
+def test_a_level_that_the_program_has_set_stays(level: str) -> None:
+    """Unless it says another; WARNING is Python's own default, and gives way to INFO."""
+    code = "print(logging.getLevelName(logging.root.level))"
+    assert lines_of(f"logging.basicConfig(level='{level}')\nconfigure_logging()\n{code}") == [level]
+    assert lines_of(f"logging.basicConfig()\nconfigure_logging()\n{code}") == ["INFO"]
+    assert lines_of(f"configure_logging('{level}')\nconfigure_logging()\n{code}") == [level]
+
+
+# A test file, and what its run must show.
+UNDER_PYTEST = {
+    "records": """
+def test_a(caplog):
+    configure_logging()
+    with within(): log.warning("hello")
+    assert [(r.request_id, r.session_id) for r in caplog.records] == [("a1", "alice")]
+    assert caplog.text == "FMT|WARNING|hello|END\\n"
+""",
+    "the text of the next": """
+def test_a(caplog):
+    configure_logging()
+    configure_logging()
+    log.warning("hello")
+    assert caplog.messages == ["hello"]
+def test_b(caplog):
+    log.warning("next")
+    assert caplog.text == "FMT|WARNING|next|END\\n"
+""",
+    "the level of the next": """
+def test_a(caplog):
+    configure_logging()
+    log.info("written")
+    assert caplog.messages == ["written"]
+def test_b(caplog):
+    assert logging.root.level == logging.WARNING
+    log.info("not written")
+    assert caplog.messages == []
+def test_c(caplog):
+    configure_logging()
+    with caplog.at_level(logging.DEBUG): log.debug("written")
+    assert caplog.messages == ["written"] and logging.root.level == logging.INFO
+""",
+    "a fixture's level lasts for its test": """
+import pytest
+@pytest.fixture
+def app(): configure_logging()
+def test_a(app, caplog):
+    log.info("written")
+    assert caplog.messages == ["written"]
+def test_b(): assert logging.root.level == logging.WARNING
+""",
+    "configured while tests are collected": """
+configure_logging()
+def test_a(caplog):
+    assert logging.root.level == logging.WARNING
+    with within(): log.warning("hello")
+    assert caplog.text == "FMT|WARNING|hello|END\\n" and caplog.records[0].request_id == "a1"
+""",
+    "standard error of the next": """
+def test_a(capsys):
+    configure_logging()
+    log.warning("one")
+def test_b(capsys):
+    log.warning("two")
+    assert capsys.readouterr().err == ""
+""",
+}
+
+
+@pytest.mark.parametrize("code", UNDER_PYTEST.values(), ids=UNDER_PYTEST)
+def test_under_pytest_one_test_changes_no_other(tmp_path: Path, code: str) -> None:
+    head = """
+import logging
+from asgi_trace import *
+log = logging.getLogger("shop")
+def within(): return bound_request_metadata(RequestMetadata("alice", "a1"))
+"""
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nlog_format = FMT|%(levelname)s|%(message)s|END\n"
+    )
+    (tmp_path / "test_it.py").write_text(head + code)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+    assert "Logging error" not in done.stdout + done.stderr
+
+
+# -- loggers of ours -----------------------------------------------------------------------------
+
+# Which disables all loggers that exist.
+DICT_CONFIG = """
+logging.config.dictConfig({
+    "version": 1,
+    "handlers": {"out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}},
+    "root": {"handlers": ["out"], "level": "INFO"},
+})
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "behind", "between"])
+def test_a_configuration_that_disables_loggers_silences_no_access_line(when: str) -> None:
+    """Before the app is wrapped, after it, and between two requests."""
+    lines = lines_of(
+        f"""
+async def app(scope, receive, send):
+    await send({{"type": "http.response.start", "status": 200}})
+    await send({{"type": "http.response.body"}})
+async def send(message): pass
+def request(path):
+    scope = {{"type": "http", "method": "GET", "path": path, "query_string": b"",
+             "headers": [(b"x-request-id", b"a1")]}}
+    asyncio.run(traced(scope, None, send))
+def configure():
+    exec({DICT_CONFIG!r})
+    configure_logging()
+if {when == "before"}: configure()
+traced = RequestTracingMiddleware(app, access_log=True)
+if {when != "before"}: configure()
+request("/one")
+if {when == "between"}: configure()
+request("/two")
+"""
+    )
+    assert [re.sub(r".*\[req=a1.*\] - (GET /\w+ 200) .*", r"\1", line) for line in lines] == [
+        "GET /one 200",
+        "GET /two 200",
+    ]
+
+
+def test_a_server_without_the_shim_is_told_once() -> None:
+    """Its access lines would have no ids for ever."""
+    lines = lines_of(
+        """
+configure_logging()
+access = logging.getLogger("uvicorn.access")
+for path in "abc": access.info("GET /%s", path)
+"""
+    )
+    assert len(lines) == 4
+    assert (
+        "WARNING - [req=none|session=none] - a server logs requests, and none has reached"
+        in lines[0]
+    )
+    assert "app = RequestTracingMiddleware(app)" in lines[0]
+
+
+def test_a_server_whose_shim_was_entered_is_not() -> None:
+    """
+    Though it logs outside of its requests, as granian does; the shim's own method is back in place.
+    """
+    lines = lines_of(
+        """
+serve = RequestTracingMiddleware.__call__
+configure_logging()
+async def app(scope, receive, send): ...
+try: RequestTracingMiddleware(app)({"type": "lifespan"}, None, None).send(None)
+except StopIteration: pass
+logging.getLogger("granian.access").info("GET /")
+assert RequestTracingMiddleware.__call__ is serve
+"""
+    )
+    assert [line.rpartition(" - ")[2] for line in lines] == ["GET /"]

@@ -1,0 +1,1 @@
+"""MCP without an SDK."""

@@ -1,0 +1,1 @@
+"""Outgoing calls and jobs."""

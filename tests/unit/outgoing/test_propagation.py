@@ -1,0 +1,221 @@
+"""What goes along to the next hop, in every shape of headers, and what comes out of them there."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import MutableHeaders
+
+from asgi_trace import (
+    RequestMetadata,
+    RequestTracingMiddleware,
+    TraceContext,
+    bound_carrier,
+    bound_request_metadata,
+    carrier,
+    extract,
+    get_request_id,
+    get_request_metadata,
+    get_session_id,
+    get_trace_context,
+    inject,
+)
+
+from ...asgi import hello, http_scope, step
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+INBOUND = {
+    "traceparent": f"00-{TRACE}-{SPAN}-03",
+    "tracestate": "rojo=1,congo=2",
+    "baggage": "userId=alice",
+    "x-request-id": "a1b2c3d4",
+    "x-session-id": "abc12345",
+}
+STALE = {
+    "TraceParent": "00-ffffffffffffffffffffffffffffffff-ffffffffffffffff-00",
+    "TRACESTATE": "old=1",
+    "X-Request-Id": "old",
+    "x-request-id": "older",
+    "Accept": "*/*",
+}
+
+
+def bound() -> Any:
+    """A request that came with everything."""
+    return bound_carrier(INBOUND)
+
+
+def pairs(headers: Any) -> list[tuple[str, str]]:
+    found = headers.items() if hasattr(headers, "items") else headers
+    text = [
+        tuple(each.decode() if isinstance(each, bytes) else each for each in pair) for pair in found
+    ]
+    return sorted((name.lower(), value) for name, value in text)  # type: ignore[misc]
+
+
+SHAPES: dict[str, Any] = {
+    "dict": dict,
+    "dict of bytes": lambda headers: {
+        name.encode(): value.encode() for name, value in headers.items()
+    },
+    "list": lambda headers: list(headers.items()),
+    "list of lists": lambda headers: [list(pair) for pair in headers.items()],
+    "list of bytes": lambda headers: [
+        (name.encode(), value.encode()) for name, value in headers.items()
+    ],
+    "httpx": lambda headers: httpx.Headers(list(headers.items())),
+    "urllib3": lambda headers: urllib3.HTTPHeaderDict(list(headers.items())),
+    "starlette": lambda headers: MutableHeaders(
+        raw=[(k.lower().encode(), v.encode()) for k, v in headers.items()]
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_headers_of_every_shape_are_injected_into(shape: str) -> None:
+    """In place; what is there by our names, in any case, gives way; and all else stays."""
+    headers = SHAPES[shape](STALE)
+    with bound():
+        assert inject(headers) is headers
+    (parent,) = [value for name, value in pairs(headers) if name == "traceparent"]
+    assert re.fullmatch(f"00-{TRACE}-(?!{SPAN})[0-9a-f]{{16}}-03", parent)
+    assert pairs(headers) == [
+        ("accept", "*/*"),
+        ("baggage", "userId=alice"),
+        ("traceparent", parent),
+        ("tracestate", "rojo=1,congo=2"),
+        ("x-request-id", "a1b2c3d4"),
+    ]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_was_injected_is_extracted(shape: str) -> None:
+    """One hop on: the same ids, in the same trace, with a span of its own."""
+    with bound() as here:
+        headers = inject(SHAPES[shape]({}), session=True)
+    there = extract(headers)
+    assert there is not None
+    assert (there.request_id, there.session_id, there.trace_id) == ("a1b2c3d4", "abc12345", TRACE)
+    assert (there.tracestate, there.baggage) == ("rojo=1,congo=2", "userId=alice")
+    assert there.parent_span_id not in (None, SPAN, here.span_id)
+    assert there.span_id not in (there.parent_span_id, here.span_id)
+    assert there.trace.flags == 3
+
+
+def test_a_session_goes_only_where_it_is_asked_for() -> None:
+    """A session that the app itself has put there is the app's."""
+    with bound():
+        assert "x-session-id" not in inject({})
+        assert inject({}, session=True)["x-session-id"] == "abc12345"
+        assert inject({"X-Session-ID": "own"})["X-Session-ID"] == "own"
+        assert pairs(inject({"X-Session-ID": "own"}, session=True))[-1] == (
+            "x-session-id",
+            "abc12345",
+        )
+
+
+def test_baggage_of_ones_own_stays() -> None:
+    """Another propagator's, say."""
+    with bound():
+        assert pairs(inject({"Baggage": "own=1"}))[0] == ("baggage", "own=1")
+
+
+def test_outside_a_request_nothing_changes() -> None:
+    headers = dict(STALE)
+    assert inject(headers, session=True) is headers
+    assert headers == STALE
+    assert (carrier(), get_trace_context()) == ({}, None)
+
+
+def test_each_call_is_a_span_of_its_own() -> None:
+    with bound():
+        assert len({inject({})["traceparent"] for _ in range(3)}) == 3
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "müller", "", "x" * 129])
+def test_an_id_that_no_header_may_have_is_not_sent(value: str) -> None:
+    """Set by hand, an id can be anything; the trace goes on without it."""
+    with bound_request_metadata(RequestMetadata(value, value)):
+        assert [name for name, _ in pairs(inject({}, session=True))] == ["traceparent"]
+
+
+def test_a_tracers_own_context_can_be_taken() -> None:
+    """Where another has made a span for the request, lines and calls are in its trace."""
+    metadata = RequestMetadata(request_id="a1")
+    metadata.trace = TraceContext(TRACE, SPAN, 1, None)
+    with bound_request_metadata(metadata):
+        assert get_trace_context() == (TRACE, SPAN, 1, None)
+        assert inject({})["traceparent"].startswith(f"00-{TRACE}-")
+
+
+def test_a_requests_baggage_goes_on_without_a_trace() -> None:
+    """It has nothing to do with one."""
+    scope = http_scope([(b"baggage", b"userId=alice"), (b"tracestate", b"rojo=1")])
+    step(RequestTracingMiddleware(hello), scope)
+    metadata = scope["asgi_trace"]
+    assert (metadata.baggage, metadata.tracestate, metadata.parent_span_id) == (
+        "userId=alice",
+        "",
+        None,
+    )
+
+
+def test_who_is_not_trusted_tells_nothing() -> None:
+    scope = http_scope([(name.encode(), value.encode()) for name, value in INBOUND.items()])
+    step(RequestTracingMiddleware(hello, trust_inbound=False), scope)
+    metadata = scope["asgi_trace"]
+    assert (metadata.baggage, metadata.tracestate, metadata.parent_span_id) == ("", "", None)
+    assert metadata.trace_id == metadata.request_id
+
+
+@given(
+    st.one_of(
+        st.dictionaries(
+            st.sampled_from([*INBOUND, "X"]),
+            st.one_of(st.none(), st.binary(), st.text(), st.integers()),
+        ),
+        st.lists(
+            st.tuples(
+                st.sampled_from([*INBOUND, b"baggage", 7, None]), st.one_of(st.binary(), st.text())
+            )
+        ),
+        st.none(),
+        st.text(),
+        st.integers(),
+        st.lists(st.integers()),
+    )
+)
+def test_whatever_comes_with_a_message_is_borne(headers: Any) -> None:
+    """Broken headers are none; what is taken over is as safe as a request's."""
+    found = extract(headers)
+    if found is not None:
+        with bound_request_metadata(found):
+            sent = inject({}, session=True)
+        assert [value for value in sent.values() if not re.fullmatch("[ -~]+", value)] == []
+        assert re.fullmatch("[A-Za-z0-9._~+/=:@-]{1,128}", found.request_id or "")
+
+
+def test_a_job_has_the_ids_of_its_request() -> None:
+    """After a way through JSON; and afterwards, what was there before."""
+    with bound():
+        sent = json.loads(json.dumps(carrier()))
+    with bound_carrier(sent) as job:
+        assert job is get_request_metadata()
+        assert (get_request_id(), get_session_id()) == ("a1b2c3d4", "abc12345")
+    assert get_request_id() is None
+
+
+@pytest.mark.parametrize("nothing", [None, {}, {"traceparent": "x"}, [], 7])
+def test_a_job_of_nobodys_has_no_ids(nothing: Any) -> None:
+    """Not those of whatever request the worker runs in, either."""
+    with bound(), bound_carrier(nothing) as job:
+        assert job is None
+        assert get_request_id() is None

@@ -1,0 +1,414 @@
+"""
+One incident of two services, and what production puts around its lines.
+
+Each wrapper takes the lines as ``(time, service, line)`` and returns the bytes of a log. The forms
+are those of the tools' documentation; those of tools that run here are tested on their real output
+besides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from asgi_trace._core.lines import Record, format_access, format_json, format_logfmt, format_text
+
+FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
+FRONT, STOCK = "1f0e7c5a9b3d4e6f8a7b6c5d4e3f2a1b", "9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f"
+PODS = {"front": "front-6d5f9c7b88-abcde", "stock": "stock-7c6b5a4f99-fghij"}
+BASE = 1_732_271_415.0  # 2024-11-22 10:30:15 UTC
+TRACEBACK = (
+    "Traceback (most recent call last):\n"
+    '  File "stock.py", line 7, in take\n'
+    "    shelf[item]\n"
+    "KeyError: 'bulb'"
+)
+
+Line = tuple[float, str, str]
+Wrapper = Callable[[list[Line]], str]
+
+
+def _access(method: str, path: str, status: int, milliseconds: float) -> dict[str, Any]:
+    return {
+        "method": method,
+        "path": path,
+        "status": status,
+        "duration_ms": milliseconds,
+        "bytes": 17,
+        "transport": "http",
+        "client": "127.0.0.1:5",
+    }
+
+
+def records() -> list[tuple[float, str, Record]]:
+    """
+    The incident: one line of no request, an order that succeeds with a warning, and a crash in the
+    other service.
+    """
+    failed = {"type": "KeyError", "message": "'bulb'", "stacktrace": TRACEBACK}
+    ordered, taken = _access("POST", "/order", 200, 300.0), _access("POST", "/take", 500, 150.0)
+    access = "asgi_trace.access"
+    return [
+        _record(0.0, "front", "INFO", "started", "none", "none"),
+        _record(0.1, "front", "INFO", "ordering", FRONT, "customer-1"),
+        _record(0.15, "stock", "INFO", "taking", STOCK, "customer-12"),
+        _record(0.2, "front", "WARNING", "slow", FRONT, "customer-1"),
+        _record(0.25, "stock", "ERROR", "failed", STOCK, "customer-12", exception=failed),
+        _record(
+            0.3,
+            "stock",
+            "INFO",
+            format_access(taken),
+            STOCK,
+            "customer-12",
+            logger=access,
+            extra=taken,
+        ),
+        _record(
+            0.4,
+            "front",
+            "INFO",
+            format_access(ordered),
+            FRONT,
+            "customer-1",
+            logger=access,
+            extra=ordered,
+        ),
+    ]
+
+
+def _record(
+    second: float,
+    service: str,
+    level: str,
+    message: str,
+    request_id: str,
+    session_id: str,
+    **more: Any,
+) -> tuple[float, str, Record]:
+    stamp = when(BASE + second, "%Y-%m-%d %H:%M:%S")
+    logger = more.pop("logger", service)
+    return (
+        BASE + second,
+        service,
+        Record(stamp, level, logger, message, request_id, session_id, **more),
+    )
+
+
+def lines(form: str) -> list[Line]:
+    """
+    The physical lines of the incident in one of our forms; JSON and logfmt have milliseconds and a
+    zone.
+    """
+    found: list[Line] = []
+    for moment, service, record in records():
+        if form != "text":
+            record = record._replace(time=when(moment)[:-3] + "Z")
+        for number, line in enumerate(FORMS[form](record).split("\n")):
+            found.append((moment + number * 1e-5, service, line))
+    return found
+
+
+def when(moment: float, form: str = "%Y-%m-%dT%H:%M:%S.%f") -> str:
+    return datetime.fromtimestamp(round(moment, 6), timezone.utc).strftime(form)
+
+
+def _nanoseconds(moment: float) -> str:
+    return f"{round(moment * 1e6)}000"
+
+
+def _each(form: Callable[[float, str, str], str]) -> Wrapper:
+    return lambda given: "".join(f"{form(*line)}\n" for line in given)
+
+
+def _objects(form: Callable[[float, str, str], Any]) -> Wrapper:
+    return _each(lambda moment, service, line: json.dumps(form(moment, service, line)))
+
+
+def _newest_first(wrapper: Wrapper) -> Wrapper:
+    return lambda given: wrapper(given[::-1])
+
+
+def _document(document: Callable[[list[Line]], Any], indent: int | None = None) -> Wrapper:
+    return lambda given: json.dumps(document(given), indent=indent) + "\n"
+
+
+def _split(given: list[Line]) -> str:
+    """As containerd splits a line of more than 16 KB."""
+    found = ""
+    for moment, _, line in given:
+        half = len(line) // 2
+        found += f"{when(moment)}000Z stderr P {line[:half]}\n{when(moment)}000Z stderr F {line[half:]}\n"
+    return found
+
+
+def _pretty(given: list[Line]) -> str:
+    """As ``aws logs tail`` shows JSON on a terminal."""
+    found = ""
+    for moment, service, line in given:
+        shown = "\n" + json.dumps(json.loads(line), indent=4) if line.startswith("{") else line
+        found += f"{when(moment)}+00:00 {service}/{service}/0f1e2d3c {shown}\n"
+    return found
+
+
+def _kubernetes(service: str) -> dict[str, Any]:
+    return {"pod": {"name": PODS[service]}, "container": {"name": service}}
+
+
+def _hit(moment: float, service: str, line: str) -> dict[str, Any]:
+    source = {"@timestamp": when(moment) + "Z", "message": line, "kubernetes": _kubernetes(service)}
+    return {"_index": "logs", "_id": "1", "_score": None, "_source": source}
+
+
+def _hits(given: list[Line]) -> dict[str, Any]:
+    return {
+        "took": 3,
+        "timed_out": False,
+        "hits": {"total": {"value": 9}, "hits": [_hit(*line) for line in given]},
+    }
+
+
+def _loki(given: list[Line]) -> dict[str, Any]:
+    streams: dict[str, list[list[str]]] = {}
+    for moment, service, line in reversed(given):
+        streams.setdefault(service, []).append([_nanoseconds(moment), line])
+    found = [
+        {"stream": {"container": service, "pod": PODS[service], "level": "error"}, "values": values}
+        for service, values in streams.items()
+    ]
+    return {
+        "status": "success",
+        "data": {"resultType": "streams", "result": found, "stats": {"summary": {}}},
+    }
+
+
+def _event(moment: float, service: str, line: str) -> dict[str, Any]:
+    stream = f"{service}/{service}/0f1e2d3c"
+    return {
+        "logStreamName": stream,
+        "timestamp": round(moment * 1000),
+        "message": line,
+        "ingestionTime": 0,
+    }
+
+
+def _insight(moment: float, service: str, line: str) -> list[dict[str, str]]:
+    cells = {
+        "@timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f")[:-3],
+        "@message": line,
+        "@logStream": service,
+    }
+    return [{"field": name, "value": value} for name, value in cells.items()]
+
+
+def _entry(moment: float, service: str, line: str) -> dict[str, Any]:
+    labels = {"pod_name": PODS[service], "container_name": service}
+    resource = {"type": "k8s_container", "labels": labels}
+    stamp = when(moment) + "Z"
+    return {
+        "insertId": "1",
+        "timestamp": stamp,
+        "severity": "ERROR",
+        "resource": resource,
+        "textPayload": line,
+    }
+
+
+def _otlp(moment: float, service: str, line: str) -> dict[str, Any]:
+    record = {
+        "timeUnixNano": _nanoseconds(moment),
+        "body": {"stringValue": line},
+        "attributes": [],
+        "traceId": "",
+    }
+    about = [{"key": "service.name", "value": {"stringValue": service}}]
+    return {"resource": {"attributes": about}, "scopeLogs": [{"scope": {}, "logRecords": [record]}]}
+
+
+WRAPPERS: dict[str, Wrapper] = {
+    "none": _each(lambda _, __, line: line),
+    "docker compose logs": _each(lambda _, service, line: f"{service}-1   | {line}"),
+    "docker compose logs, colored": _each(
+        lambda _, service, line: f"\x1b[36m{service}-1  | \x1b[0m{line}"
+    ),
+    "docker compose logs -t": _each(
+        lambda moment, service, line: f"{service}-1  | {when(moment)}000Z {line}"
+    ),
+    "docker-compose 1": _each(lambda _, service, line: f"\x1b[33m{service}_1   |\x1b[0m {line}"),
+    "docker logs -t": _each(lambda moment, _, line: f"{when(moment)}000Z {line}"),
+    "docker json-file": _objects(
+        lambda moment, _, line: {
+            "log": f"{line}\n",
+            "stream": "stderr",
+            "time": f"{when(moment)}000Z",
+        }
+    ),
+    "containerd": _each(lambda moment, _, line: f"{when(moment)}000Z stderr F {line}"),
+    "containerd, split": _split,
+    "docker compose around containerd": _each(
+        lambda moment, service, line: f"{service}-1  | {when(moment)}000Z stdout F {line}"
+    ),
+    "kubectl logs --prefix": _each(
+        lambda _, service, line: f"[pod/{PODS[service]}/{service}] {line}"
+    ),
+    "kubectl logs --prefix --timestamps": _each(
+        lambda moment, service, line: f"[pod/{PODS[service]}/{service}] {when(moment)}Z {line}"
+    ),
+    "kubectl logs --timestamps": _each(
+        lambda moment, _, line: f"{when(moment).rstrip('0').rstrip('.')}Z {line}"
+    ),
+    "stern": _each(lambda _, service, line: f"{PODS[service]} {service} {line}"),
+    "stern -o json": _objects(
+        lambda _, service, line: {
+            "message": line,
+            "nodeName": "n1",
+            "namespace": "shop",
+            "podName": PODS[service],
+            "containerName": service,
+        }
+    ),
+    "journalctl": _each(
+        lambda moment, service, line: f"{when(moment, '%b %d %H:%M:%S')} web {service}[8]: {line}"
+    ),
+    "journalctl -o short-iso": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%dT%H:%M:%S+0000')} web {service}[8]: {line}"
+        )
+    ),
+    "journalctl -o short-precise": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%b %d %H:%M:%S.%f')} web {service}[8]: {line}"
+        )
+    ),
+    "journalctl -o short-full": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %Y-%m-%d %H:%M:%S UTC')} web {service}[8]: {line}"
+        )
+    ),
+    "journalctl -o short-unix": _each(
+        lambda moment, service, line: f"{moment:.6f} web {service}[8]: {line}"
+    ),
+    "journalctl -o json": _objects(
+        lambda moment, service, line: {
+            "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+            "PRIORITY": "6",
+            "_SYSTEMD_UNIT": f"{service}.service",
+            "MESSAGE": line,
+        }
+    ),
+    "RFC 5424": _each(
+        lambda moment, service, line: f"<14>1 {when(moment)}Z web {service} 8 - - {line}"
+    ),
+    "RFC 5424 with data": _each(
+        lambda moment, service, line: (
+            f'<14>1 {when(moment)}Z web {service} 8 - [a@1 b="\\]"] {line}'
+        )
+    ),
+    "Heroku": _each(lambda moment, service, line: f"{when(moment)}+00:00 app[{service}.1]: {line}"),
+    "Fly": _each(
+        lambda moment, service, line: f"{when(moment)[:19]}Z app[1a2b3c4d] ams [info]{line}"
+    ),
+    "Cloud Foundry": _each(
+        lambda moment, _, line: f"   {when(moment)[:-4]}+0000 [APP/PROC/WEB/0] ERR {line}"
+    ),
+    "foreman": _each(
+        lambda moment, service, line: f"{when(moment, '%H:%M:%S')} {service}.1  | {line}"
+    ),
+    "overmind": _each(lambda _, service, line: f"{service} | {line}"),
+    "pm2": _each(lambda _, service, line: f"{len(service) % 2}|{service}  | {line}"),
+    "supervisor": _each(lambda _, service, line: f"{service} stdout | {line}"),
+    "grep -H": _each(lambda _, service, line: f"{service}.log:{line}"),
+    "grep -Hn": _each(lambda _, service, line: f"/var/log/{service}.log:12:{line}"),
+    "aws logs tail": _each(
+        lambda moment, service, line: f"{when(moment)}+00:00 {service}/{service}/0f1e2d3c {line}"
+    ),
+    "aws logs tail on a terminal": _pretty,
+    "aws logs filter-log-events": _document(
+        lambda given: {"events": [_event(*line) for line in given], "searchedLogStreams": []}, 4
+    ),
+    "aws logs get-query-results": _document(
+        lambda given: {
+            "results": [_insight(*line) for line in reversed(given)],
+            "status": "Complete",
+        },
+        4,
+    ),
+    "logcli": _each(
+        lambda moment, service, line: (
+            f'{when(moment)[:19]}Z {{container="{service}", pod="{PODS[service]}"}} {line}'
+        )
+    ),
+    "logcli -o jsonl": _objects(
+        lambda moment, service, line: {
+            "labels": {"container": service, "detected_level": "error", "level": "error"},
+            "line": line,
+            "timestamp": when(moment) + "Z",
+        }
+    ),
+    "Loki's API": _document(_loki),
+    "Loki's API, pretty": _document(_loki, 2),
+    "VictoriaLogs": _objects(
+        lambda moment, service, line: {
+            "_time": when(moment) + "Z",
+            "_stream": f'{{pod="{PODS[service]}"}}',
+            "_msg": line,
+        }
+    ),
+    "OpenSearch _search": _document(_hits),
+    "OpenSearch _search, pretty": _document(_hits, 2),
+    "OpenSearch _search, newest first": _newest_first(_document(_hits)),
+    "Filebeat": _objects(
+        lambda moment, service, line: {
+            "@timestamp": when(moment) + "Z",
+            "message": line,
+            "log": {"file": {"path": "a.log"}},
+            "kubernetes": _kubernetes(service),
+        }
+    ),
+    "Fluent Bit": _objects(
+        lambda moment, service, line: {
+            "date": moment,
+            "log": line,
+            "stream": "stderr",
+            "kubernetes": {"pod_name": PODS[service], "container_name": service},
+        }
+    ),
+    "gcloud logging read": _document(lambda given: [_entry(*line) for line in reversed(given)], 2),
+    "ClickHouse": _objects(
+        lambda moment, service, line: {
+            "Timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+            "TraceId": "",
+            "SeverityText": "",
+            "ServiceName": service,
+            "Body": line,
+            "LogAttributes": {},
+        }
+    ),
+    "OTLP": _objects(
+        lambda moment, service, line: {"resourceLogs": [_otlp(moment, service, line)]}
+    ),
+    "OTLP, one document": _document(
+        lambda given: {"resourceLogs": [_otlp(*line) for line in given]}, 2
+    ),
+}
+WRAPPERS |= {
+    f"{name}, newest first": _newest_first(WRAPPERS[name])
+    for name in ("logcli", "logcli -o jsonl", "docker logs -t", "journalctl -o json")
+}
+
+# They name no service: a time alone, or an id of an instance.
+NAMELESS = frozenset(
+    (
+        "none",
+        "docker logs -t",
+        "docker logs -t, newest first",
+        "docker json-file",
+        "containerd",
+        "containerd, split",
+        "kubectl logs --timestamps",
+        "Fly",
+        "Cloud Foundry",
+    )
+)
