@@ -9,6 +9,7 @@ pytest.mark.servers``.
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ def add_marks(item: pytest.Function) -> None:
     if directory in DIRECTORIES:
         item.add_marker(DIRECTORIES[directory])
         return
-    modules = _modules_used_by(item)
+    modules = _modules_used_by(_starts(item))
     for starter, mark in STARTERS.items():
         if any(_is_in(module, starter) for module in modules):
             item.add_marker(mark)
@@ -54,12 +55,17 @@ def _is_ours(module: str) -> bool:
     return any(_is_in(module, package) for package in OUR_CODE)
 
 
-def _modules_used_by(item: pytest.Function) -> set[str]:
-    fixtures = [
-        fixture.func for found in item._fixtureinfo.name2fixturedefs.values() for fixture in found
-    ]
+def _starts(item: pytest.Function) -> tuple[Any, ...]:
+    """Return the code that runs *item*: its own, its fixtures', and what its parameters pass."""
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    fixtures = [definition.func for found in definitions for definition in found]
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else []
-    waiting: list[Any] = [item.function, *fixtures, *parameters]
+    return (item.function, *fixtures, *[given for given in parameters if _module_of(given)])
+
+
+@functools.cache  # a test with many parameters is looked at once
+def _modules_used_by(starts: tuple[Any, ...]) -> set[str]:
+    waiting = [*starts]
     seen: set[int] = set()
     modules: set[str] = set()
     while waiting:
@@ -90,7 +96,7 @@ def _module_of(thing: Any) -> str:
 def _used_by(thing: Any) -> list[Any]:
     """Return what is in a class, or what the code of a function names, also as ``module.name``."""
     if isinstance(thing, type):
-        return [*vars(thing).values()]
+        return [*vars(thing).values(), *thing.__bases__]
     if not isinstance(thing, types.FunctionType):
         return []
     names = [*_names(thing.__code__)]

@@ -22,11 +22,15 @@ def python(code: str) -> str:
     ).stdout
 
 
-class Answer:
+class Base:
     """Starts a process in a method."""
 
     def __str__(self) -> str:
         return python("print(42)")
+
+
+class Answer(Base):
+    pass
 
 
 @contextmanager
@@ -43,7 +47,7 @@ def test_nothing_that_is_started_is_no_mark(request: pytest.FixtureRequest) -> N
     assert marks_of(request) == set()
 
 
-def test_a_process_is_found_in_a_class_behind_a_context_manager(
+def test_a_process_is_found_in_a_base_class_behind_a_context_manager(
     request: pytest.FixtureRequest,
 ) -> None:
     with answering() as answer:
