@@ -79,7 +79,7 @@ BUDGETS = (
         "everything-read",
         Cost("everything"),
         Cost("request", "asgi-correlation-id"),
-        {_ALL: 1.2},
+        {_ALL: 1.15},
         1.6,
         _ACI,
         goal=0.5,
