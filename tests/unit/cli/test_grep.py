@@ -221,7 +221,7 @@ def test_each_line_is_taken_for_what_it_is(grep: Any, tmp_path: Path) -> None:
 
 def test_a_cut_session_id_matches_the_whole_one(grep: Any, tmp_path: Path) -> None:
     """
-    Text shows eight characters, JSON all: either finds both. A short id is whole, and no other's
+    Text shows eight characters, JSON all: either finds both. A short name is whole, and no other's
     beginning.
     """
     shown = "2024-01-15 10:30:15 - INFO - [req=r1|session=abc12345] - shown"
@@ -232,7 +232,7 @@ def test_a_cut_session_id_matches_the_whole_one(grep: Any, tmp_path: Path) -> No
     path.write_text("\n".join((shown, whole, other, short)) + "\n")
     assert grep("--session", ALICE, path)[1] == [shown, whole]
     assert grep("--session", "abc12345", path)[1] == [shown, whole, other]
-    assert grep("--session", "abc", path)[1] == [short]
+    assert grep("--session", "abc", path)[1] == [shown, short]
 
 
 @pytest.mark.parametrize(
