@@ -28,7 +28,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from .._core.faults import report_once, warn_once
 from .._core.middleware import RequestTracingMiddleware
@@ -176,7 +176,7 @@ def _has_own_format(handler: logging.Handler) -> bool:
     """
     current = handler.format
     is_inherited = getattr(current, "__func__", None) is logging.Handler.format
-    return not is_inherited and current is not _given.get(handler)
+    return not is_inherited and current is not getattr(handler, "_asgi_trace_form", None)
 
 
 def _is_rich(handler: logging.Handler) -> bool:
@@ -224,8 +224,8 @@ def _encodable(write: _Write, encoding: str, record: logging.LogRecord) -> str:
 
 _forms: _Forms | None = None
 
-# The form that a handler has from us, by the handler.
-_given: WeakKeyDictionary[logging.Handler, _Write] = WeakKeyDictionary()
+# The handlers that have a form from us, as their attribute ``_asgi_trace_form``.
+_given: WeakSet[logging.Handler] = WeakSet()
 
 
 def give_forms(formatter: logging.Formatter | None = None) -> None:
@@ -246,15 +246,13 @@ def give_forms(formatter: logging.Formatter | None = None) -> None:
 
 
 def _meet(handler: logging.Handler) -> None:
-    """
-    Give *handler* its form, where it works for the first time, or its formatter has changed since.
-    """
+    """Give *handler* its form: it works for the first time, or with another formatter than before."""
     formatter = handler.formatter
     try:
         if _forms is not None:
             _give_form(handler, _forms)
     except Exception:  # a handler of an unusual make keeps its own
-        handler._asgi_trace_met = formatter  # type: ignore[attr-defined]
+        handler._asgi_trace_met = formatter  # type: ignore[attr-defined] # or the report is endless
         report_once(f"choosing the form of a log handler of {type(handler)}")
     handler._asgi_trace_met = formatter  # type: ignore[attr-defined]
     for exporter in _exporters:
@@ -262,24 +260,29 @@ def _meet(handler: logging.Handler) -> None:
 
 
 def _give_form(handler: logging.Handler, forms: _Forms) -> None:
-    # One assignment, and no moment without a form: another thread may write a line meanwhile.
+    form: Any
     if _is_rich(handler):
-        write = forms.line(_rich_file(handler))
-        _given[handler] = write
-        setattr(handler, "emit", functools.partial(_write_plainly, handler, write))  # noqa: B010
-        return
-    form = forms.of(handler)
+        lines = forms.line(_rich_file(handler))
+        method, form = "emit", functools.partial(_write_plainly, handler, lines)
+    else:
+        method, form = "format", forms.of(handler)
     if form is None:
         _take_form(handler)
         return
-    _given[handler] = form
-    setattr(handler, "format", form)  # noqa: B010 - to a type checker it is no attribute to set
+    _given.add(handler)
+    handler._asgi_trace_form = form  # type: ignore[attr-defined]
+    # One assignment, and no moment without a form: another thread may write a line meanwhile.
+    setattr(handler, method, form)
 
 
 def _take_form(handler: logging.Handler) -> None:
     """Have *handler* write as it does without us, until it is met again."""
-    if _given.pop(handler, None) is not None:
-        delattr(handler, "emit" if _is_rich(handler) else "format")
+    _given.discard(handler)
+    attributes = vars(handler)
+    form = attributes.pop("_asgi_trace_form", None)
+    for method in ("emit", "format"):
+        if form is not None and attributes.get(method) is form:
+            del attributes[method]
     handler._asgi_trace_met = records.NEVER  # type: ignore[attr-defined]
 
 
@@ -288,10 +291,7 @@ def _rich_file(handler: Any) -> Any:
 
 
 def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogRecord) -> None:
-    """
-    Write *record* to the file of Rich's *handler*, as a line: it would fold long ones, and cut the
-    ids in two.
-    """
+    """Write *record* to the file of Rich's *handler*, as a line: Rich folds long ones."""
     try:
         stream = _rich_file(handler)
         stream.write(f"{write(record)}\n")
@@ -306,10 +306,7 @@ def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogR
 
 
 class _RootHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """
-    Write what no handler of the program writes: a line that a logger's own handler has is not
-    written twice.
-    """
+    """Write what no other handler writes: a line that a logger's own handler has is not repeated."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*, unless a handler below the root logger has it."""

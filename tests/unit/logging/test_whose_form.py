@@ -4,11 +4,13 @@ Whose form a handler writes, whenever it is set up; and what configure_logging()
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import re
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -199,6 +201,41 @@ def test_a_methods_own_form_stays(log: logging.Logger) -> None:
     alone = handler_with(None)
     alone.format = lambda record: "ALONE"  # type: ignore[method-assign]
     assert line_of(log, alone) == "ALONE"
+
+
+def test_a_method_that_the_program_sets_later_stays_too(log: logging.Logger) -> None:
+    """Also where the handler is met again."""
+    configure_logging()
+    handler = handler_with(None)
+    assert re.fullmatch(OURS, line_of(log, handler))
+    handler.format = lambda record: "ALONE"  # type: ignore[method-assign]
+    log.info("again")
+    configure_logging(formatter=JSONFormatter())
+    log.info("again")
+    handler.setFormatter(Own())
+    log.info("again")
+    assert handler.stream.getvalue().splitlines()[1:] == ["ALONE"] * 3
+
+
+def test_a_handler_that_is_gone_is_not_kept(log: logging.Logger, tmp_path: Path) -> None:
+    """Whatever form it had."""
+    configure_logging()
+    handlers: list[Any] = [
+        handler_with(None),
+        handler_with(logging.Formatter("OWN %(message)s")),
+        logging.FileHandler(tmp_path / "app.log", encoding="ascii"),
+        RichHandler(console=Console(file=io.StringIO())),
+    ]
+    for handler in handlers:
+        log.addHandler(handler)
+    log.info("hello")
+    log.handlers.clear()
+    handlers[2].close()
+    gone = [weakref.ref(each) for each in handlers]
+    del handler
+    handlers.clear()
+    gc.collect()
+    assert [each() for each in gone] == [None] * 4
 
 
 def test_a_handler_of_another_kind_writes_the_message_behind_the_ids(log: logging.Logger) -> None:
