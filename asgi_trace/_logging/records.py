@@ -90,15 +90,15 @@ def stamp(record: logging.LogRecord) -> None:
     try:
         metadata = _request_of(record) if record.exc_info else get_request_metadata()
         if metadata is not None:
-            trace = metadata.trace
+            # The values that an earlier line has found; a look at them takes a fifth of a property.
+            values = metadata._values or {}
+            trace_id, span_id, _, parent_span_id = values.get("trace") or metadata.trace
             give("request_id", metadata._request_id or NO_ID)
             give("session_id", metadata.session_id or NO_ID)
-            give("trace_id", trace.trace_id)
-            give("span_id", trace.span_id)
-            if trace.parent_span_id is not None:
-                give("parent_span_id", trace.parent_span_id)
-            # The trace has made the dict of late values; a look into it takes a fifth of a property.
-            values = metadata._late_values() if metadata._values is None else metadata._values
+            give("trace_id", trace_id)
+            give("span_id", span_id)
+            if parent_span_id is not None:
+                give("parent_span_id", parent_span_id)
             call = values.get("_call") or metadata._call
             if call is not NO_CALL:
                 for name, word in zip(CALL, call, strict=True):
