@@ -1,7 +1,7 @@
 """
 The demo: a small shop on a real uvicorn, two customers at once, and their lines told apart.
 
-Knows the public API, uvicorn and the story it tells. Nothing else imports it.
+This module uses the public API and uvicorn. Nothing else imports it.
 """
 
 from __future__ import annotations

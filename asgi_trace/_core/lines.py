@@ -1,8 +1,7 @@
 r"""
-One definition of a log line, for whoever writes one and whoever reads one: ``parse(format(record))
-== record``.
+The one definition of a log line, for writing and for reading: ``parse(format(record)) == record``.
 
-Knows strings and dicts, and three forms:
+This module works on strings and dicts. A line has one of three forms:
 
 * text: ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - message``. Each further
   line of a message repeats the head, and has ``|`` for its last ``-``. It carries the time, the

@@ -8,7 +8,7 @@ of handlers and no record factory is needed: a handler of any logger, set up bef
 covered. A patch of ``Handler.handle`` would cover as many, and would stand in the stack below
 ``emit``, where loguru's ``InterceptHandler`` counts frames to find the caller.
 
-Does not know handlers' forms, ASGI or other libraries.
+This module does not use formatters, ASGI or other libraries.
 """
 
 from __future__ import annotations
