@@ -161,7 +161,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     try:
         import uvicorn
     except ImportError:
-        print("the demo is served by uvicorn: pip install 'asgi-trace[demo]'", file=sys.stderr)
+        print("the demo is served by uvicorn: pip install uvicorn", file=sys.stderr)
         return 2
     recorder = _Recorder(out)
     logging.getLogger().addHandler(recorder)

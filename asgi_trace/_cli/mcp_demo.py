@@ -266,7 +266,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         sdk = _find_sdk()
     except ImportError as exc:
         print(
-            f"the MCP demo needs the MCP SDK and uvicorn: pip install 'asgi-trace[mcp]' ({exc})",
+            f"the MCP demo needs the MCP SDK and uvicorn: pip install mcp uvicorn ({exc})",
             file=sys.stderr,
         )
         return 2
