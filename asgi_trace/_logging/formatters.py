@@ -221,8 +221,8 @@ class TextFormatter(logging.Formatter):
         stamp(record)
         if self.usesTime():
             record.asctime = self.formatTime(record, self.datefmt)
-        shown = _copy(record)
-        attributes = shown.__dict__
+        attributes = record.__dict__.copy()
+        shown = _plain_record(attributes)
         attributes["session_id"] = short_session(
             _shown(attributes["session_id"]), self._session_length
         )
@@ -268,8 +268,8 @@ class OwnForm:
         prefix = self._prefix(record)
         if self._shows_message:
             message = record.message = record.getMessage()
-            shown = _copy(record)  # the next handler has the record too
-            shown.msg, shown.args = f"{prefix}{message}", ()
+            # The next handler has the record too: what changes is a copy.
+            shown = _plain_record(record.__dict__ | {"msg": f"{prefix}{message}", "args": ()})
             text = self._format(shown)
             if shown.exc_text:
                 record.exc_text = shown.exc_text
@@ -439,15 +439,15 @@ def _google_trace_prefix() -> str:
     return ""
 
 
-def _copy(record: logging.LogRecord) -> logging.LogRecord:
+def _plain_record(attributes: dict[str, Any]) -> logging.LogRecord:
     """
-    Return a copy of *record*, in a fifth of the time that :func:`copy.copy` takes.
+    Return a record with *attributes*, in a fifth of the time that :func:`copy.copy` takes.
 
     It is of the standard class: one of the program's own may make the message in another way, such
     as by ``str.format``, and would take the braces of a finished one for fields.
     """
     made = object.__new__(logging.LogRecord)
-    made.__dict__.update(record.__dict__)
+    made.__dict__ = attributes
     return made
 
 
