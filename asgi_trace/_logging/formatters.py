@@ -274,7 +274,7 @@ class OwnForm:
             if shown.exc_text:
                 record.exc_text = shown.exc_text
             if self._shows_time:
-                record.asctime = getattr(shown, "asctime", None)
+                record.asctime = getattr(shown, "asctime", "")
         else:
             text = f"{prefix}{self._format(record)}"
         return text.replace("\n", f"\n{prefix}") if "\n" in text else text

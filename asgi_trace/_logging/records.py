@@ -23,7 +23,7 @@ from typing import Any
 from .._core.calls import NO_CALL
 from .._core.current import get_request_metadata
 from .._core.exceptions import metadata_of
-from .._core.lines import NO_ID, short_session
+from .._core.lines import ACCESS_LOGGER, NO_ID, short_session
 from .._core.request import RequestMetadata
 
 __all__ = (
@@ -52,15 +52,17 @@ OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
 }
 """The attributes that logging itself gives to a record."""
 
-_TAKEN = STAMPED | OWN
+# The method must not be hidden by an attribute.
+_TAKEN = STAMPED | OWN | {"getMessage"}
 
 
-def attribute_of(field: str) -> str:
+def attribute_of(field: object) -> str:
     """
     Return the record attribute that carries a *field* of the program: a name that is taken gets a
     ``_``.
     """
-    return f"{field}_" if field.rstrip("_") in _TAKEN else field
+    name = field if isinstance(field, str) else str(field)
+    return f"{name}_" if name.rstrip("_") in _TAKEN else name
 
 
 def field_of(attribute: str) -> str:
@@ -111,7 +113,10 @@ def stamp(record: logging.LogRecord) -> None:
             if fields:
                 # A copy: another thread may add a field meanwhile.
                 for field, value in fields.copy().items():
-                    give(attribute_of(field), value)
+                    kept = give(attribute_of(field), value)
+                    # On the access line a name such as "client" is taken, too.
+                    if kept is not value and record.name == ACCESS_LOGGER:
+                        give(f"{field}_", value)
             return
     except Exception:
         pass  # An exception class whose attributes raise, for one: the line is written all the same.

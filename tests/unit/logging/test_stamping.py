@@ -231,6 +231,41 @@ def test_fields_of_the_request_are_on_its_records(
     assert again["tenant"] == "other"
 
 
+def test_a_field_of_any_name_costs_no_line(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
+    """Neither the line nor another field: a record's own method cannot be hidden."""
+    stamp_records()
+    alice.fields = {1: "one", None: "nothing", "getMessage": "text", "tenant": "acme"}  # type: ignore[dict-item]
+    with bound_request_metadata(alice):
+        log.info("hello %s", "you")
+    (record,) = kept.records
+    assert record.getMessage() == "hello you"
+    found = vars(record)
+    assert [found[name] for name in ("1", "None", "getMessage_", "tenant")] == [
+        "one",
+        "nothing",
+        "text",
+        "acme",
+    ]
+
+
+def test_a_field_with_a_name_of_the_access_line_is_beside_it(
+    alice: RequestMetadata, kept: Keep
+) -> None:
+    stamp_records()
+    access = logging.getLogger("asgi_trace.access")
+    alice.fields = {"client": "acme", "path": "/a", "tenant": "t"}
+    access.addHandler(kept)
+    try:
+        with bound_request_metadata(alice):
+            access.warning("GET /a", extra={"client": "127.0.0.1:5", "path": "/a"})
+    finally:
+        access.removeHandler(kept)
+    found = vars(kept.records[0])
+    assert (found["client"], found["client_"], found["tenant"]) == ("127.0.0.1:5", "acme", "t")
+
+
 def test_fields_that_change_meanwhile_cost_no_line(log: logging.Logger, kept: Keep) -> None:
     """Another thread adds fields; and a field's name may be of any type."""
 
