@@ -17,7 +17,7 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..._core.lines import parse_fields
+from ..._core.lines import HEAD, parse_fields
 from .names import COLLECTED, NO_IDS, RAW, ROLES, SOURCES, TEXTS, flat, may_nest
 
 __all__ = (
@@ -47,12 +47,6 @@ ANOTHER_LOG = (
 )
 _another_log = re.compile(ANOTHER_LOG).match
 
-# The head of a line of ours: time and level, the two ids, further fields as |name=value, the call,
-# and the mark.
-_head = re.compile(
-    r"([0-9][\w:.,+/ -]{0,80}) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)((?:\|[^|\]\n]*)*)\]"
-    r"(?: \[([^\]\n]*)\])? ([-|])(?: |\Z)"
-).match
 # A longer time and level has an envelope before it whose characters are those of a head.
 _LONGEST_HEAD = 45
 
@@ -62,7 +56,7 @@ def own_head(line: str) -> re.Match[str] | None:
     Return the match of the head of a line in our text form, without an envelope; None for any other
     line.
     """
-    match = _head(line)
+    match: re.Match[str] | None = HEAD.match(line)
     return match if match is not None and match.end(1) <= _LONGEST_HEAD else None
 
 

@@ -153,7 +153,7 @@ class Records:
 
     def own(self, match: re.Match[str], line: str, envelope: Peeled | None = None) -> Entry:
         """Return the entry of a *line* of ours, of whose head *match* is."""
-        head, request_id, session_id, words, call, _ = match.groups()
+        head, request_id, session_id, words, call, _ = match.groups("")
         is_undated = False
         known = self._heads.get(head) if envelope is None else None
         if known is not None:
@@ -246,7 +246,7 @@ class Records:
     def _more(
         self,
         more: dict[str, Any] | None,
-        call: str | None,
+        call: str,
         words: str,
         envelope: Peeled | None,
         is_undated: bool,
