@@ -67,7 +67,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("_cli.view", ("contract", "model", "page", "command", "live")),
-    ("_cli", ("demo", "mcp_demo", "main")),
+    ("_cli", ("demo", "mcp_demo", "advice", "completion", "main")),
     ("", ("__main__",)),
 )
 
