@@ -41,7 +41,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "middleware",
         ),
     ),
-    ("_logging", ("records", "formatters", "uncaught", "setup", "loggers")),
+    ("_logging", ("records", "formatters", "uncaught", "setup", "loggers", "captured")),
     ("_outgoing", ("propagation", "hooks")),
     ("_mcp", ("sdk", "requests", "jsonrpc", "observer", "protocol", "messages", "clients")),
     ("_otel", ("attributes", "ids", "logs", "setup", "spans")),
