@@ -21,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     .. versionadded:: 0.1
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["run"]:
+        return _run(given[1:])  # the arguments are the command's
     parser = argparse.ArgumentParser(
         prog="asgi-trace", description="Trace the requests of an ASGI app."
     )
@@ -35,13 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "-o", "--output", metavar="FILE", help="their page; a temporary file, when left out"
     )
     demo.set_defaults(run=_demo)
-    run = commands.add_parser(
-        "run", help="start a server as its own command line does, with its app traced"
+    commands.add_parser(
+        "run", help="start a command, such as uvicorn shop:app, and trace the apps that it serves"
     )
-    run.add_argument(
-        "command", nargs=argparse.REMAINDER, help="such as: uvicorn shop:app --port 8000"
-    )
-    run.set_defaults(run=_run)
     grep = commands.add_parser(
         "grep", help="show the lines of a session or a request, out of logs of any size"
     )
@@ -96,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out"
     )
     view.set_defaults(run=_view)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     if options.run is _view and options.port is not None and not options.follow:
         view.error("argument --port: it is for --follow")
     try:
@@ -116,10 +115,10 @@ def _demo(options: argparse.Namespace) -> int:
     return run(output=options.output)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(arguments: Sequence[str]) -> int:
     from .run import run
 
-    return run(options.command)
+    return run(arguments)
 
 
 def _grep(options: argparse.Namespace) -> int:
