@@ -46,7 +46,9 @@ WALK = commands(FIRST_TRACE)
 # run beside a receiver
 EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]
 OTHERS = [line for line in commands(BOTH) if line not in [*WALK, *EXPORTING]]
-SERVING = [line for line in OTHERS if "shop:app" in line]
+SERVING = [line for line in OTHERS if "shop:app" in line or "asgi-trace run" in line]
+# Any program that starts a server itself, on the port of its last argument.
+PROGRAM = "import sys, uvicorn\nuvicorn.run('shop:app', port=int(sys.argv[-1]))\n"
 SEARCHING = [line for line in OTHERS if "asgi-trace grep" in line]
 
 
@@ -104,6 +106,7 @@ def serve(
     it wrote.
     """
     (folder / "shop.py").write_text(code, encoding="utf-8")
+    (folder / "app.py").write_text(PROGRAM, encoding="utf-8")
     with reserved_port() as port:
         return _serve(folder, command, visit, port)
 
