@@ -44,8 +44,6 @@ SCOPE_KEY = "asgi_trace"
 _USUAL_HEADER = b"x-request-id"
 _MOST_SHOWN = 60
 
-_is_lower = bytes.islower
-
 
 class Settings:
     """
@@ -112,6 +110,9 @@ def _warn_of_header(name: bytes, value: bytes) -> None:
         "Such requests get a new id. Set header_name to a header that has an id, or let the proxy send the id alone.",
     )
 
+
+# Raises TypeError for what is no bytes, which a method of the name's own would not.
+_is_lower = bytes.islower
 
 # The rank of a session that nothing outranks: it was set by hand, or opened by the response.
 _FINAL_RANK = -1
@@ -187,7 +188,7 @@ class ScopeMetadata(RequestMetadata):
             except KeyError:  # a websocket has no method; a hand-made scope may lack more
                 headers = self._read_sparse(scope)
             # ASGI recommends names in lower case; an adapter or a test client may keep them as they
-            # were typed. A look at the first header finds out: 540 instructions, where a look at
+            # were typed, or as another type. A look at the first header finds out: 540 instructions, where a look at
             # each would take 1,500.
             try:
                 first = headers[0]
