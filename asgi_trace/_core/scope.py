@@ -188,8 +188,8 @@ class ScopeMetadata(RequestMetadata):
             except KeyError:  # a websocket has no method; a hand-made scope may lack more
                 headers = self._read_sparse(scope)
             # ASGI recommends names in lower case; an adapter or a test client may keep them as they
-            # were typed, or as another type. A look at the first header finds out: 540 instructions, where a look at
-            # each would take 1,500.
+            # were typed, or as another type. A look at the first header finds out: 540
+            # instructions, where a look at each would take 1,500.
             try:
                 first = headers[0]
                 is_regular = type(first) is tuple and _is_lower(first[0])
