@@ -54,6 +54,10 @@ _FORMATS: dict[str, Callable[[], logging.Formatter]] = {
     **{store: partial(JSONFormatter, names=store) for store in STORES},  # type: ignore[arg-type]
 }
 _KEEP = "keep"
+_INSTALL_OTEL = (
+    "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+    " opentelemetry-instrumentation-logging"
+)
 # As servers read variables of theirs.
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off"})
@@ -239,9 +243,7 @@ def _make_spans(traced: RequestTracingMiddleware) -> None:
         configure_opentelemetry()
     except ImportError as exc:
         told = f"{OTEL} is set, and {exc.name} is not installed"
-        raise LauncherError(
-            f"{told}; 'pip install asgi-trace[otel]' installs what is needed"
-        ) from None
+        raise LauncherError(f"{told}; '{_INSTALL_OTEL}' installs what is needed") from None
     except ValueError as exc:  # it names the variable, its value and the remedy
         raise LauncherError(str(exc)) from None
     traced.app = RequestSpans(traced.app)

@@ -2,7 +2,7 @@
 Forms of log lines: text for people, JSON and logfmt for programs, and a program's own form with the
 ids put in.
 
-Knows log records and what a line is. Does not know handlers, ASGI or the current request.
+This module turns log records into lines. It does not use handlers, ASGI or the current request.
 """
 
 from __future__ import annotations

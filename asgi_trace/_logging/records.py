@@ -11,7 +11,7 @@ covered. A patch of ``Handler.handle`` would cover as many, and would stand in t
 A handler class with a ``filter`` or ``handle`` of its own, or one whose ``emit`` another handler
 calls, may go past that method. For these ``Handler.format`` does the same.
 
-Does not know handlers' forms, ASGI or other libraries.
+This module does not use formatters, ASGI or other libraries.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """
 The command ``asgi-trace view``: one page of any logs, as a file, or served while they are written.
 
-Knows files, the terminal and the command's options. Does not know what stands on the page.
+This module handles files, the terminal and the command's options. The page's content is made by
+``model`` and ``page``.
 """
 
 from __future__ import annotations
