@@ -229,7 +229,8 @@ class TextFormatter(logging.Formatter):
         # Ids and fields may hold a client's words; what logging itself gives is the program's own.
         for name in attributes.keys() - OWN:
             value = attributes[name]
-            if isinstance(value, str) and not value.isprintable():
+            # Asked of the type: a field may be any object, such as a proxy whose class raises.
+            if issubclass(type(value), str) and not value.isprintable():
                 attributes[name] = escape(value).replace("\n", r"\x0a")
         lines = []
         for shown.message in escape(message).split("\n"):
