@@ -306,6 +306,33 @@ class Braces(logging.LogRecord):
         return str(self.msg).format(*self.args)  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        # The usual advice for a time on uvicorn's access lines changes the format alone.
+        (
+            "OWN %(levelname)s %(message)s",
+            'OWN INFO [req=a1|session=alice] ::1 - "GET / HTTP/1.1" 200',
+        ),
+        (
+            "OWN %(client_addr)s %(request_line)s",
+            "[req=a1|session=alice] OWN ::1 GET / HTTP/1.1",
+        ),
+    ],
+)
+def test_uvicorns_access_line_in_a_format_of_ones_own(
+    log: logging.Logger, form: str, line: str
+) -> None:
+    from uvicorn.logging import AccessFormatter
+
+    configure_logging()
+    handler = handler_with(AccessFormatter(form, use_colors=False))
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info('%s - "%s %s HTTP/%s" %d', "::1", "GET", "/", "1.1", 200)
+    assert handler.stream.getvalue() == f"{line}\n"
+
+
 def test_a_message_in_another_style_is_made_once(log: logging.Logger) -> None:
     """A finished message may have braces of its own."""
     configure_logging()
