@@ -56,6 +56,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "times",
             "levels",
             "names",
+            "own",
             "envelopes",
             "texts",
             "records",
