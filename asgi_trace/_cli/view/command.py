@@ -8,6 +8,7 @@ This module handles files, the terminal and the command's options. The page's co
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -139,14 +140,29 @@ def trace_of(
         for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
     ]
     try:
-        for batch in at_most(merged(readers), model):
-            model.add(batch)
-            tell()
+        with _without_garbage():
+            for batch in at_most(merged(readers), model):
+                model.add(batch)
+                tell()
         model.left_out += sentences(wanted)
         model.summary = summarize(readings, wanted.zone)
         return model.trace()
     finally:
         model.close()
+
+
+@contextlib.contextmanager
+def _without_garbage() -> Iterator[None]:
+    """
+    Spare the search for reference cycles, of which entries make none: a fifth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def at_most(batches: Iterator[list[Entry]], model: Model) -> Iterator[list[Entry]]:
