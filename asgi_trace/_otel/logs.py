@@ -7,10 +7,12 @@ https://opentelemetry.io/docs/specs/otel/logs/data-model/
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from copy import copy
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from .._core.calls import Call
@@ -32,6 +34,9 @@ class RequestLogHandler(logging.Handler):
     handler gives each record the span of its request. The session id and the request id are
     attributes, as on spans.
 
+    Records of OpenTelemetry's own loggers, and those made during an export, are not passed on: an
+    exporter that fails would otherwise export its failures.
+
     :param handler: such as ``LoggingHandler()`` of
         ``opentelemetry.instrumentation.logging.handler``.
 
@@ -44,6 +49,8 @@ class RequestLogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a copy of *record* on: other handlers get the record itself."""
+        if _is_of_an_export(record):
+            return
         try:
             self._emit(record)
         except Exception:
@@ -82,4 +89,13 @@ class RequestLogHandler(logging.Handler):
 
     def flush(self) -> None:
         """Flush the handler that records are passed to."""
-        self._handler.flush()
+        # OpenTelemetry's handler flushes in a new thread. An interpreter that ends starts none.
+        with suppress(RuntimeError):
+            self._handler.flush()
+
+
+def _is_of_an_export(record: logging.LogRecord) -> bool:
+    """Whether *record* is OpenTelemetry's own, or was logged while telemetry is exported."""
+    if record.name == "opentelemetry" or record.name.startswith("opentelemetry."):
+        return True
+    return bool(otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY))
