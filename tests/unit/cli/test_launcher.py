@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from asgi_trace._cli import injected
 from asgi_trace._cli.environment import VARIABLES, LauncherError
-from asgi_trace._cli.injected import asgi_trace_hooks
 from asgi_trace._cli.run import prepared
 
 ROOT = Path(__file__).parent.parent.parent.parent
-INJECTED = str(Path(asgi_trace_hooks.__file__).parent)
+INJECTED = str(Path(injected.__file__).parent)
 
 
 def run(
