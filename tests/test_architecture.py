@@ -67,6 +67,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("_cli.view", ("contract", "model", "page", "command", "live")),
+    ("_cli.doctor", ("visit", "sources", "checks", "command")),
     ("_cli", ("demo", "mcp_demo", "advice", "completion", "main")),
     ("", ("__main__",)),
 )
@@ -102,6 +103,7 @@ FOR_PEOPLE = {
 # that library.
 NEIGHBOURS = {
     "_cli.demo": {"uvicorn"},
+    "_cli.doctor.visit": {"opentelemetry"},
     "_cli.mcp_demo": {"uvicorn"},
     "_logging.uncaught": {"uvloop"},
     "_otel.ids": {"opentelemetry"},

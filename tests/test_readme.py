@@ -34,7 +34,15 @@ CONSOLE = [line for language, text in BLOCKS if language == "console" for line i
 COMMANDS = [line.removeprefix("$ ") for line in CONSOLE if line.startswith("$ ")]
 # run beside a receiver
 EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]
-SERVING = [line for line in COMMANDS if "shop:app" in line and line not in EXPORTING]
+EXAMINING = [
+    tuple(text.splitlines())
+    for text in re.findall(r"^\$ (asgi-trace doctor .*\n.*)$", README, re.MULTILINE)
+]
+SERVING = [
+    line
+    for line in COMMANDS
+    if "shop:app" in line and line not in EXPORTING and "doctor" not in line
+]
 SEARCHING = [line for line in COMMANDS if "asgi-trace grep" in line]
 VIEWING = [
     tuple(text.splitlines())
@@ -52,12 +60,12 @@ def test_every_block_is_run_here() -> None:
     ``test_logs_stores`` reads.
     """
     assert {language for language, _ in BLOCKS} == {"python", "sh", "console", "text", "yaml"}
-    viewing = [line for command, said in VIEWING for line in (f"$ {command}", said)]
+    answered = [line for command, said in EXAMINING + VIEWING for line in (f"$ {command}", said)]
     assert [
         line
         for line in CONSOLE
         if line.removeprefix("$ ") not in [*SERVING, *SEARCHING, *EXPORTING]
-    ] == viewing
+    ] == answered
     assert README.count("```") == 2 * len(BLOCKS)
 
 
@@ -205,6 +213,21 @@ def test_a_server_runs_with_its_own_command_line(tmp_path: Path, command: str) -
         session: [line for line in story if "127.0.0.1" not in line]
         for session, story in told(written).items()
     } == ours
+
+
+@pytest.mark.parametrize(("command", "said"), EXAMINING)
+def test_the_doctor_finds_nothing(tmp_path: Path, command: str, said: str) -> None:
+    """In the app of the first example."""
+    (tmp_path / "shop.py").write_text(SHOP, encoding="utf-8")
+    done = subprocess.run(
+        command.split(),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, said)
 
 
 def test_the_test_passes(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ __all__ = (
     "field_of",
     "stamp",
     "stamp_records",
+    "stamps_records",
 )
 
 IDS = ("request_id", "session_id", "trace_id", "span_id")
@@ -177,15 +178,18 @@ def stamp_records() -> None:
     """
     global _inherited
     current: Any = vars(logging.Handler).get("filter")
-    if current is _filter or _is_installed():
+    if current is _filter or stamps_records():
         return
     _inherited = current or logging.Filterer.filter
     logging.Handler._asgi_trace_met = NEVER  # type: ignore[attr-defined]
     setattr(logging.Handler, "filter", _filter)  # noqa: B010 - to a type checker it is no attribute to set
 
 
-def _is_installed() -> bool:
-    """Whether it has been patched; another library may have wrapped the patch since."""
+def stamps_records() -> bool:
+    """
+    Whether each record that a handler of this process writes is stamped; another library may have
+    wrapped the patch since.
+    """
     return hasattr(logging.Handler, "_asgi_trace_met")
 
 

@@ -1,0 +1,184 @@
+"""``asgi-trace doctor``: it finds each fault, and nothing in a healthy app."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .apps import BROKEN, FAULTY, HANGING, HEALTHY, SHOP, STOPS_NEVER
+
+COMMAND = (sys.executable, "-m", "asgi_trace", "doctor")
+
+
+def doctor(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in *folder*, for the app of its ``shop.py`` where no other is named."""
+    return subprocess.run(
+        [*COMMAND, *(words or ("shop:app",))],
+        cwd=folder,
+        env={**os.environ, "OTEL_BSP_SCHEDULE_DELAY": "60000"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def write(folder: Path, code: str) -> Path:
+    (folder / "shop.py").write_text(f"{SHOP}{code}\n")
+    return folder
+
+
+@pytest.mark.parametrize("app", HEALTHY)
+def test_nothing_is_found_in_a_healthy_app(app: str, tmp_path: Path) -> None:
+    done = doctor(write(tmp_path, HEALTHY[app]))
+    assert (done.stdout.splitlines()[:1], done.returncode) == (
+        ["shop:app: nothing is wrong"],
+        0,
+    ), done
+    assert "could not be examined" not in done.stdout
+    assert "no ids" not in done.stdout.split("ok:", 1)[1]
+
+
+@pytest.mark.parametrize("app", FAULTY)
+def test_each_fault_is_one_sentence(app: str, tmp_path: Path) -> None:
+    """With its remedy, and no other finding beside it."""
+    code, expected = FAULTY[app]
+    done = doctor(write(tmp_path, code), "shop:app", "--json")
+    report = json.loads(done.stdout)
+    findings = [each["sentence"] for each in report["findings"]]
+    assert len(findings) == len(expected), (findings, done.stderr)
+    for sentence, beginning in zip(findings, expected, strict=True):
+        assert sentence.startswith(beginning)
+    assert all(each["remedy"] for each in report["findings"])
+    assert not [each for each in report["notes"] if "examined" in each["sentence"]]
+    assert done.returncode == 1
+    assert "secret" not in done.stdout
+
+
+@pytest.mark.parametrize("app", BROKEN)
+def test_an_app_that_cannot_be_had_is_exit_code_2(app: str, tmp_path: Path) -> None:
+    """With its error, and no frame of ours."""
+    code, expected = BROKEN[app]
+    done = doctor(write(tmp_path, code))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"asgi-trace doctor: {expected}" in done.stderr
+    assert f"{os.sep}asgi_trace{os.sep}" not in done.stderr
+    assert "importlib" not in done.stderr
+
+
+@pytest.mark.parametrize("app", HANGING)
+def test_an_app_that_hangs_is_given_up(app: str, tmp_path: Path) -> None:
+    code, expected = HANGING[app]
+    (tmp_path / "shop.py").write_text(code)
+    done = doctor(tmp_path, "--timeout", "5", "shop:app")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"asgi-trace doctor: {expected}")
+
+
+def test_an_app_that_does_not_stop_has_its_report(tmp_path: Path) -> None:
+    """Nor do threads of its own hold the doctor."""
+    (tmp_path / "shop.py").write_text(STOPS_NEVER)
+    done = doctor(tmp_path, "--timeout", "5", "shop:app")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "shop:app: nothing is wrong")
+
+
+def test_the_users_own_frames_are_shown(tmp_path: Path) -> None:
+    """Those of a cause, too; in JSON the error alone."""
+    code = """
+def read():
+    raise KeyError("DSN")
+
+try:
+    read()
+except KeyError as exc:
+    raise RuntimeError("no settings") from exc
+"""
+    write(tmp_path, code)
+    done = doctor(tmp_path)
+    assert done.returncode == 2
+    first, *rest = done.stderr.splitlines()
+    assert first == "asgi-trace doctor: shop:app could not be loaded: RuntimeError: no settings"
+    assert [line.split(",")[0].split(os.sep)[-1] for line in rest if line.startswith("  File")] == [
+        'shop.py"',
+        'shop.py"',
+        'shop.py"',
+    ]
+    in_json = doctor(tmp_path, "--json", "shop:app")
+    assert json.loads(in_json.stdout) == {"app": "shop:app", "error": first.partition(": ")[2]}
+
+
+def test_the_report_stands_alone_on_standard_output(tmp_path: Path) -> None:
+    """What the app prints and logs goes to standard error, also past Python."""
+    code = """
+import os
+os.system("echo from a child")
+print("printed")
+configure_logging(stream=sys.stdout)
+
+async def app(scope, receive, send):
+    log.info("logged %s", scope["type"])
+    await api(scope, receive, send)
+
+app = RequestTracingMiddleware(app)
+"""
+    done = doctor(write(tmp_path, code), "--json", "shop:app")
+    assert json.loads(done.stdout)["findings"] == []
+    assert "root -> standard output: the line of TextFormatter, with ids." in done.stdout
+    for line in ("from a child", "printed", "logged http"):
+        assert line in done.stderr
+
+
+def test_one_request_is_sent_and_the_lifespan_is_whole(tmp_path: Path) -> None:
+    code = """
+@asynccontextmanager
+async def lifespan(app):
+    print("started", flush=True)
+    yield {"name": "the shop"}
+    print("stopped", flush=True)
+
+api = FastAPI(lifespan=lifespan)
+
+@api.middleware("http")
+async def show(request, call_next):
+    print(request.method, request.url.path, request.state.name, flush=True)
+    return await call_next(request)
+
+configure_logging()
+app = RequestTracingMiddleware(api)
+"""
+    done = doctor(write(tmp_path, code))
+    printed = [line for line in done.stderr.splitlines() if " - " not in line]
+    assert printed == ["started", "GET /asgi-trace-doctor the shop", "stopped"]
+    assert done.returncode == 0
+
+
+def test_an_app_that_fails_on_the_request_is_examined(tmp_path: Path) -> None:
+    code = """
+async def app(scope, receive, send):
+    raise RuntimeError("no database")
+
+configure_logging()
+app = RequestTracingMiddleware(app)
+"""
+    done = doctor(write(tmp_path, code))
+    assert done.returncode == 0
+    assert "note: The app raised RuntimeError on the request: no database." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ((), "no app is named; expected an app, as in 'asgi-trace doctor shop:app', or a command"),
+        (("shop:app", "--jsn"), "error: there is no option '--jsn'; did you mean --json?"),
+    ],
+)
+def test_a_wrong_use_is_one_sentence(words: tuple[str, ...], error: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(f"asgi-trace doctor: {error}")
