@@ -46,8 +46,9 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("_mcp", ("sdk", "requests", "jsonrpc", "observer", "protocol", "messages", "clients")),
     ("_otel", ("attributes", "ids", "logs", "setup", "spans")),
     ("", ("loggers", "mcp", "otel", "__init__")),
-    ("_cli", ("environment",)),
+    ("_cli", ("environment", "served")),
     ("", ("auto",)),
+    ("_cli.injected", ("asgi_trace_finder", "asgi_trace_servers", "sitecustomize")),
     ("_cli", ("run",)),
     (
         "_cli.logs",
@@ -96,7 +97,8 @@ IN_CORE = [module for module in MODULES if module.startswith("_core.")]
 FOR_PEOPLE = {
     module
     for module in MODULES
-    if module.startswith("_cli.") and module not in ("_cli.__init__", "_cli.environment")
+    if module.startswith("_cli.")
+    and module not in ("_cli.__init__", "_cli.environment", "_cli.served")
 } | {"__main__"}
 
 # Third-party modules that a module may import: inside a function, or because it is for users of
@@ -105,6 +107,10 @@ NEIGHBOURS = {
     "_cli.demo": {"uvicorn"},
     "_cli.doctor.visit": {"opentelemetry"},
     "_cli.mcp_demo": {"uvicorn"},
+    # Ours, by the names that they have on PYTHONPATH, and the user's own sitecustomize.
+    "_cli.injected.asgi_trace_finder": {"asgi_trace_servers"},
+    "_cli.injected.asgi_trace_servers": {"asgi_trace", "asgi_trace_finder"},
+    "_cli.injected.sitecustomize": {"asgi_trace_finder", "sitecustomize"},
     "_logging.uncaught": {"uvloop"},
     "_otel.ids": {"opentelemetry"},
     "_otel.logs": {"opentelemetry"},

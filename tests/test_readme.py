@@ -41,8 +41,12 @@ EXAMINING = [
 SERVING = [
     line
     for line in COMMANDS
-    if "shop:app" in line and line not in EXPORTING and "doctor" not in line
+    if ("shop:app" in line or "asgi-trace run" in line)
+    and line not in EXPORTING
+    and "doctor" not in line
 ]
+# Any program that starts a server itself, on the port of its last argument.
+PROGRAM = "import sys, uvicorn\nuvicorn.run('shop:app', port=int(sys.argv[-1]))\n"
 SEARCHING = [line for line in COMMANDS if "asgi-trace grep" in line]
 VIEWING = [
     tuple(text.splitlines())
@@ -97,6 +101,7 @@ def serve(
     it wrote.
     """
     (folder / "shop.py").write_text(code, encoding="utf-8")
+    (folder / "app.py").write_text(PROGRAM, encoding="utf-8")
     with reserved_port() as port:
         return _serve(folder, command, visit, port)
 

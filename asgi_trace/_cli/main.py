@@ -38,12 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(run=_demo)
     run = commands.add_parser(
-        "run", help="start a server as its own command line does, with its app traced"
+        "run", help="start a command, such as uvicorn shop:app, and trace the apps that it serves"
     )
-    run.add_argument(
-        "command", nargs=argparse.REMAINDER, help="such as: uvicorn shop:app --port 8000"
-    )
-    run.set_defaults(run=_run)
+    run.add_argument("command", nargs=argparse.REMAINDER)  # for shell completion
     grep = commands.add_parser(
         "grep", help="show the lines of a session or a request, out of logs of any size"
     )
@@ -146,8 +143,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     .. versionadded:: 0.1
     """
-    parser = build_parser()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["run"]:
+        return _run(words[1:])  # the arguments are the command's
+    parser = build_parser()
     advice = advice_on(words, commands_of(parser))
     if advice is not None:
         print(f"asgi-trace: {advice}", file=sys.stderr)
@@ -226,10 +225,10 @@ def _completion(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(arguments: Sequence[str]) -> int:
     from .run import run
 
-    return run(options.command)
+    return run(arguments)
 
 
 def _grep(options: argparse.Namespace) -> int:
