@@ -68,7 +68,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("_cli.view", ("contract", "model", "page", "command", "live")),
-    ("_cli.doctor", ("visit", "sources", "checks", "command")),
+    ("_cli.doctor", ("visit", "sources", "checks", "report", "launched", "command")),
     ("_cli", ("demo", "mcp_demo", "advice", "completion", "main")),
     ("", ("__main__",)),
 )

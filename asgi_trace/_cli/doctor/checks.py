@@ -43,12 +43,14 @@ class Patient:
     :param name: what the user calls it: ``shop:app``, or a command.
     :param visit: what the request has shown.
     :param server: the server that took the app, "" where it was imported.
-    :param is_wrapped_by_us: whether ``asgi-trace run`` has put the outermost shim.
+    :param is_run: whether it runs as under ``asgi-trace run``.
+    :param is_wrapped_by_us: whether its only shim comes from there.
     """
 
     name: str
     visit: Visit
     server: str = ""
+    is_run: bool = False
     is_wrapped_by_us: bool = False
 
     @property
@@ -74,9 +76,11 @@ def examine(patient: Patient) -> Iterator[tuple[str, Remark]]:
     """Yield the remarks of each check, with the name of the check."""
     for name, check in CHECKS.items():
         try:
-            yield from ((name, remark) for remark in [*check(patient)])
+            for remark in check(patient):
+                yield name, remark
         except Exception as exc:  # odd handlers, proxies and half-made objects: the others go on
-            yield name, Remark(NOTE, f"This could not be examined: {type(exc).__name__}: {exc}.")
+            fault = f"{type(exc).__name__}: {exc}"
+            yield name, Remark(NOTE, f"The check {name!r} could not be completed: {fault}.")
 
 
 # -- the shim --------------------------------------------------------------------------------------
@@ -95,8 +99,12 @@ def _shim(patient: Patient) -> Iterator[Remark]:
             "outside of it, the server's access line among them, have no ids.",
             "wrap the whole app, app = RequestTracingMiddleware(app); or app.add_middleware(RequestTracingMiddleware)",
         )
-    elif patient.is_wrapped_by_us:
+    elif patient.is_run:
         yield Remark(OK, "The shim is outermost: 'asgi-trace run' puts it there.")
+        if patient.is_wrapped_by_us:
+            yield Remark(
+                NOTE, "The app has no shim of its own: it is traced under 'asgi-trace run' alone."
+            )
     elif first.outside:
         yield Remark(
             OK,
@@ -173,8 +181,14 @@ def _handlers(patient: Patient) -> Iterator[Remark]:
             said = "its records have the ids" if stamped else "its records have no ids"
             yield Remark(OK if stamped else NOTE, f"{where}: {said}.")
             continue
-        text, request_id = _probe(logger, handler)
         form = _form(handler)
+        try:
+            text, request_id = _probe(logger, handler)
+        except Exception as exc:  # a formatter that needs more than a message
+            yield Remark(
+                NOTE, f"{where}: {form}, which writes no plain message ({type(exc).__name__})."
+            )
+            continue
         if request_id in text:
             yield Remark(OK, f"{where}: {form}, with ids.")
         else:
@@ -237,10 +251,17 @@ def _form(handler: logging.Handler) -> str:
     return f"{kind.__module__.partition('.')[0]}'s {kind.__name__}"
 
 
+# Loggers whose formatters take the arguments apart.
+_MESSAGES: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "uvicorn.access": ('%s - "%s %s HTTP/%s" %d', ("127.0.0.1:50312", "GET", "/", "1.1", 200)),
+}
+
+
 def _probe(logger: logging.Logger, handler: logging.Handler) -> tuple[str, str]:
     """Return what *handler* would write in a request, and the id of that request."""
     request_id = generate_request_id()
-    record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, "a line", (), None)
+    message, arguments = _MESSAGES.get(logger.name, ("a line", ()))
+    record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, arguments, None)
     with bound_request_metadata(RequestMetadata("asgi-trace-doctor", request_id)):
         if logger.filters:
             logger.filter(record)
