@@ -69,6 +69,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("_cli.view", ("contract", "model", "page", "command", "live")),
+    ("_cli.doctor", ("visit", "sources", "checks", "report", "launched", "command")),
     ("_cli", ("demo", "mcp_demo", "advice", "completion", "main")),
     ("", ("__main__",)),
 )
@@ -107,6 +108,7 @@ FOR_PEOPLE = {
 # that library.
 NEIGHBOURS = {
     "_cli.demo": {"uvicorn"},
+    "_cli.doctor.visit": {"opentelemetry"},
     "_cli.mcp_demo": {"uvicorn"},
     # Ours, by the names that they have on PYTHONPATH, and the user's own sitecustomize.
     "_cli.injected.asgi_trace_finder": {"asgi_trace_servers"},

@@ -45,7 +45,9 @@ def commands(text: str) -> list[str]:
 WALK = commands(FIRST_TRACE)
 # run beside a receiver
 EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]
-OTHERS = [line for line in commands(BOTH) if line not in [*WALK, *EXPORTING]]
+EXAMINING = re.findall(r"^\$ (asgi-trace doctor .*)\n(.*)$", README, re.MULTILINE)
+DOCTOR = [command for command, _ in EXAMINING]
+OTHERS = [line for line in commands(BOTH) if line not in [*WALK, *EXPORTING, *DOCTOR]]
 SERVING = [line for line in OTHERS if "shop:app" in line or "asgi-trace run" in line]
 # Any program that starts a server itself, on the port of its last argument.
 PROGRAM = "import sys, uvicorn\nuvicorn.run('shop:app', port=int(sys.argv[-1]))\n"
@@ -288,6 +290,21 @@ def test_a_server_runs_with_its_own_command_line(tmp_path: Path, command: str) -
         session: [line for line in story if "127.0.0.1" not in line]
         for session, story in told(written).items()
     } == ours
+
+
+@pytest.mark.parametrize(("command", "said"), EXAMINING)
+def test_the_doctor_finds_nothing(tmp_path: Path, command: str, said: str) -> None:
+    """In the app of the first example."""
+    (tmp_path / "shop.py").write_text(SHOP, encoding="utf-8")
+    done = subprocess.run(
+        command.split(),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, said)
 
 
 def test_the_test_passes(tmp_path: Path) -> None:

@@ -102,6 +102,28 @@ def build_parser() -> argparse.ArgumentParser:
         "files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out"
     )
     view.set_defaults(run=_view)
+    doctor = commands.add_parser(
+        "doctor",
+        help="start an app, send one request through it, and say what is wrong with its tracing",
+        description="Load an app, or start the command that serves it, send one request through it in process "
+        "(GET /asgi-trace-doctor, which no app has), and say what is wrong, each with its remedy. "
+        "Exit codes: 0 nothing is wrong, 1 something is, 2 the app could not be loaded.",
+    )
+    doctor.add_argument("--json", action="store_true", help="the report as one JSON object")
+    doctor.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        default=60.0,
+        help="how long the app may take to start, and to respond; 60, when left out",
+    )
+    doctor.add_argument(
+        "command",
+        metavar="APP",
+        nargs=argparse.REMAINDER,
+        help="shop:app, or a command with its arguments, such as: uvicorn shop:app",
+    )
+    doctor.set_defaults(run=_doctor)
     completion = commands.add_parser(
         "completion", help="print a script that completes this command's arguments in a shell"
     )
@@ -131,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if advice is not None:
         print(f"asgi-trace: {advice}", file=sys.stderr)
         return 2
-    options = _parse(parser, words)
+    options = _parse(parser, _in_order(words))
     if options.run is _view and options.port is not None and not options.follow:
         options.parser.error("argument --port: it is for --follow")
     try:
@@ -153,6 +175,20 @@ def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
         for action in parser._actions
         if isinstance(action, argparse._SubParsersAction)
     )
+
+
+def _in_order(words: list[str]) -> list[str]:
+    """
+    Return *words* with the options of ``doctor shop:app --json`` before the app: behind a command,
+    they are its own.
+    """
+    place = 1
+    while place < len(words) and words[place].startswith("-"):
+        place += 2 if words[place] == "--timeout" else 1
+    app, behind = words[place : place + 1], words[place + 1 :]
+    if words[0] != "doctor" or not behind or ":" not in app[0] or not behind[0].startswith("-"):
+        return words
+    return [*words[:place], *behind, *app]
 
 
 def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
@@ -181,6 +217,12 @@ def _demo(options: argparse.Namespace) -> int:
     else:
         from .demo import run
     return run(output=options.output)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from .doctor.command import run
+
+    return run(options.command, as_json=options.json, seconds=options.timeout)
 
 
 def _completion(options: argparse.Namespace) -> int:

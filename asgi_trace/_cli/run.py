@@ -23,6 +23,7 @@ from .environment import (
     read_otel,
     unknown_variables,
 )
+from .served import AS_IT_IS
 
 __all__ = ("check", "prepared", "run")
 
@@ -102,6 +103,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         warnings = check(os.environ)
         environment = prepared(os.environ)
+        environment.pop(AS_IT_IS, None)
     except LauncherError as exc:
         return _mistake(str(exc))
     for warning in warnings:

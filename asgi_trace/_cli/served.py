@@ -31,10 +31,16 @@ from .environment import (
     read_otel,
 )
 
-__all__ = ("ON_APP", "load_app_for_server", "own_shim", "prepare_logging", "traced")
+__all__ = ("AS_IT_IS", "ON_APP", "load_app_for_server", "own_shim", "prepare_logging", "traced")
 
 ON_APP = "_ASGI_TRACE_ON_APP"
 """Names a function, as ``module:function``, that :func:`traced` calls with each app and its shim."""
+
+AS_IT_IS = "_ASGI_TRACE_AS_IT_IS"
+"""
+Set, apps and logging stay as they are: the function gets the app in place of a shim. A command that
+``asgi-trace run`` starts does not inherit it.
+"""
 
 # gunicorn's own ASGI worker logs no traceback of an app that raises behind a whole response, such
 # as the shim's 500.
@@ -47,6 +53,8 @@ def prepare_logging() -> None:
 
     :raises LauncherError: for a value that is no level, and for one that is no format.
     """
+    if os.environ.get(AS_IT_IS):
+        return
     _, form = read_logging(os.environ)
     form.apply()
 
@@ -62,7 +70,7 @@ def traced(app: Any, own_level: int) -> Any:
     :raises LauncherError: for a variable whose value is wrong.
     """
     shim: Any = app
-    if not _is_served(app):
+    if not _is_served(app) and not os.environ.get(AS_IT_IS):
         shim = _trace(app, own_level, os.environ)
         if read_otel(os.environ):
             try:

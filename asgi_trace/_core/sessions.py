@@ -98,6 +98,7 @@ class SessionResolver:
     :param parse: returns the id in a client's bytes, or None when it must not be taken over.
     :raises ValueError: for a source that is none of these, or a key that is too long.
 
+    ``names`` are the sources as they were given, ``is_keyed`` is whether digests have a key,
     ``header_names`` are those that it looks for, ``reads_query`` is whether it looks into the query
     string, ``lowest_rank`` is the rank of a session that no source has given.
     """
@@ -117,7 +118,9 @@ class SessionResolver:
             raise ValueError(
                 f"digest_key has {len(digest_key)} bytes; expected at most 64; hash a longer one first"
             )
-        self._sources = tuple(_parse_source(source) for source in sources)
+        self.names = tuple(sources)
+        self.is_keyed = bool(digest_key)
+        self._sources = tuple(_parse_source(source) for source in self.names)
         self.lowest_rank = len(self._sources)
         self._digest_key = digest_key
         self._parse = parse

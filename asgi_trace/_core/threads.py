@@ -18,7 +18,12 @@ from .current import bind, bound_request_metadata, get_request_metadata
 from .exceptions import stamp_exception
 from .request import RequestMetadata
 
-__all__ = ("ContextThreadPoolExecutor", "keep_ids_in_threads", "with_context")
+__all__ = (
+    "ContextThreadPoolExecutor",
+    "keep_ids_in_threads",
+    "keeps_ids_in_threads",
+    "with_context",
+)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -113,6 +118,11 @@ def keep_ids_in_threads() -> Callable[[], None]:
         _patch(threading.Thread, "start", _start_with_ids)
         _patch(ThreadPoolExecutor, "submit", _submit_with_ids)
     return _undo_patches
+
+
+def keeps_ids_in_threads() -> bool:
+    """Whether :func:`keep_ids_in_threads` holds now."""
+    return bool(_patches)
 
 
 _patches: list[tuple[type, str, Any, Any]] = []

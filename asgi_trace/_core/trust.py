@@ -32,6 +32,8 @@ class TrustedNetworks:
 
     :param networks: ``10.0.0.0/8``, ``fd00::/8``, single addresses, and ``unix``.
     :raises ValueError: for one that is none of these.
+
+    ``networks`` are they, without ``unix``.
     """
 
     def __init__(self, networks: Iterable[str]) -> None:
@@ -49,7 +51,7 @@ class TrustedNetworks:
                     f"trust_inbound has {name!r}; {rule}, an address, or 'unix'"
                 ) from None
         self._unix = UNIX in names
-        self._networks = tuple(found)
+        self.networks = tuple(found)
         self._trusts = lru_cache(_REMEMBERED)(self._contain)
 
     def trust(self, client: Any) -> bool:
@@ -73,7 +75,7 @@ class TrustedNetworks:
         # A socket for both families gives an IPv4 client this form.
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        return any(address in network for network in self._networks)
+        return any(address in network for network in self.networks)
 
 
 def client_host(client: Any) -> str | None:

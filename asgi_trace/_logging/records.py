@@ -33,6 +33,7 @@ __all__ = (
     "field_of",
     "stamp",
     "stamp_records",
+    "stamps_records",
 )
 
 IDS = ("request_id", "session_id", "trace_id", "span_id")
@@ -206,7 +207,7 @@ def stamp_records() -> None:
     """
     global _inherited, _inherited_format
     current: Any = vars(logging.Handler).get("filter")
-    if current is _filter or _is_installed():
+    if current is _filter or stamps_records():
         return
     _inherited = current or _STANDARD_FILTER
     _inherited_format = logging.Handler.format
@@ -216,8 +217,11 @@ def stamp_records() -> None:
     setattr(logging.Handler, "format", _format)  # noqa: B010
 
 
-def _is_installed() -> bool:
-    """Whether it has been patched; another library may have wrapped the patch since."""
+def stamps_records() -> bool:
+    """
+    Whether each record that a handler of this process writes is stamped; another library may have
+    wrapped the patch since.
+    """
     return hasattr(logging.Handler, "_asgi_trace_met")
 
 

@@ -36,7 +36,14 @@ from . import records
 from .formatters import Brackets, OwnForm, TextFormatter, name_service
 from .uncaught import log_uncaught
 
-__all__ = ("attach_exporter", "configure_logging", "give_forms", "root_level_watched")
+__all__ = (
+    "attach_exporter",
+    "configure_logging",
+    "give_forms",
+    "gives_forms",
+    "root_level_watched",
+    "serve_untouched",
+)
 
 _Write = Callable[[logging.LogRecord], str]
 
@@ -252,6 +259,11 @@ def give_forms(formatter: logging.Formatter | None = None) -> None:
     _forms = _Forms(formatter or earlier)
     records.stamp_records()
     records.watch(_meet)
+
+
+def gives_forms() -> bool:
+    """Whether handlers get their forms from us, also those that are set up from now on."""
+    return _forms is not None
 
 
 def _meet(handler: logging.Handler) -> None:
@@ -479,7 +491,8 @@ _UNTRACED = (
     "FastAPI object that it finds: name the other by --app, or start the server by 'asgi-trace run'. Logged once."
 )
 
-_serve = RequestTracingMiddleware.__call__
+serve_untouched = RequestTracingMiddleware.__call__
+"""The shim's own call, without a watch for the first one."""
 
 
 def _watch_for_requests() -> None:
@@ -494,16 +507,16 @@ def _watch_for_requests() -> None:
 _is_watching = False
 
 
-@functools.wraps(_serve)
+@functools.wraps(serve_untouched)
 async def _first_call(self: RequestTracingMiddleware, scope: Any, receive: Any, send: Any) -> Any:
     # Only the first call comes here: a flag would cost each request a little. Servers look at the
     # signature.
     _stop_watching()
-    return await _serve(self, scope, receive, send)
+    return await serve_untouched(self, scope, receive, send)
 
 
 def _stop_watching() -> None:
-    RequestTracingMiddleware.__call__ = _serve  # type: ignore[method-assign]
+    RequestTracingMiddleware.__call__ = serve_untouched  # type: ignore[method-assign]
     records._on_untraced = None
 
 

@@ -1,0 +1,633 @@
+"""
+What the doctor examines: a table of checks, each a function from what was seen to what is said of
+it.
+
+A check reads the process as it is after the request; it changes nothing that the app will miss.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from ..._core.current import bound_request_metadata
+from ..._core.ids import generate_request_id
+from ..._core.middleware import RequestTracingMiddleware
+from ..._core.request import RequestMetadata
+from ..._core.sessions import DEFAULT_SESSION_SOURCES
+from ..._core.threads import keeps_ids_in_threads
+from ..._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
+from ..._logging.records import RequestTracingFilter, stamps_records
+from ..._logging.setup import gives_forms
+from ..._outgoing.hooks import OutgoingHooks
+from .sources import Loss, losses
+from .visit import Visit
+
+__all__ = ("CHECKS", "FINDING", "NOTE", "OK", "Patient", "Remark", "examine")
+
+FINDING, NOTE, OK = "finding", "note", "ok"
+
+
+@dataclass(frozen=True)
+class Patient:
+    """
+    The app that is examined.
+
+    :param name: what the user calls it: ``shop:app``, or a command.
+    :param visit: what the request has shown.
+    :param server: the server that took the app, "" where it was imported.
+    :param is_run: whether it runs as under ``asgi-trace run``.
+    :param is_wrapped_by_us: whether its only shim comes from there.
+    """
+
+    name: str
+    visit: Visit
+    server: str = ""
+    is_run: bool = False
+    is_wrapped_by_us: bool = False
+
+    @property
+    def shim(self) -> RequestTracingMiddleware | None:
+        """The shim whose ids count: the outermost one that the request has reached."""
+        entries = self.visit.entries
+        return entries[0].shim if entries else None
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing that the doctor says. Only a ``finding`` is a fault; it always has a *remedy*."""
+
+    level: str
+    sentence: str
+    remedy: str = ""
+
+
+_Check = Callable[[Patient], Iterable[Remark]]
+
+
+def examine(patient: Patient) -> Iterator[tuple[str, Remark]]:
+    """Yield the remarks of each check, with the name of the check."""
+    for name, check in CHECKS.items():
+        try:
+            for remark in check(patient):
+                yield name, remark
+        except Exception as exc:  # odd handlers, proxies and half-made objects: the others go on
+            fault = f"{type(exc).__name__}: {exc}"
+            yield name, Remark(NOTE, f"The check {name!r} could not be completed: {fault}.")
+
+
+# -- the shim --------------------------------------------------------------------------------------
+
+
+def _shim(patient: Patient) -> Iterator[Remark]:
+    entries = patient.visit.entries
+    if not entries:
+        yield _no_shim(patient)
+        return
+    first = entries[0]
+    if first.behind:
+        yield Remark(
+            FINDING,
+            f"RequestTracingMiddleware stands inside {first.behind}, a BaseHTTPMiddleware: the lines of what is "
+            "outside of it, the server's access line among them, have no ids.",
+            "wrap the whole app, app = RequestTracingMiddleware(app); or app.add_middleware(RequestTracingMiddleware)",
+        )
+    elif patient.is_run:
+        yield Remark(OK, "The shim is outermost: 'asgi-trace run' puts it there.")
+        if patient.is_wrapped_by_us:
+            yield Remark(
+                NOTE, "The app has no shim of its own: it is traced under 'asgi-trace run' alone."
+            )
+    elif first.outside:
+        yield Remark(
+            OK,
+            f"The shim is inside {', '.join(first.outside)}; what that logs itself is not traced.",
+        )
+    else:
+        yield Remark(OK, "The shim is outermost.")
+    if patient.visit.fault is not None:
+        fault = patient.visit.fault
+        yield Remark(NOTE, f"The app raised {type(fault).__name__} on the request: {fault}.")
+
+
+def _no_shim(patient: Patient) -> Remark:
+    elsewhere = _name_of_object(RequestTracingMiddleware)
+    if elsewhere:
+        return Remark(
+            FINDING,
+            f"The request has not reached RequestTracingMiddleware, though {elsewhere} is one: "
+            f"lines and response have no ids.",
+            f"serve {elsewhere}, or wrap the whole app and not a part of it",
+        )
+    return Remark(
+        FINDING,
+        "There is no RequestTracingMiddleware: lines and response have no ids.",
+        "app = RequestTracingMiddleware(app), outermost; or start the server by 'asgi-trace run'",
+    )
+
+
+def _name_of_object(kind: type) -> str:
+    """Return ``module.name`` of a module's global variable that is of *kind*, "" without one."""
+    for name, module in [*sys.modules.items()]:
+        if name.partition(".")[0] == "asgi_trace":
+            continue
+        for attribute, value in [*getattr(module, "__dict__", {}).items()]:
+            if issubclass(type(value), kind):
+                return f"{name}.{attribute}"
+    return ""
+
+
+def _response(patient: Patient) -> Iterator[Remark]:
+    visit = patient.visit
+    if visit.status is None or patient.shim is None:
+        return
+    header = patient.shim._settings.header.decode()
+    values = visit.sent(header)
+    if len(values) == 1:
+        yield Remark(OK, f"The response ({visit.status}) has one {header}.")
+    elif values:
+        yield Remark(
+            FINDING,
+            f"The response has {len(values)} {header} headers: {', '.join(values)}.",
+            "take away what else adds this header around the shim",
+        )
+
+
+# -- log lines -------------------------------------------------------------------------------------
+
+
+def _handlers(patient: Patient) -> Iterator[Remark]:
+    root = logging.root
+    if not root.handlers:
+        yield Remark(
+            FINDING,
+            "The root logger has no handler: lines below WARNING are lost, and the others have no ids.",
+            "call configure_logging() where the app is set up",
+        )
+    bare: list[str] = []
+    for logger, handler in _all_handlers():
+        where = f"{logger.name} -> {_target(handler)}"
+        if not _writes(handler):
+            stamped = stamps_records() or any(
+                isinstance(each, RequestTracingFilter) for each in handler.filters
+            )
+            said = "its records have the ids" if stamped else "its records have no ids"
+            yield Remark(OK if stamped else NOTE, f"{where}: {said}.")
+            continue
+        form = _form(handler)
+        try:
+            text, request_id = _probe(logger, handler)
+        except Exception as exc:  # a formatter that needs more than a message
+            yield Remark(
+                NOTE, f"{where}: {form}, which writes no plain message ({type(exc).__name__})."
+            )
+            continue
+        if request_id in text:
+            yield Remark(OK, f"{where}: {form}, with ids.")
+        else:
+            bare.append(f"{where} ({form})")
+    if bare:
+        yield Remark(
+            FINDING,
+            f"The lines of {'this handler' if len(bare) == 1 else 'these handlers'} have no ids: {'; '.join(bare)}.",
+            "call configure_logging() where the app is set up; or stamp_records(), and name %(request_id)s and "
+            "%(session_id)s in the format",
+        )
+
+
+def _all_handlers() -> Iterator[tuple[logging.Logger, logging.Handler]]:
+    loggers = [
+        each
+        for each in [*logging.root.manager.loggerDict.values()]
+        if isinstance(each, logging.Logger)
+    ]
+    seen: set[int] = set()
+    for logger in (logging.root, *sorted(loggers, key=lambda each: each.name)):
+        for handler in logger.handlers:
+            if id(handler) not in seen and not isinstance(handler, logging.NullHandler):
+                seen.add(id(handler))
+                yield logger, handler
+
+
+_STREAMS = {"<stdout>": "standard output", "<stderr>": "standard error"}
+
+
+def _target(handler: logging.Handler) -> str:
+    file = getattr(handler, "baseFilename", None)
+    if file:
+        return str(file)
+    stream = getattr(handler, "stream", None) or getattr(
+        getattr(handler, "console", None), "file", None
+    )
+    name = str(getattr(stream, "name", "") or "")
+    return _STREAMS.get(name, name) or type(handler).__name__
+
+
+def _writes(handler: logging.Handler) -> bool:
+    """Whether *handler* writes the text that its formatter makes."""
+    if isinstance(handler, logging.StreamHandler) or hasattr(handler, "console"):
+        return True
+    return type(handler).__name__ in ("SysLogHandler", "WatchedFileHandler")
+
+
+def _form(handler: logging.Handler) -> str:
+    writer = getattr(getattr(handler, "_asgi_trace_form", None), "__self__", None)
+    if isinstance(writer, (TextFormatter, JSONFormatter, LogfmtFormatter)):
+        return f"the line of {type(writer).__name__}"
+    formatter = handler.formatter
+    if formatter is None:
+        return "the message alone"
+    kind = type(formatter)
+    form = getattr(formatter, "_fmt", None)
+    if kind is logging.Formatter and form:
+        return f"the format {form!r}"
+    return f"{kind.__module__.partition('.')[0]}'s {kind.__name__}"
+
+
+# Loggers whose formatters take the arguments apart.
+_MESSAGES: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "uvicorn.access": ('%s - "%s %s HTTP/%s" %d', ("127.0.0.1:50312", "GET", "/", "1.1", 200)),
+}
+
+
+def _probe(logger: logging.Logger, handler: logging.Handler) -> tuple[str, str]:
+    """Return what *handler* would write in a request, and the id of that request."""
+    request_id = generate_request_id()
+    message, arguments = _MESSAGES.get(logger.name, ("a line", ()))
+    record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, arguments, None)
+    with bound_request_metadata(RequestMetadata("asgi-trace-doctor", request_id)):
+        if logger.filters:
+            logger.filter(record)
+        if not handler.filter(record):  # a filter that stamps may stand behind one that drops it
+            for each in handler.filters:
+                if isinstance(each, RequestTracingFilter):
+                    each.filter(record)
+        form = getattr(handler, "_asgi_trace_form", None)
+        if form is not None and hasattr(handler, "console"):
+            return request_id, request_id  # Rich's handlers write our line
+        return str(handler.format(record)), request_id
+
+
+def _loggers_of_others(patient: Patient) -> Iterator[Remark]:
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and structlog.is_configured():
+        processors = structlog.get_config()["processors"]
+        names = [getattr(each, "__module__", "") for each in processors]
+        if not any(name.startswith("asgi_trace") for name in names):
+            yield Remark(
+                FINDING,
+                "structlog is configured without our processor: its lines have no ids.",
+                "put asgi_trace.loggers.structlog_processor first among its processors",
+            )
+        else:
+            yield Remark(OK, "structlog's lines have the ids.")
+    loguru = sys.modules.get("loguru")
+    if loguru is not None:
+        patcher = getattr(loguru.logger._core, "patcher", None)
+        if getattr(patcher, "__module__", "").startswith("asgi_trace"):
+            yield Remark(OK, "loguru's records have the ids.")
+        else:
+            yield Remark(
+                NOTE,
+                "loguru is loaded without our patcher; where the app logs through it, its lines have no ids.",
+                "logger.configure(patcher=asgi_trace.loggers.loguru_patcher)",
+            )
+
+
+# What a server's own lines lack while the shim resets its ids, as the README's table has it.
+_SERVER_LINES = {
+    "hypercorn": "hypercorn's line of a crash after the response has begun",
+    "granian": "granian's access lines and tracebacks",
+    "gunicorn": "those of gunicorn -k asgi",
+}
+
+
+def _server_lines(patient: Patient) -> Iterator[Remark]:
+    shim = patient.shim
+    if shim is None:
+        return  # none of them has ids
+    if not stamps_records():
+        yield Remark(
+            NOTE,
+            "A server's own lines have no ids: it sets up handlers and formats of its own.",
+            "call configure_logging(), which covers them whenever they are set up",
+        )
+        return
+    if not gives_forms():
+        yield Remark(
+            NOTE,
+            "A server's own lines show no ids: its formats do not name them.",
+            "call configure_logging(), or name %(request_id)s in the server's configuration of logging",
+        )
+        return
+    lines = [
+        lines
+        for server, lines in _SERVER_LINES.items()
+        if patient.server in ("", server) and find_spec(server) is not None
+    ]
+    if lines and not shim._keep_context:
+        yield Remark(
+            NOTE,
+            f"Lines that a server logs when the app is done have no ids: {', '.join(lines)}.",
+            "keep_context=True, or start the server by 'asgi-trace run'",
+        )
+    if patient.server in ("", "daphne") and find_spec("daphne") is not None:
+        yield Remark(
+            NOTE,
+            "daphne's access lines do not go through logging, and have no ids.",
+            "access_log=True writes ours",
+        )
+
+
+# -- context ---------------------------------------------------------------------------------------
+
+_LOSSES = {
+    "executor": (
+        "runs a job in an executor, which begins without ids",
+        "call keep_ids_in_threads() where the app is set up, or use asyncio.to_thread() or ContextThreadPoolExecutor",
+    ),
+    "thread": (
+        "starts a thread in a request, which begins without ids",
+        "call keep_ids_in_threads() where the app is set up, or start it with target=with_context(...)",
+    ),
+    "process": (
+        "hands a job to another process, which has no ids",
+        "pass carrier() along, and use bound_carrier() there",
+    ),
+    "queue": (
+        "makes a queue in this process; what takes from it has no ids, or those of another request",
+        "put carrier() beside the item, and use bound_carrier() where it is taken",
+    ),
+}
+
+
+def _context(patient: Patient) -> Iterator[Remark]:
+    kept = keeps_ids_in_threads()
+    by_kind: dict[str, list[Loss]] = {}
+    for loss in losses():
+        if not (kept and loss.kind in ("executor", "thread")):
+            by_kind.setdefault(loss.kind, []).append(loss)
+    for kind, found in by_kind.items():
+        does, remedy = _LOSSES[kind]
+        places = ", ".join(loss.place for loss in found)
+        level = FINDING if any(loss.is_sure for loss in found) else NOTE
+        yield Remark(level, f"The app {does}: {places}.", remedy)
+    if "gradio" in sys.modules and _has_gradio(patient):
+        yield Remark(
+            FINDING,
+            "gradio runs events from a queue of its own, in tasks that were started elsewhere: "
+            "their lines have no ids, or those of another request.",
+            "take the ids in each event from its gr.Request: with bound_request_metadata(extract(request.headers))",
+        )
+    if not by_kind:
+        kept_by = "keep_ids_in_threads() covers threads and executors" if kept else "none was found"
+        yield Remark(OK, f"Code that loses the ids: {kept_by}.")
+
+
+def _has_gradio(patient: Patient) -> bool:
+    blocks = getattr(sys.modules["gradio"], "Blocks", None)
+    return blocks is not None and any(isinstance(each, blocks) for each in gc.get_objects())
+
+
+# -- an edge ---------------------------------------------------------------------------------------
+
+_CHOSEN_BY_CLIENTS = ("header:", "query:")
+# Top-level names that nobody outside can register.
+_PRIVATE = frozenset(
+    (
+        "internal",
+        "local",
+        "localdomain",
+        "localhost",
+        "lan",
+        "home",
+        "corp",
+        "intranet",
+        "svc",
+        "test",
+    )
+)
+
+
+def _edge(patient: Patient) -> Iterator[Remark]:
+    if patient.shim is not None:
+        yield from _edge_of_shim(patient.shim)
+    for hooks in [each for each in gc.get_objects() if type(each) is OutgoingHooks]:
+        for domain in hooks._domains:
+            top = domain.lstrip(".")
+            if "." not in top and top not in _PRIVATE:
+                yield Remark(
+                    FINDING,
+                    f"OutgoingHooks(session_hosts=...) has '*{domain}': the session id goes to hosts of strangers.",
+                    f"name your own hosts, such as '*.example{domain}'",
+                )
+
+
+def _edge_of_shim(shim: RequestTracingMiddleware) -> Iterator[Remark]:
+    settings = shim._settings
+    sources = settings.sessions.names
+    is_default = sources == DEFAULT_SESSION_SOURCES
+    open_sources = [each for each in sources if each.startswith(_CHOSEN_BY_CLIENTS)]
+    queries = [each for each in sources if each.startswith("query:")]
+    if settings.networks is not None:
+        everybody = [str(each) for each in settings.networks.networks if not each.prefixlen]
+        if everybody:
+            yield Remark(
+                FINDING,
+                f"trust_inbound names {', '.join(everybody)}, so any client chooses its request id and trace.",
+                "name the networks of your proxies, or trust_inbound=False at an edge",
+            )
+    elif not settings.trust_inbound:
+        if open_sources:
+            yield Remark(
+                FINDING,
+                "trust_inbound=False is for strangers, and any of them chooses its session id by "
+                f"{', '.join(open_sources)}.",
+                'session_sources=("bearer",), or a cookie of yours: what a stranger cannot choose',
+            )
+    elif queries and not is_default:
+        yield Remark(
+            FINDING,
+            f"Session ids are taken from {', '.join(queries)}, of any client: "
+            "a link can put a stranger into another's session.",
+            'at an edge, session_sources=("bearer",) and trust_inbound=False',
+        )
+    elif open_sources:
+        yield Remark(
+            NOTE,
+            "Any client may choose its request id and session id: right behind a proxy of yours, not at an edge.",
+            'at an edge, trust_inbound=False and session_sources=("bearer",)',
+        )
+    secrets = [each for each in sources if each == "bearer" or each.startswith("cookie:")]
+    if secrets and not is_default and not settings.sessions.is_keyed:
+        yield Remark(
+            NOTE,
+            f"The digests of {', '.join(secrets)} have no key: a short or guessable token can be found by trying.",
+            "set digest_key",
+        )
+
+
+# -- tracers ---------------------------------------------------------------------------------------
+
+# Middleware that gives requests an id, too: module, class.
+_RIVALS = (
+    ("asgi_correlation_id.middleware", "CorrelationIdMiddleware"),
+    ("asgi_request_id", "RequestIDMiddleware"),
+    ("starlette_context.middleware.raw_middleware", "RawContextMiddleware"),
+    ("starlette_context.middleware.context_middleware", "ContextMiddleware"),
+    ("django_guid.middleware", "guid_middleware"),
+)
+_MOST_WRAPPERS = 64
+
+# Agents that trace requests: the module that is loaded where they run, and their name.
+_AGENTS = {
+    "ddtrace.contrib": "ddtrace",
+    "elasticapm.instrumentation.control": "Elastic APM",
+    "newrelic.agent": "New Relic",
+}
+
+
+def _tracers(patient: Patient) -> Iterator[Remark]:
+    for rival in _rivals(patient.visit.app):
+        yield Remark(
+            FINDING,
+            f"{rival} gives each request an id of its own, which is not that of the log lines.",
+            f"take {rival} away, or RequestTracingMiddleware",
+        )
+    spans = patient.visit.spans
+    if len(spans) > 1:
+        yield Remark(
+            FINDING,
+            f"The request has {len(spans)} SERVER spans, of {' and '.join(spans)}.",
+            "leave one of them in; RequestSpans goes inside RequestTracingMiddleware, around everything else",
+        )
+    elif spans:
+        yield Remark(OK, f"The request has one SERVER span, of {spans[0]}.")
+    sentry = sys.modules.get("sentry_sdk")
+    if sentry is not None and sentry.is_initialized():
+        yield Remark(NOTE, "Sentry traces requests too: its trace ids are not those of the lines.")
+    for module, name in _AGENTS.items():
+        if module in sys.modules:
+            yield Remark(
+                NOTE,
+                f"{name} is loaded: it traces requests too, and its hooks on outgoing calls write a traceparent.",
+                f"leave outgoing calls to {name}, or to our hooks",
+            )
+
+
+def _rivals(app: Any) -> list[str]:
+    kinds = {
+        getattr(sys.modules[module], name): name
+        for module, name in _RIVALS
+        if hasattr(sys.modules.get(module), name)
+    }
+    found = [kinds[kind] for kind in map(type, _wrappers(app)) if kind in kinds]
+    return [*dict.fromkeys(found)]
+
+
+def _wrappers(app: Any) -> Iterator[Any]:
+    """Yield *app*, and what it wraps, by the attributes that wrappers use."""
+    waiting: list[Any] = [app]
+    seen: set[int] = set()
+    while waiting and len(seen) < _MOST_WRAPPERS:
+        inner = waiting.pop()
+        if inner is None or id(inner) in seen:
+            continue
+        seen.add(id(inner))
+        yield inner
+        attributes = getattr(inner, "__dict__", {})
+        waiting += [
+            attributes.get(name) for name in ("app", "asgi_app", "_app", "middleware_stack")
+        ]
+
+
+# -- OpenTelemetry ---------------------------------------------------------------------------------
+
+_CONNECTING = 3.0
+
+
+def _opentelemetry(patient: Patient) -> Iterator[Remark]:
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return
+    from urllib.parse import urlsplit
+
+    spans = sys.modules.get("asgi_trace._otel.spans")
+    has_spans = spans is not None and any(
+        type(each) is spans.RequestSpans for each in _wrappers(patient.visit.app)
+    )
+    processor = getattr(trace.get_tracer_provider(), "_active_span_processor", None)
+    if processor is None:
+        if has_spans:
+            yield Remark(
+                FINDING,
+                "RequestSpans makes no spans: OpenTelemetry has no SDK set up.",
+                "call configure_opentelemetry(), or set up a TracerProvider of your own",
+            )
+        return
+    endpoints = [*dict.fromkeys(_endpoints(processor))]
+    if not endpoints:
+        yield Remark(OK, "OpenTelemetry's SDK is set up; it exports to no endpoint.")
+    for endpoint in endpoints:
+        parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        shown = f"{parts.hostname}:{port}"  # neither credentials nor a key in the query
+        fault = _reach(parts.hostname or "", port)
+        if fault:
+            yield Remark(
+                FINDING,
+                f"OpenTelemetry exports to {shown}, which cannot be reached: {fault}.",
+                "start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
+            )
+        else:
+            yield Remark(OK, f"OpenTelemetry exports to {shown}, which can be reached.")
+
+
+def _endpoints(processor: Any) -> Iterator[str]:
+    """Yield where the exporters of *processor*, and of those in it, send spans."""
+    for inner in getattr(processor, "_span_processors", ()):
+        yield from _endpoints(inner)
+    batch = getattr(processor, "_batch_processor", None)
+    exporter = getattr(processor, "span_exporter", None) or getattr(batch, "_exporter", None)
+    endpoint = getattr(exporter, "_endpoint", None)
+    if isinstance(endpoint, str):
+        yield endpoint
+
+
+def _reach(host: str, port: int) -> str:
+    """Return why no connection to *host* can be made, "" where one can."""
+    faults = [f"no answer within {_CONNECTING:g} seconds"]
+
+    def connect() -> None:
+        try:
+            socket.create_connection((host, port), timeout=_CONNECTING).close()
+            faults[0] = ""
+        except OSError as exc:
+            faults[0] = exc.strerror or str(exc)
+
+    # The lookup of a name has no deadline of its own.
+    connecting = threading.Thread(target=connect, daemon=True)
+    connecting.start()
+    connecting.join(_CONNECTING + 1)
+    return faults[0]
+
+
+CHECKS: dict[str, _Check] = {
+    "shim": _shim,
+    "response": _response,
+    "handlers": _handlers,
+    "loggers": _loggers_of_others,
+    "server": _server_lines,
+    "context": _context,
+    "edge": _edge,
+    "tracers": _tracers,
+    "opentelemetry": _opentelemetry,
+}
+"""Each check by its name, in the order of the report. A new one is one more row."""

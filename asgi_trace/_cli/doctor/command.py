@@ -1,0 +1,81 @@
+"""
+The command ``asgi-trace doctor``: an app that is imported, or that a command serves.
+
+The report goes to standard output. Whatever the app writes goes to standard error, to which the
+file descriptor of standard output is turned before the app is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from ..environment import APP, LauncherError, load_app
+from .launched import examine_command
+from .report import UNKNOWN, Report, Watch, told, visit_and_tell
+
+__all__ = ("run",)
+
+
+def run(words: Sequence[str], *, as_json: bool, seconds: float) -> int:
+    """
+    Examine the app that *words* name, or the one that they start, and end the process.
+
+    :param words: ``module:attribute``, or a command and its arguments.
+    :param as_json: whether the report is a JSON object.
+    :param seconds: how long the app may take to start, and to respond.
+    """
+    if words[:1] == ["--"]:
+        words = words[1:]
+    if not words:
+        print(
+            "asgi-trace doctor: no app is named; expected one, as in 'asgi-trace doctor shop:app', or a command "
+            "that serves one, as in 'asgi-trace doctor uvicorn shop:app'",
+            file=sys.stderr,
+        )
+        return UNKNOWN
+    report = Report(" ".join(words), as_json=as_json, deliver=_delivery())
+    if len(words) > 1 or ":" not in words[0]:
+        return examine_command(words, report, as_json=as_json, seconds=seconds)
+    return _examine_app(words[0], report, seconds)
+
+
+def _delivery() -> Callable[[str, int], NoReturn]:
+    """
+    Return what writes a report to the standard output of now, and ends the process. What is written
+    there from now on goes to standard error.
+    """
+    sys.stdout.flush()
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def deliver(text: str, code: int) -> NoReturn:
+        with contextlib.suppress(OSError):  # the reader, such as head, has seen enough
+            print(text, end="\n" if text else "", file=out, flush=True)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+
+    return deliver
+
+
+def _examine_app(name: str, report: Report, seconds: float) -> NoReturn:
+    sys.path.insert(0, os.getcwd())  # as servers do
+    watch = Watch(report, seconds)
+    watch.next(
+        f"{name} has not been loaded within {seconds:g} seconds; --timeout gives it longer. "
+        "Does its module start a server when it is imported?"
+    )
+    try:
+        app = load_app({APP: name})
+    except LauncherError as exc:
+        report.fail(str(exc).replace(APP, "the app", 1))
+    except SystemExit as exc:
+        report.fail(f"{name} ended the process while it was loaded, with {exc.code!r}", exc)
+    except Exception as exc:
+        report.fail(f"{name} could not be loaded: {told(exc)}", exc)
+    visit_and_tell(app, name, report, watch, seconds)

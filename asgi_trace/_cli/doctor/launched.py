@@ -1,0 +1,169 @@
+"""
+The doctor for a command: it runs up to where a server takes the app.
+
+The app is examined as it is; where ``asgi-trace run`` is in the command, with the shim that it puts
+around the app. Two processes: the doctor's own, which starts the command and waits, and the server's, in which the
+app is examined. The second leaves its report in a folder that a variable names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..environment import LauncherError
+from ..run import check, prepared
+from ..served import AS_IT_IS, ON_APP, own_shim
+from .report import Report, Watch, visit_and_tell
+
+__all__ = ("examine", "examine_command")
+
+_VARIABLE = "_ASGI_TRACE_DOCTOR"
+_BETWEEN_LOOKS = 0.05
+_TO_END = 3.0
+
+
+# -- the doctor's own process ----------------------------------------------------------------------
+
+
+def examine_command(
+    words: Sequence[str], report: Report, *, as_json: bool, seconds: float
+) -> NoReturn:
+    """
+    Start the command of *words*, and tell the report of the app that a server takes.
+
+    :param report: says why, where there is none.
+    """
+    name = " ".join(words)
+    with tempfile.TemporaryDirectory(prefix="asgi-trace-doctor-") as folder:
+        order = {"folder": folder, "name": name, "as_json": as_json, "seconds": seconds}
+        try:
+            for warning in check(os.environ):
+                print(f"asgi-trace doctor: {warning}", file=sys.stderr)
+            environment = {
+                **prepared(os.environ),
+                ON_APP: f"{__name__}:{examine.__name__}",
+                _VARIABLE: json.dumps(order),
+                AS_IT_IS: "1",
+            }
+        except LauncherError as exc:
+            report.fail(str(exc))
+        outcome = _outcome(words, environment, Path(folder), seconds)
+    if isinstance(outcome, str):
+        report.fail(outcome)
+    report.pass_on(outcome["text"], outcome["code"])
+
+
+def _outcome(
+    words: Sequence[str], environment: dict[str, str], folder: Path, seconds: float
+) -> dict[str, Any] | str:
+    """Return the report of the server's process, or why there is none."""
+    try:
+        command = subprocess.Popen(
+            words,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            start_new_session=True,  # its processes end together
+        )
+    except FileNotFoundError:
+        return f"there is no command {words[0]!r}"
+    except OSError as exc:
+        return f"{words[0]!r} cannot be started: {exc.strerror}"
+    path, deadline = folder / "report", time.monotonic() + seconds
+    try:
+        while not path.exists():
+            code = command.poll()
+            if code is not None and not (folder / "claim").exists():
+                return f"{' '.join(words)!r} ended with exit code {code}, and no server has taken an app"
+            if time.monotonic() > deadline and not (folder / "claim").exists():
+                return f"no server has taken an app within {seconds:g} seconds; --timeout gives it longer"
+            if time.monotonic() > deadline + 6 * seconds:  # a process that was killed
+                return "the process that examined the app has ended without a report"
+            time.sleep(_BETWEEN_LOOKS)
+        outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return outcome
+    finally:
+        _end(command)
+
+
+def _end(command: subprocess.Popen[bytes]) -> None:
+    """End the processes of *command*: those that wait for a signal first, then all."""
+    for number, patience in ((signal.SIGTERM, _TO_END), (signal.SIGKILL, None)):
+        try:
+            os.killpg(command.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            command.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+    command.wait()
+
+
+# -- the server's process --------------------------------------------------------------------------
+
+
+def examine(app: Any, shim: Any) -> None:
+    """
+    Examine *app*, which a server takes with *shim* around it, or as it is, leave the report, and
+    end the process. The first process that has an app does so; the others wait for their end.
+    """
+    order = json.loads(os.environ[_VARIABLE])
+    folder = Path(order["folder"])
+    try:
+        os.close(os.open(folder / "claim", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        threading.Event().wait()
+    except OSError:  # the doctor has gone
+        os._exit(0)
+
+    def deliver(text: str, code: int) -> NoReturn:
+        part = folder / "report.part"
+        part.write_text(json.dumps({"text": text, "code": code}), encoding="utf-8")
+        os.replace(part, folder / "report")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+    report = Report(order["name"], as_json=order["as_json"], deliver=deliver)
+    seconds = order["seconds"]
+    is_run = shim is not app
+    known = {
+        "server": _server(),
+        "is_run": is_run,
+        "is_wrapped_by_us": is_run and own_shim(app) is None,
+    }
+    # The server's own event loop may be running in this thread.
+    thread = threading.Thread(
+        target=visit_and_tell,
+        args=(shim, order["name"], report, Watch(report, seconds), seconds),
+        kwargs=known,
+        daemon=True,
+    )
+    thread.start()
+    thread.join()
+    os._exit(1)  # the thread ends the process itself
+
+
+# By a module that only a process of the server has loaded; of two, the one that handles requests.
+_SERVERS = {
+    "hypercorn.utils": "hypercorn",
+    "granian.asgi": "granian",
+    "daphne.server": "daphne",
+    "uvicorn.server": "uvicorn",
+    "gunicorn.arbiter": "gunicorn",
+}
+
+
+def _server() -> str:
+    return next((name for module, name in _SERVERS.items() if module in sys.modules), "")

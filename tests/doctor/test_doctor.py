@@ -1,0 +1,291 @@
+"""``asgi-trace doctor``: it finds each fault, and nothing in a healthy app."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..serving import reserved_port
+from .apps import BROKEN, FAULTY, HANGING, HEALTHY, SHOP, STOPS_NEVER
+
+COMMAND = (sys.executable, "-m", "asgi_trace", "doctor")
+
+
+def doctor(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in *folder*, for the app of its ``shop.py`` where no other is named."""
+    return subprocess.run(
+        [*COMMAND, *(words or ("shop:app",))],
+        cwd=folder,
+        env={**os.environ, "OTEL_BSP_SCHEDULE_DELAY": "60000"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def write(folder: Path, code: str) -> Path:
+    (folder / "shop.py").write_text(f"{SHOP}{code}\n")
+    return folder
+
+
+@pytest.mark.parametrize("app", HEALTHY)
+def test_nothing_is_found_in_a_healthy_app(app: str, tmp_path: Path) -> None:
+    done = doctor(write(tmp_path, HEALTHY[app]))
+    assert (done.stdout.splitlines()[:1], done.returncode) == (
+        ["shop:app: nothing is wrong"],
+        0,
+    ), done
+    assert "could not be" not in done.stdout
+    assert "no ids" not in done.stdout.split("ok:", 1)[1]
+
+
+@pytest.mark.parametrize("app", FAULTY)
+def test_each_fault_is_one_sentence(app: str, tmp_path: Path) -> None:
+    """With its remedy, and no other finding beside it."""
+    code, expected = FAULTY[app]
+    done = doctor(write(tmp_path, code), "shop:app", "--json")
+    report = json.loads(done.stdout)
+    findings = [each["sentence"] for each in report["findings"]]
+    assert len(findings) == len(expected), (findings, done.stderr)
+    for sentence, beginning in zip(findings, expected, strict=True):
+        assert sentence.startswith(beginning)
+    assert all(each["remedy"] for each in report["findings"])
+    assert not [each for each in report["notes"] if "could not be" in each["sentence"]]
+    assert done.returncode == 1
+    assert "secret" not in done.stdout
+
+
+@pytest.mark.parametrize("app", BROKEN)
+def test_an_app_that_cannot_be_had_is_exit_code_2(app: str, tmp_path: Path) -> None:
+    """With its error, and no frame of ours."""
+    code, expected = BROKEN[app]
+    done = doctor(write(tmp_path, code))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"asgi-trace doctor: {expected}" in done.stderr
+    assert f"{os.sep}asgi_trace{os.sep}" not in done.stderr
+    assert "importlib" not in done.stderr
+
+
+@pytest.mark.parametrize("app", HANGING)
+def test_an_app_that_hangs_is_given_up(app: str, tmp_path: Path) -> None:
+    code, expected = HANGING[app]
+    (tmp_path / "shop.py").write_text(code)
+    done = doctor(tmp_path, "--timeout", "5", "shop:app")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"asgi-trace doctor: {expected}")
+
+
+def test_an_app_that_does_not_stop_has_its_report(tmp_path: Path) -> None:
+    """Nor do threads of its own hold the doctor."""
+    (tmp_path / "shop.py").write_text(STOPS_NEVER)
+    done = doctor(tmp_path, "--timeout", "5", "shop:app")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "shop:app: nothing is wrong")
+
+
+def test_the_users_own_frames_are_shown(tmp_path: Path) -> None:
+    """Those of a cause, too; in JSON the error alone."""
+    code = """
+def read():
+    raise KeyError("DSN")
+
+try:
+    read()
+except KeyError as exc:
+    raise RuntimeError("no settings") from exc
+"""
+    write(tmp_path, code)
+    done = doctor(tmp_path)
+    assert done.returncode == 2
+    first, *rest = done.stderr.splitlines()
+    assert first == "asgi-trace doctor: shop:app could not be loaded: RuntimeError: no settings"
+    assert [line.split(",")[0].split(os.sep)[-1] for line in rest if line.startswith("  File")] == [
+        'shop.py"',
+        'shop.py"',
+        'shop.py"',
+    ]
+    in_json = doctor(tmp_path, "--json", "shop:app")
+    assert json.loads(in_json.stdout) == {"app": "shop:app", "error": first.partition(": ")[2]}
+
+
+def test_the_report_stands_alone_on_standard_output(tmp_path: Path) -> None:
+    """What the app prints and logs goes to standard error, also past Python."""
+    code = """
+import os
+os.system("echo from a child")
+print("printed")
+configure_logging(stream=sys.stdout)
+
+async def app(scope, receive, send):
+    log.info("logged %s", scope["type"])
+    await api(scope, receive, send)
+
+app = RequestTracingMiddleware(app)
+"""
+    done = doctor(write(tmp_path, code), "--json", "shop:app")
+    assert json.loads(done.stdout)["findings"] == []
+    assert "root -> standard output: the line of TextFormatter, with ids." in done.stdout
+    for line in ("from a child", "printed", "logged http"):
+        assert line in done.stderr
+
+
+def test_one_request_is_sent_and_the_lifespan_is_whole(tmp_path: Path) -> None:
+    code = """
+@asynccontextmanager
+async def lifespan(app):
+    print("started", flush=True)
+    yield {"name": "the shop"}
+    print("stopped", flush=True)
+
+api = FastAPI(lifespan=lifespan)
+
+@api.middleware("http")
+async def show(request, call_next):
+    print(request.method, request.url.path, request.state.name, flush=True)
+    return await call_next(request)
+
+configure_logging()
+app = RequestTracingMiddleware(api)
+"""
+    done = doctor(write(tmp_path, code))
+    printed = [line for line in done.stderr.splitlines() if " - " not in line]
+    assert printed == ["started", "GET /asgi-trace-doctor the shop", "stopped"]
+    assert done.returncode == 0
+
+
+def test_an_app_that_fails_on_the_request_is_examined(tmp_path: Path) -> None:
+    code = """
+async def app(scope, receive, send):
+    raise RuntimeError("no database")
+
+configure_logging()
+app = RequestTracingMiddleware(app)
+"""
+    done = doctor(write(tmp_path, code))
+    assert done.returncode == 0
+    assert "note: The app raised RuntimeError on the request: no database." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ((), "no app is named; expected one, as in 'asgi-trace doctor shop:app', or a command"),
+        (("no-such-command", "shop:app"), "there is no command 'no-such-command'"),
+        (
+            ("sh", "-c", "exit 7"),
+            "'sh -c exit 7' ended with exit code 7, and no server has taken an app",
+        ),
+        (
+            ("--timeout", "1", "sleep", "60"),
+            "no server has taken an app within 1 seconds; --timeout gives",
+        ),
+        (("shop:app", "--jsn"), "error: there is no option '--jsn'; did you mean --json?"),
+    ],
+)
+def test_a_wrong_use_is_one_sentence(words: tuple[str, ...], error: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(f"asgi-trace doctor: {error}")
+
+
+# A command, and the findings in an app without a shim and without a set-up of logging.
+NO_SHIM = "There is no RequestTracingMiddleware: lines and response have no ids."
+NO_HANDLER = (
+    "The root logger has no handler: lines below WARNING are lost, and the others have no ids."
+)
+BARE = [NO_SHIM, NO_HANDLER]
+UVICORNS = "The lines of these handlers have no ids: uvicorn -> standard error (uvicorn's DefaultFormatter)"
+COMMANDS = {
+    "uvicorn shop:app --port 0": [*BARE, UVICORNS],
+    "uvicorn shop:app --port 0 --workers 2": [*BARE, UVICORNS],
+    "uvicorn shop:app --port 0 --reload": [*BARE, UVICORNS],
+    "fastapi run shop.py --port 0": [*BARE, "The lines of these handlers have no ids: fastapi_cli"],
+    "python serve.py": [*BARE, UVICORNS],
+    "sh -c 'X=1 python serve.py'": [*BARE, UVICORNS],
+    "hypercorn shop:app --bind 127.0.0.1:0": BARE,
+    "asgi-trace run uvicorn shop:app --port 0": [],
+    "asgi-trace run python serve.py": [],
+}
+
+
+def environment() -> dict[str, str]:
+    """This environment's own commands, and this package."""
+    root = str(Path(__file__).parents[2])
+    folder = str(Path(sys.executable).parent)
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([folder, os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
+    }
+
+
+def examined(folder: Path, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / "serve.py").write_text(
+        "import uvicorn\nfrom shop import app\n\nif __name__ == '__main__':\n    uvicorn.run(app, port=0)\n"
+    )
+    return subprocess.run(
+        [*COMMAND, *options, *shlex.split(command)],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_examined_where_a_server_takes_the_app(command: str, tmp_path: Path) -> None:
+    """As it is; under ``asgi-trace run`` with the shim that it puts around the app."""
+    done = examined(write(tmp_path, "app = api"), command, "--json")
+    report = json.loads(done.stdout)
+    findings = [each["sentence"] for each in report["findings"]]
+    assert len(findings) == len(COMMANDS[command]), (findings, done.stderr)
+    for sentence, beginning in zip(findings, COMMANDS[command], strict=True):
+        assert sentence.startswith(beginning)
+    assert done.returncode == (1 if findings else 0)
+    assert report["app"] == " ".join(shlex.split(command))
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    "command",
+    [
+        "granian --interface asgi shop:app --workers 2 --port {port}",
+        "gunicorn -k asgi -b 127.0.0.1:{port} --no-control-socket shop:app",
+        "gunicorn -k uvicorn_worker.UvicornWorker -w 2 -b 127.0.0.1:{port} --no-control-socket shop:app",
+        "daphne -p {port} shop:app",
+        "uvicorn shop:app --port {port}",
+    ],
+)
+def test_a_healthy_app_is_healthy_under_each_server(command: str, tmp_path: Path) -> None:
+    """And no process of it stays behind."""
+    write(tmp_path, "configure_logging()\napp = RequestTracingMiddleware(api)")
+    with reserved_port() as port:
+        done = examined(tmp_path, command.format(port=port))
+        assert (done.returncode, done.stdout.splitlines()[0]) == (
+            0,
+            f"{command.format(port=port)}: nothing is wrong",
+        ), done
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", port))
+    assert "could not be" not in done.stdout
+
+
+@pytest.mark.servers
+def test_a_command_whose_app_cannot_be_loaded_has_its_own_error(tmp_path: Path) -> None:
+    done = examined(
+        write(tmp_path, "raise RuntimeError('no database')"), "uvicorn shop:app --port 0"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "RuntimeError: no database" in done.stderr
+    assert "ended with exit code 1, and no server has taken an app" in done.stderr
