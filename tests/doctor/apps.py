@@ -110,6 +110,42 @@ structlog.configure(processors=[structlog_processor, structlog.processors.JSONRe
 configure_logging()
 app = RequestTracingMiddleware(api)
 """,
+    "structlog, with a processor of its own": """
+import structlog
+
+def add_id(logger, name, event):
+    return {**event, "rid": get_request_id()}
+
+structlog.configure(processors=[structlog.contextvars.merge_contextvars, add_id, structlog.dev.ConsoleRenderer()])
+configure_logging()
+app = RequestTracingMiddleware(api)
+""",
+    "structlog, in a formatter": """
+import structlog
+from asgi_trace.loggers import structlog_processor
+structlog.configure(
+    processors=[structlog.stdlib.filter_by_level, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+)
+handler = logging.StreamHandler()
+handler.setFormatter(structlog.stdlib.ProcessorFormatter(
+    processors=[
+        structlog_processor,
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.JSONRenderer(),
+    ],
+))
+logging.root.addHandler(handler)
+configure_logging()
+app = RequestTracingMiddleware(api)
+""",
+    "loguru": """
+from asgi_trace.loggers import loguru_patcher
+from loguru import logger
+logger.configure(patcher=loguru_patcher)
+configure_logging()
+app = RequestTracingMiddleware(api)
+""",
     "threads that keep the ids": """
 pool = ThreadPoolExecutor()
 
@@ -226,7 +262,11 @@ import structlog
 structlog.configure(processors=[structlog.processors.JSONRenderer()])
 configure_logging(); app = RequestTracingMiddleware(api)
 """,
-        ["structlog is configured without our processor: its lines have no ids."],
+        ["structlog's processors give its lines no ids."],
+    ),
+    "loguru without ids": (
+        "from loguru import logger; configure_logging(); app = RequestTracingMiddleware(api)",
+        ["loguru's records have no ids."],
     ),
     "an executor": (
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def test_nothing_is_found_in_a_healthy_app(app: str, tmp_path: Path) -> None:
         0,
     ), done
     assert "could not be" not in done.stdout
+    assert "the message alone" not in done.stdout
     assert "no ids" not in done.stdout.split("ok:", 1)[1]
 
 
@@ -159,6 +161,56 @@ app = RequestTracingMiddleware(api)
     assert done.returncode == 0
 
 
+def test_what_may_be_right_is_a_note(tmp_path: Path) -> None:
+    """A queue loses the ids, unless its items carry them."""
+    code = """
+jobs = asyncio.Queue()
+pool = ThreadPoolExecutor()
+
+def warm_up():
+    threading.Thread(target=print).start()
+
+configure_logging()
+app = RequestTracingMiddleware(api)
+"""
+    done = doctor(write(tmp_path, code))
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    (queue,) = [line for line in lines if "queue" in line]
+    assert queue.startswith(
+        "note: The app makes a queue in this process; what takes from it has no"
+    )
+    (thread,) = [line for line in lines if "thread in" in line]
+    assert thread.startswith("note: The app starts a thread in a request, which begins without ids")
+    carrying = code.replace(
+        "asyncio.Queue()", "asyncio.Queue()\nfrom asgi_trace import bound_carrier"
+    )
+    assert "queue" not in doctor(write(tmp_path, carrying)).stdout
+
+
+def test_the_app_may_be_named_by_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "configure_logging()\napp = RequestTracingMiddleware(api)")
+    monkeypatch.setenv("ASGI_TRACE_APP", "shop:app")
+    done = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "shop:app: nothing is wrong")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no such signal")
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    """And the command with its processes."""
+    (tmp_path / "wait.sh").write_text("echo $$ waits; sleep 600\n")
+    command = [*COMMAND, "sh", "wait.sh"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        number = int(process.stderr.readline().split()[0])
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
+
+
 def test_an_app_that_fails_on_the_request_is_examined(tmp_path: Path) -> None:
     code = """
 async def app(scope, receive, send):
@@ -176,6 +228,10 @@ app = RequestTracingMiddleware(app)
     ("words", "error"),
     [
         ((), "no app is named; expected one, as in 'asgi-trace doctor shop:app', or a command"),
+        (
+            ("shop",),
+            "there is no command 'shop'; an app is named 'module:attribute', such as 'shop:app'",
+        ),
         (("no-such-command", "shop:app"), "there is no command 'no-such-command'"),
         (
             ("sh", "-c", "exit 7"),

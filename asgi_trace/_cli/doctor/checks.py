@@ -27,7 +27,7 @@ from ..._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
 from ..._logging.records import RequestTracingFilter, stamps_records
 from ..._logging.setup import gives_forms
 from ..._outgoing.hooks import OutgoingHooks
-from .sources import Loss, losses
+from .sources import Loss, losses, own_modules
 from .visit import Visit
 
 __all__ = ("CHECKS", "FINDING", "NOTE", "OK", "Patient", "Remark", "examine")
@@ -106,10 +106,7 @@ def _shim(patient: Patient) -> Iterator[Remark]:
                 NOTE, "The app has no shim of its own: it is traced under 'asgi-trace run' alone."
             )
     elif first.outside:
-        yield Remark(
-            OK,
-            f"The shim is inside {', '.join(first.outside)}; what that logs itself is not traced.",
-        )
+        yield Remark(OK, f"The shim is inside {first.outside[0]}.")
     else:
         yield Remark(OK, "The shim is outermost.")
     if patient.visit.fault is not None:
@@ -181,14 +178,13 @@ def _handlers(patient: Patient) -> Iterator[Remark]:
             said = "its records have the ids" if stamped else "its records have no ids"
             yield Remark(OK if stamped else NOTE, f"{where}: {said}.")
             continue
-        form = _form(handler)
         try:
             text, request_id = _probe(logger, handler)
         except Exception as exc:  # a formatter that needs more than a message
-            yield Remark(
-                NOTE, f"{where}: {form}, which writes no plain message ({type(exc).__name__})."
-            )
+            fault = type(exc).__name__
+            yield Remark(NOTE, f"{where}: {_form(handler)}, which cannot write a line ({fault}).")
             continue
+        form = _form(handler)  # it may have got ours just now
         if request_id in text:
             yield Remark(OK, f"{where}: {form}, with ids.")
         else:
@@ -238,9 +234,11 @@ def _writes(handler: logging.Handler) -> bool:
 
 
 def _form(handler: logging.Handler) -> str:
-    writer = getattr(getattr(handler, "_asgi_trace_form", None), "__self__", None)
-    if isinstance(writer, (TextFormatter, JSONFormatter, LogfmtFormatter)):
-        return f"the line of {type(writer).__name__}"
+    form = getattr(handler, "_asgi_trace_form", None)
+    for part in (form, *getattr(form, "args", ())):
+        writer = getattr(part, "__self__", None)
+        if isinstance(writer, (TextFormatter, JSONFormatter, LogfmtFormatter)):
+            return f"the line of {type(writer).__name__}"
     formatter = handler.formatter
     if formatter is None:
         return "the message alone"
@@ -278,27 +276,62 @@ def _probe(logger: logging.Logger, handler: logging.Handler) -> tuple[str, str]:
 def _loggers_of_others(patient: Patient) -> Iterator[Remark]:
     structlog = sys.modules.get("structlog")
     if structlog is not None and structlog.is_configured():
-        processors = structlog.get_config()["processors"]
-        names = [getattr(each, "__module__", "") for each in processors]
-        if not any(name.startswith("asgi_trace") for name in names):
+        if _structlog_shows_ids(structlog):
+            yield Remark(OK, "structlog's lines have the ids.")
+        else:
             yield Remark(
                 FINDING,
-                "structlog is configured without our processor: its lines have no ids.",
+                "structlog's processors give its lines no ids.",
                 "put asgi_trace.loggers.structlog_processor first among its processors",
             )
-        else:
-            yield Remark(OK, "structlog's lines have the ids.")
     loguru = sys.modules.get("loguru")
-    if loguru is not None:
-        patcher = getattr(loguru.logger._core, "patcher", None)
-        if getattr(patcher, "__module__", "").startswith("asgi_trace"):
+    if loguru is not None and _is_in_own_module(loguru.logger):
+        if _loguru_has_ids(loguru):
             yield Remark(OK, "loguru's records have the ids.")
         else:
             yield Remark(
-                NOTE,
-                "loguru is loaded without our patcher; where the app logs through it, its lines have no ids.",
+                FINDING,
+                "loguru's records have no ids.",
                 "logger.configure(patcher=asgi_trace.loggers.loguru_patcher)",
             )
+
+
+def _structlog_shows_ids(structlog: Any) -> bool:
+    """Whether structlog's processors, or those of a formatter that it hands lines to, add the ids."""
+    processors = [*structlog.get_config()["processors"]]
+    for _, handler in _all_handlers():
+        formatter: Any = handler.formatter
+        if type(formatter).__name__ == "ProcessorFormatter":
+            processors += formatter.processors
+    request_id = generate_request_id()
+    line: Any = {"event": "a line"}
+    with bound_request_metadata(RequestMetadata("asgi-trace-doctor", request_id)):
+        for processor in processors:
+            try:
+                made = processor(None, "info", dict(line))
+            except Exception:  # it needs a logger or a record, or drops the line
+                continue
+            if request_id in str(made):
+                return True
+            if isinstance(made, dict):
+                line = made
+    return False
+
+
+def _loguru_has_ids(loguru: Any) -> bool:
+    patcher = getattr(loguru.logger._core, "patcher", None)
+    if patcher is None:
+        return False
+    request_id = generate_request_id()
+    record: dict[str, Any] = {"extra": {}, "exception": None, "message": "a line"}
+    with bound_request_metadata(RequestMetadata("asgi-trace-doctor", request_id)):
+        patcher(record)
+    return request_id in str(record)
+
+
+def _is_in_own_module(thing: object) -> bool:
+    """Whether a module of the app's own has *thing* as a global variable."""
+    return any(value is thing for module in own_modules() for value in [*vars(module).values()])
 
 
 # What a server's own lines lack while the shim resets its ids, as the README's table has it.
@@ -488,8 +521,8 @@ _MOST_WRAPPERS = 64
 
 # Agents that trace requests: the module that is loaded where they run, and their name.
 _AGENTS = {
-    "ddtrace.contrib": "ddtrace",
-    "elasticapm.instrumentation.control": "Elastic APM",
+    "ddtrace": "ddtrace",
+    "elasticapm": "Elastic APM",
     "newrelic.agent": "New Relic",
 }
 

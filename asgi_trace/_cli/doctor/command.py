@@ -19,17 +19,22 @@ from .report import UNKNOWN, Report, Watch, told, visit_and_tell
 
 __all__ = ("run",)
 
+_INTERRUPTED = 130
+
 
 def run(words: Sequence[str], *, as_json: bool, seconds: float) -> int:
     """
     Examine the app that *words* name, or the one that they start, and end the process.
 
-    :param words: ``module:attribute``, or a command and its arguments.
+    :param words: ``module:attribute``, or a command and its arguments; the app that
+        ``ASGI_TRACE_APP`` names, when there are none.
     :param as_json: whether the report is a JSON object.
     :param seconds: how long the app may take to start, and to respond.
     """
     if words[:1] == ["--"]:
         words = words[1:]
+    if not words and os.environ.get(APP):
+        words = [os.environ[APP]]
     if not words:
         print(
             "asgi-trace doctor: no app is named; expected one, as in 'asgi-trace doctor shop:app', or a command "
@@ -38,9 +43,12 @@ def run(words: Sequence[str], *, as_json: bool, seconds: float) -> int:
         )
         return UNKNOWN
     report = Report(" ".join(words), as_json=as_json, deliver=_delivery())
-    if len(words) > 1 or ":" not in words[0]:
-        return examine_command(words, report, as_json=as_json, seconds=seconds)
-    return _examine_app(words[0], report, seconds)
+    try:
+        if len(words) > 1 or ":" not in words[0]:
+            examine_command(words, report, as_json=as_json, seconds=seconds)
+        _examine_app(words[0], report, seconds)
+    except KeyboardInterrupt:
+        os._exit(_INTERRUPTED)  # threads of the app would hold the process
 
 
 def _delivery() -> Callable[[str, int], NoReturn]:
