@@ -256,6 +256,12 @@ configure_logging(); app = RequestTracingMiddleware(api)
 """,
         ["The lines of this handler have no ids: shop -> standard error (shop's Lines)."],
     ),
+    "ids that records do not have": (
+        "logging.basicConfig(format='%(request_id)s %(message)s'); app = RequestTracingMiddleware(api)",
+        [
+            "root -> standard error: the format '%(request_id)s %(message)s' fails on each line, since"
+        ],
+    ),
     "structlog without ids": (
         """
 import structlog
@@ -372,6 +378,10 @@ BROKEN = {
         "def app(environ, start_response): return []",
         "shop:app is no ASGI app: TypeError",
     ),
+    "an exception without a text": (
+        "class Odd(Exception):\n    def __str__(self): raise ValueError\nsys.stdout.close()\nraise Odd()",
+        "shop:app could not be loaded: Odd",
+    ),
     "a module that ends the process": (
         "sys.exit(3)",
         "shop:app ended the process while it was loaded, with 3",
@@ -431,4 +441,27 @@ async def app(scope, receive, send):
 configure_logging()
 app = RequestTracingMiddleware(app)
 threading.Thread(target=threading.Event().wait).start()
+"""
+
+ODD = """
+class Odd(logging.Handler):
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+class Proxy:
+    @property
+    def __class__(self):
+        raise RuntimeError("a proxy outside of its context")
+
+    def __getattr__(self, name):
+        raise RuntimeError("a proxy outside of its context")
+
+proxy = Proxy()
+logging.getLogger("odd").addHandler(Odd())
+
+async def app(scope, receive, send):
+    CODE
+
+configure_logging()
+app = RequestTracingMiddleware(app)
 """

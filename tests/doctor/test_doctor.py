@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .apps import BROKEN, FAULTY, HANGING, HEALTHY, SHOP, STOPS_NEVER
+from .apps import BROKEN, FAULTY, HANGING, HEALTHY, ODD, SHOP, STOPS_NEVER
 
 COMMAND = (sys.executable, "-m", "asgi_trace", "doctor")
 
@@ -218,7 +218,25 @@ app = RequestTracingMiddleware(app)
 """
     done = doctor(write(tmp_path, code))
     assert done.returncode == 0
-    assert "note: The app raised RuntimeError on the request: no database." in done.stdout
+    assert "note: The app failed on the request: RuntimeError: no database." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        ("return", "The app sent no response to the request."),
+        (
+            "sys.exit(5)",
+            "The app failed on the request: ExitError: the app ended the process, with 5.",
+        ),
+    ],
+)
+def test_an_odd_app_is_examined(code: str, note: str, tmp_path: Path) -> None:
+    """Also one with an odd handler, and an object that nobody may look at."""
+    done = doctor(write(tmp_path, ODD.replace("CODE", code)))
+    assert done.returncode == 0
+    assert f"note: {note}" in done.stdout
+    assert "note: odd -> Odd: it could not be examined (RuntimeError)." in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from ..._logging.records import RequestTracingFilter, stamps_records
 from ..._logging.setup import gives_forms
 from ..._outgoing.hooks import OutgoingHooks
 from .sources import Loss, losses, own_modules
-from .visit import Visit
+from .visit import Visit, told
 
 __all__ = ("CHECKS", "FINDING", "NOTE", "OK", "Patient", "Remark", "examine")
 
@@ -79,8 +79,7 @@ def examine(patient: Patient) -> Iterator[tuple[str, Remark]]:
             for remark in check(patient):
                 yield name, remark
         except Exception as exc:  # odd handlers, proxies and half-made objects: the others go on
-            fault = f"{type(exc).__name__}: {exc}"
-            yield name, Remark(NOTE, f"The check {name!r} could not be completed: {fault}.")
+            yield name, Remark(NOTE, f"The check {name!r} could not be completed: {told(exc)}.")
 
 
 # -- the shim --------------------------------------------------------------------------------------
@@ -111,7 +110,9 @@ def _shim(patient: Patient) -> Iterator[Remark]:
         yield Remark(OK, "The shim is outermost.")
     if patient.visit.fault is not None:
         fault = patient.visit.fault
-        yield Remark(NOTE, f"The app raised {type(fault).__name__} on the request: {fault}.")
+        yield Remark(NOTE, f"The app failed on the request: {told(fault)}.")
+    elif patient.visit.status is None:
+        yield Remark(NOTE, "The app sent no response to the request.")
 
 
 def _no_shim(patient: Patient) -> Remark:
@@ -170,32 +171,53 @@ def _handlers(patient: Patient) -> Iterator[Remark]:
         )
     bare: list[str] = []
     for logger, handler in _all_handlers():
-        where = f"{logger.name} -> {_target(handler)}"
-        if not _writes(handler):
-            stamped = stamps_records() or any(
-                isinstance(each, RequestTracingFilter) for each in handler.filters
-            )
-            said = "its records have the ids" if stamped else "its records have no ids"
-            yield Remark(OK if stamped else NOTE, f"{where}: {said}.")
-            continue
         try:
-            text, request_id = _probe(logger, handler)
-        except Exception as exc:  # a formatter that needs more than a message
-            fault = type(exc).__name__
-            yield Remark(NOTE, f"{where}: {_form(handler)}, which cannot write a line ({fault}).")
-            continue
-        form = _form(handler)  # it may have got ours just now
-        if request_id in text:
-            yield Remark(OK, f"{where}: {form}, with ids.")
-        else:
-            bare.append(f"{where} ({form})")
+            yield from _handler(logger, handler, bare)
+        except Exception as exc:  # a handler of an unusual make
+            kind, fault = type(handler).__name__, type(exc).__name__
+            yield Remark(NOTE, f"{logger.name} -> {kind}: it could not be examined ({fault}).")
     if bare:
+        these = "this handler" if len(bare) == 1 else "these handlers"
         yield Remark(
             FINDING,
-            f"The lines of {'this handler' if len(bare) == 1 else 'these handlers'} have no ids: {'; '.join(bare)}.",
-            "call configure_logging() where the app is set up; or stamp_records(), and name %(request_id)s and "
-            "%(session_id)s in the format",
+            f"The lines of {these} have no ids: {'; '.join(bare)}.",
+            "have the formatter write record.request_id and record.session_id"
+            if gives_forms()
+            else "call configure_logging() where the app is set up; or stamp_records(), "
+            "and name %(request_id)s and %(session_id)s in the format",
         )
+
+
+def _handler(logger: logging.Logger, handler: logging.Handler, bare: list[str]) -> Iterator[Remark]:
+    """Say what *handler* writes, and where; or add it to *bare*, those whose lines have no ids."""
+    where = f"{logger.name} -> {_target(handler)}"
+    if not _writes(handler):
+        stamped = stamps_records() or any(
+            isinstance(each, RequestTracingFilter) for each in handler.filters
+        )
+        said = "its records have the ids" if stamped else "its records have no ids"
+        yield Remark(OK if stamped else NOTE, f"{where}: {said}.")
+        return
+    try:
+        text, request_id = _probe(logger, handler)
+    except Exception as exc:
+        form = _form(handler)
+        if "request_id" not in form:  # it needs more than a message
+            yield Remark(
+                NOTE, f"{where}: {form}, which cannot write a line ({type(exc).__name__})."
+            )
+        else:
+            yield Remark(
+                FINDING,
+                f"{where}: {form} fails on each line, since records have no request_id.",
+                "call stamp_records() where the app is set up",
+            )
+        return
+    form = _form(handler)  # it may have got ours just now
+    if request_id in text:
+        yield Remark(OK, f"{where}: {form}, with ids.")
+    else:
+        bare.append(f"{where} ({form})")
 
 
 def _all_handlers() -> Iterator[tuple[logging.Logger, logging.Handler]]:

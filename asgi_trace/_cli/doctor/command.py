@@ -15,11 +15,13 @@ from typing import NoReturn
 
 from ..environment import APP, LauncherError, load_app
 from .launched import examine_command
-from .report import UNKNOWN, Report, Watch, told, visit_and_tell
+from .report import UNKNOWN, Report, Watch, visit_and_tell
+from .visit import told
 
 __all__ = ("run",)
 
 _INTERRUPTED = 130
+_STDOUT, _STDERR = 1, 2
 
 
 def run(words: Sequence[str], *, as_json: bool, seconds: float) -> int:
@@ -56,15 +58,17 @@ def _delivery() -> Callable[[str, int], NoReturn]:
     Return what writes a report to the standard output of now, and ends the process. What is written
     there from now on goes to standard error.
     """
-    sys.stdout.flush()
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    out = None
+    with contextlib.suppress(OSError, ValueError):  # one of them is closed
+        out = os.fdopen(os.dup(_STDOUT), "w", encoding="utf-8")
+        os.dup2(_STDERR, _STDOUT)
 
     def deliver(text: str, code: int) -> NoReturn:
-        with contextlib.suppress(OSError):  # the reader, such as head, has seen enough
-            print(text, end="\n" if text else "", file=out, flush=True)
+        if text and out is not None:
+            with contextlib.suppress(OSError):  # the reader, such as head, has seen enough
+                print(text, file=out, flush=True)
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         os._exit(code)
 

@@ -76,7 +76,7 @@ def _outcome(
             words,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=2,  # standard error
             start_new_session=True,  # its processes end together
         )
     except FileNotFoundError:
