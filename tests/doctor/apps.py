@@ -110,6 +110,42 @@ structlog.configure(processors=[structlog_processor, structlog.processors.JSONRe
 configure_logging()
 app = RequestTracingMiddleware(api)
 """,
+    "structlog, with a processor of its own": """
+import structlog
+
+def add_id(logger, name, event):
+    return {**event, "rid": get_request_id()}
+
+structlog.configure(processors=[structlog.contextvars.merge_contextvars, add_id, structlog.dev.ConsoleRenderer()])
+configure_logging()
+app = RequestTracingMiddleware(api)
+""",
+    "structlog, in a formatter": """
+import structlog
+from asgi_trace.loggers import structlog_processor
+structlog.configure(
+    processors=[structlog.stdlib.filter_by_level, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+)
+handler = logging.StreamHandler()
+handler.setFormatter(structlog.stdlib.ProcessorFormatter(
+    processors=[
+        structlog_processor,
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.JSONRenderer(),
+    ],
+))
+logging.root.addHandler(handler)
+configure_logging()
+app = RequestTracingMiddleware(api)
+""",
+    "loguru": """
+from asgi_trace.loggers import loguru_patcher
+from loguru import logger
+logger.configure(patcher=loguru_patcher)
+configure_logging()
+app = RequestTracingMiddleware(api)
+""",
     "threads that keep the ids": """
 pool = ThreadPoolExecutor()
 
@@ -220,13 +256,23 @@ configure_logging(); app = RequestTracingMiddleware(api)
 """,
         ["The lines of this handler have no ids: shop -> standard error (shop's Lines)."],
     ),
+    "ids that records do not have": (
+        "logging.basicConfig(format='%(request_id)s %(message)s'); app = RequestTracingMiddleware(api)",
+        [
+            "root -> standard error: the format '%(request_id)s %(message)s' fails on each line, since"
+        ],
+    ),
     "structlog without ids": (
         """
 import structlog
 structlog.configure(processors=[structlog.processors.JSONRenderer()])
 configure_logging(); app = RequestTracingMiddleware(api)
 """,
-        ["structlog is configured without our processor: its lines have no ids."],
+        ["structlog's processors give its lines no ids."],
+    ),
+    "loguru without ids": (
+        "from loguru import logger; configure_logging(); app = RequestTracingMiddleware(api)",
+        ["loguru's records have no ids."],
     ),
     "an executor": (
         """
@@ -332,6 +378,10 @@ BROKEN = {
         "def app(environ, start_response): return []",
         "shop:app is no ASGI app: TypeError",
     ),
+    "an exception without a text": (
+        "class Odd(Exception):\n    def __str__(self): raise ValueError\nsys.stdout.close()\nraise Odd()",
+        "shop:app could not be loaded: Odd",
+    ),
     "a module that ends the process": (
         "sys.exit(3)",
         "shop:app ended the process while it was loaded, with 3",
@@ -391,4 +441,27 @@ async def app(scope, receive, send):
 configure_logging()
 app = RequestTracingMiddleware(app)
 threading.Thread(target=threading.Event().wait).start()
+"""
+
+ODD = """
+class Odd(logging.Handler):
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+class Proxy:
+    @property
+    def __class__(self):
+        raise RuntimeError("a proxy outside of its context")
+
+    def __getattr__(self, name):
+        raise RuntimeError("a proxy outside of its context")
+
+proxy = Proxy()
+logging.getLogger("odd").addHandler(Odd())
+
+async def app(scope, receive, send):
+    CODE
+
+configure_logging()
+app = RequestTracingMiddleware(app)
 """

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import socket
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ..serving import reserved_port
-from .apps import BROKEN, FAULTY, HANGING, HEALTHY, SHOP, STOPS_NEVER
+from .apps import BROKEN, FAULTY, HANGING, HEALTHY, ODD, SHOP, STOPS_NEVER
 
 COMMAND = (sys.executable, "-m", "asgi_trace", "doctor")
 
@@ -43,6 +41,7 @@ def test_nothing_is_found_in_a_healthy_app(app: str, tmp_path: Path) -> None:
         0,
     ), done
     assert "could not be" not in done.stdout
+    assert "the message alone" not in done.stdout
     assert "no ids" not in done.stdout.split("ok:", 1)[1]
 
 
@@ -159,6 +158,56 @@ app = RequestTracingMiddleware(api)
     assert done.returncode == 0
 
 
+def test_what_may_be_right_is_a_note(tmp_path: Path) -> None:
+    """A queue loses the ids, unless its items carry them."""
+    code = """
+jobs = asyncio.Queue()
+pool = ThreadPoolExecutor()
+
+def warm_up():
+    threading.Thread(target=print).start()
+
+configure_logging()
+app = RequestTracingMiddleware(api)
+"""
+    done = doctor(write(tmp_path, code))
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    (queue,) = [line for line in lines if "queue" in line]
+    assert queue.startswith(
+        "note: The app makes a queue in this process; what takes from it has no"
+    )
+    (thread,) = [line for line in lines if "thread in" in line]
+    assert thread.startswith("note: The app starts a thread in a request, which begins without ids")
+    carrying = code.replace(
+        "asyncio.Queue()", "asyncio.Queue()\nfrom asgi_trace import bound_carrier"
+    )
+    assert "queue" not in doctor(write(tmp_path, carrying)).stdout
+
+
+def test_the_app_may_be_named_by_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "configure_logging()\napp = RequestTracingMiddleware(api)")
+    monkeypatch.setenv("ASGI_TRACE_APP", "shop:app")
+    done = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "shop:app: nothing is wrong")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no such signal")
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    """And the command with its processes."""
+    (tmp_path / "wait.sh").write_text("echo $$ waits; sleep 600\n")
+    command = [*COMMAND, "sh", "wait.sh"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        number = int(process.stderr.readline().split()[0])
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
+
+
 def test_an_app_that_fails_on_the_request_is_examined(tmp_path: Path) -> None:
     code = """
 async def app(scope, receive, send):
@@ -169,13 +218,35 @@ app = RequestTracingMiddleware(app)
 """
     done = doctor(write(tmp_path, code))
     assert done.returncode == 0
-    assert "note: The app raised RuntimeError on the request: no database." in done.stdout
+    assert "note: The app failed on the request: RuntimeError: no database." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        ("return", "The app sent no response to the request."),
+        (
+            "sys.exit(5)",
+            "The app failed on the request: ExitError: the app ended the process, with 5.",
+        ),
+    ],
+)
+def test_an_odd_app_is_examined(code: str, note: str, tmp_path: Path) -> None:
+    """Also one with an odd handler, and an object that nobody may look at."""
+    done = doctor(write(tmp_path, ODD.replace("CODE", code)))
+    assert done.returncode == 0
+    assert f"note: {note}" in done.stdout
+    assert "note: odd -> Odd: it could not be examined (RuntimeError)." in done.stdout
 
 
 @pytest.mark.parametrize(
     ("words", "error"),
     [
         ((), "no app is named; expected one, as in 'asgi-trace doctor shop:app', or a command"),
+        (
+            ("shop",),
+            "there is no command 'shop'; an app is named 'module:attribute', such as 'shop:app'",
+        ),
         (("no-such-command", "shop:app"), "there is no command 'no-such-command'"),
         (
             ("sh", "-c", "exit 7"),
@@ -194,98 +265,3 @@ def test_a_wrong_use_is_one_sentence(words: tuple[str, ...], error: str, tmp_pat
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith(f"asgi-trace doctor: {error}")
-
-
-# A command, and the findings in an app without a shim and without a set-up of logging.
-NO_SHIM = "There is no RequestTracingMiddleware: lines and response have no ids."
-NO_HANDLER = (
-    "The root logger has no handler: lines below WARNING are lost, and the others have no ids."
-)
-BARE = [NO_SHIM, NO_HANDLER]
-UVICORNS = "The lines of these handlers have no ids: uvicorn -> standard error (uvicorn's DefaultFormatter)"
-COMMANDS = {
-    "uvicorn shop:app --port 0": [*BARE, UVICORNS],
-    "uvicorn shop:app --port 0 --workers 2": [*BARE, UVICORNS],
-    "uvicorn shop:app --port 0 --reload": [*BARE, UVICORNS],
-    "fastapi run shop.py --port 0": [*BARE, "The lines of these handlers have no ids: fastapi_cli"],
-    "python serve.py": [*BARE, UVICORNS],
-    "sh -c 'X=1 python serve.py'": [*BARE, UVICORNS],
-    "hypercorn shop:app --bind 127.0.0.1:0": BARE,
-    "asgi-trace run uvicorn shop:app --port 0": [],
-    "asgi-trace run python serve.py": [],
-}
-
-
-def environment() -> dict[str, str]:
-    """This environment's own commands, and this package."""
-    root = str(Path(__file__).parents[2])
-    folder = str(Path(sys.executable).parent)
-    return {
-        **os.environ,
-        "PATH": os.pathsep.join([folder, os.environ["PATH"]]),
-        "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
-    }
-
-
-def examined(folder: Path, command: str, *options: str) -> subprocess.CompletedProcess[str]:
-    (folder / "serve.py").write_text(
-        "import uvicorn\nfrom shop import app\n\nif __name__ == '__main__':\n    uvicorn.run(app, port=0)\n"
-    )
-    return subprocess.run(
-        [*COMMAND, *options, *shlex.split(command)],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-
-
-@pytest.mark.servers
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_is_examined_where_a_server_takes_the_app(command: str, tmp_path: Path) -> None:
-    """As it is; under ``asgi-trace run`` with the shim that it puts around the app."""
-    done = examined(write(tmp_path, "app = api"), command, "--json")
-    report = json.loads(done.stdout)
-    findings = [each["sentence"] for each in report["findings"]]
-    assert len(findings) == len(COMMANDS[command]), (findings, done.stderr)
-    for sentence, beginning in zip(findings, COMMANDS[command], strict=True):
-        assert sentence.startswith(beginning)
-    assert done.returncode == (1 if findings else 0)
-    assert report["app"] == " ".join(shlex.split(command))
-
-
-@pytest.mark.servers
-@pytest.mark.parametrize(
-    "command",
-    [
-        "granian --interface asgi shop:app --workers 2 --port {port}",
-        "gunicorn -k asgi -b 127.0.0.1:{port} --no-control-socket shop:app",
-        "gunicorn -k uvicorn_worker.UvicornWorker -w 2 -b 127.0.0.1:{port} --no-control-socket shop:app",
-        "daphne -p {port} shop:app",
-        "uvicorn shop:app --port {port}",
-    ],
-)
-def test_a_healthy_app_is_healthy_under_each_server(command: str, tmp_path: Path) -> None:
-    """And no process of it stays behind."""
-    write(tmp_path, "configure_logging()\napp = RequestTracingMiddleware(api)")
-    with reserved_port() as port:
-        done = examined(tmp_path, command.format(port=port))
-        assert (done.returncode, done.stdout.splitlines()[0]) == (
-            0,
-            f"{command.format(port=port)}: nothing is wrong",
-        ), done
-        with socket.socket() as free:
-            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            free.bind(("127.0.0.1", port))
-    assert "could not be" not in done.stdout
-
-
-@pytest.mark.servers
-def test_a_command_whose_app_cannot_be_loaded_has_its_own_error(tmp_path: Path) -> None:
-    done = examined(
-        write(tmp_path, "raise RuntimeError('no database')"), "uvicorn shop:app --port 0"
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "RuntimeError: no database" in done.stderr
-    assert "ended with exit code 1, and no server has taken an app" in done.stderr

@@ -27,8 +27,8 @@ from ..._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
 from ..._logging.records import RequestTracingFilter, stamps_records
 from ..._logging.setup import gives_forms
 from ..._outgoing.hooks import OutgoingHooks
-from .sources import Loss, losses
-from .visit import Visit
+from .sources import Loss, losses, own_modules
+from .visit import Visit, told
 
 __all__ = ("CHECKS", "FINDING", "NOTE", "OK", "Patient", "Remark", "examine")
 
@@ -79,8 +79,7 @@ def examine(patient: Patient) -> Iterator[tuple[str, Remark]]:
             for remark in check(patient):
                 yield name, remark
         except Exception as exc:  # odd handlers, proxies and half-made objects: the others go on
-            fault = f"{type(exc).__name__}: {exc}"
-            yield name, Remark(NOTE, f"The check {name!r} could not be completed: {fault}.")
+            yield name, Remark(NOTE, f"The check {name!r} could not be completed: {told(exc)}.")
 
 
 # -- the shim --------------------------------------------------------------------------------------
@@ -106,15 +105,14 @@ def _shim(patient: Patient) -> Iterator[Remark]:
                 NOTE, "The app has no shim of its own: it is traced under 'asgi-trace run' alone."
             )
     elif first.outside:
-        yield Remark(
-            OK,
-            f"The shim is inside {', '.join(first.outside)}; what that logs itself is not traced.",
-        )
+        yield Remark(OK, f"The shim is inside {first.outside[0]}.")
     else:
         yield Remark(OK, "The shim is outermost.")
     if patient.visit.fault is not None:
         fault = patient.visit.fault
-        yield Remark(NOTE, f"The app raised {type(fault).__name__} on the request: {fault}.")
+        yield Remark(NOTE, f"The app failed on the request: {told(fault)}.")
+    elif patient.visit.status is None:
+        yield Remark(NOTE, "The app sent no response to the request.")
 
 
 def _no_shim(patient: Patient) -> Remark:
@@ -173,33 +171,53 @@ def _handlers(patient: Patient) -> Iterator[Remark]:
         )
     bare: list[str] = []
     for logger, handler in _all_handlers():
-        where = f"{logger.name} -> {_target(handler)}"
-        if not _writes(handler):
-            stamped = stamps_records() or any(
-                isinstance(each, RequestTracingFilter) for each in handler.filters
-            )
-            said = "its records have the ids" if stamped else "its records have no ids"
-            yield Remark(OK if stamped else NOTE, f"{where}: {said}.")
-            continue
-        form = _form(handler)
         try:
-            text, request_id = _probe(logger, handler)
-        except Exception as exc:  # a formatter that needs more than a message
-            yield Remark(
-                NOTE, f"{where}: {form}, which writes no plain message ({type(exc).__name__})."
-            )
-            continue
-        if request_id in text:
-            yield Remark(OK, f"{where}: {form}, with ids.")
-        else:
-            bare.append(f"{where} ({form})")
+            yield from _handler(logger, handler, bare)
+        except Exception as exc:  # a handler of an unusual make
+            kind, fault = type(handler).__name__, type(exc).__name__
+            yield Remark(NOTE, f"{logger.name} -> {kind}: it could not be examined ({fault}).")
     if bare:
+        these = "this handler" if len(bare) == 1 else "these handlers"
         yield Remark(
             FINDING,
-            f"The lines of {'this handler' if len(bare) == 1 else 'these handlers'} have no ids: {'; '.join(bare)}.",
-            "call configure_logging() where the app is set up; or stamp_records(), and name %(request_id)s and "
-            "%(session_id)s in the format",
+            f"The lines of {these} have no ids: {'; '.join(bare)}.",
+            "have the formatter write record.request_id and record.session_id"
+            if gives_forms()
+            else "call configure_logging() where the app is set up; or stamp_records(), "
+            "and name %(request_id)s and %(session_id)s in the format",
         )
+
+
+def _handler(logger: logging.Logger, handler: logging.Handler, bare: list[str]) -> Iterator[Remark]:
+    """Say what *handler* writes, and where; or add it to *bare*, those whose lines have no ids."""
+    where = f"{logger.name} -> {_target(handler)}"
+    if not _writes(handler):
+        stamped = stamps_records() or any(
+            isinstance(each, RequestTracingFilter) for each in handler.filters
+        )
+        said = "its records have the ids" if stamped else "its records have no ids"
+        yield Remark(OK if stamped else NOTE, f"{where}: {said}.")
+        return
+    try:
+        text, request_id = _probe(logger, handler)
+    except Exception as exc:
+        form = _form(handler)
+        if "request_id" not in form:  # it needs more than a message
+            yield Remark(
+                NOTE, f"{where}: {form}, which cannot write a line ({type(exc).__name__})."
+            )
+        else:
+            yield Remark(
+                FINDING,
+                f"{where}: {form} fails on each line, since records have no request_id.",
+                "call stamp_records() where the app is set up",
+            )
+        return
+    form = _form(handler)  # it may have got ours just now
+    if request_id in text:
+        yield Remark(OK, f"{where}: {form}, with ids.")
+    else:
+        bare.append(f"{where} ({form})")
 
 
 def _all_handlers() -> Iterator[tuple[logging.Logger, logging.Handler]]:
@@ -238,9 +256,11 @@ def _writes(handler: logging.Handler) -> bool:
 
 
 def _form(handler: logging.Handler) -> str:
-    writer = getattr(getattr(handler, "_asgi_trace_form", None), "__self__", None)
-    if isinstance(writer, (TextFormatter, JSONFormatter, LogfmtFormatter)):
-        return f"the line of {type(writer).__name__}"
+    form = getattr(handler, "_asgi_trace_form", None)
+    for part in (form, *getattr(form, "args", ())):
+        writer = getattr(part, "__self__", None)
+        if isinstance(writer, (TextFormatter, JSONFormatter, LogfmtFormatter)):
+            return f"the line of {type(writer).__name__}"
     formatter = handler.formatter
     if formatter is None:
         return "the message alone"
@@ -278,27 +298,62 @@ def _probe(logger: logging.Logger, handler: logging.Handler) -> tuple[str, str]:
 def _loggers_of_others(patient: Patient) -> Iterator[Remark]:
     structlog = sys.modules.get("structlog")
     if structlog is not None and structlog.is_configured():
-        processors = structlog.get_config()["processors"]
-        names = [getattr(each, "__module__", "") for each in processors]
-        if not any(name.startswith("asgi_trace") for name in names):
+        if _structlog_shows_ids(structlog):
+            yield Remark(OK, "structlog's lines have the ids.")
+        else:
             yield Remark(
                 FINDING,
-                "structlog is configured without our processor: its lines have no ids.",
+                "structlog's processors give its lines no ids.",
                 "put asgi_trace.loggers.structlog_processor first among its processors",
             )
-        else:
-            yield Remark(OK, "structlog's lines have the ids.")
     loguru = sys.modules.get("loguru")
-    if loguru is not None:
-        patcher = getattr(loguru.logger._core, "patcher", None)
-        if getattr(patcher, "__module__", "").startswith("asgi_trace"):
+    if loguru is not None and _is_in_own_module(loguru.logger):
+        if _loguru_has_ids(loguru):
             yield Remark(OK, "loguru's records have the ids.")
         else:
             yield Remark(
-                NOTE,
-                "loguru is loaded without our patcher; where the app logs through it, its lines have no ids.",
+                FINDING,
+                "loguru's records have no ids.",
                 "logger.configure(patcher=asgi_trace.loggers.loguru_patcher)",
             )
+
+
+def _structlog_shows_ids(structlog: Any) -> bool:
+    """Whether structlog's processors, or those of a formatter that it hands lines to, add the ids."""
+    processors = [*structlog.get_config()["processors"]]
+    for _, handler in _all_handlers():
+        formatter: Any = handler.formatter
+        if type(formatter).__name__ == "ProcessorFormatter":
+            processors += formatter.processors
+    request_id = generate_request_id()
+    line: Any = {"event": "a line"}
+    with bound_request_metadata(RequestMetadata("asgi-trace-doctor", request_id)):
+        for processor in processors:
+            try:
+                made = processor(None, "info", dict(line))
+            except Exception:  # it needs a logger or a record, or drops the line
+                continue
+            if request_id in str(made):
+                return True
+            if isinstance(made, dict):
+                line = made
+    return False
+
+
+def _loguru_has_ids(loguru: Any) -> bool:
+    patcher = getattr(loguru.logger._core, "patcher", None)
+    if patcher is None:
+        return False
+    request_id = generate_request_id()
+    record: dict[str, Any] = {"extra": {}, "exception": None, "message": "a line"}
+    with bound_request_metadata(RequestMetadata("asgi-trace-doctor", request_id)):
+        patcher(record)
+    return request_id in str(record)
+
+
+def _is_in_own_module(thing: object) -> bool:
+    """Whether a module of the app's own has *thing* as a global variable."""
+    return any(value is thing for module in own_modules() for value in [*vars(module).values()])
 
 
 # What a server's own lines lack while the shim resets its ids, as the README's table has it.
@@ -488,8 +543,8 @@ _MOST_WRAPPERS = 64
 
 # Agents that trace requests: the module that is loaded where they run, and their name.
 _AGENTS = {
-    "ddtrace.contrib": "ddtrace",
-    "elasticapm.instrumentation.control": "Elastic APM",
+    "ddtrace": "ddtrace",
+    "elasticapm": "Elastic APM",
     "newrelic.agent": "New Relic",
 }
 

@@ -15,21 +15,28 @@ from typing import NoReturn
 
 from ..environment import APP, LauncherError, load_app
 from .launched import examine_command
-from .report import UNKNOWN, Report, Watch, told, visit_and_tell
+from .report import UNKNOWN, Report, Watch, visit_and_tell
+from .visit import told
 
 __all__ = ("run",)
+
+_INTERRUPTED = 130
+_STDOUT, _STDERR = 1, 2
 
 
 def run(words: Sequence[str], *, as_json: bool, seconds: float) -> int:
     """
     Examine the app that *words* name, or the one that they start, and end the process.
 
-    :param words: ``module:attribute``, or a command and its arguments.
+    :param words: ``module:attribute``, or a command and its arguments; the app that
+        ``ASGI_TRACE_APP`` names, when there are none.
     :param as_json: whether the report is a JSON object.
     :param seconds: how long the app may take to start, and to respond.
     """
     if words[:1] == ["--"]:
         words = words[1:]
+    if not words and os.environ.get(APP):
+        words = [os.environ[APP]]
     if not words:
         print(
             "asgi-trace doctor: no app is named; expected one, as in 'asgi-trace doctor shop:app', or a command "
@@ -38,9 +45,12 @@ def run(words: Sequence[str], *, as_json: bool, seconds: float) -> int:
         )
         return UNKNOWN
     report = Report(" ".join(words), as_json=as_json, deliver=_delivery())
-    if len(words) > 1 or ":" not in words[0]:
-        return examine_command(words, report, as_json=as_json, seconds=seconds)
-    return _examine_app(words[0], report, seconds)
+    try:
+        if len(words) > 1 or ":" not in words[0]:
+            examine_command(words, report, as_json=as_json, seconds=seconds)
+        _examine_app(words[0], report, seconds)
+    except KeyboardInterrupt:
+        os._exit(_INTERRUPTED)  # threads of the app would hold the process
 
 
 def _delivery() -> Callable[[str, int], NoReturn]:
@@ -48,15 +58,17 @@ def _delivery() -> Callable[[str, int], NoReturn]:
     Return what writes a report to the standard output of now, and ends the process. What is written
     there from now on goes to standard error.
     """
-    sys.stdout.flush()
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    out = None
+    with contextlib.suppress(OSError, ValueError):  # one of them is closed
+        out = os.fdopen(os.dup(_STDOUT), "w", encoding="utf-8")
+        os.dup2(_STDERR, _STDOUT)
 
     def deliver(text: str, code: int) -> NoReturn:
-        with contextlib.suppress(OSError):  # the reader, such as head, has seen enough
-            print(text, end="\n" if text else "", file=out, flush=True)
+        if text and out is not None:
+            with contextlib.suppress(OSError):  # the reader, such as head, has seen enough
+                print(text, file=out, flush=True)
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         os._exit(code)
 

@@ -30,6 +30,8 @@ __all__ = ("examine", "examine_command")
 _VARIABLE = "_ASGI_TRACE_DOCTOR"
 _BETWEEN_LOOKS = 0.05
 _TO_END = 3.0
+# The exit code of a worker in whose place gunicorn starts no other one: it ends.
+_NO_OTHER = 3
 
 
 # -- the doctor's own process ----------------------------------------------------------------------
@@ -67,20 +69,27 @@ def _outcome(
     words: Sequence[str], environment: dict[str, str], folder: Path, seconds: float
 ) -> dict[str, Any] | str:
     """Return the report of the server's process, or why there is none."""
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
         command = subprocess.Popen(
             words,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=2,  # standard error
             start_new_session=True,  # its processes end together
         )
     except FileNotFoundError:
-        return f"there is no command {words[0]!r}"
+        rule = "an app is named 'module:attribute', such as 'shop:app'" if len(words) == 1 else ""
+        return f"there is no command {words[0]!r}{'; ' if rule else ''}{rule}"
     except OSError as exc:
         return f"{words[0]!r} cannot be started: {exc.strerror}"
+    finally:
+        signal.signal(signal.SIGINT, before)
     path, deadline = folder / "report", time.monotonic() + seconds
     try:
+        if interrupts:  # while the command was half started, and could not be ended
+            raise KeyboardInterrupt
         while not path.exists():
             code = command.poll()
             if code is not None and not (folder / "claim").exists():
@@ -125,15 +134,13 @@ def examine(app: Any, shim: Any) -> None:
     except FileExistsError:
         threading.Event().wait()
     except OSError:  # the doctor has gone
-        os._exit(0)
+        os._exit(_NO_OTHER)
 
     def deliver(text: str, code: int) -> NoReturn:
         part = folder / "report.part"
         part.write_text(json.dumps({"text": text, "code": code}), encoding="utf-8")
         os.replace(part, folder / "report")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        os._exit(_NO_OTHER)
 
     report = Report(order["name"], as_json=order["as_json"], deliver=deliver)
     seconds = order["seconds"]
@@ -152,7 +159,7 @@ def examine(app: Any, shim: Any) -> None:
     )
     thread.start()
     thread.join()
-    os._exit(1)  # the thread ends the process itself
+    os._exit(_NO_OTHER)  # the thread ends the process itself
 
 
 # By a module that only a process of the server has loaded; of two, the one that handles requests.

@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from .checks import FINDING, NOTE, OK, Patient, Remark, examine
-from .visit import StartupError, Visit, visit
+from .visit import StartupError, Visit, told, visit
 
-__all__ = ("UNKNOWN", "Report", "Watch", "told", "visit_and_tell")
+__all__ = ("UNKNOWN", "Report", "Watch", "visit_and_tell")
 
 HEALTHY, FAULTY, UNKNOWN = 0, 1, 2
 """The exit codes: nothing is wrong, something is, and it could not be seen."""
@@ -124,11 +124,6 @@ def visit_and_tell(
 # -- the app's own error ---------------------------------------------------------------------------
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-def told(exc: BaseException) -> str:
-    """Return the name of *exc* and its message."""
-    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
 
 
 _LIBRARY = os.path.dirname(os.path.abspath(contextlib.__file__))

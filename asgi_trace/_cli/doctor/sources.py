@@ -18,7 +18,7 @@ from typing import Any
 
 from ..._core.threads import ContextThreadPoolExecutor
 
-__all__ = ("Loss", "losses")
+__all__ = ("Loss", "losses", "own_modules")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ _PROCESSES = frozenset({"ProcessPoolExecutor", "multiprocessing.Process", "multi
 
 def losses() -> Iterator[Loss]:
     """Yield the places in the modules under the current folder, in the order of the files."""
-    for module in _own_modules():
+    for module in own_modules():
         path = str(module.__file__)
         try:
             if os.path.getsize(path) > _LARGEST:
@@ -61,7 +61,8 @@ def losses() -> Iterator[Loss]:
         yield from _Reader(module, os.path.relpath(path)).read(tree)
 
 
-def _own_modules() -> list[ModuleType]:
+def own_modules() -> list[ModuleType]:
+    """Return the loaded modules that stand under the current folder, in the order of the files."""
     ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     stdlib = sysconfig.get_path("stdlib")
     found: dict[str, ModuleType] = {}
@@ -74,7 +75,7 @@ def _own_modules() -> list[ModuleType]:
         is_installed = "site-packages" in parts or "dist-packages" in parts
         if is_installed or path.startswith((stdlib + os.sep, ours + os.sep)):
             continue
-        if path.startswith(os.getcwd() + os.sep):
+        if path.startswith(os.path.join(os.getcwd(), "")):
             found.setdefault(path, module)
     return [found[path] for path in sorted(found)]
 

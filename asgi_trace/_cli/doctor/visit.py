@@ -19,12 +19,25 @@ from ..._core.ids import generate_request_id
 from ..._core.middleware import RequestTracingMiddleware
 from ..._logging.setup import serve_untouched
 
-__all__ = ("Entry", "StartupError", "Visit", "visit")
+__all__ = ("Entry", "StartupError", "Visit", "told", "visit")
 
 PATH = "/asgi-trace-doctor"
 SESSION = "asgi-trace-doctor"
 
 _BASE = "starlette.middleware.base"
+
+
+def told(exc: BaseException) -> str:
+    """Return the name of *exc* and its message."""
+    try:
+        message = str(exc)
+    except Exception:  # an exception of an unusual make
+        message = ""
+    return f"{type(exc).__name__}: {message}" if message else type(exc).__name__
+
+
+class ExitError(Exception):
+    """The app has ended the process, which goes on here."""
 
 
 class StartupError(Exception):
@@ -121,7 +134,10 @@ async def _lifespan(found: Visit, state: dict[str, Any], seconds: float) -> Any:
 
 async def _call(app: Any, *arguments: Any) -> Any:
     """Call *app* inside of a task, whatever it is."""
-    return await app(*arguments)
+    try:
+        return await app(*arguments)
+    except SystemExit as exc:  # an event loop would end with it
+        raise ExitError(f"the app ended the process, with {exc.code!r}") from exc
 
 
 async def _answer(

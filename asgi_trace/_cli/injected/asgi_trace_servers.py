@@ -43,31 +43,32 @@ def _package() -> Any:
     return served
 
 
-_said: set[str] = set()
+def _safely(action: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what *action* returns. When it fails, log that once, and return None."""
+    try:
+        return action(*arguments)
+    except Exception as exc:
+        # The errors of the variables are whole sentences.
+        told = str(exc) if type(exc).__name__ == "LauncherError" else f"{type(exc).__name__}: {exc}"
+        if told not in _told:
+            _told.add(told)
+            message = "%s; what this process serves is not traced"
+            logging.getLogger("asgi_trace").warning(message, told)
+        return None
 
 
-def _warn(message: str) -> None:
-    """Log a warning, once for each process."""
-    if message not in _said:
-        _said.add(message)
-        logging.getLogger("asgi_trace").warning("%s", message)
+_told: set[str] = set()
 
 
 def _prepare() -> None:
     """Have the log lines of this process stamped, as the variables say."""
-    try:
-        _package().prepare_logging()
-    except Exception as exc:
-        _warn(f"{exc}; the lines of this process stay as they are")
+    _safely(lambda: _package().prepare_logging())
 
 
 def _traced(app: Any) -> Any:
-    """Return *app*, traced; as it is, with a warning, when that fails."""
-    try:
-        return _package().traced(app, _level_of_program())
-    except Exception as exc:
-        _warn(f"{exc}; the app is served untraced")
-        return app
+    """Return *app*, traced; as it is, when that fails."""
+    shim = _safely(lambda: _package().traced(app, _level_of_program()))
+    return app if shim is None else shim
 
 
 def _level_of_program() -> int:
@@ -100,7 +101,7 @@ def _after(action: Callable[[Any], None]) -> Callable[[Any], Any]:
     def make(original: Any) -> Any:
         def replacement(self: Any, *arguments: Any, **options: Any) -> Any:
             returned = original(self, *arguments, **options)
-            action(self)
+            _safely(action, self)
             return returned
 
         return replacement

@@ -1,0 +1,1 @@
+echo $$ waits; sleep 600
