@@ -11,6 +11,7 @@ This module works on strings.
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -24,11 +25,13 @@ MASK = "***"
 _SECRET_NAME = re.compile(
     r"""
     -(?: 2fa | activat(?:e|ion) | assertion | captcha | card | clave | code | confirm(?:ation)?
-       | contrasena | cookie | creds? | csc | cv[cnv] | hash | hmac | hotp | iban
-       | invit(?:e|ation) | kennwort | keys? | magic | mdp | mfa | mnemonic | motdepasse | nonce
-       | ot[cp] | pass | pin | pincode | puk | pw | recaptcha | recover(?:y)? | reset | senha | sess
-       | session | sid | sig | sign | ssn | state | ticket | tk | tkn | tok | totp | unlock
-       | unsub(?:scribe)? | verif(?:y|ication) | zak )(?=-)
+       | contrasena | cookie | creds? | csc | cv[cnv] | digest | has[lł]o | hash | hmac | hotp
+       | iban | invit(?:e|ation) | kennwort | keys? | l[oö]senord | magic(?:link)? | mdp | mfa
+       | mnemonic | motdepasse | nonce | ot[cpt] | parola | pass | pin | pincode | puk | pw
+       | recaptcha | recover(?:y)? | reset | salasana | sas | senha | sess | session | sid | sig
+       | sign | ssn | sso | state | ticket | tk | tkn | tok | totp | turnstile | unlock
+       | unsub(?:scribe)? | validation | vcode | verif(?:y|ication) | wachtwoord | zak
+       | пароль | 密码 )(?=-)
     | token | secret(?!ar) | pass-?(?:word|wd|wort|phrase|code|key) | pwd | credential | csrf | xsrf
     | jwt | bearer | signature | verifier | one-?time | saml | sess(?:ion)?-?(?:id|key)
     | (?:credit|debit)-?card | card-?(?:no-|num)
@@ -59,7 +62,12 @@ _BARE_USERINFO = re.compile(
     r"(?<![\w.%+-])(?!(?:acct|email|im|mailto|sips?|xmpp):)"
     r"[\w.%+-]+:[^\s/@:]+@"
 )
+# RFC 7617: base64 of "user:password".
+_BASIC = re.compile(r"(?i)(?<![a-z])(basic[ +]+)([A-Za-z0-9+/_-]{4,}={0,2})")
 _BEARER = re.compile(r"(?i)(?<![a-z])(bearer[ +]+)(?=[^\s+&]*[0-9])[^\s+&]+")
+
+# A path, or a URL up to its query, that is a parameter's value.
+_NESTED_PATH = re.compile(r"(?<==)(?:[a-z]{2,8}://[^/?#&]*)?/[^?#&]*", re.IGNORECASE)
 
 # Between the pairs of a query in a query.
 _PART_ENDS = re.compile("([&#])")
@@ -208,11 +216,19 @@ class Masks:
         if "@" in text:
             text = _USERINFO.sub(f"//{MASK}@", text)
             text = _BARE_USERINFO.sub(f"{MASK}@", text)
-        if "bearer" in text.lower():
+        lower = text.lower()
+        if "bearer" in lower:
             text = _BEARER.sub(rf"\1{MASK}", text)
+        if "basic" in lower:
+            text = _BASIC.sub(_mask_basic, text)
+        if in_query and "=" in text and "/" in text:
+            text = _NESTED_PATH.sub(self._mask_nested_path, text)
         if "&" not in text and "#" not in text:
             return self._mask_part(text, in_query)
         return "".join([self._mask_part(part, in_query) for part in _PART_ENDS.split(text)])
+
+    def _mask_nested_path(self, match: re.Match[str]) -> str:
+        return self.path(match[0])
 
     def _mask_part(self, text: str, in_query: bool) -> str:
         if "=" in text or ":" in text:
@@ -296,6 +312,16 @@ def _mask_card(match: re.Match[str]) -> str:
     digits = [int(digit) for digit in match[0] if digit.isdigit()]
     doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2]]
     return MASK if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 else match[0]
+
+
+def _mask_basic(match: re.Match[str]) -> str:
+    """Mask what follows the word "basic" if it is a user and a password."""
+    encoded = match[2].rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
+    try:
+        decoded = a2b_base64(encoded + "=" * (-len(encoded) % 4))
+    except ValueError:
+        return match[0]
+    return f"{match[1]}{MASK}" if b":" in decoded else match[0]
 
 
 def _announced_by(segment: str) -> re.Pattern[str] | None:

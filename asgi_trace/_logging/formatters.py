@@ -229,7 +229,8 @@ class TextFormatter(logging.Formatter):
         # Ids and fields may hold a client's words; what logging itself gives is the program's own.
         for name in attributes.keys() - OWN:
             value = attributes[name]
-            if isinstance(value, str) and not value.isprintable():
+            # Asked of the type: a field may be any object, such as a proxy whose class raises.
+            if issubclass(type(value), str) and not value.isprintable():
                 attributes[name] = escape(value).replace("\n", r"\x0a")
         lines = []
         for shown.message in escape(message).split("\n"):
@@ -268,8 +269,10 @@ class OwnForm:
         prefix = self._prefix(record)
         if self._shows_message:
             message = record.message = record.getMessage()
-            # The next handler has the record too: what changes is a copy.
-            shown = _plain_record(record.__dict__ | {"msg": f"{prefix}{message}", "args": ()})
+            # The next handler has the record too: what changes is a copy. It keeps its arguments,
+            # which uvicorn's formatter reads.
+            changed = {"getMessage": partial(str, f"{prefix}{message}")}
+            shown = _plain_record(record.__dict__ | changed)
             text = self._format(shown)
             if shown.exc_text:
                 record.exc_text = shown.exc_text
@@ -440,12 +443,7 @@ def _google_trace_prefix() -> str:
 
 
 def _plain_record(attributes: dict[str, Any]) -> logging.LogRecord:
-    """
-    Return a record with *attributes*, in a fifth of the time that :func:`copy.copy` takes.
-
-    It is of the standard class: one of the program's own may make the message in another way, such
-    as by ``str.format``, and would take the braces of a finished one for fields.
-    """
+    """Return a record with *attributes*, in a fifth of the time that :func:`copy.copy` takes."""
     made = object.__new__(logging.LogRecord)
     made.__dict__ = attributes
     return made

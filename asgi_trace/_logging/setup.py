@@ -386,7 +386,8 @@ def configure_logging(
     streams = [
         handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)
     ]
-    if not root.handlers or (stream is not None and stream not in streams):
+    has_handler = bool(root.handlers) or _pytest_will_log()
+    if not has_handler or (stream is not None and stream not in streams):
         root.addHandler(_RootHandler(stream or sys.stderr))
     log_uncaught()
     _watch_for_requests()
@@ -402,10 +403,20 @@ def _set_default_level(root: logging.Logger) -> None:
         for each in root.handlers
         if type(each).__module__ == "_pytest.logging"
     }
-    if not pytests:
+    if not pytests and not _pytest_will_log():
         root.setLevel(logging.INFO)
     elif "LogCaptureHandler" in pytests:  # it is there while a test runs
         _set_for_one_test(root, pytests["LogCaptureHandler"])
+
+
+def _pytest_will_log() -> bool:
+    """
+    Whether pytest starts: while it imports a ``conftest.py``, its handlers are not there yet.
+
+    Its variable alone does not tell: a server that a test starts inherits it.
+    """
+    starts = "PYTEST_VERSION" in os.environ and "PYTEST_CURRENT_TEST" not in os.environ
+    return starts and "_pytest.logging" in sys.modules
 
 
 def _set_for_one_test(root: logging.Logger, capturing: Any) -> None:
@@ -514,6 +525,8 @@ def attach_exporter(handler: logging.Handler) -> None:
     Loggers that a server or program sets up later get it when their own handlers first write.
     """
     _exporters.append(handler)
+    records.stamp_records()
+    records.watch(_meet)
     _attach(handler)
 
 

@@ -8,6 +8,7 @@ import gc
 import io
 import logging
 import logging.handlers
+import os
 import pickle
 import re
 import subprocess
@@ -305,6 +306,33 @@ class Braces(logging.LogRecord):
         return str(self.msg).format(*self.args)  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        # The usual advice for a time on uvicorn's access lines changes the format alone.
+        (
+            "OWN %(levelname)s %(message)s",
+            'OWN INFO [req=a1|session=alice] ::1 - "GET / HTTP/1.1" 200',
+        ),
+        (
+            "OWN %(client_addr)s %(request_line)s",
+            "[req=a1|session=alice] OWN ::1 GET / HTTP/1.1",
+        ),
+    ],
+)
+def test_uvicorns_access_line_in_a_format_of_ones_own(
+    log: logging.Logger, form: str, line: str
+) -> None:
+    from uvicorn.logging import AccessFormatter
+
+    configure_logging()
+    handler = handler_with(AccessFormatter(form, use_colors=False))
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info('%s - "%s %s HTTP/%s" %d', "::1", "GET", "/", "1.1", 200)
+    assert handler.stream.getvalue() == f"{line}\n"
+
+
 def test_a_message_in_another_style_is_made_once(log: logging.Logger) -> None:
     """A finished message may have braces of its own."""
     configure_logging()
@@ -527,20 +555,31 @@ def test_b(capsys):
 }
 
 
+# What pytest tells the processes that a test starts.
+RUNNING = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
+
+
 @pytest.mark.parametrize("code", UNDER_PYTEST.values(), ids=UNDER_PYTEST)
-def test_under_pytest_one_test_changes_no_other(tmp_path: Path, code: str) -> None:
+@pytest.mark.parametrize(
+    "conftest", ["", "import asgi_trace; asgi_trace.configure_logging()"], ids=["alone", "conftest"]
+)
+def test_under_pytest_one_test_changes_no_other(tmp_path: Path, code: str, conftest: str) -> None:
     head = """
 import logging
 from asgi_trace import *
 log = logging.getLogger("shop")
 def within(): return bound_request_metadata(RequestMetadata("alice", "a1"))
 """
+    (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nlog_format = FMT|%(levelname)s|%(message)s|END\n"
     )
     (tmp_path / "test_it.py").write_text(head + code)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    variables = {name: value for name, value in os.environ.items() if name not in RUNNING}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout
     assert "Logging error" not in done.stdout + done.stderr
 
