@@ -89,8 +89,8 @@ class MCP(Protocol):
         # A client must accept both kinds of reply to a POST.
         if (
             request.method == "POST"
-            and b"text/event-stream" in accepted
-            and b"application/json" in accepted
+            and accepted.find(b"text/event-stream") >= 0  # see ScopeMetadata.transport_type
+            and accepted.find(b"application/json") >= 0
         ):
             return "streamable-http"
         return None
