@@ -10,6 +10,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from .faults import report_once
 from .lines import NO_ID, escape_id
@@ -19,11 +20,11 @@ __all__ = (
     "MAX_ID_LENGTH",
     "checked_generator",
     "checked_parser",
-    "digest_secret",
     "generate_request_id",
     "id_by_hand",
     "parse_cloud_trace",
     "parse_id",
+    "secret_digest",
     "take_request_id",
 )
 
@@ -178,13 +179,24 @@ def id_by_hand(value: object) -> str | None:
     return None if text.lower() in ("", NO_ID) else text
 
 
-def digest_secret(secret: bytes, key: bytes = b"") -> str:
+def secret_digest(key: bytes = b"") -> Callable[[bytes], str]:
     """
-    Return an id that is the same for the same *secret* and tells nothing else about it.
+    Return a function that makes an id of a secret: the same for the same secret, and nothing else.
 
     The id is 32 lower-case hexadecimal characters: BLAKE2b of 128 bits. With a *key* of 1 to 64
     bytes nobody who lacks the key can find the secret by trying candidates.
     """
-    import hashlib  # most programs digest nothing: 1 ms of import saved
+    keyed: list[Any] = []  # the state before the first byte of a secret, once it is made
 
-    return hashlib.blake2b(secret, digest_size=16, key=key, person=b"asgi_trace").hexdigest()
+    def digest(secret: bytes) -> str:
+        if not keyed:
+            import hashlib  # most programs digest nothing: 1 ms of import saved
+
+            keyed.append(hashlib.blake2b(digest_size=16, key=key, person=b"asgi_trace"))
+        # A copy of the state: 3,300 instructions, where a new one with its options takes 5,900.
+        state = keyed[0].copy()
+        state.update(secret)
+        found: str = state.hexdigest()
+        return found
+
+    return digest

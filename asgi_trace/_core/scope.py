@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 
 from .calls import NO_CALL, Call
 from .faults import report_once, warn_once
-from .headers import Headers, any_named, as_bytes, header_values, without_header
+from .headers import (
+    Headers,
+    any_named,
+    as_bytes,
+    group_values,
+    header_values,
+    without_header,
+)
 from .ids import (
     ID_RULE,
     generate_request_id,
@@ -25,10 +32,10 @@ from .ids import (
 )
 from .masks import Masks
 from .protocol import PENDING, Protocol
-from .request import RequestMetadata, found_once
+from .request import RequestMetadata, checked_trace, found_once, new_trace
 from .response_headers import Answers
 from .sessions import SessionResolver
-from .tracecontext import TraceContext, parse_baggage, parse_traceparent, parse_tracestate
+from .tracecontext import RANDOM, TraceContext, parse_baggage, parse_traceparent, parse_tracestate
 from .trust import TrustedNetworks
 
 __all__ = ("SCOPE_KEY", "Message", "Scope", "ScopeMetadata", "Settings", "metadata_class")
@@ -59,6 +66,7 @@ class Settings:
         "header",
         "inbound",
         "known_headers",
+        "makes_trace_ids",
         "masks",
         "networks",
         "parse",
@@ -86,7 +94,8 @@ class Settings:
         self.answer = header, len(header)
         self.generate = generate
         # The pool's own pop, where generate() does just that: without its frame, 60 ns less.
-        self.take = take_request_id if generate is generate_request_id else generate
+        self.makes_trace_ids = generate is generate_request_id
+        self.take = take_request_id if self.makes_trace_ids else generate
         self.parse = parse
         self.sessions = sessions
         self.protocol = protocol(sessions, parse)
@@ -258,7 +267,7 @@ class ScopeMetadata(RequestMetadata):
     def _has_random_id(self) -> bool:
         values = self._values
         is_given = values is not None and "id_is_given" in values
-        return not is_given and self._settings.generate is generate_request_id
+        return not is_given and self._settings.makes_trace_ids
 
     def _stamp(self, message: Message) -> Message:
         """
@@ -331,10 +340,10 @@ class ScopeMetadata(RequestMetadata):
         try:
             if known is not None:
                 session_id, rank, _ = known
-            elif (
-                self._query_string and sessions.reads_query
-            ) or not sessions.header_names.isdisjoint(self._known_headers()):
-                session_id, rank = sessions.resolve(self._headers, self._query_string)
+            else:
+                headers = self._known_headers()
+                if headers or self._query_string:
+                    session_id, rank = sessions.resolve(headers, self._query_string)
             opened = settings.protocol.opened_session(self, rank)
             if opened is PENDING:
                 # An id that is read now and replaced later would be on a few lines only, as a
@@ -353,7 +362,11 @@ class ScopeMetadata(RequestMetadata):
         return session_id
 
     def _known_headers(self) -> dict[bytes, list[bytes]]:
-        """Return the values of each header that a late field is found in, by its name."""
+        """
+        Return the values of each header that a late field is found in, by its name.
+
+        ``Accept`` is not among them, so that most requests have none.
+        """
         known: dict[bytes, list[bytes]]
         values = self._values
         if values is None:
@@ -361,16 +374,18 @@ class ScopeMetadata(RequestMetadata):
         elif "known_headers" in values:
             known = values["known_headers"]
             return known
-        # One pass for all of them: 500 instructions a header, where each name looked for by itself
+        # One pass for all of them: 450 instructions a header, where each name looked for by itself
         # takes 250.
         known = {}
-        names = self._settings.known_headers
+        settings = self._settings
         try:
-            for name, value in self._headers:
-                if name in names:
-                    known.setdefault(name, []).append(value)
+            group_values(self._headers, settings.known_headers, known)
         except Exception:  # no pairs: what stands before them is used
             report_once("reading the headers")
+        if b"accept" in known:
+            values["accept"] = known[b"accept"]
+            if b"accept" not in settings.sessions.header_names:
+                del known[b"accept"]
         values["known_headers"] = known
         return known
 
@@ -387,18 +402,33 @@ class ScopeMetadata(RequestMetadata):
     @found_once("http")
     def transport_type(self) -> str | None:
         """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
-        values = self._values
-        if values is not None and values.get("kind") == "websocket":
-            return "websocket"
         known = self._known_headers()
-        accepted = b",".join(known[b"accept"]).lower() if b"accept" in known else b""
+        values = self._values or {}
+        if "kind" in values and values["kind"] == "websocket":
+            return "websocket"
+        accepted = b",".join(values["accept"]).lower() if "accept" in values else b""
         own = self._settings.protocol.find_transport(self, known, accepted)
         if own is not None:
             return own
-        return "sse" if b"text/event-stream" in accepted else "http"
+        # Not "in", which takes bytes for a number first: 3,600 instructions, where this takes 640.
+        return "sse" if accepted.find(b"text/event-stream") >= 0 else "http"
+
+    @found_once(TraceContext("", ""), check=checked_trace)
+    def trace(self) -> TraceContext:
+        """The request's place in its distributed trace; see :attr:`RequestMetadata.trace`."""
+        # The common case first, where no caller sent a trace and the request id is one of ours:
+        # half of what the general case takes.
+        values = self._values or {}
+        known = values["known_headers"] if "known_headers" in values else self._known_headers()
+        if "id_is_given" in values or not self._settings.makes_trace_ids:
+            return self._find_trace()
+        if known and b"traceparent" in known:
+            return self._find_trace()
+        return new_trace((self._request_id, self._own_ids()[1][:16], RANDOM, None))
 
     def _parent_trace(self) -> TraceContext | None:
-        if b"traceparent" not in self._known_headers() or not self._settings.trust_inbound:
+        known = self._known_headers()
+        if not known or b"traceparent" not in known or not self._settings.trust_inbound:
             return None
         return self._trace_of_headers()
 

@@ -649,7 +649,8 @@ def _endpoints(processor: Any) -> Iterator[str]:
     """Yield where the exporters of *processor*, and of those in it, send spans."""
     for inner in getattr(processor, "_span_processors", ()):
         yield from _endpoints(inner)
-    batch = getattr(processor, "_batch_processor", None)
+    # That of the SDK's own processor, and of asgi_trace's.
+    batch = getattr(processor, "_batch_processor", getattr(processor, "_batches", None))
     exporter = getattr(processor, "span_exporter", None) or getattr(batch, "_exporter", None)
     endpoint = getattr(exporter, "_endpoint", None)
     if isinstance(endpoint, str):
