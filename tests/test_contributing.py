@@ -27,5 +27,5 @@ def test_each_directory_is_there(name: str) -> None:
 def test_the_table_has_every_private_package() -> None:
     """In the order in which imports go."""
     packages = re.findall(r"^\| `(_\w+)` \|", GUIDE, re.MULTILINE)
-    assert packages == ["_core", "_logging", "_outgoing", "_mcp", "_otel", "_cli"]
+    assert packages == ["_core", "_logging", "_outgoing", "_mcp", "_otel", "_cli", "_plugin"]
     assert {path.name for path in (ROOT / "asgi_trace").glob("_[a-z]*")} == set(packages)

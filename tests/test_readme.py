@@ -28,6 +28,8 @@ from .serving import reserved_port
 
 LANGUAGES = {"python", "sh", "console", "text", "yaml"}
 SHOP, *SNIPPETS = blocks("python")
+TEST = next(text for text in SNIPPETS if "(traced)" in text)
+SNIPPETS.remove(TEST)
 MCP_SHOP = next(text for text in SNIPPETS if "@server.tool()" in text)
 SHELL = [text.strip() for text in blocks("sh")]
 BEFORE, AFTER, CALLS = blocks("text")
@@ -44,7 +46,9 @@ WALK = commands(FIRST_TRACE)
 # run beside a receiver
 EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]
 OTHERS = [line for line in commands(BOTH) if line not in [*WALK, *EXPORTING]]
-SERVING = [line for line in OTHERS if "shop:app" in line]
+SERVING = [line for line in OTHERS if "shop:app" in line or "asgi-trace run" in line]
+# Any program that starts a server itself, on the port of its last argument.
+PROGRAM = "import sys, uvicorn\nuvicorn.run('shop:app', port=int(sys.argv[-1]))\n"
 SEARCHING = [line for line in OTHERS if "asgi-trace grep" in line]
 
 
@@ -102,6 +106,7 @@ def serve(
     it wrote.
     """
     (folder / "shop.py").write_text(code, encoding="utf-8")
+    (folder / "app.py").write_text(PROGRAM, encoding="utf-8")
     with reserved_port() as port:
         return _serve(folder, command, visit, port)
 
@@ -283,6 +288,17 @@ def test_a_server_runs_with_its_own_command_line(tmp_path: Path, command: str) -
         session: [line for line in story if "127.0.0.1" not in line]
         for session, story in told(written).items()
     } == ours
+
+
+def test_the_test_passes(tmp_path: Path) -> None:
+    """Beside the app of the first example."""
+    (tmp_path / "shop.py").write_text(SHOP, encoding="utf-8")
+    (tmp_path / "test_shop.py").write_text(TEST, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert "1 passed" in done.stdout, done.stdout
 
 
 @pytest.fixture(scope="module")

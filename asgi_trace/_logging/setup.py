@@ -525,6 +525,8 @@ def attach_exporter(handler: logging.Handler) -> None:
     Loggers that a server or program sets up later get it when their own handlers first write.
     """
     _exporters.append(handler)
+    records.stamp_records()
+    records.watch(_meet)
     _attach(handler)
 
 

@@ -28,6 +28,7 @@ __all__ = (
     "call_attributes",
     "exception_attributes",
     "id_attributes",
+    "masks_of",
     "request_attributes",
     "route_of",
     "span_name",
@@ -98,7 +99,7 @@ def request_attributes(scope: Scope) -> Attributes:
     versions = [
         value.decode("latin-1") for value in header_values(headers, b"mcp-protocol-version")
     ]
-    masks, path = _masks_of(scope), scope.get("path")
+    masks, path = masks_of(scope.get(SCOPE_KEY)), scope.get("path")
     query, client = scope.get("query_string"), scope.get("client")
     attributes: dict[str, Any] = {
         "http.request.method": method if method in _METHODS else "_OTHER",
@@ -119,8 +120,8 @@ def request_attributes(scope: Scope) -> Attributes:
     }
 
 
-def _masks_of(scope: Scope) -> Masks:
-    request = scope.get(SCOPE_KEY)
+def masks_of(request: object) -> Masks:
+    """Return what hides the secrets of path and query: the shim's own, where *request* has one."""
     return request._settings.masks if isinstance(request, ScopeMetadata) else _DEFAULT_MASKS
 
 

@@ -39,6 +39,7 @@ from .ids import (
     TRACER,
     NextSpan,
     adapt,
+    has_span,
     incoming_context,
     next_span,
     remote_span,
@@ -51,6 +52,10 @@ from .setup import configured, flushing_send
 __all__ = ("RequestSpans",)
 
 _TRACED = frozenset({"http", "websocket"})
+
+# FastAPI makes no span, and no metric, of a request whose scope has this key: it stands for the
+# telemetry of an outer FastAPI, and None is FastAPI's own value for a request that it leaves out.
+_FASTAPI = "fastapi.telemetry"
 
 # An app is searched this deep for an instrumentation.
 _MOST_WRAPPERS = 64
@@ -109,8 +114,10 @@ class RequestSpans:
                 raise LookupError(
                     "no traced request is here; expected RequestTracingMiddleware(RequestSpans(app))"
                 )
-            if runs_in_its_span(request):
+            if has_span(request):
                 return None
+            if runs_in_its_span(request):
+                return _JoinedExchange(scope, send)
             provider = self._provider or trace.get_tracer_provider()
             inside = _provider_inside(self.app, provider)
             if inside is not None:
@@ -196,7 +203,8 @@ class _OwnExchange(_Exchange):
         self._status: int | None = None
 
     def enter(self, context: Context) -> None:
-        """Make the span the current one, in *context*."""
+        """Make the span the current one, in *context*, and the only SERVER span."""
+        self._scope.setdefault(_FASTAPI, None)
         self._entered = _entered.set(True)
         self._token = otel_context.attach(trace.set_span_in_context(self._span, context))
 
@@ -213,6 +221,7 @@ class _OwnExchange(_Exchange):
         with suppress(ValueError):
             _entered.reset(self._entered)
             otel_context.detach(self._token)
+        _forget_fastapi(self._scope)
         try:
             if self._span.is_recording():
                 self._describe()
@@ -250,6 +259,23 @@ class _OwnExchange(_Exchange):
             self._span.add_event("exception", exception_attributes(self.failed))
 
 
+class _JoinedExchange(_Exchange):
+    """A request whose span was made around the shim."""
+
+    def __init__(self, scope: Scope, send: Callable[..., Any]) -> None:
+        super().__init__(send)
+        self._scope = scope
+        scope.setdefault(_FASTAPI, None)
+
+    def end(self) -> None:
+        _forget_fastapi(self._scope)
+
+
+def _forget_fastapi(scope: Scope) -> None:
+    if scope.get(_FASTAPI, scope) is None:
+        del scope[_FASTAPI]
+
+
 class _ForeignExchange(_Exchange):
     """A request whose span is made by an instrumentation inside the app."""
 
@@ -277,14 +303,7 @@ def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvi
         if app is None:
             break
         # First of all: FastAPI's own telemetry makes no span where an app is instrumented.
-        if getattr(app, "_is_instrumented_by_opentelemetry", False) is True or _is_instrumentation(
-            type(app)
-        ):
-            return usual
-        if any(
-            _is_instrumentation(getattr(each, "cls", None))
-            for each in getattr(app, "user_middleware", ())
-        ):
+        if _is_instrumentation(type(app)) or _is_instrumented(app):
             return usual
         telemetry = getattr(app, "_telemetry", None)  # FastAPI's own, of new versions
         if isinstance(telemetry, dict) and telemetry.get("tracing"):
@@ -294,6 +313,24 @@ def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvi
             return None if isinstance(provider, trace.ProxyTracerProvider) else provider
         app = getattr(app, "app", None)
     return None
+
+
+def _is_instrumented(app: Any) -> bool:
+    """Whether a framework's *app* has, or will build, an instrumentation among its middlewares."""
+    stack = getattr(app, "middleware_stack", None)
+    if stack is None:
+        if getattr(app, "_is_instrumented_by_opentelemetry", False) is True:
+            return True
+        added = getattr(app, "user_middleware", ())
+        return any(_is_instrumentation(getattr(each, "cls", None)) for each in added)
+    # An app that has started: what was added later is not in its stack, and has no effect.
+    for _ in range(_MOST_WRAPPERS):
+        if stack is None:
+            break
+        if _is_instrumentation(type(stack)):
+            return True
+        stack = getattr(stack, "app", None)
+    return False
 
 
 def _is_instrumentation(kind: Any) -> bool:

@@ -8,6 +8,7 @@ This module handles files, the terminal and the command's options. The page's co
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from ..logs.files import Log, reason
+from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, summarize
 from ..logs.times import read_duration, read_since, read_zone
@@ -42,6 +43,8 @@ def run(files: Sequence[str], output: str | None = None, **conditions: str | Non
     names = list(files) or ["-"]
     try:
         wanted, last = read_wanted(**conditions)
+        if not files:
+            refuse_terminal("view")
     except ValueError as error:
         return complain(str(error))
     target = output or (f"{os.path.basename(names[0])}.html" if names[0] != "-" else "trace.html")
@@ -137,14 +140,29 @@ def trace_of(
         for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
     ]
     try:
-        for batch in at_most(merged(readers), model):
-            model.add(batch)
-            tell()
+        with _without_garbage():
+            for batch in at_most(merged(readers), model):
+                model.add(batch)
+                tell()
         model.left_out += sentences(wanted)
         model.summary = summarize(readings, wanted.zone)
         return model.trace()
     finally:
         model.close()
+
+
+@contextlib.contextmanager
+def _without_garbage() -> Iterator[None]:
+    """
+    Spare the search for reference cycles, of which entries make none: a fifth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def at_most(batches: Iterator[list[Entry]], model: Model) -> Iterator[list[Entry]]:

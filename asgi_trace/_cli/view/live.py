@@ -26,7 +26,7 @@ from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from ..logs.files import Log, reason
+from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import Entry, LogReader, Wanted, last_time, merged, read
 from .command import MOST_ENTRIES, Progress, at_most, complain, read_wanted, sentences, title_of
 from .model import Model
@@ -416,6 +416,8 @@ def run(files: Sequence[str], port: int | None = None, **conditions: str | None)
     names = list(files) or ["-"]
     try:
         wanted, last = read_wanted(**conditions)
+        if not files:
+            refuse_terminal("view --follow")
     except ValueError as error:
         return complain(str(error))
     trace = _Trace(names, wanted)
