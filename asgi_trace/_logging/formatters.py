@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -255,7 +256,8 @@ class OwnForm:
 
     def __init__(self, formatter: logging.Formatter, brackets: Brackets) -> None:
         self._format = formatter.format
-        self._shows_message = "message" in (getattr(formatter, "_fmt", None) or "")
+        form = getattr(formatter, "_fmt", None) or ""
+        self._shows_message = re.search(r"\bmessage\b", form) is not None
         self._shows_time = formatter.usesTime()
         self._prefix = brackets.prefix
 

@@ -24,6 +24,7 @@ import functools
 import locale
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -117,7 +118,8 @@ def _kind_of(formatter: logging.Formatter | None) -> str:
         return _DATA
     if unchosen:
         return _UNCHOSEN
-    return _DATA if "request_id" in form else _CHOSEN  # the program shows the ids in its own way
+    # A program that names the id shows it in its own way. AWS Lambda's aws_request_id is another.
+    return _DATA if re.search(r"\brequest_id\b", form) else _CHOSEN
 
 
 def _forwards(handler: logging.Handler) -> bool:

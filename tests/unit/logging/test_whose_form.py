@@ -115,6 +115,10 @@ class Own(logging.Formatter):
         ),
         (logging.Formatter("%(levelname)s %(msg)s"), r"\[req=a1\|session=alice\] INFO hello"),
         (logging.Formatter("%(request_id)s %(message)s"), "a1 hello"),
+        (
+            logging.Formatter("%(aws_request_id)s %(message)s", defaults={"aws_request_id": "b2"}),
+            r"b2 \[req=a1\|session=alice\] hello",
+        ),
         (uvicorns_changed(), r"INFO:     tests.forms: \[req=a1\|session=alice\] hello"),
         (celerys(), r"\?\?\?\[\?\?\?\]: \[req=a1\|session=alice\] hello"),
         (Own("%(levelname)s %(message)s"), "INFO hello"),
