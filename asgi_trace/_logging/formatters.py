@@ -282,7 +282,10 @@ class OwnForm:
                 record.asctime = getattr(shown, "asctime", "")
         else:
             text = f"{prefix}{self._format(record)}"
-        return text.replace("\n", f"\n{prefix}") if "\n" in text else text
+        if "\n" not in text:
+            return text
+        # A line feed at the end begins no line: a handler may write the next record behind it.
+        return text[:-1].replace("\n", f"\n{prefix}") + text[-1]
 
 
 _service: str | None = None

@@ -303,6 +303,20 @@ def test_a_record_has_afterwards_what_a_formatter_leaves_on_it(log: logging.Logg
     assert handler.seen == ("hello you", year, True)
 
 
+def test_a_line_feed_at_the_end_begins_no_line(log: logging.Logger) -> None:
+    """A handler without a terminator, such as AWS Lambda's, writes the next record behind it."""
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s\n"))
+    handler.terminator = ""
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info("one\ntwo")
+    log.info("three")
+    ids = "[req=a1|session=alice]"
+    written = f"OWN {ids} one\n{ids} two\nOWN [req=none|session=none] three\n"
+    assert handler.stream.getvalue() == written
+
+
 class Braces(logging.LogRecord):
     """A record of the program's own, with another style of messages."""
 
