@@ -48,7 +48,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("loggers", "mcp", "otel", "__init__")),
     ("_cli", ("environment", "served")),
     ("", ("auto",)),
-    ("_cli.injected", ("asgi_trace_hooks", "sitecustomize")),
+    ("_cli.injected", ("asgi_trace_finder", "asgi_trace_servers", "sitecustomize")),
     ("_cli", ("run",)),
     (
         "_cli.logs",
@@ -109,8 +109,9 @@ NEIGHBOURS = {
     "_cli.demo": {"uvicorn"},
     "_cli.mcp_demo": {"uvicorn"},
     # Ours, by the names that they have on PYTHONPATH, and the user's own sitecustomize.
-    "_cli.injected.asgi_trace_hooks": {"asgi_trace"},
-    "_cli.injected.sitecustomize": {"asgi_trace_hooks", "sitecustomize"},
+    "_cli.injected.asgi_trace_finder": {"asgi_trace_servers"},
+    "_cli.injected.asgi_trace_servers": {"asgi_trace", "asgi_trace_finder"},
+    "_cli.injected.sitecustomize": {"asgi_trace_finder", "sitecustomize"},
     "_logging.uncaught": {"uvloop"},
     "_otel.export": {"opentelemetry"},
     "_otel.ids": {"opentelemetry"},

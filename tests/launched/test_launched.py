@@ -1,13 +1,15 @@
 """
-``asgi-trace run``: a server with its own command line serves an app that has never heard of
-tracing, and every line of its output is stamped.
+``asgi-trace run``: any command that starts a server serves an app that has never heard of tracing,
+and every line of its output is stamped.
 """
 
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import shlex
+import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -40,6 +42,7 @@ class Kind(NamedTuple):
     answers: bool = True
     # when one of its processes has ended, it does not wait for the others to finish
     cuts_off: bool = False
+    prints: bool = False  # it also writes lines that are not logged
 
 
 class Launched(Server):
@@ -77,13 +80,38 @@ KINDS = (
         2,
         answers=False,
     ),
+    Kind(
+        "gunicorn-uvicorn-preload", f"{GUNICORN} --preload -k uvicorn_worker.UvicornWorker bare:app"
+    ),
+    Kind("gunicorn-asgi-preload", f"{GUNICORN} --preload -k asgi bare:app", answers=False),
+    # Whoever starts the server.
+    Kind("fastapi-run", f"fastapi run --port {{port}} {QUOTED}/framework.py", prints=True),
+    Kind(
+        "fastapi-run-workers",
+        f"fastapi run --port {{port}} --workers 2 {QUOTED}/framework.py",
+        2,
+        prints=True,
+    ),
+    Kind("fastapi-dev", f"fastapi dev --port {{port}} {QUOTED}/framework.py", prints=True),
+    Kind("module-uvicorn", f"python -m {UVICORN} bare:app"),
+    Kind("module-hypercorn", f"python -m {HYPERCORN}"),
+    Kind("program", f"python {QUOTED}/program.py run {{port}}"),
+    Kind("program-subclass", f"python {QUOTED}/program.py subclass {{port}}"),
+    Kind("program-hypercorn-asyncio", f"python {QUOTED}/program.py hypercorn_asyncio {{port}}"),
+    Kind("program-hypercorn-trio", f"python {QUOTED}/program.py hypercorn_trio {{port}}"),
+    Kind("env", f"env X=1 python {QUOTED}/program.py run {{port}}"),
+    Kind("shell", f"bash -c 'cd {QUOTED} && exec python program.py run {{port}}'"),
 )
 
 
 @contextmanager
 def running(kind: Kind) -> Iterator[Launched]:
     """Run a server; when this is left, it has ended and all that it wrote is there."""
-    server = Launched(kind)
+    with pytest.MonkeyPatch.context() as patch:
+        # This environment's own commands.
+        scripts = sysconfig.get_path("scripts")
+        patch.setenv("PATH", os.pathsep.join([scripts, os.environ["PATH"]]))
+        server = Launched(kind)
     try:
         yield server
     finally:
@@ -160,7 +188,7 @@ def check_request(lines: list[Line], request: Request) -> None:
         continued = [line.text for line in own if line.continues]
         assert "Traceback (most recent call last):" in continued
         assert f"RuntimeError: no luck with {request.path}" in continued
-        assert any('bare.py", line' in text for text in continued)
+        assert any(re.search(r'/(bare|framework)\.py", line', text) for text in continued)
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in KINDS])
@@ -172,7 +200,8 @@ def test_every_line_tells_whose_it_is(kind: Kind) -> None:
     with running(kind) as server:
         assert server.saw("lifespan.startup", kind.processes), server.tail()
         requests = serve_overlapping(server)
-    assert [line.text for line in server.lines if line.request_id is None] == []
+    if not kind.prints:
+        assert [line.text for line in server.lines if line.request_id is None] == []
     for request in requests:
         check_request(server.lines, request)
     for word in ("startup", "shutdown"):

@@ -1,9 +1,9 @@
 """
 Runs at the start of each Python process that ``asgi-trace run`` starts, workers included.
 
-Python imports the first ``sitecustomize`` on its path. This one stands first: it installs the hooks
-that recognise servers, and hands over to the next one, which then runs as it does without us.
-Older versions of Python can read this file. They run the next one, and no hooks.
+Python imports the first ``sitecustomize`` on its path. This one stands first: it installs the watch
+for servers, and hands over to the next one, which then runs as it does without us.
+Older versions of Python can read this file. They only run the next one.
 """
 
 import os
@@ -13,9 +13,9 @@ _this = sys.modules.pop(__name__)  # the name is for the next one; Python 2 need
 _directory = os.path.dirname(__file__)
 
 if sys.version_info >= (3, 10):  # noqa: UP036
-    import asgi_trace_hooks
+    import asgi_trace_finder
 
-    asgi_trace_hooks.install()
+    asgi_trace_finder.install()
 
 sys.path[:] = [path for path in sys.path if path != _directory]
 try:
@@ -24,4 +24,4 @@ try:
     import sitecustomize  # noqa: F401
 finally:
     if sys.version_info >= (3, 10):  # noqa: UP036
-        asgi_trace_hooks.stand_first()
+        asgi_trace_finder.stand_first()

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from asgi_trace._cli import injected
 from asgi_trace._cli.environment import VARIABLES, LauncherError
-from asgi_trace._cli.injected import asgi_trace_hooks
 from asgi_trace._cli.run import prepared
 
 ROOT = Path(__file__).parent.parent.parent.parent
-INJECTED = str(Path(asgi_trace_hooks.__file__).parent)
+INJECTED = str(Path(injected.__file__).parent)
 
 
 def run(
@@ -156,6 +156,19 @@ def test_a_process_that_serves_nothing_stays_as_it_is() -> None:
     """Also where it has imported all servers: asgi_trace itself is not loaded."""
     expected = "[] False\n30 True\n[]\n[] False\n"
     assert seen(sys.executable, "-c", STATE) == (0, expected, "")
+
+
+def test_a_server_leaves_the_path_in_its_order() -> None:
+    """The package is imported from where it stands on the path, also where that is the front."""
+    code = """
+import sys
+before = [*sys.path]
+import uvicorn
+uvicorn.Config("shop:app")
+assert "asgi_trace" in sys.modules
+print(sys.path == before)
+"""
+    assert seen(sys.executable, "-c", code) == (0, "True\n", "")
 
 
 def test_the_users_own_sitecustomize_runs(tmp_path: Path) -> None:

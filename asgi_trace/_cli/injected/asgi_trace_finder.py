@@ -1,0 +1,125 @@
+"""
+Watches, in a Python process under ``asgi-trace run``, for imports of servers.
+
+Every Python process of the command pays for this module, compiled or not. So it is short and
+imports nothing but ``sys`` and ``os``, which Python has loaded already: what is done to servers is
+in ``asgi_trace_servers``, which is imported with the first module of one. A process that imports no
+server stays as it is.
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+DIRECTORY = os.path.dirname(__file__)
+
+# The modules in which servers take their apps, or start.
+_MODULES = frozenset(
+    (
+        "uvicorn.config",
+        "hypercorn.utils",
+        "hypercorn.run",
+        "granian.asgi",
+        "granian.server.common",
+        "daphne.server",
+        "daphne.cli",
+        "gunicorn.arbiter",
+        "gunicorn.workers.gasgi",
+        "opentelemetry.instrumentation.auto_instrumentation",
+    )
+)
+
+
+def install() -> None:
+    """Watch from now on; what is imported already is hooked at once."""
+    finder = _Finder()
+    for name in finder.names.intersection(sys.modules):
+        _hook(sys.modules[name], name)
+    sys.meta_path.insert(0, finder)
+
+
+def stand_first() -> None:
+    """
+    Keep our directory first on ``PYTHONPATH``, for the processes that this one starts.
+
+    OpenTelemetry's ``sitecustomize`` puts its own directory there, and runs no other one.
+    """
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if DIRECTORY in paths:
+        others = [path for path in paths if path != DIRECTORY]
+        os.environ["PYTHONPATH"] = os.pathsep.join([DIRECTORY, *others])
+
+
+class _Finder:
+    """Finds what the other finders find, and has a module of the table hooked once it has run."""
+
+    def __init__(self) -> None:
+        self.names = {"logging", *_MODULES}
+
+    def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
+        """Return what the other finders return for a module of the table, else None."""
+        if name not in self.names:
+            return None
+        self.names.discard(name)  # the other finders may ask all finders, and so this one
+        try:
+            for finder in [*sys.meta_path]:
+                if finder is not self and hasattr(finder, "find_spec"):
+                    spec = finder.find_spec(name, path, target)
+                    if spec is not None:
+                        _run_behind(spec.loader, name)
+                        return spec
+        finally:
+            self.names.add(name)
+        return None
+
+
+def _run_behind(loader: "Any", name: str) -> None:
+    """Have *loader* hook the module *name* once it has run it."""
+    if loader is None or isinstance(loader, type):
+        return  # a class that loads frozen modules; no server is one
+    run = loader.exec_module
+
+    def exec_module(module: "Any") -> None:
+        run(module)
+        if module.__name__ == name:
+            del loader.exec_module
+            _hook(module, name)
+
+    # On the object: its class, by which resources and source code are read, stays as it is.
+    loader.exec_module = exec_module
+
+
+def _hook(module: "Any", name: str) -> None:
+    """Hook the module *name*. A fault of ours costs the trace, with a warning, and not the import."""
+    if name == "logging":
+        _mark_level(module)
+        return
+    sys.path.append(DIRECTORY)
+    try:
+        import asgi_trace_servers
+
+        asgi_trace_servers.HOOKS[name](module)
+    except Exception as exc:
+        import logging
+
+        told = "%s has another form than expected (%s); its apps are served untraced"
+        logging.getLogger("asgi_trace").warning(told, name, exc)
+    finally:
+        sys.path.remove(DIRECTORY)
+
+
+class UnsetLevel(int):
+    """A level that nobody has set: equal to WARNING, and told from it by its class."""
+
+    def __reduce__(self) -> "Any":
+        return int, (int(self),)  # another process may not have this class
+
+
+def _mark_level(logging: "Any") -> None:
+    """Python's default level is equal to an explicit WARNING: mark it, before programs set theirs."""
+    root = logging.root
+    if root.level == logging.WARNING and not root.handlers:
+        root.level = UnsetLevel(logging.WARNING)
