@@ -137,7 +137,8 @@ class TextFormatter(logging.Formatter):
     ``[tools/call add #7]``. The filter is not needed beside it.
 
     :param fmt: another line, as :class:`logging.Formatter` takes it; with ``request_id``,
-        ``session_id``, ``trace_id``, ``span_id`` and the names of ``metadata.fields`` for fields.
+        ``session_id``, ``trace_id``, ``span_id`` and the names of ``metadata.fields`` for fields;
+        *defaults* is for those that a line may lack, such as one outside a request.
     :param datefmt: the date's form for :func:`time.strftime`.
     :param style: of *fmt*: ``%``, ``{`` or ``$``.
     :param session_length: the number of characters to which a long session id is cut; None for the
