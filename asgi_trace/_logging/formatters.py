@@ -260,6 +260,9 @@ class OwnForm:
         form = getattr(formatter, "_fmt", None) or ""
         self._shows_message = re.search(r"\bmessage\b", form) is not None
         self._shows_time = formatter.usesTime()
+        # The line feed that ends a form begins no line: a handler without a terminator writes the
+        # next record behind it.
+        self._ends_line = form.endswith("\n")
         self._prefix = brackets.prefix
 
     def format(self, record: logging.LogRecord) -> str:
@@ -285,8 +288,8 @@ class OwnForm:
             text = f"{prefix}{self._format(record)}"
         if "\n" not in text:
             return text
-        # A line feed at the end begins no line: a handler may write the next record behind it.
-        return text[:-1].replace("\n", f"\n{prefix}") + text[-1]
+        last = len(text) - self._ends_line
+        return text[:last].replace("\n", f"\n{prefix}") + text[last:]
 
 
 _service: str | None = None

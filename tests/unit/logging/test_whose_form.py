@@ -317,6 +317,16 @@ def test_a_line_feed_at_the_end_begins_no_line(log: logging.Logger) -> None:
     assert handler.stream.getvalue() == written
 
 
+def test_a_line_feed_that_ends_a_message_begins_a_line(log: logging.Logger) -> None:
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s"))
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info("one\n")
+    ids = "[req=a1|session=alice]"
+    assert handler.stream.getvalue() == f"OWN {ids} one\n{ids} \n"
+
+
 class Braces(logging.LogRecord):
     """A record of the program's own, with another style of messages."""
 
