@@ -320,22 +320,35 @@ def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogR
 
 
 class _RootHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Write what no other handler writes: a line that a logger's own handler has is not repeated."""
+    """
+    Write what no other handler writes: a line that a logger's own handler has is not repeated.
+
+    It is ``logging.lastResort`` too, for a later configuration whose root logger has no handler.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write *record*, unless a handler below the root logger has it."""
+        """Write *record*, unless a handler below the root logger has it, or a logger holds it."""
         if not _is_written_below_root(record):
             super().emit(record)
 
 
 def _is_written_below_root(record: logging.LogRecord) -> bool:
+    """
+    Whether *record* has a handler below the root logger, or belongs to a logger that propagates
+    nothing: of such a one only warnings are written, as Python does it.
+    """
     logger = logging.root.manager.loggerDict.get(record.name)
     while isinstance(logger, logging.Logger) and logger is not logging.root:
         for handler in logger.handlers:
             if record.levelno >= handler.level and not isinstance(handler, logging.NullHandler):
                 return True
+        if not logger.propagate:
+            return record.levelno < logging.WARNING
         logger = logger.parent
     return False
+
+
+_PYTHONS_LAST_RESORT = logging.lastResort
 
 
 def configure_logging(
@@ -391,7 +404,10 @@ def configure_logging(
     ]
     has_handler = bool(root.handlers) or _pytest_will_log()
     if not has_handler or (stream is not None and stream not in streams):
-        root.addHandler(_RootHandler(stream or sys.stderr))
+        handler = _RootHandler(stream or sys.stderr)
+        root.addHandler(handler)
+        if not has_handler and logging.lastResort is _PYTHONS_LAST_RESORT:
+            logging.lastResort = handler
     log_uncaught()
     _watch_for_requests()
 
@@ -561,4 +577,6 @@ def undo() -> None:
     records.unstamp_records()
     _stop_watching()
     _is_watching = False
+    if isinstance(logging.lastResort, _RootHandler):
+        logging.lastResort = _PYTHONS_LAST_RESORT
     name_service(None)

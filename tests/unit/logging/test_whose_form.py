@@ -688,3 +688,33 @@ assert RequestTracingMiddleware.__call__ is serve
 """
     )
     assert [line.rpartition(" - ")[2] for line in lines] == ["GET /"]
+
+
+def test_a_later_configuration_without_a_handler_for_root_loses_no_line() -> None:
+    """It removes our handler; a logger that propagates nothing stays as quiet as it was."""
+    lines = lines_of("""
+configure_logging()
+logging.config.dictConfig({
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"shop": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}},
+    "loggers": {
+        "shop": {"handlers": ["shop"]},
+        "quiet": {"propagate": False},
+    },
+    "root": {"level": "INFO"},
+})
+with within():
+    for name in ("other", "shop", "quiet"):
+        logging.getLogger(name).info("%s info", name)
+        logging.getLogger(name).warning("%s warning", name)
+assert logging.root.handlers == []
+""")
+    assert [line.rpartition(" - ")[2] for line in lines] == [
+        "other info",
+        "other warning",
+        "shop info",
+        "shop warning",
+        "quiet warning",
+    ]
+    assert all("[req=a1|session=alice]" in line for line in lines)
