@@ -167,9 +167,10 @@ class TextFormatter(logging.Formatter):
         fields: Iterable[str] = (),
     ) -> None:
         super().__init__(fmt, datefmt or DATE_FORMAT, style, validate, defaults=defaults)
-        if isinstance(fields, str):
+        if isinstance(fields, str) or not isinstance(fields, Iterable):
+            example = fields if isinstance(fields, str) else "tenant"
             raise ValueError(
-                f"fields is {fields!r}; expected a sequence of names, such as ({fields!r},)"
+                f"fields is {fields!r}; expected a sequence of names, such as ({example!r},)"
             )
         self._precise = precise
         self._color = color
