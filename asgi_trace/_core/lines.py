@@ -560,6 +560,9 @@ class Naming:
     def __init__(self, store: str | None = None, rename: Mapping[str, str] | None = None) -> None:
         if store is not None and store not in STORES:
             raise ValueError(f"names is {store!r}; expected one of {', '.join(STORES)}")
+        for ours, name in (rename or {}).items():
+            if not isinstance(name, str) or not name:
+                raise ValueError(f"rename gives {name!r} to {ours!r}; expected a name")
         known = STORES[store] if store else Store({})
         self.store = store
         self.names = {**known.names, **(rename or {})}
@@ -568,7 +571,7 @@ class Naming:
         theirs = [self.names.get(name, name) for name in (*_DEFAULTS, *_LAST)]
         theirs += [self.names[name] for name in _EXCEPTION if name in self.names]
         for name in theirs:
-            if not name or not isinstance(name, str) or theirs.count(name) > 1:
+            if theirs.count(name) > 1:
                 raise ValueError(
                     f"rename gives {name!r} to more than one field; expected a name for each"
                 )

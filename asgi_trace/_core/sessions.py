@@ -109,9 +109,10 @@ class SessionResolver:
         digest_key: bytes = b"",
         parse: Callable[[bytes], str | None] = parse_id,
     ) -> None:
-        if isinstance(sources, str):
+        if isinstance(sources, str) or not isinstance(sources, Iterable):
+            example = sources if isinstance(sources, str) else "bearer"
             raise ValueError(
-                f"session_sources is {sources!r}; expected a sequence of sources, such as ({sources!r},)"
+                f"session_sources is {sources!r}; expected a sequence of sources, such as ({example!r},)"
             )
         if len(digest_key) > 64:
             raise ValueError(

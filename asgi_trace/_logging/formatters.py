@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -136,7 +137,8 @@ class TextFormatter(logging.Formatter):
     ``[tools/call add #7]``. The filter is not needed beside it.
 
     :param fmt: another line, as :class:`logging.Formatter` takes it; with ``request_id``,
-        ``session_id``, ``trace_id``, ``span_id`` and the names of ``metadata.fields`` for fields.
+        ``session_id``, ``trace_id``, ``span_id`` and the names of ``metadata.fields`` for fields;
+        *defaults* is for those that a line may lack, such as one outside a request.
     :param datefmt: the date's form for :func:`time.strftime`.
     :param style: of *fmt*: ``%``, ``{`` or ``$``.
     :param session_length: the number of characters to which a long session id is cut; None for the
@@ -165,9 +167,10 @@ class TextFormatter(logging.Formatter):
         fields: Iterable[str] = (),
     ) -> None:
         super().__init__(fmt, datefmt or DATE_FORMAT, style, validate, defaults=defaults)
-        if isinstance(fields, str):
+        if isinstance(fields, str) or not isinstance(fields, Iterable):
+            example = fields if isinstance(fields, str) else "tenant"
             raise ValueError(
-                f"fields is {fields!r}; expected a sequence of names, such as ({fields!r},)"
+                f"fields is {fields!r}; expected a sequence of names, such as ({example!r},)"
             )
         self._precise = precise
         self._color = color
@@ -255,8 +258,12 @@ class OwnForm:
 
     def __init__(self, formatter: logging.Formatter, brackets: Brackets) -> None:
         self._format = formatter.format
-        self._shows_message = "message" in (getattr(formatter, "_fmt", None) or "")
+        form = getattr(formatter, "_fmt", None) or ""
+        self._shows_message = re.search(r"\bmessage\b", form) is not None
         self._shows_time = formatter.usesTime()
+        # The line feed that ends a form begins no line: a handler without a terminator writes the
+        # next record behind it.
+        self._ends_line = form.endswith("\n")
         self._prefix = brackets.prefix
 
     def format(self, record: logging.LogRecord) -> str:
@@ -280,7 +287,10 @@ class OwnForm:
                 record.asctime = getattr(shown, "asctime", "")
         else:
             text = f"{prefix}{self._format(record)}"
-        return text.replace("\n", f"\n{prefix}") if "\n" in text else text
+        if "\n" not in text:
+            return text
+        last = len(text) - self._ends_line
+        return text[:last].replace("\n", f"\n{prefix}") + text[last:]
 
 
 _service: str | None = None

@@ -275,7 +275,7 @@ class RequestTracingFilter(logging.Filter):
 
 def checked_length(length: int | None) -> int | None:
     """Return *length*, or raise :exc:`ValueError` when it is no number of characters."""
-    if length is not None and (not isinstance(length, int) or length < 1):
+    if length is not None and (type(length) is not int or length < 1):
         raise ValueError(
             f"session_length is {length!r}; expected a whole number above 0, or None for all of it"
         )

@@ -24,6 +24,7 @@ import functools
 import locale
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,7 +126,8 @@ def _kind_of(formatter: logging.Formatter | None) -> str:
         return _DATA
     if unchosen:
         return _UNCHOSEN
-    return _DATA if "request_id" in form else _CHOSEN  # the program shows the ids in its own way
+    # A program that names the id shows it in its own way. AWS Lambda's aws_request_id is another.
+    return _DATA if re.search(r"\brequest_id\b", form) else _CHOSEN
 
 
 def _forwards(handler: logging.Handler) -> bool:
@@ -330,22 +332,35 @@ def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogR
 
 
 class _RootHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Write what no other handler writes: a line that a logger's own handler has is not repeated."""
+    """
+    Write what no other handler writes: a line that a logger's own handler has is not repeated.
+
+    It is ``logging.lastResort`` too, for a later configuration whose root logger has no handler.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write *record*, unless a handler below the root logger has it."""
+        """Write *record*, unless a handler below the root logger has it, or a logger holds it."""
         if not _is_written_below_root(record):
             super().emit(record)
 
 
 def _is_written_below_root(record: logging.LogRecord) -> bool:
+    """
+    Whether *record* has a handler below the root logger, or belongs to a logger that propagates
+    nothing: of such a one only warnings are written, as Python does it.
+    """
     logger = logging.root.manager.loggerDict.get(record.name)
     while isinstance(logger, logging.Logger) and logger is not logging.root:
         for handler in logger.handlers:
             if record.levelno >= handler.level and not isinstance(handler, logging.NullHandler):
                 return True
+        if not logger.propagate:
+            return record.levelno < logging.WARNING
         logger = logger.parent
     return False
+
+
+_PYTHONS_LAST_RESORT = logging.lastResort
 
 
 def configure_logging(
@@ -401,7 +416,10 @@ def configure_logging(
     ]
     has_handler = bool(root.handlers) or _pytest_will_log()
     if not has_handler or (stream is not None and stream not in streams):
-        root.addHandler(_RootHandler(stream or sys.stderr))
+        handler = _RootHandler(stream or sys.stderr)
+        root.addHandler(handler)
+        if not has_handler and logging.lastResort is _PYTHONS_LAST_RESORT:
+            logging.lastResort = handler
     log_uncaught()
     _watch_for_requests()
 
@@ -572,4 +590,6 @@ def undo() -> None:
     records.unstamp_records()
     _stop_watching()
     _is_watching = False
+    if isinstance(logging.lastResort, _RootHandler):
+        logging.lastResort = _PYTHONS_LAST_RESORT
     name_service(None)

@@ -49,8 +49,8 @@ _METHODS = frozenset(
 )
 _DEFAULT_MASKS = Masks()
 
-# What an attribute can be, of the values that a field may have.
-_PLAIN = (str, int, float, bool)
+# An attribute is a signed integer of 64 bits at most.
+_INT64 = 1 << 63
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
@@ -216,10 +216,20 @@ def field_attributes(request: RequestMetadata, taken: Attributes) -> Attributes:
     attributes: dict[str, Any] = {}
     for name, value in (request._fields or {}).copy().items():
         shown = as_text(name)
-        attributes[f"{shown}_" if shown in taken else shown] = (
-            value if type(value) in _PLAIN else as_text(value)
-        )
+        attributes[f"{shown}_" if shown in taken else shown] = _attribute(value)
     return attributes
+
+
+def _attribute(value: object) -> str | int | float:
+    """Return *value* where an attribute can have it, else its text."""
+    if type(value) in (bool, float):
+        return value  # type: ignore[return-value]
+    if type(value) is int and -_INT64 <= value < _INT64:
+        return value
+    try:
+        return as_text(value)
+    except Exception:  # from the value's own code
+        return object.__repr__(value)
 
 
 def exception_attributes(exc: Exception) -> Attributes:

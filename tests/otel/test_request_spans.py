@@ -431,6 +431,29 @@ def test_the_users_fields_are_attributes(exported: Exported) -> None:
     assert (attributes["url.path"], attributes["url.path_"]) == ("/", "/mine")
 
 
+class Mute:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_a_field_of_any_value_costs_the_span_nothing(exported: Exported) -> None:
+    """No other attribute, and no batch: an exporter raises for what its format cannot hold."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        request = get_request_metadata()
+        assert request is not None
+        request.fields.update({"mute": Mute(), "large": 1 << 70, "half": "\ud800", "a": True})
+        await hello(scope, receive, send)
+
+    step(exported.traced(app), http_scope())
+    (span,) = exported.spans
+    attributes = dict(span.attributes or {})
+    assert attributes["large"] == "1180591620717411303424"
+    assert attributes["half"] == r"\ud800"
+    assert "Mute object" in str(attributes["mute"])
+    assert (attributes["a"], attributes["http.response.status_code"]) == (True, 200)
+
+
 def test_a_call_within_the_process_is_a_child(exported: Exported) -> None:
     """
     A test's client, or an app that asks another: the span that is running is the caller, not the

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -140,10 +141,11 @@ def test_an_unknown_source_fails_early(source: object) -> None:
         RequestTracingMiddleware(hello, session_sources=[source])  # type: ignore[list-item]
 
 
-def test_a_lone_string_is_no_list_of_sources() -> None:
+@pytest.mark.parametrize("sources", ["bearer", None, 5])
+def test_a_lone_string_is_no_list_of_sources(sources: Any) -> None:
     """A forgotten comma would be read as one source a letter."""
-    with pytest.raises(ValueError, match=r"'bearer'.*expected a sequence"):
-        RequestTracingMiddleware(hello, session_sources="bearer")
+    with pytest.raises(ValueError, match=rf"{sources!r}; expected a sequence .* \('bearer',\)"):
+        RequestTracingMiddleware(hello, session_sources=sources)
 
 
 def test_a_key_that_is_too_long_fails_early() -> None:

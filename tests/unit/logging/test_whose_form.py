@@ -115,6 +115,10 @@ class Own(logging.Formatter):
         ),
         (logging.Formatter("%(levelname)s %(msg)s"), r"\[req=a1\|session=alice\] INFO hello"),
         (logging.Formatter("%(request_id)s %(message)s"), "a1 hello"),
+        (
+            logging.Formatter("%(aws_request_id)s %(message)s", defaults={"aws_request_id": "b2"}),
+            r"b2 \[req=a1\|session=alice\] hello",
+        ),
         (uvicorns_changed(), r"INFO:     tests.forms: \[req=a1\|session=alice\] hello"),
         (celerys(), r"\?\?\?\[\?\?\?\]: \[req=a1\|session=alice\] hello"),
         (Own("%(levelname)s %(message)s"), "INFO hello"),
@@ -297,6 +301,30 @@ def test_a_record_has_afterwards_what_a_formatter_leaves_on_it(log: logging.Logg
     year = handler.text[:4]
     assert handler.text.startswith(f"{year} OWN [req=a1|session=alice] hello you\n")
     assert handler.seen == ("hello you", year, True)
+
+
+def test_a_line_feed_at_the_end_begins_no_line(log: logging.Logger) -> None:
+    """A handler without a terminator, such as AWS Lambda's, writes the next record behind it."""
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s\n"))
+    handler.terminator = ""
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info("one\ntwo")
+    log.info("three")
+    ids = "[req=a1|session=alice]"
+    written = f"OWN {ids} one\n{ids} two\nOWN [req=none|session=none] three\n"
+    assert handler.stream.getvalue() == written
+
+
+def test_a_line_feed_that_ends_a_message_begins_a_line(log: logging.Logger) -> None:
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s"))
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info("one\n")
+    ids = "[req=a1|session=alice]"
+    assert handler.stream.getvalue() == f"OWN {ids} one\n{ids} \n"
 
 
 class Braces(logging.LogRecord):
@@ -660,3 +688,33 @@ assert RequestTracingMiddleware.__call__ is serve
 """
     )
     assert [line.rpartition(" - ")[2] for line in lines] == ["GET /"]
+
+
+def test_a_later_configuration_without_a_handler_for_root_loses_no_line() -> None:
+    """It removes our handler; a logger that propagates nothing stays as quiet as it was."""
+    lines = lines_of("""
+configure_logging()
+logging.config.dictConfig({
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"shop": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}},
+    "loggers": {
+        "shop": {"handlers": ["shop"]},
+        "quiet": {"propagate": False},
+    },
+    "root": {"level": "INFO"},
+})
+with within():
+    for name in ("other", "shop", "quiet"):
+        logging.getLogger(name).info("%s info", name)
+        logging.getLogger(name).warning("%s warning", name)
+assert logging.root.handlers == []
+""")
+    assert [line.rpartition(" - ")[2] for line in lines] == [
+        "other info",
+        "other warning",
+        "shop info",
+        "shop warning",
+        "quiet warning",
+    ]
+    assert all("[req=a1|session=alice]" in line for line in lines)
