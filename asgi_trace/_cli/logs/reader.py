@@ -22,6 +22,7 @@ from .files import Log
 from .own import own_form, own_head
 from .records import Entry, Records, astral
 from .summary import Reading
+from .texts import access_in
 from .times import Clock
 from .wanted import Wanted
 
@@ -250,17 +251,7 @@ class LineReader:
             lines, rows, strict=True
         ):
             known = heads.get(head) or (records.head(head) if head else None)
-            if (
-                known is None
-                or mark == "|"
-                or rest
-                or call
-                or "ms " in message  # may_be_access(), without the call
-                or '" ' in message
-                or "- - " in message
-                or "B " in message
-                or len(line) > LONGEST_TEXT
-            ):
+            if known is None or mark == "|" or rest or call or len(line) > LONGEST_TEXT:
                 if entry is not self._entry:
                     self._begun(entry)
                 self._take(line, found)
@@ -271,6 +262,12 @@ class LineReader:
             if entry is not None:
                 found.append(self._whole(entry) if further else entry)
             end = len(line) - len(message)
+            more = None
+            # may_be_access(), without the call
+            if "ms " in message or "B " in message or '" ' in message or "- - " in message:
+                access = access_in(message)
+                if access is not None:
+                    more = {"access": access}
             entry = _new(
                 Entry,
                 (
@@ -280,7 +277,7 @@ class LineReader:
                     "" if session_id == NO_ID else session_id,
                     line,
                     end if is_ascii else end + astral(line[:end]),
-                    None,
+                    more,
                     file,
                 ),
             )

@@ -108,6 +108,7 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     return _Roles(ours, exceptions, others, access, source, tuple(filter(may_nest, names)))
 
 
+_new = tuple.__new__
 _NO_MORE: dict[str, Any] = {}
 # How a store shows a column without a value.
 _EMPTY: tuple[Any, ...] = (None, "", {}, [])
@@ -242,8 +243,11 @@ class Records:
         if service:
             more["service"] = service
         message = message or quoted
-        aside = ""
-        if access:
+        if not access:
+            if "access" in logger:
+                return None
+            aside = f" logger={logger}"
+        else:
             # The message says all that the fields do: they are not shown beside it.
             fields = access_in(message)
             if fields is None or not _ACCESS_FIELDS.issubset(fields):
@@ -251,25 +255,16 @@ class Records:
             if first_byte and "ttfb_ms" not in fields:
                 return None
             more["access"] = fields
-        elif "access" in logger:
-            return None
-        else:
-            aside = f" logger={logger}"
+            aside = ""
         if when != self.when:
             self.at(when)
         if session_id in NO_IDS:
             session_id = ""
-        head = f"{stamp} - {level} - [req={request_id}|session={session_id or NO_ID}] - "
-        return Entry(
-            when,
-            number,
-            request_id,
-            session_id,
-            f"{head}{message}{aside}",
-            len(head),
-            more,
-            self._file,
-        )
+        shown_session = session_id or NO_ID
+        text = f"{stamp} - {level} - [req={request_id}|session={shown_session}] - {message}{aside}"
+        end = len(text) - len(message) - len(aside)
+        # Half of the time that Entry() takes.
+        return _new(Entry, (when, number, request_id, session_id, text, end, more, self._file))
 
     def _more(
         self,
