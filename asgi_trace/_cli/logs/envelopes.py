@@ -181,6 +181,15 @@ class Peeler:
         self._kinds: set[str] = set()
         self._sources: set[tuple[str, str]] = set()
 
+    @property
+    def prefix(self) -> re.Pattern[str] | None:
+        """The prefix that is tried first; None, if there is none that counts always."""
+        first = self._first[0] if self._first else None
+        if first is None or first.trust == _SOURCE:
+            return None
+        pattern: re.Pattern[str] = first.match.__self__
+        return pattern
+
     def peel(self, line: str) -> Peeled:
         """Return *line* without its envelopes; as it is where it has none."""
         fields: dict[str, Any] | None = None

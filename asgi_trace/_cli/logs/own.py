@@ -8,11 +8,12 @@ lines are empty throughout. Nothing here knows what the parts mean.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..._core.lines import HEAD
 
-__all__ = ("LONGEST_HEAD", "Form", "own_form", "own_head")
+__all__ = ("LONGEST_HEAD", "Form", "Wrapped", "own_fields", "own_form", "own_head", "wrapped")
 
 # A longer time and level has an envelope before it whose characters are those of a head.
 LONGEST_HEAD = 45
@@ -30,6 +31,7 @@ class Form(NamedTuple):
     """
 
     is_text: bool
+    start: str
     line: re.Pattern[str]
     lines: re.Pattern[str]
 
@@ -43,20 +45,22 @@ class Form(NamedTuple):
         return self.lines.findall(text)
 
 
-def _form(is_text: bool, pattern: str, flags: int = 0) -> Form:
+def _form(is_text: bool, start: str, pattern: str, flags: int = 0) -> Form:
     lines = rf"(?:{pattern}|[^\n]*)\n"
-    return Form(is_text, re.compile(pattern, flags), re.compile(lines, flags | re.MULTILINE))
+    line = re.compile(pattern, flags)
+    return Form(is_text, start, line, re.compile(lines, flags | re.MULTILINE))
 
 
 # Of many lines at once: the end of each is none of the whole, and a head that is too long is none.
 _HEAD = HEAD.pattern.replace(r"\Z", "$").replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}")
-_TEXT = _form(True, rf"{_HEAD}([^\n]*)")
+_TEXT = _form(True, "", rf"{_HEAD}([^\n]*)")
 
 # Lines with ids that hold nothing else, or the fields of an access line of ours. What could look
 # otherwise to a reader of JSON or logfmt is no match.
 _ID = r"[\w.~+/=:@-]{1,128}"
 _JSON = _form(
     False,
+    '{"timestamp": "',
     r'\{"timestamp": "([0-9][^"\\\n]{0,40})", "level": "(\w{1,20})", '
     r'"logger": "([!#-\[\]-~]{1,200})", "message": "([ !#-\[\]-~]+)()", '
     rf'"request_id": "({_ID})"(?:, "session_id": "({_ID})")?, "trace_id": "([0-9a-f]{{32}})"'
@@ -68,6 +72,7 @@ _JSON = _form(
 )
 _LOGFMT = _form(
     False,
+    "timestamp=",
     r"timestamp=([0-9][^ \"=\\\n]{0,40}) level=(\w{1,20}) logger=([!#-<>-\[\]-~]{1,200}) "
     r'message=(?:([!#-<>-\[\]-~]+)|"([ !#-\[\]-~]*)") '
     rf"request_id=({_ID})(?: session_id=({_ID}))? trace_id=([0-9a-f]{{32}})"
@@ -87,12 +92,55 @@ def own_head(line: str) -> re.Match[str] | None:
     return match if match is not None and match.end(1) <= LONGEST_HEAD else None
 
 
-def own_form(text: str) -> Form | None:
-    """Return the form that the first line of *text* may have; None for none of ours."""
-    if text.startswith('{"timestamp": "'):
-        return _JSON
-    if text.startswith("timestamp="):
-        return _LOGFMT
-    if text[:1].isdecimal():
-        return _TEXT
+def own_form(line: str) -> Form | None:
+    """Return the form of a *line* of ours that has a row; None for any other."""
+    for form in _FORMS:
+        if line.startswith(form.start) and form.row(line) is not None:
+            return form
     return None
+
+
+def own_fields(line: str) -> Row | None:
+    """Return the row of a *line* of ours in JSON or logfmt; None for any other."""
+    for form in _NAMED:
+        if line.startswith(form.start):
+            return form.row(line)
+    return None
+
+
+_NAMED = (_JSON, _LOGFMT)
+_FORMS = (*_NAMED, _TEXT)
+
+
+class Wrapped(NamedTuple):
+    """
+    Lines of one *form*, each behind a prefix that a collector or a container puts there.
+
+    A row is the prefix, the groups of its pattern, and the parts of the line; *groups* has the
+    places of the first by their names, *parts* that of the last.
+    """
+
+    form: Form
+    lines: re.Pattern[str]
+    groups: dict[str, int]
+    parts: int
+
+    def rows(self, text: str) -> list[Row]:
+        """Return a row for each line of *text*; fewer, where a prefix goes beyond its line."""
+        return self.lines.findall(text)
+
+
+@lru_cache(maxsize=64)
+def wrapped(form: Form, prefix: str) -> Wrapped:
+    """Return what reads the lines of a *form* behind a *prefix*, a regular expression."""
+    known = re.compile(prefix)
+    groups = dict(known.groupindex)
+    named = re.compile(r"\(\?P<\w+>")
+    head = named.sub("(?:", _HEAD)
+    line = named.sub("(", form.line.pattern)
+    if form.line.flags & re.ASCII:
+        line = f"(?a:{line})"
+    # The reference to what was looked at first stands for an atomic group, of Python 3.11: the
+    # prefix is what its expression matches alone. A whole head is a line without a prefix.
+    pattern = rf"(?:(?!{head})(?=({prefix}))\1{line}|[^\n]*)\n"
+    return Wrapped(form, re.compile(pattern, re.MULTILINE), groups, known.groups + 1)

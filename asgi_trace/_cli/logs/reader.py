@@ -19,9 +19,10 @@ from ..._core.lines import NO_ID
 from .documents import in_order, unfolded
 from .envelopes import ANOTHER_LOG, COLORS, Peeled, Peeler
 from .files import Log
-from .own import own_form, own_head
-from .records import Entry, Records, astral
+from .own import Wrapped, own_form, own_head, wrapped
+from .records import Entry, Records, astral, may_be_access
 from .summary import Reading
+from .texts import access_in
 from .times import Clock
 from .wanted import Wanted
 
@@ -48,6 +49,9 @@ _traceback = re.compile(
 _another_log = re.compile(ANOTHER_LOG).match
 _OWN_LOGFMT = "timestamp="
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
+
+# So many lines at the beginning of a block show its form.
+_LOOKED_AT = 8
 
 # Half of the time that Entry() takes.
 _new = tuple.__new__
@@ -82,7 +86,7 @@ class Steps:
         self.request: str | None = None  # of the entry that a line may go on; None before the first
         self.in_traceback = False
         # whether that entry has our ids in the form of somebody's own formatter
-        self._is_foreign = False
+        self.is_foreign = False
 
     def take(self, line: str) -> list[Step]:
         """
@@ -116,6 +120,16 @@ class Steps:
             return [self._step(peeled.line, peeled.line, peeled)]
         return [self._step(each, each, peeled) for each in peeled.line.split("\n")]
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether parts of a line wait for the rest of it."""
+        return bool(self._parts)
+
+    @property
+    def prefix(self) -> re.Pattern[str] | None:
+        """The prefix that most lines have; None, where it is not known, or none that is sure."""
+        return self._peeler.prefix
+
     def jump(self) -> None:
         """Take note that lines were left out: the next one goes on nothing."""
         self.request = None
@@ -144,7 +158,7 @@ class Steps:
                 return Step(None, line)
             entry = self.records.unknown(line, envelope)
         self.begin(entry)
-        self._is_foreign = "[req=" in plain
+        self.is_foreign = "[req=" in plain
         return Step(entry, "", is_record)
 
     def _stamped(self, match: re.Match[str], line: str, envelope: Peeled | None) -> Step:
@@ -152,7 +166,7 @@ class Steps:
             return Step(None, line[match.end() :])
         entry = self.records.own(match, line, envelope)
         self.begin(entry)
-        self._is_foreign = False
+        self.is_foreign = False
         return Step(entry)
 
     def _goes_on(self, line: str) -> bool:
@@ -168,7 +182,7 @@ class Steps:
         Whether a line in a traceback is a record: in a log whose records have our ids without a
         time before them.
         """
-        return self._is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
+        return self.is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 
 # How far colors are looked for, in a line that is to be recognised.
@@ -228,16 +242,104 @@ class LineReader:
         found: list[Entry] = []
         lines = text.split("\n")
         lines.pop()
-        form = own_form(text)
+        form = next(filter(None, map(own_form, lines[:_LOOKED_AT])), None)
         if form is None:
-            for line in lines:
-                self._take(line, found)
+            self._take_wrapped(text, lines, found)
         elif form.is_text:
             self._take_text(lines, form.rows(text), text.isascii(), found)
         else:
             self._take_named(lines, form.rows(text), found)
         self._note(found)
         return self._timed(found)
+
+    def _take_wrapped(self, text: str, lines: list[str], found: list[Entry]) -> None:
+        """Take *lines* of *text*: at once, where they are ours and each has the same prefix."""
+        first = self._wrapped(lines[:_LOOKED_AT])
+        if first is None:  # the first lines of a log show what their prefix is
+            for line in lines[:_LOOKED_AT]:
+                self._take(line, found)
+            first = self._wrapped(lines[:_LOOKED_AT])
+            lines = lines[_LOOKED_AT:]
+            text = "\n".join((*lines, ""))
+        rows = first.rows(text) if first is not None and "\x1b" not in text else []
+        if first is None or len(rows) != len(lines):
+            for line in lines:
+                self._take(line, found)
+            return
+        records, steps, parts = self._records, self._steps, first.parts
+        at_time, at_source = first.groups.get("time", 0), first.groups.get("source", 0)
+        at_part = first.groups.get("part", 0)
+        is_text = first.form.is_text
+        entry = self._entry
+        for line, row in zip(lines, rows, strict=True):
+            prefix = row[0]
+            next_entry = None
+            if prefix and len(line) <= LONGEST_TEXT and not steps.has_parts:
+                time = row[at_time] if at_time else ""
+                source = row[at_source] if at_source else ""
+                received, source = "" if time == "-" else time, "" if source == "-" else source
+                if at_part and row[at_part] == "P":
+                    pass
+                elif is_text:
+                    next_entry = self._received(line[len(prefix) :], row[parts:], received, source)
+                elif "[req=" not in line:
+                    next_entry = records.own_row(row[parts:], received, source)
+            if next_entry is None:
+                if entry is not self._entry:
+                    self._begun(entry)
+                    steps.is_foreign = False
+                self._take(line, found)
+                entry = self._entry
+                continue
+            if entry is not None:
+                found.append(self._whole(entry))
+            entry = next_entry
+        if entry is not self._entry:
+            self._begun(entry)
+            steps.is_foreign = False
+
+    def _received(
+        self, line: str, row: tuple[str, ...], received: str, source: str
+    ) -> Entry | None:
+        """Return the entry of a *line* of our text in an envelope; None where it is not so plain."""
+        head, request_id, session_id, rest, call, mark, message = row
+        if mark == "|" or rest or call:
+            return None
+        known = self._records.received(head, received)
+        if known is None:
+            return None
+        when, level = known
+        more = self._records.origin(source) or None
+        if may_be_access(message):
+            access = access_in(message)
+            if access is not None:
+                more = {**(more or {}), "access": access}
+        end = len(line) - len(message)
+        return _new(
+            Entry,
+            (
+                self._records.at(when),
+                level,
+                "" if request_id == NO_ID else request_id,
+                "" if session_id == NO_ID else session_id,
+                line,
+                end if line.isascii() else end + astral(line[:end]),
+                more,
+                self._file,
+            ),
+        )
+
+    def _wrapped(self, lines: list[str]) -> Wrapped | None:
+        """Return what reads lines such as the first of *lines* that is ours behind a prefix."""
+        prefix = self._steps.prefix
+        if prefix is None or "labels" in prefix.groupindex:
+            return None
+        for line in lines:
+            match = prefix.match(line)
+            form = None if match is None else own_form(line[match.end() :])
+            if form is not None:
+                return wrapped(form, prefix.pattern)
+        return None
 
     def _take_text(
         self, lines: list[str], rows: list[tuple[str, ...]], is_ascii: bool, found: list[Entry]
@@ -250,17 +352,7 @@ class LineReader:
             lines, rows, strict=True
         ):
             known = heads.get(head) or (records.head(head) if head else None)
-            if (
-                known is None
-                or mark == "|"
-                or rest
-                or call
-                or "ms " in message  # may_be_access(), without the call
-                or '" ' in message
-                or "- - " in message
-                or "B " in message
-                or len(line) > LONGEST_TEXT
-            ):
+            if known is None or mark == "|" or rest or call or len(line) > LONGEST_TEXT:
                 if entry is not self._entry:
                     self._begun(entry)
                 self._take(line, found)
@@ -271,6 +363,12 @@ class LineReader:
             if entry is not None:
                 found.append(self._whole(entry) if further else entry)
             end = len(line) - len(message)
+            more = None
+            # may_be_access(), without the call
+            if "ms " in message or "B " in message or '" ' in message or "- - " in message:
+                access = access_in(message)
+                if access is not None:
+                    more = {"access": access}
             entry = _new(
                 Entry,
                 (
@@ -280,7 +378,7 @@ class LineReader:
                     "" if session_id == NO_ID else session_id,
                     line,
                     end if is_ascii else end + astral(line[:end]),
-                    None,
+                    more,
                     file,
                 ),
             )
@@ -291,10 +389,10 @@ class LineReader:
         self, lines: list[str], rows: list[tuple[str, ...]], found: list[Entry]
     ) -> None:
         """Take *lines*, of which *rows* are the fields in our JSON or logfmt."""
-        own_fields, further = self._records.own_fields, self._further
+        own_row, further = self._records.own_row, self._further
         entry = self._entry
         for line, row in zip(lines, rows, strict=True):
-            named = own_fields(row) if row[0] and len(line) <= LONGEST_TEXT else None
+            named = own_row(row) if row[0] and len(line) <= LONGEST_TEXT else None
             if named is None:
                 if entry is not self._entry:
                     self._begun(entry)

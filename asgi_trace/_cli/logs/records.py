@@ -9,6 +9,7 @@ text of others. The names and forms of others are in the tables of ``names``, ``
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from ..._core.lines import NO_ID, parse_fields
 from .envelopes import COLORS, Peeled, service_of, source_of_labels
 from .levels import LEVELS, NAMES, level_of
 from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, ROLES, SILENT, flat, may_nest
-from .own import own_form
+from .own import own_fields
 from .texts import AccessLines, access_in, ids_in
 from .times import Clock, find_time, is_zoned
 
@@ -108,6 +109,7 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     return _Roles(ours, exceptions, others, access, source, tuple(filter(may_nest, names)))
 
 
+_new = tuple.__new__
 _NO_MORE: dict[str, Any] = {}
 # How a store shows a column without a value.
 _EMPTY: tuple[Any, ...] = (None, "", {}, [])
@@ -200,20 +202,36 @@ class Records:
             self.heads[head] = found
         return found
 
+    def received(self, head: str, received: str) -> tuple[float, int] | None:
+        """
+        Return the time and the level in the *head* of a line of ours that was *received* at the
+        time of its envelope; None, where its own is in no form that is known.
+        """
+        known = self.head(head)
+        if known is None or not received:
+            return known
+        return self._agreed(known[0], head.partition(" - ")[0], received) or 0, known[1]
+
+    def origin(self, source: str) -> dict[str, Any]:
+        """Return what an entry has of its *source*; it is shared, and not changed."""
+        return self._origin(source)
+
     def own_named(self, line: str) -> Entry | None:
         """
         Return the entry of a *line* of ours in JSON or logfmt, without going through its fields.
 
         None for a line that holds anything else: :meth:`named` makes the same of the others.
         """
-        form = own_form(line)
-        row = form.row(line) if form is not None and not form.is_text else None
-        return None if row is None else self.own_fields(row)
+        row = own_fields(line)
+        return None if row is None else self.own_row(row)
 
-    def own_fields(self, row: tuple[str, ...]) -> Entry | None:
+    def own_row(self, row: Sequence[str], received: str = "", source: str = "") -> Entry | None:
         """
         Return the entry of the *row* of a line of ours in JSON or logfmt, as :mod:`own` has it; None
         where the fields do not suffice.
+
+        :param received: the time of the envelope around the line.
+        :param source: the source that the envelope names.
         """
         (
             stamp,
@@ -234,7 +252,11 @@ class Records:
         number = LEVELS.get(level)
         if when is None or number is None or request_id in NO_IDS or trace in NO_IDS:
             return None
+        if received and not is_zoned(stamp):
+            return None
         more: dict[str, Any] = {"trace": trace}
+        if source:
+            more |= self._origin(source)
         if span:
             more["span"] = span
         if parent:
@@ -242,8 +264,11 @@ class Records:
         if service:
             more["service"] = service
         message = message or quoted
-        aside = ""
-        if access:
+        if not access:
+            if "access" in logger:
+                return None
+            aside = f" logger={logger}"
+        else:
             # The message says all that the fields do: they are not shown beside it.
             fields = access_in(message)
             if fields is None or not _ACCESS_FIELDS.issubset(fields):
@@ -251,25 +276,16 @@ class Records:
             if first_byte and "ttfb_ms" not in fields:
                 return None
             more["access"] = fields
-        elif "access" in logger:
-            return None
-        else:
-            aside = f" logger={logger}"
+            aside = ""
         if when != self.when:
             self.at(when)
         if session_id in NO_IDS:
             session_id = ""
-        head = f"{stamp} - {level} - [req={request_id}|session={session_id or NO_ID}] - "
-        return Entry(
-            when,
-            number,
-            request_id,
-            session_id,
-            f"{head}{message}{aside}",
-            len(head),
-            more,
-            self._file,
-        )
+        shown_session = session_id or NO_ID
+        text = f"{stamp} - {level} - [req={request_id}|session={shown_session}] - {message}{aside}"
+        end = len(text) - len(message) - len(aside)
+        # Half of the time that Entry() takes.
+        return _new(Entry, (when, number, request_id, session_id, text, end, more, self._file))
 
     def _more(
         self,

@@ -19,7 +19,7 @@ from typing import TextIO
 
 from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
-from ..logs.summary import Reading, hints, summarize
+from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
 from .model import Model, Trace, build
 from .page import write
@@ -110,7 +110,7 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
     advice = hints(readings)
     left_out, trace.head["left_out"] = (
         trace.head["left_out"],
-        trace.head["left_out"] + faults + advice,
+        trace.head["left_out"] + faults + notes(readings, wanted.zone),
     )
     try:
         _save(trace, target)

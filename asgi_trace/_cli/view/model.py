@@ -413,7 +413,7 @@ class Model:
         deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
         is_one_file = files.count(files[0]) == len(files)
         return {
-            "t": [each // 10 if not each % 10 else each / 10 for each in deltas],
+            "t": [each / 10 if each % 10 else each // 10 for each in deltas],
             "level": levels,
             "request": self._requests[place:],
             "late": [each - place for each in self._lates if each >= place],
@@ -559,7 +559,24 @@ def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> T
 
 
 def _packed(data: Chunk) -> bytes:
-    return gzip.compress(json.dumps(data, separators=(",", ":")).encode(), _EFFORT, mtime=0)
+    times, rest = data["t"], {name: column for name, column in data.items() if name != "t"}
+    shown = ",".join(map(_SHOWN.__getitem__, times))
+    text = f'{{"t":[{shown}],{json.dumps(rest, separators=(",", ":"))[1:]}'
+    return gzip.compress(text.encode(), _EFFORT, mtime=0)
+
+
+class _Shown(dict[float, str]):
+    """How JSON shows a number. Most differences of times are small, and come again."""
+
+    def __missing__(self, number: float) -> str:
+        shown = repr(number)
+        if len(self) < _MOST_SHOWN:
+            self[number] = shown
+        return shown
+
+
+_MOST_SHOWN = 10_000
+_SHOWN = _Shown()
 
 
 def _tenth(when: float) -> float:

@@ -5,7 +5,6 @@ Blocks of our own lines are read all at once: the entries are exactly those of e
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import reader, records
 from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.own import own_form
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, read
 from asgi_trace._core.lines import (
     ACCESS_LOGGER,
@@ -144,10 +144,33 @@ _others = st.sampled_from(
 )
 
 
+# What a collector puts before each line, or only before some.
+_WRAPPERS = (
+    "",
+    "",
+    "2024-01-15T10:30:15.123456789Z stdout F ",
+    "2024-01-15T10:30:17.5+01:00 stderr P ",
+    "front-1  | ",
+    "2024-01-15T10:30:15.123456789Z ",
+    "[pod/front-7d9c8b6f5-x2x4z/front] ",
+    "<14>1 2024-01-15T10:30:15.123Z host front 1 - - ",
+    "Jan 15 10:30:15 host front[1]: ",
+    "2024-01-15 10:30:15 ",
+    "front-7d9c8b6f5-x2x4z front ",
+    "\x1b[36mfront  | \x1b[0m",
+)
+
+
 @st.composite
 def logs(draw: st.DrawFn) -> bytes:
     """Return a log of one form, or of several, with what else may stand in one."""
     forms = draw(st.sampled_from((("text",), ("json",), ("logfmt",), tuple(_forms))))
+    wrappers = draw(
+        st.one_of(
+            st.tuples(st.sampled_from(_WRAPPERS)),
+            st.tuples(*[st.sampled_from(_WRAPPERS)] * 2),
+        )
+    )
     lines: list[bytes] = []
     for _ in range(draw(st.integers(0, 30))):
         kind = draw(st.integers(0, 9))
@@ -160,7 +183,8 @@ def logs(draw: st.DrawFn) -> bytes:
             line = text.encode("utf-8", "surrogatepass")
             if kind == 2:
                 line = line[: draw(st.integers(0, len(line)))]
-        lines.append(line + draw(st.sampled_from((b"\n", b"\n", b"\n", b"\r\n"))))
+        wrapper = wrappers[draw(st.integers(0, 9)) // 9 * (len(wrappers) - 1)].encode()
+        lines.append(wrapper + line + draw(st.sampled_from((b"\n", b"\n", b"\n", b"\r\n"))))
     log = b"".join(lines)
     return log[:-1] if draw(st.booleans()) else log
 
@@ -192,7 +216,7 @@ def test_blocks_give_what_each_line_by_itself_gives(
         assert at_once == entries_of(path, block)
         # ... and what the fields of JSON and logfmt by their names give
         patch.setattr(reader, "_OWN_NAMED", "\0")
-        patch.setattr(records, "own_form", lambda line: None)
+        patch.setattr(records, "own_fields", lambda line: None)
         assert at_once == entries_of(path, block)
 
 
@@ -220,7 +244,11 @@ def _last(line: str) -> Entry:
 
 def test_rows_stand_for_all_lines() -> None:
     """One for each line, empty throughout where the line is another's."""
-    line = json.dumps({"timestamp": "2024-01-15T10:30:15.250Z", "level": "INFO"})
-    form = records.own_form(line)
+    line = format_json(Record("2024-01-15T10:30:15.250Z", "INFO", "x", "y", "a", "b", "1" * 32))
+    form = own_form(line)
     assert form is not None
-    assert form.rows(f"{line}\n\nx\n") == [("",) * 13] * 3
+    assert [row[0] for row in form.rows(f"{line}\n\n{{}}\n")] == [
+        "2024-01-15T10:30:15.250Z",
+        "",
+        "",
+    ]
