@@ -117,9 +117,7 @@ def own_shim(app: Any) -> RequestTracingMiddleware | None:
         if added is not None:
             return added
         attributes = getattr(inner, "__dict__", {})
-        inner = attributes.get("asgi_app") or attributes.get("app")
-        if inner is None:
-            break
+        inner = attributes.get("asgi_app", attributes.get("app"))
     return None
 
 
