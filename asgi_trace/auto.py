@@ -7,7 +7,7 @@ imports it.
 .. versionadded:: 0.1
 """
 
-from ._cli.environment import load_app_for_server as _load_app
+from ._cli.served import load_app_for_server as _load_app
 
 __all__ = ("app",)
 

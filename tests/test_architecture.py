@@ -41,13 +41,14 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "middleware",
         ),
     ),
-    ("_logging", ("records", "formatters", "uncaught", "setup", "loggers")),
+    ("_logging", ("records", "formatters", "uncaught", "setup", "loggers", "captured")),
     ("_outgoing", ("propagation", "hooks")),
     ("_mcp", ("sdk", "requests", "jsonrpc", "observer", "protocol", "messages", "clients")),
     ("_otel", ("attributes", "ids", "logs", "export", "setup", "spans")),
     ("", ("loggers", "mcp", "otel", "__init__")),
-    ("_cli", ("environment",)),
+    ("_cli", ("environment", "served")),
     ("", ("auto",)),
+    ("_cli.injected", ("asgi_trace_hooks", "sitecustomize")),
     ("_cli", ("run",)),
     (
         "_cli.logs",
@@ -56,6 +57,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "times",
             "levels",
             "names",
+            "own",
             "envelopes",
             "texts",
             "records",
@@ -67,7 +69,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("_cli.view", ("contract", "model", "page", "command", "live")),
-    ("_cli", ("demo", "mcp_demo", "main")),
+    ("_cli", ("demo", "mcp_demo", "advice", "completion", "main")),
     ("", ("__main__",)),
 )
 
@@ -89,13 +91,16 @@ def in_order() -> list[str]:
 
 
 MODULES = in_order()
+# Loaded by other programs under a name of their own; no module of this package imports them.
+STANDALONE = {"_plugin.pytest_asgi_trace.__init__"}
 IN_CORE = [module for module in MODULES if module.startswith("_core.")]
 
 # Modules that serve people. A request never waits for their import, and never depends on them.
 FOR_PEOPLE = {
     module
     for module in MODULES
-    if module.startswith("_cli.") and module not in ("_cli.__init__", "_cli.environment")
+    if module.startswith("_cli.")
+    and module not in ("_cli.__init__", "_cli.environment", "_cli.served")
 } | {"__main__"}
 
 # Third-party modules that a module may import: inside a function, or because it is for users of
@@ -103,6 +108,9 @@ FOR_PEOPLE = {
 NEIGHBOURS = {
     "_cli.demo": {"uvicorn"},
     "_cli.mcp_demo": {"uvicorn"},
+    # Ours, by the names that they have on PYTHONPATH, and the user's own sitecustomize.
+    "_cli.injected.asgi_trace_hooks": {"asgi_trace"},
+    "_cli.injected.sitecustomize": {"asgi_trace_hooks", "sitecustomize"},
     "_logging.uncaught": {"uvloop"},
     "_otel.export": {"opentelemetry"},
     "_otel.ids": {"opentelemetry"},
@@ -186,7 +194,7 @@ def test_every_module_has_its_place() -> None:
     modules = {
         ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")
     }
-    assert modules == set(MODULES)
+    assert modules == set(MODULES) | STANDALONE
 
 
 @pytest.mark.parametrize("module", MODULES)

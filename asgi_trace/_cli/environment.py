@@ -1,7 +1,7 @@
 """
 The ``ASGI_TRACE_…`` variables: the options that they set, and the app that they name.
 
-This module reads variables and imports the app. Servers' command lines are not read here.
+This module reads variables and imports the app. How an app is traced is not known here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from copy import copy
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from types import TracebackType
@@ -23,17 +23,17 @@ from .._core.lines import STORES
 from .._core.middleware import RequestTracingMiddleware
 from .._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
 from .._logging.records import stamp_records
-from .._logging.setup import configure_logging, give_forms, root_level_watched
+from .._logging.setup import give_forms
 
 __all__ = (
+    "VARIABLES",
     "LauncherError",
     "load_app",
-    "load_app_for_server",
-    "load_traced_app",
     "read_logging",
     "read_options",
     "read_otel",
     "split_name",
+    "unknown_variables",
 )
 
 APP = "ASGI_TRACE_APP"
@@ -41,10 +41,6 @@ FACTORY = "ASGI_TRACE_FACTORY"
 LEVEL = "ASGI_TRACE_LEVEL"
 FORMAT = "ASGI_TRACE_FORMAT"
 OTEL = "ASGI_TRACE_OTEL"
-
-# gunicorn's own ASGI worker logs no traceback of an app that raises behind a whole response, such
-# as the shim's 500.
-_SILENT_WORKER = "gunicorn.workers.gasgi"
 
 _SHAPE = "expected 'module:attribute', such as 'shop:app'"
 _FORMATS: dict[str, Callable[[], logging.Formatter]] = {
@@ -54,6 +50,10 @@ _FORMATS: dict[str, Callable[[], logging.Formatter]] = {
     **{store: partial(JSONFormatter, names=store) for store in STORES},  # type: ignore[arg-type]
 }
 _KEEP = "keep"
+INSTALL_OTEL = (
+    "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+    " opentelemetry-instrumentation-logging"
+)
 # As servers read variables of theirs.
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off"})
@@ -155,11 +155,60 @@ def read_options(environment: Mapping[str, str]) -> dict[str, Any]:
             options[name] = value
             try:
                 RequestTracingMiddleware(_nothing, **options)
-            except (
-                ValueError
-            ) as exc:  # it names the value, unless that is a secret, the rule and the remedy
-                raise LauncherError(f"{variable}: {exc}") from None
+            except ValueError as exc:
+                # It names the value, unless that is a secret, the rule and the remedy.
+                raise LauncherError(_by_variables(str(exc))) from None
     return options
+
+
+_VARIABLE_OF = {name: variable for variable, (name, _) in _OPTIONS.items()}
+# An option, also as the rule "option=True" of another one; or a quoted value, which stays.
+_OPTION = re.compile(rf"'(?:[^'\\]|\\.)*'|\b({'|'.join(_VARIABLE_OF)})\b(=True)?")
+
+
+def _by_variables(message: str) -> str:
+    """Return the *message* about an option of the shim with the variables' names in it."""
+
+    def variable(match: re.Match[str]) -> str:
+        name, is_set = match.groups()
+        if name is None:
+            return match[0]
+        return f"{_VARIABLE_OF[name]}=1" if is_set else _VARIABLE_OF[name]
+
+    return _OPTION.sub(variable, message)
+
+
+VARIABLES = {
+    "ASGI_TRACE_HEADER_NAME": "the header that carries the request id; X-Request-ID",
+    "ASGI_TRACE_TRUST_INBOUND": "whether a client's id is used: 1, 0, or networks of proxies",
+    "ASGI_TRACE_SESSION_SOURCES": "where session ids are looked for, such as cookie:sid,bearer",
+    "ASGI_TRACE_DIGEST_KEY": "a secret that keys the digests of tokens and cookies",
+    "ASGI_TRACE_ERROR_RESPONSE": "0: no response for an app that raises before it responds",
+    "ASGI_TRACE_ACCESS_LOG": "1: one line for each request, when it is over",
+    "ASGI_TRACE_EXCLUDE": "paths without that line, such as /health,/internal/*",
+    "ASGI_TRACE_MASK": "more parameters whose values are hidden, such as promo",
+    "ASGI_TRACE_SESSION_RESPONSE_HEADER": "a header that returns the session id, X-Session-ID",
+    "ASGI_TRACE_TRACERESPONSE": "1: W3C's traceresponse on each response",
+    "ASGI_TRACE_SERVER_TIMING": "1: Server-Timing on each response",
+    "ASGI_TRACE_EXPOSE_HEADERS": "1: scripts of other origins may read these headers",
+    "ASGI_TRACE_OBSERVE_BODY": "1: read which call to an MCP server a body carries",
+    LEVEL: "of the root logger; the app's own, else INFO",
+    FORMAT: f"of log lines: {', '.join(_FORMATS)}; keep: change no form",
+    OTEL: "1: OpenTelemetry's spans and log records",
+    APP: "of asgi_trace.auto:app: the app, as module:attribute",
+    FACTORY: "of asgi_trace.auto:app: 1: the name is a factory",
+}
+"""Each variable with its meaning in a few words."""
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each ``ASGI_TRACE_…`` variable that has no meaning, with the remedy."""
+    sentences = []
+    for name in sorted(environment):
+        if name.startswith("ASGI_TRACE_") and name not in VARIABLES:
+            (nearest,) = get_close_matches(name, VARIABLES, n=1, cutoff=0)
+            sentences.append(f"{name} has no meaning; did you mean {nearest}?")
+    return sentences
 
 
 def read_logging(environment: Mapping[str, str]) -> tuple[int | str | None, LogForm]:
@@ -196,55 +245,6 @@ def _read(environment: Mapping[str, str], variable: str, parse: Callable[[str], 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:
     """An app to try options on."""
-
-
-def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
-    """
-    Load the app that *environment* names, wrap it with the options that it sets, and configure
-    logging.
-
-    Logging and OpenTelemetry come last, so that the app finds them as it would without us. What it
-    has set up stays: its level too, unless ``ASGI_TRACE_LEVEL`` says otherwise.
-
-    :raises LauncherError: for a name or an option that is wrong. What the app's own code raises
-        goes through as it is.
-    """
-    level, form = read_logging(environment)
-    form.apply()
-    options, otel = read_options(environment), read_otel(environment)
-    if _SILENT_WORKER in sys.modules:
-        options.setdefault("error_response", False)
-    with root_level_watched() as level_of_root:
-        app = load_app(environment)
-        own_level = level_of_root()
-    if not form.keep:
-        configure_logging(own_level if level is None else level, formatter=form.formatter)
-    elif level is not None:
-        logging.root.setLevel(level)
-    traced = (
-        copy(app)
-        if isinstance(app, RequestTracingMiddleware)
-        else RequestTracingMiddleware(app, **options)
-    )
-    traced._keep_context = True  # the other options are its author's, where there is one
-    if otel:
-        _make_spans(traced)
-    return traced
-
-
-def _make_spans(traced: RequestTracingMiddleware) -> None:
-    try:
-        from ..otel import RequestSpans, configure_opentelemetry
-
-        configure_opentelemetry()
-    except ImportError as exc:
-        told = f"{OTEL} is set, and {exc.name} is not installed"
-        raise LauncherError(
-            f"{told}; 'pip install asgi-trace[otel]' installs what is needed"
-        ) from None
-    except ValueError as exc:  # it names the variable, its value and the remedy
-        raise LauncherError(str(exc)) from None
-    traced.app = RequestSpans(traced.app)
 
 
 def load_app(environment: Mapping[str, str]) -> Any:
@@ -371,39 +371,3 @@ def _accepts(signature: inspect.Signature, *arguments: None) -> bool:
     except TypeError:
         return False
     return True
-
-
-# How each server is told that an app cannot be had, so that it says so in one line and gives up:
-# without it, it would print a traceback of its own code, and some would try again. In the order in
-# which one of them uses the other.
-_SERVERS_WORDS = (
-    ("gunicorn.errors", "AppImportError"),
-    ("uvicorn.importer", "ImportFromStringError"),
-    ("granian", ""),
-    ("hypercorn", ""),
-)
-
-
-def load_app_for_server() -> RequestTracingMiddleware:
-    """
-    Return the traced app that the variables of this process name.
-
-    :raises LauncherError: as :func:`load_traced_app`; also of the class that the running server
-        reports in one line.
-    """
-    try:
-        return load_traced_app(os.environ)
-    except LauncherError as exc:
-        raise _for_server(exc) from None
-
-
-def _for_server(error: LauncherError) -> BaseException:
-    """Return *error* as an exception that is of the running server's own class, too."""
-    for module, name in _SERVERS_WORDS:
-        if module in sys.modules:
-            word = getattr(sys.modules[module], name, SystemExit)
-            both: type[BaseException] = type(
-                "LauncherError", (word, LauncherError), {"__module__": __name__}
-            )
-            return both(*error.args)
-    return error

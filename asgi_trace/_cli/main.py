@@ -1,29 +1,32 @@
 """
 The command ``asgi-trace``: reads its arguments and calls the module that does the work.
 
-Knows argparse and the names of its subcommands. Does not know what any of them does.
+Knows argparse and the names of its subcommands, and what people type instead of them. Does not know
+what any of them does.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
-__all__ = ("main",)
+from .. import __version__
+from .advice import advice_on, nearest
+from .completion import SHELLS, script
+
+__all__ = ("build_parser", "commands_of", "main")
 
 _TZ = "of times that name no zone: Europe/Berlin, +01:00; that of this machine, when left out"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run the command with *arguments*, those of the process when left out, and return its exit code.
-
-    .. versionadded:: 0.1
-    """
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line. Shell completion is made from it, too."""
     parser = argparse.ArgumentParser(
         prog="asgi-trace", description="Trace the requests of an ASGI app."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     demo = commands.add_parser(
         "demo", help="serve a small shop, trace two customers, and show their lines"
@@ -35,13 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "-o", "--output", metavar="FILE", help="their page; a temporary file, when left out"
     )
     demo.set_defaults(run=_demo)
+    # main() never gives this one arguments: they are the command's. Completion reads it.
     run = commands.add_parser(
-        "run", help="start a server as its own command line does, with its app traced"
+        "run", help="start a command, such as uvicorn shop:app, and trace the apps that it serves"
     )
-    run.add_argument(
-        "command", nargs=argparse.REMAINDER, help="such as: uvicorn shop:app --port 8000"
-    )
-    run.set_defaults(run=_run)
+    run.add_argument("command", nargs=argparse.REMAINDER)
     grep = commands.add_parser(
         "grep", help="show the lines of a session or a request, out of logs of any size"
     )
@@ -61,8 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     grep.add_argument("--tz", metavar="NAME", help=_TZ)
     grep.add_argument(
-        "files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out"
+        "files",
+        metavar="FILE",
+        nargs="*",
+        help="logs, also .gz; standard input, when left out. Without an option, the first characters of an "
+        "id stand before them: of a request, session, trace or span, four at least",
     )
+    grep.usage = "%(prog)s [-h] (ID | OPTION ...) [FILE ...]"
     grep.set_defaults(run=_grep)
     view = commands.add_parser(
         "view", help="make one page of logs: sessions, requests and their lines on a time axis"
@@ -96,16 +102,77 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out"
     )
     view.set_defaults(run=_view)
-    options = parser.parse_args(arguments)
+    completion = commands.add_parser(
+        "completion", help="print a script that completes this command's arguments in a shell"
+    )
+    completion.add_argument(
+        "shell",
+        metavar="SHELL",
+        choices=SHELLS,
+        help='bash, zsh or fish; in ~/.bashrc: eval "$(asgi-trace completion bash)"',
+    )
+    completion.set_defaults(run=_completion)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command with *arguments*, those of the process when left out, and return its exit code.
+
+    .. versionadded:: 0.1
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["run"]:
+        return _run(words[1:])  # the arguments are the command's
+    parser = build_parser()
+    advice = advice_on(words, commands_of(parser))
+    if advice is not None:
+        print(f"asgi-trace: {advice}", file=sys.stderr)
+        return 2
+    options = _parse(parser, words)
     if options.run is _view and options.port is not None and not options.follow:
-        view.error("argument --port: it is for --follow")
+        options.parser.error("argument --port: it is for --follow")
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        sys.stderr.close()
+        # Python flushes standard output once more at exit; a failure there gives exit code 120.
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
         return 0
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the subcommands of *parser*, by name."""
+    return next(
+        action.choices
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+
+
+def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """
+    Return the options in *words*.
+
+    Files may stand before options and behind them, as other commands have it. argparse gives back
+    those behind, and an option that it does not know.
+    """
+    options, rest = parser.parse_known_args(words)
+    rest = [word for word in rest if word != "--"]
+    unknown = next((word for word in rest if word.startswith("-") and word != "-"), None)
+    if unknown is not None:
+        known = [*options.parser._option_string_actions]
+        options.parser.error(f"there is no option {unknown!r}{nearest(unknown, known)}")
+    if rest and not hasattr(options, "files"):
+        options.parser.error(f"unexpected argument {rest[0]!r}")
+    if rest:
+        options.files += rest
+    return options
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -116,10 +183,15 @@ def _demo(options: argparse.Namespace) -> int:
     return run(output=options.output)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _completion(options: argparse.Namespace) -> int:
+    print(script(options.shell, build_parser()), end="")
+    return 0
+
+
+def _run(arguments: Sequence[str]) -> int:
     from .run import run
 
-    return run(options.command)
+    return run(arguments)
 
 
 def _grep(options: argparse.Namespace) -> int:

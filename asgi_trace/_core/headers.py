@@ -1,8 +1,7 @@
 """
 Header lists: find a header in a request's or a response's, leave one out.
 
-Knows pairs of bytes, and the shapes in which apps really hand them over. Does not know what any
-header means.
+This module handles pairs of bytes in every shape that apps use. It does not interpret a header.
 """
 
 from __future__ import annotations

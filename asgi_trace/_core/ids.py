@@ -141,8 +141,9 @@ def parse_id(value: bytes) -> str | None:
 # X-Cloud-Trace-Context: 105445aa7843bc8bf206b12000100000/1;o=1
 #   https://cloud.google.com/trace/docs/trace-context#legacy-http-header
 _CLOUD_TRACES = (
-    rb"(?:[^;]*;)*[ \t]*Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*)?",
-    rb"([0-9a-f]{32})()/[0-9]{1,20}(?:;o=[0-9]{1,3})?",
+    rb"(?:[^;]*;)*[ \t]*Root=1-([0-9a-f]{8})-([0-9a-f]{24})[ \t]*(?:;.*)?",
+    # the span is optional; an id that stands alone is no more than an id
+    rb"([0-9a-f]{32})()(?:/[0-9]{1,20}|(?=;))(?:;o=[0-9]{1,3})?",
 )
 # A header of X-Ray's with all of its optional parts has some 120 bytes.
 _LONGEST_CLOUD_TRACE = 512
@@ -168,11 +169,12 @@ def id_by_hand(value: object) -> str | None:
     Return an id that the program itself has set, such as a user's name or number, so that it is
     safe on a log line.
 
+    Blanks around it are trimmed, as they are around a client's: a header cannot have them.
     Characters that could end the bracket or start another line are escaped. ``none`` is no id.
     """
     if value is None:
         return None
-    text = escape_id(str(value))
+    text = escape_id(str(value).strip(" \t"))
     return None if text.lower() in ("", NO_ID) else text
 
 

@@ -1,8 +1,7 @@
 r"""
-One definition of a log line, for whoever writes one and whoever reads one: ``parse(format(record))
-== record``.
+The one definition of a log line, for writing and for reading: ``parse(format(record)) == record``.
 
-Knows strings and dicts, and three forms:
+This module works on strings and dicts. A line has one of three forms:
 
 * text: ``2024-01-15 10:30:15 - INFO - [req=a1b2c3d4|session=12345678] - message``. Each further
   line of a message repeats the head, and has ``|`` for its last ``-``. It carries the time, the
@@ -857,20 +856,15 @@ def _unquoted(match: re.Match[str]) -> str:
 
 # -- access lines ----------------------------------------------------------------------------------
 
-_ACCESS_FIELDS = (
-    "method",
-    "path",
-    "status",
-    "duration_ms",
-    "bytes",
-    "transport",
-    "client",
-    "ttfb_ms",
-)
-_ACCESS_NUMBERS: dict[str, Callable[[str], float]] = {
+# The words of a line in their order, and what reads each.
+_ACCESS_WORDS: dict[str, Callable[[str], Any]] = {
+    "method": str,
+    "path": str,
     "status": int,
     "duration_ms": float,
     "bytes": int,
+    "transport": str,
+    "client": str,
     "ttfb_ms": float,
 }
 _ACCESS = _Pattern(
@@ -899,7 +893,7 @@ def format_access(fields: Mapping[str, Any]) -> str:
     """
     others = {name: value for name, value in fields.items() if value is not None}
     method, path, status, duration, size, transport, client, ttfb = (
-        others.pop(name, None) for name in _ACCESS_FIELDS
+        others.pop(name, None) for name in _ACCESS_WORDS
     )
     words = (
         method,
@@ -923,14 +917,23 @@ def parse_access(message: str) -> dict[str, Any] | None:
 
     What stood as ``-`` is not among them. Durations are as exact as they were written.
     """
-    match = _ACCESS.fullmatch(message) or _SERVER_ACCESS.match(message)
-    if match is None:
-        return None
-    words = {name: word for name, word in match.groupdict().items() if word not in (None, "-")}
-    others = _parse_pairs(words.pop("others", ""))
-    if others is None:
-        return None
-    return {name: _ACCESS_NUMBERS.get(name, str)(word) for name, word in words.items()} | others
+    match = _ACCESS.fullmatch(message)
+    if match is not None:
+        *words, rest = match.groups()
+    else:
+        match = _SERVER_ACCESS.match(message)
+        if match is None:
+            return None
+        method, path, status, duration = match.groups()
+        words, rest = [method, path, status, duration], None
+    named = zip(_ACCESS_WORDS.items(), words, strict=False)
+    fields: dict[str, Any] = {
+        name: number(word) for (name, number), word in named if word is not None and word != "-"
+    }
+    if rest is None:
+        return fields
+    others = _parse_pairs(rest)
+    return None if others is None else fields | others
 
 
 def _with_unit(value: float | None, form: str, unit: str) -> str | None:

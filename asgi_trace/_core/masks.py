@@ -5,7 +5,7 @@ A secret is found by the name of its parameter, by its look, or by the word befo
 short secret under an ordinary name is not found: the user names such parameters. Every step takes
 linear time, since anybody may send a path or a query of any length.
 
-This module knows strings. It does not know ASGI, logging or spans.
+This module works on strings.
 """
 
 from __future__ import annotations

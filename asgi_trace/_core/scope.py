@@ -109,6 +109,9 @@ def _warn_of_header(name: bytes, value: bytes) -> None:
     )
 
 
+# Raises TypeError for what is no bytes, which a method of the name's own would not.
+_is_lower = bytes.islower
+
 # The rank of a session that nothing outranks: it was set by hand, or opened by the response.
 _FINAL_RANK = -1
 
@@ -183,11 +186,16 @@ class ScopeMetadata(RequestMetadata):
             except KeyError:  # a websocket has no method; a hand-made scope may lack more
                 headers = self._read_sparse(scope)
             # ASGI recommends names in lower case; an adapter or a test client may keep them as they
-            # were typed. A look at the first name finds out: 320 instructions, where a look at each
-            # would take 1,500.
-            if type(headers) is not list or (
-                headers and (type(headers[0]) is not tuple or not headers[0][0].islower())
-            ):
+            # were typed, or as another type. A look at the first name finds out: 320 instructions,
+            # where a look at each would take 1,500.
+            try:
+                if type(headers) is not list or (
+                    headers and (type(headers[0]) is not tuple or not _is_lower(headers[0][0]))
+                ):
+                    headers = self._regular(scope, headers)
+            except TypeError:  # the first name is no bytes
+                if type(headers) is not list:
+                    raise
                 headers = self._regular(scope, headers)
             self._headers = headers = tuple(headers)  # a snapshot: the list is the app's to change
             if settings.inbound in headers:

@@ -1,8 +1,8 @@
 """
 Session ids: where in a request they may stand, and which one wins.
 
-Knows header lists, query strings and the order of sources. Does not know scopes, responses or
-context variables.
+This module reads header lists and query strings. It does not read scopes, responses or context
+variables.
 """
 
 from __future__ import annotations

@@ -92,6 +92,8 @@ _THEIRS_WITH_IDS = frozenset(
     }
 )
 _RICH = ("rich.logging", "RichHandler")
+# Tests compare what these write with what they expect: unittest's assertLogs().
+_COMPARED = frozenset({("unittest._log", "_CapturingHandler")})
 
 _UNCHOSEN, _CHOSEN, _DATA = "unchosen", "chosen", "data"
 
@@ -103,7 +105,7 @@ def _kind_of(formatter: logging.Formatter | None) -> str:
     if formatter is None:
         return _UNCHOSEN
     kind, form = type(formatter), getattr(formatter, "_fmt", None) or ""
-    name = (kind.__module__, kind.__qualname__)
+    name = _name_of(kind)
     if kind is logging.Formatter:
         unchosen = form in _DEFAULT_FORMATS or (form, formatter.datefmt) in _SERVER_FORMATS
     elif name in _THEIR_FORMATS:
@@ -152,7 +154,9 @@ class _Forms:
         return write
 
     def _chosen(self, handler: logging.Handler) -> _Write | None:
-        kind = _DATA if _has_own_format(handler) else _kind_of(handler.formatter)
+        if _has_own_format(handler) or _name_of(type(handler)) in _COMPARED:
+            return None
+        kind = _kind_of(handler.formatter)
         if kind is _DATA:
             return None
         if self.formatter is not None:
@@ -180,7 +184,11 @@ def _has_own_format(handler: logging.Handler) -> bool:
 
 
 def _is_rich(handler: logging.Handler) -> bool:
-    return any((kind.__module__, kind.__qualname__) == _RICH for kind in type(handler).__mro__)
+    return any(_name_of(kind) == _RICH for kind in type(handler).__mro__)
+
+
+def _name_of(kind: type) -> tuple[str, str]:
+    return kind.__module__, kind.__qualname__
 
 
 def _shows_colors(stream: object) -> bool:

@@ -1,8 +1,8 @@
 """
 Hooks for HTTP clients: each call that a request makes carries its ids and its trace.
 
-Knows the hooks of httpx, aiohttp, requests, urllib3 and urllib.request, and how each follows a
-redirect. Imports one of them when its hook is asked for.
+This module uses the hooks of httpx, aiohttp, requests, urllib3 and urllib.request, and handles the
+way in which each follows a redirect. It imports a library when its hook is first used.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 What goes along to the next hop: into the headers of a call, or with a job on its way through a
 queue; and out of them.
 
-Knows the current request and the shapes in which libraries hold headers. Knows no library, and
-sends nothing itself.
+This module reads the current request, and handles headers in the shapes that libraries use. It uses
+no library, and sends nothing itself.
 """
 
 from __future__ import annotations

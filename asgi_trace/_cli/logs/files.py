@@ -10,11 +10,12 @@ import gzip
 import io
 import os
 import shutil
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from typing import IO
 
-__all__ = ("Log", "blocks_of", "reason")
+__all__ = ("Log", "blocks_of", "reason", "refuse_terminal")
 
 _BLOCK = 1 << 20
 # A line longer than this is read in pieces, and its first piece tells whose it is.
@@ -109,6 +110,19 @@ class Log:
             yield
         except (OSError, EOFError, zlib.error) as error:
             self.complain(reason(error))
+
+
+def refuse_terminal(command: str) -> None:
+    """
+    Raise :exc:`ValueError`, with a sentence for the user, where standard input is a terminal:
+    nothing would come, and nobody would say so.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        return
+    raise ValueError(
+        f"no log is named, and standard input is this terminal; type 'asgi-trace {command} app.log', or "
+        f"'docker logs shop 2>&1 | asgi-trace {command}', or name '-' to type the lines here"
+    )
 
 
 def reason(error: Exception) -> str:

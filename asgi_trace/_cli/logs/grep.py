@@ -16,19 +16,19 @@ import re
 import sys
 import tempfile
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
 from .envelopes import COLOR, COLORS
-from .files import Log, reason
+from .files import Log, reason, refuse_terminal
 from .reader import LineReader, Steps, lines_of
 from .records import Entry
 from .summary import Reading, hints, summarize
 from .times import Clock, read_duration, read_since, read_zone
-from .wanted import is_plain, needle_of, same_session
+from .wanted import has_id, is_plain, needle_of, same_session
 
 __all__ = ("Query", "read_query", "run", "search", "search_requests", "shortcut")
 
@@ -50,12 +50,12 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 @dataclass(frozen=True)
 class Query:
     """
-    What a line must meet: the first three by itself, the others through the access line of its
+    What a line must meet: ids and time by itself, the others through the access line of its
     request.
 
-    *path* and *status* say whether a path and a status are wanted; *slower* is in milliseconds,
-    *since* in seconds since the epoch, *zone* that of times that name none. *candidate* matches
-    bytes in each access line that is wanted.
+    *beginning* is that of any id of the line. *path* and *status* say whether a path and a status
+    are wanted; *slower* is in milliseconds, *since* in seconds since the epoch, *zone* that of
+    times that name none. *word* and *codes* match bytes in each access line that is wanted.
     """
 
     request: str | None = None
@@ -67,6 +67,7 @@ class Query:
     zone: tzinfo | None = None
     word: bytes = b""
     codes: frozenset[bytes] = frozenset()
+    beginning: str | None = None
 
     @property
     def by_access_line(self) -> bool:
@@ -76,7 +77,7 @@ class Query:
     @property
     def needle(self) -> bytes:
         """Bytes that each line looked for has in it; none, when that is not known."""
-        return needle_of(self.request, self.session)
+        return needle_of(self.request, self.session or self.beginning)
 
     def wants(self, entry: Entry) -> bool:
         """
@@ -87,6 +88,7 @@ class Query:
             (self.request is None or (entry.request_id or NO_ID) == self.request)
             and (self.session is None or same_session(entry.session_id or NO_ID, self.session))
             and (self.since is None or entry.time >= self.since * 1000 or _is_undated(entry))
+            and (self.beginning is None or has_id(entry, self.beginning))
         )
 
     def wants_access(self, fields: dict[str, Any]) -> bool:
@@ -113,15 +115,10 @@ def read_query(
     tz: str | None = None,
 ) -> Query:
     """
-    Return the query that the command's arguments ask for.
+    Return the query that the command's options ask for.
 
-    :raises ValueError: with a sentence for the user, when one of them cannot be read, or there is
-    none.
+    :raises ValueError: with a sentence for the user, when one of them cannot be read.
     """
-    if not (request or session or path or status or slower or since):
-        raise ValueError(
-            "nothing to look for; expected --session, --request, --path, --status, --slower or --since"
-        )
     zone = read_zone(tz) if tz else None
     codes = _read_status(status) if status else None
     return Query(
@@ -135,6 +132,38 @@ def read_query(
         _word_of(path or ""),
         frozenset(b"%d" % code for code in range(100, 10_000) if codes is not None and codes(code)),
     )
+
+
+# Fewer characters are the beginning of too many ids.
+_LEAST = 4
+
+
+def _read_arguments(
+    arguments: Sequence[str], conditions: Mapping[str, str | None]
+) -> tuple[Query, Sequence[str]]:
+    """
+    Return the query and the names of the logs. The first argument is an id where no condition says
+    what to look for.
+
+    :raises ValueError: as :func:`read_query`; also where nothing says what to look for, and where
+        the id is none.
+    """
+    query = read_query(**conditions)
+    if any(value for name, value in conditions.items() if name != "tz"):
+        return query, arguments
+    first, files = (arguments or [""])[0], arguments[1:]
+    if not first or first == "-" or os.path.exists(first):
+        log = first or "app.log"
+        raise ValueError(
+            f"nothing to look for; expected an id before the logs, as in 'asgi-trace grep f3e2a5c4 {log}', "
+            "or --session, --request, --path, --status, --slower or --since"
+        )
+    if len(first) < _LEAST or first.lower() == NO_ID:
+        raise ValueError(
+            f"the id is {first!r}; expected its first {_LEAST} characters or more, or one of "
+            f"--session {first} and --request {first}, which compare a short id whole"
+        )
+    return replace(query, beginning=first), files
 
 
 def _is_undated(entry: Entry) -> bool:
@@ -538,16 +567,19 @@ def _write(lines: Iterable[_Found]) -> bool:
 # -- the command -----------------------------------------------------------------------------------
 
 
-def run(files: Sequence[str], **conditions: str | None) -> int:
+def run(arguments: Sequence[str], **conditions: str | None) -> int:
     """
-    Write the lines of *files* that meet all *conditions*, those of :func:`read_query`, and return
-    the exit code.
+    Write the lines of logs that meet all *conditions*, those of :func:`read_query`, and return the
+    exit code.
 
-    ``-``, or no file, is standard input. 0: there was such a line; 1: there was none; 2: something
-    went wrong.
+    The *arguments* are the names of the logs, behind the first characters of an id where there is
+    no condition. ``-``, or no file, is standard input. 0: there was such a line; 1: there was none;
+    2: something went wrong.
     """
     try:
-        query = read_query(**conditions)
+        query, files = _read_arguments(arguments, conditions)
+        if not files:
+            refuse_terminal("grep f3e2a5c4")
     except ValueError as error:
         _complain(str(error))
         return 2

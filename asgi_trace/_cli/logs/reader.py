@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 from ..._core.lines import NO_ID
 from .documents import in_order, unfolded
-from .envelopes import ANOTHER_LOG, COLORS, Peeled, Peeler, own_head
+from .envelopes import ANOTHER_LOG, COLORS, Peeled, Peeler
 from .files import Log
-from .records import Entry, Records
+from .own import own_form, own_head
+from .records import Entry, Records, astral
 from .summary import Reading
 from .times import Clock
 from .wanted import Wanted
@@ -47,6 +48,9 @@ _traceback = re.compile(
 _another_log = re.compile(ANOTHER_LOG).match
 _OWN_LOGFMT = "timestamp="
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
+
+# Half of the time that Entry() takes.
+_new = tuple.__new__
 
 # Entries that wait for the first that has a time, at most.
 _MOST_EARLY = 10_000
@@ -195,6 +199,7 @@ class LineReader:
         self.cut = 0  # entries whose text was too long
         self.reading = reading or Reading("")
         self._clock = Clock(zone, when / 1000 if 0 < when < float("inf") else None)
+        self._file = file
         self._steps = Steps(file, self._clock)
         self._records = self._steps.records
         self._default = when
@@ -209,73 +214,153 @@ class LineReader:
         follow.
         """
         found: list[Entry] = []
-        steps, records, further = self._steps, self._records, self._further
-        entry = self._entry
         for line in lines:
-            match = own_head(line)
-            # Nine of ten lines of a log of ours go this way.
-            if match is not None:
-                if (
-                    match[6] == "|"
-                    and entry is not None
-                    and (entry.request_id or NO_ID) == match[2]
-                ):
-                    self._go_on(line[match.end() :])
-                    continue
-                next_entry = records.own(match, line)
-                steps.request = next_entry.request_id
-                steps.in_traceback = False
-            elif line.startswith(_OWN_NAMED) and (named := records.own_named(line)) is not None:
-                next_entry = named
-                steps.request = named.request_id
-                steps.in_traceback = False
-            else:
-                taken = steps.take(line)
-                if not taken:
-                    continue
-                *before, last = taken
-                for step in before:
-                    entry = self._taken(step, entry, found)
-                if last.entry is None:
-                    self._go_on(last.text)
-                    continue
-                if not last.is_record:
-                    self.reading.unread += 1
-                next_entry = last.entry
-            if entry is not None:
-                if further:
-                    entry = entry._replace(text="\n".join((entry.text, *further)))
-                    further.clear()
-                found.append(entry)
-            entry = next_entry
-            self._room = LONGEST_TEXT - len(entry.text)
-            if self._room < 0:
-                entry = self._shortened(entry)
-        self._entry = entry
+            self._take(line, found)
         self._note(found)
         return self._timed(found)
 
-    def _taken(self, step: Step, entry: Entry | None, found: list[Entry]) -> Entry | None:
-        """Take one of several steps of a line, and return the entry that is then kept back."""
-        if step.entry is None:
-            self._go_on(step.text)
+    def read_text(self, text: str) -> list[Entry]:
+        """
+        Return what :meth:`read` does for the lines of *text*, each of which ends with a line feed.
+
+        Lines of ours are matched all at once, and take less than half of the time.
+        """
+        found: list[Entry] = []
+        lines = text.split("\n")
+        lines.pop()
+        form = own_form(text)
+        if form is None:
+            for line in lines:
+                self._take(line, found)
+        elif form.is_text:
+            self._take_text(lines, form.rows(text), text.isascii(), found)
+        else:
+            self._take_named(lines, form.rows(text), found)
+        self._note(found)
+        return self._timed(found)
+
+    def _take_text(
+        self, lines: list[str], rows: list[tuple[str, ...]], is_ascii: bool, found: list[Entry]
+    ) -> None:
+        """Take *lines*, of which *rows* are the heads and messages in our text form."""
+        records, further, file = self._records, self._further, self._file
+        heads, when = records.heads, records.when
+        entry = self._entry
+        for line, (head, request_id, session_id, rest, call, mark, message) in zip(
+            lines, rows, strict=True
+        ):
+            known = heads.get(head) or (records.head(head) if head else None)
+            if (
+                known is None
+                or mark == "|"
+                or rest
+                or call
+                or "ms " in message  # may_be_access(), without the call
+                or '" ' in message
+                or "- - " in message
+                or "B " in message
+                or len(line) > LONGEST_TEXT
+            ):
+                if entry is not self._entry:
+                    self._begun(entry)
+                self._take(line, found)
+                entry, when = self._entry, records.when
+                continue
+            if when != known[0]:
+                when = records.at(known[0])
+            if entry is not None:
+                found.append(self._whole(entry) if further else entry)
+            end = len(line) - len(message)
+            entry = _new(
+                Entry,
+                (
+                    when,
+                    known[1],
+                    "" if request_id == NO_ID else request_id,
+                    "" if session_id == NO_ID else session_id,
+                    line,
+                    end if is_ascii else end + astral(line[:end]),
+                    None,
+                    file,
+                ),
+            )
+        if entry is not self._entry:
+            self._begun(entry)
+
+    def _take_named(
+        self, lines: list[str], rows: list[tuple[str, ...]], found: list[Entry]
+    ) -> None:
+        """Take *lines*, of which *rows* are the fields in our JSON or logfmt."""
+        own_fields, further = self._records.own_fields, self._further
+        entry = self._entry
+        for line, row in zip(lines, rows, strict=True):
+            named = own_fields(row) if row[0] and len(line) <= LONGEST_TEXT else None
+            if named is None:
+                if entry is not self._entry:
+                    self._begun(entry)
+                self._take(line, found)
+                entry = self._entry
+                continue
+            if entry is not None:
+                found.append(self._whole(entry) if further else entry)
+            entry = named
+        if entry is not self._entry:
+            self._begun(entry)
+
+    def _begun(self, entry: Entry | None) -> None:
+        """Keep back an *entry* of ours that was read with many others."""
+        assert entry is not None
+        self._entry = entry
+        self._steps.begin(entry)
+
+    def _take(self, line: str, found: list[Entry]) -> None:
+        """Take one line of any form."""
+        match = own_head(line)
+        if match is not None:
+            entry = self._entry
+            if match[6] == "|" and entry is not None and (entry.request_id or NO_ID) == match[2]:
+                self._go_on(line[match.end() :])
+                return
+            self._begin(self._records.own(match, line), found)
+            return
+        if line.startswith(_OWN_NAMED):
+            named = self._records.own_named(line)
+            if named is not None:
+                self._begin(named, found)
+                return
+        for step in self._steps.take(line):
+            if step.entry is None:
+                self._go_on(step.text)
+                continue
+            if not step.is_record:
+                self.reading.unread += 1
+            self._keep(step.entry, found)
+
+    def _begin(self, entry: Entry, found: list[Entry]) -> None:
+        """Keep a record of ours back, which the steps have not seen."""
+        self._steps.begin(entry)
+        self._keep(entry, found)
+
+    def _keep(self, entry: Entry, found: list[Entry]) -> None:
+        """Keep *entry* back, and add the one before to *found*."""
+        if self._entry is not None:
+            found.append(self._whole(self._entry))
+        self._entry = entry if len(entry.text) <= LONGEST_TEXT else self._shortened(entry)
+
+    def _whole(self, entry: Entry) -> Entry:
+        """Return *entry* with the lines that go on it."""
+        if not self._further:
             return entry
-        if entry is not None:
-            found.append(entry._replace(text="\n".join((entry.text, *self._further))))
-            self._further.clear()
-        if not step.is_record:
-            self.reading.unread += 1
-        entry = step.entry
-        self._room = LONGEST_TEXT - len(entry.text)
-        return self._shortened(entry) if self._room < 0 else entry
+        text = "\n".join((entry.text, *self._further))
+        self._further.clear()
+        return entry._replace(text=text)
 
     def _note(self, found: list[Entry]) -> None:
         reading = self.reading
         reading.undated = self._records.undated
         reading.is_zone_assumed = self._clock.is_zone_assumed
         if not reading.is_full:
-            for entry in found:
-                reading.note(entry)
+            reading.note(found)
 
     def is_within(self, wanted: Wanted) -> bool:
         """
@@ -289,11 +374,9 @@ class LineReader:
     def finish(self) -> list[Entry]:
         """Return the last entry, if there is one."""
         entry, self._entry = self._entry, None
-        if entry is not None and self._further:
-            entry = entry._replace(text="\n".join((entry.text, *self._further)))
-            self._further.clear()
         found, self._early = self._early, []
         if entry is not None:
+            entry = self._whole(entry)
             self._note([entry])
             found.append(entry)
         return self._dated(found)
@@ -313,6 +396,8 @@ class LineReader:
         return [each if each.time >= 0 else each._replace(time=when) for each in found]
 
     def _go_on(self, line: str) -> None:
+        if not self._further and self._entry is not None:
+            self._room = LONGEST_TEXT - len(self._entry.text)
         self._room -= len(line) + 1
         if self._room >= 0:
             self._further.append(line)
@@ -411,12 +496,13 @@ class LogReader:
             text = text.partition("\n")[2]
         if not text:
             return []
-        lines = text.replace("\r\n", "\n").split("\n")
-        if not self._in_line:
-            lines.pop()
-        self.reading.lines += len(lines)
-        self.reading.looked_at += len(lines)
-        return self._wanted.among(self._lines.read(lines))
+        text = text.replace("\r\n", "\n")
+        if self._in_line:  # the last line has no end
+            text += "\n"
+        count = text.count("\n")
+        self.reading.lines += count
+        self.reading.looked_at += count
+        return self._wanted.among(self._lines.read_text(text))
 
     def _may_have(self, block: bytes) -> bool:
         """Whether a block may have a line that is wanted."""

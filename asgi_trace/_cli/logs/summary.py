@@ -45,14 +45,18 @@ class Reading:
         """Whether nothing more needs to be noted."""
         return self.has_ids and len(self.ids) >= _MOST_IDS
 
-    def note(self, entry: Entry) -> None:
-        """Take note of an entry: of its id and time, or of what it looks like without one."""
-        if entry.request_id:
-            self.has_ids = True
-            if len(self.ids) < _MOST_IDS and entry.request_id not in self.ids:
-                self.ids[entry.request_id] = entry.time
-        elif not self.has_ids and self.looks.total() < _MOST_LOOKS:
-            self.looks[_look(entry)] += 1
+    def note(self, entries: Sequence[Entry]) -> None:
+        """Take note of *entries*: of ids and their times, or of what lines look like without any."""
+        known = self.ids
+        new = {entry.request_id for entry in entries}.difference(known)
+        new.discard("")
+        for entry in entries if new or not self.has_ids else ():
+            if entry.request_id:
+                self.has_ids = True
+                if len(known) < _MOST_IDS:
+                    known.setdefault(entry.request_id, entry.time)
+            elif not self.has_ids and self.looks.total() < _MOST_LOOKS:
+                self.looks[_look(entry)] += 1
 
 
 # What lines without ids look like, and what would help.

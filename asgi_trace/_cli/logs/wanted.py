@@ -9,11 +9,12 @@ from datetime import tzinfo
 from ..._core.lines import NO_ID, SESSION_LENGTH
 from .records import Entry
 
-__all__ = ("Wanted", "is_plain", "lines_of_entries", "needle_of", "same_session")
+__all__ = ("Wanted", "has_id", "is_plain", "lines_of_entries", "needle_of", "same_session")
 
 # A session id that we made, a digest, or another that nobody chose: text shows its first characters
 # alone.
 _CUT = re.compile(r"[0-9a-fA-F]{8}")
+_IDS_OF_SPANS = ("trace", "span", "parent")
 _OPAQUE = re.compile(r"[0-9a-fA-F]{9,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
@@ -48,6 +49,18 @@ def same_session(logged: str, wanted: str) -> bool:
     ):
         return wanted.startswith(logged)
     return False
+
+
+def has_id(entry: Entry, beginning: str) -> bool:
+    """
+    Whether an id of *entry* begins so: that of its request, session, trace or span, or of its
+    caller's span.
+    """
+    more = entry.more or {}
+    ids = (entry.request_id, entry.session_id, *(more.get(name) for name in _IDS_OF_SPANS))
+    if any(logged and logged != NO_ID and logged.startswith(beginning) for logged in ids):
+        return True
+    return same_session(entry.session_id or NO_ID, beginning)  # text may show less than *beginning*
 
 
 def needle_of(request: str | None, session: str | None) -> bytes:

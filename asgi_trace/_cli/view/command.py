@@ -1,7 +1,8 @@
 """
 The command ``asgi-trace view``: one page of any logs, as a file, or served while they are written.
 
-Knows files, the terminal and the command's options. Does not know what stands on the page.
+This module handles files, the terminal and the command's options. The page's content is made by
+``model`` and ``page``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from ..logs.files import Log, reason
+from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, summarize
 from ..logs.times import read_duration, read_since, read_zone
@@ -41,6 +42,8 @@ def run(files: Sequence[str], output: str | None = None, **conditions: str | Non
     names = list(files) or ["-"]
     try:
         wanted, last = read_wanted(**conditions)
+        if not files:
+            refuse_terminal("view")
     except ValueError as error:
         return complain(str(error))
     target = output or (f"{os.path.basename(names[0])}.html" if names[0] != "-" else "trace.html")

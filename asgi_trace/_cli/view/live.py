@@ -1,9 +1,9 @@
 """
 ``asgi-trace view --follow``: the page on loopback, and each line as it is written.
 
-Knows files that grow, rotate and are truncated, and HTTP as far as one page needs it. Answers this
-machine alone: it listens on 127.0.0.1, and to whoever calls it by another name, as a page of a
-stranger's may that has a name of its own resolve to here, it says nothing.
+This module reads files that grow, rotate and are truncated, and serves one page by HTTP. It answers
+this machine alone: it listens on 127.0.0.1, and rejects requests with another name in ``Host``,
+since a stranger's page may use a name of its own that resolves to this address (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from ..logs.files import Log, reason
+from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import Entry, LogReader, Wanted, last_time, merged, read
 from .command import MOST_ENTRIES, Progress, at_most, complain, read_wanted, sentences, title_of
 from .model import Model
@@ -416,6 +416,8 @@ def run(files: Sequence[str], port: int | None = None, **conditions: str | None)
     names = list(files) or ["-"]
     try:
         wanted, last = read_wanted(**conditions)
+        if not files:
+            refuse_terminal("view --follow")
     except ValueError as error:
         return complain(str(error))
     trace = _Trace(names, wanted)

@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from asgi_trace._cli.environment import LauncherError, load_app, read_options
+from asgi_trace._cli.environment import (
+    _OPTIONS,
+    VARIABLES,
+    LauncherError,
+    load_app,
+    read_options,
+    unknown_variables,
+)
 
 SHOP = """
 class Api:
@@ -205,6 +212,24 @@ def test_one_option_may_need_another() -> None:
     assert read_options(variables) == {"access_log": True, "exclude": ["/health", "/internal/*"]}
 
 
+def test_each_option_has_a_few_words() -> None:
+    assert VARIABLES.keys() >= _OPTIONS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("ASGI_TRACE_FROMAT", "ASGI_TRACE_FORMAT"),
+        ("ASGI_TRACE_TRUST", "ASGI_TRACE_TRUST_INBOUND"),
+        ("ASGI_TRACE_ACCESSLOG", "ASGI_TRACE_ACCESS_LOG"),
+        ("ASGI_TRACE_OPENTELEMETRY", "ASGI_TRACE_OTEL"),
+    ],
+)
+def test_an_unknown_variable_gets_the_nearest_name(name: str, nearest: str) -> None:
+    environment = {name: "1", "ASGI_TRACE_LEVEL": "info", "PATH": "/bin", "ASGI_TRACER": "1"}
+    assert unknown_variables(environment) == [f"{name} has no meaning; did you mean {nearest}?"]
+
+
 SECRET = "s3cret-" * 10
 
 
@@ -214,32 +239,39 @@ SECRET = "s3cret-" * 10
         (
             "HEADER_NAME",
             "X Trace",
-            "ASGI_TRACE_HEADER_NAME: header_name is 'X Trace'; expected a header's name, such",
+            "ASGI_TRACE_HEADER_NAME is 'X Trace'; expected a header's name, such",
         ),
         (
             "TRUST_INBOUND",
             "maybe",
-            "ASGI_TRACE_TRUST_INBOUND: trust_inbound has 'maybe'; expected a network, such as",
+            "ASGI_TRACE_TRUST_INBOUND has 'maybe'; expected a network, such as",
         ),
         (
             "SESSION_SOURCES",
             "bearer,x",
-            "ASGI_TRACE_SESSION_SOURCES: session_sources has 'x'; expected 'header:NAME'",
+            "ASGI_TRACE_SESSION_SOURCES has 'x'; expected 'header:NAME'",
         ),
         (
             "DIGEST_KEY",
             SECRET,
-            "ASGI_TRACE_DIGEST_KEY: digest_key has 70 bytes; expected at most 64; hash a longer",
+            "ASGI_TRACE_DIGEST_KEY has 70 bytes; expected at most 64; hash a longer",
         ),
         (
             "MASK",
             "a b",
-            "ASGI_TRACE_MASK: mask has 'a b'; expected a parameter's name, such as 'promo'",
+            "ASGI_TRACE_MASK has 'a b'; expected a parameter's name, such as 'promo'",
         ),
+        (
+            "SESSION_RESPONSE_HEADER",
+            "x-request-id",
+            "ASGI_TRACE_SESSION_RESPONSE_HEADER is 'x-request-id', as ASGI_TRACE_HEADER_NAME is;",
+        ),
+        # What looks like an option's name in a value stays.
+        ("MASK", "mask b", "ASGI_TRACE_MASK has 'mask b'; expected"),
         (
             "EXCLUDE",
             "/health",
-            "ASGI_TRACE_EXCLUDE: exclude is ['/health'] without access_log=True",
+            "ASGI_TRACE_EXCLUDE is ['/health'] without ASGI_TRACE_ACCESS_LOG=1",
         ),
     ],
 )

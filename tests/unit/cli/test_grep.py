@@ -394,14 +394,6 @@ def test_lines_are_shown_as_they_come() -> None:
 @pytest.mark.parametrize(
     ("conditions", "error"),
     [
-        (
-            [],
-            "nothing to look for; expected --session, --request, --path, --status, --slower or --since",
-        ),
-        (
-            ["--request", ""],
-            "nothing to look for; expected --session, --request, --path, --status, --slower or --since",
-        ),
         (["--status", "bad"], "--status is 'bad'; expected a status such as 404, 5xx or '>=500'"),
         (["--status", "!500"], "--status is '!500'; expected a status such as 404, 5xx or '>=500'"),
         (["--status", ">5xx"], "--status is '>5xx'; expected a status such as 404, 5xx or '>=500'"),
@@ -421,6 +413,100 @@ def test_a_condition_that_is_none_is_one_sentence(
 ) -> None:
     """What it is, what was expected; exit code 2."""
     assert grep(*conditions, log) == (2, [], [f"asgi-trace grep: {error}"])
+
+
+TRACED = [
+    format_json(
+        record("a1b2c3d4" * 4, "alice", 15, "one", trace_id="0af7651916cd43dd8448eb211c80319c")
+    ),
+    format_logfmt(record("b2c3d4e5" * 4, "5e55104d" * 4, 16, "two", span_id="00f067aa0ba902b7")),
+    format_text(record("c3d4e5f6" * 4, "5e55104d" * 4, 17, "three")),
+    format_text(record("none", "none", 18, "a1b2c3d4 in a message")),
+    '{"time": "2024-01-15T10:30:19Z", "message": "four", "dd.trace_id": "8448eb211c80319c", "reqId": "req-77"}',
+    "2024-01-15 10:30:20 - ERROR - [req=nonesuch|session=customer-10] - five\nTraceback (most recent call last):",
+]
+
+
+@pytest.mark.parametrize(
+    ("beginning", "shown"),
+    [
+        ("a1b2", [0]),
+        ("a1b2c3d4" * 4, [0]),
+        ("alic", [0]),
+        ("alice", [0]),
+        ("alice-b", []),
+        ("0af7651916cd43dd8448eb211c80319c", [0]),
+        ("0af7", [0]),
+        ("00f0", [1]),
+        ("5e55", [1, 2]),
+        ("5e55104d5e55", [1, 2]),
+        ("5e55104d" * 4, [1, 2]),
+        ("8448eb", [4]),
+        ("req-7", [4]),
+        ("none", None),
+        ("nones", [5]),
+        ("customer-1", [5]),
+        ("1b2c", []),
+        ("a1b2c3d4 ", []),
+        ("A1B2", []),
+    ],
+)
+def test_an_id_needs_no_option(
+    grep: Any, tmp_path: Path, beginning: str, shown: list[int] | None
+) -> None:
+    """Of a request, session, trace or span, by its beginning; and never one in a message."""
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(TRACED) + "\n")
+    code, lines, errors = grep(beginning, path)
+    if shown is None:
+        assert (code, lines) == (2, [])
+        assert errors[0].startswith(f"asgi-trace grep: the id is {beginning!r}; expected its first")
+    else:
+        expected = [line for number in shown for line in TRACED[number].split("\n")]
+        assert (code, lines, errors) == (0 if shown else 1, expected, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (
+            [],
+            "nothing to look for; expected an id before the logs, as in 'asgi-trace grep f3e2a5c4 app.log'",
+        ),
+        (["app.log"], "nothing to look for; expected an id before the logs, as in"),
+        (
+            ["-"],
+            "nothing to look for; expected an id before the logs, as in 'asgi-trace grep f3e2a5c4 -'",
+        ),
+        (["app.log", "f3e2"], "nothing to look for; expected an id before the logs, as in"),
+        (
+            ["--request", "", "app.log"],
+            "nothing to look for; expected an id before the logs, as in",
+        ),
+        (["--tz", "UTC", "app.log"], "nothing to look for; expected an id before the logs, as in"),
+        (
+            ["req", "app.log"],
+            "the id is 'req'; expected its first 4 characters or more, or one of --session req",
+        ),
+    ],
+)
+def test_what_is_no_id_is_one_sentence(
+    grep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
+) -> None:
+    """It tells what to type instead."""
+    monkeypatch.chdir(tmp_path)
+    Path("app.log").write_text("\n".join(TRACED) + "\n")
+    code, lines, errors = grep(*arguments)
+    assert (code, lines, len(errors)) == (2, [], 1)
+    assert errors[0].startswith(f"asgi-trace grep: {error}")
+
+
+def test_options_may_stand_between_logs(grep: Any, tmp_path: Path) -> None:
+    """As those of other commands."""
+    (tmp_path / "a.log").write_text(f"{TRACED[0]}\n")
+    (tmp_path / "b.log").write_text(f"{TRACED[0]}\n")
+    found = grep("a1b2", tmp_path / "a.log", "--tz", "UTC", tmp_path / "b.log")
+    assert found == (0, [TRACED[0]] * 2, [])
 
 
 @pytest.mark.parametrize("conditions", [["--request", "req-001"], ["--status", "500"]])
@@ -468,6 +554,23 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         process.stdin.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("lines", [1, 5000])
+def test_a_pipe_that_nobody_reads_is_no_error(tmp_path: Path, lines: int) -> None:
+    """Whether the output fails at once, or with some of it still in the buffer."""
+    log = tmp_path / "app.log"
+    log.write_text(f"{written(format_text, 'req-003')[0]}\n" * lines)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as closed:
+        done = subprocess.run(
+            [*COMMAND, "--request", "req-003", log],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this platform has no full device")

@@ -1,257 +1,199 @@
-"""Servers' command lines: where the app is in them, and what ``asgi-trace run`` makes of them."""
+"""``asgi-trace run``: how a command is started, and what Python processes without a server notice."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import re
+import signal
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
-import click
-import granian.cli
-import gunicorn.config
-import hypercorn.__main__
 import pytest
 
-from asgi_trace._cli.environment import LauncherError
-from asgi_trace._cli.run import SERVERS, plan
+from asgi_trace._cli.environment import VARIABLES, LauncherError
+from asgi_trace._cli.injected import asgi_trace_hooks
+from asgi_trace._cli.run import prepared
 
-T = "asgi_trace.auto:app"
-HERE = Path.cwd().resolve().as_posix()
-
-# A command line, what becomes of it, and the app that is loaded.
-COMMANDS = [
-    ("uvicorn shop:app", f"uvicorn {T}", "shop:app"),
-    ("uvicorn shop:app --port 8000", f"uvicorn {T} --port 8000", "shop:app"),
-    ("uvicorn --port 8000 pkg.shop:api.app", f"uvicorn --port 8000 {T}", "pkg.shop:api.app"),
-    ("uvicorn --reload shop:app", f"uvicorn --reload {T}", "shop:app"),
-    ("uvicorn --host=::1 shop:app", f"uvicorn --host=::1 {T}", "shop:app"),
-    ("uvicorn --header server:me shop:app", f"uvicorn --header server:me {T}", "shop:app"),
-    ("uvicorn --loop own.loops:make shop:app", f"uvicorn --loop own.loops:make {T}", "shop:app"),
-    (
-        "uvicorn --no-access-log shop:app --app-dir src",
-        f"uvicorn --no-access-log {T} --app-dir src",
-        "shop:app",
-    ),
-    ("uvicorn --some-new-option a:b shop:app", f"uvicorn --some-new-option a:b {T}", "shop:app"),
-    ("uvicorn --port 80 -- shop:app", f"uvicorn --port 80 -- {T}", "shop:app"),
-    ("uvicorn shop", f"uvicorn {T}", "shop"),
-    ("hypercorn shop", f"hypercorn {T}", "shop:app"),
-    ("hypercorn -w2 shop:app", f"hypercorn -w2 {T}", "shop:app"),
-    ("hypercorn -w 2 -k trio shop:app", f"hypercorn -w 2 -k trio {T}", "shop:app"),
-    ("hypercorn -b localhost:8000 shop:app", f"hypercorn -b localhost:8000 {T}", "shop:app"),
-    ("hypercorn -Dw 2 shop:app", f"hypercorn -Dw 2 {T}", "shop:app"),
-    ("hypercorn asgi:shop:app", f"hypercorn {T}", "shop:app"),
-    ("hypercorn shop:make_app('x')", f"hypercorn {T}", "shop:make_app('x')"),
-    ("hypercorn src/shop:app", f"hypercorn {T}", f"{HERE}/src/shop:app"),
-    ("hypercorn src/shop.py", f"hypercorn {T}", f"{HERE}/src/shop:app"),
-    ("hypercorn asgi_trace/demo:shop", f"hypercorn {T}", f"{HERE}/asgi_trace/demo:shop"),
-    ("granian --interface asgi shop", f"granian --interface asgi {T}", "shop:app"),
-    ("granian --ws --access-log shop:app", f"granian --ws --access-log {T}", "shop:app"),
-    ("granian asgi_trace/_cli/demo.py:shop", f"granian {T}", f"{HERE}/asgi_trace._cli.demo:shop"),
-    ("gunicorn shop", f"gunicorn {T}", "shop:application"),
-    ("gunicorn -D shop:app", f"gunicorn -D {T}", "shop:app"),
-    ("gunicorn -k asgi -b:8000 shop:app", f"gunicorn -k asgi -b:8000 {T}", "shop:app"),
-    ("gunicorn shop:make_app() --preload", f"gunicorn {T} --preload", "shop:make_app()"),
-]
+ROOT = Path(__file__).parent.parent.parent.parent
+INJECTED = str(Path(asgi_trace_hooks.__file__).parent)
 
 
-@pytest.mark.parametrize(
-    ("command", "rewritten", "app"), COMMANDS, ids=[each[0] for each in COMMANDS]
-)
-def test_the_app_and_nothing_else_is_replaced(command: str, rewritten: str, app: str) -> None:
-    """
-    Values of options are never taken for the app, and the environment stays but for the app's name.
-    """
-    launch = plan(command.split(), {"PATH": "/bin", "ASGI_TRACE_APP": "old:app"})
-    assert " ".join([launch.name, *launch.arguments]) == rewritten
-    assert launch.environment == {"PATH": "/bin", "ASGI_TRACE_APP": app}
-
-
-@pytest.mark.parametrize(
-    ("command", "before", "rewritten", "after"),
-    [
-        ("uvicorn --factory shop:make", {}, f"uvicorn {T}", {"ASGI_TRACE_FACTORY": "1"}),
-        ("granian shop:make --factory", {}, f"granian {T}", {"ASGI_TRACE_FACTORY": "1"}),
-        (
-            "granian shop:app --no-factory",
-            {"GRANIAN_FACTORY": "1"},
-            f"granian {T}",
-            {"ASGI_TRACE_FACTORY": "0"},
-        ),
-        (
-            "uvicorn shop:make",
-            {"UVICORN_FACTORY": "true"},
-            f"uvicorn {T}",
-            {"ASGI_TRACE_FACTORY": "true"},
-        ),
-        ("uvicorn shop:app", {"UVICORN_PORT": "80"}, f"uvicorn {T}", {"UVICORN_PORT": "80"}),
-    ],
-)
-def test_a_factory_is_ours_to_call(
-    command: str, before: dict[str, str], rewritten: str, after: dict[str, str]
-) -> None:
-    """
-    What the server gets from us is an app, so it must not hear of the factory, by whatever way.
-    """
-    launch = plan(command.split(), before)
-    app = launch.environment.pop("ASGI_TRACE_APP")
-    assert (" ".join([launch.name, *launch.arguments]), launch.environment) == (rewritten, after)
-    assert app in command
-
-
-def test_uvicorn_may_have_the_app_from_its_variable() -> None:
-    launch = plan(["uvicorn", "--reload"], {"UVICORN_APP": "shop:app"})
-    assert launch.arguments == ("--reload",)
-    assert launch.environment == {"UVICORN_APP": T, "ASGI_TRACE_APP": "shop:app"}
-
-
-@pytest.mark.parametrize(
-    "command", ["uvicorn --version", "hypercorn -h", "granian --help", "gunicorn -v"]
-)
-def test_a_question_needs_no_app(command: str) -> None:
-    """It goes to the server as it is."""
-    name, option = command.split()
-    launch = plan([name, option], {"PATH": "/bin"})
-    assert (launch.name, launch.arguments, launch.environment) == (
-        name,
-        (option,),
-        {"PATH": "/bin"},
+def run(
+    *command: str, stdin: str = "", python: str = sys.executable, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """``asgi-trace run`` with *command*, in an environment without variables of ours but *variables*."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("ASGI_TRACE_")
+    }
+    environment.update({"PYTHONPATH": str(ROOT), **variables})
+    return subprocess.run(
+        [python, "-m", "asgi_trace", "run", *command],
+        input=stdin,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
-ERRORS = [
-    ("", "no server is named; expected one of uvicorn, hypercorn, granian, gunicorn"),
-    (
-        "daphne shop:app",
-        "the server is 'daphne'; expected one of uvicorn, hypercorn, granian, gunicorn",
-    ),
-    (
-        "uvicorn",
-        "no app is named; expected it behind the server's name, as in 'asgi-trace run uvicorn shop:app'",
-    ),
-    (
-        "uvicorn --header server:me",
-        "no app is in the arguments '--header server:me'; expected it behind the server's",
-    ),
-    (
-        "uvicorn --some-new-flag shop:app",
-        "no app is in the arguments '--some-new-flag shop:app'; expected it behind",
-    ),
-    (
-        "hypercorn wsgi:shop:app",
-        "the app is of the kind 'wsgi'; expected an ASGI app, as in 'asgi:shop:app'",
-    ),
-]
+def seen(*command: str, **options: str) -> tuple[int, str, str]:
+    done = run(*command, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("dashes", [(), ("--",)])
+def test_the_command_is_as_it_is_without_us(dashes: tuple[str, ...]) -> None:
+    """Its exit code, its arguments, its input, and nothing more on its output."""
+    code = "import sys; print(sys.argv[1:], sys.stdin.read()); sys.exit(7)"
+    command = (*dashes, sys.executable, "-c", code, "--", "-x", "a b", "")
+    assert seen(*command, stdin="typed") == (7, "['--', '-x', 'a b', ''] typed\n", "")
+
+
+def test_a_command_of_our_own_environment_needs_no_path() -> None:
+    """As in a unit of systemd; one on the path comes first."""
+    code = "import sys; print(sys.prefix)"
+    assert seen("python", "-c", code, PATH="/nowhere") == (0, f"{sys.prefix}\n", "")
+
+
+def test_a_command_on_the_path_comes_first(tmp_path: Path) -> None:
+    command = tmp_path / "python"
+    command.write_text("#!/bin/sh\necho another\n")
+    command.chmod(0o755)
+    assert seen("python", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}") == (
+        0,
+        "another\n",
+        "",
+    )
+
+
+@pytest.mark.parametrize("name", ["no-such-command", "./no-such-command", "X=1", ""])
+def test_a_command_that_does_not_exist(name: str) -> None:
+    assert seen(name, "shop:app") == (127, "", f"asgi-trace: there is no command {name!r}\n")
+
+
+def test_a_command_that_cannot_be_started(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("text")
+    for path in (tmp_path, tmp_path / "plain"):
+        told = f"asgi-trace: '{path}' cannot be started: Permission denied\n"
+        assert seen(str(path)) == (126, "", told)
 
 
 @pytest.mark.parametrize(
-    ("command", "expected"), ERRORS, ids=[each[0] or "nothing" for each in ERRORS]
-)
-def test_what_is_not_certain_is_not_guessed(command: str, expected: str) -> None:
-    """One sentence names what was given, the rule and the remedy."""
-    with pytest.raises(LauncherError) as raised:
-        plan(command.split(), {})
-    assert str(raised.value).startswith(expected)
-
-
-@pytest.mark.parametrize(
-    ("variables", "arguments", "expected"),
+    ("arguments", "expected"),
     [
-        ({}, ["nginx", "shop:app"], "the server is 'nginx'; expected one of"),
+        ((), "no command is named; expected one, as in 'asgi-trace run uvicorn shop:app'"),
+        (("--",), "no command is named; expected one, as in 'asgi-trace run uvicorn shop:app'"),
         (
-            {"ASGI_TRACE_LEVEL": "loud"},
-            ["uvicorn", "shop:app"],
-            "ASGI_TRACE_LEVEL is 'loud'; expected DEBUG, INFO,",
+            ("--reload", "uvicorn"),
+            "'--reload' is no option of asgi-trace run; options of the command stand behind its name",
         ),
     ],
 )
-def test_the_command_says_it_in_one_line(
-    variables: dict[str, str], arguments: list[str], expected: str
+def test_a_wrong_use_is_told_in_one_line(arguments: tuple[str, ...], expected: str) -> None:
+    assert seen(*arguments) == (2, "", f"asgi-trace: {expected}\n")
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_names_the_servers_and_the_variables(flag: str) -> None:
+    code, text, _ = seen(flag)
+    assert code == 0
+    for word in ("uvicorn", "hypercorn", "granian", "daphne", "gunicorn", *VARIABLES):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("ASGI_TRACE_LEVEL", "loud", "ASGI_TRACE_LEVEL is 'loud'; expected DEBUG, INFO, "),
+        ("ASGI_TRACE_FORMAT", "xml", "ASGI_TRACE_FORMAT is 'xml'; expected one of text, json, "),
+        ("ASGI_TRACE_OTEL", "maybe", "ASGI_TRACE_OTEL is 'maybe'; expected 1 or 0"),
+        ("ASGI_TRACE_HEADER_NAME", "a b", "ASGI_TRACE_HEADER_NAME is 'a b'; expected a header"),
+    ],
+)
+def test_a_wrong_variable_stops_it(variable: str, value: str, expected: str) -> None:
+    """Before the command starts; the message names the variable."""
+    code, printed, told = seen(sys.executable, "-c", "print('started')", **{variable: value})
+    assert (code, printed, told.count("\n")) == (2, "", 1)
+    assert told.startswith(f"asgi-trace: {expected}")
+
+
+def test_an_unknown_variable_gets_a_warning() -> None:
+    told = "asgi-trace: ASGI_TRACE_FROMAT has no meaning; did you mean ASGI_TRACE_FORMAT?\n"
+    assert seen(sys.executable, "-c", "print(1)", ASGI_TRACE_FROMAT="json") == (0, "1\n", told)
+
+
+def test_signals_are_the_commands() -> None:
+    """Python ignores some itself; the command finds them as it does without us."""
+    assert seen("sh", "-c", "yes | head -n 1") == (0, "y\n", "")  # yes is ended by SIGPIPE
+    done = run("sh", "-c", "kill -INT $$")
+    assert done.returncode == -signal.SIGINT
+
+
+def test_our_directory_comes_first_and_once() -> None:
+    first = prepared({"PYTHONPATH": f"a{os.pathsep}b", "X": "1"})
+    assert first == {"PYTHONPATH": os.pathsep.join([INJECTED, "a", "b"]), "X": "1"}
+    assert prepared(first) == first
+    assert prepared({"PYTHONPATH": ""}) == {"PYTHONPATH": INJECTED} == prepared({})
+
+
+def test_a_directory_that_the_path_cannot_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asgi_trace._cli.run._INJECTED", Path(f"/a{os.pathsep}b"))
+    with pytest.raises(LauncherError, match="install it in another directory"):
+        prepared({})
+
+
+STATE = """
+import os, sys
+print([path for path in sys.path if 'injected' in path], 'sitecustomize' in sys.modules)
+import logging, pickle, uvicorn, hypercorn.utils, granian.asgi, daphne.cli, gunicorn.arbiter
+print(logging.getLogger().level, pickle.loads(pickle.dumps(logging.getLogger().level)) == 30)
+print([name for name in sys.modules if name.partition('.')[0] == 'asgi_trace'])
+print(logging.root.handlers, 'filter' in vars(logging.Handler))
+"""
+
+
+def test_a_process_that_serves_nothing_stays_as_it_is() -> None:
+    """Also where it has imported all servers: asgi_trace itself is not loaded."""
+    expected = "[] False\n30 True\n[]\n[] False\n"
+    assert seen(sys.executable, "-c", STATE) == (0, expected, "")
+
+
+def test_the_users_own_sitecustomize_runs(tmp_path: Path) -> None:
+    """With its own name, file and path, and as the one that others can import."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys; print(__name__, sys.path[1:2]); here = 1"
+    )
+    code = "import sitecustomize as s; print(s.here, s.__file__)"
+    path = f"{tmp_path}{os.pathsep}{ROOT}"
+    with_us = seen(sys.executable, "-c", code, PYTHONPATH=path)
+    without = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert with_us[0] == 0
+    # The first line of asgi-trace's own process comes before.
+    assert with_us[1].splitlines()[1:] == without.stdout.splitlines()
+
+
+def test_an_error_in_the_users_sitecustomize_is_reported_as_it_is_without_us(
+    tmp_path: Path,
 ) -> None:
-    """On standard error, with exit code 2, and nothing is started."""
-    command = [sys.executable, "-m", "asgi_trace", "run", *arguments]
-    done = subprocess.run(
-        command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60
+    (tmp_path / "sitecustomize.py").write_text("import no_such_module")
+    path = f"{tmp_path}{os.pathsep}{ROOT}"
+    *_, told = seen(sys.executable, "-c", "print(1)", PYTHONPATH=path)
+    without = subprocess.run(
+        [sys.executable, "-c", "print(1)"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert done.stderr.startswith(expected)
+    assert told == without.stderr * 2  # of asgi-trace's own process, and of the command's
 
 
-def test_a_server_that_is_not_there_is_told_of() -> None:
-    """Here by a Python that has the standard library and us alone."""
-    root = str(Path(__file__).parents[3])
-    command = [sys.executable, "-S", "-m", "asgi_trace", "run", "uvicorn", "shop:app"]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True, timeout=60
-    )
-    expected = (
-        "the server is 'uvicorn', which is not installed; 'pip install uvicorn' installs it\n"
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
-
-
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_server_answers_questions_itself(name: str) -> None:
-    """Its own usage, its own exit code."""
-    command = [sys.executable, "-m", "asgi_trace", "run", name, "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.match(rf"usage: .*\b{name} ", done.stdout, re.IGNORECASE), done.stdout
-
-
-def _flags_of_click(command: click.Command) -> set[str]:
-    options = [each for each in command.params if isinstance(each, click.Option)]
-    assert all(each.nargs == 1 for each in options)
-    return {"--help"}.union(
-        *({*each.opts, *each.secondary_opts} for each in options if each.is_flag or each.count)
-    )
-
-
-def _flags_of_argparse(parser: argparse.ArgumentParser) -> set[str]:
-    assert all(each.nargs in (None, 0, "?") for each in parser._actions if each.option_strings)
-    return {name for each in parser._actions if each.nargs == 0 for name in each.option_strings}
-
-
-def _hypercorn_parser(monkeypatch: pytest.MonkeyPatch) -> argparse.ArgumentParser:
-    class StopError(Exception):
-        pass
-
-    parsers = []
-
-    def parse(self: argparse.ArgumentParser, *_: object) -> None:
-        parsers.append(self)
-        raise StopError
-
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
-    with pytest.raises(StopError):
-        hypercorn.__main__.main([])
-    return parsers[0]
-
-
-@pytest.mark.parametrize("name", SERVERS)
-def test_the_table_knows_every_flag(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    An option of the installed server that takes no value is in the table, and none is there that
-    takes one.
-    """
-    if name == "uvicorn":
-        command = import_module("uvicorn.main").main
-        flags, values = _flags_of_click(command), _values_of_click(command)
-    elif name == "granian":
-        flags, values = _flags_of_click(granian.cli.cli), _values_of_click(granian.cli.cli)
-    else:
-        own = name == "gunicorn"
-        parser = gunicorn.config.Config().parser() if own else _hypercorn_parser(monkeypatch)
-        flags = _flags_of_argparse(parser)
-        values = {each for action in parser._actions for each in action.option_strings} - flags
-    assert flags - SERVERS[name].flags == set()
-    assert values & SERVERS[name].flags == set()
-
-
-def _values_of_click(command: click.Command) -> set[str]:
-    named = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
-    return named - _flags_of_click(command)
+@pytest.mark.parametrize("flags", ["-I", "-E", "-S"])
+def test_a_python_that_ignores_the_path_runs(flags: str) -> None:
+    assert seen(sys.executable, flags, "-c", "print(1)") == (0, "1\n", "")

@@ -7,9 +7,12 @@ from __future__ import annotations
 import gc
 import io
 import logging
+import logging.handlers
+import pickle
 import re
 import subprocess
 import sys
+import unittest
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,6 +256,74 @@ def test_a_handler_of_another_kind_writes_the_message_behind_the_ids(log: loggin
         log.info("hello")
     assert texts == ["[req=a1|session=alice] hello"]
     assert handler.formatter is None
+
+
+class Sent(logging.handlers.SocketHandler):
+    """Keeps what would go to a log server."""
+
+    def send(self, s: bytes) -> None:
+        self.data = pickle.loads(s[4:])
+
+
+def test_a_log_server_gets_the_traceback(log: logging.Logger) -> None:
+    """SocketHandler formats a record for the text of its traceback alone."""
+    configure_logging()
+    handler = Sent("127.0.0.1", 9)
+    log.addHandler(handler)
+    try:
+        raise KeyError("lost")
+    except KeyError:
+        log.exception("failed")
+    assert handler.data["exc_text"].endswith("KeyError: 'lost'")
+    assert handler.data["msg"] == "failed"
+
+
+class Asking(logging.Handler):
+    """Reads what a formatter leaves on its record, as handlers for tables and windows do."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text = self.format(record)
+        self.seen = (record.message, record.asctime, record.exc_text is not None)
+
+
+def test_a_record_has_afterwards_what_a_formatter_leaves_on_it(log: logging.Logger) -> None:
+    configure_logging()
+    handler = Asking()
+    handler.setFormatter(logging.Formatter("%(asctime)s OWN %(message)s", "%Y"))
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info("hello %s", "you", exc_info=KeyError())
+    year = handler.text[:4]
+    assert handler.text.startswith(f"{year} OWN [req=a1|session=alice] hello you\n")
+    assert handler.seen == ("hello you", year, True)
+
+
+class Braces(logging.LogRecord):
+    """A record of the program's own, with another style of messages."""
+
+    def getMessage(self) -> str:  # noqa: N802
+        return str(self.msg).format(*self.args)  # type: ignore[misc]
+
+
+def test_a_message_in_another_style_is_made_once(log: logging.Logger) -> None:
+    """A finished message may have braces of its own."""
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s"))
+    log.addHandler(handler)
+    logging.setLogRecordFactory(Braces)
+    try:
+        log.info("pays {}", "{five}")
+    finally:
+        logging.setLogRecordFactory(logging.LogRecord)
+    assert handler.stream.getvalue() == "OWN [req=none|session=none] pays {five}\n"
+
+
+def test_assert_logs_compares_what_the_test_expects(log: logging.Logger) -> None:
+    configure_logging(formatter=JSONFormatter())
+    with unittest.TestCase().assertLogs(log) as watched, bound_request_metadata(ALICE):
+        log.info("hello")
+    assert watched.output == ["INFO:tests.forms:hello"]
+    assert watched.records[0].request_id == "a1"  # type: ignore[attr-defined]
 
 
 def test_rich_writes_whole_lines(log: logging.Logger) -> None:

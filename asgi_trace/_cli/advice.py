@@ -1,0 +1,97 @@
+"""
+What people type in place of a command of ``asgi-trace``, and what to type instead.
+
+Knows command lines. Runs nothing, and reads no file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+__all__ = ("advice_on", "nearest")
+
+# Words for the same thing, in other programs.
+_SYNONYMS = {
+    "help": "--help",
+    "version": "--version",
+    "start": "run",
+    "serve": "run",
+    "exec": "run",
+    "search": "grep",
+    "find": "grep",
+    "show": "view",
+    "open": "view",
+    "page": "view",
+    "check": "doctor",
+    "diagnose": "doctor",
+}
+# Also where they are not on the path, as in an environment that is not active.
+_SERVERS = frozenset({"uvicorn", "hypercorn", "granian", "gunicorn", "daphne", "fastapi"})
+_APP = re.compile(r"[\w./]+:[\w.]+(?:\(.*\))?")
+_ID = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]{3,}")
+
+
+def advice_on(words: Sequence[str], commands: Mapping[str, argparse.ArgumentParser]) -> str | None:
+    """
+    Return what to type instead of *words*, the arguments of ``asgi-trace``; None where they begin
+    with one of the *commands*, or with an option that needs none.
+    """
+    if not words:
+        return f"no command is given; expected one of {', '.join(commands)}; --help describes them"
+    first, *rest = words
+    if first in commands or first in ("-h", "--help", "--version"):
+        return None
+    if first.startswith("-"):
+        return _advice_on_option(words, commands)
+    instead = _instead(first, rest, commands)
+    said = f"there is no command {first!r}"
+    if not instead:
+        return f"{said}; expected one of {', '.join(commands)}"
+    return f"{said}; type {' or '.join(map(_line, instead))}"
+
+
+def _instead(first: str, rest: Sequence[str], commands: Iterable[str]) -> list[Sequence[str]]:
+    """Return the command lines that *first* and the *rest* may stand for, without our own name."""
+    if first in _SYNONYMS:
+        return [[_SYNONYMS[first], *rest]]
+    near = get_close_matches(first, [*commands], 1, cutoff=0.7)
+    if near:
+        return [[near[0], *rest]]
+    if os.path.isfile(first):
+        if first.endswith(".py"):
+            return [["run", "python", first, *rest]]
+        return [["view", first, *rest], ["grep", "ID", first, *rest]]
+    if _APP.fullmatch(first):
+        return [["run", "uvicorn", first, *rest], ["doctor", first]]
+    if first in _SERVERS or shutil.which(first):
+        return [["run", first, *rest]]
+    if _ID.fullmatch(first):
+        return [["grep", first, *(rest or ["app.log"])]]
+    return []
+
+
+def _advice_on_option(words: Sequence[str], commands: Mapping[str, argparse.ArgumentParser]) -> str:
+    name = words[0].partition("=")[0]
+    owners = [each for each, parser in commands.items() if name in parser._option_string_actions]
+    if not owners:
+        return (
+            f"there is no option {name!r} before a command; expected one of {', '.join(commands)}"
+        )
+    lines = " or ".join(_line([owner, *words]) for owner in owners)
+    return f"the option {name} stands behind its command; type {lines}"
+
+
+def _line(words: Sequence[str]) -> str:
+    return f"'asgi-trace {shlex.join(words)}'"  # not by repr(): it would be no shell's word
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names what *word* may stand for; "" where nothing is near."""
+    near = get_close_matches(word.partition("=")[0], [*known], 1)
+    return f"; did you mean {near[0]}?" if near else ""

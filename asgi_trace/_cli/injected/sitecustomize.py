@@ -1,0 +1,27 @@
+"""
+Runs at the start of each Python process that ``asgi-trace run`` starts, workers included.
+
+Python imports the first ``sitecustomize`` on its path. This one stands first: it installs the hooks
+that recognise servers, and hands over to the next one, which then runs as it does without us.
+Older versions of Python can read this file. They run the next one, and no hooks.
+"""
+
+import os
+import sys
+
+_this = sys.modules.pop(__name__)  # the name is for the next one; Python 2 needs the object
+_directory = os.path.dirname(__file__)
+
+if sys.version_info >= (3, 10):  # noqa: UP036
+    import asgi_trace_hooks
+
+    asgi_trace_hooks.install()
+
+sys.path[:] = [path for path in sys.path if path != _directory]
+try:
+    # Where there is none, this raises what the import of a missing sitecustomize raises without us.
+    # Python ignores that error, and reports any other one.
+    import sitecustomize  # noqa: F401
+finally:
+    if sys.version_info >= (3, 10):  # noqa: UP036
+        asgi_trace_hooks.stand_first()

@@ -1,0 +1,229 @@
+"""
+The app that a server is about to serve: traced, with the options of the ``ASGI_TRACE_…`` variables.
+
+Every app that is traced without code comes through this module: those that servers take under
+``asgi-trace run``, by :func:`traced`, and the one that ``ASGI_TRACE_APP`` names. Where servers take
+their apps, and how a name becomes an app, is not known here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from copy import copy
+from importlib import import_module
+from typing import Any
+from weakref import WeakSet
+
+from .._core.faults import warn_once
+from .._core.inside import rewrapped
+from .._core.middleware import RequestTracingMiddleware
+from .._logging.setup import configure_logging, root_level_watched
+from .environment import (
+    INSTALL_OTEL,
+    OTEL,
+    LauncherError,
+    load_app,
+    read_logging,
+    read_options,
+    read_otel,
+)
+
+__all__ = ("ON_APP", "load_app_for_server", "own_shim", "prepare_logging", "traced")
+
+ON_APP = "_ASGI_TRACE_ON_APP"
+"""Names a function, as ``module:function``, that :func:`traced` calls with each app and its shim."""
+
+# gunicorn's own ASGI worker logs no traceback of an app that raises behind a whole response, such
+# as the shim's 500.
+_SILENT_WORKER = "gunicorn.workers.gasgi"
+
+
+def prepare_logging() -> None:
+    """
+    Stamp the lines of this process, which is about to serve, as the variables say. Add no handler.
+
+    :raises LauncherError: for a value that is no level, and for one that is no format.
+    """
+    _, form = read_logging(os.environ)
+    form.apply()
+
+
+def traced(app: Any, own_level: int) -> Any:
+    """
+    Return *app* with a shim outermost, and configure logging: a server takes the app now.
+
+    A shim that the program itself put around or into the app gives the new one its options. An app
+    that this function returned before is returned as it is.
+
+    :param own_level: of the root logger, which the program has set, or would have by default.
+    :raises LauncherError: for a variable whose value is wrong.
+    """
+    shim: Any = app
+    if not _is_served(app):
+        shim = _trace(app, own_level, os.environ)
+        if read_otel(os.environ):
+            try:
+                _make_spans(shim)
+            except LauncherError as exc:
+                warn_once(OTEL, f"{exc}; requests are traced without spans")
+    on_app = os.environ.get(ON_APP)
+    if on_app:
+        module, _, function = on_app.partition(":")
+        getattr(import_module(module), function)(app, shim)
+    return shim
+
+
+_served: WeakSet[RequestTracingMiddleware] = WeakSet()
+
+
+def _is_served(app: Any) -> bool:
+    return issubclass(type(app), RequestTracingMiddleware) and app in _served
+
+
+def _trace(app: Any, own_level: int, environment: Mapping[str, str]) -> RequestTracingMiddleware:
+    """Return *app* with a shim outermost, and configure logging."""
+    level, form = read_logging(environment)
+    options = read_options(environment)
+    if form.keep:
+        form.apply()
+        if level is not None:
+            logging.root.setLevel(level)
+    else:
+        configure_logging(own_level if level is None else level, formatter=form.formatter)
+    own = own_shim(app)
+    if own is None:
+        if _SILENT_WORKER in sys.modules:
+            options.setdefault("error_response", False)
+        shim = RequestTracingMiddleware(app, **options)
+    else:
+        shim = _moved_outside(own, app)
+    shim._keep_context = True  # the other options are its author's, where there is one
+    _served.add(shim)
+    return shim
+
+
+# Deeper than apps are wrapped, and an end for a circle of wrappers.
+_DEPTH = 32
+
+
+def own_shim(app: Any) -> RequestTracingMiddleware | None:
+    """
+    Return the outermost shim that the program itself has put around or into *app*; None without one.
+
+    It is looked for in what wrappers have as ``app`` or ``asgi_app``, and among the middleware that
+    was added to a Starlette app.
+    """
+    inner = app
+    for _ in range(_DEPTH):
+        # By type() and not isinstance(), which asks proxies for their class.
+        if issubclass(type(inner), RequestTracingMiddleware):
+            return inner  # type: ignore[no-any-return]
+        added = _added_to_starlette(inner)
+        if added is not None:
+            return added
+        attributes = getattr(inner, "__dict__", {})
+        name = "asgi_app" if attributes.get("asgi_app") is not None else "app"
+        inner = attributes.get(name)
+        if inner is None:
+            break
+    return None
+
+
+def _added_to_starlette(app: Any) -> RequestTracingMiddleware | None:
+    """Return a shim like the one that *app* makes of what ``add_middleware`` was told."""
+    applications = sys.modules.get("starlette.applications")
+    if applications is None or not issubclass(type(app), applications.Starlette):
+        return None
+    for middleware in app.user_middleware:
+        kind = middleware.cls
+        if isinstance(kind, type) and issubclass(kind, RequestTracingMiddleware):
+            return kind(app, *middleware.args, **middleware.kwargs)
+    return None
+
+
+def _moved_outside(shim: RequestTracingMiddleware, app: Any) -> RequestTracingMiddleware:
+    """Return a shim with the options of *shim* around the whole *app*."""
+    twin = copy(shim)
+    if shim is not app:
+        twin._inner = app
+        twin.app = rewrapped(shim.app, shim._inner, app)
+    return twin
+
+
+def _make_spans(shim: RequestTracingMiddleware) -> None:
+    try:
+        from ..otel import RequestSpans, configure_opentelemetry
+
+        configure_opentelemetry()
+    except ImportError as exc:
+        told = f"{OTEL} is set, and {exc.name} is not installed"
+        raise LauncherError(f"{told}; '{INSTALL_OTEL}' installs what is needed") from None
+    except ValueError as exc:  # it names the variable, its value and the remedy
+        raise LauncherError(str(exc)) from None
+    shim.app = RequestSpans(shim.app)
+
+
+# -- the app that a variable names -------------------------------------------------------------------
+
+
+def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
+    """
+    Load the app that *environment* names, wrap it with the options that it sets, and configure
+    logging.
+
+    Logging and OpenTelemetry come last, so that the app finds them as it would without us. What it
+    has set up stays: its level too, unless ``ASGI_TRACE_LEVEL`` says otherwise.
+
+    :raises LauncherError: for a name or an option that is wrong. What the app's own code raises
+        goes through as it is.
+    """
+    _, form = read_logging(environment)
+    form.apply()
+    read_options(environment)
+    otel = read_otel(environment)
+    with root_level_watched() as level_of_root:
+        app = load_app(environment)
+        own_level = level_of_root()
+    shim = _trace(app, own_level, environment)
+    if otel:
+        _make_spans(shim)
+    return shim
+
+
+# How each server is told that an app cannot be had, so that it says so in one line and gives up:
+# without it, it would print a traceback of its own code, and some would try again. In the order in
+# which one of them uses the other.
+_SERVERS_WORDS = (
+    ("gunicorn.errors", "AppImportError"),
+    ("uvicorn.importer", "ImportFromStringError"),
+    ("granian", ""),
+    ("hypercorn", ""),
+)
+
+
+def load_app_for_server() -> RequestTracingMiddleware:
+    """
+    Return the traced app that the variables of this process name.
+
+    :raises LauncherError: as :func:`load_traced_app`; also of the class that the running server
+        reports in one line.
+    """
+    try:
+        return load_traced_app(os.environ)
+    except LauncherError as exc:
+        raise _for_server(exc) from None
+
+
+def _for_server(error: LauncherError) -> BaseException:
+    """Return *error* as an exception that is of the running server's own class, too."""
+    for module, name in _SERVERS_WORDS:
+        if module in sys.modules:
+            word = getattr(sys.modules[module], name, SystemExit)
+            both: type[BaseException] = type(
+                "LauncherError", (word, LauncherError), {"__module__": __name__}
+            )
+            return both(*error.args)
+    return error
