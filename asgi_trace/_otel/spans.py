@@ -30,7 +30,6 @@ from .attributes import (
     field_attributes,
     id_attributes,
     request_attributes,
-    route_of,
     span_name,
     status_after,
     type_name,
@@ -47,6 +46,7 @@ from .ids import (
     take,
     trace_of,
 )
+from .routes import prepare_routes, route_of
 from .setup import configured, flushing_send
 
 __all__ = ("RequestSpans",)
@@ -89,6 +89,7 @@ class RequestSpans:
         self._provider = tracer_provider
         self._tracer: trace.Tracer | None = None
         self._tracer_of: trace.TracerProvider | None = None
+        self._is_django = False
 
     async def __call__(
         self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
@@ -155,7 +156,7 @@ class RequestSpans:
         # The flags hold the sampler's decision. The ids are the request's, unless the provider
         # cannot be given ids.
         take(request, trace_of(made, request.trace.parent_span_id))
-        exchange = _OwnExchange(span, attributes, scope, request, send)
+        exchange = _OwnExchange(span, attributes, scope, request, send, is_django=self._is_django)
         exchange.enter(context)
         return exchange
 
@@ -167,6 +168,7 @@ class RequestSpans:
                 TRACER, schema_url="https://opentelemetry.io/schemas/1.40.0"
             )
             self._tracer_of = provider
+            self._is_django = prepare_routes(self.app)
         return self._tracer
 
 
@@ -192,13 +194,16 @@ class _OwnExchange(_Exchange):
         scope: Scope,
         request: RequestMetadata,
         send: Callable[..., Any],
+        *,
+        is_django: bool,
     ) -> None:
         super().__init__(self._noting_send)
         self._server_send = send
         self._span = span
         self._attributes = attributes
         self._scope = scope
-        self._root_path = scope.get("root_path") or ""
+        self._path = scope.get("path")
+        self._is_django = is_django
         self._request = request
         self._status: int | None = None
 
@@ -237,7 +242,7 @@ class _OwnExchange(_Exchange):
         attributes = (
             self._attributes | id_attributes(self._request) | call_attributes(self._request._call)
         )
-        route = route_of(self._scope, self._root_path)
+        route = self._route()
         if route:
             attributes["http.route"] = as_text(route)
         status = self._status
@@ -257,6 +262,13 @@ class _OwnExchange(_Exchange):
         self._span.update_name(span_name(attributes))
         if self.failed is not None:
             self._span.add_event("exception", exception_attributes(self.failed))
+
+    def _route(self) -> str | None:
+        try:
+            return route_of(self._scope, self._path, is_django=self._is_django)
+        except Exception:
+            report_once("finding a route")
+            return None
 
 
 class _JoinedExchange(_Exchange):
