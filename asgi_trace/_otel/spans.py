@@ -38,6 +38,7 @@ from .ids import (
     TRACER,
     NextSpan,
     adapt,
+    context_in,
     has_span,
     incoming_context,
     next_span,
@@ -45,6 +46,7 @@ from .ids import (
     runs_in_its_span,
     take,
     trace_of,
+    use_propagators,
 )
 from .routes import prepare_routes, route_of
 from .setup import configured, flushing_send
@@ -137,6 +139,12 @@ class RequestSpans:
         send: Callable[..., Any],
     ) -> _Exchange | None:
         attributes, context = request_attributes(scope), incoming_context(request)
+        parent_span_id = request.trace.parent_span_id
+        if parent_span_id is None and _is_trusted(request):
+            context = context_in(scope.get("headers") or (), context)
+            caller = trace.get_current_span(context).get_span_context()
+            if caller.is_valid and caller.is_remote:
+                parent_span_id = trace.format_span_id(caller.span_id)
         tracer = self._tracer_from(provider)
         token = next_span.set(NextSpan(request))
         try:
@@ -155,7 +163,7 @@ class RequestSpans:
             return None
         # The flags hold the sampler's decision. The ids are the request's, unless the provider
         # cannot be given ids.
-        take(request, trace_of(made, request.trace.parent_span_id))
+        take(request, trace_of(made, parent_span_id))
         exchange = _OwnExchange(span, attributes, scope, request, send, is_django=self._is_django)
         exchange.enter(context)
         return exchange
@@ -169,7 +177,13 @@ class RequestSpans:
             )
             self._tracer_of = provider
             self._is_django = prepare_routes(self.app)
+            use_propagators()
         return self._tracer
+
+
+def _is_trusted(request: RequestMetadata) -> bool:
+    settings = getattr(request, "_settings", None)
+    return bool(getattr(settings, "trust_inbound", True))
 
 
 class _Exchange:

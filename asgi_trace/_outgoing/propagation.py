@@ -9,7 +9,7 @@ no library, and sends nothing itself.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -25,7 +25,20 @@ from .._core.tracecontext import (
     parse_tracestate,
 )
 
-__all__ = ("bound_carrier", "carrier", "extract", "get_trace_context", "inject")
+__all__ = ("bound_carrier", "carrier", "extract", "formats", "get_trace_context", "inject")
+
+
+class Formats:
+    """
+    Further formats of the trace on outgoing calls, such as B3: a hook for one tracer.
+
+    ``write`` is given the span of a call, and returns headers by their names in lower case.
+    """
+
+    write: Callable[[TraceContext], Mapping[str, str]] | None = None
+
+
+formats = Formats()
 
 # In lower case, which HTTP/2 and gRPC ask for and every other protocol admits.
 TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
@@ -76,13 +89,16 @@ def outgoing(metadata: RequestMetadata, *, session: bool, baggage: bool) -> dict
     """
     found = dict.fromkeys((TRACEPARENT, TRACESTATE, REQUEST_ID), "")
     try:
-        found[TRACEPARENT] = format_traceparent(metadata._call_trace())
+        trace = metadata._call_trace()
+        found[TRACEPARENT] = format_traceparent(trace)
         found[TRACESTATE] = metadata.tracestate
         found[REQUEST_ID] = _safe(metadata.request_id)
         if baggage:
             found[BAGGAGE] = metadata.baggage
         if session:
             found[SESSION_ID] = _safe(metadata.session_id)
+        if formats.write is not None:
+            found.update(formats.write(trace))
     except Exception:
         report_once("writing the headers of an outgoing call")
     return found
