@@ -21,6 +21,7 @@ from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
 from .._core.trust import client_host
 
 __all__ = (
+    "OUTCOME",
     "REQUEST",
     "SESSION",
     "Attributes",
@@ -42,6 +43,9 @@ SESSION = "session.id"
 
 REQUEST = "asgi_trace.request_id"
 """The attribute that holds a request's id: the conventions have no name for it."""
+
+OUTCOME = "asgi_trace.outcome"
+"""The attribute that holds how a request ended that did not end well."""
 
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}

@@ -54,7 +54,7 @@ CASES = {
     "tracecontext,jaeger": (
         {"uber-trace-id": f"{TRACE}:{SPAN}:0:1"},
         "uber-trace-id",
-        f"{TRACE}:{{span}}:0000000000000000:01",
+        f"{TRACE}:{{span}}:0000000000000000:03",
     ),
 }
 
