@@ -44,7 +44,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("_logging", ("records", "formatters", "uncaught", "setup", "loggers", "captured")),
     ("_outgoing", ("propagation", "hooks")),
     ("_mcp", ("sdk", "requests", "jsonrpc", "observer", "protocol", "messages", "clients")),
-    ("_otel", ("attributes", "ids", "logs", "export", "setup", "spans")),
+    ("_otel", ("attributes", "endings", "ids", "logs", "export", "setup", "routes", "spans")),
     ("", ("loggers", "mcp", "otel", "__init__")),
     ("_cli", ("environment", "served")),
     ("", ("auto",)),

@@ -1,5 +1,5 @@
 """
-What spans and exported log records say of a request: attributes, routes and names.
+What spans and exported log records say of a request: attributes and names.
 
 This module does not use OpenTelemetry's API. It reads scopes, messages and the metadata of
 requests.
@@ -21,6 +21,7 @@ from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
 from .._core.trust import client_host
 
 __all__ = (
+    "OUTCOME",
     "REQUEST",
     "SESSION",
     "Attributes",
@@ -30,7 +31,6 @@ __all__ = (
     "id_attributes",
     "masks_of",
     "request_attributes",
-    "route_of",
     "span_name",
     "status_after",
     "type_name",
@@ -43,6 +43,9 @@ SESSION = "session.id"
 
 REQUEST = "asgi_trace.request_id"
 """The attribute that holds a request's id: the conventions have no name for it."""
+
+OUTCOME = "asgi_trace.outcome"
+"""The attribute that holds how a request ended that did not end well."""
 
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
@@ -149,27 +152,6 @@ def status_after(message: Message, status: int | None) -> int | None:
     if kind == "websocket.close" and status is None:
         return 403  # what servers answer to a close before the accept
     return status
-
-
-def route_of(scope: Scope, root_path: str = "") -> str | None:
-    """
-    Return the route that a framework has found for *scope*, such as ``/items/{id}``, or None.
-
-    :param root_path: the scope's ``root_path`` as the server gave it. Mounted apps append their own
-        paths to it.
-    """
-    path = getattr(scope.get("route"), "path", None)
-    if not isinstance(path, str):
-        template = scope.get("path_template")  # Litestar's
-        return template if isinstance(template, str) and template else None
-    mounts = (scope.get("root_path") or "").removeprefix(root_path)
-    # Parameters of the mounts are shown by name, as in the route: a name with few values suits an
-    # attribute.
-    names = {str(value): name for name, value in (scope.get("path_params") or {}).items()}
-    return (
-        "/".join(f"{{{names[part]}}}" if part in names else part for part in mounts.split("/"))
-        + path
-    )
 
 
 def call_attributes(call: Call) -> Attributes:

@@ -8,13 +8,14 @@ provider. Where a span has ids of its own, the request takes them, and so do its
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextvars import ContextVar
 from enum import Enum
 from typing import Any
 from weakref import WeakValueDictionary
 
 from opentelemetry import context as otel_context
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.trace import (
@@ -28,7 +29,8 @@ from opentelemetry.trace import (
 
 from .._core.faults import report_once
 from .._core.request import RequestMetadata
-from .._core.tracecontext import RANDOM, TraceContext
+from .._core.tracecontext import RANDOM, SAMPLED, TraceContext
+from .._outgoing.propagation import formats
 from .attributes import id_attributes
 
 __all__ = (
@@ -36,6 +38,7 @@ __all__ = (
     "NextSpan",
     "SpanState",
     "adapt",
+    "context_in",
     "has_span",
     "incoming_context",
     "next_span",
@@ -43,10 +46,14 @@ __all__ = (
     "runs_in_its_span",
     "take",
     "trace_of",
+    "use_propagators",
 )
 
 TRACER = "asgi_trace"
 """The instrumentation scope of our spans."""
+
+# The names of the formats that the shim reads and writes itself.
+_W3C = frozenset({"traceparent", "tracestate", "baggage"})
 
 # OpenTelemetry accepts only keys of level 1. For any other key it would warn, and drop the whole
 # state.
@@ -248,6 +255,41 @@ def incoming_context(request: RequestMetadata) -> Context:
         if request.baggage
         else context
     )
+
+
+def use_propagators() -> None:
+    """
+    Write the formats of ``OTEL_PROPAGATORS`` (B3, Jaeger) on outgoing calls too, beside W3C's.
+    """
+    if _further_fields():
+        formats.write = _write_formats
+
+
+def _further_fields() -> set[str]:
+    return {name.lower() for name in propagate.get_global_textmap().fields} - _W3C
+
+
+def _write_formats(span: TraceContext) -> dict[str, str]:
+    carrier: dict[str, str] = {}
+    # In Jaeger's format the bit of W3C's random flag asks for a debug trace.
+    sampled = remote_span(span._replace(flags=span.flags & SAMPLED))
+    context = trace.set_span_in_context(NonRecordingSpan(sampled), Context())
+    propagate.inject(carrier, context)
+    return {name.lower(): value for name, value in carrier.items() if name.lower() not in _W3C}
+
+
+def context_in(headers: Iterable[tuple[bytes, bytes]], context: Context) -> Context:
+    """Return *context* with what ``OTEL_PROPAGATORS`` find in *headers*, beside W3C's formats."""
+    fields = _further_fields()
+    if not fields:
+        return context
+    carrier: dict[str, str] = {}
+    for name, value in headers:
+        text = name.decode("latin-1").lower()
+        # The names of Jaeger's baggage are not among its fields.
+        if text not in _W3C:
+            carrier.setdefault(text, value.decode("latin-1"))
+    return propagate.extract(carrier, context)
 
 
 def remote_span(told: TraceContext, tracestate: str = "") -> SpanContext:

@@ -23,7 +23,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from uvicorn.config import Config
 
 from asgi_trace import RequestTracingMiddleware, get_request_metadata, inject
-from asgi_trace._otel.attributes import request_attributes, route_of
+from asgi_trace._otel.attributes import request_attributes
+from asgi_trace._otel.routes import route_of
 from asgi_trace.otel import RequestSpans
 
 from ..asgi import HELLO_BODY, HELLO_START, hello, http_scope, response_ids, step, websocket_scope
@@ -186,9 +187,9 @@ async def test_a_route_names_the_span(exported: Exported) -> None:
 
 def test_a_route_without_a_path_is_none() -> None:
     """Whatever a framework of its own calls a route."""
-    assert route_of({"route": object()}) is None
-    assert route_of({"path_template": ""}) is None
-    assert route_of({}) is None
+    assert route_of({"route": object()}, "/") is None
+    assert route_of({"path_template": ""}, "/") is None
+    assert route_of({}, None) is None
 
 
 @pytest.mark.parametrize(

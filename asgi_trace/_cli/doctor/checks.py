@@ -480,7 +480,7 @@ def _edge(patient: Patient) -> Iterator[Remark]:
             if "." not in top and top not in _PRIVATE:
                 yield Remark(
                     FINDING,
-                    f"OutgoingHooks(session_hosts=...) has '*{domain}': the session id goes to hosts of strangers.",
+                    f"OutgoingHooks(trusted_hosts=...) has '*{domain}': the session id and the baggage go to hosts of strangers.",
                     f"name your own hosts, such as '*.example{domain}'",
                 )
 

@@ -84,7 +84,7 @@ def test_headers_of_every_shape_are_injected_into(shape: str) -> None:
     """In place; what is there by our names, in any case, gives way; and all else stays."""
     headers = SHAPES[shape](STALE)
     with bound():
-        assert inject(headers) is headers
+        assert inject(headers, baggage=True) is headers
     (parent,) = [value for name, value in pairs(headers) if name == "traceparent"]
     assert re.fullmatch(f"00-{TRACE}-(?!{SPAN})[0-9a-f]{{16}}-03", parent)
     assert pairs(headers) == [
@@ -100,7 +100,7 @@ def test_headers_of_every_shape_are_injected_into(shape: str) -> None:
 def test_what_was_injected_is_extracted(shape: str) -> None:
     """One hop on: the same ids, in the same trace, with a span of its own."""
     with bound() as here:
-        headers = inject(SHAPES[shape]({}), session=True)
+        headers = inject(SHAPES[shape]({}), session=True, baggage=True)
     there = extract(headers)
     assert there is not None
     assert (there.request_id, there.session_id, there.trace_id) == ("a1b2c3d4", "abc12345", TRACE)
@@ -122,10 +122,19 @@ def test_a_session_goes_only_where_it_is_asked_for() -> None:
         )
 
 
-def test_baggage_of_ones_own_stays() -> None:
-    """Another propagator's, say."""
+@pytest.mark.parametrize("shape", SHAPES)
+def test_baggage_goes_only_where_it_is_asked_for(shape: str) -> None:
+    """Merged by its keys: members that another propagator has put there stay."""
     with bound():
-        assert pairs(inject({"Baggage": "own=1"}))[0] == ("baggage", "own=1")
+        assert "baggage" not in dict(pairs(inject(SHAPES[shape]({}))))
+        own = {"Baggage": "own=1;p=2, userId=bob"}
+        assert dict(pairs(inject(SHAPES[shape](own))))["baggage"] == own["Baggage"]
+        merged = dict(pairs(inject(SHAPES[shape]({"Baggage": "own=1;p=2"}), baggage=True)))
+        assert merged["baggage"] == "own=1;p=2,userId=alice"
+        assert (
+            dict(pairs(inject(SHAPES[shape](own), baggage=True)))["baggage"]
+            == "own=1;p=2,userId=bob"
+        )
 
 
 def test_outside_a_request_nothing_changes() -> None:
