@@ -480,7 +480,8 @@ def _edge(patient: Patient) -> Iterator[Remark]:
             if "." not in top and top not in _PRIVATE:
                 yield Remark(
                     FINDING,
-                    f"OutgoingHooks(trusted_hosts=...) has '*{domain}': the session id and the baggage go to hosts of strangers.",
+                    f"OutgoingHooks(trusted_hosts=...) has '*{domain}': "
+                    "the session id and the baggage go to hosts of strangers.",
                     f"name your own hosts, such as '*.example{domain}'",
                 )
 
