@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "faults",
             "tracecontext",
+            "patterns",
             "lines",
             "calls",
             "headers",

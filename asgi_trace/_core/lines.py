@@ -31,6 +31,8 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from .patterns import Pattern
+
 __all__ = (
     "ACCESS_LOGGER",
     "HEAD",
@@ -97,21 +99,6 @@ class Record(NamedTuple):
         return f"{self.message}\n{stacktrace}" if stacktrace else self.message
 
 
-class _Pattern:
-    """
-    A regular expression, compiled when it is first used: whoever only writes text need not wait 5
-    ms for them.
-    """
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-
-    def __getattr__(self, method: str) -> Any:
-        bound = getattr(re.compile(self._source), method)
-        setattr(self, method, bound)
-        return bound
-
-
 # -- text ------------------------------------------------------------------------------------------
 
 # What could end a line, hide one, or turn one round in some reader: C0, DEL, C1, the Unicode line
@@ -128,7 +115,7 @@ _TO_UNESCAPE = re.compile(rf"(?<!\\)(\\+)({_ESCAPE})")
 
 # What stands before the ids is kept narrow: in a line that is not ours, such as a server's access
 # line, what a client sent stands behind a quote or a bracket, and shall not pass for a head.
-HEAD = _Pattern(
+HEAD = Pattern(
     r"(?P<time_and_level>[0-9][\w:.,+/ -]{0,80}) - "
     r"\[req=(?P<request_id>[^|\]\n]*)\|session=(?P<session_id>[^|\]\n]*)(?P<rest>\|[^\]\n]*)?\]"
     r"(?: \[(?P<call>[^\]\n]*)\])? (?P<mark>[-|])(?: |\Z)"
@@ -143,7 +130,7 @@ SESSION_LENGTH = 8
 
 # Made by us, a digest of a secret, or an MCP server's. A client seldom chooses such a name for a
 # session.
-_LONG_ID = _Pattern(r"[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_LONG_ID = Pattern(r"[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def short_session(session_id: str, length: int | None = SESSION_LENGTH) -> str:
@@ -174,7 +161,7 @@ def unescape(text: str) -> str:
 
 
 # In the bracket of a line, "|" and "]" end an id.
-_UNSAFE_IN_ID = _Pattern(rf"[{_UNSAFE}\n|\]]")
+_UNSAFE_IN_ID = Pattern(rf"[{_UNSAFE}\n|\]]")
 
 
 def escape_id(text: str) -> str:
@@ -252,8 +239,8 @@ def format_text(record: Record, fields: Iterable[str] = ()) -> str:
 
 
 # What would end the bracket, or the word in it; in a field's name also what would end the name.
-_IN_VALUE = _Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]])|(?<!\\)(\\+)(?={_ESCAPE})")
-_IN_KEY = _Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]=])|(?<!\\)(\\+)(?={_ESCAPE})")
+_IN_VALUE = Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]])|(?<!\\)(\\+)(?={_ESCAPE})")
+_IN_KEY = Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]=])|(?<!\\)(\\+)(?={_ESCAPE})")
 _BRACKET_NAMES = frozenset({"req", "session", "span"})
 
 
@@ -311,9 +298,9 @@ def _parse_rest_of_bracket(rest: str) -> tuple[str, dict[str, str]]:
 
 # What would end the bracket, or the word: a name may have blanks in it, an id has a "#" before it.
 _IN_CALL = rf"[{_UNSAFE}\n\]]"
-_IN_WORD = _Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|[ ])|(?<!\\)(\\+)(?={_ESCAPE})")
-_IN_NAME = _Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|\A[ #]|[ ]\Z|(?<=[ ])\#)|(?<!\\)(\\+)(?={_ESCAPE})")
-_CALL = _Pattern(r"([^ ]+)(?: (?!#)(.+?))?(?: #([^ ]+))?")
+_IN_WORD = Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|[ ])|(?<!\\)(\\+)(?={_ESCAPE})")
+_IN_NAME = Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|\A[ #]|[ ]\Z|(?<=[ ])\#)|(?<!\\)(\\+)(?={_ESCAPE})")
+_CALL = Pattern(r"([^ ]+)(?: (?!#)(.+?))?(?: #([^ ]+))?")
 
 
 def format_call(method: str, name: str, jsonrpc_id: str) -> str:
@@ -410,7 +397,7 @@ def parse_fields(line: str) -> dict[str, Any] | None:
     return _parse_json(line) if line.startswith("{") else _parse_logfmt(line)
 
 
-_TIME = _Pattern(
+_TIME = Pattern(
     r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|\Z))?(?:(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d:?\d\d))?)?",
 )
 
@@ -641,7 +628,7 @@ def _record(fields: dict[str, Any], naming: Naming) -> Record:
     return Record._make([*strings, exception, extra, *last])
 
 
-_GOOGLE_TRACE = _Pattern(r"\Aprojects/[^/]*/traces/")
+_GOOGLE_TRACE = Pattern(r"\Aprojects/[^/]*/traces/")
 
 
 def _renamed_back(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
@@ -787,12 +774,12 @@ def _shown(value: object) -> str:
 # -- logfmt ----------------------------------------------------------------------------------------
 
 _A_PAIR = r'[ \t]*([^ \t="]+)(=(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^ \t"]*))?(?=[ \t]|\Z)'
-_PAIR = _Pattern(_A_PAIR)
-_PAIRS = _Pattern(rf"(?:{_A_PAIR})*\s*")
-_NOT_IN_KEY = _Pattern(r"[^\w.@/-]")
-_BARE = _Pattern(r'[^ "=\\]+')
-_TO_QUOTE = _Pattern(rf'["\\\n{_UNSAFE}]')
-_TO_UNQUOTE = _Pattern(r"\\(?:u([0-9a-f]{4})|(.))")
+_PAIR = Pattern(_A_PAIR)
+_PAIRS = Pattern(rf"(?:{_A_PAIR})*\s*")
+_NOT_IN_KEY = Pattern(r"[^\w.@/-]")
+_BARE = Pattern(r'[^ "=\\]+')
+_TO_QUOTE = Pattern(rf'["\\\n{_UNSAFE}]')
+_TO_UNQUOTE = Pattern(r"\\(?:u([0-9a-f]{4})|(.))")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _LONG = {short[1]: long for long, short in _SHORT.items()}
 
@@ -870,19 +857,19 @@ _ACCESS_WORDS: dict[str, Callable[[str], Any]] = {
     "client": str,
     "ttfb_ms": float,
 }
-_ACCESS = _Pattern(
+_ACCESS = Pattern(
     r"(?P<method>[^ ]+) (?P<path>[^ ]+) (?:-|(?P<status>\d{1,9})) (?:-|(?P<duration_ms>\d+\.\d)ms) "
     r"(?:-|(?P<bytes>\d{1,20})B) (?P<transport>[^ ]+) (?P<client>[^ ]+)(?: ttfb=(?P<ttfb_ms>\d+\.\d)ms)?"
     r"(?P<others> .+)?"
 )
 # As uvicorn, hypercorn, gunicorn and granian write it when left to themselves; the last adds
 # milliseconds.
-_SERVER_ACCESS = _Pattern(
+_SERVER_ACCESS = Pattern(
     r'(?:\[[^\]]*\] )?[^ ]* - (?:- \[[^\]]*\] )?"(?P<method>[A-Z]+) (?P<path>.+?) (?:HTTP/[\d.]+|[\d.]+|ws)" '
     r"(?P<status>\d{3})(?: (?P<duration_ms>\d+\.\d{3}))?(?= |\Z)",
 )
 # A stream may be of any encoding, and a path has been decoded: what is no ASCII is encoded again.
-_NOT_IN_WORD = _Pattern(r"[^!-~]")
+_NOT_IN_WORD = Pattern(r"[^!-~]")
 
 
 def format_access(fields: Mapping[str, Any]) -> str:
