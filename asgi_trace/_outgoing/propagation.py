@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 from .._core.current import bound_request_metadata, get_request_metadata
 from .._core.faults import report_once
@@ -50,6 +50,9 @@ _MOST_FIELDS = 8192
 
 _Headers = TypeVar("_Headers")
 
+# carrier() has an argument of this name.
+Bytes = bytes
+
 
 def get_trace_context() -> TraceContext | None:
     """
@@ -73,9 +76,16 @@ def inject(headers: _Headers, *, session: bool = False, baggage: bool = False) -
     :param session: send ``X-Session-ID`` too. It tells who asks: only to services of your own.
     :param baggage: send the caller's W3C baggage too, as data of the caller only to services of
         your own. It is merged with that in *headers*, whose members are kept.
+    :raises TypeError: for *headers* that cannot be changed, such as a tuple.
 
     .. versionadded:: 0.1
     """
+    if not hasattr(headers, "__setitem__"):
+        # Without its value, which may hold a secret.
+        raise TypeError(
+            f"headers is of type {type(headers).__name__}, which cannot be changed;"
+            " expected a dict or a list, such as inject(dict(headers)) or inject(list(headers))"
+        )
     metadata = get_request_metadata()
     if metadata is not None:
         replace(headers, outgoing(metadata, session=session, baggage=baggage))
@@ -167,7 +177,9 @@ def _lower(name: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).decode("latin-1")
+    return str(value)
 
 
 def extract(headers: Any) -> RequestMetadata | None:
@@ -181,7 +193,8 @@ def extract(headers: Any) -> RequestMetadata | None:
     are None; never raises. What they say is believed: call this only for messages of your own
     services. An ASGI app does not need it.
 
-    :param headers: a mapping, or an iterable of pairs, of str or bytes: a message's, for example.
+    :param headers: a mapping, or an iterable of pairs, of str or bytes: a message's, gRPC's
+        metadata, Kafka's headers, or the attributes of an SQS message. A value may be a list.
 
     .. versionadded:: 0.1
     """
@@ -197,9 +210,25 @@ def _values_of(headers: Any) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {name: [] for name in _CARRIED}
     for name, value in headers.items() if hasattr(headers, "items") else headers or ():
         known = values.get(_lower(name))
-        if known is not None and value is not None:
-            known.append(_text(value))
+        if known is not None:
+            known += _texts(value)
     return values
+
+
+# Where the attributes of a message have their value: those of SQS from boto3 and from Lambda, and
+# those of SNS.
+_ATTRIBUTE_VALUES = ("StringValue", "stringValue", "BinaryValue", "binaryValue", "Value")
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the values in *value*: one, several in a list, or one in an attribute of a message."""
+    if isinstance(value, Mapping):
+        inner = [value[name] for name in _ATTRIBUTE_VALUES if name in value]
+    elif isinstance(value, (list, tuple)):
+        inner = [*value]
+    else:
+        inner = [value]
+    return [_text(each) for each in inner if isinstance(each, (str, bytes, bytearray, memoryview))]
 
 
 def _extracted(values: dict[str, list[str]]) -> RequestMetadata | None:
@@ -245,7 +274,17 @@ def _parse_fields(text: str) -> dict[str, object]:
     return fields if isinstance(fields, dict) else {}
 
 
-def carrier(*, fields: Iterable[str] = ()) -> dict[str, str]:
+@overload
+def carrier(*, fields: Iterable[str] = (), bytes: Literal[False] = False) -> dict[str, str]: ...
+@overload
+def carrier(*, fields: Iterable[str] = (), bytes: Literal[True]) -> list[tuple[str, Bytes]]: ...
+@overload
+def carrier(
+    *, fields: Iterable[str] = (), bytes: bool
+) -> dict[str, str] | list[tuple[str, Bytes]]: ...
+def carrier(
+    *, fields: Iterable[str] = (), bytes: bool = False
+) -> dict[str, str] | list[tuple[str, Bytes]]:
     """
     Return the current request as a plain dict, to send along with a job: as JSON, as a message's
     headers, pickled.
@@ -254,6 +293,8 @@ def carrier(*, fields: Iterable[str] = ()) -> dict[str, str]:
 
     :param fields: names of ``RequestMetadata.fields`` that go along, of at most 8 KiB as JSON; no
         other field does.
+    :param bytes: return a list of pairs of str and bytes instead, which clients of Kafka take as
+        headers.
     :raises TypeError: when *fields* is one string.
 
     .. versionadded:: 0.1
@@ -269,7 +310,7 @@ def carrier(*, fields: Iterable[str] = ()) -> dict[str, str]:
         carried = _carried_fields(kept, fields)
         if carried:
             found[FIELDS] = carried
-    return found
+    return [(name, value.encode()) for name, value in found.items()] if bytes else found
 
 
 def _carried_fields(kept: Mapping[str, object], names: Iterable[str]) -> str:
