@@ -208,9 +208,13 @@ class Records:
         time of its envelope; None, where its own is in no form that is known.
         """
         known = self.head(head)
-        if known is None or not received:
+        if known is None or not received or _has_zone(head):
             return known
-        return self._agreed(known[0], head.partition(" - ")[0], received) or 0, known[1]
+        when, level = known
+        if not received.endswith("Z"):
+            return self._agreed(when, head.partition(" - ")[0], received) or 0, level
+        moment = self._clock.read(received)
+        return known if moment is None else (_nearest(when, moment), level)
 
     def origin(self, source: str) -> dict[str, Any]:
         """Return what an entry has of its *source*; it is shared, and not changed."""
@@ -538,9 +542,20 @@ class Records:
             isinstance(received, str) and not is_zoned(received) and not received.isdecimal()
         ):
             return when
-        when += round((moment - when) / _ZONE_STEP) * _ZONE_STEP
-        is_whole = type(when) is int
-        return moment if is_whole and abs(moment - when) < _RECEIVED else when
+        return _nearest(when, moment)
+
+
+def _nearest(when: float, moment: float) -> float:
+    """Return a time without a zone in that of the *moment* at which it was received."""
+    when += round((moment - when) / _ZONE_STEP) * _ZONE_STEP
+    is_whole = type(when) is int
+    return moment if is_whole and abs(moment - when) < _RECEIVED else when
+
+
+@lru_cache(maxsize=1024)
+def _has_zone(head: str) -> bool:
+    """Whether the time in the *head* of a line of ours names its zone."""
+    return is_zoned(head.partition(" - ")[0])
 
 
 # -- parts -----------------------------------------------------------------------------------------

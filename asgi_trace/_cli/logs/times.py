@@ -64,7 +64,7 @@ def find_time(text: str, end: int) -> re.Match[str] | None:
 
 def is_zoned(text: str) -> bool:
     """Whether a time names its zone."""
-    return _ZONED.search(text) is not None
+    return text.endswith("Z") or _ZONED.search(text) is not None
 
 
 # -- what the user asks for ------------------------------------------------------------------------
@@ -165,6 +165,16 @@ class Clock:
             known = self._known.get(text[:19] + text[23:])
             if known is not None:
                 return known + part
+        if text[19:20] == "." and text[-1:] == "Z":  # of a container's runtime
+            fraction = text[20:-1]
+            known = self._known.get(f"{text[:19]}Z")
+            if (
+                known is not None
+                and len(fraction) <= 9
+                and fraction.isascii()
+                and fraction.isdecimal()
+            ):
+                return known + float(f"0.{fraction}") * 1000
         whole, fraction = _parted(text)
         known = self._known.get(whole)
         if known is None:
