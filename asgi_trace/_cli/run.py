@@ -1,5 +1,5 @@
 """
-``asgi-trace run COMMAND…``: becomes the command, whose Python processes then trace the apps they serve.
+``asgi-trace run COMMAND…``: becomes the command, and has the apps traced that it serves.
 
 Knows environments and how a command is started. What the processes do is in ``injected``: its
 directory goes first on ``PYTHONPATH``, which the command's processes inherit.

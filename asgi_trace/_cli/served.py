@@ -1,5 +1,5 @@
 """
-The app that a server is about to serve: traced, with the options of the ``ASGI_TRACE_…`` variables.
+The app that a server is about to serve, traced as the ``ASGI_TRACE_…`` variables say.
 
 Every app that is traced without code comes through this module: those that servers take under
 ``asgi-trace run``, by :func:`traced`, and the one that ``ASGI_TRACE_APP`` names. Where servers take
@@ -174,7 +174,7 @@ def _make_spans(shim: RequestTracingMiddleware) -> None:
     shim.app = RequestSpans(shim.app)
 
 
-# -- the app that a variable names -------------------------------------------------------------------
+# -- the app that a variable names -----------------------------------------------------------------
 
 
 def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:

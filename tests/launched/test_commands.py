@@ -26,7 +26,7 @@ from tests.servers.harness import PATIENCE, Line, read_line
 from tests.serving import reserved_port
 
 ROOT = Path(__file__).parent.parent.parent
-RUN = "asgi-trace run"
+RUN = f"{shlex.quote(sys.executable)} -m asgi_trace run"
 
 SHOP = """
 import logging
@@ -132,7 +132,7 @@ def started(command: str, folder: Path, app: str = SHOP, **variables: str) -> It
         try:
             yield server
         finally:
-            server.stop()
+            server.stop(all_processes=False)
 
 
 class Exchange(NamedTuple):
@@ -335,9 +335,10 @@ SPANS = {
 }
 
 
-@pytest.mark.parametrize(
-    "both", [f"{RUN} opentelemetry-instrument", f"opentelemetry-instrument {RUN}"]
-)
+BOTH = (f"{RUN} opentelemetry-instrument", f"opentelemetry-instrument {RUN}")
+
+
+@pytest.mark.parametrize("both", BOTH, ids=["ours-first", "theirs-first"])
 def test_opentelemetrys_launcher(both: str, tmp_path: Path) -> None:
     """In either order its spans are made, and the lines have their ids."""
     # OpenTelemetry gives the root logger a handler that writes nothing here.
@@ -348,9 +349,7 @@ def test_opentelemetrys_launcher(both: str, tmp_path: Path) -> None:
     assert server.text.count('"kind": "SpanKind.SERVER"') == 2
 
 
-@pytest.mark.parametrize(
-    "both", [f"{RUN} opentelemetry-instrument", f"opentelemetry-instrument {RUN}"]
-)
+@pytest.mark.parametrize("both", BOTH, ids=["ours-first", "theirs-first"])
 def test_the_children_of_both_launchers(both: str, tmp_path: Path) -> None:
     """A child of a child has both hooks, too."""
     code = """
@@ -363,7 +362,7 @@ if sys.argv[1:]:
 """
     (tmp_path / "child.py").write_text(code)
     done = subprocess.run(
-        [*both.split(), sys.executable, str(tmp_path / "child.py"), "1", "2"],
+        [*shlex.split(both), sys.executable, str(tmp_path / "child.py"), "1", "2"],
         env=environment(**SPANS),
         capture_output=True,
         text=True,

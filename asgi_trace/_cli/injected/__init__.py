@@ -1,1 +1,5 @@
-"""The directory that ``asgi-trace run`` puts first on ``PYTHONPATH``; its modules are imported by their own names."""
+"""
+The directory that ``asgi-trace run`` puts first on ``PYTHONPATH``.
+
+Its modules are imported by their own names, without the package's.
+"""

@@ -93,7 +93,7 @@ def _run_behind(loader: "Any", name: str) -> None:
 
 
 def _hook(module: "Any", name: str) -> None:
-    """Hook the module *name*. A fault of ours costs the trace, with a warning, and not the import."""
+    """Hook the module *name*. A fault of ours is a warning, and never an error of the import."""
     if name == "logging":
         _mark_level(module)
         return
@@ -119,7 +119,7 @@ class UnsetLevel(int):
 
 
 def _mark_level(logging: "Any") -> None:
-    """Python's default level is equal to an explicit WARNING: mark it, before programs set theirs."""
+    """Mark Python's default level, which is equal to an explicit WARNING."""
     root = logging.root
     if root.level == logging.WARNING and not root.handlers:
         root.level = UnsetLevel(logging.WARNING)

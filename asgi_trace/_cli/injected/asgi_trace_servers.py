@@ -29,11 +29,11 @@ def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         setattr(owner, name, replacement)
 
 
-# -- what is done to a process that serves -----------------------------------------------------------
+# -- what is done to a process that serves ---------------------------------------------------------
 
 
 def _package() -> Any:
-    """Return ``asgi_trace._cli.served``: of this environment, else of the one that runs the command."""
+    """Return ``asgi_trace._cli.served`` of this environment, else of the launcher's."""
     path = [*sys.path]
     sys.path.append(_HOME)
     try:
@@ -79,7 +79,7 @@ def _level_of_program() -> int:
     return logging.INFO if is_unset else root.level
 
 
-# -- servers -----------------------------------------------------------------------------------------
+# -- servers ---------------------------------------------------------------------------------------
 
 
 def _before(action: Callable[[], None]) -> Callable[[Any], Any]:
