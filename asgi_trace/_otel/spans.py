@@ -242,6 +242,7 @@ class _OwnExchange(_Exchange):
         self._ending = ending
         self._span = span
         self._attributes = attributes
+        self._name = span_name(attributes)
         self._scope = scope
         self._path = scope.get("path")
         self._is_django = is_django
@@ -281,8 +282,12 @@ class _OwnExchange(_Exchange):
             self._span.set_status(Status(StatusCode.ERROR))
         # Those of the start are there: the SDK checks each anew.
         new = {name: value for name, value in attributes.items() if name not in self._attributes}
-        self._span.set_attributes(new | field_attributes(self._request, attributes))
-        self._span.update_name(span_name(attributes))
+        if self._request._fields:
+            new |= field_attributes(self._request, attributes)
+        self._span.set_attributes(new)
+        name = span_name(attributes)
+        if name != self._name:
+            self._span.update_name(name)
         if isinstance(self.raised, Exception):
             self._span.add_event("exception", exception_attributes(self.raised))
 
