@@ -12,18 +12,19 @@ import asyncio
 import os
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import copy
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
+from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from .._core.faults import own_logger, report_once, warn_once
@@ -32,6 +33,7 @@ __all__ = (
     "EXPORTS_SECONDS",
     "Batches",
     "LogBatches",
+    "MetricBatches",
     "SpanBatches",
     "end_exports",
     "flush_exports",
@@ -46,6 +48,9 @@ _PAUSE = 0.01
 # The defaults of the specification, with its names for them.
 _LIMITS = {"MAX_QUEUE_SIZE": 2048, "MAX_EXPORT_BATCH_SIZE": 512}
 
+# Metrics are cumulative: a newer collection has all that an older one has.
+_MOST_COLLECTIONS = 4
+
 _all: WeakSet[Batches] = WeakSet()
 
 
@@ -58,6 +63,22 @@ def _read_limit(variable: str, default: int) -> int:
     return int(value)
 
 
+class Limits(NamedTuple):
+    """
+    The limits of a queue: its size, that of a batch, and the milliseconds between two exports.
+    """
+
+    queue: int
+    batch: int
+    delay: int
+
+
+def _read_limits(variables: str, delay: int) -> Limits:
+    """Return the limits in the standard's *variables*, named by their beginning: ``OTEL_BSP``."""
+    queue, batch = (_read_limit(f"{variables}_{name}", size) for name, size in _LIMITS.items())
+    return Limits(queue, batch, _read_limit(f"{variables}_SCHEDULE_DELAY", delay))
+
+
 class Batches:
     """
     A queue of telemetry, exported in batches by a daemon thread.
@@ -67,20 +88,27 @@ class Batches:
 
     :param exporter: an exporter of the SDK's, for spans or log records.
     :param what: the name of the telemetry, for messages.
-    :param variables: the beginning of the standard's variables for its limits, such as ``OTEL_BSP``.
-    :param delay: milliseconds between two exports, where the variable does not say.
-    :raises ValueError: for a variable that is no whole number above 0.
+    :param limits: those of the queue.
+    :param gather: adds what there is to export, before each export; None where others add it.
     """
 
-    def __init__(self, exporter: Any, what: str, variables: str, delay: int) -> None:
-        limits = {name: _read_limit(f"{variables}_{name}", n) for name, n in _LIMITS.items()}
+    def __init__(
+        self,
+        exporter: Any,
+        what: str,
+        limits: Limits,
+        gather: Callable[[], object] | None = None,
+    ) -> None:
         self.what = what
         self._exporter = exporter
-        self._delay = _read_limit(f"{variables}_SCHEDULE_DELAY", delay) / 1000
-        self._most = limits["MAX_QUEUE_SIZE"]
-        self._batch_size = min(limits["MAX_EXPORT_BATCH_SIZE"], self._most)
+        self._gather = gather
+        self._delay = limits.delay / 1000
+        self._most = limits.queue
+        self._batch_size = min(limits.batch, limits.queue)
         self._reset()
         _all.add(self)
+        if gather is not None:
+            self._start()
 
     def _reset(self) -> None:
         """Start empty. A forked child has no thread, and its parent exports what was queued."""
@@ -131,6 +159,7 @@ class Batches:
             with suppress(Empty):
                 wake.get(timeout=self._delay)
             self._is_woken = False
+            self.gather()
             self._export_queued()
 
     def _export_queued(self) -> None:
@@ -151,6 +180,15 @@ class Batches:
             if getattr(result, "name", "SUCCESS") == "SUCCESS":
                 return
         self._drop(len(batch))
+
+    def gather(self) -> None:
+        """Add what there is to export, where others do not."""
+        if self._gather is None or self._is_ended:
+            return
+        try:
+            self._gather()
+        except Exception:
+            report_once(f"gathering {self.what}")
 
     def flush(self) -> None:
         """Ask the thread to export what is queued, without waiting for it."""
@@ -182,6 +220,8 @@ def _reset_all() -> None:
     _gave_up = False
     for batches in _all:
         batches._reset()
+        if batches._gather is not None:
+            batches._start()
 
 
 if hasattr(os, "register_at_fork"):  # absent on Windows, where nothing forks
@@ -196,7 +236,7 @@ class SpanBatches(SpanProcessor):
     """
 
     def __init__(self, exporter: Any) -> None:
-        self._batches = Batches(exporter, "spans", "OTEL_BSP", 5000)
+        self._batches = Batches(exporter, "spans", _read_limits("OTEL_BSP", 5000))
 
     def on_end(self, span: ReadableSpan) -> None:
         if span.context is not None and span.context.trace_flags.sampled:
@@ -217,7 +257,7 @@ class LogBatches(LogRecordProcessor):
     """
 
     def __init__(self, exporter: Any) -> None:
-        self._batches = Batches(exporter, "log records", "OTEL_BLRP", 1000)
+        self._batches = Batches(exporter, "log records", _read_limits("OTEL_BLRP", 1000))
 
     def on_emit(self, log_record: Any) -> None:
         # A context holds all of its request's objects.
@@ -239,10 +279,53 @@ class LogBatches(LogRecordProcessor):
         return _wait([self._batches], timeout_millis / 1000)
 
 
+class _Each:
+    """An exporter that is given the members of a batch one by one."""
+
+    def __init__(self, exporter: Any) -> None:
+        self._export = exporter.export
+
+    def export(self, batch: list[Any]) -> Any:
+        results = [self._export(each) for each in batch]
+        failed = [each for each in results if each.name != "SUCCESS"]
+        return failed[0] if failed else results[0]
+
+
+class MetricBatches(MetricReader):
+    """
+    Export the metrics of a provider with *exporter*, each ``OTEL_METRIC_EXPORT_INTERVAL``.
+
+    :raises ValueError: for an interval that is no whole number above 0.
+    """
+
+    def __init__(self, exporter: Any) -> None:
+        # As the SDK's own reader does.
+        super().__init__(
+            preferred_temporality=exporter._preferred_temporality,
+            preferred_aggregation=exporter._preferred_aggregation,
+        )
+        interval = _read_limit("OTEL_METRIC_EXPORT_INTERVAL", 60_000)
+        limits = Limits(_MOST_COLLECTIONS, 1, interval)
+        self._batches = Batches(_Each(exporter), "collections of metrics", limits, self.collect)
+
+    def _receive_metrics(
+        self, metrics_data: Any, timeout_millis: float = 10_000, **kwargs: Any
+    ) -> None:
+        self._batches.add(metrics_data)
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return _wait([self._batches], timeout_millis / 1000)
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        self._batches.close()
+
+
 class _Waiting:
     """A wait until *several* queues are empty, at most *seconds*."""
 
     def __init__(self, several: list[Batches], seconds: float) -> None:
+        for batches in several:
+            batches.gather()
         self._several = several
         self._deadline = monotonic() + seconds
 

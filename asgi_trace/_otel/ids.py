@@ -71,10 +71,14 @@ class SpanState(Enum):
 
 
 class NextSpan:
-    """The span that will be made for *request*: by us, or by an instrumentation inside the app."""
+    """
+    The span that will be made for *request*: by an instrumentation inside the app, unless it
+    *is_ours*.
+    """
 
-    def __init__(self, request: RequestMetadata) -> None:
+    def __init__(self, request: RequestMetadata, *, is_ours: bool = False) -> None:
         self.request = request
+        self.is_ours = is_ours
         self.state = SpanState.AWAITED
 
 
@@ -112,6 +116,8 @@ def adapt(provider: trace.TracerProvider) -> None:
             ):
                 return
             awaited.state = SpanState.MADE
+            if awaited.is_ours:
+                return  # whoever has made it gives it its attributes
             try:
                 join(awaited.request, span)
             except Exception:

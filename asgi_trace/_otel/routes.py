@@ -34,7 +34,7 @@ def prepare_routes(app: Any) -> bool:
     """
     quart = sys.modules.get("quart")
     if quart is not None:
-        quart.request_started.connect(_note_quart_route)
+        quart.request_started.connect(_note_quart_route, weak=False)
     for _ in range(_MOST_LEVELS):
         if app is None:
             break

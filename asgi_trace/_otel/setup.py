@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 
 from .._core.faults import report_once
 from .._core.scope import Message
@@ -30,14 +30,14 @@ configured: list[Any] = []
 
 def configure_opentelemetry() -> None:
     """
-    Export spans and log records over OTLP. The standard ``OTEL_…`` variables configure it.
+    Export spans, log records and metrics over OTLP. The standard ``OTEL_…`` variables configure it.
 
-    A tracer or logger provider that the program has set itself is not changed. Requests never wait
+    A tracer, logger or meter provider that the program has set itself is not changed. Requests never wait
     for the collector, and the end of the process waits 3 seconds for it at most. Telemetry that it
     does not accept is dropped and counted.
 
     :raises ValueError: for an exporter that is not installed, and for a limit (``OTEL_BSP_…``,
-        ``OTEL_BLRP_…``) that is no whole number above 0.
+        ``OTEL_BLRP_…``, ``OTEL_METRIC_EXPORT_INTERVAL``) that is no whole number above 0.
 
     .. versionadded:: 0.1
     """
@@ -45,9 +45,10 @@ def configure_opentelemetry() -> None:
     from opentelemetry import _logs
     from opentelemetry.instrumentation.logging.handler import LoggingHandler
     from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.trace import TracerProvider
 
-    from .export import LogBatches, SpanBatches, end_exports
+    from .export import LogBatches, MetricBatches, SpanBatches, end_exports
 
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         spans = TracerProvider(shutdown_on_exit=False)
@@ -57,6 +58,13 @@ def configure_opentelemetry() -> None:
         trace.set_tracer_provider(spans)
         configured.append(spans)
         _end_at_exit(end_exports)
+    if type(metrics.get_meter_provider()).__name__ == "_ProxyMeterProvider":
+        readers = [MetricBatches(exporter) for exporter in _exporters("metrics")]
+        if readers:
+            meters = MeterProvider(readers, shutdown_on_exit=False)
+            metrics.set_meter_provider(meters)
+            configured.append(meters)
+            _end_at_exit(end_exports)
     exporters = [*_exporters("logs")]
     if not exporters or isinstance(_logs.get_logger_provider(), LoggerProvider):
         return

@@ -15,7 +15,7 @@ from types import MethodType
 from typing import Any
 
 from opentelemetry import context as otel_context
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
@@ -49,6 +49,7 @@ from .ids import (
     trace_of,
     use_propagators,
 )
+from .metrics import Measured, ServerMetrics
 from .routes import prepare_routes, route_of
 from .setup import configured, flushing_send
 
@@ -59,6 +60,9 @@ _TRACED = frozenset({"http", "websocket"})
 # FastAPI makes no span, and no metric, of a request whose scope has this key: it stands for the
 # telemetry of an outer FastAPI, and None is FastAPI's own value for a request that it leaves out.
 _FASTAPI = "fastapi.telemetry"
+
+# The API's own providers, which measure nothing.
+_NO_METERS = frozenset({"_ProxyMeterProvider", "NoOpMeterProvider"})
 
 # An app is searched this deep for an instrumentation.
 _MOST_WRAPPERS = 64
@@ -93,6 +97,7 @@ class RequestSpans:
         self._tracer: trace.Tracer | None = None
         self._tracer_of: trace.TracerProvider | None = None
         self._is_django = False
+        self._metrics: ServerMetrics | None = None
 
     async def __call__(
         self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
@@ -149,7 +154,7 @@ class RequestSpans:
             if caller.is_valid and caller.is_remote:
                 parent_span_id = trace.format_span_id(caller.span_id)
         tracer = self._tracer_from(provider)
-        token = next_span.set(NextSpan(request))
+        token = next_span.set(NextSpan(request, is_ours=True))
         try:
             name = span_name(attributes)
             links = (
@@ -167,7 +172,15 @@ class RequestSpans:
         # The flags hold the sampler's decision. The ids are the request's, unless the provider
         # cannot be given ids.
         take(request, trace_of(made, parent_span_id))
-        exchange = _OwnExchange(span, attributes, scope, request, ending, is_django=self._is_django)
+        exchange = _OwnExchange(
+            span,
+            attributes,
+            scope,
+            request,
+            ending,
+            is_django=self._is_django,
+            measured=self._measure(scope, attributes),
+        )
         exchange.enter(context)
         return exchange
 
@@ -182,6 +195,15 @@ class RequestSpans:
             self._is_django = prepare_routes(self.app)
             use_propagators()
         return self._tracer
+
+    def _measure(self, scope: Scope, attributes: Attributes) -> Measured | None:
+        """Begin to measure a request; None where no meter provider is set up."""
+        provider = metrics.get_meter_provider()
+        if type(provider).__name__ in _NO_METERS or scope["type"] != "http":
+            return None
+        if self._metrics is None or self._metrics.provider is not provider:
+            self._metrics = ServerMetrics(provider, TRACER)
+        return Measured(self._metrics, attributes)
 
 
 def _is_trusted(request: RequestMetadata) -> bool:
@@ -214,14 +236,17 @@ class _OwnExchange(_Exchange):
         ending: Ending,
         *,
         is_django: bool,
+        measured: Measured | None,
     ) -> None:
         super().__init__(ending.receive, ending.send)
         self._ending = ending
         self._span = span
         self._attributes = attributes
+        self._name = span_name(attributes)
         self._scope = scope
         self._path = scope.get("path")
         self._is_django = is_django
+        self._measured = measured
         self._request = request
 
     def enter(self, context: Context) -> None:
@@ -238,7 +263,7 @@ class _OwnExchange(_Exchange):
             otel_context.detach(self._token)
         _forget_fastapi(self._scope)
         try:
-            if self._span.is_recording():
+            if self._span.is_recording() or self._measured is not None:
                 self._describe()
         except Exception:
             report_once("describing a span")
@@ -248,6 +273,25 @@ class _OwnExchange(_Exchange):
             report_once("ending a span")
 
     def _describe(self) -> None:
+        attributes = self._attributes_at_end()
+        if self._measured is not None:
+            self._measured.end(attributes, trace.set_span_in_context(self._span, Context()))
+        if not self._span.is_recording():
+            return
+        if "error.type" in attributes:
+            self._span.set_status(Status(StatusCode.ERROR))
+        # Those of the start are there: the SDK checks each anew.
+        new = {name: value for name, value in attributes.items() if name not in self._attributes}
+        if self._request._fields:
+            new |= field_attributes(self._request, attributes)
+        self._span.set_attributes(new)
+        name = span_name(attributes)
+        if name != self._name:
+            self._span.update_name(name)
+        if isinstance(self.raised, Exception):
+            self._span.add_event("exception", exception_attributes(self.raised))
+
+    def _attributes_at_end(self) -> Attributes:
         # The route, the session or the call may have become known since the start.
         attributes = (
             self._attributes | id_attributes(self._request) | call_attributes(self._request._call)
@@ -267,11 +311,7 @@ class _OwnExchange(_Exchange):
         error = _error_of(outcome, status, failed)
         if error is not None:
             attributes["error.type"] = error
-            self._span.set_status(Status(StatusCode.ERROR))
-        self._span.set_attributes(attributes | field_attributes(self._request, attributes))
-        self._span.update_name(span_name(attributes))
-        if failed is not None:
-            self._span.add_event("exception", exception_attributes(failed))
+        return attributes
 
     def _route(self) -> str | None:
         try:

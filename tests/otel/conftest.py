@@ -52,6 +52,10 @@ class Collector:
         """Return the log records with the *wanted* fields, when at least *count* have come."""
         return self._get("logs", count, **wanted)
 
+    def metrics(self, count: int, **wanted: str) -> list[dict[str, Any]]:
+        """Return the points of metrics with the *wanted* fields, when at least *count* have come."""
+        return self._get("metrics", count, **wanted)
+
 
 @pytest.fixture(scope="session")
 def collector() -> Iterator[Collector]:

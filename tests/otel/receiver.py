@@ -1,5 +1,5 @@
 """
-An OTLP receiver: takes spans and log records over HTTP and gRPC, as exporters send them, and tells
+An OTLP receiver: takes spans, log records and metrics over HTTP and gRPC, as exporters send them, and tells
 what has come.
 
 Knows OpenTelemetry's own messages (opentelemetry-proto) and nothing of ours. Runs as a process of
@@ -25,6 +25,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
     add_LogsServiceServicer_to_server,
 )
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
+    add_MetricsServiceServicer_to_server,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -38,7 +45,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 PATIENCE = 60
 
 more = threading.Condition()
-received: dict[str, list[dict[str, Any]]] = {"spans": [], "logs": []}
+received: dict[str, list[dict[str, Any]]] = {"spans": [], "logs": [], "metrics": []}
 
 
 def plain(value: AnyValue) -> Any:
@@ -93,6 +100,23 @@ def read_logs(request: ExportLogsServiceRequest) -> list[dict[str, Any]]:
     ]
 
 
+def read_metrics(request: ExportMetricsServiceRequest) -> list[dict[str, Any]]:
+    return [
+        {
+            "service": attributes(group.resource.attributes).get("service.name"),
+            "scope": scope.scope.name,
+            "name": metric.name,
+            "attributes": attributes(point.attributes),
+            "value": point.as_int if metric.HasField("sum") else point.count,
+            "exemplars": [(each.trace_id.hex(), each.span_id.hex()) for each in point.exemplars],
+        }
+        for group in request.resource_metrics
+        for scope in group.scope_metrics
+        for metric in scope.metrics
+        for point in (*metric.sum.data_points, *metric.histogram.data_points)
+    ]
+
+
 def keep(name: str, found: list[dict[str, Any]]) -> None:
     with more:
         received[name] += found
@@ -101,6 +125,12 @@ def keep(name: str, found: list[dict[str, Any]]) -> None:
 
 SIGNALS: dict[str, tuple[str, Any, Callable[[Any], list[dict[str, Any]]], Any]] = {
     "/v1/traces": ("spans", ExportTraceServiceRequest, read_spans, ExportTraceServiceResponse()),
+    "/v1/metrics": (
+        "metrics",
+        ExportMetricsServiceRequest,
+        read_metrics,
+        ExportMetricsServiceResponse(),
+    ),
     "/v1/logs": ("logs", ExportLogsServiceRequest, read_logs, ExportLogsServiceResponse()),
 }
 
@@ -163,6 +193,7 @@ if __name__ == "__main__":
     over_grpc = grpc.server(ThreadPoolExecutor(4))
     add_TraceServiceServicer_to_server(Servicer("/v1/traces"), over_grpc)
     add_LogsServiceServicer_to_server(Servicer("/v1/logs"), over_grpc)
+    add_MetricsServiceServicer_to_server(Servicer("/v1/metrics"), over_grpc)
     port = over_grpc.add_insecure_port("127.0.0.1:0")
     over_grpc.start()
     print(server.server_port, port, flush=True)

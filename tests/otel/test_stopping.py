@@ -115,6 +115,7 @@ def test_requests_do_not_wait_for_a_collector(patch: pytest.MonkeyPatch) -> None
     limits = {
         "OTEL_BLRP_MAX_QUEUE_SIZE": "8",
         "OTEL_BSP_MAX_QUEUE_SIZE": "8",
+        "OTEL_METRICS_EXPORTER": "none",
     }
     with collector_that("hangs", "http") as url:
         for name, value in variables(url, "http", **limits).items():
