@@ -183,12 +183,15 @@ class Peeler:
 
     @property
     def prefix(self) -> re.Pattern[str] | None:
-        """The prefix that is tried first; None, if there is none that counts always."""
+        """
+        The prefix that is tried first; None, if there is none that counts always, or it might go
+        beyond the end of a line.
+        """
         first = self._first[0] if self._first else None
         if first is None or first.trust == _SOURCE:
             return None
         pattern: re.Pattern[str] = first.match.__self__
-        return pattern
+        return None if "[^" in pattern.pattern else pattern
 
     def peel(self, line: str) -> Peeled:
         """Return *line* without its envelopes; as it is where it has none."""

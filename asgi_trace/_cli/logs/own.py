@@ -126,7 +126,7 @@ class Wrapped(NamedTuple):
     parts: int
 
     def rows(self, text: str) -> list[Row]:
-        """Return a row for each line of *text*; fewer, where a prefix goes beyond its line."""
+        """Return a row for each line of *text*, whose last line ends with a line feed too."""
         return self.lines.findall(text)
 
 

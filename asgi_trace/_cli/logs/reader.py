@@ -261,11 +261,11 @@ class LineReader:
             first = self._wrapped(lines[:_LOOKED_AT])
             lines = lines[_LOOKED_AT:]
             text = "\n".join((*lines, ""))
-        rows = first.rows(text) if first is not None and "\x1b" not in text else []
-        if first is None or len(rows) != len(lines):
+        if first is None or "\x1b" in text:  # colors may be anywhere
             for line in lines:
                 self._take(line, found)
             return
+        rows = first.rows(text)
         records, steps, parts = self._records, self._steps, first.parts
         at_time, at_source = first.groups.get("time", 0), first.groups.get("source", 0)
         at_part = first.groups.get("part", 0)
@@ -332,7 +332,7 @@ class LineReader:
     def _wrapped(self, lines: list[str]) -> Wrapped | None:
         """Return what reads lines such as the first of *lines* that is ours behind a prefix."""
         prefix = self._steps.prefix
-        if prefix is None or "labels" in prefix.groupindex:
+        if prefix is None:
             return None
         for line in lines:
             match = prefix.match(line)

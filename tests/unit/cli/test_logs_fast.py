@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import reader, records
+from asgi_trace._cli.logs.envelopes import PREFIXES, Peeler
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.own import own_form
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, read
@@ -252,3 +253,13 @@ def test_rows_stand_for_all_lines() -> None:
         "",
         "",
     ]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES, ids=lambda prefix: str(prefix.name))
+def test_a_prefix_that_is_matched_with_many_lines_ends_with_its_line(prefix: Any) -> None:
+    """Else a line of a client's could make each line be searched to the end of its block."""
+    peeler = Peeler()
+    peeler._first = (prefix,)
+    pattern = peeler.prefix
+    if pattern is not None:
+        assert not any(each in pattern.pattern for each in ("[^", r"\s", r"\S", r"\D", r"\W"))
