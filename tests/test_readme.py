@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -22,40 +23,35 @@ import pytest
 import asgi_trace
 import asgi_trace.otel
 
+from .documents import BOTH, MANUAL, README, ROOT, blocks
 from .serving import reserved_port
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-PYTHON = [text for language, text in BLOCKS if language == "python"]
-SHELL = [text.strip() for language, text in BLOCKS if language == "sh"]
-BEFORE, AFTER, CALLS = (text for language, text in BLOCKS if language == "text")
-CONSOLE = [line for language, text in BLOCKS if language == "console" for line in text.splitlines()]
-COMMANDS = [line.removeprefix("$ ") for line in CONSOLE if line.startswith("$ ")]
-# run beside a receiver
-EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]
-EXAMINING = [
-    tuple(text.splitlines())
-    for text in re.findall(r"^\$ (asgi-trace doctor .*\n.*)$", README, re.MULTILINE)
-]
-SERVING = [
-    line
-    for line in COMMANDS
-    if ("shop:app" in line or "asgi-trace run" in line)
-    and line not in EXPORTING
-    and "doctor" not in line
-]
-# Any program that starts a server itself, on the port of its last argument.
-PROGRAM = "import sys, uvicorn\nuvicorn.run('shop:app', port=int(sys.argv[-1]))\n"
-SEARCHING = [line for line in COMMANDS if "asgi-trace grep" in line]
-VIEWING = [
-    tuple(text.splitlines())
-    for text in re.findall(r"^\$ (asgi-trace view .*\n.*)$", README, re.MULTILINE)
-]
-SHOP, *SNIPPETS = PYTHON
+LANGUAGES = {"python", "sh", "console", "text", "yaml"}
+SHOP, *SNIPPETS = blocks("python")
 TEST = next(text for text in SNIPPETS if "(traced)" in text)
 SNIPPETS.remove(TEST)
-MCP_SHOP = next(text for text in SNIPPETS if "MCPServer(" in text)
+MCP_SHOP = next(text for text in SNIPPETS if "@server.tool()" in text)
+SHELL = [text.strip() for text in blocks("sh")]
+BEFORE, AFTER, CALLS = blocks("text")
+FIRST_TRACE = README.split("## Install")[1].split("## Where it goes")[0]
+
+
+def commands(text: str) -> list[str]:
+    """Return the commands of the console blocks in *text*."""
+    lines = "".join(blocks("console", text)).splitlines()
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+
+
+WALK = commands(FIRST_TRACE)
+# run beside a receiver
+EXPORTING = re.findall(r"^\$ (pip .*)\n\$ (export .*)\n\$ (.*)$", README, re.MULTILINE)[0]
+EXAMINING = re.findall(r"^\$ (asgi-trace doctor .*)\n(.*)$", README, re.MULTILINE)
+DOCTOR = [command for command, _ in EXAMINING]
+OTHERS = [line for line in commands(BOTH) if line not in [*WALK, *EXPORTING, *DOCTOR]]
+SERVING = [line for line in OTHERS if "shop:app" in line or "asgi-trace run" in line]
+# Any program that starts a server itself, on the port of its last argument.
+PROGRAM = "import sys, uvicorn\nuvicorn.run('shop:app', port=int(sys.argv[-1]))\n"
+SEARCHING = [line for line in OTHERS if "asgi-trace grep" in line]
 
 
 def test_every_block_is_run_here() -> None:
@@ -63,14 +59,25 @@ def test_every_block_is_run_here() -> None:
     Python, set-up commands, commands, and the log before and after; YAML, which
     ``test_logs_stores`` reads.
     """
-    assert {language for language, _ in BLOCKS} == {"python", "sh", "console", "text", "yaml"}
-    answered = [line for command, said in EXAMINING + VIEWING for line in (f"$ {command}", said)]
-    assert [
-        line
-        for line in CONSOLE
-        if line.removeprefix("$ ") not in [*SERVING, *SEARCHING, *EXPORTING]
-    ] == answered
-    assert README.count("```") == 2 * len(BLOCKS)
+    assert BOTH.count("```") == 2 * sum(len(blocks(language)) for language in LANGUAGES)
+    assert [*SERVING, *SEARCHING] == OTHERS
+
+
+def test_the_readme_is_read_in_ten_minutes() -> None:
+    assert len(README.splitlines()) <= 350
+
+
+def test_links_lead_somewhere() -> None:
+    """To a file beside the document, and to a heading in it."""
+    for document, folder in ((README, ROOT), (MANUAL, ROOT / "asgi_trace")):
+        for target in re.findall(r"\]\((?!https?:)([^)]+)\)", document):
+            name, _, heading = target.partition("#")
+            file = folder / name if name else None
+            assert file is None or file.exists(), target
+            text = document if file is None else file.read_text(encoding="utf-8") if heading else ""
+            headings = re.findall(r"^##+ (.*)$", text, re.MULTILINE)
+            anchors = [re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings]
+            assert not heading or heading in anchors, target
 
 
 @pytest.mark.parametrize("code", SNIPPETS)
@@ -165,12 +172,77 @@ def told(lines: list[str]) -> dict[str, list[str]]:
     return {session: story[1:] for session, story in stories.items()}
 
 
-def test_the_log_after_is_what_the_example_writes(tmp_path: Path) -> None:
-    """Each session's lines, each with one request's id."""
+class Project:
+    """A project beside the clone, with an environment of its own, where a reader types commands."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        (folder / "asgi_trace").symlink_to(ROOT)
+        self._port = port
+        subprocess.run([sys.executable, "-m", "venv", ".venv"], cwd=self.folder, check=True)
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        self._environment = {
+            **own,
+            "PATH": os.pathsep.join([str(self.folder / ".venv" / "bin"), own["PATH"]]),
+        }
+
+    def start(self, command: str, **options: Any) -> subprocess.Popen[str]:
+        """Start *command*, on a free port in place of 8000."""
+        command = command.removesuffix(" &").replace(":8000", f":{self._port}")
+        command = command.replace("uvicorn shop:app", f"exec uvicorn shop:app --port {self._port}")
+        return subprocess.Popen(
+            command, shell=True, cwd=self.folder, env=self._environment, text=True, **options
+        )
+
+    def run(self, command: str) -> str:
+        """Run *command* to its end, and return what it printed."""
+        process = self.start(command, stdout=subprocess.PIPE)
+        printed = process.communicate(timeout=600)[0]
+        assert process.returncode == 0, printed
+        return printed
+
+
+def test_the_first_trace_is_what_a_reader_gets(tmp_path: Path) -> None:
+    """
+    Command by command, in one folder: the log, the failed request in it, and its page, whose
+    message is the README's but for the numbers.
+    """
+    install, serve, pay_twice, miss, of_a_session, failed, page, follow = WALK
+    made, followed = re.findall(r"^\$ asgi-trace view .*\n(.*)$", FIRST_TRACE, re.MULTILINE)
+    with reserved_port() as port:
+        project = Project(tmp_path, port)
+        project.run(install)
+        (project.folder / "shop.py").write_text(SHOP, encoding="utf-8")
+        server = project.start(serve)
+        try:
+            wait_for(port, server)
+            assert project.run(f"{pay_twice}; wait").count("paid") == 2
+            (missed,) = re.findall(r"(?im)^x-request-id: (\w+)", project.run(miss))
+        finally:
+            server.terminate()
+            server.wait(60)
+
     shown = told(AFTER.splitlines())
+    written = told((project.folder / "app.log").read_text(encoding="utf-8").splitlines())
     assert len(shown) == 2
     assert sum(map(len, shown.values())) == len(AFTER.splitlines())
-    assert told(serve(SHOP, tmp_path)) == shown
+    assert {session: written[session] for session in shown} == shown
+
+    assert told(project.run(of_a_session).splitlines()) == {"abc12345": shown["abc12345"]}
+    assert missed in project.run(failed)
+    assert re.sub(r"\d+", "0", project.run(page).strip()) == re.sub(r"\d+", "0", made)
+    assert (project.folder / "trace.html").stat().st_size > 10_000
+    following = project.start(f"exec {follow}", stdout=subprocess.PIPE)
+    try:
+        assert following.stdout is not None
+        first = following.stdout.readline()
+        following.send_signal(signal.SIGINT)
+        assert following.wait(60) == 0
+    finally:
+        following.kill()
+        following.communicate()
+    assert re.sub(r"\d+", "0", first.strip()) == re.sub(r"\d+", "0", followed)
 
 
 def test_the_calls_are_what_the_mcp_example_writes(tmp_path: Path) -> None:
@@ -273,27 +345,6 @@ def test_a_search_finds_lines(demo_log: Path, command: str) -> None:
     assert len(done.stdout.splitlines()) >= 9
 
 
-@pytest.mark.parametrize(("command", "said"), VIEWING)
-def test_a_page_is_made_and_served(demo_log: Path, command: str, said: str) -> None:
-    """Of the demo's log; it says what the README shows, but for its numbers."""
-    with subprocess.Popen(
-        command.split(),
-        cwd=demo_log.parent,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        if "--follow" in command:
-            process.send_signal(signal.SIGINT)
-        try:
-            assert process.wait(60) == 0
-        finally:
-            process.kill()
-    assert re.sub(r"\d+", "0", first).startswith(re.sub(r"\d+", "0", said))
-
-
 def test_the_log_before_is_the_examples_without_us(tmp_path: Path) -> None:
     """The same app, with logging.basicConfig."""
     bare = SHOP.replace("from asgi_trace import RequestTracingMiddleware, configure_logging\n", "")
@@ -334,7 +385,7 @@ def test_a_command_is_set_up_and_run_in_one_line(command: str) -> None:
 )
 def test_every_option_has_its_row(documented: object) -> None:
     """And every row its option."""
-    table = README.split(f"\n| `{documented.__name__}(")[1].split("\n\n")[0]  # type: ignore[attr-defined]
+    table = MANUAL.split(f"\n| `{documented.__name__}(")[1].split("\n\n")[0]  # type: ignore[attr-defined]
     rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     options = [name for name in inspect.signature(documented).parameters if name != "app"]  # type: ignore[arg-type]
     assert rows == options

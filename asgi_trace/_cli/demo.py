@@ -1,7 +1,7 @@
 """
 The demo: a small shop on a real uvicorn, two customers at once, and their lines told apart.
 
-Knows the public API, uvicorn and the story it tells. Nothing else imports it.
+This module uses the public API and uvicorn. Nothing else imports it.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     try:
         import uvicorn
     except ImportError:
-        print("the demo is served by uvicorn: pip install 'asgi-trace[demo]'", file=sys.stderr)
+        print("the demo is served by uvicorn: pip install uvicorn", file=sys.stderr)
         return 2
     recorder = _Recorder(out)
     logging.getLogger().addHandler(recorder)

@@ -50,6 +50,10 @@ _FORMATS: dict[str, Callable[[], logging.Formatter]] = {
     **{store: partial(JSONFormatter, names=store) for store in STORES},  # type: ignore[arg-type]
 }
 _KEEP = "keep"
+INSTALL_OTEL = (
+    "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+    " opentelemetry-instrumentation-logging"
+)
 # As servers read variables of theirs.
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off"})

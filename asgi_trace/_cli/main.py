@@ -8,6 +8,7 @@ what any of them does.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -37,10 +38,11 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output", metavar="FILE", help="their page; a temporary file, when left out"
     )
     demo.set_defaults(run=_demo)
+    # main() never gives this one arguments: they are the command's. Completion reads it.
     run = commands.add_parser(
         "run", help="start a command, such as uvicorn shop:app, and trace the apps that it serves"
     )
-    run.add_argument("command", nargs=argparse.REMAINDER)  # for shell completion
+    run.add_argument("command", nargs=argparse.REMAINDER)
     grep = commands.add_parser(
         "grep", help="show the lines of a session or a request, out of logs of any size"
     )
@@ -159,7 +161,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        sys.stderr.close()
+        # Python flushes standard output once more at exit; a failure there gives exit code 120.
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
         return 0
 
 

@@ -2,7 +2,7 @@
 The MCP demo: a shop and its warehouse, two customers at once, and the lines of both servers told
 apart.
 
-Knows the public API, uvicorn, the MCP SDK (1 or 2) and the story it tells. Nothing else imports it.
+This module uses the public API, uvicorn and the MCP SDK (1 or 2). Nothing else imports it.
 """
 
 from __future__ import annotations
@@ -266,7 +266,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         sdk = _find_sdk()
     except ImportError as exc:
         print(
-            f"the MCP demo needs the MCP SDK and uvicorn: pip install 'asgi-trace[mcp]' ({exc})",
+            f"the MCP demo needs the MCP SDK and uvicorn: pip install mcp uvicorn ({exc})",
             file=sys.stderr,
         )
         return 2

@@ -21,7 +21,15 @@ from .._core.faults import warn_once
 from .._core.inside import rewrapped
 from .._core.middleware import RequestTracingMiddleware
 from .._logging.setup import configure_logging, root_level_watched
-from .environment import OTEL, LauncherError, load_app, read_logging, read_options, read_otel
+from .environment import (
+    INSTALL_OTEL,
+    OTEL,
+    LauncherError,
+    load_app,
+    read_logging,
+    read_options,
+    read_otel,
+)
 
 __all__ = ("AS_IT_IS", "ON_APP", "load_app_for_server", "own_shim", "prepare_logging", "traced")
 
@@ -125,7 +133,8 @@ def own_shim(app: Any) -> RequestTracingMiddleware | None:
         if added is not None:
             return added
         attributes = getattr(inner, "__dict__", {})
-        inner = attributes.get("asgi_app") or attributes.get("app")
+        name = "asgi_app" if attributes.get("asgi_app") is not None else "app"
+        inner = attributes.get(name)
         if inner is None:
             break
     return None
@@ -159,9 +168,7 @@ def _make_spans(shim: RequestTracingMiddleware) -> None:
         configure_opentelemetry()
     except ImportError as exc:
         told = f"{OTEL} is set, and {exc.name} is not installed"
-        raise LauncherError(
-            f"{told}; 'pip install asgi-trace[otel]' installs what is needed"
-        ) from None
+        raise LauncherError(f"{told}; '{INSTALL_OTEL}' installs what is needed") from None
     except ValueError as exc:  # it names the variable, its value and the remedy
         raise LauncherError(str(exc)) from None
     shim.app = RequestSpans(shim.app)

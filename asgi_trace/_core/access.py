@@ -1,8 +1,8 @@
 """
 The access line: one per request, when it is over, with the target, the status and the duration.
 
-This module knows ASGI's messages and their order. It does not know where the ids come from: its
-record is stamped like any other.
+This module observes ASGI messages and their order. It does not read ids: its record is stamped like
+any other.
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 

@@ -1,7 +1,7 @@
 """
 Faults of our own: each kind is logged once, and the request continues.
 
-This module knows the standard library's logging. It does not know what failed.
+This module uses the standard library's logging.
 """
 
 from __future__ import annotations

@@ -1,16 +1,23 @@
 """
 Header lists: find a header in a request's or a response's, leave one out.
 
-Knows pairs of bytes, and the shapes in which apps really hand them over. Does not know what any
-header means.
+This module handles pairs of bytes in every shape that apps use. It does not interpret a header.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
-__all__ = ("Headers", "any_named", "as_bytes", "header_values", "response_values", "without_header")
+__all__ = (
+    "Headers",
+    "any_named",
+    "as_bytes",
+    "group_values",
+    "header_values",
+    "response_values",
+    "without_header",
+)
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -40,6 +47,18 @@ def any_named(name: bytes) -> tuple[bytes, object]:
 def header_values(headers: Headers, name: bytes) -> list[bytes]:
     """Return every value of the request header *name* (lower case), in order."""
     return [value for key, value in headers if key == name]
+
+
+def group_values(
+    headers: Headers, names: Container[bytes], values: dict[bytes, list[bytes]]
+) -> None:
+    """Add to *values* those of each request header in *names* (lower case), by its name."""
+    for name, value in headers:
+        if name in names:
+            if name in values:
+                values[name].append(value)
+            else:
+                values[name] = [value]
 
 
 def without_header(headers: Iterable[Any], name: bytes) -> list[Any]:

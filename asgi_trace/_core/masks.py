@@ -5,14 +5,17 @@ A secret is found by the name of its parameter, by its look, or by the word befo
 short secret under an ordinary name is not found: the user names such parameters. Every step takes
 linear time, since anybody may send a path or a query of any length.
 
-This module knows strings. It does not know ASGI, logging or spans.
+This module works on strings.
 """
 
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Iterable
 from functools import lru_cache
+
+from .patterns import Pattern
 
 __all__ = ("MASK", "Masks")
 
@@ -21,14 +24,16 @@ MASK = "***"
 # A parameter's name is compared as "-user-access-token-": its words in lower case, without the
 # digits at their ends. The first half are whole words. The rest may be part of any word, such as
 # "phpsessid" and "accesstoken".
-_SECRET_NAME = re.compile(
+_SECRET_NAME = Pattern(
     r"""
     -(?: 2fa | activat(?:e|ion) | assertion | captcha | card | clave | code | confirm(?:ation)?
-       | contrasena | cookie | creds? | csc | cv[cnv] | hash | hmac | hotp | iban
-       | invit(?:e|ation) | kennwort | keys? | magic | mdp | mfa | mnemonic | motdepasse | nonce
-       | ot[cp] | pass | pin | pincode | puk | pw | recaptcha | recover(?:y)? | reset | senha | sess
-       | session | sid | sig | sign | ssn | state | ticket | tk | tkn | tok | totp | unlock
-       | unsub(?:scribe)? | verif(?:y|ication) | zak )(?=-)
+       | contrasena | cookie | creds? | csc | cv[cnv] | digest | has[lł]o | hash | hmac | hotp
+       | iban | invit(?:e|ation) | kennwort | keys? | l[oö]senord | magic(?:link)? | mdp | mfa
+       | mnemonic | motdepasse | nonce | ot[cpt] | parola | pass | pin | pincode | puk | pw
+       | recaptcha | recover(?:y)? | reset | salasana | sas | senha | sess | session | sid | sig
+       | sign | ssn | sso | state | ticket | tk | tkn | tok | totp | turnstile | unlock
+       | unsub(?:scribe)? | validation | vcode | verif(?:y|ication) | wachtwoord | zak
+       | пароль | 密码 )(?=-)
     | token | secret(?!ar) | pass-?(?:word|wd|wort|phrase|code|key) | pwd | credential | csrf | xsrf
     | jwt | bearer | signature | verifier | one-?time | saml | sess(?:ion)?-?(?:id|key)
     | (?:credit|debit)-?card | card-?(?:no-|num)
@@ -41,35 +46,40 @@ _SECRET_NAME = re.compile(
     re.VERBOSE,
 )
 # Names that have such a word and no secret.
-_ORDINARY_NAME = re.compile(
+_ORDINARY_NAME = Pattern(
     r"-(?:area|color|country|currency|error|lang|language|locale|post|postal|region|status|zip)-code(?=-)"
     r"|-(?:foreign|group|order|partition|primary|public|sort)-key(?=-)"
 )
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_NOT_WORD = re.compile(r"[\W_]+")
-_LAST_DIGITS = re.compile(r"(?<![0-9])[0-9]+(?=-)")
+_CAMEL = Pattern(r"(?<=[a-z0-9])(?=[A-Z])")
+_NOT_WORD = Pattern(r"[\W_]+")
+_LAST_DIGITS = Pattern(r"(?<![0-9])[0-9]+(?=-)")
 
 # A name before its value, in a query, a path or JSON. The look behind makes one attempt a name.
-_NAME = re.compile(r"""(?<![\w.\[\]$-])([\w.\[\]$-]+)(?:=|["']\s{0,4}:)""")
+_NAME = Pattern(r"""(?<![\w.\[\]$-])([\w.\[\]$-]+)(?:=|["']\s{0,4}:)""")
 
 # The userinfo of a URL (RFC 3986, § 3.2.1), and "user:password@" without a scheme. What stands
 # before an address of mail or chat is no user.
-_USERINFO = re.compile(r"//[^/?#\s]*@")
-_BARE_USERINFO = re.compile(
+_USERINFO = Pattern(r"//[^/?#\s]*@")
+_BARE_USERINFO = Pattern(
     r"(?<![\w.%+-])(?!(?:acct|email|im|mailto|sips?|xmpp):)"
     r"[\w.%+-]+:[^\s/@:]+@"
 )
-_BEARER = re.compile(r"(?i)(?<![a-z])(bearer[ +]+)(?=[^\s+&]*[0-9])[^\s+&]+")
+# RFC 7617: base64 of "user:password".
+_BASIC = Pattern(r"(?i)(?<![a-z])(basic[ +]+)([A-Za-z0-9+/_-]{4,}={0,2})")
+_BEARER = Pattern(r"(?i)(?<![a-z])(bearer[ +]+)(?=[^\s+&]*[0-9])[^\s+&]+")
+
+# A path, or a URL up to its query, that is a parameter's value.
+_NESTED_PATH = Pattern(r"(?<==)(?:[a-z]{2,8}://[^/?#&]*)?/[^?#&]*", re.IGNORECASE)
 
 # Between the pairs of a query in a query.
-_PART_ENDS = re.compile("([&#])")
+_PART_ENDS = Pattern("([&#])")
 
 # "k=1" has a name and a value; "bot123:ABC" the look of a token.
 _SHORTEST = 3
 _SHORTEST_KNOWN = 10
 
 # What has the look of a secret wherever it stands, however short it is.
-_KNOWN = re.compile(
+_KNOWN = Pattern(
     r"""
     (?<![A-Za-z0-9])
     (?: eyJ[\w-]{8,}(?:\.[\w-]*){0,4}  # JSON in base64: JWT and its like
@@ -83,22 +93,23 @@ _KNOWN = re.compile(
     """,
     re.VERBOSE,
 )
-_SLACK_HOOK = re.compile(r"(?<=/)T[A-Z0-9]{2,}/B[A-Z0-9]{2,}/[^/]+")
+_SLACK_HOOK = Pattern(r"(?<=/)T[A-Z0-9]{2,}/B[A-Z0-9]{2,}/[^/]+")
 
-_CARD = re.compile(
+_CARD = Pattern(
     r"(?<![\w.])(?:(?:2[2-7]|[3-6][0-9])[0-9]{2}(?:[ +-]?[0-9]{4}){3}"
     r"|3[47][0-9]{2}[ +-]?[0-9]{6}[ +-]?[0-9]{5}|3[0-9]{13}|4[0-9]{12}|[46][0-9]{18})(?![\w])"
 )
 
 # What may be a token: long and of one piece. Its runs decide.
-_LONG_IN_PATH = re.compile(r"[A-Za-z0-9_.~+-]{20,}=*")
-_LONG_IN_QUERY = re.compile(r"[A-Za-z0-9_.~+/-]{20,}=*")
-_RUN = re.compile(r"[A-Za-z0-9]+")
-_CHANGE = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
-_UUID = re.compile(r"(?i)(?<![a-z0-9])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![a-z0-9])")
-_TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{4,9}Z?")
+_LONG_IN_PATH = Pattern(r"[A-Za-z0-9_.~+-]{20,}=*")
+_LONG_IN_QUERY = Pattern(r"[A-Za-z0-9_.~+/-]{20,}=*")
+_RUN = Pattern(r"[A-Za-z0-9]+")
+_CHANGE = Pattern(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
+_A_UUID = r"(?<![a-z0-9])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![a-z0-9])"
+_UUID = Pattern(_A_UUID, re.IGNORECASE)
+_TIMESTAMP = Pattern(r"[0-9]{8}T[0-9]{4,9}Z?")
 # The digest in the name of a static file: app.3f2a9c1b.js
-_FILE_DIGEST = re.compile(
+_FILE_DIGEST = Pattern(
     r"(?<![A-Za-z0-9])[0-9a-f]{8,64}(?=(?:\.[a-z]{2,9}){0,2}"
     r"\.(?:avif|css|eot|gif|ico|jpe?g|js|map|mjs|otf|png|svg|ttf|wasm|webp|woff2?)$)"
 )
@@ -107,7 +118,7 @@ _MOST_ODD_IN_PATH = 12
 
 # After a segment with one of the first words, ids and numbers are secrets too. They are none after
 # the second.
-_ONE_TIME = re.compile(
+_ONE_TIME = Pattern(
     r"""
     -(?: activat(?:e|ion) | apikey | confirm(?:ation)? | invit(?:e|ation) | magic(?:link)? | onetime
        | optout | otp | passwd | password(?:less)? | recover(?:y)? | reset | secret | token | unlock
@@ -115,21 +126,19 @@ _ONE_TIME = re.compile(
     """,
     re.VERBOSE,
 )
-_HOOK = re.compile(r"-(?:web)?hooks?(?=-)")
+_HOOK = Pattern(r"-(?:web)?hooks?(?=-)")
 # Longer segments are slugs: "how-to-reset-a-phone".
 _MOST_WORDS = 3
-_PLAIN_SEGMENT = re.compile(
-    r"(?:[A-Za-z][a-z]*(?:[-_. ][A-Za-z][a-z]*)*[0-9]?|v[0-9]+|[0-9]{1,3})?"
-)
-_ID = re.compile(rf"[0-9]+|{_UUID.pattern.removeprefix('(?i)')}", re.IGNORECASE)
+_PLAIN_SEGMENT = Pattern(r"(?:[A-Za-z][a-z]*(?:[-_. ][A-Za-z][a-z]*)*[0-9]?|v[0-9]+|[0-9]{1,3})?")
+_ID = Pattern(rf"[0-9]+|{_A_UUID}", re.IGNORECASE)
 
 # A path in lower case without any of these has nothing to mask: one search, for most paths.
-_NOTABLE = re.compile(
+_NOTABLE = Pattern(
     r"[;=@%:&\"'?#+]|[\w.~-]{16}|[0-9]{13}|[0-9]{4}[ -][0-9]{4}|eyj|/t[0-9a-z]+/b|activat|apikey|confirm|hook"
     "|invit|magic|onetime|optout|otp|passw|recover|reset|secret|token|unlock|unsubscribe|verif"
 )
 
-_ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_ENCODED = Pattern(r"(?:%[0-9A-Fa-f]{2})+")
 # A URL in a URL in a URL; what is encoded more often is masked unread.
 _MOST_ENCODED = 3
 
@@ -175,7 +184,7 @@ class Masks:
         if not _NOTABLE.search(path.lower()):
             return path
         segments = _SLACK_HOOK.sub(MASK, path).split("/")
-        words: re.Pattern[str] | None = None  # after which segments are secrets
+        words: Pattern | None = None  # after which segments are secrets
         for index, segment in enumerate(segments):
             if words is not None and _is_secret_after(words, segment):
                 segments[index] = MASK
@@ -208,11 +217,19 @@ class Masks:
         if "@" in text:
             text = _USERINFO.sub(f"//{MASK}@", text)
             text = _BARE_USERINFO.sub(f"{MASK}@", text)
-        if "bearer" in text.lower():
+        lower = text.lower()
+        if "bearer" in lower:
             text = _BEARER.sub(rf"\1{MASK}", text)
+        if "basic" in lower:
+            text = _BASIC.sub(_mask_basic, text)
+        if in_query and "=" in text and "/" in text:
+            text = _NESTED_PATH.sub(self._mask_nested_path, text)
         if "&" not in text and "#" not in text:
             return self._mask_part(text, in_query)
         return "".join([self._mask_part(part, in_query) for part in _PART_ENDS.split(text)])
+
+    def _mask_nested_path(self, match: re.Match[str]) -> str:
+        return self.path(match[0])
 
     def _mask_part(self, text: str, in_query: bool) -> str:
         if "=" in text or ":" in text:
@@ -247,7 +264,8 @@ def _forms(name: str) -> set[str]:
 
 def _form(name: str) -> str:
     words = _NOT_WORD.sub("-", name.casefold()).strip("-")
-    return _LAST_DIGITS.sub("", f"-{words}-")
+    form: str = _LAST_DIGITS.sub("", f"-{words}-")
+    return form
 
 
 def _decode(text: str) -> str:
@@ -262,8 +280,10 @@ def _mask_by_look(text: str, in_query: bool) -> str:
     text = _KNOWN.sub(MASK, text)
     text = _CARD.sub(_mask_card, text)
     if in_query:
-        return _LONG_IN_QUERY.sub(_mask_in_query, text)
-    return _LONG_IN_PATH.sub(_mask_in_path, text)
+        masked: str = _LONG_IN_QUERY.sub(_mask_in_query, text)
+    else:
+        masked = _LONG_IN_PATH.sub(_mask_in_path, text)
+    return masked
 
 
 def _mask_in_query(match: re.Match[str]) -> str:
@@ -298,7 +318,17 @@ def _mask_card(match: re.Match[str]) -> str:
     return MASK if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 else match[0]
 
 
-def _announced_by(segment: str) -> re.Pattern[str] | None:
+def _mask_basic(match: re.Match[str]) -> str:
+    """Mask what follows the word "basic" if it is a user and a password."""
+    encoded = match[2].rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
+    try:
+        decoded = a2b_base64(encoded + "=" * (-len(encoded) % 4))
+    except ValueError:
+        return match[0]
+    return f"{match[1]}{MASK}" if b":" in decoded else match[0]
+
+
+def _announced_by(segment: str) -> Pattern | None:
     """Return the words of which *segment* has one, so that a secret may follow it."""
     forms = _forms(segment)
     if max(form.count("-") for form in forms) > _MOST_WORDS + 1:
@@ -306,7 +336,7 @@ def _announced_by(segment: str) -> re.Pattern[str] | None:
     return next((words for words in (_ONE_TIME, _HOOK) if any(map(words.search, forms))), None)
 
 
-def _is_secret_after(words: re.Pattern[str], segment: str) -> bool:
+def _is_secret_after(words: Pattern, segment: str) -> bool:
     if _PLAIN_SEGMENT.fullmatch(segment):
         return False
     return words is _ONE_TIME or not _ID.fullmatch(segment)

@@ -1,8 +1,8 @@
 """
 The shim around an ASGI app: one request object, one context variable, one response header.
 
-Knows ASGI 3 and does all the awaiting. What a request's ids are, and how a header list is changed,
-it does not know.
+This module implements ASGI 3 and awaits the app. It does not read ids from a request, and does not
+change header lists: ``scope`` and ``response_headers`` do.
 https://asgi.readthedocs.io/en/latest/specs/main.html
 """
 

@@ -1,8 +1,7 @@
 """
-What a response tells besides its request's id, where that is asked for: the trace, the session, and
-who may read it.
+Optional response headers: session id, ``traceresponse``, ``Server-Timing``, CORS exposure.
 
-Knows the headers of responses. Does not know scopes or messages.
+This module changes header lists. It does not read scopes or messages.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """
 Threads and executors that keep the ids: a new thread begins with no context at all.
 
-Knows context variables, threads and thread pools. Does not know ASGI, logging or event loops.
+This module uses context variables, threads and thread pools. It has nothing to do with ASGI, logging
+or event loops.
 """
 
 from __future__ import annotations

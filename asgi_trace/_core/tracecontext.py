@@ -2,7 +2,7 @@
 W3C Trace Context, level 2, and W3C Baggage: read and write ``traceparent``, ``tracestate`` and
 ``baggage``.
 
-Knows strings. Does not know ASGI, logging or context variables.
+This module works on strings.
 https://www.w3.org/TR/trace-context-2/ and https://www.w3.org/TR/baggage/
 """
 

@@ -1,7 +1,7 @@
 """
 Client addresses, as an ASGI scope names them, and the networks of trusted proxies.
 
-This module knows addresses. It does not know scopes, headers or ids.
+This module works on addresses. It does not read scopes, headers or ids.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from .._core.current import get_request_metadata
 from .._core.exceptions import metadata_of
 from .._core.lines import NO_ID
 from .._core.request import RequestMetadata
-from .records import CALL, IDS, stamp
+from .records import CALL, IDS, STAMPED, stamp
 
 __all__ = ("loguru_patcher", "structlog_processor")
 
@@ -49,7 +49,7 @@ def structlog_processor(
     ids, fields = _ids(_exception(event_dict.get("exc_info")), event_dict.get("_record"))
     event_dict.update(ids)
     for name, value in fields.items():
-        event_dict.setdefault(name, value)
+        event_dict.setdefault(f"{name}_" if name in _STRUCTLOGS else name, value)
     return event_dict
 
 
@@ -82,6 +82,8 @@ def loguru_patcher(record: Mapping[str, Any]) -> None:
 
 
 _NAMES = (*IDS, *CALL, "parent_span_id")
+# Keys of an event by which structlog is asked for something.
+_STRUCTLOGS = frozenset({"event", "exc_info", "stack_info"})
 
 
 def _ids(exc: BaseException | None, record: Any = None) -> tuple[dict[str, Any], dict[str, object]]:
@@ -118,7 +120,15 @@ def _ids_of_record(
 
 
 def _fields_of(metadata: RequestMetadata) -> dict[str, object]:
-    return dict(metadata._fields or {})
+    """Return the program's own fields; one that has the name of an id gets a ``_`` behind it."""
+    kept = metadata._fields
+    if not kept:
+        return {}
+    fields = {}
+    for key, value in kept.copy().items():  # another thread may add a field meanwhile
+        name = str(key)
+        fields[f"{name}_" if name.rstrip("_") in STAMPED else name] = value
+    return fields
 
 
 def _exception(exc_info: Any) -> BaseException | None:

@@ -8,7 +8,10 @@ of handlers and no record factory is needed: a handler of any logger, set up bef
 covered. A patch of ``Handler.handle`` would cover as many, and would stand in the stack below
 ``emit``, where loguru's ``InterceptHandler`` counts frames to find the caller.
 
-Does not know handlers' forms, ASGI or other libraries.
+A handler class with a ``filter`` or ``handle`` of its own, or one whose ``emit`` another handler
+calls, may go past that method. For these ``Handler.format`` does the same.
+
+This module does not use formatters, ASGI or other libraries.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Any
 from .._core.calls import NO_CALL
 from .._core.current import get_request_metadata
 from .._core.exceptions import metadata_of
-from .._core.lines import NO_ID, short_session
+from .._core.lines import ACCESS_LOGGER, NO_ID, short_session
 from .._core.request import RequestMetadata
 
 __all__ = (
@@ -50,15 +53,17 @@ OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
 }
 """The attributes that logging itself gives to a record."""
 
-_TAKEN = STAMPED | OWN
+# The method must not be hidden by an attribute.
+_TAKEN = STAMPED | OWN | {"getMessage"}
 
 
-def attribute_of(field: str) -> str:
+def attribute_of(field: object) -> str:
     """
     Return the record attribute that carries a *field* of the program: a name that is taken gets a
     ``_``.
     """
-    return f"{field}_" if field.rstrip("_") in _TAKEN else field
+    name = field if isinstance(field, str) else str(field)
+    return f"{name}_" if name.rstrip("_") in _TAKEN else name
 
 
 def field_of(attribute: str) -> str:
@@ -109,7 +114,10 @@ def stamp(record: logging.LogRecord) -> None:
             if fields:
                 # A copy: another thread may add a field meanwhile.
                 for field, value in fields.copy().items():
-                    give(attribute_of(field), value)
+                    kept = give(attribute_of(field), value)
+                    # On the access line a name such as "client" is taken, too.
+                    if kept is not value and record.name == ACCESS_LOGGER:
+                        give(f"{field}_", value)
             return
     except Exception:
         pass  # An exception class whose attributes raise, for one: the line is written all the same.
@@ -140,7 +148,8 @@ NEVER = object()
 """The formatter of a handler that has never worked: no formatter, and not None."""
 
 # What Handler.filter was: inherited, unless another library has defined it there.
-_inherited: Callable[[logging.Handler, logging.LogRecord], Any] = logging.Filterer.filter
+_STANDARD_FILTER = logging.Filterer.filter
+_inherited: Callable[[logging.Handler, logging.LogRecord], Any] = _STANDARD_FILTER
 
 
 def _filter(self: logging.Handler, record: logging.LogRecord) -> Any:
@@ -156,9 +165,28 @@ def _filter(self: logging.Handler, record: logging.LogRecord) -> Any:
         stamp(record)
     if _on_new_handler is not None and self._asgi_trace_met is not self.formatter:  # type: ignore[attr-defined]
         _on_new_handler(self)
-    if self.filters or _inherited is not logging.Filterer.filter:
+    if self.filters or _inherited is not _STANDARD_FILTER:
         return _inherited(self, record)
     return True
+
+
+# What Handler.format was; and what it is where no other library has changed it.
+_STANDARD_FORMAT = _inherited_format = logging.Handler.format
+
+
+def _format(self: logging.Handler, record: logging.LogRecord) -> str:
+    """Stamp *record* where :func:`_filter` was not called, and do what ``Handler.format`` does."""
+    if "span_id" not in record.__dict__:
+        stamp(record)
+    formatter = self.formatter
+    if _on_new_handler is not None and self._asgi_trace_met is not formatter:  # type: ignore[attr-defined]
+        _on_new_handler(self)
+        form: Callable[[logging.LogRecord], str] | None = getattr(self, "_asgi_trace_form", None)
+        if form is not None and self.format is form:
+            return form(record)
+    if formatter is not None and _inherited_format is _STANDARD_FORMAT:
+        return formatter.format(record)  # the same, with one call less for each line
+    return _inherited_format(self, record)
 
 
 def stamp_records() -> None:
@@ -172,17 +200,21 @@ def stamp_records() -> None:
     formatters that print extra fields print them. What ``extra=`` gives under one of these names
     stays on that line.
 
-    It gives ``logging.Handler`` a ``filter`` method, once; a second call changes nothing more.
+    It gives ``logging.Handler`` a ``filter`` and a ``format`` method, once; a second call changes
+    nothing more.
 
     .. versionadded:: 0.1
     """
-    global _inherited
+    global _inherited, _inherited_format
     current: Any = vars(logging.Handler).get("filter")
     if current is _filter or stamps_records():
         return
-    _inherited = current or logging.Filterer.filter
+    _inherited = current or _STANDARD_FILTER
+    _inherited_format = logging.Handler.format
     logging.Handler._asgi_trace_met = NEVER  # type: ignore[attr-defined]
-    setattr(logging.Handler, "filter", _filter)  # noqa: B010 - to a type checker it is no attribute to set
+    # To a type checker these are no attributes to set.
+    setattr(logging.Handler, "filter", _filter)  # noqa: B010
+    setattr(logging.Handler, "format", _format)  # noqa: B010
 
 
 def stamps_records() -> bool:
@@ -200,11 +232,13 @@ def unstamp_records() -> None:
     global _inherited
     if vars(logging.Handler).get("filter") is not _filter:
         return
-    if _inherited is logging.Filterer.filter:
+    if _inherited is _STANDARD_FILTER:
         del logging.Handler.filter
     else:
         setattr(logging.Handler, "filter", _inherited)  # noqa: B010
-    _inherited = logging.Filterer.filter
+    _inherited = _STANDARD_FILTER
+    if logging.Handler.format is _format:
+        setattr(logging.Handler, "format", _inherited_format)  # noqa: B010
     del logging.Handler._asgi_trace_met  # type: ignore[attr-defined]
 
 
@@ -241,7 +275,7 @@ class RequestTracingFilter(logging.Filter):
 
 def checked_length(length: int | None) -> int | None:
     """Return *length*, or raise :exc:`ValueError` when it is no number of characters."""
-    if length is not None and (not isinstance(length, int) or length < 1):
+    if length is not None and (type(length) is not int or length < 1):
         raise ValueError(
             f"session_length is {length!r}; expected a whole number above 0, or None for all of it"
         )

@@ -24,6 +24,7 @@ import functools
 import locale
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,6 +101,8 @@ _THEIRS_WITH_IDS = frozenset(
     }
 )
 _RICH = ("rich.logging", "RichHandler")
+# Tests compare what these write with what they expect: unittest's assertLogs().
+_COMPARED = frozenset({("unittest._log", "_CapturingHandler")})
 
 _UNCHOSEN, _CHOSEN, _DATA = "unchosen", "chosen", "data"
 
@@ -111,7 +114,7 @@ def _kind_of(formatter: logging.Formatter | None) -> str:
     if formatter is None:
         return _UNCHOSEN
     kind, form = type(formatter), getattr(formatter, "_fmt", None) or ""
-    name = (kind.__module__, kind.__qualname__)
+    name = _name_of(kind)
     if kind is logging.Formatter:
         unchosen = form in _DEFAULT_FORMATS or (form, formatter.datefmt) in _SERVER_FORMATS
     elif name in _THEIR_FORMATS:
@@ -123,7 +126,8 @@ def _kind_of(formatter: logging.Formatter | None) -> str:
         return _DATA
     if unchosen:
         return _UNCHOSEN
-    return _DATA if "request_id" in form else _CHOSEN  # the program shows the ids in its own way
+    # A program that names the id shows it in its own way. AWS Lambda's aws_request_id is another.
+    return _DATA if re.search(r"\brequest_id\b", form) else _CHOSEN
 
 
 def _forwards(handler: logging.Handler) -> bool:
@@ -160,7 +164,9 @@ class _Forms:
         return write
 
     def _chosen(self, handler: logging.Handler) -> _Write | None:
-        kind = _DATA if _has_own_format(handler) else _kind_of(handler.formatter)
+        if _has_own_format(handler) or _name_of(type(handler)) in _COMPARED:
+            return None
+        kind = _kind_of(handler.formatter)
         if kind is _DATA:
             return None
         if self.formatter is not None:
@@ -188,7 +194,11 @@ def _has_own_format(handler: logging.Handler) -> bool:
 
 
 def _is_rich(handler: logging.Handler) -> bool:
-    return any((kind.__module__, kind.__qualname__) == _RICH for kind in type(handler).__mro__)
+    return any(_name_of(kind) == _RICH for kind in type(handler).__mro__)
+
+
+def _name_of(kind: type) -> tuple[str, str]:
+    return kind.__module__, kind.__qualname__
 
 
 def _shows_colors(stream: object) -> bool:
@@ -322,22 +332,35 @@ def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogR
 
 
 class _RootHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Write what no other handler writes: a line that a logger's own handler has is not repeated."""
+    """
+    Write what no other handler writes: a line that a logger's own handler has is not repeated.
+
+    It is ``logging.lastResort`` too, for a later configuration whose root logger has no handler.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write *record*, unless a handler below the root logger has it."""
+        """Write *record*, unless a handler below the root logger has it, or a logger holds it."""
         if not _is_written_below_root(record):
             super().emit(record)
 
 
 def _is_written_below_root(record: logging.LogRecord) -> bool:
+    """
+    Whether *record* has a handler below the root logger, or belongs to a logger that propagates
+    nothing: of such a one only warnings are written, as Python does it.
+    """
     logger = logging.root.manager.loggerDict.get(record.name)
     while isinstance(logger, logging.Logger) and logger is not logging.root:
         for handler in logger.handlers:
             if record.levelno >= handler.level and not isinstance(handler, logging.NullHandler):
                 return True
+        if not logger.propagate:
+            return record.levelno < logging.WARNING
         logger = logger.parent
     return False
+
+
+_PYTHONS_LAST_RESORT = logging.lastResort
 
 
 def configure_logging(
@@ -391,8 +414,12 @@ def configure_logging(
     streams = [
         handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)
     ]
-    if not root.handlers or (stream is not None and stream not in streams):
-        root.addHandler(_RootHandler(stream or sys.stderr))
+    has_handler = bool(root.handlers) or _pytest_will_log()
+    if not has_handler or (stream is not None and stream not in streams):
+        handler = _RootHandler(stream or sys.stderr)
+        root.addHandler(handler)
+        if not has_handler and logging.lastResort is _PYTHONS_LAST_RESORT:
+            logging.lastResort = handler
     log_uncaught()
     _watch_for_requests()
 
@@ -407,10 +434,20 @@ def _set_default_level(root: logging.Logger) -> None:
         for each in root.handlers
         if type(each).__module__ == "_pytest.logging"
     }
-    if not pytests:
+    if not pytests and not _pytest_will_log():
         root.setLevel(logging.INFO)
     elif "LogCaptureHandler" in pytests:  # it is there while a test runs
         _set_for_one_test(root, pytests["LogCaptureHandler"])
+
+
+def _pytest_will_log() -> bool:
+    """
+    Whether pytest starts: while it imports a ``conftest.py``, its handlers are not there yet.
+
+    Its variable alone does not tell: a server that a test starts inherits it.
+    """
+    starts = "PYTEST_VERSION" in os.environ and "PYTEST_CURRENT_TEST" not in os.environ
+    return starts and "_pytest.logging" in sys.modules
 
 
 def _set_for_one_test(root: logging.Logger, capturing: Any) -> None:
@@ -520,6 +557,8 @@ def attach_exporter(handler: logging.Handler) -> None:
     Loggers that a server or program sets up later get it when their own handlers first write.
     """
     _exporters.append(handler)
+    records.stamp_records()
+    records.watch(_meet)
     _attach(handler)
 
 
@@ -551,4 +590,6 @@ def undo() -> None:
     records.unstamp_records()
     _stop_watching()
     _is_watching = False
+    if isinstance(logging.lastResort, _RootHandler):
+        logging.lastResort = _PYTHONS_LAST_RESORT
     name_service(None)

@@ -2,8 +2,8 @@
 What nobody caught: warnings, exceptions that end a thread, and those that the event loop finds in a
 dead task.
 
-Knows the hooks by which CPython and asyncio report them, and has them reported by a logger, with
-the ids of their request. Does not know ASGI, handlers or formatters.
+This module uses the hooks by which CPython and asyncio report them, and reports them by a logger,
+with the ids of their request. It does not use ASGI, handlers or formatters.
 """
 
 from __future__ import annotations

@@ -27,13 +27,15 @@ __all__ = ("outgoing_meta", "request_hook")
 _MOST_BODY = 1 << 20
 
 
-def outgoing_meta(meta: Mapping[str, Any] | None = None, *, session: bool = False) -> Any:
+def outgoing_meta(
+    meta: Mapping[str, Any] | None = None, *, session: bool = False, baggage: bool = False
+) -> Any:
     """
     Return the ``_meta`` of a call to an MCP server: ``session.call_tool(name, arguments,
     meta=outgoing_meta())``.
 
-    It holds the current request's ``traceparent``, ``tracestate`` and ``baggage``, as in SEP-414,
-    and its request id. It is right over any transport, and where many requests share one client
+    It holds the current request's ``traceparent`` and ``tracestate``, as in SEP-414, and its
+    request id. It is right over any transport, and where many requests share one client
     session. Outside a request it is *meta*.
 
     The result is a new dict. Its type is ``Any``, since the SDKs name different types for ``meta``:
@@ -41,14 +43,15 @@ def outgoing_meta(meta: Mapping[str, Any] | None = None, *, session: bool = Fals
 
     :param meta: other keys of the call's ``_meta``; it is not changed.
     :param session: send the session id too. Do so only to servers that you trust.
+    :param baggage: send the caller's baggage too; the same holds.
 
     .. versionadded:: 0.1
     """
-    headers: dict[str, str] = inject({}, session=session)
+    headers: dict[str, str] = inject({}, session=session, baggage=baggage)
     return {**(meta or {}), **{META[header]: value for header, value in headers.items()}}
 
 
-def request_hook(*, session_hosts: Iterable[str] = ()) -> Callable[[Any], Awaitable[None]]:
+def request_hook(*, trusted_hosts: Iterable[str] = ()) -> Callable[[Any], Awaitable[None]]:
     """
     Return a hook for an MCP client's HTTP library: ``AsyncClient(event_hooks={"request":
     [request_hook()]})``.
@@ -61,14 +64,14 @@ def request_hook(*, session_hosts: Iterable[str] = ()) -> Callable[[Any], Awaita
     :func:`outgoing_meta`: the SDK sends all calls of a session from the context in which the
     session was opened.
 
-    :param session_hosts: hosts that get ``X-Session-ID``, in the forms of
+    :param trusted_hosts: hosts that get ``X-Session-ID`` and ``baggage``, in the forms of
         :class:`~asgi_trace.OutgoingHooks`. The host of a call with ``outgoing_meta(session=True)``
         gets it too.
     :raises ValueError: for an invalid host.
 
     .. versionadded:: 0.1
     """
-    hooks = OutgoingHooks(session_hosts=session_hosts)
+    hooks = OutgoingHooks(trusted_hosts=trusted_hosts)
 
     async def hook(request: Any) -> None:
         try:

@@ -1,8 +1,8 @@
 """
 Read MCP messages: the call in a request, the error in a reply, the session in a legacy stream.
 
-This module knows JSON-RPC 2.0 and server-sent events, as bytes that anybody may have sent. It keeps
-nothing of arguments and results. It does not know ASGI.
+This module parses JSON-RPC 2.0 and server-sent events in bytes that anybody may have sent. It keeps
+nothing of arguments and results. It does not use ASGI.
 https://www.jsonrpc.org/specification
 """
 

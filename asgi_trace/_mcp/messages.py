@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from .._core.current import get_request_metadata, reset_request_metadata, set_request_metadata
 from .._core.exceptions import stamp_exception
 from .._core.faults import report_once
+from .._core.headers import group_values
 from .._core.ids import generate_request_id
 from .._core.request import RequestMetadata
 from .._core.scope import SCOPE_KEY
@@ -203,7 +204,9 @@ def _own_metadata(scope: Mapping[str, Any], meta: Mapping[str, Any]) -> RequestM
     )
     metadata.request_id = metadata.request_id or generate_request_id()
     if metadata.session_id is None and scope:
-        metadata.session_id, _ = _SESSIONS.resolve(scope["headers"], scope["query_string"])
+        headers: dict[bytes, list[bytes]] = {}
+        group_values(scope["headers"], _SESSIONS.header_names, headers)
+        metadata.session_id, _ = _SESSIONS.resolve(headers, scope["query_string"])
     elif (
         metadata.session_id is None
     ):  # stdio; or a server that is called in its client's own process

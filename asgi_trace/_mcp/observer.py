@@ -1,7 +1,8 @@
 """
 Observe MCP messages as they stream through: none is changed, held back or kept.
 
-This module knows ASGI, and which exchanges may be MCP's. The module ``jsonrpc`` reads their bodies.
+This module handles ASGI messages, and selects the exchanges that may be MCP's. The module
+``jsonrpc`` reads their bodies.
 """
 
 from __future__ import annotations

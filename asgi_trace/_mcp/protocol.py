@@ -72,7 +72,8 @@ class MCP(Protocol):
 
     def find_call(self, request: ScopeMetadata) -> Call:
         """Return the call that the headers ``Mcp-Method`` and ``Mcp-Name`` describe (SEP-2243)."""
-        if b"mcp-method" not in request._known_headers():
+        known = request._known_headers()
+        if not known or b"mcp-method" not in known:
             return NO_CALL
         method = _first_word(request, b"mcp-method")
         if method is None:
@@ -83,13 +84,13 @@ class MCP(Protocol):
         self, request: ScopeMetadata, known: Mapping[bytes, list[bytes]], accepted: bytes
     ) -> str | None:
         """Return ``streamable-http`` for a request of that transport."""
-        if not _HEADERS.isdisjoint(known):
+        if known and not _HEADERS.isdisjoint(known):
             return "streamable-http"
         # A client must accept both kinds of reply to a POST.
         if (
             request.method == "POST"
-            and b"text/event-stream" in accepted
-            and b"application/json" in accepted
+            and accepted.find(b"text/event-stream") >= 0  # see ScopeMetadata.transport_type
+            and accepted.find(b"application/json") >= 0
         ):
             return "streamable-http"
         return None

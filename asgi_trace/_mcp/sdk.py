@@ -3,9 +3,8 @@ What the MCP SDK of this process is at work on, as its version 1 keeps it.
 
 There, a session's handlers run in the context of the session's *first* request, since the SDK
 started their task in it: a context variable that was set per request is stale in every later call.
-But the SDK hands them the scope of the HTTP request that carried the call. Knows where that stands.
-Never imports the SDK, never changes anything of it, and does not know what we keep in a scope.
-Later versions have no such variable, and need none.
+But the SDK passes them the scope of the HTTP request that carried the call, and this module finds
+that scope. It never imports or changes the SDK. Later versions of the SDK do not need it.
 """
 
 from __future__ import annotations

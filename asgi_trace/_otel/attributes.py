@@ -1,5 +1,5 @@
 """
-What spans and exported log records say of a request: attributes, routes and names.
+What spans and exported log records say of a request: attributes and names.
 
 This module does not use OpenTelemetry's API. It reads scopes, messages and the metadata of
 requests.
@@ -21,6 +21,7 @@ from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
 from .._core.trust import client_host
 
 __all__ = (
+    "OUTCOME",
     "REQUEST",
     "SESSION",
     "Attributes",
@@ -28,8 +29,8 @@ __all__ = (
     "call_attributes",
     "exception_attributes",
     "id_attributes",
+    "masks_of",
     "request_attributes",
-    "route_of",
     "span_name",
     "status_after",
     "type_name",
@@ -43,13 +44,16 @@ SESSION = "session.id"
 REQUEST = "asgi_trace.request_id"
 """The attribute that holds a request's id: the conventions have no name for it."""
 
+OUTCOME = "asgi_trace.outcome"
+"""The attribute that holds how a request ended that did not end well."""
+
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
 )
 _DEFAULT_MASKS = Masks()
 
-# What an attribute can be, of the values that a field may have.
-_PLAIN = (str, int, float, bool)
+# An attribute is a signed integer of 64 bits at most.
+_INT64 = 1 << 63
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
@@ -98,7 +102,7 @@ def request_attributes(scope: Scope) -> Attributes:
     versions = [
         value.decode("latin-1") for value in header_values(headers, b"mcp-protocol-version")
     ]
-    masks, path = _masks_of(scope), scope.get("path")
+    masks, path = masks_of(scope.get(SCOPE_KEY)), scope.get("path")
     query, client = scope.get("query_string"), scope.get("client")
     attributes: dict[str, Any] = {
         "http.request.method": method if method in _METHODS else "_OTHER",
@@ -119,8 +123,8 @@ def request_attributes(scope: Scope) -> Attributes:
     }
 
 
-def _masks_of(scope: Scope) -> Masks:
-    request = scope.get(SCOPE_KEY)
+def masks_of(request: object) -> Masks:
+    """Return what hides the secrets of path and query: the shim's own, where *request* has one."""
     return request._settings.masks if isinstance(request, ScopeMetadata) else _DEFAULT_MASKS
 
 
@@ -148,27 +152,6 @@ def status_after(message: Message, status: int | None) -> int | None:
     if kind == "websocket.close" and status is None:
         return 403  # what servers answer to a close before the accept
     return status
-
-
-def route_of(scope: Scope, root_path: str = "") -> str | None:
-    """
-    Return the route that a framework has found for *scope*, such as ``/items/{id}``, or None.
-
-    :param root_path: the scope's ``root_path`` as the server gave it. Mounted apps append their own
-        paths to it.
-    """
-    path = getattr(scope.get("route"), "path", None)
-    if not isinstance(path, str):
-        template = scope.get("path_template")  # Litestar's
-        return template if isinstance(template, str) and template else None
-    mounts = (scope.get("root_path") or "").removeprefix(root_path)
-    # Parameters of the mounts are shown by name, as in the route: a name with few values suits an
-    # attribute.
-    names = {str(value): name for name, value in (scope.get("path_params") or {}).items()}
-    return (
-        "/".join(f"{{{names[part]}}}" if part in names else part for part in mounts.split("/"))
-        + path
-    )
 
 
 def call_attributes(call: Call) -> Attributes:
@@ -215,10 +198,20 @@ def field_attributes(request: RequestMetadata, taken: Attributes) -> Attributes:
     attributes: dict[str, Any] = {}
     for name, value in (request._fields or {}).copy().items():
         shown = as_text(name)
-        attributes[f"{shown}_" if shown in taken else shown] = (
-            value if type(value) in _PLAIN else as_text(value)
-        )
+        attributes[f"{shown}_" if shown in taken else shown] = _attribute(value)
     return attributes
+
+
+def _attribute(value: object) -> str | int | float:
+    """Return *value* where an attribute can have it, else its text."""
+    if type(value) in (bool, float):
+        return value  # type: ignore[return-value]
+    if type(value) is int and -_INT64 <= value < _INT64:
+        return value
+    try:
+        return as_text(value)
+    except Exception:  # from the value's own code
+        return object.__repr__(value)
 
 
 def exception_attributes(exc: Exception) -> Attributes:

@@ -8,12 +8,14 @@ provider. Where a span has ids of its own, the request takes them, and so do its
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextvars import ContextVar
+from enum import Enum
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from opentelemetry import context as otel_context
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.trace import (
@@ -27,23 +29,31 @@ from opentelemetry.trace import (
 
 from .._core.faults import report_once
 from .._core.request import RequestMetadata
-from .._core.tracecontext import RANDOM, TraceContext
+from .._core.tracecontext import RANDOM, SAMPLED, TraceContext
+from .._outgoing.propagation import formats
 from .attributes import id_attributes
 
 __all__ = (
     "TRACER",
     "NextSpan",
+    "SpanState",
     "adapt",
+    "context_in",
+    "has_span",
     "incoming_context",
     "next_span",
     "remote_span",
     "runs_in_its_span",
     "take",
     "trace_of",
+    "use_propagators",
 )
 
 TRACER = "asgi_trace"
 """The instrumentation scope of our spans."""
+
+# The names of the formats that the shim reads and writes itself.
+_W3C = frozenset({"traceparent", "tracestate", "baggage"})
 
 # OpenTelemetry accepts only keys of level 1. For any other key it would warn, and drop the whole
 # state.
@@ -52,19 +62,30 @@ _STATE_MEMBER = re.compile(
 )
 
 
+class SpanState(Enum):
+    """What exists of a request's span."""
+
+    AWAITED = "nothing"
+    NAMED = "its ids, which a generator has given"
+    MADE = "the span, whose ids are the request's"
+
+
 class NextSpan:
     """The span that will be made for *request*: by us, or by an instrumentation inside the app."""
 
     def __init__(self, request: RequestMetadata) -> None:
         self.request = request
-        self.has_ids = False
-        self.is_made = False
+        self.state = SpanState.AWAITED
 
 
 # The span that the current context is about to make; None outside a request.
 next_span: ContextVar[NextSpan | None] = ContextVar("asgi_trace_next_span", default=None)
 
-_adapted: WeakSet[trace.TracerProvider] = WeakSet()
+# By id(): a provider may be of a class that cannot be hashed.
+_adapted: WeakValueDictionary[int, Any] = WeakValueDictionary()
+
+# A provider that passes everything to another, such as logfire's, has it as this attribute.
+_MOST_PROVIDERS = 8
 
 
 def adapt(provider: trace.TracerProvider) -> None:
@@ -72,14 +93,10 @@ def adapt(provider: trace.TracerProvider) -> None:
     Change *provider*, if it is the SDK's, so that the span of a request gets the ids of that
     request.
 
-    Tracers that it made before keep their id generator, and other providers have none. There, the
-    request takes the ids of its span.
+    Other providers have no generator of ids. There, the request takes the ids of its span.
     """
-    if (
-        provider in _adapted
-        or not hasattr(provider, "id_generator")
-        or not hasattr(provider, "add_span_processor")
-    ):
+    sdk = _sdk_provider(provider)
+    if sdk is None or _adapted.get(id(sdk)) is sdk:
         return
 
     from opentelemetry.sdk.trace import Span as SDKSpan
@@ -88,56 +105,91 @@ def adapt(provider: trace.TracerProvider) -> None:
     class Joiner(SpanProcessor):
         def on_start(self, span: SDKSpan, parent_context: Context | None = None) -> None:
             awaited = next_span.get()
-            if awaited is None or awaited.is_made or span.kind is not SpanKind.SERVER:
+            if (
+                awaited is None
+                or awaited.state is SpanState.MADE
+                or span.kind is not SpanKind.SERVER
+            ):
                 return
-            awaited.is_made = True
+            awaited.state = SpanState.MADE
             try:
                 join(awaited.request, span)
             except Exception:
                 report_once("taking the ids of a span")
 
-    _adapted.add(provider)
-    provider.id_generator = _RequestIds(provider.id_generator)
-    provider.add_span_processor(Joiner())
+    _adapted[id(sdk)] = sdk
+    _change_generator(sdk)
+    sdk.add_span_processor(Joiner())
+
+
+def _sdk_provider(provider: Any) -> Any:
+    """Return *provider*, or the one that it passes everything to, if that is the SDK's; else None."""
+    for _ in range(_MOST_PROVIDERS):
+        if hasattr(provider, "id_generator") and hasattr(provider, "add_span_processor"):
+            return provider
+        provider = getattr(provider, "provider", None)
+    return None
+
+
+def _change_generator(provider: Any) -> None:
+    """Have the id generator of *provider* give each request's span the ids of the request."""
+    generator = provider.id_generator
+    ids = _RequestIds(generator)
+    try:
+        # Tracers that exist already keep the generator: it gets new methods.
+        for name in ("generate_trace_id", "generate_span_id", "is_trace_id_random"):
+            setattr(generator, name, getattr(ids, name))
+    except AttributeError:  # its class has slots: tracers made from now on get ours
+        provider.id_generator = ids
 
 
 class _RequestIds:
     """
-    A provider's id generator; the next span of a request gets the ids of that request instead.
+    The methods of an id *generator*; the next span of a request gets the ids of that request.
     """
 
     def __init__(self, generator: Any) -> None:
-        self._generator = generator
+        self._trace_id = generator.generate_trace_id
+        self._span_id = generator.generate_span_id
+        self._is_random = generator.is_trace_id_random
 
     def generate_trace_id(self) -> int:
         awaited = next_span.get()
-        if awaited is None or awaited.has_ids:
-            return int(self._generator.generate_trace_id())
+        if awaited is None or awaited.state is not SpanState.AWAITED:
+            return int(self._trace_id())
         return int(awaited.request.trace_id, 16)
 
     def generate_span_id(self) -> int:
         awaited = next_span.get()
-        if awaited is None or awaited.has_ids:
-            return int(self._generator.generate_span_id())
-        awaited.has_ids = True
+        if awaited is None or awaited.state is not SpanState.AWAITED:
+            return int(self._span_id())
+        awaited.state = SpanState.NAMED
         return int(awaited.request.span_id, 16)
 
     def is_trace_id_random(self) -> bool:
         """Whether samplers may rely on the trace id: a client's request id may not be random."""
         awaited = next_span.get()
-        if awaited is None or awaited.has_ids:
-            return bool(self._generator.is_trace_id_random())
+        if awaited is None or awaited.state is not SpanState.AWAITED:
+            return bool(self._is_random())
         return bool(awaited.request.trace.flags & RANDOM)
 
 
+def has_span(request: RequestMetadata) -> bool:
+    """Whether the span of *request* exists: the request then has its ids."""
+    return request._calling_span is not None
+
+
 def runs_in_its_span(request: RequestMetadata) -> bool:
-    """Whether a span of *request* is running already; the request then has the ids of that span."""
+    """
+    Whether the span of *request* exists already, also where another library has made it around the
+    shim; the request then has the ids of that span.
+    """
+    if has_span(request):
+        return True
     current = trace.get_current_span()
     around = current.get_span_context()
     if not around.is_valid or around.is_remote:
         return False
-    if trace.format_span_id(around.span_id) == request.trace.span_id:
-        return True  # ours: this is a second wrapper
     # A span of another kind, or our span of another request, belongs to a caller in this process:
     # it is the parent. A span that is not sampled has no kind.
     scope = getattr(current, "instrumentation_scope", None)
@@ -203,6 +255,41 @@ def incoming_context(request: RequestMetadata) -> Context:
         if request.baggage
         else context
     )
+
+
+def use_propagators() -> None:
+    """
+    Write the formats of ``OTEL_PROPAGATORS`` (B3, Jaeger) on outgoing calls too, beside W3C's.
+    """
+    if _further_fields():
+        formats.write = _write_formats
+
+
+def _further_fields() -> set[str]:
+    return {name.lower() for name in propagate.get_global_textmap().fields} - _W3C
+
+
+def _write_formats(span: TraceContext) -> dict[str, str]:
+    carrier: dict[str, str] = {}
+    # In Jaeger's format the bit of W3C's random flag asks for a debug trace.
+    sampled = remote_span(span._replace(flags=span.flags & SAMPLED))
+    context = trace.set_span_in_context(NonRecordingSpan(sampled), Context())
+    propagate.inject(carrier, context)
+    return {name.lower(): value for name, value in carrier.items() if name.lower() not in _W3C}
+
+
+def context_in(headers: Iterable[tuple[bytes, bytes]], context: Context) -> Context:
+    """Return *context* with what ``OTEL_PROPAGATORS`` find in *headers*, beside W3C's formats."""
+    fields = _further_fields()
+    if not fields:
+        return context
+    carrier: dict[str, str] = {}
+    for name, value in headers:
+        text = name.decode("latin-1").lower()
+        # The names of Jaeger's baggage are not among its fields.
+        if text not in _W3C:
+            carrier.setdefault(text, value.decode("latin-1"))
+    return propagate.extract(carrier, context)
 
 
 def remote_span(told: TraceContext, tracestate: str = "") -> SpanContext:

@@ -7,10 +7,13 @@ https://opentelemetry.io/docs/specs/otel/logs/data-model/
 from __future__ import annotations
 
 import logging
+import re
+from contextlib import suppress
 from copy import copy
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from .._core.calls import Call
@@ -18,9 +21,17 @@ from .._core.current import get_request_metadata
 from .._core.lines import NO_ID
 from .._core.tracecontext import SAMPLED
 from .._logging.records import CALL, IDS, STAMPED, stamp
-from .attributes import REQUEST, SESSION, call_attributes
+from .attributes import REQUEST, SESSION, call_attributes, masks_of
 
 __all__ = ("RequestLogHandler",)
+
+_ACCESS_LOGGERS = frozenset(
+    {"uvicorn.access", "hypercorn.access", "granian.access", "gunicorn.access"}
+)
+
+# In a server's access line: the path behind the method, and the query of any URL.
+_PATH = re.compile(r'(?<=[A-Z] )/[^\s"?]*')
+_QUERY = re.compile(r'(?<=\?)[^\s"]+')
 
 
 class RequestLogHandler(logging.Handler):
@@ -31,6 +42,10 @@ class RequestLogHandler(logging.Handler):
     late for a server's line about a crash, and the wrong context for a queue's listener. This
     handler gives each record the span of its request. The session id and the request id are
     attributes, as on spans.
+
+    Records of OpenTelemetry's own loggers, and those made during an export, are not passed on: an
+    exporter that fails would otherwise export its failures. In the access lines of servers,
+    secrets of path and query are masked, as on spans.
 
     :param handler: such as ``LoggingHandler()`` of
         ``opentelemetry.instrumentation.logging.handler``.
@@ -44,6 +59,8 @@ class RequestLogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a copy of *record* on: other handlers get the record itself."""
+        if _is_of_an_export(record):
+            return
         try:
             self._emit(record)
         except Exception:
@@ -52,6 +69,8 @@ class RequestLogHandler(logging.Handler):
     def _emit(self, record: logging.LogRecord) -> None:
         stamp(record)
         record = copy(record)
+        if record.name in _ACCESS_LOGGERS:
+            _mask_access_line(record)
         attributes = vars(record)
         words = {name: attributes.pop(name) for name in STAMPED & attributes.keys()}
         request_id, session_id, trace_id, span_id = (words[name] for name in IDS)
@@ -82,4 +101,21 @@ class RequestLogHandler(logging.Handler):
 
     def flush(self) -> None:
         """Flush the handler that records are passed to."""
-        self._handler.flush()
+        # OpenTelemetry's handler flushes in a new thread. An interpreter that ends starts none.
+        with suppress(RuntimeError):
+            self._handler.flush()
+
+
+def _mask_access_line(record: logging.LogRecord) -> None:
+    """Hide the secrets in the path and the queries of *record*, a server's access line."""
+    masks = masks_of(get_request_metadata())
+    text = _PATH.sub(lambda found: masks.path(found[0]), record.getMessage())
+    record.msg = _QUERY.sub(lambda found: masks.query(found[0]), text)
+    record.args = None
+
+
+def _is_of_an_export(record: logging.LogRecord) -> bool:
+    """Whether *record* is OpenTelemetry's own, or was logged while telemetry is exported."""
+    if record.name == "opentelemetry" or record.name.startswith("opentelemetry."):
+        return True
+    return bool(otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY))

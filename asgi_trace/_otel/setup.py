@@ -8,9 +8,9 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -27,16 +27,17 @@ __all__ = ("configure_opentelemetry", "configured", "flushing_send")
 # The providers that configure_opentelemetry() has made.
 configured: list[Any] = []
 
-_FLUSH_MILLISECONDS = 5_000
-
 
 def configure_opentelemetry() -> None:
     """
     Export spans and log records over OTLP. The standard ``OTEL_…`` variables configure it.
 
-    A tracer or logger provider that the program has set itself is not changed.
+    A tracer or logger provider that the program has set itself is not changed. Requests never wait
+    for the collector, and the end of the process waits 3 seconds for it at most. Telemetry that it
+    does not accept is dropped and counted.
 
-    :raises ValueError: for an exporter that is not installed.
+    :raises ValueError: for an exporter that is not installed, and for a limit (``OTEL_BSP_…``,
+        ``OTEL_BLRP_…``) that is no whole number above 0.
 
     .. versionadded:: 0.1
     """
@@ -44,35 +45,38 @@ def configure_opentelemetry() -> None:
     from opentelemetry import _logs
     from opentelemetry.instrumentation.logging.handler import LoggingHandler
     from opentelemetry.sdk._logs import LoggerProvider
-    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    from .export import LogBatches, SpanBatches, end_exports
 
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        spans = TracerProvider()
+        spans = TracerProvider(shutdown_on_exit=False)
         for exporter in _exporters("traces"):
-            spans.add_span_processor(BatchSpanProcessor(exporter))
+            spans.add_span_processor(SpanBatches(exporter))
         adapt(spans)  # before any tracer is made
         trace.set_tracer_provider(spans)
         configured.append(spans)
+        _end_at_exit(end_exports)
     exporters = [*_exporters("logs")]
     if not exporters or isinstance(_logs.get_logger_provider(), LoggerProvider):
         return
-    logs = LoggerProvider()
+    logs = LoggerProvider(shutdown_on_exit=False)
     for exporter in exporters:
-        logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
+        logs.add_log_record_processor(LogBatches(exporter))
     _logs.set_logger_provider(logs)
     configured.append(logs)
+    _end_at_exit(end_exports)
 
     class Exporting(LoggingHandler):
         def flush(self) -> None:
-            # The handler flushes in a new thread. From CPython 3.12 on, an interpreter that ends
-            # cannot start one. By then the provider has exported the rest: its exit handler was
-            # registered later, so it runs first.
-            with suppress(RuntimeError):
-                super().flush()
+            """Nothing: handlers are flushed by ``dictConfig()``, too, while the process serves."""
 
     attach_exporter(RequestLogHandler(Exporting(logger_provider=logs)))
+
+
+def _end_at_exit(end_exports: Callable[[], None]) -> None:
+    atexit.unregister(end_exports)
+    atexit.register(end_exports)
 
 
 def _exporters(signal: str) -> Iterator[Any]:
@@ -97,18 +101,16 @@ def _exporters(signal: str) -> Iterator[Any]:
         yield next(iter(found)).load()()
 
 
-def flushing_send(send: Callable[..., Any], message: Message) -> Any:
+async def flushing_send(send: Callable[..., Any], message: Message) -> Any:
     """
     Pass *message* of the lifespan to *send*; before the last one, export the spans and records that
     are left.
-
-    A server such as uvicorn may end itself by the signal that it received, and then no exit handler
-    runs.
     """
     if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-        for provider in configured:
-            try:
-                provider.force_flush(_FLUSH_MILLISECONDS)
-            except Exception:
-                report_once("exporting the last spans and log records")
-    return send(message)
+        try:
+            from .export import flush_exports
+
+            await flush_exports()
+        except Exception:
+            report_once("exporting the last spans and log records")
+    return await send(message)

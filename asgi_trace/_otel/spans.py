@@ -21,8 +21,9 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from .._core.faults import report_once
 from .._core.request import RequestMetadata
-from .._core.scope import SCOPE_KEY, Message, Scope
+from .._core.scope import SCOPE_KEY, Scope
 from .attributes import (
+    OUTCOME,
     Attributes,
     as_text,
     call_attributes,
@@ -30,27 +31,34 @@ from .attributes import (
     field_attributes,
     id_attributes,
     request_attributes,
-    route_of,
     span_name,
-    status_after,
     type_name,
 )
+from .endings import Ending
 from .ids import (
     TRACER,
     NextSpan,
     adapt,
+    context_in,
+    has_span,
     incoming_context,
     next_span,
     remote_span,
     runs_in_its_span,
     take,
     trace_of,
+    use_propagators,
 )
+from .routes import prepare_routes, route_of
 from .setup import configured, flushing_send
 
 __all__ = ("RequestSpans",)
 
 _TRACED = frozenset({"http", "websocket"})
+
+# FastAPI makes no span, and no metric, of a request whose scope has this key: it stands for the
+# telemetry of an outer FastAPI, and None is FastAPI's own value for a request that it leaves out.
+_FASTAPI = "fastapi.telemetry"
 
 # An app is searched this deep for an instrumentation.
 _MOST_WRAPPERS = 64
@@ -84,6 +92,7 @@ class RequestSpans:
         self._provider = tracer_provider
         self._tracer: trace.Tracer | None = None
         self._tracer_of: trace.TracerProvider | None = None
+        self._is_django = False
 
     async def __call__(
         self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
@@ -91,32 +100,36 @@ class RequestSpans:
         """Serve one connection. If OpenTelemetry fails, the connection is served without a span."""
         if configured and scope["type"] == "lifespan":
             return await self.app(scope, receive, MethodType(flushing_send, send))
-        exchange = self._begin(scope, send) if scope["type"] in _TRACED else None
+        exchange = self._begin(scope, receive, send) if scope["type"] in _TRACED else None
         if exchange is None:
             return await self.app(scope, receive, send)
         try:
-            return await self.app(scope, receive, exchange.send)
-        except Exception as exc:
-            exchange.failed = exc
+            return await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as exc:
+            exchange.raised = exc
             raise
         finally:
             exchange.end()
 
-    def _begin(self, scope: Scope, send: Callable[..., Any]) -> _Exchange | None:
+    def _begin(
+        self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> _Exchange | None:
         try:
             request = scope.get(SCOPE_KEY)
             if request is None:
                 raise LookupError(
                     "no traced request is here; expected RequestTracingMiddleware(RequestSpans(app))"
                 )
-            if runs_in_its_span(request):
+            if has_span(request):
                 return None
+            if runs_in_its_span(request):
+                return _JoinedExchange(scope, Ending(scope, receive, send))
             provider = self._provider or trace.get_tracer_provider()
             inside = _provider_inside(self.app, provider)
             if inside is not None:
                 adapt(inside)
-                return _ForeignExchange(request, send)
-            return self._start(scope, request, provider, send)
+                return _ForeignExchange(request, receive, send)
+            return self._start(scope, request, provider, Ending(scope, receive, send))
         except Exception:
             report_once("starting a span")
             return None
@@ -126,9 +139,15 @@ class RequestSpans:
         scope: Scope,
         request: RequestMetadata,
         provider: trace.TracerProvider,
-        send: Callable[..., Any],
+        ending: Ending,
     ) -> _Exchange | None:
         attributes, context = request_attributes(scope), incoming_context(request)
+        parent_span_id = request.trace.parent_span_id
+        if parent_span_id is None and _is_trusted(request):
+            context = context_in(scope.get("headers") or (), context)
+            caller = trace.get_current_span(context).get_span_context()
+            if caller.is_valid and caller.is_remote:
+                parent_span_id = trace.format_span_id(caller.span_id)
         tracer = self._tracer_from(provider)
         token = next_span.set(NextSpan(request))
         try:
@@ -147,8 +166,8 @@ class RequestSpans:
             return None
         # The flags hold the sampler's decision. The ids are the request's, unless the provider
         # cannot be given ids.
-        take(request, trace_of(made, request.trace.parent_span_id))
-        exchange = _OwnExchange(span, attributes, scope, request, send)
+        take(request, trace_of(made, parent_span_id))
+        exchange = _OwnExchange(span, attributes, scope, request, ending, is_django=self._is_django)
         exchange.enter(context)
         return exchange
 
@@ -160,15 +179,23 @@ class RequestSpans:
                 TRACER, schema_url="https://opentelemetry.io/schemas/1.40.0"
             )
             self._tracer_of = provider
+            self._is_django = prepare_routes(self.app)
+            use_propagators()
         return self._tracer
+
+
+def _is_trusted(request: RequestMetadata) -> bool:
+    settings = getattr(request, "_settings", None)
+    return bool(getattr(settings, "trust_inbound", True))
 
 
 class _Exchange:
     """One request and its response, as far as a span is concerned."""
 
-    failed: Exception | None = None
+    raised: BaseException | None = None
 
-    def __init__(self, send: Callable[..., Any]) -> None:
+    def __init__(self, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        self.receive = receive
         self.send = send
 
     def end(self) -> None:
@@ -184,28 +211,24 @@ class _OwnExchange(_Exchange):
         attributes: Attributes,
         scope: Scope,
         request: RequestMetadata,
-        send: Callable[..., Any],
+        ending: Ending,
+        *,
+        is_django: bool,
     ) -> None:
-        super().__init__(self._noting_send)
-        self._server_send = send
+        super().__init__(ending.receive, ending.send)
+        self._ending = ending
         self._span = span
         self._attributes = attributes
         self._scope = scope
-        self._root_path = scope.get("root_path") or ""
+        self._path = scope.get("path")
+        self._is_django = is_django
         self._request = request
-        self._status: int | None = None
 
     def enter(self, context: Context) -> None:
-        """Make the span the current one, in *context*."""
+        """Make the span the current one, in *context*, and the only SERVER span."""
+        self._scope.setdefault(_FASTAPI, None)
         self._entered = _entered.set(True)
         self._token = otel_context.attach(trace.set_span_in_context(self._span, context))
-
-    def _noting_send(self, message: Message) -> Any:
-        try:
-            self._status = status_after(message, self._status)
-        except Exception:
-            report_once("reading a message for the span")
-        return self._server_send(message)
 
     def end(self) -> None:
         # A coroutine that the garbage collector closes ends in another context, where nothing has
@@ -213,6 +236,7 @@ class _OwnExchange(_Exchange):
         with suppress(ValueError):
             _entered.reset(self._entered)
             otel_context.detach(self._token)
+        _forget_fastapi(self._scope)
         try:
             if self._span.is_recording():
                 self._describe()
@@ -228,33 +252,82 @@ class _OwnExchange(_Exchange):
         attributes = (
             self._attributes | id_attributes(self._request) | call_attributes(self._request._call)
         )
-        route = route_of(self._scope, self._root_path)
+        route = self._route()
         if route:
             attributes["http.route"] = as_text(route)
-        status = self._status
-        if status is None and self.failed is not None and self._scope["type"] == "http":
+        outcome = self._ending.outcome(self.raised) or self._request.mcp_error
+        if outcome is not None:
+            attributes[OUTCOME] = outcome
+        failed = self.raised if isinstance(self.raised, Exception) else None
+        status = self._ending.status
+        if status is None and outcome == "crash" and self._scope["type"] == "http":
             status = 500  # by the shim, a framework or the server
         if status is not None:
             attributes["http.response.status_code"] = status
-        if self.failed is not None:
-            attributes["error.type"] = type_name(self.failed)
-        elif status is not None and status >= 500:
-            attributes["error.type"] = str(status)
-        elif self._request.mcp_error:
-            attributes["error.type"] = self._request.mcp_error
-        if "error.type" in attributes:
+        error = _error_of(outcome, status, failed)
+        if error is not None:
+            attributes["error.type"] = error
             self._span.set_status(Status(StatusCode.ERROR))
         self._span.set_attributes(attributes | field_attributes(self._request, attributes))
         self._span.update_name(span_name(attributes))
-        if self.failed is not None:
-            self._span.add_event("exception", exception_attributes(self.failed))
+        if failed is not None:
+            self._span.add_event("exception", exception_attributes(failed))
+
+    def _route(self) -> str | None:
+        try:
+            return route_of(self._scope, self._path, is_django=self._is_django)
+        except Exception:
+            report_once("finding a route")
+            return None
+
+
+def _error_of(outcome: str | None, status: int | None, failed: Exception | None) -> str | None:
+    """
+    Return the ``error.type`` of a request, None where it has not failed.
+
+    A client that goes away, and a server that cancels a request, are no errors of the service.
+    """
+    if outcome in ("disconnect", "cancelled"):
+        return None
+    if failed is not None:
+        return type_name(failed)
+    if status is not None and status >= 500:
+        return str(status)
+    return outcome
+
+
+class _JoinedExchange(_Exchange):
+    """A request whose span was made around the shim, and is the current one."""
+
+    def __init__(self, scope: Scope, ending: Ending) -> None:
+        super().__init__(ending.receive, ending.send)
+        self._ending = ending
+        self._scope = scope
+        self._span = trace.get_current_span()
+        scope.setdefault(_FASTAPI, None)
+
+    def end(self) -> None:
+        _forget_fastapi(self._scope)
+        try:
+            outcome = self._ending.outcome(self.raised)
+            if outcome is not None:
+                self._span.set_attribute(OUTCOME, outcome)
+        except Exception:
+            report_once("describing a span")
+
+
+def _forget_fastapi(scope: Scope) -> None:
+    if scope.get(_FASTAPI, scope) is None:
+        del scope[_FASTAPI]
 
 
 class _ForeignExchange(_Exchange):
     """A request whose span is made by an instrumentation inside the app."""
 
-    def __init__(self, request: RequestMetadata, send: Callable[..., Any]) -> None:
-        super().__init__(send)
+    def __init__(
+        self, request: RequestMetadata, receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> None:
+        super().__init__(receive, send)
         self._token = next_span.set(NextSpan(request))
 
     def end(self) -> None:
@@ -277,14 +350,7 @@ def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvi
         if app is None:
             break
         # First of all: FastAPI's own telemetry makes no span where an app is instrumented.
-        if getattr(app, "_is_instrumented_by_opentelemetry", False) is True or _is_instrumentation(
-            type(app)
-        ):
-            return usual
-        if any(
-            _is_instrumentation(getattr(each, "cls", None))
-            for each in getattr(app, "user_middleware", ())
-        ):
+        if _is_instrumentation(type(app)) or _is_instrumented(app):
             return usual
         telemetry = getattr(app, "_telemetry", None)  # FastAPI's own, of new versions
         if isinstance(telemetry, dict) and telemetry.get("tracing"):
@@ -294,6 +360,24 @@ def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvi
             return None if isinstance(provider, trace.ProxyTracerProvider) else provider
         app = getattr(app, "app", None)
     return None
+
+
+def _is_instrumented(app: Any) -> bool:
+    """Whether a framework's *app* has, or will build, an instrumentation among its middlewares."""
+    stack = getattr(app, "middleware_stack", None)
+    if stack is None:
+        if getattr(app, "_is_instrumented_by_opentelemetry", False) is True:
+            return True
+        added = getattr(app, "user_middleware", ())
+        return any(_is_instrumentation(getattr(each, "cls", None)) for each in added)
+    # An app that has started: what was added later is not in its stack, and has no effect.
+    for _ in range(_MOST_WRAPPERS):
+        if stack is None:
+            break
+        if _is_instrumentation(type(stack)):
+            return True
+        stack = getattr(stack, "app", None)
+    return False
 
 
 def _is_instrumentation(kind: Any) -> bool:

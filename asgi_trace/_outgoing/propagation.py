@@ -2,16 +2,16 @@
 What goes along to the next hop: into the headers of a call, or with a job on its way through a
 queue; and out of them.
 
-Knows the current request and the shapes in which libraries hold headers. Knows no library, and
-sends nothing itself.
+This module reads the current request, and handles headers in the shapes that libraries use. It uses
+no library, and sends nothing itself.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 from .._core.current import bound_request_metadata, get_request_metadata
 from .._core.faults import report_once
@@ -25,7 +25,20 @@ from .._core.tracecontext import (
     parse_tracestate,
 )
 
-__all__ = ("bound_carrier", "carrier", "extract", "get_trace_context", "inject")
+__all__ = ("bound_carrier", "carrier", "extract", "formats", "get_trace_context", "inject")
+
+
+class Formats:
+    """
+    Further formats of the trace on outgoing calls, such as B3: a hook for one tracer.
+
+    ``write`` is given the span of a call, and returns headers by their names in lower case.
+    """
+
+    write: Callable[[TraceContext], Mapping[str, str]] | None = None
+
+
+formats = Formats()
 
 # In lower case, which HTTP/2 and gRPC ask for and every other protocol admits.
 TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
@@ -36,6 +49,9 @@ _CARRIED = (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, SESSION_ID, FIELDS)
 _MOST_FIELDS = 8192
 
 _Headers = TypeVar("_Headers")
+
+# carrier() has an argument of this name.
+Bytes = bytes
 
 
 def get_trace_context() -> TraceContext | None:
@@ -48,38 +64,51 @@ def get_trace_context() -> TraceContext | None:
     return None if metadata is None else metadata.trace
 
 
-def inject(headers: _Headers, *, session: bool = False) -> _Headers:
+def inject(headers: _Headers, *, session: bool = False, baggage: bool = False) -> _Headers:
     """
     Put the current request's trace and id into *headers*, change them in place, and return them.
 
     That is ``traceparent``, with a span of its own for each call, ``tracestate`` and
-    ``X-Request-ID``, which replace what is there by these names in any case; and the caller's
-    ``baggage``, unless there is some already. Outside a request nothing changes.
+    ``X-Request-ID``, which replace what is there by these names in any case. Outside a request
+    nothing changes.
 
     :param headers: a mapping, or a list of pairs, of str or bytes.
     :param session: send ``X-Session-ID`` too. It tells who asks: only to services of your own.
+    :param baggage: send the caller's W3C baggage too, as data of the caller only to services of
+        your own. It is merged with that in *headers*, whose members are kept.
+    :raises TypeError: for *headers* that cannot be changed, such as a tuple.
 
     .. versionadded:: 0.1
     """
+    if not hasattr(headers, "__setitem__"):
+        # Without its value, which may hold a secret.
+        raise TypeError(
+            f"headers is of type {type(headers).__name__}, which cannot be changed;"
+            " expected a dict or a list, such as inject(dict(headers)) or inject(list(headers))"
+        )
     metadata = get_request_metadata()
     if metadata is not None:
-        replace(headers, outgoing(metadata, session=session))
+        replace(headers, outgoing(metadata, session=session, baggage=baggage))
     return headers
 
 
-def outgoing(metadata: RequestMetadata, *, session: bool) -> dict[str, str]:
+def outgoing(metadata: RequestMetadata, *, session: bool, baggage: bool) -> dict[str, str]:
     """
     Return the headers of a call that the request *metadata* makes; an empty one is one that must
     not be there.
     """
     found = dict.fromkeys((TRACEPARENT, TRACESTATE, REQUEST_ID), "")
     try:
-        found[TRACEPARENT] = format_traceparent(metadata._call_trace())
+        trace = metadata._call_trace()
+        found[TRACEPARENT] = format_traceparent(trace)
         found[TRACESTATE] = metadata.tracestate
-        found[BAGGAGE] = metadata.baggage
         found[REQUEST_ID] = _safe(metadata.request_id)
+        if baggage:
+            found[BAGGAGE] = metadata.baggage
         if session:
             found[SESSION_ID] = _safe(metadata.session_id)
+        if formats.write is not None:
+            found.update(formats.write(trace))
     except Exception:
         report_once("writing the headers of an outgoing call")
     return found
@@ -92,18 +121,45 @@ def _safe(given: str | None) -> str:
 
 def replace(headers: Any, found: Mapping[str, str]) -> None:
     """
-    Replace in *headers* those that are *found*, in any case; baggage stays where there is some.
+    Replace in *headers* those that are *found*, in any case; baggage is merged with what is there.
     """
     names = [*headers.keys()] if hasattr(headers, "keys") else [pair[0] for pair in headers]
-    present = {_lower(name) for name in names}
-    stale = present & found.keys() - {BAGGAGE}
-    pairs = [
-        (name, value)
-        for name, value in found.items()
-        if value and not (name == BAGGAGE and name in present)
-    ]
+    new = {name: value for name, value in found.items() if value}
+    if BAGGAGE in new:
+        new[BAGGAGE] = merged_baggage(baggage_of(headers), new[BAGGAGE])
+    stale = found.keys() - {BAGGAGE} | new.keys()
+    _set(headers, names, stale, new)
+
+
+def set_baggage(headers: Any, values: list[str]) -> None:
+    """Make *values*, joined, the only baggage in *headers*."""
+    names = [*headers.keys()]
+    _set(headers, names, {BAGGAGE}, {BAGGAGE: ",".join(values)} if values else {})
+
+
+def baggage_of(headers: Any) -> list[str]:
+    """Return the values of ``baggage`` in *headers*."""
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    return [_text(value) for name, value in pairs if _lower(name) == BAGGAGE]
+
+
+def merged_baggage(own: list[str], caller: str) -> str:
+    """Return the members of a call's *own* baggage, and those of the *caller* with other keys."""
+    members = [member for value in own for member in value.split(",") if member.strip()]
+    keys = {_key(member) for member in members}
+    members += [member for member in caller.split(",") if _key(member) not in keys]
+    return parse_baggage(members)
+
+
+def _key(member: str) -> str:
+    return member.partition("=")[0].strip()
+
+
+def _set(headers: Any, names: list[Any], stale: Set[str], new: Mapping[str, str]) -> None:
+    """Remove those that are *stale* from *headers*, which have these *names*, and add the *new*."""
+    pairs: list[tuple[Any, Any]] = [*new.items()]
     if any(isinstance(name, bytes) for name in names):
-        pairs = [(name.encode(), value.encode()) for name, value in pairs]  # type: ignore[misc]
+        pairs = [(name.encode(), value.encode()) for name, value in pairs]
     if not hasattr(headers, "keys"):
         headers[:] = [pair for pair in headers if _lower(pair[0]) not in stale] + pairs
         return
@@ -121,7 +177,9 @@ def _lower(name: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).decode("latin-1")
+    return str(value)
 
 
 def extract(headers: Any) -> RequestMetadata | None:
@@ -135,7 +193,8 @@ def extract(headers: Any) -> RequestMetadata | None:
     are None; never raises. What they say is believed: call this only for messages of your own
     services. An ASGI app does not need it.
 
-    :param headers: a mapping, or an iterable of pairs, of str or bytes: a message's, for example.
+    :param headers: a mapping, or an iterable of pairs, of str or bytes: a message's, gRPC's
+        metadata, Kafka's headers, or the attributes of an SQS message. A value may be a list.
 
     .. versionadded:: 0.1
     """
@@ -151,9 +210,25 @@ def _values_of(headers: Any) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {name: [] for name in _CARRIED}
     for name, value in headers.items() if hasattr(headers, "items") else headers or ():
         known = values.get(_lower(name))
-        if known is not None and value is not None:
-            known.append(_text(value))
+        if known is not None:
+            known += _texts(value)
     return values
+
+
+# Where the attributes of a message have their value: those of SQS from boto3 and from Lambda, and
+# those of SNS.
+_ATTRIBUTE_VALUES = ("StringValue", "stringValue", "BinaryValue", "binaryValue", "Value")
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the values in *value*: one, several in a list, or one in an attribute of a message."""
+    if isinstance(value, Mapping):
+        inner = [value[name] for name in _ATTRIBUTE_VALUES if name in value]
+    elif isinstance(value, (list, tuple)):
+        inner = [*value]
+    else:
+        inner = [value]
+    return [_text(each) for each in inner if isinstance(each, (str, bytes, bytearray, memoryview))]
 
 
 def _extracted(values: dict[str, list[str]]) -> RequestMetadata | None:
@@ -199,15 +274,27 @@ def _parse_fields(text: str) -> dict[str, object]:
     return fields if isinstance(fields, dict) else {}
 
 
-def carrier(*, fields: Iterable[str] = ()) -> dict[str, str]:
+@overload
+def carrier(*, fields: Iterable[str] = (), bytes: Literal[False] = False) -> dict[str, str]: ...
+@overload
+def carrier(*, fields: Iterable[str] = (), bytes: Literal[True]) -> list[tuple[str, Bytes]]: ...
+@overload
+def carrier(
+    *, fields: Iterable[str] = (), bytes: bool
+) -> dict[str, str] | list[tuple[str, Bytes]]: ...
+def carrier(
+    *, fields: Iterable[str] = (), bytes: bool = False
+) -> dict[str, str] | list[tuple[str, Bytes]]:
     """
     Return the current request as a plain dict, to send along with a job: as JSON, as a message's
     headers, pickled.
 
-    It has the session id, too. Outside a request it is empty.
+    It has the session id and the caller's baggage, too. Outside a request it is empty.
 
     :param fields: names of ``RequestMetadata.fields`` that go along, of at most 8 KiB as JSON; no
         other field does.
+    :param bytes: return a list of pairs of str and bytes instead, which clients of Kafka take as
+        headers.
     :raises TypeError: when *fields* is one string.
 
     .. versionadded:: 0.1
@@ -216,14 +303,14 @@ def carrier(*, fields: Iterable[str] = ()) -> dict[str, str]:
         raise TypeError(
             f"fields is {fields!r}; expected a sequence of names, such as ({fields!r},)"
         )
-    found: dict[str, str] = inject({}, session=True)
+    found: dict[str, str] = inject({}, session=True, baggage=True)
     metadata = get_request_metadata()
     kept = None if metadata is None else metadata._fields
     if kept:
         carried = _carried_fields(kept, fields)
         if carried:
             found[FIELDS] = carried
-    return found
+    return [(name, value.encode()) for name, value in found.items()] if bytes else found
 
 
 def _carried_fields(kept: Mapping[str, object], names: Iterable[str]) -> str:

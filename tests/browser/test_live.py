@@ -50,6 +50,15 @@ def test_lines_come_as_they_are_written(
     assert tab.locator("#grid .line").count() == 4
 
 
+def test_an_empty_log_says_what_was_read(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    """Where the lines would be, and on the counts."""
+    (tmp_path / "empty.log").write_text("")
+    with Following(tmp_path, "empty.log") as following:
+        tab = open_page(f"http://127.0.0.1:{following.port}/")
+        expect(tab.locator("#nothing")).to_have_text("No lines yet. 1 file, no lines")
+        expect(tab.locator("#counts")).to_have_attribute("title", "1 file, no lines")
+
+
 def test_it_follows_the_newest(log: Path, url: str, open_page: Callable[..., Page]) -> None:
     """Until the reader scrolls up or chooses; the key f follows again."""
     tab = open_page(url)

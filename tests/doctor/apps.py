@@ -183,7 +183,7 @@ app = RequestTracingMiddleware(api)
     "an edge": """
 configure_logging()
 app = RequestTracingMiddleware(api, trust_inbound=False, session_sources=("bearer",), digest_key="k")
-hooks = OutgoingHooks(session_hosts=["*.internal", "*.example.com", "stock"])
+hooks = OutgoingHooks(trusted_hosts=["*.internal", "*.example.com", "stock"])
 """,
     "proxies": """
 configure_logging()
@@ -309,9 +309,9 @@ configure_logging(); app = RequestTracingMiddleware(api)
         ["Session ids are taken from query:sid, of any client: a link can put a stranger"],
     ),
     "a session for every host": (
-        "configure_logging(); app = RequestTracingMiddleware(api); hooks = OutgoingHooks(session_hosts=['*.com'])",
+        "configure_logging(); app = RequestTracingMiddleware(api); hooks = OutgoingHooks(trusted_hosts=['*.com'])",
         [
-            "OutgoingHooks(session_hosts=...) has '*.com': the session id goes to hosts of strangers."
+            "OutgoingHooks(trusted_hosts=...) has '*.com': the session id and the baggage go to hosts of strangers."
         ],
     ),
     "another request id": (

@@ -208,6 +208,19 @@ class Timing(BaseHTTPMiddleware):
         }
 
 
+@pytest.mark.parametrize(
+    ("client", "expected"), [("10.1.1.1", True), ("192.0.2.1", False)], ids=["trusted", "other"]
+)
+def test_networks_are_of_the_client_that_a_proxy_names(
+    client: str, expected: bool, tmp_path: Path
+) -> None:
+    """The shim is inside uvicorn's reading of proxy headers."""
+    trust = {"ASGI_TRACE_TRUST_INBOUND": "10.0.0.0/8"}
+    with started(f"{RUN} {UVICORN}", tmp_path, **trust) as server:
+        response = server.get("/ok", request_id="theirs", **{"X-Forwarded-For": client})
+    assert (response.headers["x-request-id"] == "theirs") == expected
+
+
 def test_daphne(tmp_path: Path) -> None:
     """Its access lines are no log records."""
     with started(f"{RUN} daphne -p {{port}} shop:app", tmp_path) as server:

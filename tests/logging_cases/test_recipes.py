@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
+from ..documents import README
 from ..unit.logging.program import lines_of
 
-README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
 SECTION = README.split("## Your logging stays yours")[1].split("\n## ")[0]
 RECIPES = re.findall(r"^\| ([^|]+) \| `([^`]+)` \|$", SECTION, re.MULTILINE)
 (LOGURU, STRUCTLOG, STORE) = (code for _, code in RECIPES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..test_readme import EXPORTING, ROOT, SHOP, serve
+from ..documents import ROOT
+from ..test_readme import EXPORTING, SHOP, serve
 from .conftest import Collector
 
 
@@ -15,7 +16,7 @@ def test_three_lines_export_a_service(tmp_path: Path, collector: Collector) -> N
     lines.
     """
     install, export, run = EXPORTING
-    extra = re.search(r"asgi-trace\[(\w+)\]", install)
+    extra = re.search(r"asgi_trace\[(\w+)\]", install)
     assert extra
     assert f"\n{extra[1]} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     bare = SHOP.replace("configure_logging()  ", "# ").replace(

@@ -23,7 +23,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from uvicorn.config import Config
 
 from asgi_trace import RequestTracingMiddleware, get_request_metadata, inject
-from asgi_trace._otel.attributes import request_attributes, route_of
+from asgi_trace._otel.attributes import request_attributes
+from asgi_trace._otel.routes import route_of
 from asgi_trace.otel import RequestSpans
 
 from ..asgi import HELLO_BODY, HELLO_START, hello, http_scope, response_ids, step, websocket_scope
@@ -186,9 +187,9 @@ async def test_a_route_names_the_span(exported: Exported) -> None:
 
 def test_a_route_without_a_path_is_none() -> None:
     """Whatever a framework of its own calls a route."""
-    assert route_of({"route": object()}) is None
-    assert route_of({"path_template": ""}) is None
-    assert route_of({}) is None
+    assert route_of({"route": object()}, "/") is None
+    assert route_of({"path_template": ""}, "/") is None
+    assert route_of({}, None) is None
 
 
 @pytest.mark.parametrize(
@@ -429,6 +430,29 @@ def test_the_users_fields_are_attributes(exported: Exported) -> None:
     attributes = dict(span.attributes or {})
     assert (attributes["tenant"], attributes["size"], attributes["items"]) == ("acme", 3, "[1]")
     assert (attributes["url.path"], attributes["url.path_"]) == ("/", "/mine")
+
+
+class Mute:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_a_field_of_any_value_costs_the_span_nothing(exported: Exported) -> None:
+    """No other attribute, and no batch: an exporter raises for what its format cannot hold."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        request = get_request_metadata()
+        assert request is not None
+        request.fields.update({"mute": Mute(), "large": 1 << 70, "half": "\ud800", "a": True})
+        await hello(scope, receive, send)
+
+    step(exported.traced(app), http_scope())
+    (span,) = exported.spans
+    attributes = dict(span.attributes or {})
+    assert attributes["large"] == "1180591620717411303424"
+    assert attributes["half"] == r"\ud800"
+    assert "Mute object" in str(attributes["mute"])
+    assert (attributes["a"], attributes["http.response.status_code"]) == (True, 200)
 
 
 def test_a_call_within_the_process_is_a_child(exported: Exported) -> None:

@@ -83,7 +83,7 @@ WITHOUT = "import sys; sys.modules['opentelemetry.sdk.trace'] = None; import asg
         (
             WITHOUT,
             {},
-            "ASGI_TRACE_OTEL is set, and opentelemetry.sdk.trace is not installed; 'pip install asgi-trace[otel]'",
+            "ASGI_TRACE_OTEL is set, and opentelemetry.sdk.trace is not installed; 'pip install opentelemetry-sdk",
         ),
         (
             "import asgi_trace.auto",

@@ -234,7 +234,7 @@ assert_type(double(5), int)
 
 client = httpx.Client(event_hooks={"request": [httpx_request_hook]})
 async_client = httpx.AsyncClient(event_hooks={"request": [httpx_async_request_hook]})
-hooks = OutgoingHooks(session_hosts=["stock.internal", "*.example.com"])
+hooks = OutgoingHooks(trusted_hosts=["stock.internal", "*.example.com"])
 client = httpx.Client(event_hooks={"request": [hooks.httpx_request_hook]})
 assert_type(inject({"Accept": "*/*"}), dict[str, str])
 inject([(b"accept", b"*/*")], session=True)
@@ -258,6 +258,6 @@ async def order(item: str) -> str:
 
 
 mcp_client = httpx.AsyncClient(
-    event_hooks={"request": [request_hook(session_hosts=["stock.internal"])]}
+    event_hooks={"request": [request_hook(trusted_hosts=["stock.internal"])]}
 )
 app = RequestTracingMiddleware(shop.streamable_http_app(), observe_body=True)

@@ -480,7 +480,8 @@ def _edge(patient: Patient) -> Iterator[Remark]:
             if "." not in top and top not in _PRIVATE:
                 yield Remark(
                     FINDING,
-                    f"OutgoingHooks(session_hosts=...) has '*{domain}': the session id goes to hosts of strangers.",
+                    f"OutgoingHooks(trusted_hosts=...) has '*{domain}': "
+                    "the session id and the baggage go to hosts of strangers.",
                     f"name your own hosts, such as '*.example{domain}'",
                 )
 
@@ -649,7 +650,8 @@ def _endpoints(processor: Any) -> Iterator[str]:
     """Yield where the exporters of *processor*, and of those in it, send spans."""
     for inner in getattr(processor, "_span_processors", ()):
         yield from _endpoints(inner)
-    batch = getattr(processor, "_batch_processor", None)
+    # That of the SDK's own processor, and of asgi_trace's.
+    batch = getattr(processor, "_batch_processor", getattr(processor, "_batches", None))
     exporter = getattr(processor, "span_exporter", None) or getattr(batch, "_exporter", None)
     endpoint = getattr(exporter, "_endpoint", None)
     if isinstance(endpoint, str):

@@ -34,11 +34,12 @@ def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
 
 def _package() -> Any:
     """Return ``asgi_trace._cli.served``: of this environment, else of the one that runs the command."""
+    path = [*sys.path]
     sys.path.append(_HOME)
     try:
         from asgi_trace._cli import served
     finally:
-        sys.path.remove(_HOME)
+        sys.path[:] = path
     return served
 
 

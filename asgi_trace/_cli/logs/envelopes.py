@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import parse_fields
 from .names import COLLECTED, NO_IDS, RAW, ROLES, SOURCES, TEXTS, flat, may_nest
+from .own import own_head
 
 __all__ = (
     "ANOTHER_LOG",
@@ -26,7 +27,6 @@ __all__ = (
     "COLORS",
     "Peeled",
     "Peeler",
-    "own_head",
     "service_of",
     "source_of_labels",
 )
@@ -46,25 +46,6 @@ ANOTHER_LOG = (
     rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}} \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=)"
 )
 _another_log = re.compile(ANOTHER_LOG).match
-
-# The head of a line of ours: time and level, the two ids, further fields as |name=value, the call,
-# and the mark.
-_head = re.compile(
-    r"([0-9][\w:.,+/ -]{0,80}) - \[req=([^|\]\n]*)\|session=([^|\]\n]*)((?:\|[^|\]\n]*)*)\]"
-    r"(?: \[([^\]\n]*)\])? ([-|])(?: |\Z)"
-).match
-# A longer time and level has an envelope before it whose characters are those of a head.
-_LONGEST_HEAD = 45
-
-
-def own_head(line: str) -> re.Match[str] | None:
-    """
-    Return the match of the head of a line in our text form, without an envelope; None for any other
-    line.
-    """
-    match = _head(line)
-    return match if match is not None and match.end(1) <= _LONGEST_HEAD else None
-
 
 _DATE = r"\d{4}-\d\d-\d\d"
 _TIME = rf"{_DATE}[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:Z|[+-]\d\d:?\d\d)?"
@@ -199,6 +180,15 @@ class Peeler:
         self._first: tuple[_Prefix, ...] = ()
         self._kinds: set[str] = set()
         self._sources: set[tuple[str, str]] = set()
+
+    @property
+    def prefix(self) -> re.Pattern[str] | None:
+        """The prefix that is tried first; None, if there is none that counts always."""
+        first = self._first[0] if self._first else None
+        if first is None or first.trust == _SOURCE:
+            return None
+        pattern: re.Pattern[str] = first.match.__self__
+        return pattern
 
     def peel(self, line: str) -> Peeled:
         """Return *line* without its envelopes; as it is where it has none."""

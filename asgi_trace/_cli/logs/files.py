@@ -33,9 +33,10 @@ def blocks_of(stream: io.BufferedIOBase) -> Iterator[bytes]:
             pieces.append(data)
             continue
         end = end or len(data)
-        yield b"".join((*pieces, data[:end]))
-        pieces = [data[end:]]
-        size = len(pieces[0])
+        rest = data[end:]
+        yield b"".join((*pieces, memoryview(data)[:end]))
+        pieces = [rest]
+        size = len(rest)
     if size:
         yield b"".join(pieces)
 

@@ -19,6 +19,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
@@ -205,7 +206,7 @@ class _Mark(NamedTuple):
 _MARKS = (
     # a field of JSON or logfmt
     _Mark(b"tatus", re.compile(rb'\w*\\*"?[:=] ?\\*"?(\d{1,4})')),
-    _Mark(b"_code", re.compile(rb'\\*"?[:=] ?\\*"?(\d{1,4})')),
+    _Mark(b"response_code", re.compile(rb'\\*"?[:=] ?\\*"?(\d{1,4})')),
     # the request line of a server's log, which the status mostly follows
     _Mark(b" HTTP/", re.compile(rb'[\d.]+\\*" (\d{3})'), is_sure=False),
     _Mark(b'" ', re.compile(rb'(\d{3})[ \r\n"\\]')),
@@ -278,28 +279,32 @@ class _Finder:
         number = bisect_left(self._places, start)
         return self._places[number] if number < len(self._places) else -1
 
-    def _all(self, block: bytes) -> Iterator[int]:
+    def _all(self, block: bytes) -> list[int]:
         if b"\x1b" in block or len(self._lengths) > _FEW:
-            yield from self._matches(_REQUEST_ID, block)
-            return
-        # A third of the time that the expression takes: 0.3 s less for a million lines of text.
-        yield from self._behind_req(block)
-        yield from self._matches(_LONG_REQUEST_ID, block)
+            return self._matches(_REQUEST_ID, block)
+        # A fifth of the time that the expression takes.
+        places = self._behind_req(block)
+        if b"uest" in block:
+            places += self._matches(_LONG_REQUEST_ID, block)
+        return places
 
-    def _matches(self, pattern: re.Pattern[bytes], block: bytes) -> Iterator[int]:
+    def _matches(self, pattern: re.Pattern[bytes], block: bytes) -> list[int]:
         ids = self._ids
-        return (match.start() for match in pattern.finditer(block) if match[1] in ids)
+        return [match.start() for match in pattern.finditer(block) if match[1] in ids]
 
-    def _behind_req(self, block: bytes) -> Iterator[int]:
-        ids, parts = self._ids, block.split(b"req=")
+    def _behind_req(self, block: bytes) -> list[int]:
+        parts = block.split(b"req=")
+        if len(parts) == 1:
+            return []
         found: set[int] = set()
         for length in self._lengths:
-            found.update(number for number, part in enumerate(parts) if part[:length] in ids)
-        place = 0
-        for number, part in enumerate(parts):
-            if number and number in found:
-                yield place - len(b"req=")
-            place += len(part) + len(b"req=")
+            starts = list(map(operator.itemgetter(slice(length)), parts))
+            if not self._ids.isdisjoint(starts):
+                found.update(number for number, start in enumerate(starts) if start in self._ids)
+        if not found:
+            return []
+        ends = list(accumulate(map(len, parts)))
+        return [ends[number - 1] + (number - 1) * len(b"req=") for number in found if number]
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -320,6 +325,10 @@ class _Found(NamedTuple):
 
 # Parts of lines that a container's runtime has split: what is looked for may be in any of them.
 _PARTS = (b"stdout P ", b"stderr P ")
+
+
+def _has_parts(block: bytes) -> bool:
+    return b" P " in block and any(part in block for part in _PARTS)
 
 
 def search(
@@ -347,7 +356,7 @@ def search(
             if is_wanted:
                 yield _Found(when, block[:start])
         is_line_end = block.endswith(b"\n")
-        is_whole = not any(part in block for part in _PARTS)
+        is_whole = not _has_parts(block)
         while start < len(block):
             if not is_wanted and is_whole:
                 found = find(block, start)
@@ -407,7 +416,7 @@ def _candidates(block: bytes, query: Query) -> Iterator[bytes]:
     """Yield the lines of a block that may be access lines which are wanted."""
     needle, word = query.needle, query.word
     places = _places(block, query)
-    if any(part in block for part in _PARTS):
+    if _has_parts(block):
         places, word = _starts(block), b""
     end = 0
     for place in places:
@@ -420,17 +429,18 @@ def _candidates(block: bytes, query: Query) -> Iterator[bytes]:
             yield line
 
 
-def _places(block: bytes, query: Query) -> Iterator[int]:
-    """Yield, in order, places in the access lines of a block that may be wanted."""
+def _places(block: bytes, query: Query) -> Iterable[int]:
+    """Return, in order, places in the access lines of a block that may be wanted."""
     if query.status is not None:
         codes = query.codes
         ours = (_places_of_ours(block, word, number, codes) for word, number in _OURS)
-        return heapq.merge(*ours, *(_places_of_status(block, mark, codes) for mark in _MARKS))
+        marked = (_places_of_status(block, mark, codes) for mark in _MARKS)
+        return sorted(chain(*ours, *marked))
     if query.word:
         return _places_of(block, query.word)
     if query.slower is not None:
         named = (_places_of(block, word) for word in _DURATIONS)
-        return heapq.merge(_places_of_milliseconds(block, query.slower), *named)
+        return sorted(chain(_places_of_milliseconds(block, query.slower), *named))
     return _starts(block)
 
 

@@ -9,6 +9,7 @@ text of others. The names and forms of others are in the tables of ``names``, ``
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,10 +18,11 @@ from ..._core.lines import NO_ID, parse_fields
 from .envelopes import COLORS, Peeled, service_of, source_of_labels
 from .levels import LEVELS, NAMES, level_of
 from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, ROLES, SILENT, flat, may_nest
+from .own import own_fields
 from .texts import AccessLines, access_in, ids_in
 from .times import Clock, find_time, is_zoned
 
-__all__ = ("Entry", "Records")
+__all__ = ("Entry", "Records", "astral", "may_be_access")
 
 
 class Entry(NamedTuple):
@@ -107,28 +109,22 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     return _Roles(ours, exceptions, others, access, source, tuple(filter(may_nest, names)))
 
 
+_new = tuple.__new__
 _NO_MORE: dict[str, Any] = {}
 # How a store shows a column without a value.
 _EMPTY: tuple[Any, ...] = (None, "", {}, [])
 _MOST_HEADS = 4096
+# The fields of an access line of ours, but for the time to the first byte.
+_ACCESS_FIELDS = frozenset(
+    ("method", "path", "status", "duration_ms", "bytes", "transport", "client")
+)
 
-# Lines of ours with ids that hold nothing else; what could look otherwise to a reader of JSON or
-# logfmt is no match.
-_own_json = re.compile(
-    r'\{"timestamp": "([0-9][^"\\]{0,40})", "level": "(\w{1,20})", "logger": "([!#-\[\]-~]{1,200})", '
-    r'"message": "([ !#-\[\]-~]+)()", "request_id": "([\w.~+/=:@-]{1,128})"(?:, "session_id": "([\w.~+/=:@-]{1,128})")?'
-    r', "trace_id": "([0-9a-f]{32})"(?:, "span_id": "([0-9a-f]{16})")?(?:, "parent_span_id": "([0-9a-f]{16})")?'
-    r'(?:, "service": "([\w.-]{1,128})")?\}',
-    re.ASCII,
-).fullmatch
-_own_logfmt = re.compile(
-    r'timestamp=([0-9][^ "=\\]{0,40}) level=(\w{1,20}) logger=([!#-<>-\[\]-~]{1,200}) '
-    r'message=(?:([!#-<>-\[\]-~]+)|"([ !#-\[\]-~]*)") '
-    r"request_id=([\w.~+/=:@-]{1,128})(?: session_id=([\w.~+/=:@-]{1,128}))?"
-    r" trace_id=([0-9a-f]{32})(?: span_id=([0-9a-f]{16}))?(?: parent_span_id=([0-9a-f]{16}))?"
-    r"(?: service=([\w.-]{1,128}))?",
-    re.ASCII,
-).fullmatch
+
+def may_be_access(message: str) -> bool:
+    """Whether a *message* of ours may be an access line: the words in it decide."""
+    # Behind a duration; behind the request, in a server's own; behind neither a duration nor a
+    # size; and behind a size.
+    return "ms " in message or '" ' in message or "- - " in message or "B " in message
 
 
 class Records:
@@ -147,15 +143,15 @@ class Records:
         self._clock = clock
         self._access_lines = AccessLines()
         self._origins: dict[str, dict[str, Any]] = {}
-        self._heads: dict[str, tuple[float, int]] = {}  # time and level as they were read
+        self.heads: dict[str, tuple[float, int]] = {}  # time and level as they were read
 
     # -- our own text ------------------------------------------------------------------------------
 
     def own(self, match: re.Match[str], line: str, envelope: Peeled | None = None) -> Entry:
         """Return the entry of a *line* of ours, of whose head *match* is."""
-        head, request_id, session_id, words, call, _ = match.groups()
+        head, request_id, session_id, words, call, _ = match.groups("")
         is_undated = False
-        known = self._heads.get(head) if envelope is None else None
+        known = self.head(head) if envelope is None else None
         if known is not None:
             when, level = known
             if when != self.when:
@@ -166,27 +162,15 @@ class Records:
             moment = self._clock.read(stamp)
             if envelope is not None and envelope.time is not None:
                 moment = self._agreed(moment, stamp, envelope.time)
-            elif (
-                moment is not None and envelope is None and stamp[2:3] != ":"
-            ):  # the day of a bare time goes on
-                if len(self._heads) >= _MOST_HEADS:
-                    self._heads.clear()
-                self._heads[head] = moment, level
             if moment is None:
                 moment = self._searched_time(stamp)
                 is_undated = moment is None
             when = self.at(moment)
         end = match.end()
         more: dict[str, Any] | None = None
-        # What is in any access line: behind a duration; behind none, and no size; behind a size;
-        # and in a server's, behind the request.
-        if (
-            line.find("ms ", end) >= 0
-            or line.find('" ', end) >= 0
-            or line.find("- - ", end) >= 0
-            or line.find("B ", end) >= 0
-        ):
-            access = access_in(line[end:])
+        message = line[end:]
+        if may_be_access(message):
+            access = access_in(message)
             if access is not None:
                 more = {"access": access}
         if call or words or envelope is not None or is_undated:
@@ -196,19 +180,63 @@ class Records:
         if session_id == NO_ID:
             session_id = ""
         if not line.isascii():
-            end += _astral(line[:end])
+            end += astral(line[:end])
         return Entry(when, level, request_id, session_id, line, end, more, self._file)
+
+    def head(self, head: str) -> tuple[float, int] | None:
+        """
+        Return the time and the level in the *head* of a line of ours; None, where the time is in no
+        form that is known.
+        """
+        known = self.heads.get(head)
+        if known is not None:
+            return known
+        stamp, _, name = head.partition(" - ")
+        moment = self._clock.read(stamp)
+        if moment is None:
+            return None
+        found = moment, LEVELS.get(name, 0)
+        if stamp[2:3] != ":":  # the day of a bare time goes on
+            if len(self.heads) >= _MOST_HEADS:
+                self.heads.clear()
+            self.heads[head] = found
+        return found
+
+    def received(self, head: str, received: str) -> tuple[float, int] | None:
+        """
+        Return the time and the level in the *head* of a line of ours that was *received* at the
+        time of its envelope; None, where its own is in no form that is known.
+        """
+        known = self.head(head)
+        if known is None or not received or _has_zone(head):
+            return known
+        when, level = known
+        if not received.endswith("Z"):
+            return self._agreed(when, head.partition(" - ")[0], received) or 0, level
+        moment = self._clock.read(received)
+        return known if moment is None else (_nearest(when, moment), level)
+
+    def origin(self, source: str) -> dict[str, Any]:
+        """Return what an entry has of its *source*; it is shared, and not changed."""
+        return self._origin(source)
 
     def own_named(self, line: str) -> Entry | None:
         """
         Return the entry of a *line* of ours in JSON or logfmt, without going through its fields.
 
-        None for a line with other fields, with escapes or of an access log: :meth:`named` makes the
-        same of that. A line takes a third of the time in this way.
+        None for a line that holds anything else: :meth:`named` makes the same of the others.
         """
-        match = _own_json(line) or _own_logfmt(line)
-        if match is None:
-            return None
+        row = own_fields(line)
+        return None if row is None else self.own_row(row)
+
+    def own_row(self, row: Sequence[str], received: str = "", source: str = "") -> Entry | None:
+        """
+        Return the entry of the *row* of a line of ours in JSON or logfmt, as :mod:`own` has it; None
+        where the fields do not suffice.
+
+        :param received: the time of the envelope around the line.
+        :param source: the source that the envelope names.
+        """
         (
             stamp,
             level,
@@ -221,32 +249,52 @@ class Records:
             span,
             parent,
             service,
-        ) = match.groups("")
+            access,
+            first_byte,
+        ) = row
         when = self._clock.read(stamp)
-        if (
-            when is None
-            or level not in LEVELS
-            or "access" in logger
-            or request_id in NO_IDS
-            or trace in NO_IDS
-        ):
+        number = LEVELS.get(level)
+        if when is None or number is None or request_id in NO_IDS or trace in NO_IDS:
             return None
-        self.at(when)
-        more = {"trace": trace, "span": span} if span else {"trace": trace}
+        if received and not is_zoned(stamp):
+            return None
+        more: dict[str, Any] = {"trace": trace}
+        if source:
+            more |= self._origin(source)
+        if span:
+            more["span"] = span
         if parent:
             more["parent"] = parent
         if service:
             more["service"] = service
+        message = message or quoted
+        if not access:
+            if "access" in logger:
+                return None
+            aside = f" logger={logger}"
+        else:
+            # The message says all that the fields do: they are not shown beside it.
+            fields = access_in(message)
+            if fields is None or not _ACCESS_FIELDS.issubset(fields):
+                return None
+            if first_byte and "ttfb_ms" not in fields:
+                return None
+            more["access"] = fields
+            aside = ""
+        if when != self.when:
+            self.at(when)
         if session_id in NO_IDS:
             session_id = ""
-        head = f"{stamp} - {level} - [req={request_id}|session={session_id or NO_ID}] - "
-        text = f"{head}{message or quoted} logger={logger}"
-        return Entry(when, LEVELS[level], request_id, session_id, text, len(head), more, self._file)
+        shown_session = session_id or NO_ID
+        text = f"{stamp} - {level} - [req={request_id}|session={shown_session}] - {message}{aside}"
+        end = len(text) - len(message) - len(aside)
+        # Half of the time that Entry() takes.
+        return _new(Entry, (when, number, request_id, session_id, text, end, more, self._file))
 
     def _more(
         self,
         more: dict[str, Any] | None,
-        call: str | None,
+        call: str,
         words: str,
         envelope: Peeled | None,
         is_undated: bool,
@@ -363,7 +411,7 @@ class Records:
                 if fields[name] not in _EMPTY
             )
             text = "\n".join((text, *filter(None, traces)))
-        end = len(head) if head.isascii() else len(head) + _astral(head)
+        end = len(head) if head.isascii() else len(head) + astral(head)
         return Entry(
             when, number_of_level, request_id, session_id, text, end, more or None, self._file
         )
@@ -425,7 +473,7 @@ class Records:
             LEVELS[level[0].rstrip(":").strip()] if level else _KLOG_LEVELS[klog[0]] if klog else 0
         )
         when = self.at(when)
-        end += _astral(plain[:end])
+        end += astral(plain[:end])
         return Entry(
             when, number, _id(request_id), _id(session_id), plain, end, more or None, self._file
         )
@@ -494,9 +542,20 @@ class Records:
             isinstance(received, str) and not is_zoned(received) and not received.isdecimal()
         ):
             return when
-        when += round((moment - when) / _ZONE_STEP) * _ZONE_STEP
-        is_whole = type(when) is int
-        return moment if is_whole and abs(moment - when) < _RECEIVED else when
+        return _nearest(when, moment)
+
+
+def _nearest(when: float, moment: float) -> float:
+    """Return a time without a zone in that of the *moment* at which it was received."""
+    when += round((moment - when) / _ZONE_STEP) * _ZONE_STEP
+    is_whole = type(when) is int
+    return moment if is_whole and abs(moment - when) < _RECEIVED else when
+
+
+@lru_cache(maxsize=1024)
+def _has_zone(head: str) -> bool:
+    """Whether the time in the *head* of a line of ours names its zone."""
+    return is_zoned(head.partition(" - ")[0])
 
 
 # -- parts -----------------------------------------------------------------------------------------
@@ -549,7 +608,7 @@ def _access_of(
     return found
 
 
-def _astral(text: str) -> int:
+def astral(text: str) -> int:
     """Return how many characters of *text* count twice in JavaScript."""
     return 0 if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2 - len(text)
 

@@ -13,7 +13,7 @@ from datetime import datetime, tzinfo
 
 from .records import Entry
 
-__all__ = ("Reading", "hints", "summarize")
+__all__ = ("Reading", "hints", "notes", "summarize")
 
 # So many ids of a log are remembered, to compare its clock with those of other logs; and so many
 # lines are looked at that have none.
@@ -45,14 +45,18 @@ class Reading:
         """Whether nothing more needs to be noted."""
         return self.has_ids and len(self.ids) >= _MOST_IDS
 
-    def note(self, entry: Entry) -> None:
-        """Take note of an entry: of its id and time, or of what it looks like without one."""
-        if entry.request_id:
-            self.has_ids = True
-            if len(self.ids) < _MOST_IDS and entry.request_id not in self.ids:
-                self.ids[entry.request_id] = entry.time
-        elif not self.has_ids and self.looks.total() < _MOST_LOOKS:
-            self.looks[_look(entry)] += 1
+    def note(self, entries: Sequence[Entry]) -> None:
+        """Take note of *entries*: of ids and their times, or of what lines look like without any."""
+        known = self.ids
+        new = {entry.request_id for entry in entries}.difference(known)
+        new.discard("")
+        for entry in entries if new or not self.has_ids else ():
+            if entry.request_id:
+                self.has_ids = True
+                if len(known) < _MOST_IDS:
+                    known.setdefault(entry.request_id, entry.time)
+            elif not self.has_ids and self.looks.total() < _MOST_LOOKS:
+                self.looks[_look(entry)] += 1
 
 
 # What lines without ids look like, and what would help.
@@ -94,18 +98,27 @@ def hints(readings: Sequence[Reading]) -> list[str]:
     return ([sentence] if sentence else []) + _clock_hints(readings)
 
 
+def notes(readings: Sequence[Reading], zone: tzinfo | None = None) -> list[str]:
+    """
+    Return what a page says of its logs: the summary, where some lines were not recognised or have
+    no time, and the hints.
+    """
+    is_partial = any(reading.unread or reading.undated for reading in readings)
+    return [*([f"{summarize(readings, zone)}."] if is_partial else []), *hints(readings)]
+
+
 def summarize(readings: Sequence[Reading], zone: tzinfo | None = None) -> str:
     """Return ``3 files, 98 % of 120,000 lines read, 40 without a date, zone assumed: UTC``."""
     lines = sum(reading.lines for reading in readings)
     looked_at = sum(reading.looked_at for reading in readings)
     unread = sum(reading.unread for reading in readings)
     undated = sum(reading.undated for reading in readings)
+    files = f"{len(readings)} file" if len(readings) == 1 else f"{len(readings)} files"
+    if not lines:
+        return f"{files}, no lines"
     part = 100 if not looked_at else _percent(looked_at - unread, looked_at)
     about = "about " if looked_at < lines else ""
-    words = [
-        f"{len(readings)} file" if len(readings) == 1 else f"{len(readings)} files",
-        f"{about}{part} % of {lines:,} {'line' if lines == 1 else 'lines'} read",
-    ]
+    words = [files, f"{about}{part} % of {lines:,} {'line' if lines == 1 else 'lines'} read"]
     if undated:
         words.append(f"{undated:,} without a date")
     if any(reading.is_zone_assumed for reading in readings):

@@ -64,7 +64,7 @@ def find_time(text: str, end: int) -> re.Match[str] | None:
 
 def is_zoned(text: str) -> bool:
     """Whether a time names its zone."""
-    return _ZONED.search(text) is not None
+    return text.endswith("Z") or _ZONED.search(text) is not None
 
 
 # -- what the user asks for ------------------------------------------------------------------------
@@ -128,6 +128,10 @@ def read_zone(name: str) -> tzinfo:
 _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
 _DAY_LENGTH = 86_400.0
 _MOST_KNOWN = 4096
+# What stands for the milliseconds of a time: those that it means.
+_MILLISECONDS = {
+    f"{mark}{number:03}": float(f"0.{number:03}") * 1000 for mark in ".," for number in range(1000)
+}
 
 
 class Clock:
@@ -155,6 +159,22 @@ class Clock:
         known = self._known.get(text)
         if known is not None:
             return known
+        # With milliseconds, as most loggers write them: half of the time that the rest takes.
+        part = _MILLISECONDS.get(text[19:23])
+        if part is not None:
+            known = self._known.get(text[:19] + text[23:])
+            if known is not None:
+                return known + part
+        if text[19:20] == "." and text[-1:] == "Z":  # of a container's runtime
+            fraction = text[20:-1]
+            known = self._known.get(f"{text[:19]}Z")
+            if (
+                known is not None
+                and len(fraction) <= 9
+                and fraction.isascii()
+                and fraction.isdecimal()
+            ):
+                return known + float(f"0.{fraction}") * 1000
         whole, fraction = _parted(text)
         known = self._known.get(whole)
         if known is None:

@@ -1,9 +1,9 @@
 """
 ``asgi-trace view --follow``: the page on loopback, and each line as it is written.
 
-Knows files that grow, rotate and are truncated, and HTTP as far as one page needs it. Answers this
-machine alone: it listens on 127.0.0.1, and to whoever calls it by another name, as a page of a
-stranger's may that has a name of its own resolve to here, it says nothing.
+This module reads files that grow, rotate and are truncated, and serves one page by HTTP. It answers
+this machine alone: it listens on 127.0.0.1, and rejects requests with another name in ``Host``,
+since a stranger's page may use a name of its own that resolves to this address (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import Entry, LogReader, Wanted, last_time, merged, read
+from ..logs.summary import Reading, notes, summarize
 from .command import MOST_ENTRIES, Progress, at_most, complain, read_wanted, sentences, title_of
 from .model import Model
 from .page import write
@@ -173,13 +174,14 @@ class _Followed:
         self.log = Log(name, complain)
         is_growing = not name.endswith(".gz")
         self._source = None if not is_growing else Tail(name) if name != "-" else _Pipe(self.log)
-        self._reader = LogReader(file, time.time() * 1000, wanted)
+        self.reading = Reading(self.log.name)
+        self._reader = LogReader(file, time.time() * 1000, wanted, self.reading)
         self._file = file
         self._wanted = wanted
 
     def so_far(self) -> Iterator[list[Entry]]:
         if self._source is None:
-            yield from read(self.log, self._file, self._wanted)
+            yield from read(self.log, self._file, self._wanted, self.reading)
             return
         for block in self._source.blocks():
             self.log.done += len(block)
@@ -231,10 +233,10 @@ class _Trace:
     def watch(self) -> None:
         """Take what comes, until it is over; in a thread of its own."""
         while not self._is_over:
-            found = [entry for each in self._followed for entry in each.news()]
-            if found:
-                self._take(found)
-            with self._changed:
+            with self._changed:  # while a page is made, what was read stands still
+                found = [entry for each in self._followed for entry in each.news()]
+                if found:
+                    self._take(found)
                 self._changed.wait_for(lambda: self._is_over, _BETWEEN_POLLS)
 
     def _take(self, found: list[Entry]) -> None:
@@ -263,10 +265,13 @@ class _Trace:
         self._remembered = 0
 
     def page(self) -> bytes:
+        zone = self._wanted.zone
+        readings = [each.reading for each in self._followed]
         with self._changed:
             trace = self._model.trace()
             events = f"/events?after={self._run}-{self._number}"
-        trace.head["left_out"] += sentences(self._wanted)
+            trace.head["summary"] = summarize(readings, zone)
+            trace.head["left_out"] += sentences(self._wanted) + notes(readings, zone)
         out = io.BytesIO()
         write(trace.head, trace.chunks, out, events=events)
         return out.getvalue()

@@ -153,7 +153,7 @@ function drawAll() {
     const isSearched = trace.count > 0;
     part("nothing").textContent = isSearched
       ? "No line is like that. Esc lets go of the search."
-      : "No lines yet.";
+      : `No lines yet. ${plain(trace.head.summary)}`.trim();
   }
 }
 
@@ -181,6 +181,7 @@ function drawCounts() {
   if (trace.linked < trace.count)
     parts.push(`reading ${Math.floor((trace.linked / trace.count) * 100)} %`);
   part("counts").textContent = parts.join(" · ");
+  part("counts").title = plain(trace.head.summary);
   const errors = part("error-count");
   errors.textContent = trace.errors ? counted(trace.errors, "error") : "no errors";
   errors.classList.toggle("some", trace.errors > 0);

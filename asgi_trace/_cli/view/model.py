@@ -27,6 +27,8 @@ CHUNK_LINES = 8192
 # Texts of a chunk beyond this are cut short, so that one chunk can be held anywhere.
 _CHUNK_TEXT = 8 << 20
 _SHORT_TEXT = 1024
+# A third of the time of 6, which is gzip's own choice, and a fifth more bytes.
+_EFFORT = 1
 # Chunks that wait to be packed, at most.
 _MOST_UNPACKED = 4
 
@@ -175,15 +177,33 @@ class Model:
         """Add *entries* to the chunk, which has room for them, and find the request of each."""
         self._entries += self._within_limit(entries)
         self._times += [round(when * 10) for when in times]
-        requests = self._requests
+        requests, numbers, ended, seen = self._requests, self._number, self._ended, self._seen
+        sessions, traces, ends = self._logged_session, self._trace, self._end
+        lines, levels = self._lines, self._level
         for when, entry in zip(times, entries, strict=True):
-            request_id = entry.request_id
+            _, level, request_id, session_id, _, _, more, _ = entry
             if not request_id:
                 self._unknown += 1
                 requests.append(-1)
                 continue
-            number = self._request_of(request_id, when)
-            requests.append(self._note(number, entry, when))
+            number = numbers.get(request_id, -1)
+            if number < 0 or when - seen[number] >= _GAP:
+                number = self._request_of(request_id, when)
+            if ended[number] is not None or (
+                more is not None and ("access" in more or "call" in more)
+            ):
+                requests.append(self._note(number, entry, when))
+                continue
+            # What _note() does with nine of ten entries, in half of the time.
+            requests.append(number)
+            lines[number] += 1
+            seen[number] = ends[number] = when
+            if level > levels[number]:
+                levels[number] = level
+            if session_id and session_id != sessions[number]:
+                self._set_session(number, session_id)
+            if more is not None and "trace" in more:
+                traces[number] = more["trace"]
 
     def _within_limit(self, entries: list[Entry]) -> list[Entry]:
         """Return *entries*, with short texts where the chunk has no room for long ones."""
@@ -205,6 +225,8 @@ class Model:
     def _spread(self, entries: list[Entry], base: int, until: float | None) -> list[float]:
         """Return the times of *entries*; those of one whole second are spread in their order."""
         times: list[float] = [entry.time for entry in entries]
+        if int not in set(map(type, times)):
+            return times
         place, count = 0, len(times)
         while place < count:
             when = times[place]
@@ -385,18 +407,19 @@ class Model:
 
     def _chunk(self, place: int) -> Chunk:
         """Return the entries of the chunk that is being filled, from *place* on."""
-        entries, times = self._entries[place:], self._times[place:]
+        times = self._times[place:]
+        columns = zip(*self._entries[place:], strict=True)
+        _, levels, _, _, texts, messages, _, files = map(list, columns)
         deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
-        files = [entry.file for entry in entries]
         is_one_file = files.count(files[0]) == len(files)
         return {
-            "t": [each // 10 if not each % 10 else each / 10 for each in deltas],
-            "level": [entry.level for entry in entries],
+            "t": [each / 10 if each % 10 else each // 10 for each in deltas],
+            "level": levels,
             "request": self._requests[place:],
             "late": [each - place for each in self._lates if each >= place],
             "file": files[0] if is_one_file else files,
-            "text": [entry.text for entry in entries],
-            "message": [entry.message for entry in entries],
+            "text": texts,
+            "message": messages,
         }
 
     def _chunk_at(self, place: int) -> bytes:
@@ -536,7 +559,24 @@ def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> T
 
 
 def _packed(data: Chunk) -> bytes:
-    return gzip.compress(json.dumps(data, separators=(",", ":")).encode(), 6, mtime=0)
+    times, rest = data["t"], {name: column for name, column in data.items() if name != "t"}
+    shown = ",".join(map(_SHOWN.__getitem__, times))
+    text = f'{{"t":[{shown}],{json.dumps(rest, separators=(",", ":"))[1:]}'
+    return gzip.compress(text.encode(), _EFFORT, mtime=0)
+
+
+class _Shown(dict[float, str]):
+    """How JSON shows a number. Most differences of times are small, and come again."""
+
+    def __missing__(self, number: float) -> str:
+        shown = repr(number)
+        if len(self) < _MOST_SHOWN:
+            self[number] = shown
+        return shown
+
+
+_MOST_SHOWN = 10_000
+_SHOWN = _Shown()
 
 
 def _tenth(when: float) -> float:

@@ -188,4 +188,4 @@ def test_without_uvicorn_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['uvicorn'] = None; from asgi_trace._cli.main import main; sys.exit(main(['demo']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "the demo is served by uvicorn: pip install 'asgi-trace[demo]'\n"
+    assert done.stderr == "the demo is served by uvicorn: pip install uvicorn\n"

@@ -556,6 +556,23 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         assert process.wait(60) == 0
 
 
+@pytest.mark.parametrize("lines", [1, 5000])
+def test_a_pipe_that_nobody_reads_is_no_error(tmp_path: Path, lines: int) -> None:
+    """Whether the output fails at once, or with some of it still in the buffer."""
+    log = tmp_path / "app.log"
+    log.write_text(f"{written(format_text, 'req-003')[0]}\n" * lines)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as closed:
+        done = subprocess.run(
+            [*COMMAND, "--request", "req-003", log],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this platform has no full device")
 def test_output_that_cannot_be_written_is_one_sentence(log: Path) -> None:
     with open("/dev/full", "wb") as full:

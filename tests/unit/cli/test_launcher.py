@@ -158,6 +158,19 @@ def test_a_process_that_serves_nothing_stays_as_it_is() -> None:
     assert seen(sys.executable, "-c", STATE) == (0, expected, "")
 
 
+def test_a_server_leaves_the_path_in_its_order() -> None:
+    """The package is imported from where it stands on the path, also where that is the front."""
+    code = """
+import sys
+before = [*sys.path]
+import uvicorn
+uvicorn.Config("shop:app")
+assert "asgi_trace" in sys.modules
+print(sys.path == before)
+"""
+    assert seen(sys.executable, "-c", code) == (0, "True\n", "")
+
+
 def test_the_users_own_sitecustomize_runs(tmp_path: Path) -> None:
     """With its own name, file and path, and as the one that others can import."""
     (tmp_path / "sitecustomize.py").write_text(

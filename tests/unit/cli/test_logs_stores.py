@@ -34,10 +34,9 @@ from asgi_trace._cli.logs.reader import read
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import format_json
 
+from ...documents import BOTH, blocks
 from ...viewer import Told
 from ...wrapping import STOCK, TRACEBACK, WRAPPERS, lines, records
-
-README = Path(__file__).parents[3] / "README.md"
 
 # The wrapper that prints what a command in the README prints; the two others run here.
 TOOLS = {
@@ -58,7 +57,7 @@ def commands() -> list[str]:
     """The commands of the table, without the pipe to us."""
     found = re.findall(
         r"^\|[^|]*\| `(.+) \\\| asgi-trace view -` \|$",
-        README.read_text(encoding="utf-8"),
+        BOTH,
         re.MULTILINE,
     )
     return [command.replace("\\|", "|") for command in found]
@@ -153,9 +152,7 @@ def test_our_json_lines_are_columns_of_clickhouse(
 
 def test_grafana_is_given_six_lines() -> None:
     """They are YAML: two data sources, each of which names the other."""
-    (block,) = re.findall(
-        r"^```yaml\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
+    (block,) = blocks("yaml")
     assert len(block.splitlines()) == 6
     loki, tempo = yaml.safe_load(block)
     (field,) = loki["jsonData"]["derivedFields"]

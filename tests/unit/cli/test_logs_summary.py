@@ -32,7 +32,7 @@ from ...viewer import Told, stamped
         ),
         ([Reading("a", 1000, 1000, unread=1)], "1 file, 99 % of 1,000 lines read"),
         ([Reading("a", 1000, 100, unread=50)], "1 file, about 50 % of 1,000 lines read"),
-        ([Reading("a")], "1 file, 100 % of 0 lines read"),
+        ([Reading("a")], "1 file, no lines"),
     ],
 )
 def test_a_summary_is_one_line(readings: list[Reading], expected: str) -> None:
@@ -87,9 +87,11 @@ def test_a_log_without_ids_says_what_would_help(
     sentence = capfd.readouterr().err.removeprefix("asgi-trace view: ").rstrip("\n")
     assert sentence == err.removeprefix("asgi-trace grep: ").rstrip("\n")
     told = Told.in_file(page)
-    assert told.head["left_out"] == [sentence]
     percent = 0 if kind == "text without a time" else 100
     assert told.head["summary"].startswith(f"1 file, {percent} % of 5 lines read")
+    # What was not recognised is said where a reader of the page looks.
+    partly = [] if percent else [f"{told.head['summary']}."]
+    assert told.head["left_out"] == [*partly, sentence]
 
 
 def test_what_was_read_and_has_no_match_says_nothing(

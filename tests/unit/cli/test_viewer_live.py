@@ -179,6 +179,19 @@ def test_a_page_is_told_what_is_written(follow: Any, log: Path) -> None:
     assert server.page().told.messages == page.told.messages
 
 
+def test_a_page_says_what_was_read(follow: Any, log: Path) -> None:
+    """Also of what came later; a line that was not recognised makes it a note."""
+    server = follow(log.name)
+    page = server.page()
+    assert page.told.head["summary"].startswith("1 file, 100 % of 2 lines read")
+    assert page.told.head["left_out"] == []
+    append(log, "printed", stamped(3, "third"))
+    page.wait_for("printed", "third")
+    head = server.page().told.head
+    assert head["summary"].startswith("1 file, 75 % of 4 lines read")
+    assert head["left_out"] == [f"{head['summary']}."]
+
+
 def test_a_page_that_was_disconnected_is_told_what_it_missed(follow: Any, log: Path) -> None:
     """And nothing twice; one of another server loads itself again."""
     server = follow("app.log")

@@ -740,6 +740,21 @@ TYPED: dict[str, list[Any]] = {
         (b"te", b"x"),
     ],
     "text": [("X-Request-ID", "r1"), ("x-session-id", "s1"), ("traceparent", TRACE.decode())],
+    "text in lower case": [
+        ("x-request-id", "r1"),
+        ("x-session-id", "s1"),
+        ("traceparent", TRACE.decode()),
+    ],
+    "bytearrays": [
+        (bytearray(b"x-request-id"), b"r1"),
+        (bytearray(b"x-session-id"), bytearray(b"s1")),
+        (bytearray(b"traceparent"), TRACE),
+    ],
+    "views": [
+        (memoryview(b"X-Request-ID"), memoryview(b"r1")),
+        (memoryview(b"x-session-id"), b"s1"),
+        (memoryview(b"traceparent"), TRACE),
+    ],
     "lists": [[b"X-Request-ID", b"r1"], [b"X-Session-ID", b"s1"], [b"traceparent", TRACE]],
     "an empty name": [
         (b"", b"x"),
@@ -751,7 +766,7 @@ TYPED: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("headers", TYPED.values(), ids=TYPED)
-def test_header_names_are_found_in_any_case(headers: list[Any]) -> None:
+def test_header_names_are_found_in_any_case_and_type(headers: list[Any]) -> None:
     """
     Servers hand them over in lower case; ASGI recommends it, and some adapters and test clients do
     not.
@@ -777,8 +792,18 @@ CLOUDS = [
         "67891233abcdef012345678912345678",
     ),
     (
+        "X-Amzn-Trace-Id",
+        "Root=1-67891233-abcdef012345678912345678 ; Parent=53995c3f42cd8ad8",
+        "67891233abcdef012345678912345678",
+    ),
+    (
         "X-Cloud-Trace-Context",
         "105445aa7843bc8bf206b12000100000/1;o=1",
+        "105445aa7843bc8bf206b12000100000",
+    ),
+    (
+        "X-Cloud-Trace-Context",
+        "105445aa7843bc8bf206b12000100000;o=1",
         "105445aa7843bc8bf206b12000100000",
     ),
     (

@@ -458,7 +458,8 @@ def test_other_names_can_be_given() -> None:
         ("elastic", None, "names is 'elastic'; expected one of ecs, gcp, datadog, otel"),
         (None, {"level": "message"}, "rename gives 'message' to more than one field"),
         (None, {"level": ""}, "rename gives '' to"),
-        ("otel", {"level": 7}, "rename gives 7 to"),
+        ("otel", {"level": 7}, "rename gives 7 to 'level'"),
+        (None, {"tenant": 7}, "rename gives 7 to 'tenant'"),
     ],
 )
 def test_names_that_cannot_be_fail_early(store: Any, rename: Any, expected: str) -> None:

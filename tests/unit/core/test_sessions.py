@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from asgi_trace import RequestTracingMiddleware, get_session_id
-from asgi_trace._core.ids import digest_secret
+from asgi_trace._core.ids import secret_digest
 from asgi_trace._core.sessions import SessionResolver
 
 from ...asgi import hello, http_scope, step
@@ -14,7 +15,7 @@ X_SESSION = (b"x-session-id", b"from-session")
 X_CORRELATION = (b"x-correlation-id", b"from-correlation")
 MCP_SESSION = (b"mcp-session-id", b"from-mcp")
 BEARER = (b"authorization", b"Bearer s3cret-token")
-DIGEST = digest_secret(b"s3cret-token")
+DIGEST = secret_digest()(b"s3cret-token")
 QUERY = b"a=1&session_id=from-query&b=2"
 LONG = b"x" * 2**20
 
@@ -101,13 +102,15 @@ def test_without_any_source_the_session_is_made(authorization: bytes) -> None:
         (("cookie:sid",), [(b"cookie", b"a=1; sid=s3cret-token; b=2")], DIGEST),
         (("cookie:sid",), [(b"cookie", b"xsid=no;sid=s3cret-token")], DIGEST),
         (("query:sid", "bearer"), [BEARER], DIGEST),
+        (("header:Accept",), [(b"accept", b"alice")], "alice"),
     ],
 )
 def test_sources_can_be_chosen(
     sources: tuple[str, ...], headers: list[tuple[bytes, bytes]], expected: str
 ) -> None:
     """Order and members are the user's."""
-    assert SessionResolver(sources).resolve(headers, b"") == (
+    by_name = {name: [value] for name, value in headers}
+    assert SessionResolver(sources).resolve(by_name, b"") == (
         expected,
         sources.index(_winner(sources, headers)),
     )
@@ -125,8 +128,8 @@ def _winner(sources: tuple[str, ...], headers: list[tuple[bytes, bytes]]) -> str
 
 def test_a_digest_key_makes_digests_ones_own() -> None:
     """The same token has another session id under another key."""
-    keyed = SessionResolver(digest_key=b"key").resolve([BEARER], b"")[0]
-    assert keyed == digest_secret(b"s3cret-token", b"key") != DIGEST
+    keyed = SessionResolver(digest_key=b"key").resolve({BEARER[0]: [BEARER[1]]}, b"")[0]
+    assert keyed == secret_digest(b"key")(b"s3cret-token") != DIGEST
 
 
 @pytest.mark.parametrize(
@@ -138,10 +141,11 @@ def test_an_unknown_source_fails_early(source: object) -> None:
         RequestTracingMiddleware(hello, session_sources=[source])  # type: ignore[list-item]
 
 
-def test_a_lone_string_is_no_list_of_sources() -> None:
+@pytest.mark.parametrize("sources", ["bearer", None, 5])
+def test_a_lone_string_is_no_list_of_sources(sources: Any) -> None:
     """A forgotten comma would be read as one source a letter."""
-    with pytest.raises(ValueError, match=r"'bearer'.*expected a sequence"):
-        RequestTracingMiddleware(hello, session_sources="bearer")
+    with pytest.raises(ValueError, match=rf"{sources!r}; expected a sequence .* \('bearer',\)"):
+        RequestTracingMiddleware(hello, session_sources=sources)
 
 
 def test_a_key_that_is_too_long_fails_early() -> None:

@@ -260,6 +260,21 @@ def test_a_text_of_ones_own_may_name_fields(tenant: RequestMetadata) -> None:
     assert text == r"acme 7 a]b|c\x0ad hello"
 
 
+class Hostile:
+    """As a proxy whose object is gone: even its class cannot be asked for."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("gone")
+
+
+def test_a_text_of_ones_own_bears_any_field() -> None:
+    metadata = RequestMetadata("alice", "a1")
+    metadata.fields["proxy"] = Hostile()
+    with bound_request_metadata(metadata):
+        assert TextFormatter("%(request_id)s %(message)s").format(record()) == "a1 hello"
+
+
 @pytest.mark.parametrize("formatter", [JSONFormatter(), LogfmtFormatter()])
 def test_named_forms_show_every_field(
     formatter: logging.Formatter, tenant: RequestMetadata
@@ -312,9 +327,9 @@ def test_an_access_line_outlives_a_record_factory_with_its_names(
     assert [each.getMessage()[:14] for each in caplog.records] == ["GET /shop 200 "]
 
 
-@pytest.mark.parametrize("fields", ["tenant", ""])
+@pytest.mark.parametrize("fields", ["tenant", "", 5, None])
 def test_a_name_alone_is_no_sequence_of_names(fields: Any) -> None:
-    with pytest.raises(ValueError, match=r"fields is '\w*'; expected a sequence of names"):
+    with pytest.raises(ValueError, match=rf"fields is {fields!r}; expected a sequence of names"):
         TextFormatter(fields=fields)
 
 

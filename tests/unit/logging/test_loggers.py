@@ -298,6 +298,27 @@ def test_an_event_has_the_fields_of_its_request(log: Log) -> None:
     assert event["parent_span_id"] == "00f067aa0ba902b7"
 
 
+def test_a_field_with_a_name_that_is_taken_has_another(log: Log) -> None:
+    """As extra= has it; and a name that is no str breaks no renderer."""
+    metadata = RequestMetadata("bob", "b2")
+    metadata.fields = {"request_id": "mine", 7: "seven"}  # type: ignore[dict-item]
+    with bound_request_metadata(metadata):
+        log.logger.info("paid")
+    (event,) = log.events()
+    assert (event["request_id"], event["request_id_"], event["7"]) == ("b2", "mine", "seven")
+
+
+def test_a_field_asks_structlog_for_nothing() -> None:
+    """Such as for a traceback where there is no exception."""
+    metadata = RequestMetadata("bob", "b2")
+    metadata.fields = {"exc_info": "yes", "event": "party", "stack_info": 1}
+    with bound_request_metadata(metadata):
+        event = structlog_processor(None, "info", {"event": "paid"})
+    assert event["event"] == "paid"
+    assert (event["exc_info_"], event["event_"], event["stack_info_"]) == ("yes", "party", 1)
+    assert "exc_info" not in event
+
+
 @pytest.mark.parametrize("alone", [True, False])
 def test_a_record_of_the_standard_librarys_has_the_fields_too(alone: bool) -> None:
     """By the processor, or by structlog's ExtraAdder from the stamped record."""

@@ -124,7 +124,7 @@ def test_how_much_of_the_session_shows_is_ones_choice(length: int | None, expect
     assert f"|session={expected}]" in line
 
 
-@pytest.mark.parametrize("length", [0, -1, "8", 1.5])
+@pytest.mark.parametrize("length", [0, -1, "8", 1.5, True])
 @pytest.mark.parametrize("make", [RequestTracingFilter, TextFormatter])
 def test_a_length_that_is_none_fails_early(make: Any, length: Any) -> None:
     with pytest.raises(

@@ -13,7 +13,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -231,6 +231,41 @@ def test_fields_of_the_request_are_on_its_records(
     assert again["tenant"] == "other"
 
 
+def test_a_field_of_any_name_costs_no_line(
+    log: logging.Logger, kept: Keep, alice: RequestMetadata
+) -> None:
+    """Neither the line nor another field: a record's own method cannot be hidden."""
+    stamp_records()
+    alice.fields = {1: "one", None: "nothing", "getMessage": "text", "tenant": "acme"}  # type: ignore[dict-item]
+    with bound_request_metadata(alice):
+        log.info("hello %s", "you")
+    (record,) = kept.records
+    assert record.getMessage() == "hello you"
+    found = vars(record)
+    assert [found[name] for name in ("1", "None", "getMessage_", "tenant")] == [
+        "one",
+        "nothing",
+        "text",
+        "acme",
+    ]
+
+
+def test_a_field_with_a_name_of_the_access_line_is_beside_it(
+    alice: RequestMetadata, kept: Keep
+) -> None:
+    stamp_records()
+    access = logging.getLogger("asgi_trace.access")
+    alice.fields = {"client": "acme", "path": "/a", "tenant": "t"}
+    access.addHandler(kept)
+    try:
+        with bound_request_metadata(alice):
+            access.warning("GET /a", extra={"client": "127.0.0.1:5", "path": "/a"})
+    finally:
+        access.removeHandler(kept)
+    found = vars(kept.records[0])
+    assert (found["client"], found["client_"], found["tenant"]) == ("127.0.0.1:5", "acme", "t")
+
+
 def test_fields_that_change_meanwhile_cost_no_line(log: logging.Logger, kept: Keep) -> None:
     """Another thread adds fields; and a field's name may be of any type."""
 
@@ -320,10 +355,97 @@ def test_another_librarys_filter_method_stays(
 
 
 def test_undone_nothing_is_left_on_the_class() -> None:
+    before = dict(vars(logging.Handler))
     stamp_records()
     assert "filter" in vars(logging.Handler)
     unstamp_records()
-    assert not {"filter", "_asgi_trace_met"} & vars(logging.Handler).keys()
+    assert dict(vars(logging.Handler)) == before
+
+
+class OwnHandle(logging.StreamHandler):  # type: ignore[type-arg]
+    def handle(self, record: logging.LogRecord) -> bool:
+        self.emit(record)
+        return True
+
+
+class OwnFilter(logging.StreamHandler):  # type: ignore[type-arg]
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno < logging.ERROR
+
+
+class ForAnother(logging.StreamHandler):  # type: ignore[type-arg]
+    """Hands its records to another handler's emit()."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        other = logging.StreamHandler(self.stream)
+        other.setFormatter(self.formatter)
+        other.emit(record)
+
+
+@pytest.mark.parametrize("kind", [OwnHandle, OwnFilter, ForAnother])
+@pytest.mark.parametrize(
+    ("form", "configure", "line"),
+    [
+        ("%(request_id)s %(message)s", stamp_records, "a1 hello"),
+        ("%(request_id)s %(message)s", configure_logging, "a1 hello"),
+        ("OWN %(message)s", configure_logging, "OWN [req=a1|session=alice] hello"),
+        ("OWN %(message)s", stamp_records, "OWN hello"),
+    ],
+)
+def test_a_handler_that_goes_past_the_filter_has_the_ids(
+    log: logging.Logger,
+    alice: RequestMetadata,
+    kind: Callable[[io.StringIO], logging.Handler],
+    form: str,
+    configure: Callable[[], None],
+    line: str,
+) -> None:
+    written = io.StringIO()
+    handler = kind(written)
+    handler.setFormatter(logging.Formatter(form))
+    log.addHandler(handler)
+    configure()
+    with bound_request_metadata(alice):
+        log.info("hello")
+        log.info("hello")
+    assert written.getvalue().splitlines() == [line, line]
+
+
+def test_a_format_method_that_calls_the_inherited_one_is_called_once(
+    log: logging.Logger, alice: RequestMetadata
+) -> None:
+    """Also where the handler goes past the filter."""
+
+    class Around(OwnFilter):
+        def format(self, record: logging.LogRecord) -> str:
+            return f"<{super().format(record)}>"
+
+    written = io.StringIO()
+    handler = Around(written)
+    handler.setFormatter(logging.Formatter("%(request_id)s %(message)s"))
+    log.addHandler(handler)
+    configure_logging()
+    with bound_request_metadata(alice):
+        log.info("hello")
+    assert written.getvalue() == "<a1 hello>\n"
+
+
+def test_another_librarys_format_method_stays(
+    log: logging.Logger, alice: RequestMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standard = logging.Handler.format
+
+    def theirs(self: logging.Handler, record: logging.LogRecord) -> str:
+        return f"<{standard(self, record)}>"
+
+    monkeypatch.setattr(logging.Handler, "format", theirs)
+    stamp_records()
+    written = io.StringIO()
+    log.addHandler(logging.StreamHandler(written))
+    log.info("hello")
+    assert written.getvalue() == "<hello>\n"
+    unstamp_records()
+    assert logging.Handler.format is theirs
 
 
 def test_the_filter_beside_it_changes_nothing(

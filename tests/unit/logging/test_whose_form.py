@@ -7,9 +7,13 @@ from __future__ import annotations
 import gc
 import io
 import logging
+import logging.handlers
+import os
+import pickle
 import re
 import subprocess
 import sys
+import unittest
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +115,10 @@ class Own(logging.Formatter):
         ),
         (logging.Formatter("%(levelname)s %(msg)s"), r"\[req=a1\|session=alice\] INFO hello"),
         (logging.Formatter("%(request_id)s %(message)s"), "a1 hello"),
+        (
+            logging.Formatter("%(aws_request_id)s %(message)s", defaults={"aws_request_id": "b2"}),
+            r"b2 \[req=a1\|session=alice\] hello",
+        ),
         (uvicorns_changed(), r"INFO:     tests.forms: \[req=a1\|session=alice\] hello"),
         (celerys(), r"\?\?\?\[\?\?\?\]: \[req=a1\|session=alice\] hello"),
         (Own("%(levelname)s %(message)s"), "INFO hello"),
@@ -253,6 +261,125 @@ def test_a_handler_of_another_kind_writes_the_message_behind_the_ids(log: loggin
         log.info("hello")
     assert texts == ["[req=a1|session=alice] hello"]
     assert handler.formatter is None
+
+
+class Sent(logging.handlers.SocketHandler):
+    """Keeps what would go to a log server."""
+
+    def send(self, s: bytes) -> None:
+        self.data = pickle.loads(s[4:])
+
+
+def test_a_log_server_gets_the_traceback(log: logging.Logger) -> None:
+    """SocketHandler formats a record for the text of its traceback alone."""
+    configure_logging()
+    handler = Sent("127.0.0.1", 9)
+    log.addHandler(handler)
+    try:
+        raise KeyError("lost")
+    except KeyError:
+        log.exception("failed")
+    assert handler.data["exc_text"].endswith("KeyError: 'lost'")
+    assert handler.data["msg"] == "failed"
+
+
+class Asking(logging.Handler):
+    """Reads what a formatter leaves on its record, as handlers for tables and windows do."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text = self.format(record)
+        self.seen = (record.message, record.asctime, record.exc_text is not None)
+
+
+def test_a_record_has_afterwards_what_a_formatter_leaves_on_it(log: logging.Logger) -> None:
+    configure_logging()
+    handler = Asking()
+    handler.setFormatter(logging.Formatter("%(asctime)s OWN %(message)s", "%Y"))
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info("hello %s", "you", exc_info=KeyError())
+    year = handler.text[:4]
+    assert handler.text.startswith(f"{year} OWN [req=a1|session=alice] hello you\n")
+    assert handler.seen == ("hello you", year, True)
+
+
+def test_a_line_feed_at_the_end_begins_no_line(log: logging.Logger) -> None:
+    """A handler without a terminator, such as AWS Lambda's, writes the next record behind it."""
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s\n"))
+    handler.terminator = ""
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info("one\ntwo")
+    log.info("three")
+    ids = "[req=a1|session=alice]"
+    written = f"OWN {ids} one\n{ids} two\nOWN [req=none|session=none] three\n"
+    assert handler.stream.getvalue() == written
+
+
+def test_a_line_feed_that_ends_a_message_begins_a_line(log: logging.Logger) -> None:
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s"))
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info("one\n")
+    ids = "[req=a1|session=alice]"
+    assert handler.stream.getvalue() == f"OWN {ids} one\n{ids} \n"
+
+
+class Braces(logging.LogRecord):
+    """A record of the program's own, with another style of messages."""
+
+    def getMessage(self) -> str:  # noqa: N802
+        return str(self.msg).format(*self.args)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        # The usual advice for a time on uvicorn's access lines changes the format alone.
+        (
+            "OWN %(levelname)s %(message)s",
+            'OWN INFO [req=a1|session=alice] ::1 - "GET / HTTP/1.1" 200',
+        ),
+        (
+            "OWN %(client_addr)s %(request_line)s",
+            "[req=a1|session=alice] OWN ::1 GET / HTTP/1.1",
+        ),
+    ],
+)
+def test_uvicorns_access_line_in_a_format_of_ones_own(
+    log: logging.Logger, form: str, line: str
+) -> None:
+    from uvicorn.logging import AccessFormatter
+
+    configure_logging()
+    handler = handler_with(AccessFormatter(form, use_colors=False))
+    log.addHandler(handler)
+    with bound_request_metadata(ALICE):
+        log.info('%s - "%s %s HTTP/%s" %d', "::1", "GET", "/", "1.1", 200)
+    assert handler.stream.getvalue() == f"{line}\n"
+
+
+def test_a_message_in_another_style_is_made_once(log: logging.Logger) -> None:
+    """A finished message may have braces of its own."""
+    configure_logging()
+    handler = handler_with(logging.Formatter("OWN %(message)s"))
+    log.addHandler(handler)
+    logging.setLogRecordFactory(Braces)
+    try:
+        log.info("pays {}", "{five}")
+    finally:
+        logging.setLogRecordFactory(logging.LogRecord)
+    assert handler.stream.getvalue() == "OWN [req=none|session=none] pays {five}\n"
+
+
+def test_assert_logs_compares_what_the_test_expects(log: logging.Logger) -> None:
+    configure_logging(formatter=JSONFormatter())
+    with unittest.TestCase().assertLogs(log) as watched, bound_request_metadata(ALICE):
+        log.info("hello")
+    assert watched.output == ["INFO:tests.forms:hello"]
+    assert watched.records[0].request_id == "a1"  # type: ignore[attr-defined]
 
 
 def test_rich_writes_whole_lines(log: logging.Logger) -> None:
@@ -456,20 +583,31 @@ def test_b(capsys):
 }
 
 
+# What pytest tells the processes that a test starts.
+RUNNING = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
+
+
 @pytest.mark.parametrize("code", UNDER_PYTEST.values(), ids=UNDER_PYTEST)
-def test_under_pytest_one_test_changes_no_other(tmp_path: Path, code: str) -> None:
+@pytest.mark.parametrize(
+    "conftest", ["", "import asgi_trace; asgi_trace.configure_logging()"], ids=["alone", "conftest"]
+)
+def test_under_pytest_one_test_changes_no_other(tmp_path: Path, code: str, conftest: str) -> None:
     head = """
 import logging
 from asgi_trace import *
 log = logging.getLogger("shop")
 def within(): return bound_request_metadata(RequestMetadata("alice", "a1"))
 """
+    (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nlog_format = FMT|%(levelname)s|%(message)s|END\n"
     )
     (tmp_path / "test_it.py").write_text(head + code)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    variables = {name: value for name, value in os.environ.items() if name not in RUNNING}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout
     assert "Logging error" not in done.stdout + done.stderr
 
@@ -550,3 +688,33 @@ assert RequestTracingMiddleware.__call__ is serve
 """
     )
     assert [line.rpartition(" - ")[2] for line in lines] == ["GET /"]
+
+
+def test_a_later_configuration_without_a_handler_for_root_loses_no_line() -> None:
+    """It removes our handler; a logger that propagates nothing stays as quiet as it was."""
+    lines = lines_of("""
+configure_logging()
+logging.config.dictConfig({
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"shop": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}},
+    "loggers": {
+        "shop": {"handlers": ["shop"]},
+        "quiet": {"propagate": False},
+    },
+    "root": {"level": "INFO"},
+})
+with within():
+    for name in ("other", "shop", "quiet"):
+        logging.getLogger(name).info("%s info", name)
+        logging.getLogger(name).warning("%s warning", name)
+assert logging.root.handlers == []
+""")
+    assert [line.rpartition(" - ")[2] for line in lines] == [
+        "other info",
+        "other warning",
+        "shop info",
+        "shop warning",
+        "quiet warning",
+    ]
+    assert all("[req=a1|session=alice]" in line for line in lines)

@@ -71,11 +71,11 @@ def test_a_calls_meta_tells_the_current_request() -> None:
             "progressToken",
             "traceparent",
             "tracestate",
-            "baggage",
             "asgi-trace/request-id",
         }
         assert meta["traceparent"].split("-")[1] == TRACE
-        assert (meta["tracestate"], meta["baggage"]) == ("rojo=1", "userId=alice")
+        assert meta["tracestate"] == "rojo=1"
+        assert outgoing_meta(baggage=True)["baggage"] == "userId=alice"
         assert (meta["asgi-trace/request-id"], meta["progressToken"]) == ("a1b2c3d4", 7)
         assert outgoing_meta(session=True)["asgi-trace/session-id"] == "abc12345"
     assert given == {"progressToken": 7, "traceparent": "stale"}
@@ -88,10 +88,10 @@ def test_outside_a_request_there_is_nothing_to_tell() -> None:
 
 
 def test_a_call_without_meta_has_the_current_requests_headers() -> None:
-    """The session goes to hosts that are named."""
+    """Session and baggage go to hosts that are named."""
     with bound_carrier(INBOUND):
-        assert sent(message()).keys() == {"traceparent", "tracestate", "baggage", "x-request-id"}
-        assert sent(message(), session_hosts=["b.internal"])["x-session-id"] == "abc12345"
+        assert sent(message()).keys() == {"traceparent", "tracestate", "x-request-id"}
+        assert sent(message(), trusted_hosts=["b.internal"])["x-session-id"] == "abc12345"
 
 
 def test_what_the_body_tells_is_what_the_headers_tell() -> None:
@@ -101,7 +101,7 @@ def test_what_the_body_tells_is_what_the_headers_tell() -> None:
     told = {"traceparent": META["traceparent"], "tracestate": "c=1", "x-request-id": "told"}
     assert sent(message(META)) == told
     with bound_carrier(INBOUND):
-        assert sent(message(META), session_hosts=["b.internal"]) == told
+        assert sent(message(META), trusted_hosts=["b.internal"]) == told
         assert sent(message(META | {"asgi-trace/session-id": "s"})) == told | {"x-session-id": "s"}
         assert sent(message(META), headers={"X-Request-ID": "own", "Baggage": "b=1"}) == told | {
             "baggage": "b=1"
@@ -111,7 +111,7 @@ def test_what_the_body_tells_is_what_the_headers_tell() -> None:
 def test_of_the_current_request_the_session_goes_along() -> None:
     """Where the body tells that the call is its own."""
     with bound_carrier(INBOUND):
-        own = sent(message(outgoing_meta()), session_hosts=["b.internal"])
+        own = sent(message(outgoing_meta()), trusted_hosts=["b.internal"])
     assert (own["traceparent"].split("-")[1], own["x-session-id"]) == (TRACE, "abc12345")
 
 
@@ -155,8 +155,8 @@ def test_a_streamed_body_is_left_alone() -> None:
 
 
 def test_a_host_that_is_none_is_named() -> None:
-    with pytest.raises(ValueError, match=r"session_hosts has 'http://b'"):
-        request_hook(session_hosts=["http://b"])
+    with pytest.raises(ValueError, match=r"trusted_hosts has 'http://b'"):
+        request_hook(trusted_hosts=["http://b"])
 
 
 def handled(**context: Any) -> RequestMetadata:
@@ -199,7 +199,7 @@ def test_a_message_tells_its_ids_over_any_transport() -> None:
     As our own clients do: the id of the request that calls, and the session where it was asked for.
     """
     with bound_carrier(INBOUND):
-        meta = outgoing_meta(session=True)
+        meta = outgoing_meta(session=True, baggage=True)
     told = handled(meta=meta)
     assert (told.request_id, told.session_id) == ("a1b2c3d4", "abc12345")
     assert (told.trace_id, told.tracestate, told.baggage) == (TRACE, "rojo=1", "userId=alice")

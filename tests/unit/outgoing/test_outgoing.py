@@ -39,7 +39,7 @@ INBOUND = {
     "x-session-id": "abc12345",
 }
 OURS, THEIRS = "127.0.0.1", "localhost"
-HOOKS = OutgoingHooks(session_hosts=[OURS])
+HOOKS = OutgoingHooks(trusted_hosts=[OURS])
 
 Received = list[tuple[str, str]]
 
@@ -156,15 +156,15 @@ def carried(received: Received) -> Received:
     return sorted(pair for pair in received if pair[0] in INBOUND)
 
 
-def expected(received: Received, *session: tuple[str, str]) -> Received:
-    """All of it, with the span that the call has."""
+def expected(received: Received, *private: tuple[str, str]) -> Received:
+    """What every host gets, with the span that the call has, and *private* headers."""
     ((_, parent),) = [pair for pair in received if pair[0] == "traceparent"]
     assert re.fullmatch(f"00-{TRACE}-(?!{SPAN})[0-9a-f]{{16}}-01", parent)
-    kept = {name: value for name, value in INBOUND.items() if name != "x-session-id"}
-    return sorted([*(kept | {"traceparent": parent}).items(), *session])
+    kept = {"tracestate": "rojo=1", "x-request-id": "a1b2c3d4", "traceparent": parent}
+    return sorted([*kept.items(), *private])
 
 
-SESSION = ("x-session-id", "abc12345")
+PRIVATE = [("baggage", "userId=alice"), ("x-session-id", "abc12345")]
 
 
 @every_client
@@ -172,7 +172,7 @@ SESSION = ("x-session-id", "abc12345")
     "stale", [{}, {"X-REQUEST-ID": "old", "TraceParent": "old", "Tracestate": "old=1"}]
 )
 def test_a_call_carries_the_request(server: Server, client: str, stale: dict[str, str]) -> None:
-    """Each header once, whatever the app had there; no session for a host that nobody has named."""
+    """Each header once, whatever the app had there; no session and no baggage for others' hosts."""
     with bound_carrier(INBOUND):
         CLIENTS[client](HOOKS, server.url(THEIRS), stale)
     (received,) = server.received
@@ -180,11 +180,11 @@ def test_a_call_carries_the_request(server: Server, client: str, stale: dict[str
 
 
 @every_client
-def test_the_session_goes_to_hosts_that_are_named(server: Server, client: str) -> None:
+def test_session_and_baggage_go_to_hosts_that_are_named(server: Server, client: str) -> None:
     with bound_carrier(INBOUND):
         CLIENTS[client](HOOKS, server.url(OURS), {})
     (received,) = server.received
-    assert carried(received) == expected(received, SESSION)
+    assert carried(received) == expected(received, *PRIVATE)
 
 
 @every_client
@@ -195,15 +195,36 @@ def test_a_redirect_is_a_call_of_its_own(
     server: Server, client: str, hosts: tuple[str, ...]
 ) -> None:
     """
-    Nothing is there twice, each has a span of its own, and the session stays with the hosts that
-    are named.
+    Nothing is there twice, each has a span of its own, and session and baggage stay with the hosts
+    that are named.
     """
     with bound_carrier(INBOUND):
         CLIENTS[client](HOOKS, server.url(*hosts), {})
     assert len(server.received) == len(hosts)
     for received, host in zip(server.received, hosts, strict=True):
-        assert carried(received) == expected(received, *[SESSION][: host == OURS])
+        assert carried(received) == expected(received, *(PRIVATE if host == OURS else []))
     assert len({dict(received)["traceparent"] for received in server.received}) == len(hosts)
+
+
+SENTRY = "sentry-trace_id=77,sentry-public_key=k"
+
+
+@every_client
+@pytest.mark.parametrize(
+    "hosts", [(OURS,), (THEIRS,), (OURS, OURS), (OURS, THEIRS), (THEIRS, OURS)]
+)
+def test_baggage_of_the_calls_own_is_merged(
+    server: Server, client: str, hosts: tuple[str, ...]
+) -> None:
+    """By its keys, as that of Sentry; where a redirect leads, the caller's has to be allowed there."""
+    with bound_carrier(INBOUND | {"baggage": "userId=alice,sentry-trace_id=1"}):
+        CLIENTS[client](HOOKS, server.url(*hosts), {"Baggage": SENTRY})
+    for received, host in zip(server.received, hosts, strict=True):
+        found = [value for name, value in received if name == "baggage"]
+        if client == "urllib3" and hosts == (OURS, THEIRS) and host == THEIRS:
+            assert found == []  # it can leave out a header, and not a part of one
+        else:
+            assert found == [f"{SENTRY},userId=alice" if host == OURS else SENTRY]
 
 
 @every_client
@@ -272,7 +293,7 @@ def test_the_ready_hooks_name_no_session(server: Server) -> None:
 )
 def test_a_host_is_named_whole_or_by_its_domain(named: str, host: str | None, sent: bool) -> None:
     with bound_carrier(INBOUND):
-        assert OutgoingHooks(session_hosts=[named])._inject({}, host) is sent
+        assert OutgoingHooks(trusted_hosts=[named])._inject({}, host).session is sent
 
 
 @pytest.mark.parametrize("url", ["http://[::1]:8000/", "http://user@[::1]/", "http://::1.example/"])
@@ -280,7 +301,7 @@ def test_a_host_is_found_in_every_form_of_an_address(url: str) -> None:
     """urllib.request keeps it with all that stands around it."""
     request = urllib.request.Request(url)
     with bound_carrier(INBOUND):
-        OutgoingHooks(session_hosts=["::1"]).urllib_handler().http_request(request)  # type: ignore[attr-defined]
+        OutgoingHooks(trusted_hosts=["::1"]).urllib_handler().http_request(request)  # type: ignore[attr-defined]
     assert request.has_header("X-request-id")
     assert request.has_header("X-session-id") is ("[" in url)
 
@@ -291,24 +312,24 @@ def test_a_host_is_found_in_every_form_of_an_address(url: str) -> None:
 def test_a_host_that_is_none_fails_early(host: Any) -> None:
     """Value, rule, remedy."""
     message = (
-        f"session_hosts has {host!r}; expected a host, such as 'api.example.com', without a port"
+        f"trusted_hosts has {host!r}; expected a host, such as 'api.example.com', without a port"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        OutgoingHooks(session_hosts=["ok.example", host])
+        OutgoingHooks(trusted_hosts=["ok.example", host])
 
 
 def test_a_lone_string_is_no_list_of_hosts() -> None:
     with pytest.raises(
-        ValueError, match=r"session_hosts is 'a\.b'; expected a sequence, such as \('a\.b',\)"
+        ValueError, match=r"trusted_hosts is 'a\.b'; expected a sequence, such as \('a\.b',\)"
     ):
-        OutgoingHooks(session_hosts="a.b")
+        OutgoingHooks(trusted_hosts="a.b")
 
 
 def test_hooks_import_a_client_when_it_is_asked_for() -> None:
     code = """
 import sys
 from asgi_trace import OutgoingHooks
-hooks = OutgoingHooks(session_hosts=["a.b"])
+hooks = OutgoingHooks(trusted_hosts=["a.b"])
 clients = {"httpx", "aiohttp", "requests", "urllib3", "urllib.request", "yarl"}
 print(*clients & set(sys.modules))
 hooks.urllib3_pool_manager()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -84,7 +87,7 @@ def test_headers_of_every_shape_are_injected_into(shape: str) -> None:
     """In place; what is there by our names, in any case, gives way; and all else stays."""
     headers = SHAPES[shape](STALE)
     with bound():
-        assert inject(headers) is headers
+        assert inject(headers, baggage=True) is headers
     (parent,) = [value for name, value in pairs(headers) if name == "traceparent"]
     assert re.fullmatch(f"00-{TRACE}-(?!{SPAN})[0-9a-f]{{16}}-03", parent)
     assert pairs(headers) == [
@@ -100,7 +103,7 @@ def test_headers_of_every_shape_are_injected_into(shape: str) -> None:
 def test_what_was_injected_is_extracted(shape: str) -> None:
     """One hop on: the same ids, in the same trace, with a span of its own."""
     with bound() as here:
-        headers = inject(SHAPES[shape]({}), session=True)
+        headers = inject(SHAPES[shape]({}), session=True, baggage=True)
     there = extract(headers)
     assert there is not None
     assert (there.request_id, there.session_id, there.trace_id) == ("a1b2c3d4", "abc12345", TRACE)
@@ -122,10 +125,19 @@ def test_a_session_goes_only_where_it_is_asked_for() -> None:
         )
 
 
-def test_baggage_of_ones_own_stays() -> None:
-    """Another propagator's, say."""
+@pytest.mark.parametrize("shape", SHAPES)
+def test_baggage_goes_only_where_it_is_asked_for(shape: str) -> None:
+    """Merged by its keys: members that another propagator has put there stay."""
     with bound():
-        assert pairs(inject({"Baggage": "own=1"}))[0] == ("baggage", "own=1")
+        assert "baggage" not in dict(pairs(inject(SHAPES[shape]({}))))
+        own = {"Baggage": "own=1;p=2, userId=bob"}
+        assert dict(pairs(inject(SHAPES[shape](own))))["baggage"] == own["Baggage"]
+        merged = dict(pairs(inject(SHAPES[shape]({"Baggage": "own=1;p=2"}), baggage=True)))
+        assert merged["baggage"] == "own=1;p=2,userId=alice"
+        assert (
+            dict(pairs(inject(SHAPES[shape](own), baggage=True)))["baggage"]
+            == "own=1;p=2,userId=bob"
+        )
 
 
 def test_outside_a_request_nothing_changes() -> None:
@@ -219,3 +231,81 @@ def test_a_job_of_nobodys_has_no_ids(nothing: Any) -> None:
     with bound(), bound_carrier(nothing) as job:
         assert job is None
         assert get_request_id() is None
+
+
+def attributes(**kinds: str) -> Any:
+    """Return what makes attributes of a message: *kinds* of values, by the names they stand under."""
+    ((name, kind),) = kinds.items()
+    return lambda sent: {key: {name: value, kind: "String"} for key, value in sent.items()}
+
+
+# As libraries give the headers of a message or call to those who receive it.
+RECEIVED: dict[str, Callable[[dict[str, str]], Any]] = {
+    "gRPC metadata": lambda sent: tuple(sent.items()),
+    "lists of values": lambda sent: {name: [value] for name, value in sent.items()},
+    "lists of bytes": lambda sent: {name: [value.encode()] for name, value in sent.items()},
+    "SQS by boto3": attributes(StringValue="DataType"),
+    "SQS by Lambda": attributes(stringValue="dataType"),
+    "SNS": attributes(Value="Type"),
+    "binary attributes": lambda sent: {
+        name: {"BinaryValue": value.encode(), "DataType": "Binary"} for name, value in sent.items()
+    },
+    "Kafka": lambda sent: [(name, value.encode()) for name, value in sent.items()],
+    "views of memory": lambda sent: [
+        (name, memoryview(value.encode())) for name, value in sent.items()
+    ],
+}
+
+
+@pytest.mark.parametrize("shape", RECEIVED)
+def test_what_was_received_is_extracted(shape: str) -> None:
+    """In the shape that the library gives it."""
+    with bound():
+        sent = carrier()
+    there = extract(RECEIVED[shape](sent))
+    assert there is not None
+    assert (there.request_id, there.session_id, there.trace_id) == ("a1b2c3d4", "abc12345", TRACE)
+
+
+def test_a_value_of_another_kind_is_none() -> None:
+    """A number, an empty list, attributes without a value, lists in lists: as if it were not there."""
+    for value in (7, [], {}, {"DataType": "String"}, [["a1b2c3d4"]], {"StringValue": {}}, None):
+        assert extract({"x-request-id": value}) is None
+    # Of two parents either may be right: the trace is a new one.
+    two = [f"00-{TRACE}-{SPAN}-01"] * 2
+    there = extract({"x-request-id": "a1b2c3d4", "traceparent": two})
+    assert there is not None
+    assert there.trace_id != TRACE
+
+
+def test_a_carrier_for_kafka_is_pairs_of_bytes() -> None:
+    with bound():
+        pairs_of_bytes = carrier(bytes=True)
+        assert [(name, value.decode()) for name, value in pairs_of_bytes][1:] == [
+            *carrier().items()
+        ][1:]
+    assert {type(value) for _, value in pairs_of_bytes} == {bytes}
+    there = extract(pairs_of_bytes)
+    assert there is not None
+    assert there.request_id == "a1b2c3d4"
+    assert carrier(bytes=True) == []
+
+
+def test_a_process_reads_its_environment() -> None:
+    with bound():
+        environment = {"PATH": "/bin", "TRACEPARENT": carrier()["traceparent"]}
+    there = extract(environment)
+    assert there is not None
+    assert there.trace_id == TRACE
+
+
+@pytest.mark.parametrize(
+    "headers", [(("a", "hush"),), MappingProxyType({"a": "hush"}), "hush", iter([("a", "hush")])]
+)
+def test_headers_that_cannot_be_changed_are_refused(headers: Any) -> None:
+    """Inside a request and outside, with a remedy and without what they hold."""
+    for inside in (bound(), nullcontext()):
+        with inside, pytest.raises(TypeError, match=r"expected a dict or a list") as raised:
+            inject(headers)
+        assert type(headers).__name__ in str(raised.value)
+        assert "hush" not in str(raised.value)

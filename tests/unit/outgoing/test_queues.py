@@ -19,10 +19,8 @@ from typing import Any
 
 import pytest
 
+from ...documents import ROOT, blocks
 from ...serving import reserved_port
-
-ROOT = Path(__file__).parents[3]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
@@ -154,13 +152,9 @@ asyncio.run(main())
 
 
 def readme(word: str) -> str:
-    """The README's block that has *word* in it."""
-    (block,) = [
-        block
-        for block in re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
-        if word in block
-    ]
-    return str(block)
+    """The block of the README or the manual that has *word* in it."""
+    (block,) = [block for block in blocks("python") if word in block]
+    return block
 
 
 @pytest.fixture(scope="module")

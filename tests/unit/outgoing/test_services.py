@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -21,14 +20,11 @@ from typing import Any
 import httpx
 import pytest
 
+from ...documents import ROOT, blocks
 from ...serving import reserved_port
 
-ROOT = Path(__file__).parents[3]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 FRONT, STOCK = (
-    block
-    for block in re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
-    if block.startswith(("# front.py", "# stock.py"))
+    block for block in blocks("python") if block.startswith(("# front.py", "# stock.py"))
 )
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -1,0 +1,146 @@
+"""
+Our own lines, a block at a time: one regular expression for each form, matched once for all lines.
+
+A row is what one line has, a string for each part and "" where there is none; the rows of other
+lines are empty throughout. Nothing here knows what the parts mean.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..._core.lines import HEAD
+
+__all__ = ("LONGEST_HEAD", "Form", "Wrapped", "own_fields", "own_form", "own_head", "wrapped")
+
+# A longer time and level has an envelope before it whose characters are those of a head.
+LONGEST_HEAD = 45
+
+Row = tuple[str, ...]
+
+
+class Form(NamedTuple):
+    """
+    One form of our lines.
+
+    The parts of text: time and level, request, session, the rest of the bracket, call, mark,
+    message. Of JSON and logfmt: time, level, logger, message, the same in quotes, request, session,
+    trace, span, parent, service, whether it is an access line, and its time to the first byte.
+    """
+
+    is_text: bool
+    start: str
+    line: re.Pattern[str]
+    lines: re.Pattern[str]
+
+    def row(self, line: str) -> Row | None:
+        """Return the parts of a *line*; None for one of another form."""
+        match = self.line.fullmatch(line)
+        return None if match is None else match.groups("")
+
+    def rows(self, text: str) -> list[Row]:
+        """Return a row for each line of *text*, whose last line ends with a line feed too."""
+        return self.lines.findall(text)
+
+
+def _form(is_text: bool, start: str, pattern: str, flags: int = 0) -> Form:
+    lines = rf"(?:{pattern}|[^\n]*)\n"
+    line = re.compile(pattern, flags)
+    return Form(is_text, start, line, re.compile(lines, flags | re.MULTILINE))
+
+
+# Of many lines at once: the end of each is none of the whole, and a head that is too long is none.
+_HEAD = HEAD.pattern.replace(r"\Z", "$").replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}")
+_TEXT = _form(True, "", rf"{_HEAD}([^\n]*)")
+
+# Lines with ids that hold nothing else, or the fields of an access line of ours. What could look
+# otherwise to a reader of JSON or logfmt is no match.
+_ID = r"[\w.~+/=:@-]{1,128}"
+_JSON = _form(
+    False,
+    '{"timestamp": "',
+    r'\{"timestamp": "([0-9][^"\\\n]{0,40})", "level": "(\w{1,20})", '
+    r'"logger": "([!#-\[\]-~]{1,200})", "message": "([ !#-\[\]-~]+)()", '
+    rf'"request_id": "({_ID})"(?:, "session_id": "({_ID})")?, "trace_id": "([0-9a-f]{{32}})"'
+    r'(?:, "span_id": "([0-9a-f]{16})")?(?:, "parent_span_id": "([0-9a-f]{16})")?'
+    r'(?:, "service": "([\w.-]{1,128})")?'
+    r'(?:(, "method": ")[A-Z]{1,20}", "path": "[!#-\[\]-~]+", "status": \d{3}, "duration_ms": \d+\.\d+, '
+    r'"bytes": \d+, "transport": "[a-z-]+", "client": "[!#-\[\]-~]+"(?:, "ttfb_ms": (\d+\.\d+))?)?\}',
+    re.ASCII,
+)
+_LOGFMT = _form(
+    False,
+    "timestamp=",
+    r"timestamp=([0-9][^ \"=\\\n]{0,40}) level=(\w{1,20}) logger=([!#-<>-\[\]-~]{1,200}) "
+    r'message=(?:([!#-<>-\[\]-~]+)|"([ !#-\[\]-~]*)") '
+    rf"request_id=({_ID})(?: session_id=({_ID}))? trace_id=([0-9a-f]{{32}})"
+    r"(?: span_id=([0-9a-f]{16}))?(?: parent_span_id=([0-9a-f]{16}))?(?: service=([\w.-]{1,128}))?"
+    r"(?:( method=)[A-Z]{1,20} path=[!#-<>-\[\]-~]+ status=\d{3} duration_ms=\d+\.\d+ bytes=\d+ "
+    r"transport=[a-z-]+ client=[!#-<>-\[\]-~]+(?: ttfb_ms=(\d+\.\d+))?)?",
+    re.ASCII,
+)
+
+
+def own_head(line: str) -> re.Match[str] | None:
+    """
+    Return the match of the head of a line in our text form, without an envelope; None for any other
+    line.
+    """
+    match: re.Match[str] | None = HEAD.match(line)
+    return match if match is not None and match.end(1) <= LONGEST_HEAD else None
+
+
+def own_form(line: str) -> Form | None:
+    """Return the form of a *line* of ours that has a row; None for any other."""
+    for form in _FORMS:
+        if line.startswith(form.start) and form.row(line) is not None:
+            return form
+    return None
+
+
+def own_fields(line: str) -> Row | None:
+    """Return the row of a *line* of ours in JSON or logfmt; None for any other."""
+    for form in _NAMED:
+        if line.startswith(form.start):
+            return form.row(line)
+    return None
+
+
+_NAMED = (_JSON, _LOGFMT)
+_FORMS = (*_NAMED, _TEXT)
+
+
+class Wrapped(NamedTuple):
+    """
+    Lines of one *form*, each behind a prefix that a collector or a container puts there.
+
+    A row is the prefix, the groups of its pattern, and the parts of the line; *groups* has the
+    places of the first by their names, *parts* that of the last.
+    """
+
+    form: Form
+    lines: re.Pattern[str]
+    groups: dict[str, int]
+    parts: int
+
+    def rows(self, text: str) -> list[Row]:
+        """Return a row for each line of *text*; fewer, where a prefix goes beyond its line."""
+        return self.lines.findall(text)
+
+
+@lru_cache(maxsize=64)
+def wrapped(form: Form, prefix: str) -> Wrapped:
+    """Return what reads the lines of a *form* behind a *prefix*, a regular expression."""
+    known = re.compile(prefix)
+    groups = dict(known.groupindex)
+    named = re.compile(r"\(\?P<\w+>")
+    head = named.sub("(?:", _HEAD)
+    line = named.sub("(", form.line.pattern)
+    if form.line.flags & re.ASCII:
+        line = f"(?a:{line})"
+    # The reference to what was looked at first stands for an atomic group, of Python 3.11: the
+    # prefix is what its expression matches alone. A whole head is a line without a prefix.
+    pattern = rf"(?:(?!{head})(?=({prefix}))\1{line}|[^\n]*)\n"
+    return Wrapped(form, re.compile(pattern, re.MULTILINE), groups, known.groups + 1)

@@ -1,0 +1,92 @@
+"""
+How a request ended, by the words of the access line: ``crash``, ``disconnect``, ``cancelled``,
+``incomplete``.
+
+This module knows ASGI's messages and their order. It does not use OpenTelemetry's API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .._core.faults import report_once
+from .._core.scope import Message, Scope
+from .attributes import status_after
+
+__all__ = ("Ending",)
+
+_LAST = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
+
+
+class Ending:
+    """
+    What passes between a server and an app, as far as it says how a request ends.
+
+    ``receive`` and ``send`` take the place of the server's. ``status`` is that of the response;
+    None before there is one.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[Any]],
+    ) -> None:
+        self._is_http = scope["type"] == "http"
+        self._receive = receive
+        self._send = send
+        self._has_trailers = False
+        self._is_complete = False
+        self._is_client_gone = False
+        self.status: int | None = None
+
+    async def receive(self) -> Message:
+        """Pass on what the client sends."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and not self._is_complete:
+            self._is_client_gone = True
+        return message
+
+    async def send(self, message: Message) -> Any:
+        """Pass on what the app sends."""
+        try:
+            self.status = status_after(message, self.status)
+        except Exception:
+            report_once("reading a message for the span")
+        try:
+            result = await self._send(message)
+        except OSError:  # by this, servers say that the client is gone
+            self._is_client_gone = True
+            raise
+        try:
+            self._note_sent(message)
+        except Exception:
+            report_once("reading a message for the span")
+        return result
+
+    def _note_sent(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._has_trailers = bool(message.get("trailers"))
+        elif kind == "http.response.trailers":
+            self._is_complete = not message.get("more_trailers")
+        elif kind in _LAST and not message.get("more_body"):
+            self._is_complete = not self._has_trailers
+
+    def outcome(self, raised: BaseException | None) -> str | None:
+        """
+        Return how the request ended; None where it ended well.
+
+        :param raised: what left the app.
+        """
+        if self._is_complete:
+            # What an app raises after the response has no effect on it.
+            return "disconnect" if self._is_client_gone else None
+        if raised is not None and not isinstance(raised, Exception):
+            return "cancelled"
+        if self._is_client_gone:
+            return "disconnect"
+        if raised is not None:
+            return "crash"
+        return "incomplete" if self._is_http else None

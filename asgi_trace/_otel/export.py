@@ -1,0 +1,324 @@
+"""
+Export in the background: bounded queues, a daemon thread for each, and an end with a deadline.
+
+The SDK's batch processors export until their queue is empty, and their exit handlers wait for that
+up to 30 seconds for each exporter. A process whose collector is away would not end within seconds.
+https://opentelemetry.io/docs/specs/otel/trace/sdk/#batching-processor
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from copy import copy
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+from weakref import WeakSet
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
+from .._core.faults import own_logger, report_once, warn_once
+
+__all__ = (
+    "EXPORTS_SECONDS",
+    "Batches",
+    "LogBatches",
+    "SpanBatches",
+    "end_exports",
+    "flush_exports",
+)
+
+EXPORTS_SECONDS = 3.0
+"""How long the end of a process waits for its collector, for all signals together."""
+
+# Seconds between two looks at whether the queues are empty.
+_PAUSE = 0.01
+
+# The defaults of the specification, with its names for them.
+_LIMITS = {"MAX_QUEUE_SIZE": 2048, "MAX_EXPORT_BATCH_SIZE": 512}
+
+_all: WeakSet[Batches] = WeakSet()
+
+
+def _read_limit(variable: str, default: int) -> int:
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        return default
+    if not value.isdecimal() or int(value) == 0:
+        raise ValueError(f"{variable} is {value!r}; expected a whole number above 0")
+    return int(value)
+
+
+class Batches:
+    """
+    A queue of telemetry, exported in batches by a daemon thread.
+
+    Adding never waits. What does not fit into the queue, and what the exporter fails to export, is
+    dropped and counted. The first loss is logged, and so is their number when the process ends.
+
+    :param exporter: an exporter of the SDK's, for spans or log records.
+    :param what: the name of the telemetry, for messages.
+    :param variables: the beginning of the standard's variables for its limits, such as ``OTEL_BSP``.
+    :param delay: milliseconds between two exports, where the variable does not say.
+    :raises ValueError: for a variable that is no whole number above 0.
+    """
+
+    def __init__(self, exporter: Any, what: str, variables: str, delay: int) -> None:
+        limits = {name: _read_limit(f"{variables}_{name}", n) for name, n in _LIMITS.items()}
+        self.what = what
+        self._exporter = exporter
+        self._delay = _read_limit(f"{variables}_SCHEDULE_DELAY", delay) / 1000
+        self._most = limits["MAX_QUEUE_SIZE"]
+        self._batch_size = min(limits["MAX_EXPORT_BATCH_SIZE"], self._most)
+        self._reset()
+        _all.add(self)
+
+    def _reset(self) -> None:
+        """Start empty. A forked child has no thread, and its parent exports what was queued."""
+        self._items: deque[Any] = deque()
+        # Re-entrant, unlike an Event: the handler of a signal may log a line during an add().
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._is_woken = False
+        self._exporting_count = 0
+        self.dropped = 0
+        self._is_started = False
+        self._is_ended = False
+
+    def add(self, item: Any) -> None:
+        """Queue *item* for export. Never waits and never raises."""
+        if self._is_ended:
+            return
+        items = self._items
+        if len(items) >= self._most:
+            self._drop(1)
+            return
+        items.append(item)
+        if not self._is_started:
+            self._start()
+        if len(items) >= self._batch_size and not self._is_woken:
+            self._is_woken = True
+            self._wake.put(None)
+
+    def _start(self) -> None:
+        self._is_started = True
+        try:
+            Thread(target=self._run, name=f"asgi_trace {self.what}", daemon=True).start()
+        except RuntimeError:  # the interpreter is ending, and starts no thread
+            self._is_ended = True
+
+    def _drop(self, count: int) -> None:
+        self.dropped += count
+        warn_once(
+            f"dropped {self.what}",
+            f"{self.what} are dropped, because the collector does not accept them;"
+            " their number is logged when the process ends",
+        )
+
+    def _run(self) -> None:
+        # Instrumentations make no spans of exports, and our handler exports no line about them.
+        otel_context.attach(otel_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        wake = self._wake  # a forked child's is another
+        while wake is self._wake:
+            with suppress(Empty):
+                wake.get(timeout=self._delay)
+            self._is_woken = False
+            self._export_queued()
+
+    def _export_queued(self) -> None:
+        left = len(self._items)
+        while left > 0:
+            # Set before the queue shrinks: at any moment one of the two shows what is left.
+            size = self._exporting_count = min(left, self._batch_size)
+            self._export([self._items.popleft() for _ in range(size)])
+            self._exporting_count = 0
+            left -= size
+
+    def _export(self, batch: list[Any]) -> None:
+        try:
+            result = self._exporter.export(batch)
+        except Exception:
+            report_once(f"exporting {self.what}")
+        else:
+            if getattr(result, "name", "SUCCESS") == "SUCCESS":
+                return
+        self._drop(len(batch))
+
+    def flush(self) -> None:
+        """Ask the thread to export what is queued, without waiting for it."""
+        if self._items and self._wake.empty():
+            self._wake.put(None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that was added has been exported or dropped."""
+        return not self._items and self._exporting_count == 0
+
+    @property
+    def not_exported(self) -> int:
+        """How many items were dropped, are queued, or are being exported."""
+        return self.dropped + len(self._items) + self._exporting_count
+
+    def end(self) -> None:
+        """Accept nothing more."""
+        self._is_ended = True
+
+    def close(self) -> None:
+        """Export what is queued, within :data:`EXPORTS_SECONDS`, and accept nothing more."""
+        _wait([self], EXPORTS_SECONDS)
+        self.end()
+
+
+def _reset_all() -> None:
+    global _gave_up
+    _gave_up = False
+    for batches in _all:
+        batches._reset()
+
+
+if hasattr(os, "register_at_fork"):  # absent on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_reset_all)
+
+
+class SpanBatches(SpanProcessor):
+    """
+    Export the spans of a provider with *exporter*.
+
+    :raises ValueError: for a variable ``OTEL_BSP_…`` that is no whole number above 0.
+    """
+
+    def __init__(self, exporter: Any) -> None:
+        self._batches = Batches(exporter, "spans", "OTEL_BSP", 5000)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context is not None and span.context.trace_flags.sampled:
+            self._batches.add(span)
+
+    def shutdown(self) -> None:
+        self._batches.close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return _wait([self._batches], timeout_millis / 1000)
+
+
+class LogBatches(LogRecordProcessor):
+    """
+    Export the log records of a provider with *exporter*.
+
+    :raises ValueError: for a variable ``OTEL_BLRP_…`` that is no whole number above 0.
+    """
+
+    def __init__(self, exporter: Any) -> None:
+        self._batches = Batches(exporter, "log records", "OTEL_BLRP", 1000)
+
+    def on_emit(self, log_record: Any) -> None:
+        # A context holds all of its request's objects.
+        record = copy(log_record.log_record)
+        record.context = Context()
+        self._batches.add(
+            ReadableLogRecord(
+                log_record=record,
+                resource=log_record.resource,
+                instrumentation_scope=log_record.instrumentation_scope,
+                limits=log_record.limits,
+            )
+        )
+
+    def shutdown(self) -> None:
+        self._batches.close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return _wait([self._batches], timeout_millis / 1000)
+
+
+class _Waiting:
+    """A wait until *several* queues are empty, at most *seconds*."""
+
+    def __init__(self, several: list[Batches], seconds: float) -> None:
+        self._several = several
+        self._deadline = monotonic() + seconds
+
+    def goes_on(self) -> bool:
+        """Whether to look again after a pause."""
+        for batches in self._several:
+            batches.flush()  # again, since lines may be added meanwhile
+        return not self.succeeded() and monotonic() < self._deadline
+
+    def succeeded(self) -> bool:
+        return all(batches.is_empty for batches in self._several)
+
+
+def _wait(several: list[Batches], seconds: float) -> bool:
+    waiting = _Waiting(several, seconds)
+    while waiting.goes_on():
+        sleep(_PAUSE)
+    return waiting.succeeded()
+
+
+# Whether a wait has failed: the process has no second one.
+_gave_up = False
+
+
+async def flush_exports() -> None:
+    """
+    Wait until all telemetry is exported, at most :data:`EXPORTS_SECONDS`. The event loop goes on.
+
+    A server such as uvicorn may end itself by the signal that it received, and then no exit handler
+    runs.
+    """
+    global _gave_up
+    several = [*_all]
+    waiting = _Waiting(several, EXPORTS_SECONDS)
+    while waiting.goes_on():
+        await _pause()
+    _gave_up = not waiting.succeeded()
+    _log_losses({batches.what: batches.not_exported for batches in several})
+
+
+async def _pause() -> None:
+    trio = sys.modules.get("trio")
+    if trio is not None and _is_inside(trio):
+        await trio.sleep(_PAUSE)
+    else:
+        await asyncio.sleep(_PAUSE)
+
+
+def _is_inside(trio: Any) -> bool:
+    try:
+        trio.lowlevel.current_trio_token()
+    except RuntimeError:
+        return False
+    return True
+
+
+def end_exports() -> None:
+    """
+    End all exports of this process: wait for them, at most :data:`EXPORTS_SECONDS`, and not at all
+    where :func:`flush_exports` has waited in vain. For an exit handler.
+    """
+    several = [*_all]
+    _wait(several, 0 if _gave_up else EXPORTS_SECONDS)
+    for batches in several:
+        batches.end()
+    _log_losses({batches.what: batches.not_exported for batches in several})
+
+
+_logged_losses: dict[str, int] = {}
+
+
+def _log_losses(losses: Mapping[str, int]) -> None:
+    new = {what: count for what, count in losses.items() if count > _logged_losses.get(what, 0)}
+    if new:
+        _logged_losses.update(new)
+        told = " and ".join(f"{count} {what}" for what, count in sorted(new.items()))
+        own_logger("asgi_trace").warning(
+            "%s were not exported: the collector did not accept them", told
+        )

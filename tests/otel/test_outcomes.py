@@ -1,0 +1,148 @@
+"""How a request ended is on its span, in the word of its access line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
+
+from asgi_trace import RequestTracingMiddleware
+from asgi_trace.otel import RequestSpans
+
+from ..asgi import HELLO_BODY, HELLO_START, http_scope, websocket_scope
+
+PART = {"type": "http.response.body", "body": b"a", "more_body": True}
+
+
+async def well(receive: Any, send: Any) -> None:
+    await send(HELLO_START)
+    await send(HELLO_BODY)
+
+
+async def crash(receive: Any, send: Any) -> None:
+    raise LookupError("no such thing")
+
+
+async def crash_after_all(receive: Any, send: Any) -> None:
+    await well(receive, send)
+    raise LookupError("no such thing")
+
+
+async def cancelled(receive: Any, send: Any) -> None:
+    await send(HELLO_START)
+    raise asyncio.CancelledError
+
+
+async def incomplete(receive: Any, send: Any) -> None:
+    await send(HELLO_START)
+    await send(PART)
+
+
+async def silent(receive: Any, send: Any) -> None:
+    return
+
+
+async def disconnect(receive: Any, send: Any) -> None:
+    await receive()
+    await send(HELLO_START)
+
+
+async def goes_on(receive: Any, send: Any) -> None:
+    await receive()
+    await well(receive, send)
+
+
+async def broken_pipe(receive: Any, send: Any) -> None:
+    await send(HELLO_START)
+    await send({"type": "http.response.body", "body": b"gone"})
+
+
+CASES: list[tuple[Callable[..., Any], str | None, int | None, str | None]] = [
+    # the app, its outcome, its status, its error
+    (well, None, 200, None),
+    (crash, "crash", 500, "LookupError"),
+    (crash_after_all, None, 200, "LookupError"),
+    (cancelled, "cancelled", 200, None),
+    (incomplete, "incomplete", 200, "incomplete"),
+    (silent, "incomplete", None, "incomplete"),
+    (disconnect, "disconnect", 200, None),
+    (goes_on, "disconnect", 200, None),
+    (broken_pipe, "disconnect", 200, None),
+]
+
+
+@pytest.mark.parametrize(("behave", "outcome", "status", "error"), CASES)
+@pytest.mark.parametrize("is_outside", [False, True])
+def test_a_span_has_the_outcome_of_its_access_line(
+    behave: Any,
+    outcome: str | None,
+    status: int | None,
+    error: str | None,
+    is_outside: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Also a span that was made around the shim."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await behave(receive, send)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message.get("body") == b"gone":
+            raise ConnectionResetError
+
+    traced = RequestTracingMiddleware(
+        RequestSpans(app, tracer_provider=provider), access_log=True, error_response=False
+    )
+
+    async def serve() -> None:
+        if not is_outside:
+            await traced(http_scope(), receive, send)
+            return
+        with provider.get_tracer("around").start_as_current_span("GET", kind=SpanKind.SERVER):
+            await traced(http_scope(), receive, send)
+
+    async def main() -> None:
+        with suppress(LookupError, asyncio.CancelledError, ConnectionResetError):
+            await serve()
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(main())
+    (line,) = [record for record in caplog.records if record.name == "asgi_trace.access"]
+    (span,) = exporter.get_finished_spans()
+    attributes = dict(span.attributes or {})
+    assert attributes.get("asgi_trace.outcome") == outcome == getattr(line, "outcome", None)
+    if not is_outside:
+        assert attributes.get("http.response.status_code") == status
+        assert attributes.get("error.type") == error
+        assert span.status.is_ok is (error is None)
+
+
+def test_a_websocket_that_ends_has_no_outcome() -> None:
+    """It is complete when its app returns."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+
+    async def nothing(*_: Any) -> None: ...
+
+    traced = RequestTracingMiddleware(RequestSpans(app, tracer_provider=provider))
+    asyncio.run(traced(websocket_scope(), nothing, nothing))
+    (span,) = exporter.get_finished_spans()
+    assert "asgi_trace.outcome" not in (span.attributes or {})

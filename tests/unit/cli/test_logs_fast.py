@@ -1,0 +1,254 @@
+"""
+Blocks of our own lines are read all at once: the entries are exactly those of each line by itself.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asgi_trace._cli.logs import reader, records
+from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.own import own_form
+from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, read
+from asgi_trace._core.lines import (
+    ACCESS_LOGGER,
+    Record,
+    format_access,
+    format_json,
+    format_logfmt,
+    format_text,
+)
+
+# -- logs ------------------------------------------------------------------------------------------
+
+_IDS = ("none", "f3e2a5c40d16b978855bbc1ab4e3b25a", "a", "é", "x|y", "req=1", "0" * 128)
+_MESSAGES = (
+    "",
+    "Processing payment",
+    "took 12ms in all",
+    'said "yes" to it',
+    "12B left - - ",
+    "naïve \U0001f600 and \ud800",
+    "two\nlines",
+    "\r",
+    "back\\slash \\x1b and \x1b[31m",
+    'a "quote" and = and {"timestamp": "x"}',
+    "Traceback (most recent call last):\n  File 'x'\nKeyError: 'bulb'",
+    "x" * 70_000,
+)
+_ACCESS = format_access(
+    {
+        "method": "GET",
+        "path": "/api/items/7",
+        "status": 200,
+        "duration_ms": 1.8,
+        "bytes": 6850,
+        "transport": "http",
+        "client": "127.0.0.1:11834",
+        "ttfb_ms": 1.7,
+    }
+)
+_ACCESS_FIELDS: dict[str, Any] = {
+    "method": "GET",
+    "path": "/api/items/7",
+    "status": 200,
+    "duration_ms": 1.8,
+    "bytes": 6850,
+    "transport": "http",
+    "client": "127.0.0.1:11834",
+    "ttfb_ms": 1.7,
+}
+_TIMES = (
+    "2024-01-15 10:30:15",
+    "2024-01-15 10:30:16",
+    "2024-01-15T10:30:15.250Z",
+    "2024-01-15T10:30:15.0001Z",
+    "2024-01-15 10:30:16,999",
+    "2024-01-15 10:30:15.000 +01:00",
+    "2023-10-29 02:30:00",
+    "10:30:15",
+    "0 no time",
+    "",
+)
+
+
+def _access(record: Record, extra: dict[str, Any]) -> Record:
+    return record._replace(message=_ACCESS, logger=ACCESS_LOGGER, extra=extra)
+
+
+_plain = st.builds(
+    Record,
+    time=st.sampled_from(_TIMES),
+    level=st.sampled_from(("INFO", "ERROR", "WARNING", "info", "LOUD", "")),
+    logger=st.sampled_from(("shop", "uvicorn.access", "", 'a"b')),
+    message=st.sampled_from(_MESSAGES),
+    request_id=st.sampled_from(_IDS),
+    session_id=st.sampled_from(_IDS),
+    trace_id=st.sampled_from(("none", "0af7651916cd43dd8448eb211c80319c", "0" * 32)),
+    span_id=st.sampled_from(("none", "00f067aa0ba902b7")),
+    mcp_method=st.sampled_from(("", "", "tools/call")),
+    mcp_name=st.just("add"),
+    jsonrpc_id=st.just("7"),
+    exception=st.sampled_from((None, None, {"type": "KeyError", "stacktrace": "Traceback"})),
+    extra=st.just({}),
+    parent_span_id=st.sampled_from(("", "", "00f067aa0ba902b7")),
+    service=st.sampled_from(("", "", "front", "front desk")),
+)
+_accesses = st.builds(
+    _access,
+    _plain,
+    st.sampled_from(
+        (
+            _ACCESS_FIELDS,
+            {name: value for name, value in _ACCESS_FIELDS.items() if name != "ttfb_ms"},
+            {**_ACCESS_FIELDS, "outcome": "crash"},
+            {**_ACCESS_FIELDS, "path": "/other"},
+            {},
+        )
+    ),
+)
+_records = st.one_of(_plain, _plain, _accesses)
+_forms: dict[str, Callable[[Record], str]] = {
+    "text": lambda record: format_text(record, record.extra),
+    "json": format_json,
+    "logfmt": format_logfmt,
+}
+_others = st.sampled_from(
+    (
+        "",
+        "\0\0",
+        "  File 'x', line 1",
+        "Traceback (most recent call last):",
+        '{"timestamp": "',
+        "timestamp=",
+        "2024-01-15 10:30:15 - INFO - [req=a|session=",
+        "2024-01-15 10:30:15 - INFO - [req=a|session=b] -",
+        "2024-01-15 10:30:15 - INFO - [req=a|session=b] | more of it",
+        "2024-01-15 10:30:15 - INFO - [req=a|session=b|span=00f067aa0ba902b7] - spanned",
+        "front-1  | 2024-01-15 10:30:15 - INFO - [req=a|session=b] - wrapped",
+        '{"log": "2024-01-15 10:30:15 - INFO - [req=a|session=b] - x\\n", "stream": "stderr"}',
+        "2024-01-15T10:30:15.1Z stdout P 2024-01-15 10:30:15 - INFO - [req=a|session=b] - first, ",
+        "2024-01-15T10:30:15.2Z stdout F second",
+        'INFO:     127.0.0.1:1 - "GET / HTTP/1.1" 200 OK',
+        '127.0.0.1 - - [15/Jan/2024:10:30:15 +0000] "GET / HTTP/1.1" 200 5 "-" "-" 4bf92f3577b34da6a3ce929d0e0e4736',
+        "\x1b[32m2024-01-15 10:30:15 - INFO - [req=a|session=b] - colored",
+        '{"timestamp": "2024-01-15T10:30:15.250Z", "level": "INFO", "timestamp": "2025-01-15T10:30:15.250Z"}',
+    )
+)
+
+
+# What a collector puts before each line, or only before some.
+_WRAPPERS = (
+    "",
+    "",
+    "2024-01-15T10:30:15.123456789Z stdout F ",
+    "2024-01-15T10:30:17.5+01:00 stderr P ",
+    "front-1  | ",
+    "2024-01-15T10:30:15.123456789Z ",
+    "[pod/front-7d9c8b6f5-x2x4z/front] ",
+    "<14>1 2024-01-15T10:30:15.123Z host front 1 - - ",
+    "Jan 15 10:30:15 host front[1]: ",
+    "2024-01-15 10:30:15 ",
+    "front-7d9c8b6f5-x2x4z front ",
+    "\x1b[36mfront  | \x1b[0m",
+)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> bytes:
+    """Return a log of one form, or of several, with what else may stand in one."""
+    forms = draw(st.sampled_from((("text",), ("json",), ("logfmt",), tuple(_forms))))
+    wrappers = draw(
+        st.one_of(
+            st.tuples(st.sampled_from(_WRAPPERS)),
+            st.tuples(*[st.sampled_from(_WRAPPERS)] * 2),
+        )
+    )
+    lines: list[bytes] = []
+    for _ in range(draw(st.integers(0, 30))):
+        kind = draw(st.integers(0, 9))
+        if kind == 0:
+            line = draw(_others).encode()
+        elif kind == 1:
+            line = draw(st.binary(max_size=40)).replace(b"\n", b" ")
+        else:
+            text = _forms[draw(st.sampled_from(forms))](draw(_records))
+            line = text.encode("utf-8", "surrogatepass")
+            if kind == 2:
+                line = line[: draw(st.integers(0, len(line)))]
+        wrapper = wrappers[draw(st.integers(0, 9)) // 9 * (len(wrappers) - 1)].encode()
+        lines.append(wrapper + line + draw(st.sampled_from((b"\n", b"\n", b"\n", b"\r\n"))))
+    log = b"".join(lines)
+    return log[:-1] if draw(st.booleans()) else log
+
+
+def entries_of(path: Path, block: int) -> tuple[list[Entry], int]:
+    """Return the entries of a log, and how many were too long."""
+    wanted = Wanted()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asgi_trace._cli.logs.files._BLOCK", block)
+        log = Log(str(path), pytest.fail)
+        return [entry for batch in read(log, 0, wanted) for entry in batch], wanted.cut
+
+
+def _by_line(self: LineReader, text: str) -> list[Entry]:
+    return self.read(text.split("\n")[:-1])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(log=logs(), block=st.sampled_from((1 << 20, 1000, 100)), packed=st.booleans())
+def test_blocks_give_what_each_line_by_itself_gives(
+    tmp_path_factory: pytest.TempPathFactory, log: bytes, block: int, packed: bool
+) -> None:
+    """Whatever stands between lines of ours, and wherever a block ends."""
+    path = tmp_path_factory.mktemp("log") / "app.log"
+    path.write_bytes(gzip.compress(log, 1) if packed else log)
+    at_once = entries_of(path, block)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LineReader, "read_text", _by_line)
+        assert at_once == entries_of(path, block)
+        # ... and what the fields of JSON and logfmt by their names give
+        patch.setattr(reader, "_OWN_NAMED", "\0")
+        patch.setattr(records, "own_fields", lambda line: None)
+        assert at_once == entries_of(path, block)
+
+
+@pytest.mark.parametrize("form", ["json", "logfmt"])
+def test_an_access_line_is_read_without_its_fields_only_if_its_message_has_them(
+    form: str,
+) -> None:
+    """Else what a field says is shown beside the message."""
+    record = Record("2024-01-15T10:30:15.250Z", "INFO", request_id="a", trace_id="0" * 31 + "1")
+    usual = _forms[form](_access(record, _ACCESS_FIELDS))
+    entry = _last(usual)
+    assert entry.more is not None
+    assert entry.more["access"] == _ACCESS_FIELDS
+    assert entry.text.endswith(f"- {_ACCESS}")
+    other = _last(_forms[form](_access(record, {**_ACCESS_FIELDS, "tenant": "acme"})))
+    assert other.text.endswith(" tenant=acme")
+
+
+def _last(line: str) -> Entry:
+    lines = LineReader()
+    assert not lines.read_text(f"{line}\n")
+    (entry,) = lines.finish()
+    return entry
+
+
+def test_rows_stand_for_all_lines() -> None:
+    """One for each line, empty throughout where the line is another's."""
+    line = format_json(Record("2024-01-15T10:30:15.250Z", "INFO", "x", "y", "a", "b", "1" * 32))
+    form = own_form(line)
+    assert form is not None
+    assert [row[0] for row in form.rows(f"{line}\n\n{{}}\n")] == [
+        "2024-01-15T10:30:15.250Z",
+        "",
+        "",
+    ]
