@@ -8,6 +8,7 @@ app is examined. The second leaves its report in a folder that a variable names.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ __all__ = ("examine", "examine_command")
 _VARIABLE = "_ASGI_TRACE_DOCTOR"
 _BETWEEN_LOOKS = 0.05
 _TO_END = 3.0
+_TO_VANISH = 1.0
 # The exit code of a worker in whose place gunicorn starts no other one: it ends.
 _NO_OTHER = 3
 
@@ -106,17 +108,18 @@ def _outcome(
 
 
 def _end(command: subprocess.Popen[bytes]) -> None:
-    """End the processes of *command*: those that wait for a signal first, then all."""
-    for number, patience in ((signal.SIGTERM, _TO_END), (signal.SIGKILL, None)):
-        try:
-            os.killpg(command.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            command.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
-    command.wait()
+    """End the processes of *command*: by the signal that lets them clean up, then by the other one."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(command.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            command.wait(_TO_END)
+        os.killpg(command.pid, signal.SIGKILL)
+        command.wait()
+        # Workers may outlive the first process, with its port, for a moment.
+        deadline = time.monotonic() + _TO_VANISH
+        while time.monotonic() < deadline:
+            os.killpg(command.pid, 0)
+            time.sleep(_BETWEEN_LOOKS)
 
 
 # -- the server's process --------------------------------------------------------------------------
@@ -140,7 +143,7 @@ def examine(app: Any, shim: Any) -> None:
         part = folder / "report.part"
         part.write_text(json.dumps({"text": text, "code": code}), encoding="utf-8")
         os.replace(part, folder / "report")
-        os._exit(_NO_OTHER)
+        os._exit(0)
 
     report = Report(order["name"], as_json=order["as_json"], deliver=deliver)
     seconds = order["seconds"]
@@ -159,7 +162,7 @@ def examine(app: Any, shim: Any) -> None:
     )
     thread.start()
     thread.join()
-    os._exit(_NO_OTHER)  # the thread ends the process itself
+    os._exit(0)  # the thread ends the process itself
 
 
 # By a module that only a process of the server has loaded; of two, the one that handles requests.
