@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .measure import Meter, Reading, instruction_meter, measure
 from .situations import SITUATIONS
-from .subjects import OUR_JSON, OURS, SUBJECTS
+from .subjects import OUR_JSON, OUR_SPANS, OURS, SUBJECTS
 
 __all__ = ("BUDGETS", "Budget", "Cost", "check", "figure")
 
@@ -92,6 +92,14 @@ BUDGETS = (
         2.2,
         _NO_OP,
         goal=0.75,
+    ),
+    Budget(
+        "spans",
+        Cost("spans", OUR_SPANS),
+        Cost("spans", "OpenTelemetry"),
+        {_ALL: 0.5},
+        0.6,
+        "times what opentelemetry-instrumentation-asgi adds",
     ),
     # 25 ns: the no-op wrapper's 5,800 instructions take 560 ns on 3.11, and its 6,100 take 500 ns
     # on 3.12 and 3.13.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asgi_trace
 
-from .subjects import OUR_JSON, OURS, SUBJECTS, Subject
+from .subjects import OUR_JSON, OUR_SPANS, OURS, SUBJECTS, Subject
 from .traffic import (
     App,
     Receive,
@@ -244,6 +244,11 @@ SITUATIONS = {
         "a request whose session id, of the query string, is read",
         _served(hello(asgi_trace.get_session_id), request(query=b"page=2&session_id=alice-0001")),
         ("bare", OURS),
+    ),
+    "spans": Situation(
+        "a request that is a span",
+        _served(hello(), request()),
+        ("bare", OUR_SPANS, "OpenTelemetry"),
     ),
     "crash": Situation("a request whose app raises", _crashes, ("bare", "no-op", OURS)),
     "headers-4": Situation("a request with 4 headers", _served(hello(), request(4))),

@@ -19,9 +19,10 @@ from asgi_trace._logging.setup import give_forms
 
 from .traffic import App, Message, Receive, Scope, Send
 
-__all__ = ("OURS", "OUR_JSON", "SUBJECTS", "Subject")
+__all__ = ("OURS", "OUR_JSON", "OUR_SPANS", "SUBJECTS", "Subject")
 
 OURS = "asgi_trace"
+OUR_SPANS = "asgi_trace, RequestSpans"
 OUR_JSON = "asgi_trace, JSON"
 
 Log = Callable[[str], object]
@@ -195,6 +196,14 @@ def _opentelemetry(app: App) -> App:
     return OpenTelemetryMiddleware(app, tracer_provider=TracerProvider())
 
 
+def _our_spans(app: App) -> App:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from asgi_trace.otel import RequestSpans
+
+    return asgi_trace.RequestTracingMiddleware(RequestSpans(app, tracer_provider=TracerProvider()))
+
+
 def _sentry(app: App) -> App:
     import sentry_sdk
     from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
@@ -293,6 +302,7 @@ SUBJECTS = {
         Subject(
             "OpenTelemetry", _opentelemetry, needs="opentelemetry-instrumentation-asgi", heavy=True
         ),
+        Subject(OUR_SPANS, _our_spans, needs="opentelemetry-sdk", heavy=True),
         Subject("Sentry", _sentry, needs="sentry-sdk", heavy=True),
         Subject(OUR_JSON, _ours, _our_json_line),
         Subject("python-json-logger", line=_python_json_logger_line, needs="python-json-logger"),
