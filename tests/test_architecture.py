@@ -21,8 +21,8 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "_core",
         (
             "faults",
-            "tracecontext",
             "patterns",
+            "tracecontext",
             "lines",
             "calls",
             "headers",

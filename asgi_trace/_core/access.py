@@ -174,7 +174,8 @@ class _Exchange:
         return {name: value for name, value in fields.items() if value is not None}
 
     def _since_start(self, moment: float) -> float:
-        return round((moment - self._began) * 1000, 1)
+        # As round(…, 1) does, in a tenth of its 2,500 instructions.
+        return int((moment - self._began) * 10_000 + 0.5) / 10
 
     def _count(self, size: int) -> None:
         self._bytes += size
@@ -184,6 +185,23 @@ class _Exchange:
 
 def _write(log: logging.Logger, fields: dict[str, Any]) -> None:
     message = format_access(fields)
+    if type(log) is logging.Logger and logging.getLogRecordFactory() is logging.LogRecord:
+        # As log.info() does it, without a search for the caller and a check of each field's name:
+        # these names are ours, and none of them is one of logging's.
+        code = _write.__code__
+        record = log.makeRecord(
+            log.name,
+            logging.INFO,
+            code.co_filename,
+            code.co_firstlineno,
+            "%s",
+            (message,),
+            None,
+            code.co_name,
+        )
+        record.__dict__.update(fields)
+        log.handle(record)
+        return
     try:
         log.info("%s", message, extra=fields)
     except KeyError:  # a record factory of the program gives records an attribute of the same name

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from .patterns import Pattern
+
 __all__ = ("MAX_WORD_LENGTH", "NO_CALL", "Call", "clean")
 
 MAX_WORD_LENGTH = 128
@@ -40,8 +42,8 @@ NO_CALL = Call()
 _MOST_READ = 4096
 
 # The query and the fragment of a URI may hold arguments and secrets.
-_BEYOND = re.compile(r"[?#].*", re.DOTALL)
-_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+_BEYOND = Pattern(r"[?#].*", re.DOTALL)
+_PASSWORD = Pattern(r"(?<=://)[^/@]*@")
 
 
 def clean(value: object, *, blanks: bool = False) -> str | None:

@@ -173,11 +173,20 @@ class Masks:
 
     def query(self, query: str) -> str:
         """Return the *query* string, as it was sent, without its secrets."""
-        return (
-            "&".join([self._mask(pair, in_query=True) for pair in query.split("&")])
-            if query
-            else ""
-        )
+        return "&".join([self._mask_pair(pair) for pair in query.split("&")]) if query else ""
+
+    def _mask_pair(self, pair: str) -> str:
+        # Most pairs are a short name and a short value, in which nothing but the name can tell a
+        # secret: 4,300 instructions, where a look for all kinds of secrets takes 14,000 to 27,000.
+        name, _, value = pair.partition("=")
+        if (
+            len(name) < _SHORTEST_KNOWN > len(value)
+            and name.isidentifier()
+            and value.isalnum()
+            and len(pair) >= _SHORTEST
+        ):
+            return f"{name}={MASK}" if self._is_secret(name) else pair
+        return self._mask(pair, in_query=True)
 
     def path(self, path: str) -> str:
         """Return the *path* without its secrets."""

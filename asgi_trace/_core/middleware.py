@@ -8,7 +8,6 @@ https://asgi.readthedocs.io/en/latest/specs/main.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import Token
 from copy import copy
@@ -23,6 +22,7 @@ from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
 from .inside import replace_error_sender, rewrapped, starlette_app, with_first_request
 from .masks import Masks
+from .patterns import Pattern
 from .protocol import hooks
 from .request import RequestMetadata
 from .response_headers import Answers
@@ -37,7 +37,7 @@ Send = Callable[[Message], Awaitable[Any]]
 ASGIApp = Callable[[Any, Any, Any], Awaitable[Any]]
 
 # A field name of HTTP (RFC 9110, § 5.6.2).
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_NAME = Pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 _ERROR_BODY = b"Internal Server Error"
 _ERROR_START: Message = {

@@ -22,7 +22,7 @@ class Pattern:
     :param flags: those of :func:`re.compile`.
     """
 
-    def __init__(self, source: str, flags: int = 0) -> None:
+    def __init__(self, source: str | bytes, flags: int = 0) -> None:
         self._source = source
         self._flags = flags
 

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from .patterns import Pattern
+
 __all__ = (
     "RANDOM",
     "SAMPLED",
@@ -37,7 +39,7 @@ _OWS = " \t"
 
 # Version 00 is exactly four fields, 55 characters; a later version may append more after another
 # "-" (§ 3.2.4).
-_TRACEPARENT = re.compile(
+_TRACEPARENT = Pattern(
     r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 )
 _NO_TRACE_ID = "0" * 32

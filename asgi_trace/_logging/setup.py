@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import codecs
 import functools
-import locale
 import logging
 import os
 import re
@@ -227,6 +226,8 @@ def _narrow_encoding(handler: logging.Handler) -> str | None:
     if not isinstance(encoding, str) or errors not in (None, "strict"):
         return None
     if encoding == "locale":
+        import locale  # few programs name it, and it takes 1 ms
+
         encoding = locale.getpreferredencoding(False)
     try:
         return None if codecs.lookup(encoding).name.startswith("utf-") else encoding

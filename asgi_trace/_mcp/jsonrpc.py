@@ -8,8 +8,9 @@ https://www.jsonrpc.org/specification
 
 from __future__ import annotations
 
-import re
 from typing import Any
+
+from .._core.patterns import Pattern
 
 __all__ = ("MAX_MESSAGE_SIZE", "read_call", "read_endpoint", "read_error")
 
@@ -17,7 +18,7 @@ MAX_MESSAGE_SIZE = 16 * 1024
 """The longest message that is read: 4 KB take 8 µs, 63 KB of nested brackets 1.5 ms."""
 
 # The first event of a stream of the older transport: where its messages are to be posted.
-_ENDPOINT = re.compile(
+_ENDPOINT = Pattern(
     rb"(?:\xef\xbb\xbf)?event: ?endpoint(?:\r\n|\n|\r)data: ?[^\s?]*\?(?:[^\s]*&)?session_id=([^\s&]+)"
 )
 

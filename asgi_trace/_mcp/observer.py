@@ -7,12 +7,12 @@ This module handles ASGI messages, and selects the exchanges that may be MCP's. 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from .._core.faults import report_once
 from .._core.headers import response_values
+from .._core.patterns import Pattern
 from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
 from .jsonrpc import MAX_MESSAGE_SIZE, read_call, read_endpoint, read_error
 from .requests import await_endpoint, learn_call, open_stream
@@ -120,7 +120,7 @@ class _Stream:
 
 # An event ends with an empty line. Each of its two line ends is CRLF, LF or CR
 # (https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream).
-_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n?|\n)")
+_EVENT_END = Pattern(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n?|\n)")
 _LONGEST_END = len(b"\r\n\r\n")
 _BOM = b"\xef\xbb\xbf"
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from .._core.calls import MAX_WORD_LENGTH, NO_CALL, Call, clean
 from .._core.current import elsewhere
 from .._core.headers import response_values
+from .._core.patterns import Pattern
 from .._core.protocol import PENDING, App, Protocol, hooks
 from .._core.scope import ScopeMetadata
 from .._core.sessions import SessionResolver, query_values
@@ -28,7 +29,7 @@ __all__ = ("MCP", "install", "read_header")
 _HEADERS = frozenset({b"mcp-session-id", b"mcp-protocol-version", b"mcp-method"})
 
 # The form of a header value that is not plain ASCII (SEP-2243).
-_ENCODED = re.compile(rb"=\?base64\?([A-Za-z0-9+/]*={0,2})\?=", re.IGNORECASE)
+_ENCODED = Pattern(rb"=\?base64\?([A-Za-z0-9+/]*={0,2})\?=", re.IGNORECASE)
 # A character of the kept part takes at most four bytes, and base64 makes four of three. This is a
 # multiple of four.
 _LONGEST_ENCODED = MAX_WORD_LENGTH * 4 * 4 // 3 // 4 * 4 + 4

@@ -468,6 +468,17 @@ def test_no_hexadecimal_token_is_left(token: str) -> None:
         assert masked(f"/u/{token}?x={token}") == "/u/***?x=***"
 
 
+_NAMES = st.sampled_from(["page", "sid", "eyJhbGciO", "basic", "bearer", "Key", "_", "é", ""])
+_PIECE = st.text("aeyJ09_-=.:/%@+ é", max_size=12) | st.text(max_size=12)
+
+
+@given(_NAMES | _PIECE, st.sampled_from(["=", "", "=="]), _PIECE)
+def test_a_short_pair_is_masked_as_any_other(name: str, equals: str, value: str) -> None:
+    """The look at its name alone comes to the same as the look for all kinds of secrets."""
+    pair = f"{name}{equals}{value}".replace("&", "")
+    assert MASKS.query(pair) == (MASKS._mask(pair, in_query=True) if pair else "")
+
+
 HOSTILE = [
     *"aA0%=&/;.-_@:[#? +*'\"\\é",
     *(
