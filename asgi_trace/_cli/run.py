@@ -134,11 +134,19 @@ def _start(command: list[str], environment: dict[str, str]) -> int:
             # Python finds its environment by this name.
             _become([str(neighbour), *command[1:]], environment)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for an empty name
-        print(f"asgi-trace: there is no command {command[0]!r}", file=sys.stderr)
+        print(
+            f"asgi-trace: there is no command {command[0]!r}{_advice(command[0])}", file=sys.stderr
+        )
         return _NOT_FOUND
     except OSError as exc:
         print(f"asgi-trace: {command[0]!r} cannot be started: {exc.strerror}", file=sys.stderr)
         return _NOT_EXECUTABLE
+
+
+def _advice(name: str) -> str:
+    module, _, attribute = name.partition(":")
+    is_app = bool(attribute) and all(part.isidentifier() for part in module.split("."))
+    return f"; the server's name goes first: asgi-trace run uvicorn {name}" if is_app else ""
 
 
 def _become(command: list[str], environment: dict[str, str]) -> NoReturn:

@@ -661,7 +661,7 @@ def _take(fields: dict[str, Any], name: str) -> Any:
     if not dot or not isinstance(within, dict):
         return None
     value = _take(within, inner)
-    if not within:
+    if value is not None and not within:
         del fields[outer]
     return value
 

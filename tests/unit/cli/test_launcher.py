@@ -71,6 +71,11 @@ def test_a_command_that_does_not_exist(name: str) -> None:
     assert seen(name, "shop:app") == (127, "", f"asgi-trace: there is no command {name!r}\n")
 
 
+def test_an_app_is_no_command() -> None:
+    told = "there is no command 'shop:app'; the server's name goes first: asgi-trace run uvicorn shop:app"
+    assert seen("shop:app") == (127, "", f"asgi-trace: {told}\n")
+
+
 def test_a_command_that_cannot_be_started(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("text")
     for path in (tmp_path, tmp_path / "plain"):

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asgi_trace._core.lines import (
@@ -391,6 +391,7 @@ def test_each_stores_names_are_as_documented(store: str) -> None:
 
 
 @pytest.mark.parametrize("store", [None, *STORES])
+@example(Record("", "INFO", message="m", extra={"otel": {}, "log": {}, "service": {}}))
 @given(named_records(ANY_TEXT | OUR_NAMES | THEIR_NAMES, VALUES))
 def test_a_record_under_any_names_is_read_as_written(store: str | None, record: Record) -> None:
     """Also where the program has fields with the names of a store."""
