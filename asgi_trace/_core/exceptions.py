@@ -8,6 +8,8 @@ is not installed.
 
 from __future__ import annotations
 
+import weakref
+from functools import partial
 from typing import Any, SupportsIndex
 
 from .request import RequestMetadata
@@ -48,14 +50,35 @@ class _Stamp:
         return {name: value for name, value in ids.items() if value}
 
 
+# The marks of exceptions whose class decides which attributes may be set, such as a frozen one: with
+# an attribute more, pickle could not load them again. By id; a mark goes with its exception.
+_marks: dict[int, tuple[weakref.ref[BaseException], _Stamp]] = {}
+
+
 def stamp_exception(exc: BaseException, metadata: RequestMetadata) -> None:
     """Mark *exc* as raised by the request *metadata*."""
-    # Not by setattr(): a frozen exception class forbids it.
-    BaseException.__setattr__(exc, _STAMP, _Stamp(metadata))
+    mark = _Stamp(metadata)
+    if type(exc).__setattr__ is BaseException.__setattr__:
+        BaseException.__setattr__(exc, _STAMP, mark)
+        return
+    key = id(exc)
+    _marks[key] = weakref.ref(exc, partial(_forget, key)), mark
+
+
+def _forget(key: int, _: object) -> None:
+    _marks.pop(key, None)
+
+
+def _mark_of(exc: BaseException) -> Any:
+    if _marks:
+        reference, mark = _marks.get(id(exc), (None, None))
+        if reference is not None and reference() is exc:
+            return mark
+    return _attribute(exc, _STAMP)
 
 
 def _stamped(exc: BaseException) -> RequestMetadata | None:
-    stamp = _attribute(exc, _STAMP)
+    stamp = _mark_of(exc)
     if isinstance(stamp, _Stamp):
         return stamp.metadata
     if isinstance(stamp, dict):  # pickled, perhaps in another process

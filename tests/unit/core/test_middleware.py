@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import gc
 import inspect
 import logging
+import pickle
 import re
 import traceback
 from contextvars import Context
-from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +23,7 @@ from asgi_trace import (
     get_request_metadata,
     get_session_id,
 )
+from asgi_trace._core import exceptions
 from asgi_trace._core.exceptions import metadata_of
 from asgi_trace._core.tracecontext import RANDOM
 
@@ -257,7 +260,7 @@ def test_the_id_is_on_each_response_and_nothing_else_is_touched(
     scope: dict[str, Any], message: dict[str, Any], expected: bool
 ) -> None:
     """A start gets the header in a new message, everything else passes as the object that it is."""
-    before = deepcopy(message)
+    before = copy.deepcopy(message)
     (sent,) = step(RequestTracingMiddleware(responding(message)), dict(scope))
     assert message == before
     assert (sent is not message) == expected
@@ -645,15 +648,26 @@ def test_a_debug_page_can_show_the_locals_of_a_crash(
     assert caplog.messages == []
 
 
-def test_an_exception_that_allows_no_attribute_is_marked() -> None:
-    class FrozenError(Exception):
-        def __setattr__(self, name: str, value: object) -> None:
-            raise AttributeError("frozen")
+class FrozenError(Exception):
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("frozen")
 
+
+def test_an_exception_that_allows_no_attribute_is_marked() -> None:
+    """And is pickled and copied as before; its mark goes with it."""
     scope = http_scope()
     with pytest.raises(FrozenError) as caught:
-        step(RequestTracingMiddleware(responding(then=FrozenError()), error_response=False), scope)
+        step(
+            RequestTracingMiddleware(responding(then=FrozenError("x")), error_response=False), scope
+        )
     assert metadata_of(caught.value) is scope["asgi_trace"]
+    for twin in (pickle.loads(pickle.dumps(caught.value)), copy.copy(caught.value)):
+        assert (type(twin), twin.args, metadata_of(twin)) == (FrozenError, ("x",), None)
+    key = id(caught.value)
+    assert key in exceptions._marks
+    del caught
+    gc.collect()
+    assert key not in exceptions._marks
 
 
 def test_an_app_called_from_a_request_leaves_its_exception_to_it() -> None:
