@@ -30,6 +30,7 @@ __all__ = (
     "exception_attributes",
     "id_attributes",
     "masks_of",
+    "method_attributes",
     "request_attributes",
     "span_name",
     "status_after",
@@ -121,6 +122,17 @@ def request_attributes(scope: Scope) -> Attributes:
         for name, value in attributes.items()
         if value
     }
+
+
+def method_attributes(method: str) -> Attributes:
+    """Return the attributes of a call's *method*, which is the program's own choice."""
+    name = method.upper()
+    if name not in _METHODS:
+        return {"http.request.method": "_OTHER", "http.request.method_original": as_text(method)}
+    attributes: Attributes = {"http.request.method": name}
+    if name != method:
+        attributes["http.request.method_original"] = method
+    return attributes
 
 
 def masks_of(request: object) -> Masks:
@@ -225,7 +237,7 @@ def exception_attributes(exc: Exception) -> Attributes:
     }
 
 
-def type_name(exc: Exception) -> str:
+def type_name(exc: BaseException) -> str:
     """Return the full name of the class of *exc*."""
     kind = type(exc)
     return (

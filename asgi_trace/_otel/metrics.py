@@ -1,7 +1,7 @@
 """
-The metrics of a server's requests, where a meter provider is set up.
+The metrics of a server's requests and of its calls, where a meter provider is set up.
 
-https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#http-server
+https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from opentelemetry.context import Context
 
 from .attributes import Attributes
 
-__all__ = ("Measured", "ServerMetrics")
+__all__ = ("NO_METERS", "ClientMetrics", "Measured", "ServerMetrics")
+
+NO_METERS = frozenset({"_ProxyMeterProvider", "NoOpMeterProvider"})
+"""The API's own providers, which measure nothing."""
 
 # The buckets of the conventions, in seconds.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -24,6 +27,14 @@ _OF_DURATION = (
     "error.type",
     "http.response.status_code",
     "http.route",
+    "network.protocol.version",
+)
+_OF_CALL = (
+    "http.request.method",
+    "server.address",
+    "server.port",
+    "error.type",
+    "http.response.status_code",
     "network.protocol.version",
 )
 
@@ -65,6 +76,23 @@ class Measured:
         duration = perf_counter() - self._began
         self._instruments.active.add(-1, self._of_active, context)
         self._instruments.duration.record(duration, _named(attributes, _OF_DURATION), context)
+
+
+class ClientMetrics:
+    """The instrument of one meter provider: the duration of calls."""
+
+    def __init__(self, provider: metrics.MeterProvider, name: str) -> None:
+        self.provider = provider
+        self._duration = provider.get_meter(name).create_histogram(
+            "http.client.request.duration",
+            unit="s",
+            description="Duration of HTTP client requests.",
+            explicit_bucket_boundaries_advisory=_BUCKETS,
+        )
+
+    def record(self, seconds: float, attributes: Attributes, context: Context) -> None:
+        """Record a call, which has ended with *attributes*; *context* has its span."""
+        self._duration.record(seconds, _named(attributes, _OF_CALL), context)
 
 
 def _named(attributes: Attributes, names: tuple[str, ...]) -> Attributes:

@@ -19,6 +19,7 @@ from opentelemetry import metrics, trace
 from .._core.faults import report_once
 from .._core.scope import Message
 from .._logging.setup import attach_exporter
+from .client_spans import end_lost_spans, use_client_spans
 from .ids import adapt
 from .logs import RequestLogHandler
 
@@ -50,6 +51,7 @@ def configure_opentelemetry() -> None:
 
     from .export import LogBatches, MetricBatches, SpanBatches, end_exports
 
+    use_client_spans()
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         spans = TracerProvider(shutdown_on_exit=False)
         for exporter in _exporters("traces"):
@@ -85,6 +87,8 @@ def configure_opentelemetry() -> None:
 def _end_at_exit(end_exports: Callable[[], None]) -> None:
     atexit.unregister(end_exports)
     atexit.register(end_exports)
+    atexit.unregister(end_lost_spans)
+    atexit.register(end_lost_spans, at_exit=True)  # the last one is called first
 
 
 def _exporters(signal: str) -> Iterator[Any]:
@@ -118,6 +122,7 @@ async def flushing_send(send: Callable[..., Any], message: Message) -> Any:
         try:
             from .export import flush_exports
 
+            end_lost_spans(at_exit=True)
             await flush_exports()
         except Exception:
             report_once("exporting the last spans and log records")

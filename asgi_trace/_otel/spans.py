@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from contextvars import ContextVar
 from types import MethodType
 from typing import Any
 
@@ -34,6 +33,7 @@ from .attributes import (
     span_name,
     type_name,
 )
+from .client_spans import end_lost_spans, span_provider, use_client_spans
 from .endings import Ending
 from .ids import (
     TRACER,
@@ -49,7 +49,7 @@ from .ids import (
     trace_of,
     use_propagators,
 )
-from .metrics import Measured, ServerMetrics
+from .metrics import NO_METERS, Measured, ServerMetrics
 from .routes import prepare_routes, route_of
 from .setup import configured, flushing_send
 
@@ -61,14 +61,8 @@ _TRACED = frozenset({"http", "websocket"})
 # telemetry of an outer FastAPI, and None is FastAPI's own value for a request that it leaves out.
 _FASTAPI = "fastapi.telemetry"
 
-# The API's own providers, which measure nothing.
-_NO_METERS = frozenset({"_ProxyMeterProvider", "NoOpMeterProvider"})
-
 # An app is searched this deep for an instrumentation.
 _MOST_WRAPPERS = 64
-
-# Set in the context of a request with a span of its own; see _OwnExchange.end().
-_entered: ContextVar[bool] = ContextVar("asgi_trace_entered", default=False)
 
 
 class RequestSpans:
@@ -98,6 +92,7 @@ class RequestSpans:
         self._tracer_of: trace.TracerProvider | None = None
         self._is_django = False
         self._metrics: ServerMetrics | None = None
+        use_client_spans()
 
     async def __call__(
         self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
@@ -181,7 +176,7 @@ class RequestSpans:
             is_django=self._is_django,
             measured=self._measure(scope, attributes),
         )
-        exchange.enter(context)
+        exchange.enter(context, provider)
         return exchange
 
     def _tracer_from(self, provider: trace.TracerProvider) -> trace.Tracer:
@@ -199,7 +194,7 @@ class RequestSpans:
     def _measure(self, scope: Scope, attributes: Attributes) -> Measured | None:
         """Begin to measure a request; None where no meter provider is set up."""
         provider = metrics.get_meter_provider()
-        if type(provider).__name__ in _NO_METERS or scope["type"] != "http":
+        if type(provider).__name__ in NO_METERS or scope["type"] != "http":
             return None
         if self._metrics is None or self._metrics.provider is not provider:
             self._metrics = ServerMetrics(provider, TRACER)
@@ -249,17 +244,17 @@ class _OwnExchange(_Exchange):
         self._measured = measured
         self._request = request
 
-    def enter(self, context: Context) -> None:
+    def enter(self, context: Context, provider: trace.TracerProvider) -> None:
         """Make the span the current one, in *context*, and the only SERVER span."""
         self._scope.setdefault(_FASTAPI, None)
-        self._entered = _entered.set(True)
+        self._entered = span_provider.set(provider)
         self._token = otel_context.attach(trace.set_span_in_context(self._span, context))
 
     def end(self) -> None:
         # A coroutine that the garbage collector closes ends in another context, where nothing has
         # to be reset, and where OpenTelemetry would log an error.
         with suppress(ValueError):
-            _entered.reset(self._entered)
+            span_provider.reset(self._entered)
             otel_context.detach(self._token)
         _forget_fastapi(self._scope)
         try:
@@ -271,6 +266,7 @@ class _OwnExchange(_Exchange):
             self._span.end()
         except Exception:
             report_once("ending a span")
+        end_lost_spans()
 
     def _describe(self) -> None:
         attributes = self._attributes_at_end()

@@ -92,14 +92,18 @@ def inject(headers: _Headers, *, session: bool = False, baggage: bool = False) -
     return headers
 
 
-def outgoing(metadata: RequestMetadata, *, session: bool, baggage: bool) -> dict[str, str]:
+def outgoing(
+    metadata: RequestMetadata, *, session: bool, baggage: bool, span: TraceContext | None = None
+) -> dict[str, str]:
     """
     Return the headers of a call that the request *metadata* makes; an empty one is one that must
     not be there.
+
+    :param span: the call's own, where a tracer has made one.
     """
     found = dict.fromkeys((TRACEPARENT, TRACESTATE, REQUEST_ID), "")
     try:
-        trace = metadata._call_trace()
+        trace = span or metadata._call_trace()
         found[TRACEPARENT] = format_traceparent(trace)
         found[TRACESTATE] = metadata.tracestate
         found[REQUEST_ID] = _safe(metadata.request_id)
@@ -111,6 +115,14 @@ def outgoing(metadata: RequestMetadata, *, session: bool, baggage: bool) -> dict
             found.update(formats.write(trace))
     except Exception:
         report_once("writing the headers of an outgoing call")
+    return found
+
+
+def outgoing_span(span: TraceContext, tracestate: str) -> dict[str, str]:
+    """Return the headers of a call outside a request; the call has a *span* of its own."""
+    found = {TRACEPARENT: format_traceparent(span), TRACESTATE: tracestate}
+    if formats.write is not None:
+        found.update(formats.write(span))
     return found
 
 

@@ -32,7 +32,7 @@ def test_one_request_is_one_tree(
     pair: tuple[Service, Service], collector: Collector, traced: bool
 ) -> None:
     """
-    The second service's span is under the first's; one trace and one session on all lines of both
+    The second service's span is under the first's call; one trace and one session on all lines of both
     logs.
     """
     request_id = trace_id = generate_request_id()
@@ -65,6 +65,10 @@ def test_one_request_is_one_tree(
         span["span_id"]: span for span in collector.spans(2, trace_id=trace_id, service="front")
     }
     caller = spans["stock"]["parent_span_id"]
+    call = between[caller]
+    assert (call["kind"], call["name"], call["scope"]) == ("CLIENT", "POST", "asgi_trace")
+    assert call["attributes"]["url.full"] == f"http://127.0.0.1:{stock.port}/reserve"
+    assert call["attributes"]["http.response.status_code"] == 200
     while caller in between and caller != spans["front"]["span_id"]:
         caller = between[caller]["parent_span_id"]
     assert caller == spans["front"]["span_id"]

@@ -1,0 +1,151 @@
+"""
+The joint between the hooks for HTTP clients and a tracer that makes a span for each of their calls.
+
+This module uses no tracer: a tracer sets ``client_spans.begin``. It reads the events of httpcore,
+the connections of httpx.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from inspect import CO_COROUTINE
+from typing import Any, Protocol, TypeVar
+
+from .._core.faults import report_once
+from .._core.tracecontext import TraceContext
+
+__all__ = ("HTTPCoreEvents", "SpanOfCall", "begin_span", "client_spans")
+
+_T = TypeVar("_T")
+
+
+class SpanOfCall(Protocol):
+    """The span of one call. Each method does nothing after the span has ended."""
+
+    @property
+    def trace(self) -> TraceContext:
+        """The span's place in its trace, which the call's ``traceparent`` names."""
+
+    @property
+    def resends(self) -> int:
+        """How often the request was sent before."""
+
+    @property
+    def tracestate(self) -> str:
+        """The ``tracestate`` of a call outside a request."""
+
+    def run(self, function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+        """Call *function* in the span: instrumentations below it make no second one."""
+
+    def note(self, error: BaseException, *, is_last: bool) -> None:
+        """
+        Keep *error*, which is the end if nothing follows; after an error that *is_last*, only a
+        retry follows.
+        """
+
+    def note_retry(self) -> None:
+        """Count one more attempt within the call; it follows at once on what was noted."""
+
+    def end(
+        self,
+        *,
+        status: int | None = None,
+        error: BaseException | None = None,
+        retries: int = 0,
+        version: str | None = None,
+    ) -> None:
+        """
+        End the span.
+
+        :param status: the response's.
+        :param error: what ended the call without a response; by default what was noted.
+        :param retries: how often the client has sent the request again within the call.
+        :param version: of HTTP, such as ``"1.1"``.
+        """
+
+    def discard(self) -> None:
+        """Leave the span out: its call was never sent."""
+
+
+class ClientSpans:
+    """
+    Spans for outgoing calls: a hook for one tracer.
+
+    ``begin(method, url, resends=, after=)`` returns the span of a call, or None where the call gets
+    none. ``resends`` counts how often the request was sent before, and ``after`` is the span of the
+    call before this one, in which the same request was sent.
+    """
+
+    begin: Callable[..., SpanOfCall | None] | None = None
+
+
+client_spans = ClientSpans()
+
+
+def begin_span(
+    method: str, url: str, *, resends: int = 0, after: SpanOfCall | None = None
+) -> SpanOfCall | None:
+    """Return the span of a call; None where no tracer makes one."""
+    if client_spans.begin is None:
+        return None
+    try:
+        return client_spans.begin(method, url, resends=resends, after=after)
+    except Exception:
+        report_once("starting the span of an outgoing call")
+        return None
+
+
+class HTTPCoreEvents:
+    """
+    The ``trace`` extension of an httpx request: ends the span of the call.
+
+    https://www.encode.io/httpcore/extensions/#trace
+
+    :param own: the user's extension, which is called with each event.
+    """
+
+    def __init__(self, span: SpanOfCall, own: Callable[..., Any] | None) -> None:
+        self.own = own
+        self._span = span
+        self._is_tunnel = False
+
+    def __call__(self, name: str, info: dict[str, Any]) -> Any:
+        try:
+            self._read(name, info)
+        except Exception:
+            report_once("ending the span of an outgoing call")
+        if self.own is not None:
+            return self.own(name, info)
+        # httpcore asks for a coroutine in its asynchronous interface, and for none in the other.
+        # Its caller's kind is the only thing that tells the two apart.
+        is_async = sys._getframe(1).f_code.co_flags & CO_COROUTINE
+        return _nothing() if is_async else None
+
+    def _read(self, name: str, info: dict[str, Any]) -> None:
+        _, _, event = name.partition(".")
+        step, _, moment = event.rpartition(".")
+        if moment == "started":
+            if step == "retry":
+                self._span.note_retry()
+            elif "request" in info:
+                # The request for a tunnel through a proxy has the extensions of the call's request.
+                self._is_tunnel = info["request"].method == b"CONNECT"
+        elif moment == "failed":
+            # A response may follow when a server refuses the request's body.
+            is_last = not step.startswith(("send_request_", "receive_"))
+            self._span.note(info["exception"], is_last=is_last)
+        elif step == "response_closed" and not self._is_tunnel:
+            # Without a response before it, this is the end of an exchange that failed. The end
+            # of a response comes later than that of the span.
+            self._span.end()
+        elif step == "receive_response_headers" and not self._is_tunnel:
+            result = info["return_value"]
+            if name.startswith("http2."):
+                self._span.end(status=result[0], version="2")
+            else:
+                self._span.end(status=result[1], version=result[0].decode().removeprefix("HTTP/"))
+
+
+async def _nothing() -> None:
+    """Do nothing."""
