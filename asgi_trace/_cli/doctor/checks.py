@@ -409,7 +409,7 @@ _LOSSES = {
         "call keep_ids_in_threads() where the app is set up, or use asyncio.to_thread() or ContextThreadPoolExecutor",
     ),
     "thread": (
-        "starts a thread in a request, which begins without ids",
+        "starts a thread, which begins without ids",
         "call keep_ids_in_threads() where the app is set up, or start it with target=with_context(...)",
     ),
     "process": (
