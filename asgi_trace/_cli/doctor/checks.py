@@ -122,7 +122,9 @@ def _no_shim(patient: Patient) -> Remark:
             FINDING,
             f"The request has not reached RequestTracingMiddleware, though {elsewhere} is one: "
             f"lines and response have no ids.",
-            f"serve {elsewhere}, or wrap the whole app and not a part of it",
+            "call add_middleware(RequestTracingMiddleware) on the FastAPI object: its command serves that one"
+            if "fastapi_cli" in sys.modules
+            else f"serve {elsewhere}, or wrap the whole app and not a part of it",
         )
     return Remark(
         FINDING,
