@@ -58,6 +58,8 @@ def advice_on(words: Sequence[str], commands: Mapping[str, argparse.ArgumentPars
 
 def _instead(first: str, rest: Sequence[str], commands: Iterable[str]) -> list[Sequence[str]]:
     """Return the command lines that *first* and the *rest* may stand for, without our own name."""
+    if first == "help" and rest:
+        return [[rest[0], "--help"]]
     if first in _SYNONYMS:
         return [[_SYNONYMS[first], *rest]]
     near = get_close_matches(first, [*commands], 1, cutoff=0.7)
@@ -83,6 +85,9 @@ def _advice_on_option(words: Sequence[str], commands: Mapping[str, argparse.Argu
         return (
             f"there is no option {name!r} before a command; expected one of {', '.join(commands)}"
         )
+    named = next((word for word in words if word in owners), None)
+    if named is not None:
+        owners, words = [named], [word for word in words if word != named]
     lines = " or ".join(_line([owner, *words]) for owner in owners)
     return f"the option {name} stands behind its command; type {lines}"
 

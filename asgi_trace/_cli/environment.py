@@ -162,8 +162,9 @@ def read_options(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 _VARIABLE_OF = {name: variable for variable, (name, _) in _OPTIONS.items()}
-# An option, also as the rule "option=True" of another one; or a quoted value, which stays.
-_OPTION = re.compile(rf"'(?:[^'\\]|\\.)*'|\b({'|'.join(_VARIABLE_OF)})\b(=True)?")
+# An option that the sentence speaks of, or the rule "option=True" of another one; or a quoted value,
+# which stays. "mask" and "exclude" are words as well.
+_OPTION = re.compile(rf"'(?:[^'\\]|\\.)*'|\b({'|'.join(_VARIABLE_OF)})(?:(=True)|(?= is\b| has\b))")
 
 
 def _by_variables(message: str) -> str:

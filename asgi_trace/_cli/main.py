@@ -113,7 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=float,
+        type=_seconds,
         default=60.0,
         help="how long the app may take to start, and to respond; 60, when left out",
     )
@@ -137,6 +137,21 @@ def build_parser() -> argparse.ArgumentParser:
     for command in commands.choices.values():
         command.set_defaults(parser=command)
     return parser
+
+
+_DAY = 86400.0
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _DAY:  # nan is neither
+        raise argparse.ArgumentTypeError(
+            f"it is {text!r}; expected seconds, more than 0 and at most {_DAY:.0f}"
+        )
+    return seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ directory goes first on ``PYTHONPATH``, which the command's processes inherit.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import sysconfig
@@ -139,11 +140,14 @@ def _start(command: list[str], environment: dict[str, str]) -> int:
         )
         return _NOT_FOUND
     except OSError as exc:
-        print(f"asgi-trace: {command[0]!r} cannot be started: {exc.strerror}", file=sys.stderr)
+        told = f"{command[0]!r} cannot be started: {exc.strerror}{_advice(command[0])}"
+        print(f"asgi-trace: {told}", file=sys.stderr)
         return _NOT_EXECUTABLE
 
 
 def _advice(name: str) -> str:
+    if name.endswith(".py"):
+        return f"; Python's name goes first: asgi-trace run python {shlex.quote(name)}"
     module, _, attribute = name.partition(":")
     is_app = bool(attribute) and all(part.isidentifier() for part in module.split("."))
     return f"; the server's name goes first: asgi-trace run uvicorn {name}" if is_app else ""
@@ -151,8 +155,9 @@ def _advice(name: str) -> str:
 
 def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
     """Replace this process by *command*."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as where the shell has closed it: >&-
+            stream.flush()
     if sys.platform == "win32":  # its exec starts another process, and does not wait
         import subprocess
 

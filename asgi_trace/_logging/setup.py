@@ -506,8 +506,9 @@ _ACCESS_LOGGERS = frozenset(
 )
 _UNTRACED = (
     "a server logs requests, and none has reached RequestTracingMiddleware in this process; their lines show "
-    "[req=none]. Serve the app that it returns: app = RequestTracingMiddleware(app). 'fastapi run' serves the first "
-    "FastAPI object that it finds: name the other by --app, or start the server by 'asgi-trace run'. Logged once."
+    "[req=none]. Serve the app that it returns: app = RequestTracingMiddleware(app). 'fastapi run' serves the FastAPI "
+    "object inside: call its add_middleware(RequestTracingMiddleware), or start the server by 'asgi-trace run'. "
+    "Logged once."
 )
 
 serve_untouched = RequestTracingMiddleware.__call__

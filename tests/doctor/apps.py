@@ -292,7 +292,7 @@ def jobs():
     threading.Thread(target=log.info, args=("a thread",)).start()
 configure_logging(); app = RequestTracingMiddleware(api)
 """,
-        ["The app starts a thread in a request, which begins without ids: shop.py:"],
+        ["The app starts a thread, which begins without ids: shop.py:"],
     ),
     "networks of everybody": (
         "configure_logging(); app = RequestTracingMiddleware(api, trust_inbound=('0.0.0.0/0', '::/0'))",
@@ -464,4 +464,19 @@ async def app(scope, receive, send):
 
 configure_logging()
 app = RequestTracingMiddleware(app)
+"""
+
+STREAMS_FOR_EVER = """
+import asyncio
+
+from asgi_trace import RequestTracingMiddleware, configure_logging
+
+async def events(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"event", "more_body": True})
+    await asyncio.Event().wait()
+
+configure_logging()
+app = RequestTracingMiddleware(events)
 """

@@ -100,6 +100,21 @@ def test_a_healthy_app_is_healthy_under_each_server(command: str, tmp_path: Path
     assert "could not be" not in done.stdout
 
 
+def test_fastapis_command_serves_no_shim_around_its_object(tmp_path: Path) -> None:
+    """The remedy is one that it accepts."""
+    around = "configure_logging()\napp = RequestTracingMiddleware(api)"
+    command = "fastapi run shop.py --port 0"
+    report = json.loads(examined(write(tmp_path, around), command, "--json").stdout)
+    (finding,) = report["findings"]
+    assert finding["sentence"].startswith(
+        "The request has not reached RequestTracingMiddleware, though shop.app is one"
+    )
+    assert "call add_middleware(RequestTracingMiddleware)" in finding["remedy"]
+    added = "configure_logging()\napi.add_middleware(RequestTracingMiddleware)"
+    done = examined(write(tmp_path, added), command)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"{command}: nothing is wrong")
+
+
 def test_a_command_whose_app_cannot_be_loaded_has_its_own_error(tmp_path: Path) -> None:
     done = examined(
         write(tmp_path, "raise RuntimeError('no database')"), "uvicorn shop:app --port 0"

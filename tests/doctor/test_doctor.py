@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .apps import BROKEN, FAULTY, HANGING, HEALTHY, ODD, SHOP, STOPS_NEVER
+from .apps import BROKEN, FAULTY, HANGING, HEALTHY, ODD, SHOP, STOPS_NEVER, STREAMS_FOR_EVER
 
 COMMAND = (sys.executable, "-m", "asgi_trace", "doctor")
 
@@ -86,6 +86,15 @@ def test_an_app_that_does_not_stop_has_its_report(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(STOPS_NEVER)
     done = doctor(tmp_path, "--timeout", "5", "shop:app")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "shop:app: nothing is wrong")
+
+
+def test_a_response_without_an_end_is_a_note(tmp_path: Path) -> None:
+    """As of an app that sends events until its client leaves."""
+    (tmp_path / "shop.py").write_text(STREAMS_FOR_EVER)
+    done = doctor(tmp_path, "--timeout", "5", "shop:app")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "shop:app: nothing is wrong")
+    told = "The app failed on the request: TimeoutError: no end of the response within 5 seconds."
+    assert f"note: {told}\n" in done.stdout
 
 
 def test_the_users_own_frames_are_shown(tmp_path: Path) -> None:
@@ -177,8 +186,8 @@ app = RequestTracingMiddleware(api)
     assert queue.startswith(
         "note: The app makes a queue in this process; what takes from it has no"
     )
-    (thread,) = [line for line in lines if "thread in" in line]
-    assert thread.startswith("note: The app starts a thread in a request, which begins without ids")
+    (thread,) = [line for line in lines if "a thread" in line]
+    assert thread.startswith("note: The app starts a thread, which begins without ids")
     carrying = code.replace(
         "asyncio.Queue()", "asyncio.Queue()\nfrom asgi_trace import bound_carrier"
     )
@@ -251,6 +260,11 @@ def test_an_odd_app_is_examined(code: str, note: str, tmp_path: Path) -> None:
         (
             ("sh", "-c", "exit 7"),
             "'sh -c exit 7' ended with exit code 7, and no server has taken an app",
+        ),
+        (
+            ("sh", "-c", "exit 0"),
+            "'sh -c exit 0' ended with exit code 0, and no server has taken an app; "
+            "a server in the background is not waited for",
         ),
         (
             ("--timeout", "1", "sleep", "60"),

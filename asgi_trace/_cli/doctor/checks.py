@@ -122,7 +122,9 @@ def _no_shim(patient: Patient) -> Remark:
             FINDING,
             f"The request has not reached RequestTracingMiddleware, though {elsewhere} is one: "
             f"lines and response have no ids.",
-            f"serve {elsewhere}, or wrap the whole app and not a part of it",
+            "call add_middleware(RequestTracingMiddleware) on the FastAPI object: its command serves that one"
+            if "fastapi_cli" in sys.modules
+            else f"serve {elsewhere}, or wrap the whole app and not a part of it",
         )
     return Remark(
         FINDING,
@@ -409,7 +411,7 @@ _LOSSES = {
         "call keep_ids_in_threads() where the app is set up, or use asyncio.to_thread() or ContextThreadPoolExecutor",
     ),
     "thread": (
-        "starts a thread in a request, which begins without ids",
+        "starts a thread, which begins without ids",
         "call keep_ids_in_threads() where the app is set up, or start it with target=with_context(...)",
     ),
     "process": (

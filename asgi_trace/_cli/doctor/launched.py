@@ -95,7 +95,8 @@ def _outcome(
         while not path.exists():
             code = command.poll()
             if code is not None and not (folder / "claim").exists():
-                return f"{' '.join(words)!r} ended with exit code {code}, and no server has taken an app"
+                told = f"{' '.join(words)!r} ended with exit code {code}, and no server has taken an app"
+                return told if code else f"{told}; a server in the background is not waited for"
             if time.monotonic() > deadline and not (folder / "claim").exists():
                 return f"no server has taken an app within {seconds:g} seconds; --timeout gives it longer"
             if time.monotonic() > deadline + 6 * seconds:  # a process that was killed

@@ -201,7 +201,8 @@ async def _request(found: Visit, state: dict[str, Any], seconds: float) -> None:
     try:
         await asyncio.wait_for(_call(found.app, found.scope, receive, send), seconds)
     except asyncio.TimeoutError:
-        found.fault = TimeoutError(f"no response within {seconds:g} seconds")
+        part = "response" if found.status is None else "end of the response"
+        found.fault = TimeoutError(f"no {part} within {seconds:g} seconds")
     except Exception as exc:
         found.fault = exc
     finally:

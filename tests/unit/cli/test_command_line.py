@@ -34,6 +34,7 @@ def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("veiw", "there is no command 'veiw'; type 'asgi-trace view'"),
         ("compleet bash", "there is no command 'compleet'; type 'asgi-trace completion bash'"),
         ("help", "there is no command 'help'; type 'asgi-trace --help'"),
+        ("help grep", "there is no command 'help'; type 'asgi-trace grep --help'"),
         ("search a1b2", "there is no command 'search'; type 'asgi-trace grep a1b2'"),
         ("xyzzy", f"there is no command 'xyzzy'; expected one of {COMMANDS}"),
         (
@@ -68,6 +69,14 @@ def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
             "type 'asgi-trace grep --session=abc app.log' or 'asgi-trace view --session=abc app.log'",
         ),
         (
+            "--json doctor shop:app",
+            "the option --json stands behind its command; type 'asgi-trace doctor --json shop:app'",
+        ),
+        (
+            "--follow --port 80 view app.log",
+            "the option --follow stands behind its command; type 'asgi-trace view --follow --port 80 app.log'",
+        ),
+        (
             "--colour",
             f"there is no option '--colour' before a command; expected one of {COMMANDS}",
         ),
@@ -98,6 +107,13 @@ def test_other_words_get_advice(
             "asgi-trace grep: error: there is no option '--sesion'; did you mean --session?",
         ),
         ("view --colour", "asgi-trace view: error: there is no option '--colour'"),
+        *(
+            (
+                f"doctor --timeout {seconds} shop:app",
+                f"asgi-trace doctor: error: argument --timeout: it is '{seconds}'; expected seconds, more than 0",
+            )
+            for seconds in ("0", "-1", "nan", "inf", "1e9", "soon")
+        ),
         ("demo shop", "asgi-trace demo: error: unexpected argument 'shop'"),
         ("completion", "asgi-trace completion: error: the following arguments are required: SHELL"),
         ("completion tcsh", "asgi-trace completion: error: argument SHELL: invalid choice: 'tcsh'"),

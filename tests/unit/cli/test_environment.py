@@ -244,7 +244,8 @@ SECRET = "s3cret-" * 10
         (
             "TRUST_INBOUND",
             "maybe",
-            "ASGI_TRACE_TRUST_INBOUND has 'maybe'; expected a network, such as",
+            "ASGI_TRACE_TRUST_INBOUND has 'maybe'; expected a network, such as '10.0.0.0/8' without bits "
+            "behind the mask, an address",
         ),
         (
             "SESSION_SOURCES",

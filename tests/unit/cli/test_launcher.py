@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -74,6 +75,32 @@ def test_a_command_that_does_not_exist(name: str) -> None:
 def test_an_app_is_no_command() -> None:
     told = "there is no command 'shop:app'; the server's name goes first: asgi-trace run uvicorn shop:app"
     assert seen("shop:app") == (127, "", f"asgi-trace: {told}\n")
+
+
+def test_a_program_needs_python(tmp_path: Path) -> None:
+    """Whether it is looked for on the path, or found and not executable."""
+    file = tmp_path / "app.py"
+    file.write_text("print('started')")
+    advice = "Python's name goes first: asgi-trace run python"
+    assert seen("app.py") == (
+        127,
+        "",
+        f"asgi-trace: there is no command 'app.py'; {advice} app.py\n",
+    )
+    told = f"'{file}' cannot be started: Permission denied; {advice} {file}"
+    assert seen(str(file)) == (126, "", f"asgi-trace: {told}\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell closes no streams")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_stays_closed(closed: str, tmp_path: Path) -> None:
+    """Then Python has no object for it, here as in the command."""
+    code = f"open({str(tmp_path / 'ran')!r}, 'w').close(); raise SystemExit(7)"
+    words = shlex.join([sys.executable, "-m", "asgi_trace", "run", sys.executable, "-c", code])
+    done = subprocess.run(
+        f"{words} {closed}", shell=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=120
+    )
+    assert (done.returncode, (tmp_path / "ran").exists()) == (7, True)
 
 
 def test_a_command_that_cannot_be_started(tmp_path: Path) -> None:

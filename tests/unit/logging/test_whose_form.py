@@ -670,6 +670,7 @@ for path in "abc": access.info("GET /%s", path)
         in lines[0]
     )
     assert "app = RequestTracingMiddleware(app)" in lines[0]
+    assert "add_middleware(RequestTracingMiddleware)" in lines[0]  # what 'fastapi run' accepts
 
 
 def test_a_server_whose_shim_was_entered_is_not() -> None:

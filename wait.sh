@@ -1,1 +1,0 @@
-echo $$ waits; sleep 600
