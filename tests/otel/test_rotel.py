@@ -114,7 +114,9 @@ def test_one_trace_over_two_services(
             span["service"]: span for span in collector.spans(2, trace_id=request_id, kind="SERVER")
         }
         assert sorted(spans) == names
-        assert spans[names[1]]["parent_span_id"] == spans[names[0]]["span_id"]
+        (call,) = collector.spans(1, trace_id=request_id, kind="CLIENT")
+        assert spans[names[1]]["parent_span_id"] == call["span_id"]
+        assert call["parent_span_id"] == spans[names[0]]["span_id"]
         assert {span["name"] for span in spans.values()} == {"GET /work/{marker}"}
         for name in names:
             (log,) = collector.logs(1, service=name, trace_id=request_id, logger="shop")
