@@ -1,7 +1,7 @@
 """
-What people type in place of a command of ``asgi-trace``, and what to type instead.
+Advice on wrong command lines of ``asgi-trace``: what to type instead.
 
-Knows command lines. Runs nothing, and reads no file.
+This module reads words. It runs no command, and opens no file.
 """
 
 from __future__ import annotations

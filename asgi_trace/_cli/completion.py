@@ -1,9 +1,8 @@
 """
 Shell completion: a script for bash, zsh or fish, made from the parser of the command line.
 
-Knows argparse's actions and the three shells. What the commands do, it does not know. What an
-argument may be is read from its declaration: its choices, ``FILE`` as its metavar, or the rest of
-the line, which is another command.
+What an argument may be is read from its declaration: its choices, ``FILE`` as its metavar, or the
+rest of the line, which is another command. This module runs no command.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """
 The command ``asgi-trace``: reads its arguments and calls the module that does the work.
 
-Knows argparse and the names of its subcommands, and what people type instead of them. Does not know
-what any of them does.
+This module declares the subcommands for argparse, and calls ``advice`` for wrong uses.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ _HELP = """\
 usage: asgi-trace run [--] COMMAND [ARGUMENT ...]
 
 Start a command as it is, and trace each ASGI app that it serves: with uvicorn, hypercorn, granian,
-daphne, or gunicorn's ASGI workers, whoever starts them, workers and reloads included.
+daphne, or gunicorn's ASGI workers, also from another program, workers and reloads included.
 
   asgi-trace run uvicorn shop:app --port 8000
   asgi-trace run fastapi dev shop.py

@@ -1,9 +1,9 @@
 """
 The app that a server is about to serve, traced as the ``ASGI_TRACE_…`` variables say.
 
-Every app that is traced without code comes through this module: those that servers take under
-``asgi-trace run``, by :func:`traced`, and the one that ``ASGI_TRACE_APP`` names. Where servers take
-their apps, and how a name becomes an app, is not known here.
+Every app that is traced without code passes through this module: under ``asgi-trace run`` by
+:func:`traced`, and by :func:`load_traced_app` where ``ASGI_TRACE_APP`` names the app. This module
+has no code for single servers, and does not import apps by name: ``environment`` does.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def own_shim(app: Any) -> RequestTracingMiddleware | None:
 
 
 def _added_to_starlette(app: Any) -> RequestTracingMiddleware | None:
-    """Return a shim like the one that *app* makes of what ``add_middleware`` was told."""
+    """Return a shim like the one that *app* makes from the arguments of ``add_middleware``."""
     applications = sys.modules.get("starlette.applications")
     if applications is None or not issubclass(type(app), applications.Starlette):
         return None

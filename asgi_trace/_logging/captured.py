@@ -1,8 +1,8 @@
 """
 What a test logs, by request: the fixture ``traced`` of the plugin for pytest.
 
-Records are taken where loggers hand them to handlers, so that no set-up of logging that the code
-under test does, before or meanwhile, takes them away. Knows nothing of pytest.
+Records are taken where loggers pass them to handlers, so that no change of the logging set-up by the
+code under test can remove them. This module does not use pytest.
 """
 
 from __future__ import annotations

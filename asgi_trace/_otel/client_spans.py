@@ -130,8 +130,8 @@ def _context_of(request: RequestMetadata | None, current: Span) -> Context:
         request._calling_span is None or trace.format_trace_id(around.trace_id) == request.trace_id
     ):
         return context
-    told = remote_span(request.trace, request.tracestate)
-    return trace.set_span_in_context(NonRecordingSpan(told), context)
+    parent = remote_span(request.trace, request.tracestate)
+    return trace.set_span_in_context(NonRecordingSpan(parent), context)
 
 
 def _is_foreign_client(span: Span) -> bool:

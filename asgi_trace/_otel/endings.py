@@ -2,7 +2,7 @@
 How a request ended, by the words of the access line: ``crash``, ``disconnect``, ``cancelled``,
 ``incomplete``.
 
-This module knows ASGI's messages and their order. It does not use OpenTelemetry's API.
+This module reads ASGI messages in their order. It does not use OpenTelemetry's API.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """
 The route of a request, such as ``/shops/{shop}/items/{item}``: the framework's own template, whole.
 
-Starlette and FastAPI leave in the scope what the last level matched, and that an app was mounted;
-what the levels above matched is asked of them again, from the outermost inwards. Litestar leaves
-the whole template. Quart and Django are asked by their own functions. A route that is not certain
-is None, and no part of it is ever taken from the path.
+Starlette and FastAPI put the match of the last level into the scope; the levels above it are matched
+again, from the outermost inwards. Litestar puts the whole template there. Quart and Django have
+functions that return it. A route that is not certain is None; no part of a route is ever taken from
+the path.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 The joint between the hooks for HTTP clients and a tracer that makes a span for each of their calls.
 
-This module uses no tracer: a tracer sets ``client_spans.begin``. It reads the events of httpcore,
-the connections of httpx.
+This module uses no tracer: a tracer sets ``client_spans.begin``. It also reads the events of
+httpcore, the transport of httpx.
 """
 
 from __future__ import annotations

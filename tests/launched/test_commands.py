@@ -22,6 +22,7 @@ import httpx
 import pytest
 import uvicorn
 
+from tests import needs
 from tests.servers.harness import PATIENCE, Line, read_line
 from tests.serving import reserved_port
 
@@ -268,7 +269,7 @@ def test_gunicorns_wsgi_workers_stay_as_they_are(tmp_path: Path) -> None:
 
 def test_datasette(tmp_path: Path) -> None:
     """A tool that starts uvicorn by itself."""
-    pytest.importorskip("datasette")
+    needs.module("datasette")
     with started(f"{RUN} python -m datasette serve --memory --port {{port}}", tmp_path) as server:
         response = server.get("/-/versions.json", request_id="first")
     assert response.headers.get_list("x-request-id") == ["first"]

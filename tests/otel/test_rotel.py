@@ -18,6 +18,7 @@ import pytest
 
 from asgi_trace import generate_request_id
 
+from .. import needs
 from ..servers.harness import PATIENCE, Server
 from ..serving import ReservedPort
 from .conftest import Collector
@@ -56,7 +57,7 @@ app = Starlette(routes=[Route("/work/{marker}", work)])
 @contextmanager
 def rotel(receiver: Collector) -> Iterator[dict[str, str]]:
     """Start rotel, which hands on to *receiver*; yield its addresses by protocol."""
-    module = pytest.importorskip("rotel")
+    module = needs.module("rotel")
     agent = Path(module.__file__ or "").with_name("rotel-agent")
     over_grpc, over_http = ReservedPort(), ReservedPort()
     ports = {"grpc": over_grpc.number, "http/protobuf": over_http.number}

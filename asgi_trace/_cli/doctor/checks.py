@@ -1,8 +1,7 @@
 """
-What the doctor examines: a table of checks, each a function from what was seen to what is said of
-it.
+The checks of the doctor: a table of functions, each of which yields remarks.
 
-A check reads the process as it is after the request; it changes nothing that the app will miss.
+A check reads the state of the process after the request. It does not change the app.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from ..._logging.records import RequestTracingFilter, stamps_records
 from ..._logging.setup import gives_forms
 from ..._outgoing.hooks import OutgoingHooks
 from .sources import Loss, losses, own_modules
-from .visit import Visit, told
+from .visit import Visit, describe
 
 __all__ = ("CHECKS", "FINDING", "NOTE", "OK", "Patient", "Remark", "examine")
 
@@ -79,7 +78,7 @@ def examine(patient: Patient) -> Iterator[tuple[str, Remark]]:
             for remark in check(patient):
                 yield name, remark
         except Exception as exc:  # odd handlers, proxies and half-made objects: the others go on
-            yield name, Remark(NOTE, f"The check {name!r} could not be completed: {told(exc)}.")
+            yield name, Remark(NOTE, f"The check {name!r} could not be completed: {describe(exc)}.")
 
 
 # -- the shim --------------------------------------------------------------------------------------
@@ -110,7 +109,7 @@ def _shim(patient: Patient) -> Iterator[Remark]:
         yield Remark(OK, "The shim is outermost.")
     if patient.visit.fault is not None:
         fault = patient.visit.fault
-        yield Remark(NOTE, f"The app failed on the request: {told(fault)}.")
+        yield Remark(NOTE, f"The app failed on the request: {describe(fault)}.")
     elif patient.visit.status is None:
         yield Remark(NOTE, "The app sent no response to the request.")
 

@@ -1,8 +1,8 @@
 """
 The command ``asgi-trace doctor``: an app that is imported, or that a command serves.
 
-The report goes to standard output. Whatever the app writes goes to standard error, to which the
-file descriptor of standard output is turned before the app is loaded.
+The report goes to standard output. All output of the app goes to standard error: the file
+descriptor of standard output is redirected before the app is loaded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NoReturn
 from ..environment import APP, LauncherError, load_app
 from .launched import examine_command
 from .report import UNKNOWN, Report, Watch, visit_and_tell
-from .visit import told
+from .visit import describe
 
 __all__ = ("run",)
 
@@ -89,5 +89,5 @@ def _examine_app(name: str, report: Report, seconds: float) -> NoReturn:
     except SystemExit as exc:
         report.fail(f"{name} ended the process while it was loaded, with {exc.code!r}", exc)
     except Exception as exc:
-        report.fail(f"{name} could not be loaded: {told(exc)}", exc)
+        report.fail(f"{name} could not be loaded: {describe(exc)}", exc)
     visit_and_tell(app, name, report, watch, seconds)

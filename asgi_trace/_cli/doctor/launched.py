@@ -1,9 +1,9 @@
 """
-The doctor for a command: it runs up to where a server takes the app.
+The doctor for a command, which runs until a server takes the app.
 
-The app is examined as it is; where ``asgi-trace run`` is in the command, with the shim that it puts
-around the app. Two processes: the doctor's own, which starts the command and waits, and the server's, in which the
-app is examined. The second leaves its report in a folder that a variable names.
+The app is examined as it is. Where ``asgi-trace run`` is part of the command, the app is examined
+with the shim that ``run`` adds. There are two processes: the doctor's own starts the command and
+waits; the server's examines the app, and writes its report into a folder that a variable names.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def _outcome(
         while not path.exists():
             code = command.poll()
             if code is not None and not (folder / "claim").exists():
-                told = f"{' '.join(words)!r} ended with exit code {code}, and no server has taken an app"
-                return told if code else f"{told}; a server in the background is not waited for"
+                ended = f"{' '.join(words)!r} ended with exit code {code}, and no server has taken an app"
+                return ended if code else f"{ended}; a server in the background is not waited for"
             if time.monotonic() > deadline and not (folder / "claim").exists():
                 return f"no server has taken an app within {seconds:g} seconds; --timeout gives it longer"
             if time.monotonic() > deadline + 6 * seconds:  # a process that was killed

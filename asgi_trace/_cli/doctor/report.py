@@ -1,7 +1,7 @@
 """
-The report of the doctor: as text or JSON, with the app's own errors, and at the end of patience.
+The report of the doctor, as text or JSON, with the app's own errors.
 
-Knows how a report looks and when it is due. Where it goes, it is told.
+This module also makes the report when the time limit is over. Its caller decides where it goes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from .checks import FINDING, NOTE, OK, Patient, Remark, examine
-from .visit import StartupError, Visit, told, visit
+from .visit import StartupError, Visit, describe, visit
 
 __all__ = ("UNKNOWN", "Report", "Watch", "visit_and_tell")
 
@@ -87,7 +87,7 @@ class Watch:
     def next(self, sentence: str, times: int = 1) -> None:
         """
         Begin the next step. When it takes longer than *times* the seconds, *sentence* says so;
-        without one the report that is made is told.
+        without one, a report is made and printed.
         """
         self._timer.cancel()
         end = (
@@ -102,14 +102,14 @@ def visit_and_tell(
     app: Any, name: str, report: Report, watch: Watch, seconds: float, **known: Any
 ) -> NoReturn:
     """
-    Have *app* visited in an event loop of its own, and the report told.
+    Visit *app* in an event loop of its own, and make the report.
 
     :param known: further fields of the :class:`Patient`.
     """
 
     def examine_it(found: Visit) -> None:
         if isinstance(found.fault, TypeError) and not _own_frames(found.fault.__traceback__):
-            report.fail(f"{name} is no ASGI app: {told(found.fault)}")
+            report.fail(f"{name} is no ASGI app: {describe(found.fault)}")
         report.examine(Patient(name, found, **known))
         watch.next("")  # the app may stop as slowly as it likes: the report is made
 
@@ -169,7 +169,7 @@ _Remarks = list[tuple[str, Remark]]
 
 
 def _as_json(name: str, remarks: _Remarks) -> str:
-    told = [
+    shown = [
         {
             "check": check,
             "level": remark.level,
@@ -179,9 +179,9 @@ def _as_json(name: str, remarks: _Remarks) -> str:
         for check, remark in remarks
     ]
     levels = {
-        f"{level}s": [each for each in told if each["level"] == level] for level in (FINDING, NOTE)
+        f"{level}s": [each for each in shown if each["level"] == level] for level in (FINDING, NOTE)
     }
-    fine = [each["sentence"] for each in told if each["level"] == OK]
+    fine = [each["sentence"] for each in shown if each["level"] == OK]
     return json.dumps({"app": name, **levels, "ok": fine}, indent=2)
 
 

@@ -1,8 +1,8 @@
 """
-Where an app's own code hands work on without its context, by its source.
+Find, in the source of an app, where it passes work on without its context.
 
-Reads the modules that the user has written: not those of the standard library, of installed
-packages or ours. Runs nothing.
+This module reads the modules that the user has written: not those of the standard library, of
+installed packages or of asgi_trace. It runs no code of the app.
 """
 
 from __future__ import annotations

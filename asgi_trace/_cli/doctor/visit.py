@@ -1,7 +1,7 @@
 """
-One request through an app, in this process: its lifespan, the request, and what was seen meanwhile.
+Send one request through an app, in this process, and record what happens.
 
-Knows ASGI, asyncio and stack frames. Judges nothing.
+This module uses ASGI, asyncio and stack frames. It records facts; ``checks`` judges them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..._core.ids import generate_request_id
 from ..._core.middleware import RequestTracingMiddleware
 from ..._logging.setup import serve_untouched
 
-__all__ = ("Entry", "StartupError", "Visit", "told", "visit")
+__all__ = ("Entry", "StartupError", "Visit", "describe", "visit")
 
 PATH = "/asgi-trace-doctor"
 SESSION = "asgi-trace-doctor"
@@ -27,7 +27,7 @@ SESSION = "asgi-trace-doctor"
 _BASE = "starlette.middleware.base"
 
 
-def told(exc: BaseException) -> str:
+def describe(exc: BaseException) -> str:
     """Return the name of *exc* and its message."""
     try:
         message = str(exc)

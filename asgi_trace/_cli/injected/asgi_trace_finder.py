@@ -1,10 +1,9 @@
 """
-Watches, in a Python process under ``asgi-trace run``, for imports of servers.
+Watch for imports of servers, in a Python process under ``asgi-trace run``.
 
-Every Python process of the command pays for this module, compiled or not. So it is short and
-imports nothing but ``sys`` and ``os``, which Python has loaded already: what is done to servers is
-in ``asgi_trace_servers``, which is imported with the first module of one. A process that imports no
-server stays as it is.
+Every Python process of the command imports this module, so it is short and imports only ``sys`` and
+``os``, which Python has loaded already. The hooks are in ``asgi_trace_servers``, which is imported
+with the first module of a server. A process that imports no server is not changed.
 """
 
 import os
@@ -105,14 +104,18 @@ def _hook(module: "Any", name: str) -> None:
     except Exception as exc:
         import logging
 
-        told = "%s has another form than expected (%s); its apps are served untraced"
-        logging.getLogger("asgi_trace").warning(told, name, exc)
+        message = "%s has another form than expected (%s); its apps are served untraced"
+        logging.getLogger("asgi_trace").warning(message, name, exc)
     finally:
         sys.path.remove(DIRECTORY)
 
 
 class UnsetLevel(int):
-    """A level that nobody has set: equal to WARNING, and told from it by its class."""
+    """
+    A level that nobody has set: equal to WARNING, and distinguished from it by its class.
+
+    The package has such a class too, which this module cannot import: see its first lines.
+    """
 
     def __reduce__(self) -> "Any":
         return int, (int(self),)  # another process may not have this class

@@ -1,8 +1,8 @@
 """
-Has each app traced that a server takes, in a Python process under ``asgi-trace run``.
+Trace each app that a server takes, in a Python process under ``asgi-trace run``.
 
-This module knows where each server takes its app. asgi_trace itself is imported when a server is
-set up: a process that only imports one stays as it is.
+This module hooks the function in which each server takes its app. It imports asgi_trace when a
+server is set up: a process that only imports a server is not changed.
 """
 
 from __future__ import annotations
@@ -49,15 +49,17 @@ def _safely(action: Callable[..., Any], *arguments: Any) -> Any:
         return action(*arguments)
     except Exception as exc:
         # The errors of the variables are whole sentences.
-        told = str(exc) if type(exc).__name__ == "LauncherError" else f"{type(exc).__name__}: {exc}"
-        if told not in _told:
-            _told.add(told)
+        fault = (
+            str(exc) if type(exc).__name__ == "LauncherError" else f"{type(exc).__name__}: {exc}"
+        )
+        if fault not in _warned:
+            _warned.add(fault)
             message = "%s; what this process serves is not traced"
-            logging.getLogger("asgi_trace").warning(message, told)
+            logging.getLogger("asgi_trace").warning(message, fault)
         return None
 
 
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
 def _prepare() -> None:

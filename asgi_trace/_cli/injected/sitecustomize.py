@@ -1,9 +1,9 @@
 """
 Runs at the start of each Python process that ``asgi-trace run`` starts, workers included.
 
-Python imports the first ``sitecustomize`` on its path. This one stands first: it installs the watch
-for servers, and hands over to the next one, which then runs as it does without us.
-Older versions of Python can read this file. They only run the next one.
+Python imports the first ``sitecustomize`` on its path, which is this one. It installs the watch for
+servers, and then imports the next ``sitecustomize``, which runs as it does without us. Python
+versions before 3.10 only import the next one.
 """
 
 import os

@@ -1,8 +1,8 @@
 """
 Our own lines, a block at a time: one regular expression for each form, matched once for all lines.
 
-A row is what one line has, a string for each part and "" where there is none; the rows of other
-lines are empty throughout. Nothing here knows what the parts mean.
+A row has a string for each part of one line, "" where the line has no such part. The row of a line
+in another form has only empty strings. This module does not interpret the parts.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import pytest
 
 from asgi_trace._cli.completion import SHELLS, script
 from asgi_trace._cli.main import build_parser, commands_of, main
+
+from ... import needs
 
 COMMANDS = sorted(commands_of(build_parser()))
 
@@ -58,10 +59,7 @@ ASK = {
 
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest) -> str:
-    name = str(request.param)
-    if shutil.which(name) is None and not os.environ.get("CI"):
-        pytest.skip(f"{name} is not on this machine")
-    return name
+    return needs.program(str(request.param))
 
 
 def offered(shell: str, line: str, folder: Path) -> list[str]:

@@ -44,18 +44,6 @@ _MESSAGES = (
     "Traceback (most recent call last):\n  File 'x'\nKeyError: 'bulb'",
     "x" * 70_000,
 )
-_ACCESS = format_access(
-    {
-        "method": "GET",
-        "path": "/api/items/7",
-        "status": 200,
-        "duration_ms": 1.8,
-        "bytes": 6850,
-        "transport": "http",
-        "client": "127.0.0.1:11834",
-        "ttfb_ms": 1.7,
-    }
-)
 _ACCESS_FIELDS: dict[str, Any] = {
     "method": "GET",
     "path": "/api/items/7",
@@ -66,6 +54,7 @@ _ACCESS_FIELDS: dict[str, Any] = {
     "client": "127.0.0.1:11834",
     "ttfb_ms": 1.7,
 }
+_ACCESS = format_access(_ACCESS_FIELDS)
 _TIMES = (
     "2024-01-15 10:30:15",
     "2024-01-15 10:30:16",

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import gzip
 import http.server
-import importlib.util
 import json
 import logging
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -34,6 +34,7 @@ from asgi_trace._cli.logs.reader import read
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import format_json
 
+from ... import needs
 from ...documents import BOTH, blocks
 from ...viewer import Told
 from ...wrapping import STOCK, TRACEBACK, WRAPPERS, lines, records
@@ -53,6 +54,14 @@ TOOLS = {
 RUN_HERE = ("clickhouse client", "cat otlp")
 
 
+def clickhouse() -> Any:
+    """chdb, whose import blocks SIGPIPE for this process and all that it starts: undone here."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    module = needs.module("chdb")
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return module
+
+
 def commands() -> list[str]:
     """The commands of the table, without the pipe to us."""
     found = re.findall(
@@ -61,13 +70,6 @@ def commands() -> list[str]:
         re.MULTILINE,
     )
     return [command.replace("\\|", "|") for command in found]
-
-
-def needs(module: str) -> Any:
-    """A missing package is a failure in CI, and elsewhere no reason to stop."""
-    if importlib.util.find_spec(module) is None and not os.environ.get("CI"):
-        pytest.skip(f"needs {module}: pip install -e '.[test]'")
-    return importlib.import_module(module)
 
 
 def check(path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +112,7 @@ def test_our_json_lines_are_columns_of_clickhouse(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A table of them, and the query of the README back."""
-    needs("chdb")
+    clickhouse()
     from chdb import session
 
     written = tmp_path / "app.json"
@@ -218,7 +220,7 @@ def sink() -> Iterator[tuple[int, list[str]]]:
 @pytest.fixture
 def collector(sink: tuple[int, list[str]]) -> Iterator[int]:
     """Rotel, which takes OTLP and hands it on to the sink; its port."""
-    module = needs("rotel")
+    module = needs.module("rotel")
     agent = Path(module.__file__).with_name("rotel-agent")
     ports = []
     for _ in range(2):
