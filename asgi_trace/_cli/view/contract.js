@@ -7,6 +7,9 @@ export const VERSION = 1;
  * @typedef {object} Requests
  * @property {string[]} id the request id
  * @property {number[]} session the place of its session in `sessions`; -1: it has none
+ * @property {number[]} service the place of its service in `services`; -1: unknown
+ * @property {number[]} parent the number of the request that called it; -1: none is known
+ * @property {(string | null)[]} span its own span id
  * @property {(string | null)[]} method the HTTP method
  * @property {(string | null)[]} path the path of its access line, with the query
  * @property {(number | null)[]} status the HTTP status
@@ -28,6 +31,9 @@ export const VERSION = 1;
  * @typedef {object} Request
  * @property {string} id the request id
  * @property {number} session the place of its session in `sessions`; -1: it has none
+ * @property {number} service the place of its service in `services`; -1: unknown
+ * @property {number} parent the number of the request that called it; -1: none is known
+ * @property {string | null} span its own span id
  * @property {string | null} method the HTTP method
  * @property {string | null} path the path of its access line, with the query
  * @property {number | null} status the HTTP status
@@ -45,6 +51,19 @@ export const VERSION = 1;
  */
 
 /**
+ * One outgoing call of a request, as far as the log has a line about it.
+ * @typedef {object} Call
+ * @property {number} request the number of the request that made the call
+ * @property {number} callee the number of the request that answered it; -1: none is in the logs
+ * @property {number} start when it began
+ * @property {number} end when it ended
+ * @property {string} title its method, host and path
+ * @property {number | null} status the HTTP status of the answer
+ * @property {string | null} error the error that ended it without an answer
+ * @property {number} attempt 1; more for a repeated attempt
+ */
+
+/**
  * The data that is about the whole trace.
  * @typedef {object} Head
  * @property {number} version the version of the data
@@ -58,7 +77,11 @@ export const VERSION = 1;
  * @property {boolean} whole_seconds whether some times of the log have no fraction of a second
  * @property {string[]} left_out sentences about lines that are missing or changed
  * @property {number} chunk_lines how many lines each chunk but the last has
+ * @property {string[]} notes sentences about the logs, such as clocks that differ
  * @property {string[]} sessions the session ids
+ * @property {string[]} services the names of the services
+ * @property {string[]} templates the messages of errors, without their numbers and ids
+ * @property {Call[]} calls the outgoing calls, in the order of their ends
  * @property {Requests} requests the requests, in the order of their first lines
  * @property {[number, number, number][]} gaps request, from, to: it logged nothing meanwhile
  * @property {[number, number][]} silences from, to: no open request logged anything meanwhile
@@ -72,6 +95,8 @@ export const VERSION = 1;
  * @property {number[]} request the number of the line's request; -1: none
  * @property {number[]} late the places of the lines that came after their request's end
  * @property {number | number[]} file the place of the log in `files`, one for all or each
+ * @property {number | number[]} service the place of its service in `services`, one for all or each; -1: unknown
+ * @property {[number, number][]} errors the places of the lines that are errors, and of their `templates`
  * @property {string[]} text the line as it stands in the log
  * @property {number[]} message where in the text the message begins
  */
@@ -81,6 +106,10 @@ export const VERSION = 1;
  * @typedef {object} News
  * @property {[number, Request][]} requests number and values of new or changed requests
  * @property {string[]} sessions new session ids
+ * @property {string[]} services new services
+ * @property {string[]} templates new templates
+ * @property {Call[]} calls new outgoing calls
+ * @property {string[]} notes all notes
  * @property {Chunk} chunk the new lines
  * @property {[number, number][]} moved earlier lines and their new requests
  * @property {[number, number, number][] | null} gaps all gaps, if there are new gaps or silences

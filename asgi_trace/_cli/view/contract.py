@@ -12,7 +12,17 @@ from __future__ import annotations
 from array import array
 from typing import Annotated, Any, NamedTuple, TypedDict
 
-__all__ = ("REQUEST_COLUMNS", "VERSION", "Chunk", "Column", "Head", "News", "Request", "Requests")
+__all__ = (
+    "REQUEST_COLUMNS",
+    "VERSION",
+    "Call",
+    "Chunk",
+    "Column",
+    "Head",
+    "News",
+    "Request",
+    "Requests",
+)
 
 VERSION = 1
 
@@ -39,6 +49,9 @@ class Column(NamedTuple):
 REQUEST_COLUMNS = (
     Column("id", str, "", "the request id"),
     Column("session", int, -1, "the place of its session in `sessions`; -1: it has none", "i"),
+    Column("service", int, -1, "the place of its service in `services`; -1: unknown", "i"),
+    Column("parent", int, -1, "the number of the request that called it; -1: none is known", "l"),
+    Column("span", str | None, None, "its own span id"),
     Column("method", str | None, None, "the HTTP method"),
     Column("path", str | None, None, "the path of its access line, with the query"),
     Column("status", int | None, None, "the HTTP status"),
@@ -64,6 +77,19 @@ class Request(dict[str, Any]):
     """One request: a value for each of ``REQUEST_COLUMNS``."""
 
 
+class Call(TypedDict):
+    """One outgoing call of a request, as far as the log has a line about it."""
+
+    request: Annotated[int, "the number of the request that made the call"]
+    callee: Annotated[int, "the number of the request that answered it; -1: none is in the logs"]
+    start: Annotated[float, "when it began"]
+    end: Annotated[float, "when it ended"]
+    title: Annotated[str, "its method, host and path"]
+    status: Annotated[int | None, "the HTTP status of the answer"]
+    error: Annotated[str | None, "the error that ended it without an answer"]
+    attempt: Annotated[int, "1; more for a repeated attempt"]
+
+
 class Head(TypedDict):
     """The data that is about the whole trace."""
 
@@ -78,7 +104,11 @@ class Head(TypedDict):
     whole_seconds: Annotated[bool, "whether some times of the log have no fraction of a second"]
     left_out: Annotated[list[str], "sentences about lines that are missing or changed"]
     chunk_lines: Annotated[int, "how many lines each chunk but the last has"]
+    notes: Annotated[list[str], "sentences about the logs, such as clocks that differ"]
     sessions: Annotated[list[str], "the session ids"]
+    services: Annotated[list[str], "the names of the services"]
+    templates: Annotated[list[str], "the messages of errors, without their numbers and ids"]
+    calls: Annotated[list[Call], "the outgoing calls, in the order of their ends"]
     requests: Annotated[Requests, "the requests, in the order of their first lines"]
     gaps: Annotated[
         list[tuple[int, float, float]], "request, from, to: it logged nothing meanwhile"
@@ -96,6 +126,12 @@ class Chunk(TypedDict):
     request: Annotated[list[int], "the number of the line's request; -1: none"]
     late: Annotated[list[int], "the places of the lines that came after their request's end"]
     file: Annotated[int | list[int], "the place of the log in `files`, one for all or each"]
+    service: Annotated[
+        int | list[int], "the place of its service in `services`, one for all or each; -1: unknown"
+    ]
+    errors: Annotated[
+        list[tuple[int, int]], "the places of the lines that are errors, and of their `templates`"
+    ]
     text: Annotated[list[str], "the line as it stands in the log"]
     message: Annotated[list[int], "where in the text the message begins"]
 
@@ -105,6 +141,10 @@ class News(TypedDict):
 
     requests: Annotated[list[tuple[int, Request]], "number and values of new or changed requests"]
     sessions: Annotated[list[str], "new session ids"]
+    services: Annotated[list[str], "new services"]
+    templates: Annotated[list[str], "new templates"]
+    calls: Annotated[list[Call], "new outgoing calls"]
+    notes: Annotated[list[str], "all notes"]
     chunk: Annotated[Chunk, "the new lines"]
     moved: Annotated[list[tuple[int, int]], "earlier lines and their new requests"]
     gaps: Annotated[

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..logs.records import Entry
-from .contract import REQUEST_COLUMNS, VERSION, Chunk, Head, News, Request, Requests
+from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
 
@@ -71,6 +71,7 @@ class Model:
         self.title = title
         self.files = list(files)
         self.left_out: list[str] = []
+        self.notes: list[str] = []
         self.summary = ""  # what was read, in words
         self.held = 0  # entries whose clock went back
         self.cut = 0  # entries whose text was cut here
@@ -81,6 +82,9 @@ class Model:
         # sessions
         self._sessions: list[str] = []
         self._session_of: dict[str, int] = {}
+        self._services: list[str] = []
+        self._templates: list[str] = []
+        self._calls: list[Call] = []
         # requests, by number: the columns of the page
         columns: dict[str, Any] = {column.name: column.empty() for column in REQUEST_COLUMNS}
         self._columns = columns
@@ -418,6 +422,8 @@ class Model:
             "request": self._requests[place:],
             "late": [each - place for each in self._lates if each >= place],
             "file": files[0] if is_one_file else files,
+            "service": -1,
+            "errors": [],
             "text": texts,
             "message": messages,
         }
@@ -445,6 +451,8 @@ class Model:
             place = len(self._requests) % CHUNK_LINES
             room = CHUNK_LINES - place
             sessions, gaps = len(self._sessions), len(self._gap_from) + len(self._silence_from)
+            services, templates = len(self._services), len(self._templates)
+            calls = len(self._calls)
             moved, split = len(self._moved), len(self._split)
             self.add(entries[:room], until)
             entries = entries[room:]
@@ -453,6 +461,10 @@ class Model:
             yield {
                 "requests": list(zip(numbers, self._requests_one_by_one(numbers), strict=True)),
                 "sessions": self._sessions[sessions:],
+                "services": self._services[services:],
+                "templates": self._templates[templates:],
+                "calls": self._calls[calls:],
+                "notes": self.notes,
                 "chunk": self._chunk(place),
                 "moved": self._moved[moved:],
                 "gaps": self._gaps() if has_gaps else None,
@@ -476,7 +488,11 @@ class Model:
             "whole_seconds": self._is_whole,
             "left_out": self.left_out + self._faults(),
             "chunk_lines": CHUNK_LINES,
+            "notes": self.notes,
             "sessions": list(self._sessions),
+            "services": list(self._services),
+            "templates": list(self._templates),
+            "calls": list(self._calls),
             "requests": self._requests_in_columns(range(len(self._ids))),
             "gaps": self._gaps(),
             "silences": self._silences(),

@@ -10,7 +10,15 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from asgi_trace._cli.view import contract
-from asgi_trace._cli.view.contract import REQUEST_COLUMNS, Chunk, Head, News, Request, Requests
+from asgi_trace._cli.view.contract import (
+    REQUEST_COLUMNS,
+    Call,
+    Chunk,
+    Head,
+    News,
+    Request,
+    Requests,
+)
 from asgi_trace._cli.view.model import build
 
 from ...viewer import Told, stamped
@@ -29,7 +37,7 @@ def script() -> str:
         _typedef(Requests, [(name, list[kind], about) for name, kind, about in columns]),
         _typedef(Request, columns),
     ]
-    for shape in (Head, Chunk, News):
+    for shape in (Call, Head, Chunk, News):
         hints = get_type_hints(shape, include_extras=True)
         parts.append(_typedef(shape, [(name, *get_args(hint)) for name, hint in hints.items()]))
     return "\n".join(parts)

@@ -50,6 +50,9 @@ def test_a_request_is_what_its_lines_tell() -> None:
     assert found.request(0) == {
         "id": "r1",
         "session": 0,
+        "service": -1,
+        "parent": -1,
+        "span": None,
         "method": "GET",
         "path": "/api/payment",
         "status": 500,
