@@ -1,6 +1,7 @@
 // The trace in columns: decodes the page's blocks, keeps the text of a chunk in one string, and links
 // the lines of each request. The format of the data is in contract.js.
 
+import { Callers } from "./callers.js";
 import { plain } from "./text.js";
 
 export const LEVELS = ["none", "debug", "info", "warning", "error", "critical"];
@@ -10,6 +11,8 @@ export const ERROR = 4;
 export const NOT_READ = -2;
 export const NOBODY = -1;
 
+// The number that JSON-RPC gives a call.
+const CALL_NUMBER = / #\S+$/;
 const BAD_OUTCOMES = new Set(["crash", "tool_error", "rpc_error"]);
 
 /** @typedef {import("./contract.js").Head} Head */
@@ -46,6 +49,8 @@ export class Trace {
   constructor(head) {
     this.head = head;
     this.sessions = head.sessions;
+    this.services = head.services;
+    this.calls = head.calls;
     this.requests = head.requests;
     /** Lines in all, those not read yet included. @type {number} */
     this.count = head.lines;
@@ -55,6 +60,8 @@ export class Trace {
     this.level = new Uint8Array(this.count);
     this.request = new Int32Array(this.count).fill(NOT_READ);
     this.isLate = new Uint8Array(this.count);
+    /** The place of its service in `services`, or -1. */
+    this.writers = new Int16Array(this.count).fill(-1);
     /** The next line of the same request, or -1. */
     this.next = new Int32Array(this.count).fill(-1);
     /** @type {(ReadChunk | undefined)[]} */
@@ -68,6 +75,8 @@ export class Trace {
     /** @type {Map<string, number>} */
     this.byId = new Map();
     this.errors = 0;
+    /** @type {Callers | null} null until it is asked for, and after a change */
+    this.knownCallers = null;
     /** @type {Map<number, [number, number][]>} */
     this.gaps = new Map();
     this.#readGaps();
@@ -96,6 +105,12 @@ export class Trace {
     return this.head.silences.find(([from, to]) => from <= time && time <= to);
   }
 
+  /** Which request called which. */
+  get callers() {
+    this.knownCallers ??= new Callers(this.requests, this.calls);
+    return this.knownCallers;
+  }
+
   /** How many requests there are. */
   get size() {
     return this.requests.id.length;
@@ -111,10 +126,23 @@ export class Trace {
     if (end[r] > this.to) this.to = end[r];
   }
 
-  /** @param {number} r */
+  /** Whether it was answered with an error, or not at all. @param {number} r */
+  isFailure(r) {
+    const { status, outcome } = this.requests;
+    return (status[r] ?? 0) >= 500 || BAD_OUTCOMES.has(outcome[r] ?? "");
+  }
+
+  /** Whether it failed or logged an error. @param {number} r */
   isError(r) {
-    const { status, outcome, level } = this.requests;
-    return (status[r] ?? 0) >= 500 || level[r] >= ERROR || BAD_OUTCOMES.has(outcome[r] ?? "");
+    return this.isFailure(r) || this.requests.level[r] >= ERROR;
+  }
+
+  /** How it was answered: the status, else the outcome where that says more. @param {number} r */
+  result(r) {
+    const { status, outcome } = this.requests;
+    const code = status[r];
+    const isHidden = this.isFailure(r) && (code ?? 0) < 500;
+    return plain(isHidden ? (outcome[r] ?? "").replace("_", " ") : (code ?? outcome[r] ?? ""));
   }
 
   /** What was measured, else what the lines tell. @param {number} r @returns {number} */
@@ -122,10 +150,35 @@ export class Trace {
     return this.requests.duration[r] ?? this.requests.end[r] - this.requests.start[r];
   }
 
-  /** What was asked: method and path, as far as they are known. @param {number} r */
+  /** What was asked: the MCP call, else method and path, as far as known. @param {number} r */
   title(r) {
+    const { call } = this.requests;
+    return call[r] ? plain(call[r].replace(CALL_NUMBER, "")) : this.target(r);
+  }
+
+  /** The HTTP request that carried an MCP call, and the call's number. @param {number} r */
+  carrier(r) {
+    const number = CALL_NUMBER.exec(this.requests.call[r] ?? "");
+    return plain(`${this.target(r)}${number ? number[0] : ""}`);
+  }
+
+  /** Method and path, else the id. @param {number} r */
+  target(r) {
     const { method, path, id } = this.requests;
     return plain([method[r], path[r]].filter(Boolean).join(" ") || id[r]);
+  }
+
+  /** The place of the service that wrote a line, else of its request's; or -1. @param {number} line */
+  lineService(line) {
+    const own = this.writers[line];
+    if (own >= 0) return own;
+    const r = this.request[line];
+    return r < 0 ? -1 : this.requests.service[r];
+  }
+
+  /** The name of a request's service, or an empty text. @param {number} r */
+  serviceOf(r) {
+    return plain(this.services[this.requests.service[r]] ?? "");
   }
 
   /** @param {number} s */
@@ -143,10 +196,14 @@ export class Trace {
     return this.head.whole_seconds ? 0 : 3;
   }
 
-  /** The first error, or -1. */
+  /** The first request that failed, else the first with an error, or -1. */
   firstError() {
-    for (let r = 0; r < this.size; r++) if (this.isError(r)) return r;
-    return -1;
+    let first = -1;
+    for (let r = 0; r < this.size; r++) {
+      if (this.isFailure(r)) return r;
+      if (first < 0 && this.isError(r)) first = r;
+    }
+    return first;
   }
 
   /** @param {number} line */
@@ -198,7 +255,7 @@ export class Trace {
 
   /** @param {number} index @param {number} start @param {import("./contract.js").Chunk} data */
   #place(index, start, data) {
-    const { t, level, request, late, text } = data;
+    const { t, level, request, late, service, text } = data;
     let at = 0;
     const offset = new Uint32Array(text.length + 1);
     let time = 0;
@@ -207,6 +264,7 @@ export class Trace {
       this.time[start + i] = time;
       this.level[start + i] = level[i];
       this.request[start + i] = request[i];
+      this.writers[start + i] = typeof service === "number" ? service : service[i];
       offset[i] = at;
       at += text[i].length + 1;
     }
@@ -245,8 +303,12 @@ export class Trace {
   }
 
   /** Add what a followed log has gained. @param {import("./contract.js").News} news */
-  append({ requests, sessions, chunk, gaps, silences, moved }) {
+  append({ requests, sessions, services, calls, notes, chunk, gaps, silences, moved }) {
     this.sessions.push(...sessions);
+    this.services.push(...services);
+    this.calls.push(...calls);
+    this.head.notes = notes;
+    this.knownCallers = null;
     if (silences) this.head.silences = silences;
     if (gaps) {
       this.head.gaps = gaps;
@@ -291,6 +353,7 @@ export class Trace {
     this.time = copied(this.time, new Float64Array(room));
     this.level = copied(this.level, new Uint8Array(room));
     this.isLate = copied(this.isLate, new Uint8Array(room));
+    this.writers = copied(this.writers, new Int16Array(room).fill(-1));
     this.request = copied(this.request, new Int32Array(room).fill(NOT_READ));
     this.next = copied(this.next, new Int32Array(room).fill(-1));
   }
@@ -310,7 +373,7 @@ export class Trace {
 
 /**
  * The larger column, with the values of the smaller one.
- * @template {Float64Array | Uint8Array | Int32Array} T
+ * @template {Float64Array | Uint8Array | Int16Array | Int32Array} T
  * @param {T} from
  * @param {T} to
  */

@@ -7,6 +7,10 @@ import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
 import { Look } from "./look.js";
 import { parse, search } from "./query.js";
 import { Timeline } from "./timeline.js";
+import { Services } from "./services.js";
+import { ServiceFilter } from "./filter.js";
+import { copyClicked, idElement } from "./ids.js";
+import { selfTime } from "./waterfall.js";
 import { RequestTree } from "./requests.js";
 import { Lines } from "./lines.js";
 import { readView, writeView } from "./address.js";
@@ -28,19 +32,23 @@ let query = parse("");
 let isFollowing = false;
 let isLive = false;
 
-const lines = new Lines(part("grid"), trace, look, clock, { chooseLine, scrolled });
-const tree = new RequestTree(part("tree"), trace, look, clock, {
+const services = new Services(trace.services);
+const lines = new Lines(part("grid"), trace, look, clock, services, { chooseLine, scrolled });
+const tree = new RequestTree(part("tree"), trace, look, clock, services, {
   chooseRequest(r) {
     showPane("lines");
     choose({ request: r });
   },
   chooseSession: (s) => choose({ session: s === look.session && look.request < 0 ? NOBODY : s }),
 });
-const timeline = new Timeline(part("timeline"), trace, look, clock, {
+const timeline = new Timeline(part("timeline"), trace, look, clock, services, {
   chooseRequest: (r) => choose({ request: r }),
   chooseLine,
   chooseSession: (s) => choose({ session: s }),
   zoomed: () => keepAddress(),
+});
+const serviceFilter = new ServiceFilter(part("services"), services, queryBox, () => {
+  void runSearch();
 });
 
 /** Show a sentence in place of data of another version. @param {number} version */
@@ -72,6 +80,7 @@ function choose(
   Object.assign(look, { request, session, line });
   if (request < 0 && session < 0) lines.only = false;
   isFollowing = false;
+  timeline.openChosen();
   if (isShown && request >= 0) timeline.reveal(request);
   drawAll();
   if (isShown) {
@@ -190,7 +199,7 @@ function drawCounts() {
 }
 
 function drawNotes() {
-  const notes = [...trace.head.left_out];
+  const notes = [...trace.head.notes, ...trace.head.left_out];
   if (trace.head.whole_seconds)
     notes.push("Times are exact to the second: lines of one second stand in their order.");
   part("notes").hidden = notes.length === 0;
@@ -209,49 +218,11 @@ function drawChosen() {
   const chip = make("span", "chip", trace.label(own));
   const holder = make("span", own >= 0 ? `s${own % 8}` : "nobody");
   holder.append(chip);
-  strip.append(holder);
-  if (r >= 0) {
-    const {
-      status,
-      first_byte: firstByte,
-      start,
-      id,
-      trace: traceId,
-      call,
-      outcome,
-      late,
-      lines: size,
-    } = requests;
-    strip.append(make("strong", "", trace.title(r)));
-    if (call[r]) strip.append(make("span", "", plain(call[r])));
-    const state = [status[r], outcome[r]]
-      .filter((each) => each !== null && each !== undefined)
-      .map(plain)
-      .join(" ");
-    if (state) strip.append(make("span", trace.isError(r) ? "failed" : "", state));
-    strip.append(make("span", "", duration(trace.duration(r))));
-    if (firstByte[r] !== null)
-      strip.append(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
-    strip.append(make("span", "", counted(size[r], "line")));
-    if (late[r]) strip.append(make("span", "", `${count(late[r])} late`));
-    const known = make("code");
-    known.append("request ");
-    show(known, id[r]);
-    strip.append(known);
-    if (traceId[r] && traceId[r] !== id[r])
-      strip.append(make("code", "", `trace ${plain(traceId[r])}`));
-  } else {
-    const name = make("strong");
-    name.append("session ");
-    show(name, trace.sessions[s]);
-    strip.append(name);
-  }
-  if (r >= 0 && own >= 0) {
-    const name = make("code");
-    name.append("session ");
-    show(name, trace.sessions[own]);
-    strip.append(name);
-  }
+  const facts = make("span", "facts");
+  facts.append(holder);
+  if (r >= 0) facts.append(...requestFacts(r));
+  if (own >= 0) facts.append(named("session", trace.sessions[own], r < 0));
+  strip.append(facts);
   const actions = make("span", "actions");
   const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
   onlyButton.setAttribute("aria-pressed", String(lines.only));
@@ -260,6 +231,42 @@ function drawChosen() {
     actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
   actions.append(button("×", "Let go (Esc)", () => choose({}), "Let go"));
   strip.append(actions);
+}
+
+/** What is known of a request, in the order of interest. @param {number} r */
+function requestFacts(r) {
+  const { status, first_byte: firstByte, start, id, call, outcome, late, lines: size } = requests;
+  const facts = [];
+  if (requests.service[r] >= 0) facts.push(services.label(requests.service[r]));
+  facts.push(make("strong", "", trace.title(r)));
+  if (call[r]) facts.push(make("span", "", trace.carrier(r)));
+  const state = [status[r], outcome[r]]
+    .filter((each) => each !== null && each !== undefined)
+    .map(plain)
+    .join(" ");
+  if (state) facts.push(make("span", trace.isFailure(r) ? "failed" : "", state));
+  facts.push(make("span", "", duration(trace.duration(r))));
+  const row = timeline.scale.opened?.rowOf(r);
+  if (row && row.waits.length > 0) {
+    const self = selfTime(row);
+    facts.push(make("span", "", `self ${duration(self)}`));
+    facts.push(make("span", "", `waiting ${duration(row.to - row.from - self)}`));
+  }
+  if (firstByte[r] !== null)
+    facts.push(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
+  facts.push(make("span", "", counted(size[r], "line")));
+  if (late[r]) facts.push(make("span", "", `${count(late[r])} late`));
+  facts.push(named("request", id[r]));
+  const traceId = requests.trace[r];
+  if (traceId && traceId !== id[r]) facts.push(named("trace", traceId));
+  return facts;
+}
+
+/** An id with its name. @param {string} name @param {string} id @param {boolean} [isTitle] */
+function named(name, id, isTitle = false) {
+  const element = make(isTitle ? "strong" : "code", "named");
+  element.append(`${name} `, idElement(id));
+  return element;
 }
 
 /** @param {string} text @param {string} title @param {() => void} act @param {string} [name] */
@@ -280,6 +287,7 @@ let searches = 0;
 async function runSearch(isFirst = true) {
   const mine = ++searches;
   query = parse(queryBox.value);
+  serviceFilter.draw();
   const answer = part("answer");
   queryBox.setAttribute("aria-invalid", String(query.errors.length > 0));
   answer.classList.toggle("wrong", query.errors.length > 0);
@@ -420,6 +428,7 @@ function toggleTheme() {
   timeline.readColors();
 }
 
+document.addEventListener("click", (event) => void copyClicked(event));
 part("theme").addEventListener("click", toggleTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => timeline.readColors());
 part("previous-error").addEventListener("click", () => stepError(-1));
@@ -545,6 +554,7 @@ function append(news) {
     timeline.rearrange();
     if (wasWhole) timeline.fit();
     tree.rearrange();
+    serviceFilter.draw();
     if (query.isEmpty) drawAll();
     else void runSearch(false);
     drawCounts();
@@ -557,6 +567,7 @@ function append(news) {
 
 drawCounts();
 drawNotes();
+serviceFilter.draw();
 isLive = isFollowed(document);
 isFollowing = isLive && !location.hash;
 const firstError = location.hash || isLive ? -1 : trace.firstError();

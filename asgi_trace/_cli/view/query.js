@@ -189,6 +189,14 @@ const TESTS = {
     const pattern = new RegExp(value.split("*").map(escaped).join(".*"), "is");
     return { ofLine: true, run: (trace, line) => pattern.test(trace.file(line)) };
   },
+  service(value) {
+    const wanted = value.split(",").map((name) => name.split("*").map(escaped).join(".*"));
+    const pattern = new RegExp(`^(?:${wanted.join("|")})$`, "is");
+    return {
+      ofLine: true,
+      run: (trace, line) => pattern.test(trace.services[trace.lineService(line)] ?? "none"),
+    };
+  },
   is(value) {
     switch (value.toLowerCase()) {
       case "error":
