@@ -139,13 +139,14 @@ def tab(opened: Page) -> Page:
 
 
 def rows(tab: Page) -> list[str]:
-    return tab.locator("#tree [role=treeitem]").evaluate_all(
+    found: list[str] = tab.locator("#tree [role=treeitem]").evaluate_all(
         """(rows) => rows
             .sort((one, other) => one.dataset.position - other.dataset.position)
             .map((row) => row.getAttribute("aria-level") + " " +
                 [...row.querySelectorAll(".service-name, .title .path")]
                 .map((each) => each.textContent).sort().reverse().join(" "))"""
     )
+    return found
 
 
 def choose(tab: Page, path: str) -> None:

@@ -283,8 +283,8 @@ export class Bars {
     let room = Math.min(to, scale.width) - left;
     if (width > room) {
       const behind = Math.min(next, scale.width) - to;
-      const isBehind = behind >= width || (behind > room && behind > 60);
-      const isBefore = from - before >= width && width > room * 2;
+      const isBefore = behind < width && from - before >= width && width > room * 2;
+      const isBehind = !isBefore && (behind >= width || (behind > room && behind > 60));
       if (isBehind) {
         x = to + 5;
         room = behind;

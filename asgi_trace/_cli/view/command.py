@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -207,15 +207,18 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def tell_page(lines: Iterable[str], title: str, output: str | None, out: TextIO) -> int:
+def tell_page(
+    logs: Mapping[str, Sequence[str]], title: str, output: str | None, out: TextIO
+) -> int:
     """
-    Write the page of *lines* to *output*, a new temporary file when left out, and say on *out*
-    where it is.
+    Write the page of *logs* to *output*, a new temporary file when left out, and say on *out* where
+    it is.
 
-    Returns the exit code: 2, when the page cannot be written.
+    *logs* are lists of lines by the names of their logs. Returns the exit code: 2, when the page
+    cannot be written.
     """
-    reader = LineReader()
-    trace = build((reader.read(lines), reader.finish()), title, [title])
+    entries = [_entries(number, lines) for number, lines in enumerate(logs.values())]
+    trace = build(merged(entries), title, list(logs))
     try:
         if output is None:
             descriptor, output = tempfile.mkstemp(".html", "asgi-trace-demo-")
@@ -225,6 +228,12 @@ def tell_page(lines: Iterable[str], title: str, output: str | None, out: TextIO)
         return complain(f"{output or 'the temporary folder'}: {reason(error)}")
     print(f"\nAll of it on one page: {Path(output).resolve().as_uri()}", file=out)
     return 0
+
+
+def _entries(number: int, lines: Sequence[str]) -> Iterator[list[Entry]]:
+    reader = LineReader(number)
+    yield reader.read(lines)
+    yield reader.finish()
 
 
 # -- the file --------------------------------------------------------------------------------------
