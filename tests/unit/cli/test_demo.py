@@ -92,7 +92,11 @@ def test_every_line_of_the_mixed_log_is_in_the_story(
     stored: dict[str, list[tuple[str, str]]] = {}
     for match in matches:
         assert match is not None
-        of = stored.setdefault(match[5], []) if match[5] else told.setdefault(match.group(3, 4), [])
+        of = (
+            stored.setdefault(match[5], [])
+            if match[5]
+            else told.setdefault((match[3], match[4]), [])
+        )
         of.append((match[2], match[7]))
     crashed = [ids for ids in told if ids not in STORY]
     assert len(crashed) == 1
