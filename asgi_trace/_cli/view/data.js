@@ -31,6 +31,7 @@ async function unpack(base64) {
  * @property {Uint32Array} offset where in the text each line begins, and where one more would begin
  * @property {ArrayLike<number>} message where in each line its message begins
  * @property {number | number[]} file the place of the log in the head's files, one for all or each
+ * @property {number | number[]} service the place of its service in the head's services, as above
  */
 
 /** A letter, or several: A … Z, AA, AB … @param {number} index */
@@ -176,15 +177,24 @@ export class Trace {
     return chunk ? chunk.message[line - chunk.start] : 0;
   }
 
-  /** @param {number} line @returns {string} */
+  /** The name of the line's log. @param {number} line @returns {string} */
   file(line) {
+    return this.head.files[this.fileOf(line)] ?? "";
+  }
+
+  /** The place of the line's log in the head's files, or -1. @param {number} line */
+  fileOf(line) {
     const chunk = this.chunkOf(line);
-    if (!chunk) return "";
-    return (
-      this.head.files[
-        typeof chunk.file === "number" ? chunk.file : chunk.file[line - chunk.start]
-      ] ?? ""
-    );
+    return chunk ? valueAt(chunk.file, line - chunk.start) : -1;
+  }
+
+  /** The name of the service that wrote the line. @param {number} line @returns {string} */
+  service(line) {
+    const chunk = this.chunkOf(line);
+    const ofLine = chunk ? valueAt(chunk.service, line - chunk.start) : -1;
+    const r = this.request[line];
+    const place = ofLine < 0 && r >= 0 ? this.requests.service[r] : ofLine;
+    return this.head.services[place] ?? "";
   }
 
   /** Decode one block; blocks may come in any order. @param {number} index @param {string} block */
@@ -218,6 +228,7 @@ export class Trace {
       offset,
       message: Uint32Array.from(data.message),
       file: data.file,
+      service: data.service,
     };
   }
 
@@ -306,6 +317,11 @@ export class Trace {
     }
     return low;
   }
+}
+
+/** Of a column that is one value for all, or one of each. @param {number | number[]} values @param {number} at */
+function valueAt(values, at) {
+  return typeof values === "number" ? values : values[at];
 }
 
 /**

@@ -142,7 +142,7 @@ function toggleOnly() {
 // -- drawing -------------------------------------------------------------------------------------
 
 function drawAll() {
-  lines.patterns = query.texts.filter((text) => text.isWanted).map((text) => text.pattern);
+  lines.patterns = query.marks;
   lines.rearrange();
   tree.refresh();
   timeline.draw();
@@ -293,9 +293,10 @@ async function runSearch(isFirst = true) {
   tree.rearrange();
   drawAll();
   part("dim").hidden = query.isEmpty;
-  answer.textContent = found
+  const counts = found
     ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}`
     : "";
+  answer.textContent = [counts, ...(found?.notes ?? [])].join("; ");
   if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0)
     lines.reveal(found.lines[0]);
   keepAddress();

@@ -26,6 +26,7 @@ _MODULES = (
     "contract",
     "text",
     "data",
+    "fields",
     "query",
     "look",
     "list",
