@@ -28,6 +28,8 @@ _MODULES = (
     "data",
     "fields",
     "query",
+    "routes",
+    "errors",
     "look",
     "list",
     "lanes",

@@ -220,8 +220,12 @@ const TESTS = {
     return { ofLine: true, run: (trace, line) => pattern.test(trace.file(line)) };
   },
   service(value) {
-    const pattern = new RegExp(whole(value.split("*").map(escaped).join(".*")), "is");
-    return { ofLine: true, run: (trace, line) => pattern.test(trace.service(line)) };
+    const wanted = value.split(",").map((name) => name.split("*").map(escaped).join(".*"));
+    const pattern = new RegExp(`^(?:${wanted.join("|")})$`, "is");
+    return {
+      ofLine: true,
+      run: (trace, line) => pattern.test(trace.services[trace.lineService(line)] ?? "none"),
+    };
   },
   is(value) {
     switch (value.toLowerCase()) {
