@@ -2,6 +2,7 @@
 
 import { counted, make, plain, show } from "./text.js";
 import { LEVELS, NOBODY, NOT_READ } from "./data.js";
+import { bothInOrder, contextOf } from "./context.js";
 import { VirtualList } from "./list.js";
 
 const LINE_ROW = 21;
@@ -58,6 +59,11 @@ export class Lines {
     return this.#shown ? this.#shown.length : this.trace.count;
   }
 
+  /** Whether some lines are hidden. */
+  get isLimited() {
+    return this.#shown !== null;
+  }
+
   /** @param {number} position */
   lineAt(position) {
     return this.#shown ? this.#shown[position] : position;
@@ -91,6 +97,9 @@ export class Lines {
     const keep = this.#known > 0 ? this.lineAt(Math.min(top, this.#known - 1)) : 0;
     const hits = this.look.filter?.lines ?? null;
     this.#shown = this.only && this.look.hasChoice ? this.#linesOfChoice(hits) : hits;
+    const { line, around } = this.look;
+    if (this.#shown && line >= 0 && around > 0)
+      this.#shown = bothInOrder(this.#shown, contextOf(this.trace, line, around));
     const active = this.look.line >= 0 ? this.positionOf(this.look.line) : this.list.active;
     this.list.active = this.#within(active);
     this.element.setAttribute("aria-rowcount", String(this.count));

@@ -4,6 +4,10 @@
 import { Clock, count, counted, duration, make, plain, show } from "./text.js";
 import { VERSION } from "./contract.js";
 import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
+import { CopyMenu } from "./menu.js";
+import { ticket } from "./copying.js";
+import { moreContext } from "./context.js";
+import { whyNoLines, whyNoRequests } from "./empty.js";
 import { ErrorPanel, HANDFUL, limitOf } from "./errors.js";
 import { Look } from "./look.js";
 import { parse, search } from "./query.js";
@@ -74,6 +78,7 @@ function choose(
   const isSame = request === look.request && session === look.session && line === look.line;
   Object.assign(look, { request, session, line });
   if (request < 0 && session < 0) lines.only = false;
+  if (line < 0) look.around = 0;
   isFollowing = false;
   if (isShown && request >= 0) timeline.reveal(request);
   drawAll();
@@ -156,6 +161,21 @@ function toggleOnly() {
   keepAddress();
 }
 
+/** Show the lines of the same log around the chosen one; again for more, and in the end for none. */
+function widenContext() {
+  if (look.line < 0) return;
+  look.around = moreContext(look.around);
+  drawAll();
+  lines.reveal(look.line, "center");
+  keepAddress();
+}
+
+/** Unfold or fold the chosen line, else the active one. */
+function toggleLine() {
+  if (lines.count === 0) return;
+  lines.toggle(look.line >= 0 ? look.line : lines.lineAt(lines.list.active));
+}
+
 // -- drawing -------------------------------------------------------------------------------------
 
 function drawAll() {
@@ -165,13 +185,18 @@ function drawAll() {
   timeline.draw();
   drawChosen();
   drawReading();
+  drawNothing();
+}
+
+/** Say why a list is empty. */
+function drawNothing() {
+  const group = errors.chosen?.title ?? null;
+  const state = { query: queryBox.value.trim(), group, isLive };
+  const noRequests = tree.isEmpty ? whyNoRequests(trace, state) : "";
   part("nothing").hidden = lines.count > 0;
-  if (lines.count === 0) {
-    const isSearched = trace.count > 0;
-    part("nothing").textContent = isSearched
-      ? "No line is like that. Esc lets go of the search."
-      : `No lines yet. ${plain(trace.head.summary)}`.trim();
-  }
+  part("nothing").textContent = lines.count > 0 ? "" : whyNoLines(trace, state);
+  part("no-requests").hidden = noRequests === "";
+  part("no-requests").textContent = noRequests;
 }
 
 function drawReading() {
@@ -273,10 +298,19 @@ function drawChosen() {
   const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
   onlyButton.setAttribute("aria-pressed", String(lines.only));
   actions.append(onlyButton);
+  if (look.line >= 0 && lines.isLimited) actions.append(contextButton());
   if (r >= 0)
     actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
   actions.append(button("×", "Let go (Esc)", () => choose({}), "Let go"));
   strip.append(actions);
+}
+
+function contextButton() {
+  const { around } = look;
+  const title = `Lines of ${plain(trace.file(look.line))} around the chosen one (a); again for more`;
+  const element = button(around > 0 ? `± ${around} lines` : "context", title, widenContext);
+  element.setAttribute("aria-pressed", String(around > 0));
+  return element;
 }
 
 /** @param {string} text @param {string} title @param {() => void} act @param {string} [name] */
@@ -342,10 +376,9 @@ function stepFound(by) {
 
 let isReadingAddress = false;
 
-/** @param {boolean} [isStep] */
-function keepAddress(isStep = false) {
-  if (isReadingAddress) return;
-  const hash = writeView({
+/** The part of the address that holds the view. */
+function viewHash() {
+  return writeView({
     request: look.request >= 0 ? requests.id[look.request] : null,
     session: look.session >= 0 ? trace.sessions[look.session] : null,
     line: look.line >= 0 ? look.line : null,
@@ -353,9 +386,23 @@ function keepAddress(isStep = false) {
     group: look.group,
     only: lines.only,
     dim: look.isDimming,
+    around: look.around,
     from: timeline.scale.isWhole ? null : timeline.scale.from,
     to: timeline.scale.isWhole ? null : timeline.scale.to,
   });
+}
+
+/** A link to exactly this view, which may be newer than the address. */
+function viewLink() {
+  const link = new URL(location.href);
+  link.hash = viewHash();
+  return link.href;
+}
+
+/** @param {boolean} [isStep] */
+function keepAddress(isStep = false) {
+  if (isReadingAddress) return;
+  const hash = viewHash();
   if (hash === location.hash) return;
   const address = hash || location.pathname + location.search;
   if (isStep) history.pushState(null, "", address);
@@ -383,6 +430,7 @@ async function openAddress() {
   errors.draw();
   look.isDimming = view.dim;
   lines.only = view.only;
+  look.around = view.around;
   part("dim").setAttribute("aria-pressed", String(look.isDimming));
   if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
   else timeline.fit();
@@ -410,6 +458,49 @@ addEventListener("popstate", () => void openAddress());
 addEventListener("hashchange", () => void openAddress());
 
 // -- hands ---------------------------------------------------------------------------------------
+
+/** @param {string | null | undefined} text */
+const orNull = (text) => text || null;
+
+/** The session that is chosen, or that of the chosen request. */
+function chosenSession() {
+  return look.request >= 0 ? requests.session[look.request] : look.session;
+}
+
+const copyMenu = new CopyMenu(part("copy"), part("copy-menu"), part("said"), [
+  {
+    key: "l",
+    name: "the line",
+    said: "the line",
+    text: () => (look.line >= 0 ? trace.text(look.line) : null),
+  },
+  {
+    key: "r",
+    name: "request id",
+    said: "the request id",
+    text: () => orNull(requests.id[look.request]),
+  },
+  {
+    key: "s",
+    name: "session id",
+    said: "the session id",
+    text: () => orNull(trace.sessions[chosenSession()]),
+  },
+  {
+    key: "t",
+    name: "trace id",
+    said: "the trace id",
+    text: () => orNull(requests.trace[look.request]),
+  },
+  {
+    key: "m",
+    name: "the request as Markdown",
+    said: "the request as Markdown",
+    text: () =>
+      look.request >= 0 ? ticket(trace, look.request, { link: viewLink(), clock }) : null,
+  },
+  { key: "v", name: "link to this view", said: "the link to this view", text: viewLink },
+]);
 
 /** @param {string} id @param {() => boolean} turn */
 function toggle(id, turn) {
@@ -499,6 +590,9 @@ const KEYS = {
   Backspace: () => history.back(),
   o: toggleOnly,
   x: () => look.line >= 0 && lines.toggle(look.line),
+  a: widenContext,
+  c: () => copyMenu.open(),
+  " ": toggleLine,
   z: () => look.request >= 0 && timeline.zoomTo(look.request),
   0: () => {
     timeline.fit();
@@ -535,7 +629,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const act = KEYS[event.key];
-  if (!act) return;
+  if (!act || (event.key === " " && target.closest("button, input"))) return;
   event.preventDefault();
   act();
 });

@@ -85,6 +85,10 @@ export class RequestTree {
     this.list.refresh();
   }
 
+  get isEmpty() {
+    return this.#rows.length === 0;
+  }
+
   /** @param {number} r */
   reveal(r) {
     const s = this.trace.requests.session[r];
