@@ -328,7 +328,7 @@ def test_an_id_is_short_and_a_click_copies_it(tab: Page) -> None:
     shown = tab.locator("#grid .line .id").first
     assert shown.inner_text() == "buy-----"
     shown.click()
-    expect(tab.locator("#said")).to_have_text("copied")
+    expect(tab.locator("#said")).to_have_text(f"Copied: {'buy':-<32}")
     assert tab.evaluate("navigator.clipboard.readText()") == f"{'buy':-<32}"
 
 

@@ -77,6 +77,11 @@ export class Trace {
     this.errors = 0;
     /** @type {Callers | null} null until it is asked for, and after a change */
     this.knownCallers = null;
+    /** The lines that are errors, and beside them the places of their messages in the head's templates. */
+    this.errorLines = {
+      lines: /** @type {number[]} */ ([]),
+      templates: /** @type {number[]} */ ([]),
+    };
     /** @type {Map<number, [number, number][]>} */
     this.gaps = new Map();
     this.#readGaps();
@@ -233,15 +238,15 @@ export class Trace {
     return chunk ? chunk.message[line - chunk.start] : 0;
   }
 
-  /** @param {number} line @returns {string} */
+  /** The name of the line's log. @param {number} line @returns {string} */
   file(line) {
+    return this.head.files[this.fileOf(line)] ?? "";
+  }
+
+  /** The place of the line's log in the head's files, or -1. @param {number} line */
+  fileOf(line) {
     const chunk = this.chunkOf(line);
-    if (!chunk) return "";
-    return (
-      this.head.files[
-        typeof chunk.file === "number" ? chunk.file : chunk.file[line - chunk.start]
-      ] ?? ""
-    );
+    return chunk ? valueAt(chunk.file, line - chunk.start) : -1;
   }
 
   /** Decode one block; blocks may come in any order. @param {number} index @param {string} block */
@@ -270,6 +275,10 @@ export class Trace {
     }
     offset[text.length] = at;
     for (const i of late) this.isLate[start + i] = 1;
+    for (const [i, template] of data.errors) {
+      this.errorLines.lines.push(start + i);
+      this.errorLines.templates.push(template);
+    }
     this.chunks[index] = {
       start,
       text: text.join("\n"),
@@ -303,10 +312,11 @@ export class Trace {
   }
 
   /** Add what a followed log has gained. @param {import("./contract.js").News} news */
-  append({ requests, sessions, services, calls, notes, chunk, gaps, silences, moved }) {
+  append({ requests, sessions, services, calls, templates, notes, chunk, gaps, silences, moved }) {
     this.sessions.push(...sessions);
     this.services.push(...services);
     this.calls.push(...calls);
+    this.head.templates.push(...templates);
     this.head.notes = notes;
     this.knownCallers = null;
     if (silences) this.head.silences = silences;
@@ -369,6 +379,11 @@ export class Trace {
     }
     return low;
   }
+}
+
+/** Of a column that is one value for all, or one of each. @param {number | number[]} values @param {number} at */
+function valueAt(values, at) {
+  return typeof values === "number" ? values : values[at];
 }
 
 /**

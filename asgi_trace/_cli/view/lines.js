@@ -4,6 +4,7 @@ import { counted, make, plain, show } from "./text.js";
 import { LEVELS, NOBODY, NOT_READ } from "./data.js";
 import { asideAt, chips, fieldsIn, table } from "./aside.js";
 import { idElement } from "./ids.js";
+import { bothInOrder, contextOf } from "./context.js";
 import { VirtualList } from "./list.js";
 
 const LINE_ROW = 21;
@@ -64,6 +65,11 @@ export class Lines {
     return this.#shown ? this.#shown.length : this.trace.count;
   }
 
+  /** Whether some lines are hidden. */
+  get isLimited() {
+    return this.#shown !== null;
+  }
+
   /** @param {number} position */
   lineAt(position) {
     return this.#shown ? this.#shown[position] : position;
@@ -100,6 +106,9 @@ export class Lines {
     const keep = this.#known > 0 ? this.lineAt(Math.min(top, this.#known - 1)) : 0;
     const hits = this.look.filter?.lines ?? null;
     this.#shown = this.only && this.look.hasChoice ? this.#linesOfChoice(hits) : hits;
+    const { line, around } = this.look;
+    if (this.#shown && line >= 0 && around > 0)
+      this.#shown = bothInOrder(this.#shown, contextOf(this.trace, line, around));
     const active = this.look.line >= 0 ? this.positionOf(this.look.line) : this.list.active;
     this.list.active = this.#within(active);
     this.element.setAttribute("aria-rowcount", String(this.count));

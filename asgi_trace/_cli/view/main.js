@@ -4,6 +4,11 @@
 import { Clock, count, counted, duration, make, plain, show } from "./text.js";
 import { VERSION } from "./contract.js";
 import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
+import { CopyMenu } from "./menu.js";
+import { ticket } from "./copying.js";
+import { moreContext } from "./context.js";
+import { whyNoLines, whyNoRequests } from "./empty.js";
+import { ErrorPanel, HANDFUL, limitOf } from "./errors.js";
 import { Look } from "./look.js";
 import { parse, search } from "./query.js";
 import { Timeline } from "./timeline.js";
@@ -51,6 +56,8 @@ const serviceFilter = new ServiceFilter(part("services"), services, queryBox, ()
   void runSearch();
 });
 
+const errors = new ErrorPanel(part("errors"), trace, look, clock, (key) => chooseGroup(key));
+
 /** Show a sentence in place of data of another version. @param {number} version */
 function refuse(version) {
   const sentence =
@@ -79,6 +86,7 @@ function choose(
   const isSame = request === look.request && session === look.session && line === look.line;
   Object.assign(look, { request, session, line });
   if (request < 0 && session < 0) lines.only = false;
+  if (line < 0) look.around = 0;
   isFollowing = false;
   timeline.openChosen();
   if (isShown && request >= 0) timeline.reveal(request);
@@ -89,6 +97,15 @@ function choose(
     if (first >= 0 && first < trace.count) lines.reveal(first, line >= 0 ? "nearest" : "center");
   }
   if (!isSame) keepAddress(isStep);
+}
+
+/** Limit everything to a group of errors, or to none. @param {string | null} key */
+function chooseGroup(key) {
+  look.group = key;
+  choose({}, { isStep: false, isShown: false });
+  errors.draw();
+  void runSearch();
+  keepAddress(true);
 }
 
 /** @param {number} line */
@@ -132,12 +149,17 @@ function stepError(by) {
 // Of a failed request, the line that tells why.
 /** @param {number} r @param {{isStep?: boolean}} [how] */
 function chooseError(r, how) {
+  choose({ request: r, line: errorLine(r) }, how);
+}
+
+/** The worst error among the lines of a request, or -1. @param {number} r */
+function errorLine(r) {
   let worst = -1;
   for (let line = trace.firstLine[r]; line >= 0; line = trace.next[line]) {
     if (trace.level[line] > 3 && (worst < 0 || trace.level[line] > trace.level[worst]))
       worst = line;
   }
-  choose({ request: r, line: worst }, how);
+  return worst;
 }
 
 function toggleOnly() {
@@ -148,22 +170,42 @@ function toggleOnly() {
   keepAddress();
 }
 
+/** Show the lines of the same log around the chosen one; again for more, and in the end for none. */
+function widenContext() {
+  if (look.line < 0) return;
+  look.around = moreContext(look.around);
+  drawAll();
+  lines.reveal(look.line, "center");
+  keepAddress();
+}
+
+/** Unfold or fold the chosen line, else the active one. */
+function toggleLine() {
+  if (lines.count === 0) return;
+  lines.toggle(look.line >= 0 ? look.line : lines.lineAt(lines.list.active));
+}
+
 // -- drawing -------------------------------------------------------------------------------------
 
 function drawAll() {
-  lines.patterns = query.texts.filter((text) => text.isWanted).map((text) => text.pattern);
+  lines.patterns = query.marks;
   lines.rearrange();
   tree.refresh();
   timeline.draw();
   drawChosen();
   drawReading();
+  drawNothing();
+}
+
+/** Say why a list is empty. */
+function drawNothing() {
+  const group = errors.chosen?.title ?? null;
+  const state = { query: queryBox.value.trim(), group, isLive };
+  const noRequests = tree.isEmpty ? whyNoRequests(trace, state) : "";
   part("nothing").hidden = lines.count > 0;
-  if (lines.count === 0) {
-    const isSearched = trace.count > 0;
-    part("nothing").textContent = isSearched
-      ? "No line is like that. Esc lets go of the search."
-      : `No lines yet. ${plain(trace.head.summary)}`.trim();
-  }
+  part("nothing").textContent = lines.count > 0 ? "" : whyNoLines(trace, state);
+  part("no-requests").hidden = noRequests === "";
+  part("no-requests").textContent = noRequests;
 }
 
 function drawReading() {
@@ -227,6 +269,7 @@ function drawChosen() {
   const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
   onlyButton.setAttribute("aria-pressed", String(lines.only));
   actions.append(onlyButton);
+  if (look.line >= 0 && lines.isLimited) actions.append(contextButton());
   if (r >= 0)
     actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
   actions.append(button("×", "Let go (Esc)", () => choose({}), "Let go"));
@@ -269,6 +312,15 @@ function named(name, id, isTitle = false) {
   return element;
 }
 
+/** Shows more lines of the log around the chosen one. */
+function contextButton() {
+  const { around } = look;
+  const title = `Lines of ${plain(trace.file(look.line))} around the chosen one (a); again for more`;
+  const element = button(around > 0 ? `± ${around} lines` : "context", title, widenContext);
+  element.setAttribute("aria-pressed", String(around > 0));
+  return element;
+}
+
 /** @param {string} text @param {string} title @param {() => void} act @param {string} [name] */
 function button(text, title, act, name) {
   const element = /** @type {HTMLButtonElement} */ (make("button", "", text));
@@ -283,6 +335,12 @@ function button(text, title, act, name) {
 
 let searches = 0;
 
+/** Of many errors none is chosen: the lines begin at the first. @param {number} r its request */
+function showErrors(r) {
+  drawAll();
+  lines.reveal(errorLine(r) < 0 ? requests.first_line[r] : errorLine(r), "center");
+}
+
 /** @param {boolean} [isFirst] whether a reader has just asked, and not the log gone on */
 async function runSearch(isFirst = true) {
   const mine = ++searches;
@@ -295,15 +353,19 @@ async function runSearch(isFirst = true) {
     answer.textContent = query.errors.join("; ");
     return;
   }
-  const found = query.isEmpty ? null : await search(query, trace, () => mine === searches);
+  const group = errors.chosen;
+  const limit = group && limitOf(group, trace.size);
+  const isCurrent = () => mine === searches;
+  const found = query.isEmpty && !limit ? null : await search(query, trace, isCurrent, limit);
   if (mine !== searches) return;
   look.found = found;
   tree.rearrange();
   drawAll();
-  part("dim").hidden = query.isEmpty;
-  answer.textContent = found
+  part("dim").hidden = found === null;
+  const counts = found
     ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}`
     : "";
+  answer.textContent = [counts, ...(found?.notes ?? [])].join("; ");
   if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0)
     lines.reveal(found.lines[0]);
   keepAddress();
@@ -323,19 +385,33 @@ function stepFound(by) {
 
 let isReadingAddress = false;
 
-/** @param {boolean} [isStep] */
-function keepAddress(isStep = false) {
-  if (isReadingAddress) return;
-  const hash = writeView({
+/** The part of the address that holds the view. */
+function viewHash() {
+  return writeView({
     request: look.request >= 0 ? requests.id[look.request] : null,
     session: look.session >= 0 ? trace.sessions[look.session] : null,
     line: look.line >= 0 ? look.line : null,
     query: queryBox.value.trim(),
+    group: look.group,
     only: lines.only,
     dim: look.isDimming,
+    around: look.around,
     from: timeline.scale.isWhole ? null : timeline.scale.from,
     to: timeline.scale.isWhole ? null : timeline.scale.to,
   });
+}
+
+/** A link to exactly this view, which may be newer than the address. */
+function viewLink() {
+  const link = new URL(location.href);
+  link.hash = viewHash();
+  return link.href;
+}
+
+/** @param {boolean} [isStep] */
+function keepAddress(isStep = false) {
+  if (isReadingAddress) return;
+  const hash = viewHash();
   if (hash === location.hash) return;
   const address = hash || location.pathname + location.search;
   if (isStep) history.pushState(null, "", address);
@@ -359,8 +435,11 @@ async function openAddress() {
   const view = readView(location.hash);
   isReadingAddress = true;
   queryBox.value = view.query;
+  look.group = view.group;
+  errors.draw();
   look.isDimming = view.dim;
   lines.only = view.only;
+  look.around = view.around;
   part("dim").setAttribute("aria-pressed", String(look.isDimming));
   if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
   else timeline.fit();
@@ -389,6 +468,49 @@ addEventListener("hashchange", () => void openAddress());
 
 // -- hands ---------------------------------------------------------------------------------------
 
+/** @param {string | null | undefined} text */
+const orNull = (text) => text || null;
+
+/** The session that is chosen, or that of the chosen request. */
+function chosenSession() {
+  return look.request >= 0 ? requests.session[look.request] : look.session;
+}
+
+const copyMenu = new CopyMenu(part("copy"), part("copy-menu"), part("said"), [
+  {
+    key: "l",
+    name: "the line",
+    said: "the line",
+    text: () => (look.line >= 0 ? trace.text(look.line) : null),
+  },
+  {
+    key: "r",
+    name: "request id",
+    said: "the request id",
+    text: () => orNull(requests.id[look.request]),
+  },
+  {
+    key: "s",
+    name: "session id",
+    said: "the session id",
+    text: () => orNull(trace.sessions[chosenSession()]),
+  },
+  {
+    key: "t",
+    name: "trace id",
+    said: "the trace id",
+    text: () => orNull(requests.trace[look.request]),
+  },
+  {
+    key: "m",
+    name: "the request as Markdown",
+    said: "the request as Markdown",
+    text: () =>
+      look.request >= 0 ? ticket(trace, look.request, { link: viewLink(), clock }) : null,
+  },
+  { key: "v", name: "link to this view", said: "the link to this view", text: viewLink },
+]);
+
 /** @param {string} id @param {() => boolean} turn */
 function toggle(id, turn) {
   const act = () => part(id).setAttribute("aria-pressed", String(turn()));
@@ -412,6 +534,7 @@ const toggleUtc = toggle("utc", () => {
   clock.utc = !clock.utc;
   lines.refresh();
   tree.refresh();
+  errors.draw();
   timeline.draw();
   return clock.utc;
 });
@@ -428,7 +551,10 @@ function toggleTheme() {
   timeline.readColors();
 }
 
-document.addEventListener("click", (event) => void copyClicked(event));
+document.addEventListener(
+  "click",
+  (event) => void copyClicked(event, (said) => copyMenu.say(said)),
+);
 part("theme").addEventListener("click", toggleTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => timeline.readColors());
 part("previous-error").addEventListener("click", () => stepError(-1));
@@ -458,6 +584,7 @@ function showPane(name) {
 
 function letGo() {
   if (look.hasChoice || look.line >= 0) choose({});
+  else if (look.group !== null) chooseGroup(null);
   else if (queryBox.value) {
     queryBox.value = "";
     void runSearch();
@@ -476,6 +603,9 @@ const KEYS = {
   Backspace: () => history.back(),
   o: toggleOnly,
   x: () => look.line >= 0 && lines.toggle(look.line),
+  a: widenContext,
+  c: () => copyMenu.open(),
+  " ": toggleLine,
   z: () => look.request >= 0 && timeline.zoomTo(look.request),
   0: () => {
     timeline.fit();
@@ -512,7 +642,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const act = KEYS[event.key];
-  if (!act) return;
+  if (!act || (event.key === " " && target.closest("button, input"))) return;
   event.preventDefault();
   act();
 });
@@ -555,7 +685,8 @@ function append(news) {
     if (wasWhole) timeline.fit();
     tree.rearrange();
     serviceFilter.draw();
-    if (query.isEmpty) drawAll();
+    errors.rearrange();
+    if (query.isEmpty && look.group === null) drawAll();
     else void runSearch(false);
     drawCounts();
     drawNotes();
@@ -570,9 +701,11 @@ drawNotes();
 serviceFilter.draw();
 isLive = isFollowed(document);
 isFollowing = isLive && !location.hash;
+errors.rearrange();
 const firstError = location.hash || isLive ? -1 : trace.firstError();
+const isIncident = trace.errors > HANDFUL;
 if (location.hash) await openAddress();
-else if (firstError >= 0) {
+else if (firstError >= 0 && !isIncident) {
   timeline.open(firstError);
   choose({ request: firstError }, { isStep: false });
 } else drawAll();
@@ -592,14 +725,17 @@ await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.ch
   if (!isSeen && performance.now() - drawnAt < 250) return;
   drawnAt = performance.now();
   drawCounts();
+  errors.rearrange();
   lines.refresh();
   drawReading();
 });
 drawCounts();
+errors.rearrange();
 if (isFitted) timeline.fit();
 else timeline.showAgain();
-if (!query.isEmpty) await runSearch(false);
-if (firstError >= 0 && look.request === firstError && look.line < 0)
+if (!query.isEmpty || look.group !== null) await runSearch(false);
+if (firstError >= 0 && isIncident) showErrors(firstError);
+else if (firstError >= 0 && look.request === firstError && look.line < 0)
   chooseError(firstError, { isStep: false });
 else drawAll();
 if (isLive) {

@@ -150,6 +150,10 @@ export class RequestTree {
     this.list.refresh();
   }
 
+  get isEmpty() {
+    return this.#rows.length === 0;
+  }
+
   /** @param {number} r */
   reveal(r) {
     const { callers, requests } = this.trace;
