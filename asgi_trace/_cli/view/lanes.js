@@ -1,6 +1,6 @@
 // The place of each request: a lane per session, and rows in it for requests at the same time.
 
-import { NOBODY } from "./data.js";
+import { sessionOrder } from "./order.js";
 
 // More at once than this share the last row.
 const MOST_ROWS = 40;
@@ -33,14 +33,9 @@ export function arrange(trace) {
     ends[row] = Math.max(ends[row], end[r]);
   }
   const lanes = [...bySession.values()].map(({ lane }) => lane);
-  lanes.sort((one, other) => order(one.session) - order(other.session));
+  const order = sessionOrder(trace);
+  lanes.sort((one, other) => order(one.session, other.session));
   return { lanes, rows: lanes.reduce((sum, lane) => sum + lane.rows.length, 0) };
-}
-
-// Those without a session stand below all others.
-/** @param {number} session */
-function order(session) {
-  return session === NOBODY ? Infinity : session;
 }
 
 /**

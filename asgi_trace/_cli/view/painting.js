@@ -109,8 +109,11 @@ export class Painting {
     c.beginPath();
     c.rect(0, HEAD, scale.width, scale.lanesRoom);
     c.clip();
-    this.#paintSilences();
-    this.#paintLanes();
+    if (scale.isDense) scale.density.paint(c, this.#colors, HEAD);
+    else {
+      this.#paintSilences();
+      this.#paintLanes();
+    }
     c.restore();
     if (scale.canScroll) this.#paintScrollBar();
     if (brush) this.#paintBrush(brush);

@@ -3,6 +3,7 @@
 import { counted, duration, make, plain, show } from "./text.js";
 import { ERROR, NOBODY, WARNING } from "./data.js";
 import { VirtualList } from "./list.js";
+import { sessionOrder } from "./order.js";
 
 const REQUEST_ROW = 40;
 
@@ -66,9 +67,7 @@ export class RequestTree {
     this.#bySession = bySession;
     this.#rows = [];
     this.#place = new Int32Array(this.trace.size).fill(-1);
-    const order = [...bySession.keys()].sort((one, other) =>
-      one < 0 ? 1 : other < 0 ? -1 : one - other,
-    );
+    const order = [...bySession.keys()].sort(sessionOrder(this.trace));
     for (const s of order) {
       this.#rows.push(s < 0 ? -1 : -2 - s);
       if (this.#folded.has(s)) continue;

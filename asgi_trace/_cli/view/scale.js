@@ -1,6 +1,7 @@
 // Where everything is on the time axis: times as pixels across, lanes as pixels down, and back.
 // Pure arithmetic: no element, no event, no drawing. A range is [from, to].
 
+import { Density, MOST_LANES } from "./density.js";
 import { arrange, firstAfter } from "./lanes.js";
 
 // Heights and widths in pixels. The overview is on top, the axis with its labels below it, then the
@@ -65,6 +66,8 @@ export class Scale {
   placed = [];
   rowHeight = LABELED_ROW;
   lanesHeight = 0;
+  /** Whether there are too many lanes, and the density is shown instead. */
+  isDense = false;
 
   /** @type {[number, number]} the range last asked for, which may reach beyond the trace */
   #asked = [0, 1];
@@ -75,6 +78,7 @@ export class Scale {
   constructor(trace, look) {
     this.trace = trace;
     this.look = look;
+    this.density = new Density(this, trace, look);
   }
 
   // -- across: times -----------------------------------------------------------------------------
@@ -187,6 +191,10 @@ export class Scale {
       this.#showAround(r, Math.max(this.to - this.from, (end[r] - start[r]) * 1.4));
     }
     this.layOut();
+    if (this.placed.length > MOST_LANES) {
+      this.show(...this.density.rangeOfLanes((start[r] + end[r]) / 2));
+      this.layOut();
+    }
     const top = this.#topOf(r);
     if (top < this.scroll) this.scrollTo(top - this.rowHeight);
     else if (top + this.rowHeight > this.scroll + this.lanesRoom) {
@@ -230,6 +238,12 @@ export class Scale {
     });
     this.lanesHeight = count * this.rowHeight + placed.length * LANE_GAP;
     this.placed = placed;
+    // A chosen request is shown in its lane.
+    this.isDense = placed.length > MOST_LANES && this.look.request < 0;
+    if (this.isDense) {
+      this.density.update();
+      this.lanesHeight = this.density.height;
+    }
     this.scrollTo(this.scroll);
   }
 
@@ -289,6 +303,7 @@ export class Scale {
   /** @param {number} x @param {number} y @returns {Hit} */
   hit(x, y) {
     const nothing = { request: -1, line: -1, session: null };
+    if (this.isDense) return nothing;
     const inLanes = y - HEAD + this.scroll;
     if (y < HEAD || this.placed.length === 0 || inLanes > this.lanesHeight) return nothing;
     const { lane, rows, top } = this.placed[this.laneAt(inLanes)];
