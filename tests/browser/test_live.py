@@ -55,7 +55,9 @@ def test_an_empty_log_says_what_was_read(tmp_path: Path, open_page: Callable[...
     (tmp_path / "empty.log").write_text("")
     with Following(tmp_path, "empty.log") as following:
         tab = open_page(f"http://127.0.0.1:{following.port}/")
-        expect(tab.locator("#nothing")).to_have_text("No lines yet. 1 file, no lines")
+        expect(tab.locator("#nothing")).to_have_text(
+            "No lines yet. They appear here as they are written. Read: 1 file, no lines."
+        )
         expect(tab.locator("#counts")).to_have_attribute("title", "1 file, no lines")
 
 

@@ -16,7 +16,7 @@ from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.view import model, page
 
 from ..viewer import stamped
-from .conftest import PATIENCE
+from .conftest import PATIENCE, page_of_logs
 from .test_page import violations
 
 SERVICES = ["front", "stock", "pay"]
@@ -381,6 +381,64 @@ def test_axe_finds_nothing(tab: Page, width: int, scheme: Any) -> None:
         assert violations_of(tab) == []
         tab.locator("#panes").get_by_text("Lines").click()
     tab.emulate_media(color_scheme="light")
+
+
+# -- real lines ------------------------------------------------------------------------------------
+
+
+def traced(second: float, message: str, span: str = "", level: str = "INFO") -> str:
+    """A line of one purchase: all of its services have its request id."""
+    line = stamped(second, message, "b" * 32, "alice", level)
+    return line.replace("|session=alice]", f"|session=alice|span={span}]") if span else line
+
+
+def access(second: float, asked: str, ms: int, span: str = "") -> str:
+    return traced(second, f"{asked} {ms}.0ms 2B http 127.0.0.1:1", span)
+
+
+@pytest.fixture(scope="module")
+def purchase(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of three text logs, in which one id is that of four requests."""
+    logs = {
+        "front.log": [traced(0, "Buying"), access(0.8, "POST /buy 502", 800)],
+        "stock.log": [
+            traced(0.1, "Reserving", "1" * 16),
+            traced(0.1, "Reserving", "2" * 16),
+            access(0.25, "POST /reserve 200", 150, "1" * 16),
+            access(0.3, "POST /reserve 200", 200, "2" * 16),
+        ],
+        "pay.log": [
+            traced(0.5, "The bank refuses", "3" * 16, "ERROR"),
+            access(0.7, "POST /charge 500", 300, "3" * 16),
+        ],
+    }
+    texts = {name: "".join(f"{line}\n" for line in lines) for name, lines in logs.items()}
+    return page_of_logs(texts, tmp_path_factory.mktemp("purchase"), "shop")
+
+
+def test_text_logs_of_three_services_are_one_trace(purchase: Path, context: BrowserContext) -> None:
+    """Which a link opens at the very request that was chosen, though all of them have one id."""
+    tab = context.new_page()
+    tab.goto(purchase.as_uri())
+    tab.wait_for_selector("html[data-state=ready]", state="attached")
+    assert [row.split() for row in rows(tab)] == [
+        ["1"],
+        ["2", "front", "/buy"],
+        ["3", "stock", "/reserve"],
+        ["3", "stock", "/reserve"],
+        ["3", "pay", "/charge"],
+    ]
+    assert tab.locator(".sentence").inner_text() == "800 ms: front 300 · stock 200 · pay 300"
+    choose(tab, "/charge")
+    tab.wait_for_url("**#*nth=*")
+    link = tab.url
+    tab.close()
+    other = context.new_page()
+    other.goto(link)
+    other.wait_for_selector("html[data-state=ready]", state="attached")
+    expect(other.locator("#chosen strong")).to_have_text("POST /charge")
+    expect(other.locator(".sentence")).to_be_visible()
+    other.close()
 
 
 # -- odd logs --------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 // The state of the page in its address, behind `#`, so that a link shows the same to a colleague.
 
 /**
- * @typedef {{request: string | null, session: string | null, line: number | null, query: string,
+ * @typedef {{request: string | null, nth: number, session: string | null, line: number | null, query: string,
  *   group: string | null, only: boolean, dim: boolean, around: number, from: number | null, to: number | null}} View
  */
 
+// `nth`: of the requests with the same id, those of other services included, the one that is meant.
 const MOST_AROUND = 10_000;
 
 /** @param {string} hash @returns {View} */
@@ -17,6 +18,7 @@ export function readView(hash) {
   const line = Number(fields.get("line") ?? NaN);
   return {
     request: fields.get("request"),
+    nth: Math.max(1, parseInt(fields.get("nth") ?? "", 10) || 1),
     session: fields.get("session"),
     line: Number.isInteger(line) && line > 0 ? line - 1 : null,
     query: fields.get("q") ?? "",
@@ -36,6 +38,7 @@ export function writeView(view) {
   if (view.group !== null) fields.set("errors", view.group);
   if (view.session !== null) fields.set("session", view.session);
   if (view.request !== null) fields.set("request", view.request);
+  if (view.request !== null && view.nth > 1) fields.set("nth", String(view.nth));
   if (view.line !== null) fields.set("line", String(view.line + 1));
   if (view.only) fields.set("only", "1");
   if (view.around > 0) fields.set("around", String(view.around));

@@ -19,6 +19,7 @@ from typing import TextIO
 
 from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import LineReader, Wanted, last_time, merged, read
+from ..logs.records import Entry
 from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
 from .latest import Window

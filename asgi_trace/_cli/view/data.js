@@ -201,6 +201,25 @@ export class Trace {
     return this.head.whole_seconds ? 0 : 3;
   }
 
+  /** Which of the requests with its id it is, from 1 on. @param {number} r */
+  nth(r) {
+    const { id } = this.requests;
+    let nth = 1;
+    for (let other = this.byId.get(id[r]) ?? r; other < r; other++) if (id[other] === id[r]) nth++;
+    return nth;
+  }
+
+  /** The request with this id, or -1: of several, the *nth*. @param {string} id @param {number} nth */
+  requestOf(id, nth) {
+    const first = this.byId.get(id) ?? -1;
+    if (first < 0 || nth <= 1) return first;
+    let left = nth - 1;
+    for (let r = first + 1; r < this.size; r++) {
+      if (this.requests.id[r] === id && --left === 0) return r;
+    }
+    return first;
+  }
+
   /** The first request that failed, else the first with an error, or -1. */
   firstError() {
     let first = -1;

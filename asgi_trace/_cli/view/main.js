@@ -50,6 +50,10 @@ const timeline = new Timeline(part("timeline"), trace, look, clock, services, {
   chooseRequest: (r) => choose({ request: r }),
   chooseLine,
   chooseSession: (s) => choose({ session: s }),
+  searchFor(more) {
+    queryBox.value = [queryBox.value.trim(), more].filter(Boolean).join(" ");
+    void runSearch();
+  },
   zoomed: () => keepAddress(),
 });
 const serviceFilter = new ServiceFilter(part("services"), services, queryBox, () => {
@@ -335,10 +339,11 @@ function button(text, title, act, name) {
 
 let searches = 0;
 
-/** Of many errors none is chosen: the lines begin at the first. @param {number} r its request */
-function showErrors(r) {
+/** Of many errors none is chosen: the lines begin at the first of the largest group. */
+function showErrors() {
   drawAll();
-  lines.reveal(errorLine(r) < 0 ? requests.first_line[r] : errorLine(r), "center");
+  const [largest] = errors.groups;
+  if (largest) lines.reveal(largest.firstLine, "center");
 }
 
 /** @param {boolean} [isFirst] whether a reader has just asked, and not the log gone on */
@@ -389,6 +394,7 @@ let isReadingAddress = false;
 function viewHash() {
   return writeView({
     request: look.request >= 0 ? requests.id[look.request] : null,
+    nth: look.request >= 0 ? trace.nth(look.request) : 1,
     session: look.session >= 0 ? trace.sessions[look.session] : null,
     line: look.line >= 0 ? look.line : null,
     query: queryBox.value.trim(),
@@ -403,9 +409,7 @@ function viewHash() {
 
 /** A link to exactly this view, which may be newer than the address. */
 function viewLink() {
-  const link = new URL(location.href);
-  link.hash = viewHash();
-  return link.href;
+  return location.href.split("#", 1)[0] + viewHash();
 }
 
 /** @param {boolean} [isStep] */
@@ -444,11 +448,11 @@ async function openAddress() {
   if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
   else timeline.fit();
   const line = view.line !== null && view.line < trace.count ? view.line : -1;
-  const named = view.request === null ? -1 : (trace.byId.get(view.request) ?? -1);
+  const named = view.request === null ? -1 : trace.requestOf(view.request, view.nth);
   // An id may come again, and the line tells which of its requests is meant.
   const ofLine = line >= 0 && trace.request[line] >= 0 ? trace.request[line] : -1;
-  const request =
-    named >= 0 && ofLine >= 0 && requests.id[ofLine] === view.request ? ofLine : named;
+  const isByLine = named >= 0 && view.nth === 1;
+  const request = isByLine && ofLine >= 0 && requests.id[ofLine] === view.request ? ofLine : named;
   choose(
     {
       request,
@@ -734,7 +738,7 @@ errors.rearrange();
 if (isFitted) timeline.fit();
 else timeline.showAgain();
 if (!query.isEmpty || look.group !== null) await runSearch(false);
-if (firstError >= 0 && isIncident) showErrors(firstError);
+if (firstError >= 0 && isIncident) showErrors();
 else if (firstError >= 0 && look.request === firstError && look.line < 0)
   chooseError(firstError, { isStep: false });
 else drawAll();
