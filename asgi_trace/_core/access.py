@@ -89,7 +89,7 @@ class AccessLog:
 
 
 class _Exchange:
-    """One request and its response, as their messages tell."""
+    """One request and its response, as seen in the messages of ``receive`` and ``send``."""
 
     method: str | None = None
     crash_status: int | None = None

@@ -71,7 +71,7 @@ ACCESS_LOGGER = "asgi_trace.access"
 
 class Record(NamedTuple):
     """
-    A log record, as far as its line tells: what a form cannot carry has its default here.
+    A log record, as read from its line: what a form cannot carry has its default here.
 
     ``message`` includes the traceback where the form is text; the others have it in ``exception``.
     """
@@ -108,7 +108,7 @@ _UNSAFE = "\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202
 _ESCAPE = r"x[0-9a-f]{2}|u[0-9a-f]{4}"
 
 # A run of backslashes is doubled only where it stands before an escape, or before text that looks
-# like one: a Windows path stays as it is, and unescape() can still tell the two apart. Runs are
+# like one: a Windows path stays as it is, and unescape() can still distinguish the two. Runs are
 # matched from their start only, so that a long one is not tried at each of its places.
 _TO_ESCAPE = Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}])|(?<!\\)(\\+)(?={_ESCAPE})")
 _TO_UNESCAPE = Pattern(rf"(?<!\\)(\\+)({_ESCAPE})")
@@ -361,10 +361,10 @@ def parse(text: str) -> Record | None:
 
 def parse_line(line: str) -> tuple[Record, bool] | None:
     """
-    Return what one physical *line* tells, and whether it goes on the message of an earlier one.
+    Return the record of one physical *line*, and whether it continues the message of an earlier one.
 
-    None when it is not a record's line in any form. The form is told from the line's first
-    characters alone.
+    None when it is not a record's line in any form. The line's first characters alone decide on
+    the form.
     """
     match = HEAD.match(line)
     if match is not None:
@@ -392,7 +392,7 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
 
 def parse_fields(line: str) -> dict[str, Any] | None:
     """
-    Return the names and values of a line of JSON or logfmt, whoever wrote it; None when it is
+    Return the names and values of a line of JSON or logfmt, of any writer; None when it is
     neither.
     """
     return _parse_json(line) if line.startswith("{") else _parse_logfmt(line)

@@ -343,7 +343,7 @@ class RequestMetadata:
         return False
 
     def _own_ids(self) -> tuple[str, str]:
-        """Return the ids that nobody gave: of the session, and of the trace and its span."""
+        """Return the generated ids: of the session, and of the trace and its span."""
         values = self._values
         if values is None:
             values = self._late_values()

@@ -117,7 +117,7 @@ def adapt(provider: trace.TracerProvider) -> None:
                 return
             awaited.state = SpanState.MADE
             if awaited.is_ours:
-                return  # whoever has made it gives it its attributes
+                return  # our middleware sets the attributes of its own spans
             try:
                 join(awaited.request, span)
             except Exception:
@@ -252,9 +252,10 @@ def incoming_context(request: RequestMetadata) -> Context:
     """
     Return the current context with the span and the baggage that the caller of *request* sent.
     """
-    context, told = otel_context.get_current(), request.trace
-    if told.parent_span_id is not None:
-        parent = remote_span(told._replace(span_id=told.parent_span_id), request.tracestate)
+    context, incoming = otel_context.get_current(), request.trace
+    if incoming.parent_span_id is not None:
+        caller = incoming._replace(span_id=incoming.parent_span_id)
+        parent = remote_span(caller, request.tracestate)
         context = trace.set_span_in_context(NonRecordingSpan(parent), context)
     return (
         W3CBaggagePropagator().extract({"baggage": request.baggage}, context)

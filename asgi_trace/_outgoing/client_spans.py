@@ -118,7 +118,7 @@ class HTTPCoreEvents:
         if self.own is not None:
             return self.own(name, info)
         # httpcore asks for a coroutine in its asynchronous interface, and for none in the other.
-        # Its caller's kind is the only thing that tells the two apart.
+        # Only the kind of its caller distinguishes the two.
         is_async = sys._getframe(1).f_code.co_flags & CO_COROUTINE
         return _nothing() if is_async else None
 

@@ -2,8 +2,8 @@
 Logs become entries: envelopes are taken off, further lines are folded into the record that they
 belong to, and several logs are merged by time.
 
-It never fails, and drops no line: one that tells nothing has the time of the line before it.
-Nothing here knows what a request is made of.
+It never fails, and drops no line: one without a time takes the time of the line before it.
+Which lines make a request is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ class LineReader:
     Makes entries of the lines of one log.
 
     :param file: the log's number.
-    :param when: the time of lines that stand before any that tells one, in milliseconds since the
+    :param when: the time of lines before the first that has one, in milliseconds since the
     epoch.
     :param zone: of times that name none; the machine's own when left out.
     :param reading: what was read is noted there.

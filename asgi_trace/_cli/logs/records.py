@@ -3,7 +3,7 @@ Lines become entries: when, how bad, whose, and the text to show.
 
 Three ways in: the head of our own text form, the fields of JSON and logfmt by their names, and the
 text of others. The names and forms of others are in the tables of ``names``, ``levels`` and
-``texts``. Nothing here knows files or requests.
+``texts``. This module handles neither files nor requests.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Entry(NamedTuple):
 
 # -- lines of others -------------------------------------------------------------------------------
 
-# What stands before a message is told apart from it by its characters alone: a quote ends it, and
-# so what a client sent is not taken for an id.
+# The text before a message has these characters alone: a quote ends it, and so what a client sent
+# is not taken for an id.
 _OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b:?"
@@ -327,7 +327,7 @@ class Records:
     # -- JSON and logfmt ---------------------------------------------------------------------------
 
     def named(self, fields: dict[str, Any], envelope: Peeled | None = None) -> Entry | None:
-        """Return the entry of a line with *fields*, written as text; None when it tells nothing."""
+        """Return the entry of a line with *fields*, written as text; None when it has none that is known."""
         fields.pop("", None)
         roles = _roles(tuple(fields))
         if roles.nesting and _nests(fields, roles.nesting):
@@ -419,7 +419,7 @@ class Records:
     # -- the text of others ------------------------------------------------------------------------
 
     def other(self, line: str, envelope: Peeled | None = None) -> Entry | None:
-        """Return the entry of a line that is not of our text form; None when it tells nothing."""
+        """Return the entry of a line that is not of our text form; None when its form is unknown."""
         if line.startswith("{") or line.partition("=")[0].replace("_", "a").isalnum():
             fields = (
                 envelope.fields
@@ -500,8 +500,8 @@ class Records:
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:
         """
-        Return the entry of a line that tells nothing but, where an envelope does, its time and
-        source.
+        Return the entry of a line of an unknown form: its time and source are the envelope's, where
+        there is one.
         """
         when = None
         more = None
