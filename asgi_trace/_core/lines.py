@@ -857,13 +857,14 @@ _ACCESS_WORDS: dict[str, Callable[[str], Any]] = {
     "transport": str,
     "client": str,
     "ttfb_ms": float,
+    "parent": str,
 }
 _ACCESS_NAMES = frozenset(_ACCESS_WORDS)
-_BLANKS = len(_ACCESS_WORDS) - 2  # between the words up to the client
+_BLANKS = len(_ACCESS_WORDS) - 3  # between the words up to the client
 _ACCESS = Pattern(
     r"(?P<method>[^ ]+) (?P<path>[^ ]+) (?:-|(?P<status>\d{1,9})) (?:-|(?P<duration_ms>\d+\.\d)ms) "
     r"(?:-|(?P<bytes>\d{1,20})B) (?P<transport>[^ ]+) (?P<client>[^ ]+)(?: ttfb=(?P<ttfb_ms>\d+\.\d)ms)?"
-    r"(?P<others> .+)?"
+    r"(?: parent=(?P<parent>[0-9a-f]{16})(?= |\Z))?(?P<others> .+)?"
 )
 # As uvicorn, hypercorn, gunicorn and granian write it when left to themselves; the last adds
 # milliseconds.
@@ -878,11 +879,12 @@ _NOT_IN_WORD = Pattern(r"[^!-~]")
 def format_access(fields: Mapping[str, Any]) -> str:
     """
     Return the message of an access line: ``GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312
-    ttfb=4.1ms``.
+    ttfb=4.1ms parent=00f067aa0ba902b7``.
 
     *fields* are ``method``, ``path``, ``status``, ``duration_ms``, ``bytes``, ``transport`` and
-    ``client``, each ``-`` where there is none, and ``ttfb_ms``. Others follow as ``name=value``. A
-    word is ASCII without blanks: a blank becomes ``%20``, and ``é`` becomes ``%C3%A9``.
+    ``client``, each ``-`` where there is none, ``ttfb_ms``, and ``parent``, the caller's span.
+    Others follow as ``name=value``. A word is ASCII without blanks: a blank becomes ``%20``, and
+    ``é`` becomes ``%C3%A9``.
     """
     get = fields.get
     status, duration, size, ttfb = get("status"), get("duration_ms"), get("bytes"), get("ttfb_ms")
@@ -897,6 +899,9 @@ def format_access(fields: Mapping[str, Any]) -> str:
         line = _format_words(fields)
     if ttfb is not None:
         line = f"{line} ttfb={ttfb:.1f}ms"
+    parent = get("parent")
+    if parent is not None:
+        line = f"{line} parent={_quote(parent)}"
     if _ACCESS_NAMES.issuperset(fields):
         return line
     others = {
@@ -934,10 +939,10 @@ def parse_access(message: str) -> dict[str, Any] | None:
         match = _SERVER_ACCESS.match(message)
         return None if match is None else _access_fields(match.groups())
     *words, rest = match.groups()
-    method, path, status, duration, size, transport, client, ttfb = words
-    if rest is None and None not in words and "-" not in words:
+    method, path, status, duration, size, transport, client, ttfb, parent = words
+    if rest is None and None not in words[:-1] and "-" not in words:
         # All of a usual line of ours, in a third of the time.
-        return {
+        fields = {
             "method": method,
             "path": path,
             "status": int(status),
@@ -947,6 +952,9 @@ def parse_access(message: str) -> dict[str, Any] | None:
             "client": client,
             "ttfb_ms": float(ttfb),
         }
+        if parent is not None:
+            fields["parent"] = parent
+        return fields
     others = {} if rest is None else _parse_pairs(rest)
     return None if others is None else _access_fields(words) | others
 

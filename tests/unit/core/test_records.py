@@ -749,6 +749,7 @@ ACCESS = st.fixed_dictionaries(
         "transport": WORDS,
         "client": WORDS,
         "ttfb_ms": DURATIONS,
+        "parent": st.one_of(st.from_regex("[0-9a-f]{16}", fullmatch=True), ANY_TEXT),
         "end": ANY_TEXT,
         "close_code": st.integers().map(str),
     },
@@ -780,6 +781,10 @@ def test_an_access_line_is_read_as_written(fields: dict[str, Any], record: Recor
                 "ttfb_ms": 4.1,
             },
             "GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312 ttfb=4.1ms",
+        ),
+        (
+            {"method": "GET", "path": "/", "status": 200, "parent": "00f067aa0ba902b7", "end": "x"},
+            "GET / 200 - - - - parent=00f067aa0ba902b7 end=x",
         ),
         (
             {
