@@ -16,6 +16,7 @@ from typing import Any
 from .faults import own_logger, report_once
 from .lines import ACCESS_LOGGER, format_access
 from .masks import Masks
+from .own_lines import write_line
 from .scope import SCOPE_KEY, Message, Scope
 from .trust import client_host
 
@@ -153,7 +154,9 @@ class _Exchange:
         try:
             log = own_logger(ACCESS_LOGGER)
             if log.isEnabledFor(logging.INFO):
-                _write(log, self._fields(outcome), self._parent())
+                fields, parent = self._fields(outcome), self._parent()
+                message = format_access(fields if parent is None else fields | {"parent": parent})
+                write_line(log, message, fields)
         except Exception:
             report_once("writing an access line")
 
@@ -185,31 +188,6 @@ class _Exchange:
         self._bytes += size
         if size and self._first_byte is None:
             self._first_byte = perf_counter()
-
-
-def _write(log: logging.Logger, fields: dict[str, Any], parent: str | None) -> None:
-    message = format_access(fields if parent is None else fields | {"parent": parent})
-    if type(log) is logging.Logger and logging.getLogRecordFactory() is logging.LogRecord:
-        # As log.info() does it, without a search for the caller and a check of each field's name:
-        # these names are ours, and none of them is one of logging's.
-        code = _write.__code__
-        record = log.makeRecord(
-            log.name,
-            logging.INFO,
-            code.co_filename,
-            code.co_firstlineno,
-            "%s",
-            (message,),
-            None,
-            code.co_name,
-        )
-        record.__dict__.update(fields)
-        log.handle(record)
-        return
-    try:
-        log.info("%s", message, extra=fields)
-    except KeyError:  # a record factory of the program gives records an attribute of the same name
-        log.info("%s", message)
 
 
 def _shown_target(masks: Masks, path: object, query: object) -> str | None:

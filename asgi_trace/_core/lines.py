@@ -35,6 +35,7 @@ from .patterns import Pattern
 
 __all__ = (
     "ACCESS_LOGGER",
+    "CALLS_LOGGER",
     "HEAD",
     "NO_ID",
     "SESSION_LENGTH",
@@ -50,6 +51,7 @@ __all__ = (
     "format_json",
     "format_line",
     "format_logfmt",
+    "format_outgoing",
     "format_stamped",
     "format_text",
     "id_color",
@@ -57,6 +59,7 @@ __all__ = (
     "parse_access",
     "parse_fields",
     "parse_line",
+    "parse_outgoing",
     "parse_time",
     "short_session",
     "unescape",
@@ -67,6 +70,9 @@ NO_ID = "none"
 
 ACCESS_LOGGER = "asgi_trace.access"
 """The logger whose messages :func:`format_access` makes."""
+
+CALLS_LOGGER = "asgi_trace.calls"
+"""The logger whose messages :func:`format_outgoing` makes."""
 
 
 class Record(NamedTuple):
@@ -971,3 +977,53 @@ def _word(value: object) -> str:
 
 def _percent_encoded(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
+
+
+# -- lines of outgoing calls -----------------------------------------------------------------------
+
+# The arrow tells them from access lines, and the text form names no logger.
+_OUTGOING = Pattern(
+    r"-> (?P<method>[^ ]+) (?P<host>[^ /]+)(?P<path>/[^ ]*) (?:-|(?P<status>\d{1,9})|(?P<error>[^ ]+)) "
+    r"(?P<duration_ms>\d+\.\d)ms attempt=(?P<attempt>\d{1,9})(?: span=(?P<call_span_id>[^ ]+))?"
+)
+_OUTGOING_WORDS: dict[str, Callable[[str], Any]] = {
+    "method": str,
+    "host": str,
+    "path": str,
+    "status": int,
+    "error": str,
+    "duration_ms": float,
+    "attempt": int,
+    "call_span_id": str,
+}
+
+
+def format_outgoing(fields: Mapping[str, Any]) -> str:
+    """
+    Return the message about an outgoing call: ``-> POST pay.internal/charge?card=*** 200 12.3ms
+    attempt=1 span=b7ad6b7169200001``.
+
+    *fields* are ``method``, ``host``, ``path``, ``duration_ms`` and ``attempt``; ``status``, or
+    ``error`` where there was no response (``-`` for neither); and ``call_span_id``, the span of the
+    call, where it has one. A word is as in :func:`format_access`.
+    """
+    outcome = fields.get("status") or fields.get("error")
+    method, host, path = _word(fields["method"]), _word(fields["host"]), _word(fields["path"])
+    line = (
+        f"-> {method} {host}{path} {_word(outcome)} "
+        f"{fields['duration_ms']:.1f}ms attempt={fields['attempt']:d}"
+    )
+    span_id = fields.get("call_span_id")
+    return f"{line} span={_word(span_id)}" if span_id else line
+
+
+def parse_outgoing(message: str) -> dict[str, Any] | None:
+    """Return the fields of the *message* about an outgoing call; None when it is none."""
+    match = _OUTGOING.fullmatch(message)
+    if match is None:
+        return None
+    return {
+        name: _OUTGOING_WORDS[name](word)
+        for name, word in match.groupdict().items()
+        if word is not None
+    }
