@@ -38,7 +38,15 @@ from .sessions import SessionResolver
 from .tracecontext import RANDOM, TraceContext, parse_baggage, parse_traceparent, parse_tracestate
 from .trust import TrustedNetworks
 
-__all__ = ("SCOPE_KEY", "Message", "Scope", "ScopeMetadata", "Settings", "metadata_class")
+__all__ = (
+    "SCOPE_KEY",
+    "Message",
+    "Scope",
+    "ScopeMetadata",
+    "Settings",
+    "masks_of",
+    "metadata_class",
+)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -528,3 +536,11 @@ def metadata_class(settings: Settings) -> type[ScopeMetadata]:
     asked for.
     """
     return _CLASSES[settings.networks is not None, settings.answers.needed]
+
+
+_DEFAULT_MASKS = Masks()
+
+
+def masks_of(request: object) -> Masks:
+    """Return what hides the secrets of path and query: the shim's own, where *request* has one."""
+    return request._settings.masks if isinstance(request, ScopeMetadata) else _DEFAULT_MASKS
