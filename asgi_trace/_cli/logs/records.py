@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from ..._core.lines import NO_ID, parse_fields
 from .envelopes import COLORS, Peeled, service_of, source_of_labels
 from .levels import LEVELS, NAMES, level_of
-from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, ROLES, SILENT, flat, may_nest
+from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, OWN_SPANS, ROLES, SILENT, flat, may_nest
 from .own import own_fields
 from .texts import AccessLines, access_in, ids_in
 from .times import Clock, find_time, is_zoned
@@ -33,8 +33,10 @@ class Entry(NamedTuple):
     of a second. ``session_id`` may be cut; both ids are empty where there is none. ``message`` is
     where in ``text`` the message begins. ``more`` has what few lines give: ``access`` (the fields
     of an access line), ``call``, ``trace``, ``span``, ``parent`` (the caller's span), ``service``,
-    ``source`` (the instance that wrote it), and ``undated``: the line has no time that can be read,
-    and ``time`` is that of the line before.
+    ``source`` (the instance that wrote it), ``outgoing`` (the fields of a line about an outgoing
+    call), ``inner`` (a tracer's span within the request), ``foreign`` (no formatter of ours wrote
+    it, and it may leave out the span), and ``undated``: the line has no time that can be read, and
+    ``time`` is that of the line before.
     """
 
     time: float
@@ -68,6 +70,7 @@ _ZONE_STEP = 1_800_000
 _RECEIVED = 2_000
 
 _ROLE_NAMES = tuple(ROLES)
+_SPAN = _ROLE_NAMES.index("span")
 
 
 class _Roles(NamedTuple):
@@ -367,10 +370,14 @@ class Records:
         request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
         if trace:
             more["trace"] = trace = trace.rpartition("/")[2]
+        # A tracer's span may be one within the request.
+        is_own_span = request_id and roles.ours[_SPAN] in OWN_SPANS
         request_id = request_id or trace
-        for name, value in (("span", span), ("parent", parent)):
+        for name, value in (("span" if is_own_span else "inner", span), ("parent", parent)):
             if value and (value := _id(value)):
                 more[name] = value
+        if request_id and not trace and "span" not in more:
+            more["foreign"] = True
         if service and isinstance(service, str):
             more["service"] = service
         message = _shown(message)
@@ -467,7 +474,9 @@ class Records:
         if trace:
             more["trace"] = trace
         if span:
-            more["span"] = span
+            more["inner"] = span
+        if request_id:
+            more["foreign"] = True
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
         number = (
             LEVELS[level[0].rstrip(":").strip()] if level else _KLOG_LEVELS[klog[0]] if klog else 0

@@ -14,7 +14,7 @@ __all__ = ("Wanted", "has_id", "is_plain", "lines_of_entries", "needle_of", "sam
 # A session id that we made, a digest, or another generated one: text shows its first characters
 # alone.
 _CUT = re.compile(r"[0-9a-fA-F]{8}")
-_IDS_OF_SPANS = ("trace", "span", "parent")
+_IDS_OF_SPANS = ("trace", "span", "inner", "parent")
 _OPAQUE = re.compile(r"[0-9a-fA-F]{9,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
