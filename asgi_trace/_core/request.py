@@ -431,6 +431,11 @@ class RequestMetadata:
             trace=continued, tracestate=tracestate, baggage=baggage, linked_trace=headers_trace
         )
 
+    @property
+    def _is_trusted(self) -> bool:
+        """Whether the ids and the trace that the client names are used."""
+        return True
+
     def _trace_of_headers(self) -> TraceContext | None:
         """
         Return the one valid ``traceparent`` of the request's headers, whether or not its client is

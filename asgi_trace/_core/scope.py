@@ -459,11 +459,15 @@ class ScopeMetadata(RequestMetadata):
     def linked_trace(self) -> TraceContext | None:
         return None if self._settings.trust_inbound else self._trace_of_headers()
 
+    @property
+    def _is_trusted(self) -> bool:
+        return self._settings.trust_inbound
+
     def _continue_trace(
         self, parent: TraceContext, tracestate: str = "", baggage: str = ""
     ) -> None:
         """Make *parent* the span that called this request, unless the client is not trusted."""
-        if self._settings.trust_inbound:
+        if self._is_trusted:
             super()._continue_trace(parent, tracestate, baggage)
 
     def _header(self, name: bytes) -> list[bytes]:
