@@ -130,7 +130,7 @@ def adapt(provider: trace.TracerProvider) -> None:
             if awaited is not None and is_awaited:
                 awaited.state = SpanState.MADE
                 if awaited.is_ours:
-                    return  # whoever has made it gives it its attributes
+                    return  # our middleware sets the attributes of its own spans
             try:
                 if call_joins.join is not None and call_joins.join(span, parent_context):
                     return
