@@ -44,8 +44,11 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("_logging", ("records", "formatters", "uncaught", "setup", "loggers", "captured")),
-    ("_outgoing", ("propagation", "client_spans", "hooks")),
-    ("_mcp", ("sdk", "requests", "jsonrpc", "observer", "protocol", "spans", "messages", "clients")),
+    ("_outgoing", ("propagation", "client_spans", "call_lines", "hooks")),
+    (
+        "_mcp",
+        ("sdk", "requests", "jsonrpc", "observer", "protocol", "spans", "messages", "clients"),
+    ),
     (
         "_otel",
         (
