@@ -22,7 +22,7 @@ from .files import Log
 from .own import Wrapped, own_form, own_head, wrapped
 from .records import Entry, Records, astral, may_be_access
 from .summary import Reading
-from .texts import access_in
+from .texts import access_in, outgoing_in
 from .times import Clock
 from .wanted import Wanted
 
@@ -312,8 +312,9 @@ class LineReader:
         more = self._records.origin(source) or None
         if may_be_access(message):
             access = access_in(message)
-            if access is not None:
-                more = {**(more or {}), "access": access}
+            found = outgoing_in(message) if access is None else {"access": access}
+            if found is not None:
+                more = {**(more or {}), **found}
         end = len(line) - len(message)
         return _new(
             Entry,
@@ -367,8 +368,7 @@ class LineReader:
             # may_be_access(), without the call
             if "ms " in message or "B " in message or '" ' in message or "- - " in message:
                 access = access_in(message)
-                if access is not None:
-                    more = {"access": access}
+                more = outgoing_in(message) if access is None else {"access": access}
             entry = _new(
                 Entry,
                 (

@@ -19,7 +19,7 @@ from .envelopes import COLORS, Peeled, service_of, source_of_labels
 from .levels import LEVELS, NAMES, level_of
 from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, OWN_SPANS, ROLES, SILENT, flat, may_nest
 from .own import own_fields
-from .texts import AccessLines, access_in, ids_in
+from .texts import AccessLines, access_in, ids_in, outgoing_in
 from .times import Clock, find_time, is_zoned
 
 __all__ = ("Entry", "Records", "astral", "may_be_access")
@@ -174,8 +174,7 @@ class Records:
         message = line[end:]
         if may_be_access(message):
             access = access_in(message)
-            if access is not None:
-                more = {"access": access}
+            more = outgoing_in(message) if access is None else {"access": access}
         if call or words or envelope is not None or is_undated:
             more = self._more(more, call, words, envelope, is_undated)
         if request_id == NO_ID:
@@ -385,7 +384,10 @@ class Records:
             words = " ".join(filter(None, map(_shown, (method, tool))))
             more["call"] = f"{words} #{_shown(number)}" if number else words
         others = roles.others
-        if not logger or "access" in _shown(logger):
+        outgoing = outgoing_in(message)
+        if outgoing is not None:
+            more |= outgoing
+        elif not logger or "access" in _shown(logger):
             access = access_in(message)
             if access is not None:
                 logger = None
