@@ -1,5 +1,6 @@
 """
-The demo: a small shop on a real uvicorn, two customers at once, and their lines told apart.
+The demo: a small shop and its warehouse, each on a uvicorn of its own, two customers at once, and
+their lines told apart.
 
 This module uses the public API and uvicorn. Nothing else imports it.
 """
@@ -11,13 +12,16 @@ import http.client
 import logging
 import socket
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .._core.middleware import RequestTracingMiddleware
 from .._logging.formatters import TextFormatter
 from .._logging.setup import configure_logging
+from .._outgoing.propagation import inject
 from .view.command import tell_page
 
 __all__ = ("run", "shop")
@@ -29,6 +33,10 @@ else:
     _StreamHandler = logging.StreamHandler
 
 _log = logging.getLogger("shop")
+_warehouse_log = logging.getLogger("warehouse")
+
+# The warehouse has a thread of its own, and so its lines are known by that.
+_WAREHOUSE = "warehouse"
 
 _GATEWAY_SECONDS = 1.0
 _START_SECONDS = 20
@@ -49,8 +57,20 @@ def _check_card() -> None:
 
 
 async def _reserve(item: str) -> None:
-    await asyncio.sleep(0.1)
     _log.info("Reserving the %s, in a task", item)
+    if _warehouse_ports:
+        await asyncio.to_thread(_call_warehouse, _warehouse_ports[0], item)
+
+
+def _call_warehouse(port: int, item: str) -> None:
+    headers: dict[str, str] = {}
+    inject(headers, session=True)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_CLIENT_SECONDS)
+    try:
+        connection.request("POST", f"/reserve/{item}", headers=headers)
+        connection.getresponse().read()
+    finally:
+        connection.close()
 
 
 async def _call_gateway() -> None:
@@ -91,12 +111,30 @@ async def _serve(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
         raise NotImplementedError("the shop speaks HTTP")
     handler = _ROUTES.get((scope["method"], scope["path"]))
-    body = "not found" if handler is None else await handler()
+    await _answer(send, None if handler is None else await handler())
+
+
+async def _store(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        raise NotImplementedError("the warehouse speaks HTTP")
+    item = scope["path"].removeprefix("/reserve/")
+    if item not in _SHELVES:
+        await _answer(send, None)
+        return
+    _warehouse_log.info("Looking for the %s", item)
+    await asyncio.sleep(_SHELVES[item])
+    _warehouse_log.info("Reserved the %s", item)
+    await _answer(send, "reserved")
+
+
+async def _answer(send: Any, found: str | None) -> None:
+    """Send what was found, or 404."""
+    body = "not found" if found is None else found
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
     await send(
         {
             "type": "http.response.start",
-            "status": 404 if handler is None else 200,
+            "status": 404 if found is None else 200,
             "headers": headers,
         }
     )
@@ -104,7 +142,13 @@ async def _serve(scope: Any, receive: Any, send: Any) -> None:
 
 
 shop = RequestTracingMiddleware(_serve, access_log=True)
-"""The demo's app, traced: any ASGI server can serve ``asgi_trace.demo:shop``."""
+"""The demo's app, traced."""
+
+_warehouse = RequestTracingMiddleware(_store, access_log=True)
+# How long the warehouse looks for an item, in seconds.
+_SHELVES = {"lamp": 0.2, "bulb": 0.15}
+# Where the warehouse listens, while the story is told.
+_warehouse_ports: list[int] = []
 
 
 @dataclass
@@ -139,13 +183,15 @@ class _Recorder(_StreamHandler):
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self.lines: list[tuple[str, str]] = []
-        self.precise_lines: list[str] = []  # for the page, on which the story takes a second
+        # for the page, on which the story takes a second
+        self.logs: dict[str, list[str]] = {"shop.log": [], "warehouse.log": []}
         self._precisely = TextFormatter(precise=True, session_length=None)
 
     def emit(self, record: logging.LogRecord) -> None:
         request_id = vars(record)["request_id"]
         self.lines += [(request_id, line) for line in self.format(record).split("\n")]
-        self.precise_lines += self._precisely.format(record).split("\n")
+        log = "warehouse.log" if record.threadName == _WAREHOUSE else "shop.log"
+        self.logs[log] += self._precisely.format(record).split("\n")
         super().emit(record)
 
 
@@ -156,6 +202,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     Its page is written to *output*, a temporary file when left out.
 
     Alice pays and asks for the status, Bob reads his profile meanwhile, and one request crashes.
+    The payment calls the warehouse.
     """
     out = stream or sys.stdout
     try:
@@ -175,17 +222,35 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         _Call("Bob", "def67890", "GET", "/api/invoice"),
     )
     print("Two customers at once. The log, as it is written:\n", file=out)
-    with socket.socket() as listener:
+    quiet: dict[str, Any] = {"log_config": None, "lifespan": "off", "access_log": False}
+    warehouse = uvicorn.Server(uvicorn.Config(_warehouse, **quiet))
+    server = uvicorn.Server(uvicorn.Config(shop, **quiet))
+    with _open_warehouse(warehouse), socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(
-            uvicorn.Config(shop, log_config=None, lifespan="off", access_log=False)
-        )
         asyncio.run(_tell(server, listener, calls))
     for text in _grouped(calls, recorder.lines):
         print(text, file=out)
     if [call.status for call in calls] != [200, 200, 200, 500]:
         return 1
-    return tell_page(recorder.precise_lines, "Two customers at once", output, out)
+    return tell_page(recorder.logs, "Two customers at once", output, out)
+
+
+@contextmanager
+def _open_warehouse(server: Any) -> Iterator[None]:
+    """Serve the warehouse, and tell the shop where it is."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        # Calls before it has started wait in the queue of the socket.
+        listener.listen()
+        thread = threading.Thread(target=server.run, args=([listener],), name=_WAREHOUSE)
+        thread.start()
+        _warehouse_ports.append(listener.getsockname()[1])
+        try:
+            yield
+        finally:
+            _warehouse_ports.clear()
+            server.should_exit = True
+            thread.join()
 
 
 async def _tell(server: Any, listener: socket.socket, calls: tuple[_Call, ...]) -> None:

@@ -296,9 +296,11 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         print(text, file=out)
     if [call.failed for call in calls] != [False, False, False, True]:
         return 1
-    return tell_page(
-        [line.text for line in lines], "Two customers at once, on two MCP servers", output, out
-    )
+    logs = {
+        f"{server}.log": [line.text for line in lines if line.server == server]
+        for server in ("shop", "warehouse")
+    }
+    return tell_page(logs, "Two customers at once, on two MCP servers", output, out)
 
 
 async def _tell(sdk: _Sdk, show: Callable[[_Line], None], calls: tuple[_Call, ...]) -> None:

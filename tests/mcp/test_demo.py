@@ -164,13 +164,22 @@ def test_the_groups_are_the_same_lines(demo: Demo) -> None:
 
 
 def test_it_ends_with_its_page(demo: Demo) -> None:
-    """Which has the lines of both servers."""
+    """Which has the lines of both servers, and tells them apart: an order goes through both."""
     assert demo.grouped[-1] == f"All of it on one page: {demo.page.resolve().as_uri()}"
     told = Told.in_file(demo.page)
     assert sorted(told.head["sessions"]) == ["abc12345", "def67890"]
     assert (told.head["unknown"], told.head["whole_seconds"]) == (0, False)
     for said in ("Asking the warehouse for the lamp", "Reserved the lamp", "Gateway slow"):
         assert said in told.messages
+    requests = told.head["requests"]
+    services = [told.head["services"][number] for number in requests["service"]]
+    assert sorted(services) == ["shop"] * 4 + ["warehouse"] * 2
+    callers = [
+        requests["call"][parent].partition(" #")[0]
+        for parent, service in zip(requests["parent"], services, strict=True)
+        if service == "warehouse"
+    ]
+    assert callers == ["tools/call order"] * 2
 
 
 @pytest.mark.parametrize("missing", ["mcp", "uvicorn"])

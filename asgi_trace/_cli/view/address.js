@@ -2,8 +2,10 @@
 
 /**
  * @typedef {{request: string | null, session: string | null, line: number | null, query: string,
- *   group: string | null, only: boolean, dim: boolean, from: number | null, to: number | null}} View
+ *   group: string | null, only: boolean, dim: boolean, around: number, from: number | null, to: number | null}} View
  */
+
+const MOST_AROUND = 10_000;
 
 /** @param {string} hash @returns {View} */
 export function readView(hash) {
@@ -21,6 +23,7 @@ export function readView(hash) {
     group: fields.get("errors"),
     only: fields.get("only") === "1",
     dim: fields.get("dim") === "1",
+    around: Math.min(Math.max(0, parseInt(fields.get("around") ?? "", 10) || 0), MOST_AROUND),
     from: isRange ? from : null,
     to: isRange ? to : null,
   };
@@ -35,6 +38,7 @@ export function writeView(view) {
   if (view.request !== null) fields.set("request", view.request);
   if (view.line !== null) fields.set("line", String(view.line + 1));
   if (view.only) fields.set("only", "1");
+  if (view.around > 0) fields.set("around", String(view.around));
   if (view.dim) fields.set("dim", "1");
   if (view.from !== null && view.to !== null)
     fields.set("zoom", `${view.from.toFixed(1)}~${view.to.toFixed(1)}`);

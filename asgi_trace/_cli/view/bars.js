@@ -9,6 +9,7 @@ import { LABELED_ROW } from "./scale.js";
 // A row with more bars than this in sight is drawn without labels.
 const MOST_LABELED = 400;
 const LONGEST_TITLE = 48; // characters
+const MOST_WIDTHS = 5000;
 
 /**
  * A bar of a request: `from` and `to` are pixels.
@@ -23,8 +24,31 @@ const LONGEST_TITLE = 48; // characters
  * @property {boolean} isError
  */
 
+/**
+ * A line with a short end across it on each side, or on one.
+ * @param {CanvasRenderingContext2D} c
+ * @param {number} left
+ * @param {number} right
+ * @param {number} y
+ * @param {"both" | "left" | "right"} [ends]
+ */
+export function paintRange(c, left, right, y, ends = "both") {
+  c.beginPath();
+  c.moveTo(left, y);
+  c.lineTo(right, y);
+  for (const [x, side] of /** @type {[number, string][]} */ ([
+    [left, "left"],
+    [right, "right"],
+  ])) {
+    if (ends !== "both" && ends !== side) continue;
+    c.moveTo(x, y - 3);
+    c.lineTo(x, y + 3);
+  }
+  c.stroke();
+}
+
 export class Bars {
-  /** @type {Map<number, number>} the widths of the requests' labels */
+  /** @type {Map<string, number>} the widths of labels */
   #widths = new Map();
 
   /**
@@ -70,7 +94,7 @@ export class Bars {
   #opacity(r) {
     const { found, request, session } = this.look;
     if (found && !found.requestHit[r]) return 0.22;
-    if (request >= 0) return r === request ? 1 : 0.7;
+    if (request >= 0) return r === request ? 1 : this.scale.opened ? 0.45 : 0.7;
     if (session >= 0) return this.trace.requests.session[r] === session ? 1 : 0.45;
     return 1;
   }
@@ -89,7 +113,7 @@ export class Bars {
     let drawn = -1;
     let wasError = false;
     for (const r of requests) {
-      const isError = trace.isError(r);
+      const isError = trace.isFailure(r);
       const to = scale.x(end[r]);
       const isCovered = to <= drawn && (wasError || !isError);
       if (isCovered && r !== this.look.request) continue;
@@ -121,12 +145,12 @@ export class Bars {
       c.fillStyle = this.colors.error;
       c.fillRect(to - 3, top, 3, height);
     }
-    if (width > 12) this.#paintTicks(r, top, height, true);
-    if (r === this.look.request) this.#outline(from, top, width, height);
+    if (width > 12) this.paintTicks(r, top, height, true);
+    if (r === this.look.request) this.outline(from, top, width, height);
   }
 
   /** @param {number} x @param {number} y @param {number} width @param {number} height */
-  #outline(x, y, width, height) {
+  outline(x, y, width, height) {
     const c = this.context;
     c.globalAlpha = 1;
     c.strokeStyle = this.colors.text;
@@ -152,7 +176,7 @@ export class Bars {
     const top = y + 2;
     const height = scale.rowHeight - 4;
     const opacity = this.#opacity(r);
-    const bar = { r, from, to, top, height, opacity, color, isError: trace.isError(r) };
+    const bar = { r, from, to, top, height, opacity, color, isError: trace.isFailure(r) };
     c.globalAlpha = opacity * 0.2;
     c.fillStyle = color;
     c.fillRect(from, top, to - from, height);
@@ -166,9 +190,9 @@ export class Bars {
       c.fillStyle = this.colors.error;
       c.fillRect(Math.max(from, to - 3), top, 3, height);
     }
-    if (late[r] > 0) this.#paintTail(bar);
-    this.#paintTicks(r, top, height, false);
-    if (r === this.look.request) this.#outline(from, top, to - from, height);
+    if (late[r] > 0) this.paintTail(bar);
+    this.paintTicks(r, top, height, false);
+    if (r === this.look.request) this.outline(from, top, to - from, height);
     c.globalAlpha = Math.max(opacity, 0.75);
     const left = this.#paintLabel(bar, next, before);
     c.globalAlpha = 1;
@@ -187,32 +211,32 @@ export class Bars {
     c.fillRect(sent - 0.5, top, 1, height);
   }
 
-  /** A dashed line with an end on each side. @param {[number, number]} gap @param {Bar} bar */
+  /** A thin line, with words where there is room. @param {[number, number]} gap @param {Bar} bar */
   #paintGap([from, to], { top, height, opacity, color }) {
-    const c = this.context;
-    const left = this.scale.x(from) + 2;
-    const right = this.scale.x(to) - 2;
+    const { scale, context: c } = this;
+    const left = Math.max(scale.x(from) + 3, scale.gutter);
+    const right = Math.min(scale.x(to) - 3, scale.width);
     if (right - left < 3) return;
-    const y = Math.round(top + height - 5) + 0.5;
-    c.globalAlpha = opacity;
+    const y = Math.round(top + height - 7) + 0.5;
+    c.globalAlpha = opacity * 0.8;
     c.strokeStyle = color;
     c.lineWidth = 1;
-    c.setLineDash([2, 3]);
-    c.beginPath();
-    c.moveTo(left, y);
-    c.lineTo(right, y);
-    c.stroke();
-    c.setLineDash([]);
-    c.beginPath();
-    for (const x of [left, right]) {
-      c.moveTo(x, y - 2.5);
-      c.lineTo(x, y + 2.5);
+    const words = `nothing logged for ${duration(to - from)}`;
+    const width = this.#textWidth(words);
+    const hasWords = scale.rowHeight > LABELED_ROW && right - left > width + 40;
+    if (!hasWords) {
+      paintRange(c, left, right, y);
+      return;
     }
-    c.stroke();
+    const middle = (left + right - width) / 2;
+    paintRange(c, left, middle, y, "left");
+    paintRange(c, middle + width, right, y, "right");
+    c.fillStyle = this.colors.text;
+    c.fillText(words, middle + 5, y + 3.5);
   }
 
   /** A dotted line from the end of the bar to the last late line. @param {Bar} bar */
-  #paintTail({ r, to, top, height, color }) {
+  paintTail({ r, to, top, height, color }) {
     const last = this.trace.lastLine[r];
     if (last < 0) return;
     const c = this.context;
@@ -228,26 +252,39 @@ export class Bars {
   }
 
   /**
-   * Title, status and duration: inside the bar, else to the right of it or to the left, wherever
-   * there is room. Returns where bar and label begin.
+   * Title, status and duration of a request. Returns where bar and label begin.
    * @param {Bar} bar
    * @param {number} next where the bar to the right begins, or its label
    * @param {number} before where the bar to the left ends
    */
-  #paintLabel({ r, from, to, top, isError }, next, before) {
-    const { scale, trace, context: c } = this;
+  #paintLabel(bar, next, before) {
+    const { r } = bar;
+    const title = cut(this.trace.title(r), LONGEST_TITLE);
+    const facts = [this.trace.result(r), duration(this.trace.duration(r))];
+    return this.paintText(bar, title, facts, next, before);
+  }
+
+  /**
+   * A title and facts: inside the bar, else to the right of it or to the left, wherever there is
+   * room. Returns where bar and text begin.
+   * @param {Bar} bar
+   * @param {string} title
+   * @param {(string | number | null)[]} facts
+   * @param {number} next where the bar to the right begins, or its text
+   * @param {number} before where the bar to the left ends
+   */
+  paintText({ from, to, top, isError }, title, facts, next, before) {
+    const { scale, context: c } = this;
     const { text, muted, error } = this.colors;
-    const title = cut(trace.title(r), LONGEST_TITLE);
-    const status = trace.requests.status[r] ?? (isError ? "crash" : "");
-    const detail = [status, duration(trace.duration(r))].filter(Boolean).join(" · ");
-    const width = this.#labelWidth(r, `${title}  ${detail}`);
+    const detail = facts.filter(Boolean).join(" · ");
+    const width = this.#textWidth(`${title}  ${detail}`);
     const left = Math.max(from, scale.gutter);
     let x = left + 6;
     let room = Math.min(to, scale.width) - left;
     if (width > room) {
       const behind = Math.min(next, scale.width) - to;
-      const isBehind = behind >= width || (behind > room && behind > 60);
-      const isBefore = from - before >= width && width > room * 2;
+      const isBefore = behind < width && from - before >= width && width > room * 2;
+      const isBehind = !isBefore && (behind >= width || (behind > room && behind > 60));
       if (isBehind) {
         x = to + 5;
         room = behind;
@@ -272,12 +309,13 @@ export class Bars {
     return Math.min(from, x);
   }
 
-  /** @param {number} r @param {string} label */
-  #labelWidth(r, label) {
-    let width = this.#widths.get(r);
+  /** @param {string} label */
+  #textWidth(label) {
+    let width = this.#widths.get(label);
     if (width === undefined) {
+      if (this.#widths.size > MOST_WIDTHS) this.#widths.clear();
       width = this.context.measureText(label).width + 10;
-      this.#widths.set(r, width);
+      this.#widths.set(label, width);
     }
     return width;
   }
@@ -292,7 +330,7 @@ export class Bars {
    * @param {number} height
    * @param {boolean} isFlat
    */
-  #paintTicks(r, top, height, isFlat) {
+  paintTicks(r, top, height, isFlat) {
     const { scale } = this;
     const { firstLine, time, level, next, isLate } = this.trace;
     const bottom = top + height;
@@ -332,7 +370,8 @@ export class Bars {
   #tickHeight(level, height) {
     if (level >= ERROR) return height;
     if (level === WARNING) return Math.min(height, 12);
-    return this.scale.rowHeight > LABELED_ROW ? 9 : 6;
+    const usual = this.scale.rowHeight > LABELED_ROW ? 9 : 6;
+    return Math.min(usual, height / 3);
   }
 
   /** The sign of a late line. @param {number} x @param {number} y @param {string} color */

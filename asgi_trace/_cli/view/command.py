@@ -13,21 +13,22 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from ..logs.files import Log, reason, refuse_terminal
-from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
+from ..logs.reader import LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
+from .latest import Window
 from .model import Model, Trace, build
 from .page import write
 
 __all__ = ("run", "tell_page")
 
 MOST_ENTRIES = 2_000_000
-"""What a page holds at most: more, and browsers give up."""
+"""What a page holds at most: of more, the last, since browsers give up."""
 
 _BETWEEN_TELLS = 0.2
 
@@ -134,21 +135,31 @@ def trace_of(
     *readings*.
     """
     names = [log.name for log in logs]
-    model = Model(title_of(names), names)
+    window = Window(lambda: Model(title_of(names), names), MOST_ENTRIES, MOST_ENTRIES)
     readers = [
         read(log, number, wanted, reading)
         for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
     ]
     try:
         with _without_garbage():
-            for batch in at_most(merged(readers), model):
-                model.add(batch)
+            for batch in merged(readers):
+                window.add(batch, part_read(logs))
                 tell()
+            window.finish()
+        model = window.model
         model.left_out += sentences(wanted)
         model.summary = summarize(readings, wanted.zone)
         return model.trace()
     finally:
-        model.close()
+        window.model.close()
+
+
+def part_read(logs: Sequence[Log]) -> float:
+    """Return how much of *logs* has been read, from 0 to 1; 0 where that is not known."""
+    sizes = [log.size() for log in logs]
+    if not all(sizes):  # a pipe has no size
+        return 0.0
+    return sum(log.done for log in logs) / sum(sizes)
 
 
 @contextlib.contextmanager
@@ -163,20 +174,6 @@ def _without_garbage() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def at_most(batches: Iterator[list[Entry]], model: Model) -> Iterator[list[Entry]]:
-    """Yield what a page can hold, and say where it ends."""
-    for batch in batches:
-        room = MOST_ENTRIES - model.entries
-        yield batch[:room]
-        if len(batch) > room:
-            moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(batch[room].time / 1000))
-            model.left_out.append(
-                f"All from {moment} on: {MOST_ENTRIES:,} lines are as many as a page holds. "
-                f"--since '{moment}' shows what follows; --session and --last narrow it down."
-            )
-            return
 
 
 def sentences(wanted: Wanted) -> list[str]:
@@ -207,15 +204,18 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def tell_page(lines: Iterable[str], title: str, output: str | None, out: TextIO) -> int:
+def tell_page(
+    logs: Mapping[str, Sequence[str]], title: str, output: str | None, out: TextIO
+) -> int:
     """
-    Write the page of *lines* to *output*, a new temporary file when left out, and say on *out*
-    where it is.
+    Write the page of *logs* to *output*, a new temporary file when left out, and say on *out* where
+    it is.
 
-    Returns the exit code: 2, when the page cannot be written.
+    *logs* are lists of lines by the names of their logs. Returns the exit code: 2, when the page
+    cannot be written.
     """
-    reader = LineReader()
-    trace = build((reader.read(lines), reader.finish()), title, [title])
+    entries = [_entries(number, lines) for number, lines in enumerate(logs.values())]
+    trace = build(merged(entries), title, list(logs))
     try:
         if output is None:
             descriptor, output = tempfile.mkstemp(".html", "asgi-trace-demo-")
@@ -225,6 +225,12 @@ def tell_page(lines: Iterable[str], title: str, output: str | None, out: TextIO)
         return complain(f"{output or 'the temporary folder'}: {reason(error)}")
     print(f"\nAll of it on one page: {Path(output).resolve().as_uri()}", file=out)
     return 0
+
+
+def _entries(number: int, lines: Sequence[str]) -> Iterator[list[Entry]]:
+    reader = LineReader(number)
+    yield reader.read(lines)
+    yield reader.finish()
 
 
 # -- the file --------------------------------------------------------------------------------------

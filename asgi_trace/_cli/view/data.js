@@ -1,6 +1,7 @@
 // The trace in columns: decodes the page's blocks, keeps the text of a chunk in one string, and links
 // the lines of each request. The format of the data is in contract.js.
 
+import { Callers } from "./callers.js";
 import { plain } from "./text.js";
 
 export const LEVELS = ["none", "debug", "info", "warning", "error", "critical"];
@@ -10,6 +11,8 @@ export const ERROR = 4;
 export const NOT_READ = -2;
 export const NOBODY = -1;
 
+// The number that JSON-RPC gives a call.
+const CALL_NUMBER = / #\S+$/;
 const BAD_OUTCOMES = new Set(["crash", "tool_error", "rpc_error"]);
 
 /** @typedef {import("./contract.js").Head} Head */
@@ -47,6 +50,7 @@ export class Trace {
     this.head = head;
     this.sessions = head.sessions;
     this.services = head.services;
+    this.calls = head.calls;
     this.requests = head.requests;
     /** Lines in all, those not read yet included. @type {number} */
     this.count = head.lines;
@@ -71,6 +75,8 @@ export class Trace {
     /** @type {Map<string, number>} */
     this.byId = new Map();
     this.errors = 0;
+    /** @type {Callers | null} null until it is asked for, and after a change */
+    this.knownCallers = null;
     /** The lines that are errors, and beside them the places of their messages in the head's templates. */
     this.errorLines = {
       lines: /** @type {number[]} */ ([]),
@@ -104,6 +110,12 @@ export class Trace {
     return this.head.silences.find(([from, to]) => from <= time && time <= to);
   }
 
+  /** Which request called which. */
+  get callers() {
+    this.knownCallers ??= new Callers(this.requests, this.calls);
+    return this.knownCallers;
+  }
+
   /** How many requests there are. */
   get size() {
     return this.requests.id.length;
@@ -130,13 +142,33 @@ export class Trace {
     return this.isFailure(r) || this.requests.level[r] >= ERROR;
   }
 
+  /** How it was answered: the status, else the outcome where that says more. @param {number} r */
+  result(r) {
+    const { status, outcome } = this.requests;
+    const code = status[r];
+    const isHidden = this.isFailure(r) && (code ?? 0) < 500;
+    return plain(isHidden ? (outcome[r] ?? "").replace("_", " ") : (code ?? outcome[r] ?? ""));
+  }
+
   /** What was measured, else what the lines tell. @param {number} r @returns {number} */
   duration(r) {
     return this.requests.duration[r] ?? this.requests.end[r] - this.requests.start[r];
   }
 
-  /** What was asked: method and path, as far as they are known. @param {number} r */
+  /** What was asked: the MCP call, else method and path, as far as known. @param {number} r */
   title(r) {
+    const { call } = this.requests;
+    return call[r] ? plain(call[r].replace(CALL_NUMBER, "")) : this.target(r);
+  }
+
+  /** The HTTP request that carried an MCP call, and the call's number. @param {number} r */
+  carrier(r) {
+    const number = CALL_NUMBER.exec(this.requests.call[r] ?? "");
+    return plain(`${this.target(r)}${number ? number[0] : ""}`);
+  }
+
+  /** Method and path, else the id. @param {number} r */
+  target(r) {
     const { method, path, id } = this.requests;
     return plain([method[r], path[r]].filter(Boolean).join(" ") || id[r]);
   }
@@ -169,10 +201,14 @@ export class Trace {
     return this.head.whole_seconds ? 0 : 3;
   }
 
-  /** The first error, or -1. */
+  /** The first request that failed, else the first with an error, or -1. */
   firstError() {
-    for (let r = 0; r < this.size; r++) if (this.isError(r)) return r;
-    return -1;
+    let first = -1;
+    for (let r = 0; r < this.size; r++) {
+      if (this.isFailure(r)) return r;
+      if (first < 0 && this.isError(r)) first = r;
+    }
+    return first;
   }
 
   /** @param {number} line */
@@ -276,10 +312,13 @@ export class Trace {
   }
 
   /** Add what a followed log has gained. @param {import("./contract.js").News} news */
-  append({ requests, sessions, services, templates, chunk, gaps, silences, moved }) {
+  append({ requests, sessions, services, calls, templates, notes, chunk, gaps, silences, moved }) {
     this.sessions.push(...sessions);
     this.services.push(...services);
+    this.calls.push(...calls);
     this.head.templates.push(...templates);
+    this.head.notes = notes;
+    this.knownCallers = null;
     if (silences) this.head.silences = silences;
     if (gaps) {
       this.head.gaps = gaps;

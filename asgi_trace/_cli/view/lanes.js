@@ -1,4 +1,5 @@
-// The place of each request: a lane per session, and rows in it for requests at the same time.
+// The place of each trace: a lane per session, and rows in it for traces at the same time. A trace
+// is one bar, that of its first request; the opened trace has rows of its own.
 
 import { NOBODY } from "./data.js";
 
@@ -10,19 +11,26 @@ const MOST_ROWS = 40;
  * @typedef {{session: number, rows: number[][]}} Lane
  */
 
-/** @param {import("./data.js").Trace} trace @returns {{lanes: Lane[], rows: number}} */
-export function arrange(trace) {
+/**
+ * @param {import("./data.js").Trace} trace
+ * @param {number} opened the first request of the opened trace, or -1
+ * @returns {{lanes: Lane[], rows: number}}
+ */
+export function arrange(trace, opened) {
   const { session, start, end } = trace.requests;
+  const { caller } = trace.callers;
   /** @type {Map<number, {lane: Lane, ends: number[]}>} */
   const bySession = new Map();
   // They come in the order of their first lines, and some began long before.
   const byStart = Uint32Array.from({ length: trace.size }, (_, r) => r);
   byStart.sort((one, other) => start[one] - start[other]);
   for (const r of byStart) {
+    if (caller[r] >= 0) continue;
     let open = bySession.get(session[r]);
     if (!open)
       bySession.set(session[r], (open = { lane: { session: session[r], rows: [] }, ends: [] }));
     const { lane, ends } = open;
+    if (r === opened) continue;
     let row = 0;
     while (row < ends.length && row < MOST_ROWS - 1 && ends[row] > start[r]) row++;
     if (row === lane.rows.length) {

@@ -2,11 +2,16 @@
 
 import { counted, make, plain, show } from "./text.js";
 import { LEVELS, NOBODY, NOT_READ } from "./data.js";
+import { asideAt, chips, fieldsIn, table } from "./aside.js";
+import { idElement } from "./ids.js";
+import { bothInOrder, contextOf } from "./context.js";
 import { VirtualList } from "./list.js";
 
 const LINE_ROW = 21;
 // Beyond it, a time needs its day.
 const DAY_NEEDED = 20 * 3_600_000; // ms
+const MOST_SHOWN = 2000; // characters of a folded line
+const ID_ROOM = 8; // characters
 const TALLEST_UNFOLDED = 4000; // lines of one entry
 
 /**
@@ -34,13 +39,15 @@ export class Lines {
    * @param {import("./data.js").Trace} trace
    * @param {import("./look.js").Look} look
    * @param {import("./text.js").Clock} clock
+   * @param {import("./services.js").Services} services
    * @param {Handlers} handlers
    */
-  constructor(element, trace, look, clock, handlers) {
+  constructor(element, trace, look, clock, services, handlers) {
     this.element = element;
     this.trace = trace;
     this.look = look;
     this.clock = clock;
+    this.services = services;
     this.handlers = handlers;
     this.list = new VirtualList(element, {
       rowHeight: () => LINE_ROW,
@@ -56,6 +63,11 @@ export class Lines {
 
   get count() {
     return this.#shown ? this.#shown.length : this.trace.count;
+  }
+
+  /** Whether some lines are hidden. */
+  get isLimited() {
+    return this.#shown !== null;
   }
 
   /** @param {number} position */
@@ -80,9 +92,12 @@ export class Lines {
   #isOfChoice(line) {
     const { request, session } = this.look;
     const r = this.trace.request[line];
-    if (request >= 0) return r === request;
-    if (session >= 0) return r >= 0 && this.trace.requests.session[r] === session;
-    return true;
+    if (request < 0 && session < 0) return true;
+    if (r < 0) return false;
+    const { callers, requests } = this.trace;
+    // The lines of a request are also those of what it called.
+    if (request >= 0) return callers.isBelow(r, request);
+    return requests.session[r] === session || requests.session[callers.root[r]] === session;
   }
 
   /** Collect the lines to show after a change of the selection; the line on top keeps its place. */
@@ -91,6 +106,9 @@ export class Lines {
     const keep = this.#known > 0 ? this.lineAt(Math.min(top, this.#known - 1)) : 0;
     const hits = this.look.filter?.lines ?? null;
     this.#shown = this.only && this.look.hasChoice ? this.#linesOfChoice(hits) : hits;
+    const { line, around } = this.look;
+    if (this.#shown && line >= 0 && around > 0)
+      this.#shown = bothInOrder(this.#shown, contextOf(this.trace, line, around));
     const active = this.look.line >= 0 ? this.positionOf(this.look.line) : this.list.active;
     this.list.active = this.#within(active);
     this.element.setAttribute("aria-rowcount", String(this.count));
@@ -115,9 +133,10 @@ export class Lines {
     const { trace } = this;
     const lines = [];
     if (request >= 0) {
-      for (let line = trace.firstLine[request]; line >= 0; line = trace.next[line]) {
-        lines.push(line);
+      for (const { request: r } of trace.callers.below(request)) {
+        for (let line = trace.firstLine[r]; line >= 0; line = trace.next[line]) lines.push(line);
       }
+      lines.sort((one, other) => one - other);
     } else {
       for (let line = 0; line < trace.count; line++) {
         if (this.#isOfChoice(line)) lines.push(line);
@@ -220,48 +239,76 @@ export class Lines {
     row.classList.toggle("of-request", r >= 0 && r === this.look.request);
     row.classList.toggle("open", isOpen);
     const end = text.indexOf("\n");
-    const more = end < 0 ? 0 : countLines(text) - 1;
     const message = cell("message");
-    const body = make("span", "text");
     if (this.raw) {
       row.append(message);
-      message.append(body);
-      show(
-        body,
-        isOpen ? shortened(text) : text.slice(0, end < 0 ? 2000 : Math.min(end, 2000)),
-        this.patterns,
-      );
+      const first = text.slice(0, end < 0 ? MOST_SHOWN : Math.min(end, MOST_SHOWN));
+      this.#body(message, isOpen ? shortened(text) : first);
     } else {
-      const who = cell("who");
-      const chip = make("span", "chip", r >= 0 ? trace.label(s) : "·");
-      chip.title =
-        r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
-      const request = make("span", "id");
-      if (r >= 0) show(request, trace.requests.id[r].slice(0, 8));
-      who.append(chip, request);
-      const name = cell("level", LEVELS[level] === "none" ? "" : LEVELS[level]);
-      row.append(cell("time", this.#time(line)), name, who, message);
-      const at = trace.messageAt(line);
+      row.append(cell("time", this.#time(line)));
+      row.append(cell("level", LEVELS[level] === "none" ? "" : LEVELS[level]));
+      if (trace.services.length > 0) row.append(this.#serviceOf(line));
+      row.append(this.#who(r, s), message);
       if (trace.isLate[line]) message.append(make("span", "late", "late"));
-      message.append(body);
-      show(
-        body,
-        isOpen
-          ? shortened(text.slice(at))
-          : text.slice(at, end < at ? at + 2000 : Math.min(end, at + 2000)),
-        this.patterns,
-      );
+      this.#fillMessage(message, text.slice(trace.messageAt(line)), isOpen);
     }
-    if (more > 0) {
-      const fold = /** @type {HTMLButtonElement} */ (
-        make("button", "fold", isOpen ? "fold" : `+${counted(more, "line")}`)
-      );
-      fold.type = "button";
-      fold.tabIndex = -1;
-      fold.setAttribute("aria-expanded", String(isOpen));
-      if (isOpen) message.prepend(fold);
-      else message.append(fold, make("span", "last", plain(lastLine(text)).slice(0, 300)));
+    if (end >= 0) this.#addFold(message, text, isOpen);
+  }
+
+  /** The service that wrote a line, else that of its request. @param {number} line */
+  #serviceOf(line) {
+    const { trace } = this;
+    const element = cell("from");
+    const service = trace.lineService(line);
+    if (service >= 0) element.append(this.services.label(service));
+    element.style.width = `${this.services.width + 3}ch`;
+    return element;
+  }
+
+  /** The session's letter, and the id of the request. @param {number} r @param {number} s */
+  #who(r, s) {
+    const { trace } = this;
+    const who = cell("who");
+    const chip = make("span", "chip", r >= 0 ? trace.label(s) : "·");
+    chip.title =
+      r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
+    who.append(chip, r >= 0 ? idElement(trace.requests.id[r], ID_ROOM) : make("span", "id"));
+    return who;
+  }
+
+  /** The message; its fields as chips, or as a table. @param {HTMLElement} cell @param {string} text @param {boolean} isOpen */
+  #fillMessage(cell, text, isOpen) {
+    const end = text.indexOf("\n");
+    const first = end < 0 ? text : text.slice(0, end);
+    const at = asideAt(first);
+    const fields = fieldsIn(first.slice(at, at + MOST_SHOWN));
+    if (isOpen) {
+      this.#body(cell, shortened(first.slice(0, at) + (end < 0 ? "" : text.slice(end))));
+      if (fields.length > 0) cell.append(table(fields, this.patterns));
+      return;
     }
+    this.#body(cell, first.slice(0, Math.min(at, MOST_SHOWN)));
+    if (fields.length > 0) cell.append(chips(fields, this.patterns));
+  }
+
+  /** @param {HTMLElement} cell @param {string} text */
+  #body(cell, text) {
+    const body = make("span", "text");
+    cell.append(body);
+    show(body, text, this.patterns);
+  }
+
+  /** Unfolds an entry of several lines. @param {HTMLElement} message @param {string} text @param {boolean} isOpen */
+  #addFold(message, text, isOpen) {
+    const more = countLines(text) - 1;
+    const fold = /** @type {HTMLButtonElement} */ (
+      make("button", "fold", isOpen ? "fold" : `+${counted(more, "line")}`)
+    );
+    fold.type = "button";
+    fold.tabIndex = -1;
+    fold.setAttribute("aria-expanded", String(isOpen));
+    if (isOpen) message.prepend(fold);
+    else message.append(fold, make("span", "last", plain(lastLine(text)).slice(0, 300)));
   }
 
   /** @param {number} line */
@@ -284,7 +331,7 @@ export class Lines {
     if (!getSelection()?.isCollapsed) return;
     this.list.active = Number(row.dataset.position);
     const line = this.lineAt(this.list.active);
-    if (target.closest(".fold")) this.toggle(line);
+    if (target.closest(".fold, .fields")) this.toggle(line);
     else this.handlers.chooseLine(line);
   }
 

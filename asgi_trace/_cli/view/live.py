@@ -29,7 +29,16 @@ from urllib.parse import parse_qs, urlsplit
 from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import Entry, LogReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, notes, summarize
-from .command import MOST_ENTRIES, Progress, at_most, complain, read_wanted, sentences, title_of
+from .command import (
+    MOST_ENTRIES,
+    Progress,
+    complain,
+    part_read,
+    read_wanted,
+    sentences,
+    title_of,
+)
+from .latest import Window
 from .model import Model
 from .page import write
 
@@ -208,7 +217,9 @@ class _Trace:
         self._wanted = wanted
         self._followed = [_Followed(name, file, wanted) for file, name in enumerate(names)]
         self._names = [each.log.name for each in self._followed]
-        self._model = Model(title_of(self._names), self._names)
+        self._window = Window(
+            lambda: Model(title_of(self._names), self._names), MOST_ENTRIES, MOST_ENTRIES // 2
+        )
         self._changed = threading.Condition()
         # The process: numbers of news that another process gave out mean nothing to this one.
         self._run = secrets.token_hex(4)
@@ -224,9 +235,10 @@ class _Trace:
             self._wanted.since = None if latest is None else latest - seconds
         progress = Progress(logs)
         try:
-            for batch in at_most(merged([each.so_far() for each in self._followed]), self._model):
-                self._model.add(batch)
+            for batch in merged([each.so_far() for each in self._followed]):
+                self._window.add(batch, part_read(logs))
                 progress()
+            self._window.finish()
         finally:
             progress.clear()
 
@@ -242,9 +254,10 @@ class _Trace:
     def _take(self, found: list[Entry]) -> None:
         found.sort(key=lambda entry: entry.time)
         with self._changed:
-            if self._model.entries + len(found) > MOST_ENTRIES:
+            if not self._window.has_room(len(found)):
                 self._begin_anew()
-            for news in self._model.news(found, time.time() * 1000):
+            self._window.note(found)
+            for news in self._window.model.news(found, time.time() * 1000):
                 self._number += 1
                 data = json.dumps(news, separators=(",", ":")).encode()
                 self._told.append((self._number, data))
@@ -254,12 +267,8 @@ class _Trace:
             self._changed.notify_all()
 
     def _begin_anew(self) -> None:
-        entries = self._model.entries
-        self._model.close()
-        self._model = Model(title_of(self._names), self._names)
-        self._model.left_out.append(
-            f"{entries:,} lines before: a page holds no more. They are in the logs."
-        )
+        """Drop the oldest lines; pages load themselves again."""
+        self._window.renew()
         self._run = secrets.token_hex(4)
         self._told.clear()
         self._remembered = 0
@@ -268,7 +277,7 @@ class _Trace:
         zone = self._wanted.zone
         readings = [each.reading for each in self._followed]
         with self._changed:
-            trace = self._model.trace()
+            trace = self._window.model.trace()
             events = f"/events?after={self._run}-{self._number}"
             trace.head["summary"] = summarize(readings, zone)
             trace.head["left_out"] += sentences(self._wanted) + notes(readings, zone)
@@ -307,7 +316,7 @@ class _Trace:
 
     def close(self) -> None:
         """Let go of everything, when nobody watches any more."""
-        self._model.close()
+        self._window.model.close()
         for each in self._followed:
             each.close()
 

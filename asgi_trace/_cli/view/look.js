@@ -9,6 +9,8 @@ export class Look {
   request = -1;
   session = NOBODY;
   line = -1;
+  /** How many lines of the same log are shown on each side of the chosen line, where they are hidden. */
+  around = 0;
   /** @type {string | null} the key of the group of errors to which everything is limited */
   group = null;
   /** @type {Found | null} the search's result; null without a search */

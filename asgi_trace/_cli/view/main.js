@@ -4,10 +4,18 @@
 import { Clock, count, counted, duration, make, plain, show } from "./text.js";
 import { VERSION } from "./contract.js";
 import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
+import { CopyMenu } from "./menu.js";
+import { ticket } from "./copying.js";
+import { moreContext } from "./context.js";
+import { whyNoLines, whyNoRequests } from "./empty.js";
 import { ErrorPanel, HANDFUL, limitOf } from "./errors.js";
 import { Look } from "./look.js";
 import { parse, search } from "./query.js";
 import { Timeline } from "./timeline.js";
+import { Services } from "./services.js";
+import { ServiceFilter } from "./filter.js";
+import { copyClicked, idElement } from "./ids.js";
+import { selfTime } from "./waterfall.js";
 import { RequestTree } from "./requests.js";
 import { Lines } from "./lines.js";
 import { readView, writeView } from "./address.js";
@@ -29,19 +37,23 @@ let query = parse("");
 let isFollowing = false;
 let isLive = false;
 
-const lines = new Lines(part("grid"), trace, look, clock, { chooseLine, scrolled });
-const tree = new RequestTree(part("tree"), trace, look, clock, {
+const services = new Services(trace.services);
+const lines = new Lines(part("grid"), trace, look, clock, services, { chooseLine, scrolled });
+const tree = new RequestTree(part("tree"), trace, look, clock, services, {
   chooseRequest(r) {
     showPane("lines");
     choose({ request: r });
   },
   chooseSession: (s) => choose({ session: s === look.session && look.request < 0 ? NOBODY : s }),
 });
-const timeline = new Timeline(part("timeline"), trace, look, clock, {
+const timeline = new Timeline(part("timeline"), trace, look, clock, services, {
   chooseRequest: (r) => choose({ request: r }),
   chooseLine,
   chooseSession: (s) => choose({ session: s }),
   zoomed: () => keepAddress(),
+});
+const serviceFilter = new ServiceFilter(part("services"), services, queryBox, () => {
+  void runSearch();
 });
 
 const errors = new ErrorPanel(part("errors"), trace, look, clock, (key) => chooseGroup(key));
@@ -74,7 +86,9 @@ function choose(
   const isSame = request === look.request && session === look.session && line === look.line;
   Object.assign(look, { request, session, line });
   if (request < 0 && session < 0) lines.only = false;
+  if (line < 0) look.around = 0;
   isFollowing = false;
+  timeline.openChosen();
   if (isShown && request >= 0) timeline.reveal(request);
   drawAll();
   if (isShown) {
@@ -156,6 +170,21 @@ function toggleOnly() {
   keepAddress();
 }
 
+/** Show the lines of the same log around the chosen one; again for more, and in the end for none. */
+function widenContext() {
+  if (look.line < 0) return;
+  look.around = moreContext(look.around);
+  drawAll();
+  lines.reveal(look.line, "center");
+  keepAddress();
+}
+
+/** Unfold or fold the chosen line, else the active one. */
+function toggleLine() {
+  if (lines.count === 0) return;
+  lines.toggle(look.line >= 0 ? look.line : lines.lineAt(lines.list.active));
+}
+
 // -- drawing -------------------------------------------------------------------------------------
 
 function drawAll() {
@@ -165,13 +194,18 @@ function drawAll() {
   timeline.draw();
   drawChosen();
   drawReading();
+  drawNothing();
+}
+
+/** Say why a list is empty. */
+function drawNothing() {
+  const group = errors.chosen?.title ?? null;
+  const state = { query: queryBox.value.trim(), group, isLive };
+  const noRequests = tree.isEmpty ? whyNoRequests(trace, state) : "";
   part("nothing").hidden = lines.count > 0;
-  if (lines.count === 0) {
-    const isSearched = trace.count > 0;
-    part("nothing").textContent = isSearched
-      ? "No line is like that. Esc lets go of the search."
-      : `No lines yet. ${plain(trace.head.summary)}`.trim();
-  }
+  part("nothing").textContent = lines.count > 0 ? "" : whyNoLines(trace, state);
+  part("no-requests").hidden = noRequests === "";
+  part("no-requests").textContent = noRequests;
 }
 
 function drawReading() {
@@ -207,7 +241,7 @@ function drawCounts() {
 }
 
 function drawNotes() {
-  const notes = [...trace.head.left_out];
+  const notes = [...trace.head.notes, ...trace.head.left_out];
   if (trace.head.whole_seconds)
     notes.push("Times are exact to the second: lines of one second stand in their order.");
   part("notes").hidden = notes.length === 0;
@@ -226,57 +260,65 @@ function drawChosen() {
   const chip = make("span", "chip", trace.label(own));
   const holder = make("span", own >= 0 ? `s${own % 8}` : "nobody");
   holder.append(chip);
-  strip.append(holder);
-  if (r >= 0) {
-    const {
-      status,
-      first_byte: firstByte,
-      start,
-      id,
-      trace: traceId,
-      call,
-      outcome,
-      late,
-      lines: size,
-    } = requests;
-    strip.append(make("strong", "", trace.title(r)));
-    if (call[r]) strip.append(make("span", "", plain(call[r])));
-    const state = [status[r], outcome[r]]
-      .filter((each) => each !== null && each !== undefined)
-      .map(plain)
-      .join(" ");
-    if (state) strip.append(make("span", trace.isError(r) ? "failed" : "", state));
-    strip.append(make("span", "", duration(trace.duration(r))));
-    if (firstByte[r] !== null)
-      strip.append(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
-    strip.append(make("span", "", counted(size[r], "line")));
-    if (late[r]) strip.append(make("span", "", `${count(late[r])} late`));
-    const known = make("code");
-    known.append("request ");
-    show(known, id[r]);
-    strip.append(known);
-    if (traceId[r] && traceId[r] !== id[r])
-      strip.append(make("code", "", `trace ${plain(traceId[r])}`));
-  } else {
-    const name = make("strong");
-    name.append("session ");
-    show(name, trace.sessions[s]);
-    strip.append(name);
-  }
-  if (r >= 0 && own >= 0) {
-    const name = make("code");
-    name.append("session ");
-    show(name, trace.sessions[own]);
-    strip.append(name);
-  }
+  const facts = make("span", "facts");
+  facts.append(holder);
+  if (r >= 0) facts.append(...requestFacts(r));
+  if (own >= 0) facts.append(named("session", trace.sessions[own], r < 0));
+  strip.append(facts);
   const actions = make("span", "actions");
   const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
   onlyButton.setAttribute("aria-pressed", String(lines.only));
   actions.append(onlyButton);
+  if (look.line >= 0 && lines.isLimited) actions.append(contextButton());
   if (r >= 0)
     actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
   actions.append(button("×", "Let go (Esc)", () => choose({}), "Let go"));
   strip.append(actions);
+}
+
+/** What is known of a request, in the order of interest. @param {number} r */
+function requestFacts(r) {
+  const { status, first_byte: firstByte, start, id, call, outcome, late, lines: size } = requests;
+  const facts = [];
+  if (requests.service[r] >= 0) facts.push(services.label(requests.service[r]));
+  facts.push(make("strong", "", trace.title(r)));
+  if (call[r]) facts.push(make("span", "", trace.carrier(r)));
+  const state = [status[r], outcome[r]]
+    .filter((each) => each !== null && each !== undefined)
+    .map(plain)
+    .join(" ");
+  if (state) facts.push(make("span", trace.isFailure(r) ? "failed" : "", state));
+  facts.push(make("span", "", duration(trace.duration(r))));
+  const row = timeline.scale.opened?.rowOf(r);
+  if (row && row.waits.length > 0) {
+    const self = selfTime(row);
+    facts.push(make("span", "", `self ${duration(self)}`));
+    facts.push(make("span", "", `waiting ${duration(row.to - row.from - self)}`));
+  }
+  if (firstByte[r] !== null)
+    facts.push(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
+  facts.push(make("span", "", counted(size[r], "line")));
+  if (late[r]) facts.push(make("span", "", `${count(late[r])} late`));
+  facts.push(named("request", id[r]));
+  const traceId = requests.trace[r];
+  if (traceId && traceId !== id[r]) facts.push(named("trace", traceId));
+  return facts;
+}
+
+/** An id with its name. @param {string} name @param {string} id @param {boolean} [isTitle] */
+function named(name, id, isTitle = false) {
+  const element = make(isTitle ? "strong" : "code", "named");
+  element.append(`${name} `, idElement(id));
+  return element;
+}
+
+/** Shows more lines of the log around the chosen one. */
+function contextButton() {
+  const { around } = look;
+  const title = `Lines of ${plain(trace.file(look.line))} around the chosen one (a); again for more`;
+  const element = button(around > 0 ? `± ${around} lines` : "context", title, widenContext);
+  element.setAttribute("aria-pressed", String(around > 0));
+  return element;
 }
 
 /** @param {string} text @param {string} title @param {() => void} act @param {string} [name] */
@@ -303,6 +345,7 @@ function showErrors(r) {
 async function runSearch(isFirst = true) {
   const mine = ++searches;
   query = parse(queryBox.value);
+  serviceFilter.draw();
   const answer = part("answer");
   queryBox.setAttribute("aria-invalid", String(query.errors.length > 0));
   answer.classList.toggle("wrong", query.errors.length > 0);
@@ -342,10 +385,9 @@ function stepFound(by) {
 
 let isReadingAddress = false;
 
-/** @param {boolean} [isStep] */
-function keepAddress(isStep = false) {
-  if (isReadingAddress) return;
-  const hash = writeView({
+/** The part of the address that holds the view. */
+function viewHash() {
+  return writeView({
     request: look.request >= 0 ? requests.id[look.request] : null,
     session: look.session >= 0 ? trace.sessions[look.session] : null,
     line: look.line >= 0 ? look.line : null,
@@ -353,9 +395,23 @@ function keepAddress(isStep = false) {
     group: look.group,
     only: lines.only,
     dim: look.isDimming,
+    around: look.around,
     from: timeline.scale.isWhole ? null : timeline.scale.from,
     to: timeline.scale.isWhole ? null : timeline.scale.to,
   });
+}
+
+/** A link to exactly this view, which may be newer than the address. */
+function viewLink() {
+  const link = new URL(location.href);
+  link.hash = viewHash();
+  return link.href;
+}
+
+/** @param {boolean} [isStep] */
+function keepAddress(isStep = false) {
+  if (isReadingAddress) return;
+  const hash = viewHash();
   if (hash === location.hash) return;
   const address = hash || location.pathname + location.search;
   if (isStep) history.pushState(null, "", address);
@@ -383,6 +439,7 @@ async function openAddress() {
   errors.draw();
   look.isDimming = view.dim;
   lines.only = view.only;
+  look.around = view.around;
   part("dim").setAttribute("aria-pressed", String(look.isDimming));
   if (view.from !== null && view.to !== null) timeline.show(view.from, view.to);
   else timeline.fit();
@@ -410,6 +467,49 @@ addEventListener("popstate", () => void openAddress());
 addEventListener("hashchange", () => void openAddress());
 
 // -- hands ---------------------------------------------------------------------------------------
+
+/** @param {string | null | undefined} text */
+const orNull = (text) => text || null;
+
+/** The session that is chosen, or that of the chosen request. */
+function chosenSession() {
+  return look.request >= 0 ? requests.session[look.request] : look.session;
+}
+
+const copyMenu = new CopyMenu(part("copy"), part("copy-menu"), part("said"), [
+  {
+    key: "l",
+    name: "the line",
+    said: "the line",
+    text: () => (look.line >= 0 ? trace.text(look.line) : null),
+  },
+  {
+    key: "r",
+    name: "request id",
+    said: "the request id",
+    text: () => orNull(requests.id[look.request]),
+  },
+  {
+    key: "s",
+    name: "session id",
+    said: "the session id",
+    text: () => orNull(trace.sessions[chosenSession()]),
+  },
+  {
+    key: "t",
+    name: "trace id",
+    said: "the trace id",
+    text: () => orNull(requests.trace[look.request]),
+  },
+  {
+    key: "m",
+    name: "the request as Markdown",
+    said: "the request as Markdown",
+    text: () =>
+      look.request >= 0 ? ticket(trace, look.request, { link: viewLink(), clock }) : null,
+  },
+  { key: "v", name: "link to this view", said: "the link to this view", text: viewLink },
+]);
 
 /** @param {string} id @param {() => boolean} turn */
 function toggle(id, turn) {
@@ -451,6 +551,10 @@ function toggleTheme() {
   timeline.readColors();
 }
 
+document.addEventListener(
+  "click",
+  (event) => void copyClicked(event, (said) => copyMenu.say(said)),
+);
 part("theme").addEventListener("click", toggleTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => timeline.readColors());
 part("previous-error").addEventListener("click", () => stepError(-1));
@@ -499,6 +603,9 @@ const KEYS = {
   Backspace: () => history.back(),
   o: toggleOnly,
   x: () => look.line >= 0 && lines.toggle(look.line),
+  a: widenContext,
+  c: () => copyMenu.open(),
+  " ": toggleLine,
   z: () => look.request >= 0 && timeline.zoomTo(look.request),
   0: () => {
     timeline.fit();
@@ -535,7 +642,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const act = KEYS[event.key];
-  if (!act) return;
+  if (!act || (event.key === " " && target.closest("button, input"))) return;
   event.preventDefault();
   act();
 });
@@ -577,6 +684,7 @@ function append(news) {
     timeline.rearrange();
     if (wasWhole) timeline.fit();
     tree.rearrange();
+    serviceFilter.draw();
     errors.rearrange();
     if (query.isEmpty && look.group === null) drawAll();
     else void runSearch(false);
@@ -590,6 +698,7 @@ function append(news) {
 
 drawCounts();
 drawNotes();
+serviceFilter.draw();
 isLive = isFollowed(document);
 isFollowing = isLive && !location.hash;
 errors.rearrange();

@@ -1,9 +1,10 @@
 // Draws the time axis on its canvas: the overview, the axis and the lanes; bars.js draws what is in
 // the lanes. Positions come from the scale, colors from the style sheet.
 
-import { cut, make, plain } from "./text.js";
+import { cut, duration, make, plain } from "./text.js";
 import { ERROR, NOBODY, WARNING } from "./data.js";
-import { Bars } from "./bars.js";
+import { Bars, paintRange } from "./bars.js";
+import { Opened } from "./opened.js";
 import { DAY, EDGE, HEAD, LANE_GAP, MINUTE, OVERVIEW, SECOND } from "./scale.js";
 
 const COLORS = 8;
@@ -44,8 +45,9 @@ export class Painting {
    * @param {import("./data.js").Trace} trace
    * @param {import("./look.js").Look} look
    * @param {import("./text.js").Clock} clock
+   * @param {import("./services.js").Services} services
    */
-  constructor(canvas, scale, trace, look, clock) {
+  constructor(canvas, scale, trace, look, clock, services) {
     this.canvas = canvas;
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     this.scale = scale;
@@ -53,6 +55,7 @@ export class Painting {
     this.look = look;
     this.clock = clock;
     this.bars = new Bars(this.context, this.#colors, scale, trace, look);
+    this.opened = new Opened(this.bars, services);
   }
 
   /**
@@ -109,9 +112,9 @@ export class Painting {
     c.beginPath();
     c.rect(0, HEAD, scale.width, scale.lanesRoom);
     c.clip();
-    this.#paintSilences();
     this.#paintLanes();
     c.restore();
+    this.#paintSilences();
     if (scale.canScroll) this.#paintScrollBar();
     if (brush) this.#paintBrush(brush);
   }
@@ -238,35 +241,39 @@ export class Painting {
     this.context.fillRect(from, HEAD - 2, Math.max(2, to - from), 2);
   }
 
+  /** A thin line below the lanes for each silence, with words where there is room. */
   #paintSilences() {
     const { scale, context: c } = this;
-    const { band } = this.#colors;
-    const { height } = scale;
-    for (const [from, to] of this.trace.head.silences) {
-      if (to < scale.from || from > scale.to) continue;
+    const { silences } = this.trace.head;
+    const y = Math.round(scale.height - scale.foot / 2) + 0.5;
+    silences.forEach(([from, to], index) => {
+      if (to < scale.from || from > scale.to) return;
       const left = Math.max(scale.gutter, scale.x(from));
-      const right = scale.x(to);
-      const width = Math.max(1, right - left);
-      c.fillStyle = band;
-      c.globalAlpha = 0.16;
-      c.fillRect(left, HEAD, width, height);
-      c.globalAlpha = 0.4;
-      c.strokeStyle = band;
+      const right = Math.max(left + 1, Math.min(scale.x(to), scale.width - EDGE));
+      c.strokeStyle = this.#colors.band;
       c.lineWidth = 1;
-      c.save();
-      c.beginPath();
-      c.rect(left, HEAD, width, height);
-      c.clip();
-      c.beginPath();
-      const slant = height - HEAD;
-      for (let x = left - slant; x < Math.min(right, scale.width); x += 8) {
-        c.moveTo(x, height);
-        c.lineTo(x + slant, HEAD);
-      }
-      c.stroke();
-      c.restore();
-      c.globalAlpha = 1;
-    }
+      paintRange(c, left, right, y);
+      const next = silences[index + 1];
+      const end = next ? Math.min(scale.x(next[0]), scale.width) : scale.width;
+      this.#paintWords(`nothing logged for ${duration(to - from)}`, [left, right, end], y + 3.5);
+    });
+  }
+
+  /**
+   * Words in the middle of a line, or behind it, where there is room.
+   * @param {string} words
+   * @param {[number, number, number]} places where the line begins and ends, and the room behind it
+   * @param {number} y
+   */
+  #paintWords(words, [left, right, end], y) {
+    const c = this.context;
+    const width = c.measureText(words).width;
+    const isWithin = right - left >= width + 24;
+    if (!isWithin && end - right < width + 12) return;
+    const x = isWithin ? (left + right - width) / 2 : right + 6;
+    c.clearRect(x - 4, y - 10, width + 8, 13);
+    c.fillStyle = this.#colors.muted;
+    c.fillText(words, x, y);
   }
 
   // -- lanes -------------------------------------------------------------------------------------
@@ -281,10 +288,9 @@ export class Painting {
   }
 
   /** @param {import("./scale.js").PlacedLane} placed @param {number} top */
-  #paintLane({ lane, rows }, top) {
+  #paintLane({ lane, rows, opened, height }, top) {
     const { scale, context: c } = this;
     const { gutter, width, rowHeight } = scale;
-    const height = rows.length * rowHeight + LANE_GAP;
     const color = this.#colorOf(lane.session);
     const isChosen = lane.session === this.look.session && lane.session !== NOBODY;
     if (isChosen) {
@@ -293,12 +299,13 @@ export class Painting {
       c.fillRect(0, top, width, height);
       c.globalAlpha = 1;
     }
+    if (opened && scale.opened) this.#paintOpened(scale.opened, top, opened, color);
     c.save();
     c.beginPath();
     c.rect(gutter, HEAD, width - gutter, scale.lanesRoom);
     c.clip();
     rows.forEach((row, index) => {
-      const y = top + index * rowHeight;
+      const y = top + opened + index * rowHeight;
       const isInSight = y + rowHeight >= HEAD && y <= scale.height;
       if (isInSight) this.bars.paintRow(row, y, color);
     });
@@ -307,7 +314,22 @@ export class Painting {
     c.fillRect(0, Math.round(top + height) - 1, width, 1);
     c.fillStyle = color;
     c.fillRect(0, top + 1, 3, height - 3);
-    this.#paintName(lane.session, top + Math.min(height / 2 + 4, 22), color);
+    this.#paintName(lane.session, top + (opened ? 16 : Math.min(height / 2 + 4, 22)), color);
+  }
+
+  /**
+   * @param {import("./waterfall.js").Waterfall} waterfall
+   * @param {number} top
+   * @param {number} height
+   * @param {string} color
+   */
+  #paintOpened(waterfall, top, height, color) {
+    const { scale, context: c } = this;
+    c.fillStyle = color;
+    c.globalAlpha = 0.05;
+    c.fillRect(3, top, scale.width, height);
+    c.globalAlpha = 1;
+    this.opened.paint(waterfall, top, color, scale.height);
   }
 
   /**

@@ -139,7 +139,8 @@ export class Pointer {
       this.timeline.handlers.zoomed();
       return;
     }
-    const { request, line, session } = this.scale.hit(x, y);
+    const { request, line, call, session } = this.scale.hit(x, y);
+    if (call >= 0) return;
     const { chooseLine, chooseRequest, chooseSession } = this.timeline.handlers;
     if (session !== null) chooseSession(session);
     else if (line >= 0) chooseLine(line);
@@ -186,6 +187,10 @@ export class Pointer {
     const time = scale.timeAt(at.x);
     if (hit.request >= 0) {
       timeline.tip.showRequest(hit, time, at, scale.width);
+      return;
+    }
+    if (hit.call >= 0) {
+      timeline.tip.showCall(hit.call, at, scale.width);
       return;
     }
     const isInLanes = at.y >= HEAD && at.x >= scale.gutter;

@@ -2,6 +2,7 @@
 // Pure arithmetic: no element, no event, no drawing. A range is [from, to].
 
 import { arrange, firstAfter } from "./lanes.js";
+import { Waterfall } from "./waterfall.js";
 
 // Heights and widths in pixels. The overview is on top, the axis with its labels below it, then the
 // lanes. The gutter to the left holds the sessions' names.
@@ -11,6 +12,12 @@ export const HEAD = OVERVIEW + AXIS;
 export const EDGE = 10;
 export const LANE_GAP = 4;
 export const LABELED_ROW = 25;
+// An opened trace: a sentence, and a row for each of its requests and calls.
+export const SENTENCE = 24;
+export const OPENED_ROW = 24;
+const BELOW_OPENED = 6;
+// Below the lanes, where there are words about silences.
+export const FOOT = 18;
 const NARROW = 560;
 const NARROW_GUTTER = 34;
 const WIDE_GUTTER = 118;
@@ -27,6 +34,8 @@ const FEW_LANES = 8;
 const BAR_REACH = 6;
 const TICK_REACH = 4;
 const BETWEEN_LABELS = 76;
+// A trace that is opened fills so much of the axis; one that has half of it stays as it is.
+const OPENED_SHARE = 0.8;
 
 // In milliseconds.
 export const SECOND = 1000;
@@ -45,11 +54,13 @@ const STEPS = [
 ];
 
 /**
- * A lane on the page: the rows shown of it, and its distance from the first lane in pixels.
- * @typedef {{lane: import("./lanes.js").Lane, rows: number[][], top: number}} PlacedLane
+ * A lane on the page: the rows shown of it, and its distance from the first lane in pixels; of the
+ * opened trace in it, the height, which is above the rows.
+ * @typedef {{lane: import("./lanes.js").Lane, rows: number[][], top: number, opened: number,
+ *   height: number}} PlacedLane
  *
- * What is at a point: -1 for no request or line, null for no session's name.
- * @typedef {{request: number, line: number, session: number | null}} Hit
+ * What is at a point: -1 for no request, line or call, null for no session's name.
+ * @typedef {{request: number, line: number, call: number, session: number | null}} Hit
  */
 
 export class Scale {
@@ -65,6 +76,8 @@ export class Scale {
   placed = [];
   rowHeight = LABELED_ROW;
   lanesHeight = 0;
+  /** @type {Waterfall | null} the opened trace */
+  opened = null;
 
   /** @type {[number, number]} the range last asked for, which may reach beyond the trace */
   #asked = [0, 1];
@@ -186,12 +199,25 @@ export class Scale {
     if (!isInSight) {
       this.#showAround(r, Math.max(this.to - this.from, (end[r] - start[r]) * 1.4));
     }
+    this.#showOpened();
     this.layOut();
     const top = this.#topOf(r);
     if (top < this.scroll) this.scrollTo(top - this.rowHeight);
     else if (top + this.rowHeight > this.scroll + this.lanesRoom) {
       this.scrollTo(top + 2 * this.rowHeight - this.lanesRoom);
     }
+  }
+
+  /** Give the opened trace room enough for its rows to be read. */
+  #showOpened() {
+    if (!this.opened) return;
+    const { start, end } = this.trace.requests;
+    const { root } = this.opened;
+    const length = end[root] - start[root];
+    const isWide = length > ((this.to - this.from) * OPENED_SHARE) / 2;
+    const isWhole = start[root] >= this.from && end[root] <= this.to;
+    if (isWide && isWhole) return;
+    this.#showAround(root, Math.max(length / OPENED_SHARE, SHORTEST_RANGE));
   }
 
   /** Fill the axis with one request. @param {number} r */
@@ -206,9 +232,26 @@ export class Scale {
 
   /** Give each request its lane and row. Returns the height that shows all of them. */
   arrange() {
-    this.#arranged = arrange(this.trace);
+    const root = this.#rootToOpen;
+    this.opened = root < 0 ? null : new Waterfall(this.trace, root);
+    this.#arranged = arrange(this.trace, root);
     const { rows, lanes } = this.#arranged;
-    return HEAD + rows * rowHeight(rows) + lanes.length * LANE_GAP + 4;
+    const height = HEAD + rows * rowHeight(rows) + lanes.length * LANE_GAP + 4;
+    return height + openedHeight(this.opened) + this.foot;
+  }
+
+  /** The first request of the trace to open: the chosen one's, if it went further. Else -1. */
+  get #rootToOpen() {
+    const { request } = this.look;
+    if (request < 0) return -1;
+    const { callers } = this.trace;
+    const root = callers.root[request];
+    return callers.hasHops(root) ? root : -1;
+  }
+
+  /** Whether the trace that is open is that of the chosen request. */
+  get isRightOpened() {
+    return this.#rootToOpen === (this.opened?.root ?? -1);
   }
 
   /** Place the lanes and rows that have something to show in the range, from top to bottom. */
@@ -220,17 +263,25 @@ export class Scale {
     for (const lane of lanes) {
       const isAll = lanes.length <= FEW_LANES;
       const rows = isAll ? lane.rows : lane.rows.filter((row) => this.#isNeeded(row));
-      if (rows.length === 0) continue;
-      placed.push({ lane, rows, top: count });
+      const opened = this.#isOpenedIn(lane) ? openedHeight(this.opened) : 0;
+      if (rows.length === 0 && !opened) continue;
+      placed.push({ lane, rows, top: 0, opened, height: 0 });
       count += rows.length;
     }
     this.rowHeight = rowHeight(count);
-    placed.forEach((each, index) => {
-      each.top = each.top * this.rowHeight + index * LANE_GAP;
-    });
-    this.lanesHeight = count * this.rowHeight + placed.length * LANE_GAP;
+    this.lanesHeight = 0;
+    for (const each of placed) {
+      each.top = this.lanesHeight;
+      each.height = each.opened + each.rows.length * this.rowHeight + LANE_GAP;
+      this.lanesHeight += each.height;
+    }
     this.placed = placed;
     this.scrollTo(this.scroll);
+  }
+
+  /** @param {import("./lanes.js").Lane} lane */
+  #isOpenedIn(lane) {
+    return this.opened !== null && this.trace.requests.session[this.opened.root] === lane.session;
   }
 
   /**
@@ -251,7 +302,12 @@ export class Scale {
 
   /** The height in which lanes are visible. */
   get lanesRoom() {
-    return this.height - HEAD;
+    return this.height - HEAD - this.foot;
+  }
+
+  /** The height of the words below the lanes. */
+  get foot() {
+    return this.trace.head.silences.length > 0 ? FOOT : 0;
   }
 
   get canScroll() {
@@ -265,11 +321,19 @@ export class Scale {
 
   /** @param {number} r */
   #topOf(r) {
-    for (const { rows, top } of this.placed) {
+    const inOpened = this.opened?.rows.findIndex(({ request }) => request === r) ?? -1;
+    for (const { rows, top, opened } of this.placed) {
+      if (opened && inOpened >= 0) return top + SENTENCE + inOpened * OPENED_ROW;
       const row = rows.findIndex((requests) => requests.includes(r));
-      if (row >= 0) return top + row * this.rowHeight;
+      if (row >= 0) return top + opened + row * this.rowHeight;
     }
     return 0;
+  }
+
+  /** How far below the canvas's top the opened trace is, or null. */
+  get openedTop() {
+    const lane = this.placed.find(({ opened }) => opened > 0);
+    return lane ? HEAD + lane.top - this.scroll : null;
   }
 
   /** The place of the last lane that begins at or above this height. @param {number} y */
@@ -288,15 +352,48 @@ export class Scale {
 
   /** @param {number} x @param {number} y @returns {Hit} */
   hit(x, y) {
-    const nothing = { request: -1, line: -1, session: null };
+    /** @type {Hit} */
+    const nothing = { request: -1, line: -1, call: -1, session: null };
     const inLanes = y - HEAD + this.scroll;
-    if (y < HEAD || this.placed.length === 0 || inLanes > this.lanesHeight) return nothing;
-    const { lane, rows, top } = this.placed[this.laneAt(inLanes)];
+    const isOutside = y < HEAD || y > HEAD + this.lanesRoom || inLanes > this.lanesHeight;
+    if (isOutside || this.placed.length === 0) return nothing;
+    const { lane, rows, top, opened } = this.placed[this.laneAt(inLanes)];
+    const inLane = inLanes - top;
+    if (inLane < opened) return this.#hitOpened(x, inLane) ?? nothing;
     if (x < this.gutter) return { ...nothing, session: lane.session };
-    const row = Math.min(Math.floor((inLanes - top) / this.rowHeight), rows.length - 1);
+    if (rows.length === 0) return nothing;
+    const row = Math.min(Math.floor((inLane - opened) / this.rowHeight), rows.length - 1);
     const request = this.#requestAt(rows[row], x);
     if (request < 0) return nothing;
-    return { request, line: this.#lineAt(request, x), session: null };
+    return { ...nothing, request, line: this.#lineAt(request, x) };
+  }
+
+  /**
+   * What is in the opened trace: the row's name or its bar.
+   * @param {number} x
+   * @param {number} y from its top
+   * @returns {Hit | null}
+   */
+  #hitOpened(x, y) {
+    if (!this.opened) return null;
+    const session = this.trace.requests.session[this.opened.root];
+    if (y < SENTENCE) {
+      return x < this.gutter ? { request: -1, line: -1, call: -1, session } : null;
+    }
+    const row = this.opened.rows[Math.floor((y - SENTENCE) / OPENED_ROW)];
+    if (!row) return null;
+    const { request, call } = row;
+    if (x < this.gutter) return { request, line: -1, call, session: null };
+    const left = this.x(row.from) - BAR_REACH;
+    const right = this.x(this.#lastMoment(row)) + BAR_REACH;
+    if (x < left || x > right) return null;
+    return { request, line: request < 0 ? -1 : this.#lineAt(request, x), call, session: null };
+  }
+
+  /** When a row's bar or its last late line ends. @param {import("./waterfall.js").Row} row */
+  #lastMoment({ request, to }) {
+    const last = request < 0 ? -1 : this.trace.lastLine[request];
+    return last < 0 ? to : Math.max(to, this.trace.time[last]);
   }
 
   /** The nearest request of a row, with its late lines. @param {number[]} row @param {number} x */
@@ -334,6 +431,11 @@ export class Scale {
     }
     return nearest;
   }
+}
+
+/** @param {Waterfall | null} opened */
+function openedHeight(opened) {
+  return opened ? SENTENCE + opened.rows.length * OPENED_ROW + BELOW_OPENED : 0;
 }
 
 /** @param {number} rows */

@@ -3,8 +3,9 @@
 
 import { Painting } from "./painting.js";
 import { Pointer } from "./pointer.js";
-import { Scale } from "./scale.js";
+import { HEAD, SENTENCE, Scale } from "./scale.js";
 import { Tip } from "./tip.js";
+import { make } from "./text.js";
 
 /**
  * @typedef {object} Handlers
@@ -21,21 +22,26 @@ export class Timeline {
   brush = null;
 
   #isDue = false;
+  #tallest = 0;
 
   /**
    * @param {HTMLElement} element
    * @param {import("./data.js").Trace} trace
    * @param {import("./look.js").Look} look
    * @param {import("./text.js").Clock} clock
+   * @param {import("./services.js").Services} services
    * @param {Handlers} handlers
    */
-  constructor(element, trace, look, clock, handlers) {
+  constructor(element, trace, look, clock, services, handlers) {
     this.element = element;
+    this.services = services;
+    this.sentence = /** @type {HTMLElement} */ (element.querySelector(".sentence"));
     this.handlers = handlers;
     this.canvas = /** @type {HTMLCanvasElement} */ (element.querySelector("canvas"));
-    this.tip = new Tip(/** @type {HTMLElement} */ (element.querySelector(".tip")), trace);
     this.scale = new Scale(trace, look);
-    this.painting = new Painting(this.canvas, this.scale, trace, look, clock);
+    const tip = /** @type {HTMLElement} */ (element.querySelector(".tip"));
+    this.tip = new Tip(tip, trace, this.scale);
+    this.painting = new Painting(this.canvas, this.scale, trace, look, clock, services);
     this.pointer = new Pointer(this);
     this.rearrange();
     this.readColors();
@@ -45,8 +51,42 @@ export class Timeline {
 
   /** Give the requests their lanes anew: some were added, or their times have changed. */
   rearrange() {
-    this.element.style.setProperty("--wanted-height", `${this.scale.arrange()}px`);
+    // It does not get lower again: what is below keeps its place.
+    this.#tallest = Math.max(this.#tallest, this.scale.arrange());
+    this.element.style.setProperty("--wanted-height", `${this.#tallest}px`);
+    this.#writeSentence();
     this.draw();
+  }
+
+  /** Open the trace of the chosen request, or close the one that is open. */
+  openChosen() {
+    if (!this.scale.isRightOpened) this.rearrange();
+  }
+
+  /** Say above the opened trace where its time went. */
+  #writeSentence() {
+    const { opened } = this.scale;
+    this.sentence.replaceChildren();
+    if (!opened) return;
+    const { whole, parts } = opened.sentence;
+    this.sentence.append(make("strong", "", `${whole}: `));
+    parts.forEach(({ service, name, text }, index) => {
+      const part = make("span", "part");
+      if (index > 0) this.sentence.append(" · ");
+      if (service >= 0) part.append(this.services.sign(service));
+      part.append(`${name} ${text}`);
+      this.sentence.append(part);
+    });
+  }
+
+  /** Keep the sentence above its trace, where that is scrolled to. */
+  #placeSentence() {
+    const top = this.scale.openedTop;
+    const isInSight = top !== null && top >= HEAD - 2 && top + SENTENCE <= this.scale.height;
+    this.sentence.hidden = !isInSight;
+    if (!isInSight) return;
+    this.sentence.style.top = `${top}px`;
+    this.sentence.style.left = `${this.scale.gutter}px`;
   }
 
   /** Read the colors of the style sheet, which depend on the theme. */
@@ -131,6 +171,7 @@ export class Timeline {
   #drawNow() {
     this.#isDue = false;
     this.painting.paint(this.reading, this.brush);
+    this.#placeSentence();
   }
 
   #resize() {

@@ -2,6 +2,7 @@
 
 import { cut, duration, make, plain } from "./text.js";
 import { LEVELS } from "./data.js";
+import { selfTime } from "./waterfall.js";
 
 const LONGEST_MESSAGE = 160; // characters
 const EDGE_OF_TIP = 4; // pixels between the tip and the edge of the time axis
@@ -9,9 +10,14 @@ const EDGE_OF_TIP = 4; // pixels between the tip and the edge of the time axis
 /** @typedef {{x: number, y: number}} Point in pixels, from the corner of the time axis */
 
 export class Tip {
-  /** @param {HTMLElement} element @param {import("./data.js").Trace} trace */
-  constructor(element, trace) {
+  /**
+   * @param {HTMLElement} element
+   * @param {import("./data.js").Trace} trace
+   * @param {import("./scale.js").Scale} scale
+   */
+  constructor(element, trace, scale) {
     this.element = element;
+    this.scale = scale;
     this.trace = trace;
   }
 
@@ -40,7 +46,9 @@ export class Tip {
       make("div", "tip-title", this.trace.title(request)),
       make("div", "", this.#facts(request)),
     );
-    if (call[request]) this.element.append(make("div", "", plain(call[request])));
+    const split = this.#split(request);
+    if (split) this.element.append(make("div", "", split));
+    if (call[request]) this.element.append(make("div", "", this.trace.carrier(request)));
     for (const [from, to] of this.trace.gapsOf(request)) {
       const isHere = from <= time && time <= to;
       if (isHere) this.element.append(make("div", "", `nothing logged for ${duration(to - from)}`));
@@ -49,10 +57,31 @@ export class Tip {
     this.#place(at, width);
   }
 
+  /** A call that no request in the logs answered. @param {number} call @param {Point} at @param {number} width */
+  showCall(call, at, width) {
+    const { title, start, end, status, error, attempt } = this.trace.calls[call];
+    const facts = [status, error, duration(end - start)];
+    if (attempt > 1) facts.push(`attempt ${attempt}`);
+    this.element.replaceChildren(
+      make("div", "tip-title", plain(title)),
+      make("div", "", facts.filter(Boolean).map(plain).join(" · ")),
+      make("div", "", "These logs have no lines of the service that was called."),
+    );
+    this.#place(at, width);
+  }
+
+  /** How long a request of the opened trace worked and waited. @param {number} r */
+  #split(r) {
+    const row = this.scale.opened?.rowOf(r);
+    if (!row || row.waits.length === 0) return "";
+    const self = selfTime(row);
+    return `self ${duration(self)} · waiting ${duration(row.to - row.from - self)}`;
+  }
+
   /** @param {number} r */
   #facts(r) {
     const { status, start, first_byte: firstByte, outcome, late } = this.trace.requests;
-    const facts = [status[r], duration(this.trace.duration(r))];
+    const facts = [this.trace.serviceOf(r), status[r], duration(this.trace.duration(r))];
     const sent = firstByte[r];
     if (sent !== null) facts.push(`first byte after ${duration(sent - start[r])}`);
     facts.push(outcome[r]);

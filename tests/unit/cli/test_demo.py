@@ -15,7 +15,8 @@ from ...viewer import Told
 pytestmark = pytest.mark.servers  # uvicorn serves the demo, in its process
 
 LINE = re.compile(
-    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - (\w+) - \[req=([^|]+)\|session=([^]]+)\] ([-|]) ?(.*)"
+    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - (\w+) - "
+    r"\[req=([^|]+)\|session=([^]|]+)(?:\|span=([0-9a-f]{16}))?\] ([-|]) ?(.*)"
 )
 ACCESS = r"%s %d \d+\.\dms \d+B http 127\.0\.0\.1:\d+ ttfb=\d+\.\dms"
 
@@ -39,6 +40,15 @@ STORY = {
         ("INFO", ACCESS % ("GET /api/status", 200)),
     ],
 }
+# A request that the shop sends has a traced caller, and so its lines have a span.
+WAREHOUSE = [
+    [
+        ("INFO", f"Looking for the {item}"),
+        ("INFO", f"Reserved the {item}"),
+        ("INFO", ACCESS % (f"POST /reserve/{item}", 200)),
+    ]
+    for item in ("lamp", "bulb")
+]
 CRASH = [
     ("INFO", "Making the invoice"),
     ("INFO", r"GET /api/invoice 500 \d+\.\dms 0B http 127\.0\.0\.1:\d+ outcome=crash"),
@@ -79,16 +89,29 @@ def test_every_line_of_the_mixed_log_is_in_the_story(
     matches = [LINE.fullmatch(line) for line in parts(demo)[0][2:]]
     assert all(matches)
     told: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    stored: dict[str, list[tuple[str, str]]] = {}
     for match in matches:
         assert match is not None
-        told.setdefault((match[3], match[4]), []).append((match[2], match[6]))
+        of = (
+            stored.setdefault(match[5], [])
+            if match[5]
+            else told.setdefault((match[3], match[4]), [])
+        )
+        of.append((match[2], match[7]))
     crashed = [ids for ids in told if ids not in STORY]
     assert len(crashed) == 1
     assert re.fullmatch("[0-9a-f]{32}", crashed[0][0])
     assert crashed[0][1] == "def67890"
-    for ids, expected in STORY.items():
-        assert len(told[ids]) == len(expected)
-        for (level, text), (expected_level, pattern) in zip(told[ids], expected, strict=True):
+    in_warehouse = sorted(stored.values(), key=lambda lines: lines[0], reverse=True)
+    assert {match.group(3, 4) for match in matches if match and match[5]} == {
+        ("req-001", "abc12345")
+    }
+    for found, expected in [
+        *((told[ids], expected) for ids, expected in STORY.items()),
+        *zip(in_warehouse, WAREHOUSE, strict=True),
+    ]:
+        assert len(found) == len(expected)
+        for (level, text), (expected_level, pattern) in zip(found, expected, strict=True):
             assert level == expected_level
             assert re.fullmatch(pattern, text)
     lines = iter(told[crashed[0]])
@@ -134,8 +157,8 @@ def test_the_last_words_name_the_crash(demo: subprocess.CompletedProcess[str]) -
 
 def test_it_ends_with_its_page(demo: subprocess.CompletedProcess[str], folder: Path) -> None:
     """
-    A temporary file, whose place is told: both customers, their four requests, the slow gateway and
-    the crash.
+    A temporary file, whose place is told: both customers, their four requests, the two that the
+    payment causes in the warehouse, the slow gateway and the crash.
     """
     found = re.fullmatch(
         r"All of it on one page: file://(.+/asgi-trace-demo-\w+\.html)",
@@ -151,10 +174,22 @@ def test_it_ends_with_its_page(demo: subprocess.CompletedProcess[str], folder: P
     assert sorted(shown) == [
         ("abc12345", "GET", "/api/status", 200),
         ("abc12345", "POST", "/api/payment", 200),
+        ("abc12345", "POST", "/reserve/bulb", 200),
+        ("abc12345", "POST", "/reserve/lamp", 200),
         ("def67890", "GET", "/api/invoice", 500),
         ("def67890", "GET", "/api/profile", 200),
     ]
     payment = requests["path"].index("/api/payment")
+    services = [told.head["services"][number] for number in requests["service"]]
+    callers = zip(requests["path"], services, requests["parent"], strict=True)
+    assert sorted(callers) == [
+        ("/api/invoice", "shop", -1),
+        ("/api/payment", "shop", -1),
+        ("/api/profile", "shop", -1),
+        ("/api/status", "shop", -1),
+        ("/reserve/bulb", "warehouse", payment),
+        ("/reserve/lamp", "warehouse", payment),
+    ]
     assert requests["duration"][payment] >= 1000
     assert requests["first_byte"][payment] > requests["start"][payment]
     assert [gap[0] for gap in told.head["gaps"]].count(payment) >= 2
@@ -173,7 +208,7 @@ def test_its_page_can_have_a_name(tmp_path: Path) -> None:
         [*COMMAND, "-o", "demo.html"], capture_output=True, timeout=120, cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert len(Told.in_file(tmp_path / "demo.html").head["requests"]["id"]) == 4
+    assert len(Told.in_file(tmp_path / "demo.html").head["requests"]["id"]) == 6
 
 
 def test_a_page_that_cannot_be_written_is_one_sentence() -> None:

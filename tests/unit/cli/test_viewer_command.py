@@ -6,6 +6,7 @@ import gzip
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -236,21 +237,29 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_shown(
     assert sorted(told.head["left_out"]) == sorted([*sentences, summary])
 
 
-def test_a_page_holds_so_many_lines(
-    view: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("count", [1600, 3000, 7000])
+@pytest.mark.parametrize("is_pipe", [False, True])
+def test_a_page_holds_the_last_lines(
+    view: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, is_pipe: bool
 ) -> None:
-    """And says from when on it shows no more, and what does."""
+    """And says how many there were before them, and when they begin."""
     monkeypatch.setattr(command, "MOST_ENTRIES", 1500)
-    (tmp_path / "app.log").write_text(
-        "".join(stamped(each / 100, str(each)) + "\n" for each in range(3000))
-    )
-    assert view("app.log")[0] == 0
-    told = Told.in_file(tmp_path / "app.log.html")
-    assert told.messages == [str(each) for each in range(1500)]
-    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1705314615))
+    log = "".join(stamped(each / 200, str(each)) + "\n" for each in range(count))
+    (tmp_path / "app.log").write_text(log)
+    source = "app.log"
+    if is_pipe:
+        source = "pipe"
+        os.mkfifo(tmp_path / source)
+        threading.Thread(target=(tmp_path / source).write_text, args=(log,)).start()
+    assert view(source, "-o", "page.html")[0] == 0
+    told = Told.in_file(tmp_path / "page.html")
+    assert told.messages == [str(each) for each in range(count - 1500, count)]
+    assert told.head["requests"]["first_line"] == [0]
+    first = 1705314600 + (count - 1500) / 200
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first))
     assert told.head["left_out"] == [
-        f"All from {moment} on: 1,500 lines are as many as a page holds. --since '{moment}' shows what follows; "
-        "--session and --last narrow it down."
+        f"The first {count - 1500:,} lines, before {moment}: a page holds 1,500 lines, and these are the last. "
+        "--session and --request show lines of any time."
     ]
 
 

@@ -435,19 +435,29 @@ def test_what_is_remembered_is_bounded(
     trace.close()
 
 
-def test_a_page_that_would_hold_too_much_begins_anew(
-    log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And says so."""
-    monkeypatch.setattr(live, "MOST_ENTRIES", 3)
+def test_a_followed_log_keeps_its_last_lines(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there were at first, and have come since; pages load themselves again."""
+    monkeypatch.setattr(live, "MOST_ENTRIES", 10)
+    append(log, *(stamped(3 + number / 100, f"old {number}") for number in range(30)))
     trace = live._Trace([str(log)], live.Wanted())
     trace.load(None)
-    append(log, stamped(3, "third"), stamped(4, "fourth"))
-    for each in trace._followed:
-        trace._take(each.news())
     told = Told.by(trace.page())
-    assert told.messages == ["third", "fourth"]
-    assert told.head["left_out"] == ["2 lines before: a page holds no more. They are in the logs."]
+    assert told.messages == [f"old {number}" for number in range(25, 30)]
+    assert told.head["left_out"][0].startswith("The first 27 lines, before ")
+    run = trace._run
+    for number in range(17):
+        append(log, stamped(4 + number / 100, f"new {number}"))
+        for each in trace._followed:
+            trace._take(each.news())
+        told = Told.by(trace.page())
+        assert told.messages[-1] == f"new {number}"
+        assert 5 <= len(told.messages) <= 10
+    everything = [f"old {each}" for each in range(30)] + [f"new {each}" for each in range(17)]
+    assert told.messages == everything[-len(told.messages) :]
+    assert told.head["left_out"][0].startswith(
+        f"The first {49 - len(told.messages)} lines, before "
+    )
+    assert trace._run != run
     trace.close()
 
 

@@ -1,0 +1,93 @@
+// Which request called which: the requests of a trace as a tree. A log may say anything: a loop of
+// callers is cut, and a caller that is not there is none.
+
+const UNKNOWN = -2;
+const OPEN = -3;
+
+export class Callers {
+  /** @type {Map<number, number[]>} */
+  #callees = new Map();
+
+  /**
+   * @param {import("./contract.js").Requests} requests
+   * @param {import("./contract.js").Call[]} calls
+   */
+  constructor(requests, calls) {
+    const { parent, start } = requests;
+    const size = parent.length;
+    /** The number of each request's caller, or -1. */
+    this.caller = Int32Array.from(parent, (p, r) => (p >= 0 && p < size && p !== r ? p : -1));
+    /** The first caller of each request's trace. */
+    this.root = new Int32Array(size).fill(UNKNOWN);
+    for (let r = 0; r < size; r++) if (this.root[r] === UNKNOWN) this.#climb(r);
+    for (let r = 0; r < size; r++) {
+      const caller = this.caller[r];
+      if (caller < 0) continue;
+      const known = this.#callees.get(caller);
+      if (known) known.push(r);
+      else this.#callees.set(caller, [r]);
+    }
+    for (const callees of this.#callees.values()) {
+      callees.sort((one, other) => start[one] - start[other] || one - other);
+    }
+    /** The traces with a call that no request in the logs answered, by their first requests. */
+    this.callingOut = new Set(
+      calls.filter(({ callee }) => callee < 0).map(({ request }) => this.root[request]),
+    );
+  }
+
+  /** Find the root of a request and of all callers on the way. @param {number} r */
+  #climb(r) {
+    const path = [];
+    let at = r;
+    while (this.root[at] === UNKNOWN) {
+      this.root[at] = OPEN;
+      path.push(at);
+      const caller = this.caller[at];
+      const isLoop = caller >= 0 && this.root[caller] === OPEN;
+      if (isLoop) this.caller[at] = -1;
+      if (caller < 0 || isLoop) break;
+      at = caller;
+    }
+    const root = this.root[at] === OPEN ? at : this.root[at];
+    for (const each of path) this.root[each] = root;
+  }
+
+  /** Whether any request has a caller. */
+  get hasAny() {
+    return this.#callees.size > 0;
+  }
+
+  /** Whether the trace has more than its first request. @param {number} root */
+  hasHops(root) {
+    return this.#callees.has(root) || this.callingOut.has(root);
+  }
+
+  /** The requests that a request called, by their start. @param {number} r @returns {number[]} */
+  callees(r) {
+    return this.#callees.get(r) ?? [];
+  }
+
+  /** A request and all below it, each behind its caller. @param {number} r */
+  below(r) {
+    /** @type {{request: number, depth: number}[]} */
+    const found = [];
+    const todo = [{ request: r, depth: 0 }];
+    for (let each = todo.pop(); each; each = todo.pop()) {
+      found.push(each);
+      const callees = this.callees(each.request);
+      for (let i = callees.length - 1; i >= 0; i--) {
+        todo.push({ request: callees[i], depth: each.depth + 1 });
+      }
+    }
+    return found;
+  }
+
+  /** Whether *r* is *top* or was called by it, by whatever way. @param {number} r @param {number} top */
+  isBelow(r, top) {
+    if (this.root[r] !== this.root[top]) return false;
+    let at = r;
+    while (at >= 0 && at !== top) at = this.caller[at];
+    return at === top;
+  }
+}
