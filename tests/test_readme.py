@@ -81,9 +81,11 @@ def test_links_lead_somewhere() -> None:
 
 
 @pytest.mark.parametrize("code", SNIPPETS)
-def test_a_snippet_runs(code: str) -> None:
-    """In a process of its own: some set up logging."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+def test_a_snippet_runs(code: str, tmp_path: Path) -> None:
+    """In a process of its own: some set up logging. From a file, which process pools import."""
+    file = tmp_path / "snippet.py"
+    file.write_text(code, encoding="utf-8")
+    done = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -154,6 +154,7 @@ def _start_with_ids(start: Callable[..., Any]) -> Callable[..., Any]:
         # it is a cycle.
         attributes = vars(self)
         run, own = self.run, attributes.get("run")
+        has_context = attributes.get("_context") is not None  # Thread(context=…), CPython 3.14
 
         def restore() -> None:
             attributes.pop("run", None)
@@ -162,11 +163,15 @@ def _start_with_ids(start: Callable[..., Any]) -> Callable[..., Any]:
 
         def run_with_ids() -> None:
             restore()
-            # Not where a context came along: threads can have one since CPython 3.14. And never
-            # reset: the thread's excepthook comes after this, and the thread ends with it.
-            if get_request_metadata() is None:
+            # A context that came along is not changed: further threads may run in it. The thread's
+            # own one needs no reset, since the thread ends with it.
+            if not has_context and get_request_metadata() is None:
                 bind(metadata)
-            _marking(run)
+            try:
+                _marking(run)
+            except BaseException:
+                _report_in_this_context(self)
+                raise
 
         attributes["run"] = run_with_ids
         try:
@@ -176,6 +181,17 @@ def _start_with_ids(start: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return start_with_ids
+
+
+def _report_in_this_context(thread: threading.Thread) -> None:
+    """
+    Call the excepthook of *thread*, which is about to fail, in the context of now: CPython 3.14 and
+    newer call it outside of the thread's context.
+    """
+    attributes = vars(thread)
+    report = attributes.get("_invoke_excepthook")
+    if report is not None:
+        attributes["_invoke_excepthook"] = functools.partial(copy_context().run, report)
 
 
 def _submit_with_ids(submit: Callable[..., Any]) -> Callable[..., Any]:
