@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..logs.files import Log, reason, refuse_terminal
-from ..logs.reader import LineReader, Wanted, last_time, merged, read
+from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
 from .latest import Window
