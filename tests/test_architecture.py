@@ -89,7 +89,10 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "grep",
         ),
     ),
-    ("_cli.view", ("contract", "errors", "places", "callers", "model", "page", "command", "live")),
+    (
+        "_cli.view",
+        ("contract", "errors", "places", "callers", "model", "latest", "page", "command", "live"),
+    ),
     ("_cli.doctor", ("visit", "sources", "checks", "report", "launched", "command")),
     ("_cli", ("demo", "mcp_demo", "advice", "completion", "main")),
     ("", ("__main__",)),
