@@ -23,7 +23,7 @@ from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
-from .envelopes import COLOR, COLORS
+from .envelopes import COLOR, COLORS, JOURNAL_BYTES
 from .files import Log, reason, refuse_terminal
 from .reader import LineReader, Steps, lines_of
 from .records import Entry
@@ -388,7 +388,9 @@ _PARTS = (b"stdout P ", b"stderr P ")
 
 
 def _has_parts(block: bytes) -> bool:
-    return b" P " in block and any(part in block for part in _PARTS)
+    """Whether what is looked for may not stand in one piece in a line: each is to be read."""
+    has_bytes = b'"MESSAGE"' in block and JOURNAL_BYTES.search(block) is not None
+    return has_bytes or (b" P " in block and any(part in block for part in _PARTS))
 
 
 def search(
