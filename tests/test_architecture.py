@@ -78,6 +78,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "times",
             "levels",
             "names",
+            "services",
             "own",
             "envelopes",
             "texts",

@@ -23,10 +23,11 @@ from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
-from .envelopes import COLOR, COLORS
+from .envelopes import COLOR, COLORS, JOURNAL_BYTES
 from .files import Log, reason, refuse_terminal
 from .reader import LineReader, Steps, lines_of
 from .records import Entry
+from .services import service_of_file
 from .summary import Reading, hints, summarize
 from .times import Clock, read_duration, read_since, read_zone
 from .wanted import has_id, is_plain, needle_of, same_session
@@ -54,9 +55,11 @@ class Query:
     What a line must meet: ids and time by itself, the others through the access line of its
     request.
 
-    *beginning* is that of any id of the line. *path* and *status* say whether a path and a status
-    are wanted; *slower* is in milliseconds, *since* in seconds since the epoch, *zone* that of
-    times that name none. *word* and *codes* match bytes in each access line that is wanted.
+    *beginning* is that of any id of the line; *trace* is looked for before anything is shown, since
+    text shows none, and so are the *related* requests of a beginning that is a trace's id. *path*
+    and *status* say whether a path and a status are wanted; *slower* is in milliseconds, *since* in
+    seconds since the epoch, *zone* that of times that name none. *word* and *codes* match bytes in
+    each access line that is wanted.
     """
 
     request: str | None = None
@@ -69,6 +72,10 @@ class Query:
     word: bytes = b""
     codes: frozenset[bytes] = frozenset()
     beginning: str | None = None
+    trace: str | None = None
+    span: str | None = None
+    service: str | None = None
+    related: frozenset[str] = frozenset()
 
     @property
     def by_access_line(self) -> bool:
@@ -78,18 +85,28 @@ class Query:
     @property
     def needle(self) -> bytes:
         """Bytes that each line looked for has in it; none, when that is not known."""
-        return needle_of(self.request, self.session or self.beginning)
+        if self.related:
+            return b""
+        return needle_of(self.request or self.span, self.session or self.beginning)
 
-    def wants(self, entry: Entry) -> bool:
+    def wants(self, entry: Entry, service: str = "") -> bool:
         """
         Whether the ids and the time of *entry* are wanted. One whose time cannot be read is never
         too old.
+
+        :param service: of lines that name none.
         """
         return (
             (self.request is None or (entry.request_id or NO_ID) == self.request)
             and (self.session is None or same_session(entry.session_id or NO_ID, self.session))
             and (self.since is None or entry.time >= self.since * 1000 or _is_undated(entry))
-            and (self.beginning is None or has_id(entry, self.beginning))
+            and (
+                self.beginning is None
+                or has_id(entry, self.beginning)
+                or entry.request_id in self.related
+            )
+            and (self.span is None or _has_span(entry, self.span))
+            and (self.service is None or _service_of(entry, service) == self.service)
         )
 
     def wants_access(self, fields: dict[str, Any]) -> bool:
@@ -113,6 +130,9 @@ def read_query(
     status: str | None = None,
     slower: str | None = None,
     since: str | None = None,
+    trace: str | None = None,
+    span: str | None = None,
+    service: str | None = None,
     tz: str | None = None,
 ) -> Query:
     """
@@ -132,7 +152,28 @@ def read_query(
         zone,
         _word_of(path or ""),
         frozenset(b"%d" % code for code in range(100, 10_000) if codes is not None and codes(code)),
+        trace=_read_hex("--trace", trace, 32) if trace else None,
+        span=_read_hex("--span", span, 16) if span else None,
+        service=service or None,
     )
+
+
+def _read_hex(option: str, text: str, length: int) -> str:
+    """Return the id *text*, also out of a ``traceparent``."""
+    parent = _TRACEPARENT.fullmatch(text)
+    found = text.lower() if parent is None else parent["trace" if length == 32 else "span"]
+    if re.fullmatch(rf"[0-9a-f]{{{length}}}", found) is None:
+        raise ValueError(f"{option} is {text!r}; expected {length} hexadecimal digits")
+    return found
+
+
+# What people paste: the bracket of a line of text, and a header.
+_BRACKET = re.compile(r"\[?req=(?P<request>[^|\]]+)\|session=(?P<session>[^|\]]+)(?:\|[^\]]*)?\]?")
+_TRACEPARENT = re.compile(
+    r"(?:traceparent: ?)?[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}",
+    re.IGNORECASE,
+)
+_TRACE = re.compile(r"[0-9a-f]{32}")
 
 
 # Fewer characters are the beginning of too many ids.
@@ -157,14 +198,33 @@ def _read_arguments(
         log = first or "app.log"
         raise ValueError(
             f"nothing to look for; expected an id before the logs, as in 'asgi-trace grep f3e2a5c4 {log}', "
-            "or --session, --request, --path, --status, --slower or --since"
+            "or --session, --request, --trace, --span, --service, --path, --status, --slower or --since"
         )
     if len(first) < _LEAST or first.lower() == NO_ID:
         raise ValueError(
             f"the id is {first!r}; expected its first {_LEAST} characters or more, or one of "
             f"--session {first} and --request {first}, which compare a short id whole"
         )
+    bracket = _BRACKET.fullmatch(first)
+    if bracket is not None:
+        request, session = bracket["request"], bracket["session"]
+        if request == NO_ID:
+            return replace(query, session=session), files
+        return replace(query, request=request), files
+    if _TRACEPARENT.fullmatch(first) is not None:
+        return replace(query, trace=_read_hex("the traceparent", first, 32)), files
     return replace(query, beginning=first), files
+
+
+def _has_span(entry: Entry, span: str) -> bool:
+    more = entry.more or {}
+    call = more.get("outgoing") or {}
+    return span in (more.get("span"), more.get("inner"), call.get("call_span_id"))
+
+
+def _service_of(entry: Entry, implied: str) -> str:
+    more = entry.more or {}
+    return more.get("service") or implied
 
 
 def _is_undated(entry: Entry) -> bool:
@@ -328,7 +388,9 @@ _PARTS = (b"stdout P ", b"stderr P ")
 
 
 def _has_parts(block: bytes) -> bool:
-    return b" P " in block and any(part in block for part in _PARTS)
+    """Whether what is looked for may not stand in one piece in a line: each is to be read."""
+    has_bytes = b'"MESSAGE"' in block and JOURNAL_BYTES.search(block) is not None
+    return has_bytes or (b" P " in block and any(part in block for part in _PARTS))
 
 
 def search(
@@ -336,13 +398,15 @@ def search(
     query: Query,
     requests: Set[str] | None,
     find: Callable[[bytes, int], int],
+    service: str = "",
 ) -> Iterator[_Found]:
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
 
     *requests* are those wanted for their access lines, None for all. *find* returns where in a
     block, from a place on, a line stands that may be wanted, or -1: what lies before it is skipped
-    unread. After each block comes an empty line: more may be long in coming.
+    unread. After each block comes an empty line: more may be long in coming. *service* is that of
+    lines that name none.
     """
     steps = Steps(0, Clock(query.zone))
     is_wanted = False  # the record that this line belongs to
@@ -381,7 +445,7 @@ def search(
                     is_wanted = (
                         step.is_record
                         and (requests is None or entry.request_id in requests)
-                        and query.wants(entry)
+                        and query.wants(entry, service)
                     )
                 is_shown = is_shown or is_wanted
             if is_shown:
@@ -397,7 +461,7 @@ def _text(line: bytes) -> str:
     return line.decode("utf-8", "replace").strip("\ufeff\r\n")
 
 
-def search_requests(blocks: Iterable[bytes], query: Query) -> Iterator[str]:
+def search_requests(blocks: Iterable[bytes], query: Query, service: str = "") -> Iterator[str]:
     """Yield the id of each request that the *query* wants for its access line."""
     steps = Steps(0, Clock(query.zone))
     for block in blocks:
@@ -408,7 +472,26 @@ def search_requests(blocks: Iterable[bytes], query: Query) -> Iterator[str]:
                 if entry is None or entry.more is None or not entry.request_id:
                     continue
                 access = entry.more.get("access")
-                if access is not None and query.wants_access(access) and query.wants(entry):
+                if access is None or not query.wants_access(access):
+                    continue
+                if query.wants(entry, service):
+                    yield entry.request_id
+
+
+def search_trace(blocks: Iterable[bytes], trace: str, zone: tzinfo | None) -> Iterator[str]:
+    """Yield the id of each request whose lines name the *trace*."""
+    steps = Steps(0, Clock(zone))
+    for block in blocks:
+        end = 0
+        for place in _places_of(block, trace.encode()):
+            if place < end:
+                continue
+            start = block.rfind(b"\n", 0, place) + 1
+            end = block.find(b"\n", place) + 1 or len(block)
+            steps.jump()
+            for step in steps.take(_text(block[start:end])):
+                entry = step.entry
+                if entry is not None and entry.more and entry.more.get("trace") == trace:
                     yield entry.request_id
 
 
@@ -499,6 +582,7 @@ class _Sampled:
 
     def __init__(self, log: Log, zone: tzinfo | None) -> None:
         self.log = log
+        self.service = service_of_file(log.name)
         self.reading = Reading(log.name)
         self.is_named = True  # whether each line names its request's id as we do
         self._zone = zone
@@ -599,13 +683,25 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
     sampled = [_Sampled(log, query.zone) for log in logs]
     with contextlib.ExitStack() as spools:
         requests = None
-        if query.by_access_line:
+        if query.by_access_line or query.trace:
             for log in logs:
                 if not log.can_be_read_again():
                     log.spool(spools.enter_context(tempfile.TemporaryFile()))
-            requests = _requests_wanted(sampled, query)
+        if query.trace:
+            requests = _requests_of(query.trace, sampled, query.zone)
+        elif query.beginning and _TRACE.fullmatch(query.beginning):
+            query = _with_trace(query, sampled)
+        if query.by_access_line:
+            among = _requests_wanted(sampled, query)
+            requests = among if requests is None else among & requests
         found = (
-            search(each.lines(), query, requests, shortcut(query, requests, each.is_named))
+            search(
+                each.lines(),
+                query,
+                requests,
+                shortcut(query, requests, each.is_named),
+                each.service,
+            )
             for each in sampled
         )
         try:
@@ -630,10 +726,28 @@ def _say_what_was_read(readings: Sequence[Reading], query: Query, is_any: bool) 
         _complain(summarize(readings, query.zone))
 
 
+def _requests_of(trace: str, logs: Sequence[_Sampled], zone: tzinfo | None) -> set[str]:
+    """Return the ids of the requests of a *trace*; of one that we began it is the request's, too."""
+    requests = {trace}
+    for log in logs:
+        for request_id in search_trace(log.lines(), trace, zone):
+            if len(requests) < _MOST_REQUESTS:
+                requests.add(request_id)
+    return requests
+
+
+def _with_trace(query: Query, logs: Sequence[_Sampled]) -> Query:
+    """Return *query*, whose beginning is a trace's id, with the requests of that trace."""
+    if query.beginning is None or not all(each.log.can_be_read_again() for each in logs):
+        return query
+    requests = _requests_of(query.beginning, logs, query.zone) - {query.beginning, ""}
+    return replace(query, related=frozenset(requests))
+
+
 def _requests_wanted(logs: Sequence[_Sampled], query: Query) -> set[str]:
     requests: set[str] = set()
     for log in logs:
-        for request_id in search_requests(log.lines(), query):
+        for request_id in search_requests(log.lines(), query, log.service):
             if len(requests) == _MOST_REQUESTS and request_id not in requests:
                 _complain(
                     f"more than {_MOST_REQUESTS} requests match; shown are the first, narrow it down with --since"

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ..._core.lines import NO_ID
 from .documents import in_order, unfolded
-from .envelopes import ANOTHER_LOG, COLORS, Peeled, Peeler
+from .envelopes import ANOTHER_LOG, COLORS, JOURNAL_BYTES, Peeled, Peeler
 from .files import Log
 from .own import Wrapped, own_form, own_head, wrapped
 from .records import Entry, Records, astral, may_be_access
@@ -605,7 +605,7 @@ class LogReader:
     def _may_have(self, block: bytes) -> bool:
         """Whether a block may have a line that is wanted."""
         wanted = self._wanted
-        if wanted.needle not in block:
+        if wanted.needle not in block and JOURNAL_BYTES.search(block) is None:
             return False
         return wanted.since is None or _latest(block, wanted.zone) >= wanted.since * 1000
 

@@ -14,11 +14,11 @@ import pytest
 
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import merged, read
+from asgi_trace._cli.logs.services import services_of_files
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.view.command import read_wanted, trace_of
 from asgi_trace._cli.view.errors import OTHERS, Templates, summary_of, template_of
 from asgi_trace._cli.view.model import Model
-from asgi_trace._cli.view.places import services_of_files
 from asgi_trace._core.lines import (
     ACCESS_LOGGER,
     Record,
