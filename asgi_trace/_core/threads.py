@@ -73,7 +73,7 @@ def with_context(fn: Callable[_P, _T]) -> Callable[_P, _T]:
     when it returns.
 
     :param fn: a callable that does its work when called; coroutine and generator functions do
-        theirs later, in the context of whoever runs them.
+        theirs later, in the context of the code that runs them.
     :raises TypeError: when *fn* is not such a callable.
 
     .. versionadded:: 0.1
@@ -102,8 +102,8 @@ def keep_ids_in_threads() -> Callable[[], None]:
     ``loop.run_in_executor`` of any event loop, and each
     :class:`~concurrent.futures.ThreadPoolExecutor`. Only the ids are carried; other libraries'
     context variables are left alone, and a context that the thread or job brings along is too. A
-    job submitted outside a request has none, whoever had the thread before. A second call changes
-    nothing more.
+    job submitted outside a request has none, also on a thread that served a request before. A
+    second call changes nothing more.
 
     The threads of :mod:`multiprocessing.pool` and of a ``QueueListener`` serve many requests, and
     stay without ids. So should a library's own service thread: start it outside of requests, or in
@@ -195,7 +195,7 @@ def _call_as(
 
 
 def _marking(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call *fn*, and mark what it raises: whoever reports it may do so outside of this context."""
+    """Call *fn*, and mark what it raises: it may be reported outside of this context."""
     try:
         return fn(*args, **kwargs)
     except BaseException as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -62,21 +63,19 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+def new_context(browser: Browser) -> BrowserContext:
     """A window of its own, on a wide screen, an hour east of UTC."""
     context = browser.new_context(
         viewport={"width": 1400, "height": 900}, timezone_id="Europe/Berlin", color_scheme="light"
     )
     context.set_default_timeout(PATIENCE)
-    yield context
-    context.close()
+    return context
 
 
-@pytest.fixture
-def open_page(context: BrowserContext) -> Iterator[Callable[..., Page]]:
+@contextlib.contextmanager
+def opening(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     """
-    Open a page and wait until all of its lines were read.
+    Yield what opens a page and waits until all of its lines were read.
 
     In the end: nothing may stand in the console, no policy may have been broken, and nothing may
     have been asked for but the page itself.
@@ -107,3 +106,18 @@ def open_page(context: BrowserContext) -> Iterator[Callable[..., Page]]:
         for url in asked
         if url not in pages and not url.startswith(tuple(f"{page}events" for page in pages))
     ] == []
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A window for one test."""
+    context = new_context(browser)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """What opens pages for one test, none of which may complain."""
+    with opening(context) as open_it:
+        yield open_it

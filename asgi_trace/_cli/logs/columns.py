@@ -20,7 +20,7 @@ from .levels import LEVELS
 from .names import NO_IDS
 from .own import LONGEST_HEAD, Form
 from .records import ACCESS_FIELDS, LONGEST_TEXT, Records, may_be_access
-from .texts import access_in
+from .texts import access_in, outgoing_in
 
 __all__ = ("Columns", "columns_of")
 
@@ -84,8 +84,9 @@ def _text(lines: list[str], records: Records) -> Columns:
         # may_be_access(), without the call
         if "ms " in message or "B " in message or '" ' in message or "- - " in message:
             access = access_in(message)
-            if access is not None:
-                mores[place] = {**(mores[place] or _NO_MORE), "access": access}
+            fields = outgoing_in(message) if access is None else {"access": access}
+            if fields is not None:
+                mores[place] = {**(mores[place] or _NO_MORE), **fields}
     starts = list(map(operator.sub, map(len, lines), map(len, messages)))
     return Columns(times, levels, requests, sessions, lines, starts, mores, odd)
 
@@ -127,6 +128,8 @@ def _moments(heads: Sequence[str], records: Records) -> dict[str, tuple[float, i
     """Return the time and the level in each of *heads*; None, where it is odd."""
     found: dict[str, tuple[float, int] | None] = {}
     place = 0
+    clock = records.clock
+    last = clock.last
     for head in dict.fromkeys(heads):
         known = records.heads.get(head)
         if known is None and _DATED.fullmatch(head):
@@ -134,9 +137,10 @@ def _moments(heads: Sequence[str], records: Records) -> dict[str, tuple[float, i
             place = heads.index(head, place)
             before = found.get(heads[place - 1]) if place else None
             if before is not None:
-                records.at(before[0])
+                clock.last = before[0]
             known = records.head(head)
         found[head] = known
+    clock.last = last
     return found
 
 

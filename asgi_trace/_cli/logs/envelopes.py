@@ -4,8 +4,8 @@ it.
 
 An envelope is a prefix, matched from the start of the line and in its own exact form, or a JSON
 object that has the line in a string. Envelopes nest. Each may give a time and a source: the pod,
-container, unit, service or log stream. Nothing here knows what a record looks like, but for how one
-begins.
+container, unit, service or log stream. Of the records, only their beginnings
+are recognised here.
 
 A record's message is never taken for a line: an object with ids or a logger is a record and no
 envelope.

@@ -18,6 +18,7 @@ __all__ = (
     "EXCEPTIONS",
     "INSTANCES",
     "NO_IDS",
+    "OWN_SPANS",
     "RAW",
     "ROLES",
     "SILENT",
@@ -167,6 +168,11 @@ ROLES: dict[str, tuple[str, ...]] = {
     "tool": ("mcp_name",),
     "number": ("jsonrpc_id",),
 }
+
+OWN_SPANS = frozenset(
+    ("span_id", "asgi_trace.span_id", "span.id", "dd.span_id", "logging.googleapis.com/spanId")
+)
+"""Under these names our formatters write a request's own span; under others, tracers the current one."""
 
 EXCEPTIONS = (
     "exception",

@@ -2,8 +2,8 @@
 Logs become entries: envelopes are taken off, further lines are folded into the record that they
 belong to, and several logs are merged by time.
 
-It never fails, and drops no line: one that tells nothing has the time of the line before it.
-Nothing here knows what a request is made of.
+It never fails, and drops no line: one without a time takes the time of the line before it.
+Which lines make a request is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .files import Log
 from .own import Wrapped, own_form, own_head, wrapped
 from .records import LONGEST_TEXT, Entry, Records, astral, may_be_access
 from .summary import Reading
-from .texts import access_in
+from .texts import access_in, outgoing_in
 from .times import Clock
 from .wanted import Wanted
 from .workers import LOOKED_AT, Parsed, Workers
@@ -194,7 +194,7 @@ class LineReader:
     Makes entries of the lines of one log.
 
     :param file: the log's number.
-    :param when: the time of lines that stand before any that tells one, in milliseconds since the
+    :param when: the time of lines before the first that has one, in milliseconds since the
     epoch.
     :param zone: of times that name none; the machine's own when left out.
     :param reading: what was read is noted there.
@@ -316,8 +316,9 @@ class LineReader:
         more = self._records.origin(source) or None
         if may_be_access(message):
             access = access_in(message)
-            if access is not None:
-                more = {**(more or {}), "access": access}
+            found = outgoing_in(message) if access is None else {"access": access}
+            if found is not None:
+                more = {**(more or {}), **found}
         end = len(line) - len(message)
         return _new(
             Entry,

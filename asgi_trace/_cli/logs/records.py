@@ -3,7 +3,7 @@ Lines become entries: when, how bad, whose, and the text to show.
 
 Three ways in: the head of our own text form, the fields of JSON and logfmt by their names, and the
 text of others. The names and forms of others are in the tables of ``names``, ``levels`` and
-``texts``. Nothing here knows files or requests.
+``texts``. This module handles neither files nor requests.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from ..._core.lines import NO_ID, parse_fields
 from .envelopes import COLORS, Peeled, service_of, source_of_labels
 from .levels import LEVELS, NAMES, level_of
-from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, ROLES, SILENT, flat, may_nest
+from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, OWN_SPANS, ROLES, SILENT, flat, may_nest
 from .own import own_fields
-from .texts import AccessLines, access_in, ids_in
+from .texts import AccessLines, access_in, ids_in, outgoing_in
 from .times import Clock, find_time, is_zoned
 
 __all__ = ("ACCESS_FIELDS", "LONGEST_TEXT", "Entry", "Records", "astral", "may_be_access")
@@ -37,8 +37,10 @@ class Entry(NamedTuple):
     of a second. ``session_id`` may be cut; both ids are empty where there is none. ``message`` is
     where in ``text`` the message begins. ``more`` has what few lines give: ``access`` (the fields
     of an access line), ``call``, ``trace``, ``span``, ``parent`` (the caller's span), ``service``,
-    ``source`` (the instance that wrote it), and ``undated``: the line has no time that can be read,
-    and ``time`` is that of the line before.
+    ``source`` (the instance that wrote it), ``outgoing`` (the fields of a line about an outgoing
+    call), ``inner`` (a tracer's span within the request), ``foreign`` (no formatter of ours wrote
+    it, and it may leave out the span), and ``undated``: the line has no time that can be read, and
+    ``time`` is that of the line before.
     """
 
     time: float
@@ -53,8 +55,8 @@ class Entry(NamedTuple):
 
 # -- lines of others -------------------------------------------------------------------------------
 
-# What stands before a message is told apart from it by its characters alone: a quote ends it, and
-# so what a client sent is not taken for an id.
+# The text before a message has these characters alone: a quote ends it, and so what a client sent
+# is not taken for an id.
 _OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b:?"
@@ -72,6 +74,7 @@ _ZONE_STEP = 1_800_000
 _RECEIVED = 2_000
 
 _ROLE_NAMES = tuple(ROLES)
+_SPAN = _ROLE_NAMES.index("span")
 
 
 class _Roles(NamedTuple):
@@ -175,8 +178,7 @@ class Records:
         message = line[end:]
         if may_be_access(message):
             access = access_in(message)
-            if access is not None:
-                more = {"access": access}
+            more = outgoing_in(message) if access is None else {"access": access}
         if call or words or envelope is not None or is_undated:
             more = self._more(more, call, words, envelope, is_undated)
         if request_id == NO_ID:
@@ -335,7 +337,7 @@ class Records:
     # -- JSON and logfmt ---------------------------------------------------------------------------
 
     def named(self, fields: dict[str, Any], envelope: Peeled | None = None) -> Entry | None:
-        """Return the entry of a line with *fields*, written as text; None when it tells nothing."""
+        """Return the entry of a line with *fields*, written as text; None when it has none that is known."""
         fields.pop("", None)
         roles = _roles(tuple(fields))
         if roles.nesting and _nests(fields, roles.nesting):
@@ -375,10 +377,14 @@ class Records:
         request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
         if trace:
             more["trace"] = trace = trace.rpartition("/")[2]
+        # A tracer's span may be one within the request.
+        is_own_span = request_id and roles.ours[_SPAN] in OWN_SPANS
         request_id = request_id or trace
-        for name, value in (("span", span), ("parent", parent)):
+        for name, value in (("span" if is_own_span else "inner", span), ("parent", parent)):
             if value and (value := _id(value)):
                 more[name] = value
+        if request_id and not trace and "span" not in more:
+            more["foreign"] = True
         if service and isinstance(service, str):
             more["service"] = service
         message = _shown(message)
@@ -386,7 +392,10 @@ class Records:
             words = " ".join(filter(None, map(_shown, (method, tool))))
             more["call"] = f"{words} #{_shown(number)}" if number else words
         others = roles.others
-        if not logger or "access" in _shown(logger):
+        outgoing = outgoing_in(message)
+        if outgoing is not None:
+            more |= outgoing
+        elif not logger or "access" in _shown(logger):
             access = access_in(message)
             if access is not None:
                 logger = None
@@ -427,7 +436,7 @@ class Records:
     # -- the text of others ------------------------------------------------------------------------
 
     def other(self, line: str, envelope: Peeled | None = None) -> Entry | None:
-        """Return the entry of a line that is not of our text form; None when it tells nothing."""
+        """Return the entry of a line that is not of our text form; None when its form is unknown."""
         if line.startswith("{") or line.partition("=")[0].replace("_", "a").isalnum():
             fields = (
                 envelope.fields
@@ -475,7 +484,9 @@ class Records:
         if trace:
             more["trace"] = trace
         if span:
-            more["span"] = span
+            more["inner"] = span
+        if request_id:
+            more["foreign"] = True
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
         number = (
             LEVELS[level[0].rstrip(":").strip()] if level else _KLOG_LEVELS[klog[0]] if klog else 0
@@ -508,8 +519,8 @@ class Records:
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:
         """
-        Return the entry of a line that tells nothing but, where an envelope does, its time and
-        source.
+        Return the entry of a line of an unknown form: its time and source are the envelope's, where
+        there is one.
         """
         when = None
         more = None

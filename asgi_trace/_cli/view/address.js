@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{request: string | null, session: string | null, line: number | null, query: string,
- *   only: boolean, dim: boolean, from: number | null, to: number | null}} View
+ *   group: string | null, only: boolean, dim: boolean, from: number | null, to: number | null}} View
  */
 
 /** @param {string} hash @returns {View} */
@@ -18,6 +18,7 @@ export function readView(hash) {
     session: fields.get("session"),
     line: Number.isInteger(line) && line > 0 ? line - 1 : null,
     query: fields.get("q") ?? "",
+    group: fields.get("errors"),
     only: fields.get("only") === "1",
     dim: fields.get("dim") === "1",
     from: isRange ? from : null,
@@ -29,6 +30,7 @@ export function readView(hash) {
 export function writeView(view) {
   const fields = new URLSearchParams();
   if (view.query) fields.set("q", view.query);
+  if (view.group !== null) fields.set("errors", view.group);
   if (view.session !== null) fields.set("session", view.session);
   if (view.request !== null) fields.set("request", view.request);
   if (view.line !== null) fields.set("line", String(view.line + 1));

@@ -257,7 +257,7 @@ def _save(trace: Trace, target: str) -> None:
 
 
 class Progress:
-    """A line on the terminal that tells how much has been read; nothing where nobody watches."""
+    """A line on the terminal with how much has been read; none where standard error is no terminal."""
 
     def __init__(self, logs: Sequence[Log]) -> None:
         self._logs = logs

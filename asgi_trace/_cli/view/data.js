@@ -46,6 +46,7 @@ export class Trace {
   constructor(head) {
     this.head = head;
     this.sessions = head.sessions;
+    this.services = head.services;
     this.requests = head.requests;
     /** Lines in all, those not read yet included. @type {number} */
     this.count = head.lines;
@@ -55,6 +56,8 @@ export class Trace {
     this.level = new Uint8Array(this.count);
     this.request = new Int32Array(this.count).fill(NOT_READ);
     this.isLate = new Uint8Array(this.count);
+    /** The place of its service in `services`, or -1. */
+    this.writers = new Int16Array(this.count).fill(-1);
     /** The next line of the same request, or -1. */
     this.next = new Int32Array(this.count).fill(-1);
     /** @type {(ReadChunk | undefined)[]} */
@@ -68,6 +71,11 @@ export class Trace {
     /** @type {Map<string, number>} */
     this.byId = new Map();
     this.errors = 0;
+    /** The lines that are errors, and beside them the places of their messages in the head's templates. */
+    this.errorLines = {
+      lines: /** @type {number[]} */ ([]),
+      templates: /** @type {number[]} */ ([]),
+    };
     /** @type {Map<number, [number, number][]>} */
     this.gaps = new Map();
     this.#readGaps();
@@ -111,10 +119,15 @@ export class Trace {
     if (end[r] > this.to) this.to = end[r];
   }
 
-  /** @param {number} r */
+  /** Whether it was answered with an error, or not at all. @param {number} r */
+  isFailure(r) {
+    const { status, outcome } = this.requests;
+    return (status[r] ?? 0) >= 500 || BAD_OUTCOMES.has(outcome[r] ?? "");
+  }
+
+  /** Whether it failed or logged an error. @param {number} r */
   isError(r) {
-    const { status, outcome, level } = this.requests;
-    return (status[r] ?? 0) >= 500 || level[r] >= ERROR || BAD_OUTCOMES.has(outcome[r] ?? "");
+    return this.isFailure(r) || this.requests.level[r] >= ERROR;
   }
 
   /** What was measured, else what the lines tell. @param {number} r @returns {number} */
@@ -126,6 +139,19 @@ export class Trace {
   title(r) {
     const { method, path, id } = this.requests;
     return plain([method[r], path[r]].filter(Boolean).join(" ") || id[r]);
+  }
+
+  /** The place of the service that wrote a line, else of its request's; or -1. @param {number} line */
+  lineService(line) {
+    const own = this.writers[line];
+    if (own >= 0) return own;
+    const r = this.request[line];
+    return r < 0 ? -1 : this.requests.service[r];
+  }
+
+  /** The name of a request's service, or an empty text. @param {number} r */
+  serviceOf(r) {
+    return plain(this.services[this.requests.service[r]] ?? "");
   }
 
   /** @param {number} s */
@@ -176,15 +202,15 @@ export class Trace {
     return chunk ? chunk.message[line - chunk.start] : 0;
   }
 
-  /** @param {number} line @returns {string} */
+  /** The name of the line's log. @param {number} line @returns {string} */
   file(line) {
+    return this.head.files[this.fileOf(line)] ?? "";
+  }
+
+  /** The place of the line's log in the head's files, or -1. @param {number} line */
+  fileOf(line) {
     const chunk = this.chunkOf(line);
-    if (!chunk) return "";
-    return (
-      this.head.files[
-        typeof chunk.file === "number" ? chunk.file : chunk.file[line - chunk.start]
-      ] ?? ""
-    );
+    return chunk ? valueAt(chunk.file, line - chunk.start) : -1;
   }
 
   /** Decode one block; blocks may come in any order. @param {number} index @param {string} block */
@@ -198,7 +224,7 @@ export class Trace {
 
   /** @param {number} index @param {number} start @param {import("./contract.js").Chunk} data */
   #place(index, start, data) {
-    const { t, level, request, late, text } = data;
+    const { t, level, request, late, service, text } = data;
     let at = 0;
     const offset = new Uint32Array(text.length + 1);
     let time = 0;
@@ -207,11 +233,16 @@ export class Trace {
       this.time[start + i] = time;
       this.level[start + i] = level[i];
       this.request[start + i] = request[i];
+      this.writers[start + i] = typeof service === "number" ? service : service[i];
       offset[i] = at;
       at += text[i].length + 1;
     }
     offset[text.length] = at;
     for (const i of late) this.isLate[start + i] = 1;
+    for (const [i, template] of data.errors) {
+      this.errorLines.lines.push(start + i);
+      this.errorLines.templates.push(template);
+    }
     this.chunks[index] = {
       start,
       text: text.join("\n"),
@@ -245,8 +276,10 @@ export class Trace {
   }
 
   /** Add what a followed log has gained. @param {import("./contract.js").News} news */
-  append({ requests, sessions, chunk, gaps, silences, moved }) {
+  append({ requests, sessions, services, templates, chunk, gaps, silences, moved }) {
     this.sessions.push(...sessions);
+    this.services.push(...services);
+    this.head.templates.push(...templates);
     if (silences) this.head.silences = silences;
     if (gaps) {
       this.head.gaps = gaps;
@@ -291,6 +324,7 @@ export class Trace {
     this.time = copied(this.time, new Float64Array(room));
     this.level = copied(this.level, new Uint8Array(room));
     this.isLate = copied(this.isLate, new Uint8Array(room));
+    this.writers = copied(this.writers, new Int16Array(room).fill(-1));
     this.request = copied(this.request, new Int32Array(room).fill(NOT_READ));
     this.next = copied(this.next, new Int32Array(room).fill(-1));
   }
@@ -308,9 +342,14 @@ export class Trace {
   }
 }
 
+/** Of a column that is one value for all, or one of each. @param {number | number[]} values @param {number} at */
+function valueAt(values, at) {
+  return typeof values === "number" ? values : values[at];
+}
+
 /**
  * The larger column, with the values of the smaller one.
- * @template {Float64Array | Uint8Array | Int32Array} T
+ * @template {Float64Array | Uint8Array | Int16Array | Int32Array} T
  * @param {T} from
  * @param {T} to
  */

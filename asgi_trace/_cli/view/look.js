@@ -9,6 +9,8 @@ export class Look {
   request = -1;
   session = NOBODY;
   line = -1;
+  /** @type {string | null} the key of the group of errors to which everything is limited */
+  group = null;
   /** @type {Found | null} the search's result; null without a search */
   found = null;
   /** Whether all outside the search's result is dimmed; otherwise it is hidden. */

@@ -4,6 +4,7 @@
 import { Clock, count, counted, duration, make, plain, show } from "./text.js";
 import { VERSION } from "./contract.js";
 import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
+import { ErrorPanel, HANDFUL, limitOf } from "./errors.js";
 import { Look } from "./look.js";
 import { parse, search } from "./query.js";
 import { Timeline } from "./timeline.js";
@@ -43,6 +44,8 @@ const timeline = new Timeline(part("timeline"), trace, look, clock, {
   zoomed: () => keepAddress(),
 });
 
+const errors = new ErrorPanel(part("errors"), trace, look, clock, (key) => chooseGroup(key));
+
 /** Show a sentence in place of data of another version. @param {number} version */
 function refuse(version) {
   const sentence =
@@ -80,6 +83,15 @@ function choose(
     if (first >= 0 && first < trace.count) lines.reveal(first, line >= 0 ? "nearest" : "center");
   }
   if (!isSame) keepAddress(isStep);
+}
+
+/** Limit everything to a group of errors, or to none. @param {string | null} key */
+function chooseGroup(key) {
+  look.group = key;
+  choose({}, { isStep: false, isShown: false });
+  errors.draw();
+  void runSearch();
+  keepAddress(true);
 }
 
 /** @param {number} line */
@@ -123,12 +135,17 @@ function stepError(by) {
 // Of a failed request, the line that tells why.
 /** @param {number} r @param {{isStep?: boolean}} [how] */
 function chooseError(r, how) {
+  choose({ request: r, line: errorLine(r) }, how);
+}
+
+/** The worst error among the lines of a request, or -1. @param {number} r */
+function errorLine(r) {
   let worst = -1;
   for (let line = trace.firstLine[r]; line >= 0; line = trace.next[line]) {
     if (trace.level[line] > 3 && (worst < 0 || trace.level[line] > trace.level[worst]))
       worst = line;
   }
-  choose({ request: r, line: worst }, how);
+  return worst;
 }
 
 function toggleOnly() {
@@ -142,7 +159,7 @@ function toggleOnly() {
 // -- drawing -------------------------------------------------------------------------------------
 
 function drawAll() {
-  lines.patterns = query.texts.filter((text) => text.isWanted).map((text) => text.pattern);
+  lines.patterns = query.marks;
   lines.rearrange();
   tree.refresh();
   timeline.draw();
@@ -276,6 +293,12 @@ function button(text, title, act, name) {
 
 let searches = 0;
 
+/** Of many errors none is chosen: the lines begin at the first. @param {number} r its request */
+function showErrors(r) {
+  drawAll();
+  lines.reveal(errorLine(r) < 0 ? requests.first_line[r] : errorLine(r), "center");
+}
+
 /** @param {boolean} [isFirst] whether a reader has just asked, and not the log gone on */
 async function runSearch(isFirst = true) {
   const mine = ++searches;
@@ -287,15 +310,19 @@ async function runSearch(isFirst = true) {
     answer.textContent = query.errors.join("; ");
     return;
   }
-  const found = query.isEmpty ? null : await search(query, trace, () => mine === searches);
+  const group = errors.chosen;
+  const limit = group && limitOf(group, trace.size);
+  const isCurrent = () => mine === searches;
+  const found = query.isEmpty && !limit ? null : await search(query, trace, isCurrent, limit);
   if (mine !== searches) return;
   look.found = found;
   tree.rearrange();
   drawAll();
-  part("dim").hidden = query.isEmpty;
-  answer.textContent = found
+  part("dim").hidden = found === null;
+  const counts = found
     ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}`
     : "";
+  answer.textContent = [counts, ...(found?.notes ?? [])].join("; ");
   if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0)
     lines.reveal(found.lines[0]);
   keepAddress();
@@ -323,6 +350,7 @@ function keepAddress(isStep = false) {
     session: look.session >= 0 ? trace.sessions[look.session] : null,
     line: look.line >= 0 ? look.line : null,
     query: queryBox.value.trim(),
+    group: look.group,
     only: lines.only,
     dim: look.isDimming,
     from: timeline.scale.isWhole ? null : timeline.scale.from,
@@ -351,6 +379,8 @@ async function openAddress() {
   const view = readView(location.hash);
   isReadingAddress = true;
   queryBox.value = view.query;
+  look.group = view.group;
+  errors.draw();
   look.isDimming = view.dim;
   lines.only = view.only;
   part("dim").setAttribute("aria-pressed", String(look.isDimming));
@@ -404,6 +434,7 @@ const toggleUtc = toggle("utc", () => {
   clock.utc = !clock.utc;
   lines.refresh();
   tree.refresh();
+  errors.draw();
   timeline.draw();
   return clock.utc;
 });
@@ -449,6 +480,7 @@ function showPane(name) {
 
 function letGo() {
   if (look.hasChoice || look.line >= 0) choose({});
+  else if (look.group !== null) chooseGroup(null);
   else if (queryBox.value) {
     queryBox.value = "";
     void runSearch();
@@ -545,7 +577,8 @@ function append(news) {
     timeline.rearrange();
     if (wasWhole) timeline.fit();
     tree.rearrange();
-    if (query.isEmpty) drawAll();
+    errors.rearrange();
+    if (query.isEmpty && look.group === null) drawAll();
     else void runSearch(false);
     drawCounts();
     drawNotes();
@@ -559,9 +592,11 @@ drawCounts();
 drawNotes();
 isLive = isFollowed(document);
 isFollowing = isLive && !location.hash;
+errors.rearrange();
 const firstError = location.hash || isLive ? -1 : trace.firstError();
+const isIncident = trace.errors > HANDFUL;
 if (location.hash) await openAddress();
-else if (firstError >= 0) {
+else if (firstError >= 0 && !isIncident) {
   timeline.open(firstError);
   choose({ request: firstError }, { isStep: false });
 } else drawAll();
@@ -581,14 +616,17 @@ await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.ch
   if (!isSeen && performance.now() - drawnAt < 250) return;
   drawnAt = performance.now();
   drawCounts();
+  errors.rearrange();
   lines.refresh();
   drawReading();
 });
 drawCounts();
+errors.rearrange();
 if (isFitted) timeline.fit();
 else timeline.showAgain();
-if (!query.isEmpty) await runSearch(false);
-if (firstError >= 0 && look.request === firstError && look.line < 0)
+if (!query.isEmpty || look.group !== null) await runSearch(false);
+if (firstError >= 0 && isIncident) showErrors(firstError);
+else if (firstError >= 0 && look.request === firstError && look.line < 0)
   chooseError(firstError, { isStep: false });
 else drawAll();
 if (isLive) {

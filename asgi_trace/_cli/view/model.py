@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..logs.records import Entry
+from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
+from .errors import Templates
+from .places import Places
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
 
@@ -47,6 +50,14 @@ _AFTER_ANSWER = 600_000.0
 _AFTER_ALL = 3_600_000.0
 # No request takes a year.
 _LONGEST = 3e10
+# How much earlier than the request begins by its access line an entry of it may be; and one of an
+# id that is served again, where the request before has ended.
+_EARLIER = 5.0
+_EARLIER_AGAIN = 100.0
+_NO_MORE: dict[str, Any] = {}
+# Spans within requests that are remembered, and requests with one id that a place serves at once.
+_MOST_INNER = 200_000
+_MOST_AT_ONCE = 100
 # Entries of one whole second are shown in their order, so far apart at most.
 _SPREAD = 10.0
 
@@ -82,9 +93,10 @@ class Model:
         # sessions
         self._sessions: list[str] = []
         self._session_of: dict[str, int] = {}
-        self._services: list[str] = []
-        self._templates: list[str] = []
+        self._places = Places(files)
+        self._templates = Templates()
         self._calls: list[Call] = []
+        self._spans_of_calls: dict[str, int] = {}
         # requests, by number: the columns of the page
         columns: dict[str, Any] = {column.name: column.empty() for column in REQUEST_COLUMNS}
         self._columns = columns
@@ -93,6 +105,7 @@ class Model:
         self._session: array[int] = columns["session"]
         self._status: list[int | None] = columns["status"]
         self._outcome: list[str | None] = columns["outcome"]
+        self._span: list[str | None] = columns["span"]
         self._call: list[str | None] = columns["call"]
         self._trace: list[str | None] = columns["trace"]
         self._start: array[float] = columns["start"]
@@ -104,11 +117,23 @@ class Model:
         self._level: array[int] = columns["level"]
         self._late: array[int] = columns["late"]
         # and what only the model needs of them
-        self._number: dict[str, int] = {}
+        self._place = array("i")
         self._logged_session: list[str] = []
         self._ended: list[float | None] = []  # when the access line was, or None
+        self._began = array("d")  # when it began by its access line, else its first entry
+        self._has_own = bytearray()  # whether it has an access line of ours
+        self._is_text = bytearray()  # whether its first line is text of ours, without a span
         self._seen = array("d")  # when the last entry was
         self._shared: dict[Any, Any] = {}  # each value once, since many requests have the same
+        # The request that an entry with a span, or one without, belongs to; in other places than
+        # the first that had the same, by both.
+        self._of_span: dict[str, int] = {}
+        self._of_id: dict[str, int] = {}
+        self._elsewhere: dict[tuple[int, str], int] = {}
+        # The requests with one id in one place, where there are several.
+        self._several: dict[tuple[int, str], list[int]] = {}
+        self._of_trace: dict[str, int] = {}
+        self._callers = Callers(columns, self._place, self._places, self._ended, self._of_span)
         # silences
         self._gap_request = array("l")
         self._gap_from = array("d")
@@ -128,7 +153,9 @@ class Model:
         self._entries: list[Entry] = []
         self._times: list[int] = []  # in tenths of a millisecond
         self._requests: list[int] = []
-        self._lates: list[int] = []  # places in the chunk
+        self._in: list[int] = []  # the place of each
+        self._lates: list[int] = []  # which entries of the chunk
+        self._errors: list[tuple[int, int]] = []  # which entries, and their templates
         self._text_size = 0
 
     # -- entries ----------------------------------------------------------------------------------
@@ -181,20 +208,32 @@ class Model:
         """Add *entries* to the chunk, which has room for them, and find the request of each."""
         self._entries += self._within_limit(entries)
         self._times += [round(when * 10) for when in times]
-        requests, numbers, ended, seen = self._requests, self._number, self._ended, self._seen
-        sessions, traces, ends = self._logged_session, self._trace, self._end
+        requests, ended, seen = self._requests, self._ended, self._seen
+        of_id, of_span, place_of = self._of_id, self._of_span, self._place
+        sessions, ends = self._logged_session, self._end
         lines, levels = self._lines, self._level
+        places, of_file, add_place = self._places, self._places.of_file, self._in.append
         for when, entry in zip(times, entries, strict=True):
-            _, level, request_id, session_id, _, _, more, _ = entry
+            _, level, request_id, session_id, _, _, more, file = entry
+            if level >= 4:
+                self._note_error(entry)
+            span = None
+            if more is None:
+                place = of_file[file]
+            else:
+                is_named = "source" in more or "service" in more
+                place = places.of(more, file) if is_named else of_file[file]
+                span = more.get("span")
+            add_place(place)
             if not request_id:
                 self._unknown += 1
                 requests.append(-1)
                 continue
-            number = numbers.get(request_id, -1)
-            if number < 0 or when - seen[number] >= _GAP:
-                number = self._request_of(request_id, when)
+            number = of_span.get(span, -1) if span else of_id.get(request_id, -1)
+            if number < 0 or place_of[number] != place or when - seen[number] >= _GAP:
+                number = self._request_of(entry, place, when)
             if ended[number] is not None or (
-                more is not None and ("access" in more or "call" in more)
+                more is not None and ("access" in more or "call" in more or "outgoing" in more)
             ):
                 requests.append(self._note(number, entry, when))
                 continue
@@ -206,8 +245,17 @@ class Model:
                 levels[number] = level
             if session_id and session_id != sessions[number]:
                 self._set_session(number, session_id)
-            if more is not None and "trace" in more:
-                traces[number] = more["trace"]
+
+    def _note_error(self, entry: Entry) -> None:
+        text, message = entry.text, entry.message
+        if not text.isascii():  # the place of the message counts as JavaScript does
+            message = len(
+                text.encode("utf-16-le", "surrogatepass")[: 2 * message].decode(
+                    "utf-16-le", "replace"
+                )
+            )
+        template = self._templates.number_of(text[message:])
+        self._errors.append((len(self._requests), template))
 
     def _within_limit(self, entries: list[Entry]) -> list[Entry]:
         """Return *entries*, with short texts where the chunk has no room for long ones."""
@@ -255,34 +303,63 @@ class Model:
 
     # -- requests ---------------------------------------------------------------------------------
 
-    def _request_of(self, request_id: str, when: float) -> int:
+    def _request_of(self, entry: Entry, place: int, when: float) -> int:
         """Return the number of an entry's request, a new one if needed, and note a gap."""
-        number = self._number.get(request_id)
-        if number is None:
-            return self._open(request_id, when)
+        request_id, more = entry.request_id, entry.more or _NO_MORE
+        span = more.get("span")
+        if span:
+            number = self._with(self._of_span, span, place)
+            if number < 0:
+                number = self._without_span(request_id, place, more)
+                if number < 0:
+                    return self._open(request_id, place, when, more)
+                self._give_span(number, more)
+        else:
+            number = self._with(self._of_id, request_id, place)
+            if number < 0:
+                return self._open(request_id, place, when, more)
         seen = self._seen[number]
         silent = when - seen
-        if silent > _AFTER_END and self._is_another(number, when):
-            return self._open(request_id, when)
+        if silent > _AFTER_END and not span and self._is_another(number, when):
+            return self._open(request_id, place, when, more)
         if silent >= _GAP:
             self._gap_request.append(number)
             self._gap_from.append(seen)
             self._gap_to.append(when)
         return number
 
+    def _with(self, numbers: dict[str, int], key: str, place: int) -> int:
+        """Return the request in *place* with a span or an id; -1 where there is none."""
+        number = numbers.get(key, -1)
+        if number >= 0 and self._place[number] != place:
+            return self._elsewhere.get((place, key), -1)
+        return number
+
+    def _without_span(self, request_id: str, place: int, more: dict[str, Any]) -> int:
+        """
+        Return the request whose span is not known yet, and seems to be the one in *more*; -1 where
+        there is none.
+        """
+        number = self._with(self._of_id, request_id, place)
+        if number < 0 or self._span[number] is not None or self._ended[number] is not None:
+            return -1
+        # A line of text of ours has no span where nobody called; this one was called.
+        is_called = "parent" in more or "trace" not in more
+        return -1 if is_called and self._is_text[number] else number
+
     def _note(self, number: int, entry: Entry, when: float) -> int:
         """Note the facts of an entry. Returns its request: an access line may begin another one."""
         level, session_id, more = entry.level, entry.session_id, entry.more
+        is_access = False
+        if more is not None:
+            number = self._learn(number, when, more, entry)
+            is_access = "access" in more
         self._lines[number] += 1
         self._seen[number] = when
         if level > self._level[number]:
             self._level[number] = level
         if session_id and session_id != self._logged_session[number]:
             self._set_session(number, session_id)
-        is_access = False
-        if more is not None:
-            number = self._learn(number, when, more, entry)
-            is_access = "access" in more
         ended = self._ended[number]
         if ended is None:
             self._end[number] = when
@@ -297,18 +374,78 @@ class Model:
             return True
         return silent > (_AFTER_ALL if self._status[number] is None else _AFTER_ANSWER)
 
-    def _open(self, request_id: str, when: float) -> int:
+    def _open(self, request_id: str, place: int, when: float, more: dict[str, Any]) -> int:
         number = len(self._ids)
         for values, initial in self._new_request:
             values.append(initial)
-        self._number[request_id] = number
+        self._place.append(place)
         self._ids[number] = request_id
         self._start[number] = self._end[number] = when
         self._first_line[number] = self.entries
         self._logged_session.append("")
         self._ended.append(None)
+        self._began.append(when)
+        self._has_own.append(False)
+        self._is_text.append(False)
         self._seen.append(when)
+        if "span" in more:
+            self._give_span(number, more)
+        else:
+            self._is_text[number] = "foreign" not in more and "trace" not in more
+        if "inner" in more and len(self._callers.inner) < _MOST_INNER:
+            self._callers.inner[more["inner"]] = number
+        self._set_trace(number, more)
+        self._share_id(number, request_id, place)
         return number
+
+    def _share_id(self, number: int, request_id: str, place: int) -> None:
+        """Note the id of a new request, which others may have, too."""
+        first = self._of_id.setdefault(request_id, number)
+        if first == number:
+            return
+        self._callers.relate(first, number)
+        here = self._with(self._of_id, request_id, place)
+        if here >= 0:
+            several = self._several.setdefault((place, request_id), [here])
+            several.append(number)
+            del several[:-_MOST_AT_ONCE]
+            # Where one has no span, the entries without a span are its own.
+            if self._span[here] is None and self._span[number] is not None:
+                return
+        self._is_current(number)
+
+    def _is_current(self, number: int) -> None:
+        """Let the entries without a span, of the request's id and place, be its own."""
+        request_id, place = self._ids[number], self._place[number]
+        first = self._of_id[request_id]
+        if self._place[first] == place:
+            self._of_id[request_id] = number
+        else:
+            self._elsewhere[place, request_id] = number
+
+    def _set_trace(self, number: int, more: dict[str, Any]) -> None:
+        trace = more.get("trace")
+        if trace is None or self._trace[number] is not None:
+            return
+        self._trace[number] = trace
+        if trace == self._ids[number]:
+            return
+        for numbers in (self._of_id, self._of_trace):
+            other = numbers.get(trace, number)
+            if other != number:
+                self._callers.relate(other, number)
+        self._of_trace.setdefault(trace, number)
+
+    def _give_span(self, number: int, more: dict[str, Any]) -> None:
+        span = self._span[number] = more["span"]
+        first = self._of_span.setdefault(span, number)
+        if first != number:
+            self._elsewhere[self._place[number], span] = number
+        self._set_trace(number, more)
+        if "parent" in more:
+            self._callers.parent_span[number] = more["parent"]
+        elif "trace" not in more:  # text shows the span of requests that were called
+            self._callers.parent_span[number] = ""
 
     def _set_session(self, number: int, session_id: str) -> None:
         """Give a request the session of its latest entry: a session may be known late."""
@@ -336,10 +473,10 @@ class Model:
 
     def _learn(self, number: int, when: float, more: dict[str, Any], entry: Entry) -> int:
         """Note the rare facts of an entry, such as an access line's. Returns their request."""
-        if "trace" in more:
-            self._trace[number] = more["trace"]
         if "call" in more:
             self._call[number] = more["call"]
+        if "outgoing" in more:
+            self._note_call(number, when, more["outgoing"])
         if "access" not in more:
             return number
         access = more["access"]
@@ -347,49 +484,157 @@ class Model:
         if duration is not None and not duration < _LONGEST:  # no access line, only similar to one
             return number
         start = None if duration is None else when - duration
+        if "span" not in more:
+            number = self._served(number, start, when, access)
+        parent = access.get("parent")
+        if isinstance(parent, str):
+            self._callers.parent_span[number] = parent
+        is_own = "transport" in access
+        if self._has_own[number] and (not is_own or start is None or start >= self._start[number]):
+            return number  # of a part of it: what a server or a gateway has about the same request
         ended = self._ended[number]
-        if start is not None and ended is not None:
-            if start > ended:
-                number = self._open_late(number, start, when, entry)
-            elif start >= self._start[number]:
-                return number  # of a part of it: a service behind a gateway, with the same id
+        if not is_own and ended is not None and (start is None or start >= self._start[number]):
+            return number
         for name in ("method", "path", "status", "outcome"):
             if name in access:
                 self._columns[name][number] = self._shared.setdefault(access[name], access[name])
+        self._has_own[number] |= is_own
         if start is not None:
             self._duration[number] = duration
+            self._began[number] = start
             self._start[number] = min(start, self._start[number])
             self._end[number] = self._ended[number] = when
             first_byte = access.get("ttfb_ms")
             if first_byte is not None and first_byte <= duration:
                 self._first_byte[number] = start + first_byte
+            if self._several:
+                self._let_go(number)
+        self._callers.touch(number)
         return number
 
-    def _open_late(self, before: int, start: float, when: float, entry: Entry) -> int:
-        """Open a request for an id that was used before; it gets the first one's late lines."""
-        number = self._open(entry.request_id, when)
+    def _let_go(self, number: int) -> None:
+        """Let entries without a span be of the request that is open yet, after *number* ended."""
+        request_id, place = self._ids[number], self._place[number]
+        several = self._several.get((place, request_id))
+        if several is None or self._with(self._of_id, request_id, place) != number:
+            return
+        still_open = [each for each in several if self._ended[each] is None]
+        if still_open:
+            self._is_current(max(still_open, key=self._began.__getitem__))
+
+    def _served(self, number: int, start: float | None, when: float, access: dict[str, Any]) -> int:
+        """
+        Return the request that an access line without a span is of: of those with the id of
+        *number* in its place the one that has none yet, else a new one.
+
+        Of an earlier request's entries, those go to the new one that are outside of the earlier
+        one's time, or for which the new one began last.
+        """
+        key = self._place[number], self._ids[number]
+        several = self._several.get(key, [number])
+        if "transport" in access:
+            free = [each for each in several if not self._has_own[each]]
+            if free:
+                return number if number in free else free[-1]
+        else:
+            for each in several:
+                path = self._columns["path"][each]
+                if self._has_own[each] and path == access.get("path"):
+                    number = each
+            ended = self._ended[number]
+            if ended is None or start is None or start <= ended:
+                return number
+        if start is None:
+            return number
+        return self._open_again(number, several, start, when)
+
+    def _open_again(self, before: int, several: list[int], start: float, when: float) -> int:
+        """Open a request for an id that its place has served before."""
+        number = self._open(self._ids[before], self._place[before], start, _NO_MORE)
+        self._is_current(number)
         self._session[number] = self._session[before]
         self._logged_session[number] = self._logged_session[before]
-        moved = 1
-        first = self._before_chunk
-        for place in reversed(self._lates):
-            if self._times[place] < start * 10 - 1000:
+        self._began[number] = start
+        # What this one takes of the others, as far as the chunk that is being filled has it.
+        others = frozenset(several) - {number}
+        least = round((start - (1_100.0 if self._is_whole else _EARLIER_AGAIN)) * 10)
+        taken: list[tuple[int, int]] = []
+        for at in range(len(self._requests) - 1, -1, -1):
+            if self._times[at] < least:
                 break
-            if self._requests[place] == before:
-                self._requests[place] = number
-                self._moved.append((first + place, number))
-                self._first_line[number] = first + place
-                self._start[number] = self._times[place] / 10
-                self._level[number] = max(self._level[number], self._entries[place].level)
-                self._late[before] -= 1
-                moved += 1
-        self._lates = [place for place in self._lates if self._requests[place] != number]
-        self._split.append(before)
-        self._lines[before] -= moved
-        self._lines[number] = moved
-        self._level[number] = max(self._level[number], entry.level)
+            owner = self._requests[at]
+            if owner in others and self._is_taken(at, start):
+                self._requests[at] = number
+                taken.append((at, owner))
+        first = self._before_chunk
+        lates = frozenset(self._lates)
+        owners = {owner for _, owner in taken}
+        for at, owner in taken:
+            self._moved.append((first + at, number))
+            self._lines[owner] -= 1
+            self._late[owner] -= at in lates
+            self._first_line[number] = first + at
+            self._start[number] = min(self._start[number], self._times[at] / 10)
+            self._level[number] = max(self._level[number], self._entries[at].level)
+        self._lines[number] = len(taken)
         self._seen[number] = when
+        gone = frozenset(at for at, _ in taken)
+        self._lates = [at for at in self._lates if at not in gone]
+        for owner in owners:
+            self._look_again(owner)
+        self._split += owners
         return number
+
+    def _is_taken(self, at: int, start: float) -> bool:
+        """Whether an entry without a span belongs to a request that began at *start*, not to its own."""
+        more = self._entries[at].more
+        if more is not None and ("span" in more or "access" in more):
+            return False
+        when, owner = self._times[at] / 10, self._requests[at]
+        began, ended = self._began[owner], self._ended[owner]
+        if ended is not None and when > ended:
+            return True
+        if when < start - _EARLIER:
+            return False
+        if when < began - _EARLIER:
+            return True
+        if abs(when - began) <= _EARLIER >= abs(when - start):
+            return abs(when - start) < abs(when - began)
+        return start > began
+
+    def _look_again(self, number: int) -> None:
+        """Work out the level and the start of a request that entries were taken from."""
+        first = self._before_chunk
+        if self._first_line[number] < first:  # the rest is in a chunk that is packed
+            return
+        kept = [at for at, each in enumerate(self._requests) if each == number]
+        if kept:
+            self._first_line[number] = first + kept[0]
+            self._level[number] = max(self._entries[at].level for at in kept)
+            self._start[number] = min(self._began[number], self._times[kept[0]] / 10)
+
+    def _note_call(self, number: int, when: float, call: dict[str, Any]) -> None:
+        """Note a line about an outgoing call of a request."""
+        duration = call.get("duration_ms")
+        if not isinstance(duration, int | float) or not 0 <= duration < _LONGEST:
+            duration = 0.0
+        span = call.get("call_span_id")
+        if span:
+            self._callers.caller_of_span[span] = number
+            self._spans_of_calls[span] = len(self._calls)
+        words = (call.get("method"), f"{call.get('host') or ''}{call.get('path') or ''}")
+        self._calls.append(
+            {
+                "request": number,
+                "callee": -1,
+                "start": _tenth(when - duration),
+                "end": _tenth(when),
+                "title": " ".join(filter(None, words)),
+                "status": call.get("status"),
+                "error": call.get("error"),
+                "attempt": call.get("attempt") or 1,
+            }
+        )
 
     def _note_late(self, number: int, entry: Entry) -> None:
         has_failed = self._outcome[number] == "crash" or (self._status[number] or 0) >= 500
@@ -416,14 +661,17 @@ class Model:
         _, levels, _, _, texts, messages, _, files = map(list, columns)
         deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
         is_one_file = files.count(files[0]) == len(files)
+        of_place = self._places.service
+        services = [of_place[each] for each in self._in[place:]]
+        is_one_service = services.count(services[0]) == len(services)
         return {
             "t": [each / 10 if each % 10 else each // 10 for each in deltas],
             "level": levels,
             "request": self._requests[place:],
             "late": [each - place for each in self._lates if each >= place],
             "file": files[0] if is_one_file else files,
-            "service": -1,
-            "errors": [],
+            "service": services[0] if is_one_service else services,
+            "errors": [(at - place, template) for at, template in self._errors if at >= place],
             "text": texts,
             "message": messages,
         }
@@ -451,20 +699,22 @@ class Model:
             place = len(self._requests) % CHUNK_LINES
             room = CHUNK_LINES - place
             sessions, gaps = len(self._sessions), len(self._gap_from) + len(self._silence_from)
-            services, templates = len(self._services), len(self._templates)
+            services, templates = len(self._places.services), len(self._templates.texts)
             calls = len(self._calls)
             moved, split = len(self._moved), len(self._split)
             self.add(entries[:room], until)
             entries = entries[room:]
-            numbers = sorted({*self._requests[place:], *self._split[split:]} - {-1})
-            has_gaps = len(self._gap_from) + len(self._silence_from) > gaps
+            called = self._resolve()
+            numbers = sorted({*self._requests[place:], *self._split[split:], *called} - {-1})
+            # A callee that was found works while its caller waits.
+            has_gaps = bool(called) or len(self._gap_from) + len(self._silence_from) > gaps
             yield {
                 "requests": list(zip(numbers, self._requests_one_by_one(numbers), strict=True)),
                 "sessions": self._sessions[sessions:],
-                "services": self._services[services:],
-                "templates": self._templates[templates:],
+                "services": self._places.services[services:],
+                "templates": self._templates.texts[templates:],
                 "calls": self._calls[calls:],
-                "notes": self.notes,
+                "notes": self._all_notes(),
                 "chunk": self._chunk(place),
                 "moved": self._moved[moved:],
                 "gaps": self._gaps() if has_gaps else None,
@@ -475,7 +725,22 @@ class Model:
         """Let go of the thread that packs."""
         self._pool.shutdown()
 
+    def _resolve(self) -> set[int]:
+        """Find who called whom. Returns the requests whose caller is another one."""
+        self._callers.is_whole = self._is_whole
+        changed = self._callers.resolve()
+        if self._spans_of_calls:
+            for number, span in self._callers.parent_span.items():
+                place = self._spans_of_calls.get(span)
+                if place is not None:
+                    self._calls[place]["callee"] = number
+        return changed
+
+    def _all_notes(self) -> list[str]:
+        return self.notes + self._callers.notes(self.files)
+
     def _head(self) -> Head:
+        self._resolve()
         return {
             "version": VERSION,
             "title": self.title,
@@ -488,10 +753,10 @@ class Model:
             "whole_seconds": self._is_whole,
             "left_out": self.left_out + self._faults(),
             "chunk_lines": CHUNK_LINES,
-            "notes": self.notes,
+            "notes": self._all_notes(),
             "sessions": list(self._sessions),
-            "services": list(self._services),
-            "templates": list(self._templates),
+            "services": list(self._places.services),
+            "templates": list(self._templates.texts),
             "calls": list(self._calls),
             "requests": self._requests_in_columns(range(len(self._ids))),
             "gaps": self._gaps(),
@@ -511,7 +776,12 @@ class Model:
         found = Requests()
         for column in REQUEST_COLUMNS:
             whole = self._columns[column.name]
-            values = [whole[number] for number in numbers]
+            if column.name == "service":
+                values: list[Any] = [
+                    self._places.service[self._place[number]] for number in numbers
+                ]
+            else:
+                values = [whole[number] for number in numbers]
             if column.is_time:
                 values = [None if when is None else _tenth(when) for when in values]
             found[column.name] = values
@@ -525,19 +795,38 @@ class Model:
     def _gaps(self) -> list[tuple[int, float, float]]:
         """Return the gaps that are long for their requests, the longest of each request."""
         least = 2000.0 if self._is_whole else _GAP
-        by_request: dict[int, list[tuple[float, float, float]]] = {}
+        found: list[tuple[int, float, float]] = []
         for number, start, end in zip(self._gap_request, self._gap_from, self._gap_to, strict=True):
-            length = end - start
             ended = self._ended[number]
-            if length < max(least, (self._end[number] - self._start[number]) * _GAP_PART):
-                continue
-            if ended is None or start < ended:
-                by_request.setdefault(number, []).append((length, start, end))
+            if end - start >= self._shortest_gap(number, least) and (
+                ended is None or start < ended
+            ):
+                found.append((number, start, end))
+        waiting = self._waiting({number for number, _, _ in found})
+        by_request: dict[int, list[tuple[float, float, float]]] = {}
+        for number, begun, over in found:
+            shortest = self._shortest_gap(number, least)
+            for start, end in _without((begun, over), waiting.get(number, ())):
+                if end - start >= shortest:
+                    by_request.setdefault(number, []).append((end - start, start, end))
         return [
             (number, _tenth(start), _tenth(end))
             for number, gaps in sorted(by_request.items())
             for _, start, end in sorted(heapq.nlargest(_MOST_GAPS, gaps), key=lambda gap: gap[1])
         ]
+
+    def _shortest_gap(self, number: int, least: float) -> float:
+        return max(least, (self._end[number] - self._start[number]) * _GAP_PART)
+
+    def _waiting(self, numbers: set[int]) -> dict[int, list[tuple[float, float]]]:
+        """Return when each of *numbers* waited for what it called."""
+        found = self._callers.waiting(numbers)
+        for call in self._calls:
+            if call["request"] in numbers:
+                found.setdefault(call["request"], []).append((call["start"], call["end"]))
+        for times in found.values():
+            times.sort()
+        return found
 
     def _silences(self) -> list[tuple[float, float]]:
         """Return when open requests logged nothing at all, as while an event loop is blocked."""
@@ -557,7 +846,11 @@ class Model:
             while opened and opened[0][0] < end:
                 heapq.heappop(opened)
             longest = (end - start) / _SILENCE_PART
-            silent = sum(until - self._start[number] <= longest for until, number in opened)
+            callers = {self._columns["parent"][number] for _, number in opened}
+            silent = sum(
+                until - self._start[number] <= longest and number not in callers
+                for until, number in opened
+            )
             if silent >= _SILENT_REQUESTS:
                 found.append((_tenth(start), _tenth(end)))
         return found
@@ -593,6 +886,20 @@ class _Shown(dict[float, str]):
 
 _MOST_SHOWN = 10_000
 _SHOWN = _Shown()
+
+
+def _without(
+    whole: tuple[float, float], parts: Iterable[tuple[float, float]]
+) -> Iterator[tuple[float, float]]:
+    """Yield what is left of the time *whole* without *parts*, which come in their order."""
+    start, end = whole
+    for begun, over in parts:
+        if begun > start:
+            yield start, min(begun, end)
+        start = max(start, over)
+        if start >= end:
+            return
+    yield start, end
 
 
 def _tenth(when: float) -> float:

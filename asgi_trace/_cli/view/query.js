@@ -1,35 +1,57 @@
-// The language of the search box and the search: `words /regex/ status:>=500 -level:debug`.
+// The language of the search box and the search: `words /regex/ status:>=500 -level:debug OR user:42`.
 
 import { LEVELS, NOBODY, breath } from "./data.js";
+import { comparison, escaped, fieldTest, presence } from "./fields.js";
 
 /**
  * @typedef {import("./data.js").Trace} Trace
  * @typedef {import("./data.js").ReadChunk} ReadChunk
- * @typedef {{pattern: RegExp, isWanted: boolean, isWord: boolean}} TextTest
+ *
+ * A test of the text of a line: one of the patterns must be found, and `holds`, where it is given,
+ * must then hold. `isWord`: no pattern can match a line end.
+ * @typedef {{patterns: RegExp[], isWanted: boolean, isWord: boolean, holds?: (text: string) => boolean}} TextTest
  *
  * A test of a request or of a line, by its number.
  * @typedef {(trace: Trace, index: number) => boolean} Test
  *
- * The tests of a query, all of which must hold, and sentences about what is wrong with it.
- * @typedef {object} Query
+ * Tests that must all hold; `fields` are those of a line's own fields, with the term as it was typed.
+ * @typedef {object} Alternative
  * @property {Test[]} requests
  * @property {Test[]} lines
  * @property {TextTest[]} texts
+ * @property {{test: import("./fields.js").FieldTest, term: string}[]} fields
+ *
+ * A query: one of its alternatives must hold. `marks` find what is marked in the lines, `errors` are
+ * sentences about what is wrong with the query.
+ * @typedef {object} Query
+ * @property {Alternative[]} alternatives
+ * @property {RegExp[]} marks
  * @property {string[]} errors
  * @property {boolean} isEmpty
  */
 
-const TOKEN = /(-?)(?:([a-z]+):)?(?:"([^"]*)"|\/((?:\\.|[^\/\\\n])+)\/([imsu]*)(?=\s|$)|(\S+))/giy;
+const TOKEN =
+  /(-?)(?:([a-z_@][\w.@-]*):(?!\/\/))?(?:"([^"]*)"|\/((?:\\.|[^\/\\\n])+)\/([imsu]*)(?=\s|$)|(\S+))/giy;
+const OR = "OR";
+// The page shows these fields of JSON and logfmt in columns of its own.
+const ALIASES = new Map([
+  ["request_id", "request"],
+  ["session_id", "session"],
+  ["trace_id", "trace"],
+  ["span_id", "span"],
+  ["duration_ms", "dur"],
+]);
 
-/** @param {string} text */
-function escaped(text) {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+/** @returns {Alternative} */
+function noTests() {
+  return { requests: [], lines: [], texts: [], fields: [] };
 }
 
 /** @param {string} text @returns {Query} */
 export function parse(text) {
   /** @type {Query} */
-  const query = { requests: [], lines: [], texts: [], errors: [], isEmpty: true };
+  const query = { alternatives: [noTests()], marks: [], errors: [], isEmpty: true };
+  let terms = 0; // of the last alternative
   TOKEN.lastIndex = 0;
   for (let at = 0; at < text.length; at = TOKEN.lastIndex) {
     if (/\s/.test(text[at])) {
@@ -40,33 +62,57 @@ export function parse(text) {
     const match = TOKEN.exec(text);
     if (!match) break;
     query.isEmpty = false;
-    const [, minus, field, quoted, regex, flags, word] = match;
-    const isWanted = !minus;
-    const name = field?.toLowerCase();
-    if (name && Object.hasOwn(TESTS, name)) {
-      addField(
-        query,
-        name,
-        quoted ?? word ?? (regex === undefined ? "" : `/${regex}/${flags}`),
-        isWanted,
-      );
-    } else if (regex !== undefined && !field) {
-      try {
-        query.texts.push({
-          pattern: new RegExp(regex, `gm${flags.replace("m", "")}`),
-          isWanted,
-          isWord: false,
-        });
-      } catch {
-        query.errors.push(`/${regex}/ is no regular expression`);
-      }
-    } else {
-      const plainWord = match[0].slice(minus.length).replaceAll('"', "");
-      if (plainWord)
-        query.texts.push({ pattern: new RegExp(escaped(plainWord), "gi"), isWanted, isWord: true });
+    if (match[0] !== OR) {
+      addTerm(query, match);
+      terms++;
+      continue;
     }
+    if (terms === 0) query.errors.push("OR needs a term before it");
+    query.alternatives.push(noTests());
+    terms = 0;
   }
+  if (query.alternatives.length > 1 && terms === 0) query.errors.push("OR needs a term behind it");
   return query;
+}
+
+/** @param {Query} query @param {RegExpExecArray} match of a token */
+function addTerm(query, match) {
+  const alternative = query.alternatives[query.alternatives.length - 1];
+  const [term, minus, field, quoted, regex, flags, word] = match;
+  const isWanted = !minus;
+  if (field) {
+    const value = quoted ?? word ?? `/${regex}/${flags}`;
+    const name = ALIASES.get(field.toLowerCase()) ?? field.toLowerCase();
+    if (name === "message") addText(query, value, isWanted);
+    else if (Object.hasOwn(TESTS, name)) addField(query, name, value, isWanted);
+    else {
+      const test = fieldTest(field, value, isWanted);
+      alternative.fields.push({ test, term: term.slice(minus.length) });
+    }
+  } else if (regex !== undefined) {
+    try {
+      const pattern = new RegExp(regex, `gm${flags.replace("m", "")}`);
+      alternative.texts.push({ patterns: [pattern], isWanted, isWord: false });
+      if (isWanted) query.marks.push(pattern);
+    } catch {
+      query.errors.push(`/${regex}/ is no regular expression`);
+    }
+  } else addText(query, term.slice(minus.length), isWanted);
+}
+
+/** @param {Query} query @param {string} text @param {boolean} isWanted */
+function addText(query, text, isWanted) {
+  const test = wordTest(text, isWanted);
+  if (!test) return;
+  query.alternatives[query.alternatives.length - 1].texts.push(test);
+  if (isWanted) query.marks.push(...test.patterns);
+}
+
+/** @param {string} term @param {boolean} isWanted @returns {TextTest | null} */
+function wordTest(term, isWanted) {
+  const word = term.replaceAll('"', "");
+  if (!word) return null;
+  return { patterns: [new RegExp(escaped(word), "gi")], isWanted, isWord: true };
 }
 
 /** @param {Query} query @param {string} name @param {string} value @param {boolean} isWanted */
@@ -76,36 +122,19 @@ function addField(query, name, value, isWanted) {
     query.errors.push(`${name}:${value}: expected ${test}`);
     return;
   }
+  const alternative = query.alternatives[query.alternatives.length - 1];
   const wanted = isWanted
     ? test.run
     : (/** @type {Trace} */ trace, /** @type {number} */ i) => !test.run(trace, i);
-  (test.ofLine ? query.lines : query.requests).push(wanted);
+  (test.ofLine ? alternative.lines : alternative.requests).push(wanted);
 }
 
 const COMPARISON = /^(>=|<=|!=|>|<|=)?(\d+(?:\.\d+)?)(.*)$/;
 const UNITS = { "": 1, ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
 
-/** @param {string | undefined} sign @param {number} limit @returns {(value: number) => boolean} */
-function comparison(sign, limit) {
-  switch (sign) {
-    case ">":
-      return (value) => value > limit;
-    case ">=":
-      return (value) => value >= limit;
-    case "<":
-      return (value) => value < limit;
-    case "<=":
-      return (value) => value <= limit;
-    case "!=":
-      return (value) => value !== limit;
-    default:
-      return (value) => value === limit;
-  }
-}
-
 /**
  * A test of a column with text: the value may hold `*`, and the form says where it has to match.
- * @param {"id" | "trace" | "method" | "call" | "outcome"} column
+ * @param {"id" | "trace" | "span" | "method" | "call" | "outcome"} column
  * @param {string} value
  * @param {(pattern: string) => string} form
  */
@@ -162,6 +191,7 @@ const TESTS = {
   },
   request: (value) => matching("id", value, beginning),
   trace: (value) => matching("trace", value, beginning),
+  span: (value) => matching("span", value, beginning),
   method: (value) => matching("method", value, whole),
   call: (value) => matching("call", value, anywhere),
   outcome: (value) => matching("outcome", value, whole),
@@ -189,6 +219,14 @@ const TESTS = {
     const pattern = new RegExp(value.split("*").map(escaped).join(".*"), "is");
     return { ofLine: true, run: (trace, line) => pattern.test(trace.file(line)) };
   },
+  service(value) {
+    const wanted = value.split(",").map((name) => name.split("*").map(escaped).join(".*"));
+    const pattern = new RegExp(`^(?:${wanted.join("|")})$`, "is");
+    return {
+      ofLine: true,
+      run: (trace, line) => pattern.test(trace.services[trace.lineService(line)] ?? "none"),
+    };
+  },
   is(value) {
     switch (value.toLowerCase()) {
       case "error":
@@ -210,6 +248,19 @@ const TESTS = {
  * @property {Int32Array} lines the lines that were found, in order
  * @property {Uint8Array} requestHit 1 for each request with such a line
  * @property {number} requests how many requests these are
+ * @property {string[]} notes sentences about the query, such as on a field that no line has
+ *
+ * The requests and the lines of no request to which a search is limited.
+ * @typedef {{requests: Uint8Array, lines: Set<number>}} Limit
+ *
+ * An alternative that is being searched for; `ofRequest` is 1 for each request whose tests hold.
+ * @typedef {object} Search
+ * @property {Uint8Array} ofRequest
+ * @property {boolean} isOfLines whether some tests are about lines
+ * @property {boolean} isOfRequests whether some tests are about requests
+ * @property {Test[]} lines
+ * @property {TextTest[]} texts
+ * @property {boolean} isOrdered whether the rarest text is the first
  */
 
 // How long to search before the browser may paint.
@@ -220,49 +271,35 @@ const FEW = 16;
 /**
  * Search the lines that were read. Null once *isCurrent* is false: the result is not needed any more.
  * @param {Query} query @param {Trace} trace @param {() => boolean} isCurrent
+ * @param {Limit | null} [limit]
  * @returns {Promise<Found | null>}
  */
-export async function search(query, trace, isCurrent) {
-  const ofRequest = new Uint8Array(trace.size);
-  for (let r = 0; r < trace.size; r++)
-    ofRequest[r] = query.requests.every((test) => test(trace, r)) ? 1 : 0;
+export async function search(query, trace, isCurrent, limit = null) {
+  /** @type {string[]} */
+  const notes = [];
+  const searches = query.alternatives.map((each) => begin(each, trace, limit, notes));
   const isHit = new Uint8Array(trace.count);
-  const unstamped = query.requests.length === 0 ? 1 : 0;
-  const ofLines = query.lines.length + query.texts.length > 0;
-  const requestHit = ofLines ? new Uint8Array(trace.size) : ofRequest;
+  const requestHit = new Uint8Array(trace.size);
+  for (const { ofRequest, isOfLines } of searches) {
+    if (isOfLines) continue;
+    for (let r = 0; r < ofRequest.length; r++) requestHit[r] |= ofRequest[r];
+  }
   const lines = new Int32Array(trace.count);
   let size = 0;
   let since = performance.now();
-  // The text that is rarest in the first chunk comes first in the others: the rest has less to search.
-  let texts = query.texts;
   for (const chunk of trace.chunks) {
     if (!chunk) continue;
     const { start } = chunk;
     const end = start + chunk.offset.length - 1;
-    for (let i = start; i < end; i++) {
-      const r = trace.request[i];
-      isHit[i] = r >= 0 ? ofRequest[r] : unstamped;
-    }
-    for (const test of query.lines)
-      for (let i = start; i < end; i++) if (isHit[i] && !test(trace, i)) isHit[i] = 0;
-    if (texts === query.texts && texts.length > 1) texts = rarestFirst(texts, chunk);
-    let left = end - start;
-    for (const text of texts) {
-      if (left < (end - start) / FEW) left = keepAlone(text, chunk, isHit);
-      else {
-        const found = linesWith(text, chunk);
-        left = 0;
-        for (let i = start; i < end; i++) {
-          if (found[i - start] !== +text.isWanted) isHit[i] = 0;
-          left += isHit[i];
-        }
+    for (const each of searches) {
+      const found = hits(each, chunk, trace, limit);
+      for (let i = start; i < end; i++) {
+        if (!found[i - start]) continue;
+        isHit[i] = 1;
+        if (each.isOfLines && trace.request[i] >= 0) requestHit[trace.request[i]] = 1;
       }
     }
-    for (let i = start; i < end; i++) {
-      if (!isHit[i]) continue;
-      lines[size++] = i;
-      if (ofLines && trace.request[i] >= 0) requestHit[trace.request[i]] = 1;
-    }
+    for (let i = start; i < end; i++) if (isHit[i]) lines[size++] = i;
     if (performance.now() - since > SLICE) {
       await breath();
       if (!isCurrent()) return null;
@@ -271,7 +308,96 @@ export async function search(query, trace, isCurrent) {
   }
   let requests = 0;
   for (let r = 0; r < requestHit.length; r++) requests += requestHit[r];
-  return { isHit, lines: lines.slice(0, size), requestHit, requests };
+  return { isHit, lines: lines.slice(0, size), requestHit, requests, notes };
+}
+
+/**
+ * Test the requests. A field that no line has is searched for as a word, with a note.
+ * @param {Alternative} alternative @param {Trace} trace @param {Limit | null} limit
+ * @param {string[]} notes
+ * @returns {Search}
+ */
+function begin(alternative, trace, limit, notes) {
+  const { requests, lines } = alternative;
+  const ofRequest = new Uint8Array(trace.size);
+  for (let r = 0; r < trace.size; r++) {
+    const isWithin = limit === null || limit.requests[r] === 1;
+    ofRequest[r] = isWithin && requests.every((test) => test(trace, r)) ? 1 : 0;
+  }
+  const texts = [...alternative.texts];
+  for (const { test, term } of alternative.fields) {
+    if (isKnown(test.name, trace)) {
+      texts.push({ ...test, isWord: true });
+      continue;
+    }
+    const word = wordTest(term, test.isWanted);
+    if (word) texts.push(word);
+    if (trace.linked === trace.count)
+      notes.push(`no line has a field ${test.name}: searched for the text ${term}`);
+  }
+  return {
+    ofRequest,
+    isOfLines: lines.length + texts.length > 0,
+    isOfRequests: requests.length > 0,
+    lines,
+    texts,
+    isOrdered: texts.length < 2,
+  };
+}
+
+/** @type {WeakMap<Trace, Map<string, number>>} by name: lines searched in vain, -1 for a known field */
+const searchedFor = new WeakMap();
+
+/** Whether a line that was read has a field of this name. @param {string} name @param {Trace} trace */
+function isKnown(name, trace) {
+  let known = searchedFor.get(trace);
+  if (!known) searchedFor.set(trace, (known = new Map()));
+  const searched = known.get(name) ?? 0;
+  if (searched < 0) return true;
+  if (searched === trace.linked) return false;
+  const test = { ...presence(name), isWord: true };
+  const isFound = trace.chunks.some((chunk) => chunk && hasLine(test, chunk));
+  known.set(name, isFound ? -1 : trace.linked);
+  return isFound;
+}
+
+/**
+ * The lines of the chunk that are found: 1 for each, by its place.
+ * @param {Search} search @param {ReadChunk} chunk @param {Trace} trace @param {Limit | null} limit
+ */
+function hits(search, chunk, trace, limit) {
+  const { start } = chunk;
+  const size = chunk.offset.length - 1;
+  const found = new Uint8Array(size);
+  const unstamped = search.isOfRequests ? 0 : 1;
+  for (let at = 0; at < size; at++) {
+    const r = trace.request[start + at];
+    found[at] = r >= 0 ? search.ofRequest[r] : unstamped;
+    if (r < 0 && limit && !limit.lines.has(start + at)) found[at] = 0;
+  }
+  for (const test of search.lines)
+    for (let at = 0; at < size; at++) if (found[at] && !test(trace, start + at)) found[at] = 0;
+  // The text that is rarest in the first chunk comes first in the others: the rest has less to search.
+  if (!search.isOrdered) {
+    search.texts = rarestFirst(search.texts, chunk);
+    search.isOrdered = true;
+  }
+  let left = size;
+  if (limit || search.lines.length + Number(search.isOfRequests) > 0)
+    left = found.reduce((sum, each) => sum + each, 0);
+  for (const text of search.texts) {
+    if (left < size / FEW) {
+      left = keepAlone(text, chunk, found);
+      continue;
+    }
+    const has = linesWith(text, chunk);
+    left = 0;
+    for (let at = 0; at < size; at++) {
+      if (has[at] !== +text.isWanted) found[at] = 0;
+      left += found[at];
+    }
+  }
+  return found;
 }
 
 /** @param {TextTest[]} texts @param {ReadChunk} chunk */
@@ -285,51 +411,72 @@ function rarestFirst(texts, chunk) {
     .map(({ text }) => text);
 }
 
+/** Whether the test holds of a line. @param {TextTest} test @param {string} line */
+function holdsOf({ patterns, holds }, line) {
+  const isMatched = patterns.some((pattern) => {
+    pattern.lastIndex = 0;
+    return pattern.test(line);
+  });
+  return isMatched && (!holds || holds(line));
+}
+
 /**
  * Of the lines that are hits, ask each alone, and return how many are left.
- * @param {TextTest} text @param {ReadChunk} chunk @param {Uint8Array} isHit
+ * @param {TextTest} test @param {ReadChunk} chunk @param {Uint8Array} found
  */
-function keepAlone({ pattern, isWanted }, { start, text, offset }, isHit) {
+function keepAlone(test, { text, offset }, found) {
   let left = 0;
-  for (let at = 0; at < offset.length - 1; at++) {
-    if (!isHit[start + at]) continue;
-    pattern.lastIndex = 0;
-    if (pattern.test(text.slice(offset[at], offset[at + 1] - 1)) === isWanted) left++;
-    else isHit[start + at] = 0;
+  for (let at = 0; at < found.length; at++) {
+    if (!found[at]) continue;
+    if (holdsOf(test, text.slice(offset[at], offset[at + 1] - 1)) === test.isWanted) left++;
+    else found[at] = 0;
   }
   return left;
 }
 
+/** Whether the test holds of a line of the chunk. @param {TextTest} test @param {ReadChunk} chunk */
+function hasLine(test, chunk) {
+  return test.patterns.some((pattern) => mark(test, pattern, chunk, null));
+}
+
+/** Which lines of the chunk pass the test. @param {TextTest} test @param {ReadChunk} chunk */
+function linesWith(test, chunk) {
+  const found = new Uint8Array(chunk.offset.length - 1);
+  for (const pattern of test.patterns) mark(test, pattern, chunk, found);
+  return found;
+}
+
 /**
- * Which lines of the chunk match the pattern. One scan over their joined text is many times quicker
- * than one per line.
- * @param {TextTest} test
- * @param {ReadChunk} chunk
+ * Mark the lines of the chunk that match the pattern; without *found*, return at the first one whether
+ * there is any. One scan over their joined text is many times quicker than one per line.
+ * @param {TextTest} test @param {RegExp} pattern @param {ReadChunk} chunk
+ * @param {Uint8Array | null} found
  */
-function linesWith({ pattern, isWord }, { text, offset }) {
+function mark({ isWord, holds }, pattern, { text, offset }, found) {
   const size = offset.length - 1;
-  const found = new Uint8Array(size);
   let line = 0;
   while (line < size) {
     pattern.lastIndex = offset[line];
     let from;
     if (isWord) {
-      if (!pattern.test(text)) break;
+      if (!pattern.test(text)) return false;
       from = pattern.lastIndex - 1;
     } else {
       const match = pattern.exec(text);
-      if (!match) break;
+      if (!match) return false;
       from = match.index;
     }
     while (line < size - 1 && offset[line + 1] <= from) line++;
-    if (isWord || pattern.lastIndex < offset[line + 1]) {
-      found[line] = 1;
-    } else {
+    let isFound = true;
+    if (holds) isFound = holds(text.slice(offset[line], offset[line + 1] - 1));
+    else if (!isWord && pattern.lastIndex >= offset[line + 1]) {
       // It runs on into the next line: ask this one alone.
       pattern.lastIndex = 0;
-      found[line] = pattern.test(text.slice(offset[line], offset[line + 1] - 1)) ? 1 : 0;
+      isFound = pattern.test(text.slice(offset[line], offset[line + 1] - 1));
     }
+    if (isFound && !found) return true;
+    if (isFound && found) found[line] = 1;
     line++;
   }
-  return found;
+  return false;
 }

@@ -39,11 +39,11 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Spring Boot": (
         f"2024-11-22T10:30:15.250Z  WARN 12 --- [shop] [nio-8080-exec-1] [{HEX}-{SPAN}] c.e.Shop : slow",
-        {"request": HEX, "trace": HEX, "span": SPAN, "level": 3},
+        {"request": HEX, "trace": HEX, "inner": SPAN, "level": 3},
     ),
     "Sleuth": (
         f"2024-11-22 10:30:15.250  INFO [shop,{HEX},{SPAN},true] 12 --- [main] c.e.Shop : paid",
-        {"request": HEX, "trace": HEX, "span": SPAN},
+        {"request": HEX, "trace": HEX, "inner": SPAN},
     ),
     "Rails": (f"[{UUID}] Processing by OrdersController#create as JSON", {"request": UUID}),
     "Rails, start": (
@@ -199,7 +199,7 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "request": "r1",
             "session": "s1",
             "trace": HEX,
-            "span": SPAN,
+            "inner": SPAN,
             "service": "front",
             "level": 3,
         },
@@ -251,7 +251,7 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "@sp": SPAN,
             "RequestId": "r1",
         },
-        {"request": "r1", "trace": HEX, "span": SPAN, "level": 3},
+        {"request": "r1", "trace": HEX, "inner": SPAN, "level": 3},
     ),
     "Rust's tracing": (
         {

@@ -249,7 +249,7 @@ def test_mcp_calls_are_read() -> None:
     }
     for line in (text, json.dumps({**fields, "mcp_name": "add", "jsonrpc_id": 7})):
         entry = entry_of(line)
-        assert entry.more == {"call": "tools/call add #7"}
+        assert (entry.more or {})["call"] == "tools/call add #7"
         assert (entry.request_id, entry.text[entry.message :]) == ("r1", "adding")
 
 

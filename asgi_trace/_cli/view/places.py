@@ -1,0 +1,138 @@
+"""
+Which service wrote a line, and in which of its instances: the place of a request.
+
+A place is a source, such as a container or a unit, where the line or its envelope names one; else a
+service; else what the name of the log tells. Logs that were rotated and logs of several workers of
+one service are one place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from ..logs.envelopes import service_of
+
+__all__ = ("Places", "services_of_files")
+
+# What a name has besides the service's: an ending, a number, a date, what kind of log it is.
+_ASIDE = re.compile(
+    r"(?:\.(?:gz|bz2|xz|zst|log|logs|json|jsonl|ndjson|logfmt|txt|out|err)"
+    r"|[-_.]\d{4}-?\d\d-?\d\d(?:[-_T]?\d{2,6})*|[-_.]\d+"
+    r"|(?:\A|[-_.])(?:access|app|application|current|debug|error|errors|info|log|logs|messages|output"
+    r"|stderr|stdout|syslog|trace|worker|workers))\Z",
+    re.IGNORECASE,
+)
+_NO_SERVICE = frozenset(("", "standard input", "tmp", "var"))
+# Services beyond this have no name on the page: such a field is none of a service.
+_MOST_SERVICES = 5000
+
+
+def _name_in(text: str) -> str:
+    while True:
+        shorter = _ASIDE.sub("", text)
+        if shorter == text:
+            return "" if text.lower() in _NO_SERVICE else text
+        text = shorter
+
+
+def services_of_files(names: Sequence[str]) -> list[str]:
+    """
+    Return the service that each log's name tells: ``front`` for ``front.log``, ``front.log.2.gz``
+    and ``front/access.log``; "" where it tells none, and where it is the same for all.
+    """
+    found = [_name_in(os.path.basename(name)) for name in names]
+    folders = [os.path.dirname(os.path.abspath(name)) for name in names]
+    if len(set(folders)) > 1:
+        found = [
+            name or _name_in(os.path.basename(folder))
+            for name, folder in zip(found, folders, strict=True)
+        ]
+    named = set(found) - {""}
+    if len(named) == 1:  # access.log beside shop.log
+        return [""] * len(names)
+    return found
+
+
+class Places:
+    """
+    The places of one page, by number.
+
+    :param files: the names of the logs.
+    """
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self.services: list[str] = []
+        self.service = array("i")  # of each place; -1: unknown
+        self.file = array("i")  # the first log with a line of the place
+        self.source: list[str] = []
+        self._number_of_service: dict[str, int] = {}
+        self._known: dict[tuple[str | int, str], int] = {}
+        self._of_service: dict[str, int] = {}
+        self._of_source: dict[str, int] = {}
+        self._named_in_file: dict[int, str] = {}
+        self._implied = [
+            self._of_named(name, file) for file, name in enumerate(services_of_files(files))
+        ]
+        self.of_file = list(self._implied)
+        """The place of a line that names neither service nor source, by its log."""
+
+    def of(self, more: dict[str, Any], file: int) -> int:
+        """Return the place of a line whose ``more`` has a service or a source."""
+        source, service = more.get("source", ""), more.get("service", "")
+        key = (source or file, service)
+        place = self._known.get(key)
+        if place is None:
+            place = self._in_source(source, service, file) if source else self._named(service, file)
+            self._known[key] = place
+        return place
+
+    def number_of(self, service: str) -> int:
+        """Return the place of *service* in ``services``; -1 where it has none."""
+        if not service:
+            return -1
+        number = self._number_of_service.get(service)
+        if number is None:
+            if len(self.services) >= _MOST_SERVICES:
+                return -1
+            number = self._number_of_service[service] = len(self.services)
+            self.services.append(service)
+        return number
+
+    def _new(self, service: str, file: int, source: str = "") -> int:
+        self.service.append(self.number_of(service))
+        self.file.append(file)
+        self.source.append(source)
+        return len(self.service) - 1
+
+    def _of_named(self, service: str, file: int) -> int:
+        place = self._of_service.get(service)
+        if place is None:
+            place = self._of_service[service] = self._new(service, file)
+        return place
+
+    def _named(self, service: str, file: int) -> int:
+        """Return the place of a *service* whose lines name no source."""
+        before = self._named_in_file.setdefault(file, service)
+        place = self._of_named(service, file)
+        # Other lines of the log are of the one service that is named in it.
+        self.of_file[file] = place if before == service else self._implied[file]
+        return place
+
+    def _in_source(self, source: str, service: str, file: int) -> int:
+        """Return the place of a *source*: one for each service that is named in it."""
+        implied = service_of(source)
+        is_implied = service in ("", implied)
+        place = self._of_source.get(source)
+        if place is None:
+            place = self._of_source[source] = self._new(service or implied, file, source)
+        elif is_implied:
+            pass
+        elif self.service[place] == self._number_of_service.get(implied, -1):
+            self.service[place] = self.number_of(service)
+        elif self.service[place] != self._number_of_service.get(service, -1):
+            place = self._new(service, file, source)
+        return place

@@ -1,0 +1,103 @@
+"""The language of the search: alternatives, negation, and the fields that lines have of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ..viewer import stamped
+from .conftest import new_context, opening, page_of
+
+LOG = "\n".join(
+    [
+        stamped(0, "Cart opened user=7 total=12.50", "r1", "alice"),
+        stamped(1, 'Cart paid user="7" note="two words"', "r1", "alice"),
+        stamped(2, "GET /cart 200 10.0ms 1B http 127.0.0.1:1", "r1", "alice"),
+        stamped(3, "Connecting to localhost:8000", "r2", "bob"),
+        stamped(4, "GET /pay 502 10.0ms 1B http 127.0.0.1:1", "r2", "bob"),
+        '{"timestamp": "2024-01-15T10:30:05.000Z", "level": "INFO", "request_id": "r3",'
+        ' "session_id": "carol", "message": "Paid", "user": {"id": 42, "name": "Carol", "full": "Carol the Great"},'
+        ' "total": 99.5, "tags": ["gift", "new"], "items": [{"sku": "B-1"}, {"sku": "B-2"}]}',
+        '{"timestamp": "2024-01-15T10:30:06.000Z", "level": "INFO", "request_id": "r3",'
+        ' "session_id": "carol", "message": "id 42", "place": "New York", "user": {"id": 421}, "id": 5, "total": 100}',
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    context = new_context(browser)
+    with opening(context) as open_it:
+        yield open_it(page_of(LOG, tmp_path_factory.mktemp("search")))
+    context.close()
+
+
+def answer(tab: Page, query: str) -> str:
+    tab.fill("#query", "")
+    expect(tab.locator("#answer")).to_have_text("")
+    tab.fill("#query", query)
+    expect(tab.locator("#answer")).not_to_have_text("")
+    return tab.locator("#answer").inner_text()
+
+
+ANSWERS = {
+    # Of alternatives one must hold; what stands between two OR must hold together.
+    "status:200 OR status:502": "5 lines, 2 requests",
+    "session:alice paid OR Connecting": "2 lines, 2 requests",
+    "-session:alice -session:carol OR total": "5 lines, 3 requests",
+    "status:502 OR nowhere": "2 lines, 1 request",
+    '"OR" localhost': "0 lines, 0 requests",
+    # A field of logfmt or of JSON, whole, in any case.
+    "user:7": "2 lines, 1 request",
+    'note:"two words"': "1 line, 1 request",
+    "note:two*": "1 line, 1 request",
+    "message:PAID": "2 lines, 2 requests",
+    "-user:7": "5 lines, 3 requests",
+    "user:*": "4 lines, 2 requests",
+    # Numbers compare; dots lead into objects, and through lists.
+    "total:>12": "3 lines, 2 requests",
+    "total:<=99.5": "2 lines, 2 requests",
+    "total:100.0": "1 line, 1 request",
+    "user.id:42": "1 line, 1 request",
+    "user.id:>42": "1 line, 1 request",
+    "id:42": "0 lines, 0 requests",
+    "id:5": "1 line, 1 request",
+    "tags:gift": "1 line, 1 request",
+    "items.sku:B-2": "1 line, 1 request",
+    'user.full:"Carol the Great"': "1 line, 1 request",
+    'place:"New York"': "1 line, 1 request",
+    "request_id:r3": "2 lines, 1 request",
+    "user.name:carol OR user:7": "3 lines, 2 requests",
+}
+
+
+def test_searches_find(tab: Page) -> None:
+    """Each answer is that of all lines, and no answer has a note where the field is known."""
+    assert {query: answer(tab, query) for query in ANSWERS} == ANSWERS
+
+
+def test_an_unknown_field_says_so(tab: Page) -> None:
+    """The term is then searched for as it stands: a colon may be text."""
+    assert answer(tab, "usr:7") == (
+        "0 lines, 0 requests; no line has a field usr: searched for the text usr:7"
+    )
+    assert answer(tab, "localhost:8000") == (
+        "1 line, 1 request; no line has a field localhost: searched for the text localhost:8000"
+    )
+    assert answer(tab, "http://x") == "0 lines, 0 requests"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("OR paid", "OR needs a term before it"), ("paid OR", "OR needs a term behind it")],
+)
+def test_an_alternative_needs_terms(tab: Page, query: str, words: str) -> None:
+    assert answer(tab, query) == words
+    assert tab.locator("#query").get_attribute("aria-invalid") == "true"
+
+
+def test_words_of_all_alternatives_are_marked(tab: Page) -> None:
+    answer(tab, "opened OR Connecting -paid")
+    assert tab.locator("#grid mark").all_inner_texts() == ["opened", "Connecting"]
