@@ -150,7 +150,9 @@ class Clock:
         self.last = -1.0
         self.zone = zone
         self.is_zone_assumed = False
-        self.is_ambiguous = False  # whether clocks were set forward or back at a time without a zone
+        self.is_ambiguous = (
+            False  # whether clocks were set forward or back at a time without a zone
+        )
         self._written = written
         self._known: dict[str, int | None] = {}
         self._days = 0

@@ -10,6 +10,7 @@ block by itself.
 from __future__ import annotations
 
 import contextlib
+import gc
 import marshal
 import os
 import queue
@@ -26,7 +27,7 @@ from typing import IO, Any, NamedTuple
 from .columns import Columns, columns_of
 from .own import own_form
 from .records import Records
-from .times import Clock
+from .times import Clock, read_zone
 
 __all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "parsed")
 
@@ -34,7 +35,7 @@ __all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "parsed")
 LOOKED_AT = 8
 _MOST_WORKERS = 4
 # Blocks that wait for the reader, for each worker.
-_AHEAD = 3
+_AHEAD = 2
 
 
 class Parsed(NamedTuple):
@@ -80,16 +81,22 @@ class Workers:
     """
     Some workers, started when the first block comes.
 
-    :param zone: the name of the zone of times that name none; the machine's own when left out.
+    :param zone: of times that name none; the machine's own when left out.
     :param count: how many; one less than there are processors when left out.
     """
 
-    def __init__(self, zone: str | None = None, count: int | None = None) -> None:
-        self._zone = zone
+    def __init__(self, zone: tzinfo | None = None, count: int | None = None) -> None:
+        self._zone = None if zone is None else _name_of(zone)
         self._count = min(max(cores() - 1, 1), _MOST_WORKERS) if count is None else count
         self._processes: list[subprocess.Popen[bytes]] = []
         self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(self._count)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def read(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Parsed | None]]:
         """Yield each of *blocks* with what a worker has made of it; None, where it made nothing."""
@@ -150,6 +157,11 @@ class Workers:
         self._processes.clear()
 
 
+def _name_of(zone: tzinfo) -> str:
+    """Return the name for which :func:`read_zone` returns *zone*."""
+    return str(zone).removeprefix("UTC") or "UTC"
+
+
 _SIZE = struct.Struct(">Q")
 
 
@@ -177,10 +189,6 @@ def _received(source: IO[bytes]) -> bytes:
 
 def _serve(zone: str | None, folder: str) -> None:
     """Answer the blocks on standard input until there are no more."""
-    import gc
-
-    from .times import read_zone
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # its reader ends it
     gc.disable()
     os.chdir(folder)

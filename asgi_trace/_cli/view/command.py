@@ -21,6 +21,7 @@ from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
+from ..logs.workers import Workers, cores
 from .model import Model, Trace, build
 from .page import write
 
@@ -135,12 +136,13 @@ def trace_of(
     """
     names = [log.name for log in logs]
     model = Model(title_of(names), names)
+    workers = _workers(logs, wanted)
     readers = [
-        read(log, number, wanted, reading)
+        read(log, number, wanted, reading, workers)
         for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
     ]
     try:
-        with _without_garbage():
+        with _without_garbage(), workers or contextlib.nullcontext():
             for batch in at_most(merged(readers), model):
                 model.add(batch)
                 tell()
@@ -149,6 +151,17 @@ def trace_of(
         return model.trace()
     finally:
         model.close()
+
+
+# Smaller logs are read before a worker has started.
+_LARGE = 30 << 20
+
+
+def _workers(logs: Sequence[Log], wanted: Wanted) -> Workers | None:
+    """Return the workers that read *logs*; None where they are not large, or hardly wanted."""
+    if not wanted.is_all or cores() < 2 or sum(log.size() for log in logs) < _LARGE:
+        return None
+    return Workers(wanted.zone)
 
 
 @contextlib.contextmanager
