@@ -19,7 +19,7 @@ from ..._core.lines import HEAD, NO_ID
 from .levels import LEVELS
 from .names import NO_IDS
 from .own import LONGEST_HEAD, Form
-from .records import ACCESS_FIELDS, LONGEST_TEXT, Records, may_be_access
+from .records import ACCESS_FIELDS, LONGEST_TEXT, Records
 from .texts import access_in, outgoing_in
 
 __all__ = ("Columns", "columns_of")
@@ -78,8 +78,8 @@ def _text(lines: list[str], records: Records) -> Columns:
     odd = _with_long(odd, lines)
     for place in odd:
         known[place], whose[place] = _NO_MOMENT, _NO_OWNER
-    times, levels = zip(*known, strict=True)  # type: ignore[arg-type]
-    requests, sessions, mores = map(list, zip(*whose, strict=True))  # type: ignore[arg-type]
+    times, levels = zip(*known, strict=True)
+    requests, sessions, mores = map(list, zip(*whose, strict=True))
     for place, message in enumerate(messages):
         # may_be_access(), without the call
         if "ms " in message or "B " in message or '" ' in message or "- - " in message:
@@ -212,7 +212,7 @@ def _named(form: _Named, lines: list[str], records: Records) -> Columns:
     level_of = {each: _level_and_logger(each, form) for each in set(names)}
     owner_of = {each: _named_owner(each, form) for each in set(tails)}
     start = len(form.start)
-    found = []
+    found: list[tuple[float, int, str, str, str, int, More]] = []
     odd = []
     columns = zip(seconds, fractions, names, messages, tails, stamps, strict=True)
     for place, (second, fraction, name, message, tail, stamp) in enumerate(columns):
@@ -252,7 +252,9 @@ def _named(form: _Named, lines: list[str], records: Records) -> Columns:
         head = f"{stamp[start:]}{shown}{bracket}"
         text = f"{head}{message}{aside}"
         found.append((whole + part, number, request_id, session_id, text, len(head), more))
-    return Columns(*zip(*found, strict=True), _with_long(odd, lines))
+    times, levels, requests, sessions, texts, starts, mores = zip(*found, strict=True)
+    odd = _with_long(odd, lines)
+    return Columns(times, levels, requests, sessions, texts, starts, mores, odd)
 
 
 _NO_ROW: tuple[float, int, str, str, str, int, More] = (0.0, 0, "", "", "", 0, None)

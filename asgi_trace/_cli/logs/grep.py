@@ -203,14 +203,14 @@ class _Mark(NamedTuple):
     is_sure: bool = True
 
 
-_UNQUOTED_MARKS = (
+_UNQUOTED_MARKS: tuple[_Mark, ...] = (
     # a field of JSON or logfmt
     _Mark(b"tatus", re.compile(rb'\w*\\*"?[:=] ?\\*"?(\d{1,4})')),
     _Mark(b"response_code", re.compile(rb'\\*"?[:=] ?\\*"?(\d{1,4})')),
     # Rails
     _Mark(b"Completed ", re.compile(rb"(\d{3}) ")),
 )
-_MARKS = (
+_MARKS: tuple[_Mark, ...] = (
     *_UNQUOTED_MARKS,
     # the request line of a server's log, which the status mostly follows
     _Mark(b" HTTP/", re.compile(rb'[\d.]+\\*" (\d{3})'), is_sure=False),
@@ -435,6 +435,7 @@ def search_requests(
 def _candidates(block: bytes, query: Query, has_parts: bool) -> Iterator[bytes]:
     """Yield the lines of a block that may be access lines which are wanted."""
     needle, word = query.needle, query.word
+    places: Iterable[int]
     if has_parts:
         places, word = _starts(block), b""
     else:
@@ -454,11 +455,11 @@ def _places(block: bytes, query: Query) -> Iterable[int]:
     """Return, in order, places in the access lines of a block that may be wanted."""
     if query.status is not None:
         codes = query.codes
-        marks, quoted = _MARKS, iter(())
-        if block.count(b'"') * _RARE < len(block):
-            marks, quoted = _UNQUOTED_MARKS, _places_of_quotes(block)
+        has_few = block.count(b'"') * _RARE < len(block)
+        quoted = [_places_of_quotes(block)] if has_few else []
+        marks = _UNQUOTED_MARKS if has_few else _MARKS
         marked = (_places_of_status(block, mark, codes) for mark in marks)
-        return sorted(chain(_places_of_ours(block, codes), quoted, *marked))
+        return sorted(chain(_places_of_ours(block, codes), *quoted, *marked))
     if query.word:
         return _places_of(block, query.word)
     if query.slower is not None:

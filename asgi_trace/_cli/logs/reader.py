@@ -216,6 +216,7 @@ class LineReader:
         self._default = when
         self._early: list[Entry] = []
         self._entry: Entry | None = None
+        self._finished: Entry | None = None  # the last that was returned by finish()
         self._further: list[str] = []
         self._room = 0
 
@@ -433,8 +434,12 @@ class LineReader:
         )
 
     def finish(self) -> list[Entry]:
-        """Return the last entry, if there is one."""
+        """
+        Return the last entry, if there is one. What goes on it and is read later is an entry of the
+        same request and time.
+        """
         entry, self._entry = self._entry, None
+        self._finished = entry or self._finished
         found, self._early = self._early, []
         if entry is not None:
             entry = self._whole(entry)
@@ -457,6 +462,9 @@ class LineReader:
         return [each if each.time >= 0 else each._replace(time=when) for each in found]
 
     def _go_on(self, line: str) -> None:
+        if self._entry is None and self._finished is not None:
+            self._entry = _continued(self._finished, line)
+            return
         if not self._further and self._entry is not None:
             self._room = LONGEST_TEXT - len(self._entry.text)
         self._room -= len(line) + 1
@@ -472,6 +480,19 @@ class LineReader:
         return entry._replace(
             text=entry.text[:LONGEST_TEXT] + "…", message=min(entry.message, LONGEST_TEXT)
         )
+
+
+def _continued(entry: Entry, line: str) -> Entry:
+    """
+    Return an entry of a *line* that goes on an *entry* which was returned before: in a log that is
+    followed, a traceback may come a moment later.
+    """
+    more = {name: value for name, value in (entry.more or {}).items() if name not in _OF_ONE_LINE}
+    return entry._replace(level=0, text=line, message=0, more=more or None)
+
+
+# What an entry has of its own line, and not of its request or source.
+_OF_ONE_LINE = frozenset(("access", "call", "outgoing", "undated"))
 
 
 # -- logs ------------------------------------------------------------------------------------------

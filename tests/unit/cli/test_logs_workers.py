@@ -26,6 +26,7 @@ from asgi_trace._cli.view.model import Trace
 from asgi_trace._core.lines import Record, format_json, format_logfmt, format_text
 
 BLOCK = 4000
+_NOT_ASCII = " naïve \U0001f600"
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def _record(number: int) -> Record:
         f"2024-01-15T10:{number // 60 % 60:02}:{number % 60:02}.{number % 1000:03}Z",
         "ERROR" if number % 50 == 0 else "INFO",
         "shop",
-        message if number % 10 == 9 else f"item {number}{' naïve \U0001f600' * (number % 9 == 8)}",
+        message if number % 10 == 9 else f"item {number}{_NOT_ASCII * (number % 9 == 8)}",
         f"{number // 10:032x}",
         f"session-{number % 3}",
         f"{number // 10 + 1:032x}",
