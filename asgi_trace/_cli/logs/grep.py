@@ -19,7 +19,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from itertools import accumulate, chain
+from itertools import chain, compress, count
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
@@ -263,19 +263,25 @@ class _Mark(NamedTuple):
     is_sure: bool = True
 
 
-_MARKS = (
+_UNQUOTED_MARKS: tuple[_Mark, ...] = (
     # a field of JSON or logfmt
     _Mark(b"tatus", re.compile(rb'\w*\\*"?[:=] ?\\*"?(\d{1,4})')),
     _Mark(b"response_code", re.compile(rb'\\*"?[:=] ?\\*"?(\d{1,4})')),
-    # the request line of a server's log, which the status mostly follows
-    _Mark(b" HTTP/", re.compile(rb'[\d.]+\\*" (\d{3})'), is_sure=False),
-    _Mark(b'" ', re.compile(rb'(\d{3})[ \r\n"\\]')),
     # Rails
     _Mark(b"Completed ", re.compile(rb"(\d{3}) ")),
 )
-# What follows the status in ours, after so many words: a duration, "-" where there is none, and a
-# size.
-_OURS = ((b"ms ", -2), (b"- - ", -2), (b"B ", -3))
+_MARKS: tuple[_Mark, ...] = (
+    *_UNQUOTED_MARKS,
+    # the request line of a server's log, which the status mostly follows
+    _Mark(b" HTTP/", re.compile(rb'[\d.]+\\*" (\d{3})'), is_sure=False),
+    _Mark(b'" ', re.compile(rb'(\d{3})[ \r\n"\\]')),
+)
+# Of a block with fewer quotes than one in so many bytes, it takes less to read each line with one
+# than to search for these marks.
+_RARE = 1024
+# What follows the status in ours: a duration, or "-" where there is none and then the size.
+_DURATION = b"ms "
+_NO_DURATION = re.compile(rb" - (?:-|\d{1,20}B) ")
 # What the names of durations have in common.
 _DURATIONS = (
     b"uration",
@@ -287,6 +293,7 @@ _DURATIONS = (
     b"Completed ",
 )
 _NUMBER = re.compile(rb"(\d+)(?:\.\d+)? ?\Z")
+_BEFORE_UNIT = frozenset(b"0123456789 ")
 _BEFORE = 32
 
 
@@ -301,6 +308,7 @@ def _word_of(path: str) -> bytes:
 # Ids of so many lengths are looked for without an expression.
 _FEW = 4
 _LONG_REQUEST_ID = re.compile(rb'uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
+_ANY_REQUEST_ID = re.compile(rb"uest_?[iI]d")
 _REQUEST_ID = re.compile(
     rf'req(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode()
 )
@@ -343,28 +351,37 @@ class _Finder:
         if b"\x1b" in block or len(self._lengths) > _FEW:
             return self._matches(_REQUEST_ID, block)
         # A fifth of the time that the expression takes.
-        places = self._behind_req(block)
-        if b"uest" in block:
-            places += self._matches(_LONG_REQUEST_ID, block)
-        return places
+        places = self._behind(b"req=", block.split(b"req="))
+        first = _LONG_REQUEST_ID.search(block) if b"uest" in block else None
+        if first is None:
+            return places
+        # Nearly always all lines of a log spell the name of the id alike.
+        name = block[first.start() : first.start(1)]
+        parts = block.split(name)
+        times = len(parts) - 1
+        if times == block.count(b"uest") or times == len(_ANY_REQUEST_ID.findall(block)):
+            return places + self._behind(name, parts)
+        return places + self._matches(_LONG_REQUEST_ID, block)
 
     def _matches(self, pattern: re.Pattern[bytes], block: bytes) -> list[int]:
         ids = self._ids
         return [match.start() for match in pattern.finditer(block) if match[1] in ids]
 
-    def _behind_req(self, block: bytes) -> list[int]:
-        parts = block.split(b"req=")
-        if len(parts) == 1:
-            return []
-        found: set[int] = set()
+    def _behind(self, name: bytes, parts: list[bytes]) -> list[int]:
+        """
+        Return where *name* stands before one of the ids, or before what begins like one, in a block
+        that is split into *parts* by it.
+        """
+        places = []
         for length in self._lengths:
-            starts = list(map(operator.itemgetter(slice(length)), parts))
-            if not self._ids.isdisjoint(starts):
-                found.update(number for number, start in enumerate(starts) if start in self._ids)
-        if not found:
-            return []
-        ends = list(accumulate(map(len, parts)))
-        return [ends[number - 1] + (number - 1) * len(b"req=") for number in found if number]
+            starts = map(operator.itemgetter(slice(length)), parts)
+            before = end = 0
+            for number in compress(count(), map(self._ids.__contains__, starts)):
+                end += sum(map(len, parts[before:number])) + len(name) * (number - before)
+                before = number
+                if number:
+                    places.append(end - len(name))
+        return places
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -399,6 +416,7 @@ def search(
     requests: Set[str] | None,
     find: Callable[[bytes, int], int],
     service: str = "",
+    has_parts: Callable[[bytes], bool] = _has_parts,
 ) -> Iterator[_Found]:
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
@@ -420,7 +438,7 @@ def search(
             if is_wanted:
                 yield _Found(when, block[:start])
         is_line_end = block.endswith(b"\n")
-        is_whole = not _has_parts(block)
+        is_whole = not has_parts(block)
         while start < len(block):
             if not is_wanted and is_whole:
                 found = find(block, start)
@@ -461,11 +479,16 @@ def _text(line: bytes) -> str:
     return line.decode("utf-8", "replace").strip("\ufeff\r\n")
 
 
-def search_requests(blocks: Iterable[bytes], query: Query, service: str = "") -> Iterator[str]:
+def search_requests(
+    blocks: Iterable[bytes],
+    query: Query,
+    service: str = "",
+    has_parts: Callable[[bytes], bool] = _has_parts,
+) -> Iterator[str]:
     """Yield the id of each request that the *query* wants for its access line."""
     steps = Steps(0, Clock(query.zone))
     for block in blocks:
-        for line in _candidates(block, query):
+        for line in _candidates(block, query, has_parts(block)):
             steps.jump()
             for step in steps.take(_text(line)):
                 entry = step.entry
@@ -495,12 +518,14 @@ def search_trace(blocks: Iterable[bytes], trace: str, zone: tzinfo | None) -> It
                     yield entry.request_id
 
 
-def _candidates(block: bytes, query: Query) -> Iterator[bytes]:
+def _candidates(block: bytes, query: Query, has_parts: bool) -> Iterator[bytes]:
     """Yield the lines of a block that may be access lines which are wanted."""
     needle, word = query.needle, query.word
-    places = _places(block, query)
-    if _has_parts(block):
+    places: Iterable[int]
+    if has_parts:
         places, word = _starts(block), b""
+    else:
+        places = _places(block, query)
     end = 0
     for place in places:
         if place < end:
@@ -516,9 +541,11 @@ def _places(block: bytes, query: Query) -> Iterable[int]:
     """Return, in order, places in the access lines of a block that may be wanted."""
     if query.status is not None:
         codes = query.codes
-        ours = (_places_of_ours(block, word, number, codes) for word, number in _OURS)
-        marked = (_places_of_status(block, mark, codes) for mark in _MARKS)
-        return sorted(chain(*ours, *marked))
+        has_few = block.count(b'"') * _RARE < len(block)
+        quoted = [_places_of_quotes(block)] if has_few else []
+        marks = _UNQUOTED_MARKS if has_few else _MARKS
+        marked = (_places_of_status(block, mark, codes) for mark in marks)
+        return sorted(chain(_places_of_ours(block, codes), *quoted, *marked))
     if query.word:
         return _places_of(block, query.word)
     if query.slower is not None:
@@ -542,11 +569,27 @@ def _places_of(block: bytes, word: bytes) -> Iterator[int]:
         place = block.find(word, place + 1)
 
 
-def _places_of_ours(block: bytes, word: bytes, number: int, codes: Set[bytes]) -> Iterator[int]:
-    for place in _places_of(block, word):
-        words = block[max(place - _BEFORE, 0) : place].split(b" ")
-        if len(words) + number >= 0 and words[number] in codes:
+def _places_of_ours(block: bytes, codes: Set[bytes]) -> Iterator[int]:
+    for place in _places_of(block, _DURATION):
+        words = block[max(place - _BEFORE, 0) : place].rsplit(b" ", 2)
+        if len(words) > 1 and words[-2] in codes:
             yield place
+    for match in _NO_DURATION.finditer(block):
+        place = match.start()
+        word = block[max(place - _BEFORE, 0) : place].rpartition(b" ")[2]
+        if word in codes:
+            yield place
+
+
+def _places_of_quotes(block: bytes) -> Iterator[int]:
+    """Yield a place in each line with a quote that may end a request, or begin one."""
+    place = block.find(b'"')
+    while place >= 0:
+        end = block.find(b"\n", place) + 1 or len(block)
+        rest = block[place:end]
+        if b'" ' in rest or b" HTTP/" in rest:
+            yield place
+        place = block.find(b'"', end)
 
 
 def _places_of_status(block: bytes, mark: _Mark, codes: Set[bytes]) -> Iterator[int]:
@@ -562,6 +605,8 @@ def _places_of_status(block: bytes, mark: _Mark, codes: Set[bytes]) -> Iterator[
 def _places_of_milliseconds(block: bytes, least: float) -> Iterator[int]:
     """Yield where a duration stands that may be longer than *least* milliseconds."""
     for place in _places_of(block, b"ms"):
+        if not place or block[place - 1] not in _BEFORE_UNIT:
+            continue
         number = _NUMBER.search(block, max(place - _BEFORE, 0), place)
         if number is not None and int(number[1]) + 1 > least:
             yield place
@@ -586,11 +631,20 @@ class _Sampled:
         self.reading = Reading(log.name)
         self.is_named = True  # whether each line names its request's id as we do
         self._zone = zone
-        self._is_read = False
+        self._is_read = self._is_read_again = False
+        self._has_parts = False  # whether a block had them when the log was read first
+
+    def has_parts(self, block: bytes) -> bool:
+        """Whether a *block* of the log has parts of lines. It is searched for them once."""
+        if self._is_read_again and not self._has_parts:
+            return False
+        found = _has_parts(block)
+        self._has_parts |= found
+        return found
 
     def lines(self) -> Iterator[bytes]:
         """Yield the blocks of the log's lines."""
-        is_first, self._is_read = not self._is_read, True
+        is_first, self._is_read, self._is_read_again = not self._is_read, True, self._is_read
         size = _FIRST_SAMPLE
         for block in lines_of(self.log, self._zone):
             if is_first:
@@ -701,6 +755,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
                 requests,
                 shortcut(query, requests, each.is_named),
                 each.service,
+                each.has_parts,
             )
             for each in sampled
         )
@@ -747,7 +802,7 @@ def _with_trace(query: Query, logs: Sequence[_Sampled]) -> Query:
 def _requests_wanted(logs: Sequence[_Sampled], query: Query) -> set[str]:
     requests: set[str] = set()
     for log in logs:
-        for request_id in search_requests(log.lines(), query, log.service):
+        for request_id in search_requests(log.lines(), query, log.service, log.has_parts):
             if len(requests) == _MOST_REQUESTS and request_id not in requests:
                 _complain(
                     f"more than {_MOST_REQUESTS} requests match; shown are the first, narrow it down with --since"

@@ -22,7 +22,11 @@ from .own import own_fields
 from .texts import AccessLines, access_in, ids_in, outgoing_in
 from .times import Clock, find_time, is_zoned
 
-__all__ = ("Entry", "Records", "astral", "may_be_access")
+__all__ = ("ACCESS_FIELDS", "LONGEST_TEXT", "Entry", "Records", "astral", "may_be_access")
+
+
+LONGEST_TEXT = 65_536
+"""How much of an entry's text is kept."""
 
 
 class Entry(NamedTuple):
@@ -118,7 +122,7 @@ _NO_MORE: dict[str, Any] = {}
 _EMPTY: tuple[Any, ...] = (None, "", {}, [])
 _MOST_HEADS = 4096
 # The fields of an access line of ours, but for the time to the first byte.
-_ACCESS_FIELDS = frozenset(
+ACCESS_FIELDS = frozenset(
     ("method", "path", "status", "duration_ms", "bytes", "transport", "client")
 )
 
@@ -143,7 +147,7 @@ class Records:
         self.first_when: float | None = None
         self.undated = 0
         self._file = file
-        self._clock = clock
+        self.clock = clock
         self._access_lines = AccessLines()
         self._origins: dict[str, dict[str, Any]] = {}
         self.heads: dict[str, tuple[float, int]] = {}  # time and level as they were read
@@ -162,7 +166,7 @@ class Records:
         else:
             stamp, _, name = head.partition(" - ")
             level = LEVELS.get(name, 0)
-            moment = self._clock.read(stamp)
+            moment = self.clock.read(stamp)
             if envelope is not None and envelope.time is not None:
                 moment = self._agreed(moment, stamp, envelope.time)
             if moment is None:
@@ -194,7 +198,7 @@ class Records:
         if known is not None:
             return known
         stamp, _, name = head.partition(" - ")
-        moment = self._clock.read(stamp)
+        moment = self.clock.read(stamp)
         if moment is None:
             return None
         found = moment, LEVELS.get(name, 0)
@@ -215,7 +219,7 @@ class Records:
         when, level = known
         if not received.endswith("Z"):
             return self._agreed(when, head.partition(" - ")[0], received) or 0, level
-        moment = self._clock.read(received)
+        moment = self.clock.read(received)
         return known if moment is None else (_nearest(when, moment), level)
 
     def origin(self, source: str) -> dict[str, Any]:
@@ -254,7 +258,7 @@ class Records:
             access,
             first_byte,
         ) = row
-        when = self._clock.read(stamp)
+        when = self.clock.read(stamp)
         number = LEVELS.get(level)
         if when is None or number is None or request_id in NO_IDS or trace in NO_IDS:
             return None
@@ -277,7 +281,7 @@ class Records:
         else:
             # The message says all that the fields do: they are not shown beside it.
             fields = access_in(message)
-            if fields is None or not _ACCESS_FIELDS.issubset(fields):
+            if fields is None or not ACCESS_FIELDS.issubset(fields):
                 return None
             if first_byte and "ttfb_ms" not in fields:
                 return None
@@ -292,6 +296,10 @@ class Records:
         end = len(text) - len(message) - len(aside)
         # Half of the time that Entry() takes.
         return _new(Entry, (when, number, request_id, session_id, text, end, more, self._file))
+
+    def told(self, words: str, call: str) -> dict[str, Any] | None:
+        """Return what the *words* of a bracket, and the *call* behind it, give of an entry."""
+        return self._more(None, call, words, None, is_undated=False)
 
     def _more(
         self,
@@ -354,7 +362,7 @@ class Records:
         ) = map(get, roles.ours)
         if message is None and stamp is None and level is None:
             return None
-        when = self._clock.read_value(stamp)
+        when = self.clock.read_value(stamp)
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
         more: dict[str, Any] = {}
@@ -468,7 +476,7 @@ class Records:
             request_id = _id(id_in_access)
         if not (time or level or klog or request_id or access):
             return None
-        when = self._clock.read(time[0]) if time else None
+        when = self.clock.read(time[0]) if time else None
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, time[0] if time else "", envelope.time)
         more: dict[str, Any] | None = {"access": access} if access else {}
@@ -517,7 +525,7 @@ class Records:
         when = None
         more = None
         if envelope is not None:
-            when = self._clock.read_value(envelope.time)
+            when = self.clock.read_value(envelope.time)
             more = self._origin(envelope.source) or None
         return Entry(self.at(when), 0, "", "", line, 0, more, self._file)
 
@@ -531,12 +539,12 @@ class Records:
             return -1 if self.when is None else self.when
         if self.when is None:
             self.first_when = when
-        self.when = self._clock.last = when
+        self.when = self.clock.last = when
         return when
 
     def _searched_time(self, text: str) -> float | None:
         match = find_time(text, _TIME_END)
-        return self._clock.read(match[0]) if match else None
+        return self.clock.read(match[0]) if match else None
 
     def _agreed(self, when: float | None, stamp: str, received: Any) -> float | None:
         """
@@ -546,7 +554,7 @@ class Records:
         The envelope's stands for a time without a zone, and for one without a fraction of the
         second.
         """
-        moment = self._clock.read_value(received)
+        moment = self.clock.read_value(received)
         if moment is None or when is None:
             return moment if when is None else when
         if is_zoned(stamp) or (
