@@ -30,6 +30,10 @@ export class Callers {
     for (const callees of this.#callees.values()) {
       callees.sort((one, other) => start[one] - start[other] || one - other);
     }
+    /** The first requests of all traces, by their start: some began long before their first lines. */
+    this.roots = Uint32Array.from(
+      Array.from(this.caller.keys()).filter((r) => this.caller[r] < 0),
+    ).sort((one, other) => start[one] - start[other] || one - other);
     /** The traces with a call that no request in the logs answered, by their first requests. */
     this.callingOut = new Set(
       calls.filter(({ callee }) => callee < 0).map(({ request }) => this.root[request]),

@@ -18,14 +18,9 @@ const MOST_ROWS = 40;
  */
 export function arrange(trace, opened) {
   const { session, start, end } = trace.requests;
-  const { caller } = trace.callers;
   /** @type {Map<number, {lane: Lane, ends: number[]}>} */
   const bySession = new Map();
-  // They come in the order of their first lines, and some began long before.
-  const byStart = Uint32Array.from({ length: trace.size }, (_, r) => r);
-  byStart.sort((one, other) => start[one] - start[other]);
-  for (const r of byStart) {
-    if (caller[r] >= 0) continue;
+  for (const r of trace.callers.roots) {
     let open = bySession.get(session[r]);
     if (!open)
       bySession.set(session[r], (open = { lane: { session: session[r], rows: [] }, ends: [] }));

@@ -271,9 +271,7 @@ export class RequestTree {
     row.removeAttribute("aria-label");
     const fold = make("span", "fold", this.#folded.has(s) ? "▸" : "▾");
     fold.setAttribute("aria-hidden", "true");
-    const name = make("span", "id");
-    if (s < 0) name.textContent = "no session";
-    else show(name, this.trace.sessions[s]);
+    const name = s < 0 ? make("span", "id", "no session") : idElement(this.trace.sessions[s]);
     const errors = requests.reduce((sum, r) => sum + this.#errorsOf(r), 0);
     row.append(
       fold,

@@ -79,6 +79,7 @@ export class Scale {
   /** @type {Waterfall | null} the opened trace */
   opened = null;
 
+  #shownRoot = -1; // of the trace that was last given room
   /** @type {[number, number]} the range last asked for, which may reach beyond the trace */
   #asked = [0, 1];
   /** @type {ReturnType<typeof arrange>} */
@@ -208,11 +209,13 @@ export class Scale {
     }
   }
 
-  /** Give the opened trace room enough for its rows to be read. */
+  /** Give a trace that was just opened room enough for its rows to be read. */
   #showOpened() {
-    if (!this.opened) return;
+    const root = this.opened?.root ?? -1;
+    if (root === this.#shownRoot) return;
+    this.#shownRoot = root;
+    if (root < 0) return;
     const { start, end } = this.trace.requests;
-    const { root } = this.opened;
     const length = end[root] - start[root];
     const isWide = length > ((this.to - this.from) * OPENED_SHARE) / 2;
     const isWhole = start[root] >= this.from && end[root] <= this.to;
