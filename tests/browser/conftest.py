@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -36,13 +36,23 @@ def page_of(
     log: str | bytes, folder: Path, title: str = "shop.log", events: str | None = None
 ) -> Path:
     """Write *log* and its page to *folder*, as the command does, and return the page's path."""
-    file = folder / title
-    file.write_bytes(log.encode() if isinstance(log, str) else log)
+    return page_of_logs({title: log}, folder, title, events)
+
+
+def page_of_logs(
+    logs: Mapping[str, str | bytes], folder: Path, title: str, events: str | None = None
+) -> Path:
+    """Do what :func:`page_of` does for several logs, by the names of their files."""
 
     def refuse(sentence: str) -> None:
         raise AssertionError(sentence)
 
-    trace = model.build(reader.merged([reader.read(Log(str(file), refuse), 0)]), title, [title])
+    readers = []
+    for number, (name, log) in enumerate(logs.items()):
+        file = folder / name
+        file.write_bytes(log.encode() if isinstance(log, str) else log)
+        readers.append(reader.read(Log(str(file), refuse), number))
+    trace = model.build(reader.merged(readers), title, list(logs))
     out = io.BytesIO()
     page.write(trace.head, trace.chunks, out, events=events)
     path = folder / "trace.html"

@@ -55,7 +55,9 @@ def test_an_empty_log_says_what_was_read(tmp_path: Path, open_page: Callable[...
     (tmp_path / "empty.log").write_text("")
     with Following(tmp_path, "empty.log") as following:
         tab = open_page(f"http://127.0.0.1:{following.port}/")
-        expect(tab.locator("#nothing")).to_have_text("No lines yet. 1 file, no lines")
+        expect(tab.locator("#nothing")).to_have_text(
+            "No lines yet. They appear here as they are written. Read: 1 file, no lines."
+        )
         expect(tab.locator("#counts")).to_have_attribute("title", "1 file, no lines")
 
 
@@ -87,6 +89,31 @@ def test_a_search_goes_on(log: Path, url: str, open_page: Callable[..., Page]) -
     add(log, stamped(1, "hay"), stamped(2, "a needle"))
     expect(tab.locator("#answer")).to_have_text("1 line, 1 request")
     assert tab.locator("#grid .line").count() == 1
+
+
+def test_errors_are_grouped_as_they_come(
+    log: Path, url: str, open_page: Callable[..., Page]
+) -> None:
+    """Beyond a handful; a chosen group grows, and stays chosen."""
+    tab = open_page(url)
+    expect(tab.locator("#live")).to_have_text("live")
+    add(
+        log,
+        *(stamped(1 + each, f"Order {each} lost", f"e{each}", "s2", "ERROR") for each in range(5)),
+    )
+    expect(tab.locator("#error-count")).to_have_text("5 errors")
+    expect(tab.locator("#errors")).to_be_hidden()
+    add(
+        log,
+        stamped(7, "Order 5 lost", "e5", "s3", "ERROR"),
+        stamped(8, "Bank is down", "b", level="ERROR"),
+    )
+    expect(tab.locator(".group .title")).to_have_text(["Order # lost", "Bank is down"])
+    tab.locator(".group", has_text="Order").click()
+    expect(tab.locator("#answer")).to_have_text("6 lines, 6 requests")
+    add(log, stamped(9, "Order 6 lost", "e6", "s3", "ERROR"), stamped(10, "well", "w"))
+    expect(tab.locator("#answer")).to_have_text("7 lines, 7 requests")
+    expect(tab.locator("#errors .only")).to_contain_text("Only the 7 requests of Order # lost")
 
 
 def test_a_log_that_starts_anew_starts_anew(

@@ -24,6 +24,7 @@ const SVG = "http://www.w3.org/2000/svg";
  * @property {number} count
  * @property {number} first when the first was
  * @property {number} last when the last was
+ * @property {number} firstLine the line of the first, else the first line of its request
  * @property {Set<number>} requests
  * @property {number[]} lines those of no request
  * @property {Set<number>} sessions
@@ -41,6 +42,7 @@ function newGroup(title, isOfRequests) {
     count: 0,
     first: Infinity,
     last: -Infinity,
+    firstLine: -1,
     requests: new Set(),
     lines: [],
     sessions: new Set(),
@@ -88,12 +90,13 @@ export function groupErrors(trace) {
     const group = groupOf(title, false);
     if (r >= 0) isSaid[r] = 1;
     else group.lines.push(line);
-    note(group, trace, r, trace.time[line], trace.lineService(line));
+    note(group, trace, { r, line, time: trace.time[line], service: trace.lineService(line) });
   }
   for (let r = 0; r < trace.size; r++) {
     if (isSaid[r] || level[r] >= ERROR || !trace.isFailure(r)) continue;
     const title = [kindOfRequest(trace, r), status[r] ?? outcome[r]].filter(Boolean).join(" ");
-    note(groupOf(title, true), trace, r, end[r], trace.requests.service[r]);
+    const [line, service] = [trace.requests.first_line[r], trace.requests.service[r]];
+    note(groupOf(title, true), trace, { r, line, time: end[r], service });
   }
   return [...groups.values()].sort(
     (one, other) => other.count - one.count || one.first - other.first,
@@ -103,13 +106,12 @@ export function groupErrors(trace) {
 /**
  * Add an error to its group.
  * @param {Group} group @param {import("./data.js").Trace} trace
- * @param {number} r its request, or -1
- * @param {number} time
- * @param {number} service its place, or -1
+ * @param {{r: number, line: number, time: number, service: number}} error
+ * `r` is its request and `service` the place of its service; -1 for none
  */
-function note(group, trace, r, time, service) {
+function note(group, trace, { r, line, time, service }) {
   group.count++;
-  group.first = Math.min(group.first, time);
+  if (time < group.first) [group.first, group.firstLine] = [time, line];
   group.last = Math.max(group.last, time);
   const part = ((time - trace.from) / Math.max(1, trace.to - trace.from)) * SPARKS;
   group.sparks[Math.max(0, Math.min(SPARKS - 1, Math.floor(part)))]++;

@@ -1,7 +1,7 @@
 // The place of each trace: a lane per session, and rows in it for traces at the same time. A trace
 // is one bar, that of its first request; the opened trace has rows of its own.
 
-import { NOBODY } from "./data.js";
+import { sessionOrder } from "./order.js";
 
 // More at once than this share the last row.
 const MOST_ROWS = 40;
@@ -36,14 +36,9 @@ export function arrange(trace, opened) {
     ends[row] = Math.max(ends[row], end[r]);
   }
   const lanes = [...bySession.values()].map(({ lane }) => lane);
-  lanes.sort((one, other) => order(one.session) - order(other.session));
+  const order = sessionOrder(trace);
+  lanes.sort((one, other) => order(one.session, other.session));
   return { lanes, rows: lanes.reduce((sum, lane) => sum + lane.rows.length, 0) };
-}
-
-// Those without a session stand below all others.
-/** @param {number} session */
-function order(session) {
-  return session === NOBODY ? Infinity : session;
 }
 
 /**

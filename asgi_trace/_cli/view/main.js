@@ -50,6 +50,10 @@ const timeline = new Timeline(part("timeline"), trace, look, clock, services, {
   chooseRequest: (r) => choose({ request: r }),
   chooseLine,
   chooseSession: (s) => choose({ session: s }),
+  searchFor(more) {
+    queryBox.value = [queryBox.value.trim(), more].filter(Boolean).join(" ");
+    void runSearch();
+  },
   zoomed: () => keepAddress(),
 });
 const serviceFilter = new ServiceFilter(part("services"), services, queryBox, () => {
@@ -335,10 +339,11 @@ function button(text, title, act, name) {
 
 let searches = 0;
 
-/** Of many errors none is chosen: the lines begin at the first. @param {number} r its request */
-function showErrors(r) {
+/** Of many errors none is chosen: the lines begin at the first of the largest group. */
+function showErrors() {
   drawAll();
-  lines.reveal(errorLine(r) < 0 ? requests.first_line[r] : errorLine(r), "center");
+  const [largest] = errors.groups;
+  if (largest) lines.reveal(largest.firstLine, "center");
 }
 
 /** @param {boolean} [isFirst] whether a reader has just asked, and not the log gone on */
@@ -734,7 +739,7 @@ errors.rearrange();
 if (isFitted) timeline.fit();
 else timeline.showAgain();
 if (!query.isEmpty || look.group !== null) await runSearch(false);
-if (firstError >= 0 && isIncident) showErrors(firstError);
+if (firstError >= 0 && isIncident) showErrors();
 else if (firstError >= 0 && look.request === firstError && look.line < 0)
   chooseError(firstError, { isStep: false });
 else drawAll();

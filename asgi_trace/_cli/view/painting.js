@@ -112,9 +112,10 @@ export class Painting {
     c.beginPath();
     c.rect(0, HEAD, scale.width, scale.lanesRoom);
     c.clip();
-    this.#paintLanes();
+    if (scale.isDense) scale.density.paint(c, this.#colors, HEAD);
+    else this.#paintLanes();
     c.restore();
-    this.#paintSilences();
+    if (!scale.isDense) this.#paintSilences();
     if (scale.canScroll) this.#paintScrollBar();
     if (brush) this.#paintBrush(brush);
   }

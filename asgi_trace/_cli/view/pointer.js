@@ -139,6 +139,10 @@ export class Pointer {
       this.timeline.handlers.zoomed();
       return;
     }
+    if (this.scale.isDense && y >= HEAD) {
+      this.timeline.clickDensity(x, y - HEAD);
+      return;
+    }
     const { request, line, call, session } = this.scale.hit(x, y);
     if (call >= 0) return;
     const { chooseLine, chooseRequest, chooseSession } = this.timeline.handlers;
@@ -150,6 +154,7 @@ export class Pointer {
   /** @param {MouseEvent} event */
   #doubleClick(event) {
     const { x, y } = this.#place(event);
+    if (this.scale.isDense && y >= HEAD) return;
     const { request } = this.scale.hit(x, y);
     if (request >= 0) this.timeline.zoomTo(request);
     else {
@@ -182,6 +187,10 @@ export class Pointer {
   /** @param {Point} at */
   #hover(at) {
     const { scale, timeline } = this;
+    if (scale.isDense && at.y >= HEAD) {
+      timeline.hoverDensity(at, at.y - HEAD);
+      return;
+    }
     const hit = scale.hit(at.x, at.y);
     timeline.element.style.cursor = cursorAt(at, hit);
     const time = scale.timeAt(at.x);

@@ -4,6 +4,7 @@ import { counted, duration, make, plain, show } from "./text.js";
 import { ERROR, NOBODY, WARNING } from "./data.js";
 import { VirtualList } from "./list.js";
 import { idElement } from "./ids.js";
+import { sessionOrder } from "./order.js";
 
 const REQUEST_ROW = 40;
 const CALLEE_ROW = 25;
@@ -81,9 +82,7 @@ export class RequestTree {
     this.#rows = [];
     this.#depths = [];
     this.#place = new Int32Array(this.trace.size).fill(-1);
-    const order = [...bySession.keys()].sort((one, other) =>
-      one < 0 ? 1 : other < 0 ? -1 : one - other,
-    );
+    const order = [...bySession.keys()].sort(sessionOrder(this.trace));
     for (const s of order) {
       this.#add(s < 0 ? -1 : -2 - s, 0);
       if (this.#folded.has(s)) continue;

@@ -1,6 +1,7 @@
 // Where everything is on the time axis: times as pixels across, lanes as pixels down, and back.
 // Pure arithmetic: no element, no event, no drawing. A range is [from, to].
 
+import { Density, MOST_LANES } from "./density.js";
 import { arrange, firstAfter } from "./lanes.js";
 import { Waterfall } from "./waterfall.js";
 
@@ -78,6 +79,8 @@ export class Scale {
   lanesHeight = 0;
   /** @type {Waterfall | null} the opened trace */
   opened = null;
+  /** Whether there are too many lanes, and the density is shown instead. */
+  isDense = false;
 
   #shownRoot = -1; // of the trace that was last given room
   /** @type {[number, number]} the range last asked for, which may reach beyond the trace */
@@ -89,6 +92,7 @@ export class Scale {
   constructor(trace, look) {
     this.trace = trace;
     this.look = look;
+    this.density = new Density(this, trace, look);
   }
 
   // -- across: times -----------------------------------------------------------------------------
@@ -202,6 +206,10 @@ export class Scale {
     }
     this.#showOpened();
     this.layOut();
+    if (this.placed.length > MOST_LANES) {
+      this.show(...this.density.rangeOfLanes((start[r] + end[r]) / 2));
+      this.layOut();
+    }
     const top = this.#topOf(r);
     if (top < this.scroll) this.scrollTo(top - this.rowHeight);
     else if (top + this.rowHeight > this.scroll + this.lanesRoom) {
@@ -279,6 +287,12 @@ export class Scale {
       this.lanesHeight += each.height;
     }
     this.placed = placed;
+    // A chosen request is shown in its lane.
+    this.isDense = placed.length > MOST_LANES && this.look.request < 0;
+    if (this.isDense) {
+      this.density.update();
+      this.lanesHeight = this.density.height;
+    }
     this.scrollTo(this.scroll);
   }
 
@@ -357,6 +371,7 @@ export class Scale {
   hit(x, y) {
     /** @type {Hit} */
     const nothing = { request: -1, line: -1, call: -1, session: null };
+    if (this.isDense) return nothing;
     const inLanes = y - HEAD + this.scroll;
     const isOutside = y < HEAD || y > HEAD + this.lanesRoom || inLanes > this.lanesHeight;
     if (isOutside || this.placed.length === 0) return nothing;

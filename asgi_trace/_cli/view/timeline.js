@@ -12,6 +12,7 @@ import { make } from "./text.js";
  * @property {(r: number) => void} chooseRequest
  * @property {(line: number) => void} chooseLine
  * @property {(s: number) => void} chooseSession
+ * @property {(query: string) => void} searchFor
  * @property {() => void} zoomed called after the reader has changed the range
  */
 
@@ -155,6 +156,35 @@ export class Timeline {
   setBrush(brush) {
     this.brush = brush;
     this.draw();
+  }
+
+  // -- the density view --------------------------------------------------------------------------
+
+  /**
+   * Zoom in to the lanes at this place, or search for the path whose name it is.
+   * @param {number} x @param {number} y below the first strip's top
+   */
+  clickDensity(x, y) {
+    const { scale } = this;
+    const strip = scale.density.stripAt(y);
+    if (!strip) return;
+    if (x < scale.gutter) {
+      const query = scale.density.queryFor(strip);
+      if (query) this.handlers.searchFor(query);
+      return;
+    }
+    this.tip.hide();
+    this.show(...scale.density.rangeOfLanes(scale.timeAt(x)));
+    this.handlers.zoomed();
+  }
+
+  /** @param {import("./tip.js").Point} at @param {number} y below the first strip's top */
+  hoverDensity(at, y) {
+    const { density, width } = this.scale;
+    const strip = density.stripAt(y);
+    this.element.style.cursor = strip ? "pointer" : "grab";
+    if (strip) this.tip.showFacts(density.facts(strip, at.x), at, width);
+    else this.tip.hide();
   }
 
   // -- drawing -----------------------------------------------------------------------------------

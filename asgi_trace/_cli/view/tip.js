@@ -34,6 +34,15 @@ export class Tip {
     this.#place(at, width);
   }
 
+  /** @param {string[]} facts the first is the title @param {Point} at @param {number} width */
+  showFacts([title, ...facts], at, width) {
+    this.element.replaceChildren(
+      make("div", "tip-title", plain(title)),
+      ...facts.filter(Boolean).map((fact) => make("div", "", fact)),
+    );
+    this.#place(at, width);
+  }
+
   /**
    * @param {import("./scale.js").Hit} hit
    * @param {number} time under the pointer
