@@ -8,6 +8,7 @@ or event loops.
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -181,6 +182,23 @@ def _start_with_ids(start: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return start_with_ids
+
+
+def _start_outside_of_requests(start: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(start)
+    def start_outside(self: threading.Thread, *args: Any, **kwargs: Any) -> Any:
+        if getattr(getattr(self, "_target", None), "__module__", None) not in _SHARED:
+            return start(self, *args, **kwargs)
+        with bound_request_metadata(None):
+            return start(self, *args, **kwargs)
+
+    return start_outside
+
+
+# Free-threaded CPython, and others with this flag (3.14), give each thread a copy of its starter's
+# context. A thread of a pool would keep the ids of its first request for the jobs of all others.
+if getattr(sys.flags, "thread_inherit_context", False):
+    threading.Thread.start = _start_outside_of_requests(threading.Thread.start)  # type: ignore[method-assign]
 
 
 def _report_in_this_context(thread: threading.Thread) -> None:

@@ -10,6 +10,7 @@ import logging
 import logging.handlers
 import multiprocessing.pool
 import queue
+import subprocess
 import sys
 import threading
 import weakref
@@ -262,6 +263,31 @@ if sys.version_info >= (3, 14):
                 thread.start()
                 thread.join()
         assert found == [None, None]
+
+    def test_a_pool_has_no_ids_where_threads_inherit_the_context() -> None:
+        """As they do by default in free-threaded builds: its threads outlive their first request."""
+        code = """
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from threading import Thread
+from asgi_trace import *
+
+own, pool, found = [], ThreadPoolExecutor(1), []
+for name in ("a1", "b2"):
+    with bound_request_metadata(RequestMetadata("s", name)), ThreadPool(1) as other:
+        found += [pool.submit(get_request_id).result(), other.apply(get_request_id)]
+        thread = Thread(target=lambda: own.append(get_request_id()))
+        thread.start()
+        thread.join()
+keep_ids_in_threads()
+with bound_request_metadata(RequestMetadata("s", "c3")):
+    kept = pool.submit(get_request_id).result()
+print(found, own, kept, pool.submit(get_request_id).result())
+"""
+        command = [sys.executable, "-X", "thread_inherit_context=1", "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        expected = "[None, None, None, None] ['a1', 'b2'] c3 None\n"
+        assert (done.stdout, done.stderr) == (expected, "")
 
 
 def test_outside_a_request_a_thread_has_none(kept: Any) -> None:
