@@ -1,4 +1,4 @@
-# Runs the independent parts of a check, two at a time. To be sourced by bash 5.1 or newer.
+# Runs the independent parts of a check, PARTS_AT_A_TIME at once. To be sourced by bash 5.1 or newer.
 #
 #   part "linters" lint all    # adds a part: its title, and the command or function that it runs
 #   run_parts                  # runs all parts in their order; returns 1 when one of them fails
@@ -8,12 +8,14 @@
 # Call run_parts as a plain command: within a condition, bash ignores errexit, in the parts too.
 
 PARTS_AT_A_TIME=2
+ONLY="" # where it is set: only the parts whose titles contain it
 TIMEFORMAT="took %R s; processor time: %U s + %S s"
 titles=()
 commands=()
 declare -A running=() # by process id: the number of the part that the process runs
 
 part() {
+    [[ $1 == *"$ONLY"* ]] || return 0
     titles+=("$1")
     commands+=("$(printf '%q ' "${@:2}")")
 }

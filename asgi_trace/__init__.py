@@ -59,7 +59,7 @@ __all__ = (
     "with_context",
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 install()
 del install

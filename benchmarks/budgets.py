@@ -215,7 +215,7 @@ def check(
     readings = [reading for budget in checked for reading in _readings(budget, meter)]
     missing = sorted({SUBJECTS[reading.subject].missing() or "" for reading in readings} - {""})
     if missing:
-        print(f"not installed: {', '.join(missing)}; expected the extra: pip install '.[bench]'")
+        print(f"not installed: {', '.join(missing)}; expected: pip install . --group bench")
         return 1
     values = measure(readings, preload=preload, tell=tell)
     results = [_result(budget, meter, values) for budget in checked]

@@ -12,9 +12,9 @@ import pytest
 
 
 def module(name: str) -> Any:
-    """Import a package of the ``test`` extra."""
+    """Import a package of the dependency group ``test``."""
     if importlib.util.find_spec(name) is None and not os.environ.get("CI"):
-        pytest.skip(f"needs {name}: pip install -e '.[test]'")
+        pytest.skip(f"needs {name}: pip install -e . --group test")
     return importlib.import_module(name)
 
 

@@ -29,3 +29,13 @@ def test_the_table_has_every_private_package() -> None:
     packages = re.findall(r"^\| `(_\w+)` \|", GUIDE, re.MULTILINE)
     assert packages == ["_core", "_logging", "_outgoing", "_mcp", "_otel", "_cli", "_plugin"]
     assert {path.name for path in (ROOT / "asgi_trace").glob("_[a-z]*")} == set(packages)
+
+
+def test_the_table_has_every_directory_of_the_tests() -> None:
+    """Those in ``unit`` too."""
+    table = GUIDE.split("### Tests")[1].split("###")[0]
+    named = re.findall(r"`([\w/]+)/`", table)
+    tests = ROOT / "tests"
+    directories = [*tests.glob("[a-z]*/"), *tests.glob("unit/[a-z]*/")]
+    expected = {path.relative_to(tests).as_posix() for path in directories if path.is_dir()}
+    assert sorted(named) == sorted(expected - {"unit"})

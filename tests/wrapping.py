@@ -412,3 +412,136 @@ NAMELESS = frozenset(
         "Cloud Foundry",
     )
 )
+
+# Other ways of the same tools, and further tools.
+_COLOR, _PLAIN = "\x1b[36m", "\x1b[0m"
+VARIANTS: dict[str, Wrapper] = {
+    "docker-compose 1": _each(lambda _, service, line: f"{service}_1     | {line}"),
+    "docker-compose 1, colored": _each(
+        lambda _, service, line: f"{_COLOR}{service}_1     |{_PLAIN} {line}"
+    ),
+    "docker compose, colored, -t": _each(
+        lambda moment, service, line: f"{_COLOR}{service}-1  | {_PLAIN}{when(moment)}789Z {line}"
+    ),
+    "stern -t": _each(
+        lambda moment, service, line: f"{PODS[service]} {service} {when(moment)}789Z {line}"
+    ),
+    "stern -A": _each(lambda _, service, line: f"shop {PODS[service]} {service} {line}"),
+    "stern --template": _each(lambda _, service, line: f"{PODS[service]}/{service}: {line}"),
+    "stern --template, a pod": _each(lambda _, service, line: f"{PODS[service]} {line}"),
+    "kail": _each(lambda _, service, line: f"shop/{PODS[service]}[{service}]: {line}"),
+    "kubetail": _each(lambda _, service, line: f"[{PODS[service]} {service}] {line}"),
+    "journalctl -o short-monotonic": _each(
+        lambda moment, service, line: f"[{moment - BASE + 9:12.6f}] web {service}[8]: {line}"
+    ),
+    "journalctl -o with-unit": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %Y-%m-%d %H:%M:%S UTC')} web {service}.service/python[8]: {line}"
+        )
+    ),
+    "journalctl -o json-seq": _each(
+        lambda moment, service, line: (
+            "\x1e"
+            + json.dumps(
+                {
+                    "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+                    "_SYSTEMD_UNIT": f"{service}.service",
+                    "MESSAGE": line,
+                }
+            )
+        )
+    ),
+    "journalctl -o json, bytes": _objects(
+        lambda moment, service, line: {
+            "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+            "_SYSTEMD_UNIT": f"{service}.service",
+            "MESSAGE": list(f"{_COLOR}{line}{_PLAIN}".encode()),
+        }
+    ),
+    "journalctl -o json, of Docker": _objects(
+        lambda moment, service, line: {
+            "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+            "_SYSTEMD_UNIT": "docker.service",
+            "CONTAINER_NAME": service,
+            "MESSAGE": line,
+        }
+    ),
+    "RFC 3164": _each(
+        lambda moment, service, line: f"<14>{when(moment, '%b %d %H:%M:%S')} web {service}: {line}"
+    ),
+    "aws logs tail, a function": _each(
+        lambda moment, service, line: (
+            f"{when(moment)}+00:00 2024/11/22/{service}[$LATEST]{'0f1e2d3c' * 4} {line}"
+        )
+    ),
+    "fluentd": _each(
+        lambda moment, service, line: (
+            f"{when(moment)[:19]}+00:00\t{service}\t"
+            + json.dumps({"log": line, "stream": "stderr"})
+        )
+    ),
+    "vector, a file": _objects(
+        lambda moment, service, line: {
+            "file": f"/var/log/{service}.log",
+            "message": line,
+            "source_type": "file",
+            "timestamp": f"{when(moment)}Z",
+        }
+    ),
+    "promtail --dry-run": _each(
+        lambda moment, service, line: f'{when(moment)}Z{{job="{service}"}}\t{line}'
+    ),
+    "Datadog's agent": _each(
+        lambda moment, service, line: (
+            f"Integration Name: shop | Type: file | Status: info | Timestamp: {when(moment)}Z | "
+            f"Hostname: web | Service: {service} | Source: python | Tags: | Message: {line}"
+        )
+    ),
+    "Elastic Agent": _objects(
+        lambda moment, service, line: {
+            "@timestamp": f"{when(moment)[:-3]}Z",
+            "message": line,
+            "agent": {"type": "filebeat"},
+            "ecs": {"version": "8.0.0"},
+            "container": {"name": service},
+            "log": {"offset": 1},
+        }
+    ),
+    "Docker's GELF": _objects(
+        lambda moment, service, line: {
+            "version": "1.1",
+            "host": "web",
+            "short_message": line,
+            "timestamp": moment,
+            "level": 3,
+            "_container_name": service,
+        }
+    ),
+    "Splunk": _objects(
+        lambda moment, service, line: {
+            "preview": False,
+            "result": {"_raw": line, "_time": f"{when(moment)}+00:00", "container": service},
+        }
+    ),
+    "Azure": _objects(
+        lambda moment, service, line: {
+            "TimeGenerated": f"{when(moment)}Z",
+            "ContainerName": service,
+            "LogMessage": line,
+            "LogSource": "stderr",
+        }
+    ),
+    "ssh": _each(lambda _, service, line: f"{service}: {line}"),
+    "tilt": _each(lambda _, service, line: f"{service:>12} │ {line}"),
+    "pm2, timestamps": _each(
+        lambda moment, service, line: f"0|{service}  | {when(moment)[:19]}: {line}"
+    ),
+    "ts": _each(lambda moment, _, line: f"{when(moment, '%b %d %H:%M:%S')} {line}"),
+    "svlogd": _each(lambda moment, _, line: f"{when(moment, '%Y-%m-%d_%H:%M:%S.%f')} {line}"),
+    "multilog": _each(
+        lambda moment, _, line: (
+            f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
+        )
+    ),
+}
+NAMELESS_VARIANTS = frozenset(("ts", "svlogd", "multilog"))

@@ -96,7 +96,7 @@ class LogForm(NamedTuple):
     """
     What ``ASGI_TRACE_FORMAT`` asks for.
 
-    :param formatter: of lines whose form nobody has chosen; None where it is not set.
+    :param formatter: of lines without a chosen form; None where it is not set.
     :param keep: stamp records, and leave all forms, handlers and levels as they are.
     """
 

@@ -51,6 +51,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="of this session; its first 8 characters will do",
     )
     grep.add_argument("--request", metavar="ID", help="of this request")
+    grep.add_argument(
+        "--trace", metavar="ID", help="of this trace, or of that in a traceparent, in all services"
+    )
+    grep.add_argument("--span", metavar="ID", help="with this span")
+    grep.add_argument("--service", metavar="NAME", help="of this service")
     grep.add_argument("--path", help="of requests for this path; * stands for anything")
     grep.add_argument("--status", help="of requests with this status: 404, 5xx, '>=500'")
     grep.add_argument(
@@ -65,7 +70,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         nargs="*",
         help="logs, also .gz; standard input, when left out. Without an option, the first characters of an "
-        "id stand before them: of a request, session, trace or span, four at least",
+        "id stand before them: of a request, session, trace or span, four at least; or a traceparent, or "
+        "'[req=…|session=…]' as a line has it",
     )
     grep.usage = "%(prog)s [-h] (ID | OPTION ...) [FILE ...]"
     grep.set_defaults(run=_grep)
@@ -253,7 +259,10 @@ def _run(arguments: Sequence[str]) -> int:
 def _grep(options: argparse.Namespace) -> int:
     from .logs.grep import run
 
-    conditions = ("session", "request", "path", "status", "slower", "since", "tz")
+    conditions = (
+        *("session", "request", "trace", "span", "service"),
+        *("path", "status", "slower", "since", "tz"),
+    )
     return run(options.files, **{name: getattr(options, name) for name in conditions})
 
 

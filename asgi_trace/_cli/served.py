@@ -201,7 +201,7 @@ def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
     return shim
 
 
-# How each server is told that an app cannot be had, so that it says so in one line and gives up:
+# The exception by which each server learns that there is no app: it prints one line and ends;
 # without it, it would print a traceback of its own code, and some would try again. In the order in
 # which one of them uses the other.
 _SERVERS_WORDS = (

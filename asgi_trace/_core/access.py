@@ -1,8 +1,8 @@
 """
 The access line: one per request, when it is over, with the target, the status and the duration.
 
-This module observes ASGI messages and their order. It does not read ids: its record is stamped like
-any other.
+This module observes ASGI messages and their order. Of the ids it reads the caller's span alone: its
+record is stamped like any other.
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 from .faults import own_logger, report_once
 from .lines import ACCESS_LOGGER, format_access
 from .masks import Masks
+from .own_lines import write_line
 from .scope import SCOPE_KEY, Message, Scope
 from .trust import client_host
 
@@ -89,7 +90,7 @@ class AccessLog:
 
 
 class _Exchange:
-    """One request and its response, as their messages tell."""
+    """One request and its response, as seen in the messages of ``receive`` and ``send``."""
 
     method: str | None = None
     crash_status: int | None = None
@@ -153,7 +154,9 @@ class _Exchange:
         try:
             log = own_logger(ACCESS_LOGGER)
             if log.isEnabledFor(logging.INFO):
-                _write(log, self._fields(outcome))
+                fields, parent = self._fields(outcome), self._parent()
+                message = format_access(fields if parent is None else fields | {"parent": parent})
+                write_line(log, message, fields)
         except Exception:
             report_once("writing an access line")
 
@@ -173,6 +176,10 @@ class _Exchange:
         }
         return {name: value for name, value in fields.items() if value is not None}
 
+    def _parent(self) -> str | None:
+        """Return the caller's span, which records have as an attribute, and lines of text not."""
+        return getattr(self._scope.get(SCOPE_KEY), "parent_span_id", None)
+
     def _since_start(self, moment: float) -> float:
         # As round(…, 1) does, in a tenth of its 2,500 instructions.
         return int((moment - self._began) * 10_000 + 0.5) / 10
@@ -181,31 +188,6 @@ class _Exchange:
         self._bytes += size
         if size and self._first_byte is None:
             self._first_byte = perf_counter()
-
-
-def _write(log: logging.Logger, fields: dict[str, Any]) -> None:
-    message = format_access(fields)
-    if type(log) is logging.Logger and logging.getLogRecordFactory() is logging.LogRecord:
-        # As log.info() does it, without a search for the caller and a check of each field's name:
-        # these names are ours, and none of them is one of logging's.
-        code = _write.__code__
-        record = log.makeRecord(
-            log.name,
-            logging.INFO,
-            code.co_filename,
-            code.co_firstlineno,
-            "%s",
-            (message,),
-            None,
-            code.co_name,
-        )
-        record.__dict__.update(fields)
-        log.handle(record)
-        return
-    try:
-        log.info("%s", message, extra=fields)
-    except KeyError:  # a record factory of the program gives records an attribute of the same name
-        log.info("%s", message)
 
 
 def _shown_target(masks: Masks, path: object, query: object) -> str | None:

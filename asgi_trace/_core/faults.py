@@ -17,7 +17,7 @@ def own_logger(name: str) -> logging.Logger:
     Return one of our loggers, enabled. To be called for each line.
 
     ``dictConfig`` and ``fileConfig`` disable all loggers that exist and that they do not name,
-    unless told otherwise. A level is the way to silence one of ours.
+    unless ``disable_existing_loggers`` is false. A level is the way to silence one of ours.
     """
     logger = logging.getLogger(name)
     logger.disabled = False

@@ -184,7 +184,7 @@ def secret_digest(key: bytes = b"") -> Callable[[bytes], str]:
     Return a function that makes an id of a secret: the same for the same secret, and nothing else.
 
     The id is 32 lower-case hexadecimal characters: BLAKE2b of 128 bits. With a *key* of 1 to 64
-    bytes nobody who lacks the key can find the secret by trying candidates.
+    bytes, the secret cannot be found without the key by trying candidates.
     """
     keyed: list[Any] = []  # the state before the first byte of a secret, once it is made
 

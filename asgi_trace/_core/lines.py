@@ -35,6 +35,7 @@ from .patterns import Pattern
 
 __all__ = (
     "ACCESS_LOGGER",
+    "CALLS_LOGGER",
     "HEAD",
     "NO_ID",
     "SESSION_LENGTH",
@@ -50,6 +51,7 @@ __all__ = (
     "format_json",
     "format_line",
     "format_logfmt",
+    "format_outgoing",
     "format_stamped",
     "format_text",
     "id_color",
@@ -57,6 +59,7 @@ __all__ = (
     "parse_access",
     "parse_fields",
     "parse_line",
+    "parse_outgoing",
     "parse_time",
     "short_session",
     "unescape",
@@ -68,10 +71,13 @@ NO_ID = "none"
 ACCESS_LOGGER = "asgi_trace.access"
 """The logger whose messages :func:`format_access` makes."""
 
+CALLS_LOGGER = "asgi_trace.calls"
+"""The logger whose messages :func:`format_outgoing` makes."""
+
 
 class Record(NamedTuple):
     """
-    A log record, as far as its line tells: what a form cannot carry has its default here.
+    A log record, as read from its line: what a form cannot carry has its default here.
 
     ``message`` includes the traceback where the form is text; the others have it in ``exception``.
     """
@@ -108,7 +114,7 @@ _UNSAFE = "\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202
 _ESCAPE = r"x[0-9a-f]{2}|u[0-9a-f]{4}"
 
 # A run of backslashes is doubled only where it stands before an escape, or before text that looks
-# like one: a Windows path stays as it is, and unescape() can still tell the two apart. Runs are
+# like one: a Windows path stays as it is, and unescape() can still distinguish the two. Runs are
 # matched from their start only, so that a long one is not tried at each of its places.
 _TO_ESCAPE = Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}])|(?<!\\)(\\+)(?={_ESCAPE})")
 _TO_UNESCAPE = Pattern(rf"(?<!\\)(\\+)({_ESCAPE})")
@@ -361,10 +367,10 @@ def parse(text: str) -> Record | None:
 
 def parse_line(line: str) -> tuple[Record, bool] | None:
     """
-    Return what one physical *line* tells, and whether it goes on the message of an earlier one.
+    Return the record of one physical *line*, and whether it continues the message of an earlier one.
 
-    None when it is not a record's line in any form. The form is told from the line's first
-    characters alone.
+    None when it is not a record's line in any form. The line's first characters alone decide on
+    the form.
     """
     match = HEAD.match(line)
     if match is not None:
@@ -392,7 +398,7 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
 
 def parse_fields(line: str) -> dict[str, Any] | None:
     """
-    Return the names and values of a line of JSON or logfmt, whoever wrote it; None when it is
+    Return the names and values of a line of JSON or logfmt, of any writer; None when it is
     neither.
     """
     return _parse_json(line) if line.startswith("{") else _parse_logfmt(line)
@@ -857,13 +863,14 @@ _ACCESS_WORDS: dict[str, Callable[[str], Any]] = {
     "transport": str,
     "client": str,
     "ttfb_ms": float,
+    "parent": str,
 }
 _ACCESS_NAMES = frozenset(_ACCESS_WORDS)
-_BLANKS = len(_ACCESS_WORDS) - 2  # between the words up to the client
+_BLANKS = len(_ACCESS_WORDS) - 3  # between the words up to the client
 _ACCESS = Pattern(
     r"(?P<method>[^ ]+) (?P<path>[^ ]+) (?:-|(?P<status>\d{1,9})) (?:-|(?P<duration_ms>\d+\.\d)ms) "
     r"(?:-|(?P<bytes>\d{1,20})B) (?P<transport>[^ ]+) (?P<client>[^ ]+)(?: ttfb=(?P<ttfb_ms>\d+\.\d)ms)?"
-    r"(?P<others> .+)?"
+    r"(?: parent=(?P<parent>[0-9a-f]{16})(?= |\Z))?(?P<others> .+)?"
 )
 # As uvicorn, hypercorn, gunicorn and granian write it when left to themselves; the last adds
 # milliseconds.
@@ -878,11 +885,12 @@ _NOT_IN_WORD = Pattern(r"[^!-~]")
 def format_access(fields: Mapping[str, Any]) -> str:
     """
     Return the message of an access line: ``GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312
-    ttfb=4.1ms``.
+    ttfb=4.1ms parent=00f067aa0ba902b7``.
 
     *fields* are ``method``, ``path``, ``status``, ``duration_ms``, ``bytes``, ``transport`` and
-    ``client``, each ``-`` where there is none, and ``ttfb_ms``. Others follow as ``name=value``. A
-    word is ASCII without blanks: a blank becomes ``%20``, and ``é`` becomes ``%C3%A9``.
+    ``client``, each ``-`` where there is none, ``ttfb_ms``, and ``parent``, the caller's span.
+    Others follow as ``name=value``. A word is ASCII without blanks: a blank becomes ``%20``, and
+    ``é`` becomes ``%C3%A9``.
     """
     get = fields.get
     status, duration, size, ttfb = get("status"), get("duration_ms"), get("bytes"), get("ttfb_ms")
@@ -897,6 +905,9 @@ def format_access(fields: Mapping[str, Any]) -> str:
         line = _format_words(fields)
     if ttfb is not None:
         line = f"{line} ttfb={ttfb:.1f}ms"
+    parent = get("parent")
+    if parent is not None:
+        line = f"{line} parent={_quote(parent)}"
     if _ACCESS_NAMES.issuperset(fields):
         return line
     others = {
@@ -934,10 +945,10 @@ def parse_access(message: str) -> dict[str, Any] | None:
         match = _SERVER_ACCESS.match(message)
         return None if match is None else _access_fields(match.groups())
     *words, rest = match.groups()
-    method, path, status, duration, size, transport, client, ttfb = words
-    if rest is None and None not in words and "-" not in words:
+    method, path, status, duration, size, transport, client, ttfb, parent = words
+    if rest is None and None not in words[:-1] and "-" not in words:
         # All of a usual line of ours, in a third of the time.
-        return {
+        fields = {
             "method": method,
             "path": path,
             "status": int(status),
@@ -947,6 +958,9 @@ def parse_access(message: str) -> dict[str, Any] | None:
             "client": client,
             "ttfb_ms": float(ttfb),
         }
+        if parent is not None:
+            fields["parent"] = parent
+        return fields
     others = {} if rest is None else _parse_pairs(rest)
     return None if others is None else _access_fields(words) | others
 
@@ -963,3 +977,53 @@ def _word(value: object) -> str:
 
 def _percent_encoded(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
+
+
+# -- lines of outgoing calls -----------------------------------------------------------------------
+
+# The arrow tells them from access lines, and the text form names no logger.
+_OUTGOING = Pattern(
+    r"-> (?P<method>[^ ]+) (?P<host>[^ /]+)(?P<path>/[^ ]*) (?:-|(?P<status>\d{1,9})|(?P<error>[^ ]+)) "
+    r"(?P<duration_ms>\d+\.\d)ms attempt=(?P<attempt>\d{1,9})(?: span=(?P<call_span_id>[^ ]+))?"
+)
+_OUTGOING_WORDS: dict[str, Callable[[str], Any]] = {
+    "method": str,
+    "host": str,
+    "path": str,
+    "status": int,
+    "error": str,
+    "duration_ms": float,
+    "attempt": int,
+    "call_span_id": str,
+}
+
+
+def format_outgoing(fields: Mapping[str, Any]) -> str:
+    """
+    Return the message about an outgoing call: ``-> POST pay.internal/charge?card=*** 200 12.3ms
+    attempt=1 span=b7ad6b7169200001``.
+
+    *fields* are ``method``, ``host``, ``path``, ``duration_ms`` and ``attempt``; ``status``, or
+    ``error`` where there was no response (``-`` for neither); and ``call_span_id``, the span of the
+    call, where it has one. A word is as in :func:`format_access`.
+    """
+    outcome = fields.get("status") or fields.get("error")
+    method, host, path = _word(fields["method"]), _word(fields["host"]), _word(fields["path"])
+    line = (
+        f"-> {method} {host}{path} {_word(outcome)} "
+        f"{fields['duration_ms']:.1f}ms attempt={fields['attempt']:d}"
+    )
+    span_id = fields.get("call_span_id")
+    return f"{line} span={_word(span_id)}" if span_id else line
+
+
+def parse_outgoing(message: str) -> dict[str, Any] | None:
+    """Return the fields of the *message* about an outgoing call; None when it is none."""
+    match = _OUTGOING.fullmatch(message)
+    if match is None:
+        return None
+    return {
+        name: _OUTGOING_WORDS[name](word)
+        for name, word in match.groupdict().items()
+        if word is not None
+    }

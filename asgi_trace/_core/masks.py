@@ -176,8 +176,8 @@ class Masks:
         return "&".join([self._mask_pair(pair) for pair in query.split("&")]) if query else ""
 
     def _mask_pair(self, pair: str) -> str:
-        # Most pairs are a short name and a short value, in which nothing but the name can tell a
-        # secret: 4,300 instructions, where a look for all kinds of secrets takes 14,000 to 27,000.
+        # Most pairs are a short name and a short value, of which only the name can show
+        # a secret: 4,300 instructions, where a look for all kinds of secrets takes 14,000 to 27,000.
         name, _, value = pair.partition("=")
         if (
             len(name) < _SHORTEST_KNOWN > len(value)

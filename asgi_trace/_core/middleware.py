@@ -93,7 +93,7 @@ class RequestTracingMiddleware:
     :param expose_headers: name ours in ``Access-Control-Expose-Headers``, where a response has CORS
         headers: without it no script of another origin can read them.
     :param observe_body: read which call to an MCP server the body of a POST carries, and whether
-        its reply tells of an error: each up to 16 KiB, as they stream through. Arguments and
+        its reply is an error: each up to 16 KiB, as they stream through. Arguments and
         results are not kept.
     :raises TypeError: when *app*, *generator* or *validator* cannot be called, or *digest_key* is
         no text.
@@ -216,7 +216,7 @@ class RequestTracingMiddleware:
         """
         outer = metadata_before(token)
         is_inside = _is_inside_framework(scope, self._framework_key)
-        # An app called from within a request: whoever logs the exception does it for that request.
+        # An app called from within a request: its exception is logged for the outer request.
         if outer is None or outer.ended:
             stamp_exception(exc, request)
             if is_inside and isinstance(exc, Exception):

@@ -38,7 +38,15 @@ from .sessions import SessionResolver
 from .tracecontext import RANDOM, TraceContext, parse_baggage, parse_traceparent, parse_tracestate
 from .trust import TrustedNetworks
 
-__all__ = ("SCOPE_KEY", "Message", "Scope", "ScopeMetadata", "Settings", "metadata_class")
+__all__ = (
+    "SCOPE_KEY",
+    "Message",
+    "Scope",
+    "ScopeMetadata",
+    "Settings",
+    "masks_of",
+    "metadata_class",
+)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -451,11 +459,15 @@ class ScopeMetadata(RequestMetadata):
     def linked_trace(self) -> TraceContext | None:
         return None if self._settings.trust_inbound else self._trace_of_headers()
 
+    @property
+    def _is_trusted(self) -> bool:
+        return self._settings.trust_inbound
+
     def _continue_trace(
         self, parent: TraceContext, tracestate: str = "", baggage: str = ""
     ) -> None:
         """Make *parent* the span that called this request, unless the client is not trusted."""
-        if self._settings.trust_inbound:
+        if self._is_trusted:
             super()._continue_trace(parent, tracestate, baggage)
 
     def _header(self, name: bytes) -> list[bytes]:
@@ -528,3 +540,11 @@ def metadata_class(settings: Settings) -> type[ScopeMetadata]:
     asked for.
     """
     return _CLASSES[settings.networks is not None, settings.answers.needed]
+
+
+_DEFAULT_MASKS = Masks()
+
+
+def masks_of(request: object) -> Masks:
+    """Return what hides the secrets of path and query: the shim's own, where *request* has one."""
+    return request._settings.masks if isinstance(request, ScopeMetadata) else _DEFAULT_MASKS

@@ -8,6 +8,7 @@ or event loops.
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -73,7 +74,7 @@ def with_context(fn: Callable[_P, _T]) -> Callable[_P, _T]:
     when it returns.
 
     :param fn: a callable that does its work when called; coroutine and generator functions do
-        theirs later, in the context of whoever runs them.
+        theirs later, in the context of the code that runs them.
     :raises TypeError: when *fn* is not such a callable.
 
     .. versionadded:: 0.1
@@ -102,8 +103,8 @@ def keep_ids_in_threads() -> Callable[[], None]:
     ``loop.run_in_executor`` of any event loop, and each
     :class:`~concurrent.futures.ThreadPoolExecutor`. Only the ids are carried; other libraries'
     context variables are left alone, and a context that the thread or job brings along is too. A
-    job submitted outside a request has none, whoever had the thread before. A second call changes
-    nothing more.
+    job submitted outside a request has none, also on a thread that served a request before. A
+    second call changes nothing more.
 
     The threads of :mod:`multiprocessing.pool` and of a ``QueueListener`` serve many requests, and
     stay without ids. So should a library's own service thread: start it outside of requests, or in
@@ -154,6 +155,7 @@ def _start_with_ids(start: Callable[..., Any]) -> Callable[..., Any]:
         # it is a cycle.
         attributes = vars(self)
         run, own = self.run, attributes.get("run")
+        has_context = attributes.get("_context") is not None  # Thread(context=…), CPython 3.14
 
         def restore() -> None:
             attributes.pop("run", None)
@@ -162,11 +164,15 @@ def _start_with_ids(start: Callable[..., Any]) -> Callable[..., Any]:
 
         def run_with_ids() -> None:
             restore()
-            # Not where a context came along: threads can have one since CPython 3.14. And never
-            # reset: the thread's excepthook comes after this, and the thread ends with it.
-            if get_request_metadata() is None:
+            # A context that came along is not changed: further threads may run in it. The thread's
+            # own one needs no reset, since the thread ends with it.
+            if not has_context and get_request_metadata() is None:
                 bind(metadata)
-            _marking(run)
+            try:
+                _marking(run)
+            except BaseException:
+                _report_in_this_context(self)
+                raise
 
         attributes["run"] = run_with_ids
         try:
@@ -176,6 +182,34 @@ def _start_with_ids(start: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return start_with_ids
+
+
+def _start_outside_of_requests(start: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(start)
+    def start_outside(self: threading.Thread, *args: Any, **kwargs: Any) -> Any:
+        if getattr(getattr(self, "_target", None), "__module__", None) not in _SHARED:
+            return start(self, *args, **kwargs)
+        with bound_request_metadata(None):
+            return start(self, *args, **kwargs)
+
+    return start_outside
+
+
+# Free-threaded CPython, and others with this flag (3.14), give each thread a copy of its starter's
+# context. A thread of a pool would keep the ids of its first request for the jobs of all others.
+if getattr(sys.flags, "thread_inherit_context", False):
+    threading.Thread.start = _start_outside_of_requests(threading.Thread.start)  # type: ignore[method-assign]
+
+
+def _report_in_this_context(thread: threading.Thread) -> None:
+    """
+    Call the excepthook of *thread*, which is about to fail, in the context of now: CPython 3.14 and
+    newer call it outside of the thread's context.
+    """
+    attributes = vars(thread)
+    report = attributes.get("_invoke_excepthook")
+    if report is not None:
+        attributes["_invoke_excepthook"] = functools.partial(copy_context().run, report)
 
 
 def _submit_with_ids(submit: Callable[..., Any]) -> Callable[..., Any]:
@@ -195,7 +229,7 @@ def _call_as(
 
 
 def _marking(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call *fn*, and mark what it raises: whoever reports it may do so outside of this context."""
+    """Call *fn*, and mark what it raises: it may be reported outside of this context."""
     try:
         return fn(*args, **kwargs)
     except BaseException as exc:

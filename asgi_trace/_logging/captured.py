@@ -110,8 +110,8 @@ def _lines_of(record: logging.LogRecord) -> list[str]:
 @contextmanager
 def captured() -> Iterator[Traced]:
     """
-    Take the records of the process inside the ``with`` block, from INFO on where nobody has set a
-    level.
+    Take the records of the process inside the ``with`` block, from INFO on where no level is
+    set.
     """
     found = Traced()
     call_handlers = logging.Logger.callHandlers

@@ -23,7 +23,7 @@ from typing import Any
 from .._core.calls import NO_CALL
 from .._core.current import get_request_metadata
 from .._core.exceptions import metadata_of
-from .._core.lines import ACCESS_LOGGER, NO_ID, short_session
+from .._core.lines import ACCESS_LOGGER, CALLS_LOGGER, NO_ID, short_session
 from .._core.request import RequestMetadata
 
 __all__ = (
@@ -43,6 +43,7 @@ CALL = ("mcp_method", "mcp_name", "jsonrpc_id")
 """The attributes of a record in a call to an MCP server, in the order of a call's words."""
 
 STAMPED = frozenset({*IDS, *CALL, "parent_span_id"})
+_OWN_LOGGERS = frozenset({ACCESS_LOGGER, CALLS_LOGGER})
 _IDS = frozenset(IDS)
 
 # Not logging.makeLogRecord(): that calls the record factory, which may be the program's own.
@@ -115,8 +116,8 @@ def stamp(record: logging.LogRecord) -> None:
                 # A copy: another thread may add a field meanwhile.
                 for field, value in fields.copy().items():
                     kept = give(attribute_of(field), value)
-                    # On the access line a name such as "client" is taken, too.
-                    if kept is not value and record.name == ACCESS_LOGGER:
+                    # On a line of ours a name such as "client" is taken, too.
+                    if kept is not value and record.name in _OWN_LOGGERS:
                         give(f"{field}_", value)
             return
     except Exception:

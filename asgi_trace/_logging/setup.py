@@ -49,7 +49,7 @@ _Write = Callable[[logging.LogRecord], str]
 
 # -- whose form it is ------------------------------------------------------------------------------
 
-# Formats that nobody chose: those of the standard library, in its three styles ...
+# Formats that count as not chosen: those of the standard library, in its three styles ...
 _DEFAULT_FORMATS = frozenset(
     {
         "%(message)s",
@@ -108,7 +108,7 @@ _UNCHOSEN, _CHOSEN, _DATA = "unchosen", "chosen", "data"
 
 def _kind_of(formatter: logging.Formatter | None) -> str:
     """
-    Return whether nobody chose the form of *formatter*, the program did, or it is a data format.
+    Return the kind of *formatter*: not chosen by the program, chosen by it, or a data format.
     """
     if formatter is None:
         return _UNCHOSEN
@@ -176,7 +176,7 @@ class _Forms:
         return OwnForm(handler.formatter or _MESSAGE, self._brackets).format
 
     def line(self, stream: object) -> _Write:
-        """Return what makes the lines for *stream* where nobody has chosen a form."""
+        """Return what makes the lines for *stream* where no form was chosen."""
         return (self._colored if _shows_colors(stream) else self._plain).format
 
 
@@ -202,7 +202,7 @@ def _name_of(kind: type) -> tuple[str, str]:
 
 def _shows_colors(stream: object) -> bool:
     """
-    Whether *stream* is a terminal that shows colors, and nobody has asked for none
+    Whether *stream* is a terminal that shows colors, and the environment does not forbid them
     (https://no-color.org).
     """
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
@@ -252,8 +252,8 @@ def give_forms(formatter: logging.Formatter | None = None) -> None:
     Stamp records, and have each handler write its form from its next line on. No handler and no
     level changes.
 
-    :param formatter: of lines whose form nobody, or a standard formatter, has chosen; that of an
-        earlier call, when left out.
+    :param formatter: of lines without a form of their own, or with that of a standard formatter; that of
+        an earlier call, when left out.
     """
     global _forms
     earlier = _forms.formatter if _forms else None
@@ -375,8 +375,8 @@ def configure_logging(
     Write every line of this process once, with the ids of its request: those of servers and
     libraries too.
 
-    Handlers, and the levels of the program, stay as they are. Handlers for which nobody has chosen
-    a form, such as those of :func:`logging.basicConfig` and of servers, write the line of
+    Handlers, and the levels of the program, stay as they are. Handlers without a chosen form,
+    such as those of :func:`logging.basicConfig` and of servers, write the line of
     :class:`~asgi_trace.TextFormatter`. A format of the program's own stays, with
     ``[req=…|session=…]`` before the message, unless it names ``request_id``. Formatters of any
     other class stay as they are; their records have the ids as attributes, as
@@ -395,7 +395,7 @@ def configure_logging(
         test, whose level the next one has not.
     :param stream: for lines that no handler writes yet; standard error, when left out. Given, it
         gets a handler where the root logger has none for it.
-    :param formatter: writes the lines whose form nobody has chosen, and those of standard
+    :param formatter: writes the lines without a chosen form, and those of standard
         formatters; when left out, that of an earlier call, else a :class:`TextFormatter`, with
         colors on a terminal.
     :param service: the name of this service, on each line of JSON and logfmt; when left out, what
@@ -427,7 +427,7 @@ def configure_logging(
 
 def _set_default_level(root: logging.Logger) -> None:
     """
-    Set INFO where nobody has set a level; under pytest until the test is over, and not while tests
+    Set INFO where no level is set; under pytest until the test is over, and not while tests
     are collected.
     """
     pytests = {
@@ -445,7 +445,7 @@ def _pytest_will_log() -> bool:
     """
     Whether pytest starts: while it imports a ``conftest.py``, its handlers are not there yet.
 
-    Its variable alone does not tell: a server that a test starts inherits it.
+    Its variable alone is no proof: a server that a test starts inherits it.
     """
     starts = "PYTEST_VERSION" in os.environ and "PYTEST_CURRENT_TEST" not in os.environ
     return starts and "_pytest.logging" in sys.modules
@@ -474,16 +474,16 @@ def _current_test() -> str:
 
 
 class _UnsetLevel(int):
-    """A level that nobody has set: equal to WARNING, and told from it by its class."""
+    """The default level: equal to WARNING, and distinguished from an explicit one by its class."""
 
 
 @contextmanager
 def root_level_watched() -> Iterator[Callable[[], int]]:
     """
-    Yield a function that returns the root logger's level: INFO where nobody has set one, and there
-    is no handler.
+    Yield a function that returns the root logger's level: INFO where none is set, and there is no
+    handler.
 
-    Python's default is equal to an explicit WARNING: only while it is watched are they told apart.
+    Python's default is equal to an explicit WARNING: only inside this block are they distinguished.
     """
     root = logging.root
     if root.level == logging.WARNING and not root.handlers:

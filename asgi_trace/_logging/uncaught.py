@@ -1,5 +1,5 @@
 """
-What nobody caught: warnings, exceptions that end a thread, and those that the event loop finds in a
+What no code caught: warnings, exceptions that end a thread, and those that the event loop finds in a
 dead task.
 
 This module uses the hooks by which CPython and asyncio report them, and reports them by a logger,
@@ -92,8 +92,8 @@ def _in_its_context(
     """
     Have *report* see the ids of the task, future or callback that failed, and no others.
 
-    asyncio reports from wherever it is when it finds out: for a task that nobody awaited, when it
-    is freed, which may be in the midst of another request.
+    asyncio reports from wherever it is when it finds out: for a task that was never awaited, when
+    it is freed, which may be in the midst of another request.
     """
 
     @functools.wraps(report)
@@ -116,5 +116,5 @@ def _context_of(failed: Any) -> Context | None:
     if get_context is not None:  # tasks and handles of asyncio, since CPython 3.12
         found = get_context()
         return found if isinstance(found, Context) else None
-    # The others have theirs inside, and no attribute tells; a future that is no task has none.
+    # The others hold theirs without an attribute for it; a future that is no task has none.
     return next((each for each in gc.get_referents(failed) if isinstance(each, Context)), None)

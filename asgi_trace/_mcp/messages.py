@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import cache, partial
+from sys import modules
 from typing import Any, TypeVar
 
 from .._core.current import get_request_metadata, reset_request_metadata, set_request_metadata
@@ -31,6 +33,7 @@ from .._outgoing.propagation import (
     TRACESTATE,
     extract,
 )
+from .spans import NO_SPAN, Caller, CallSpan, begin_span
 
 __all__ = ("META", "is_handled", "meta_text", "trace_messages", "trace_server")
 
@@ -86,11 +89,13 @@ def trace_server(server: _Server) -> _Server:
     inner: Any = getattr(server, "_mcp_server", server)
     middleware = getattr(inner, "middleware", None)
     if isinstance(middleware, list):
-        if trace_messages not in middleware:
-            middleware.insert(0, trace_messages)  # outermost, around the SDK's own
+        if _around_all not in middleware:
+            middleware.insert(0, _around_all)
+            middleware.append(_inside_all)
     elif callable(getattr(inner, "_handle_message", None)) and hasattr(inner, "request_handlers"):
         if not hasattr(inner._handle_message, _TRACED):
-            inner._handle_message = _handler(inner._handle_message)
+            is_fastmcp = type(inner).__module__.partition(".")[0] == "fastmcp"
+            inner._handle_message = _handler(inner._handle_message, is_fastmcp=is_fastmcp)
     else:
         raise TypeError(
             f"trace_server() was given {server!r}; expected an MCP server: MCPServer, FastMCP or a low-level Server, "
@@ -103,23 +108,53 @@ async def trace_messages(ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -
     """
     Trace a message: a middleware for mcp 2, ``MCPServer(middleware=[trace_messages])``.
 
-    :func:`trace_server` adds it as the outermost middleware.
+    :func:`trace_server` does the same around all other middleware.
 
     :param ctx: the SDK's context of the message.
     :param call_next: handles the message: the inner middleware, then the server.
 
     .. versionadded:: 0.1
     """
-    # The SDK calls these names provisional. Where a later version lacks one, its part of the trace
-    # is missing.
-    parts = (
-        getattr(ctx, name, None) for name in ("method", "params", "request_id", "meta", "request")
-    )
-    with _traced(*parts):
+    with _traced(*_parts(ctx)) as span, span.run():
         return await call_next(ctx)
 
 
-def _handler(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+# The span of the message that is being handled, between the outermost middleware and the innermost.
+_begun: ContextVar[CallSpan] = ContextVar("asgi_trace_call_span", default=NO_SPAN)
+
+
+async def _around_all(ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Trace a message: the outermost middleware, around the SDK's own."""
+    with _traced(*_parts(ctx)) as span:
+        token = _begun.set(span)
+        try:
+            return await call_next(ctx)
+        finally:
+            _begun.reset(token)
+
+
+async def _inside_all(ctx: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Make the span of a message for which no middleware of the SDK has made one."""
+    with _begun.get().run():
+        return await call_next(ctx)
+
+
+def _parts(ctx: Any) -> Iterator[Any]:
+    # The SDK calls these names provisional. Where a later version lacks one, its part of the trace
+    # is missing.
+    return (
+        getattr(ctx, name, None) for name in ("method", "params", "request_id", "meta", "request")
+    )
+
+
+# The methods of calls for which fastmcp makes a span of its own.
+_FASTMCP_SPANS = frozenset({"tools/call", "resources/read", "prompts/get"})
+_FASTMCP_TELEMETRY = "fastmcp.server.telemetry"
+
+
+def _handler(
+    handle: Callable[..., Awaitable[None]], *, is_fastmcp: bool
+) -> Callable[..., Awaitable[None]]:
     """
     Return *handle* with tracing: a method of mcp 1's server, which gets a message before the SDK
     logs it.
@@ -129,18 +164,17 @@ def _handler(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[
         # A request has an id and the HTTP request that brought it. A notification, or an exception,
         # has neither.
         request = getattr(getattr(message, "request", message), "root", None)
-        request_id, meta = (
+        method = getattr(request, "method", None)
+        carrier = getattr(getattr(message, "message_metadata", None), "request_context", None)
+        has_own_span = is_fastmcp and method in _FASTMCP_SPANS and _FASTMCP_TELEMETRY in modules
+        parts = (
+            method,
+            getattr(request, "params", None),
             getattr(message, "request_id", None),
             getattr(message, "request_meta", None),
-        )
-        carrier = getattr(getattr(message, "message_metadata", None), "request_context", None)
-        with _traced(
-            getattr(request, "method", None),
-            getattr(request, "params", None),
-            request_id,
-            meta,
             carrier,
-        ):
+        )
+        with _traced(*parts) as span, nullcontext() if has_own_span else span.run():
             await handle(message, *args, **kwargs)
 
     setattr(traced, _TRACED, True)
@@ -148,14 +182,16 @@ def _handler(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[
 
 
 @contextmanager
-def _traced(method: Any, params: Any, request_id: Any, meta: Any, carrier: Any) -> Iterator[None]:
+def _traced(
+    method: Any, params: Any, request_id: Any, meta: Any, carrier: Any
+) -> Iterator[CallSpan]:
     """
     Make the message with these parts the current request; *carrier* is the HTTP request that
     brought it, or None.
     """
     metadata = None
     try:
-        metadata, is_own = _metadata(meta, getattr(carrier, "scope", None) or {})
+        metadata, caller, is_own = _metadata(meta, getattr(carrier, "scope", None) or {})
         metadata.mcp_method, metadata.mcp_name, metadata.jsonrpc_id = (
             method,
             _name_in(params),
@@ -164,36 +200,46 @@ def _traced(method: Any, params: Any, request_id: Any, meta: Any, carrier: Any) 
     except Exception:
         report_once("tracing an MCP message")
     if metadata is None:
-        yield
+        yield NO_SPAN
         return
     token = set_request_metadata(metadata)
     _handled.add(metadata)
+    # A notification has no reply, and so no span.
+    span = NO_SPAN if request_id is None else begin_span(metadata, caller)
     try:
-        yield
+        yield span
     except BaseException as exc:
         stamp_exception(exc, metadata)
+        if span is not NO_SPAN:
+            span.raised = exc
         raise
     finally:
+        span.end()
         _handled.discard(metadata)
         if is_own:
             metadata.ended = True
         reset_request_metadata(token)
 
 
-def _metadata(meta: Any, scope: Mapping[str, Any]) -> tuple[RequestMetadata, bool]:
-    """Return the metadata of a message, and whether it is its own rather than an HTTP request's."""
+def _metadata(meta: Any, scope: Mapping[str, Any]) -> tuple[RequestMetadata, Caller | None, bool]:
+    """
+    Return the metadata of a message, the caller that its *meta* names, and whether the metadata is
+    its own rather than an HTTP request's.
+    """
     meta = meta if isinstance(meta, Mapping) else getattr(meta, "model_extra", None) or {}
     carried = scope.get(SCOPE_KEY)
     if not isinstance(carried, RequestMetadata):
-        return _own_metadata(scope, meta), True
+        return _own_metadata(scope, meta), None, True
     parent = parse_traceparent(meta_text(meta, TRACEPARENT))
-    if parent is not None:
-        tracestate, baggage = (
-            parse_tracestate([meta_text(meta, TRACESTATE)]),
-            parse_baggage([meta_text(meta, BAGGAGE)]),
-        )
-        carried._continue_trace(parent, tracestate, baggage)
-    return carried, False
+    if parent is None or not carried._is_trusted:
+        return carried, None, False
+    caller = Caller(
+        parent,
+        parse_tracestate([meta_text(meta, TRACESTATE)]),
+        parse_baggage([meta_text(meta, BAGGAGE)]),
+    )
+    carried._continue_trace(*caller)
+    return carried, caller, False
 
 
 def _own_metadata(scope: Mapping[str, Any], meta: Mapping[str, Any]) -> RequestMetadata:

@@ -15,9 +15,8 @@ from typing import Any
 
 from .._core.calls import Call
 from .._core.headers import header_values
-from .._core.masks import Masks
 from .._core.request import RequestMetadata
-from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
+from .._core.scope import SCOPE_KEY, Message, Scope, masks_of
 from .._core.trust import client_host
 
 __all__ = (
@@ -29,7 +28,6 @@ __all__ = (
     "call_attributes",
     "exception_attributes",
     "id_attributes",
-    "masks_of",
     "method_attributes",
     "request_attributes",
     "span_name",
@@ -51,7 +49,6 @@ OUTCOME = "asgi_trace.outcome"
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
 )
-_DEFAULT_MASKS = Masks()
 
 # An attribute is a signed integer of 64 bits at most.
 _INT64 = 1 << 63
@@ -133,11 +130,6 @@ def method_attributes(method: str) -> Attributes:
     if name != method:
         attributes["http.request.method_original"] = method
     return attributes
-
-
-def masks_of(request: object) -> Masks:
-    """Return what hides the secrets of path and query: the shim's own, where *request* has one."""
-    return request._settings.masks if isinstance(request, ScopeMetadata) else _DEFAULT_MASKS
 
 
 def _server_of(scope: Scope) -> tuple[str | None, int | None]:

@@ -25,12 +25,12 @@ from .._core.current import get_request_metadata
 from .._core.faults import report_once
 from .._core.masks import Masks
 from .._core.request import RequestMetadata
+from .._core.scope import masks_of
 from .._core.tracecontext import RANDOM, TraceContext
-from .._outgoing.client_spans import client_spans
+from .._outgoing.client_spans import client_spans, resends_after
 from .attributes import (
     Attributes,
     as_text,
-    masks_of,
     method_attributes,
     span_name,
     type_name,
@@ -48,9 +48,6 @@ span_provider: ContextVar[trace.TracerProvider | None] = ContextVar(
 )
 
 _PORTS = {"http": 80, "https": 443}
-
-# A client sends a request again after a redirect, and with credentials that it was asked for.
-_RESENT_AFTER = frozenset({*range(300, 400), 401, 407})
 
 # What OpenTelemetry's instrumentations set around what they, or an exporter, send.
 _SUPPRESSED_HTTP = otel_context._SUPPRESS_HTTP_INSTRUMENTATION_KEY
@@ -97,8 +94,7 @@ def _begin(method: str, url: str, *, resends: int, after: _ClientSpan | None) ->
         return None
     else:
         context = _context_of(request, current)
-    if after is not None and after.status in _RESENT_AFTER:
-        resends = max(resends, after.resends + 1)
+    resends = resends_after(after, resends)
     attributes = _attributes(method, url, masks_of(request))
     if resends:
         attributes["http.request.resend_count"] = resends

@@ -8,7 +8,7 @@ provider. Where a span has ids of its own, the request takes them, and so do its
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from enum import Enum
 from typing import Any
@@ -32,12 +32,14 @@ from .._core.request import RequestMetadata
 from .._core.tracecontext import RANDOM, SAMPLED, TraceContext
 from .._outgoing.propagation import formats
 from .attributes import id_attributes
+from .contexts import keep_context
 
 __all__ = (
     "TRACER",
     "NextSpan",
     "SpanState",
     "adapt",
+    "call_joins",
     "context_in",
     "has_span",
     "incoming_context",
@@ -82,6 +84,19 @@ class NextSpan:
         self.state = SpanState.AWAITED
 
 
+class CallJoins:
+    """
+    What joins a request to a SERVER span that is not the request's own: a hook for calls.
+
+    ``join`` is given the span and the context of its parent (None: the current one), and returns
+    whether the span is one of a call.
+    """
+
+    join: Callable[[Any, Context | None], bool] | None = None
+
+
+call_joins = CallJoins()
+
 # The span that the current context is about to make; None outside a request.
 next_span: ContextVar[NextSpan | None] = ContextVar("asgi_trace_next_span", default=None)
 
@@ -108,18 +123,19 @@ def adapt(provider: trace.TracerProvider) -> None:
 
     class Joiner(SpanProcessor):
         def on_start(self, span: SDKSpan, parent_context: Context | None = None) -> None:
-            awaited = next_span.get()
-            if (
-                awaited is None
-                or awaited.state is SpanState.MADE
-                or span.kind is not SpanKind.SERVER
-            ):
+            if span.kind is not SpanKind.SERVER:
                 return
-            awaited.state = SpanState.MADE
-            if awaited.is_ours:
-                return  # whoever has made it gives it its attributes
+            awaited = next_span.get()
+            is_awaited = awaited is not None and awaited.state is not SpanState.MADE
+            if awaited is not None and is_awaited:
+                awaited.state = SpanState.MADE
+                if awaited.is_ours:
+                    return  # our middleware sets the attributes of its own spans
             try:
-                join(awaited.request, span)
+                if call_joins.join is not None and call_joins.join(span, parent_context):
+                    return
+                if awaited is not None and is_awaited:
+                    join(awaited.request, span, parent_context)
             except Exception:
                 report_once("taking the ids of a span")
 
@@ -208,16 +224,19 @@ def runs_in_its_span(request: RequestMetadata) -> bool:
     return True
 
 
-def join(request: RequestMetadata, span: Span) -> None:
+def join(request: RequestMetadata, span: Span, parent_context: Context | None = None) -> None:
     """
     Give *request* the ids of *span*, which another library made for it, and the span the request's
     ids.
+
+    :param parent_context: that of the span's parent; the current one when left out.
     """
     parent = getattr(span, "parent", None)
     take(
         request, trace_of(span.get_span_context(), parent and trace.format_span_id(parent.span_id))
     )
     span.set_attributes(id_attributes(request))
+    keep_context(request, trace.set_span_in_context(span, parent_context))
 
 
 def take(request: RequestMetadata, made: TraceContext) -> None:
@@ -252,9 +271,10 @@ def incoming_context(request: RequestMetadata) -> Context:
     """
     Return the current context with the span and the baggage that the caller of *request* sent.
     """
-    context, told = otel_context.get_current(), request.trace
-    if told.parent_span_id is not None:
-        parent = remote_span(told._replace(span_id=told.parent_span_id), request.tracestate)
+    context, incoming = otel_context.get_current(), request.trace
+    if incoming.parent_span_id is not None:
+        caller = incoming._replace(span_id=incoming.parent_span_id)
+        parent = remote_span(caller, request.tracestate)
         context = trace.set_span_in_context(NonRecordingSpan(parent), context)
     return (
         W3CBaggagePropagator().extract({"baggage": request.baggage}, context)

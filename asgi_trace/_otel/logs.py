@@ -19,9 +19,10 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from .._core.calls import Call
 from .._core.current import get_request_metadata
 from .._core.lines import NO_ID
+from .._core.scope import masks_of
 from .._core.tracecontext import SAMPLED
 from .._logging.records import CALL, IDS, STAMPED, stamp
-from .attributes import REQUEST, SESSION, call_attributes, masks_of
+from .attributes import REQUEST, SESSION, call_attributes
 
 __all__ = ("RequestLogHandler",)
 

@@ -33,7 +33,9 @@ from .attributes import (
     span_name,
     type_name,
 )
+from .calls import has_call_span, use_call_spans
 from .client_spans import end_lost_spans, span_provider, use_client_spans
+from .contexts import keep_context
 from .endings import Ending
 from .ids import (
     TRACER,
@@ -93,6 +95,7 @@ class RequestSpans:
         self._is_django = False
         self._metrics: ServerMetrics | None = None
         use_client_spans()
+        use_call_spans()
 
     async def __call__(
         self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
@@ -123,7 +126,7 @@ class RequestSpans:
             if has_span(request):
                 return None
             if runs_in_its_span(request):
-                return _JoinedExchange(scope, Ending(scope, receive, send))
+                return _JoinedExchange(request, scope, Ending(scope, receive, send))
             provider = self._provider or trace.get_tracer_provider()
             inside = _provider_inside(self.app, provider)
             if inside is not None:
@@ -143,7 +146,7 @@ class RequestSpans:
     ) -> _Exchange | None:
         attributes, context = request_attributes(scope), incoming_context(request)
         parent_span_id = request.trace.parent_span_id
-        if parent_span_id is None and _is_trusted(request):
+        if parent_span_id is None and request._is_trusted:
             context = context_in(scope.get("headers") or (), context)
             caller = trace.get_current_span(context).get_span_context()
             if caller.is_valid and caller.is_remote:
@@ -201,11 +204,6 @@ class RequestSpans:
         return Measured(self._metrics, attributes)
 
 
-def _is_trusted(request: RequestMetadata) -> bool:
-    settings = getattr(request, "_settings", None)
-    return bool(getattr(settings, "trust_inbound", True))
-
-
 class _Exchange:
     """One request and its response, as far as a span is concerned."""
 
@@ -248,7 +246,8 @@ class _OwnExchange(_Exchange):
         """Make the span the current one, in *context*, and the only SERVER span."""
         self._scope.setdefault(_FASTAPI, None)
         self._entered = span_provider.set(provider)
-        self._token = otel_context.attach(trace.set_span_in_context(self._span, context))
+        inside = trace.set_span_in_context(self._span, context)
+        self._token = otel_context.attach(keep_context(self._request, inside))
 
     def end(self) -> None:
         # A coroutine that the garbage collector closes ends in another context, where nothing has
@@ -289,9 +288,9 @@ class _OwnExchange(_Exchange):
 
     def _attributes_at_end(self) -> Attributes:
         # The route, the session or the call may have become known since the start.
-        attributes = (
-            self._attributes | id_attributes(self._request) | call_attributes(self._request._call)
-        )
+        attributes = self._attributes | id_attributes(self._request)
+        if not has_call_span(self._request):
+            attributes |= call_attributes(self._request._call)
         route = self._route()
         if route:
             attributes["http.route"] = as_text(route)
@@ -335,14 +334,17 @@ def _error_of(outcome: str | None, status: int | None, failed: Exception | None)
 class _JoinedExchange(_Exchange):
     """A request whose span was made around the shim, and is the current one."""
 
-    def __init__(self, scope: Scope, ending: Ending) -> None:
+    def __init__(self, request: RequestMetadata, scope: Scope, ending: Ending) -> None:
         super().__init__(ending.receive, ending.send)
         self._ending = ending
         self._scope = scope
         self._span = trace.get_current_span()
         scope.setdefault(_FASTAPI, None)
+        self._token = otel_context.attach(keep_context(request, otel_context.get_current()))
 
     def end(self) -> None:
+        with suppress(ValueError):  # closed from another context
+            otel_context.detach(self._token)
         _forget_fastapi(self._scope)
         try:
             outcome = self._ending.outcome(self.raised)
@@ -365,10 +367,12 @@ class _ForeignExchange(_Exchange):
     ) -> None:
         super().__init__(receive, send)
         self._token = next_span.set(NextSpan(request))
+        self._attached = otel_context.attach(keep_context(request, otel_context.get_current()))
 
     def end(self) -> None:
         with suppress(ValueError):  # closed from another context
             next_span.reset(self._token)
+            otel_context.detach(self._attached)
 
 
 def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvider | None:

@@ -15,7 +15,10 @@ from typing import Any, Protocol, TypeVar
 from .._core.faults import report_once
 from .._core.tracecontext import TraceContext
 
-__all__ = ("HTTPCoreEvents", "SpanOfCall", "begin_span", "client_spans")
+__all__ = ("HTTPCoreEvents", "SpanOfCall", "begin_span", "client_spans", "resends_after")
+
+# A client sends a request again after a redirect, and with credentials that it was asked for.
+_RESENT_AFTER = frozenset({*range(300, 400), 401, 407})
 
 _T = TypeVar("_T")
 
@@ -24,12 +27,19 @@ class SpanOfCall(Protocol):
     """The span of one call. Each method does nothing after the span has ended."""
 
     @property
-    def trace(self) -> TraceContext:
-        """The span's place in its trace, which the call's ``traceparent`` names."""
+    def trace(self) -> TraceContext | None:
+        """
+        The span's place in its trace, which the call's ``traceparent`` names; None where the call
+        gets none.
+        """
 
     @property
     def resends(self) -> int:
         """How often the request was sent before."""
+
+    @property
+    def status(self) -> int | None:
+        """That of the response; None where none has come."""
 
     @property
     def tracestate(self) -> str:
@@ -96,6 +106,16 @@ def begin_span(
         return None
 
 
+def resends_after(after: SpanOfCall | None, resends: int) -> int:
+    """
+    Return how often the request of a call was sent before: *resends* as the client counts, or one
+    more than in the call *after* which it is sent again.
+    """
+    if after is None or after.status not in _RESENT_AFTER:
+        return resends
+    return max(resends, after.resends + 1)
+
+
 class HTTPCoreEvents:
     """
     The ``trace`` extension of an httpx request: ends the span of the call.
@@ -118,7 +138,7 @@ class HTTPCoreEvents:
         if self.own is not None:
             return self.own(name, info)
         # httpcore asks for a coroutine in its asynchronous interface, and for none in the other.
-        # Its caller's kind is the only thing that tells the two apart.
+        # Only the kind of its caller distinguishes the two.
         is_async = sys._getframe(1).f_code.co_flags & CO_COROUTINE
         return _nothing() if is_async else None
 

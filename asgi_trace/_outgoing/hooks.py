@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from .._core.current import get_request_metadata
 from .._core.faults import report_once
+from .call_lines import begin_logged
 from .client_spans import HTTPCoreEvents, SpanOfCall, begin_span
 from .propagation import (
     BAGGAGE,
@@ -72,12 +73,15 @@ class OutgoingHooks:
     :param trusted_hosts: hosts that get ``X-Session-ID`` and the caller's ``baggage`` too: names or
         addresses without a port, ``*.example.com`` for all names below one. A redirect to any other
         host leaves both out.
+    :param log: write a line for each call to the logger ``asgi_trace.calls`` when its response has
+        begun, or when it has failed: method, host and path without secrets, status or error,
+        duration in milliseconds, how often the request has been sent, and the span of the call.
     :raises ValueError: for a host that is none.
 
     .. versionadded:: 0.1
     """
 
-    def __init__(self, *, trusted_hosts: Iterable[str] = ()) -> None:
+    def __init__(self, *, trusted_hosts: Iterable[str] = (), log: bool = False) -> None:
         if isinstance(trusted_hosts, str):
             raise ValueError(
                 f"trusted_hosts is {trusted_hosts!r}; expected a sequence, such as ({trusted_hosts!r},)"
@@ -90,6 +94,7 @@ class OutgoingHooks:
                 )
         self._hosts = frozenset(host.lower() for host in hosts if not host.startswith("*"))
         self._domains = tuple(host[1:].lower() for host in hosts if host.startswith("*"))
+        self._begin_span = begin_logged if log else begin_span
 
     def _found(
         self, host: str | None, span: SpanOfCall | None, *, drop_session: bool = False
@@ -99,7 +104,9 @@ class OutgoingHooks:
         """
         metadata = get_request_metadata()
         if metadata is None:
-            return {} if span is None else outgoing_span(span.trace, span.tracestate)
+            if span is None or span.trace is None:
+                return {}
+            return outgoing_span(span.trace, span.tracestate)
         name = (host or "").lower().strip("[]").rstrip(".")
         is_trusted = name in self._hosts or name.endswith(self._domains)
         place = None if span is None else span.trace
@@ -141,7 +148,7 @@ class OutgoingHooks:
         .. versionadded:: 0.1
         """
         sent = request.extensions.get(_MARK, _NOTHING)
-        span = begin_span(request.method, str(request.url), after=sent.span)
+        span = self._begin_span(request.method, str(request.url), after=sent.span)
         request.extensions[_MARK] = self._inject(request.headers, request.url.host, sent, span)
         own = request.extensions.get("trace")
         if isinstance(own, HTTPCoreEvents):  # of the call that was redirected
@@ -169,7 +176,7 @@ class OutgoingHooks:
         from yarl import URL
 
         async def start(_session: Any, context: Any, call: Any) -> None:
-            span = begin_span(call.method, str(call.url))
+            span = self._begin_span(call.method, str(call.url))
             context.asgi_trace_sent = self._inject(call.headers, call.url.host, span=span)
 
         async def redirect(_session: Any, context: Any, call: Any) -> None:
@@ -186,7 +193,7 @@ class OutgoingHooks:
             _end_with(sent.span, call.response)
             span = None
             if sent.span is not None and location and url is not None:
-                span = begin_span(call.response.method, str(url), after=sent.span)
+                span = self._begin_span(call.response.method, str(url), after=sent.span)
             context.asgi_trace_sent = self._inject(call.headers, host, sent, span)
 
         async def end(_session: Any, context: Any, call: Any) -> None:
@@ -234,7 +241,7 @@ class OutgoingHooks:
                 given, request = request, request.copy()
                 before = redirected.pop(id(given.hooks), None)
                 resends = 0 if before is None else before.asgi_trace_resends
-                span = begin_span(request.method, request.url, resends=resends)
+                span = hooks._begin_span(request.method, request.url, resends=resends)
                 hooks._inject(request.headers, urlsplit(request.url).hostname, span=span)
                 if span is None:
                     return super().send(request, *args, **kwargs)
@@ -305,10 +312,12 @@ class OutgoingHooks:
                 history = retries.history if isinstance(retries, Retry) else ()
                 around = _calling.get()
                 if around is None or not history:
-                    return begin_span(method, url), len(history)
+                    return hooks._begin_span(method, url), len(history)
                 # The call around has led to a redirect, which is followed here.
                 around.end(status=history[-1].status, retries=len(history) - 1 - around.resends)
-                return begin_span(method, url, resends=len(history), after=around), len(history)
+                return hooks._begin_span(method, url, resends=len(history), after=around), len(
+                    history
+                )
 
         return TracingPoolManager(*args, **options)
 
@@ -372,7 +381,7 @@ class OutgoingHooks:
         before = marks.pop(_MARK, None)  # the same request, sent again with credentials
         resends = sum(marks.get("redirect_dict", {}).values())
         url = request.full_url
-        span = begin_span(request.get_method(), url, resends=resends, after=before)
+        span = self._begin_span(request.get_method(), url, resends=resends, after=before)
         if span is not None:
             marks[_MARK] = span
         for name, value in self._found(urlsplit(f"//{request.host}").hostname, span).items():

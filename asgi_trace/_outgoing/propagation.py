@@ -73,7 +73,7 @@ def inject(headers: _Headers, *, session: bool = False, baggage: bool = False) -
     nothing changes.
 
     :param headers: a mapping, or a list of pairs, of str or bytes.
-    :param session: send ``X-Session-ID`` too. It tells who asks: only to services of your own.
+    :param session: send ``X-Session-ID`` too. It identifies the user: only to services of your own.
     :param baggage: send the caller's W3C baggage too, as data of the caller only to services of
         your own. It is merged with that in *headers*, whose members are kept.
     :raises TypeError: for *headers* that cannot be changed, such as a tuple.
@@ -177,7 +177,7 @@ def _set(headers: Any, names: list[Any], stale: Set[str], new: Mapping[str, str]
         return
     for name in names:
         if _lower(name) in stale:
-            # the mapping knows no case, and has lost it with another spelling
+            # a mapping that ignores case has lost it with another spelling
             with contextlib.suppress(KeyError):
                 del headers[name]
     for name, value in pairs:
@@ -200,10 +200,9 @@ def extract(headers: Any) -> RequestMetadata | None:
     :func:`bound_request_metadata`.
 
     It has the request id and the session id that came, a span of its own in the trace that came,
-    and the fields that
-    :func:`carrier` was told to take along. None where there is nothing valid in *headers*, or they
-    are None; never raises. What they say is believed: call this only for messages of your own
-    services. An ASGI app does not need it.
+    and the fields that were named to :func:`carrier`. None where *headers* is None or has nothing
+    valid; never raises. The values are trusted: call this only for messages of your own services.
+    An ASGI app does not need it.
 
     :param headers: a mapping, or an iterable of pairs, of str or bytes: a message's, gRPC's
         metadata, Kafka's headers, or the attributes of an SQS message. A value may be a list.

@@ -91,6 +91,31 @@ def test_a_search_goes_on(log: Path, url: str, open_page: Callable[..., Page]) -
     assert tab.locator("#grid .line").count() == 1
 
 
+def test_errors_are_grouped_as_they_come(
+    log: Path, url: str, open_page: Callable[..., Page]
+) -> None:
+    """Beyond a handful; a chosen group grows, and stays chosen."""
+    tab = open_page(url)
+    expect(tab.locator("#live")).to_have_text("live")
+    add(
+        log,
+        *(stamped(1 + each, f"Order {each} lost", f"e{each}", "s2", "ERROR") for each in range(5)),
+    )
+    expect(tab.locator("#error-count")).to_have_text("5 errors")
+    expect(tab.locator("#errors")).to_be_hidden()
+    add(
+        log,
+        stamped(7, "Order 5 lost", "e5", "s3", "ERROR"),
+        stamped(8, "Bank is down", "b", level="ERROR"),
+    )
+    expect(tab.locator(".group .title")).to_have_text(["Order # lost", "Bank is down"])
+    tab.locator(".group", has_text="Order").click()
+    expect(tab.locator("#answer")).to_have_text("6 lines, 6 requests")
+    add(log, stamped(9, "Order 6 lost", "e6", "s3", "ERROR"), stamped(10, "well", "w"))
+    expect(tab.locator("#answer")).to_have_text("7 lines, 7 requests")
+    expect(tab.locator("#errors .only")).to_contain_text("Only the 7 requests of Order # lost")
+
+
 def test_a_log_that_starts_anew_starts_anew(
     log: Path, url: str, open_page: Callable[..., Page]
 ) -> None:

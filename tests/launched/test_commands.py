@@ -75,6 +75,7 @@ class Command:
                     headers=headers,
                     timeout=PATIENCE,
                     trust_env=False,
+                    verify=False,  # loading the certificates takes longer than the request
                 )
             except httpx.ConnectError:
                 try:

@@ -487,3 +487,15 @@ def test_a_fault_of_ours_costs_no_call(world: World, monkeypatch: pytest.MonkeyP
                 world.run(lambda client=client: client(HOOKS, world.url, {}))  # type: ignore[misc]
     assert len(world.called.parents) == 2 * len(CLIENTS)
     assert otel_context.get_current() == {}
+
+
+@every_client
+def test_the_line_of_a_call_has_the_span(
+    world: World, client: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    hooks = OutgoingHooks(log=True)
+    with caplog.at_level("INFO", "asgi_trace.calls"):
+        (call,) = world.run(lambda: CLIENTS[client](hooks, world.url, {}))
+    (record,) = [each for each in caplog.records if each.name == "asgi_trace.calls"]
+    assert vars(record)["call_span_id"] == trace.format_span_id(ids(call)[1])
+    assert world.called.parents[0][36:52] == vars(record)["call_span_id"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
+from ..inner_pytest import run_pytest
 
 SHOP = """\
 import logging
@@ -179,11 +179,6 @@ CASES = {
 }
 
 
-def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A user's, in which a warning is an error."""
@@ -211,7 +206,7 @@ def test_nothing_is_imported_until_it_is_asked_for(project: Path) -> None:
     code = "import sys\n\ndef test_it():\n    assert 'pytest_asgi_trace' in sys.modules\n"
     code += "    assert [each for each in sys.modules if each.startswith('asgi_trace')] == []\n"
     (project / "test_others.py").write_text(code)
-    done = run_pytest(project)
+    done = run_pytest(project, every_plugin=True)
     assert done.returncode == 0, done.stdout
 
 

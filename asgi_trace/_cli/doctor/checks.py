@@ -455,7 +455,7 @@ def _has_gradio(patient: Patient) -> bool:
 # -- an edge ---------------------------------------------------------------------------------------
 
 _CHOSEN_BY_CLIENTS = ("header:", "query:")
-# Top-level names that nobody outside can register.
+# Top-level names that cannot be registered in public.
 _PRIVATE = frozenset(
     (
         "internal",

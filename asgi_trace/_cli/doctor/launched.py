@@ -43,9 +43,9 @@ def examine_command(
     words: Sequence[str], report: Report, *, as_json: bool, seconds: float
 ) -> NoReturn:
     """
-    Start the command of *words*, and tell the report of the app that a server takes.
+    Start the command of *words*, and examine the app that a server takes.
 
-    :param report: says why, where there is none.
+    :param report: gives the reason, where no server takes an app.
     """
     name = " ".join(words)
     with tempfile.TemporaryDirectory(prefix="asgi-trace-doctor-") as folder:

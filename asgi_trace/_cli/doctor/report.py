@@ -61,8 +61,8 @@ class Report:
         """Note what is wrong with *patient*, and what is not."""
         self._remarks = [*examine(patient)]
 
-    def tell(self) -> NoReturn:
-        """Say what was noted."""
+    def deliver(self) -> NoReturn:
+        """Print the report, and end the process."""
         self._lock.acquire()  # for good: there is one report
         write = _as_json if self._as_json else _as_text
         is_faulty = any(remark.level == FINDING for _, remark in self._remarks)
@@ -82,7 +82,7 @@ class Watch:
     def __init__(self, report: Report, seconds: float) -> None:
         self._report = report
         self._seconds = seconds
-        self._timer = threading.Timer(seconds, report.tell)
+        self._timer = threading.Timer(seconds, report.deliver)
 
     def next(self, sentence: str, times: int = 1) -> None:
         """
@@ -91,7 +91,9 @@ class Watch:
         """
         self._timer.cancel()
         end = (
-            functools.partial(self._report.fail, sentence, None) if sentence else self._report.tell
+            functools.partial(self._report.fail, sentence, None)
+            if sentence
+            else self._report.deliver
         )
         self._timer = threading.Timer(self._seconds * times, end)
         self._timer.daemon = True
@@ -118,7 +120,7 @@ def visit_and_tell(
         asyncio.run(visit(app, seconds, examine_it))
     except StartupError as exc:
         report.fail(f"{name} could not be started: {exc}")
-    report.tell()
+    report.deliver()
 
 
 # -- the app's own error ---------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class Loss:
 
     :param kind: ``executor``, ``thread``, ``process`` or ``queue``.
     :param place: ``shop.py:12``.
-    :param is_sure: whether it runs in requests, as far as the code tells.
+    :param is_sure: whether it runs in requests for certain, by the code alone.
     """
 
     kind: str

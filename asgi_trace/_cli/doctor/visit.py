@@ -254,7 +254,7 @@ def _entries_of(entries: list[Entry]) -> Iterator[None]:
 
 
 def _entry(shim: RequestTracingMiddleware) -> Entry:
-    # noted(), and the frames of whoever awaits it: down to _request(), or to the first of a task.
+    # noted(), and the frames of its callers: down to _request(), or to the first of a task.
     frames = [*_frames(sys._getframe(2))]
     outside = [name for name in map(_name_of, frames) if name]
     base = next((frame for frame in frames if frame.f_globals.get("__name__") == _BASE), None)

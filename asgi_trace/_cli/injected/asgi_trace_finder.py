@@ -112,7 +112,7 @@ def _hook(module: "Any", name: str) -> None:
 
 class UnsetLevel(int):
     """
-    A level that nobody has set: equal to WARNING, and distinguished from it by its class.
+    The default level: equal to WARNING, and distinguished from an explicit one by its class.
 
     The package has such a class too, which this module cannot import: see its first lines.
     """

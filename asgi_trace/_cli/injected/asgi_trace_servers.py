@@ -74,7 +74,7 @@ def _traced(app: Any) -> Any:
 
 
 def _level_of_program() -> int:
-    """Return the root logger's level: INFO where nobody has set one, and there is no handler."""
+    """Return the root logger's level: INFO where none is set, and there is no handler."""
     root = logging.root
     is_unset = isinstance(root.level, UnsetLevel) and not root.handlers
     root.level = int(root.level)

@@ -4,8 +4,8 @@ it.
 
 An envelope is a prefix, matched from the start of the line and in its own exact form, or a JSON
 object that has the line in a string. Envelopes nest. Each may give a time and a source: the pod,
-container, unit, service or log stream. Nothing here knows what a record looks like, but for how one
-begins.
+container, unit, service or log stream. Of the records, only their beginnings
+are recognised here.
 
 A record's message is never taken for a line: an object with ids or a logger is a record and no
 envelope.
@@ -25,6 +25,7 @@ __all__ = (
     "ANOTHER_LOG",
     "COLOR",
     "COLORS",
+    "JOURNAL_BYTES",
     "Peeled",
     "Peeler",
     "service_of",
@@ -57,6 +58,8 @@ _NO_LEVEL = rf"(?!{_LEVELS}\b)"
 _DATED = re.compile(
     r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)=|\[pod/"
 ).match
+# The same, where an exception may have the form of the prefix: its message may be any JSON.
+_STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
 
 # A prefix counts always; or where a line begins behind it, or one did earlier in the same log; or
 # where one begins behind it, or did behind the same source.
@@ -90,8 +93,14 @@ PREFIXES = (
     _prefix(
         "journalctl",
         rf"(?:[A-Z][a-z][a-z] )?(?P<time>{_TIME}(?: [A-Z]{{1,5}})?|\d{{10}}\.\d{{6}}) {_WORD} "
-        rf"(?P<source>{_WORD})\[\d+\]:(?: |\Z)",
+        rf"(?P<source>[\w.@-]{{1,200}}\.service|{_WORD})(?:/[\w.-]{{1,200}})?\[\d+\]:(?: |\Z)",
     ),
+    _prefix(
+        "journalctl -o short-monotonic",
+        rf"\[ *\d{{1,10}}\.\d{{6}}\] {_WORD} (?P<source>{_WORD})\[\d+\]:(?: |\Z)",
+    ),
+    # journalctl -o json-sse and json-seq
+    _prefix("a record of JSON", r"(?:data: |\x1e)(?=\{)"),
     _prefix("Heroku", rf"(?P<time>{_TIME}) (?:app|heroku)\[(?P<source>[\w.-]{{1,200}})\]:(?: |\Z)"),
     _prefix(
         "Fly",
@@ -100,7 +109,20 @@ PREFIXES = (
     _prefix("cf logs", rf" *(?P<time>{_TIME}) \[[A-Z][\w/ -]{{0,100}}\] +(?:OUT|ERR)(?: |\Z)"),
     _prefix(
         "logcli",
-        rf"(?P<time>{_TIME}) (?P<labels>\{{(?:[\w.]+=\"(?:[^\"\\]|\\.)*\"(?:, ?)?)*\}})\s*",
+        rf"(?P<time>{_TIME}) ?(?P<labels>\{{(?:[\w.]+=\"(?:[^\"\\]|\\.)*\"(?:, ?)?)*\}})\s*",
+    ),
+    _prefix("fluentd", rf"(?P<time>{_TIME})\t(?P<source>[\w.-]{{1,200}})\t(?=\{{)"),
+    _prefix(
+        "Datadog's agent",
+        rf"Integration Name: [^|]{{1,200}}\| (?:[A-Z]\w{{1,20}}: [^|]{{0,200}}\| ){{0,4}}?"
+        rf"Timestamp: (?P<time>{_TIME}) \| "
+        rf"(?:[A-Z]\w{{1,20}}: [^|]{{0,200}}\| ){{0,4}}?Service: (?P<source>{_WORD}) \| "
+        r"(?:[A-Z]\w{1,20}: [^|]{0,4000}\| ){0,4}?Message: ",
+    ),
+    # the stream of a function has its date, version and instance
+    _prefix(
+        "aws logs tail of a function",
+        rf"(?P<time>{_TIME}) \d{{4}}/\d\d/\d\d/(?P<source>[\w-]{{0,140}})\[[\w$]{{1,40}}\][0-9a-f]{{32}}(?: |\Z)",
     ),
     _prefix(
         "docker logs -t", rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: |\Z)"
@@ -119,7 +141,13 @@ PREFIXES = (
         rf"{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=\[\]]{{1,512}})(?: |\Z)",
         _KIND,
     ),
-    _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME})(?:[ \t]|\Z)", _KIND),
+    _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME}):?(?:[ \t]|\Z)", _KIND),
+    # ts, svlogd, multilog
+    _prefix(
+        "other timestamps",
+        rf"(?:(?P<time>{_SYSLOG_TIME})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}|@[0-9a-f]{{24}}) ",
+        _KIND,
+    ),
     _prefix(
         "syslog without a process",
         rf"(?P<time>{_TIME}) {_NO_LEVEL}{_WORD} {_NO_LEVEL}(?P<source>{_WORD}):(?: |\Z)",
@@ -127,15 +155,22 @@ PREFIXES = (
     ),
     _prefix(
         "overmind",
-        rf"(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ",
+        rf" {{0,40}}(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ",
         _SOURCE,
     ),
     _prefix(
         "stern",
-        r"(?:[a-z0-9-]{1,63} )?[a-z0-9.]+-[a-z0-9.-]{1,253} (?P<source>[a-z0-9-]{1,63}) ",
+        rf"(?:[a-z0-9-]{{1,63}} )?(?!{_DATE})[a-z0-9.]+-[a-z0-9.-]{{1,253}} (?!{_DATE})(?P<source>[a-z0-9-]{{1,63}}) ",
         _SOURCE,
     ),
-    _prefix("brackets", rf"\[{_NO_LEVEL}(?P<source>{_WORD})\] ", _SOURCE),
+    _prefix("a pod", rf"(?!{_DATE})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ", _SOURCE),
+    _prefix(
+        "kail",
+        r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}\[(?P<source>[a-z0-9-]{1,63})\]: ",
+        _SOURCE,
+    ),
+    _prefix("brackets", rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})\] ", _SOURCE),
+    _prefix("a name", rf"(?P<source>[a-z]{_WORD}): ", _SOURCE, _STAMPED),
     _prefix(
         "grep -H",
         rf"{_NO_LEVEL}(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-](?:(?!\d{{4}}-\d\d)\d{{1,12}}[:-])?",
@@ -317,13 +352,15 @@ def _opened(fields: dict[str, Any]) -> tuple[str, Any, str, bool] | None:
     is_raw, is_collected, nests, is_record, ids, levels = _shape(tuple(fields))
     if is_record:
         return None
-    if nests:
+    if nests and any(type(value) is dict for value in fields.values()):
         fields = flat(fields)
         _, _, _, is_record, ids, levels = _shape(tuple(fields))
     if is_record or any(_is_id(fields[name]) for name in ids):
         return None
     if not is_raw and any(fields[name] not in (None, "") for name in levels):
         return None
+    if type(fields.get("MESSAGE")) is list:
+        fields = {**fields, "MESSAGE": _from_bytes(fields["MESSAGE"])}
     texts = [name for name in TEXTS if isinstance(fields.get(name), str)]
     name = next((name for name in texts if fields[name]), texts[0] if texts else None)
     if name is None:
@@ -340,6 +377,18 @@ def _opened(fields: dict[str, Any]) -> tuple[str, Any, str, bool] | None:
     if source.startswith("{"):
         source = source_of_labels(source)
     return line, time, source, is_part
+
+
+JOURNAL_BYTES = re.compile(rb'"MESSAGE"\s*:\s*\[')
+"""How a text begins that the journal gives by its bytes."""
+
+
+def _from_bytes(numbers: list[Any]) -> str:
+    """Return a text that the journal gives by its bytes, since not all of it can be printed."""
+    try:
+        return COLORS.sub("", bytes(numbers).decode("utf-8", "replace"))
+    except (TypeError, ValueError):
+        return ""
 
 
 def _is_id(value: Any) -> bool:

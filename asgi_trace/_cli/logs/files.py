@@ -1,6 +1,6 @@
 """
-Bytes of logs: files, packed ones and pipes, read in blocks of whole lines. Nothing here knows what
-a line holds.
+Bytes of logs: files, packed ones and pipes, read in blocks of whole lines. This module does
+not look into the lines.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import IO
 __all__ = ("Log", "blocks_of", "reason", "refuse_terminal")
 
 _BLOCK = 1 << 20
-# A line longer than this is read in pieces, and its first piece tells whose it is.
+# A line longer than this is read in pieces, and its first piece has the ids.
 _LONGEST_LINE = 16 << 20
 
 
@@ -116,7 +116,7 @@ class Log:
 def refuse_terminal(command: str) -> None:
     """
     Raise :exc:`ValueError`, with a sentence for the user, where standard input is a terminal:
-    nothing would come, and nobody would say so.
+    the command would wait there without a word.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         return

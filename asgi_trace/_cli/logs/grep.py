@@ -19,14 +19,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from itertools import accumulate, chain
+from itertools import chain, compress, count
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
-from .envelopes import COLOR, COLORS
+from .envelopes import COLOR, COLORS, JOURNAL_BYTES
 from .files import Log, reason, refuse_terminal
 from .reader import LineReader, Steps, lines_of
 from .records import Entry
+from .services import service_of_file
 from .summary import Reading, hints, summarize
 from .times import Clock, read_duration, read_since, read_zone
 from .wanted import has_id, is_plain, needle_of, same_session
@@ -54,9 +55,11 @@ class Query:
     What a line must meet: ids and time by itself, the others through the access line of its
     request.
 
-    *beginning* is that of any id of the line. *path* and *status* say whether a path and a status
-    are wanted; *slower* is in milliseconds, *since* in seconds since the epoch, *zone* that of
-    times that name none. *word* and *codes* match bytes in each access line that is wanted.
+    *beginning* is that of any id of the line; *trace* is looked for before anything is shown, since
+    text shows none, and so are the *related* requests of a beginning that is a trace's id. *path*
+    and *status* say whether a path and a status are wanted; *slower* is in milliseconds, *since* in
+    seconds since the epoch, *zone* that of times that name none. *word* and *codes* match bytes in
+    each access line that is wanted.
     """
 
     request: str | None = None
@@ -69,6 +72,10 @@ class Query:
     word: bytes = b""
     codes: frozenset[bytes] = frozenset()
     beginning: str | None = None
+    trace: str | None = None
+    span: str | None = None
+    service: str | None = None
+    related: frozenset[str] = frozenset()
 
     @property
     def by_access_line(self) -> bool:
@@ -78,18 +85,28 @@ class Query:
     @property
     def needle(self) -> bytes:
         """Bytes that each line looked for has in it; none, when that is not known."""
-        return needle_of(self.request, self.session or self.beginning)
+        if self.related:
+            return b""
+        return needle_of(self.request or self.span, self.session or self.beginning)
 
-    def wants(self, entry: Entry) -> bool:
+    def wants(self, entry: Entry, service: str = "") -> bool:
         """
         Whether the ids and the time of *entry* are wanted. One whose time cannot be read is never
         too old.
+
+        :param service: of lines that name none.
         """
         return (
             (self.request is None or (entry.request_id or NO_ID) == self.request)
             and (self.session is None or same_session(entry.session_id or NO_ID, self.session))
             and (self.since is None or entry.time >= self.since * 1000 or _is_undated(entry))
-            and (self.beginning is None or has_id(entry, self.beginning))
+            and (
+                self.beginning is None
+                or has_id(entry, self.beginning)
+                or entry.request_id in self.related
+            )
+            and (self.span is None or _has_span(entry, self.span))
+            and (self.service is None or _service_of(entry, service) == self.service)
         )
 
     def wants_access(self, fields: dict[str, Any]) -> bool:
@@ -113,6 +130,9 @@ def read_query(
     status: str | None = None,
     slower: str | None = None,
     since: str | None = None,
+    trace: str | None = None,
+    span: str | None = None,
+    service: str | None = None,
     tz: str | None = None,
 ) -> Query:
     """
@@ -132,7 +152,28 @@ def read_query(
         zone,
         _word_of(path or ""),
         frozenset(b"%d" % code for code in range(100, 10_000) if codes is not None and codes(code)),
+        trace=_read_hex("--trace", trace, 32) if trace else None,
+        span=_read_hex("--span", span, 16) if span else None,
+        service=service or None,
     )
+
+
+def _read_hex(option: str, text: str, length: int) -> str:
+    """Return the id *text*, also out of a ``traceparent``."""
+    parent = _TRACEPARENT.fullmatch(text)
+    found = text.lower() if parent is None else parent["trace" if length == 32 else "span"]
+    if re.fullmatch(rf"[0-9a-f]{{{length}}}", found) is None:
+        raise ValueError(f"{option} is {text!r}; expected {length} hexadecimal digits")
+    return found
+
+
+# What people paste: the bracket of a line of text, and a header.
+_BRACKET = re.compile(r"\[?req=(?P<request>[^|\]]+)\|session=(?P<session>[^|\]]+)(?:\|[^\]]*)?\]?")
+_TRACEPARENT = re.compile(
+    r"(?:traceparent: ?)?[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}",
+    re.IGNORECASE,
+)
+_TRACE = re.compile(r"[0-9a-f]{32}")
 
 
 # Fewer characters are the beginning of too many ids.
@@ -157,14 +198,33 @@ def _read_arguments(
         log = first or "app.log"
         raise ValueError(
             f"nothing to look for; expected an id before the logs, as in 'asgi-trace grep f3e2a5c4 {log}', "
-            "or --session, --request, --path, --status, --slower or --since"
+            "or --session, --request, --trace, --span, --service, --path, --status, --slower or --since"
         )
     if len(first) < _LEAST or first.lower() == NO_ID:
         raise ValueError(
             f"the id is {first!r}; expected its first {_LEAST} characters or more, or one of "
             f"--session {first} and --request {first}, which compare a short id whole"
         )
+    bracket = _BRACKET.fullmatch(first)
+    if bracket is not None:
+        request, session = bracket["request"], bracket["session"]
+        if request == NO_ID:
+            return replace(query, session=session), files
+        return replace(query, request=request), files
+    if _TRACEPARENT.fullmatch(first) is not None:
+        return replace(query, trace=_read_hex("the traceparent", first, 32)), files
     return replace(query, beginning=first), files
+
+
+def _has_span(entry: Entry, span: str) -> bool:
+    more = entry.more or {}
+    call = more.get("outgoing") or {}
+    return span in (more.get("span"), more.get("inner"), call.get("call_span_id"))
+
+
+def _service_of(entry: Entry, implied: str) -> str:
+    more = entry.more or {}
+    return more.get("service") or implied
 
 
 def _is_undated(entry: Entry) -> bool:
@@ -203,19 +263,25 @@ class _Mark(NamedTuple):
     is_sure: bool = True
 
 
-_MARKS = (
+_UNQUOTED_MARKS: tuple[_Mark, ...] = (
     # a field of JSON or logfmt
     _Mark(b"tatus", re.compile(rb'\w*\\*"?[:=] ?\\*"?(\d{1,4})')),
     _Mark(b"response_code", re.compile(rb'\\*"?[:=] ?\\*"?(\d{1,4})')),
-    # the request line of a server's log, which the status mostly follows
-    _Mark(b" HTTP/", re.compile(rb'[\d.]+\\*" (\d{3})'), is_sure=False),
-    _Mark(b'" ', re.compile(rb'(\d{3})[ \r\n"\\]')),
     # Rails
     _Mark(b"Completed ", re.compile(rb"(\d{3}) ")),
 )
-# What follows the status in ours, after so many words: a duration, "-" where there is none, and a
-# size.
-_OURS = ((b"ms ", -2), (b"- - ", -2), (b"B ", -3))
+_MARKS: tuple[_Mark, ...] = (
+    *_UNQUOTED_MARKS,
+    # the request line of a server's log, which the status mostly follows
+    _Mark(b" HTTP/", re.compile(rb'[\d.]+\\*" (\d{3})'), is_sure=False),
+    _Mark(b'" ', re.compile(rb'(\d{3})[ \r\n"\\]')),
+)
+# Of a block with fewer quotes than one in so many bytes, it takes less to read each line with one
+# than to search for these marks.
+_RARE = 1024
+# What follows the status in ours: a duration, or "-" where there is none and then the size.
+_DURATION = b"ms "
+_NO_DURATION = re.compile(rb" - (?:-|\d{1,20}B) ")
 # What the names of durations have in common.
 _DURATIONS = (
     b"uration",
@@ -227,6 +293,7 @@ _DURATIONS = (
     b"Completed ",
 )
 _NUMBER = re.compile(rb"(\d+)(?:\.\d+)? ?\Z")
+_BEFORE_UNIT = frozenset(b"0123456789 ")
 _BEFORE = 32
 
 
@@ -241,6 +308,7 @@ def _word_of(path: str) -> bytes:
 # Ids of so many lengths are looked for without an expression.
 _FEW = 4
 _LONG_REQUEST_ID = re.compile(rb'uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
+_ANY_REQUEST_ID = re.compile(rb"uest_?[iI]d")
 _REQUEST_ID = re.compile(
     rf'req(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode()
 )
@@ -283,28 +351,37 @@ class _Finder:
         if b"\x1b" in block or len(self._lengths) > _FEW:
             return self._matches(_REQUEST_ID, block)
         # A fifth of the time that the expression takes.
-        places = self._behind_req(block)
-        if b"uest" in block:
-            places += self._matches(_LONG_REQUEST_ID, block)
-        return places
+        places = self._behind(b"req=", block.split(b"req="))
+        first = _LONG_REQUEST_ID.search(block) if b"uest" in block else None
+        if first is None:
+            return places
+        # Nearly always all lines of a log spell the name of the id alike.
+        name = block[first.start() : first.start(1)]
+        parts = block.split(name)
+        times = len(parts) - 1
+        if times == block.count(b"uest") or times == len(_ANY_REQUEST_ID.findall(block)):
+            return places + self._behind(name, parts)
+        return places + self._matches(_LONG_REQUEST_ID, block)
 
     def _matches(self, pattern: re.Pattern[bytes], block: bytes) -> list[int]:
         ids = self._ids
         return [match.start() for match in pattern.finditer(block) if match[1] in ids]
 
-    def _behind_req(self, block: bytes) -> list[int]:
-        parts = block.split(b"req=")
-        if len(parts) == 1:
-            return []
-        found: set[int] = set()
+    def _behind(self, name: bytes, parts: list[bytes]) -> list[int]:
+        """
+        Return where *name* stands before one of the ids, or before what begins like one, in a block
+        that is split into *parts* by it.
+        """
+        places = []
         for length in self._lengths:
-            starts = list(map(operator.itemgetter(slice(length)), parts))
-            if not self._ids.isdisjoint(starts):
-                found.update(number for number, start in enumerate(starts) if start in self._ids)
-        if not found:
-            return []
-        ends = list(accumulate(map(len, parts)))
-        return [ends[number - 1] + (number - 1) * len(b"req=") for number in found if number]
+            starts = map(operator.itemgetter(slice(length)), parts)
+            before = end = 0
+            for number in compress(count(), map(self._ids.__contains__, starts)):
+                end += sum(map(len, parts[before:number])) + len(name) * (number - before)
+                before = number
+                if number:
+                    places.append(end - len(name))
+        return places
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -328,7 +405,9 @@ _PARTS = (b"stdout P ", b"stderr P ")
 
 
 def _has_parts(block: bytes) -> bool:
-    return b" P " in block and any(part in block for part in _PARTS)
+    """Whether what is looked for may not stand in one piece in a line: each is to be read."""
+    has_bytes = b'"MESSAGE"' in block and JOURNAL_BYTES.search(block) is not None
+    return has_bytes or (b" P " in block and any(part in block for part in _PARTS))
 
 
 def search(
@@ -336,13 +415,16 @@ def search(
     query: Query,
     requests: Set[str] | None,
     find: Callable[[bytes, int], int],
+    service: str = "",
+    has_parts: Callable[[bytes], bool] = _has_parts,
 ) -> Iterator[_Found]:
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
 
     *requests* are those wanted for their access lines, None for all. *find* returns where in a
     block, from a place on, a line stands that may be wanted, or -1: what lies before it is skipped
-    unread. After each block comes an empty line: more may be long in coming.
+    unread. After each block comes an empty line: more may be long in coming. *service* is that of
+    lines that name none.
     """
     steps = Steps(0, Clock(query.zone))
     is_wanted = False  # the record that this line belongs to
@@ -356,7 +438,7 @@ def search(
             if is_wanted:
                 yield _Found(when, block[:start])
         is_line_end = block.endswith(b"\n")
-        is_whole = not _has_parts(block)
+        is_whole = not has_parts(block)
         while start < len(block):
             if not is_wanted and is_whole:
                 found = find(block, start)
@@ -381,7 +463,7 @@ def search(
                     is_wanted = (
                         step.is_record
                         and (requests is None or entry.request_id in requests)
-                        and query.wants(entry)
+                        and query.wants(entry, service)
                     )
                 is_shown = is_shown or is_wanted
             if is_shown:
@@ -397,27 +479,53 @@ def _text(line: bytes) -> str:
     return line.decode("utf-8", "replace").strip("\ufeff\r\n")
 
 
-def search_requests(blocks: Iterable[bytes], query: Query) -> Iterator[str]:
+def search_requests(
+    blocks: Iterable[bytes],
+    query: Query,
+    service: str = "",
+    has_parts: Callable[[bytes], bool] = _has_parts,
+) -> Iterator[str]:
     """Yield the id of each request that the *query* wants for its access line."""
     steps = Steps(0, Clock(query.zone))
     for block in blocks:
-        for line in _candidates(block, query):
+        for line in _candidates(block, query, has_parts(block)):
             steps.jump()
             for step in steps.take(_text(line)):
                 entry = step.entry
                 if entry is None or entry.more is None or not entry.request_id:
                     continue
                 access = entry.more.get("access")
-                if access is not None and query.wants_access(access) and query.wants(entry):
+                if access is None or not query.wants_access(access):
+                    continue
+                if query.wants(entry, service):
                     yield entry.request_id
 
 
-def _candidates(block: bytes, query: Query) -> Iterator[bytes]:
+def search_trace(blocks: Iterable[bytes], trace: str, zone: tzinfo | None) -> Iterator[str]:
+    """Yield the id of each request whose lines name the *trace*."""
+    steps = Steps(0, Clock(zone))
+    for block in blocks:
+        end = 0
+        for place in _places_of(block, trace.encode()):
+            if place < end:
+                continue
+            start = block.rfind(b"\n", 0, place) + 1
+            end = block.find(b"\n", place) + 1 or len(block)
+            steps.jump()
+            for step in steps.take(_text(block[start:end])):
+                entry = step.entry
+                if entry is not None and entry.more and entry.more.get("trace") == trace:
+                    yield entry.request_id
+
+
+def _candidates(block: bytes, query: Query, has_parts: bool) -> Iterator[bytes]:
     """Yield the lines of a block that may be access lines which are wanted."""
     needle, word = query.needle, query.word
-    places = _places(block, query)
-    if _has_parts(block):
+    places: Iterable[int]
+    if has_parts:
         places, word = _starts(block), b""
+    else:
+        places = _places(block, query)
     end = 0
     for place in places:
         if place < end:
@@ -433,9 +541,11 @@ def _places(block: bytes, query: Query) -> Iterable[int]:
     """Return, in order, places in the access lines of a block that may be wanted."""
     if query.status is not None:
         codes = query.codes
-        ours = (_places_of_ours(block, word, number, codes) for word, number in _OURS)
-        marked = (_places_of_status(block, mark, codes) for mark in _MARKS)
-        return sorted(chain(*ours, *marked))
+        has_few = block.count(b'"') * _RARE < len(block)
+        quoted = [_places_of_quotes(block)] if has_few else []
+        marks = _UNQUOTED_MARKS if has_few else _MARKS
+        marked = (_places_of_status(block, mark, codes) for mark in marks)
+        return sorted(chain(_places_of_ours(block, codes), *quoted, *marked))
     if query.word:
         return _places_of(block, query.word)
     if query.slower is not None:
@@ -459,11 +569,27 @@ def _places_of(block: bytes, word: bytes) -> Iterator[int]:
         place = block.find(word, place + 1)
 
 
-def _places_of_ours(block: bytes, word: bytes, number: int, codes: Set[bytes]) -> Iterator[int]:
-    for place in _places_of(block, word):
-        words = block[max(place - _BEFORE, 0) : place].split(b" ")
-        if len(words) + number >= 0 and words[number] in codes:
+def _places_of_ours(block: bytes, codes: Set[bytes]) -> Iterator[int]:
+    for place in _places_of(block, _DURATION):
+        words = block[max(place - _BEFORE, 0) : place].rsplit(b" ", 2)
+        if len(words) > 1 and words[-2] in codes:
             yield place
+    for match in _NO_DURATION.finditer(block):
+        place = match.start()
+        word = block[max(place - _BEFORE, 0) : place].rpartition(b" ")[2]
+        if word in codes:
+            yield place
+
+
+def _places_of_quotes(block: bytes) -> Iterator[int]:
+    """Yield a place in each line with a quote that may end a request, or begin one."""
+    place = block.find(b'"')
+    while place >= 0:
+        end = block.find(b"\n", place) + 1 or len(block)
+        rest = block[place:end]
+        if b'" ' in rest or b" HTTP/" in rest:
+            yield place
+        place = block.find(b'"', end)
 
 
 def _places_of_status(block: bytes, mark: _Mark, codes: Set[bytes]) -> Iterator[int]:
@@ -479,6 +605,8 @@ def _places_of_status(block: bytes, mark: _Mark, codes: Set[bytes]) -> Iterator[
 def _places_of_milliseconds(block: bytes, least: float) -> Iterator[int]:
     """Yield where a duration stands that may be longer than *least* milliseconds."""
     for place in _places_of(block, b"ms"):
+        if not place or block[place - 1] not in _BEFORE_UNIT:
+            continue
         number = _NUMBER.search(block, max(place - _BEFORE, 0), place)
         if number is not None and int(number[1]) + 1 > least:
             yield place
@@ -499,14 +627,24 @@ class _Sampled:
 
     def __init__(self, log: Log, zone: tzinfo | None) -> None:
         self.log = log
+        self.service = service_of_file(log.name)
         self.reading = Reading(log.name)
         self.is_named = True  # whether each line names its request's id as we do
         self._zone = zone
-        self._is_read = False
+        self._is_read = self._is_read_again = False
+        self._has_parts = False  # whether a block had them when the log was read first
+
+    def has_parts(self, block: bytes) -> bool:
+        """Whether a *block* of the log has parts of lines. It is searched for them once."""
+        if self._is_read_again and not self._has_parts:
+            return False
+        found = _has_parts(block)
+        self._has_parts |= found
+        return found
 
     def lines(self) -> Iterator[bytes]:
         """Yield the blocks of the log's lines."""
-        is_first, self._is_read = not self._is_read, True
+        is_first, self._is_read, self._is_read_again = not self._is_read, True, self._is_read
         size = _FIRST_SAMPLE
         for block in lines_of(self.log, self._zone):
             if is_first:
@@ -599,13 +737,26 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
     sampled = [_Sampled(log, query.zone) for log in logs]
     with contextlib.ExitStack() as spools:
         requests = None
-        if query.by_access_line:
+        if query.by_access_line or query.trace:
             for log in logs:
                 if not log.can_be_read_again():
                     log.spool(spools.enter_context(tempfile.TemporaryFile()))
-            requests = _requests_wanted(sampled, query)
+        if query.trace:
+            requests = _requests_of(query.trace, sampled, query.zone)
+        elif query.beginning and _TRACE.fullmatch(query.beginning):
+            query = _with_trace(query, sampled)
+        if query.by_access_line:
+            among = _requests_wanted(sampled, query)
+            requests = among if requests is None else among & requests
         found = (
-            search(each.lines(), query, requests, shortcut(query, requests, each.is_named))
+            search(
+                each.lines(),
+                query,
+                requests,
+                shortcut(query, requests, each.is_named),
+                each.service,
+                each.has_parts,
+            )
             for each in sampled
         )
         try:
@@ -630,10 +781,28 @@ def _say_what_was_read(readings: Sequence[Reading], query: Query, is_any: bool) 
         _complain(summarize(readings, query.zone))
 
 
+def _requests_of(trace: str, logs: Sequence[_Sampled], zone: tzinfo | None) -> set[str]:
+    """Return the ids of the requests of a *trace*; of one that we began it is the request's, too."""
+    requests = {trace}
+    for log in logs:
+        for request_id in search_trace(log.lines(), trace, zone):
+            if len(requests) < _MOST_REQUESTS:
+                requests.add(request_id)
+    return requests
+
+
+def _with_trace(query: Query, logs: Sequence[_Sampled]) -> Query:
+    """Return *query*, whose beginning is a trace's id, with the requests of that trace."""
+    if query.beginning is None or not all(each.log.can_be_read_again() for each in logs):
+        return query
+    requests = _requests_of(query.beginning, logs, query.zone) - {query.beginning, ""}
+    return replace(query, related=frozenset(requests))
+
+
 def _requests_wanted(logs: Sequence[_Sampled], query: Query) -> set[str]:
     requests: set[str] = set()
     for log in logs:
-        for request_id in search_requests(log.lines(), query):
+        for request_id in search_requests(log.lines(), query, log.service, log.has_parts):
             if len(requests) == _MOST_REQUESTS and request_id not in requests:
                 _complain(
                     f"more than {_MOST_REQUESTS} requests match; shown are the first, narrow it down with --since"

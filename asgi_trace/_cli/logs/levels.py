@@ -25,7 +25,7 @@ LEVELS = {
 }
 LEVELS |= {name.lower(): number for name, number in LEVELS.items()}
 
-# -- by number, told apart by the writer -----------------------------------------------------------
+# -- by number, for each writer --------------------------------------------------------------------
 
 _PYTHON = (0, 10, 20, 30, 40, 50)  # the least number of each level
 _PINO = (0, 1, 30, 40, 50, 60)  # pino and bunyan: 10 is trace, 20 debug, 60 fatal

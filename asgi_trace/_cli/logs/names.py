@@ -231,7 +231,9 @@ CONTAINERS = frozenset(
         "contextMap",
         "Properties",
         "data",
+        "message",
         "metadata",
+        "result",
     )
 )
 
@@ -251,6 +253,10 @@ TEXTS = (
     "msg",
     "Log",
     "event.original",
+    "_raw",
+    "LogMessage",
+    "LogEntry",
+    "short_message",
 )
 """Where an envelope has the line."""
 
@@ -263,6 +269,10 @@ SOURCES = (
     "resource.labels.container_name",
     "resource.labels.service_name",
     "com.amazonaws.ecs.container-name",
+    "CONTAINER_NAME",
+    "ContainerName",
+    "_container_name",
+    "container.name",
     "service.name",
     "ServiceName",
     "service",
@@ -279,16 +289,19 @@ SOURCES = (
     "logStreamName",
     "logStream",
     "@logStream",
-    "CONTAINER_NAME",
+    "PodName",
+    "app_name",
     "appname",
     "unit",
     "job",
     "_stream",
+    "log.file.path",
+    "file",
 )
 """Which process wrote the line: the name of its service before that of one instance."""
 
 INSTANCES = tuple(
-    name for name in SOURCES if name not in ("app", "container", "job", "service", "unit")
+    name for name in SOURCES if name not in ("app", "container", "file", "job", "service", "unit")
 )
 """The same where the object is the record itself, whose own fields may have the shorter names."""
 
@@ -306,6 +319,10 @@ RAW = tuple(
             ("message", "logStreamName"),  # CloudWatch
             ("message", "podName", "nodeName"),  # stern
             ("Log", "TimeStamp"),  # Azure
+            ("LogMessage", "TimeGenerated"),
+            ("LogEntry", "TimeGenerated"),
+            ("_raw", "_time"),  # Splunk
+            ("short_message", "_container_name"),  # Docker's GELF
         ),
     )
 )
@@ -374,7 +391,8 @@ def _dotted() -> Iterator[str]:
     yield from (name for row in ACCESS for name in row[:4] if isinstance(name, str))
 
 
-_NESTING = CONTAINERS | {name.partition(".")[0] for name in _dotted() if "." in name}
+_OUTER = frozenset(name.partition(".")[0] for name in _dotted() if "." in name)
+_NESTING = CONTAINERS | _OUTER
 
 
 def may_nest(name: str) -> bool:
@@ -401,6 +419,7 @@ def _flatten(fields: Mapping[str, Any], prefix: str, found: dict[str, Any], dept
     if depth == _MOST_NESTED:
         return
     for name, value in inner:
-        _flatten(value, f"{prefix}{name}.", found, depth + 1)
+        if name in _OUTER or name not in CONTAINERS:
+            _flatten(value, f"{prefix}{name}.", found, depth + 1)
         if name in CONTAINERS:
             _flatten(value, "", found, depth + 1)

@@ -2,8 +2,8 @@
 Logs become entries: envelopes are taken off, further lines are folded into the record that they
 belong to, and several logs are merged by time.
 
-It never fails, and drops no line: one that tells nothing has the time of the line before it.
-Nothing here knows what a request is made of.
+It never fails, and drops no line: one without a time takes the time of the line before it.
+Which lines make a request is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
+from itertools import repeat
 from typing import NamedTuple
 
 from ..._core.lines import NO_ID
+from .columns import Columns, columns_of
 from .documents import in_order, unfolded
-from .envelopes import ANOTHER_LOG, COLORS, Peeled, Peeler
+from .envelopes import ANOTHER_LOG, COLORS, JOURNAL_BYTES, Peeled, Peeler
 from .files import Log
 from .own import Wrapped, own_form, own_head, wrapped
-from .records import Entry, Records, astral, may_be_access
+from .records import LONGEST_TEXT, Entry, Records, astral, may_be_access
 from .summary import Reading
-from .texts import access_in
+from .texts import access_in, outgoing_in
 from .times import Clock
 from .wanted import Wanted
+from .workers import LOOKED_AT, Parsed, Workers
 
 __all__ = (
     "Entry",
@@ -38,9 +41,6 @@ __all__ = (
     "read",
 )
 
-LONGEST_TEXT = 65_536
-"""How much of an entry's text is kept."""
-
 # An unstamped line goes on the record before it from the first of these ...
 _traceback = re.compile(
     r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
@@ -49,9 +49,6 @@ _traceback = re.compile(
 _another_log = re.compile(ANOTHER_LOG).match
 _OWN_LOGFMT = "timestamp="
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
-
-# So many lines at the beginning of a block show its form.
-_LOOKED_AT = 8
 
 # Half of the time that Entry() takes.
 _new = tuple.__new__
@@ -197,7 +194,7 @@ class LineReader:
     Makes entries of the lines of one log.
 
     :param file: the log's number.
-    :param when: the time of lines that stand before any that tells one, in milliseconds since the
+    :param when: the time of lines before the first that has one, in milliseconds since the
     epoch.
     :param zone: of times that name none; the machine's own when left out.
     :param reading: what was read is noted there.
@@ -219,6 +216,7 @@ class LineReader:
         self._default = when
         self._early: list[Entry] = []
         self._entry: Entry | None = None
+        self._finished: Entry | None = None  # the last that was returned by finish()
         self._further: list[str] = []
         self._room = 0
 
@@ -233,33 +231,40 @@ class LineReader:
         self._note(found)
         return self._timed(found)
 
+    def read_parsed(self, block: Parsed) -> list[Entry]:
+        """Return what :meth:`read_text` does for the text of a *block*."""
+        found: list[Entry] = []
+        self._clock.is_zone_assumed |= block.is_zone_assumed
+        self._take_columns(block.odd_lines, block.columns, found)
+        self._note(found)
+        return self._timed(found)
+
     def read_text(self, text: str) -> list[Entry]:
         """
         Return what :meth:`read` does for the lines of *text*, each of which ends with a line feed.
 
-        Lines of ours are matched all at once, and take less than half of the time.
+        Lines of ours are read all at once, and take less than half of the time.
         """
         found: list[Entry] = []
         lines = text.split("\n")
         lines.pop()
-        form = next(filter(None, map(own_form, lines[:_LOOKED_AT])), None)
+        form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
         if form is None:
             self._take_wrapped(text, lines, found)
-        elif form.is_text:
-            self._take_text(lines, form.rows(text), text.isascii(), found)
         else:
-            self._take_named(lines, form.rows(text), found)
+            columns = columns_of(form, lines, self._records)
+            self._take_columns([lines[place] for place in columns.odd], columns, found)
         self._note(found)
         return self._timed(found)
 
     def _take_wrapped(self, text: str, lines: list[str], found: list[Entry]) -> None:
         """Take *lines* of *text*: at once, where they are ours and each has the same prefix."""
-        first = self._wrapped(lines[:_LOOKED_AT])
+        first = self._wrapped(lines[:LOOKED_AT])
         if first is None:  # the first lines of a log show what their prefix is
-            for line in lines[:_LOOKED_AT]:
+            for line in lines[:LOOKED_AT]:
                 self._take(line, found)
-            first = self._wrapped(lines[:_LOOKED_AT])
-            lines = lines[_LOOKED_AT:]
+            first = self._wrapped(lines[:LOOKED_AT])
+            lines = lines[LOOKED_AT:]
             text = "\n".join((*lines, ""))
         if first is None or "\x1b" in text:  # colors may be anywhere
             for line in lines:
@@ -312,8 +317,9 @@ class LineReader:
         more = self._records.origin(source) or None
         if may_be_access(message):
             access = access_in(message)
-            if access is not None:
-                more = {**(more or {}), "access": access}
+            found = outgoing_in(message) if access is None else {"access": access}
+            if found is not None:
+                more = {**(more or {}), **found}
         end = len(line) - len(message)
         return _new(
             Entry,
@@ -341,69 +347,27 @@ class LineReader:
                 return wrapped(form, prefix.pattern)
         return None
 
-    def _take_text(
-        self, lines: list[str], rows: list[tuple[str, ...]], is_ascii: bool, found: list[Entry]
-    ) -> None:
-        """Take *lines*, of which *rows* are the heads and messages in our text form."""
-        records, further, file = self._records, self._further, self._file
-        heads, when = records.heads, records.when
-        entry = self._entry
-        for line, (head, request_id, session_id, rest, call, mark, message) in zip(
-            lines, rows, strict=True
-        ):
-            known = heads.get(head) or (records.head(head) if head else None)
-            if known is None or mark == "|" or rest or call or len(line) > LONGEST_TEXT:
-                if entry is not self._entry:
-                    self._begun(entry)
-                self._take(line, found)
-                entry, when = self._entry, records.when
-                continue
-            if when != known[0]:
-                when = records.at(known[0])
-            if entry is not None:
-                found.append(self._whole(entry) if further else entry)
-            end = len(line) - len(message)
-            more = None
-            # may_be_access(), without the call
-            if "ms " in message or "B " in message or '" ' in message or "- - " in message:
-                access = access_in(message)
-                if access is not None:
-                    more = {"access": access}
-            entry = _new(
-                Entry,
-                (
-                    when,
-                    known[1],
-                    "" if request_id == NO_ID else request_id,
-                    "" if session_id == NO_ID else session_id,
-                    line,
-                    end if is_ascii else end + astral(line[:end]),
-                    more,
-                    file,
-                ),
-            )
-        if entry is not self._entry:
-            self._begun(entry)
+    def _take_columns(self, odd_lines: list[str], columns: Columns, found: list[Entry]) -> None:
+        """Take the lines of which *columns* has the parts; those that are odd one by one."""
+        *parts, odd = columns
+        entries = list(map(_new, repeat(Entry), zip(*parts, repeat(self._file), strict=False)))
+        start = 0
+        for place, line in zip(odd, odd_lines, strict=True):
+            if start < place:
+                self._take_all(entries[start:place], found)
+            self._take(line, found)
+            start = place + 1
+        if start < len(entries):
+            self._take_all(entries[start:], found)
 
-    def _take_named(
-        self, lines: list[str], rows: list[tuple[str, ...]], found: list[Entry]
-    ) -> None:
-        """Take *lines*, of which *rows* are the fields in our JSON or logfmt."""
-        own_row, further = self._records.own_row, self._further
-        entry = self._entry
-        for line, row in zip(lines, rows, strict=True):
-            named = own_row(row) if row[0] and len(line) <= LONGEST_TEXT else None
-            if named is None:
-                if entry is not self._entry:
-                    self._begun(entry)
-                self._take(line, found)
-                entry = self._entry
-                continue
-            if entry is not None:
-                found.append(self._whole(entry) if further else entry)
-            entry = named
-        if entry is not self._entry:
-            self._begun(entry)
+    def _take_all(self, entries: list[Entry], found: list[Entry]) -> None:
+        """Take *entries* of ours, on which no line goes but the next."""
+        if self._entry is not None:
+            found.append(self._whole(self._entry))
+        found += entries
+        self._begun(found.pop())
+        self._records.at(entries[0].time)
+        self._records.at(entries[-1].time)
 
     def _begun(self, entry: Entry | None) -> None:
         """Keep back an *entry* of ours that was read with many others."""
@@ -470,8 +434,12 @@ class LineReader:
         )
 
     def finish(self) -> list[Entry]:
-        """Return the last entry, if there is one."""
+        """
+        Return the last entry, if there is one. What goes on it and is read later is an entry of the
+        same request and time.
+        """
         entry, self._entry = self._entry, None
+        self._finished = entry or self._finished
         found, self._early = self._early, []
         if entry is not None:
             entry = self._whole(entry)
@@ -494,6 +462,9 @@ class LineReader:
         return [each if each.time >= 0 else each._replace(time=when) for each in found]
 
     def _go_on(self, line: str) -> None:
+        if self._entry is None and self._finished is not None:
+            self._entry = _continued(self._finished, line)
+            return
         if not self._further and self._entry is not None:
             self._room = LONGEST_TEXT - len(self._entry.text)
         self._room -= len(line) + 1
@@ -509,6 +480,19 @@ class LineReader:
         return entry._replace(
             text=entry.text[:LONGEST_TEXT] + "…", message=min(entry.message, LONGEST_TEXT)
         )
+
+
+def _continued(entry: Entry, line: str) -> Entry:
+    """
+    Return an entry of a *line* that goes on an *entry* which was returned before: in a log that is
+    followed, a traceback may come a moment later.
+    """
+    more = {name: value for name, value in (entry.more or {}).items() if name not in _OF_ONE_LINE}
+    return entry._replace(level=0, text=line, message=0, more=more or None)
+
+
+# What an entry has of its own line, and not of its request or source.
+_OF_ONE_LINE = frozenset(("access", "call", "outgoing", "undated"))
 
 
 # -- logs ------------------------------------------------------------------------------------------
@@ -578,15 +562,27 @@ class LogReader:
         self._wanted = wanted
         self._in_line = False
 
-    def read(self, block: bytes) -> list[Entry]:
-        """Return the entries that *block* completes."""
+    def read(self, block: bytes, done: Parsed | None = None) -> list[Entry]:
+        """
+        Return the entries that *block* completes.
+
+        :param done: what a worker has made of the block.
+        """
         in_line, self._in_line = self._in_line, not block.endswith(b"\n")
         if self._wanted.is_all or self._lines.is_within(self._wanted) or self._may_have(block):
+            if done is not None and not in_line and not self._in_line:
+                return self._read_parsed(done)
             return self._read(block, in_line)
         count = block.count(b"\n")
         self._wanted.left_out += count
         self.reading.lines += count
         return []
+
+    def _read_parsed(self, done: Parsed) -> list[Entry]:
+        count = len(done.columns.times)
+        self.reading.lines += count
+        self.reading.looked_at += count
+        return self._wanted.among(self._lines.read_parsed(done))
 
     def _read(self, block: bytes, in_line: bool) -> list[Entry]:
         text = block.decode("utf-8", "replace")
@@ -605,7 +601,7 @@ class LogReader:
     def _may_have(self, block: bytes) -> bool:
         """Whether a block may have a line that is wanted."""
         wanted = self._wanted
-        if wanted.needle not in block:
+        if wanted.needle not in block and JOURNAL_BYTES.search(block) is None:
             return False
         return wanted.since is None or _latest(block, wanted.zone) >= wanted.since * 1000
 
@@ -636,14 +632,20 @@ def read(
     file: int = 0,
     wanted: Wanted | None = None,
     reading: Reading | None = None,
+    workers: Workers | None = None,
 ) -> Iterator[list[Entry]]:
-    """Yield the entries of *log*, some thousands at a time, in the order of the file."""
+    """
+    Yield the entries of *log*, some thousands at a time, in the order of the file.
+
+    :param workers: read the blocks, as far as they can; none of them are used when left out.
+    """
     written = log.last_written()
     when = (written if written < float("inf") else time.time()) * 1000
     wanted = wanted or Wanted()
     reader = LogReader(file, when, wanted, reading)
-    for block in lines_of(log, wanted.zone):
-        yield reader.read(block)
+    blocks = lines_of(log, wanted.zone)
+    for block, done in workers.read(blocks) if workers else zip(blocks, repeat(None), strict=False):
+        yield reader.read(block, done)
     yield reader.finish()
 
 

@@ -3,7 +3,7 @@ Lines become entries: when, how bad, whose, and the text to show.
 
 Three ways in: the head of our own text form, the fields of JSON and logfmt by their names, and the
 text of others. The names and forms of others are in the tables of ``names``, ``levels`` and
-``texts``. Nothing here knows files or requests.
+``texts``. This module handles neither files nor requests.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from .envelopes import COLORS, Peeled, service_of, source_of_labels
 from .levels import LEVELS, NAMES, level_of
 from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, OWN_SPANS, ROLES, SILENT, flat, may_nest
 from .own import own_fields
-from .texts import AccessLines, access_in, ids_in
+from .texts import AccessLines, access_in, ids_in, outgoing_in
 from .times import Clock, find_time, is_zoned
 
-__all__ = ("Entry", "Records", "astral", "may_be_access")
+__all__ = ("ACCESS_FIELDS", "LONGEST_TEXT", "Entry", "Records", "astral", "may_be_access")
+
+
+LONGEST_TEXT = 65_536
+"""How much of an entry's text is kept."""
 
 
 class Entry(NamedTuple):
@@ -51,8 +55,8 @@ class Entry(NamedTuple):
 
 # -- lines of others -------------------------------------------------------------------------------
 
-# What stands before a message is told apart from it by its characters alone: a quote ends it, and
-# so what a client sent is not taken for an id.
+# The text before a message has these characters alone: a quote ends it, and so what a client sent
+# is not taken for an id.
 _OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b:?"
@@ -118,7 +122,7 @@ _NO_MORE: dict[str, Any] = {}
 _EMPTY: tuple[Any, ...] = (None, "", {}, [])
 _MOST_HEADS = 4096
 # The fields of an access line of ours, but for the time to the first byte.
-_ACCESS_FIELDS = frozenset(
+ACCESS_FIELDS = frozenset(
     ("method", "path", "status", "duration_ms", "bytes", "transport", "client")
 )
 
@@ -143,7 +147,7 @@ class Records:
         self.first_when: float | None = None
         self.undated = 0
         self._file = file
-        self._clock = clock
+        self.clock = clock
         self._access_lines = AccessLines()
         self._origins: dict[str, dict[str, Any]] = {}
         self.heads: dict[str, tuple[float, int]] = {}  # time and level as they were read
@@ -162,7 +166,7 @@ class Records:
         else:
             stamp, _, name = head.partition(" - ")
             level = LEVELS.get(name, 0)
-            moment = self._clock.read(stamp)
+            moment = self.clock.read(stamp)
             if envelope is not None and envelope.time is not None:
                 moment = self._agreed(moment, stamp, envelope.time)
             if moment is None:
@@ -174,8 +178,7 @@ class Records:
         message = line[end:]
         if may_be_access(message):
             access = access_in(message)
-            if access is not None:
-                more = {"access": access}
+            more = outgoing_in(message) if access is None else {"access": access}
         if call or words or envelope is not None or is_undated:
             more = self._more(more, call, words, envelope, is_undated)
         if request_id == NO_ID:
@@ -195,7 +198,7 @@ class Records:
         if known is not None:
             return known
         stamp, _, name = head.partition(" - ")
-        moment = self._clock.read(stamp)
+        moment = self.clock.read(stamp)
         if moment is None:
             return None
         found = moment, LEVELS.get(name, 0)
@@ -216,7 +219,7 @@ class Records:
         when, level = known
         if not received.endswith("Z"):
             return self._agreed(when, head.partition(" - ")[0], received) or 0, level
-        moment = self._clock.read(received)
+        moment = self.clock.read(received)
         return known if moment is None else (_nearest(when, moment), level)
 
     def origin(self, source: str) -> dict[str, Any]:
@@ -255,7 +258,7 @@ class Records:
             access,
             first_byte,
         ) = row
-        when = self._clock.read(stamp)
+        when = self.clock.read(stamp)
         number = LEVELS.get(level)
         if when is None or number is None or request_id in NO_IDS or trace in NO_IDS:
             return None
@@ -278,7 +281,7 @@ class Records:
         else:
             # The message says all that the fields do: they are not shown beside it.
             fields = access_in(message)
-            if fields is None or not _ACCESS_FIELDS.issubset(fields):
+            if fields is None or not ACCESS_FIELDS.issubset(fields):
                 return None
             if first_byte and "ttfb_ms" not in fields:
                 return None
@@ -293,6 +296,10 @@ class Records:
         end = len(text) - len(message) - len(aside)
         # Half of the time that Entry() takes.
         return _new(Entry, (when, number, request_id, session_id, text, end, more, self._file))
+
+    def told(self, words: str, call: str) -> dict[str, Any] | None:
+        """Return what the *words* of a bracket, and the *call* behind it, give of an entry."""
+        return self._more(None, call, words, None, is_undated=False)
 
     def _more(
         self,
@@ -330,7 +337,7 @@ class Records:
     # -- JSON and logfmt ---------------------------------------------------------------------------
 
     def named(self, fields: dict[str, Any], envelope: Peeled | None = None) -> Entry | None:
-        """Return the entry of a line with *fields*, written as text; None when it tells nothing."""
+        """Return the entry of a line with *fields*, written as text; None when it has none that is known."""
         fields.pop("", None)
         roles = _roles(tuple(fields))
         if roles.nesting and _nests(fields, roles.nesting):
@@ -355,7 +362,7 @@ class Records:
         ) = map(get, roles.ours)
         if message is None and stamp is None and level is None:
             return None
-        when = self._clock.read_value(stamp)
+        when = self.clock.read_value(stamp)
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
         more: dict[str, Any] = {}
@@ -385,7 +392,10 @@ class Records:
             words = " ".join(filter(None, map(_shown, (method, tool))))
             more["call"] = f"{words} #{_shown(number)}" if number else words
         others = roles.others
-        if not logger or "access" in _shown(logger):
+        outgoing = outgoing_in(message)
+        if outgoing is not None:
+            more |= outgoing
+        elif not logger or "access" in _shown(logger):
             access = access_in(message)
             if access is not None:
                 logger = None
@@ -426,7 +436,7 @@ class Records:
     # -- the text of others ------------------------------------------------------------------------
 
     def other(self, line: str, envelope: Peeled | None = None) -> Entry | None:
-        """Return the entry of a line that is not of our text form; None when it tells nothing."""
+        """Return the entry of a line that is not of our text form; None when its form is unknown."""
         if line.startswith("{") or line.partition("=")[0].replace("_", "a").isalnum():
             fields = (
                 envelope.fields
@@ -466,7 +476,7 @@ class Records:
             request_id = _id(id_in_access)
         if not (time or level or klog or request_id or access):
             return None
-        when = self._clock.read(time[0]) if time else None
+        when = self.clock.read(time[0]) if time else None
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, time[0] if time else "", envelope.time)
         more: dict[str, Any] | None = {"access": access} if access else {}
@@ -509,13 +519,13 @@ class Records:
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:
         """
-        Return the entry of a line that tells nothing but, where an envelope does, its time and
-        source.
+        Return the entry of a line of an unknown form: its time and source are the envelope's, where
+        there is one.
         """
         when = None
         more = None
         if envelope is not None:
-            when = self._clock.read_value(envelope.time)
+            when = self.clock.read_value(envelope.time)
             more = self._origin(envelope.source) or None
         return Entry(self.at(when), 0, "", "", line, 0, more, self._file)
 
@@ -529,12 +539,12 @@ class Records:
             return -1 if self.when is None else self.when
         if self.when is None:
             self.first_when = when
-        self.when = self._clock.last = when
+        self.when = self.clock.last = when
         return when
 
     def _searched_time(self, text: str) -> float | None:
         match = find_time(text, _TIME_END)
-        return self._clock.read(match[0]) if match else None
+        return self.clock.read(match[0]) if match else None
 
     def _agreed(self, when: float | None, stamp: str, received: Any) -> float | None:
         """
@@ -544,7 +554,7 @@ class Records:
         The envelope's stands for a time without a zone, and for one without a fraction of the
         second.
         """
-        moment = self._clock.read_value(received)
+        moment = self.clock.read_value(received)
         if moment is None or when is None:
             return moment if when is None else when
         if is_zoned(stamp) or (

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..._core.lines import parse_access, unescape
+from ..._core.lines import parse_access, parse_outgoing, unescape
 
-__all__ = ("AccessLines", "Ids", "access_in", "ids_in")
+__all__ = ("AccessLines", "Ids", "access_in", "ids_in", "outgoing_in")
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 HEX = r"[0-9a-fA-F]{32}"
@@ -225,3 +225,14 @@ def access_in(message: str) -> dict[str, Any] | None:
     ``logging``.
     """
     return parse_access(unescape(message))
+
+
+def outgoing_in(message: str) -> dict[str, Any] | None:
+    """
+    Return what an entry has of a *message* of ours about an outgoing call: ``outgoing``, its
+    fields; None for another message.
+    """
+    if not message.startswith("-> "):
+        return None
+    fields = parse_outgoing(unescape(message))
+    return None if fields is None else {"outgoing": fields}

@@ -150,6 +150,9 @@ class Clock:
         self.last = -1.0
         self.zone = zone
         self.is_zone_assumed = False
+        self.is_ambiguous = (
+            False  # whether clocks were set forward or back at a time without a zone
+        )
         self._written = written
         self._known: dict[str, int | None] = {}
         self._days = 0
@@ -229,12 +232,12 @@ class Clock:
         second = min(second, 59)  # a leap second
         moment = datetime(year, month, day, hour, minute, second)
         zone = parts.get("zone")
-        if zone is None and self.zone is None:
-            self.is_zone_assumed = True
-            return moment.timestamp()
         if zone is None:
             self.is_zone_assumed = True
-            return moment.replace(tzinfo=self.zone).timestamp()
+            moment = moment.replace(tzinfo=self.zone)
+            seconds = moment.timestamp()
+            self.is_ambiguous |= moment.replace(fold=1).timestamp() != seconds
+            return seconds
         return moment.replace(tzinfo=timezone(_offset(zone))).timestamp()
 
     def _date(self, parts: dict[str, str | None]) -> tuple[int, int, int]:

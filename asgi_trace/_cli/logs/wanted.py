@@ -11,7 +11,7 @@ from .records import Entry
 
 __all__ = ("Wanted", "has_id", "is_plain", "lines_of_entries", "needle_of", "same_session")
 
-# A session id that we made, a digest, or another that nobody chose: text shows its first characters
+# A session id that we made, a digest, or another generated one: text shows its first characters
 # alone.
 _CUT = re.compile(r"[0-9a-fA-F]{8}")
 _IDS_OF_SPANS = ("trace", "span", "inner", "parent")

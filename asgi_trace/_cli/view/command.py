@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TextIO
 
 from ..logs.files import Log, reason, refuse_terminal
-from ..logs.reader import LineReader, Wanted, last_time, merged, read
-from ..logs.records import Entry
+from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
+from ..logs.workers import Workers, cores
 from .latest import Window
 from .model import Model, Trace, build
 from .page import write
@@ -137,12 +137,13 @@ def trace_of(
     """
     names = [log.name for log in logs]
     window = Window(lambda: Model(title_of(names), names), MOST_ENTRIES, MOST_ENTRIES)
+    workers = _workers(logs, wanted)
     readers = [
-        read(log, number, wanted, reading)
+        read(log, number, wanted, reading, workers)
         for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
     ]
     try:
-        with _without_garbage():
+        with _without_garbage(), workers or contextlib.nullcontext():
             for batch in merged(readers):
                 window.add(batch, part_read(logs))
                 tell()
@@ -161,6 +162,17 @@ def part_read(logs: Sequence[Log]) -> float:
     if not all(sizes):  # a pipe has no size
         return 0.0
     return sum(log.done for log in logs) / sum(sizes)
+
+
+# Smaller logs are read before a worker has started.
+_LARGE = 30 << 20
+
+
+def _workers(logs: Sequence[Log], wanted: Wanted) -> Workers | None:
+    """Return the workers that read *logs*; None where they are not large, or hardly wanted."""
+    if not wanted.is_all or cores() < 2 or sum(log.size() for log in logs) < _LARGE:
+        return None
+    return Workers(wanted.zone)
 
 
 @contextlib.contextmanager
@@ -264,7 +276,7 @@ def _save(trace: Trace, target: str) -> None:
 
 
 class Progress:
-    """A line on the terminal that tells how much has been read; nothing where nobody watches."""
+    """A line on the terminal with how much has been read; none where standard error is no terminal."""
 
     def __init__(self, logs: Sequence[Log]) -> None:
         self._logs = logs

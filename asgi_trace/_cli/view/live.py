@@ -50,8 +50,8 @@ _MOST_PIECES = 8
 _BETWEEN_POLLS = 0.2
 # A line without an end is shown when nothing has come behind it for so many polls.
 _POLLS_PATIENT = 5
-# How much of the past a page that was disconnected can be told; if it has missed more, it loads
-# itself again.
+# How many bytes of news are kept for a page that was disconnected; if it has missed more, it
+# loads itself again.
 _MOST_REMEMBERED = 16 << 20
 _KEEP_ALIVE = 15.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -68,15 +68,15 @@ class Tail:
         self._path = path
         self._file: io.FileIO | None = None
         self._half = b""
-        self._start = b""  # how it begins, to tell when it does no more
+        self._start = b""  # its first bytes: when they change, it is another file
         self._begins = False
         self._patience = 0
         self._is_said = False
 
     def blocks(self) -> Iterator[bytes]:
         """
-        Yield whole lines, as far as there are any by now; whoever stops in between goes on with the
-        next call.
+        Yield whole lines, as far as there are any by now. After a stop in between, the next call
+        continues.
         """
         while True:
             data = self._read()
@@ -211,7 +211,7 @@ class _Followed:
 
 
 class _Trace:
-    """The trace as it grows, and what its readers have yet to be told."""
+    """The trace as it grows, and the news for the pages that show it."""
 
     def __init__(self, names: Sequence[str], wanted: Wanted) -> None:
         self._wanted = wanted
@@ -221,7 +221,7 @@ class _Trace:
             lambda: Model(title_of(self._names), self._names), MOST_ENTRIES, MOST_ENTRIES // 2
         )
         self._changed = threading.Condition()
-        # Which process tells it: to one that went on after another, the page's number says nothing.
+        # The process: numbers of news that another process gave out mean nothing to this one.
         self._run = secrets.token_hex(4)
         self._told: deque[tuple[int, bytes]] = deque()
         self._number = 0
@@ -286,7 +286,7 @@ class _Trace:
         return out.getvalue()
 
     def events(self, after: str) -> Iterator[bytes]:
-        """Yield what a page has yet to be told that has been told all up to *after*."""
+        """Yield the news after *after*, the last that the page has received."""
         run, _, known = after.partition("-")
         number = int(known) if known.isdecimal() and len(known) < 19 else -1
         yield b"retry: 1000\n\n"

@@ -115,7 +115,7 @@ export class Painting {
     if (scale.isDense) scale.density.paint(c, this.#colors, HEAD);
     else this.#paintLanes();
     c.restore();
-    this.#paintSilences();
+    if (!scale.isDense) this.#paintSilences();
     if (scale.canScroll) this.#paintScrollBar();
     if (brush) this.#paintBrush(brush);
   }

@@ -8,53 +8,17 @@ one service are one place.
 
 from __future__ import annotations
 
-import os
-import re
 from array import array
 from collections.abc import Sequence
 from typing import Any
 
 from ..logs.envelopes import service_of
+from ..logs.services import services_of_files
 
-__all__ = ("Places", "services_of_files")
+__all__ = ("Places",)
 
-# What a name has besides the service's: an ending, a number, a date, what kind of log it is.
-_ASIDE = re.compile(
-    r"(?:\.(?:gz|bz2|xz|zst|log|logs|json|jsonl|ndjson|logfmt|txt|out|err)"
-    r"|[-_.]\d{4}-?\d\d-?\d\d(?:[-_T]?\d{2,6})*|[-_.]\d+"
-    r"|(?:\A|[-_.])(?:access|app|application|current|debug|error|errors|info|log|logs|messages|output"
-    r"|stderr|stdout|syslog|trace|worker|workers))\Z",
-    re.IGNORECASE,
-)
-_NO_SERVICE = frozenset(("", "standard input", "tmp", "var"))
 # Services beyond this have no name on the page: such a field is none of a service.
 _MOST_SERVICES = 5000
-
-
-def _name_in(text: str) -> str:
-    while True:
-        shorter = _ASIDE.sub("", text)
-        if shorter == text:
-            return "" if text.lower() in _NO_SERVICE else text
-        text = shorter
-
-
-def services_of_files(names: Sequence[str]) -> list[str]:
-    """
-    Return the service that each log's name tells: ``front`` for ``front.log``, ``front.log.2.gz``
-    and ``front/access.log``; "" where it tells none, and where it is the same for all.
-    """
-    found = [_name_in(os.path.basename(name)) for name in names]
-    folders = [os.path.dirname(os.path.abspath(name)) for name in names]
-    if len(set(folders)) > 1:
-        found = [
-            name or _name_in(os.path.basename(folder))
-            for name, folder in zip(found, folders, strict=True)
-        ]
-    named = set(found) - {""}
-    if len(named) == 1:  # access.log beside shop.log
-        return [""] * len(names)
-    return found
 
 
 class Places:

@@ -870,3 +870,121 @@ async def test_it_finds_exactly_what_a_request_wrote(grep: Any, tmp_path: Path) 
     assert set(emitted) == set(ids)
     for request_id in ids:
         assert grep("--request", request_id, path) == (0, emitted[request_id], [])
+
+
+# -- traces, spans and services --------------------------------------------------------------------
+
+TRACE, OTHER_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736", "a" * 32
+FRONT_SPAN, STOCK_SPAN = "00f067aa0ba902b7", "b7ad6b7169203331"
+
+
+def hop(form: str, service: str, span: str, request_id: str, trace: str, message: str) -> str:
+    """A line of a request that was called, in a service."""
+    row = Record(
+        "2024-01-15 10:30:15.000Z", "INFO", service, message, request_id, "customer-1", trace, span,
+        parent_span_id="c" * 16, service=service,
+    )  # fmt: skip
+    return FORMS[form](row)
+
+
+def hops(form: str, folder: Path, other: str = "") -> list[str]:
+    """The logs of two services; the trace is not the request's id. *other* is the form of the second."""
+    for service, span, its in (("front", FRONT_SPAN, form), ("stock", STOCK_SPAN, other or form)):
+        lines = [
+            hop(its, service, span, "order-1", TRACE, f"{service} of the trace"),
+            hop(its, service, "d" * 16, "order-2", OTHER_TRACE, f"{service} of another"),
+        ]
+        (folder / f"{service}.log").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return [str(folder / "front.log"), str(folder / "stock.log")]
+
+
+def shown_by(arguments: Sequence[str], capfd: pytest.CaptureFixture[str]) -> list[str]:
+    """What the lines that the command shows say."""
+    main(["grep", *arguments])
+    return re.findall(r"(?:front|stock) of (?:the trace|another)", capfd.readouterr().out)
+
+
+BRACKET = "[req=order-1|session=customer-1]"
+PARENT = f"00-{TRACE}-{STOCK_SPAN}-01"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--span", STOCK_SPAN], ["stock of the trace"]),
+        (["--span", PARENT], ["stock of the trace"]),
+        (["--service", "stock"], ["stock of the trace", "stock of another"]),
+        (["--service", "stock", "--request", "order-1"], ["stock of the trace"]),
+        (["--service", "sto"], []),
+        ([BRACKET], ["front of the trace", "stock of the trace"]),
+        ([BRACKET.strip("[]")], ["front of the trace", "stock of the trace"]),
+        ([f"[req=order-1|session=customer-1|span={STOCK_SPAN}]"], ["front of the trace", "stock of the trace"]),
+        ([STOCK_SPAN], ["stock of the trace"]),
+    ],
+)  # fmt: skip
+def test_spans_services_and_what_is_pasted(
+    form: str,
+    words: list[str],
+    expected: list[str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Text has no service, and its log's name tells it."""
+    logs = hops(form, tmp_path)
+    assert shown_by([*words, *logs], capfd) == expected
+
+
+@pytest.mark.parametrize("words", [["--trace", TRACE], ["--trace", PARENT], [PARENT], [TRACE]])
+@pytest.mark.parametrize(
+    ("form", "other"),
+    [("json", "json"), ("logfmt", "logfmt"), ("json", "text"), ("text", "logfmt")],
+)
+def test_a_trace_is_all_its_requests(
+    words: list[str], form: str, other: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Lines of text have no trace: those of a request that another line shows to be in it."""
+    found = shown_by([*words, *hops(form, tmp_path, other)], capfd)
+    assert found == ["front of the trace", "stock of the trace"]
+
+
+def test_a_trace_that_a_request_began_has_its_id(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "app.log"
+    log.write_text(hop("text", "front", FRONT_SPAN, TRACE, TRACE, "front of the trace") + "\n")
+    assert shown_by(["--trace", TRACE, str(log)], capfd) == ["front of the trace"]
+
+
+def test_the_service_of_a_container_is_known(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And conditions go together."""
+    log = tmp_path / "compose.log"
+    access = format_access(
+        {
+            "method": "GET",
+            "path": "/x",
+            "status": 500,
+            "duration_ms": 5.0,
+            "bytes": 2,
+            "transport": "http",
+        }
+    )
+    lines = [
+        f"{service}-1  | {hop('text', service, 'd' * 16, service, TRACE, message)}"
+        for service in ("front", "stock")
+        for message in (f"{service} of the trace", access)
+    ]
+    log.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    assert shown_by(["--service", "stock", str(log)], capfd) == ["stock of the trace"]
+    assert shown_by(["--service", "front", "--status", "500", str(log)], capfd) == [
+        "front of the trace"
+    ]
+    assert shown_by(["--trace", OTHER_TRACE, "--status", "500", str(log)], capfd) == []
+
+
+@pytest.mark.parametrize("option", ["--trace", "--span"])
+def test_an_id_that_is_none_is_refused(option: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["grep", option, "xyz", os.devnull]) == 2
+    assert f"{option} is 'xyz'; expected" in capfd.readouterr().err

@@ -6,6 +6,7 @@ bare file.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,19 @@ from asgi_trace._cli.main import main
 from asgi_trace._core.lines import format_json, format_text
 
 from ...viewer import Told
-from ...wrapping import FORMS, FRONT, NAMELESS, STOCK, TRACEBACK, WRAPPERS, lines, records
+from ...wrapping import (
+    BASE,
+    FORMS,
+    FRONT,
+    NAMELESS,
+    NAMELESS_VARIANTS,
+    STOCK,
+    TRACEBACK,
+    VARIANTS,
+    WRAPPERS,
+    lines,
+    records,
+)
 
 if sys.platform != "win32":
     import time
@@ -85,6 +98,23 @@ def test_the_viewer_reads_it_as_the_bare_file(log: Path, name: str) -> None:
     for entry, (moment, service, _) in zip(found, records(), strict=True):
         assert abs(entry.time - moment * 1000) <= (1 if entry.time % 1000 else 1000)
         assert name in NAMELESS or (entry.more or {}).get("service") == service
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_other_ways_to_show_it_are_read_as_the_bare_file(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str, variant: str
+) -> None:
+    """By both tools."""
+    path = tmp_path / "app.log"
+    path.write_text(VARIANTS[variant](lines(form)), encoding="utf-8")
+    os.utime(path, (BASE + 60, BASE + 60))
+    name = "none" if variant in NAMELESS_VARIANTS else variant
+    test_the_viewer_reads_it_as_the_bare_file(path, name)
+    assert main(["grep", "--status", "5xx", str(path)]) == 0
+    shown = capfd.readouterr().out.split("\n")[:-1]
+    assert len(shown) == sum(
+        len(_lines(each, form)) for each in records() if each[2].request_id == STOCK
+    )
 
 
 @pytest.mark.parametrize(
@@ -250,7 +280,11 @@ def test_nesting_ends() -> None:
         json.dumps(found)
 
 
-PIECES = [*(wrapper([(1.7e9, "front", "x")]) for wrapper in WRAPPERS.values()), "\n", '"']
+PIECES = [
+    *(wrapper([(1.7e9, "front", "x")]) for wrapper in (WRAPPERS | VARIANTS).values()),
+    "\n",
+    '"',
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=5))

@@ -20,7 +20,15 @@ from hypothesis import strategies as st
 from asgi_trace import RequestMetadata, TextFormatter, bound_request_metadata
 from asgi_trace._cli.logs import reader
 from asgi_trace._cli.logs.files import Log
-from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, last_time, merged, read
+from asgi_trace._cli.logs.reader import (
+    Entry,
+    LineReader,
+    LogReader,
+    Wanted,
+    last_time,
+    merged,
+    read,
+)
 from asgi_trace._core.lines import (
     Record,
     format_access,
@@ -569,3 +577,16 @@ def test_an_endless_line_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "after",
     )
     assert wanted.cut == 1
+
+
+@pytest.mark.parametrize("later", [f"{TRACEBACK}\n", f"{TRACEBACK}\n\n"])
+def test_a_traceback_that_is_read_later_stays_with_its_record(later: str) -> None:
+    """In a log that is followed, each look at it finishes the last record."""
+    lines = LogReader(0, 0.0, Wanted())
+    first = f"{stamped(15, 'first', 'r1', 's1')}\n".encode()
+    after = f"{stamped(16, 'after', 'r2', 's2')}\n".encode()
+    found = [lines.read(block) + lines.finish() for block in (first, later.encode(), after)]
+    (record,), (rest,), (other,) = found
+    assert rest[:4] == (record.time, 0, "r1", "s1")
+    assert rest.text.rstrip("\n") == TRACEBACK
+    assert other.text.endswith("after")

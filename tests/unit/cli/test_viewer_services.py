@@ -14,17 +14,18 @@ import pytest
 
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import merged, read
+from asgi_trace._cli.logs.services import services_of_files
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.view.command import read_wanted, trace_of
 from asgi_trace._cli.view.errors import OTHERS, Templates, summary_of, template_of
 from asgi_trace._cli.view.model import Model
-from asgi_trace._cli.view.places import services_of_files
 from asgi_trace._core.lines import (
     ACCESS_LOGGER,
     Record,
     format_access,
     format_json,
     format_logfmt,
+    format_outgoing,
     format_text,
 )
 
@@ -547,6 +548,39 @@ def test_spans_of_a_tracer_are_within_one_request(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
     assert told(path).head["requests"]["lines"] == [3]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_outgoing_calls_are_told(tmp_path: Path, form: str) -> None:
+    """With what became of them; a service without a log of ours is known by them alone."""
+    caller = Bar("front", "r1", "a" * 16, None, "", "/x", 200, 0, 0)
+    answer = Bar("pay", "r1", "b" * 16, caller, "a" * 12 + "0001", "/charge", 200, 0, 0)
+    calls: list[dict[str, Any]] = [
+        {"method": "POST", "host": "pay.internal", "path": "/charge?card=***", "status": 200, "duration_ms": 50.0,
+         "attempt": 1, "call_span_id": answer.parent_span},
+        {"method": "GET", "host": "bank.example:8443", "path": "/", "error": "ConnectTimeout", "duration_ms": 1500.0,
+         "attempt": 2},
+    ]  # fmt: skip
+    rows = [
+        Line(100_000, caller, "INFO", "begins"),
+        Line(100_020, answer, "INFO", "charging"),
+        Line(100_060, caller, "INFO", format_outgoing(calls[0]), calls[0]),
+        Line(101_570, caller, "INFO", format_outgoing(calls[1]), calls[1]),
+        Line(102_000, caller, "INFO", "ends"),
+    ]
+    lines: dict[str, list[str]] = {"front": [], "pay": []}
+    for row in rows:
+        lines[row.bar.service].append(row.shown(form))
+    found = told(*_written(lines, tmp_path, False))
+    callee = 1 if form != "text" else -1  # which has no parent on its lines but the access line
+    assert found.head["calls"] == [
+        {"request": 0, "callee": callee, "start": 10, "end": 60, "title": "POST pay.internal/charge?card=***",
+         "status": 200, "error": None, "attempt": 1},
+        {"request": 0, "callee": -1, "start": 70, "end": 1570, "title": "GET bank.example:8443/",
+         "status": None, "error": "ConnectTimeout", "attempt": 2},
+    ]  # fmt: skip
+    # While it calls, it waits.
+    assert found.head["gaps"] == [(0, 1570, 2000)]
 
 
 # -- services --------------------------------------------------------------------------------------

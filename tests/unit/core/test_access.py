@@ -262,6 +262,30 @@ def test_the_line_is_stamped_and_can_be_parsed() -> None:
     assert (fields["status"], fields["bytes"], fields["path"]) == (200, 5, "/?a=1&token=***")
 
 
+TRACED = (b"traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+
+
+@pytest.mark.parametrize(
+    ("headers", "options", "parent"),
+    [
+        ([TRACED], {}, "00f067aa0ba902b7"),
+        ([TRACED], {"trust_inbound": False}, None),
+        ([(b"traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01")], {}, None),
+        ([], {}, None),
+    ],
+    ids=["traced", "not trusted", "broken", "none"],
+)
+def test_the_message_names_the_callers_span(
+    headers: Any, options: dict[str, Any], parent: str | None
+) -> None:
+    """A line of text has no other place for it; a record has it as ``parent_span_id``."""
+    (record,) = serve(hello, http_scope(headers), **options)[0]
+    fields = parse_access(record.getMessage())
+    assert fields is not None
+    assert (fields.get("parent"), getattr(record, "parent_span_id", None)) == (parent, parent)
+    assert not hasattr(record, "parent")
+
+
 def test_a_status_that_has_a_name_is_a_number() -> None:
     """Frameworks send members of HTTPStatus, which some versions of Python write by their names."""
     (line,), _ = serve(App({**START, "status": HTTPStatus.OK}, body(b"")), http_scope())

@@ -25,10 +25,12 @@ from asgi_trace._core.lines import (
     format_access,
     format_json,
     format_logfmt,
+    format_outgoing,
     format_text,
     parse,
     parse_access,
     parse_line,
+    parse_outgoing,
     parse_time,
     short_session,
 )
@@ -749,6 +751,7 @@ ACCESS = st.fixed_dictionaries(
         "transport": WORDS,
         "client": WORDS,
         "ttfb_ms": DURATIONS,
+        "parent": st.one_of(st.from_regex("[0-9a-f]{16}", fullmatch=True), ANY_TEXT),
         "end": ANY_TEXT,
         "close_code": st.integers().map(str),
     },
@@ -780,6 +783,10 @@ def test_an_access_line_is_read_as_written(fields: dict[str, Any], record: Recor
                 "ttfb_ms": 4.1,
             },
             "GET /api/payment 200 12.3ms 345B http 127.0.0.1:50312 ttfb=4.1ms",
+        ),
+        (
+            {"method": "GET", "path": "/", "status": 200, "parent": "00f067aa0ba902b7", "end": "x"},
+            "GET / 200 - - - - parent=00f067aa0ba902b7 end=x",
         ),
         (
             {
@@ -855,6 +862,53 @@ def test_servers_access_lines_are_read(message: str, expected: dict[str, Any]) -
 def test_other_messages_are_no_access_lines(message: str) -> None:
     """Those of HTTP clients in particular, which tell of somebody else's request."""
     assert parse_access(message) is None
+
+
+HOSTS = WORDS.filter(lambda word: "/" not in word)
+OUTGOING = st.fixed_dictionaries(
+    {
+        "method": WORDS,
+        "host": HOSTS,
+        "path": WORDS.map(lambda word: f"/{word}"),
+        "duration_ms": DURATIONS,
+        "attempt": st.integers(1, 999_999_999),
+    },
+    optional={"call_span_id": WORDS},
+)
+OUTCOMES = st.one_of(
+    st.just({}),
+    st.integers(1, 999_999_999).map(lambda status: {"status": status}),
+    WORDS.filter(lambda word: not word.isdigit()).map(lambda error: {"error": error}),
+)
+
+
+@given(OUTGOING, OUTCOMES, TEXT_RECORDS)
+def test_a_line_of_a_call_is_read_as_written(
+    fields: dict[str, Any], outcome: dict[str, Any], record: Record
+) -> None:
+    """It is no access line: those are of requests that came in."""
+    message = format_outgoing(fields | outcome)
+    assert parse_outgoing(message) == fields | outcome
+    assert parse_access(message) is None
+    read = parse(format_text(record._replace(message=message)))
+    assert read is not None
+    assert read.message == message
+
+
+def test_a_line_of_a_call_looks_as_documented() -> None:
+    fields = {"method": "POST", "host": "pay.internal:8001", "path": "/charge?card=***"}
+    fields |= {"duration_ms": 12.34, "attempt": 2}
+    head = "-> POST pay.internal:8001/charge?card=***"
+    span = {"call_span_id": "b7ad6b7169200002"}
+    assert format_outgoing(fields | {"status": 200} | span) == (
+        f"{head} 200 12.3ms attempt=2 span=b7ad6b7169200002"
+    )
+    assert format_outgoing(fields | {"error": "ReadTimeout"}) == (
+        f"{head} ReadTimeout 12.3ms attempt=2"
+    )
+    assert format_outgoing(fields | {"path": "/a b\n"}) == (
+        "-> POST pay.internal:8001/a%20b%0A - 12.3ms attempt=2"
+    )
 
 
 def test_a_traceback_that_another_writer_made_a_string_of_is_read() -> None:

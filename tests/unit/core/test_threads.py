@@ -10,6 +10,8 @@ import logging
 import logging.handlers
 import multiprocessing.pool
 import queue
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -223,8 +225,8 @@ def test_a_thread_of_a_thread_keeps_them_too(kept: Any) -> None:
         assert in_thread(lambda: in_thread(get_request_metadata)) is ALICE
 
 
-class WithContext(threading.Thread):
-    """A thread that brings a context along, as ``Thread(context=...)`` does since CPython 3.14."""
+class OlderThread(threading.Thread):
+    """A thread that brings a context along, for CPython before 3.14."""
 
     def __init__(self, context: Context, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -234,16 +236,58 @@ class WithContext(threading.Thread):
         self._brought.run(super()._bootstrap)  # type: ignore[misc]
 
 
+WithContext: Any = threading.Thread if sys.version_info >= (3, 14) else OlderThread
+
+
 def test_a_thread_that_brings_its_own_context_keeps_it(kept: Any) -> None:
     """Its ids are those of the context that it was given, not of the request that starts it."""
     with bound_request_metadata(BOB):
         context = copy_context()
     found: list[Any] = []
     with bound_request_metadata(ALICE):
-        thread = WithContext(context, target=lambda: found.append(get_request_id()))
+        thread = WithContext(context=context, target=lambda: found.append(get_request_id()))
         thread.start()
         thread.join()
     assert found == ["b2"]
+
+
+if sys.version_info >= (3, 14):
+
+    def test_a_context_that_threads_share_gets_no_ids(kept: Any) -> None:
+        """The second request's thread would have those of the first."""
+        context = Context()
+        found: list[Any] = []
+        for metadata in (ALICE, BOB):
+            with bound_request_metadata(metadata):
+                thread = WithContext(context=context, target=lambda: found.append(get_request_id()))
+                thread.start()
+                thread.join()
+        assert found == [None, None]
+
+    def test_a_pool_has_no_ids_where_threads_inherit_the_context() -> None:
+        """As they do by default in free-threaded builds: its threads outlive their first request."""
+        code = """
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from threading import Thread
+from asgi_trace import *
+
+own, pool, found = [], ThreadPoolExecutor(1), []
+for name in ("a1", "b2"):
+    with bound_request_metadata(RequestMetadata("s", name)), ThreadPool(1) as other:
+        found += [pool.submit(get_request_id).result(), other.apply(get_request_id)]
+        thread = Thread(target=lambda: own.append(get_request_id()))
+        thread.start()
+        thread.join()
+keep_ids_in_threads()
+with bound_request_metadata(RequestMetadata("s", "c3")):
+    kept = pool.submit(get_request_id).result()
+print(found, own, kept, pool.submit(get_request_id).result())
+"""
+        command = [sys.executable, "-X", "thread_inherit_context=1", "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        expected = "[None, None, None, None] ['a1', 'b2'] c3 None\n"
+        assert (done.stdout, done.stderr) == (expected, "")
 
 
 def test_outside_a_request_a_thread_has_none(kept: Any) -> None:

@@ -8,11 +8,8 @@ import gc
 import io
 import logging
 import logging.handlers
-import os
 import pickle
 import re
-import subprocess
-import sys
 import unittest
 import weakref
 from collections.abc import Iterator
@@ -35,6 +32,7 @@ from asgi_trace import (
 from asgi_trace._logging.setup import undo
 
 from ...asgi import hello, http_scope, step
+from ...inner_pytest import run_pytest
 from .program import lines_of
 
 ALICE = RequestMetadata("alice", "a1")
@@ -583,10 +581,6 @@ def test_b(capsys):
 }
 
 
-# What pytest tells the processes that a test starts.
-RUNNING = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
-
-
 @pytest.mark.parametrize("code", UNDER_PYTEST.values(), ids=UNDER_PYTEST)
 @pytest.mark.parametrize(
     "conftest", ["", "import asgi_trace; asgi_trace.configure_logging()"], ids=["alone", "conftest"]
@@ -603,11 +597,7 @@ def within(): return bound_request_metadata(RequestMetadata("alice", "a1"))
         "[pytest]\nlog_format = FMT|%(levelname)s|%(message)s|END\n"
     )
     (tmp_path / "test_it.py").write_text(head + code)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"]
-    variables = {name: value for name, value in os.environ.items() if name not in RUNNING}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120
-    )
+    done = run_pytest(tmp_path)
     assert done.returncode == 0, done.stdout
     assert "Logging error" not in done.stdout + done.stderr
 

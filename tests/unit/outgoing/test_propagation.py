@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import multiprocessing
+import os
+import pickle
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -29,6 +33,7 @@ from asgi_trace import (
     get_session_id,
     get_trace_context,
     inject,
+    session_id_ctx,
 )
 
 from ...asgi import hello, http_scope, step
@@ -147,9 +152,70 @@ def test_outside_a_request_nothing_changes() -> None:
     assert (carrier(), get_trace_context()) == ({}, None)
 
 
+def span_of_call() -> str:
+    """The span id that the next call of the current request gets."""
+    return str(inject({})["traceparent"][36:52])
+
+
 def test_each_call_is_a_span_of_its_own() -> None:
     with bound():
         assert len({inject({})["traceparent"] for _ in range(3)}) == 3
+
+
+def test_a_call_leads_back_to_the_span_of_its_request() -> None:
+    """Its first twelve digits are those of the request; behind them the calls are counted."""
+    with bound() as request:
+        spans = [span_of_call() for _ in range(3)]
+        assert spans == [f"{request.span_id[:12]}{number:04x}" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("own", ["1234567890ab0002", "0000000000000001", "ffffffffffffffff"])
+def test_the_span_of_a_call_is_used_once(own: str) -> None:
+    """Also after more calls than the counter has numbers; then the whole id is random."""
+    request = RequestMetadata()
+    request._late_values()["own_ids"] = ("", own + "f" * 16)
+    assert request.span_id == own
+    spans = [request._call_span_id(own) for _ in range(0x10003)]
+    assert len({*spans, own, "0" * 16}) == len(spans) + 2
+    counted = [span for span in spans if span[:12] == own[:12]]
+    assert (len(counted), counted) == (0xFFFE, spans[:0xFFFE])
+
+
+def test_a_request_in_two_contexts_counts_its_calls_once() -> None:
+    with bound() as request:
+        spans = [span_of_call()]
+        token = session_id_ctx.set("other")
+        spans.append(span_of_call())
+        session_id_ctx.reset(token)
+        spans.append(span_of_call())
+    assert spans == [f"{request.span_id[:12]}{number:04x}" for number in (1, 2, 3)]
+
+
+def test_copies_of_a_request_never_use_the_same_span() -> None:
+    """A copy has the same span, and does not know what the others have called."""
+    with bound() as request:
+        spans = [span_of_call()]
+        copies = [copy.copy(request), copy.deepcopy(request), pickle.loads(pickle.dumps(request))]
+    for each in copies:
+        with bound_request_metadata(each):
+            assert each.span_id == request.span_id
+            spans += [span_of_call(), span_of_call()]
+    assert len(set(spans)) == 7
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_does_not_use_the_spans_of_its_parents_calls() -> None:
+    context = multiprocessing.get_context("fork")
+    with bound():
+        spans = [span_of_call()]
+        queue = context.SimpleQueue()
+        child = context.Process(target=lambda: queue.put([span_of_call(), span_of_call()]))
+        child.start()
+        spans += queue.get()
+        child.join(60)
+        spans += [span_of_call(), span_of_call()]
+    assert len(set(spans)) == 5
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "müller", "", "x" * 129])

@@ -152,3 +152,7 @@ def test_one_request_is_one_trace_in_both_logs(
     buying, reserving = front.span("Buying"), stock.span("Reserving")
     assert (front.span("POST /buy"), stock.span("POST /reserve")) == (buying, reserving)
     assert len({buying, reserving, stock.span("Shipping"), SPAN}) == 4
+    (called_from,) = {
+        line["parent_span_id"] for line in stock.lines if "Reserving" in line["message"]
+    }
+    assert called_from[:12] == buying[:12]

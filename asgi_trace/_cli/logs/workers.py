@@ -1,0 +1,207 @@
+"""
+Other processes that read blocks of large logs: on two cores, a page takes about half of the time.
+
+A worker is this Python with this module as its program. It gets blocks on its standard input, and
+answers each with its columns on standard output, both in the format of :mod:`marshal`. It ends when
+its input does. A worker that cannot be started or dies costs time only: whoever asked reads the
+block by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import marshal
+import os
+import queue
+import signal
+import struct
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import tzinfo
+from typing import IO, Any, NamedTuple
+
+from .columns import Columns, columns_of
+from .own import own_form
+from .records import Records
+from .times import Clock, read_zone
+
+__all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "parsed")
+
+# So many lines at the beginning of a block show its form.
+LOOKED_AT = 8
+_MOST_WORKERS = 4
+# Blocks that wait for the reader, for each worker.
+_AHEAD = 2
+
+
+class Parsed(NamedTuple):
+    """
+    A block of our own lines: its columns, the lines that are odd, and whether a time had no zone.
+    """
+
+    columns: Columns
+    odd_lines: list[str]
+    is_zone_assumed: bool
+
+
+def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
+    """
+    Return the lines of *text*, each with its line feed, as columns; None, where they are not ours,
+    or where their times depend on the lines before.
+    """
+    lines = text.split("\n")
+    lines.pop()
+    form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
+    if form is None:
+        return None
+    clock = Clock(zone)
+    columns = columns_of(form, lines, Records(0, clock))
+    if clock.is_ambiguous:
+        return None
+    return Parsed(columns, [lines[place] for place in columns.odd], clock.is_zone_assumed)
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_PROGRAM = (
+    "import sys; sys.path[:] = {path!r}; from {module} import _serve; _serve({zone!r}, {folder!r})"
+)
+
+
+class Workers:
+    """
+    Some workers, started when the first block comes.
+
+    :param zone: of times that name none; the machine's own when left out.
+    :param count: how many; one less than there are processors when left out.
+    """
+
+    def __init__(self, zone: tzinfo | None = None, count: int | None = None) -> None:
+        self._zone = None if zone is None else _name_of(zone)
+        self._count = min(max(cores() - 1, 1), _MOST_WORKERS) if count is None else count
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(self._count)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def read(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Parsed | None]]:
+        """Yield each of *blocks* with what a worker has made of it; None, where it made nothing."""
+        self._start()
+        waiting: deque[tuple[bytes, Future[Parsed | None]]] = deque()
+        for block in blocks:
+            waiting.append((block, self._threads.submit(self._parsed, block)))
+            if len(waiting) > self._count * _AHEAD:
+                first, answer = waiting.popleft()
+                yield first, answer.result()
+        for block, answer in waiting:
+            yield block, answer.result()
+
+    def _start(self) -> None:
+        if self._processes:
+            return
+        program = _PROGRAM.format(
+            path=sys.path, module=__name__, zone=self._zone, folder=os.getcwd()
+        )
+        for _ in range(self._count):
+            with contextlib.suppress(OSError, ValueError):
+                process = subprocess.Popen(
+                    [sys.executable, "-c", program],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
+                self._processes.append(process)
+                self._idle.put(process)
+
+    def _parsed(self, block: bytes) -> Parsed | None:
+        """Ask an idle worker; runs in a thread of its own."""
+        try:
+            process = self._idle.get_nowait()
+        except queue.Empty:  # they have died
+            return None
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            _send(block, process.stdin)
+            answer = marshal.loads(_received(process.stdout))
+        except (OSError, EOFError, ValueError, TypeError):
+            return None  # and the worker is asked no more
+        self._idle.put(process)
+        return None if answer is None else Parsed(Columns(*answer[0]), *answer[1:])
+
+    def close(self) -> None:
+        """End the workers, and wait for their ends."""
+        for process in self._processes:
+            process.kill()
+        self._threads.shutdown(cancel_futures=True)
+        for process in self._processes:
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+        self._processes.clear()
+
+
+def _name_of(zone: tzinfo) -> str:
+    """Return the name for which :func:`read_zone` returns *zone*."""
+    return str(zone).removeprefix("UTC") or "UTC"
+
+
+_SIZE = struct.Struct(">Q")
+
+
+def _send(data: bytes, out: IO[bytes]) -> None:
+    out.write(_SIZE.pack(len(data)))
+    out.write(data)
+    out.flush()
+
+
+def _received(source: IO[bytes]) -> bytes:
+    """
+    Return what was sent.
+
+    :raises EOFError: where there is no more.
+    """
+    head = source.read(_SIZE.size)
+    if len(head) < _SIZE.size:
+        raise EOFError
+    (size,) = _SIZE.unpack(head)
+    data = source.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+def _serve(zone: str | None, folder: str) -> None:
+    """Answer the blocks on standard input until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # its reader ends it
+    gc.disable()
+    os.chdir(folder)
+    named = read_zone(zone) if zone else None
+    source, out = sys.stdin.buffer, sys.stdout.buffer
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            _send(marshal.dumps(_answer(_received(source), named)), out)
+
+
+def _answer(block: bytes, zone: tzinfo | None) -> Any:
+    text = block.decode("utf-8", "replace").replace("\r\n", "\n")
+    found = parsed(text, zone)
+    if found is None:
+        return None
+    return tuple(found.columns), found.odd_lines, found.is_zone_assumed

@@ -1,0 +1,168 @@
+"""
+Workers read the blocks of large logs: the page is the same, and without them nothing is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from asgi_trace._cli.logs import workers
+from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.reader import Entry, read
+from asgi_trace._cli.logs.summary import Reading
+from asgi_trace._cli.logs.wanted import Wanted
+from asgi_trace._cli.logs.workers import Workers
+from asgi_trace._cli.view import command
+from asgi_trace._cli.view.model import Trace
+from asgi_trace._core.lines import Record, format_json, format_logfmt, format_text
+
+BLOCK = 4000
+_NOT_ASCII = " naïve \U0001f600"
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", BLOCK)
+
+
+@pytest.fixture
+def some() -> Iterator[Workers]:
+    with Workers(count=2) as found:
+        yield found
+
+
+def _record(number: int) -> Record:
+    message = "POST /api/items 500 12.3ms 345B http 127.0.0.1:1 ttfb=4.1ms"
+    return Record(
+        f"2024-01-15T10:{number // 60 % 60:02}:{number % 60:02}.{number % 1000:03}Z",
+        "ERROR" if number % 50 == 0 else "INFO",
+        "shop",
+        message if number % 10 == 9 else f"item {number}{_NOT_ASCII * (number % 9 == 8)}",
+        f"{number // 10:032x}",
+        f"session-{number % 3}",
+        f"{number // 10 + 1:032x}",
+        exception={"type": "KeyError", "stacktrace": "Traceback"} if number % 50 == 0 else None,
+    )
+
+
+def _log(form: str, count: int = 400) -> bytes:
+    write = {
+        "text": lambda record: format_text(record._replace(time=record.time[:19]), {}),
+        "json": format_json,
+        "logfmt": format_logfmt,
+    }[form]
+    lines = [write(_record(number)) for number in range(count)]
+    lines[7] = "Traceback (most recent call last):\n  File 'x', line 1"
+    lines[99] = "no line of ours"
+    return "\n".join(lines).encode() + b"\n\xff\xfe half a line"
+
+
+def _trace(path: Path, monkeypatch: pytest.MonkeyPatch, *, is_large: bool) -> Trace:
+    monkeypatch.setattr(command, "_LARGE", 0 if is_large else 1 << 60)
+    monkeypatch.setattr(command, "cores", lambda: 2)
+    log = Log(str(path), pytest.fail)
+    trace = command.trace_of([log], Wanted(), lambda: None, [Reading(log.name)])
+    trace.head["created"] = 0
+    return trace
+
+
+@pytest.mark.parametrize("form", ["text", "json", "logfmt"])
+def test_a_page_is_the_same_with_workers(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(_log(form))
+    assert _trace(path, monkeypatch, is_large=True) == _trace(path, monkeypatch, is_large=False)
+
+
+def _entries(path: Path, found: Workers | None) -> list[Entry]:
+    return [entry for batch in read(Log(str(path), pytest.fail), workers=found) for entry in batch]
+
+
+def test_workers_read_nearly_all_blocks_of_ours(tmp_path: Path, some: Workers) -> None:
+    blocks = [_log("json")[: -len(b"\n\xff\xfe half a line")] + b"\n"] * 3
+    assert [done is not None for _, done in some.read(blocks)] == [True] * 3
+
+
+def test_workers_that_die_cost_nothing_but_time(tmp_path: Path, some: Workers) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(_log("json"))
+    some._start()
+    for process in some._processes:
+        process.kill()
+    assert _entries(path, some) == _entries(path, None)
+
+
+def test_workers_that_cannot_be_started_cost_nothing_but_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(_log("text"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
+    with Workers(count=2) as found:
+        assert _entries(path, found) == _entries(path, None)
+
+
+def test_workers_end_with_their_reader(some: Workers) -> None:
+    some._start()
+    processes = list(some._processes)
+    assert processes
+    some.close()
+    assert all(process.returncode is not None for process in processes)
+
+
+@pytest.mark.parametrize("zone", [timezone.utc, ZoneInfo("Europe/Berlin")])
+def test_workers_know_the_zone(zone: timezone | ZoneInfo) -> None:
+    """And leave an hour that comes twice to the reader, which knows the line before."""
+    assert workers.read_zone(workers._name_of(zone)).utcoffset(None) == zone.utcoffset(None)
+    line = "2024-01-15 10:30:15 - INFO - [req=a|session=b] - x\n"
+    twice = line.replace("2024-01-15 10", "2024-10-27 02")
+    assert workers.parsed(line, zone) is not None
+    assert (workers.parsed(twice, zone) is None) == (zone is not timezone.utc)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_page_that_is_interrupted_leaves_no_worker(tmp_path: Path) -> None:
+    """The command is in its own group, whose members all get the signal, as from a terminal."""
+    path = tmp_path / "app.log"
+    path.write_bytes(_log("json", 2000))
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    program = (
+        "import sys\n"
+        "from asgi_trace._cli.logs import workers\n"
+        "from asgi_trace._cli.view import command\n"
+        "from asgi_trace._cli.main import main\n"
+        "command._LARGE, command.cores = 0, lambda: 2\n"
+        "start = workers.Workers._start\n"
+        "def started(self):\n"
+        "    start(self)\n"
+        "    print(*[each.pid for each in self._processes], flush=True)\n"
+        "workers.Workers._start = started\n"
+        "sys.exit(main(['view', *sys.argv[1:]]))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path), str(fifo), "-o", str(tmp_path / "page.html")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        pids = [int(each) for each in process.stdout.readline().split()]
+        assert pids
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
