@@ -297,7 +297,7 @@ function requestFacts(r) {
   if (row && row.waits.length > 0) {
     const self = selfTime(row);
     facts.push(make("span", "", `self ${duration(self)}`));
-    facts.push(make("span", "", `waiting ${duration(row.to - row.from - self)}`));
+    facts.push(make("span", "", `waiting ${duration(row.duration - self)}`));
   }
   if (firstByte[r] !== null)
     facts.push(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));

@@ -174,7 +174,7 @@ export class Opened {
     c.globalAlpha = 1;
     if (row.request >= 0) {
       const title = cut(trace.title(row.request), LONGEST_NAMED);
-      const facts = [trace.result(row.request), duration(row.to - row.from)];
+      const facts = [trace.result(row.request), duration(row.duration)];
       this.bars.paintText(bar, title, facts, scale.width, scale.gutter);
       return;
     }

@@ -84,7 +84,7 @@ export class Tip {
     const row = this.scale.opened?.rowOf(r);
     if (!row || row.waits.length === 0) return "";
     const self = selfTime(row);
-    return `self ${duration(self)} · waiting ${duration(row.to - row.from - self)}`;
+    return `self ${duration(self)} · waiting ${duration(row.duration - self)}`;
   }
 
   /** @param {number} r */

@@ -11,6 +11,7 @@ import { plain } from "./text.js";
  * @property {number} depth how many callers are above it
  * @property {number} from
  * @property {number} to
+ * @property {number} duration as measured, else from its begin to its end
  * @property {[number, number][]} waits when somebody below it worked, in order
  * @property {[number, number][]} critical when the whole waited for this row
  * @property {[number, number] | null} sent the caller's side of it, as far as it was logged
@@ -44,6 +45,7 @@ export class Waterfall {
       const sent = answered.get(r);
       return {
         ...{ request: r, call: -1, depth, from: start[r], to: end[r], waits: [], critical: [] },
+        duration: trace.duration(r),
         sent: sent === undefined ? null : [trace.calls[sent].start, trace.calls[sent].end],
       };
     };
@@ -58,7 +60,17 @@ export class Waterfall {
       for (const call of calls) {
         if (trace.calls[call].callee >= 0) continue;
         const { start: from, end: to } = trace.calls[call];
-        inside.push({ request: -1, call, depth, from, to, waits: [], critical: [], sent: null });
+        inside.push({
+          duration: to - from,
+          request: -1,
+          call,
+          depth,
+          from,
+          to,
+          waits: [],
+          critical: [],
+          sent: null,
+        });
       }
       if (inside.length === 0) continue;
       inside.sort((one, other) => one.from - other.from);
@@ -119,7 +131,7 @@ export class Waterfall {
    * @returns {{whole: string, parts: (Part & {text: string})[]}}
    */
   get sentence() {
-    const total = this.parts.reduce((sum, { time }) => sum + time, 0);
+    const total = this.rows[0].duration;
     const { size, digits, unit } = unitOf(total);
     const steps = shares(
       this.parts.map(({ time }) => time),
@@ -146,8 +158,11 @@ export function owner(trace, row) {
 }
 
 /** How long a row worked itself. @param {Row} row */
-export function selfTime({ from, to, waits }) {
-  return waits.reduce((left, [start, end]) => left - (end - start), to - from);
+export function selfTime({ duration, waits }) {
+  return Math.max(
+    0,
+    waits.reduce((left, [start, end]) => left - (end - start), duration),
+  );
 }
 
 /** The host in the title of a call, such as `POST api.example.com/charge`. @param {string} title */
