@@ -399,6 +399,7 @@ def search(
     requests: Set[str] | None,
     find: Callable[[bytes, int], int],
     service: str = "",
+    written: float | None = None,
 ) -> Iterator[_Found]:
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
@@ -406,9 +407,9 @@ def search(
     *requests* are those wanted for their access lines, None for all. *find* returns where in a
     block, from a place on, a line stands that may be wanted, or -1: what lies before it is skipped
     unread. After each block comes an empty line: more may be long in coming. *service* is that of
-    lines that name none.
+    lines that name none; the log was last *written* then, in seconds since the epoch.
     """
-    steps = Steps(0, Clock(query.zone))
+    steps = Steps(0, Clock(query.zone, written))
     is_wanted = False  # the record that this line belongs to
     is_line_end = True
     pending = b""  # parts of a line, and empty lines, until it is known whose they are
@@ -453,6 +454,12 @@ def search(
                 yield _Found(when, pending + line if is_going_on else line)
             pending = b""
         yield _Found(when, b"")
+    for step in steps.rest():  # parts of a line whose rest never came
+        entry = step.entry
+        is_in = entry is not None and (requests is None or entry.request_id in requests)
+        if entry is not None and is_in and step.is_record and query.wants(entry, service):
+            yield _Found(when, pending)
+            break
     if is_wanted and not is_line_end:
         yield _Found(when, b"\n")  # another log's line may follow
 
@@ -583,6 +590,8 @@ class _Sampled:
     def __init__(self, log: Log, zone: tzinfo | None) -> None:
         self.log = log
         self.service = service_of_file(log.name)
+        written = log.last_written()
+        self.written = written if written < float("inf") else None
         self.reading = Reading(log.name)
         self.is_named = True  # whether each line names its request's id as we do
         self._zone = zone
@@ -701,6 +710,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
                 requests,
                 shortcut(query, requests, each.is_named),
                 each.service,
+                each.written,
             )
             for each in sampled
         )
