@@ -417,6 +417,7 @@ def search(
     find: Callable[[bytes, int], int],
     service: str = "",
     has_parts: Callable[[bytes], bool] = _has_parts,
+    written: float | None = None,
 ) -> Iterator[_Found]:
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
@@ -424,9 +425,9 @@ def search(
     *requests* are those wanted for their access lines, None for all. *find* returns where in a
     block, from a place on, a line stands that may be wanted, or -1: what lies before it is skipped
     unread. After each block comes an empty line: more may be long in coming. *service* is that of
-    lines that name none.
+    lines that name none; the log was last *written* then, in seconds since the epoch.
     """
-    steps = Steps(0, Clock(query.zone))
+    steps = Steps(0, Clock(query.zone, written))
     is_wanted = False  # the record that this line belongs to
     is_line_end = True
     pending = b""  # parts of a line, and empty lines, until it is known whose they are
@@ -471,6 +472,12 @@ def search(
                 yield _Found(when, pending + line if is_going_on else line)
             pending = b""
         yield _Found(when, b"")
+    for step in steps.rest():  # parts of a line whose rest never came
+        entry = step.entry
+        is_in = entry is not None and (requests is None or entry.request_id in requests)
+        if entry is not None and is_in and step.is_record and query.wants(entry, service):
+            yield _Found(when, pending)
+            break
     if is_wanted and not is_line_end:
         yield _Found(when, b"\n")  # another log's line may follow
 
@@ -484,9 +491,10 @@ def search_requests(
     query: Query,
     service: str = "",
     has_parts: Callable[[bytes], bool] = _has_parts,
+    written: float | None = None,
 ) -> Iterator[str]:
     """Yield the id of each request that the *query* wants for its access line."""
-    steps = Steps(0, Clock(query.zone))
+    steps = Steps(0, Clock(query.zone, written))
     for block in blocks:
         for line in _candidates(block, query, has_parts(block)):
             steps.jump()
@@ -628,6 +636,8 @@ class _Sampled:
     def __init__(self, log: Log, zone: tzinfo | None) -> None:
         self.log = log
         self.service = service_of_file(log.name)
+        written = log.last_written()
+        self.written = written if written < float("inf") else None
         self.reading = Reading(log.name)
         self.is_named = True  # whether each line names its request's id as we do
         self._zone = zone
@@ -756,6 +766,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
                 shortcut(query, requests, each.is_named),
                 each.service,
                 each.has_parts,
+                each.written,
             )
             for each in sampled
         )
@@ -802,7 +813,8 @@ def _with_trace(query: Query, logs: Sequence[_Sampled]) -> Query:
 def _requests_wanted(logs: Sequence[_Sampled], query: Query) -> set[str]:
     requests: set[str] = set()
     for log in logs:
-        for request_id in search_requests(log.lines(), query, log.service, log.has_parts):
+        found = search_requests(log.lines(), query, log.service, log.has_parts, log.written)
+        for request_id in found:
             if len(requests) == _MOST_REQUESTS and request_id not in requests:
                 _complain(
                     f"more than {_MOST_REQUESTS} requests match; shown are the first, narrow it down with --since"

@@ -117,6 +117,13 @@ class Steps:
             return [self._step(peeled.line, peeled.line, peeled)]
         return [self._step(each, each, peeled) for each in peeled.line.split("\n")]
 
+    def rest(self) -> list[Step]:
+        """Return the parts of lines whose rest has not come, at the end of a log."""
+        parts, self._parts = self._parts, {}
+        return [
+            self._step(line, line, Peeled(line, source=source)) for source, line in parts.items()
+        ]
+
     @property
     def has_parts(self) -> bool:
         """Whether parts of a line wait for the rest of it."""
@@ -154,6 +161,8 @@ class Steps:
             if goes_on:
                 return Step(None, line)
             entry = self.records.unknown(line, envelope)
+        if envelope is not None and envelope.time is not None:
+            is_record = True
         self.begin(entry)
         self.is_foreign = "[req=" in plain
         return Step(entry, "", is_record)
@@ -391,12 +400,15 @@ class LineReader:
                 self._begin(named, found)
                 return
         for step in self._steps.take(line):
-            if step.entry is None:
-                self._go_on(step.text)
-                continue
-            if not step.is_record:
-                self.reading.unread += 1
-            self._keep(step.entry, found)
+            self._take_step(step, found)
+
+    def _take_step(self, step: Step, found: list[Entry]) -> None:
+        if step.entry is None:
+            self._go_on(step.text)
+            return
+        if not step.is_record:
+            self.reading.unread += 1
+        self._keep(step.entry, found)
 
     def _begin(self, entry: Entry, found: list[Entry]) -> None:
         """Keep a record of ours back, which the steps have not seen."""
@@ -433,14 +445,19 @@ class LineReader:
             self._entry is not None and bool(Wanted.among(replace(wanted), [self._entry]))
         )
 
-    def finish(self) -> list[Entry]:
+    def finish(self, is_over: bool = True) -> list[Entry]:
         """
         Return the last entry, if there is one. What goes on it and is read later is an entry of the
         same request and time.
+
+        :param is_over: whether nothing follows: a part of a line is then all there is of it.
         """
+        rest: list[Entry] = []
+        for step in self._steps.rest() if is_over else ():
+            self._take_step(step, rest)
         entry, self._entry = self._entry, None
         self._finished = entry or self._finished
-        found, self._early = self._early, []
+        found, self._early = self._early + rest, []
         if entry is not None:
             entry = self._whole(entry)
             self._note([entry])
@@ -605,10 +622,14 @@ class LogReader:
             return False
         return wanted.since is None or _latest(block, wanted.zone) >= wanted.since * 1000
 
-    def finish(self) -> list[Entry]:
-        """Return the entries that were kept back, since more of them might have followed."""
+    def finish(self, is_over: bool = True) -> list[Entry]:
+        """
+        Return the entries that were kept back, since more of them might have followed; also what is
+        there of a line in parts, where the log *is_over*.
+        """
+        found = self._lines.finish(is_over)
         self._wanted.cut, self._lines.cut = self._wanted.cut + self._lines.cut, 0
-        return self._wanted.among(self._lines.finish())
+        return self._wanted.among(found)
 
 
 def _latest(block: bytes, zone: tzinfo | None = None) -> float:

@@ -2,8 +2,8 @@
 Every form in which a log line gives its time, and the moment that it means.
 
 A form is one regular expression; one function reads them all. The zone, the year or the day may be
-missing: the zone is then the one assumed for the log, the year that of the log's last change, the
-day today or, past midnight, the next one.
+missing: the zone is then the one assumed for the log, the year and the day those of the log's last
+change or, past midnight, the next day.
 """
 
 from __future__ import annotations
@@ -127,6 +127,7 @@ def read_zone(name: str) -> tzinfo:
 # the year 5138.
 _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
 _DAY_LENGTH = 86_400.0
+_HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
 # What stands for the milliseconds of a time: those that it means.
 _MILLISECONDS = {
@@ -156,6 +157,7 @@ class Clock:
         self._written = written
         self._known: dict[str, int | None] = {}
         self._days = 0
+        self._day: tuple[int, int, int] | None = None  # of times without one
 
     def read(self, text: str) -> float | None:
         """Return the moment that *text* means; None when it is no time."""
@@ -242,8 +244,9 @@ class Clock:
 
     def _date(self, parts: dict[str, str | None]) -> tuple[int, int, int]:
         if not parts.get("day"):
-            today = datetime.now(self.zone)
-            return today.year, today.month, today.day
+            if self._day is None:
+                self._day = self._day_of(int(parts["hour"] or 0), int(parts["minute"] or 0))
+            return self._day
         name = parts.get("name")
         month = _MONTHS.index(name) + 1 if name else int(parts["month"] or 0)
         day = int(parts["day"] or 0)
@@ -253,6 +256,21 @@ class Clock:
         if short:
             return 2000 + int(short), month, day
         return self._year_of(month, day), month, day
+
+    def _day_of(self, hour: int, minute: int) -> tuple[int, int, int]:
+        """
+        Return the day of the first time without one: that on which the log was last written, or the
+        day before, where it was not that late yet.
+        """
+        now = time.time()
+        written = now if self._written is None else self._written
+        # A log that is followed has later times than when it was opened.
+        reference = written if written < now - _DAY_LENGTH else now
+        latest = datetime.fromtimestamp(reference + _HOUR_LENGTH, self.zone)
+        day = datetime.fromtimestamp(reference, self.zone).date()
+        if latest.date() == day and (hour, minute) > (latest.hour, latest.minute):
+            day -= timedelta(days=1)
+        return day.year, day.month, day.day
 
     def _year_of(self, month: int, day: int) -> int:
         """

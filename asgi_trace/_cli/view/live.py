@@ -195,14 +195,14 @@ class _Followed:
         for block in self._source.blocks():
             self.log.done += len(block)
             yield self._reader.read(block)
-        yield self._reader.finish()
+        yield self._reader.finish(is_over=False)
 
     def news(self) -> list[Entry]:
         found: list[Entry] = []
         if self._source is not None:
             for block in islice(self._source.blocks(), _MOST_PIECES):
                 found += self._reader.read(block)
-            found += self._reader.finish()
+            found += self._reader.finish(is_over=False)
         return found
 
     def close(self) -> None:

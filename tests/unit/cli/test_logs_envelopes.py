@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from asgi_trace._cli.logs.envelopes import PREFIXES, Peeler, service_of
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import Entry, LineReader, read
+from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import format_json, format_text
 
@@ -407,3 +408,33 @@ def test_our_ids_are_found_in_a_format_of_somebodys_own(line: str) -> None:
     (entry,) = reader.read([line]) + reader.finish()
     assert (entry.request_id, entry.session_id) == ("r1", "s1")
     assert (entry.more or {}).get("span") == ("0123456789abcdef" if "span=" in line else None)
+
+
+@pytest.mark.parametrize("around", ["containerd", "docker json-file"])
+def test_a_part_whose_rest_never_comes_is_kept(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str, around: str
+) -> None:
+    """A log may end within a line that the runtime has split."""
+    line = lines(form)[1][2].replace("ordering", "ordering " + "x" * 20_000)
+    time = "2024-11-22T10:30:15.000000000Z"
+    text = line[:18_000] if form != "json" else line
+    part = (
+        f"{time} stdout P {text}"
+        if around == "containerd"
+        else json.dumps({"log": text, "stream": "stdout", "time": time})
+    )
+    path = tmp_path / "app.log"
+    path.write_text(part + "\n", encoding="utf-8")
+    found = entries_of(path)
+    assert [entry.request_id for entry in found] == [FRONT if form != "logfmt" else ""]
+    code = main(["grep", "--request", FRONT, str(path)])
+    assert (code, capfd.readouterr().out.count("\n")) == ((0, 1) if form != "logfmt" else (1, 0))
+
+
+def test_what_a_collector_has_dated_is_read(tmp_path: Path) -> None:
+    """Whatever the line says: its time and source are known."""
+    path = tmp_path / "app.log"
+    path.write_text("Nov 22 10:30:15 web shop[7]: hello\n", encoding="utf-8")
+    reading = Reading("app.log")
+    assert [len(batch) for batch in read(Log(str(path), pytest.fail), reading=reading)] == [0, 1]
+    assert (reading.lines, reading.unread) == (1, 0)

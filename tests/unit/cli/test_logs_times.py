@@ -244,3 +244,17 @@ def test_a_line_without_a_time_has_that_of_the_line_before() -> None:
     first, second = reader.read(lines) + reader.finish()
     assert (first.time, second.time) == (1_732_271_415_000, 1_732_271_415_000)
     assert (second.more or {})["undated"] is True
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "days"),
+    [("10:30:15", "10:31:00", (22, 22)), ("23:50:00", "00:05:00", (21, 22)), ("11:10:00", "11:20:00", (22, 22))],
+)  # fmt: skip
+def test_a_bare_time_is_of_the_day_of_the_log(first: str, then: str, days: tuple[int, int]) -> None:
+    """Or of the day before, where it was not that late when the log was last written."""
+    written = datetime(2024, 11, 22, 11, 0, tzinfo=timezone.utc).timestamp()
+    clock = Clock(timezone.utc, written)
+    for text, day in zip((first, then), days, strict=True):
+        clock.last = clock.read(text) or -1
+        moment = datetime.fromtimestamp(clock.last / 1000, timezone.utc)
+        assert (moment.month, moment.day, f"{moment:%H:%M:%S}") == (11, day, text)
