@@ -10,6 +10,7 @@ from pathlib import Path
 from .budgets import BUDGETS, check
 from .chart import svg
 from .measure import MeasureError, instruction_meter
+from .reading import PROMISES
 from .report import markdown, text
 from .results import collect, load, save
 from .situations import SITUATIONS
@@ -56,7 +57,7 @@ def _app(options: argparse.Namespace) -> int:
 
 
 def _budget(name: str) -> str:
-    known = [budget.name for budget in BUDGETS]
+    known = [budget.name for budget in BUDGETS] + [promise.name for promise in PROMISES]
     if name not in known:
         raise argparse.ArgumentTypeError(
             f"{name!r} is no budget; expected one of: {', '.join(known)}"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from . import reading
 from .measure import Meter, Reading, instruction_meter, measure
 from .situations import SITUATIONS
 from .subjects import OUR_JSON, OUR_SPANS, OURS, SUBJECTS
@@ -194,6 +195,8 @@ def check(
     """
     Print each budget with its figure and its limit, and return the exit code: 1 when any is broken.
 
+    Those of ``benchmarks.reading`` are among them.
+
     :param names: the budgets to check; all, when left out.
     :param preload: modules that each measured process imports first.
     :param tell: is given each reading as it is done.
@@ -221,7 +224,22 @@ def check(
     results = [_result(budget, meter, values) for budget in checked]
     for result in results:
         print(result)
-    return int(any(result.is_broken for result in results))
+    is_broken = any(result.is_broken for result in results)
+    if not names or not {each.name for each in reading.PROMISES}.isdisjoint(names):
+        is_broken |= _is_reading_broken(names, tell)
+    return int(is_broken)
+
+
+def _is_reading_broken(names: Sequence[str], tell: Callable[[str], object]) -> bool:
+    is_broken = False
+    for promise, found in reading.check(names, tell):
+        verdict = "BROKEN" if found > promise.limit else "ok    "
+        print(
+            f"{verdict}  {promise.name}: {_short(found)} times the CPU seconds of a plain loop, "
+            f"limit {_short(promise.limit)}, goal {_short(promise.goal)}"
+        )
+        is_broken |= found > promise.limit
+    return is_broken
 
 
 def _result(budget: Budget, meter: Meter, values: Mapping[Reading, Any]) -> _Result:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ..._core.lines import HEAD, NO_ID
 from .levels import LEVELS
 from .names import NO_IDS
-from .own import LONGEST_HEAD, Form
+from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, Records
 from .texts import access_in, outgoing_in
 
@@ -44,7 +44,7 @@ def columns_of(form: Form, lines: list[str], records: Records) -> Columns:
     """Return the columns of *lines*, most of which have this *form*."""
     if form.is_text:
         return _text(lines, records)
-    return _named(_LOGFMT if form.start == _LOGFMT.start else _JSON, lines, records)
+    return _named(LOGFMT if form.start == LOGFMT.start else JSON, lines, records)
 
 
 def _cut(texts: Sequence[str], at: str) -> tuple[tuple[str, ...], ...]:
@@ -147,56 +147,11 @@ def _moments(heads: Sequence[str], records: Records) -> dict[str, tuple[float, i
 # -- JSON and logfmt -------------------------------------------------------------------------------
 
 
-class _Named(NamedTuple):
-    """How a line with names is cut, and what its parts must be; others are odd."""
-
-    start: str
-    before_level: str
-    before_message: str
-    before_ids: str
-    level_and_logger: Any
-    message: Any
-    ids: Any
-
-
-_ID = r"[\w.~+/=:@-]{1,128}"
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _FRACTION = re.compile(r"\.(\d{1,9})Z", re.ASCII)
-_JSON = _Named(
-    '{"timestamp": "',
-    '", "level": "',
-    '", "message": "',
-    '", "request_id": "',
-    re.compile(r'(\w{1,20})", "logger": "([!#-\[\]-~]{1,200})', re.ASCII).fullmatch,
-    re.compile(r"[ !#-\[\]-~]+").fullmatch,
-    re.compile(
-        rf'({_ID})"(?:, "session_id": "({_ID})")?, "trace_id": "([0-9a-f]{{32}})"'
-        r'(?:, "span_id": "([0-9a-f]{16})")?(?:, "parent_span_id": "([0-9a-f]{16})")?'
-        r'(?:, "service": "([\w.-]{1,128})")?'
-        r'(?:(, "method": ")[A-Z]{1,20}", "path": "[!#-\[\]-~]+", "status": \d{3}, '
-        r'"duration_ms": \d+\.\d+, "bytes": \d+, "transport": "[a-z-]+", '
-        r'"client": "[!#-\[\]-~]+"(?:, "ttfb_ms": (\d+\.\d+))?)?\}',
-        re.ASCII,
-    ).fullmatch,
-)
-_LOGFMT = _Named(
-    "timestamp=",
-    " level=",
-    " message=",
-    " request_id=",
-    re.compile(r"(\w{1,20}) logger=([!#-<>-\[\]-~]{1,200})", re.ASCII).fullmatch,
-    re.compile(r'[!#-<>-\[\]-~]+|"[ !#-\[\]-~]*"').fullmatch,
-    re.compile(
-        rf"({_ID})(?: session_id=({_ID}))? trace_id=([0-9a-f]{{32}})"
-        r"(?: span_id=([0-9a-f]{16}))?(?: parent_span_id=([0-9a-f]{16}))?(?: service=([\w.-]{1,128}))?"
-        r"(?:( method=)[A-Z]{1,20} path=[!#-<>-\[\]-~]+ status=\d{3} duration_ms=\d+\.\d+ "
-        r"bytes=\d+ transport=[a-z-]+ client=[!#-<>-\[\]-~]+(?: ttfb_ms=(\d+\.\d+))?)?",
-        re.ASCII,
-    ).fullmatch,
-)
 
 
-def _named(form: _Named, lines: list[str], records: Records) -> Columns:
+def _named(form: Named, lines: list[str], records: Records) -> Columns:
     """
     ``{"timestamp": "`` ``2024-01-15T10:30:15.250Z`` ``", "level": "`` ``INFO", "logger": "shop``
     ``", "message": "`` ``message`` ``", "request_id": "`` ``a1b2c3d4", "session_id": …``
@@ -210,7 +165,9 @@ def _named(form: _Named, lines: list[str], records: Records) -> Columns:
     second_of = {each: _second(each, form.start, records) for each in dict.fromkeys(seconds)}
     part_of = {each: _part(each) for each in set(fractions)}
     level_of = {each: _level_and_logger(each, form) for each in set(names)}
-    owner_of = {each: _named_owner(each, form) for each in set(tails)}
+    is_ids = re.compile(form.ids, re.ASCII).fullmatch
+    owner_of = {each: _named_owner(is_ids(each)) for each in set(tails)}
+    is_message = re.compile(form.message, re.ASCII).fullmatch
     start = len(form.start)
     found: list[tuple[float, int, str, str, str, int, More]] = []
     odd = []
@@ -223,7 +180,7 @@ def _named(form: _Named, lines: list[str], records: Records) -> Columns:
             or part is None
             or level is None
             or owner is None
-            or not form.message(message)
+            or not is_message(message)
         ):
             odd.append(place)
             found.append(_NO_ROW)
@@ -277,8 +234,8 @@ def _part(fraction: str) -> float | None:
     return None if match is None else float(f"0.{match[1]}") * 1000
 
 
-def _level_and_logger(text: str, form: _Named) -> tuple[int, str, str, bool] | None:
-    match = form.level_and_logger(text)
+def _level_and_logger(text: str, form: Named) -> tuple[int, str, str, bool] | None:
+    match = re.fullmatch(form.level_and_logger, text, re.ASCII)
     if match is None or match[1] not in LEVELS:
         return None
     level, logger = match.groups()
@@ -288,12 +245,11 @@ def _level_and_logger(text: str, form: _Named) -> tuple[int, str, str, bool] | N
 _NamedOwner = tuple[str, str, dict[str, Any], str, bool, bool]
 
 
-def _named_owner(text: str, form: _Named) -> _NamedOwner | None:
+def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
     """
     Return request, session, more, the bracket to show, and whether it is an access line's with and
     without the time to the first byte; None where it is odd.
     """
-    match = form.ids(text)
     if match is None:
         return None
     request_id, session_id, trace, span, parent, service, access, first_byte = match.groups("")

@@ -1,5 +1,5 @@
 """
-Our own lines, a block at a time: one regular expression for each form, matched once for all lines.
+Our own lines: one regular expression for each form, and those behind a prefix, a block at a time.
 
 A row has a string for each part of one line, "" where the line has no such part. The row of a line
 in another form has only empty strings. This module does not interpret the parts.
@@ -13,7 +13,18 @@ from typing import NamedTuple
 
 from ..._core.lines import HEAD
 
-__all__ = ("LONGEST_HEAD", "Form", "Wrapped", "own_fields", "own_form", "own_head", "wrapped")
+__all__ = (
+    "JSON",
+    "LOGFMT",
+    "LONGEST_HEAD",
+    "Form",
+    "Named",
+    "Wrapped",
+    "own_fields",
+    "own_form",
+    "own_head",
+    "wrapped",
+)
 
 # A longer time and level has an envelope before it whose characters are those of a head.
 LONGEST_HEAD = 45
@@ -33,54 +44,77 @@ class Form(NamedTuple):
     is_text: bool
     start: str
     line: re.Pattern[str]
-    lines: re.Pattern[str]
 
     def row(self, line: str) -> Row | None:
         """Return the parts of a *line*; None for one of another form."""
         match = self.line.fullmatch(line)
         return None if match is None else match.groups("")
 
-    def rows(self, text: str) -> list[Row]:
-        """Return a row for each line of *text*, whose last line ends with a line feed too."""
-        return self.lines.findall(text)
-
-
-def _form(is_text: bool, start: str, pattern: str, flags: int = 0) -> Form:
-    lines = rf"(?:{pattern}|[^\n]*)\n"
-    line = re.compile(pattern, flags)
-    return Form(is_text, start, line, re.compile(lines, flags | re.MULTILINE))
-
 
 # Of many lines at once: the end of each is none of the whole, and a head that is too long is none.
 _HEAD = HEAD.pattern.replace(r"\Z", "$").replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}")
-_TEXT = _form(True, "", rf"{_HEAD}([^\n]*)")
+_TEXT = Form(True, "", re.compile(rf"{_HEAD}([^\n]*)"))
 
 # Lines with ids that hold nothing else, or the fields of an access line of ours. What could look
 # otherwise to a reader of JSON or logfmt is no match.
 _ID = r"[\w.~+/=:@-]{1,128}"
-_JSON = _form(
-    False,
+
+
+class Named(NamedTuple):
+    """
+    A form with names: the texts between its parts, and regular expressions of the parts.
+
+    A line is *start*, time, *before_level*, level and logger, *before_message*, message,
+    *before_ids*, and the ids with what follows them.
+    """
+
+    start: str
+    before_level: str
+    before_message: str
+    before_ids: str
+    time: str
+    level_and_logger: str
+    message: str
+    ids: str
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression of a line."""
+        return (
+            f"{re.escape(self.start)}({self.time}){self.before_level}{self.level_and_logger}"
+            f"{self.before_message}{self.message}{self.before_ids}{self.ids}"
+        )
+
+
+JSON = Named(
     '{"timestamp": "',
-    r'\{"timestamp": "([0-9][^"\\\n]{0,40})", "level": "(\w{1,20})", '
-    r'"logger": "([!#-\[\]-~]{1,200})", "message": "([ !#-\[\]-~]+)()", '
-    rf'"request_id": "({_ID})"(?:, "session_id": "({_ID})")?, "trace_id": "([0-9a-f]{{32}})"'
+    '", "level": "',
+    '", "message": "',
+    '", "request_id": "',
+    r'[0-9][^"\\\n]{0,40}',
+    r'(\w{1,20})", "logger": "([!#-\[\]-~]{1,200})',
+    r"([ !#-\[\]-~]+)()",
+    rf'({_ID})"(?:, "session_id": "({_ID})")?, "trace_id": "([0-9a-f]{{32}})"'
     r'(?:, "span_id": "([0-9a-f]{16})")?(?:, "parent_span_id": "([0-9a-f]{16})")?'
     r'(?:, "service": "([\w.-]{1,128})")?'
     r'(?:(, "method": ")[A-Z]{1,20}", "path": "[!#-\[\]-~]+", "status": \d{3}, "duration_ms": \d+\.\d+, '
     r'"bytes": \d+, "transport": "[a-z-]+", "client": "[!#-\[\]-~]+"(?:, "ttfb_ms": (\d+\.\d+))?)?\}',
-    re.ASCII,
 )
-_LOGFMT = _form(
-    False,
+LOGFMT = Named(
     "timestamp=",
-    r"timestamp=([0-9][^ \"=\\\n]{0,40}) level=(\w{1,20}) logger=([!#-<>-\[\]-~]{1,200}) "
-    r'message=(?:([!#-<>-\[\]-~]+)|"([ !#-\[\]-~]*)") '
-    rf"request_id=({_ID})(?: session_id=({_ID}))? trace_id=([0-9a-f]{{32}})"
+    " level=",
+    " message=",
+    " request_id=",
+    r"[0-9][^ \"=\\\n]{0,40}",
+    r"(\w{1,20}) logger=([!#-<>-\[\]-~]{1,200})",
+    r'(?:([!#-<>-\[\]-~]+)|"([ !#-\[\]-~]*)")',
+    rf"({_ID})(?: session_id=({_ID}))? trace_id=([0-9a-f]{{32}})"
     r"(?: span_id=([0-9a-f]{16}))?(?: parent_span_id=([0-9a-f]{16}))?(?: service=([\w.-]{1,128}))?"
     r"(?:( method=)[A-Z]{1,20} path=[!#-<>-\[\]-~]+ status=\d{3} duration_ms=\d+\.\d+ bytes=\d+ "
     r"transport=[a-z-]+ client=[!#-<>-\[\]-~]+(?: ttfb_ms=(\d+\.\d+))?)?",
-    re.ASCII,
 )
+_JSON = Form(False, JSON.start, re.compile(JSON.pattern, re.ASCII))
+_LOGFMT = Form(False, LOGFMT.start, re.compile(LOGFMT.pattern, re.ASCII))
 
 
 def own_head(line: str) -> re.Match[str] | None:

@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import reader, records
+from asgi_trace._cli.logs.columns import columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES, Peeler
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.own import own_form
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, read
+from asgi_trace._cli.logs.times import Clock
 from asgi_trace._core.lines import (
     ACCESS_LOGGER,
     Record,
@@ -232,16 +234,14 @@ def _last(line: str) -> Entry:
     return entry
 
 
-def test_rows_stand_for_all_lines() -> None:
-    """One for each line, empty throughout where the line is another's."""
+def test_columns_stand_for_all_lines() -> None:
+    """One value for each line; what is no plain line of the form is odd."""
     line = format_json(Record("2024-01-15T10:30:15.250Z", "INFO", "x", "y", "a", "b", "1" * 32))
     form = own_form(line)
     assert form is not None
-    assert [row[0] for row in form.rows(f"{line}\n\n{{}}\n")] == [
-        "2024-01-15T10:30:15.250Z",
-        "",
-        "",
-    ]
+    columns = columns_of(form, [line, "", "{}"], records.Records(0, Clock()))
+    assert columns.odd == [1, 2]
+    assert [len(column) for column in columns[:-1]] == [3] * 7
 
 
 @pytest.mark.parametrize("prefix", PREFIXES, ids=lambda prefix: str(prefix.name))

@@ -1,0 +1,82 @@
+"""
+The guard of reading: what ``view`` and ``grep`` may take, by the CPU seconds of a plain Python loop.
+
+A log is short here, and so the start of the interpreter is taken off both sides. CPU seconds repeat
+less well than instructions: the two are measured one after the other, the least of some runs counts,
+and a figure beyond its limit is measured again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from . import grep, plain, view
+
+__all__ = ("PROMISES", "Promise", "check")
+
+LINES = 50_000
+_ATTEMPTS = 4
+
+
+class Promise(NamedTuple):
+    """
+    One promise: a command takes at most *limit* times the CPU seconds of the plain loop.
+
+    :param limit: what has been reached, half as much again.
+    :param goal: what is aimed at.
+    """
+
+    command: str
+    form: str
+    limit: float
+    goal: float
+
+    @property
+    def name(self) -> str:
+        """The name of the budget."""
+        return f"{self.command}-{self.form}"
+
+
+PROMISES = (
+    Promise("view", "text", 9.0, 3.0),
+    Promise("view", "json", 5.5, 2.5),
+    Promise("view", "logfmt", 5.0, 3.0),
+    Promise("grep", "text", 3.0, 1.0),
+    Promise("grep", "json", 2.2, 1.0),
+    Promise("grep", "logfmt", 1.8, 1.0),
+)
+
+
+def check(
+    names: Sequence[str], tell: Callable[[str], object] = lambda progress: None
+) -> Iterator[tuple[Promise, float]]:
+    """Yield each promise with one of the *names*, or each where there are none, and its figure."""
+    chosen = [promise for promise in PROMISES if not names or promise.name in names]
+    with tempfile.TemporaryDirectory() as folder:
+        logs = {}
+        for form in {promise.form: None for promise in chosen}:
+            logs[form] = Path(folder, f"{form}.log")
+            view.write_log(logs[form], form, LINES)
+        empty = Path(folder, "empty.log")
+        empty.write_text("2024-01-15 10:30:15 - INFO - [req=a|session=b] - only\n")
+        for promise in chosen:
+            tell(promise.name)
+            figure = float("inf")
+            for _ in range(_ATTEMPTS):
+                figure = min(figure, _figure(promise, logs[promise.form], empty))
+                if figure <= promise.limit:
+                    break
+            yield promise, figure
+
+
+def _figure(promise: Promise, log: Path, empty: Path) -> float:
+    def work(path: Path) -> float:
+        if promise.command == "grep":
+            return grep.cost(path, "--status", ">=500").work
+        return min(view.work(path, path.with_suffix(".html")) for _ in range(2))
+
+    yardstick = plain.work(promise.form, str(log)) - plain.work("text", str(empty))
+    return (work(log) - work(empty)) / yardstick
