@@ -408,9 +408,8 @@ function viewHash() {
 
 /** A link to exactly this view, which may be newer than the address. */
 function viewLink() {
-  const link = new URL(location.href);
-  link.hash = viewHash();
-  return link.href;
+  const [page] = location.href.split("#", 1);
+  return page + viewHash();
 }
 
 /** @param {boolean} [isStep] */
