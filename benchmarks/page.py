@@ -1,24 +1,28 @@
 """
 What the page takes in a browser: ``python -m benchmarks.page``, and ``--lines`` for another size.
 
-The log of ``benchmarks.view``, its page by the real command, and a headless Chromium without a
-graphics card. A filter is answered when its count stands on the page and has been painted: the
-fastest of a few, and beside it the work of the page's thread, which another process on the machine
-does not lengthen. A frame is what the reader waits for while they scroll by the wheel, drag the
-bar, or zoom the time axis.
+The records of ``benchmarks.view`` as logs of three services, each request in all of them, their page
+by the real command, and a headless Chromium without a graphics card. A filter is answered when its
+count stands on the page and has been painted: the fastest of a few, and beside it the work of the
+page's thread, which another process on the machine does not lengthen. A frame is what the reader
+waits for while they scroll by the wheel, drag the bar, or zoom the time axis.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .view import LINES, cost, write_log
+from asgi_trace import TextFormatter, bound_request_metadata
+
+from .view import LINES, LINES_PER_REQUEST, records
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession, Page
@@ -42,7 +46,9 @@ _FILTERS = (
     "session:0000001 dur:>1s",
     "level:error",
     "e",
+    "service:pay profile OR warehouse",
 )
+_SERVICES = ("front", "stock", "pay")
 
 _SEARCH = """async (query) => {
     const box = document.getElementById("query");
@@ -135,7 +141,7 @@ def _opening(tab: Page) -> list[Figure]:
         Figure("first paint", paint / 1000, "s", 2),
         Figure("sessions, requests and bars shown", shown / 1000, "s", 2),
         Figure("all lines read", ready / 1000, "s"),
-        Figure("memory of the script", memory / 1e6, "MB"),
+        Figure("memory of the script", memory / 1e6, "MB", 120),
     ]
 
 
@@ -172,6 +178,23 @@ def _frames(tab: Page, thread: CDPSession) -> list[Figure]:
     return figures
 
 
+def write_logs(folder: Path, lines: int) -> list[Path]:
+    """Write a log of each service to *folder*, with so many lines in all, and return their paths."""
+    formatter = TextFormatter()
+    paths = [folder / f"{service}.log" for service in _SERVICES]
+    written: dict[str | None, int] = {}
+    with contextlib.ExitStack() as stack:
+        logs = [stack.enter_context(path.open("w", encoding="utf-8")) for path in paths]
+        for metadata, record in records(lines):
+            place = written[metadata.request_id] = written.get(metadata.request_id, -1) + 1
+            # The first service has the first lines, and the access line at the end.
+            service = place * len(_SERVICES) // LINES_PER_REQUEST
+            is_access = place == LINES_PER_REQUEST - 1
+            with bound_request_metadata(metadata):
+                print(formatter.format(record), file=logs[0 if is_access else service])
+    return paths
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print each figure beside its goal, and return 1 where one is missed."""
     parser = argparse.ArgumentParser(
@@ -182,9 +205,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        log, page = Path(folder, "app.log"), Path(folder, "trace.html")
-        write_log(log, "text", options.lines)
-        cost(log, page, "text")
+        page = Path(folder, "trace.html")
+        logs = write_logs(Path(folder), options.lines)
+        command = [sys.executable, "-m", "asgi_trace", "view", *map(str, logs), "-o", str(page)]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
         figures = measure(page)
     print(f"{f'{options.lines:,} lines':44}{'':>13}{'goal':>9}{'work':>11}")
     for name, value, unit, goal, work in figures:

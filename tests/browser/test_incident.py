@@ -29,7 +29,8 @@ def incident() -> dict[str, str]:
     From 5:00 to 6:40, each payment fails: half of the lines of the shop say so, the others say
     nothing. Beside it, a job that belongs to no request has one error a minute.
     """
-    shop, pay = [], []
+    shop: list[str] = []
+    pay: list[str] = []
 
     def line(log: list[str], when: float, level: str, ids: tuple[str, str], text: str) -> None:
         minute, second = divmod(when, 60)
@@ -143,11 +144,12 @@ def test_nothing_is_chosen_and_the_lines_begin_at_the_largest_group(tab: Page, p
 def test_a_click_limits_the_page_to_a_group(tab: Page) -> None:
     """The page says so, and there are three ways back: a button, a second click, and Escape."""
     only = tab.locator("#errors .only")
-    for back in (
+    ways: list[Callable[[], None]] = [
         lambda: tab.get_by_role("button", name="Show all").click(),
         lambda: tab.locator(".group", has_text="is not paid").click(),
         lambda: tab.keyboard.press("Escape"),
-    ):
+    ]
+    for back in ways:
         expect(only).to_have_count(0)
         tab.locator(".group", has_text="is not paid").click()
         expect(only).to_contain_text("Only the 25 requests of Order # is not paid")

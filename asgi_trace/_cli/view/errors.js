@@ -155,6 +155,9 @@ export class ErrorPanel {
   groups = [];
 
   #isFolded = false;
+  // A live log draws in each frame: a row that is replaced while it is pressed would lose its click.
+  #isPressed = false;
+  #isDue = false;
 
   /**
    * @param {HTMLElement} element
@@ -169,6 +172,15 @@ export class ErrorPanel {
     this.look = look;
     this.clock = clock;
     this.choose = choose;
+    element.addEventListener("pointerdown", () => (this.#isPressed = true));
+    for (const end of ["pointerup", "pointercancel"])
+      addEventListener(end, () => this.#isPressed && setTimeout(() => this.#release()));
+  }
+
+  // The click has been handled by now.
+  #release() {
+    this.#isPressed = false;
+    if (this.#isDue) this.draw();
   }
 
   /** How many errors there are. */
@@ -194,6 +206,8 @@ export class ErrorPanel {
   }
 
   draw() {
+    this.#isDue = this.#isPressed;
+    if (this.#isDue) return;
     this.element.hidden = !this.isIncident && this.chosen === null;
     if (this.element.hidden) {
       this.element.replaceChildren();
