@@ -1,6 +1,5 @@
 """
-What no code caught: warnings, exceptions that end a thread, and those that the event loop finds in a
-dead task.
+Log warnings, exceptions that end a thread, and the event loop's reports of failed tasks.
 
 This module uses the hooks by which CPython and asyncio report them, and reports them by a logger,
 with the ids of their request. It does not use ASGI, handlers or formatters.
