@@ -6,7 +6,7 @@ This is the public module for authors of MCP servers and clients. It imports no 
 
 from ._mcp.clients import outgoing_meta, request_hook
 from ._mcp.messages import trace_messages, trace_server
-from ._mcp.spans import call_spans
+from ._mcp.spans import call_spans as _call_spans
 
 __all__ = ("outgoing_meta", "request_hook", "trace_messages", "trace_server")
 
@@ -17,5 +17,5 @@ def _load_spans() -> None:
     use_call_spans()
 
 
-call_spans.module = "opentelemetry.sdk.trace"
-call_spans.load = _load_spans
+_call_spans.module = "opentelemetry.sdk.trace"
+_call_spans.load = _load_spans
