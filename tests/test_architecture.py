@@ -44,7 +44,20 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("_logging", ("records", "formatters", "uncaught", "setup", "loggers", "captured")),
     ("_outgoing", ("propagation", "client_spans", "hooks")),
-    ("_mcp", ("sdk", "requests", "jsonrpc", "observer", "protocol", "spans", "messages", "clients")),
+    (
+        "_mcp",
+        (
+            "sdk",
+            "tasks",
+            "requests",
+            "jsonrpc",
+            "observer",
+            "protocol",
+            "spans",
+            "messages",
+            "clients",
+        ),
+    ),
     (
         "_otel",
         (

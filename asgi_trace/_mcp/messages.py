@@ -34,6 +34,7 @@ from .._outgoing.propagation import (
     extract,
 )
 from .spans import NO_SPAN, Caller, CallSpan, begin_span, call_spans
+from .tasks import keep_ids_in_tasks
 
 __all__ = ("META", "is_handled", "meta_text", "trace_messages", "trace_server")
 
@@ -102,6 +103,7 @@ def trace_server(server: _Server) -> _Server:
             "of mcp 1.12 or newer; an ASGI app goes into RequestTracingMiddleware"
         )
     call_spans.is_used = True
+    keep_ids_in_tasks()
     return server
 
 
