@@ -47,7 +47,17 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("_outgoing", ("propagation", "client_spans", "call_lines", "hooks")),
     (
         "_mcp",
-        ("sdk", "requests", "jsonrpc", "observer", "protocol", "spans", "messages", "clients"),
+        (
+            "sdk",
+            "tasks",
+            "requests",
+            "jsonrpc",
+            "observer",
+            "protocol",
+            "spans",
+            "messages",
+            "clients",
+        ),
     ),
     (
         "_otel",

@@ -69,7 +69,10 @@ class RequestTracingMiddleware:
         of the proxies that are trusted, such as ``("10.0.0.0/8", "fd00::/8", "unix")``: by the
         address that the server gives for the client.
     :param session_sources: where session ids are looked for, in order: each ``header:NAME``,
-        ``query:NAME``, ``cookie:NAME`` or ``bearer``. The last two are secrets, and become digests.
+        ``query:NAME``, ``baggage:NAME`` (W3C's, of a trusted caller), ``cookie:NAME``, ``user`` or
+        ``bearer``. The last three become digests. ``user`` is the id of ``scope["user"]``, or the
+        subject or client of its access token: authentication inside the shim sets it, and lines
+        before that have no session.
     :param digest_key: a secret of at most 64 bytes that keys those digests.
     :param generator: returns a new request id, in place of 32 random hexadecimal characters.
     :param validator: is given a client's id and returns whether it may be taken over. It narrows

@@ -182,7 +182,8 @@ class RequestMetadata:
     within its session; else None. These are the client's words: at most 128 characters, and
     characters that could mislead a reader of the log are ``%XX``. ``mcp_session_id`` is the session
     of the transport; ``X-Session-ID`` outranks it as *session_id*. ``mcp_error`` is ``tool_error``
-    or ``rpc_error`` where the reply is read and says so.
+    or ``rpc_error`` where the reply is read and says so, and ``unanswered`` where the response
+    ended without it.
 
     .. versionadded:: 0.1
     """

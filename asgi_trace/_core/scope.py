@@ -351,7 +351,15 @@ class ScopeMetadata(RequestMetadata):
             else:
                 headers = self._known_headers()
                 if headers or self._query_string:
-                    session_id, rank = sessions.resolve(headers, self._query_string)
+                    session_id, rank = sessions.resolve(
+                        headers, self._query_string, is_trusted=settings.trust_inbound
+                    )
+            if 0 <= sessions.user_rank < rank:
+                user = self._user_session(sessions)
+                if user is PENDING:
+                    return None
+                if user is not None:
+                    session_id, rank = user, sessions.user_rank
             opened = settings.protocol.opened_session(self, rank)
             if opened is PENDING:
                 # An id that is read now and replaced later would be on a few lines only, as a
@@ -368,6 +376,29 @@ class ScopeMetadata(RequestMetadata):
             values = self._late_values()
         values["session"] = _new_session((session_id, rank, response))
         return session_id
+
+    def _user_session(self, sessions: SessionResolver) -> str | None:
+        """
+        Return the session of the scope's user; None without one.
+
+        PENDING until the app begins to respond: an authentication inside the shim may yet find the
+        user.
+        """
+        scope: Scope = self._kept("scope") or {}
+        if "user" in scope:
+            return sessions.user_session(scope["user"])
+        return None if self.ended or self._response_started else PENDING
+
+    def _use_baggage(self, baggage: str) -> None:
+        """
+        Use the session in *baggage*, which names the caller of the call that the request carries,
+        where it outranks the request's own.
+        """
+        named, rank = self._settings.sessions.resolve({b"baggage": [baggage.encode()]}, b"")
+        self._settle_session(None)
+        session: _Session | None = self._kept("session")
+        if named is not None and session is not None and rank < session.rank:
+            self._late_values()["session"] = session._replace(id=named, rank=rank)
 
     def _known_headers(self) -> dict[bytes, list[bytes]]:
         """
@@ -520,6 +551,21 @@ class AnsweringMetadata(ScopeMetadata):
         return parse_id(session_id.encode("latin-1", "replace"))
 
 
+class UserMetadata(ScopeMetadata):
+    """The metadata of a request whose user may be its session: it holds the scope."""
+
+    __slots__ = ()
+
+    def _read(self, scope: Scope, settings: Settings) -> bool:
+        """
+        Take from *scope* what every request needs; False where it cannot be read, and the request
+        goes untraced.
+        """
+        is_read = super()._read(scope, settings)
+        self._late_values()["scope"] = scope
+        return is_read
+
+
 class AnsweringEdgeMetadata(AnsweringMetadata, EdgeMetadata):
     """Metadata for trusted-network checks and extra response headers."""
 
@@ -539,7 +585,12 @@ def metadata_class(settings: Settings) -> type[ScopeMetadata]:
     Return the class for what *settings* ask for: a request pays for nothing that no option has
     asked for.
     """
-    return _CLASSES[settings.networks is not None, settings.answers.needed]
+    found = _CLASSES[settings.networks is not None, settings.answers.needed]
+    if settings.sessions.user_rank < 0:
+        return found
+    bases = (UserMetadata,) if found is ScopeMetadata else (UserMetadata, found)
+    made: type[ScopeMetadata] = type(found.__name__, bases, {"__slots__": ()})
+    return made
 
 
 _DEFAULT_MASKS = Masks()

@@ -1,14 +1,14 @@
 """
 Session ids: where in a request they may stand, and which one wins.
 
-This module reads header lists and query strings. It does not read scopes, responses or context
-variables.
+This module reads header lists, query strings and the objects of users. It does not read scopes,
+responses or context variables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .ids import MAX_ID_LENGTH, parse_id, secret_digest
 
@@ -22,10 +22,30 @@ DEFAULT_SESSION_SOURCES = (
     "header:X-Correlation-ID",
     "header:Mcp-Session-Id",
     "query:session_id",
+    "baggage:session.id",
     "bearer",
 )
 
-_RULE = "expected 'header:NAME', 'query:NAME', 'cookie:NAME' or 'bearer'"
+_RULE = "expected 'header:NAME', 'query:NAME', 'cookie:NAME', 'baggage:NAME', 'user' or 'bearer'"
+
+# Equal to no header's name: the user is not in the headers.
+_NO_HEADER = b":"
+
+# What the standard asks to pass on, at least (https://www.w3.org/TR/baggage/, § 3.3.2).
+_MOST_BAGGAGE = 8192
+
+# Where the object of a user has an id that stays the same when its token is refreshed: that of an
+# MCP SDK, of Starlette, of Django, and a dict of claims.
+_USER_IDS = (
+    ("access_token", "subject"),
+    ("access_token", "claims", "sub"),
+    ("access_token", "client_id"),
+    ("identity",),
+    ("sub",),
+    ("pk",),
+    ("id",),
+    ("username",),
+)
 
 
 class _Source(NamedTuple):
@@ -34,6 +54,7 @@ class _Source(NamedTuple):
     # what of the header or query string may be the id
     read: Callable[[bytes, bytes], Iterator[bytes]]
     secret: bool  # shown as a digest only
+    is_callers: bool = False  # believed of a trusted caller only
 
 
 def _whole(value: bytes, _name: bytes) -> Iterator[bytes]:
@@ -50,15 +71,30 @@ def _cookie(value: bytes, name: bytes) -> Iterator[bytes]:
     return _parameters(value, name, b";")
 
 
+def _baggage(value: bytes, name: bytes) -> Iterator[bytes]:
+    if value.find(name) < 0:  # of another service, as most are
+        return
+    for member in value[:_MOST_BAGGAGE].split(b","):
+        key, _, found = member.partition(b"=")
+        if key.strip() == name:
+            yield _unquoted(found.partition(b";")[0].strip())  # properties follow a ";"
+
+
+def _unquoted(value: bytes) -> bytes:
+    if value.find(b"%") < 0:
+        return value
+    from urllib.parse import unquote_to_bytes  # only an escaped value pays for the import
+
+    return unquote_to_bytes(value)
+
+
 def query_values(value: bytes, name: bytes) -> Iterator[bytes]:
     """Yield the values of the parameter *name* in the query string *value*, decoded."""
     for found in _parameters(value, name, b"&"):
         if found.find(b"%") < 0 and found.find(b"+") < 0:  # "in" takes five times as long
             yield found
         elif len(found) <= _LONGEST_ESCAPED:
-            from urllib.parse import unquote_to_bytes  # only an escaped value pays for the import
-
-            yield unquote_to_bytes(found.replace(b"+", b" "))
+            yield _unquoted(found.replace(b"+", b" "))
 
 
 def _parameters(text: bytes, name: bytes, separator: bytes) -> Iterator[bytes]:
@@ -82,6 +118,10 @@ def _parse_source(source: str) -> _Source:
         return _Source(b"", raw, query_values, False)
     if kind == "cookie" and raw:
         return _Source(b"cookie", raw, _cookie, True)
+    if kind == "baggage" and raw:
+        return _Source(b"baggage", raw, _baggage, False, is_callers=True)
+    if source == "user":
+        return _Source(_NO_HEADER, b"", _whole, True)
     if source == "bearer":
         return _Source(b"authorization", b"", _bearer, True)
     raise ValueError(f"session_sources has {source!r}; {_RULE}")
@@ -91,15 +131,15 @@ class SessionResolver:
     """
     The sources of session ids, prepared once, asked per request.
 
-    :param sources: in order of rank, each ``header:NAME``, ``query:NAME``, ``cookie:NAME`` or
-        ``bearer``.
-    :param digest_key: at most 64 bytes that key the digests of cookies and bearer tokens.
+    :param sources: in order of rank, each ``header:NAME``, ``query:NAME``, ``cookie:NAME``,
+        ``baggage:NAME``, ``user`` or ``bearer``.
+    :param digest_key: at most 64 bytes that key the digests of cookies, users and bearer tokens.
     :param parse: returns the id in a client's bytes, or None when it must not be taken over.
     :raises ValueError: for a source that is none of these, or a key that is too long.
 
     ``names`` are the sources as they were given, ``is_keyed`` is whether digests have a key,
     ``header_names`` are those that it looks for, ``lowest_rank`` is the rank of a session that no
-    source has given.
+    source has given, ``user_rank`` is that of the user, -1 where it is no source.
     """
 
     def __init__(
@@ -125,14 +165,19 @@ class SessionResolver:
         self._digest = secret_digest(digest_key)
         self._parse = parse
         headers = [source.header for source in self._sources]
-        self.header_names = frozenset(filter(None, headers))
+        self.header_names = frozenset(filter(None, headers)) - {_NO_HEADER}
+        self.user_rank = self._rank_of(lambda source: source.header == _NO_HEADER)
 
     def is_secret(self, rank: int) -> bool:
         """Whether the source of *rank* is a secret, of which a session has the digest."""
         return 0 <= rank < len(self._sources) and self._sources[rank].secret
 
     def resolve(
-        self, headers: Mapping[bytes, Iterable[bytes]], query_string: bytes
+        self,
+        headers: Mapping[bytes, Iterable[bytes]],
+        query_string: bytes,
+        *,
+        is_trusted: bool = True,
     ) -> tuple[str | None, int]:
         """
         Return the session id of a request and the rank of its source: 0 outranks 1.
@@ -141,6 +186,7 @@ class SessionResolver:
 
         :param headers: the values of each header, by its name in lower case; those that are not in
             ``header_names`` are not read.
+        :param is_trusted: whether the caller's baggage is believed.
         """
         for rank, source in enumerate(self._sources):
             values: Iterable[bytes]
@@ -149,6 +195,8 @@ class SessionResolver:
             elif source.header in headers:
                 values = headers[source.header]
             else:
+                continue
+            if source.is_callers and not is_trusted:
                 continue
             session_id = self._first_id(source, values)
             if session_id is not None:
@@ -165,6 +213,16 @@ class SessionResolver:
                     return session_id
         return None
 
+    def user_session(self, user: object) -> str | None:
+        """Return the digest of the id that *user*, of an ASGI scope, has; None without one."""
+        if getattr(user, "is_authenticated", True) is False:
+            return None
+        for path in _USER_IDS:
+            found = _value_at(user, path)
+            if isinstance(found, str | int) and found != "":
+                return self._digest(str(found).encode("utf-8", "surrogatepass"))
+        return None
+
     def rank_of_header(self, name: bytes) -> int:
         """
         Return the rank of the source that is the header *name* (lower case); -1 where it is none.
@@ -177,3 +235,12 @@ class SessionResolver:
 
     def _rank_of(self, is_wanted: Callable[[_Source], bool]) -> int:
         return next((rank for rank, source in enumerate(self._sources) if is_wanted(source)), -1)
+
+
+def _value_at(found: Any, path: tuple[str, ...]) -> object:
+    try:
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+    except Exception:  # from the object's own code: an identity that is not implemented, for one
+        return None
+    return found

@@ -20,9 +20,9 @@ from .._core.current import get_request_metadata, reset_request_metadata, set_re
 from .._core.exceptions import stamp_exception
 from .._core.faults import report_once
 from .._core.headers import group_values
-from .._core.ids import generate_request_id
+from .._core.ids import generate_request_id, parse_id
 from .._core.request import RequestMetadata
-from .._core.scope import SCOPE_KEY
+from .._core.scope import SCOPE_KEY, ScopeMetadata
 from .._core.sessions import SessionResolver
 from .._core.tracecontext import parse_baggage, parse_traceparent, parse_tracestate
 from .._outgoing.propagation import (
@@ -33,7 +33,8 @@ from .._outgoing.propagation import (
     TRACESTATE,
     extract,
 )
-from .spans import NO_SPAN, Caller, CallSpan, begin_span
+from .spans import NO_SPAN, Caller, CallSpan, begin_span, call_spans
+from .tasks import keep_ids_in_tasks
 
 __all__ = ("META", "is_handled", "meta_text", "trace_messages", "trace_server")
 
@@ -74,8 +75,8 @@ def trace_server(server: _Server) -> _Server:
     Over stdio, a message has a request id and a span of its own, and all messages of a process are
     one session. Over HTTP, under :class:`~asgi_trace.RequestTracingMiddleware`, the ids are those
     of the HTTP request, whose lines then show the call. Over both, ``traceparent``, ``tracestate``
-    and ``baggage`` in ``params._meta`` name the parent, and outrank the HTTP headers. Nothing is
-    ever written to standard output.
+    and ``baggage`` in ``params._meta`` name the parent, and outrank the HTTP headers; so do the ids
+    that :func:`outgoing_meta` wrote. Nothing is ever written to standard output.
 
     Call it before the server runs; tools may be added later. A second call has no effect.
 
@@ -101,6 +102,8 @@ def trace_server(server: _Server) -> _Server:
             f"trace_server() was given {server!r}; expected an MCP server: MCPServer, FastMCP or a low-level Server, "
             "of mcp 1.12 or newer; an ASGI app goes into RequestTracingMiddleware"
         )
+    call_spans.is_used = True
+    keep_ids_in_tasks()
     return server
 
 
@@ -190,13 +193,16 @@ def _traced(
     brought it, or None.
     """
     metadata = None
+    is_named = False
     try:
         metadata, caller, is_own = _metadata(meta, getattr(carrier, "scope", None) or {})
-        metadata.mcp_method, metadata.mcp_name, metadata.jsonrpc_id = (
-            method,
-            _name_in(params),
-            request_id,
-        )
+        is_named = not _is_further(method, metadata.mcp_method)
+        if is_named:
+            metadata.mcp_method, metadata.mcp_name, metadata.jsonrpc_id = (
+                method,
+                _name_in(params),
+                _cancelled_in(params) if request_id is None else request_id,
+            )
     except Exception:
         report_once("tracing an MCP message")
     if metadata is None:
@@ -205,7 +211,8 @@ def _traced(
     token = set_request_metadata(metadata)
     _handled.add(metadata)
     # A notification has no reply, and so no span.
-    span = NO_SPAN if request_id is None else begin_span(metadata, caller)
+    has_span = is_named and request_id is not None
+    span = begin_span(metadata, caller) if has_span else NO_SPAN
     try:
         yield span
     except BaseException as exc:
@@ -221,6 +228,14 @@ def _traced(
         reset_request_metadata(token)
 
 
+def _is_further(method: Any, known: str | None) -> bool:
+    """
+    Whether a message is not the call that its HTTP request carries, whose method is *known*: before
+    a call of a tool, fastmcp 4 asks its own server for the list of tools.
+    """
+    return known not in (None, method) and str(method).endswith("/list")
+
+
 def _metadata(meta: Any, scope: Mapping[str, Any]) -> tuple[RequestMetadata, Caller | None, bool]:
     """
     Return the metadata of a message, the caller that its *meta* names, and whether the metadata is
@@ -230,16 +245,32 @@ def _metadata(meta: Any, scope: Mapping[str, Any]) -> tuple[RequestMetadata, Cal
     carried = scope.get(SCOPE_KEY)
     if not isinstance(carried, RequestMetadata):
         return _own_metadata(scope, meta), None, True
-    parent = parse_traceparent(meta_text(meta, TRACEPARENT))
-    if parent is None or not carried._is_trusted:
+    if not meta or not carried._is_trusted:
         return carried, None, False
-    caller = Caller(
-        parent,
-        parse_tracestate([meta_text(meta, TRACESTATE)]),
-        parse_baggage([meta_text(meta, BAGGAGE)]),
-    )
-    carried._continue_trace(*caller)
+    baggage = parse_baggage([meta_text(meta, BAGGAGE)])
+    parent = parse_traceparent(meta_text(meta, TRACEPARENT))
+    caller = None
+    if parent is not None:
+        caller = Caller(parent, parse_tracestate([meta_text(meta, TRACESTATE)]), baggage)
+        carried._continue_trace(*caller)
+    _take_ids(carried, meta, baggage)
     return carried, caller, False
+
+
+def _take_ids(carried: RequestMetadata, meta: Mapping[str, Any], baggage: str) -> None:
+    """Give the HTTP request *carried* the ids that the *meta* of its call names."""
+    request_id, session_id = (_id_in(meta, META[name]) for name in (REQUEST_ID, SESSION_ID))
+    if request_id is not None:
+        carried.trace  # noqa: B018 - found now: later it could follow the new request id
+        carried.request_id = request_id
+    if session_id is not None:
+        carried.session_id = session_id
+    elif baggage and isinstance(carried, ScopeMetadata):
+        carried._use_baggage(baggage)
+
+
+def _id_in(meta: Mapping[str, Any], name: str) -> str | None:
+    return parse_id(meta_text(meta, name).encode("latin-1", "replace"))
 
 
 def _own_metadata(scope: Mapping[str, Any], meta: Mapping[str, Any]) -> RequestMetadata:
@@ -249,13 +280,17 @@ def _own_metadata(scope: Mapping[str, Any], meta: Mapping[str, Any]) -> RequestM
         or RequestMetadata()
     )
     metadata.request_id = metadata.request_id or generate_request_id()
-    if metadata.session_id is None and scope:
-        headers: dict[bytes, list[bytes]] = {}
+    if metadata.session_id is not None:
+        return metadata
+    headers: dict[bytes, list[bytes]] = {}
+    if scope:
         group_values(scope["headers"], _SESSIONS.header_names, headers)
-        metadata.session_id, _ = _SESSIONS.resolve(headers, scope["query_string"])
-    elif (
-        metadata.session_id is None
-    ):  # stdio; or a server that is called in its client's own process
+    baggage = meta_text(meta, BAGGAGE)
+    if baggage:
+        headers[b"baggage"] = [baggage.encode()]
+    metadata.session_id, _ = _SESSIONS.resolve(headers, scope.get("query_string", b""))
+    # Over stdio; or in a server that is called in its client's own process.
+    if metadata.session_id is None and not scope:
         outer = get_request_metadata()
         metadata.session_id = (outer and outer.session_id) or _process_session(os.getpid())
     return metadata
@@ -273,6 +308,12 @@ def _name_in(params: Any) -> Any:
     get = params.get if isinstance(params, Mapping) else partial(getattr, params)
     name = get("name", None)
     return get("uri", None) if name is None else name
+
+
+def _cancelled_in(params: Any) -> Any:
+    """Return the id of the call that a notification with these *params* cancels, or None."""
+    get = params.get if isinstance(params, Mapping) else partial(getattr, params)
+    return get("requestId", None)
 
 
 def meta_text(meta: Mapping[str, Any], name: str) -> str:

@@ -14,7 +14,7 @@ from .._core.faults import report_once
 from .._core.headers import response_values
 from .._core.patterns import Pattern
 from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
-from .jsonrpc import MAX_MESSAGE_SIZE, read_call, read_endpoint, read_error
+from .jsonrpc import MAX_MESSAGE_SIZE, read_endpoint, read_error, read_posted
 from .requests import await_endpoint, learn_call, open_stream
 
 __all__ = ("Observer",)
@@ -128,12 +128,15 @@ _BOM = b"\xef\xbb\xbf"
 class _Call:
     """
     A POST of JSON: its message on the way in and, if that is a call, the reply on the way out.
+
+    A successful response that ends without the reply leaves the call ``unanswered``.
     """
 
     _is_stream = False
     _id: object = None
     _reads_request = True
     _reads_reply = False
+    _is_success = False
 
     def __init__(self, request: ScopeMetadata, receive: Receive, send: Send) -> None:
         self._request = request
@@ -174,11 +177,11 @@ class _Call:
             body = self._buffer[:]
             self._buffer.clear()
         self._reads_request = False
-        call = read_call(bytes(body))
-        if call is not None:
-            learn_call(self._request, *call)
-            self._id = call[2]
-            self._reads_reply = True
+        posted = read_posted(bytes(body))
+        if posted is not None:
+            learn_call(self._request, posted.method, posted.name, posted.id)
+            self._id = posted.id
+            self._reads_reply = posted.is_call
 
     def _observe_reply(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -187,6 +190,7 @@ class _Call:
             is_encoded = any(response_values(headers, b"content-encoding"))
             self._is_stream = media_type == _EVENTS
             self._reads_reply = media_type in (_JSON, _EVENTS) and not is_encoded
+            self._is_success = 200 <= int(message["status"]) < 300
         elif message["type"] == "http.response.body":
             searched = len(self._buffer)
             self._reads_reply = self._append(message.get("body") or b"")
@@ -196,6 +200,8 @@ class _Call:
                 self._read_events(searched)
             elif not message.get("more_body"):
                 self._learn_error(bytes(self._buffer))
+            if self._reads_reply and self._is_success and not message.get("more_body"):
+                self._request.mcp_error = "unanswered"
 
     def _append(self, body: bytes) -> bool:
         """Add *body* to the buffer; return False if the two are too long together."""

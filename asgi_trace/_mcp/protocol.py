@@ -22,6 +22,7 @@ from .._core.sessions import SessionResolver, query_values
 from . import sdk
 from .observer import Observer
 from .requests import find_request, stream_session
+from .tasks import keep_ids_in_tasks
 
 __all__ = ("MCP", "install", "read_header")
 
@@ -67,6 +68,7 @@ class MCP(Protocol):
         Observe bodies where that is asked for, and streams of the older transport where an SDK is
         loaded.
         """
+        keep_ids_in_tasks()
         if observe_body or sdk.is_loaded():
             return Observer(app, bodies=observe_body)
         return app

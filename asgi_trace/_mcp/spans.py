@@ -48,12 +48,13 @@ class CallSpans:
 
     ``begin`` is given the request of a call and the caller that its ``_meta`` names, or None.
     ``module`` is the name that :data:`sys.modules` has once the
-    tracer is loaded; ``load`` then sets ``begin``.
+    tracer is loaded; ``load`` then sets ``begin``. ``is_used`` is true once a server is traced.
     """
 
     begin: Callable[[RequestMetadata, Caller | None], CallSpan] | None = None
     module: str = ""
     load: Callable[[], None] | None = None
+    is_used: bool = False
 
 
 call_spans = CallSpans()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Token
+from sys import modules
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -46,13 +47,14 @@ from .ids import (
     trace_of,
 )
 
-__all__ = ("has_call_span", "use_call_spans")
+__all__ = ("is_span_of_call", "use_call_spans")
 
 # The late value of a request: whether the call that it carries has a span of its own.
 _CALL_SPAN = "call_span"
 
 # The instrumentation scopes of the SDKs that make a SERVER span for each message.
 _SDKS = frozenset({"mcp-python-sdk", "fastmcp"})
+_SDK_MODULES = ("mcp.server._otel", "fastmcp.server.telemetry")
 
 
 def use_call_spans() -> None:
@@ -61,9 +63,23 @@ def use_call_spans() -> None:
     call_joins.join = _join_sdk_span
 
 
-def has_call_span(request: RequestMetadata) -> bool:
+def _has_call_span(request: RequestMetadata) -> bool:
     """Whether the call that *request* carries has a span of its own, beside the HTTP request's."""
     return bool(request._kept(_CALL_SPAN))
+
+
+def is_span_of_call(request: RequestMetadata) -> bool:
+    """Whether the span of the HTTP request is that of the call which *request* carries."""
+    if _has_call_span(request):
+        return False
+    # Its own span is still to be made, since the handler may run when the HTTP request is over.
+    makes_spans = call_spans.is_used or any(map(modules.__contains__, _SDK_MODULES))
+    return not (makes_spans and _is_answered_elsewhere(request))
+
+
+def _is_answered_elsewhere(request: RequestMetadata) -> bool:
+    """Whether *request* is a POST of the older SSE transport, whose replies are on one stream."""
+    return b"session_id=" in getattr(request, "_query_string", b"")
 
 
 def _join_sdk_span(span: Any, parent: Context | None) -> bool:
@@ -75,7 +91,7 @@ def _join_sdk_span(span: Any, parent: Context | None) -> bool:
     if span.instrumentation_scope.name not in _SDKS:
         return False
     request = get_request_metadata()
-    if request is not None and not has_call_span(request) and _is_of_call(span, request):
+    if request is not None and not _has_call_span(request) and _is_of_call(span, request):
         _take_span(request, span, otel_context.get_current() if parent is None else parent)
     return True
 
@@ -88,9 +104,7 @@ def _is_of_call(span: Any, request: RequestMetadata) -> bool:
         method = (span.attributes or {}).get("mcp.method.name", span.name.partition(" ")[0])
         return bool(method == called)
     # Not a plain request whose handler calls a server in its own process.
-    if request.transport_type == "streamable-http":
-        return True
-    return b"session_id=" in getattr(request, "_query_string", b"")  # of the older SSE transport
+    return request.transport_type == "streamable-http" or _is_answered_elsewhere(request)
 
 
 def _take_span(request: RequestMetadata, span: Any, context: Context) -> None:
@@ -134,20 +148,24 @@ def _begin(request: RequestMetadata, caller: Caller | None) -> CallSpan:
     span = _OwnSpan(request, provider)
     if not has_span(request):
         span.enter(incoming_context(request), NextSpan(request))
-    elif caller is None or caller.trace.span_id == request.parent_span_id:
-        span.enter(context_of(request), None)  # the span of the HTTP request is the call's
-    else:
+        return span
+    awaited = NextSpan(request)
+    awaited.state = SpanState.NAMED  # its ids are its own
+    context = context_of(request)
+    if caller is not None and caller.trace.span_id != request.parent_span_id:
         request._late_values().update(tracestate=caller.tracestate, baggage=caller.baggage)
-        awaited = NextSpan(request)
-        awaited.state = SpanState.NAMED  # its ids are its own
-        span.enter(_context_from(request, caller), awaited)
+        span.enter(_context_from(caller, context), awaited)
+    elif _is_answered_elsewhere(request):
+        span.enter(context, awaited)
+    else:
+        span.enter(context, None)  # the span of the HTTP request is the call's
     return span
 
 
-def _context_from(request: RequestMetadata, caller: Caller) -> Context:
-    """Return the context of *request* with *caller* as the current span."""
+def _context_from(caller: Caller, context: Context) -> Context:
+    """Return *context* with *caller* as the current span."""
     parent = remote_span(caller.trace, caller.tracestate)
-    return trace.set_span_in_context(trace.NonRecordingSpan(parent), context_of(request))
+    return trace.set_span_in_context(trace.NonRecordingSpan(parent), context)
 
 
 class _OwnSpan(CallSpan):
@@ -177,7 +195,7 @@ class _OwnSpan(CallSpan):
     def _run(self) -> Iterator[None]:
         token = None
         try:
-            if self._awaited is not None and not has_call_span(self._request):
+            if self._awaited is not None and not _has_call_span(self._request):
                 token = self._start(self._awaited)
         except Exception:
             report_once("starting the span of an MCP message")

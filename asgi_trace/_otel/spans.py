@@ -33,7 +33,7 @@ from .attributes import (
     span_name,
     type_name,
 )
-from .calls import has_call_span, use_call_spans
+from .calls import is_span_of_call, use_call_spans
 from .client_spans import end_lost_spans, span_provider, use_client_spans
 from .contexts import keep_context
 from .endings import Ending
@@ -289,7 +289,7 @@ class _OwnExchange(_Exchange):
     def _attributes_at_end(self) -> Attributes:
         # The route, the session or the call may have become known since the start.
         attributes = self._attributes | id_attributes(self._request)
-        if not has_call_span(self._request):
+        if is_span_of_call(self._request):
             attributes |= call_attributes(self._request._call)
         route = self._route()
         if route:

@@ -129,13 +129,13 @@ class Caller:
 
 
 @asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[str]:
+async def serving(app: Any, lifespan: str = "on") -> AsyncIterator[str]:
     """Serve *app*, and yield its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         # A client that the machine held up must not find its connection closed.
         patient = {"timeout_keep_alive": PATIENCE, "timeout_graceful_shutdown": 5}
-        config = uvicorn.Config(app, log_config=None, lifespan="on", **patient)  # type: ignore[arg-type]
+        config = uvicorn.Config(app, log_config=None, lifespan=lifespan, **patient)  # type: ignore[arg-type]
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(server.serve(sockets=[listener]))

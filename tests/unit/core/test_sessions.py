@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ BEARER = (b"authorization", b"Bearer s3cret-token")
 DIGEST = secret_digest()(b"s3cret-token")
 QUERY = b"a=1&session_id=from-query&b=2"
 LONG = b"x" * 2**20
+BAGGAGE = (b"baggage", b"tier=gold, session.id = from-baggage;prop=1,a=b")
 
 
 @pytest.mark.parametrize(
@@ -26,8 +28,14 @@ LONG = b"x" * 2**20
         ([BEARER, MCP_SESSION, X_CORRELATION, X_SESSION], QUERY, "from-session"),
         ([BEARER, MCP_SESSION, X_CORRELATION], QUERY, "from-correlation"),
         ([BEARER, MCP_SESSION], QUERY, "from-mcp"),
-        ([BEARER], QUERY, "from-query"),
+        ([BEARER, BAGGAGE], QUERY, "from-query"),
+        ([BEARER, BAGGAGE], b"", "from-baggage"),
         ([BEARER], b"", DIGEST),
+        ([(b"baggage", b"my.session.id=no,session.id=a%2Db")], b"", "a-b"),
+        ([(b"baggage", b"session.id=bad id,session.id=yes")], b"", "yes"),
+        ([(b"baggage", b"session.id=a%0d%0ab"), BEARER], b"", DIGEST),
+        ([(b"baggage", b"session.id"), BEARER], b"", DIGEST),
+        ([(b"baggage", b"a=" + LONG + b",session.id=far"), BEARER], b"", DIGEST),
         ([], QUERY, "from-query"),
         # an invalid value falls through to the next source, and a valid one behind it in the same
         # header counts
@@ -58,7 +66,7 @@ LONG = b"x" * 2**20
 def test_the_first_valid_source_wins(
     headers: list[tuple[bytes, bytes]], query: bytes, expected: str
 ) -> None:
-    """X-Session-ID, X-Correlation-ID, Mcp-Session-Id, ?session_id=, bearer token."""
+    """X-Session-ID, X-Correlation-ID, Mcp-Session-Id, ?session_id=, baggage, bearer token."""
     found = []
 
     async def app(scope: object, receive: object, send: object) -> None:
@@ -133,7 +141,7 @@ def test_a_digest_key_makes_digests_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["x-session-id", "header:", "query:", "cookie:", "Bearer", "", 7, None]
+    "source", ["x-session-id", "header:", "query:", "cookie:", "baggage:", "User", "", 7, None]
 )
 def test_an_unknown_source_fails_early(source: object) -> None:
     """The error names the value, the rule and so the remedy."""
@@ -152,3 +160,76 @@ def test_a_key_that_is_too_long_fails_early() -> None:
     """BLAKE2b takes 64 bytes."""
     with pytest.raises(ValueError, match=r"65 bytes.*at most 64"):
         RequestTracingMiddleware(hello, digest_key="k" * 65)
+
+
+def test_a_strangers_baggage_is_no_session() -> None:
+    """Anybody may write it, as any header; those outrank nothing that the operator has chosen."""
+    found = []
+
+    async def app(scope: object, receive: object, send: object) -> None:
+        found.append(get_session_id())
+
+    for trusted in (False, ["10.0.0.0/8"]):
+        shim = RequestTracingMiddleware(app, trust_inbound=trusted)
+        step(shim, http_scope([BAGGAGE, BEARER]))
+    assert found == [DIGEST, DIGEST]
+
+
+class Unready:
+    @property
+    def identity(self) -> str:
+        raise NotImplementedError
+
+    is_authenticated = True
+    username = "alice"
+
+
+ALICE = secret_digest()(b"alice")
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        (SimpleNamespace(access_token=SimpleNamespace(subject="alice", client_id="app")), ALICE),
+        (SimpleNamespace(access_token=SimpleNamespace(claims={"sub": "alice"})), ALICE),
+        (SimpleNamespace(access_token=SimpleNamespace(subject=None, client_id="alice")), ALICE),
+        (SimpleNamespace(identity="alice"), ALICE),
+        (SimpleNamespace(pk=7), secret_digest()(b"7")),
+        ({"sub": "alice", "id": "x"}, ALICE),
+        (Unready(), ALICE),
+        (SimpleNamespace(is_authenticated=False, username="alice"), "from-session"),
+        (None, "from-session"),
+        (object(), "from-session"),
+    ],
+)
+def test_a_user_is_a_session_once_the_app_knows_it(user: object, expected: str) -> None:
+    """Before that there is none, rather than one that ends with the authentication."""
+    found = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        found.append(get_session_id())
+        scope["user"] = user
+        found.append(get_session_id())
+        await hello(scope, receive, send)
+        found.append(get_session_id())
+
+    options: list[dict[str, Any]] = [{}, {"traceresponse": True}, {"trust_inbound": ["unix"]}]
+    for each in options:
+        found.clear()
+        shim = RequestTracingMiddleware(
+            app, session_sources=("user", "header:X-Session-ID"), **each
+        )
+        step(shim, http_scope([X_SESSION]))
+        assert found == [None, expected, expected]
+
+
+def test_without_a_user_the_next_source_is_used_once_the_app_responds() -> None:
+    found = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await hello(scope, receive, send)
+        found.append(get_session_id())
+
+    shim = RequestTracingMiddleware(app, session_sources=("user", "header:X-Session-ID"))
+    step(shim, http_scope([X_SESSION]))
+    assert found == ["from-session"]

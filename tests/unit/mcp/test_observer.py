@@ -21,7 +21,7 @@ from asgi_trace import (
     get_request_metadata,
     get_session_id,
 )
-from asgi_trace._mcp.jsonrpc import MAX_MESSAGE_SIZE, read_call, read_endpoint, read_error
+from asgi_trace._mcp.jsonrpc import MAX_MESSAGE_SIZE, read_endpoint, read_error, read_posted
 from benchmarks.opcodes import count_opcodes
 
 from ...asgi import hello, http_scope, step
@@ -102,6 +102,9 @@ class Exchange:
         return metadata
 
 
+CANCELLED = {"jsonrpc": "2.0", "method": "notifications/cancelled"}
+
+
 @pytest.mark.parametrize(
     ("pieces", "expected"),
     [
@@ -119,7 +122,15 @@ class Exchange:
         ([body({key: ADD[key] for key in ADD if key != "id"})], None),
         ([body({key: ADD[key] for key in ADD if key != "jsonrpc"})], None),
         ([body([ADD, ADD])], None),
-        ([body({"jsonrpc": "2.0", "id": 7, "result": {}})], None),
+        # a client's notifications, and its answers to calls of the server
+        ([body({**CANCELLED, "params": {"requestId": 5}})], "notifications/cancelled #5"),
+        ([body({**CANCELLED, "params": {"requestId": "a]b"}})], "notifications/cancelled #a%5Db"),
+        ([body({**CANCELLED, "params": {"requestId": ["s3cret"]}})], "notifications/cancelled"),
+        ([body({**CANCELLED, "params": None})], "notifications/cancelled"),
+        ([body({"jsonrpc": "2.0", "id": 7, "result": {}})], "response #7"),
+        ([body({"jsonrpc": "2.0", "id": "x", "error": {}})], "response #x"),
+        ([body({"jsonrpc": "2.0", "id": None, "error": {}})], None),
+        ([body({"jsonrpc": "2.0", "id": 7})], None),
         ([body(ADD | {"method": 5})], None),
         ([body(ADD)[:-1]], None),
         ([b'{"jsonrpc": ' + b"[" * 10_000], None),
@@ -190,10 +201,10 @@ def event(message: object, end: bytes = b"\r\n") -> bytes:
         ([JSON], [body(ERROR)], "rpc_error"),
         ([JSON], [body(RESULT | {"result": {"content": [], "isError": False}})], None),
         ([JSON], [body(RESULT | {"result": {"structuredContent": {"isError": True}}})], None),
-        ([JSON], [body(RESULT | {"id": 8})], None),
+        ([JSON], [body(RESULT | {"id": 8})], "unanswered"),
         ([JSON], [body(RESULT | {"result": None})], None),
-        ([JSON], [body(NOTE)], None),
-        ([JSON], [body(RESULT)[:-1]], None),
+        ([JSON], [body(NOTE)], "unanswered"),
+        ([JSON], [body(RESULT)[:-1]], "unanswered"),
         ([JSON], [body(RESULT) + b" " * MAX_MESSAGE_SIZE], None),
         ([JSON, (b"Content-Encoding", b"gzip")], [body(RESULT)], None),
         ([(b"content-type", b"text/plain")], [body(RESULT)], None),
@@ -205,7 +216,8 @@ def event(message: object, end: bytes = b"\r\n") -> bytes:
             [b": ping\r\n\r\n", event(RESULT)[:40], event(RESULT)[40:], b""],
             "tool_error",
         ),
-        ([EVENT_STREAM], [event(RESULT)[:-2], b""], None),
+        ([EVENT_STREAM], [event(RESULT)[:-2], b""], "unanswered"),
+        ([EVENT_STREAM], [event(NOTE), b""], "unanswered"),
         ([EVENT_STREAM], [event(NOTE | {"params": "x" * MAX_MESSAGE_SIZE}), event(RESULT)], None),
         ([EVENT_STREAM], [event(RESULT | {"result": {}}), event(RESULT)], None),
         (
@@ -285,7 +297,7 @@ async def test_one_line_end_is_no_end_of_an_event(end: bytes) -> None:
         metadata = await Exchange(body(ADD)).run(
             stream[:cut], stream[cut:], headers=[EVENT_STREAM], observe_body=True
         )
-        assert metadata.mcp_error is None
+        assert metadata.mcp_error == "unanswered"
         ended = await Exchange(body(ADD)).run(
             stream[:cut], stream[cut:], end, headers=[EVENT_STREAM], observe_body=True
         )
@@ -397,7 +409,7 @@ async def test_the_reply_to_anything_else_is_not_read() -> None:
 @settings(max_examples=200)
 def test_any_bytes_can_be_read(found: bytes) -> None:
     """None of them is a fault of ours."""
-    read_call(found), read_error(found, 7), read_endpoint(b"event: endpoint\ndata: " + found)
+    read_posted(found), read_error(found, 7), read_endpoint(b"event: endpoint\ndata: " + found)
 
 
 @pytest.fixture
