@@ -143,11 +143,14 @@ class SessionResolver:
             ``header_names`` are not read.
         """
         for rank, source in enumerate(self._sources):
+            header = source[0]  # by its place: half of what its name takes
             values: Iterable[bytes]
-            if not source.header:
+            if header:
+                if header not in headers:
+                    continue
+                values = headers[header]
+            elif query_string:
                 values = (query_string,)
-            elif source.header in headers:
-                values = headers[source.header]
             else:
                 continue
             session_id = self._first_id(source, values)
