@@ -14,7 +14,17 @@ from typing import Any, NamedTuple
 from . import reading
 from .measure import Meter, Reading, instruction_meter, measure
 from .situations import SITUATIONS
-from .subjects import OUR_JSON, OUR_SPANS, OURS, SUBJECTS
+from .subjects import (
+    OBSERVING,
+    OUR_JSON,
+    OUR_JSON_LOGS,
+    OUR_LOGS,
+    OUR_SPANS,
+    OUR_TEXT,
+    OURS,
+    PLAIN_LOGS,
+    SUBJECTS,
+)
 
 __all__ = ("BUDGETS", "Budget", "Cost", "check", "figure")
 
@@ -57,7 +67,110 @@ _NO_OP = "times what the no-op wrapper adds"
 _ACI = "times what asgi-correlation-id adds"
 _GARBAGE = "objects in reference cycles"
 
+_PLAIN = "times a plain line of logging's"
+_THOUSAND = "thousand instructions"  # or of bytecode
+
 BUDGETS = (
+    Budget(
+        "production-text",
+        Cost("production-text", OUR_LOGS),
+        Cost("production-text", PLAIN_LOGS),
+        {_ALL: 1.3},
+        1.75,
+        "times logging, uvicorn's access line and a no-op wrapper",
+        goal=0.9,
+    ),
+    *(
+        Budget(
+            f"production-json-{peer}",
+            Cost("production-json", OUR_JSON_LOGS),
+            Cost("production-json", f"{peer}, access line"),
+            {_ALL: 1.4},
+            1.6,
+            f"times {peer}'s",
+            goal=1.0,
+        )
+        for peer in ("python-json-logger", "structlog")
+    ),
+    Budget(
+        "access-line",
+        Cost("access-line", OUR_LOGS),
+        Cost("access-line", "uvicorn's access line"),
+        {_ALL: 1.4},
+        1.9,
+        "times uvicorn's",
+        less=Cost("request"),
+        goal=1.0,
+    ),
+    Budget(
+        "first-line",
+        Cost("first-line", OUR_TEXT),
+        Cost("first-line", "logging"),
+        {_ALL: 1.6},
+        2.1,
+        _PLAIN,
+        less=Cost("request"),
+        goal=1.15,
+    ),
+    Budget(
+        "further-line",
+        Cost("second-line", OUR_TEXT),
+        Cost("first-line", "logging"),
+        {_ALL: 1.1},
+        1.3,
+        _PLAIN,
+        less=Cost("first-line", OUR_TEXT),
+        goal=1.0,
+    ),
+    Budget(
+        "everything-traced",
+        Cost("everything-traced"),
+        Cost("request", "asgi-correlation-id"),
+        {_ALL: 1.5},
+        2.0,
+        "times what asgi-correlation-id adds",
+        goal=0.8,
+    ),
+    Budget(
+        "bearer",
+        Cost("bearer"),
+        1000,
+        {_ALL: 70},
+        0.6,
+        _THOUSAND,
+        less=Cost("request"),
+        goal=30,
+    ),
+    Budget(
+        "inject",
+        Cost("inject"),
+        1000,
+        {_ALL: 80},
+        0.9,
+        _THOUSAND,
+        less=Cost("request"),
+        goal=35,
+    ),
+    Budget(
+        "observed-get",
+        Cost("observed-get", OBSERVING),
+        1000,
+        {_ALL: 25},
+        0.1,
+        _THOUSAND,
+        less=Cost("observed-get"),
+        goal=1.5,
+    ),
+    Budget(
+        "observed-post",
+        Cost("observed-post", OBSERVING),
+        1000,
+        {_ALL: 180},
+        1.6,
+        _THOUSAND,
+        less=Cost("observed-post"),
+        goal=90,
+    ),
     Budget(
         "request",
         Cost("request"),

@@ -109,10 +109,26 @@ def markdown(runs: Sequence[Results]) -> str:
     """
     newest = runs[-1]
     shown = ("no-op", OURS, "asgi-correlation-id")
+    # In these the subjects are ways to log, and the plain shim is none of them.
+    logging = [name for name in _situations(newest) if OURS not in SITUATIONS[name].subjects]
+    logging = [name for name in logging if SITUATIONS[name].added and name != "spans"]
     added = [name for name in _situations(newest) if SITUATIONS[name].added and name != "request"]
+    added = [name for name in added if name not in logging]
     whole = [name for name in _situations(newest) if not SITUATIONS[name].added]
+    first = [
+        _table(
+            [f"Added by all that it logs, on {newest.python}", "", ""],
+            [
+                [SITUATIONS[name].title, subject, _cell(newest.row(name, subject))]
+                for name in logging
+                for subject in _subjects(newest, [name])
+                if subject != "bare"
+            ],
+        )
+    ]
     return "\n\n".join(
         [
+            *(first if logging else []),
             _table(
                 ["Added to a request", *(run.python for run in runs), "held in flight"],
                 [

@@ -16,7 +16,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asgi_trace
 
-from .subjects import OUR_JSON, OUR_SPANS, OURS, SUBJECTS, Subject
+from .production import logging_app
+from .subjects import (
+    OBSERVING,
+    OUR_JSON,
+    OUR_JSON_LOGS,
+    OUR_LOGS,
+    OUR_SPANS,
+    OUR_TEXT,
+    OURS,
+    PLAIN_LOGS,
+    SUBJECTS,
+    Subject,
+)
 from .traffic import (
     App,
     Receive,
@@ -25,7 +37,10 @@ from .traffic import (
     connection,
     crashing,
     hello,
+    mcp_call,
+    reading,
     receive,
+    receive_call,
     request,
     send,
     wait_forever,
@@ -90,7 +105,9 @@ def _event_loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-def _batches(subject: Subject, app: App, make_scope: Callable[[], Scope]) -> Batch:
+def _batches(
+    subject: Subject, app: App, make_scope: Callable[[], Scope], receive: Receive = receive
+) -> Batch:
     wrapped = subject.wrap(app)
     run: Callable[[Coroutine[Any, Any, None]], None] = (
         _event_loop().run_until_complete if subject.loop else _step
@@ -156,6 +173,24 @@ def _logs(subject: Subject) -> Batch:
     return _within_one_request(subject, write)
 
 
+def _produces(subject: Subject, lines: int = 2, *, is_access: bool = True) -> Batch:
+    """
+    Return batches of requests that log as in production; "bare" logs nothing.
+    """
+    is_silent = subject.name == "bare"
+    log = None if is_silent else subject.line()
+    access = None if is_silent or subject.access is None or not is_access else subject.access()
+    return _batches(subject, logging_app(log, lines, access), _plain_request)
+
+
+def _posts(subject: Subject) -> Batch:
+    return _batches(subject, reading, mcp_call, receive_call)
+
+
+def _logs_lines(lines: int) -> Callable[[Subject], Batch]:
+    return lambda subject: _produces(subject, lines, is_access=False)
+
+
 def _logs_once(subject: Subject) -> Batch:
     log = subject.line()
     return _batches(
@@ -214,7 +249,40 @@ def suspend(subject: Subject, count: int) -> Callable[[], list[object]]:
     return begin
 
 
+# Of these, 256 requests are counted, which take 768 ids: three whole fills of the pool.
+_PRODUCTION_BATCH = 128
+
 SITUATIONS = {
+    "production-text": Situation(
+        "a request in production: two lines and an access line, in text",
+        _produces,
+        ("bare", PLAIN_LOGS, OUR_LOGS),
+        batch=_PRODUCTION_BATCH,
+    ),
+    "production-json": Situation(
+        "the same in JSON",
+        _produces,
+        ("bare", OUR_JSON_LOGS, "python-json-logger, access line", "structlog, access line"),
+        batch=_PRODUCTION_BATCH,
+    ),
+    "access-line": Situation(
+        "a request with an access line and no other",
+        lambda subject: _produces(subject, 0),
+        ("bare", "uvicorn's access line", OUR_LOGS),
+        batch=_PRODUCTION_BATCH,
+    ),
+    "first-line": Situation(
+        "a request with one line of text",
+        _logs_lines(1),
+        ("bare", "logging", OUR_TEXT),
+        batch=_PRODUCTION_BATCH,
+    ),
+    "second-line": Situation(
+        "a request with two lines of text",
+        _logs_lines(2),
+        ("bare", "logging", OUR_TEXT),
+        batch=_PRODUCTION_BATCH,
+    ),
     "request": Situation(
         "a request, 12 headers, nothing inbound", _served(hello()), (*_MIDDLEWARES, *_PEERS)
     ),
@@ -223,6 +291,27 @@ SITUATIONS = {
     ),
     "everything": Situation(
         "a request in which everything is read", _served(hello(_read_everything)), ("bare", OURS)
+    ),
+    "everything-traced": Situation(
+        "the same with a traceparent inbound",
+        _served(
+            hello(_read_everything),
+            request(13, b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ),
+        ("bare", OURS),
+    ),
+    "inject": Situation(
+        "a request that calls inject() once",
+        _served(hello(lambda: asgi_trace.inject({}))),
+        ("bare", OURS),
+    ),
+    "observed-get": Situation(
+        "a GET whose body would be observed", _served(hello()), ("bare", OURS, OBSERVING)
+    ),
+    "observed-post": Situation(
+        "a POST of 1 kB of JSON-RPC, which the app reads",
+        _posts,
+        ("bare", OURS, OBSERVING),
     ),
     "inbound": Situation(
         "a request with X-Request-ID and X-Session-ID",

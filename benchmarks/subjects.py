@@ -17,16 +17,30 @@ from typing import Any, NamedTuple
 import asgi_trace
 from asgi_trace._logging.setup import give_forms
 
+from .production import Access, Log, json_access, root_logger, text_access
 from .traffic import App, Message, Receive, Scope, Send
 
-__all__ = ("OURS", "OUR_JSON", "OUR_SPANS", "SUBJECTS", "Subject")
+__all__ = (
+    "OBSERVING",
+    "OURS",
+    "OUR_JSON",
+    "OUR_JSON_LOGS",
+    "OUR_LOGS",
+    "OUR_SPANS",
+    "OUR_TEXT",
+    "PLAIN_LOGS",
+    "SUBJECTS",
+    "Subject",
+)
 
 OURS = "asgi_trace"
 OUR_SPANS = "asgi_trace, RequestSpans"
 OUR_JSON = "asgi_trace, JSON"
-
-Log = Callable[[str], object]
-"""Writes one line."""
+OUR_LOGS = "asgi_trace, access_log=True"
+OUR_JSON_LOGS = "asgi_trace, access_log=True, JSON"
+PLAIN_LOGS = "logging, uvicorn's access line"
+OUR_TEXT = "asgi_trace, text"
+OBSERVING = "asgi_trace, observe_body=True"
 
 
 class _Nowhere:
@@ -50,8 +64,11 @@ def _logger(formatter: logging.Formatter, stamp: logging.Filter | None = None) -
     return logger.info
 
 
+_PLAIN_FORM = "%(asctime)s - %(levelname)s - %(message)s"
+
+
 def _plain_line() -> Log:
-    return _logger(logging.Formatter("%(asctime)s - %(levelname)s - %(message)s"))
+    return _logger(logging.Formatter(_PLAIN_FORM))
 
 
 def _as_it_is(app: App) -> App:
@@ -64,6 +81,8 @@ class Subject(NamedTuple):
 
     :param wrap: returns the app with the candidate around it.
     :param line: sets the candidate's logging up and returns what writes a line.
+    :param access: sets up the server's access line and returns what writes it; None where the
+        candidate has none, or one of its own.
     :param loop: whether it needs an event loop, since it starts tasks of its own.
     :param needs: the distribution that must be installed.
     :param heavy: so slow that a small number of requests must do.
@@ -72,6 +91,7 @@ class Subject(NamedTuple):
     name: str
     wrap: Callable[[App], App] = _as_it_is
     line: Callable[[], Log] = _plain_line
+    access: Callable[[], Access] | None = None
     loop: bool = False
     needs: str | None = None
     heavy: bool = False
@@ -108,6 +128,16 @@ def _ours(app: App) -> App:
     return asgi_trace.RequestTracingMiddleware(app)
 
 
+def _ours_with_access_line(app: App) -> App:
+    return asgi_trace.RequestTracingMiddleware(app, access_log=True)
+
+
+def _ours_observing(app: App) -> App:
+    import asgi_trace.mcp
+
+    return asgi_trace.RequestTracingMiddleware(app, observe_body=True)
+
+
 def _stamped_logger(formatter: logging.Formatter) -> Log:
     """
     Set logging up as configure_logging() does, but for what it imports: Python asks a loaded
@@ -124,6 +154,22 @@ def _our_line() -> Log:
 
 def _our_json_line() -> Log:
     return _stamped_logger(asgi_trace.JSONFormatter())
+
+
+def _plain_logs() -> Log:
+    return root_logger(logging.Formatter(_PLAIN_FORM))
+
+
+def _our_logs() -> Log:
+    log = root_logger(asgi_trace.TextFormatter())
+    give_forms()
+    return log
+
+
+def _our_json_logs() -> Log:
+    log = root_logger(asgi_trace.JSONFormatter())
+    give_forms()
+    return log
 
 
 def _asgi_correlation_id(app: App) -> App:
@@ -236,6 +282,33 @@ def _python_json_logger_line() -> Log:
     )
 
 
+class _FourIds(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = record.trace_id = _one_id.get()
+        record.session_id = "alice-0001"
+        record.span_id = "00f067aa0ba902b7"
+        return True
+
+
+def _python_json_logger_logs() -> Log:
+    from pythonjsonlogger.json import JsonFormatter
+
+    ids = "%(request_id)s %(session_id)s %(trace_id)s %(span_id)s"
+    return root_logger(
+        JsonFormatter(f"%(asctime)s %(levelname)s %(name)s %(message)s {ids}"), _FourIds()
+    )
+
+
+def _structlog_logs() -> Log:
+    import structlog
+
+    one_id = _one_id.get()
+    structlog.contextvars.bind_contextvars(
+        session_id="alice-0001", trace_id=one_id, span_id="00f067aa0ba902b7"
+    )
+    return root_logger(_structlog_formatter())
+
+
 def _structlog_processors() -> list[Any]:
     import structlog
 
@@ -252,16 +325,18 @@ def _structlog_line() -> Log:
     Set up structlog for lines of other libraries too, as ours are: through the standard library's
     logging.
     """
+    return _logger(_structlog_formatter())
+
+
+def _structlog_formatter() -> logging.Formatter:
     import structlog
 
-    return _logger(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_structlog_processors(),
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_structlog_processors(),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(),
+        ],
     )
 
 
@@ -308,5 +383,20 @@ SUBJECTS = {
         Subject("python-json-logger", line=_python_json_logger_line, needs="python-json-logger"),
         Subject("structlog", line=_structlog_line, needs="structlog"),
         Subject("structlog, native", line=_structlog_native_line, needs="structlog"),
+        Subject(PLAIN_LOGS, _NoOp, _plain_logs, text_access),
+        Subject("logging", line=_plain_logs),
+        Subject("uvicorn's access line", line=_plain_logs, access=text_access),
+        Subject(OUR_LOGS, _ours_with_access_line, _our_logs),
+        Subject(OUR_TEXT, _ours, _our_logs),
+        Subject(OUR_JSON_LOGS, _ours_with_access_line, _our_json_logs),
+        Subject(
+            "python-json-logger, access line",
+            _NoOp,
+            _python_json_logger_logs,
+            json_access,
+            needs="python-json-logger",
+        ),
+        Subject("structlog, access line", _NoOp, _structlog_logs, json_access, needs="structlog"),
+        Subject(OBSERVING, _ours_observing),
     )
 }

@@ -21,9 +21,13 @@ __all__ = (
     "crashing",
     "header_list",
     "hello",
+    "mcp_call",
+    "reading",
     "receive",
+    "receive_call",
     "request",
     "send",
+    "start",
     "wait_forever",
     "websocket",
 )
@@ -150,6 +154,38 @@ def hello(work: Callable[[], object] | None = None) -> App:
         await send({"type": "http.response.body", "body": b"Hello, world!"})
 
     return working_app
+
+
+_CALL = (
+    b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"price","arguments":{"note":"'
+    + b"x" * 900
+    + b'"}}}'
+)
+
+# What clients of MCP send.
+_CALL_LINES = (
+    b"content-type: application/json",
+    b"content-length: %d" % len(_CALL),
+    b"mcp-protocol-version: 2025-11-25",
+)
+_make_call = request(12, *_CALL_LINES)
+
+
+def mcp_call() -> Scope:
+    """Make the scope of one more POST to an MCP server."""
+    return {**_make_call(), "method": "POST", "path": "/mcp", "raw_path": b"/mcp"}
+
+
+async def receive_call() -> Message:
+    """Return the body of such a POST."""
+    return {"type": "http.request", "body": _CALL, "more_body": False}
+
+
+async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+    """Read the request's body, then answer."""
+    await receive()
+    await send(start())
+    await send({"type": "http.response.body", "body": b"Hello, world!"})
 
 
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:

@@ -35,6 +35,27 @@ class Slow(asgi_trace.RequestTracingMiddleware):
 asgi_trace.RequestTracingMiddleware = Slow
 """
 
+SLOW_PARTS = """
+import asgi_trace
+from asgi_trace._core.sessions import SessionResolver
+from asgi_trace._mcp.observer import Observer
+
+def slowed(owner, name):
+    real = getattr(owner, name)
+    def slow(*args, **kwargs):
+        for _ in range(400):
+            pass
+        return real(*args, **kwargs)
+    setattr(owner, name, slow)
+
+slowed(asgi_trace.TextFormatter, "format")
+slowed(asgi_trace.JSONFormatter, "format")
+slowed(asgi_trace.RequestMetadata, "_own_ids")
+slowed(SessionResolver, "resolve")
+slowed(asgi_trace, "inject")
+slowed(Observer, "__call__")
+"""
+
 LEAKY_SHIM = """
 import asgi_trace
 
@@ -110,6 +131,31 @@ def test_a_slowdown_breaks_its_budget(tmp_path: Path, meter: str) -> None:
     assert any("valgrind is not installed" in line for line in said) == (meter == "bytecode")
 
 
+NEW_PARTS = (
+    "production-text",
+    "production-json-python-json-logger",
+    "production-json-structlog",
+    "access-line",
+    "first-line",
+    "further-line",
+    "everything-traced",
+    "bearer",
+    "inject",
+    "observed-get",
+    "observed-post",
+)
+
+
+def test_a_slowdown_of_a_part_breaks_its_budget(tmp_path: Path) -> None:
+    """In lines and access lines of both forms, sessions, calls and observed bodies."""
+    (tmp_path / "planted.py").write_text(SLOW_PARTS, encoding="utf-8")
+    done = _benchmarks("check", *NEW_PARTS, "--preload", "planted", modules=tmp_path)
+    lines = done.stdout.splitlines()[-len(NEW_PARTS) :]
+    assert [line.partition(":")[0].split() for line in lines] == [
+        ["BROKEN", part] for part in NEW_PARTS
+    ]
+
+
 def test_the_guard_tells_slow_from_fast(tmp_path: Path) -> None:
     """
     As things are, the figure is smaller by what was planted; and the exit code is what the line
@@ -149,7 +195,7 @@ def test_an_unknown_budget_is_refused(tmp_path: Path) -> None:
     """With the names of those there are."""
     done = _benchmarks("check", "speed", modules=tmp_path)
     assert done.returncode == 2
-    assert "'speed' is no budget; expected one of: request, " in done.stderr
+    assert "'speed' is no budget; expected one of: production-text, " in done.stderr
 
 
 def test_figures_are_made_of_readings() -> None:
@@ -216,6 +262,10 @@ def _run(python: str) -> results.Results:
         results.Row("headers-4", OURS, 13_000.0, 1_000.0, 1_000.0),
         results.Row("headers-40", "bare", 71_000.0, 2_000.0, 2_000.0),
         results.Row("headers-40", OURS, 20_200.0, 1_900.0, 1_900.0),
+        results.Row("production-text", "bare", 34_000.0, 900.0, 950.0),
+        results.Row(
+            "production-text", "asgi_trace, access_log=True", 400_000.0, 40_000.0, 41_000.0
+        ),
         results.Row("text", "bare", 72_000.0, 8_600.0, 8_700.0),
         results.Row("text", OURS, 71_500.0, 8_500.0, 8_550.0),
     ]
@@ -280,6 +330,9 @@ def test_the_tables_show_the_results() -> None:
     """
     runs = [_run("CPython 3.11.7"), _run("CPython 3.13.0")]
     lines = report.markdown(runs).splitlines()
+    assert lines[0] == "| Added by all that it logs, on CPython 3.13.0 |  |  |"
+    title = SITUATIONS["production-text"].title
+    assert lines[2] == f"| {title} | asgi_trace, access_log=True | 400,000 / 40.00 µs |"
     assert "| Added to a request | CPython 3.11.7 | CPython 3.13.0 | held in flight |" in lines
     assert "| asgi_trace | 14,321 / 1.39 µs | 14,321 / 1.39 µs | 777 B |" in lines
     assert "| a line of text | asgi_trace | 71,500 / 8.50 µs |" in lines

@@ -17,6 +17,7 @@ from .faults import own_logger, report_once
 from .lines import ACCESS_LOGGER, format_access
 from .masks import Masks
 from .own_lines import write_line
+from .request import RequestMetadata
 from .scope import SCOPE_KEY, Message, Scope
 from .trust import client_host
 
@@ -80,7 +81,8 @@ class AccessLog:
         except BaseException:
             exchange.write("cancelled")
             raise
-        exchange.write(exchange.unfinished)
+        if not exchange._written:
+            exchange.write(exchange.unfinished)
         return returned
 
     def _excludes(self, path: object) -> bool:
@@ -97,6 +99,12 @@ class _Exchange:
     # how a request ended whose app returned before its response was complete
     unfinished: str | None = None
 
+    _status: int | None = None
+    _bytes = 0
+    _first_byte: float | None = None
+    _close_code: int | None = None
+    _written = False
+
     def __init__(
         self,
         scope: Scope,
@@ -108,20 +116,19 @@ class _Exchange:
         self._masks = masks
         self._scope = scope
         # Read at once: an app may rewrite its scope.
-        self._target = (scope.get("path"), scope.get("query_string"))
+        self._path = scope.get("path")
+        self._query = scope.get("query_string")
         self._method = scope.get("method") or self.method
         self._receive = receive
         self._send = send
-        self._status: int | None = None
-        self._bytes = 0
-        self._first_byte: float | None = None
-        self._close_code: int | None = None
-        self._written = False
 
     async def receive(self) -> Message:
         """Hand on what the client sends."""
         message: Message = await self._receive()
-        self._note(self._received, message)
+        try:
+            self._received(message)
+        except Exception:
+            report_once("reading a message for the access line")
         return message
 
     async def send(self, message: Message) -> Any:
@@ -131,14 +138,11 @@ class _Exchange:
         except OSError:  # how a server says that the client is gone
             self.unfinished = _DISCONNECT
             raise
-        self._note(self._sent, message)
-        return result
-
-    def _note(self, read: Callable[[Message], None], message: Message) -> None:
         try:
-            read(message)
+            self._sent(message)
         except Exception:
             report_once("reading a message for the access line")
+        return result
 
     def _received(self, message: Message) -> None:
         raise NotImplementedError
@@ -154,31 +158,46 @@ class _Exchange:
         try:
             log = own_logger(ACCESS_LOGGER)
             if log.isEnabledFor(logging.INFO):
-                fields, parent = self._fields(outcome), self._parent()
+                fields, parent = self._fields(outcome)
                 message = format_access(fields if parent is None else fields | {"parent": parent})
                 write_line(log, message, fields)
         except Exception:
             report_once("writing an access line")
 
-    def _fields(self, outcome: str | None) -> dict[str, Any]:
-        status = self.crash_status if self._status is None and outcome == "crash" else self._status
+    def _fields(self, outcome: str | None) -> tuple[dict[str, Any], str | None]:
+        """Return the fields of the line; and the caller's span, which each record has anyway."""
+        now = perf_counter()
+        request, transport, parent = self._scope.get(SCOPE_KEY), self._scope["type"], None
+        if isinstance(request, RequestMetadata):
+            transport, parent = request.transport_type, request.parent_span_id
+            outcome = outcome or request.mcp_error
         fields = {
             "method": self._method,
-            "path": _shown_target(self._masks, *self._target),
-            "status": status,
-            "duration_ms": self._since_start(perf_counter()),
+            "path": self._shown_target(),
+            "status": self._status,
+            "duration_ms": self._since_start(now),
             "bytes": self._bytes,
-            "transport": getattr(self._scope.get(SCOPE_KEY), "transport_type", self._scope["type"]),
+            "transport": transport,
             "client": _shown_client(self._scope.get("client")),
-            "ttfb_ms": None if self._first_byte is None else self._since_start(self._first_byte),
-            "close_code": self._close_code,
-            "outcome": outcome or getattr(self._scope.get(SCOPE_KEY), "mcp_error", None),
         }
-        return {name: value for name, value in fields.items() if value is not None}
+        if self._status is None and outcome == "crash":
+            fields["status"] = self.crash_status
+        if self._first_byte is not None:
+            fields["ttfb_ms"] = self._since_start(self._first_byte)
+        if self._close_code is not None:
+            fields["close_code"] = self._close_code
+        if outcome is not None:
+            fields["outcome"] = outcome
+        if None in fields.values():
+            fields = {name: value for name, value in fields.items() if value is not None}
+        return fields, parent
 
-    def _parent(self) -> str | None:
-        """Return the caller's span, which records have as an attribute, and lines of text not."""
-        return getattr(self._scope.get(SCOPE_KEY), "parent_span_id", None)
+    def _shown_target(self) -> str | None:
+        """Return path and query without their secrets; None if neither is text."""
+        shown = self._masks.path(self._path) if isinstance(self._path, str) else ""
+        if self._query and isinstance(self._query, bytes):
+            shown = f"{shown}?{self._masks.query(self._query.decode('latin-1'))}"
+        return shown or None
 
     def _since_start(self, moment: float) -> float:
         # As round(…, 1) does, in a tenth of its 2,500 instructions.
@@ -190,16 +209,10 @@ class _Exchange:
             self._first_byte = perf_counter()
 
 
-def _shown_target(masks: Masks, path: object, query: object) -> str | None:
-    """Return path and query without their secrets; None if neither is text."""
-    shown = masks.path(path) if isinstance(path, str) else ""
-    if query and isinstance(query, bytes):
-        shown += f"?{masks.query(query.decode('latin-1'))}"
-    return shown or None
-
-
 def _shown_client(client: Any) -> str | None:
     """Return host and port; None if the client has no address, as on a Unix socket."""
+    if type(client) is tuple and len(client) == 2 and client[0] and type(client[0]) is str:
+        return f"{client[0]}:{client[1]}"
     host = client_host(client)
     if not host:
         return None

@@ -19,7 +19,10 @@ def own_logger(name: str) -> logging.Logger:
     ``dictConfig`` and ``fileConfig`` disable all loggers that exist and that they do not name,
     unless ``disable_existing_loggers`` is false. A level is the way to silence one of ours.
     """
-    logger = logging.getLogger(name)
+    # As getLogger() does, without its lock.
+    logger = logging.root.manager.loggerDict.get(name)
+    if not isinstance(logger, logging.Logger):
+        logger = logging.getLogger(name)
     logger.disabled = False
     return logger
 

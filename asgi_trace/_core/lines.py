@@ -28,6 +28,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from math import isfinite
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -49,6 +50,8 @@ __all__ = (
     "format_call",
     "format_ids",
     "format_json",
+    "format_json_ids",
+    "format_json_line",
     "format_line",
     "format_logfmt",
     "format_outgoing",
@@ -686,25 +689,73 @@ def format_json(record: Record, naming: Naming = _OWN) -> str:
     """
     fields = _fields(record, naming)
     try:
-        if record.exception is None and not record.extra:
-            # Of most lines all fields are strings: a fourth of the time that the encoder takes for
-            # a dict of them.
-            quote = _quote_json()
-            if naming is _OWN:  # whose names need no quoting
-                return (
-                    "{"
-                    + ", ".join([f'"{name}": {quote(value)}' for name, value in fields.items()])
-                    + "}"
-                )
-            return (
-                "{"
-                + ", ".join([f"{quote(name)}: {quote(value)}" for name, value in fields.items()])
-                + "}"
-            )
-        return _encode()(fields)
+        return "{" + _json_pairs(fields) + "}"
     except Exception:  # each by itself, so that a bad one spoils no other
         pairs = (f"{_dump(name)}: {_dump(value)}" for name, value in fields.items())
         return "{" + ", ".join(pairs) + "}"
+
+
+def _json_pairs(fields: Mapping[str, Any]) -> str:
+    # Most values are strings: a fourth of the time that the encoder takes for a dict of them.
+    quote = _quote_json()
+    return ", ".join(
+        [
+            f"{quote(name)}: {quote(value) if type(value) is str else _json_value(value)}"
+            for name, value in fields.items()
+        ]
+    )
+
+
+def _json_value(value: Any) -> str:
+    """Return what the encoder makes of *value*; of plain numbers without a call of it."""
+    if type(value) is int or (type(value) is float and isfinite(value)):
+        return repr(value)
+    return _encode()(value)
+
+
+def format_json_ids(
+    request_id: str,
+    session_id: str,
+    trace_id: str,
+    span_id: str,
+    parent_span_id: str,
+    service: str,
+) -> str:
+    """
+    Return the part of a JSON line that is the same for all lines of a request, for
+    :func:`format_json_line`.
+    """
+    record = Record("", "", "", "", request_id, session_id, trace_id, span_id)
+    record = record._replace(parent_span_id=parent_span_id, service=service)
+    fields = _fields(record)
+    pairs = _json_pairs({name: value for name, value in fields.items() if name not in _FIRST})
+    return f", {pairs}" if pairs else ""
+
+
+_FIRST = frozenset({"timestamp", "level", "logger", "message"})
+
+
+def format_json_line(
+    time: str, level: str, logger: str, message: str, ids: str, extra: Mapping[str, Any]
+) -> str:
+    """
+    Return what :func:`format_json` returns for a record without a call and an exception, in a third
+    of the time.
+
+    :param ids: made by :func:`format_json_ids`.
+    """
+    quote = _quote_json()
+    line = (
+        f'{{"timestamp": {quote(time)}, "level": {quote(level)}, "logger": {quote(logger)}, '
+        f'"message": {quote(message)}{ids}'
+    )
+    if not extra:
+        return f"{line}}}"
+    fields = {}
+    for key, value in extra.items():
+        name = _shown(key)
+        fields[f"{name}_" if name.rstrip("_") in _OWN.reserved else name] = value
+    return f"{line}, {_json_pairs(fields)}}}"
 
 
 def _parse_json(line: str) -> dict[str, Any] | None:
@@ -866,6 +917,7 @@ _ACCESS_WORDS: dict[str, Callable[[str], Any]] = {
     "parent": str,
 }
 _ACCESS_NAMES = frozenset(_ACCESS_WORDS)
+_read_words = itemgetter(*[*_ACCESS_WORDS][:-2])
 _BLANKS = len(_ACCESS_WORDS) - 3  # between the words up to the client
 _ACCESS = Pattern(
     r"(?P<method>[^ ]+) (?P<path>[^ ]+) (?:-|(?P<status>\d{1,9})) (?:-|(?P<duration_ms>\d+\.\d)ms) "
@@ -893,15 +945,16 @@ def format_access(fields: Mapping[str, Any]) -> str:
     ``é`` becomes ``%C3%A9``.
     """
     get = fields.get
-    status, duration, size, ttfb = get("status"), get("duration_ms"), get("bytes"), get("ttfb_ms")
-    line = (
-        f"{get('method') or '-'} {get('path') or '-'} {'-' if status is None else status} "
-        f"{'-' if duration is None else f'{duration:.1f}ms'} {'-' if size is None else f'{size:d}B'} "
-        f"{get('transport') or '-'} {get('client') or '-'}"
-    )
+    ttfb = get("ttfb_ms")
+    try:
+        method, path, status, duration, size, transport, client = _read_words(fields)
+        line = f"{method} {path} {status:d} {duration:.1f}ms {size:d}B {transport} {client}"
+        is_whole = method and path and transport and client
+    except (KeyError, TypeError, ValueError):  # a word is not there, or is None
+        line, is_whole = "", ""
     # One look at the whole line, and only where a word needs it one at each: 700 instructions,
     # where seven looks take 15,000.
-    if not (line.isascii() and line.isprintable() and line.count(" ") == _BLANKS):
+    if not (is_whole and line.isascii() and line.isprintable() and line.count(" ") == _BLANKS):
         line = _format_words(fields)
     if ttfb is not None:
         line = f"{line} ttfb={ttfb:.1f}ms"

@@ -142,7 +142,7 @@ _ENCODED = Pattern(r"(?:%[0-9A-Fa-f]{2})+")
 # A URL in a URL in a URL; what is encoded more often is masked unread.
 _MOST_ENCODED = 3
 
-# Names are few, as a program has them; a client's own must not fill the memory.
+# Names and paths are few, as a program has them; a client's own must not fill the memory.
 _REMEMBERED = 256
 _LONGEST_REMEMBERED = 64
 
@@ -170,6 +170,7 @@ class Masks:
             own.update(_forms(name))
         self._own = own
         self._remembers = lru_cache(_REMEMBERED)(self._find_secret)
+        self._plain_paths: set[str] = set()  # that have no secret
 
     def query(self, query: str) -> str:
         """Return the *query* string, as it was sent, without its secrets."""
@@ -190,7 +191,10 @@ class Masks:
 
     def path(self, path: str) -> str:
         """Return the *path* without its secrets."""
+        if path in self._plain_paths:
+            return path
         if not _NOTABLE.search(path.lower()):
+            self._remember_plain(path)
             return path
         segments = _SLACK_HOOK.sub(MASK, path).split("/")
         words: Pattern | None = None  # after which segments are secrets
@@ -201,6 +205,12 @@ class Masks:
                 segments[index] = self._mask(segment, in_query=False)
                 words = _announced_by(segment) or words
         return "/".join(segments)
+
+    def _remember_plain(self, path: str) -> None:
+        if len(path) <= _LONGEST_REMEMBERED:
+            if len(self._plain_paths) >= _REMEMBERED:
+                self._plain_paths.clear()
+            self._plain_paths.add(path)
 
     def _mask(self, piece: str, *, in_query: bool) -> str:
         """Return a pair or a segment without its secrets, also if they are percent-encoded."""

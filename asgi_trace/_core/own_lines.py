@@ -8,6 +8,10 @@ records are stamped like any other.
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import threading
+import time
 from typing import Any
 
 __all__ = ("write_line",)
@@ -18,17 +22,7 @@ def write_line(log: logging.Logger, message: str, fields: dict[str, Any]) -> Non
     if type(log) is logging.Logger and logging.getLogRecordFactory() is logging.LogRecord:
         # As log.info() does it, without a search for the caller and a check of each field's name:
         # these names are ours, and none of them is one of logging's.
-        code = write_line.__code__
-        record = log.makeRecord(
-            log.name,
-            logging.INFO,
-            code.co_filename,
-            code.co_firstlineno,
-            "%s",
-            (message,),
-            None,
-            code.co_name,
-        )
+        record = _record(log.name, message)
         record.__dict__.update(fields)
         log.handle(record)
         return
@@ -36,3 +30,66 @@ def write_line(log: logging.Logger, message: str, fields: dict[str, Any]) -> Non
         log.info("%s", message, extra=fields)
     except KeyError:  # a record factory of the program gives records an attribute of the same name
         log.info("%s", message)
+
+
+def _record(name: str, message: str) -> logging.LogRecord:
+    """
+    Return a new record: the attributes of an earlier one, but for what changes from line to line.
+
+    It takes 5,000 instructions, where LogRecord() takes 20,000.
+    """
+    model = _Model.attributes
+    if model is None or _Model.made_for != (os.getpid(), *_flags()):
+        _Model.made_for = os.getpid(), *_flags()
+        model = _Model.attributes = vars(_first_record())
+    record = object.__new__(logging.LogRecord)
+    now = time.time()
+    attributes = record.__dict__ = model.copy()
+    attributes["name"] = name
+    attributes["args"] = (message,)
+    attributes["created"] = now
+    attributes["msecs"] = int(now % 1 * 1000) + 0.0
+    attributes["relativeCreated"] += (now - model["created"]) * 1000
+    if logging.logThreads:
+        attributes["thread"] = threading.get_ident()
+        attributes["threadName"] = threading.current_thread().name
+    if "multiprocessing" in sys.modules and logging.logMultiprocessing:
+        attributes["processName"] = _process_name()
+    if "taskName" in model and "asyncio" in sys.modules:
+        attributes["taskName"] = _task_name()
+    return record
+
+
+class _Model:
+    """The first record of a process, and what it was made for."""
+
+    attributes: dict[str, Any] | None = None
+    made_for: tuple[object, ...] = ()
+
+
+def _flags() -> tuple[bool, bool, bool]:
+    """Return what logging's own options say of the parts of a record."""
+    return logging.logThreads, logging.logProcesses, logging.logMultiprocessing
+
+
+def _first_record() -> logging.LogRecord:
+    code = write_line.__code__
+    arguments = (code.co_filename, code.co_firstlineno, "%s", ("",), None, code.co_name)
+    return logging.LogRecord("", logging.INFO, *arguments)
+
+
+def _process_name() -> Any:
+    try:
+        return sys.modules["multiprocessing"].current_process().name
+    except Exception:  # as in logging: the module may be half imported
+        return "MainProcess"
+
+
+def _task_name() -> str | None:
+    if not logging.logAsyncioTasks:  # type: ignore[attr-defined, unused-ignore]
+        return None
+    try:
+        name: str = sys.modules["asyncio"].current_task().get_name()
+    except Exception:  # as in logging: there is no loop, or no task
+        return None
+    return name

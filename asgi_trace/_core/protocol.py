@@ -48,7 +48,10 @@ class Protocol:
         self.parse = parse
 
     def find_call(self, request: ScopeMetadata) -> Call:
-        """Return the call that the headers of *request* describe."""
+        """
+        Return the call that the headers of *request* describe; without any of ``headers`` in it, it
+        has none.
+        """
         return NO_CALL
 
     def find_transport(

@@ -19,11 +19,25 @@ from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
 from .calls import NO_CALL, Call, clean
 from .faults import report_once
 from .ids import generate_request_id, id_by_hand, take_request_id
+from .lines import NO_ID
 from .tracecontext import RANDOM, TraceContext, is_trace_id
 
-__all__ = ("LateField", "RequestMetadata", "checked_trace", "found_once", "new_trace")
+__all__ = (
+    "CALL_NAMES",
+    "LateField",
+    "RequestMetadata",
+    "checked_trace",
+    "found_once",
+    "new_trace",
+)
 
 _T = TypeVar("_T")
+
+CALL_NAMES = ("mcp_method", "mcp_name", "jsonrpc_id")
+"""What records call the words of a call to an MCP server, in their order."""
+
+# The version of the ids, the response that they were read with, and the ids.
+_KeptIds = tuple[object, object, dict[str, str]]
 
 # Requests whose late values are being made at this moment.
 _beginning: dict[RequestMetadata, dict[str, Any]] = {}
@@ -122,6 +136,7 @@ def _field(
 ) -> LateField[_T]:
     def assign(metadata: RequestMetadata, value: Any) -> None:
         metadata._late_values()[name] = value if check is None else check(value)
+        metadata._forget_ids()
 
     field: Any = property(read, assign, doc=doc)
     typed: LateField[_T] = field
@@ -250,6 +265,49 @@ class RequestMetadata:
         values = self._values
         return None if values is None else values.get(name)
 
+    # -- what each line of the request has ----------------------------------------------------------
+
+    def _line_ids(self) -> dict[str, str]:
+        """
+        Return the ids of the request and the words of its call, by the names that records have for
+        them. Made once, and again after a change; not to be changed.
+        """
+        values = self._late_values()
+        kept: _KeptIds | None = values.get("line_ids")
+        if kept is not None and kept[0] is values.get("ids_version"):
+            return kept[2]
+        return self._find_line_ids(values, None)
+
+    def _find_line_ids(self, values: dict[str, Any], response: object) -> dict[str, str]:
+        """
+        :param response: what the session id depends on besides the values: the headers of the
+            response.
+        """
+        # Read before all else: a change by another thread meanwhile gives a new version.
+        version = values.get("ids_version")
+        trace_id, span_id, _, parent_span_id = values.get("trace") or self.trace
+        session_id = self.session_id
+        ids = {
+            "request_id": self._request_id or NO_ID,
+            "session_id": session_id or NO_ID,
+            "trace_id": trace_id,
+            "span_id": span_id,
+        }
+        if parent_span_id is not None:
+            ids["parent_span_id"] = parent_span_id
+        call = values.get("_call") or self._call
+        if call is not NO_CALL:
+            for name, word in zip(CALL_NAMES, call, strict=True):
+                if word is not None:
+                    ids[name] = word
+        if session_id is not None:  # a session that is not known yet may be at the next line
+            values["line_ids"] = version, response, ids
+        return ids
+
+    def _forget_ids(self) -> None:
+        """Have the next line find its ids anew: one of them has changed."""
+        self._late_values()["ids_version"] = object()
+
     # -- ids ---------------------------------------------------------------------------------------
 
     @property
@@ -261,6 +319,7 @@ class RequestMetadata:
     def request_id(self, value: object) -> None:
         self._set_request_id(id_by_hand(value))
         self._late_values()["id_is_given"] = True
+        self._forget_ids()
 
     def _set_request_id(self, value: str | None) -> None:
         self._request_id = value
@@ -431,6 +490,7 @@ class RequestMetadata:
         self._late_values().update(
             trace=continued, tracestate=tracestate, baggage=baggage, linked_trace=headers_trace
         )
+        self._forget_ids()
 
     @property
     def _is_trusted(self) -> bool:

@@ -138,6 +138,10 @@ _FINAL_RANK = -1
 _NOT_SEARCHED: list[Any] = []
 
 
+# With one of these values a request is no plain one, see ScopeMetadata._plain_line_ids().
+_FOUND = frozenset({"session", "trace", "_call", "id_is_given"})
+
+
 class _Session(NamedTuple):
     """The session of a request, as far as it is known."""
 
@@ -312,6 +316,59 @@ class ScopeMetadata(RequestMetadata):
         """Whether the app has begun to answer."""
         return self._response_headers is not None
 
+    def _line_ids(self) -> dict[str, str]:
+        values = self._values
+        if values is None:
+            values = self._late_values()
+        elif "line_ids" in values:
+            ids: dict[str, str]
+            version, response, ids = values["line_ids"]
+            if version is values.get("ids_version"):
+                started = self._response_headers
+                if response is started:
+                    return ids
+                # The response has begun meanwhile, and may have opened a session.
+                if self.session_id == ids["session_id"]:
+                    values["line_ids"] = version, started, ids
+                    return ids
+        try:
+            plain = self._plain_line_ids(values)
+        except Exception:  # whatever is wrong is reported where each value is found by itself
+            plain = None
+        return plain or self._find_line_ids(values, self._response_headers)
+
+    def _plain_line_ids(self, values: dict[str, Any]) -> dict[str, str] | None:
+        """
+        Find all ids of a request that came with none, and is no call, in one pass: 12,000
+        instructions less than value by value. None for any other request.
+        """
+        # Read before all else: a change by another thread meanwhile gives a new version.
+        version = values.get("ids_version")
+        settings, response = self._settings, self._response_headers
+        known = values["known_headers"] if "known_headers" in values else self._known_headers()
+        if known or self._query_string or not settings.makes_trace_ids:
+            return None
+        if not _FOUND.isdisjoint(values):
+            return None
+        rank = settings.sessions.lowest_rank
+        if settings.protocol.opened_session(self, rank) is not None:
+            return None
+        session_id, own = self._own_ids()
+        place = new_trace((self._request_id, own[:16], RANDOM, None))
+        trace_id, span_id, _, parent_span_id = values.setdefault("trace", place)
+        if parent_span_id is not None:  # another thread was faster
+            return None
+        values.setdefault("_call", NO_CALL)
+        values.setdefault("session", _new_session((session_id, rank, response)))
+        ids = {
+            "request_id": self._request_id,
+            "session_id": session_id,
+            "trace_id": trace_id,
+            "span_id": span_id,
+        }
+        values["line_ids"] = version, response, ids
+        return ids
+
     # -- the session -------------------------------------------------------------------------------
 
     @property
@@ -332,12 +389,14 @@ class ScopeMetadata(RequestMetadata):
         self._late_values()["session"] = _Session(
             id_by_hand(value), _FINAL_RANK, self._response_headers
         )
+        self._forget_ids()
 
     def _search_session_again(self) -> None:
         """Look at the next read for a session that the response has opened meanwhile."""
         session = self._kept("session")
         if session:
             self._late_values()["session"] = session._replace(response=_NOT_SEARCHED)
+            self._forget_ids()
 
     def _settle_session(self, known: _Session | None) -> str | None:
         # Without a lock: all of this follows from what was read at entry, so two threads find the
@@ -441,7 +500,8 @@ class ScopeMetadata(RequestMetadata):
     @found_once("http")
     def transport_type(self) -> str | None:
         """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
-        known = self._known_headers()
+        values = self._values or {}
+        known = values["known_headers"] if "known_headers" in values else self._known_headers()
         values = self._values or {}
         if "kind" in values and values["kind"] == "websocket":
             return "websocket"

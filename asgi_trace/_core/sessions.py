@@ -189,11 +189,14 @@ class SessionResolver:
         :param is_trusted: whether the caller's baggage is believed.
         """
         for rank, source in enumerate(self._sources):
+            header = source[0]  # by its place: half of what its name takes
             values: Iterable[bytes]
-            if not source.header:
+            if header:
+                if header not in headers:
+                    continue
+                values = headers[header]
+            elif query_string:
                 values = (query_string,)
-            elif source.header in headers:
-                values = headers[source.header]
             else:
                 continue
             if source.is_callers and not is_trusted:

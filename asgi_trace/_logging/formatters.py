@@ -25,6 +25,8 @@ from .._core.lines import (
     format_call,
     format_ids,
     format_json,
+    format_json_ids,
+    format_json_line,
     format_logfmt,
     format_stamped,
     id_color,
@@ -43,6 +45,10 @@ _LEVEL_COLORS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1
 _PLAIN = "\x1b[0m"
 
 
+# Of as many requests the ids are kept as text: all lines of a request but the first find them made.
+_MOST_KEPT = 256
+
+
 class Brackets:
     """
     What a line of text shows of its record's ids: ``req=a1b2c3d4|session=12345678``, and the call
@@ -52,10 +58,6 @@ class Brackets:
     :param fields: the program's own fields that are shown.
     :param color: color the ids.
     """
-
-    # Of as many requests the text is kept, so that all lines of a request but the first find it
-    # made.
-    _MOST_KEPT = 256
 
     def __init__(
         self,
@@ -84,11 +86,13 @@ class Brackets:
         if not attributes.keys() >= _IDS:
             stamp(record)
         request_id, session_id = attributes["request_id"], attributes["session_id"]
-        shown = {
-            field: attributes[attribute]
-            for field, attribute in self._fields
-            if attribute in attributes
-        }
+        shown = {}
+        if self._fields:
+            shown = {
+                field: attributes[attribute]
+                for field, attribute in self._fields
+                if attribute in attributes
+            }
         span_id = attributes["span_id"] if "parent_span_id" in attributes else NO_ID
         ids = format_ids(
             request_id, short_session(_shown(session_id), self._session_length), span_id, shown
@@ -96,7 +100,7 @@ class Brackets:
         if self._color:
             ids = _colored_ids(ids)
         if not shown and span_id == NO_ID and type(request_id) is type(session_id) is str:
-            if len(self._kept) >= self._MOST_KEPT:
+            if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
             self._kept[request_id, session_id] = ids
         return ids
@@ -348,8 +352,12 @@ class JSONFormatter(logging.Formatter):
         rename: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
+        # The parts of a line that all lines of a request have; None where the form is another.
+        self._kept: dict[tuple[str, ...], str] | None = None
         if names or rename:
             self._write = partial(self._write, naming=Naming(names, rename))
+        elif self._write is format_json:
+            self._kept = {}
         self._trace_prefix = _google_trace_prefix() if names == "gcp" else ""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -369,6 +377,15 @@ class JSONFormatter(logging.Formatter):
         if self._trace_prefix and trace_id != NO_ID:
             trace_id = f"{self._trace_prefix}{trace_id}"
         failed = record.exc_info or record.exc_text or record.stack_info
+        service = _service_name() if _service is None else _service
+        # Asked in C, for most records have no more than logging and a stamp gave them.
+        extra = {} if _KNOWN_ATTRIBUTES.issuperset(attributes) else self._extra(attributes)
+        if not (failed or method or name or jsonrpc_id or self._kept is None):
+            ids = (request_id, session_id, trace_id, span_id, parent_span_id, service)
+            try:
+                return self._plain(record, ids, extra)
+            except Exception:
+                pass  # a value that is no string, or that has no form in JSON: with more care, below
         return self._write(
             Record(
                 self.formatTime(record),
@@ -383,11 +400,30 @@ class JSONFormatter(logging.Formatter):
                 name,
                 jsonrpc_id,
                 self._exception(record) if failed else None,
-                # Asked in C, for most records have no more than logging and a stamp gave them.
-                {} if _KNOWN_ATTRIBUTES.issuperset(attributes) else self._extra(attributes),
+                extra,
                 parent_span_id,
-                _service_name() if _service is None else _service,
+                service,
             )
+        )
+
+    def _plain(self, record: logging.LogRecord, ids: tuple[str, ...], extra: dict[str, Any]) -> str:
+        """Return the line of a *record* without a call and an exception."""
+        kept: dict[tuple[str, ...], str] = self._kept or {}
+        shown = kept.get(ids)
+        if shown is None:
+            shown = format_json_ids(*ids)
+            if set(map(type, ids)) == {str}:  # True and 1 are one key, and two texts
+                if len(kept) >= _MOST_KEPT:
+                    kept.clear()
+                kept[ids] = shown
+                self._kept = kept
+        return format_json_line(
+            self.formatTime(record),
+            record.levelname,
+            record.name,
+            _message_of(record),
+            shown,
+            extra,
         )
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802

@@ -20,11 +20,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from .._core.calls import NO_CALL
 from .._core.current import get_request_metadata
 from .._core.exceptions import metadata_of
 from .._core.lines import ACCESS_LOGGER, CALLS_LOGGER, NO_ID, short_session
-from .._core.request import RequestMetadata
+from .._core.request import CALL_NAMES, RequestMetadata
 
 __all__ = (
     "RequestTracingFilter",
@@ -39,7 +38,7 @@ __all__ = (
 IDS = ("request_id", "session_id", "trace_id", "span_id")
 """The attributes that each stamped record has."""
 
-CALL = ("mcp_method", "mcp_name", "jsonrpc_id")
+CALL = CALL_NAMES
 """The attributes of a record in a call to an MCP server, in the order of a call's words."""
 
 STAMPED = frozenset({*IDS, *CALL, "parent_span_id"})
@@ -93,25 +92,18 @@ def stamp(record: logging.LogRecord) -> None:
     outside a request. An attribute that the record has already, from ``extra=`` or from an earlier
     stamp, stays.
     """
-    give = record.__dict__.setdefault
+    attributes = record.__dict__
+    give = attributes.setdefault
     try:
         metadata = _request_of(record) if record.exc_info else get_request_metadata()
         if metadata is not None:
-            # The values that an earlier line has found; a look at them takes a fifth of a property.
-            values = metadata._values or {}
-            trace_id, span_id, _, parent_span_id = values.get("trace") or metadata.trace
-            give("request_id", metadata._request_id or NO_ID)
-            give("session_id", metadata.session_id or NO_ID)
-            give("trace_id", trace_id)
-            give("span_id", span_id)
-            if parent_span_id is not None:
-                give("parent_span_id", parent_span_id)
-            call = values.get("_call") or metadata._call
-            if call is not NO_CALL:
-                for name, word in zip(CALL, call, strict=True):
-                    if word is not None:
-                        give(name, word)
-            fields = values.get("fields")
+            ids = metadata._line_ids()
+            if attributes.keys().isdisjoint(ids):  # nearly always
+                attributes.update(ids)
+            else:
+                for name, given in ids.items():
+                    give(name, given)
+            fields = metadata._fields
             if fields:
                 # A copy: another thread may add a field meanwhile.
                 for field, value in fields.copy().items():

@@ -29,6 +29,8 @@ __all__ = ("MCP", "install", "read_header")
 # Sent by MCP clients of the streamable HTTP transport alone.
 _HEADERS = frozenset({b"mcp-session-id", b"mcp-protocol-version", b"mcp-method"})
 
+_SESSION_LENGTH = len(b"mcp-session-id")
+
 # The form of a header value that is not plain ASCII (SEP-2243).
 _ENCODED = Pattern(rb"=\?base64\?([A-Za-z0-9+/]*={0,2})\?=", re.IGNORECASE)
 # A character of the kept part takes at most four bytes, and base64 makes four of three. This is a
@@ -75,7 +77,8 @@ class MCP(Protocol):
 
     def find_call(self, request: ScopeMetadata) -> Call:
         """Return the call that the headers ``Mcp-Method`` and ``Mcp-Name`` describe (SEP-2243)."""
-        known = request._known_headers()
+        values = request._values or {}
+        known = values["known_headers"] if "known_headers" in values else request._known_headers()
         if not known or b"mcp-method" not in known:
             return NO_CALL
         method = _first_word(request, b"mcp-method")
@@ -150,9 +153,20 @@ class MCP(Protocol):
         return request.transport_type == "streamable-http"
 
     def _opened_by_header(self, request: ScopeMetadata) -> str | None:
-        if request._response_headers is None:
+        headers = request._response_headers
+        if headers is None:
             return None
-        return self._first_id(response_values(request._response_headers, b"mcp-session-id"))
+        try:
+            # A look at the lengths first: each request that logs after its response's start passes
+            # here, and few responses have the header.
+            for name, _ in headers:
+                if len(name) == _SESSION_LENGTH and name != b"content-length":
+                    break
+            else:
+                return None
+        except (TypeError, ValueError):  # no pair, or no text
+            pass
+        return self._first_id(response_values(headers, b"mcp-session-id"))
 
     def _first_id(self, values: Iterable[bytes]) -> str | None:
         return next(filter(None, map(self.parse, values)), None)

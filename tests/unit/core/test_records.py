@@ -24,6 +24,8 @@ from asgi_trace._core.lines import (
     Record,
     format_access,
     format_json,
+    format_json_ids,
+    format_json_line,
     format_logfmt,
     format_outgoing,
     format_text,
@@ -862,6 +864,16 @@ def test_servers_access_lines_are_read(message: str, expected: dict[str, Any]) -
 def test_other_messages_are_no_access_lines(message: str) -> None:
     """Those of HTTP clients in particular, which tell of somebody else's request."""
     assert parse_access(message) is None
+
+
+@given(named_records(ANY_TEXT | OUR_NAMES, VALUES))
+def test_the_short_way_to_a_line_of_json_makes_the_same(record: Record) -> None:
+    """For a record without a call and an exception, and with a logger."""
+    record = record._replace(mcp_method="", mcp_name="", jsonrpc_id="", exception=None)
+    record = record._replace(logger=record.logger or "root")
+    ids = format_json_ids(*record[4:8], record.parent_span_id, record.service)
+    line = format_json_line(*record[:4], ids, record.extra)
+    assert line == format_json(record)
 
 
 HOSTS = WORDS.filter(lambda word: "/" not in word)

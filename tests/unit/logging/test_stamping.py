@@ -32,6 +32,8 @@ from asgi_trace import (
 from asgi_trace._core.lines import parse
 from asgi_trace._logging.records import OWN, unstamp_records
 
+from ...asgi import http_scope, step
+
 IDS = ("request_id", "session_id", "trace_id", "span_id")
 
 
@@ -466,3 +468,69 @@ def test_the_filter_beside_it_changes_nothing(
 
 def test_it_is_public() -> None:
     assert "stamp_records" in asgi_trace.__all__
+
+
+TRACE = asgi_trace.TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1)
+CHANGES: dict[str, tuple[Callable[[RequestMetadata], object], dict[str, str]]] = {
+    "request_id": (lambda request: setattr(request, "request_id", "r2"), {"request_id": "r2"}),
+    "session_id": (lambda request: setattr(request, "session_id", "s2"), {"session_id": "s2"}),
+    "trace": (
+        lambda request: setattr(request, "trace", TRACE),
+        {"trace_id": TRACE.trace_id, "span_id": TRACE.span_id},
+    ),
+    "parent": (
+        lambda request: request._continue_trace(TRACE),
+        {"trace_id": TRACE.trace_id, "parent_span_id": TRACE.span_id},
+    ),
+    "call": (
+        lambda request: setattr(request, "mcp_method", "tools/call"),
+        {"mcp_method": "tools/call"},
+    ),
+    "field": (lambda request: request.fields.update(tenant="acme"), {"tenant": "acme"}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_change_is_on_the_next_line(
+    log: logging.Logger, kept: Keep, change: str, by_hand: bool
+) -> None:
+    """The ids of a line are kept for the next one; what has changed is not."""
+    alter, expected = CHANGES[change]
+
+    def write(request: RequestMetadata) -> None:
+        log.info("before")
+        log.info("before")
+        alter(request)
+        log.info("after")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        write(scope["asgi_trace"])
+
+    stamp_records()
+    if by_hand:
+        with bound_request_metadata(RequestMetadata("s1", "r1")) as request:
+            assert request is not None
+            write(request)
+    else:
+        step(asgi_trace.RequestTracingMiddleware(app), http_scope())
+    first, second, third = (
+        {name: vars(record).get(name) for name in (*IDS, *expected)} for record in kept.records
+    )
+    assert first == second
+    assert third == first | expected
+
+
+def test_a_session_that_the_response_opens_is_on_the_next_line(
+    log: logging.Logger, kept: Keep
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        log.info("before")
+        headers = [(b"mcp-session-id", b"opened")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        log.info("after")
+
+    stamp_records()
+    step(asgi_trace.RequestTracingMiddleware(app), http_scope())
+    before, after = (vars(record)["session_id"] for record in kept.records)
+    assert (before != after, after) == (True, "opened")

@@ -1,0 +1,105 @@
+"""
+What a request logs in production: the app's own lines, and an access line.
+
+Knows how loggers are set up for that, and how uvicorn writes its access line. The log goes to the
+null device, through a real text file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import logging.config
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .traffic import App, Receive, Scope, Send, start
+
+__all__ = ("Access", "Log", "json_access", "logging_app", "root_logger", "text_access")
+
+Log = Callable[[str], object]
+"""Writes one line."""
+
+Access = Callable[[Scope, int], object]
+"""Writes the access line of a server."""
+
+LINE = "Processing payment for user Alice"
+
+
+def _fix_clock() -> None:
+    """
+    Have the time of records go on by one millisecond with each look.
+
+    Formatters make a time once a second: the real one would make a fast meter cheaper than a slow
+    one.
+    """
+    time.time = itertools.count(1_700_000_000.0, 0.001).__next__
+    time.time_ns = itertools.count(1_700_000_000 * 10**9, 10**6).__next__
+
+
+def _file() -> Any:
+    return open(os.devnull, "w", encoding="utf-8")
+
+
+def root_logger(formatter: logging.Formatter, stamp: logging.Filter | None = None) -> Log:
+    """Set up one handler for all loggers, as services do, and return what writes a line."""
+    _fix_clock()
+    handler = logging.StreamHandler(_file())
+    handler.setFormatter(formatter)
+    if stamp is not None:
+        handler.addFilter(stamp)
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(logging.INFO)
+    return logging.getLogger("shop").info
+
+
+def text_access() -> Access:
+    """Return uvicorn's access line, as uvicorn sets its logger up."""
+    from uvicorn.config import LOGGING_CONFIG
+
+    config = {**LOGGING_CONFIG, "disable_existing_loggers": False}
+    logging.config.dictConfig(config)
+    (handler,) = logging.getLogger("uvicorn.access").handlers
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(_file())
+    return json_access()
+
+
+def json_access() -> Access:
+    """Return uvicorn's access line, written by the handler of the root logger."""
+    from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
+
+    logger = logging.getLogger("uvicorn.access")
+    logger.setLevel(logging.INFO)
+
+    def write(scope: Scope, status: int) -> None:
+        logger.info(
+            '%s - "%s %s HTTP/%s" %d',
+            get_client_addr(scope),  # type: ignore[arg-type]
+            scope["method"],
+            get_path_with_query_string(scope),  # type: ignore[arg-type]
+            scope["http_version"],
+            status,
+        )
+
+    return write
+
+
+def logging_app(log: Log | None, lines: int, access: Access | None) -> App:
+    """
+    Return an app that writes so many *lines*, then answers; *access* is called where a server
+    writes its line.
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if log is not None:
+            for _ in range(lines):
+                log(LINE)
+        if access is not None:
+            access(scope, 200)
+        await send(start())
+        await send({"type": "http.response.body", "body": b"Hello, world!"})
+
+    return app
