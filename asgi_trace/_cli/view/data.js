@@ -13,7 +13,7 @@ export const NOBODY = -1;
 
 // The number that JSON-RPC gives a call.
 const CALL_NUMBER = / #\S+$/;
-const BAD_OUTCOMES = new Set(["crash", "tool_error", "rpc_error"]);
+const BAD_OUTCOMES = new Set(["crash", "tool_error", "rpc_error", "unanswered"]);
 
 /** @typedef {import("./contract.js").Head} Head */
 
