@@ -93,6 +93,8 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "envelopes",
             "texts",
             "records",
+            "columns",
+            "workers",
             "documents",
             "wanted",
             "summary",
