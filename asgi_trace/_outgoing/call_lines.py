@@ -98,7 +98,8 @@ class LoggedCall:
             return
         self._error = type(error).__name__
         self._seconds = perf_counter() - self._began
-        if is_last:
+        is_cancelled = not isinstance(error, Exception)  # nothing is tried again after that
+        if is_last or is_cancelled:
             self._write()
 
     def note_retry(self) -> None:

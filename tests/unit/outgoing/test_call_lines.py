@@ -216,9 +216,12 @@ def test_a_cancelled_call_has_a_line(lines: Lines, client: str) -> None:
     async def main() -> None:
         asked = asyncio.Event()
 
-        async def hang(_reader: Any, writer: asyncio.StreamWriter) -> None:
+        async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readline()  # httpx reports nothing of a call that it has not begun to send
             asked.set()
-            await asyncio.sleep(600)
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(600)
+            writer.close()
 
         async with await asyncio.start_server(hang, OURS, 0) as listening:
             port = listening.sockets[0].getsockname()[1]
@@ -228,6 +231,7 @@ def test_a_cancelled_call_has_a_line(lines: Lines, client: str) -> None:
             await asyncio.wait([task])
             for each in asyncio.all_tasks() - {asyncio.current_task()}:
                 each.cancel()
+                await asyncio.wait([each])
 
     asyncio.run(main())
     assert lines.told("error", "status") == [["CancelledError", None]]
