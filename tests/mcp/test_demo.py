@@ -18,7 +18,7 @@ LINE = re.compile(
     r"(shop|warehouse) +\| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d{4} - (\w+) - "
     r"\[req=([0-9a-f]{32})\|session=(\w+)(?:\|span=[0-9a-f]{16})?\] \[tools/call (\w+) #\d+\] ([-|]) ?(.*)"
 )
-ACCESS = r"POST /mcp 200 .*ms"
+ACCESS = r"POST /mcp 200 .*ms(?: parent=[0-9a-f]{16})?"
 
 # Whose call of which tool: what each server says of which tool, in order.
 STORY = {
