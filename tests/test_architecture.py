@@ -55,6 +55,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "observer",
             "protocol",
             "spans",
+            "stdout",
             "messages",
             "clients",
         ),

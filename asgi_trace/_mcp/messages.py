@@ -34,6 +34,7 @@ from .._outgoing.propagation import (
     extract,
 )
 from .spans import NO_SPAN, Caller, CallSpan, begin_span, call_spans
+from .stdout import begin_output, end_output, keep_stdout
 from .tasks import keep_ids_in_tasks
 
 __all__ = ("META", "is_handled", "meta_text", "trace_messages", "trace_server")
@@ -76,7 +77,10 @@ def trace_server(server: _Server) -> _Server:
     one session. Over HTTP, under :class:`~asgi_trace.RequestTracingMiddleware`, the ids are those
     of the HTTP request, whose lines then show the call. Over both, ``traceparent``, ``tracestate``
     and ``baggage`` in ``params._meta`` name the parent, and outrank the HTTP headers; so do the ids
-    that :func:`outgoing_meta` wrote. Nothing is ever written to standard output.
+    that :func:`outgoing_meta` wrote.
+
+    Nothing is ever written to standard output. While the server runs over stdio, what a handler
+    prints is logged at INFO by ``asgi_trace.stdout``, as lines of its call.
 
     Call it before the server runs; tools may be added later. A second call has no effect.
 
@@ -104,6 +108,7 @@ def trace_server(server: _Server) -> _Server:
         )
     call_spans.is_used = True
     keep_ids_in_tasks()
+    keep_stdout()
     return server
 
 
@@ -210,6 +215,7 @@ def _traced(
         return
     token = set_request_metadata(metadata)
     _handled.add(metadata)
+    begin_output(metadata)
     # A notification has no reply, and so no span.
     has_span = is_named and request_id is not None
     span = begin_span(metadata, caller) if has_span else NO_SPAN
@@ -221,6 +227,7 @@ def _traced(
             span.raised = exc
         raise
     finally:
+        end_output(metadata)
         span.end()
         _handled.discard(metadata)
         if is_own:
