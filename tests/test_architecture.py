@@ -48,6 +48,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "_mcp",
         (
+            "names",
             "sdk",
             "tasks",
             "requests",

@@ -33,6 +33,7 @@ from .._outgoing.propagation import (
     TRACESTATE,
     extract,
 )
+from .names import name_in
 from .spans import NO_SPAN, Caller, CallSpan, begin_span, call_spans
 from .stdout import begin_output, end_output, keep_stdout
 from .tasks import keep_ids_in_tasks
@@ -205,7 +206,7 @@ def _traced(
         if is_named:
             metadata.mcp_method, metadata.mcp_name, metadata.jsonrpc_id = (
                 method,
-                _name_in(params),
+                name_in(method, params),
                 _cancelled_in(params) if request_id is None else request_id,
             )
     except Exception:
@@ -306,15 +307,6 @@ def _own_metadata(scope: Mapping[str, Any], meta: Mapping[str, Any]) -> RequestM
 @cache
 def _process_session(pid: int) -> str:
     return generate_request_id()
-
-
-def _name_in(params: Any) -> Any:
-    """
-    Return the name of the tool or prompt, or the URI of the resource, in the *params* of a message.
-    """
-    get = params.get if isinstance(params, Mapping) else partial(getattr, params)
-    name = get("name", None)
-    return get("uri", None) if name is None else name
 
 
 def _cancelled_in(params: Any) -> Any:
