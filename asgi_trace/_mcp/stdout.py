@@ -37,6 +37,8 @@ _KEEPS = "__asgi_trace__"
 
 _STDOUT, _STDERR = 1, 2
 
+_LOGGING = "logging what a tool wrote to standard output"
+
 
 class _Output:
     """What one call has written: the incomplete line of each thread, and how much can follow."""
@@ -61,12 +63,18 @@ def end_output(call: RequestMetadata) -> None:
     """Log the incomplete lines of *call*. To be called while it is the current request."""
     output = _outputs.pop(call, None)
     if output is not None:
-        for text in list(output.incomplete.values()):
-            _log(text)
+        try:
+            for text in list(output.incomplete.values()):
+                _log(text)
+        except Exception:  # a log filter's
+            report_once(_LOGGING)
 
 
 class _LoggedStream(io.TextIOBase):
-    """Stands in for :data:`sys.stdout`: its text is logged as lines of the current call."""
+    """
+    Stands in for *program*, the program's :data:`sys.stdout`: its text is logged as lines of the
+    current call. Once ``is_over``, it is the program's again for whoever still has it.
+    """
 
     name = "<stdout>"
     mode = "w"
@@ -74,7 +82,9 @@ class _LoggedStream(io.TextIOBase):
     errors = "backslashreplace"
     line_buffering = True
 
-    def __init__(self) -> None:
+    def __init__(self, program: TextIO) -> None:
+        self.program = program
+        self.is_over = False
         self.buffer = _LoggedBuffer(self)
 
     def writable(self) -> bool:
@@ -83,11 +93,18 @@ class _LoggedStream(io.TextIOBase):
     def write(self, text: str, /) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if self.is_over:
+            return self.program.write(text)
         try:
             _write(text)
         except Exception:
-            report_once("logging what a tool wrote to standard output")
+            report_once(_LOGGING)
         return len(text)
+
+    def flush(self) -> None:
+        """A line is logged once it is complete, or its call has ended."""
+        if self.is_over:
+            self.program.flush()
 
     def fileno(self) -> int:
         return _STDERR  # for child processes
@@ -268,12 +285,13 @@ def _divert(stdout: TextIO) -> int | None:
 @contextmanager
 def _logged_stdout() -> Iterator[None]:
     program = sys.stdout
-    stream = _LoggedStream()
+    stream = _LoggedStream(program)
     sys.stdout = stream
     _streams.append(stream)
     try:
         yield
     finally:
         _streams.remove(stream)
+        stream.is_over = True
         if sys.stdout is stream:
             sys.stdout = program

@@ -25,11 +25,14 @@ server: Any = sdk.bare()
 
 
 class Printing(logging.Handler):
-    """Prints that it has seen a record of ours, which is no record again."""
+    """Prints that it has seen a record of ours, which is no record again; also to its own stream."""
+
+    stdout = sys.stdout
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == "asgi_trace.stdout":
             print("seen", record.getMessage()[:40])
+            print("kept", record.getMessage()[:40], file=self.stdout, flush=True)
 
 
 @server.tool()

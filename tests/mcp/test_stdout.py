@@ -155,6 +155,7 @@ def test_a_huge_output_is_cut(run: Run) -> None:
     assert max(len(line["message"]) for line in lines) <= 8 * 1024
     assert lines[-1]["message"] == "[the further output of this call is left out]"
     assert "\nseen m1in_sync in sync\n" in run.errors
+    assert "\nkept m1in_sync in sync\n" in run.errors
     assert not [line for line in run.lines if line["message"].startswith("seen")]
 
 
@@ -180,8 +181,10 @@ async def test_over_http_standard_output_is_the_programs(
 
 
 @pytest.mark.anyio
-async def test_a_stream_of_the_programs_own_is_no_standard_output(tmp_path: Path) -> None:
-    """The protocol then leaves standard output to the tools."""
+async def test_a_stream_of_the_programs_own_is_no_standard_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The protocol then leaves standard output to the tools, as it does when it is over."""
 
     async def serve(stdin: Any = None, stdout: Any = None) -> AsyncIterator[Any]:
         yield sys.stdout
@@ -197,4 +200,7 @@ async def test_a_stream_of_the_programs_own_is_no_standard_output(tmp_path: Path
         assert sys.stdout.write("") == 0
         with pytest.raises(TypeError):
             sys.stdout.write(b"")  # type: ignore[arg-type]
+        kept = sys.stdout
     assert sys.stdout is before
+    print("over", file=kept, flush=True)
+    assert capsys.readouterr().out == "over\n"
