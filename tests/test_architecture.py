@@ -48,6 +48,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "_mcp",
         (
+            "names",
             "sdk",
             "tasks",
             "requests",
@@ -55,6 +56,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "observer",
             "protocol",
             "spans",
+            "stdout",
             "messages",
             "clients",
         ),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .._core.patterns import Pattern
+from .names import name_in
 
 __all__ = ("MAX_MESSAGE_SIZE", "Posted", "read_endpoint", "read_error", "read_posted")
 
@@ -67,7 +68,7 @@ def read_posted(body: bytes) -> Posted | None:
             return None
         cancelled = params.get("requestId")
         return Posted(method, None, cancelled if isinstance(cancelled, str | int) else None, False)
-    name = params.get("name", params.get("uri"))
+    name = name_in(method, params)
     return Posted(method, name if isinstance(name, str) else None, call_id, True)
 
 

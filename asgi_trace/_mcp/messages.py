@@ -33,7 +33,9 @@ from .._outgoing.propagation import (
     TRACESTATE,
     extract,
 )
+from .names import name_in
 from .spans import NO_SPAN, Caller, CallSpan, begin_span, call_spans
+from .stdout import begin_output, end_output, keep_stdout
 from .tasks import keep_ids_in_tasks
 
 __all__ = ("META", "is_handled", "meta_text", "trace_messages", "trace_server")
@@ -76,7 +78,10 @@ def trace_server(server: _Server) -> _Server:
     one session. Over HTTP, under :class:`~asgi_trace.RequestTracingMiddleware`, the ids are those
     of the HTTP request, whose lines then show the call. Over both, ``traceparent``, ``tracestate``
     and ``baggage`` in ``params._meta`` name the parent, and outrank the HTTP headers; so do the ids
-    that :func:`outgoing_meta` wrote. Nothing is ever written to standard output.
+    that :func:`outgoing_meta` wrote.
+
+    Nothing is ever written to standard output. While the server runs over stdio, what a handler
+    prints is logged at INFO by ``asgi_trace.stdout``, as lines of its call.
 
     Call it before the server runs; tools may be added later. A second call has no effect.
 
@@ -104,6 +109,7 @@ def trace_server(server: _Server) -> _Server:
         )
     call_spans.is_used = True
     keep_ids_in_tasks()
+    keep_stdout()
     return server
 
 
@@ -200,7 +206,7 @@ def _traced(
         if is_named:
             metadata.mcp_method, metadata.mcp_name, metadata.jsonrpc_id = (
                 method,
-                _name_in(params),
+                name_in(method, params),
                 _cancelled_in(params) if request_id is None else request_id,
             )
     except Exception:
@@ -210,6 +216,7 @@ def _traced(
         return
     token = set_request_metadata(metadata)
     _handled.add(metadata)
+    begin_output(metadata)
     # A notification has no reply, and so no span.
     has_span = is_named and request_id is not None
     span = begin_span(metadata, caller) if has_span else NO_SPAN
@@ -221,6 +228,7 @@ def _traced(
             span.raised = exc
         raise
     finally:
+        end_output(metadata)
         span.end()
         _handled.discard(metadata)
         if is_own:
@@ -299,15 +307,6 @@ def _own_metadata(scope: Mapping[str, Any], meta: Mapping[str, Any]) -> RequestM
 @cache
 def _process_session(pid: int) -> str:
     return generate_request_id()
-
-
-def _name_in(params: Any) -> Any:
-    """
-    Return the name of the tool or prompt, or the URI of the resource, in the *params* of a message.
-    """
-    get = params.get if isinstance(params, Mapping) else partial(getattr, params)
-    name = get("name", None)
-    return get("uri", None) if name is None else name
 
 
 def _cancelled_in(params: Any) -> Any:

@@ -13,6 +13,8 @@ from contextvars import Context
 from sys import modules
 from typing import Any
 
+from .names import name_in
+
 __all__ = ("MODULE", "call_of", "current_call", "is_loaded", "scope_of")
 
 MODULE = "mcp.server.lowlevel.server"
@@ -45,10 +47,9 @@ def scope_of(call: Any) -> Any:
 
 def call_of(call: Any) -> tuple[Any, Any]:
     """
-    Return the method of *call*, and the name of its tool, resource or prompt. Raises where that is
-    forgotten.
+    Return the method of *call*, and the name of its tool, resource, prompt or task. Raises where that
+    is forgotten.
     """
     # Not public: the session's requests that have not been answered yet.
     request = call.session._in_flight[call.request_id].request.root
-    name = getattr(request.params, "name", None)
-    return request.method, getattr(request.params, "uri", None) if name is None else name
+    return request.method, name_in(request.method, request.params)

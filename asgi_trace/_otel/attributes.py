@@ -62,7 +62,11 @@ _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(?::([0-9]{1,5})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 # The attribute for the name in a call, by the first word of its method.
-_MCP_TARGETS = {"prompts": "gen_ai.prompt.name", "resources": "mcp.resource.uri"}
+_MCP_TARGETS = {
+    "prompts": "gen_ai.prompt.name",
+    "resources": "mcp.resource.uri",
+    "tasks": "mcp.task.id",
+}
 
 # The methods that clients send. A stranger chooses any other method, so it is no part of a span's
 # name.
@@ -84,6 +88,11 @@ _MCP_METHODS = frozenset(
         "resources/templates/list",
         "resources/unsubscribe",
         "server/discover",
+        "tasks/cancel",
+        "tasks/get",
+        "tasks/list",
+        "tasks/result",
+        "tasks/update",
         "tools/call",
         "tools/list",
     }

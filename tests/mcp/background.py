@@ -1,6 +1,6 @@
 """
 A program that serves a background task of fastmcp, and calls it: prints the ids of the request that
-started it, and those of the worker.
+started it and those of the worker, and the calls on the lines of the requests that ask for the task.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from fastmcp import Client, FastMCP
 from fastmcp.client.transports import StreamableHttpTransport
 
 from asgi_trace import RequestTracingMiddleware, get_request_metadata
+from asgi_trace.mcp import trace_server
 
 from .conversation import Lines, serving
 from .modes import Mode
@@ -42,12 +43,14 @@ async def work(tag: str) -> str:
     return tag
 
 
-async def main() -> None:
+async def run(tags: tuple[str, ...], *, observe_body: bool) -> dict[str, list[str]]:
+    """Start a task for each of *tags*; return the tasks by the methods on the lines about them."""
     lines = Lines()
     logging.getLogger().addHandler(lines)
-    log.setLevel(logging.INFO)
-    app = RequestTracingMiddleware(sdk.app(Mode.STATEFUL, server), observe_body=True)
-    tags = ("one", "two", "three")
+    app = RequestTracingMiddleware(
+        sdk.app(Mode.STATEFUL, server), observe_body=observe_body, access_log=True
+    )
+    tasks = {}
     async with serving(app) as address:
         transports = {
             tag: StreamableHttpTransport(
@@ -58,11 +61,34 @@ async def main() -> None:
 
         async def start(tag: str) -> None:
             async with Client(transports[tag]) as client:
-                await (await call_tool_task(client, "work", {"tag": tag})).result()
+                task = await call_tool_task(client, "work", {"tag": tag})
+                await task.status()
+                tasks[tag] = task.task_id
+                await task.result()
 
         await asyncio.gather(*map(start, tags))
-    told = {tag: [lines.of(tag).request_id, lines.of(tag).session_id, *ids[tag]] for tag in tags}
-    print(json.dumps(told))
+    logging.getLogger().removeHandler(lines)
+    for tag in tags:
+        line = lines.of(tag)
+        ids[tag] = [line.request_id, line.session_id, *ids[tag]]
+    return {
+        tag: sorted(
+            {
+                f"{line.mcp_method} {line.mcp_name == task_id}"
+                for line in lines.records
+                if line.request_id == f"r-{tag}" and line.mcp_method.startswith("tasks/")
+            }
+        )
+        for tag, task_id in tasks.items()
+    }
+
+
+async def main() -> None:
+    logging.getLogger().setLevel(logging.INFO)
+    observed = await run(("one", "two", "three"), observe_body=True)
+    trace_server(server)
+    traced = await run(("four", "five"), observe_body=False)
+    print(json.dumps({"ids": ids, "named": observed | traced}))
 
 
 asyncio.run(main())

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastmcp import Client, FastMCP
+from fastmcp import Context as Context
 from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
 
 from .handlers import register
@@ -16,12 +17,15 @@ from .modes import Mode
 
 IS_STALE = int(version("mcp").partition(".")[0]) < 2
 KNOWS_CALLS = IS_STALE
+LOGS_NOTIFICATIONS = True
 # Of OpenTelemetry's part in tests/mcp/matrix.py: those that this SDK needs.
 CURES = {
     2: {"the context of version 1", "the span of a message"},
     3: {"the spans of the SDK", "the span of a message"},  # its own span hides the stale context
     4: {"the spans of the SDK", "the span of a message"},
 }[int(version("fastmcp").partition(".")[0])]
+# Version 4 has the task's result in the answer to the first.
+TASK_METHODS = ("tasks/get", "tasks/result") if IS_STALE else ("tasks/get",)
 MODES = Mode.without_protocol_2026() if IS_STALE else tuple(Mode)
 
 http = import_module("httpx" if IS_STALE else "httpx2")
@@ -70,6 +74,11 @@ async def call(session: Any, tool: str, marker: str) -> bool:
 async def ask(session: Any, tool: str, meta: dict[str, Any] | None = None, **arguments: Any) -> str:
     """Call a tool with ``params._meta``, and return what it says."""
     return str((await session.call_tool(tool, arguments, meta=meta)).content[0].text)
+
+
+async def follow(session: Any, tool: str, marker: str, note: Callable[..., Any]) -> None:
+    """Call a tool, and have its progress noted."""
+    await session.call_tool(tool, {"marker": marker}, progress_handler=note)
 
 
 async def read(session: Any, marker: str) -> None:

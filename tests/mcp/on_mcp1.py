@@ -10,6 +10,7 @@ import httpx
 from mcp import ClientSession, StdioServerParameters, stdio_client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.fastmcp import Context as Context
 from mcp.server.fastmcp import FastMCP
 
 from .handlers import register
@@ -18,6 +19,7 @@ from .modes import Mode
 MODES = Mode.without_protocol_2026()
 IS_STALE = True
 KNOWS_CALLS = True
+LOGS_NOTIFICATIONS = False
 # Of OpenTelemetry's part in tests/mcp/matrix.py: those that this SDK needs.
 CURES = {"the context of version 1", "the span of a message"}
 http = httpx
@@ -72,6 +74,11 @@ async def ask(
 ) -> str:
     """Call a tool with ``params._meta``, and return what it says."""
     return (await session.call_tool(tool, arguments, meta=meta)).content[0].text  # type: ignore[union-attr]
+
+
+async def follow(session: Any, tool: str, marker: str, note: Callable[..., Any]) -> None:
+    """Call a tool, and have its progress noted."""
+    await session.call_tool(tool, {"marker": marker}, progress_callback=note)
 
 
 async def read(session: ClientSession, marker: str) -> None:

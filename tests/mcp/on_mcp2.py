@@ -10,6 +10,7 @@ import httpx2
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.mcpserver import Context as Context
 from mcp.server.mcpserver import MCPServer
 
 from .handlers import register
@@ -18,6 +19,7 @@ from .modes import Mode
 MODES = tuple(Mode)
 IS_STALE = False
 KNOWS_CALLS = False
+LOGS_NOTIFICATIONS = False
 # Of OpenTelemetry's part in tests/mcp/matrix.py: those that this SDK needs.
 CURES = {"the spans of the SDK"}
 http = httpx2
@@ -68,6 +70,11 @@ async def call(session: Client, tool: str, marker: str) -> bool:
 async def ask(session: Client, tool: str, meta: Any = None, **arguments: Any) -> str:
     """Call a tool with ``params._meta``, and return what it says."""
     return (await session.call_tool(tool, arguments, meta=meta)).content[0].text  # type: ignore[union-attr]
+
+
+async def follow(session: Any, tool: str, marker: str, note: Callable[..., Any]) -> None:
+    """Call a tool, and have its progress noted."""
+    await session.call_tool(tool, {"marker": marker}, progress_callback=note)
 
 
 async def read(session: Client, marker: str) -> None:

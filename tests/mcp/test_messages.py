@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import Counter
 from typing import Any
 
@@ -114,6 +115,64 @@ async def test_the_calls_meta_is_the_parent_and_the_header_a_link(mode: Mode) ->
     posted = {caller.name: caller.post("whose").request_id for caller in conversation.callers}
     assert answers["alice"] == ["c" * 32, "d" * 16, "c=1", "k=v", "a" * 32, posted["alice"]]
     assert answers["bob"] == ["a" * 32, "b" * 16, "", "", None, posted["bob"]]
+
+
+async def notify(marker: str, ctx: sdk.Context) -> str:
+    await ctx.report_progress(1, 2, f"{marker}-progress")
+    await asyncio.sleep(0.02)  # so that calls overlap
+    await ctx.info(f"{marker}-info")
+    logging.getLogger("shop").info("%s-logged", marker)
+    return marker
+
+
+@pytest.mark.anyio
+@pytest.mark.filterwarnings("ignore")  # version 2 calls log notifications deprecated
+@pytest.mark.parametrize("is_traced", [False, True], ids=["wrapped alone", "trace_server()"])
+@pytest.mark.parametrize("mode", sdk.MODES, ids=lambda mode: mode.value)
+async def test_lines_on_a_calls_notifications_have_its_ids(mode: Mode, is_traced: bool) -> None:
+    """
+    fastmcp writes one for each log notification, and the HTTP transport one for each part of a
+    stream. The older SSE transport has one stream for all calls: its lines are the stream's.
+    """
+    server = sdk.bare(mode)
+    server.tool()(notify)
+    if is_traced:
+        trace_server(server)
+    debugged = [logging.getLogger(name) for name in ("mcp", "fastmcp", "sse_starlette")]
+    levels = [logger.level for logger in debugged]
+    propagates = [logger.propagate for logger in debugged]
+
+    async def note(*_: Any) -> None:
+        """The client's own part of a progress notification."""
+
+    async def follow(caller: Caller, session: Any) -> None:
+        for logger in debugged:
+            logger.setLevel(logging.DEBUG)
+            logger.propagate = True
+        calls = (sdk.follow(session, "notify", f"{caller.name}-{n}", note) for n in range(2))
+        await asyncio.gather(*calls)
+
+    try:
+        conversation = await converse(mode, follow, server=server)
+    finally:
+        for logger, level, propagate in zip(debugged, levels, propagates, strict=True):
+            logger.setLevel(level)
+            logger.propagate = propagate
+    for caller in conversation.callers:
+        for n in range(2):
+            marker = f"{caller.name}-{n}"
+            request_id = caller.post(f'"{marker}"').request_id
+            about = [
+                line
+                for line in conversation.lines.records
+                if line.message in (f"{marker}-logged", f"Sending INFO to client: {marker}-info")
+                or (line.message.startswith("chunk: ") and f"{marker}-" in line.message)
+            ]
+            if mode.is_legacy_sse:
+                about = [line for line in about if not line.message.startswith("chunk: ")]
+            assert {line.request_id for line in about} == {request_id}, about
+            is_streamed = mode in (Mode.STATEFUL, Mode.STATELESS)
+            assert len(about) >= 1 + sdk.LOGS_NOTIFICATIONS + is_streamed, about
 
 
 @pytest.mark.parametrize("server", [None, object(), 7, "shop:server", Starlette()])

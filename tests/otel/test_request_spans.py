@@ -228,6 +228,11 @@ def test_a_route_without_a_path_is_none() -> None:
             "resources/read",
             {"mcp.method.name": "resources/read", "mcp.resource.uri": "file:///a"},
         ),
+        (
+            {"mcp-method": "tasks/get", "mcp-name": "t-1"},
+            "tasks/get",
+            {"mcp.method.name": "tasks/get", "mcp.task.id": "t-1"},
+        ),
         # Nor is what nobody knows.
         ({"mcp-method": "x" * 9}, "POST", {"mcp.method.name": "x" * 9}),
         ({"mcp-protocol-version": "2026-07-28\n", "mcp-session-id": "abc\n"}, "POST", {}),

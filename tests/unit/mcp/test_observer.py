@@ -118,6 +118,10 @@ CANCELLED = {"jsonrpc": "2.0", "method": "notifications/cancelled"}
         ),
         ([body(ADD | {"params": None})], "tools/call #7"),
         ([body(ADD | {"params": {"name": ["s3cret"]}})], "tools/call #7"),
+        # a background task
+        ([body(ADD | {"method": "tasks/get", "params": {"taskId": "t-1"}})], "tasks/get t-1 #7"),
+        ([body(ADD | {"method": "tasks/result", "params": {"taskId": ["x"]}})], "tasks/result #7"),
+        ([body(ADD | {"params": {"taskId": "t-1"}})], "tools/call #7"),
         ([body({**ADD, "id": None})], None),
         ([body({key: ADD[key] for key in ADD if key != "id"})], None),
         ([body({key: ADD[key] for key in ADD if key != "jsonrpc"})], None),
