@@ -300,9 +300,7 @@ class Model:
                 place += 1
                 continue
             self._is_whole = True
-            end = place + 1
-            while end < count and times[end] == when:
-                end += 1
+            end = bisect_right(times, when, place)
             limit = when + 1000.0
             if end < count:
                 limit = min(limit, times[end])
