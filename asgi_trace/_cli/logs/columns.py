@@ -12,7 +12,8 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Sequence
-from itertools import repeat
+from functools import lru_cache
+from itertools import compress, repeat
 from typing import Any, NamedTuple
 
 from ..._core.lines import HEAD, NO_ID
@@ -57,7 +58,9 @@ def _cut(texts: Sequence[str], at: str) -> tuple[tuple[str, ...], ...]:
 
 # As long as a date and a time at least: a bare time counts from the line before.
 _DATED = re.compile(rf"[0-9]{{4}}[\w:.,+/ -]{{15,{LONGEST_HEAD - 4}}}", re.ASCII)
+_BEFORE_IDS = " - [req="
 _OwnerOfLine = tuple[str, str, More]
+_Row = tuple[float, int, str, str, More]
 
 
 def _text(lines: list[str], records: Records) -> Columns:
@@ -65,21 +68,21 @@ def _text(lines: list[str], records: Records) -> Columns:
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
     fronts, ends, messages = _cut(lines, "] - ")
-    heads, _, ids = _cut(fronts, " - [req=")
+    # Lines of one request in one second have the same front.
+    distinct = list(dict.fromkeys(fronts))
+    heads, _, ids = _cut(distinct, _BEFORE_IDS)
     owners = {each: _owner(each, records) for each in set(ids)}
-    moments = _moments(heads, records)
-    known = list(map(moments.__getitem__, heads))
-    whose = list(map(owners.__getitem__, ids))
-    odd = [
-        place
-        for place, (moment, owner, end) in enumerate(zip(known, whose, ends, strict=True))
-        if moment is None or owner is None or not end
-    ]
-    odd = _with_long(odd, lines)
-    for place in odd:
-        known[place], whose[place] = _NO_MOMENT, _NO_OWNER
-    times, levels = zip(*known, strict=True)
-    requests, sessions, mores = map(list, zip(*whose, strict=True))
+    moments = _moments(heads, distinct, fronts, records)
+    row_of = {
+        front: _row(moments[head], owners[each])
+        for front, head, each in zip(distinct, heads, ids, strict=True)
+    }
+    odd = _without_value(row_of, fronts)
+    if "" in ends:
+        odd.update(place for place, end in enumerate(ends) if not end)
+    rows = map(_or(row_of, _NO_ROW).__getitem__, fronts)
+    times, levels, requests, sessions, shared = zip(*rows, strict=True)
+    mores = list(shared)
     for place, message in enumerate(messages):
         # may_be_access(), without the call
         if "ms " in message or "B " in message or '" ' in message or "- - " in message:
@@ -87,8 +90,14 @@ def _text(lines: list[str], records: Records) -> Columns:
             fields = outgoing_in(message) if access is None else {"access": access}
             if fields is not None:
                 mores[place] = {**(mores[place] or _NO_MORE), **fields}
-    starts = list(map(operator.sub, map(len, lines), map(len, messages)))
-    return Columns(times, levels, requests, sessions, lines, starts, mores, odd)
+    starts = [len(front) + len("] - ") for front in fronts]
+    return Columns(
+        times, levels, requests, sessions, lines, starts, mores, _with_long(sorted(odd), lines)
+    )
+
+
+def _row(moment: tuple[float, int] | None, owner: _OwnerOfLine | None) -> _Row | None:
+    return None if moment is None or owner is None else (*moment, *owner)
 
 
 def _with_long(odd: list[int], lines: Sequence[str]) -> list[int]:
@@ -100,8 +109,7 @@ def _with_long(odd: list[int], lines: Sequence[str]) -> list[int]:
 
 
 _NO_MORE: dict[str, Any] = {}
-_NO_MOMENT = (0.0, 0)
-_NO_OWNER: _OwnerOfLine = ("", "", None)
+_NO_ROW: _Row = (0.0, 0, "", "", None)
 
 
 def _owner(ids: str, records: Records) -> _OwnerOfLine | None:
@@ -124,18 +132,28 @@ def _owner(ids: str, records: Records) -> _OwnerOfLine | None:
     )
 
 
-def _moments(heads: Sequence[str], records: Records) -> dict[str, tuple[float, int] | None]:
-    """Return the time and the level in each of *heads*; None, where it is odd."""
+def _moments(
+    heads: Sequence[str], distinct: Sequence[str], fronts: Sequence[str], records: Records
+) -> dict[str, tuple[float, int] | None]:
+    """
+    Return the time and the level in each of *heads*; None, where it is odd.
+
+    :param distinct: the fronts that the heads stand in.
+    :param fronts: those of all lines.
+    """
     found: dict[str, tuple[float, int] | None] = {}
     place = 0
     clock = records.clock
     last = clock.last
-    for head in dict.fromkeys(heads):
+    for head, front in zip(heads, distinct, strict=True):
+        if head in found:
+            continue
         known = records.heads.get(head)
         if known is None and _DATED.fullmatch(head):
             # A time without a zone may depend on the line before: where clocks are set back.
-            place = heads.index(head, place)
-            before = found.get(heads[place - 1]) if place else None
+            place = fronts.index(front, place)
+            head_before = fronts[place - 1].partition(_BEFORE_IDS)[0] if place else ""
+            before = found.get(head_before)
             if before is not None:
                 clock.last = before[0]
             known = records.head(head)
@@ -146,6 +164,8 @@ def _moments(heads: Sequence[str], records: Records) -> dict[str, tuple[float, i
 
 # -- JSON and logfmt -------------------------------------------------------------------------------
 
+
+_NamedOwner = tuple[str, str, dict[str, Any], str, bool, bool]
 
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _FRACTION = re.compile(r"\.(\d{1,9})Z", re.ASCII)
@@ -167,54 +187,80 @@ def _named(form: Named, lines: list[str], records: Records) -> Columns:
     level_of = {each: _level_and_logger(each, form) for each in set(names)}
     is_ids = re.compile(form.ids, re.ASCII).fullmatch
     owner_of = {each: _named_owner(is_ids(each)) for each in set(tails)}
-    is_message = re.compile(form.message, re.ASCII).fullmatch
+
+    odd = _without_message(form, messages)
+    for known, keys in (
+        (second_of, seconds),
+        (part_of, fractions),
+        (level_of, names),
+        (owner_of, tails),
+    ):
+        odd |= _without_value(known, keys)
+    whole = map(_or(second_of, 0).__getitem__, seconds)
+    parts = map(_or(part_of, 0).__getitem__, fractions)
+    kinds = list(map(_or(level_of, _NO_KIND).__getitem__, names))
+    owners = list(map(_or(owner_of, _NO_NAMED_OWNER).__getitem__, tails))
+    times = list(map(operator.add, whole, parts))
+    levels, shown, asides, access_loggers = zip(*kinds, strict=True)
+    requests, sessions, mores, brackets, accesses, first_bytes = map(
+        list, zip(*owners, strict=True)
+    )
+    bare: Sequence[str] = messages
+    if form.start == LOGFMT.start:
+        bare = [each[1:-1] if each[:1] == '"' else each for each in messages]
     start = len(form.start)
-    found: list[tuple[float, int, str, str, str, int, More]] = []
-    odd = []
-    columns = zip(seconds, fractions, names, messages, tails, stamps, strict=True)
-    for place, (second, fraction, name, message, tail, stamp) in enumerate(columns):
-        whole, part = second_of[second], part_of[fraction]
-        level, owner = level_of[name], owner_of[tail]
+    before = [
+        f"{stamp[start:]}{level}{bracket}"
+        for stamp, level, bracket in zip(stamps, shown, brackets, strict=True)
+    ]
+    texts = list(map("".join, zip(before, bare, asides, strict=True)))
+    for place in _places(accesses):
+        # The message says all that the fields do: they are not shown beside it.
+        fields = access_in(bare[place])
         if (
-            whole is None
-            or part is None
-            or level is None
-            or owner is None
-            or not is_message(message)
+            fields is None
+            or not ACCESS_FIELDS.issubset(fields)
+            or (first_bytes[place] and "ttfb_ms" not in fields)
         ):
-            odd.append(place)
-            found.append(_NO_ROW)
+            odd.add(place)
             continue
-        number, shown, aside, is_access_logger = level
-        request_id, session_id, more, bracket, access, first_byte = owner
-        if message[0] == '"':
-            message = message[1:-1]
-        if access:
-            # The message says all that the fields do: they are not shown beside it.
-            fields = access_in(message)
-            if (
-                fields is None
-                or not ACCESS_FIELDS.issubset(fields)
-                or (first_byte and "ttfb_ms" not in fields)
-            ):
-                odd.append(place)
-                found.append(_NO_ROW)
-                continue
-            more = {**more, "access": fields}
-            aside = ""
-        elif is_access_logger:
-            odd.append(place)
-            found.append(_NO_ROW)
-            continue
-        head = f"{stamp[start:]}{shown}{bracket}"
-        text = f"{head}{message}{aside}"
-        found.append((whole + part, number, request_id, session_id, text, len(head), more))
-    times, levels, requests, sessions, texts, starts, mores = zip(*found, strict=True)
-    odd = _with_long(odd, lines)
-    return Columns(times, levels, requests, sessions, texts, starts, mores, odd)
+        mores[place] = {**mores[place], "access": fields}
+        texts[place] = f"{before[place]}{bare[place]}"
+    odd.update(place for place in _places(access_loggers) if not accesses[place])
+    starts = list(map(len, before))
+    return Columns(
+        times, levels, requests, sessions, texts, starts, mores, _with_long(sorted(odd), lines)
+    )
 
 
-_NO_ROW: tuple[float, int, str, str, str, int, More] = (0.0, 0, "", "", "", 0, None)
+def _without_message(form: Named, messages: Sequence[str]) -> set[int]:
+    """Return the places of the *messages* that are none of this *form*."""
+    block = re.compile(rf"(?:{form.message}\n)*", re.ASCII)
+    if block.fullmatch("\n".join((*messages, ""))):
+        return set()
+    is_message = re.compile(form.message, re.ASCII).fullmatch
+    return {place for place, message in enumerate(messages) if not is_message(message)}
+
+
+def _without_value(known: dict[str, Any], keys: Sequence[str]) -> set[int]:
+    """Return the places of those *keys* of which nothing is known."""
+    if None not in known.values():
+        return set()
+    return {place for place, key in enumerate(keys) if known[key] is None}
+
+
+def _or(known: dict[str, Any], value: Any) -> dict[str, Any]:
+    """Return *known* with *value* for what is None: that of an odd line, which counts for nothing."""
+    return {key: value if each is None else each for key, each in known.items()}
+
+
+def _places(marks: Sequence[object]) -> list[int]:
+    """Return the places of those *marks* that are true."""
+    return list(compress(range(len(marks)), marks))
+
+
+_NO_KIND = (0, "", "", False)
+_NO_NAMED_OWNER: _NamedOwner = ("", "", {}, "", False, False)
 
 
 def _second(stamp: str, start: str, records: Records) -> int | None:
@@ -226,6 +272,7 @@ def _second(stamp: str, start: str, records: Records) -> int | None:
     return None if moment is None else int(moment)
 
 
+@lru_cache(maxsize=4096)
 def _part(fraction: str) -> float | None:
     """Return the milliseconds that a *fraction* of a second and ``Z`` mean; None, where it is odd."""
     if fraction == "Z":
@@ -240,9 +287,6 @@ def _level_and_logger(text: str, form: Named) -> tuple[int, str, str, bool] | No
         return None
     level, logger = match.groups()
     return LEVELS[level], f" - {level} - ", f" logger={logger}", "access" in logger
-
-
-_NamedOwner = tuple[str, str, dict[str, Any], str, bool, bool]
 
 
 def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:

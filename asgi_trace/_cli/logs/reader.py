@@ -607,7 +607,8 @@ class LogReader:
             text = text.partition("\n")[2]
         if not text:
             return []
-        text = text.replace("\r\n", "\n")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
         if self._in_line:  # the last line has no end
             text += "\n"
         count = text.count("\n")

@@ -52,7 +52,8 @@ def run(files: Sequence[str], output: str | None = None, **conditions: str | Non
     target = output or (f"{os.path.basename(names[0])}.html" if names[0] != "-" else "trace.html")
     if any(_is_same(target, name) for name in names):
         return complain(f"{target}: this is a log, and not overwritten; name another with --output")
-    return _write(names, wanted, last, target)
+    with _without_garbage():
+        return _write(names, wanted, last, target)
 
 
 def read_wanted(
@@ -143,7 +144,7 @@ def trace_of(
         for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
     ]
     try:
-        with _without_garbage(), workers or contextlib.nullcontext():
+        with workers or contextlib.nullcontext():
             for batch in merged(readers):
                 window.add(batch, part_read(logs))
                 tell()

@@ -55,6 +55,7 @@ _LONGEST = 3e10
 _EARLIER = 5.0
 _EARLIER_AGAIN = 100.0
 _NO_MORE: dict[str, Any] = {}
+_ERROR = 4  # a level
 # Spans within requests that are remembered, and requests with one id that a place serves at once.
 _MOST_INNER = 200_000
 _MOST_AT_ONCE = 100
@@ -150,8 +151,13 @@ class Model:
         self._clear()
 
     def _clear(self) -> None:
-        self._entries: list[Entry] = []
+        # The columns of its entries; texts are cut where there is no room for them.
         self._times: list[int] = []  # in tenths of a millisecond
+        self._levels: list[int] = []
+        self._texts: list[str] = []
+        self._messages: list[int] = []
+        self._mores: list[dict[str, Any] | None] = []
+        self._files: list[int] = []
         self._requests: list[int] = []
         self._in: list[int] = []  # the place of each
         self._lates: list[int] = []  # which entries of the chunk
@@ -206,72 +212,80 @@ class Model:
 
     def _fill(self, entries: list[Entry], times: list[float]) -> None:
         """Add *entries* to the chunk, which has room for them, and find the request of each."""
-        self._entries += self._within_limit(entries)
+        _, levels, ids, session_ids, texts, messages, mores, files = zip(*entries, strict=True)
+        if max(levels) >= _ERROR:
+            self._note_errors(levels, texts, messages)
         self._times += [round(when * 10) for when in times]
+        self._levels += levels
+        self._texts += self._within_limit(texts)
+        self._messages += messages
+        self._mores += mores
+        self._files += files
+        self._unknown += ids.count("")
+        places = self._places_of(mores, files)
+        self._in += places
         requests, ended, seen = self._requests, self._ended, self._seen
         of_id, of_span, place_of = self._of_id, self._of_span, self._place
         sessions, ends = self._logged_session, self._end
-        lines, levels = self._lines, self._level
-        places, of_file, add_place = self._places, self._places.of_file, self._in.append
-        for when, entry in zip(times, entries, strict=True):
-            _, level, request_id, session_id, _, _, more, file = entry
-            if level >= 4:
-                self._note_error(entry)
-            span = None
-            if more is None:
-                place = of_file[file]
-            else:
-                is_named = "source" in more or "service" in more
-                place = places.of(more, file) if is_named else of_file[file]
-                span = more.get("span")
-            add_place(place)
+        counts, worst = self._lines, self._level
+        columns = zip(times, levels, ids, session_ids, mores, places, strict=True)
+        for when, level, request_id, session_id, more, place in columns:
             if not request_id:
-                self._unknown += 1
                 requests.append(-1)
                 continue
+            span = None if more is None else more.get("span")
             number = of_span.get(span, -1) if span else of_id.get(request_id, -1)
             if number < 0 or place_of[number] != place or when - seen[number] >= _GAP:
-                number = self._request_of(entry, place, when)
+                number = self._request_of(request_id, more or _NO_MORE, place, when)
             if ended[number] is not None or (
                 more is not None and ("access" in more or "call" in more or "outgoing" in more)
             ):
-                requests.append(self._note(number, entry, when))
+                requests.append(self._note(number, level, session_id, more, when))
                 continue
             # What _note() does with nine of ten entries, in half of the time.
             requests.append(number)
-            lines[number] += 1
+            counts[number] += 1
             seen[number] = ends[number] = when
-            if level > levels[number]:
-                levels[number] = level
+            if level > worst[number]:
+                worst[number] = level
             if session_id and session_id != sessions[number]:
                 self._set_session(number, session_id)
 
-    def _note_error(self, entry: Entry) -> None:
-        text, message = entry.text, entry.message
-        if not text.isascii():  # the place of the message counts as JavaScript does
-            message = len(
-                text.encode("utf-16-le", "surrogatepass")[: 2 * message].decode(
-                    "utf-16-le", "replace"
-                )
-            )
-        template = self._templates.number_of(text[message:])
-        self._errors.append((len(self._requests), template))
+    def _places_of(self, mores: Sequence[dict[str, Any] | None], files: Sequence[int]) -> list[int]:
+        """Return the place of each entry; a log's own may change with one that names a service."""
+        of_file, found = self._places.of_file, []
+        for more, file in zip(mores, files, strict=True):
+            if more is not None and ("source" in more or "service" in more):
+                found.append(self._places.of(more, file))
+            else:
+                found.append(of_file[file])
+        return found
 
-    def _within_limit(self, entries: list[Entry]) -> list[Entry]:
-        """Return *entries*, with short texts where the chunk has no room for long ones."""
-        size = sum([len(entry.text) for entry in entries])
+    def _note_errors(
+        self, levels: Sequence[int], texts: Sequence[str], messages: Sequence[int]
+    ) -> None:
+        """Note the templates of those entries that are errors, which the chunk is to have next."""
+        first = len(self._requests)
+        for at, level in enumerate(levels):
+            if level >= _ERROR:
+                template = self._templates.number_of(_message_in(texts[at], messages[at]))
+                self._errors.append((first + at, template))
+
+    def _within_limit(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return *texts*, long ones cut short where the chunk has no room for them."""
+        size = sum(map(len, texts))
         if self._text_size + size <= _CHUNK_TEXT:
             self._text_size += size
-            return entries
+            return texts
         found = []
-        for entry in entries:
-            size = len(entry.text)
+        for text in texts:
+            size = len(text)
             self._text_size += size
             if self._text_size > _CHUNK_TEXT and size > _SHORT_TEXT:
                 self._text_size -= size - _SHORT_TEXT
                 self.cut += 1
-                entry = entry._replace(text=entry.text[:_SHORT_TEXT] + "…")
-            found.append(entry)
+                text = text[:_SHORT_TEXT] + "…"
+            found.append(text)
         return found
 
     def _spread(self, entries: list[Entry], base: int, until: float | None) -> list[float]:
@@ -286,9 +300,7 @@ class Model:
                 place += 1
                 continue
             self._is_whole = True
-            end = place + 1
-            while end < count and times[end] == when:
-                end += 1
+            end = bisect_right(times, when, place)
             limit = when + 1000.0
             if end < count:
                 limit = min(limit, times[end])
@@ -303,9 +315,8 @@ class Model:
 
     # -- requests ---------------------------------------------------------------------------------
 
-    def _request_of(self, entry: Entry, place: int, when: float) -> int:
+    def _request_of(self, request_id: str, more: dict[str, Any], place: int, when: float) -> int:
         """Return the number of an entry's request, a new one if needed, and note a gap."""
-        request_id, more = entry.request_id, entry.more or _NO_MORE
         span = more.get("span")
         if span:
             number = self._with(self._of_span, span, place)
@@ -347,12 +358,18 @@ class Model:
         is_called = "parent" in more or "trace" not in more
         return -1 if is_called and self._is_text[number] else number
 
-    def _note(self, number: int, entry: Entry, when: float) -> int:
+    def _note(
+        self,
+        number: int,
+        level: int,
+        session_id: str,
+        more: dict[str, Any] | None,
+        when: float,
+    ) -> int:
         """Note the facts of an entry. Returns its request: an access line may begin another one."""
-        level, session_id, more = entry.level, entry.session_id, entry.more
         is_access = False
         if more is not None:
-            number = self._learn(number, when, more, entry)
+            number = self._learn(number, when, more)
             is_access = "access" in more
         self._lines[number] += 1
         self._seen[number] = when
@@ -364,7 +381,7 @@ class Model:
         if ended is None:
             self._end[number] = when
         elif when > ended and not is_access:
-            self._note_late(number, entry)
+            self._note_late(number, level)
         return number
 
     def _is_another(self, number: int, when: float) -> bool:
@@ -471,7 +488,7 @@ class Model:
         self._session_of[session_id] = number
         return number
 
-    def _learn(self, number: int, when: float, more: dict[str, Any], entry: Entry) -> int:
+    def _learn(self, number: int, when: float, more: dict[str, Any]) -> int:
         """Note the rare facts of an entry, such as an access line's. Returns their request."""
         if "call" in more:
             self._call[number] = more["call"]
@@ -575,7 +592,7 @@ class Model:
             self._late[owner] -= at in lates
             self._first_line[number] = first + at
             self._start[number] = min(self._start[number], self._times[at] / 10)
-            self._level[number] = max(self._level[number], self._entries[at].level)
+            self._level[number] = max(self._level[number], self._levels[at])
         self._lines[number] = len(taken)
         self._seen[number] = when
         gone = frozenset(at for at, _ in taken)
@@ -587,7 +604,7 @@ class Model:
 
     def _is_taken(self, at: int, start: float) -> bool:
         """Whether an entry without a span belongs to a request that began at *start*, not to its own."""
-        more = self._entries[at].more
+        more = self._mores[at]
         if more is not None and ("span" in more or "access" in more):
             return False
         when, owner = self._times[at] / 10, self._requests[at]
@@ -610,7 +627,7 @@ class Model:
         kept = [at for at, each in enumerate(self._requests) if each == number]
         if kept:
             self._first_line[number] = first + kept[0]
-            self._level[number] = max(self._entries[at].level for at in kept)
+            self._level[number] = max(self._levels[at] for at in kept)
             self._start[number] = min(self._began[number], self._times[kept[0]] / 10)
 
     def _note_call(self, number: int, when: float, call: dict[str, Any]) -> None:
@@ -636,9 +653,9 @@ class Model:
             }
         )
 
-    def _note_late(self, number: int, entry: Entry) -> None:
+    def _note_late(self, number: int, level: int) -> None:
         has_failed = self._outcome[number] == "crash" or (self._status[number] or 0) >= 500
-        if has_failed and entry.level >= 4:  # the traceback, which the server logs after the end
+        if has_failed and level >= _ERROR:  # the traceback, which the server logs after the end
             return
         self._late[number] += 1
         self._lates.append(len(self._requests))
@@ -657,8 +674,7 @@ class Model:
     def _chunk(self, place: int) -> Chunk:
         """Return the entries of the chunk that is being filled, from *place* on."""
         times = self._times[place:]
-        columns = zip(*self._entries[place:], strict=True)
-        _, levels, _, _, texts, messages, _, files = map(list, columns)
+        files = self._files[place:]
         deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
         is_one_file = files.count(files[0]) == len(files)
         of_place = self._places.service
@@ -666,14 +682,14 @@ class Model:
         is_one_service = services.count(services[0]) == len(services)
         return {
             "t": [each / 10 if each % 10 else each // 10 for each in deltas],
-            "level": levels,
+            "level": self._levels[place:],
             "request": self._requests[place:],
             "late": [each - place for each in self._lates if each >= place],
             "file": files[0] if is_one_file else files,
             "service": services[0] if is_one_service else services,
             "errors": [(at - place, template) for at, template in self._errors if at >= place],
-            "text": texts,
-            "message": messages,
+            "text": self._texts[place:],
+            "message": self._messages[place:],
         }
 
     def _chunk_at(self, place: int) -> bytes:
@@ -689,7 +705,7 @@ class Model:
     def trace(self) -> Trace:
         """Return all of it, as far as it has come."""
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
-        if self._entries:
+        if self._requests:
             chunks.append(_packed(self._chunk(0)))
         return Trace(self._head(), chunks)
 
@@ -865,6 +881,14 @@ def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> T
         return model.trace()
     finally:
         model.close()
+
+
+def _message_in(text: str, message: int) -> str:
+    """Return what *text* has from *message* on, which counts as JavaScript does."""
+    if not text.isascii():
+        before = text.encode("utf-16-le", "surrogatepass")[: 2 * message]
+        message = len(before.decode("utf-16-le", "replace"))
+    return text[message:]
 
 
 def _packed(data: Chunk) -> bytes:

@@ -62,8 +62,8 @@ _MODULES = (
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
 
-# Above it, gzip takes longer and saves next to nothing.
-_EFFORT = 6
+# Less than half of the time of 6, which is gzip's own choice, and 3 % more bytes.
+_EFFORT = 4
 
 
 def write(

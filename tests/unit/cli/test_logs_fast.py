@@ -5,7 +5,7 @@ Blocks of our own lines are read all at once: the entries are exactly those of e
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from asgi_trace._cli.logs.columns import columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES, Peeler
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.own import own_form
-from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, read
+from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, merged, read
 from asgi_trace._cli.logs.times import Clock
+from asgi_trace._cli.view.model import build
 from asgi_trace._core.lines import (
     ACCESS_LOGGER,
     Record,
@@ -210,6 +211,30 @@ def test_blocks_give_what_each_line_by_itself_gives(
         patch.setattr(reader, "_OWN_NAMED", "\0")
         patch.setattr(records, "own_fields", lambda line: None)
         assert at_once == entries_of(path, block)
+
+
+def page_of(paths: Sequence[Path]) -> tuple[dict[str, Any], list[bytes]]:
+    """Return the head of the page of some logs, without the time it was made, and its chunks."""
+    readers = [read(Log(str(path), pytest.fail), number) for number, path in enumerate(paths)]
+    trace = build(merged(readers), "title", [path.name for path in paths])
+    head = {name: value for name, value in trace.head.items() if name != "created"}
+    return head, [gzip.decompress(chunk) for chunk in trace.chunks]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(several=st.lists(logs(), min_size=1, max_size=2))
+def test_the_page_of_blocks_is_that_of_each_line_by_itself(
+    tmp_path_factory: pytest.TempPathFactory, several: list[bytes]
+) -> None:
+    """Also where forms are mixed in a log, and several logs are merged."""
+    folder = tmp_path_factory.mktemp("logs")
+    paths = [folder / f"{number}.log" for number in range(len(several))]
+    for path, log in zip(paths, several, strict=True):
+        path.write_bytes(log)
+    at_once = page_of(paths)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LineReader, "read_text", _by_line)
+        assert at_once == page_of(paths)
 
 
 @pytest.mark.parametrize("form", ["json", "logfmt"])
