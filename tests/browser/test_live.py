@@ -137,3 +137,17 @@ def test_it_says_when_the_command_is_gone(
     following.stop()
     expect(tab.locator("#live")).to_have_text("connection lost")
     assert tab.locator(".line", has_text="first").is_visible()
+
+
+def test_lines_stay_as_they_stood(log: Path, open_page: Callable[..., Page]) -> None:
+    """Also where a later line gives their request another session."""
+    add(log, *(stamped(1, f"line {number}") for number in range(99)))
+    with Following(log.parent, log.name) as following:
+        tab = open_page(f"http://127.0.0.1:{following.port}/")
+        tab.fill("#query", "/session=s1. - /")
+        expect(tab.locator("#answer")).to_have_text("100 lines, 1 request")
+        add(log, stamped(2, "logged in", "r1", "s2"))
+        expect(tab.locator("#counts")).to_contain_text("101 lines")
+        expect(tab.locator("#answer")).to_have_text("100 lines, 1 request")
+        tab.fill("#query", "/session=s2. - /")
+        expect(tab.locator("#answer")).to_have_text("1 line, 1 request")

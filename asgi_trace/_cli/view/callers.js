@@ -5,8 +5,9 @@ const UNKNOWN = -2;
 const OPEN = -3;
 
 export class Callers {
-  /** @type {Map<number, number[]>} */
-  #callees = new Map();
+  // All callees, those of one caller beside each other, and where those of each begin.
+  #callees;
+  #firstCallee;
 
   /**
    * @param {import("./contract.js").Requests} requests
@@ -20,16 +21,15 @@ export class Callers {
     /** The first caller of each request's trace. */
     this.root = new Int32Array(size).fill(UNKNOWN);
     for (let r = 0; r < size; r++) if (this.root[r] === UNKNOWN) this.#climb(r);
-    for (let r = 0; r < size; r++) {
-      const caller = this.caller[r];
-      if (caller < 0) continue;
-      const known = this.#callees.get(caller);
-      if (known) known.push(r);
-      else this.#callees.set(caller, [r]);
-    }
-    for (const callees of this.#callees.values()) {
-      callees.sort((one, other) => start[one] - start[other] || one - other);
-    }
+    this.#callees = Uint32Array.from(
+      Array.from(this.caller.keys()).filter((r) => this.caller[r] >= 0),
+    ).sort(
+      (one, other) =>
+        this.caller[one] - this.caller[other] || start[one] - start[other] || one - other,
+    );
+    this.#firstCallee = new Uint32Array(size + 1);
+    for (const r of this.#callees) this.#firstCallee[this.caller[r] + 1]++;
+    for (let r = 0; r < size; r++) this.#firstCallee[r + 1] += this.#firstCallee[r];
     /** The first requests of all traces, by their start: some began long before their first lines. */
     this.roots = Uint32Array.from(
       Array.from(this.caller.keys()).filter((r) => this.caller[r] < 0),
@@ -59,17 +59,17 @@ export class Callers {
 
   /** Whether any request has a caller. */
   get hasAny() {
-    return this.#callees.size > 0;
+    return this.#callees.length > 0;
   }
 
   /** Whether the trace has more than its first request. @param {number} root */
   hasHops(root) {
-    return this.#callees.has(root) || this.callingOut.has(root);
+    return this.#firstCallee[root] < this.#firstCallee[root + 1] || this.callingOut.has(root);
   }
 
-  /** The requests that a request called, by their start. @param {number} r @returns {number[]} */
+  /** The requests that a request called, by their start. @param {number} r */
   callees(r) {
-    return this.#callees.get(r) ?? [];
+    return Array.from(this.#callees.subarray(this.#firstCallee[r], this.#firstCallee[r + 1]));
   }
 
   /** A request and all below it, each behind its caller. @param {number} r */

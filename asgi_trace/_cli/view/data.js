@@ -1,7 +1,8 @@
-// The trace in columns: decodes the page's blocks, keeps the text of a chunk in one string, and links
-// the lines of each request. The format of the data is in contract.js.
+// The trace in columns: decodes the page's blocks, keeps the lines of a chunk in one string, without
+// what many of them begin with, and links the lines of each request. The format of the data is in contract.js.
 
 import { Callers } from "./callers.js";
+import { folded, unfolded, wholeLines } from "./heads.js";
 import { plain } from "./text.js";
 
 export const LEVELS = ["none", "debug", "info", "warning", "error", "critical"];
@@ -28,12 +29,12 @@ async function unpack(base64) {
 
 /**
  * A chunk after it was read; its other columns are in the trace.
- * @typedef {object} ReadChunk
+ * @typedef {object} ChunkColumns
  * @property {number} start the number of its first line
- * @property {string} text all lines, with a line end between two of them
- * @property {Uint32Array} offset where in the text each line begins, and where one more would begin
  * @property {ArrayLike<number>} message where in each line its message begins
- * @property {number | number[]} file the place of the log in the head's files, one for all or each
+ * @property {number | ArrayLike<number>} file the place of the log in the head's files, one for all or each
+ *
+ * @typedef {ChunkColumns & import("./heads.js").Folded} ReadChunk
  */
 
 /** A letter, or several: A … Z, AA, AB … @param {number} index */
@@ -247,9 +248,19 @@ export class Trace {
   text(line) {
     const chunk = this.chunkOf(line);
     if (!chunk) return null;
-    const at = line - chunk.start;
-    return chunk.text.slice(chunk.offset[at], chunk.offset[at + 1] - 1);
+    return this.textOf(chunk, line - chunk.start);
   }
+
+  /** The line at this place of a chunk, as it stood. @param {ReadChunk} chunk @param {number} at */
+  textOf(chunk, at) {
+    return unfolded(chunk, at, this.request[chunk.start + at], this.valueOf);
+  }
+
+  /** @type {import("./heads.js").ValueOf} */
+  valueOf = (hole, r) => {
+    if (hole === "session") return this.sessions[this.requests.session[r]] ?? "";
+    return this.requests[hole][r] ?? "";
+  };
 
   /** Where in its text the line's message begins. @param {number} line */
   messageAt(line) {
@@ -280,8 +291,6 @@ export class Trace {
   /** @param {number} index @param {number} start @param {import("./contract.js").Chunk} data */
   #place(index, start, data) {
     const { t, level, request, late, service, text } = data;
-    let at = 0;
-    const offset = new Uint32Array(text.length + 1);
     let time = 0;
     for (let i = 0; i < text.length; i++) {
       time += t[i];
@@ -289,10 +298,7 @@ export class Trace {
       this.level[start + i] = level[i];
       this.request[start + i] = request[i];
       this.writers[start + i] = typeof service === "number" ? service : service[i];
-      offset[i] = at;
-      at += text[i].length + 1;
     }
-    offset[text.length] = at;
     for (const i of late) this.isLate[start + i] = 1;
     for (const [i, template] of data.errors) {
       this.errorLines.lines.push(start + i);
@@ -300,10 +306,9 @@ export class Trace {
     }
     this.chunks[index] = {
       start,
-      text: text.join("\n"),
-      offset,
-      message: Uint32Array.from(data.message),
-      file: data.file,
+      message: narrow(data.message),
+      file: typeof data.file === "number" ? data.file : narrow(data.file),
+      ...folded(text, data.message, request, this.valueOf),
     };
   }
 
@@ -343,6 +348,7 @@ export class Trace {
       this.head.gaps = gaps;
       this.#readGaps();
     }
+    this.#unfold(requests, moved);
     const columns = /** @type {Record<string, unknown[]>} */ (this.requests);
     for (const [r, request] of requests) {
       const isNew = r >= this.size;
@@ -361,6 +367,28 @@ export class Trace {
     this.#place(this.chunks.length, start, chunk);
     for (const r of chunk.request) if (r < 0) this.unknown++;
     this.#link();
+  }
+
+  // Lines whose requests change get the heads back that they were read with.
+  /** @param {[number, import("./contract.js").Request][]} requests @param {[number, number][]} moved */
+  #unfold(requests, moved) {
+    const { id, session, span } = this.requests;
+    const changed = new Set();
+    for (const [r, { id: newId, session: newSession, span: newSpan }] of requests) {
+      if (r >= this.size) continue;
+      if (id[r] !== newId || session[r] !== newSession || span[r] !== newSpan) changed.add(r);
+    }
+    const lines = new Set(moved.map(([line]) => line));
+    if (changed.size + lines.size === 0) return;
+    this.chunks.forEach((chunk, index) => {
+      if (!chunk?.headOf) return;
+      const size = chunk.offset.length - 1;
+      const places = Array.from({ length: size }, (_, at) => at);
+      const isChanged = (/** @type {number} */ at) =>
+        lines.has(chunk.start + at) || changed.has(this.request[chunk.start + at]);
+      if (!places.some(isChanged)) return;
+      this.chunks[index] = { ...chunk, ...wholeLines(places.map((at) => this.textOf(chunk, at))) };
+    });
   }
 
   // An id was used again: some lines that are shown already belong to the second request.
@@ -400,7 +428,15 @@ export class Trace {
   }
 }
 
-/** Of a column that is one value for all, or one of each. @param {number | number[]} values @param {number} at */
+/** Natural numbers, in as few bytes as they need. @param {number[]} numbers */
+function narrow(numbers) {
+  let most = 0;
+  for (const number of numbers) most = Math.max(most, number);
+  if (most < 256) return Uint8Array.from(numbers);
+  return most < 65536 ? Uint16Array.from(numbers) : Uint32Array.from(numbers);
+}
+
+/** Of a column that is one value for all, or one of each. @param {number | ArrayLike<number>} values @param {number} at */
 function valueAt(values, at) {
   return typeof values === "number" ? values : values[at];
 }

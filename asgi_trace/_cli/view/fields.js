@@ -7,13 +7,57 @@ const NUMBER = /^-?\d+(?:\.\d+)?$/;
 const LITERAL = /^[\w@-]+$/;
 
 /**
- * A test of the values of a field: `patterns` find the lines that may pass it.
- * @typedef {{name: string, isWanted: boolean, patterns: RegExp[], holds: (text: string) => boolean}} FieldTest
+ * A test of the values of a field: `patterns` find the lines that may pass it, all of them have one
+ * of the `words`.
+ * @typedef {{name: string, isWanted: boolean, words: string[], patterns: RegExp[], holds: (text: string) => boolean}} FieldTest
  */
 
 /** @param {string} text */
 export function escaped(text) {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+const SETS = /^[dDsSwWbB]$/;
+const LETTER = /^[a-z0-9]$/i;
+const COUNT = /\{\d+(?:,\d*)?\}/y;
+
+/**
+ * A text that each match of a regular expression has in it, in whatever case: the longest one outside
+ * of its groups. Empty where none is known.
+ * @param {string} source @param {string} flags
+ */
+export function wordOf(source, flags) {
+  if (source.includes("|") || flags.includes("u")) return "";
+  let longest = "";
+  let word = "";
+  let depth = 0;
+  /** @param {string} kept of the word */
+  const end = (kept) => {
+    if (kept.length > longest.length) longest = kept;
+    word = "";
+  };
+  for (let at = 0; at < source.length; at++) {
+    let character = source[at];
+    let isPlain = !"[(){*?+.^$".includes(character);
+    if (character === "\\") {
+      character = source[++at];
+      isPlain = !LETTER.test(character);
+      if (!isPlain && !SETS.test(character)) return "";
+    } else if (character === "[") {
+      while (source[++at] !== "]") if (source[at] === "\\") at++;
+    } else if (character === "(") depth++;
+    else if (character === ")") depth--;
+    else if ("*?{".includes(character)) {
+      // It may be repeated no times.
+      word = word.slice(0, -1);
+      COUNT.lastIndex = at;
+      if (COUNT.test(source)) at = COUNT.lastIndex - 1;
+    }
+    if (!isPlain) end(word);
+    else if (depth === 0) word += character;
+  }
+  end(word);
+  return longest;
 }
 
 /** @param {string | undefined} sign @param {number} limit @returns {(value: number) => boolean} */
@@ -45,9 +89,15 @@ export function fieldTest(name, value, isWanted) {
   return {
     name,
     isWanted,
+    words: [`"${lastOf(name)}"`, `"${name}"`, `${name}=`],
     patterns: patterns(name, LITERAL.test(value) ? value : ""),
     holds: (text) => valuesOf(text, name).some(isValue),
   };
+}
+
+/** @param {string} name */
+function lastOf(name) {
+  return name.slice(name.lastIndexOf(".") + 1);
 }
 
 /**
@@ -55,7 +105,7 @@ export function fieldTest(name, value, isWanted) {
  * @param {string} name @param {string} value
  */
 function patterns(name, value) {
-  const last = escaped(name.slice(name.lastIndexOf(".") + 1));
+  const last = escaped(lastOf(name));
   const whole = escaped(name);
   const begun = value && `(?:"?${value}|[\\[{])`;
   const found = [

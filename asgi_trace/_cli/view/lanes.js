@@ -35,7 +35,11 @@ export function arrange(trace, opened) {
     lane.rows[row].push(r);
     ends[row] = Math.max(ends[row], end[r]);
   }
-  const lanes = [...bySession.values()].map(({ lane }) => lane);
+  // A copy has no room to grow: there are many rows, and most of them are short.
+  const lanes = [...bySession.values()].map(({ lane: { session, rows } }) => ({
+    session,
+    rows: rows.map((row) => row.slice()),
+  }));
   const order = sessionOrder(trace);
   lanes.sort((one, other) => order(one.session, other.session));
   return { lanes, rows: lanes.reduce((sum, lane) => sum + lane.rows.length, 0) };

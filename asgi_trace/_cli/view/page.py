@@ -26,6 +26,7 @@ _MODULES = (
     "contract",
     "text",
     "callers",
+    "heads",
     "data",
     "fields",
     "query",

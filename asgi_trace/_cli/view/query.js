@@ -1,15 +1,20 @@
 // The language of the search box and the search: `words /regex/ status:>=500 -level:debug OR user:42`.
 
 import { LEVELS, NOBODY, breath } from "./data.js";
-import { comparison, escaped, fieldTest, presence } from "./fields.js";
+import { comparison, escaped, fieldTest, presence, wordOf } from "./fields.js";
+import { IS_OUTSIDE, IS_WITHIN, placeIn } from "./heads.js";
 
 /**
  * @typedef {import("./data.js").Trace} Trace
  * @typedef {import("./data.js").ReadChunk} ReadChunk
  *
  * A test of the text of a line: one of the patterns must be found, and `holds`, where it is given,
- * must then hold. `isWord`: no pattern can match a line end.
- * @typedef {{patterns: RegExp[], isWanted: boolean, isWord: boolean, holds?: (text: string) => boolean}} TextTest
+ * must then hold. A line that passes has one of `words`; without any, each line is asked. No pattern
+ * can match a line end where there are words.
+ * @typedef {{patterns: RegExp[], isWanted: boolean, words: string[], holds?: (text: string) => boolean}} TextTest
+ *
+ * A test during a search: `touched` has the values of requests that have one of its words in them.
+ * @typedef {TextTest & {touched: Map<import("./heads.js").Hole, Uint8Array>}} RunningTest
  *
  * A test of a request or of a line, by its number.
  * @typedef {(trace: Trace, index: number) => boolean} Test
@@ -92,7 +97,7 @@ function addTerm(query, match) {
   } else if (regex !== undefined) {
     try {
       const pattern = new RegExp(regex, `gm${flags.replace("m", "")}`);
-      alternative.texts.push({ patterns: [pattern], isWanted, isWord: false });
+      alternative.texts.push(regexTest(pattern, isWanted));
       if (isWanted) query.marks.push(pattern);
     } catch {
       query.errors.push(`/${regex}/ is no regular expression`);
@@ -112,7 +117,19 @@ function addText(query, text, isWanted) {
 function wordTest(term, isWanted) {
   const word = term.replaceAll('"', "");
   if (!word) return null;
-  return { patterns: [new RegExp(escaped(word), "gi")], isWanted, isWord: true };
+  return { patterns: [new RegExp(escaped(word), "gi")], isWanted, words: [word] };
+}
+
+/** @param {RegExp} pattern @param {boolean} isWanted @returns {TextTest} */
+function regexTest(pattern, isWanted) {
+  const word = wordOf(pattern.source, pattern.flags);
+  if (!word) return { patterns: [pattern], isWanted, words: [] };
+  /** @param {string} text */
+  const holds = (text) => {
+    pattern.lastIndex = 0;
+    return pattern.test(text);
+  };
+  return { patterns: [new RegExp(escaped(word), "gi")], isWanted, words: [word], holds };
 }
 
 /** @param {Query} query @param {string} name @param {string} value @param {boolean} isWanted */
@@ -259,7 +276,7 @@ const TESTS = {
  * @property {boolean} isOfLines whether some tests are about lines
  * @property {boolean} isOfRequests whether some tests are about requests
  * @property {Test[]} lines
- * @property {TextTest[]} texts
+ * @property {RunningTest[]} texts
  * @property {boolean} isOrdered whether the rarest text is the first
  */
 
@@ -327,7 +344,7 @@ function begin(alternative, trace, limit, notes) {
   const texts = [...alternative.texts];
   for (const { test, term } of alternative.fields) {
     if (isKnown(test.name, trace)) {
-      texts.push({ ...test, isWord: true });
+      texts.push(test);
       continue;
     }
     const word = wordTest(term, test.isWanted);
@@ -340,9 +357,14 @@ function begin(alternative, trace, limit, notes) {
     isOfLines: lines.length + texts.length > 0,
     isOfRequests: requests.length > 0,
     lines,
-    texts,
+    texts: texts.map(running),
     isOrdered: texts.length < 2,
   };
+}
+
+/** @param {TextTest} test @returns {RunningTest} */
+function running(test) {
+  return { ...test, touched: new Map() };
 }
 
 /** @type {WeakMap<Trace, Map<string, number>>} by name: lines searched in vain, -1 for a known field */
@@ -355,8 +377,8 @@ function isKnown(name, trace) {
   const searched = known.get(name) ?? 0;
   if (searched < 0) return true;
   if (searched === trace.linked) return false;
-  const test = { ...presence(name), isWord: true };
-  const isFound = trace.chunks.some((chunk) => chunk && hasLine(test, chunk));
+  const test = running(presence(name));
+  const isFound = trace.chunks.some((chunk) => chunk && hasLine(test, chunk, trace));
   known.set(name, isFound ? -1 : trace.linked);
   return isFound;
 }
@@ -379,7 +401,7 @@ function hits(search, chunk, trace, limit) {
     for (let at = 0; at < size; at++) if (found[at] && !test(trace, start + at)) found[at] = 0;
   // The text that is rarest in the first chunk comes first in the others: the rest has less to search.
   if (!search.isOrdered) {
-    search.texts = rarestFirst(search.texts, chunk);
+    search.texts = rarestFirst(search.texts, chunk, trace);
     search.isOrdered = true;
   }
   let left = size;
@@ -387,10 +409,10 @@ function hits(search, chunk, trace, limit) {
     left = found.reduce((sum, each) => sum + each, 0);
   for (const text of search.texts) {
     if (left < size / FEW) {
-      left = keepAlone(text, chunk, found);
+      left = keepAlone(text, chunk, found, trace);
       continue;
     }
-    const has = linesWith(text, chunk);
+    const has = linesWith(text, chunk, trace);
     left = 0;
     for (let at = 0; at < size; at++) {
       if (has[at] !== +text.isWanted) found[at] = 0;
@@ -400,12 +422,15 @@ function hits(search, chunk, trace, limit) {
   return found;
 }
 
-/** @param {TextTest[]} texts @param {ReadChunk} chunk */
-function rarestFirst(texts, chunk) {
+/** @param {RunningTest[]} texts @param {ReadChunk} chunk @param {Trace} trace */
+function rarestFirst(texts, chunk, trace) {
   return texts
     .map((text) => ({
       text,
-      left: linesWith(text, chunk).reduce((sum, each) => sum + +(each === +text.isWanted), 0),
+      left: linesWith(text, chunk, trace).reduce(
+        (sum, each) => sum + +(each === +text.isWanted),
+        0,
+      ),
     }))
     .sort((one, other) => one.left - other.left)
     .map(({ text }) => text);
@@ -422,61 +447,97 @@ function holdsOf({ patterns, holds }, line) {
 
 /**
  * Of the lines that are hits, ask each alone, and return how many are left.
- * @param {TextTest} test @param {ReadChunk} chunk @param {Uint8Array} found
+ * @param {TextTest} test @param {ReadChunk} chunk @param {Uint8Array} found @param {Trace} trace
  */
-function keepAlone(test, { text, offset }, found) {
+function keepAlone(test, chunk, found, trace) {
   let left = 0;
   for (let at = 0; at < found.length; at++) {
     if (!found[at]) continue;
-    if (holdsOf(test, text.slice(offset[at], offset[at + 1] - 1)) === test.isWanted) left++;
+    if (holdsOf(test, trace.textOf(chunk, at)) === test.isWanted) left++;
     else found[at] = 0;
   }
   return left;
 }
 
-/** Whether the test holds of a line of the chunk. @param {TextTest} test @param {ReadChunk} chunk */
-function hasLine(test, chunk) {
-  return test.patterns.some((pattern) => mark(test, pattern, chunk, null));
+/** Whether the test holds of a line of the chunk. @param {RunningTest} test @param {ReadChunk} chunk @param {Trace} trace */
+function hasLine(test, chunk, trace) {
+  return linesWith(test, chunk, trace).includes(1);
 }
 
-/** Which lines of the chunk pass the test. @param {TextTest} test @param {ReadChunk} chunk */
-function linesWith(test, chunk) {
+/** Which lines of the chunk pass the test. @param {RunningTest} test @param {ReadChunk} chunk @param {Trace} trace */
+function linesWith(test, chunk, trace) {
   const found = new Uint8Array(chunk.offset.length - 1);
-  for (const pattern of test.patterns) mark(test, pattern, chunk, found);
+  if (test.words.length === 0) {
+    for (let at = 0; at < found.length; at++)
+      found[at] = holdsOf(test, trace.textOf(chunk, at)) ? 1 : 0;
+    return found;
+  }
+  for (const pattern of test.patterns) markRests(test, pattern, chunk, trace, found);
+  if (chunk.headOf) markHeads(test, chunk, chunk.headOf, trace, found);
   return found;
 }
 
 /**
- * Mark the lines of the chunk that match the pattern; without *found*, return at the first one whether
- * there is any. One scan over their joined text is many times quicker than one per line.
- * @param {TextTest} test @param {RegExp} pattern @param {ReadChunk} chunk
- * @param {Uint8Array | null} found
+ * Mark the lines that match the pattern behind their heads. One scan over their joined text is many
+ * times quicker than one per line.
+ * @param {TextTest} test @param {RegExp} pattern @param {ReadChunk} chunk @param {Trace} trace
+ * @param {Uint8Array} found
  */
-function mark({ isWord, holds }, pattern, { text, offset }, found) {
-  const size = offset.length - 1;
+function markRests({ holds }, pattern, chunk, trace, found) {
+  const { text, offset } = chunk;
   let line = 0;
-  while (line < size) {
+  while (line < found.length) {
     pattern.lastIndex = offset[line];
-    let from;
-    if (isWord) {
-      if (!pattern.test(text)) return false;
-      from = pattern.lastIndex - 1;
-    } else {
-      const match = pattern.exec(text);
-      if (!match) return false;
-      from = match.index;
-    }
-    while (line < size - 1 && offset[line + 1] <= from) line++;
-    let isFound = true;
-    if (holds) isFound = holds(text.slice(offset[line], offset[line + 1] - 1));
-    else if (!isWord && pattern.lastIndex >= offset[line + 1]) {
-      // It runs on into the next line: ask this one alone.
-      pattern.lastIndex = 0;
-      isFound = pattern.test(text.slice(offset[line], offset[line + 1] - 1));
-    }
-    if (isFound && !found) return true;
-    if (isFound && found) found[line] = 1;
+    if (!pattern.test(text)) return;
+    while (offset[line + 1] < pattern.lastIndex) line++;
+    if (!found[line] && (!holds || holds(trace.textOf(chunk, line)))) found[line] = 1;
     line++;
   }
-  return false;
+}
+
+/**
+ * Mark the lines that pass the test by what their heads have. Only lines with a word across an edge
+ * in their head are asked.
+ * @param {RunningTest} test @param {ReadChunk} chunk @param {Uint16Array} headOf @param {Trace} trace
+ * @param {Uint8Array} found
+ */
+function markHeads(test, chunk, headOf, trace, found) {
+  const { heads, start } = chunk;
+  const places = heads.map((head) =>
+    head ? Math.max(...test.words.map((word) => placeIn(head, word))) : IS_OUTSIDE,
+  );
+  const touched = heads.map(
+    (head) => head?.holes.map((hole) => touchedOf(test, hole, trace)) ?? [],
+  );
+  for (let at = 0; at < found.length; at++) {
+    if (found[at]) continue;
+    const head = headOf[at];
+    let place = places[head];
+    if (place === IS_OUTSIDE) {
+      const r = trace.request[start + at];
+      for (const values of touched[head]) if (values[r]) place = IS_WITHIN;
+    }
+    if (place === IS_OUTSIDE) continue;
+    const isSure = place === IS_WITHIN && !test.holds;
+    if (isSure || holdsOf(test, trace.textOf(chunk, at))) found[at] = 1;
+  }
+}
+
+/**
+ * 1 for each request whose value has a word of the test.
+ * @param {RunningTest} test @param {import("./heads.js").Hole} hole @param {Trace} trace
+ */
+function touchedOf(test, hole, trace) {
+  const known = test.touched.get(hole);
+  if (known) return known;
+  const pattern = new RegExp(test.words.map(escaped).join("|"), "i");
+  const found = new Uint8Array(trace.size);
+  if (hole === "session") {
+    const ofSession = trace.sessions.map((session) => +pattern.test(session));
+    for (let r = 0; r < found.length; r++) found[r] = ofSession[trace.requests.session[r]] ?? 0;
+  } else {
+    for (let r = 0; r < found.length; r++) found[r] = +pattern.test(trace.valueOf(hole, r));
+  }
+  test.touched.set(hole, found);
+  return found;
 }
