@@ -535,9 +535,31 @@ function touchedOf(test, hole, trace) {
   if (hole === "session") {
     const ofSession = trace.sessions.map((session) => +pattern.test(session));
     for (let r = 0; r < found.length; r++) found[r] = ofSession[trace.requests.session[r]] ?? 0;
-  } else {
+  } else if (hole !== "id" || test.words.some((word) => canBeInId(word, trace))) {
     for (let r = 0; r < found.length; r++) found[r] = +pattern.test(trace.valueOf(hole, r));
   }
   test.touched.set(hole, found);
   return found;
+}
+
+/** @type {WeakMap<Trace, {size: number, has: Uint8Array}>} the characters of ASCII in the first ids */
+const inIds = new WeakMap();
+
+/** Whether all characters of the word are in some id: few words are made of hex digits. @param {string} word @param {Trace} trace */
+function canBeInId(word, trace) {
+  let known = inIds.get(trace);
+  if (!known) inIds.set(trace, (known = { size: 0, has: new Uint8Array(128) }));
+  const { id } = trace.requests;
+  for (; known.size < id.length; known.size++) {
+    const text = id[known.size];
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code < 128) known.has[code] = 1;
+    }
+  }
+  for (const character of word) {
+    const codes = [character.toLowerCase(), character.toUpperCase()].map((c) => c.charCodeAt(0));
+    if (character.charCodeAt(0) < 128 && !codes.some((code) => known.has[code])) return false;
+  }
+  return true;
 }
