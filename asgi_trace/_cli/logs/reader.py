@@ -8,6 +8,7 @@ Which lines make a request is decided elsewhere.
 
 from __future__ import annotations
 
+import operator
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -671,6 +672,7 @@ def read(
     yield reader.finish()
 
 
+_by_time = operator.attrgetter("time")
 _SLACK = 2000.0
 _MOST_HELD = 65_536
 
@@ -704,10 +706,6 @@ def merged(logs: Sequence[Iterator[list[Entry]]]) -> Iterator[list[Entry]]:
             del waiting[:ready]
     if waiting:
         yield waiting
-
-
-def _by_time(entry: Entry) -> float:
-    return entry.time
 
 
 def _bisect(entries: list[Entry], when: float) -> int:
