@@ -11,6 +11,7 @@ from typing import Any
 from fastmcp import Client, FastMCP
 from fastmcp import Context as Context
 from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
+from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
 
 from .handlers import register
 from .modes import Mode
@@ -34,6 +35,15 @@ http = import_module("httpx" if IS_STALE else "httpx2")
 def bare(mode: Mode = Mode.STATEFUL) -> Any:
     """A server without handlers."""
     return FastMCP("shop")
+
+
+def guarded(mode: Mode, subjects: dict[str, str]) -> Any:
+    """A server without handlers that lets in whoever has a token of *subjects*."""
+    tokens = {
+        token: {"client_id": "app", "scopes": [], "sub": subject}
+        for token, subject in subjects.items()
+    }
+    return FastMCP("shop", auth=StaticTokenVerifier(tokens))
 
 
 def app(mode: Mode, server: Any = None) -> Any:

@@ -79,7 +79,9 @@ async def start(address: str, tag: str, folder: str) -> Any:
 
 async def main(folder: str) -> None:
     app = RequestTracingMiddleware(sdk.app(Mode.STATEFUL, server))
-    worker = subprocess.Popen([sys.executable, "-W", "ignore", *WORKER, __file__], stdout=sys.stderr)
+    worker = subprocess.Popen(
+        [sys.executable, "-W", "ignore", *WORKER, __file__], stdout=sys.stderr
+    )
     try:
         async with serving(app) as address:
             seen = await asyncio.gather(*(start(address, tag, folder) for tag in TAGS))
