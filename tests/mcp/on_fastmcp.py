@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
+import fastmcp.server
 from fastmcp import Client, FastMCP
 from fastmcp import Context as Context
 from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
@@ -44,6 +45,14 @@ def guarded(mode: Mode, subjects: dict[str, str]) -> Any:
         for token, subject in subjects.items()
     }
     return FastMCP("shop", auth=StaticTokenVerifier(tokens))
+
+
+def proxy(url: str, make_client: Callable[..., Any]) -> Any:
+    """A server that passes all calls on to the one at *url*."""
+    transport = StreamableHttpTransport(url, httpx_client_factory=make_client)
+    if hasattr(fastmcp.server, "create_proxy"):
+        return fastmcp.server.create_proxy(transport)
+    return FastMCP.as_proxy(transport)  # version 2
 
 
 def app(mode: Mode, server: Any = None) -> Any:

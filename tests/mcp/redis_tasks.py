@@ -77,19 +77,18 @@ async def start(address: str, tag: str, folder: str) -> Any:
     return json.loads(result.content[0].text)
 
 
-async def main(folder: str) -> None:
+async def main(folder: str) -> dict[str, Any]:
     app = RequestTracingMiddleware(sdk.app(Mode.STATEFUL, server))
-    worker = subprocess.Popen(
-        [sys.executable, "-W", "ignore", *WORKER, __file__], stdout=sys.stderr
-    )
-    try:
-        async with serving(app) as address:
-            seen = await asyncio.gather(*(start(address, tag, folder) for tag in TAGS))
-    finally:
-        worker.terminate()
-        worker.wait(PATIENCE)
-    print(json.dumps({"server": os.getpid(), "tasks": dict(zip(TAGS, seen, strict=True))}))
+    async with serving(app) as address:
+        seen = await asyncio.gather(*(start(address, tag, folder) for tag in TAGS))
+    return {"server": os.getpid(), "tasks": dict(zip(TAGS, seen, strict=True))}
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    command = [sys.executable, "-W", "ignore", *WORKER, __file__]
+    worker = subprocess.Popen(command, stdout=sys.stderr)
+    try:
+        print(json.dumps(asyncio.run(main(sys.argv[1]))))
+    finally:
+        worker.terminate()
+        worker.wait(PATIENCE)

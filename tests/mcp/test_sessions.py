@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,19 +21,6 @@ from .sdk import sdk
 
 # Alice has had hers refreshed.
 TOKENS = {"t0ken-old": "alice", "t0ken-new": "alice", "t0ken-bob": "bob"}
-
-
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    """All that is logged."""
-    lines = Lines()
-    root = logging.getLogger()
-    kept, level = root.handlers[:], root.level
-    root.setLevel(logging.INFO)
-    root.handlers[:] = [lines]
-    yield lines
-    root.handlers[:] = kept
-    root.setLevel(level)
 
 
 def outside(app: Any) -> Any:
