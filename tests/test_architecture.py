@@ -148,7 +148,7 @@ FOR_PEOPLE = {
 NEIGHBOURS = {
     "_cli.demo": {"uvicorn"},
     "_cli.doctor.visit": {"opentelemetry"},
-    "_cli.mcp_demo": {"uvicorn"},
+    "_cli.mcp_demo": {"uvicorn", "opentelemetry"},
     # Ours, by the names that they have on PYTHONPATH, and the user's own sitecustomize.
     "_cli.injected.asgi_trace_finder": {"asgi_trace_servers"},
     "_cli.injected.asgi_trace_servers": {"asgi_trace", "asgi_trace_finder"},

@@ -8,6 +8,7 @@ This module uses the public API, uvicorn and the MCP SDK (1 or 2). Nothing else 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -25,6 +26,7 @@ from .._core.middleware import RequestTracingMiddleware
 from .._logging.formatters import TextFormatter
 from .._logging.setup import configure_logging
 from ..mcp import outgoing_meta, request_hook, trace_server
+from .environment import OTEL, LauncherError, read_otel
 from .view.command import tell_page
 
 __all__ = ("run",)
@@ -117,6 +119,38 @@ def _shop(server: Any, warehouse: Any, tool_error: type[Exception]) -> None:
             raise tool_error("no price") from exc
 
 
+def _print_spans(name: str) -> None:
+    """Print each span of this process on standard output, as a line of JSON."""
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+    def line(span: ReadableSpan) -> str:
+        context, parent = span.get_span_context(), span.parent
+        assert context
+        times = (span.start_time or 0, span.end_time or 0)
+        told = _Span(
+            name, span.name, context.trace_id, context.span_id, parent and parent.span_id, *times
+        )
+        return json.dumps(told) + "\n"
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=line)))
+    trace.set_tracer_provider(provider)
+
+
+class _Span(NamedTuple):
+    """A span, as a server prints it; its times in nanoseconds."""
+
+    service: str
+    name: str
+    trace_id: int
+    span_id: int
+    parent: int | None
+    start: int
+    end: int
+
+
 def serve(warehouse_url: str | None = None) -> None:
     """
     Serve the warehouse, or the shop where the warehouse's URL is given; tell the port, and stop
@@ -126,6 +160,8 @@ def serve(warehouse_url: str | None = None) -> None:
     for name in _OTHERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.getLogger(ACCESS_LOGGER).addFilter(_is_of_a_call)
+    if read_otel(os.environ):
+        _print_spans("shop" if warehouse_url else "warehouse")
     asyncio.run(_serve(_find_sdk(), warehouse_url))
 
 
@@ -146,9 +182,12 @@ async def _serve(sdk: _Sdk, warehouse_url: str | None) -> None:
             # One session for all customers, opened before any of them calls: the harder case.
             warehouse = await stack.enter_async_context(_connected(sdk, warehouse_url, {}))
             _shop(mcp_server, warehouse, sdk.tool_error)
-        app = RequestTracingMiddleware(
-            mcp_server.streamable_http_app(), access_log=True, observe_body=True
-        )
+        inner = mcp_server.streamable_http_app()
+        if read_otel(os.environ):
+            from ..otel import RequestSpans
+
+            inner = RequestSpans(inner)
+        app = RequestTracingMiddleware(inner, access_log=True, observe_body=True)
         patient: dict[str, Any] = {
             "timeout_keep_alive": _CALL_SECONDS,
             "timeout_graceful_shutdown": _STOP_SECONDS // 2,
@@ -217,8 +256,13 @@ class _NotServedError(Exception):
 
 
 @asynccontextmanager
-async def _running(name: str, show: Callable[[_Line], None], *arguments: str) -> AsyncIterator[str]:
-    """Run a server in a process of its own, show its lines as they come, and give its URL."""
+async def _running(
+    name: str, show: Callable[[_Line], None], spans: list[_Span], *arguments: str
+) -> AsyncIterator[str]:
+    """
+    Run a server in a process of its own, show its lines as they come, collect its *spans*, and give
+    its URL.
+    """
     pipe = asyncio.subprocess.PIPE
     command = (
         sys.executable,
@@ -234,13 +278,20 @@ async def _running(name: str, show: Callable[[_Line], None], *arguments: str) ->
         async for line in lines:
             show(_Line(name, line.decode("utf-8", "replace").rstrip()))
 
-    reading = asyncio.create_task(read(process.stderr))
+    async def collect(lines: asyncio.StreamReader) -> bytes:
+        """Take the spans up to the next other line, and return that line; empty at the end."""
+        while (line := await lines.readline()).startswith(b"["):
+            spans.append(_Span(*json.loads(line)))
+        return line
+
+    reading: list[asyncio.Task[Any]] = [asyncio.create_task(read(process.stderr))]
     try:
-        port = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
+        port = await asyncio.wait_for(collect(process.stdout), _START_SECONDS)
         if not port:
             raise _NotServedError(
                 f"the demo's {name} ended before it listened; its lines above tell why"
             )
+        reading.append(asyncio.create_task(collect(process.stdout)))
         yield f"http://127.0.0.1:{int(port)}/mcp"
     finally:
         process.stdin.close()
@@ -249,7 +300,7 @@ async def _running(name: str, show: Callable[[_Line], None], *arguments: str) ->
         except asyncio.TimeoutError:
             process.kill()
             await process.wait()
-        await reading
+        await asyncio.gather(*reading)
 
 
 def run(stream: TextIO | None = None, output: str | None = None) -> int:
@@ -257,7 +308,8 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     Tell the story on *stream*, standard output when left out, and return the exit code.
 
     Alice pays and Bob orders meanwhile; then Alice orders, and Bob's invoice fails. Their page is
-    written to *output*, a temporary file when left out.
+    written to *output*, a temporary file when left out. With ``ASGI_TRACE_OTEL=1`` the spans of
+    each order are told as a tree.
     """
     out = stream or sys.stdout
     try:
@@ -270,7 +322,19 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    try:
+        if read_otel(os.environ):
+            import_module("opentelemetry.sdk.trace")
+    except LauncherError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    except ImportError as exc:
+        print(
+            f"{OTEL}=1 needs OpenTelemetry: pip install opentelemetry-sdk ({exc})", file=sys.stderr
+        )
+        return 2
     lines: list[_Line] = []
+    spans: list[_Span] = []
 
     def show(line: _Line) -> None:
         lines.append(line)
@@ -288,11 +352,13 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         flush=True,
     )
     try:
-        asyncio.run(_tell(sdk, show, calls))
+        asyncio.run(_tell(sdk, show, spans, calls))
     except _NotServedError as error:
         print(error, file=sys.stderr)
         return 1
     for text in _grouped(calls, lines):
+        print(text, file=out)
+    for text in _trees(spans):
         print(text, file=out)
     if [call.failed for call in calls] != [False, False, False, True]:
         return 1
@@ -303,10 +369,12 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     return tell_page(logs, "Two customers at once, on two MCP servers", output, out)
 
 
-async def _tell(sdk: _Sdk, show: Callable[[_Line], None], calls: tuple[_Call, ...]) -> None:
+async def _tell(
+    sdk: _Sdk, show: Callable[[_Line], None], spans: list[_Span], calls: tuple[_Call, ...]
+) -> None:
     async with (
-        _running("warehouse", show) as warehouse_url,
-        _running("shop", show, warehouse_url) as shop_url,
+        _running("warehouse", show, spans) as warehouse_url,
+        _running("shop", show, spans, warehouse_url) as shop_url,
     ):
         customers = dict.fromkeys(call.session_id for call in calls)
         await asyncio.gather(
@@ -348,3 +416,26 @@ def _grouped(calls: tuple[_Call, ...], lines: list[_Line]) -> Iterator[str]:
     failed = calls[-1]
     yield f"\n{failed.customer}'s {failed.tool} failed, which HTTP calls 200. Its lines tell why, the traceback's too."
     yield "An order goes through both servers, and one session that all customers share: its lines have one request id."
+
+
+def _trees(spans: list[_Span]) -> Iterator[str]:
+    """Tell the spans of each order as a tree: service, name and duration."""
+    called = {span.trace_id for span in spans if "order" in span.name}
+    if called:
+        yield "\nOpenTelemetry's spans of each order:"
+    inside: dict[int | None, list[_Span]] = {}
+    known = {span.span_id for span in spans}
+    for span in sorted(spans, key=lambda span: span.start):
+        parent = span.parent if span.parent in known else None
+        inside.setdefault(parent, []).append(span)
+
+    def tree(span: _Span, depth: int) -> Iterator[str]:
+        milliseconds = (span.end - span.start) / 1e6
+        yield f"  {'  ' * depth}{span.service} {span.name} {milliseconds:.0f}ms"
+        for child in inside.get(span.span_id, ()):
+            yield from tree(child, depth + 1)
+
+    for root in inside.get(None, ()):
+        if root.trace_id in called:
+            yield ""
+            yield from tree(root, 0)

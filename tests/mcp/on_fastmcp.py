@@ -8,9 +8,11 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
+import fastmcp.server
 from fastmcp import Client, FastMCP
 from fastmcp import Context as Context
 from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
+from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
 
 from .handlers import register
 from .modes import Mode
@@ -34,6 +36,23 @@ http = import_module("httpx" if IS_STALE else "httpx2")
 def bare(mode: Mode = Mode.STATEFUL) -> Any:
     """A server without handlers."""
     return FastMCP("shop")
+
+
+def guarded(mode: Mode, subjects: dict[str, str]) -> Any:
+    """A server without handlers that lets in whoever has a token of *subjects*."""
+    tokens = {
+        token: {"client_id": "app", "scopes": [], "sub": subject}
+        for token, subject in subjects.items()
+    }
+    return FastMCP("shop", auth=StaticTokenVerifier(tokens))
+
+
+def proxy(url: str, make_client: Callable[..., Any]) -> Any:
+    """A server that passes all calls on to the one at *url*."""
+    transport = StreamableHttpTransport(url, httpx_client_factory=make_client)
+    if hasattr(fastmcp.server, "create_proxy"):
+        return fastmcp.server.create_proxy(transport)
+    return FastMCP.as_proxy(transport)  # version 2
 
 
 def app(mode: Mode, server: Any = None) -> Any:

@@ -10,6 +10,8 @@ import httpx2
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.auth.provider import AccessToken
+from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import Context as Context
 from mcp.server.mcpserver import MCPServer
 
@@ -28,6 +30,25 @@ http = httpx2
 def bare(mode: Mode = Mode.STATEFUL) -> Any:
     """A server without handlers."""
     return MCPServer("shop")
+
+
+class Tokens:
+    """Verifies bearer tokens: those of *subjects*, by token."""
+
+    def __init__(self, subjects: dict[str, str]) -> None:
+        self._subjects = subjects
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        subject = self._subjects.get(token)
+        if subject is None:
+            return None
+        return AccessToken(token=token, client_id="app", scopes=[], subject=subject)
+
+
+def guarded(mode: Mode, subjects: dict[str, str]) -> Any:
+    """A server without handlers that lets in whoever has a token of *subjects*."""
+    settings = AuthSettings(issuer_url="https://issuer.example", resource_server_url=None)  # type: ignore[arg-type]
+    return MCPServer("shop", auth=settings, token_verifier=Tokens(subjects))
 
 
 def app(mode: Mode, server: Any = None) -> Any:

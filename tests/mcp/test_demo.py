@@ -68,9 +68,11 @@ class Line(NamedTuple):
 
 
 class Demo(NamedTuple):
+    has_spans: bool
     process: subprocess.Popen[str]
     mixed: list[str]
     grouped: list[str]
+    trees: list[str]
     errors: str
     page: Path
 
@@ -89,18 +91,27 @@ class Demo(NamedTuple):
         return [line for line in self.lines if line.request_id in ids]
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+@pytest.fixture(scope="module", params=["0", "1"], ids=["without", "with OpenTelemetry"])
+def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     page = tmp_path_factory.mktemp("demo") / "page.html"
     command = [sys.executable, "-m", "asgi_trace", "demo", "--mcp", "-o", str(page)]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "ASGI_TRACE_OTEL": request.param},
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        start_new_session=True,
+    )
     try:
         output, errors = process.communicate(timeout=240)
     finally:
         process.kill()
     mixed, _, grouped = output.partition("\nThe same lines, by session and call:\n")
-    return Demo(process, mixed.splitlines(), grouped.splitlines(), errors, page)
+    grouped, _, trees = grouped.partition("\nOpenTelemetry's spans of each order:\n")
+    parts = (mixed.splitlines(), grouped.splitlines(), trees.splitlines())
+    return Demo(request.param == "1", process, *parts, errors, page)
 
 
 def test_it_ends_well(demo: Demo) -> None:
@@ -165,7 +176,9 @@ def test_the_groups_are_the_same_lines(demo: Demo) -> None:
 
 def test_it_ends_with_its_page(demo: Demo) -> None:
     """Which has the lines of both servers, and tells them apart: an order goes through both."""
-    assert demo.grouped[-1] == f"All of it on one page: {demo.page.resolve().as_uri()}"
+    assert (demo.trees or demo.grouped)[
+        -1
+    ] == f"All of it on one page: {demo.page.resolve().as_uri()}"
     told = Told.in_file(demo.page)
     assert sorted(told.head["sessions"]) == ["abc12345", "def67890"]
     assert (told.head["unknown"], told.head["whole_seconds"]) == (0, False)
@@ -182,6 +195,19 @@ def test_it_ends_with_its_page(demo: Demo) -> None:
     assert callers == ["tools/call order"] * 2
 
 
+def test_the_spans_of_an_order_are_one_tree(demo: Demo) -> None:
+    """With OpenTelemetry: the warehouse's span is inside the shop's, in each of both orders."""
+    trees = "\n".join(demo.trees[:-1]).strip("\n")
+    assert bool(trees) is demo.has_spans
+    found = [tree.split("\n") for tree in trees.split("\n\n") if tree]
+    assert len(found) == (2 if demo.has_spans else 0)
+    for tree in found:
+        told = [re.fullmatch(r"( +)(\w+ .+) \d+ms", line) for line in tree]
+        depths = {span[2]: len(span[1]) for span in told if span}
+        assert len([depth for depth in depths.values() if depth == 2]) == 1, tree
+        assert depths["shop tools/call order"] < depths["warehouse tools/call reserve"], tree
+
+
 @pytest.mark.parametrize("missing", ["mcp", "uvicorn"])
 def test_without_the_sdk_it_says_what_to_install(missing: str) -> None:
     code = f"import sys; sys.modules[{missing!r}] = None; from asgi_trace._cli.main import main; sys.exit(main())"
@@ -189,6 +215,23 @@ def test_without_the_sdk_it_says_what_to_install(missing: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install mcp uvicorn" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("1", "pip install opentelemetry-sdk"), ("maybe", "ASGI_TRACE_OTEL is 'maybe'")],
+)
+def test_without_opentelemetry_it_says_what_is_wrong(value: str, told: str) -> None:
+    code = (
+        "import sys; sys.modules['opentelemetry.sdk.trace'] = None; "
+        "from asgi_trace._cli.main import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", code, "demo", "--mcp"]
+    environment = {**os.environ, "ASGI_TRACE_OTEL": value}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

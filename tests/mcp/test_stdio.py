@@ -52,6 +52,8 @@ async def talk(name: str, folder: Path) -> list[Record]:
                 for n, each in enumerate(told)
             ]
             assert await asyncio.gather(*calls) == [f"{name}-{n}" for n in range(2 * len(TOOLS))]
+            told_session = {"baggage": f"k=v,session.id={name}s"}
+            await sdk.ask(session, "in_sync", told_session, marker=f"{name}-named")
             await sdk.read(session, f"{name}-stock")
             await sdk.prompt(session, f"{name}-greet")
             assert await sdk.call(session, "fail", f"{name}-broken")
@@ -76,7 +78,7 @@ def test_each_message_has_an_id_of_its_own(logs: dict[str, list[Record]], name: 
     """Whichever way its handler runs; and all lines of a message have it."""
     ids = Counter(line.request_id for line in logs[name] if line.message.startswith(f"{name}-"))
     assert NO_ID not in ids
-    assert ids.total() == len(ids) == 2 * len(TOOLS) + 3
+    assert ids.total() == len(ids) == 2 * len(TOOLS) + 4
     messages = {(line.request_id, line.jsonrpc_id) for line in logs[name] if line.jsonrpc_id}
     assert len({request_id for request_id, _ in messages}) == len(
         {jsonrpc_id for _, jsonrpc_id in messages}
@@ -104,9 +106,21 @@ def test_the_calls_meta_is_the_parent(logs: dict[str, list[Record]], name: str) 
 
 
 def test_a_process_is_a_session(logs: dict[str, list[Record]]) -> None:
-    sessions = {name: {line.session_id for line in lines} - {NO_ID} for name, lines in logs.items()}
+    sessions = {
+        name: {line.session_id for line in lines} - {NO_ID, f"{name}s"}
+        for name, lines in logs.items()
+    }
     assert [len(found) for found in sessions.values()] == [1, 1], sessions
     assert sessions["alice"] != sessions["bob"]
+
+
+@pytest.mark.parametrize("name", ["alice", "bob"])
+def test_a_call_may_name_its_session(logs: dict[str, list[Record]], name: str) -> None:
+    """By ``session.id`` in the baggage of its ``_meta``; no other call is of that session."""
+    named = [line.message for line in logs[name] if line.session_id == f"{name}s"]
+    # Version 1 of the SDK has a line of its own before.
+    assert named[-1] == f"{name}-named"
+    assert len(named) == 1 + sdk.IS_STALE
 
 
 @pytest.mark.parametrize("name", ["alice", "bob"])

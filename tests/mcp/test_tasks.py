@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from .. import needs
+from ..serving import reserved_port
 from .sdk import sdk
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,8 +27,13 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
     """What the program has seen: with ``observe_body``, then with ``trace_server()`` alone."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.mcp.background"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return run("tests.mcp.background")
+
+
+def run(program: str, *arguments: str, **variables: str) -> dict[str, Any]:
+    """Return what a *program* of ours prints."""
+    command = [sys.executable, "-W", "ignore", "-m", program, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
     )
@@ -48,3 +55,27 @@ def test_a_tasks_worker_has_the_ids_of_the_request_that_started_it(report: dict[
 def test_lines_on_a_task_name_it(report: dict[str, Any], tag: str) -> None:
     """Those of ``tasks/get``, and of ``tasks/result`` where the SDK has it."""
     assert report["named"][tag] == [f"{method} True" for method in sdk.TASK_METHODS]
+
+
+def test_so_has_a_worker_in_another_process(tmp_path: Path) -> None:
+    """Over Redis: one of fastmcp's command line, and the server's own."""
+    command = [needs.program("redis-server"), "--bind", "127.0.0.1", "--save", ""]
+    with reserved_port() as port:
+        redis = subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.DEVNULL)
+        try:
+            variables = {
+                "FASTMCP_DOCKET_URL": f"redis://127.0.0.1:{port}/0",
+                "FASTMCP_DOCKET_CONCURRENCY": "1",
+            }
+            seen = run("tests.mcp.redis_tasks", str(tmp_path), **variables)
+        finally:
+            redis.terminate()
+            redis.wait(60)
+    processes = set()
+    for tag, (process, own, on_line) in seen["tasks"].items():
+        trace_id = tag.encode().hex().rjust(32, "a")
+        assert own == [f"r-{tag}", f"s-{tag}", trace_id]
+        assert on_line == [f"r-{tag}", f"s-{tag}"]
+        processes.add(process)
+    assert seen["server"] in processes
+    assert len(processes) == 2

@@ -18,7 +18,7 @@ LINE = re.compile(
     r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - (\w+) - "
     r"\[req=([^|]+)\|session=([^]|]+)(?:\|span=([0-9a-f]{16}))?\] ([-|]) ?(.*)"
 )
-ACCESS = r"%s %d \d+\.\dms \d+B http 127\.0\.0\.1:\d+ ttfb=\d+\.\dms"
+ACCESS = r"%s %d \d+\.\dms \d+B http 127\.0\.0\.1:\d+ ttfb=\d+\.\dms(?: parent=[0-9a-f]{16})?"
 
 STORY = {
     ("req-001", "abc12345"): [
