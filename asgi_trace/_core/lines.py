@@ -541,7 +541,8 @@ STORES: dict[str, Store] = {
 The names of other people's log stores: one table for those who write lines and those who read them.
 """
 
-# These three are on each line, whatever happened: by them the names of a line are recognised.
+# These three are on each line, whatever happened, and before the program's own fields: by them the names of a line are
+# recognised.
 _ALWAYS_THERE = ("timestamp", "level", "message")
 
 
@@ -582,8 +583,16 @@ _READ = (_OWN, *map(Naming, STORES))
 
 
 def _naming_of(fields: Mapping[str, Any]) -> Naming | None:
-    """Return the names that the *fields* of a line have, or None where they are not a record's."""
-    return next((naming for naming in _READ if naming.signs <= fields.keys()), None)
+    """
+    Return the names that the *fields* of a line have, or None where they are not a record's.
+
+    A program's own fields may be called as those of another store. They stand behind ours.
+    """
+    possible = [naming for naming in _READ if naming.signs <= fields.keys()]
+    if len(possible) < 2:
+        return possible[0] if possible else None
+    place = {name: number for number, name in enumerate(fields)}
+    return min(possible, key=lambda naming: max(place[name] for name in naming.signs))
 
 
 def _fields(record: Record, naming: Naming = _OWN) -> dict[str, Any]:

@@ -396,6 +396,9 @@ def test_each_stores_names_are_as_documented(store: str) -> None:
 
 @pytest.mark.parametrize("store", [None, *STORES])
 @example(Record("", "INFO", message="m", extra={"otel": {}, "log": {}, "service": {}}))
+@example(Record("", "INFO", request_id="0", extra={"@timestamp": None, "log.level": None}))
+@example(Record("", "INFO", request_id="0", extra={"severity": "", "time": ""}))
+@example(Record("", "INFO", request_id="0", extra={"status": "", "body": "", "severity_text": ""}))
 @given(named_records(ANY_TEXT | OUR_NAMES | THEIR_NAMES, VALUES))
 def test_a_record_under_any_names_is_read_as_written(store: str | None, record: Record) -> None:
     """Also where the program has fields with the names of a store."""
