@@ -10,13 +10,13 @@ import httpx2
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import Context as Context
 from mcp.server.mcpserver import MCPServer
 
 from .handlers import register
 from .modes import Mode
+from .tokens import Tokens
 
 MODES = tuple(Mode)
 IS_STALE = False
@@ -30,19 +30,6 @@ http = httpx2
 def bare(mode: Mode = Mode.STATEFUL) -> Any:
     """A server without handlers."""
     return MCPServer("shop")
-
-
-class Tokens:
-    """Verifies bearer tokens: those of *subjects*, by token."""
-
-    def __init__(self, subjects: dict[str, str]) -> None:
-        self._subjects = subjects
-
-    async def verify_token(self, token: str) -> AccessToken | None:
-        subject = self._subjects.get(token)
-        if subject is None:
-            return None
-        return AccessToken(token=token, client_id="app", scopes=[], subject=subject)
 
 
 def guarded(mode: Mode, subjects: dict[str, str]) -> Any:
