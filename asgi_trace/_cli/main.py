@@ -17,7 +17,9 @@ from .completion import SHELLS, script
 
 __all__ = ("build_parser", "commands_of", "main")
 
-_TZ = "of times that name no zone: Europe/Berlin, +01:00; that of this machine, when left out"
+_TZ = "time zone of timestamps that have none: Europe/Berlin, +01:00 (default: this machine's)"
+_SINCE = "only lines from this time on: 10m (ago), 10:30, '2024-01-15 10:30'"
+_FILES = "log files, also .gz (default: standard input)"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,13 +30,18 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     demo = commands.add_parser(
-        "demo", help="serve a small shop, trace two customers, and show their lines"
+        "demo", help="serve a small shop, trace two customers, and show their log lines"
     )
     demo.add_argument(
-        "--mcp", action="store_true", help="two MCP servers instead, of which one calls the other"
+        "--mcp",
+        action="store_true",
+        help="serve two MCP servers instead, one of which calls the other",
     )
     demo.add_argument(
-        "-o", "--output", metavar="FILE", help="their page; a temporary file, when left out"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the page to this file (default: a temporary file)",
     )
     demo.set_defaults(run=_demo)
     # main() never gives this one arguments: they are the command's. Completion reads it.
@@ -43,84 +50,85 @@ def build_parser() -> argparse.ArgumentParser:
     )
     run.add_argument("command", nargs=argparse.REMAINDER)
     grep = commands.add_parser(
-        "grep", help="show the lines of a session or a request, out of logs of any size"
+        "grep",
+        help="show the lines of a session or a request, from logs of any size",
+        description="Show the lines of a session or a request, from logs of any size. ID is the beginning of a "
+        "request, session, trace or span id (at least 4 characters), a whole traceparent, or "
+        "'[req=…|session=…]' copied from a line. Several options narrow the result.",
     )
     grep.add_argument(
         "--session",
         metavar="ID",
-        help="of this session; its first 8 characters will do",
+        help="lines of this session; the first 8 characters are enough",
     )
-    grep.add_argument("--request", metavar="ID", help="of this request")
+    grep.add_argument("--request", metavar="ID", help="lines of this request")
     grep.add_argument(
-        "--trace", metavar="ID", help="of this trace, or of that in a traceparent, in all services"
+        "--trace",
+        metavar="ID",
+        help="lines of this trace, in all services; also a whole traceparent",
     )
-    grep.add_argument("--span", metavar="ID", help="with this span")
-    grep.add_argument("--service", metavar="NAME", help="of this service")
-    grep.add_argument("--path", help="of requests for this path; * stands for anything")
-    grep.add_argument("--status", help="of requests with this status: 404, 5xx, '>=500'")
-    grep.add_argument(
-        "--slower", metavar="DURATION", help="of requests that took longer than this: 250ms, 1.5s"
-    )
-    grep.add_argument(
-        "--since", metavar="TIME", help="not older than this: 10m, 10:30, '2024-01-15 10:30'"
-    )
+    grep.add_argument("--span", metavar="ID", help="lines with this span id")
+    grep.add_argument("--service", metavar="NAME", help="lines of this service")
+    grep.add_argument("--path", help="requests for this path; * stands for any characters")
+    grep.add_argument("--status", help="requests with this status: 404, 5xx, '>=500'")
+    grep.add_argument("--slower", metavar="DURATION", help="requests that took longer: 250ms, 1.5s")
+    grep.add_argument("--since", metavar="TIME", help=_SINCE)
     grep.add_argument("--tz", metavar="NAME", help=_TZ)
     grep.add_argument(
         "files",
         metavar="FILE",
         nargs="*",
-        help="logs, also .gz; standard input, when left out. Without an option, the first characters of an "
-        "id stand before them: of a request, session, trace or span, four at least; or a traceparent, or "
-        "'[req=…|session=…]' as a line has it",
+        help=_FILES,
     )
     grep.usage = "%(prog)s [-h] (ID | OPTION ...) [FILE ...]"
     grep.set_defaults(run=_grep)
     view = commands.add_parser(
-        "view", help="make one page of logs: sessions, requests and their lines on a time axis"
+        "view",
+        help="make one HTML page of logs: sessions, requests and their lines on a time axis",
+        description="Make one HTML page of logs: sessions, requests and their lines on a time axis. The page "
+        "opens without a network.",
     )
     page = view.add_mutually_exclusive_group()
     page.add_argument(
         "-o",
         "--output",
         metavar="FILE",
-        help="the page; LOG.html here, when left out; - for a pipe",
+        help="write the page to this file; - for standard output (default: LOG.html in this folder)",
     )
     page.add_argument(
         "--follow",
         action="store_true",
-        help="serve the page on loopback, and add lines as they come",
+        help="serve the page on this machine only, and add new lines as they are written",
     )
-    view.add_argument("--port", type=int, help="with --follow; a free one, when left out")
+    view.add_argument("--port", type=int, help="port of --follow (default: a free one)")
     view.add_argument(
         "--session",
         metavar="ID",
-        help="only lines of this session; its first 8 characters will do",
+        help="only lines of this session; the first 8 characters are enough",
     )
     view.add_argument("--request", metavar="ID", help="only lines of this request")
     age = view.add_mutually_exclusive_group()
+    age.add_argument("--since", metavar="TIME", help=_SINCE)
     age.add_argument(
-        "--since", metavar="TIME", help="not older than this: 10m, 10:30, '2024-01-15 10:30'"
+        "--last", metavar="DURATION", help="only the last minutes or hours of the logs: 10m, 1.5h"
     )
-    age.add_argument("--last", metavar="DURATION", help="the end of the logs, this long: 10m, 1.5h")
     view.add_argument("--tz", metavar="NAME", help=_TZ)
-    view.add_argument(
-        "files", metavar="FILE", nargs="*", help="logs, also .gz; standard input, when left out"
-    )
+    view.add_argument("files", metavar="FILE", nargs="*", help=_FILES)
     view.set_defaults(run=_view)
     doctor = commands.add_parser(
         "doctor",
         help="start an app, send one request through it, and say what is wrong with its tracing",
-        description="Load an app, or start the command that serves it, send one request through it in process "
-        "(GET /asgi-trace-doctor, which no app has), and say what is wrong, each with its remedy. "
-        "Exit codes: 0 nothing is wrong, 1 something is, 2 the app could not be loaded.",
+        description="Load an app, or start the command that serves it, and send one request through it in process: "
+        "GET /asgi-trace-doctor, a path that no app has. Print each fault of its tracing with the remedy. "
+        "Exit codes: 0 no fault, 1 at least one fault, 2 the app could not be loaded.",
     )
-    doctor.add_argument("--json", action="store_true", help="the report as one JSON object")
+    doctor.add_argument("--json", action="store_true", help="print the report as one JSON object")
     doctor.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=_seconds,
         default=60.0,
-        help="how long the app may take to start, and to respond; 60, when left out",
+        help="time limit for the start of the app, and for its response (default: 60)",
     )
     doctor.add_argument(
         "command",
