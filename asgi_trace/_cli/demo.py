@@ -1,6 +1,6 @@
 """
 The demo: a small shop and its warehouse, each on a uvicorn of its own, two customers at once, and
-their lines told apart.
+their lines by request.
 
 This module uses the public API and uvicorn. Nothing else imports it.
 """
@@ -197,9 +197,9 @@ class _Recorder(_StreamHandler):
 
 def run(stream: TextIO | None = None, output: str | None = None) -> int:
     """
-    Tell the story on *stream*, standard output when left out, and return the exit code.
+    Print the demo on *stream* (default: standard output), and return the exit code.
 
-    Its page is written to *output*, a temporary file when left out.
+    Its page is written to *output* (default: a temporary file).
 
     Alice pays and asks for the status, Bob reads his profile meanwhile, and one request crashes.
     The payment calls the warehouse.
@@ -213,7 +213,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     recorder = _Recorder(out)
     logging.getLogger().addHandler(recorder)
     configure_logging(logging.INFO)
-    # its start and stop are not of the story
+    # its lines of starting and stopping belong to no request
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     calls = (
         _Call("Alice", "abc12345", "POST", "/api/payment", "req-001"),
@@ -237,7 +237,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
 
 @contextmanager
 def _open_warehouse(server: Any) -> Iterator[None]:
-    """Serve the warehouse, and tell the shop where it is."""
+    """Serve the warehouse, and give the shop its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         # Calls before it has started wait in the queue of the socket.

@@ -272,8 +272,8 @@ def load_app(environment: Mapping[str, str]) -> Any:
         try:
             found = getattr(found, attribute)
         except AttributeError:
-            told = f"{APP} is {name!r}; module {module_name!r} has no {'.'.join(attributes)!r}"
-            raise LauncherError(f"{told}; name the app as the module does") from None
+            problem = f"{APP} is {name!r}; module {module_name!r} has no {'.'.join(attributes)!r}"
+            raise LauncherError(f"{problem}; name the app as the module does") from None
     if not callable(found):
         raise LauncherError(
             f"{APP} is {name!r}, of type {type(found).__name__}; expected a callable, an ASGI app"
@@ -283,8 +283,8 @@ def load_app(environment: Mapping[str, str]) -> Any:
     elif factory or (factory is None and _is_factory(found)):
         found = found()
     if not callable(found):
-        told = f"{APP} is {name!r}, a factory that returned {type(found).__name__}"
-        raise LauncherError(f"{told}; expected a callable, an ASGI app")
+        problem = f"{APP} is {name!r}, a factory that returned {type(found).__name__}"
+        raise LauncherError(f"{problem}; expected a callable, an ASGI app")
     return found
 
 
@@ -335,9 +335,9 @@ def _import(name: str, module_name: str) -> Any:
         missing = exc.name or ""
         if not f"{module_name}.".startswith(f"{missing}.") or _was_running(exc.__traceback__):
             raise
-        told = f"{APP} is {name!r}; there is no module {missing!r} in {os.getcwd()!r} or elsewhere on Python's path"
+        problem = f"{APP} is {name!r}; there is no module {missing!r} in {os.getcwd()!r} or elsewhere on Python's path"
         raise LauncherError(
-            f"{told}; correct the name, or start the server where the module is"
+            f"{problem}; correct the name, or start the server where the module is"
         ) from None
 
 

@@ -1,6 +1,6 @@
 """
-The MCP demo: a shop and its warehouse, two customers at once, and the lines of both servers told
-apart.
+The MCP demo: a shop and its warehouse, two customers at once, and the lines of both servers, by
+request.
 
 This module uses the public API, uvicorn and the MCP SDK (1 or 2). Nothing else imports it.
 """
@@ -129,10 +129,10 @@ def _print_spans(name: str) -> None:
         context, parent = span.get_span_context(), span.parent
         assert context
         times = (span.start_time or 0, span.end_time or 0)
-        told = _Span(
+        record = _Span(
             name, span.name, context.trace_id, context.span_id, parent and parent.span_id, *times
         )
-        return json.dumps(told) + "\n"
+        return json.dumps(record) + "\n"
 
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=line)))
@@ -153,8 +153,8 @@ class _Span(NamedTuple):
 
 def serve(warehouse_url: str | None = None) -> None:
     """
-    Serve the warehouse, or the shop where the warehouse's URL is given; tell the port, and stop
-    with the parent.
+    Serve the warehouse, or the shop where the warehouse's URL is given. Print the port, and stop
+    with the parent process.
     """
     configure_logging(logging.INFO, formatter=TextFormatter(precise=True, session_length=None))
     for name in _OTHERS:
@@ -289,7 +289,7 @@ async def _running(
         port = await asyncio.wait_for(collect(process.stdout), _START_SECONDS)
         if not port:
             raise _NotServedError(
-                f"the demo's {name} ended before it listened; its lines above tell why"
+                f"the demo's {name} ended before it listened; its lines above say why"
             )
         reading.append(asyncio.create_task(collect(process.stdout)))
         yield f"http://127.0.0.1:{int(port)}/mcp"
@@ -305,11 +305,11 @@ async def _running(
 
 def run(stream: TextIO | None = None, output: str | None = None) -> int:
     """
-    Tell the story on *stream*, standard output when left out, and return the exit code.
+    Print the demo on *stream* (default: standard output), and return the exit code.
 
     Alice pays and Bob orders meanwhile; then Alice orders, and Bob's invoice fails. Their page is
     written to *output*, a temporary file when left out. With ``ASGI_TRACE_OTEL=1`` the spans of
-    each order are told as a tree.
+    each order are printed as a tree.
     """
     out = stream or sys.stdout
     try:
@@ -414,7 +414,7 @@ def _grouped(calls: tuple[_Call, ...], lines: list[_Line]) -> Iterator[str]:
                 yield f"  {', '.join(found[key])}: request {key[1]}"
                 yield from (f"    {_shown(line)}" for line in group)
     failed = calls[-1]
-    yield f"\n{failed.customer}'s {failed.tool} failed, which HTTP calls 200. Its lines tell why, the traceback's too."
+    yield f"\n{failed.customer}'s {failed.tool} failed, which HTTP calls 200. Its lines say why, those of the traceback too."
     yield "An order goes through both servers, and one session that all customers share: its lines have one request id."
 
 

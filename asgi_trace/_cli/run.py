@@ -140,8 +140,8 @@ def _start(command: list[str], environment: dict[str, str]) -> int:
         )
         return _NOT_FOUND
     except OSError as exc:
-        told = f"{command[0]!r} cannot be started: {exc.strerror}{_advice(command[0])}"
-        print(f"asgi-trace: {told}", file=sys.stderr)
+        problem = f"{command[0]!r} cannot be started: {exc.strerror}{_advice(command[0])}"
+        print(f"asgi-trace: {problem}", file=sys.stderr)
         return _NOT_EXECUTABLE
 
 

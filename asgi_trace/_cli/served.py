@@ -167,8 +167,8 @@ def _make_spans(shim: RequestTracingMiddleware) -> None:
 
         configure_opentelemetry()
     except ImportError as exc:
-        told = f"{OTEL} is set, and {exc.name} is not installed"
-        raise LauncherError(f"{told}; '{INSTALL_OTEL}' installs what is needed") from None
+        problem = f"{OTEL} is set, and {exc.name} is not installed"
+        raise LauncherError(f"{problem}; '{INSTALL_OTEL}' installs what is needed") from None
     except ValueError as exc:  # it names the variable, its value and the remedy
         raise LauncherError(str(exc)) from None
     shim.app = RequestSpans(shim.app)

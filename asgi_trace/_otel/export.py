@@ -401,7 +401,7 @@ def _log_losses(losses: Mapping[str, int]) -> None:
     new = {what: count for what, count in losses.items() if count > _logged_losses.get(what, 0)}
     if new:
         _logged_losses.update(new)
-        told = " and ".join(f"{count} {what}" for what, count in sorted(new.items()))
+        counts = " and ".join(f"{count} {what}" for what, count in sorted(new.items()))
         own_logger("asgi_trace").warning(
-            "%s were not exported: the collector did not accept them", told
+            "%s were not exported: the collector did not accept them", counts
         )

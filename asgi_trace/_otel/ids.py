@@ -318,13 +318,13 @@ def context_in(headers: Iterable[tuple[bytes, bytes]], context: Context) -> Cont
     return propagate.extract(carrier, context)
 
 
-def remote_span(told: TraceContext, tracestate: str = "") -> SpanContext:
-    """Return *told*, the span of another service, in OpenTelemetry's form."""
+def remote_span(context: TraceContext, tracestate: str = "") -> SpanContext:
+    """Return *context*, of a span in another service, as OpenTelemetry's ``SpanContext``."""
     return SpanContext(
-        int(told.trace_id, 16),
-        int(told.span_id, 16),
+        int(context.trace_id, 16),
+        int(context.span_id, 16),
         is_remote=True,
-        trace_flags=TraceFlags(told.flags),
+        trace_flags=TraceFlags(context.flags),
         trace_state=TraceState.from_header(
             [",".join(filter(_STATE_MEMBER.match, tracestate.split(",")))]
         ),

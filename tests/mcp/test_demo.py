@@ -243,5 +243,5 @@ def test_a_server_that_does_not_start_is_one_sentence() -> None:
     )
     assert done.returncode == 1
     assert (
-        done.stderr == "the demo's warehouse ended before it listened; its lines above tell why\n"
+        done.stderr == "the demo's warehouse ended before it listened; its lines above say why\n"
     )

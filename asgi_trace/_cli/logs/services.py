@@ -1,4 +1,4 @@
-"""The service that the name of a log tells, where its lines name none."""
+"""The service in the name of a log file, for lines that name no service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 __all__ = ("service_of_file", "services_of_files")
 
-# What a name has besides the service's: an ending, a number, a date, what kind of log it is.
+# The parts of a file name that are not the service: an ending, a number, a date, the kind of log.
 _ASIDE = re.compile(
     r"(?:\.(?:gz|bz2|xz|zst|log|logs|json|jsonl|ndjson|logfmt|txt|out|err)"
     r"|[-_.]\d{4}-?\d\d-?\d\d(?:[-_T]?\d{2,6})*|[-_.]\d+"
@@ -29,8 +29,8 @@ def _name_in(text: str) -> str:
 
 def service_of_file(name: str) -> str:
     """
-    Return the service that a log's *name* tells: ``front`` for ``front.log``, ``front.log.2.gz`` and
-    ``front/access.log``; "" where it tells none.
+    Return the service in a log's *name*: ``front`` for ``front.log``, ``front.log.2.gz`` and
+    ``front/access.log``; "" where there is none.
     """
     folder = os.path.dirname(os.path.abspath(name))
     return _name_in(os.path.basename(name)) or _name_in(os.path.basename(folder))
@@ -38,8 +38,7 @@ def service_of_file(name: str) -> str:
 
 def services_of_files(names: Sequence[str]) -> list[str]:
     """
-    Return the service that each log's name tells, beside the others; "" where it tells none, and
-    where it is the same for all.
+    Return the service in each log's name; "" where there is none, and where all have the same one.
     """
     found = [_name_in(os.path.basename(name)) for name in names]
     folders = [os.path.dirname(os.path.abspath(name)) for name in names]
