@@ -414,7 +414,7 @@ def _grouped(calls: tuple[_Call, ...], lines: list[_Line]) -> Iterator[str]:
                 yield f"  {', '.join(found[key])}: request {key[1]}"
                 yield from (f"    {_shown(line)}" for line in group)
     failed = calls[-1]
-    yield f"\n{failed.customer}'s {failed.tool} failed, which HTTP calls 200. Its lines say why, those of the traceback too."
+    yield f"\n{failed.customer}'s {failed.tool} failed, which HTTP calls 200. Its lines and their traceback say why."
     yield "An order goes through both servers, and one session that all customers share: its lines have one request id."
 
 
