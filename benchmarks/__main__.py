@@ -96,13 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app = commands.add_parser("app", help="measure an app of yours, bare and wrapped")
     app.add_argument("target", metavar="module:attribute")
     app.add_argument(
-        "--path", default="/", help="what to GET, with a query string if need be; / when left out"
+        "--path", default="/", help="path to GET, also with a query string (default: /)"
     )
     app.add_argument(
         "--seconds",
         type=float,
         default=6,
-        help="for each of the three measurements; 6 when left out",
+        help="for each of the four measurements (default: 6)",
     )
     app.set_defaults(run=_app)
 

@@ -1,9 +1,8 @@
 """
-What would it cost me? One app, bare against wrapped, in-process and through a real uvicorn.
+What tracing costs one app: in process, through a real uvicorn, and with the app's own logging.
 
-Knows uvicorn, and how to tell a difference from noise. Both apps are the same object in the same
-server, which switches between them round by round: they share its lifespan, its connections and its
-luck.
+Without the logging, both apps are the same object in the same server, which switches between them round by round: they
+share its lifespan and its connections.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ import asyncio
 import contextlib
 import functools
 import http.client
-import math
 import socket
-import statistics
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
@@ -26,16 +25,15 @@ from uvicorn.importer import ImportFromStringError, import_from_string
 from asgi_trace import RequestTracingMiddleware
 
 from .measure import MeasureError
+from .paired import Comparison
+from .paired import compare as compare_paired
+from .served import Served, Server, served
 from .traffic import BROWSER_HEADERS, App, Message, Receive, Scope, Send, header_list
 
 __all__ = ("compare",)
 
 _PATIENCE = 30.0
 """Seconds for one response."""
-
-# Short rounds, so that what disturbs one disturbs its neighbours alike.
-_ROUND_SECONDS = 0.005
-_FEWEST_ROUNDS = 8
 
 
 class _Switch:
@@ -53,42 +51,10 @@ class _Switch:
         await self.current(scope, receive, send)
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.settled = threading.Event()
-        self.loop: asyncio.AbstractEventLoop | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self.loop = asyncio.get_running_loop()
-        await super().startup(sockets)
-        self.settled.set()
-
-
-class _Difference(NamedTuple):
-    """
-    The median of paired differences, and how far off it may be: half of its 95 % confidence
-    interval.
-    """
-
-    median: float
-    noise: float
-
-    def __str__(self) -> str:
-        return f"{self.median:+.2f} ± {self.noise:.2f} µs"
-
-
-class _Comparison(NamedTuple):
-    name: str
-    bare: float
-    added: _Difference
-    control: _Difference
-
-
 def compare(target: str, path: str, seconds: float) -> int:
     """
-    Print what tracing adds to GET *path* of the app *target*, ``module:attribute``; takes thrice
-    the *seconds*.
+    Print what tracing adds to GET *path* of the app *target*, ``module:attribute``; takes four
+    times the *seconds*.
     """
     try:
         app = import_from_string(target)
@@ -102,37 +68,98 @@ def compare(target: str, path: str, seconds: float) -> int:
         if status >= 400:
             print("an error: is --path right?")
         inside, through = _in_process(server, switch, address, path), _over_socket(client, path)
-        comparisons = [
-            _compare("in-process", switch, inside, time.perf_counter, seconds),
-            _compare("uvicorn, round trip", switch, through, time.perf_counter, seconds),
-        ]
+        _compare("in-process", switch, inside, time.perf_counter, seconds)
+        _compare("uvicorn, round trip", switch, through, time.perf_counter, seconds)
         if hasattr(time, "pthread_getcpuclockid") and thread.ident is not None:
             clock = functools.partial(time.clock_gettime, time.pthread_getcpuclockid(thread.ident))
-            comparisons.append(
-                _compare("uvicorn, its processor time", switch, through, clock, seconds)
-            )
+            _compare("uvicorn, its processor time", switch, through, clock, seconds)
         client.close()
-    _show(comparisons)
+    print(
+        "This is the middleware alone: without a server's access lines, and with the app's own lines as they are."
+    )
+    _compare_logging(target, path, seconds)
+    print("± holds in 95 of 100 runs.")
     return 0
 
 
-def _show(comparisons: Sequence[_Comparison]) -> None:
-    for name, bare, added, control in comparisons:
-        told = "" if abs(added.median) > added.noise + abs(control.median) else ", which is noise"
-        print(f"{name}: {bare:.1f} µs bare; {added} ({added.median / bare:+.1%}) traced{told}")
-        print(f"{' ' * len(name)}  {control} for the bare app against itself")
-    print("± holds in 95 of 100 runs. The middleware alone: the app logs as it always does.")
+def _compare(
+    name: str,
+    switch: _Switch,
+    requests: Callable[[int], object],
+    clock: Callable[[], float],
+    seconds: float,
+) -> None:
+    def serve(app: App, count: int) -> float:
+        switch.current = app
+        start = clock()
+        requests(count)
+        return clock() - start
+
+    bare, traced = (functools.partial(serve, app) for app in (switch.bare, switch.traced))
+    _show(compare_paired(name, bare, traced, seconds), "bare", "traced")
+
+
+def _compare_logging(target: str, path: str, seconds: float) -> None:
+    """
+    Compare what the app logs today, uvicorn's access lines included, with the lines of asgi_trace.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        ways = []
+        for is_traced in (False, True):
+            log = folder / f"{is_traced}.log"
+            ways.append(
+                _Logged(stack.enter_context(served(target, log, is_traced=is_traced)), path)
+            )
+        today, traced = ways
+        compared = compare_paired(
+            "with its logging, uvicorn's processor time", today.serve, traced.serve, seconds
+        )
+        _show(
+            compared,
+            f"today, {today.lines():.1f} lines each",
+            f"traced, {traced.lines():.1f} lines each",
+        )
+
+
+class _Logged:
+    """The requests for *path* that one process serves, and the lines that it writes."""
+
+    def __init__(self, server: Served, path: str) -> None:
+        client = http.client.HTTPConnection(*server.address, timeout=_PATIENCE)
+        self._requests = _over_socket(client, path)
+        self._requests(1)
+        self._server = server
+        self._served = 0
+        self._lines = server.count_lines()
+
+    def serve(self, count: int) -> float:
+        start = self._server.processor_time()
+        self._requests(count)
+        self._served += count
+        return self._server.processor_time() - start
+
+    def lines(self) -> float:
+        """Return how many lines a request has."""
+        return (self._server.count_lines() - self._lines) / self._served
+
+
+def _show(compared: Comparison, plain: str, traced: str) -> None:
+    added = f"{compared.added} ({compared.added.median / compared.plain:+.1%})"
+    noise = ", which is noise" if compared.is_noise else ""
+    print(f"{compared.name}: {compared.plain:.1f} µs {plain}; {added} {traced}{noise}")
+    print(f"{' ' * len(compared.name)}  {compared.control} between rounds of the same")
 
 
 @contextlib.contextmanager
-def _serving(app: App) -> Iterator[tuple[_Server, threading.Thread, tuple[str, int]]]:
+def _serving(app: App) -> Iterator[tuple[Server, threading.Thread, tuple[str, int]]]:
     """Run uvicorn in a thread, its lifespan too, for as long as the block takes."""
     listener = socket.create_server(("127.0.0.1", 0))
     # The connection idles while the app is measured in-process.
     config = uvicorn.Config(
         app, log_config=None, access_log=False, interface="asgi3", timeout_keep_alive=3600
     )
-    server = _Server(config)
+    server = Server(config)
 
     def run() -> None:
         try:
@@ -170,7 +197,7 @@ def _get(client: http.client.HTTPConnection, path: str) -> int:
 
 
 def _in_process(
-    server: _Server, switch: _Switch, address: tuple[str, int], path: str
+    server: Server, switch: _Switch, address: tuple[str, int], path: str
 ) -> Callable[[int], object]:
     """
     Return a function that serves so many requests in the server's loop, as tasks, without its
@@ -239,55 +266,3 @@ def _over_socket(client: http.client.HTTPConnection, path: str) -> Callable[[int
             _get(client, path)
 
     return requests
-
-
-def _compare(
-    name: str,
-    switch: _Switch,
-    requests: Callable[[int], object],
-    clock: Callable[[], float],
-    seconds: float,
-) -> _Comparison:
-    """
-    Serve rounds of *requests*: bare, traced, and bare once more to see what noise alone makes.
-    """
-    count = _calibrate(requests)
-    apps = (switch.bare, switch.traced, switch.bare)
-    rounds: list[list[float]] = []
-    deadline = time.perf_counter() + seconds
-    while len(rounds) < _FEWEST_ROUNDS or time.perf_counter() < deadline:
-        took = [0.0] * len(apps)
-        for turn in range(len(apps)):
-            which = (turn + len(rounds)) % len(apps)
-            switch.current = apps[which]
-            start = clock()
-            requests(count)
-            took[which] = (clock() - start) / count * 1e6
-        rounds.append(took)
-    return _Comparison(
-        name,
-        statistics.median((first + second) / 2 for first, _, second in rounds),
-        _difference([traced - (first + second) / 2 for first, traced, second in rounds]),
-        _difference([second - first for first, _, second in rounds]),
-    )
-
-
-def _calibrate(requests: Callable[[int], object]) -> int:
-    """Return how many requests make a round; finding that out also warms everything up."""
-    count = 1
-    while True:
-        start = time.perf_counter()
-        requests(count)
-        if time.perf_counter() - start >= _ROUND_SECONDS:
-            return count
-        count *= 2
-
-
-def _difference(paired: Sequence[float]) -> _Difference:
-    # The interval of the median by order statistics: half the rounds and one standard deviation of
-    # a coin's, twice.
-    ordered = sorted(paired)
-    reach = 0.98 * math.sqrt(len(ordered))
-    low = ordered[max(math.floor(len(ordered) / 2 - reach), 0)]
-    high = ordered[min(math.ceil(len(ordered) / 2 + reach), len(ordered) - 1)]
-    return _Difference(statistics.median(ordered), (high - low) / 2)

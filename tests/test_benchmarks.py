@@ -346,7 +346,10 @@ def test_the_tables_show_the_results() -> None:
 
 
 def test_an_app_of_ones_own_is_measured(tmp_path: Path) -> None:
-    """In-process and through uvicorn, within one lifespan, whose state its requests see."""
+    """
+    In-process and through uvicorn, within one lifespan, whose state its requests see; and with its
+    logging, in processes of their own.
+    """
     (tmp_path / "shop.py").write_text(APP, encoding="utf-8")
     done = _benchmarks(
         "app", "shop:app", "--path", "/stock?item=pen", "--seconds", "0.2", modules=tmp_path
@@ -355,11 +358,10 @@ def test_an_app_of_ones_own_is_measured(tmp_path: Path) -> None:
     assert done.stdout.count("lifespan began") == done.stdout.count("lifespan ended") == 1
     for expected in ("shop:app, GET /stock?item=pen: 200", "in-process: ", "uvicorn, round trip: "):
         assert expected in done.stdout
-    assert (
-        done.stdout.count(" µs for the bare app against itself")
-        == done.stdout.count(" traced")
-        >= 2
-    )
+    assert done.stdout.count(" µs between rounds of the same") == done.stdout.count(" traced") >= 3
+    # uvicorn's access line, or that of asgi_trace
+    assert "today, 1.0 lines each; " in done.stdout
+    assert "traced, 1.0 lines each" in done.stdout
 
 
 @pytest.mark.parametrize(
