@@ -86,6 +86,7 @@ class _LoggedStream(io.TextIOBase):
         self.program = program
         self.is_over = False
         self.buffer = _LoggedBuffer(self)
+        self._unlogged: dict[int, str] = {}  # the incomplete line of each thread, outside any call
 
     def writable(self) -> bool:
         return True
@@ -95,16 +96,46 @@ class _LoggedStream(io.TextIOBase):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if self.is_over:
             return self.program.write(text)
+        call = get_request_metadata()
         try:
-            _write(text)
+            # A line outside any call may be a log handler's, which prints ours in a thread of its own.
+            if call is None or getattr(_thread, "is_logging", False):
+                self._write_unlogged(text)
+            else:
+                _write(call, text)
         except Exception:
             report_once(_LOGGING)
         return len(text)
 
+    def _write_unlogged(self, text: str) -> None:
+        """
+        Write whole lines to standard error: ``print`` writes a line in pieces, between which another
+        thread may log one.
+        """
+        thread = threading.get_ident()
+        text = self._unlogged.pop(thread, "") + text
+        end = text.rfind("\n") + 1
+        if len(text) - end > _MAX_LINE:
+            end = len(text)
+        if text[end:]:
+            self._unlogged[thread] = text[end:]
+        if end:
+            _write_error(text[:end])
+
     def flush(self) -> None:
-        """A line is logged once it is complete, or its call has ended."""
+        """A line of a call is logged once it is complete, or its call has ended."""
         if self.is_over:
             self.program.flush()
+            return
+        text = self._unlogged.pop(threading.get_ident(), "")
+        if text:
+            _write_error(text)
+
+    def end(self) -> None:
+        """Be the program's stream again, after what its threads have left incomplete."""
+        self.is_over = True
+        for text in list(self._unlogged.values()):
+            _write_error(text)
 
     def fileno(self) -> int:
         return _STDERR  # for child processes
@@ -146,12 +177,7 @@ class _LoggedBuffer(io.BufferedIOBase):
 _thread = threading.local()
 
 
-def _write(text: str) -> None:
-    call = get_request_metadata()
-    # A line outside any call may be a log handler's, which prints ours in a thread of its own.
-    if call is None or getattr(_thread, "is_logging", False):
-        _write_error(text)
-        return
+def _write(call: RequestMetadata, text: str) -> None:
     output = _outputs.get(call)
     if output is None:  # a task that goes on after its call has ended
         _log_lines(text[:_MAX_OUTPUT].splitlines())
@@ -292,6 +318,6 @@ def _logged_stdout() -> Iterator[None]:
         yield
     finally:
         _streams.remove(stream)
-        stream.is_over = True
+        stream.end()
         if sys.stdout is stream:
             sys.stdout = program

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -204,3 +205,21 @@ async def test_a_stream_of_the_programs_own_is_no_standard_output(
     assert sys.stdout is before
     print("over", file=kept, flush=True)
     assert capsys.readouterr().out == "over\n"
+
+
+@pytest.mark.anyio
+async def test_lines_outside_calls_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """Though ``print`` writes each in pieces, and other threads write meanwhile."""
+
+    async def serve(stdin: Any = None, stdout: Any = None) -> AsyncIterator[Any]:
+        yield
+
+    async with asynccontextmanager(_keeping(serve))():
+        print("one", end=" ")
+        await asyncio.to_thread(print, "two")
+        print("line")
+        assert capsys.readouterr().err == "two\none line\n"
+        print("prompt: ", end="", flush=True)
+        assert capsys.readouterr().err == "prompt: "
+        print("last", end="")
+    assert capsys.readouterr().err == "last"
