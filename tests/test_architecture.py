@@ -93,6 +93,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "services",
             "own",
             "envelopes",
+            "layers",
             "texts",
             "records",
             "columns",

@@ -17,13 +17,14 @@ from itertools import compress, repeat
 from typing import Any, NamedTuple
 
 from ..._core.lines import HEAD, NO_ID
+from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
 from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, Records
 from .texts import access_in, outgoing_in
 
-__all__ = ("Columns", "columns_of")
+__all__ = ("Columns", "columns_in_envelopes", "columns_of")
 
 More = dict[str, Any] | None
 
@@ -41,11 +42,45 @@ class Columns(NamedTuple):
     odd: Sequence[int]
 
 
-def columns_of(form: Form, lines: list[str], records: Records) -> Columns:
+def columns_of(form: Form, lines: Sequence[str], records: Records) -> Columns:
     """Return the columns of *lines*, most of which have this *form*."""
     if form.is_text:
         return _text(lines, records)
     return _named(LOGFMT if form.start == LOGFMT.start else JSON, lines, records)
+
+
+def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
+    """
+    Return the columns of *bare* lines, most of which have this *form*, with what their envelopes
+    say.
+    """
+    columns = columns_of(form, bare.lines, records)
+    # The other forms name the zone of their times.
+    if form.is_text and bare.times is not None:
+        columns = columns._replace(times=records.agreed(columns.times, bare.lines, bare.times))
+    if bare.sources is not None:
+        origins = {source: records.origin(source) for source in set(bare.sources)}
+        mores = _with_origins(columns.mores, bare.sources, origins)
+        columns = columns._replace(mores=mores)
+    return columns
+
+
+def _with_origins(
+    mores: Sequence[More], sources: Sequence[str], origins: dict[str, dict[str, Any]]
+) -> Sequence[More]:
+    """Return *mores*, each with what its line has of its source."""
+    known: dict[tuple[int, str], dict[str, Any]] = {}  # lines of one request share what they have
+    found: list[More] = []
+    for more, source in zip(mores, sources, strict=True):
+        if more is None:
+            found.append(origins[source] or None)
+            continue
+        key = id(more), source
+        both = known.get(key)
+        if both is None:
+            both = known[key] = {**origins[source], **more}
+        found.append(both)
+    return found
 
 
 def _cut(texts: Sequence[str], at: str) -> tuple[tuple[str, ...], ...]:
@@ -63,7 +98,7 @@ _OwnerOfLine = tuple[str, str, More]
 _Row = tuple[float, int, str, str, More]
 
 
-def _text(lines: list[str], records: Records) -> Columns:
+def _text(lines: Sequence[str], records: Records) -> Columns:
     """
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
@@ -171,7 +206,7 @@ _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _FRACTION = re.compile(r"\.(\d{1,9})Z", re.ASCII)
 
 
-def _named(form: Named, lines: list[str], records: Records) -> Columns:
+def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     """
     ``{"timestamp": "`` ``2024-01-15T10:30:15.250Z`` ``", "level": "`` ``INFO", "logger": "shop``
     ``", "message": "`` ``message`` ``", "request_id": "`` ``a1b2c3d4", "session_id": …``

@@ -14,6 +14,7 @@ envelope.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -26,8 +27,12 @@ __all__ = (
     "COLOR",
     "COLORS",
     "JOURNAL_BYTES",
+    "Layer",
     "Peeled",
     "Peeler",
+    "Prefix",
+    "Told",
+    "opened",
     "service_of",
     "source_of_labels",
 )
@@ -66,20 +71,31 @@ _STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\
 _ALWAYS, _KIND, _SOURCE = range(3)
 
 
-class _Prefix(NamedTuple):
+class Prefix(NamedTuple):
+    """One form of a prefix. One that *is_long* is longer than any head of ours."""
+
     name: str
     match: Any
     trust: int
     begins: Any
+    is_long: bool
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression."""
+        compiled: re.Pattern[str] = self.match.__self__
+        return compiled.pattern
 
 
-def _prefix(name: str, pattern: str, trust: int = _ALWAYS, begins: Any = _DATED) -> _Prefix:
-    return _Prefix(name, re.compile(pattern).match, trust, begins)
+def _prefix(
+    name: str, pattern: str, trust: int = _ALWAYS, begins: Any = _DATED, is_long: bool = False
+) -> Prefix:
+    return Prefix(name, re.compile(pattern).match, trust, begins, is_long)
 
 
 PREFIXES = (
     # containerd and CRI-O: P is a part of a line that the runtime has split
-    _prefix("cri", rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<part>[FP])(?: |\Z)"),
+    _prefix("cri", rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<part>[FP])(?: |\Z)", is_long=True),
     _prefix("kubectl --prefix", r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)"),
     _prefix(
         "RFC 5424",
@@ -125,7 +141,9 @@ PREFIXES = (
         rf"(?P<time>{_TIME}) \d{{4}}/\d\d/\d\d/(?P<source>[\w-]{{0,140}})\[[\w$]{{1,40}}\][0-9a-f]{{32}}(?: |\Z)",
     ),
     _prefix(
-        "docker logs -t", rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: |\Z)"
+        "docker logs -t",
+        rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: |\Z)",
+        is_long=True,
     ),
     # docker compose, docker service logs, foreman, honcho, pm2, supervisor-stdout
     _prefix(
@@ -207,26 +225,64 @@ class Peeled(NamedTuple):
     is_part: bool = False
 
 
+class Layer(NamedTuple):
+    """
+    One envelope of the lines of a log: a *prefix*, or JSON where that is None.
+
+    A line that begins with one of the prefixes *before* has none of this. ``known`` are the sources
+    behind which the prefix counts; None, where it counts behind any.
+    """
+
+    prefix: Prefix | None
+    before: tuple[Prefix, ...] = ()
+    known: Set[tuple[str, str]] | None = None
+
+
+_JSON = Layer(None)
+
+
 class Peeler:
     """The envelopes of one log: a form that was seen in it is tried first."""
 
     def __init__(self) -> None:
-        self.is_used = False  # whether a line had an envelope
-        self._first: tuple[_Prefix, ...] = ()
+        self._first: tuple[Prefix, ...] = ()
         self._kinds: set[str] = set()
         self._sources: set[tuple[str, str]] = set()
 
-    @property
-    def prefix(self) -> re.Pattern[str] | None:
+    def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
         """
-        The prefix that is tried first; None, if there is none that counts always, or it might go
-        beyond the end of a line.
+        Return the envelopes around *line*, the outermost first, as far as lines before had the
+        same; and what is in them.
         """
-        first = self._first[0] if self._first else None
-        if first is None or first.trust == _SOURCE:
-            return None
-        pattern: re.Pattern[str] = first.match.__self__
-        return None if "[^" in pattern.pattern else pattern
+        found: list[Layer] = []
+        used: set[str] = set()
+        for _ in range(_MOST_NESTED):
+            if line.startswith("{"):
+                fields = parse_fields(line)
+                told = None if fields is None else opened(fields)
+                if told is None:
+                    break
+                found.append(_JSON)
+                line = told.line
+                continue
+            layer = None if own_head(line) is not None else self._known_layer(line, used)
+            if layer is None or layer.prefix is None:
+                break
+            found.append(layer)
+            used.add(layer.prefix.name)
+            line = line[layer.prefix.match(line).end() :]
+        return tuple(found), line
+
+    def _known_layer(self, line: str, used: Set[str]) -> Layer | None:
+        before: list[Prefix] = []
+        for prefix in self._first:
+            if prefix.name in used:
+                continue
+            if prefix.match(line) is not None:
+                known = self._sources if prefix.trust == _SOURCE else None
+                return Layer(prefix, tuple(before), known)
+            before.append(prefix)
+        return None
 
     def peel(self, line: str) -> Peeled:
         """Return *line* without its envelopes; as it is where it has none."""
@@ -238,10 +294,9 @@ class Peeler:
         for _ in range(_MOST_NESTED):
             if line.startswith("{"):
                 fields = parse_fields(line)
-                opened = None if fields is None else _opened(fields)
-                if opened is None:
+                told = None if fields is None else opened(fields)
+                if told is None:
                     break
-                line, inner_time, inner_source, inner_is_part = opened
                 fields = None
             elif own_head(line) is not None:
                 break
@@ -249,12 +304,11 @@ class Peeler:
                 match = self._prefixed(line, used)
                 if match is None:
                     break
-                inner_time, inner_source, inner_is_part = _told_by(match)
-                line = line[match.end() :]
-            self.is_used = True
-            time = time if inner_time is None else inner_time
-            source = inner_source or source
-            is_part = is_part or inner_is_part
+                told = _told_by(match)
+            line = told.line
+            time = time if told.time is None else told.time
+            source = told.source or source
+            is_part = is_part or told.is_part
         return Peeled(line, fields, time, source, is_part)
 
     def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
@@ -279,7 +333,7 @@ class Peeler:
                 return match
         return None
 
-    def _is_trusted(self, prefix: _Prefix, match: re.Match[str], line: str) -> bool:
+    def _is_trusted(self, prefix: Prefix, match: re.Match[str], line: str) -> bool:
         if prefix.trust == _ALWAYS:
             return True
         key = (prefix.name, match["source"]) if prefix.trust == _SOURCE else None
@@ -295,12 +349,26 @@ class Peeler:
         return True
 
 
-def _told_by(match: re.Match[str]) -> tuple[Any, str, bool]:
+class Told(NamedTuple):
+    """What one envelope has: the line in it, a time, a source, and whether the line is a part."""
+
+    line: str
+    time: Any
+    source: str
+    is_part: bool
+
+
+def _told_by(match: re.Match[str]) -> Told:
     groups = match.groupdict()
     time = groups.get("time")
     labels = groups.get("labels")
     source = source_of_labels(labels) if labels else groups.get("source") or ""
-    return None if time == "-" else time, "" if source == "-" else source, groups.get("part") == "P"
+    return Told(
+        match.string[match.end() :],
+        None if time == "-" else time,
+        "" if source == "-" else source,
+        groups.get("part") == "P",
+    )
 
 
 _LABEL = re.compile(r'([\w.]+)="((?:[^"\\]|\\.)*)"')
@@ -319,7 +387,7 @@ def source_of_labels(labels: str) -> str:
 
 
 class _Shape(NamedTuple):
-    """What the names of an object's fields show."""
+    """What the names of an object's fields show: also which may have the text, the time, the source."""
 
     is_raw: bool
     is_collected: bool
@@ -327,6 +395,9 @@ class _Shape(NamedTuple):
     is_record: bool
     ids: tuple[str, ...]
     levels: tuple[str, ...]
+    texts: tuple[str, ...]
+    times: tuple[str, ...]
+    sources: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -341,42 +412,59 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         not among.isdisjoint(_LOGGERS),
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
+        tuple(name for name in TEXTS if name in among),
+        tuple(name for name in _TIMES if name in among),
+        tuple(name for name in SOURCES if name in among),
     )
 
 
-def _opened(fields: dict[str, Any]) -> tuple[str, Any, str, bool] | None:
-    """
-    Return the line in an envelope, its time, its source, and whether the line is a part; None for a
-    record.
-    """
-    is_raw, is_collected, nests, is_record, ids, levels = _shape(tuple(fields))
-    if is_record:
+def opened(fields: dict[str, Any]) -> Told | None:
+    """Return what an envelope with these *fields* has; None for a record."""
+    shape = _shape(tuple(fields))
+    is_raw, is_collected = shape.is_raw, shape.is_collected
+    if shape.is_record:
         return None
-    if nests and any(type(value) is dict for value in fields.values()):
+    if shape.nests and any(type(value) is dict for value in fields.values()):
         fields = flat(fields)
-        _, _, _, is_record, ids, levels = _shape(tuple(fields))
-    if is_record or any(_is_id(fields[name]) for name in ids):
+        shape = _shape(tuple(fields))
+    if shape.is_record or (shape.ids and any(_is_id(fields[name]) for name in shape.ids)):
         return None
-    if not is_raw and any(fields[name] not in (None, "") for name in levels):
+    if not is_raw and shape.levels and any(fields[name] not in _NOTHING for name in shape.levels):
         return None
-    if type(fields.get("MESSAGE")) is list:
-        fields = {**fields, "MESSAGE": _from_bytes(fields["MESSAGE"])}
-    texts = [name for name in TEXTS if isinstance(fields.get(name), str)]
-    name = next((name for name in texts if fields[name]), texts[0] if texts else None)
-    if name is None:
+    line: str | None = None
+    text_name = ""
+    for name in shape.texts:
+        value = fields[name]
+        if type(value) is list and name == "MESSAGE":
+            value = _from_bytes(value)
+        if type(value) is str and (value or line is None):
+            text_name, line = name, value
+            if value:
+                break
+    if line is None:
         return None
-    line: str = fields[name]
-    is_part = name == "log" and len(line) >= _DOCKERS_PART and not line.endswith("\n")
+    is_part = text_name == "log" and len(line) >= _DOCKERS_PART and not line.endswith("\n")
     line = line.rstrip("\r\n")
     if not is_collected and _another_log(line) is None:
         return None
-    time = next((fields[each] for each in _TIMES if fields.get(each) not in (None, "")), None)
-    source = next(
-        (fields[each] for each in SOURCES if fields.get(each) and isinstance(fields[each], str)), ""
-    )
-    if source.startswith("{"):
-        source = source_of_labels(source)
-    return line, time, source, is_part
+    time = None
+    for name in shape.times:
+        time = fields[name]
+        if time not in _NOTHING:
+            break
+        time = None
+    source = ""
+    for name in shape.sources:
+        value = fields[name]
+        if value and type(value) is str:
+            source = source_of_labels(value) if value.startswith("{") else value
+            break
+    return _new(Told, (line, time, source, is_part))
+
+
+_NOTHING = (None, "")
+# Half of the time that Told() takes.
+_new = tuple.__new__
 
 
 JOURNAL_BYTES = re.compile(rb'"MESSAGE"\s*:\s*\[')

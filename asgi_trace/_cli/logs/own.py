@@ -8,7 +8,6 @@ in another form has only empty strings. This module does not interpret the parts
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 from ..._core.lines import HEAD
@@ -19,11 +18,9 @@ __all__ = (
     "LONGEST_HEAD",
     "Form",
     "Named",
-    "Wrapped",
     "own_fields",
     "own_form",
     "own_head",
-    "wrapped",
 )
 
 # A longer time and level has an envelope before it whose characters are those of a head.
@@ -144,37 +141,3 @@ def own_fields(line: str) -> Row | None:
 
 _NAMED = (_JSON, _LOGFMT)
 _FORMS = (*_NAMED, _TEXT)
-
-
-class Wrapped(NamedTuple):
-    """
-    Lines of one *form*, each behind a prefix that a collector or a container puts there.
-
-    A row is the prefix, the groups of its pattern, and the parts of the line; *groups* has the
-    places of the first by their names, *parts* that of the last.
-    """
-
-    form: Form
-    lines: re.Pattern[str]
-    groups: dict[str, int]
-    parts: int
-
-    def rows(self, text: str) -> list[Row]:
-        """Return a row for each line of *text*, whose last line ends with a line feed too."""
-        return self.lines.findall(text)
-
-
-@lru_cache(maxsize=64)
-def wrapped(form: Form, prefix: str) -> Wrapped:
-    """Return what reads the lines of a *form* behind a *prefix*, a regular expression."""
-    known = re.compile(prefix)
-    groups = dict(known.groupindex)
-    named = re.compile(r"\(\?P<\w+>")
-    head = named.sub("(?:", _HEAD)
-    line = named.sub("(", form.line.pattern)
-    if form.line.flags & re.ASCII:
-        line = f"(?a:{line})"
-    # The reference to what was looked at first stands for an atomic group, of Python 3.11: the
-    # prefix is what its expression matches alone. A whole head is a line without a prefix.
-    pattern = rf"(?:(?!{head})(?=({prefix}))\1{line}|[^\n]*)\n"
-    return Wrapped(form, re.compile(pattern, re.MULTILINE), groups, known.groups + 1)

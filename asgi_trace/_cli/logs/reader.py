@@ -18,14 +18,14 @@ from itertools import repeat
 from typing import NamedTuple
 
 from ..._core.lines import NO_ID
-from .columns import Columns, columns_of
+from .columns import Columns, columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
-from .envelopes import ANOTHER_LOG, COLORS, JOURNAL_BYTES, Peeled, Peeler
+from .envelopes import ANOTHER_LOG, COLORS, JOURNAL_BYTES, Layer, Peeled, Peeler
 from .files import Log
-from .own import Wrapped, own_form, own_head, wrapped
-from .records import LONGEST_TEXT, Entry, Records, astral, may_be_access
+from .layers import without_envelopes
+from .own import Form, own_form, own_head
+from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
-from .texts import access_in, outgoing_in
 from .times import Clock
 from .wanted import Wanted
 from .workers import LOOKED_AT, Parsed, Workers
@@ -130,10 +130,9 @@ class Steps:
         """Whether parts of a line wait for the rest of it."""
         return bool(self._parts)
 
-    @property
-    def prefix(self) -> re.Pattern[str] | None:
-        """The prefix that most lines have; None, where it is not known, or none that is sure."""
-        return self._peeler.prefix
+    def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
+        """Return the envelopes around *line* that were seen before, and what is in them."""
+        return self._peeler.layers(line)
 
     def jump(self) -> None:
         """Take note that lines were left out: the next one goes on nothing."""
@@ -268,101 +267,54 @@ class LineReader:
         return self._timed(found)
 
     def _take_wrapped(self, text: str, lines: list[str], found: list[Entry]) -> None:
-        """Take *lines* of *text*: at once, where they are ours and each has the same prefix."""
-        first = self._wrapped(lines[:LOOKED_AT])
-        if first is None:  # the first lines of a log show what their prefix is
+        """Take *lines* of *text*: at once, where they are ours in the same envelopes."""
+        form, layers = self._wrapped(lines[:LOOKED_AT])
+        if form is None:  # the first lines of a log show what their envelopes are
             for line in lines[:LOOKED_AT]:
                 self._take(line, found)
-            first = self._wrapped(lines[:LOOKED_AT])
+            form, layers = self._wrapped(lines[:LOOKED_AT])
             lines = lines[LOOKED_AT:]
             text = "\n".join((*lines, ""))
-        if first is None or "\x1b" in text:  # colors may be anywhere
+        if form is None or not lines or "\x1b" in text:  # colors may be anywhere
             for line in lines:
                 self._take(line, found)
             return
-        rows = first.rows(text)
-        records, steps, parts = self._records, self._steps, first.parts
-        at_time, at_source = first.groups.get("time", 0), first.groups.get("source", 0)
-        at_part = first.groups.get("part", 0)
-        is_text = first.form.is_text
-        entry = self._entry
-        for line, row in zip(lines, rows, strict=True):
-            prefix = row[0]
-            next_entry = None
-            if prefix and len(line) <= LONGEST_TEXT and not steps.has_parts:
-                time = row[at_time] if at_time else ""
-                source = row[at_source] if at_source else ""
-                received, source = "" if time == "-" else time, "" if source == "-" else source
-                if at_part and row[at_part] == "P":
-                    pass
-                elif is_text:
-                    next_entry = self._received(line[len(prefix) :], row[parts:], received, source)
-                elif "[req=" not in line:
-                    next_entry = records.own_row(row[parts:], received, source)
-            if next_entry is None:
-                if entry is not self._entry:
-                    self._begun(entry)
-                    steps.is_foreign = False
-                self._take(line, found)
-                entry = self._entry
-                continue
-            if entry is not None:
-                found.append(self._whole(entry))
-            entry = next_entry
-        if entry is not self._entry:
-            self._begun(entry)
-            steps.is_foreign = False
+        bare = without_envelopes(text, lines, layers)
+        columns = columns_in_envelopes(form, bare, self._records)
+        odd = set(columns.odd)
+        if not form.is_text and "[req=" in text:
+            odd.update(place for place, line in enumerate(lines) if "[req=" in line)
+        entries = self._entries(columns)
+        start = 0
+        for place in (*sorted(odd), len(lines)):
+            while start < place and self._steps.has_parts:
+                self._take(lines[start], found)
+                start += 1
+            if start < place:
+                self._take_all(entries[start:place], found)
+                self._steps.is_foreign = False
+            if place < len(lines):
+                self._take(lines[place], found)
+            start = place + 1
 
-    def _received(
-        self, line: str, row: tuple[str, ...], received: str, source: str
-    ) -> Entry | None:
-        """Return the entry of a *line* of our text in an envelope; None where it is not so plain."""
-        head, request_id, session_id, rest, call, mark, message = row
-        if mark == "|" or rest or call:
-            return None
-        known = self._records.received(head, received)
-        if known is None:
-            return None
-        when, level = known
-        more = self._records.origin(source) or None
-        if may_be_access(message):
-            access = access_in(message)
-            found = outgoing_in(message) if access is None else {"access": access}
-            if found is not None:
-                more = {**(more or {}), **found}
-        end = len(line) - len(message)
-        return _new(
-            Entry,
-            (
-                self._records.at(when),
-                level,
-                "" if request_id == NO_ID else request_id,
-                "" if session_id == NO_ID else session_id,
-                line,
-                end if line.isascii() else end + astral(line[:end]),
-                more,
-                self._file,
-            ),
-        )
-
-    def _wrapped(self, lines: list[str]) -> Wrapped | None:
-        """Return what reads lines such as the first of *lines* that is ours behind a prefix."""
-        prefix = self._steps.prefix
-        if prefix is None:
-            return None
+    def _wrapped(self, lines: list[str]) -> tuple[Form | None, tuple[Layer, ...]]:
+        """Return the form of the first of *lines* that is ours in envelopes, and these."""
         for line in lines:
-            match = prefix.match(line)
-            form = None if match is None else own_form(line[match.end() :])
+            layers, bare = self._steps.layers(line)
+            form = own_form(bare) if layers else None
             if form is not None:
-                return wrapped(form, prefix.pattern)
-        return None
+                return form, layers
+        return None, ()
+
+    def _entries(self, columns: Columns) -> list[Entry]:
+        parts = columns[:-1]
+        return list(map(_new, repeat(Entry), zip(*parts, repeat(self._file), strict=False)))
 
     def _take_columns(self, odd_lines: list[str], columns: Columns, found: list[Entry]) -> None:
         """Take the lines of which *columns* has the parts; those that are odd one by one."""
-        *parts, odd = columns
-        entries = list(map(_new, repeat(Entry), zip(*parts, repeat(self._file), strict=False)))
+        entries = self._entries(columns)
         start = 0
-        for place, line in zip(odd, odd_lines, strict=True):
+        for place, line in zip(columns.odd, odd_lines, strict=True):
             if start < place:
                 self._take_all(entries[start:place], found)
             self._take(line, found)
@@ -375,15 +327,10 @@ class LineReader:
         if self._entry is not None:
             found.append(self._whole(self._entry))
         found += entries
-        self._begun(found.pop())
+        self._entry = found.pop()
+        self._steps.begin(self._entry)
         self._records.at(entries[0].time)
         self._records.at(entries[-1].time)
-
-    def _begun(self, entry: Entry | None) -> None:
-        """Keep back an *entry* of ours that was read with many others."""
-        assert entry is not None
-        self._entry = entry
-        self._steps.begin(entry)
 
     def _take(self, line: str, found: list[Entry]) -> None:
         """Take one line of any form."""

@@ -208,19 +208,24 @@ class Records:
             self.heads[head] = found
         return found
 
-    def received(self, head: str, received: str) -> tuple[float, int] | None:
-        """
-        Return the time and the level in the *head* of a line of ours that was *received* at the
-        time of its envelope; None, where its own is in no form that is known.
-        """
-        known = self.head(head)
-        if known is None or not received or _has_zone(head):
-            return known
-        when, level = known
-        if not received.endswith("Z"):
-            return self._agreed(when, head.partition(" - ")[0], received) or 0, level
-        moment = self.clock.read(received)
-        return known if moment is None else (_nearest(when, moment), level)
+    def agreed(
+        self, times: Sequence[float], lines: Sequence[str], received: Sequence[Any]
+    ) -> list[float]:
+        """Return the *times* of *lines* of our text that were *received* at those of their envelopes."""
+        stamps = [line.partition(" - ")[0] for line in lines]
+        moments = None if any(map(is_zoned, set(stamps))) else self.clock.read_all(received)
+        if moments is None:
+            return [
+                self._agreed(when, stamp, moment) or 0
+                for when, stamp, moment in zip(times, stamps, received, strict=True)
+            ]
+        # _nearest(), without the call of it.
+        return [
+            moment
+            if type(when) is int and -_RECEIVED < moment - when < _RECEIVED
+            else _nearest(when, moment)
+            for when, moment in zip(times, moments, strict=True)
+        ]
 
     def origin(self, source: str) -> dict[str, Any]:
         """Return what an entry has of its *source*; it is shared, and not changed."""
@@ -233,15 +238,12 @@ class Records:
         None for a line that holds anything else: :meth:`named` makes the same of the others.
         """
         row = own_fields(line)
-        return None if row is None else self.own_row(row)
+        return None if row is None else self._own_row(row)
 
-    def own_row(self, row: Sequence[str], received: str = "", source: str = "") -> Entry | None:
+    def _own_row(self, row: Sequence[str]) -> Entry | None:
         """
         Return the entry of the *row* of a line of ours in JSON or logfmt, as :mod:`own` has it; None
         where the fields do not suffice.
-
-        :param received: the time of the envelope around the line.
-        :param source: the source that the envelope names.
         """
         (
             stamp,
@@ -262,11 +264,7 @@ class Records:
         number = LEVELS.get(level)
         if when is None or number is None or request_id in NO_IDS or trace in NO_IDS:
             return None
-        if received and not is_zoned(stamp):
-            return None
         more: dict[str, Any] = {"trace": trace}
-        if source:
-            more |= self._origin(source)
         if span:
             more["span"] = span
         if parent:
@@ -569,12 +567,6 @@ def _nearest(when: float, moment: float) -> float:
     when += round((moment - when) / _ZONE_STEP) * _ZONE_STEP
     is_whole = type(when) is int
     return moment if is_whole and abs(moment - when) < _RECEIVED else when
-
-
-@lru_cache(maxsize=1024)
-def _has_zone(head: str) -> bool:
-    """Whether the time in the *head* of a line of ours names its zone."""
-    return is_zoned(head.partition(" - ")[0])
 
 
 # -- parts -----------------------------------------------------------------------------------------

@@ -1,0 +1,142 @@
+"""
+The envelopes of a block of lines, taken off all lines at once: each layer by one expression.
+
+The layers are those that lines before have shown. A line with others is left empty here, and the
+reader takes it by itself; so this gives what the reader gives for each line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from ..._core.lines import HEAD
+from .envelopes import Layer, Told, opened, source_of_labels
+from .own import LONGEST_HEAD
+
+__all__ = ("Bare", "line_behind", "without_envelopes")
+
+
+class Bare(NamedTuple):
+    """
+    Lines without their envelopes: "" for a line that the reader is to take by itself.
+
+    ``times`` and ``sources`` are the innermost that are given; None, where no envelope of the log
+    gives any. A line that the runtime has split is empty, too.
+    """
+
+    lines: Sequence[str]
+    times: Sequence[Any] | None = None
+    sources: Sequence[str] | None = None
+
+
+def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> Bare:
+    """
+    Return *lines* without their *layers*.
+
+    :param text: the lines, each with its line feed.
+    """
+    bare = Bare(lines)
+    for layer in layers:
+        if layer.prefix is None:
+            inner = _opened(bare.lines)
+        else:
+            inner = _cut(text if bare.lines is lines else "\n".join((*bare.lines, "")), layer)
+        times, sources = inner.times, inner.sources
+        if times is None or bare.times is None:
+            times = times or bare.times
+        elif None in times:
+            times = [
+                outer if each is None else each
+                for outer, each in zip(bare.times, times, strict=True)
+            ]
+        if sources is None or bare.sources is None:
+            sources = sources or bare.sources
+        elif "" in sources:
+            sources = [each or outer for outer, each in zip(bare.sources, sources, strict=True)]
+        bare = Bare(inner.lines, times, sources)
+    return bare
+
+
+# -- prefixes --------------------------------------------------------------------------------------
+
+_NAME = re.compile(r"(\(\?P<|\(\?\()(\w+)")
+# A line that begins so has no envelope.
+_OWN_HEAD = HEAD.pattern.replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}").replace(r"\Z", "$")
+
+
+def _cut(text: str, layer: Layer) -> Bare:
+    """Return the lines of *text* without a prefix."""
+    prefix = layer.prefix
+    assert prefix is not None
+    pattern = line_behind(
+        prefix.pattern, tuple(each.pattern for each in layer.before), prefix.is_long
+    )
+    columns = list(zip(*pattern.findall(text), strict=True))
+    at = {name: place - 1 for name, place in pattern.groupindex.items()}
+    lines: Sequence[str] = columns[at["rest"]]
+    times: Sequence[Any] | None = columns[at["time"]] if "time" in at else None
+    if times is not None and not {"", "-"}.isdisjoint(times):
+        times = [None if each in ("", "-") else each for each in times]
+    sources: Sequence[str] | None = columns[at["source"]] if "source" in at else None
+    if "labels" in at:
+        source_of = {each: source_of_labels(each) for each in set(columns[at["labels"]])}
+        sources = list(map(source_of.__getitem__, columns[at["labels"]]))
+    if sources is not None and "-" in sources:
+        sources = ["" if each == "-" else each for each in sources]
+    if layer.known is not None and sources is not None:
+        known = {source for name, source in layer.known if name == prefix.name}
+        if not known.issuperset(sources):
+            pairs = zip(lines, sources, strict=True)
+            lines = [line if source in known else "" for line, source in pairs]
+    if "part" in at and "P" in columns[at["part"]]:
+        pairs = zip(lines, columns[at["part"]], strict=True)
+        lines = ["" if part == "P" else line for line, part in pairs]
+    return Bare(lines, times, sources)
+
+
+@lru_cache(maxsize=64)
+def line_behind(prefix: str, before: tuple[str, ...], is_long: bool) -> re.Pattern[str]:
+    """
+    Return an expression of a line behind a *prefix*, or of any other line, which has no groups.
+
+    It is searched in many lines at once: no part of it may go beyond the end of a line.
+    """
+    others = [_NAME.sub(rf"\1\2_{number}", each) for number, each in enumerate(before)]
+    if not is_long:
+        others.append(_NAME.sub(r"\1own_\2", _OWN_HEAD))
+    unlike = f"(?!{'|'.join(others)})" if others else ""
+    pattern = f"{unlike}(?:{prefix})".replace("[^", r"[^\n").replace(r"\s*", r"[^\S\n]*")
+    return re.compile(rf"{pattern}(?P<rest>[^\n]*)\n|[^\n]*\n", re.MULTILINE)
+
+
+# -- JSON ------------------------------------------------------------------------------------------
+
+_NONE = Told("", None, "", False)
+
+
+def _opened(lines: Sequence[str]) -> Bare:
+    """Return the lines that are in the strings of objects."""
+    found = []
+    decode = _decoder()
+    for line in lines:
+        told = None
+        if line[:1] == "{":
+            # json.loads(), without the frames around it.
+            try:
+                fields, end = decode(line)
+            except (ValueError, RecursionError):
+                end = -1
+            told = opened(fields) if end == len(line) else None
+        found.append(_NONE if told is None or told[3] or "\n" in told[0] else told)
+    texts, times, sources, _ = zip(*found, strict=True)
+    return Bare(texts, times, sources)
+
+
+@cache
+def _decoder() -> Callable[[str], tuple[Any, int]]:
+    from json import JSONDecoder
+
+    return JSONDecoder().raw_decode
