@@ -169,7 +169,9 @@ class _Exchange:
         now = perf_counter()
         request, transport, parent = self._scope.get(SCOPE_KEY), self._scope["type"], None
         if isinstance(request, RequestMetadata):
-            transport, parent = request.transport_type, request.parent_span_id
+            # All ids at once, as the line's record needs them: the span alone would cost as much.
+            parent = request._line_ids().get("parent_span_id")
+            transport = request.transport_type
             outcome = outcome or request.mcp_error
         fields = {
             "method": self._method,

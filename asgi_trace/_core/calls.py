@@ -43,6 +43,7 @@ _MOST_READ = 4096
 
 # The query and the fragment of a URI may hold arguments and secrets.
 _BEYOND = Pattern(r"[?#].*", re.DOTALL)
+_UNSAFE = frozenset("[]| ")
 _PASSWORD = Pattern(r"(?<=://)[^/@]*@")
 
 
@@ -63,9 +64,14 @@ def clean(value: object, *, blanks: bool = False) -> str | None:
         text = _PASSWORD.sub("***@", _BEYOND.sub("?***", text))
     if len(text) > MAX_WORD_LENGTH:
         text = f"{text[:MAX_WORD_LENGTH]}..."
-    if not text.isalnum():
+    if not (text.isalnum() or _is_plain(text)):
         text = "".join(each if _is_safe(each, blanks) else _percent_encoded(each) for each in text)
     return text or None
+
+
+def _is_plain(text: str) -> bool:
+    """Whether all of *text* is safe: a look in C, for nearly every method and name."""
+    return text.isprintable() and _UNSAFE.isdisjoint(text)
 
 
 def _is_safe(character: str, blanks: bool) -> bool:

@@ -39,8 +39,9 @@ def _record(name: str, message: str) -> logging.LogRecord:
     It takes 5,000 instructions, where LogRecord() takes 20,000.
     """
     model = _Model.attributes
-    if model is None or _Model.made_for != (os.getpid(), *_flags()):
-        _Model.made_for = os.getpid(), *_flags()
+    flags = (logging.logThreads, logging.logProcesses, logging.logMultiprocessing)
+    if model is None or _Model.flags != flags:
+        _Model.flags = flags
         model = _Model.attributes = vars(_first_record())
     record = object.__new__(logging.LogRecord)
     now = time.time()
@@ -61,15 +62,18 @@ def _record(name: str, message: str) -> logging.LogRecord:
 
 
 class _Model:
-    """The first record of a process, and what it was made for."""
+    """The first record of a process, and what logging's own options said of its parts."""
 
     attributes: dict[str, Any] | None = None
-    made_for: tuple[object, ...] = ()
+    flags: tuple[bool, ...] = ()
 
 
-def _flags() -> tuple[bool, bool, bool]:
-    """Return what logging's own options say of the parts of a record."""
-    return logging.logThreads, logging.logProcesses, logging.logMultiprocessing
+def _forget_model() -> None:
+    _Model.attributes = None  # it has the parent's process id
+
+
+if hasattr(os, "register_at_fork"):  # absent on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_forget_model)
 
 
 def _first_record() -> logging.LogRecord:

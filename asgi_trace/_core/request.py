@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
@@ -20,7 +19,7 @@ from .calls import NO_CALL, Call, clean
 from .faults import report_once
 from .ids import generate_request_id, id_by_hand, take_request_id
 from .lines import NO_ID
-from .tracecontext import RANDOM, TraceContext, is_trace_id
+from .tracecontext import RANDOM, TraceContext, is_trace_id, new_trace
 
 __all__ = (
     "CALL_NAMES",
@@ -28,7 +27,6 @@ __all__ = (
     "RequestMetadata",
     "checked_trace",
     "found_once",
-    "new_trace",
 )
 
 _T = TypeVar("_T")
@@ -55,10 +53,6 @@ def _note_fork() -> None:
 
 if hasattr(os, "register_at_fork"):  # absent on Windows, where nothing forks
     os.register_at_fork(after_in_child=_note_fork)
-
-# Builds the tuple from four values in C: 600 instructions, where the class's own __new__ takes
-# 3,000.
-new_trace = partial(tuple.__new__, TraceContext)
 
 
 if TYPE_CHECKING:
@@ -375,7 +369,7 @@ class RequestMetadata:
         own = self._own_ids()[1]
         span_id = own[:16]
         if parent is not None:
-            return TraceContext(parent.trace_id, span_id, parent.flags, parent.span_id)
+            return new_trace((parent.trace_id, span_id, parent.flags, parent.span_id))
         request_id = self._request_id
         if request_id and is_trace_id(request_id):
             flags = RANDOM if self._has_random_id() else 0
@@ -457,15 +451,19 @@ class RequestMetadata:
         if span_id == self._own_ids()[1][:16]:
             process, counter = self._counter_of_calls()
             number = next(counter)
-            if number == int(span_id[12:], 16):  # the request's own span
+            made = f"{span_id[:12]}{number:04x}"
+            if made == span_id:  # the request's own span
                 number = next(counter)
+                made = f"{span_id[:12]}{number:04x}"
             if process is _process and number <= _MOST_COUNTED:
-                return f"{span_id[:12]}{number:04x}"
+                return made
         return generate_request_id()[:16]
 
     def _counter_of_calls(self) -> tuple[object, Iterator[int]]:
         """Return the process that counts the calls of this request, and the counter."""
-        values = self._late_values()
+        values = self._values
+        if values is None:
+            values = self._late_values()
         counter: tuple[object, Iterator[int]] | None = values.get("calls")
         if counter is None:
             counter = values.setdefault("calls", (_process, count(1)))

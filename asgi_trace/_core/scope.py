@@ -32,10 +32,17 @@ from .ids import (
 )
 from .masks import Masks
 from .protocol import PENDING, Protocol
-from .request import RequestMetadata, checked_trace, found_once, new_trace
+from .request import RequestMetadata, checked_trace, found_once
 from .response_headers import Answers
 from .sessions import SessionResolver
-from .tracecontext import RANDOM, TraceContext, parse_baggage, parse_traceparent, parse_tracestate
+from .tracecontext import (
+    RANDOM,
+    TraceContext,
+    new_trace,
+    parse_baggage,
+    parse_traceparent,
+    parse_tracestate,
+)
 from .trust import TrustedNetworks
 
 __all__ = (
@@ -358,7 +365,6 @@ class ScopeMetadata(RequestMetadata):
         trace_id, span_id, _, parent_span_id = values.setdefault("trace", place)
         if parent_span_id is not None:  # another thread was faster
             return None
-        values.setdefault("_call", NO_CALL)
         values.setdefault("session", _new_session((session_id, rank, response)))
         ids = {
             "request_id": self._request_id,
@@ -521,20 +527,20 @@ class ScopeMetadata(RequestMetadata):
         known = values["known_headers"] if "known_headers" in values else self._known_headers()
         if "id_is_given" in values or not self._settings.makes_trace_ids:
             return self._find_trace()
+        span_id = self._own_ids()[1][:16]
         if known and b"traceparent" in known:
-            return self._find_trace()
-        return new_trace((self._request_id, self._own_ids()[1][:16], RANDOM, None))
+            parent = self._parent_trace()
+            if parent is not None:
+                return new_trace((parent.trace_id, span_id, parent.flags, parent.span_id))
+        return new_trace((self._request_id, span_id, RANDOM, None))
 
     def _parent_trace(self) -> TraceContext | None:
-        known = self._known_headers()
-        if not known or b"traceparent" not in known or not self._settings.trust_inbound:
-            return None
-        return self._trace_of_headers()
+        return self._trace_of_headers() if self._settings.trust_inbound else None
 
     def _trace_of_headers(self) -> TraceContext | None:
-        inbound = self._header_texts(b"traceparent")
+        inbound = self._known_headers().get(b"traceparent", ())
         # Of two, either may be the caller: the standard restarts the trace.
-        return parse_traceparent(inbound[0]) if len(inbound) == 1 else None
+        return parse_traceparent(inbound[0].decode("latin-1")) if len(inbound) == 1 else None
 
     @found_once("")
     def tracestate(self) -> str:

@@ -28,7 +28,8 @@ DEFAULT_SESSION_SOURCES = (
 
 _RULE = "expected 'header:NAME', 'query:NAME', 'cookie:NAME', 'baggage:NAME', 'user' or 'bearer'"
 
-# Equal to no header's name: the user is not in the headers.
+# Equal to no header's name: the query string, and the user, who is not in the request.
+_QUERY = b""
 _NO_HEADER = b":"
 
 # What the standard asks to pass on, at least (https://www.w3.org/TR/baggage/, § 3.3.2).
@@ -49,7 +50,7 @@ _USER_IDS = (
 
 
 class _Source(NamedTuple):
-    header: bytes  # the header that must be there; empty for the query string
+    header: bytes  # the header that must be there, or the query string
     name: bytes  # of the parameter or cookie
     # what of the header or query string may be the id
     read: Callable[[bytes, bytes], Iterator[bytes]]
@@ -115,7 +116,7 @@ def _parse_source(source: str) -> _Source:
     if kind == "header" and raw:
         return _Source(raw.lower(), b"", _whole, False)
     if kind == "query" and raw:
-        return _Source(b"", raw, query_values, False)
+        return _Source(_QUERY, raw, query_values, False)
     if kind == "cookie" and raw:
         return _Source(b"cookie", raw, _cookie, True)
     if kind == "baggage" and raw:
@@ -164,8 +165,9 @@ class SessionResolver:
         self.lowest_rank = len(self._sources)
         self._digest = secret_digest(digest_key)
         self._parse = parse
-        headers = [source.header for source in self._sources]
-        self.header_names = frozenset(filter(None, headers)) - {_NO_HEADER}
+        self._ranked = [(rank, source.header, source) for rank, source in enumerate(self._sources)]
+        self._headers = frozenset(source.header for source in self._sources)
+        self.header_names = self._headers - {_QUERY, _NO_HEADER}
         self.user_rank = self._rank_of(lambda source: source.header == _NO_HEADER)
 
     def is_secret(self, rank: int) -> bool:
@@ -188,20 +190,14 @@ class SessionResolver:
             ``header_names`` are not read.
         :param is_trusted: whether the caller's baggage is believed.
         """
-        for rank, source in enumerate(self._sources):
-            header = source[0]  # by its place: half of what its name takes
-            values: Iterable[bytes]
-            if header:
-                if header not in headers:
-                    continue
-                values = headers[header]
-            elif query_string:
-                values = (query_string,)
-            else:
+        if query_string:
+            headers = {**headers, _QUERY: (query_string,)}
+        if self._headers.isdisjoint(headers):
+            return None, self.lowest_rank
+        for rank, header, source in self._ranked:
+            if header not in headers or (source.is_callers and not is_trusted):
                 continue
-            if source.is_callers and not is_trusted:
-                continue
-            session_id = self._first_id(source, values)
+            session_id = self._first_id(source, headers[header])
             if session_id is not None:
                 return session_id, rank
         return None, self.lowest_rank

@@ -36,7 +36,6 @@ from .records import CALL, IDS, OWN, STAMPED, attribute_of, checked_length, fiel
 
 __all__ = ("JSONFormatter", "LogfmtFormatter", "OwnForm", "TextFormatter", "name_service")
 
-_IDS = frozenset(IDS)
 _read_ids = itemgetter(*IDS)
 
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -77,15 +76,18 @@ class Brackets:
         if self._fields or "parent_span_id" in attributes:
             return self._made(record)
         try:
-            return self._kept[attributes["request_id"], attributes["session_id"]]
+            kept = self._kept.get((attributes["request_id"], attributes["session_id"]))
         except (KeyError, TypeError):  # what extra= gives for an id may be of any type
-            return self._made(record)
+            kept = None
+        return kept or self._made(record)
 
     def _made(self, record: logging.LogRecord) -> str:
         attributes = record.__dict__
-        if not attributes.keys() >= _IDS:
+        try:
+            request_id, session_id, _, span_id = _read_ids(attributes)
+        except KeyError:
             stamp(record)
-        request_id, session_id = attributes["request_id"], attributes["session_id"]
+            request_id, session_id, _, span_id = _read_ids(attributes)
         shown = {}
         if self._fields:
             shown = {
@@ -93,10 +95,10 @@ class Brackets:
                 for field, attribute in self._fields
                 if attribute in attributes
             }
-        span_id = attributes["span_id"] if "parent_span_id" in attributes else NO_ID
-        ids = format_ids(
-            request_id, short_session(_shown(session_id), self._session_length), span_id, shown
-        )
+        if "parent_span_id" not in attributes:
+            span_id = NO_ID
+        short = short_session(_shown(session_id), self._session_length)
+        ids = format_ids(request_id, short, span_id, shown)
         if self._color:
             ids = _colored_ids(ids)
         if not shown and span_id == NO_ID and type(request_id) is type(session_id) is str:

@@ -8,6 +8,8 @@ https://www.jsonrpc.org/specification
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from .._core.patterns import Pattern
@@ -24,13 +26,22 @@ _ENDPOINT = Pattern(
 )
 
 
-def _read(body: bytes) -> dict[str, Any] | None:
-    if b'"jsonrpc"' not in body or len(body) > MAX_MESSAGE_SIZE:
-        return None
-    from json import loads  # 3 ms of import, for those who have asked for it
+_BOM = b"\xef\xbb\xbf"
 
+
+@cache
+def _decode() -> Callable[[str], Any]:
+    from json import JSONDecoder  # 3 ms of import, for those who have asked for it
+
+    return JSONDecoder().decode
+
+
+def _read(body: bytes) -> dict[str, Any] | None:
+    # Not "in", which takes bytes for a number first, and that costs 3,000 instructions.
+    if body.find(b'"jsonrpc"') < 0 or len(body) > MAX_MESSAGE_SIZE:
+        return None
     try:
-        message = loads(body)
+        message = _decode()(body.removeprefix(_BOM).decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None  # a batch is an array

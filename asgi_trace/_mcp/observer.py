@@ -77,7 +77,7 @@ def _may_be_stream(request: ScopeMetadata) -> bool:
 
 def _is_at_sse(request: ScopeMetadata) -> bool:
     path = request.path
-    return isinstance(path, str) and path.rstrip("/").endswith("/sse")
+    return isinstance(path, str) and "/sse" in path and path.rstrip("/").endswith("/sse")
 
 
 def _posts_json(request: ScopeMetadata) -> bool:
@@ -187,9 +187,10 @@ class _Call:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers") or ())
             media_type = _media_type(response_values(headers, _TYPE))
-            is_encoded = any(response_values(headers, b"content-encoding"))
             self._is_stream = media_type == _EVENTS
-            self._reads_reply = media_type in (_JSON, _EVENTS) and not is_encoded
+            self._reads_reply = media_type in (_JSON, _EVENTS) and not any(
+                response_values(headers, b"content-encoding")
+            )
             self._is_success = 200 <= int(message["status"]) < 300
         elif message["type"] == "http.response.body":
             searched = len(self._buffer)

@@ -101,7 +101,7 @@ def outgoing(
 
     :param span: the call's own, where a tracer has made one.
     """
-    found = dict.fromkeys((TRACEPARENT, TRACESTATE, REQUEST_ID), "")
+    found = {TRACEPARENT: "", TRACESTATE: "", REQUEST_ID: ""}
     try:
         trace = span or metadata._call_trace()
         found[TRACEPARENT] = format_traceparent(trace)
@@ -135,8 +135,11 @@ def replace(headers: Any, found: Mapping[str, str]) -> None:
     """
     Replace in *headers* those that are *found*, in any case; baggage is merged with what is there.
     """
-    names = [*headers.keys()] if hasattr(headers, "keys") else [pair[0] for pair in headers]
     new = {name: value for name, value in found.items() if value}
+    if type(headers) is dict and not headers:  # nothing to replace
+        headers.update(new)
+        return
+    names = [*headers.keys()] if hasattr(headers, "keys") else [pair[0] for pair in headers]
     if BAGGAGE in new:
         new[BAGGAGE] = merged_baggage(baggage_of(headers), new[BAGGAGE])
     stale = found.keys() - {BAGGAGE} | new.keys()

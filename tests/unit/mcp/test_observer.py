@@ -416,6 +416,22 @@ def test_any_bytes_can_be_read(found: bytes) -> None:
     read_posted(found), read_error(found, 7), read_endpoint(b"event: endpoint\ndata: " + found)
 
 
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        (b"\xef\xbb\xbf" + json.dumps(ADD).encode(), "add"),  # a byte order mark
+        (json.dumps(ADD).replace("add", "\udc00").encode("utf-8", "surrogatepass"), "\udc00"),
+        (json.dumps(ADD).encode("utf-16"), None),
+        (json.dumps(ADD).encode("utf-32-be"), None),
+        (b"\xff" + json.dumps(ADD).encode(), None),
+    ],
+)
+def test_a_call_is_read_as_utf_8_alone(sent: bytes, name: str | None) -> None:
+    """As JSON-RPC over HTTP is sent; a message in another encoding is none."""
+    posted = read_posted(sent)
+    assert (posted and posted.name) == name
+
+
 @pytest.fixture
 def with_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that serves MCP."""
