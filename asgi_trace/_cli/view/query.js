@@ -160,7 +160,7 @@ function matching(column, value, form) {
   return {
     run: (/** @type {Trace} */ trace, /** @type {number} */ r) => {
       const found = trace.requests[column][r];
-      return found !== null && pattern.test(found);
+      return typeof found === "string" && pattern.test(found);
     },
   };
 }
@@ -184,7 +184,10 @@ const TESTS = {
     if (!match || match[3]) return "a status such as 404, 5xx or >=500";
     const holds = comparison(match[1], +match[2]);
     return {
-      run: (trace, r) => trace.requests.status[r] !== null && holds(trace.requests.status[r]),
+      run(trace, r) {
+        const status = trace.requests.status[r];
+        return typeof status === "number" && holds(status);
+      },
     };
   },
   dur(value) {
@@ -218,7 +221,8 @@ const TESTS = {
     return {
       run(trace, r) {
         const path = trace.requests.path[r];
-        return path !== null && pattern.test(hasQuery ? path : path.split("?", 1)[0]);
+        if (typeof path !== "string") return false;
+        return pattern.test(hasQuery ? path : path.split("?", 1)[0]);
       },
     };
   },
