@@ -337,12 +337,14 @@ export class Trace {
   }
 
   /** Add what a followed log has gained. @param {import("./contract.js").News} news */
-  append({ requests, sessions, services, calls, templates, notes, chunk, gaps, silences, moved }) {
+  append(news) {
+    const { requests, sessions, services, calls, templates, chunk, gaps, silences, moved } = news;
     this.sessions.push(...sessions);
     this.services.push(...services);
     this.calls.push(...calls);
+    for (const [call, callee] of news.answered) this.calls[call].callee = callee;
     this.head.templates.push(...templates);
-    this.head.notes = notes;
+    this.head.notes = news.notes;
     this.knownCallers = null;
     if (silences) this.head.silences = silences;
     if (gaps) {
