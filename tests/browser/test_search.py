@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -101,3 +103,51 @@ def test_an_alternative_needs_terms(tab: Page, query: str, words: str) -> None:
 def test_words_of_all_alternatives_are_marked(tab: Page) -> None:
     answer(tab, "opened OR Connecting -paid")
     assert tab.locator("#grid mark").all_inner_texts() == ["opened", "Connecting"]
+
+
+# Enough lines that their heads are kept apart; some have further lines, and some words are in heads.
+MANY = [
+    stamped(
+        number / 10,
+        ("item 47 is sold", "Cache miss 7", "user:17 paid\n  by card 17", "30:15 INFO item 4|7")[
+            number % 4
+        ],
+        f"r{number % 9}",
+        f"item{number % 3}",
+    )
+    for number in range(200)
+]
+# What to search for, and regular expressions of which one must match.
+PATTERNS = {
+    "item OR Cache": ["item", "Cache"],
+    "sold OR 7 OR nowhere": ["sold", "7", "nowhere"],
+    "/item \\d*7\\b/": [r"item \d*7\b"],
+    "/item .*7/": [r"item .*7"],
+    "/item\\d.*7/": [r"item\d.*7"],
+    "/item|Cache.*7$/": [r"item|Cache.*7$"],
+    "/item 4\\||paid/": [r"item 4\||paid"],
+    "/(sold|paid)\\b/": [r"(sold|paid)\b"],
+    "/paid\\s+by/": [r"paid\s+by"],
+    "/paid[^x]*17/": [r"paid[^x]*17"],
+    "/paid.*17/": [r"paid.*17"],
+    "/paid.*17/s": [r"(?s)paid.*17"],
+    "/^  by/": [r"^  by"],
+    "/30:1.*Cache/": [r"30:1.*Cache"],
+    "/30:15 INFO/": [r"30:15 INFO"],
+    "/INFO - \\[req=r1.*miss/": [r"INFO - \[req=r1.*miss"],
+    "/cache MISS/i": [r"(?i)cache MISS"],
+    "/[|]7/": [r"[|]7"],
+}
+
+
+def test_searches_find_what_a_plain_loop_finds(browser: Browser, tmp_path: Path) -> None:
+    """However they are answered: by one scan, by what the heads of lines have, or line by line."""
+    context = new_context(browser)
+    with opening(context) as open_it:
+        tab = open_it(page_of("\n".join(MANY), tmp_path))
+        found = {query: answer(tab, query).split()[0] for query in PATTERNS}
+    context.close()
+    assert found == {
+        query: str(sum(any(re.search(p, line, re.M) for p in patterns) for line in MANY))
+        for query, patterns in PATTERNS.items()
+    }

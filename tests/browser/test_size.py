@@ -68,6 +68,19 @@ def test_only_what_is_in_sight_is_in_the_page(tab: Page) -> None:
     assert tab.evaluate("document.querySelectorAll('*').length") < 1500
 
 
+# Bytes of the script's memory for each line; a twentieth is left for other browsers.
+MOST_PER_LINE = 86
+
+
+def test_the_memory_for_a_line_is_bounded(tab: Page) -> None:
+    """After garbage collection: lines, requests and lists, without a filter."""
+    thread = tab.context.new_cdp_session(tab)
+    thread.send("HeapProfiler.collectGarbage")
+    usage = thread.send("Runtime.getHeapUsage")
+    per_line = (usage["usedSize"] + usage["backingStorageSize"]) / LINES
+    assert per_line <= MOST_PER_LINE
+
+
 def test_all_lines_are_within_reach(tab: Page) -> None:
     """More of them than a browser has pixels for: the ends, the middle, and one by one."""
     grid = tab.locator("#grid")

@@ -130,7 +130,7 @@ export class Bars {
   /** @param {Bar} bar */
   #paintFlatBar({ r, from, to, top, height, opacity, color, isError }) {
     const c = this.context;
-    const firstByte = this.trace.requests.first_byte[r];
+    const firstByte = this.trace.firstByte(r);
     const width = Math.max(1.5, to - from);
     const sent = firstByte === null ? to : this.scale.x(firstByte);
     c.globalAlpha = opacity;
@@ -201,7 +201,7 @@ export class Bars {
 
   /** The part from the first byte of the response to its end. @param {Bar} bar */
   #paintStreaming({ r, from, to, top, height, opacity }) {
-    const firstByte = this.trace.requests.first_byte[r];
+    const firstByte = this.trace.firstByte(r);
     if (firstByte === null) return;
     const c = this.context;
     const sent = Math.min(Math.max(this.scale.x(firstByte), from), to);

@@ -10,14 +10,15 @@ export class Callers {
   #firstCallee;
 
   /**
-   * @param {import("./contract.js").Requests} requests
+   * @param {import("./columns.js").Columns} requests
    * @param {import("./contract.js").Call[]} calls
    */
   constructor(requests, calls) {
     const { parent, start } = requests;
-    const size = parent.length;
+    const size = requests.id.length;
     /** The number of each request's caller, or -1. */
-    this.caller = Int32Array.from(parent, (p, r) => (p >= 0 && p < size && p !== r ? p : -1));
+    this.caller = parent.slice(0, size);
+    for (let r = 0; r < size; r++) if (parent[r] >= size || parent[r] === r) this.caller[r] = -1;
     /** The first caller of each request's trace. */
     this.root = new Int32Array(size).fill(UNKNOWN);
     for (let r = 0; r < size; r++) if (this.root[r] === UNKNOWN) this.#climb(r);

@@ -109,6 +109,7 @@ export const VERSION = 1;
  * @property {string[]} services new services
  * @property {string[]} templates new templates
  * @property {Call[]} calls new outgoing calls
+ * @property {[number, number][]} answered earlier outgoing calls and their callees
  * @property {string[]} notes all notes
  * @property {Chunk} chunk the new lines
  * @property {[number, number][]} moved earlier lines and their new requests

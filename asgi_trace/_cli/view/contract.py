@@ -144,6 +144,7 @@ class News(TypedDict):
     services: Annotated[list[str], "new services"]
     templates: Annotated[list[str], "new templates"]
     calls: Annotated[list[Call], "new outgoing calls"]
+    answered: Annotated[list[tuple[int, int]], "earlier outgoing calls and their callees"]
     notes: Annotated[list[str], "all notes"]
     chunk: Annotated[Chunk, "the new lines"]
     moved: Annotated[list[tuple[int, int]], "earlier lines and their new requests"]

@@ -59,7 +59,7 @@ function longestRun(text) {
  */
 export function ticket(trace, r, { link, clock }) {
   const { id, session, status, outcome, trace: traceId, span, start, lines } = trace.requests;
-  const state = [status[r], outcome[r]].filter((each) => each !== null).join(" ");
+  const state = [status[r], outcome[r]].filter((each) => (each ?? null) !== null).join(" ");
   const when = trace.epoch(start[r]);
   const title = [codeSpan(trace.title(r)), state && codeSpan(state)].filter(Boolean).join(" → ");
   /** @type {[string, unknown][]} */

@@ -2,6 +2,7 @@
 // what many of them begin with, and links the lines of each request. The format of the data is in contract.js.
 
 import { Callers } from "./callers.js";
+import { columnsOf, put, withRoom } from "./columns.js";
 import { folded, unfolded, wholeLines } from "./heads.js";
 import { plain } from "./text.js";
 
@@ -33,6 +34,7 @@ async function unpack(base64) {
  * @property {number} start the number of its first line
  * @property {ArrayLike<number>} message where in each line its message begins
  * @property {number | ArrayLike<number>} file the place of the log in the head's files, one for all or each
+ * @property {number | ArrayLike<number>} service the place of the service that wrote it, or -1; one for all or each
  *
  * @typedef {ChunkColumns & import("./heads.js").Folded} ReadChunk
  */
@@ -47,12 +49,12 @@ export function letters(index) {
 
 export class Trace {
   /** @param {Head} head */
-  constructor(head) {
+  constructor({ requests, ...head }) {
     this.head = head;
     this.sessions = head.sessions;
     this.services = head.services;
     this.calls = head.calls;
-    this.requests = head.requests;
+    this.requests = columnsOf(requests);
     /** Lines in all, those not read yet included. @type {number} */
     this.count = head.lines;
     /** Lines that were read, from the first on. */
@@ -61,20 +63,15 @@ export class Trace {
     this.level = new Uint8Array(this.count);
     this.request = new Int32Array(this.count).fill(NOT_READ);
     this.isLate = new Uint8Array(this.count);
-    /** The place of its service in `services`, or -1. */
-    this.writers = new Int16Array(this.count).fill(-1);
     /** The next line of the same request, or -1. */
     this.next = new Int32Array(this.count).fill(-1);
     /** @type {(ReadChunk | undefined)[]} */
     this.chunks = new Array(Math.ceil(this.count / head.chunk_lines));
     this.fileChunks = this.chunks.length;
-    /** @type {number[]} the first line read of each request, and the last */
-    this.firstLine = [];
-    /** @type {number[]} */
-    this.lastLine = [];
+    /** The first line read of each request, and the last; -1: none was read. */
+    this.firstLine = new Int32Array(this.size).fill(-1);
+    this.lastLine = new Int32Array(this.size).fill(-1);
     this.unknown = head.unknown;
-    /** @type {Map<string, number>} */
-    this.byId = new Map();
     this.errors = 0;
     /** @type {Callers | null} null until it is asked for, and after a change */
     this.knownCallers = null;
@@ -124,9 +121,7 @@ export class Trace {
 
   /** @param {number} r */
   #meet(r) {
-    const { id, start, end } = this.requests;
-    if (!this.byId.has(id[r])) this.byId.set(id[r], r);
-    this.firstLine[r] = this.lastLine[r] = -1;
+    const { start, end } = this.requests;
     if (this.isError(r)) this.errors++;
     if (start[r] < this.from) this.from = start[r];
     if (end[r] > this.to) this.to = end[r];
@@ -153,7 +148,14 @@ export class Trace {
 
   /** What was measured, else what the lines tell. @param {number} r @returns {number} */
   duration(r) {
-    return this.requests.duration[r] ?? this.requests.end[r] - this.requests.start[r];
+    const { start, end, duration: measured } = this.requests;
+    return Number.isNaN(measured[r]) ? end[r] - start[r] : measured[r];
+  }
+
+  /** When the first byte of its body was sent, or null. @param {number} r */
+  firstByte(r) {
+    const sent = this.requests.first_byte[r];
+    return Number.isNaN(sent) ? null : sent;
   }
 
   /** What was asked: the MCP call, else method and path, as far as known. @param {number} r */
@@ -176,7 +178,8 @@ export class Trace {
 
   /** The place of the service that wrote a line, else of its request's; or -1. @param {number} line */
   lineService(line) {
-    const own = this.writers[line];
+    const chunk = this.chunkOf(line);
+    const own = chunk ? valueAt(chunk.service, line - chunk.start) : -1;
     if (own >= 0) return own;
     const r = this.request[line];
     return r < 0 ? -1 : this.requests.service[r];
@@ -206,19 +209,17 @@ export class Trace {
   nth(r) {
     const { id } = this.requests;
     let nth = 1;
-    for (let other = this.byId.get(id[r]) ?? r; other < r; other++) if (id[other] === id[r]) nth++;
+    for (let other = 0; other < r; other++) if (id[other] === id[r]) nth++;
     return nth;
   }
 
   /** The request with this id, or -1: of several, the *nth*. @param {string} id @param {number} nth */
   requestOf(id, nth) {
-    const first = this.byId.get(id) ?? -1;
-    if (first < 0 || nth <= 1) return first;
-    let left = nth - 1;
-    for (let r = first + 1; r < this.size; r++) {
-      if (this.requests.id[r] === id && --left === 0) return r;
-    }
-    return first;
+    const { id: ids } = this.requests;
+    const first = ids.indexOf(id);
+    let found = first;
+    for (let left = nth; left > 1 && found >= 0; left--) found = ids.indexOf(id, found + 1);
+    return found < 0 ? first : found;
   }
 
   /** The first request that failed, else the first with an error, or -1. */
@@ -290,14 +291,13 @@ export class Trace {
 
   /** @param {number} index @param {number} start @param {import("./contract.js").Chunk} data */
   #place(index, start, data) {
-    const { t, level, request, late, service, text } = data;
+    const { t, level, request, late, text } = data;
     let time = 0;
     for (let i = 0; i < text.length; i++) {
       time += t[i];
       this.time[start + i] = time;
       this.level[start + i] = level[i];
       this.request[start + i] = request[i];
-      this.writers[start + i] = typeof service === "number" ? service : service[i];
     }
     for (const i of late) this.isLate[start + i] = 1;
     for (const [i, template] of data.errors) {
@@ -307,7 +307,8 @@ export class Trace {
     this.chunks[index] = {
       start,
       message: narrow(data.message),
-      file: typeof data.file === "number" ? data.file : narrow(data.file),
+      file: column(data.file),
+      service: column(data.service),
       ...folded(text, data.message, request, this.valueOf),
     };
   }
@@ -336,12 +337,14 @@ export class Trace {
   }
 
   /** Add what a followed log has gained. @param {import("./contract.js").News} news */
-  append({ requests, sessions, services, calls, templates, notes, chunk, gaps, silences, moved }) {
+  append(news) {
+    const { requests, sessions, services, calls, templates, chunk, gaps, silences, moved } = news;
     this.sessions.push(...sessions);
     this.services.push(...services);
     this.calls.push(...calls);
+    for (const [call, callee] of news.answered) this.calls[call].callee = callee;
     this.head.templates.push(...templates);
-    this.head.notes = notes;
+    this.head.notes = news.notes;
     this.knownCallers = null;
     if (silences) this.head.silences = silences;
     if (gaps) {
@@ -349,17 +352,18 @@ export class Trace {
       this.#readGaps();
     }
     this.#unfold(requests, moved);
-    const columns = /** @type {Record<string, unknown[]>} */ (this.requests);
     for (const [r, request] of requests) {
       const isNew = r >= this.size;
       const wasError = !isNew && this.isError(r);
-      for (const [name, value] of Object.entries(request)) columns[name][r] = value;
+      put(this.requests, r, request);
       if (isNew) this.#meet(r);
       else {
         if (this.isError(r) && !wasError) this.errors++;
         if (this.requests.end[r] > this.to) this.to = this.requests.end[r];
       }
     }
+    this.firstLine = withRoom(this.firstLine, this.size, -1);
+    this.lastLine = withRoom(this.lastLine, this.size, -1);
     this.#move(moved);
     const start = this.count;
     this.#grow(start + chunk.text.length);
@@ -376,7 +380,8 @@ export class Trace {
     const changed = new Set();
     for (const [r, { id: newId, session: newSession, span: newSpan }] of requests) {
       if (r >= this.size) continue;
-      if (id[r] !== newId || session[r] !== newSession || span[r] !== newSpan) changed.add(r);
+      const isSameSpan = (span[r] ?? null) === newSpan;
+      if (id[r] !== newId || session[r] !== newSession || !isSameSpan) changed.add(r);
     }
     const lines = new Set(moved.map(([line]) => line));
     if (changed.size + lines.size === 0) return;
@@ -405,14 +410,11 @@ export class Trace {
 
   /** @param {number} size */
   #grow(size) {
-    if (size <= this.time.length) return;
-    const room = Math.max(1024, size * 2);
-    this.time = copied(this.time, new Float64Array(room));
-    this.level = copied(this.level, new Uint8Array(room));
-    this.isLate = copied(this.isLate, new Uint8Array(room));
-    this.writers = copied(this.writers, new Int16Array(room).fill(-1));
-    this.request = copied(this.request, new Int32Array(room).fill(NOT_READ));
-    this.next = copied(this.next, new Int32Array(room).fill(-1));
+    this.time = withRoom(this.time, size);
+    this.level = withRoom(this.level, size);
+    this.isLate = withRoom(this.isLate, size);
+    this.request = withRoom(this.request, size, NOT_READ);
+    this.next = withRoom(this.next, size, -1);
   }
 
   /** The first line at or after this time, among those read. @param {number} time */
@@ -428,28 +430,27 @@ export class Trace {
   }
 }
 
-/** Natural numbers, in as few bytes as they need. @param {number[]} numbers */
+/** Whole numbers, in as few bytes as they need. @param {number[]} numbers */
 function narrow(numbers) {
+  let least = 0;
   let most = 0;
-  for (const number of numbers) most = Math.max(most, number);
+  for (const number of numbers) {
+    least = Math.min(least, number);
+    most = Math.max(most, number);
+  }
+  if (least < 0) return most < 128 ? Int8Array.from(numbers) : Int32Array.from(numbers);
   if (most < 256) return Uint8Array.from(numbers);
   return most < 65536 ? Uint16Array.from(numbers) : Uint32Array.from(numbers);
 }
 
-/** Of a column that is one value for all, or one of each. @param {number | ArrayLike<number>} values @param {number} at */
-function valueAt(values, at) {
-  return typeof values === "number" ? values : values[at];
+/** A column that is one value for all, or one of each. @param {number | number[]} values */
+function column(values) {
+  return typeof values === "number" ? values : narrow(values);
 }
 
-/**
- * The larger column, with the values of the smaller one.
- * @template {Float64Array | Uint8Array | Int16Array | Int32Array} T
- * @param {T} from
- * @param {T} to
- */
-function copied(from, to) {
-  to.set(from);
-  return to;
+/** The value at a place of such a column. @param {number | ArrayLike<number>} values @param {number} at */
+function valueAt(values, at) {
+  return typeof values === "number" ? values : values[at];
 }
 
 /** @param {Document} page @returns {Promise<Head>} */

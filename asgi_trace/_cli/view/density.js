@@ -240,7 +240,7 @@ export class Density {
     if (call[request]) return `call:${quoted(kind)}`;
     const terms = [];
     if (method[request]) terms.push(`method:${quoted(method[request])}`);
-    if (path[request] !== null) {
+    if (path[request]) {
       const route = kind.slice(method[request] ? method[request].length + 1 : 0);
       terms.push(`path:${quoted(route)}`);
     }

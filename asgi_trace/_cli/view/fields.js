@@ -21,13 +21,16 @@ const SETS = /^[dDsSwWbB]$/;
 const LETTER = /^[a-z0-9]$/i;
 const COUNT = /\{\d+(?:,\d*)?\}/y;
 
+const SHORTEST_WORD = 2;
+
 /**
- * A text that each match of a regular expression has in it, in whatever case: the longest one outside
- * of its groups. Empty where none is known.
+ * Texts of which each match of a regular expression has one in it, in whatever case: of each of its
+ * alternatives the longest one outside of groups. None where one of them has no such text.
  * @param {string} source @param {string} flags
  */
-export function wordOf(source, flags) {
-  if (source.includes("|") || flags.includes("u")) return "";
+export function wordsOf(source, flags) {
+  if (flags.includes("u")) return [];
+  const words = [];
   let longest = "";
   let word = "";
   let depth = 0;
@@ -38,11 +41,11 @@ export function wordOf(source, flags) {
   };
   for (let at = 0; at < source.length; at++) {
     let character = source[at];
-    let isPlain = !"[(){*?+.^$".includes(character);
+    let isPlain = !"[(){*?+.^$|".includes(character);
     if (character === "\\") {
       character = source[++at];
       isPlain = !LETTER.test(character);
-      if (!isPlain && !SETS.test(character)) return "";
+      if (!isPlain && !SETS.test(character)) return [];
     } else if (character === "[") {
       while (source[++at] !== "]") if (source[at] === "\\") at++;
     } else if (character === "(") depth++;
@@ -55,9 +58,32 @@ export function wordOf(source, flags) {
     }
     if (!isPlain) end(word);
     else if (depth === 0) word += character;
+    if (source[at] === "|" && !isPlain && depth === 0) {
+      words.push(longest);
+      longest = "";
+    }
   }
   end(word);
-  return longest;
+  words.push(longest);
+  return words.every((each) => each.length >= SHORTEST_WORD) ? words : [];
+}
+
+// What may match a line end, or what stands before a match.
+const BEYOND = /\[\^|\^|\(\?<|\\(?![dwbBS])\w|[\0-\x1f]/;
+const OF_TIMES = /^[-\d:.,T ]+$/i;
+
+/**
+ * Whether each match of a regular expression begins with one of its words, which is no part of a time,
+ * and ends within the line. Then the lines need not be asked one by one.
+ * @param {string[]} words @param {string} source @param {string} flags
+ */
+export function beginsWith(words, source, flags) {
+  const parts = source.split("|");
+  if (parts.length !== words.length || BEYOND.test(source) || flags.includes("s")) return false;
+  return words.every((word, i) => {
+    const isFirst = parts[i].startsWith(word) || parts[i].startsWith(escaped(word));
+    return isFirst && !OF_TIMES.test(word);
+  });
 }
 
 /** @param {string | undefined} sign @param {number} limit @returns {(value: number) => boolean} */

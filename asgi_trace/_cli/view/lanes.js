@@ -48,7 +48,7 @@ export function arrange(trace, opened) {
 /**
  * The place of the first request in a row that ends after *time*: the bars of a row do not overlap.
  * @param {number[]} row
- * @param {number[]} end
+ * @param {ArrayLike<number>} end
  * @param {number} time
  */
 export function firstAfter(row, end, time) {

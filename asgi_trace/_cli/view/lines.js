@@ -54,7 +54,7 @@ export class Lines {
       count: () => this.count,
       render: (position, row) => this.#render(position, row),
       onScroll: () => handlers.scrolled(true),
-      taller: () => this.#taller(),
+      uneven: () => this.#taller(),
     });
     element.addEventListener("keydown", (event) => this.#key(event));
     element.addEventListener("click", (event) => this.#click(event));

@@ -12,8 +12,8 @@ const SPARE_ROWS = 4;
  * @property {() => number} count how many rows there are
  * @property {(position: number, row: HTMLElement) => void} render fills a row and gives it an id
  * @property {() => void} [onScroll] called after the reader has scrolled
- * @property {() => [number, number][]} [taller] rows above the usual height, in order: position,
- *   pixels above it
+ * @property {() => [number, number][]} [uneven] rows of another height, in order: position, pixels
+ *   above the usual height, or below it where negative
  */
 
 export class VirtualList {
@@ -27,9 +27,9 @@ export class VirtualList {
   #isDrawn = false;
   #settle = 0;
   /** @type {number[]} */
-  #tallAt = [];
-  /** @type {number[]} what all rows before each tall one add */
-  #tallSum = [0];
+  #unevenAt = [];
+  /** @type {number[]} what all rows before each uneven one add to the height */
+  #unevenSum = [0];
 
   /** @param {HTMLElement} element it scrolls and takes the keys @param {Source} source */
   constructor(element, source) {
@@ -52,7 +52,9 @@ export class VirtualList {
   }
 
   get total() {
-    return this.source.count() * this.source.rowHeight() + this.#tallSum[this.#tallSum.length - 1];
+    return (
+      this.source.count() * this.source.rowHeight() + this.#unevenSum[this.#unevenSum.length - 1]
+    );
   }
 
   get #isScaled() {
@@ -72,13 +74,13 @@ export class VirtualList {
   /** Where the row begins. @param {number} position */
   topOf(position) {
     let low = 0;
-    let high = this.#tallAt.length;
+    let high = this.#unevenAt.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#tallAt[middle] < position) low = middle + 1;
+      if (this.#unevenAt[middle] < position) low = middle + 1;
       else high = middle;
     }
-    return position * this.source.rowHeight() + this.#tallSum[low];
+    return position * this.source.rowHeight() + this.#unevenSum[low];
   }
 
   /** The row at this pixel. @param {number} y */
@@ -95,11 +97,11 @@ export class VirtualList {
 
   /** Draw all again: rows, their number or heights have changed. */
   refresh() {
-    this.#tallAt = [];
-    this.#tallSum = [0];
-    for (const [position, more] of this.source.taller?.() ?? []) {
-      this.#tallAt.push(position);
-      this.#tallSum.push(this.#tallSum[this.#tallSum.length - 1] + more);
+    this.#unevenAt = [];
+    this.#unevenSum = [0];
+    for (const [position, more] of this.source.uneven?.() ?? []) {
+      this.#unevenAt.push(position);
+      this.#unevenSum.push(this.#unevenSum[this.#unevenSum.length - 1] + more);
     }
     for (const row of this.#rows.values()) row.remove();
     this.#rows.clear();

@@ -25,9 +25,7 @@ import { follow, isFollowed } from "./live.js";
 const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 const clock = new Clock();
-const head = await readHead(document);
-if (head.version !== VERSION) await refuse(head.version);
-const trace = new Trace(head);
+const trace = new Trace(await headOfPage());
 const { requests } = trace;
 const queryBox = /** @type {HTMLInputElement} */ (part("query"));
 const help = /** @type {HTMLDialogElement} */ (part("help"));
@@ -61,6 +59,12 @@ const serviceFilter = new ServiceFilter(part("services"), services, queryBox, ()
 });
 
 const errors = new ErrorPanel(part("errors"), trace, look, clock, (key) => chooseGroup(key));
+
+async function headOfPage() {
+  const head = await readHead(document);
+  if (head.version !== VERSION) await refuse(head.version);
+  return head;
+}
 
 /** Show a sentence in place of data of another version. @param {number} version */
 function refuse(version) {
@@ -282,7 +286,8 @@ function drawChosen() {
 
 /** What is known of a request, in the order of interest. @param {number} r */
 function requestFacts(r) {
-  const { status, first_byte: firstByte, start, id, call, outcome, late, lines: size } = requests;
+  const { status, start, id, call, outcome, late, lines: size } = requests;
+  const firstByte = trace.firstByte(r);
   const facts = [];
   if (requests.service[r] >= 0) facts.push(services.label(requests.service[r]));
   facts.push(make("strong", "", trace.title(r)));
@@ -299,8 +304,8 @@ function requestFacts(r) {
     facts.push(make("span", "", `self ${duration(self)}`));
     facts.push(make("span", "", `waiting ${duration(row.duration - self)}`));
   }
-  if (firstByte[r] !== null)
-    facts.push(make("span", "", `first byte after ${duration(firstByte[r] - start[r])}`));
+  if (firstByte !== null)
+    facts.push(make("span", "", `first byte after ${duration(firstByte - start[r])}`));
   facts.push(make("span", "", counted(size[r], "line")));
   if (late[r]) facts.push(make("span", "", `${count(late[r])} late`));
   facts.push(named("request", id[r]));

@@ -720,7 +720,13 @@ class Model:
             moved, split = len(self._moved), len(self._split)
             self.add(entries[:room], until)
             entries = entries[room:]
+            callees = [call["callee"] for call in self._calls[:calls]]
             called = self._resolve()
+            answered = [
+                (place, call["callee"])
+                for place, (call, callee) in enumerate(zip(self._calls, callees, strict=False))
+                if call["callee"] != callee
+            ]
             numbers = sorted({*self._requests[place:], *self._split[split:], *called} - {-1})
             # A callee that was found works while its caller waits.
             has_gaps = bool(called) or len(self._gap_from) + len(self._silence_from) > gaps
@@ -730,6 +736,7 @@ class Model:
                 "services": self._places.services[services:],
                 "templates": self._templates.texts[templates:],
                 "calls": self._calls[calls:],
+                "answered": answered,
                 "notes": self._all_notes(),
                 "chunk": self._chunk(place),
                 "moved": self._moved[moved:],

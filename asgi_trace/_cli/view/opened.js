@@ -134,7 +134,7 @@ export class Opened {
       c.setLineDash([]);
       return;
     }
-    const firstByte = trace.requests.first_byte[row.request];
+    const firstByte = trace.firstByte(row.request);
     const sent = firstByte === null ? to : Math.min(Math.max(scale.x(firstByte), from), to);
     /** @param {number} left @param {number} right */
     const work = (left, right) => {

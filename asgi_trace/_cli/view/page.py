@@ -26,6 +26,7 @@ _MODULES = (
     "contract",
     "text",
     "callers",
+    "columns",
     "heads",
     "data",
     "fields",

@@ -1,7 +1,7 @@
 // The language of the search box and the search: `words /regex/ status:>=500 -level:debug OR user:42`.
 
 import { LEVELS, NOBODY, breath } from "./data.js";
-import { comparison, escaped, fieldTest, presence, wordOf } from "./fields.js";
+import { beginsWith, comparison, escaped, fieldTest, presence, wordsOf } from "./fields.js";
 import { IS_OUTSIDE, IS_WITHIN, placeIn } from "./heads.js";
 
 /**
@@ -10,8 +10,10 @@ import { IS_OUTSIDE, IS_WITHIN, placeIn } from "./heads.js";
  *
  * A test of the text of a line: one of the patterns must be found, and `holds`, where it is given,
  * must then hold. A line that passes has one of `words`; without any, each line is asked. No pattern
- * can match a line end where there are words.
- * @typedef {{patterns: RegExp[], isWanted: boolean, words: string[], holds?: (text: string) => boolean}} TextTest
+ * can match a line end where there are words. `inRests`, where it is given, finds all lines that pass
+ * by what stands behind their heads.
+ * @typedef {{patterns: RegExp[], isWanted: boolean, words: string[], inRests?: RegExp,
+ *   holds?: (text: string) => boolean}} TextTest
  *
  * A test during a search: `touched` has the values of requests that have one of its words in them.
  * @typedef {TextTest & {touched: Map<import("./heads.js").Hole, Uint8Array>}} RunningTest
@@ -117,19 +119,26 @@ function addText(query, text, isWanted) {
 function wordTest(term, isWanted) {
   const word = term.replaceAll('"', "");
   if (!word) return null;
-  return { patterns: [new RegExp(escaped(word), "gi")], isWanted, words: [word] };
+  return wordsTest([word], isWanted);
+}
+
+/** One of the words must be found. @param {string[]} words @param {boolean} isWanted @returns {TextTest} */
+function wordsTest(words, isWanted) {
+  return { patterns: [new RegExp(words.map(escaped).join("|"), "gi")], isWanted, words };
 }
 
 /** @param {RegExp} pattern @param {boolean} isWanted @returns {TextTest} */
 function regexTest(pattern, isWanted) {
-  const word = wordOf(pattern.source, pattern.flags);
-  if (!word) return { patterns: [pattern], isWanted, words: [] };
+  const words = wordsOf(pattern.source, pattern.flags);
+  if (words.length === 0) return { patterns: [pattern], isWanted, words };
   /** @param {string} text */
   const holds = (text) => {
     pattern.lastIndex = 0;
     return pattern.test(text);
   };
-  return { patterns: [new RegExp(escaped(word), "gi")], isWanted, words: [word], holds };
+  const test = { ...wordsTest(words, isWanted), holds };
+  const isFirst = beginsWith(words, pattern.source, pattern.flags);
+  return isFirst ? { ...test, inRests: pattern } : test;
 }
 
 /** @param {Query} query @param {string} name @param {string} value @param {boolean} isWanted */
@@ -160,9 +169,16 @@ function matching(column, value, form) {
   return {
     run: (/** @type {Trace} */ trace, /** @type {number} */ r) => {
       const found = trace.requests[column][r];
-      return found !== null && pattern.test(found);
+      return typeof found === "string" && pattern.test(found);
     },
   };
+}
+
+/** What is known of the place, else what *find* returns. @param {Map<number, boolean>} known @param {number} place @param {() => boolean} find */
+function once(known, place, find) {
+  let is = known.get(place);
+  if (is === undefined) known.set(place, (is = find()));
+  return is;
 }
 
 const whole = (/** @type {string} */ pattern) => `^${pattern}$`;
@@ -184,7 +200,10 @@ const TESTS = {
     if (!match || match[3]) return "a status such as 404, 5xx or >=500";
     const holds = comparison(match[1], +match[2]);
     return {
-      run: (trace, r) => trace.requests.status[r] !== null && holds(trace.requests.status[r]),
+      run(trace, r) {
+        const status = trace.requests.status[r];
+        return typeof status === "number" && holds(status);
+      },
     };
   },
   dur(value) {
@@ -218,7 +237,8 @@ const TESTS = {
     return {
       run(trace, r) {
         const path = trace.requests.path[r];
-        return path !== null && pattern.test(hasQuery ? path : path.split("?", 1)[0]);
+        if (typeof path !== "string") return false;
+        return pattern.test(hasQuery ? path : path.split("?", 1)[0]);
       },
     };
   },
@@ -234,14 +254,24 @@ const TESTS = {
   },
   file(value) {
     const pattern = new RegExp(value.split("*").map(escaped).join(".*"), "is");
-    return { ofLine: true, run: (trace, line) => pattern.test(trace.file(line)) };
+    /** @type {Map<number, boolean>} by the place of the log, since there are few */
+    const holds = new Map();
+    return {
+      ofLine: true,
+      run: (trace, line) => once(holds, trace.fileOf(line), () => pattern.test(trace.file(line))),
+    };
   },
   service(value) {
     const wanted = value.split(",").map((name) => name.split("*").map(escaped).join(".*"));
     const pattern = new RegExp(`^(?:${wanted.join("|")})$`, "is");
+    /** @type {Map<number, boolean>} by the place of the service, since there are few */
+    const holds = new Map();
     return {
       ofLine: true,
-      run: (trace, line) => pattern.test(trace.services[trace.lineService(line)] ?? "none"),
+      run(trace, line) {
+        const service = trace.lineService(line);
+        return once(holds, service, () => pattern.test(trace.services[service] ?? "none"));
+      },
     };
   },
   is(value) {
@@ -294,7 +324,9 @@ const FEW = 16;
 export async function search(query, trace, isCurrent, limit = null) {
   /** @type {string[]} */
   const notes = [];
-  const searches = query.alternatives.map((each) => begin(each, trace, limit, notes));
+  const searches = withOneOfWords(query.alternatives).map((each) =>
+    begin(each, trace, limit, notes),
+  );
   const isHit = new Uint8Array(trace.count);
   const requestHit = new Uint8Array(trace.size);
   for (const { ofRequest, isOfLines } of searches) {
@@ -304,19 +336,18 @@ export async function search(query, trace, isCurrent, limit = null) {
   const lines = new Int32Array(trace.count);
   let size = 0;
   let since = performance.now();
+  const { request } = trace;
   for (const chunk of trace.chunks) {
     if (!chunk) continue;
     const { start } = chunk;
     const end = start + chunk.offset.length - 1;
-    for (const each of searches) {
-      const found = hits(each, chunk, trace, limit);
-      for (let i = start; i < end; i++) {
-        if (!found[i - start]) continue;
-        isHit[i] = 1;
-        if (each.isOfLines && trace.request[i] >= 0) requestHit[trace.request[i]] = 1;
-      }
+    const found = anyHit(searches, chunk, trace, limit);
+    isHit.set(found, start);
+    for (let i = start; i < end; i++) {
+      if (!isHit[i]) continue;
+      lines[size++] = i;
+      if (request[i] >= 0) requestHit[request[i]] = 1;
     }
-    for (let i = start; i < end; i++) if (isHit[i]) lines[size++] = i;
     if (performance.now() - since > SLICE) {
       await breath();
       if (!isCurrent()) return null;
@@ -326,6 +357,23 @@ export async function search(query, trace, isCurrent, limit = null) {
   let requests = 0;
   for (let r = 0; r < requestHit.length; r++) requests += requestHit[r];
   return { isHit, lines: lines.slice(0, size), requestHit, requests, notes };
+}
+
+/**
+ * The alternatives, those that are one word each as a single one: one scan finds all of the words.
+ * @param {Alternative[]} alternatives
+ */
+function withOneOfWords(alternatives) {
+  const words = alternatives.filter(isWord).flatMap(({ texts }) => texts[0].words);
+  if (words.length < 2) return alternatives;
+  const others = alternatives.filter((each) => !isWord(each));
+  return [...others, { ...noTests(), texts: [wordsTest(words, true)] }];
+}
+
+/** @param {Alternative} alternative */
+function isWord({ requests, lines, texts, fields }) {
+  const isText = texts.length === 1 && requests.length + lines.length + fields.length === 0;
+  return isText && texts[0].isWanted && texts[0].words.length === 1 && !texts[0].holds;
 }
 
 /**
@@ -384,19 +432,24 @@ function isKnown(name, trace) {
 }
 
 /**
+ * The lines of the chunk that one of the searches finds: 1 for each, by its place.
+ * @param {Search[]} searches @param {ReadChunk} chunk @param {Trace} trace @param {Limit | null} limit
+ */
+function anyHit(searches, chunk, trace, limit) {
+  const [found, ...others] = searches.map((each) => hits(each, chunk, trace, limit));
+  for (const other of others) for (let at = 0; at < found.length; at++) found[at] |= other[at];
+  return found;
+}
+
+/**
  * The lines of the chunk that are found: 1 for each, by its place.
  * @param {Search} search @param {ReadChunk} chunk @param {Trace} trace @param {Limit | null} limit
  */
 function hits(search, chunk, trace, limit) {
   const { start } = chunk;
   const size = chunk.offset.length - 1;
-  const found = new Uint8Array(size);
-  const unstamped = search.isOfRequests ? 0 : 1;
-  for (let at = 0; at < size; at++) {
-    const r = trace.request[start + at];
-    found[at] = r >= 0 ? search.ofRequest[r] : unstamped;
-    if (r < 0 && limit && !limit.lines.has(start + at)) found[at] = 0;
-  }
+  const isAny = limit === null && !search.isOfRequests;
+  const found = isAny ? new Uint8Array(size).fill(1) : ofRequests(search, chunk, trace, limit);
   for (const test of search.lines)
     for (let at = 0; at < size; at++) if (found[at] && !test(trace, start + at)) found[at] = 0;
   // The text that is rarest in the first chunk comes first in the others: the rest has less to search.
@@ -404,34 +457,45 @@ function hits(search, chunk, trace, limit) {
     search.texts = rarestFirst(search.texts, chunk, trace);
     search.isOrdered = true;
   }
-  let left = size;
-  if (limit || search.lines.length + Number(search.isOfRequests) > 0)
-    left = found.reduce((sum, each) => sum + each, 0);
+  let left = isAny && search.lines.length === 0 ? size : hitsIn(found);
   for (const text of search.texts) {
     if (left < size / FEW) {
       left = keepAlone(text, chunk, found, trace);
       continue;
     }
     const has = linesWith(text, chunk, trace);
-    left = 0;
-    for (let at = 0; at < size; at++) {
-      if (has[at] !== +text.isWanted) found[at] = 0;
-      left += found[at];
-    }
+    const unwanted = text.isWanted ? 0 : 1;
+    for (let at = 0; at < size; at++) if (has[at] === unwanted) found[at] = 0;
+    left = hitsIn(found);
   }
   return found;
+}
+
+/** The lines of the requests that are found. @param {Search} search @param {ReadChunk} chunk @param {Trace} trace @param {Limit | null} limit */
+function ofRequests({ ofRequest, isOfRequests }, { start, offset }, { request }, limit) {
+  const found = new Uint8Array(offset.length - 1);
+  for (let at = 0; at < found.length; at++) {
+    const r = request[start + at];
+    if (r >= 0) found[at] = ofRequest[r];
+    else found[at] = isOfRequests || (limit && !limit.lines.has(start + at)) ? 0 : 1;
+  }
+  return found;
+}
+
+/** @param {Uint8Array} numbers */
+function hitsIn(numbers) {
+  let all = 0;
+  for (let at = 0; at < numbers.length; at++) all += numbers[at];
+  return all;
 }
 
 /** @param {RunningTest[]} texts @param {ReadChunk} chunk @param {Trace} trace */
 function rarestFirst(texts, chunk, trace) {
   return texts
-    .map((text) => ({
-      text,
-      left: linesWith(text, chunk, trace).reduce(
-        (sum, each) => sum + +(each === +text.isWanted),
-        0,
-      ),
-    }))
+    .map((text) => {
+      const has = linesWith(text, chunk, trace);
+      return { text, left: text.isWanted ? hitsIn(has) : has.length - hitsIn(has) };
+    })
     .sort((one, other) => one.left - other.left)
     .map(({ text }) => text);
 }
@@ -472,7 +536,8 @@ function linesWith(test, chunk, trace) {
       found[at] = holdsOf(test, trace.textOf(chunk, at)) ? 1 : 0;
     return found;
   }
-  for (const pattern of test.patterns) markRests(test, pattern, chunk, trace, found);
+  if (test.inRests) markRests({}, test.inRests, chunk, trace, found);
+  else for (const pattern of test.patterns) markRests(test, pattern, chunk, trace, found);
   if (chunk.headOf) markHeads(test, chunk, chunk.headOf, trace, found);
   return found;
 }
@@ -480,8 +545,8 @@ function linesWith(test, chunk, trace) {
 /**
  * Mark the lines that match the pattern behind their heads. One scan over their joined text is many
  * times quicker than one per line.
- * @param {TextTest} test @param {RegExp} pattern @param {ReadChunk} chunk @param {Trace} trace
- * @param {Uint8Array} found
+ * @param {Pick<TextTest, "holds">} test @param {RegExp} pattern @param {ReadChunk} chunk
+ * @param {Trace} trace @param {Uint8Array} found
  */
 function markRests({ holds }, pattern, chunk, trace, found) {
   const { text, offset } = chunk;
@@ -506,9 +571,9 @@ function markHeads(test, chunk, headOf, trace, found) {
   const places = heads.map((head) =>
     head ? Math.max(...test.words.map((word) => placeIn(head, word))) : IS_OUTSIDE,
   );
-  const touched = heads.map(
-    (head) => head?.holes.map((hole) => touchedOf(test, hole, trace)) ?? [],
-  );
+  const touched = heads.map((head) => touchedIn(head, test, trace));
+  const isPossible = heads.some((_, h) => places[h] !== IS_OUTSIDE || touched[h].length > 0);
+  if (!isPossible) return;
   for (let at = 0; at < found.length; at++) {
     if (found[at]) continue;
     const head = headOf[at];
@@ -524,20 +589,31 @@ function markHeads(test, chunk, headOf, trace, found) {
 }
 
 /**
- * 1 for each request whose value has a word of the test.
+ * For each hole of a head that has a word of the test in some value: 1 for each request with such a
+ * value.
+ * @param {import("./heads.js").LineHead | null} head @param {RunningTest} test @param {Trace} trace
+ */
+function touchedIn(head, test, trace) {
+  const found = head?.holes.map((hole) => touchedOf(test, hole, trace)) ?? [];
+  return found.filter((values) => values.length > 0);
+}
+
+/**
+ * 1 for each request whose value has a word of the test; empty where there is none.
  * @param {RunningTest} test @param {import("./heads.js").Hole} hole @param {Trace} trace
  */
 function touchedOf(test, hole, trace) {
   const known = test.touched.get(hole);
   if (known) return known;
   const pattern = new RegExp(test.words.map(escaped).join("|"), "i");
-  const found = new Uint8Array(trace.size);
+  let found = new Uint8Array(trace.size);
   if (hole === "session") {
     const ofSession = trace.sessions.map((session) => +pattern.test(session));
     for (let r = 0; r < found.length; r++) found[r] = ofSession[trace.requests.session[r]] ?? 0;
   } else if (hole !== "id" || test.words.some((word) => canBeInId(word, trace))) {
     for (let r = 0; r < found.length; r++) found[r] = +pattern.test(trace.valueOf(hole, r));
   }
+  if (!found.includes(1)) found = new Uint8Array(0);
   test.touched.set(hole, found);
   return found;
 }

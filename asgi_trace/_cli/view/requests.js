@@ -47,8 +47,8 @@ export class RequestTree {
     this.clock = clock;
     this.handlers = handlers;
     this.list = new VirtualList(element, {
-      rowHeight: () => (this.trace.callers.hasAny ? CALLEE_ROW : REQUEST_ROW),
-      taller: () => this.#taller(),
+      rowHeight: () => REQUEST_ROW,
+      uneven: () => this.#lower(),
       count: () => this.#rows.length,
       render: (position, row) => this.#render(position, row),
     });
@@ -106,16 +106,16 @@ export class RequestTree {
     return shown;
   }
 
-  /** Where some rows are those of callees, all others are higher. @returns {[number, number][]} */
-  #taller() {
+  /** The rows of callees are lower than the others. @returns {[number, number][]} */
+  #lower() {
     const { caller, hasAny } = this.trace.callers;
-    if (!hasAny) return [];
     /** @type {[number, number][]} */
-    const tall = [];
+    const low = [];
+    if (!hasAny) return low;
     this.#rows.forEach((row, position) => {
-      if (row < 0 || caller[row] < 0) tall.push([position, REQUEST_ROW - CALLEE_ROW]);
+      if (row >= 0 && caller[row] >= 0) low.push([position, CALLEE_ROW - REQUEST_ROW]);
     });
-    return tall;
+    return low;
   }
 
   /** @param {number} row @param {number} depth */
@@ -406,7 +406,7 @@ export class RequestTree {
       mark.classList.add("alert");
       mark.title = "with a warning";
     }
-    if (!isFailure && code !== null && code >= 400) mark.classList.add("warned");
+    if (!isFailure && (code ?? 0) >= 400) mark.classList.add("warned");
     return mark;
   }
 }

@@ -26,6 +26,6 @@ export function routeOf(path) {
 export function kindOfRequest(trace, r) {
   const { call, method, path } = trace.requests;
   if (call[r]) return call[r].replace(RPC_NUMBER, "");
-  const route = path[r] === null ? "" : routeOf(path[r]);
+  const route = path[r] ? routeOf(path[r]) : "";
   return [method[r], route].filter(Boolean).join(" ");
 }

@@ -282,7 +282,9 @@ export class Scale {
     let count = 0;
     for (const lane of lanes) {
       const isAll = lanes.length <= FEW_LANES;
-      const rows = isAll ? lane.rows : lane.rows.filter((row) => this.#isNeeded(row));
+      const needed = isAll ? lane.rows : lane.rows.filter((row) => this.#isNeeded(row));
+      // A list that is needed whole is not kept twice.
+      const rows = needed.length === lane.rows.length ? lane.rows : needed;
       const opened = this.#isOpenedIn(lane) ? openedHeight(this.opened) : 0;
       if (rows.length === 0 && !opened) continue;
       placed.push({ lane, rows, top: 0, opened, height: 0 });

@@ -89,9 +89,9 @@ export class Tip {
 
   /** @param {number} r */
   #facts(r) {
-    const { status, start, first_byte: firstByte, outcome, late } = this.trace.requests;
+    const { status, start, outcome, late } = this.trace.requests;
     const facts = [this.trace.serviceOf(r), status[r], duration(this.trace.duration(r))];
-    const sent = firstByte[r];
+    const sent = this.trace.firstByte(r);
     if (sent !== null) facts.push(`first byte after ${duration(sent - start[r])}`);
     facts.push(outcome[r]);
     if (late[r] > 0) facts.push(`${late[r]} late`);

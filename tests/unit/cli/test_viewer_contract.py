@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import types
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -106,3 +108,11 @@ def test_the_model_writes_what_is_defined(trace: Told) -> None:
 if __name__ == "__main__":
     path = Path(str(files("asgi_trace._cli.view"))) / "contract.js"
     path.write_text(script(), encoding="utf-8")
+
+
+def test_no_two_parts_of_the_script_define_the_same_name() -> None:
+    """The page has all of them as one module."""
+    definition = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", re.M)
+    scripts = [each for each in files("asgi_trace._cli.view").iterdir() if each.name[-3:] == ".js"]
+    names = Counter(name for each in scripts for name in definition.findall(each.read_text()))
+    assert [name for name, count in names.items() if count > 1] == []

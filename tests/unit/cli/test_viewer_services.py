@@ -583,6 +583,29 @@ def test_outgoing_calls_are_told(tmp_path: Path, form: str) -> None:
     assert found.head["gaps"] == [(0, 1570, 2000)]
 
 
+def test_a_page_that_follows_is_told_who_answered_an_earlier_call(tmp_path: Path) -> None:
+    """The lines of the service that was called come after the one about the call."""
+    caller = Bar("front", "r1", "a" * 16, None, "", "/x", 200, 0, 0)
+    answer = Bar("pay", "r1", "b" * 16, caller, "a" * 12 + "0001", "/charge", 200, 0, 0)
+    call = {
+        "method": "POST", "host": "pay.internal", "path": "/charge", "status": 200,
+        "duration_ms": 50.0, "attempt": 1, "call_span_id": answer.parent_span,
+    }  # fmt: skip
+    lines = {
+        "front": [Line(100_060, caller, "INFO", format_outgoing(call), call).shown("json")],
+        "pay": [Line(100_070, answer, "INFO", "charged").shown("json")],
+    }
+    paths = list(_written(lines, tmp_path, False))
+    readers = [read(Log(str(path), print), number) for number, path in enumerate(paths)]
+    first, second = [entry for batch in merged(readers) for entry in batch]
+    followed = Model("all", [str(path) for path in paths])
+    [before] = followed.news([first])
+    assert [each["callee"] for each in before["calls"]] == [-1]
+    [after] = followed.news([second])
+    followed.close()
+    assert (before["answered"], after["calls"], after["answered"]) == ([], [], [(0, 1)])
+
+
 # -- services --------------------------------------------------------------------------------------
 
 
