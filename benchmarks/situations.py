@@ -19,6 +19,7 @@ import asgi_trace
 from .production import logging_app
 from .subjects import (
     OBSERVING,
+    ONE_SPAN,
     OUR_JSON,
     OUR_JSON_LOGS,
     OUR_LOGS,
@@ -337,7 +338,7 @@ SITUATIONS = {
     "spans": Situation(
         "a request that is a span",
         _served(hello(), request()),
-        ("bare", OUR_SPANS, "OpenTelemetry"),
+        ("bare", OUR_SPANS, ONE_SPAN, "OpenTelemetry"),
     ),
     "crash": Situation("a request whose app raises", _crashes, ("bare", "no-op", OURS)),
     "headers-4": Situation("a request with 4 headers", _served(hello(), request(4))),

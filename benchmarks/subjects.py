@@ -22,6 +22,7 @@ from .traffic import App, Message, Receive, Scope, Send
 
 __all__ = (
     "OBSERVING",
+    "ONE_SPAN",
     "OURS",
     "OUR_JSON",
     "OUR_JSON_LOGS",
@@ -34,6 +35,7 @@ __all__ = (
 )
 
 OURS = "asgi_trace"
+ONE_SPAN = "OpenTelemetry, one span"
 OUR_SPANS = "asgi_trace, RequestSpans"
 OUR_JSON = "asgi_trace, JSON"
 OUR_LOGS = "asgi_trace, access_log=True"
@@ -242,6 +244,15 @@ def _opentelemetry(app: App) -> App:
     return OpenTelemetryMiddleware(app, tracer_provider=TracerProvider())
 
 
+def _one_span(app: App) -> App:
+    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+    from opentelemetry.sdk.trace import TracerProvider
+
+    return OpenTelemetryMiddleware(
+        app, tracer_provider=TracerProvider(), exclude_spans=["receive", "send"]
+    )
+
+
 def _our_spans(app: App) -> App:
     from opentelemetry.sdk.trace import TracerProvider
 
@@ -377,6 +388,7 @@ SUBJECTS = {
         Subject(
             "OpenTelemetry", _opentelemetry, needs="opentelemetry-instrumentation-asgi", heavy=True
         ),
+        Subject(ONE_SPAN, _one_span, needs="opentelemetry-instrumentation-asgi", heavy=True),
         Subject(OUR_SPANS, _our_spans, needs="opentelemetry-sdk", heavy=True),
         Subject("Sentry", _sentry, needs="sentry-sdk", heavy=True),
         Subject(OUR_JSON, _ours, _our_json_line),
