@@ -41,12 +41,12 @@ class Promise(NamedTuple):
 
 
 PROMISES = (
-    Promise("view", "text", 9.0, 3.0),
-    Promise("view", "json", 5.5, 2.5),
-    Promise("view", "logfmt", 5.0, 3.0),
-    Promise("grep", "text", 3.0, 1.0),
-    Promise("grep", "json", 2.2, 1.0),
-    Promise("grep", "logfmt", 1.8, 1.0),
+    Promise("view", "text", 8.0, 3.0),
+    Promise("view", "json", 5.0, 2.5),
+    Promise("view", "logfmt", 4.4, 3.0),
+    Promise("grep", "text", 2.1, 1.0),
+    Promise("grep", "json", 1.9, 1.0),
+    Promise("grep", "logfmt", 1.4, 1.0),
 )
 
 

@@ -77,7 +77,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         ),
     ]
     output = []
-    with log.open("w") as errors:
+    with log.open("a") as errors:
         server = subprocess.Popen(
             SERVER, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
         )
@@ -124,7 +124,9 @@ def test_only_the_protocol_is_on_standard_output(run: Run) -> None:
 def test_a_printed_line_is_a_line_of_its_call(run: Run, tool: str) -> None:
     for marker in (f"m1{tool}", f"m2{tool}"):
         lines = run.of(marker)
-        assert [line["message"] for line in lines] == [f"{marker} {text}" for text in LOGGED[tool]]
+        expected = [f"{marker} {text}" for text in LOGGED[tool]]
+        raw = [line for line in run.errors.splitlines() if marker in line]
+        assert [line["message"] for line in lines] == expected, raw
         for line in lines:
             assert line["logger"] == "asgi_trace.stdout"
             assert line["level"] == "INFO"
