@@ -32,7 +32,9 @@ class Printing(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == "asgi_trace.stdout":
             print("seen", record.getMessage()[:40])
-            print("kept", record.getMessage()[:40], file=self.stdout, flush=True)
+            # In one piece: print() writes several, and another thread logs meanwhile.
+            self.stdout.write(f"kept {record.getMessage()[:40]}\n")
+            self.stdout.flush()
 
 
 @server.tool()
