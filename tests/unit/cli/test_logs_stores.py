@@ -108,6 +108,7 @@ def test_each_place_is_in_the_table() -> None:
     assert len(commands()) == len(TOOLS) + len(RUN_HERE)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 15), reason="chdb ends a process of CPython 3.15")
 def test_our_json_lines_are_columns_of_clickhouse(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
