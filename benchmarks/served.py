@@ -83,6 +83,7 @@ def served(target: str, log: Path, *, is_traced: bool) -> Iterator[Served]:
 
     :raises MeasureError: when it does not start.
     """
+    log.touch()
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_serve, args=(target, str(log), is_traced, theirs), daemon=True)

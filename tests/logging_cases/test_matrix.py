@@ -11,7 +11,6 @@ import http.client
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from typing import NamedTuple
 
 import pytest
 
+from .. import needs
 from ..serving import reserved_port
 
 pytestmark = pytest.mark.servers
@@ -289,8 +289,7 @@ WORKERS = (
 @pytest.fixture(scope="module")
 def redis() -> Iterator[str]:
     """The port of a real Redis."""
-    command = shutil.which("redis-server")
-    assert command, "redis-server is not on this machine; apt install redis-server"
+    command = needs.program("redis-server")
     with reserved_port() as port:
         arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]
         with subprocess.Popen([command, *arguments], stdout=subprocess.DEVNULL) as server:

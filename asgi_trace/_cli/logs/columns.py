@@ -159,7 +159,7 @@ def _owner(ids: str, records: Records) -> _OwnerOfLine | None:
         if match is None or match.end() != len(bracket) or match["mark"] != "-":
             return None
         _, request_id, session_id, words, call, _ = match.groups("")
-        more = records.told(words, call)
+        more = records.details(words, call)
     return (
         "" if request_id == NO_ID else request_id,
         "" if session_id == NO_ID else session_id,

@@ -27,11 +27,11 @@ __all__ = (
     "COLOR",
     "COLORS",
     "JOURNAL_BYTES",
+    "Content",
     "Layer",
     "Peeled",
     "Peeler",
     "Prefix",
-    "Told",
     "opened",
     "service_of",
     "source_of_labels",
@@ -258,12 +258,11 @@ class Peeler:
         used: set[str] = set()
         for _ in range(_MOST_NESTED):
             if line.startswith("{"):
-                fields = parse_fields(line)
-                told = None if fields is None else opened(fields)
-                if told is None:
+                _, content = _content_in(line)
+                if content is None:
                     break
                 found.append(_JSON)
-                line = told.line
+                line = content.line
                 continue
             layer = None if own_head(line) is not None else self._known_layer(line, used)
             if layer is None or layer.prefix is None:
@@ -293,9 +292,8 @@ class Peeler:
         used: set[str] = set()  # each kind stands around a line once
         for _ in range(_MOST_NESTED):
             if line.startswith("{"):
-                fields = parse_fields(line)
-                told = None if fields is None else opened(fields)
-                if told is None:
+                fields, content = _content_in(line)
+                if content is None:
                     break
                 fields = None
             elif own_head(line) is not None:
@@ -304,11 +302,11 @@ class Peeler:
                 match = self._prefixed(line, used)
                 if match is None:
                     break
-                told = _told_by(match)
-            line = told.line
-            time = time if told.time is None else told.time
-            source = told.source or source
-            is_part = is_part or told.is_part
+                content = _content_behind(match)
+            line = content.line
+            time = time if content.time is None else content.time
+            source = content.source or source
+            is_part = is_part or content.is_part
         return Peeled(line, fields, time, source, is_part)
 
     def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
@@ -349,8 +347,8 @@ class Peeler:
         return True
 
 
-class Told(NamedTuple):
-    """What one envelope has: the line in it, a time, a source, and whether the line is a part."""
+class Content(NamedTuple):
+    """What is in one envelope: the line, a time, a source, and whether the line is a part of one."""
 
     line: str
     time: Any
@@ -358,12 +356,18 @@ class Told(NamedTuple):
     is_part: bool
 
 
-def _told_by(match: re.Match[str]) -> Told:
+def _content_in(line: str) -> tuple[dict[str, Any] | None, Content | None]:
+    """Return the fields of a *line* of JSON, and what is in it where it is an envelope."""
+    fields = parse_fields(line)
+    return fields, None if fields is None else opened(fields)
+
+
+def _content_behind(match: re.Match[str]) -> Content:
     groups = match.groupdict()
     time = groups.get("time")
     labels = groups.get("labels")
     source = source_of_labels(labels) if labels else groups.get("source") or ""
-    return Told(
+    return Content(
         match.string[match.end() :],
         None if time == "-" else time,
         "" if source == "-" else source,
@@ -418,7 +422,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
     )
 
 
-def opened(fields: dict[str, Any]) -> Told | None:
+def opened(fields: dict[str, Any]) -> Content | None:
     """Return what an envelope with these *fields* has; None for a record."""
     shape = _shape(tuple(fields))
     is_raw, is_collected = shape.is_raw, shape.is_collected
@@ -459,11 +463,11 @@ def opened(fields: dict[str, Any]) -> Told | None:
         if value and type(value) is str:
             source = source_of_labels(value) if value.startswith("{") else value
             break
-    return _new(Told, (line, time, source, is_part))
+    return _new(Content, (line, time, source, is_part))
 
 
 _NOTHING = (None, "")
-# Half of the time that Told() takes.
+# Half of the time that Content() takes.
 _new = tuple.__new__
 
 

@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from ..._core.lines import HEAD
-from .envelopes import Layer, Told, opened, source_of_labels
+from .envelopes import Content, Layer, opened, source_of_labels
 from .own import LONGEST_HEAD
 
 __all__ = ("Bare", "line_behind", "without_envelopes")
@@ -114,7 +114,7 @@ def line_behind(prefix: str, before: tuple[str, ...], is_long: bool) -> re.Patte
 
 # -- JSON ------------------------------------------------------------------------------------------
 
-_NONE = Told("", None, "", False)
+_NONE = Content("", None, "", False)
 
 
 def _opened(lines: Sequence[str]) -> Bare:
@@ -122,15 +122,15 @@ def _opened(lines: Sequence[str]) -> Bare:
     found = []
     decode = _decoder()
     for line in lines:
-        told = None
+        content = None
         if line[:1] == "{":
             # json.loads(), without the frames around it.
             try:
                 fields, end = decode(line)
             except (ValueError, RecursionError):
                 end = -1
-            told = opened(fields) if end == len(line) else None
-        found.append(_NONE if told is None or told[3] or "\n" in told[0] else told)
+            content = opened(fields) if end == len(line) else None
+        found.append(_NONE if content is None or content[3] or "\n" in content[0] else content)
     texts, times, sources, _ = zip(*found, strict=True)
     return Bare(texts, times, sources)
 

@@ -295,7 +295,7 @@ class Records:
         # Half of the time that Entry() takes.
         return _new(Entry, (when, number, request_id, session_id, text, end, more, self._file))
 
-    def told(self, words: str, call: str) -> dict[str, Any] | None:
+    def details(self, words: str, call: str) -> dict[str, Any] | None:
         """Return what the *words* of a bracket, and the *call* behind it, give of an entry."""
         return self._more(None, call, words, None, is_undated=False)
 

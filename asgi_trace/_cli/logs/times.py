@@ -217,16 +217,16 @@ class Clock:
             return None
         if {text[19] + text[29] for text in texts} != {".Z"}:
             return None
+        fractions = "".join([text[20:29] for text in texts])
+        if not (fractions.isascii() and fractions.isdecimal()):  # float() takes 1e9 and 1_0, too
+            return None
         whole: dict[str, float] = {}
         for second in {text[:19] for text in texts}:
             moment = self.read(f"{second}Z")
             if moment is None:
                 return None
             whole[second] = moment
-        try:
-            return [whole[text[:19]] + float("0" + text[19:29]) * 1000 for text in texts]
-        except ValueError:
-            return None
+        return [whole[text[:19]] + float("0" + text[19:29]) * 1000 for text in texts]
 
     def _whole(self, text: str) -> int | None:
         match = next(filter(None, (form.fullmatch(text) for form in _READ)), None)

@@ -162,13 +162,42 @@ def _of_docker(line: str) -> str:
     return json.dumps({"log": f"{line}\n", "stream": "stderr", "time": "2024-01-15T08:30:15.5Z"})
 
 
+# Some are as long as those of a container's runtime, and are none.
+_TIMES = (
+    *["2024-01-15T08:30:15.123456789Z"] * 3,
+    "2024-01-15T08:30:15.1e9999999Z",
+    "2024-01-15T08:30:15.1_3456789Z",
+    "2024-13-15T08:30:15.123456789Z",
+    "2024-01-15T08:30:15.12345678\u0669Z",
+    "Mon Jan 15 08:30:15 .....2024Z",
+    1705307415,
+    1e400,
+    [1],
+    {"a": 1},
+    None,
+)
+
+
+def _of_a_stranger(line: str) -> str:
+    """A time of some kind, by the length of the line."""
+    time = _TIMES[len(line) % len(_TIMES)]
+    return json.dumps({"log": f"{line}\n", "stream": "stderr", "time": time})
+
+
 def _of_the_journal(line: str) -> str:
     unit = {"_SYSTEMD_UNIT": "front.service", "__REALTIME_TIMESTAMP": "1705307415500000"}
     return json.dumps({**unit, "MESSAGE": line})
 
 
 # The same as JSON.
-_ENVELOPES: tuple[Callable[[str], str], ...] = (str, str, str, _of_docker, _of_the_journal)
+_ENVELOPES: tuple[Callable[[str], str], ...] = (
+    str,
+    str,
+    str,
+    _of_docker,
+    _of_a_stranger,
+    _of_the_journal,
+)
 
 
 @st.composite

@@ -50,6 +50,27 @@ def test_each_form_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "2024-11-22T10:30:15.250000000Z",
+        "2024-11-22T10:30:15.1e9999999Z",
+        "2024-11-22T10:30:15.1_3456789Z",
+        "2024-11-22T10:30:15.12345678\u0669Z",
+        "2024-11-22T10:30:15. 12345678Z",
+        "2024-11-31T10:30:15.250000000Z",
+        "Fri Nov 22 10:30:1......2024.Z",
+    ],
+)
+def test_many_times_are_read_as_one_is(text: str) -> None:
+    """Or not at once, where one of them is not as the runtime of a container writes it."""
+    clock = Clock(timezone.utc)
+    texts = ["2024-11-22T10:30:14.125000000Z", text]
+    found = clock.read_all(texts)
+    assert found in (None, [clock.read(each) for each in texts])
+    assert (found is None) == (text != "2024-11-22T10:30:15.250000000Z")
+
+
+@pytest.mark.parametrize(
     "text", ["", "x", "99/Xyz/2024:10:30:15", "2024-02-30 10:30:15", "22.11.2024 10:30:15", "12345"]
 )
 def test_what_is_no_time_is_none(text: str) -> None:

@@ -105,14 +105,14 @@ def test_the_model_writes_what_is_defined(trace: Told) -> None:
         assert [value for value in values if not isinstance(value, kind)] == []
 
 
-if __name__ == "__main__":
-    path = Path(str(files("asgi_trace._cli.view"))) / "contract.js"
-    path.write_text(script(), encoding="utf-8")
-
-
 def test_no_two_parts_of_the_script_define_the_same_name() -> None:
     """The page has all of them as one module."""
     definition = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", re.M)
     scripts = [each for each in files("asgi_trace._cli.view").iterdir() if each.name[-3:] == ".js"]
     names = Counter(name for each in scripts for name in definition.findall(each.read_text()))
     assert [name for name, count in names.items() if count > 1] == []
+
+
+if __name__ == "__main__":
+    path = Path(str(files("asgi_trace._cli.view"))) / "contract.js"
+    path.write_text(script(), encoding="utf-8")

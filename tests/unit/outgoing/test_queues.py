@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from ... import needs
 from ...documents import ROOT, blocks
 from ...serving import reserved_port
 
@@ -160,8 +160,7 @@ def readme(word: str) -> str:
 @pytest.fixture(scope="module")
 def redis() -> Iterator[int]:
     """The port of a real Redis."""
-    command = shutil.which("redis-server")
-    assert command, "redis-server is not on this machine; apt install redis-server"
+    command = needs.program("redis-server")
     with reserved_port() as port:
         server = subprocess.Popen(
             [
