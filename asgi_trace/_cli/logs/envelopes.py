@@ -142,7 +142,8 @@ PREFIXES = (
     ),
     _prefix(
         "docker logs -t",
-        rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: |\Z)",
+        # the first prefix begins so, too
+        rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: (?!std(?:out|err) [FP](?: |$))|\Z)",
         is_long=True,
     ),
     # docker compose, docker service logs, foreman, honcho, pm2, supervisor-stdout

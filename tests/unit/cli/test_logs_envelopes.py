@@ -288,6 +288,16 @@ PIECES = [
 ]
 
 
+def test_two_prefixes_that_begin_alike_are_two() -> None:
+    """A line of containerd behind lines of ``docker logs -t``, which have the same time."""
+    time = "2024-11-22T10:30:15.123456789Z"
+    line = f"2024-11-22 10:30:15 - INFO - [req={FRONT}|session=abc12345] - Reserving"
+    lines = [f"{time} {line}", f"{time} stdout F {line}", f"{time} {line}"]
+    reader = LineReader()
+    found = reader.read(lines) + reader.finish()
+    assert [entry.text for entry in found] == [line] * 3
+
+
 @given(st.lists(st.sampled_from(PIECES), max_size=5))
 def test_no_mixture_breaks_it(pieces: list[str]) -> None:
     """Each line is in an entry."""
