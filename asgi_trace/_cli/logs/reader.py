@@ -53,6 +53,7 @@ _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
 
 # Half of the time that Entry() takes.
 _new = tuple.__new__
+_time_of = operator.itemgetter(0)
 
 # Entries that wait for the first that has a time, at most.
 _MOST_EARLY = 10_000
@@ -85,6 +86,8 @@ class Steps:
         self.in_traceback = False
         # whether that entry has our ids in the form of somebody's own formatter
         self.is_foreign = False
+        # Such an entry's ids, which each further line of it begins with; "" where there are none.
+        self.prefix = ""
 
     def take(self, line: str) -> list[Step]:
         """
@@ -138,16 +141,20 @@ class Steps:
         """Take note that lines were left out: the next one goes on nothing."""
         self.request = None
         self.in_traceback = False
+        self.prefix = ""
 
     def begin(self, entry: Entry) -> None:
         """Take note that *entry* began."""
         self.request = entry.request_id
         self.in_traceback = False
+        self.prefix = ""
 
     def _step(self, plain: str, line: str, envelope: Peeled | None) -> Step:
         match = own_head(plain)
         if match is not None:
             return self._stamped(match, plain, envelope)
+        if self.prefix and plain.startswith(self.prefix):
+            return Step(None, plain[len(self.prefix) :])
         is_object = plain.startswith("{")
         goes_on = self.request is not None and self._goes_on(plain)
         if goes_on and not is_object:
@@ -164,7 +171,10 @@ class Steps:
         if envelope is not None and envelope.time is not None:
             is_record = True
         self.begin(entry)
-        self.is_foreign = "[req=" in plain
+        ids = plain.find("[req=")
+        self.is_foreign = ids >= 0
+        if ids > 0:
+            self.prefix = f"{plain[ids : plain.find(']', ids) + 1]} "
         return Step(entry, "", is_record)
 
     def _stamped(self, match: re.Match[str], line: str, envelope: Peeled | None) -> Step:
@@ -224,6 +234,7 @@ class LineReader:
         self._records = self._steps.records
         self._default = when
         self._early: list[Entry] = []
+        self._precise = 0.0  # the log's latest time that has a fraction
         self._entry: Entry | None = None
         self._finished: Entry | None = None  # the last that was returned by finish()
         self._further: list[str] = []
@@ -410,16 +421,37 @@ class LineReader:
             entry = self._whole(entry)
             self._note([entry])
             found.append(entry)
-        return self._dated(found)
+        return self._dated(self._refined(found))
 
     def _timed(self, found: list[Entry]) -> list[Entry]:
         """Keep the first entries back until a time is known."""
+        found = self._refined(found)
         if self._records.when is None and len(self._early) < _MOST_EARLY:
             self._early += found
             return []
         if self._early or (found and found[0].time < 0):
             found, self._early = self._dated(self._early + found), []
         return found
+
+    def _refined(self, found: list[Entry]) -> list[Entry]:
+        """
+        Give an entry whose time is a whole second the time of the one before it in this log, where
+        that one is of the same second and exact: logging's default format has milliseconds, a
+        server's lines often have none, and sorted by time they would stand before all others.
+        """
+        kinds = set(map(type, map(_time_of, found)))
+        if kinds == {float}:
+            self._precise = found[-1].time
+        if len(kinds) < 2 and not (int in kinds and self._precise):
+            return found
+        refined = []
+        for entry in found:
+            if type(entry.time) is not int:
+                self._precise = entry.time
+            elif entry.time < self._precise < entry.time + 1000:
+                entry = entry._replace(time=self._precise)
+            refined.append(entry)
+        return refined
 
     def _dated(self, found: list[Entry]) -> list[Entry]:
         first = self._records.first_when

@@ -340,6 +340,54 @@ def test_a_stamped_line_of_another_request_goes_on_nothing() -> None:
     ]
 
 
+OWN_FORMS = {
+    "as basicConfig() has it": "%(levelname)s:%(name)s:[req=a|session=b] %(message)s",
+    "with a time": "%(levelname)-8s %(asctime)s %(name)s:%(lineno)d  [req=a|session=b] %(message)s",
+}
+
+
+@pytest.mark.parametrize("form", OWN_FORMS.values(), ids=OWN_FORMS)
+def test_further_lines_of_a_programs_own_form_are_folded(form: str) -> None:
+    """configure_logging() writes the ids at the beginning of each of them."""
+    record = logging.makeLogRecord({"name": "shop", "msg": "receipt", "created": 1705314615.5})
+    first = logging.Formatter(form).format(record)
+    others = ["[req=a|session=b]   1 x cake", "[req=a|session=b] ", "[req=a|session=b] total"]
+    entries = entries_of("\n".join((first, *others, first)))
+    assert [entry.text for entry in entries] == [f"{first}\n  1 x cake\n\ntotal", first]
+    assert {entry.request_id for entry in entries} == {"a"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "[req=a|session=b] paid",  # a form that begins with the ids: each line is a record
+        "2024-01-15 10:30:15 - INFO - [req=a|session=b] - paid",  # ours, which goes on with "|"
+        "shop: [req=a|session=other] paid",
+    ],
+)
+def test_a_line_that_begins_with_ids_is_a_record_of_its_own(before: str) -> None:
+    assert len(entries_of(f"{before}\n[req=a|session=b] shipped")) == 2
+
+
+def test_a_whole_second_stands_where_it_was_logged() -> None:
+    """A program's own lines often have milliseconds, and its server's have none."""
+    lines = [
+        "2024-01-15 10:30:14,900 shop: [req=a|session=b] order",
+        "2024-01-15 10:30:15 - INFO - [req=x|session=y] - before any exact time of its second",
+        "2024-01-15 10:30:15,731 shop: [req=a|session=b] charge",
+        "2024-01-15 10:30:15 - INFO - [req=a|session=b] - POST /pay 200",
+        "[req=a|session=b] no time at all",
+        "2024-01-15 10:30:15,735 shop: [req=c|session=d] order",
+        "2024-01-15 10:30:16 - INFO - [req=c|session=d] - POST /pay 200",
+    ]
+    seconds = [14.9, 15, 15.731, 15.731, 15.731, 15.735, 16]
+    expected = [at("2024-01-15 10:30:00") + second * 1000 for second in seconds]
+    assert [entry.time for entry in entries_of("\n".join(lines))] == expected
+    reader = LineReader()  # line by line, as a log that is followed is read
+    one_by_one = [entry for line in lines for entry in reader.read([line])] + reader.finish()
+    assert [entry.time for entry in one_by_one] == expected
+
+
 def test_times_without_a_date_go_on_past_midnight() -> None:
     times = [
         entry.time for entry in entries_of("23:59:59 INFO a\n00:00:01 INFO b\n00:00:02 INFO c")
