@@ -253,6 +253,10 @@ def _keeping(serve: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIte
         # Version 2 leads the descriptor away by itself.
         is_private = stdout is None and not diverts
         is_logged = stdout is None or _is_standard(stdout)
+        if stdout is None:
+            # Else text that the program wrote before would follow the protocol's first messages.
+            with contextlib.suppress(AttributeError, OSError, ValueError):
+                sys.stdout.flush()
         with _private_stdout() if is_private else contextlib.nullcontext():
             async with serving(stdin, stdout) as streams:
                 with _logged_stdout() if is_logged else contextlib.nullcontext():

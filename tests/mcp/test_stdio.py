@@ -26,6 +26,7 @@ SERVER = [sys.executable, "-W", "ignore", "-m", "tests.mcp.stdio_server"]
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    "PYTHONUNBUFFERED": "",  # as for most users: standard output to a pipe is written late
 }
 
 # Seconds, for a machine that has much else to do.

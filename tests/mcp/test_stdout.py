@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -81,6 +82,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         server = subprocess.Popen(
             SERVER, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
         )
+        watchdog = threading.Timer(PATIENCE, server.kill)
+        watchdog.start()
         assert server.stdin
         assert server.stdout
         expected = {"before", *(str(message["id"]) for message in messages if "id" in message)}
@@ -97,6 +100,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             assert server.poll() is None
             time.sleep(0.05)
         rest, _ = server.communicate(timeout=PATIENCE)
+        watchdog.cancel()
     output += rest.decode().splitlines()
     errors_text = log.read_text()
     lines = [json.loads(line) for line in errors_text.splitlines() if line.startswith("{")]
