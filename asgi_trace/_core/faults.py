@@ -36,7 +36,7 @@ def report_once(what: str) -> None:
 
     Only the first failure of each kind is logged: a callback that always fails would otherwise
     double the log. Never raises an ``Exception``, whatever handlers, filters or record factories
-    do. What is no ``Exception``, such as ``KeyboardInterrupt``, is not ours to stop.
+    do. A ``BaseException`` such as ``KeyboardInterrupt`` is not stopped here.
     """
     try:
         text = f"{what} failed; the request continues; further failures of this kind are not logged"
