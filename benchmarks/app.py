@@ -200,7 +200,7 @@ def _in_process(
     server: Server, switch: _Switch, address: tuple[str, int], path: str
 ) -> Callable[[int], object]:
     """
-    Return a function that serves so many requests in the server's loop, as tasks, without its
+    Return a function that serves a number of requests in the server's loop, as tasks, without its
     sockets.
     """
     path, _, query = path.partition("?")

@@ -35,7 +35,7 @@ def report_once(what: str) -> None:
     Log that *what* failed, with the traceback of the exception that is being handled.
 
     Only the first failure of each kind is logged: a callback that always fails would otherwise
-    double the log. Never raises an ``Exception``, whatever handlers, filters or record factories
+    double the log. Never raises an ``Exception``, even if handlers, filters or record factories
     do. A ``BaseException`` such as ``KeyboardInterrupt`` is not stopped here.
     """
     try:

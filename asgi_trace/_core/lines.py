@@ -337,7 +337,7 @@ def _parse_call(call: str | None) -> tuple[str, ...]:
     return ("", "", "") if match is None else tuple(map(unescape, match.groups("")))
 
 
-# Those of a terminal's sixteen standard colors that are readable on black and on white.
+# The terminal's standard colors that are readable both on black and on white.
 _ID_COLORS = tuple(f"\x1b[{code}m" for code in (31, 32, 33, 34, 35, 36, 91, 92, 94, 95, 96))
 
 
@@ -691,7 +691,7 @@ def _take(fields: dict[str, Any], name: str) -> Any:
 
 def format_json(record: Record, naming: Naming = _OWN) -> str:
     """
-    Return *record* as one line of JSON, in ASCII. Never raises, whatever the extra fields hold.
+    Return *record* as one line of JSON, in ASCII. Never raises, for any values of extra fields.
 
     A value that JSON does not have is written as its ``str()``. Strings are read back unchanged,
     except two surrogates that form a pair: JSON reads them as one character.

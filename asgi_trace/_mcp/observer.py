@@ -232,6 +232,6 @@ class _Call:
 
 
 def _data(event: bytes) -> bytes:
-    """Return the data of a server-sent *event*, whatever other fields it has."""
+    """Return the data of a server-sent *event*, without its other fields."""
     lines = event.removeprefix(_BOM).splitlines()  # the stream may begin with a byte order mark
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))

@@ -3,8 +3,8 @@ Other processes that read blocks of large logs: on two cores, a page takes about
 
 A worker is this Python with this module as its program. It gets blocks on its standard input, and
 answers each with its columns on standard output, both in the format of :mod:`marshal`. It ends when
-its input does. A worker that cannot be started or dies costs time only: whoever asked reads the
-block by itself.
+its input does. A worker that cannot be started or dies only costs time: the caller then reads the
+block itself.
 """
 
 from __future__ import annotations
