@@ -1,5 +1,5 @@
 """
-Readings: each of one meter, on one subject in one situation, in a worker process of its own.
+Readings: each of one meter, on one subject in one situation, in a process of its own.
 
 This module starts workers, under valgrind where it is installed. It has no limits, and does not
 show figures.
@@ -73,34 +73,51 @@ def measure(
     timed = [reading for reading in wanted if reading.meter == "nanoseconds"]
     counted = [reading for reading in wanted if reading.meter != "nanoseconds"]
 
-    def read(reading: Reading) -> Any:
-        value = _read(reading, preload)
-        tell(" / ".join(reading))
-        return value
+    def read(group: Sequence[Reading]) -> dict[Reading, Any]:
+        values = _read(group, preload)
+        for reading in group:
+            tell(" / ".join(reading))
+        return values
 
+    values: dict[Reading, Any] = {}
     # Counts are the same beside another worker; times are not.
     with ThreadPoolExecutor(os.cpu_count()) as workers:
-        values = dict(zip(counted, workers.map(read, counted), strict=True))
-    return values | {reading: read(reading) for reading in timed}
+        for values_of_group in workers.map(read, _by_subject(counted)):
+            values |= values_of_group
+    for reading in timed:
+        values |= read([reading])
+    return values
 
 
-def _read(reading: Reading, preload: Sequence[str]) -> Any:
-    if reading.meter != "instructions":
-        return json.loads(_start(_worker(reading, preload)).stdout)
-    batches = _amount(reading)
-    done = _start([*_CALLGRIND, *_worker(reading, preload)])
-    # Each process that a worker forks reports its own count.
+def _by_subject(readings: Sequence[Reading]) -> list[list[Reading]]:
+    """Return *readings* in groups of one meter and one subject, the largest group first."""
+    groups: dict[tuple[Meter, str], list[Reading]] = {}
+    for reading in readings:
+        groups.setdefault((reading.meter, reading.subject), []).append(reading)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def _read(group: Sequence[Reading], preload: Sequence[str]) -> dict[Reading, Any]:
+    worker = _worker(group, preload)
+    if group[0].meter != "instructions":
+        return dict(zip(group, json.loads(_start(worker).stdout), strict=True))
+    done = _start([*_CALLGRIND, *worker])
+    # valgrind prints the count of each process.
     counts = {
         int(process): int(count)
         for process, count in re.findall(r"^==(\d+)== Collected : (\d+)", done.stderr, re.M)
     }
-    try:
-        few, many = (counts[process] for process in json.loads(done.stdout))
-    except KeyError:
-        raise MeasureError(
-            f"valgrind said {done.stderr!r}; expected a count for each process"
-        ) from None
-    return (many - few) / (2 * batches) / SITUATIONS[reading.situation].batch
+    values = {}
+    for reading, processes in zip(group, json.loads(done.stdout), strict=True):
+        try:
+            few, many = (counts[process] for process in processes)
+        except KeyError:
+            raise MeasureError(
+                f"valgrind said {done.stderr!r}; expected a count for each process"
+            ) from None
+        units = 2 * _amount(reading) * SITUATIONS[reading.situation].batch
+        values[reading] = (many - few) / units
+    return values
 
 
 def _amount(reading: Reading) -> int:
@@ -109,8 +126,11 @@ def _amount(reading: Reading) -> int:
     return 1 if large and is_count_of_batches else _AMOUNT[reading.meter]
 
 
-def _worker(reading: Reading, preload: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.worker", *reading, str(_amount(reading)), *preload]
+def _worker(group: Sequence[Reading], preload: Sequence[str]) -> list[str]:
+    meter, _, subject = group[0]
+    situations = [f"{reading.situation}={_amount(reading)}" for reading in group]
+    command = [sys.executable, "-m", "benchmarks.worker", meter, subject, *situations]
+    return [*command, "--preload", *preload] if preload else command
 
 
 def _start(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -80,7 +80,9 @@ def _instead(first: str, rest: Sequence[str], commands: Iterable[str]) -> list[S
 
 def _advice_on_option(words: Sequence[str], commands: Mapping[str, argparse.ArgumentParser]) -> str:
     name = words[0].partition("=")[0]
-    owners = [each for each, parser in commands.items() if name in parser._option_string_actions]
+    owners = [
+        command for command, parser in commands.items() if name in parser._option_string_actions
+    ]
     if not owners:
         return (
             f"there is no option {name!r} before a command; expected one of {', '.join(commands)}"

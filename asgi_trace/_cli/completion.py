@@ -66,8 +66,8 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[_Command]:
         yield _Command(
             name,
             texts.get(name, ""),
-            tuple(each for each in arguments if each.names),
-            tuple(each for each in arguments if not each.names),
+            tuple(argument for argument in arguments if argument.names),
+            tuple(argument for argument in arguments if not argument.names),
         )
 
 
@@ -127,7 +127,7 @@ _BASH_FILES = (
 
 def _bash(options: Iterable[_Argument], commands: Iterable[_Command]) -> str:
     commands = list(commands)
-    words = [each.name for each in commands] + _names(options)
+    words = [command.name for command in commands] + _names(options)
     return _BASH.format(
         function=_FUNCTION,
         program=_PROGRAM,
@@ -138,12 +138,12 @@ def _bash(options: Iterable[_Argument], commands: Iterable[_Command]) -> str:
 
 def _bash_case(command: _Command) -> str:
     options = _quoted(" ".join(_names(command.options)))
-    if any(each.is_command for each in command.positionals):
+    if any(argument.is_command for argument in command.positionals):
         return _BASH_COMMAND_CASE.format(name=command.name, options=options, files=_BASH_FILES)
     rows = [
-        f"{'|'.join(each.names)}) {_bash_value(each)}; return ;;"
-        for each in command.options
-        if each.value
+        f"{'|'.join(argument.names)}) {_bash_value(argument)}; return ;;"
+        for argument in command.options
+        if argument.value
     ]
     values = f"case $previous in {' '.join(rows)} esac\n        " if rows else ""
     positional = _bash_value(command.positionals[0]) if command.positionals else ":"
@@ -192,11 +192,11 @@ fi
 
 def _zsh(options: Iterable[_Argument], commands: Iterable[_Command]) -> str:
     commands = list(commands)
-    described = [_quoted(f"{each.name}:{each.text}") for each in commands]
+    described = [_quoted(f"{command.name}:{command.text}") for command in commands]
     return _ZSH.format(
         function=_FUNCTION,
         program=_PROGRAM,
-        described="\n".join(f"        {each}" for each in described),
+        described="\n".join(f"        {command}" for command in described),
         options=" ".join(_names(options)),
         cases="\n".join(map(_zsh_case, commands)),
     )
@@ -204,7 +204,7 @@ def _zsh(options: Iterable[_Argument], commands: Iterable[_Command]) -> str:
 
 def _zsh_case(command: _Command) -> str:
     specs = [spec for option in command.options for spec in _zsh_options(option)]
-    specs += [_quoted(_zsh_positional(each)) for each in command.positionals]
+    specs += [_quoted(_zsh_positional(argument)) for argument in command.positionals]
     return f"    {command.name}) _arguments {' '.join(specs)} ;;"
 
 
@@ -238,23 +238,23 @@ complete -c {program} -f
 
 
 def _fish(options: Iterable[_Argument], commands: Iterable[_Command]) -> str:
-    lines = [_fish_option("__fish_use_subcommand", each) for each in options]
+    lines = [_fish_option("__fish_use_subcommand", argument) for argument in options]
     for command in commands:
         lines.append(
             f"complete -c {_PROGRAM} -n __fish_use_subcommand -a {command.name} -d {_fish_quoted(command.text)}"
         )
         seen = f"__fish_seen_subcommand_from {command.name}"
-        lines += [_fish_option(_fish_quoted(seen), each) for each in command.options]
-        for each in command.positionals:
-            if each.is_command:
+        lines += [_fish_option(_fish_quoted(seen), argument) for argument in command.options]
+        for argument in command.positionals:
+            if argument.is_command:
                 rest = "(__fish_complete_subcommand --fcs-skip=2)"
                 lines.append(
                     f"complete -c {_PROGRAM} -n {_fish_quoted(seen)} -a {_fish_quoted(rest)}"
                 )
-            elif each.choices:
-                words = _fish_quoted(" ".join(each.choices))
+            elif argument.choices:
+                words = _fish_quoted(" ".join(argument.choices))
                 lines.append(f"complete -c {_PROGRAM} -n {_fish_quoted(seen)} -a {words}")
-            elif each.is_file:
+            elif argument.is_file:
                 lines.append(f"complete -c {_PROGRAM} -n {_fish_quoted(seen)} -F")
     return _FISH.format(program=_PROGRAM, lines="\n".join(lines))
 

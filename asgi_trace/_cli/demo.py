@@ -127,14 +127,14 @@ async def _store(scope: Any, receive: Any, send: Any) -> None:
     await _answer(send, "reserved")
 
 
-async def _answer(send: Any, found: str | None) -> None:
-    """Send the text *found*, or 404."""
-    body = "not found" if found is None else found
+async def _answer(send: Any, content: str | None) -> None:
+    """Send *content*, or 404."""
+    body = "not found" if content is None else content
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
     await send(
         {
             "type": "http.response.start",
-            "status": 404 if found is None else 200,
+            "status": 404 if content is None else 200,
             "headers": headers,
         }
     )

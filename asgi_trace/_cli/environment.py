@@ -266,25 +266,25 @@ def load_app(environment: Mapping[str, str]) -> Any:
     attributes, call = _parse(name, expression)
     if directory:
         sys.path.insert(0, directory)
-    found: Any = _import(name, module_name)
+    app: Any = _import(name, module_name)
     for attribute in attributes:
         try:
-            found = getattr(found, attribute)
+            app = getattr(app, attribute)
         except AttributeError:
             problem = f"{APP} is {name!r}; module {module_name!r} has no {'.'.join(attributes)!r}"
             raise LauncherError(f"{problem}; name the app as the module does") from None
-    if not callable(found):
+    if not callable(app):
         raise LauncherError(
-            f"{APP} is {name!r}, of type {type(found).__name__}; expected a callable, an ASGI app"
+            f"{APP} is {name!r}, of type {type(app).__name__}; expected a callable, an ASGI app"
         )
     if call is not None:
-        found = found(*call[0], **call[1])
-    elif factory or (factory is None and _is_factory(found)):
-        found = found()
-    if not callable(found):
-        problem = f"{APP} is {name!r}, a factory that returned {type(found).__name__}"
+        app = app(*call[0], **call[1])
+    elif factory or (factory is None and _is_factory(app)):
+        app = app()
+    if not callable(app):
+        problem = f"{APP} is {name!r}, a factory that returned {type(app).__name__}"
         raise LauncherError(f"{problem}; expected a callable, an ASGI app")
-    return found
+    return app
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -308,10 +308,12 @@ def _parse(name: str, expression: str) -> tuple[list[str], _Call | None]:
     try:
         body = ast.parse(expression.strip(), mode="eval").body
         if isinstance(body, ast.Call):
-            if any(each.arg is None for each in body.keywords):
+            if any(argument.arg is None for argument in body.keywords):
                 raise ValueError("**")
-            keywords = {str(each.arg): ast.literal_eval(each.value) for each in body.keywords}
-            call = [ast.literal_eval(each) for each in body.args], keywords
+            keywords = {
+                str(argument.arg): ast.literal_eval(argument.value) for argument in body.keywords
+            }
+            call = [ast.literal_eval(argument) for argument in body.args], keywords
             body = body.func
         attributes: list[str] = []
         while isinstance(body, ast.Attribute):
@@ -354,14 +356,14 @@ def _was_running(traceback: TracebackType | None) -> bool:
     return False
 
 
-def _is_factory(found: Any) -> bool:
+def _is_factory(app: Any) -> bool:
     """
     Whether *found* is a plain function that can be called without arguments, and not with an ASGI
     app's three.
     """
-    if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
+    if not inspect.isfunction(app) or inspect.iscoroutinefunction(app):
         return False
-    signature = inspect.signature(found)
+    signature = inspect.signature(app)
     return _accepts(signature) and not _accepts(signature, None, None, None)
 
 

@@ -395,7 +395,7 @@ def _shown(line: _Line) -> str:
 
 def _grouped(calls: tuple[_Call, ...], lines: list[_Line]) -> Iterator[str]:
     groups: dict[tuple[str, str], list[_Line]] = {}
-    found: dict[tuple[str, str], list[str]] = {}
+    calls_of: dict[tuple[str, str], list[str]] = {}
     for line in lines:
         parsed = parse_line(line.text)
         if parsed is None:
@@ -404,14 +404,14 @@ def _grouped(calls: tuple[_Call, ...], lines: list[_Line]) -> Iterator[str]:
         key = (record.session_id, record.request_id)
         groups.setdefault(key, []).append(line)
         call = format_call(record.mcp_method, record.mcp_name, record.jsonrpc_id)
-        if call not in found.setdefault(key, []):
-            found[key].append(call)
+        if call not in calls_of.setdefault(key, []):
+            calls_of[key].append(call)
     yield "\nThe same lines, by session and call:"
     for customer, session_id in dict.fromkeys((call.customer, call.session_id) for call in calls):
         yield f"\n{customer}, session {session_id}"
         for key, group in groups.items():
             if key[0] == session_id:
-                yield f"  {', '.join(found[key])}: request {key[1]}"
+                yield f"  {', '.join(calls_of[key])}: request {key[1]}"
                 yield from (f"    {_shown(line)}" for line in group)
     failed = calls[-1]
     yield f"\n{failed.customer}'s {failed.tool} failed, with HTTP status 200. Its lines and their traceback show why."

@@ -65,7 +65,10 @@ def clean(value: object, *, blanks: bool = False) -> str | None:
     if len(text) > MAX_WORD_LENGTH:
         text = f"{text[:MAX_WORD_LENGTH]}..."
     if not (text.isalnum() or _is_plain(text)):
-        text = "".join(each if _is_safe(each, blanks) else _percent_encoded(each) for each in text)
+        text = "".join(
+            character if _is_safe(character, blanks) else _percent_encoded(character)
+            for character in text
+        )
     return text or None
 
 

@@ -34,7 +34,7 @@ def starlette_app(scope: Scope, middleware: type) -> Any:
         return None
     if app.middleware_stack is None:
         return None
-    is_added = any(each.cls is middleware for each in app.user_middleware)
+    is_added = any(added.cls is middleware for added in app.user_middleware)
     return app if is_added else None
 
 

@@ -65,8 +65,8 @@ class Answers:
         # On any other response the header has no meaning.
         if not any(response_values(headers, b"access-control-allow-origin")):
             return
-        told = b",".join(response_values(headers, _EXPOSED))
-        names = [name.strip(b" \t") for name in told.split(b",") if name.strip(b" \t")]
+        exposed = b",".join(response_values(headers, _EXPOSED))
+        names = [name.strip(b" \t") for name in exposed.split(b",") if name.strip(b" \t")]
         # With credentials, "*" is an ordinary name, not a wildcard (Fetch, § 3.3.3).
         if b"*" in names and b"true" not in response_values(
             headers, b"access-control-allow-credentials"

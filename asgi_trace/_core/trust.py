@@ -39,19 +39,19 @@ class TrustedNetworks:
     def __init__(self, networks: Iterable[str]) -> None:
         from ipaddress import ip_network  # 2 ms, which a shim without networks does not need
 
-        found: list[IPv4Network | IPv6Network] = []
+        parsed: list[IPv4Network | IPv6Network] = []
         names = list(networks)
         for name in names:
             try:
                 if name != UNIX:
-                    found.append(ip_network(name if isinstance(name, str) else ""))
+                    parsed.append(ip_network(name if isinstance(name, str) else ""))
             except ValueError:
                 rule = "expected a network, such as '10.0.0.0/8' without bits behind the mask"
                 raise ValueError(
                     f"trust_inbound has {name!r}; {rule}, an address, or 'unix'"
                 ) from None
         self._unix = UNIX in names
-        self.networks = tuple(found)
+        self.networks = tuple(parsed)
         self._trusts = lru_cache(_REMEMBERED)(self._contain)
 
     def trust(self, client: Any) -> bool:

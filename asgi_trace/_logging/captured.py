@@ -47,7 +47,7 @@ class Traced:
         if request is None:
             return [*self._records]
         wanted = _id_of(request)
-        return [each for each in self._records if vars(each).get("request_id") == wanted]
+        return [record for record in self._records if vars(record).get("request_id") == wanted]
 
     def lines(self, request: object = None) -> list[str]:
         """
@@ -87,13 +87,15 @@ def _id_of(request: Any) -> str:
         raise ValueError(
             f"the request is of type {kind}; expected its id, its metadata, or the response to it"
         )
-    found = next((headers[name] for name in headers if str(name).lower() == _HEADER.lower()), None)
-    if found is None:
+    request_id = next(
+        (headers[name] for name in headers if str(name).lower() == _HEADER.lower()), None
+    )
+    if request_id is None:
         raise ValueError(
             f"the response has no {_HEADER}: wrap the app under test, app = RequestTracingMiddleware(app); "
             "where the shim has another header_name, give the id itself"
         )
-    return str(found)
+    return str(request_id)
 
 
 _FORMATTER = logging.Formatter()
@@ -113,12 +115,12 @@ def captured() -> Iterator[Traced]:
     Collect the records of the process inside the ``with`` block, from INFO on where no level is
     set.
     """
-    found = Traced()
+    traced = Traced()
     call_handlers = logging.Logger.callHandlers
 
     def keep(logger: logging.Logger, record: logging.LogRecord) -> None:
         stamp(record)
-        found._records.append(record)
+        traced._records.append(record)
         call_handlers(logger, record)
 
     root = logging.root
@@ -127,7 +129,7 @@ def captured() -> Iterator[Traced]:
         root.setLevel(logging.INFO)
     logging.Logger.callHandlers = keep  # type: ignore[method-assign, assignment]
     try:
-        yield found
+        yield traced
     finally:
         logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign]
         if root.level == logging.INFO:

@@ -433,9 +433,9 @@ def _set_default_level(root: logging.Logger) -> None:
     are collected.
     """
     pytests = {
-        type(each).__name__: each
-        for each in root.handlers
-        if type(each).__module__ == "_pytest.logging"
+        type(handler).__name__: handler
+        for handler in root.handlers
+        if type(handler).__module__ == "_pytest.logging"
     }
     if not pytests and not _pytest_will_log():
         root.setLevel(logging.INFO)
@@ -568,9 +568,9 @@ def attach_exporter(handler: logging.Handler) -> None:
 
 def _attach(handler: logging.Handler) -> None:
     loggers = [
-        each
-        for each in logging.root.manager.loggerDict.values()
-        if isinstance(each, logging.Logger)
+        entry
+        for entry in logging.root.manager.loggerDict.values()
+        if isinstance(entry, logging.Logger)
     ]
     for logger in (logging.root, *loggers):
         # A logger that has no handler and does not propagate writes to standard error, and would no

@@ -103,8 +103,10 @@ def _in_its_context(
         )
         if failed is None:
             return report(self, context)
-        found = _context_of(failed)
-        with bound_request_metadata(None if found is None else metadata_in(found)):
+        failed_context = _context_of(failed)
+        with bound_request_metadata(
+            None if failed_context is None else metadata_in(failed_context)
+        ):
             return report(self, context)
 
     return call_exception_handler
@@ -113,7 +115,9 @@ def _in_its_context(
 def _context_of(failed: Any) -> Context | None:
     get_context = getattr(failed, "get_context", None)
     if get_context is not None:  # tasks and handles of asyncio, since CPython 3.12
-        found = get_context()
-        return found if isinstance(found, Context) else None
+        context = get_context()
+        return context if isinstance(context, Context) else None
     # Older tasks and handles have a context, but no attribute for it; a plain future has none.
-    return next((each for each in gc.get_referents(failed) if isinstance(each, Context)), None)
+    return next(
+        (referent for referent in gc.get_referents(failed) if isinstance(referent, Context)), None
+    )

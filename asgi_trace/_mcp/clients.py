@@ -112,6 +112,6 @@ def _meta_in(request: Any) -> dict[str, str]:
     valid = (
         *trace,
         parse_baggage([baggage]),
-        *(parse_id(each.encode("latin-1", "replace")) for each in ids),
+        *(parse_id(text.encode("latin-1", "replace")) for text in ids),
     )
     return {header: value for header, value in zip(META, valid, strict=True) if value}

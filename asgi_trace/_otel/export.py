@@ -286,8 +286,8 @@ class _Each:
         self._export = exporter.export
 
     def export(self, batch: list[Any]) -> Any:
-        results = [self._export(each) for each in batch]
-        failed = [each for each in results if each.name != "SUCCESS"]
+        results = [self._export(batched) for batched in batch]
+        failed = [batched for batched in results if batched.name != "SUCCESS"]
         return failed[0] if failed else results[0]
 
 

@@ -110,8 +110,8 @@ class RequestLogHandler(logging.Handler):
 def _mask_access_line(record: logging.LogRecord) -> None:
     """Mask the secrets in the path and the queries of *record*, a server's access line."""
     masks = masks_of(get_request_metadata())
-    text = _PATH.sub(lambda found: masks.path(found[0]), record.getMessage())
-    record.msg = _QUERY.sub(lambda found: masks.query(found[0]), text)
+    text = _PATH.sub(lambda match: masks.path(match[0]), record.getMessage())
+    record.msg = _QUERY.sub(lambda match: masks.query(match[0]), text)
     record.args = None
 
 

@@ -105,12 +105,12 @@ def _exporters(signal: str) -> Iterator[Any]:
             protocol = next(filter(None, map(os.environ.get, protocols)), "http/protobuf")
             name = "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
         # OpenTelemetry's packages register their exporters as entry points.
-        found = entry_points(group=f"opentelemetry_{signal}_exporter", name=name)
-        if not found:
+        entries = entry_points(group=f"opentelemetry_{signal}_exporter", name=name)
+        if not entries:
             raise ValueError(
                 f"{variable} is {name!r}; expected none or an installed exporter, such as otlp"
             )
-        yield next(iter(found)).load()()
+        yield next(iter(entries)).load()()
 
 
 async def flushing_send(send: Callable[..., Any], message: Message) -> Any:

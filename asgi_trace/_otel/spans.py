@@ -409,7 +409,7 @@ def _is_instrumented(app: Any) -> bool:
         if getattr(app, "_is_instrumented_by_opentelemetry", False) is True:
             return True
         added = getattr(app, "user_middleware", ())
-        return any(_is_instrumentation(getattr(each, "cls", None)) for each in added)
+        return any(_is_instrumentation(getattr(middleware, "cls", None)) for middleware in added)
     # The app has started: middleware that was added later is not in its stack, and has no effect.
     for _ in range(_MOST_WRAPPERS):
         if stack is None:

@@ -194,7 +194,7 @@ def _handler(logger: logging.Logger, handler: logging.Handler, bare: list[str]) 
     where = f"{logger.name} -> {_target(handler)}"
     if not _writes(handler):
         stamped = stamps_records() or any(
-            isinstance(each, RequestTracingFilter) for each in handler.filters
+            isinstance(log_filter, RequestTracingFilter) for log_filter in handler.filters
         )
         said = "its records have the ids" if stamped else "its records have no ids"
         yield Remark(OK if stamped else NOTE, f"{where}: {said}.")
@@ -223,12 +223,12 @@ def _handler(logger: logging.Logger, handler: logging.Handler, bare: list[str]) 
 
 def _all_handlers() -> Iterator[tuple[logging.Logger, logging.Handler]]:
     loggers = [
-        each
-        for each in [*logging.root.manager.loggerDict.values()]
-        if isinstance(each, logging.Logger)
+        entry
+        for entry in [*logging.root.manager.loggerDict.values()]
+        if isinstance(entry, logging.Logger)
     ]
     seen: set[int] = set()
-    for logger in (logging.root, *sorted(loggers, key=lambda each: each.name)):
+    for logger in (logging.root, *sorted(loggers, key=lambda entry: entry.name)):
         for handler in logger.handlers:
             if id(handler) not in seen and not isinstance(handler, logging.NullHandler):
                 seen.add(id(handler))
@@ -287,9 +287,9 @@ def _probe(logger: logging.Logger, handler: logging.Handler) -> tuple[str, str]:
         if logger.filters:
             logger.filter(record)
         if not handler.filter(record):  # a filter that stamps may come after one that drops
-            for each in handler.filters:
-                if isinstance(each, RequestTracingFilter):
-                    each.filter(record)
+            for log_filter in handler.filters:
+                if isinstance(log_filter, RequestTracingFilter):
+                    log_filter.filter(record)
         form = getattr(handler, "_asgi_trace_form", None)
         if form is not None and hasattr(handler, "console"):
             return request_id, request_id  # Rich's handlers write our line
@@ -430,10 +430,10 @@ def _context(patient: Patient) -> Iterator[Remark]:
     for loss in losses():
         if not (kept and loss.kind in ("executor", "thread")):
             by_kind.setdefault(loss.kind, []).append(loss)
-    for kind, found in by_kind.items():
+    for kind, lost in by_kind.items():
         does, remedy = _LOSSES[kind]
-        places = ", ".join(loss.place for loss in found)
-        level = FINDING if any(loss.is_sure for loss in found) else NOTE
+        places = ", ".join(loss.place for loss in lost)
+        level = FINDING if any(loss.is_sure for loss in lost) else NOTE
         yield Remark(level, f"The app {does}: {places}.", remedy)
     if "gradio" in sys.modules and _has_gradio(patient):
         yield Remark(
@@ -449,7 +449,9 @@ def _context(patient: Patient) -> Iterator[Remark]:
 
 def _has_gradio(patient: Patient) -> bool:
     blocks = getattr(sys.modules["gradio"], "Blocks", None)
-    return blocks is not None and any(isinstance(each, blocks) for each in gc.get_objects())
+    return blocks is not None and any(
+        isinstance(candidate, blocks) for candidate in gc.get_objects()
+    )
 
 
 # -- an edge ---------------------------------------------------------------------------------------
@@ -475,7 +477,7 @@ _PRIVATE = frozenset(
 def _edge(patient: Patient) -> Iterator[Remark]:
     if patient.shim is not None:
         yield from _edge_of_shim(patient.shim)
-    for hooks in [each for each in gc.get_objects() if type(each) is OutgoingHooks]:
+    for hooks in [candidate for candidate in gc.get_objects() if type(candidate) is OutgoingHooks]:
         for domain in hooks._domains:
             top = domain.lstrip(".")
             if "." not in top and top not in _PRIVATE:
@@ -491,10 +493,12 @@ def _edge_of_shim(shim: RequestTracingMiddleware) -> Iterator[Remark]:
     settings = shim._settings
     sources = settings.sessions.names
     is_default = sources == DEFAULT_SESSION_SOURCES
-    open_sources = [each for each in sources if each.startswith(_CHOSEN_BY_CLIENTS)]
-    queries = [each for each in sources if each.startswith("query:")]
+    open_sources = [source for source in sources if source.startswith(_CHOSEN_BY_CLIENTS)]
+    queries = [source for source in sources if source.startswith("query:")]
     if settings.networks is not None:
-        everybody = [str(each) for each in settings.networks.networks if not each.prefixlen]
+        everybody = [
+            str(network) for network in settings.networks.networks if not network.prefixlen
+        ]
         if everybody:
             yield Remark(
                 FINDING,
@@ -522,7 +526,7 @@ def _edge_of_shim(shim: RequestTracingMiddleware) -> Iterator[Remark]:
             "Any client may choose its request id and session id: right behind a proxy of yours, not at an edge.",
             'at an edge, trust_inbound=False and session_sources=("bearer",)',
         )
-    secrets = [each for each in sources if each == "bearer" or each.startswith("cookie:")]
+    secrets = [source for source in sources if source == "bearer" or source.startswith("cookie:")]
     if secrets and not is_default and not settings.sessions.is_keyed:
         yield Remark(
             NOTE,
@@ -585,8 +589,8 @@ def _rivals(app: Any) -> list[str]:
         for module, name in _RIVALS
         if hasattr(sys.modules.get(module), name)
     }
-    found = [kinds[kind] for kind in map(type, _wrappers(app)) if kind in kinds]
-    return [*dict.fromkeys(found)]
+    names = [kinds[kind] for kind in map(type, _wrappers(app)) if kind in kinds]
+    return [*dict.fromkeys(names)]
 
 
 def _wrappers(app: Any) -> Iterator[Any]:
@@ -618,7 +622,7 @@ def _opentelemetry(patient: Patient) -> Iterator[Remark]:
 
     spans = sys.modules.get("asgi_trace._otel.spans")
     has_spans = spans is not None and any(
-        type(each) is spans.RequestSpans for each in _wrappers(patient.visit.app)
+        type(wrapper) is spans.RequestSpans for wrapper in _wrappers(patient.visit.app)
     )
     processor = getattr(trace.get_tracer_provider(), "_active_span_processor", None)
     if processor is None:

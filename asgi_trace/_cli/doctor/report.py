@@ -109,10 +109,10 @@ def visit_and_tell(
     :param known: further fields of the :class:`Patient`.
     """
 
-    def examine_it(found: Visit) -> None:
-        if isinstance(found.fault, TypeError) and not _own_frames(found.fault.__traceback__):
-            report.fail(f"{name} is no ASGI app: {describe(found.fault)}")
-        report.examine(Patient(name, found, **known))
+    def examine_it(visited: Visit) -> None:
+        if isinstance(visited.fault, TypeError) and not _own_frames(visited.fault.__traceback__):
+            report.fail(f"{name} is no ASGI app: {describe(visited.fault)}")
+        report.examine(Patient(name, visited, **known))
         watch.next("")  # the app may stop slowly: the report is complete
 
     watch.next(f"{name} held its event loop for {seconds:g} seconds; --timeout gives it longer", 3)
@@ -156,12 +156,16 @@ def _without_ours(exc: BaseException) -> list[str]:
     seen: set[int] = set()
     waiting: list[Any] = [summary]
     while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
+        exception = waiting.pop()
+        if exception is None or id(exception) in seen:
             continue
-        seen.add(id(each))
-        each.stack[:] = [frame for frame in each.stack if _is_own(frame.filename)]
-        waiting += [each.__cause__, each.__context__, *(getattr(each, "exceptions", None) or ())]
+        seen.add(id(exception))
+        exception.stack[:] = [frame for frame in exception.stack if _is_own(frame.filename)]
+        waiting += [
+            exception.__cause__,
+            exception.__context__,
+            *(getattr(exception, "exceptions", None) or ()),
+        ]
     return [*summary.format()]
 
 
@@ -181,9 +185,9 @@ def _as_json(name: str, remarks: _Remarks) -> str:
         for check, remark in remarks
     ]
     levels = {
-        f"{level}s": [each for each in shown if each["level"] == level] for level in (FINDING, NOTE)
+        f"{level}s": [line for line in shown if line["level"] == level] for level in (FINDING, NOTE)
     }
-    fine = [each["sentence"] for each in shown if each["level"] == OK]
+    fine = [line["sentence"] for line in shown if line["level"] == OK]
     return json.dumps({"app": name, **levels, "ok": fine}, indent=2)
 
 

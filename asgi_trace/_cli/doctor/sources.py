@@ -65,7 +65,7 @@ def own_modules() -> list[ModuleType]:
     """Return the loaded modules under the current folder, in the order of the files."""
     ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     stdlib = sysconfig.get_path("stdlib")
-    found: dict[str, ModuleType] = {}
+    modules: dict[str, ModuleType] = {}
     for module in [*sys.modules.values()]:
         path = getattr(module, "__file__", None)
         if not isinstance(path, str) or not path.endswith(".py"):
@@ -76,8 +76,8 @@ def own_modules() -> list[ModuleType]:
         if is_installed or path.startswith((stdlib + os.sep, ours + os.sep)):
             continue
         if path.startswith(os.path.join(os.getcwd(), "")):
-            found.setdefault(path, module)
-    return [found[path] for path in sorted(found)]
+            modules.setdefault(path, module)
+    return [modules[path] for path in sorted(modules)]
 
 
 class _Reader(ast.NodeVisitor):
@@ -202,7 +202,7 @@ class _Reader(ast.NodeVisitor):
 
     def _hands_on(self, node: ast.Call) -> bool:
         """Whether the context is among the arguments of the call."""
-        for argument in (*node.args, *(each.value for each in node.keywords)):
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             for inner in ast.walk(argument):
                 if isinstance(inner, ast.Call):
                     name = self._full_name(inner.func).rpartition(".")[2]
@@ -219,7 +219,9 @@ class _Reader(ast.NodeVisitor):
         outer = self._functions[0]
         if kind == "thread" and not outer.decorator_list:
             return isinstance(outer, ast.AsyncFunctionDef) and outer.name not in _AT_START
-        decorators = [ast.unparse(each) for each in outer.decorator_list]
-        if any("contextmanager" in each or "on_event" in each for each in decorators):
+        decorators = [ast.unparse(decorator) for decorator in outer.decorator_list]
+        if any(
+            "contextmanager" in decorator or "on_event" in decorator for decorator in decorators
+        ):
             return False
         return outer.name not in _AT_START

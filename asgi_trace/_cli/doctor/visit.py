@@ -94,24 +94,24 @@ async def visit(app: Any, seconds: float, examine: Callable[[Visit], object]) ->
     :param examine: is called with the results, while the app runs.
     :raises StartupError: when the start fails, or takes longer.
     """
-    found = Visit(app)
+    visited = Visit(app)
     state: dict[str, Any] = {}
-    with _entries_of(found.entries):
-        async with _lifespan(found, state, seconds):
-            _count_spans(found.spans)
-            await _request(found, state, seconds)
-            examine(found)
+    with _entries_of(visited.entries):
+        async with _lifespan(visited, state, seconds):
+            _count_spans(visited.spans)
+            await _request(visited, state, seconds)
+            examine(visited)
 
 
 # -- the lifespan ----------------------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def _lifespan(found: Visit, state: dict[str, Any], seconds: float) -> Any:
+async def _lifespan(visited: Visit, state: dict[str, Any], seconds: float) -> Any:
     scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
     inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    task = asyncio.ensure_future(_call(found.app, scope, inbox.get, outbox.put))
+    task = asyncio.ensure_future(_call(visited.app, scope, inbox.get, outbox.put))
     try:
         inbox.put_nowait({"type": "lifespan.startup"})
         answer = await _answer(task, outbox, seconds)
@@ -120,9 +120,9 @@ async def _lifespan(found: Visit, state: dict[str, Any], seconds: float) -> Any:
             reason = str(answer.get("message") or "no reason is given").strip()
             print(reason, file=sys.stderr)
             raise StartupError(f"its start-up failed: {reason.splitlines()[-1]}")
-        found.has_lifespan = answer is not None
+        visited.has_lifespan = answer is not None
         yield
-        if found.has_lifespan:
+        if visited.has_lifespan:
             inbox.put_nowait({"type": "lifespan.shutdown"})
             with suppress(StartupError):  # a slow stop is no fault of the tracing
                 await _answer(task, outbox, seconds)
@@ -159,8 +159,8 @@ async def _answer(
 # -- the request -----------------------------------------------------------------------------------
 
 
-async def _request(found: Visit, state: dict[str, Any], seconds: float) -> None:
-    found.scope = {
+async def _request(visited: Visit, state: dict[str, Any], seconds: float) -> None:
+    visited.scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
@@ -174,14 +174,14 @@ async def _request(found: Visit, state: dict[str, Any], seconds: float) -> None:
             (b"host", b"localhost"),
             (b"user-agent", b"asgi-trace-doctor"),
             (b"accept", b"*/*"),
-            (b"x-request-id", found.request_id.encode()),
+            (b"x-request-id", visited.request_id.encode()),
             (b"x-session-id", SESSION.encode()),
         ],
         "client": ("127.0.0.1", 50312),
         "server": ("127.0.0.1", 8000),
     }
-    if found.has_lifespan:
-        found.scope["state"] = state.copy()
+    if visited.has_lifespan:
+        visited.scope["state"] = state.copy()
     is_over = asyncio.Event()
     messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
@@ -193,18 +193,18 @@ async def _request(found: Visit, state: dict[str, Any], seconds: float) -> None:
 
     async def send(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            found.status = message["status"]
-            found.headers = [*map(tuple, message.get("headers", ()))]
+            visited.status = message["status"]
+            visited.headers = [*map(tuple, message.get("headers", ()))]
         elif message["type"] == "http.response.body" and not message.get("more_body"):
             is_over.set()
 
     try:
-        await asyncio.wait_for(_call(found.app, found.scope, receive, send), seconds)
+        await asyncio.wait_for(_call(visited.app, visited.scope, receive, send), seconds)
     except asyncio.TimeoutError:
-        part = "response" if found.status is None else "end of the response"
-        found.fault = TimeoutError(f"no {part} within {seconds:g} seconds")
+        part = "response" if visited.status is None else "end of the response"
+        visited.fault = TimeoutError(f"no {part} within {seconds:g} seconds")
     except Exception as exc:
-        found.fault = exc
+        visited.fault = exc
     finally:
         is_over.set()
 

@@ -30,5 +30,5 @@ def traced() -> Iterator[Traced]:
     """
     from asgi_trace._logging.captured import captured
 
-    with captured() as found:
-        yield found
+    with captured() as traced_log:
+        yield traced_log
