@@ -3,8 +3,8 @@ The process that is measured: one subject, in a child process for each situation
 
 ``python -m benchmarks.worker METER SUBJECT SITUATION=AMOUNT… [--preload MODULE…]`` prints one JSON
 value for each situation. The worker runs batches, and the meters that must be inside the process;
-other modules interpret the figures. Under valgrind the imports of a subject take
-longer than most of its situations: the children share them.
+other modules interpret the figures. Under valgrind the imports of a subject take longer than most
+of its situations: the children share them.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ _METERS = (instructions, bytecode, nanoseconds, in_flight, garbage)
 
 
 def _in_child(measure: Callable[[], object]) -> Any:
-    """Return what *measure* returns in a child process: nothing that it warms up stays here."""
+    """Return the result of *measure* in a child process: its warm-up does not affect this one."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
