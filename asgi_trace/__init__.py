@@ -2,7 +2,7 @@
 Request tracing for any ASGI app: the request's and the session's id on every log line and every
 response.
 
-The front door: public names, nothing else.
+This module only has the public names.
 """
 
 from ._core.current import (

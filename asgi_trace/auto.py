@@ -11,5 +11,5 @@ from ._cli.served import load_app_for_server as _load_app
 
 __all__ = ("app",)
 
-# A global variable rather than a module's __getattr__(): hypercorn looks the name up in vars().
+# A global variable, not a module's __getattr__(): hypercorn reads the name from vars().
 app = _load_app()

@@ -1,7 +1,7 @@
 """
-What a request, a streamed message and a log line cost, by ``python -m benchmarks``.
+The cost of a request, of a streamed message and of a log line: ``python -m benchmarks``.
 
-``subjects`` is who is measured, ``situations`` is what they are put through, ``worker`` is the one
-process that does it, ``measure`` starts workers and reads their meters, ``budgets`` holds the
-limits, ``report`` and ``chart`` show.
+``subjects`` has the measured libraries, ``situations`` the work that they do, ``worker`` is the
+process that does it, ``measure`` starts workers and reads their meters, ``budgets`` has the limits,
+``report`` and ``chart`` show the results.
 """

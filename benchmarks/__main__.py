@@ -19,7 +19,7 @@ _RESULTS = Path(__file__).parent / "results"
 
 
 def _tell(progress: str) -> None:
-    """Show progress to whoever waits, and to nobody who reads the output later."""
+    """Show progress on a terminal, but not in output that is redirected."""
     if sys.stderr.isatty():
         print(f"\r\033[K{progress}\r", end="", file=sys.stderr, flush=True)
 

@@ -1,5 +1,5 @@
 """
-What tracing costs one app: in process, through a real uvicorn, and with the app's own logging.
+The cost of tracing for one app: in process, through a real uvicorn, and with the app's own logging.
 
 Without the logging, both apps are the same object in the same server, which switches between them round by round: they
 share its lifespan and its connections.
@@ -37,7 +37,7 @@ _PATIENCE = 30.0
 
 
 class _Switch:
-    """An app that is the bare one or the wrapped one, as ``current`` says."""
+    """An app that calls ``current``: the bare app or the wrapped one."""
 
     def __init__(self, app: App) -> None:
         self.bare = app
@@ -53,8 +53,8 @@ class _Switch:
 
 def compare(target: str, path: str, seconds: float) -> int:
     """
-    Print what tracing adds to GET *path* of the app *target*, ``module:attribute``; takes four
-    times the *seconds*.
+    Print the cost that tracing adds to GET *path* of the app *target*, ``module:attribute``; takes
+    four times the *seconds*.
     """
     try:
         app = import_from_string(target)
@@ -101,7 +101,7 @@ def _compare(
 
 def _compare_logging(target: str, path: str, seconds: float) -> None:
     """
-    Compare what the app logs today, uvicorn's access lines included, with the lines of asgi_trace.
+    Compare the app's present logging, uvicorn's access lines included, with asgi_trace's lines.
     """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -182,7 +182,7 @@ def _serving(app: App) -> Iterator[tuple[Server, threading.Thread, tuple[str, in
 
 def _get(client: http.client.HTTPConnection, path: str) -> int:
     client.putrequest("GET", path, skip_accept_encoding=True)
-    # the first is the host's, which the client knows better
+    # without the first, Host, which the client sets itself
     for name, value in header_list(BROWSER_HEADERS[1:]):
         client.putheader(name.decode(), value)
     client.endheaders()
@@ -200,7 +200,7 @@ def _in_process(
     server: Server, switch: _Switch, address: tuple[str, int], path: str
 ) -> Callable[[int], object]:
     """
-    Return a function that serves so many requests in the server's loop, as tasks, without its
+    Return a function that serves a number of requests in the server's loop, as tasks, without its
     sockets.
     """
     path, _, query = path.partition("?")

@@ -1,8 +1,8 @@
 """
-The guard: what asgi_trace may cost, in one table, and whether it does.
+The guard: a table of the limits for asgi_trace's costs, and the check of them.
 
-Knows the limits, and how a figure is made of readings. Limits hold for what repeats, never for wall
-time.
+This module has the limits, and computes figures from readings. Limits are for repeatable readings,
+never for wall time.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = ("BUDGETS", "Budget", "Cost", "check", "figure")
 
 class Cost(NamedTuple):
     """
-    What *subject* costs in *situation*: what it adds to "bare", or the whole, as the situation has
-    it.
+    The cost of *subject* in *situation*: the part added to "bare", or the whole, depending on the
+    situation.
     """
 
     situation: str
@@ -44,12 +44,12 @@ class Budget(NamedTuple):
     """
     One promise: ``(cost - less) / by`` is at most the limit.
 
-    :param limit: by the version of Python from which on it holds: what has been reached, and may
-        not be lost.
-    :param bytecode: the limit where bytecode stands in for instructions, since there is no
-        valgrind; None where that cannot tell, or another meter is read.
+    :param limit: by the first version of Python that it is for: the value reached so far, which may
+        not get worse.
+    :param bytecode: the limit for bytecode, which is counted if there is no valgrind; None if that
+        means nothing here, or another meter is read.
     :param unit: of the figure, for people.
-    :param goal: what is aimed at, where that is less than the limit; not in bytecode.
+    :param goal: the value aimed at, if it is less than the limit; not in bytecode.
     """
 
     name: str
@@ -321,7 +321,7 @@ def check(
     """
     Print each budget with its figure and its limit, and return the exit code: 1 when any is broken.
 
-    Those of ``benchmarks.reading`` are among them.
+    The budgets of ``benchmarks.reading`` are included.
 
     :param names: the budgets to check; all, when left out.
     :param preload: modules that each measured process imports first.
@@ -400,7 +400,7 @@ def _terms(cost: Cost, meter: Meter) -> list[Reading]:
 
 
 def figure(budget: Budget, meter: Meter, values: Mapping[Reading, Any]) -> float:
-    """Return the figure of *budget*, made of the *values* of its readings."""
+    """Return the figure of *budget*, computed from the *values* of its readings."""
 
     def of(cost: Cost) -> float:
         whole, *bare = (float(values[term]) for term in _terms(cost, _meter(budget, meter)))

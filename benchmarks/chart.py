@@ -1,8 +1,8 @@
 """
-The README's chart: what each subject adds to a request, as an SVG image.
+The README's chart: the cost that each subject adds to a request, as an SVG image.
 
-Knows shapes and text. Its colours stand on a light page and on a dark one, and it uses no font of
-its own.
+This module draws shapes and text. Its colours are readable on a light page and on a dark one, and
+it uses no font of its own.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-How many lines a second ``asgi-trace grep`` reads: ``python -m benchmarks.grep``.
+The speed of ``asgi-trace grep``, in lines a second: ``python -m benchmarks.grep``.
 
-The real command is timed on the log of ``benchmarks.view``, of a million lines. What counts is the
+The real command is timed on the log of ``benchmarks.view``, of a million lines. The figure is the
 CPU seconds of the fastest of some runs, beside those of a plain Python loop over the same lines
-(``benchmarks.plain``); the limits are for conditions that the access line decides.
+(``benchmarks.plain``); the limits are for conditions on the access line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from . import plain
 from .view import FORMATTERS, LINES, write_log
 
 RUNS = 3
-# One request, one session of several hundred, then what the access line decides.
+# One request, one session of several hundred, then conditions on the access line.
 CONDITIONS = ("--request", "--session", "--status", "--path", "--slower")
 VALUES = {
     "--session": "0000002a",
@@ -31,7 +31,7 @@ VALUES = {
     "--slower": "1900ms",
 }
 LIMITS = {"--request": 1.0, "--session": 1.0, "--status": 1.0}
-"""How many times the CPU seconds of the plain loop a condition may take."""
+"""The limit for a condition, as a multiple of the plain loop's CPU seconds."""
 
 _COMMAND = """
 import resource, sys
@@ -44,14 +44,14 @@ sys.exit(code)
 
 
 class Cost(NamedTuple):
-    """What the command took: seconds, and those of them at work."""
+    """The cost of the command: seconds, and CPU seconds."""
 
     seconds: float
     work: float
 
 
 def cost(log: Path, condition: str, value: str) -> Cost:
-    """Return what the real command takes at least, when it is asked for a *condition*."""
+    """Return the least cost of some runs of the real command with a *condition*."""
     command = [sys.executable, "-c", _COMMAND, "grep", condition, value, str(log)]
     return min(_cost(command) for _ in range(RUNS))
 

@@ -1,8 +1,8 @@
 """
 Readings: each of one meter, on one subject in one situation, in a process of its own.
 
-Knows how to start workers, under valgrind where it is installed. Does not know limits, nor how
-figures are shown.
+This module starts workers, under valgrind where it is installed. It has no limits, and does not
+show figures.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ __all__ = ("MeasureError", "Meter", "Reading", "instruction_meter", "measure")
 Meter = Literal["instructions", "bytecode", "nanoseconds", "in_flight", "garbage"]
 """
 instructions: the processor's, for a unit, by valgrind; they repeat within 0.1 %. bytecode: the
-interpreter's instructions, where there is no valgrind; what is done in C, a search say, counts as
-one. nanoseconds: of a unit in each of many rounds, of "bare" and of the subject, which take turns.
+interpreter's instructions, where there is no valgrind; work in C, such as a search, counts as one.
+nanoseconds: of a unit in each of many rounds, of "bare" and of the subject, which take turns.
 in_flight: the bytes that a request holds while its app waits. garbage: the objects in reference
 cycles that a thousand units or so leave behind.
 """
@@ -41,17 +41,17 @@ class Reading(NamedTuple):
 
 
 class MeasureError(Exception):
-    """A worker failed; the message is what it said."""
+    """A worker failed; the message is its error output."""
 
 
-# How many batches, seconds, or requests in flight. The difference of 48 and 16 batches of 64 is
-# 2,048 requests, eight fills of our pool of ids: no fill is counted for half.
+# The number of batches, seconds, or requests in flight. The difference of 48 and 16 batches of 64
+# is 2,048 requests, which is eight whole fills of our pool of ids.
 _AMOUNT = {"instructions": 16, "bytecode": 4, "nanoseconds": 1, "in_flight": 10_000, "garbage": 16}
 _CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
 
 
 def instruction_meter() -> Meter:
-    """Return the meter that the guard judges by on this machine."""
+    """Return the meter that the guard uses on this machine."""
     return "instructions" if shutil.which("valgrind") else "bytecode"
 
 
@@ -64,7 +64,7 @@ def measure(
     """
     Take the *readings*.
 
-    :param preload: modules that each worker imports first: they may patch what is measured, to try
+    :param preload: modules that each worker imports first: they may patch the measured code, to try
         a change.
     :param tell: is given the name of each reading as it is done.
     :raises MeasureError: when a worker fails.
@@ -134,7 +134,7 @@ def _worker(group: Sequence[Reading], preload: Sequence[str]) -> list[str]:
 
 
 def _start(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    # A fixed seed: else sets and dicts of strings are laid out differently in each process.
+    # A fixed seed: otherwise sets and dicts of strings have another layout in each process.
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -1,7 +1,7 @@
 """
-A meter for where there is no valgrind: the bytecode instructions that some work executes.
+A meter for machines without valgrind: the bytecode instructions that some work executes.
 
-Knows the interpreter's tracing. Does not know what the work is.
+This module uses the interpreter's tracing, for work of any kind.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """
-What the page takes in a browser: ``python -m benchmarks.page``, and ``--lines`` for another size.
+The cost of the page in a browser: ``python -m benchmarks.page``, and ``--lines`` for another size.
 
-The records of ``benchmarks.view`` as logs of three services, each request in all of them, their page
-by the real command, and a headless Chromium without a graphics card. A filter is answered when its
-count stands on the page and has been painted: the fastest of a few, and beside it the work of the
-page's thread, which another process on the machine does not lengthen. A frame is what the reader
-waits for while they scroll by the wheel, drag the bar, or zoom the time axis.
+The records of ``benchmarks.view`` are written as logs of three services, each request in all of
+them. The real command makes their page, for a headless Chromium without a graphics card. The time
+of a filter ends when its count has been painted: the fastest of a few runs counts, and beside it
+the work of the page's thread, which other processes of the machine do not affect. The time of a
+frame is measured while the lines are scrolled by the wheel or the bar, or the time axis is zoomed.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ _FRAMES = """async ([act, turns]) => {
 
 
 class Figure(NamedTuple):
-    """What was measured, in its unit, the most that it may be, and how much of it was work."""
+    """A measured value, in its unit, with its limit, and the part of it that was work."""
 
     name: str
     value: float
@@ -108,7 +108,7 @@ class Figure(NamedTuple):
 
 
 def measure(path: Path) -> list[Figure]:
-    """Open the page at *path* in Chromium, and return how it does."""
+    """Open the page at *path* in Chromium, and return the figures."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium")
@@ -119,7 +119,7 @@ def measure(path: Path) -> list[Figure]:
         try:
             tab = browser.new_page(viewport={"width": 1600, "height": 900})
             tab.set_default_timeout(_PATIENCE)
-            # Not the first page of the browser's life: its own start is not the page's.
+            # Not the first page of the browser: the browser's own start is not measured.
             tab.goto("about:blank")
             thread = tab.context.new_cdp_session(tab)
             thread.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -138,7 +138,7 @@ def _opening(tab: Page) -> list[Figure]:
     shown = tab.wait_for_function(f"() => {state} && performance.now()").json_value()
     ready = tab.wait_for_function(f"() => {state} === 'ready' && performance.now()").json_value()
     paint = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    # What waits for the collector is no cost of the page.
+    # Memory that the collector can free is no cost of the page.
     tab.evaluate("gc(), gc()")
     memory = tab.evaluate("performance.memory.usedJSHeapSize")
     return [
@@ -160,7 +160,7 @@ def _filter(tab: Page, thread: CDPSession, query: str) -> Figure:
 
 
 def _work(thread: CDPSession) -> float:
-    """Return what the page's thread has worked until now, in milliseconds."""
+    """Return the working time of the page's thread so far, in milliseconds."""
     metrics = thread.send("Performance.getMetrics")["metrics"]
     return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration")) * 1000
 
@@ -183,7 +183,7 @@ def _frames(tab: Page, thread: CDPSession) -> list[Figure]:
 
 
 def write_logs(folder: Path, lines: int) -> list[Path]:
-    """Write a log of each service to *folder*, with so many lines in all, and return their paths."""
+    """Write a log for each service to *folder*, of *lines* in total, and return their paths."""
     formatter = TextFormatter()
     paths = [folder / f"{service}.log" for service in _SERVICES]
     written: dict[str | None, int] = {}

@@ -1,8 +1,8 @@
 """
 The difference that tracing makes to the cost of requests, separated from noise.
 
-Both ways to serve take turns in short rounds, so that a disturbance of the machine meets both alike. Knows neither apps
-nor servers.
+Both ways to serve take turns in short rounds, so that a disturbance of the machine affects both
+alike. This module uses no apps or servers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ROUND_SECONDS = 0.005
 _FEWEST_ROUNDS = 8
 
 Serve = Callable[[int], float]
-"""Serves so many requests, and returns what they cost, in seconds."""
+"""Serves the given number of requests, and returns their cost in seconds."""
 
 
 class _Difference(NamedTuple):
@@ -36,7 +36,7 @@ class _Difference(NamedTuple):
 
 class Comparison(NamedTuple):
     """
-    What a request costs, in microseconds.
+    The cost of a request, in microseconds.
 
     :param plain: without tracing.
     :param added: the difference with tracing.
@@ -50,14 +50,14 @@ class Comparison(NamedTuple):
 
     @property
     def is_noise(self) -> bool:
-        """Whether a difference of this size also shows where nothing differs."""
+        """Whether the control, without a real difference, shows one of this size too."""
         return abs(self.added.median) <= self.added.noise + abs(self.control.median)
 
 
 def compare(name: str, plain: Serve, traced: Serve, seconds: float) -> Comparison:
     """
-    Serve rounds of requests for so many *seconds*: *plain*, *traced*, and *plain* once more, which
-    shows what noise alone makes.
+    Serve rounds of requests for a number of *seconds*: *plain*, *traced*, and *plain* once more,
+    which shows the noise.
     """
     count = _calibrate(plain)
     ways = (plain, traced, plain)
@@ -78,7 +78,7 @@ def compare(name: str, plain: Serve, traced: Serve, seconds: float) -> Compariso
 
 
 def _calibrate(serve: Serve) -> int:
-    """Return how many requests make a round; this also warms everything up."""
+    """Return the number of requests in a round; this also warms everything up."""
     count = 1
     while True:
         start = time.perf_counter()

@@ -7,8 +7,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-# One regular expression for text, json.loads() for JSON, findall() for logfmt; nothing is done with
-# what they return.
+# One regular expression for text, json.loads() for JSON, findall() for logfmt; their results are
+# not used.
 _LOOP = r"""
 import json, re, resource, sys
 form, path = sys.argv[1:]

@@ -1,8 +1,8 @@
 """
-What a request logs in production: the app's own lines, and an access line.
+The log lines of a request in production: the app's own lines, and an access line.
 
-Knows how loggers are set up for that, and how uvicorn writes its access line. The log goes to the
-null device, through a real text file.
+This module sets loggers up for that, and writes uvicorn's access line. The log goes to the null
+device, through a real text file.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ LINE = "Processing payment for user Alice"
 
 def _fix_clock() -> None:
     """
-    Have the time of records go on by one millisecond with each look.
+    Advance the clock of log records by one millisecond with each call.
 
-    Formatters make a time once a second: the real one would make a fast meter cheaper than a slow
-    one.
+    Formatters format a time once a second: with the real clock, a fast meter would count fewer
+    seconds than a slow one.
     """
     time.time = itertools.count(1_700_000_000.0, 0.001).__next__
     time.time_ns = itertools.count(1_700_000_000 * 10**9, 10**6).__next__
@@ -44,7 +44,7 @@ def _file() -> Any:
 
 
 def root_logger(formatter: logging.Formatter, stamp: logging.Filter | None = None) -> Log:
-    """Set up one handler for all loggers, as services do, and return what writes a line."""
+    """Set up one handler for all loggers, as services do, and return a function that logs."""
     _fix_clock()
     handler = logging.StreamHandler(_file())
     handler.setFormatter(formatter)
@@ -89,7 +89,7 @@ def json_access() -> Access:
 
 def logging_app(log: Log | None, lines: int, access: Access | None) -> App:
     """
-    Return an app that writes so many *lines*, then answers; *access* is called where a server
+    Return an app that writes a number of *lines*, then responds; *access* is called where a server
     writes its line.
     """
 

@@ -1,8 +1,8 @@
 """
-uvicorn's own protocol class, with a transport that goes nowhere.
+uvicorn's own protocol class, with a transport that discards its data.
 
-Knows uvicorn. What it measures is the share of a wrapper in what a server does for a request in
-Python.
+This module uses uvicorn. It measures the share of a wrapper in a server's work in Python for a
+request.
 """
 
 from __future__ import annotations

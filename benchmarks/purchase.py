@@ -1,6 +1,6 @@
 """
-The three services of the README's picture: ``uvicorn benchmarks.purchase:app``, with ``ROLE`` for
-which of them, and ``STOCK`` and ``PAY`` for the ports of the two that the first one calls.
+The three services of the README's picture: ``uvicorn benchmarks.purchase:app``. The variable
+``ROLE`` chooses one, ``STOCK`` and ``PAY`` are the ports of the two that the first one calls.
 
 A purchase reserves a lamp and a bulb at once, and is then charged; one with ``fail=1`` is refused.
 """

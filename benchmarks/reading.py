@@ -1,9 +1,9 @@
 """
-The guard of reading: what ``view`` and ``grep`` may take, by the CPU seconds of a plain Python loop.
+The guard of reading: limits for ``view`` and ``grep``, by the CPU seconds of a plain Python loop.
 
-A log is short here, and so the start of the interpreter is taken off both sides. CPU seconds repeat
-less well than instructions: the two are measured one after the other, the least of some runs counts,
-and a figure beyond its limit is measured again.
+The log is short here, so the start of the interpreter is subtracted on both sides. CPU seconds
+repeat less well than instructions: the command and the loop are measured one after the other, the
+least of some runs counts, and a figure beyond its limit is measured again.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Promise(NamedTuple):
     """
     One promise: a command takes at most *limit* times the CPU seconds of the plain loop.
 
-    :param limit: what has been reached, half as much again.
-    :param goal: what is aimed at.
+    :param limit: one and a half times the value reached so far.
+    :param goal: the value aimed at.
     """
 
     command: str
@@ -53,7 +53,7 @@ PROMISES = (
 def check(
     names: Sequence[str], tell: Callable[[str], object] = lambda progress: None
 ) -> Iterator[tuple[Promise, float]]:
-    """Yield each promise with one of the *names*, or each where there are none, and its figure."""
+    """Yield the promises with the given *names*, by default all, each with its figure."""
     chosen = [promise for promise in PROMISES if not names or promise.name in names]
     with tempfile.TemporaryDirectory() as folder:
         logs = {}

@@ -1,7 +1,7 @@
 """
 Results as tables for a terminal, and as Markdown for the README.
 
-Knows what people want to compare. Measures nothing, and types no figure.
+This module chooses the comparisons. It measures nothing, and contains no figures itself.
 """
 
 from __future__ import annotations
@@ -105,11 +105,11 @@ def _padded(column: Sequence[str], pad: Callable[[str, int], str]) -> list[str]:
 
 def markdown(runs: Sequence[Results]) -> str:
     """
-    Return the tables of the README: requests on each version of Python, all the rest on the newest.
+    Return the README's tables: requests on each version of Python, all others on the newest.
     """
     newest = runs[-1]
     shown = ("no-op", OURS, "asgi-correlation-id")
-    # In these the subjects are ways to log, and the plain shim is none of them.
+    # The subjects of these situations are ways to log; the plain shim is not among them.
     logging = [name for name in _situations(newest) if OURS not in SITUATIONS[name].subjects]
     logging = [name for name in logging if SITUATIONS[name].added and name != "spans"]
     added = [name for name in _situations(newest) if SITUATIONS[name].added and name != "request"]

@@ -1,7 +1,8 @@
 """
-Results: everything that a run has measured, as it is kept in a file.
+Results: all figures that a run has measured, as stored in a file.
 
-Knows which readings a full run takes, what is reported of each, and the machine they were taken on.
+This module lists the readings of a full run, computes the reported figures, and describes the
+machine.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ __all__ = ("Import", "Results", "Row", "collect", "load", "save")
 
 class Row(NamedTuple):
     """
-    What *subject* costs in *situation*: added to "bare", where the situation has it so and the
-    subject is another.
+    The cost of *subject* in *situation*: the part added to "bare", if the situation compares with
+    it and the subject is another.
 
-    ``steps`` is instructions, or bytecode where ``Results.meter`` says so; ``fastest`` and
-    ``median`` are in nanoseconds; ``held`` is the bytes of a request in flight.
+    ``steps`` is in the unit ``Results.meter``, instructions or bytecode; ``fastest`` and ``median``
+    are in nanoseconds; ``held`` is the bytes of a request in flight.
     """
 
     situation: str
@@ -45,7 +46,7 @@ class Row(NamedTuple):
 
 
 class Import(NamedTuple):
-    """What it takes to import a package: milliseconds, and how many modules it brings in."""
+    """The cost of importing a package: milliseconds, and the number of new modules."""
 
     name: str
     fastest: float

@@ -1,8 +1,8 @@
 """
 The README's picture of the page: ``python -m benchmarks.screenshot`` serves three services, sends
-them purchases, and saves what Chromium shows of their logs.
+them purchases, and saves the page of their logs as Chromium shows it.
 
-The page is the real one, as it opens: at the purchase that failed, with its way through the services.
+The page is the real one, as it opens: at the failed purchase, with its way through the services.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _send(port: int, session: str, method: str, path: str) -> None:
 
 
 def _write_page(folder: Path) -> Path:
-    """Let customers buy, and return the page of the services' logs."""
+    """Send the customers' requests, and return the page of the services' logs."""
     ports = {role: _free_port() for role in _SERVICES}
     with ExitStack() as stack:
         for role in _SERVICES:
@@ -118,7 +118,7 @@ def main() -> int:
         tab.wait_for_selector("html[data-state=ready]", state="attached")
         picture = Image.open(io.BytesIO(tab.screenshot()))
         browser.close()
-    # Five bits of each color: two thirds of the bytes, and no difference to be seen.
+    # Five bits of each color: two thirds of the bytes, and no visible difference.
     steps = [round(each / 255 * 31) * 255 // 31 for each in range(256)]
     picture.convert("RGB").point(steps * 3).save(_PICTURE, optimize=True)
     print(f"{_PICTURE.name}: {_PICTURE.stat().st_size / 1000:.0f} kB")

@@ -2,7 +2,7 @@
 An app as ``uvicorn module:attribute`` serves it: in a process of its own, with the logging that the server and the app
 set up, into a file.
 
-It is served as it is, or traced, with the lines of asgi_trace in place of the server's access lines.
+It is served unchanged, or traced, with asgi_trace's lines in place of the server's access lines.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = ("Served", "Server", "served")
 _PATIENCE = 30.0
 """Seconds for the server's end."""
 
-# For the line of a request that is just over. An app may log all the time.
+# The most checks for the last line of a request that has just ended: an app may log all the time.
 _LOOKS = 10
 
 
 class Server(uvicorn.Server):
-    """Sets ``settled`` when its start is over: ``started`` says whether it succeeded."""
+    """Sets ``settled`` when its start is over; ``started`` is true if it succeeded."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -66,7 +66,7 @@ class Served:
         return seconds
 
     def count_lines(self) -> int:
-        """Return how many lines it has written, once it writes no more for a moment."""
+        """Return the number of lines in its log, once it has stopped writing for a moment."""
         count = -1
         for _ in range(_LOOKS):
             earlier, count = count, self.log.read_bytes().count(b"\n")

@@ -1,9 +1,8 @@
 """
-What the subjects are put through: each situation turns a subject into batches of work that a worker
-runs.
+The situations in which subjects are measured: each turns a subject into batches of work that a
+worker runs.
 
-Knows traffic and how to drive an app without a server, or in uvicorn's own protocol. Does not know
-any meter.
+This module drives an app without a server, or in uvicorn's own protocol. It uses no meter.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
 __all__ = ("SITUATIONS", "Batch", "Situation", "suspend")
 
 Batch = Callable[[int], Callable[[], object]]
-"""Prepares so many units of work, unmeasured; what it returns does them, measured."""
+"""Prepares a number of units of work, unmeasured; the returned function does them, measured."""
 
 _MIDDLEWARES = ("bare", "no-op", OURS, "asgi-correlation-id")
 _PEERS = ("asgi-request-id", "starlette-context", "BaseHTTPMiddleware", "OpenTelemetry", "Sentry")
@@ -64,12 +63,12 @@ class Situation(NamedTuple):
     """
     One kind of work.
 
-    :param title: what the tables call it.
+    :param title: its name in the tables.
     :param prepare: makes the batches of a subject.
-    :param subjects: who is measured in it.
-    :param batch: how many units make a batch: 64 scopes stay in a processor's cache, more would
+    :param subjects: the names of the subjects that are measured in it.
+    :param batch: the number of units in a batch: 64 scopes stay in a processor's cache, more would
         not.
-    :param added: figures are what a subject adds to "bare", rather than the whole.
+    :param added: figures are the part that a subject adds to "bare", rather than the whole.
     """
 
     title: str
@@ -89,7 +88,7 @@ def _served(
 
 
 def _step(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run what never waits for an event loop, without one."""
+    """Run a coroutine that never waits for an event loop, without one."""
     try:
         coroutine.send(None)
     except StopIteration:
@@ -137,8 +136,8 @@ def _crashes(subject: Subject) -> Batch:
 
 def _within_one_request(subject: Subject, work: Callable[[Send, int], Awaitable[None]]) -> Batch:
     """
-    Return batches that do all their units inside one request: what the request costs is lost among
-    so many.
+    Return batches that do all their units inside one request: the cost of the request is negligible
+    beside them.
     """
     units = 0
 
@@ -203,7 +202,7 @@ def _read_everything() -> None:
     metadata = asgi_trace.get_request_metadata()
     if metadata is None:
         return
-    # Bound to names, so that no reader and no linter takes the reading for idle.
+    # Assigned to a name, so that no linter reports the reads as unused.
     _ids = (
         metadata.request_id,
         metadata.session_id,
@@ -232,8 +231,8 @@ async def _waiting(scope: Scope, receive: Receive, send: Send) -> None:
 
 def suspend(subject: Subject, count: int) -> Callable[[], list[object]]:
     """
-    Return a function that begins *count* requests, each in a context of its own, and leaves them in
-    flight.
+    Return a function that begins *count* requests, each in a context of its own, and does not end
+    them.
     """
     wrapped = subject.wrap(_waiting)
     scopes = [_plain_request() for _ in range(count)]
@@ -250,7 +249,7 @@ def suspend(subject: Subject, count: int) -> Callable[[], list[object]]:
     return begin
 
 
-# Of these, 256 requests are counted, which take 768 ids: three whole fills of the pool.
+# The batch for which 256 requests are counted; they take 768 ids, three whole fills of the pool.
 _PRODUCTION_BATCH = 128
 
 SITUATIONS = {

@@ -1,7 +1,7 @@
 """
-Who is measured: ways to wrap an app, and to write a log line.
+The measured subjects: ways to wrap an app, and to write a log line.
 
-Knows asgi_trace, its peers and how each is set up by its own documentation. Imports a peer only
+This module sets up asgi_trace and its peers, each by its own documentation. It imports a peer only
 when it is measured.
 """
 
@@ -46,7 +46,7 @@ OBSERVING = "asgi_trace, observe_body=True"
 
 
 class _Nowhere:
-    """A stream that keeps nothing: what is measured is the making of a line."""
+    """A stream that discards its text: only the formatting of a line is measured."""
 
     def write(self, text: str) -> int:
         return len(text)
@@ -82,12 +82,12 @@ class Subject(NamedTuple):
     One candidate.
 
     :param wrap: returns the app with the candidate around it.
-    :param line: sets the candidate's logging up and returns what writes a line.
-    :param access: sets up the server's access line and returns what writes it; None where the
-        candidate has none, or one of its own.
+    :param line: sets the candidate's logging up and returns a function that writes a line.
+    :param access: sets up the server's access line and returns a function that writes it; None
+        where the candidate has none, or one of its own.
     :param loop: whether it needs an event loop, since it starts tasks of its own.
     :param needs: the distribution that must be installed.
-    :param heavy: so slow that a small number of requests must do.
+    :param heavy: so slow that only a small number of requests is measured.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Subject(NamedTuple):
         """Return what must be installed before this can be measured, or None."""
         if self.needs is None:
             return None
-        import importlib.metadata  # half of a worker's start, and workers do not ask
+        import importlib.metadata  # half of a worker's start; workers do not call this
 
         try:
             importlib.metadata.version(self.needs)
@@ -113,7 +113,7 @@ class Subject(NamedTuple):
 
 class _NoOp:
     """
-    The yardstick: the least that a wrapper does which wants to see the messages of a response.
+    The reference: the least work of a wrapper that receives the messages of a response.
     """
 
     def __init__(self, app: App) -> None:
@@ -142,8 +142,8 @@ def _ours_observing(app: App) -> App:
 
 def _stamped_logger(formatter: logging.Formatter) -> Log:
     """
-    Set logging up as configure_logging() does, but for what it imports: Python asks a loaded
-    asyncio for a task.
+    Set logging up as configure_logging() does, without its imports: for each record, Python asks
+    asyncio for the current task once asyncio is loaded.
     """
     log = _logger(formatter)
     give_forms()
@@ -175,8 +175,7 @@ def _our_json_logs() -> Log:
 
 
 def _asgi_correlation_id(app: App) -> App:
-    # Where Sentry is installed, this one also tags each request for it: work that it is not
-    # measured for.
+    # If Sentry is installed, this library also tags each request for it: that work is not measured.
     sys.modules["sentry_sdk"] = None  # type: ignore[assignment]
     from asgi_correlation_id import CorrelationIdMiddleware
 
@@ -273,7 +272,7 @@ def _sentry(app: App) -> App:
     return SentryAsgiMiddleware(app)
 
 
-# The JSON lines of others carry one id, by the cheapest means there are; ours carry four.
+# The JSON lines of other libraries have one id, set in the cheapest way; ours have four.
 _one_id: contextvars.ContextVar[str] = contextvars.ContextVar(
     "one_id", default="4bf92f3577b34da6a3ce929d0e0e4736"
 )

@@ -1,7 +1,7 @@
 """
-The traffic: scopes as uvicorn makes them, and small apps that answer.
+The traffic: scopes as uvicorn makes them, and small apps that respond.
 
-Knows ASGI. Does not know who wraps the apps, nor what is measured.
+This module uses ASGI. It does not wrap apps, and measures nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# What a browser sends for a page.
+# The headers that a browser sends for a page.
 BROWSER_HEADERS = b"""\
 host: www.example.com
 connection: keep-alive
@@ -121,12 +121,12 @@ def connection() -> Scope:
 
 
 async def receive() -> Message:
-    """Stand in for a server's: the apps here do not look at what they receive."""
+    """Replace a server's ``receive``: the apps here do not read what they receive."""
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
 async def send(message: Message) -> None:
-    """Stand in for a server's, and do nothing."""
+    """Replace a server's ``send``, and do nothing."""
 
 
 def start() -> Message:
@@ -162,7 +162,7 @@ _CALL = (
     + b'"}}}'
 )
 
-# What clients of MCP send.
+# The headers that clients of MCP send.
 _CALL_LINES = (
     b"content-type: application/json",
     b"content-length: %d" % len(_CALL),
@@ -204,5 +204,5 @@ async def crashing(scope: Scope, receive: Receive, send: Send) -> None:
 
 @types.coroutine
 def wait_forever() -> Generator[None, None, None]:
-    """Suspend whoever awaits it."""
+    """Suspend the caller that awaits it."""
     yield

@@ -1,13 +1,13 @@
 """
-What ``asgi-trace view`` takes for a large log: ``python -m benchmarks.view``, and ``--lines`` for
+The cost of ``asgi-trace view`` for a large log: ``python -m benchmarks.view``, and ``--lines`` for
 another size.
 
 The log is written by the real formatters: a million lines of requests that overlap, ten to each,
-with access lines, some warnings and tracebacks. The real command makes its page; what counts is the
-time from its start to its end, its peak of memory, the size of the file, and how many times the CPU
-seconds of a plain Python loop over the same lines it takes (``benchmarks.plain``), on one core; and
-which part of one core's time it takes on two, where a worker reads. Each figure stands beside its
-limit.
+with access lines, some warnings and tracebacks. The real command makes its page. The figures are
+the time from its start to its end, its peak of memory, the size of the file, its CPU seconds on one
+core as a multiple of those of a plain Python loop over the same lines (``benchmarks.plain``), and
+its time on two cores, where a worker reads, as a part of that on one. Each figure is shown beside
+its limit.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ _MESSAGES = (
 
 class Cost(NamedTuple):
     """
-    What the command took: seconds, those of them at work, and megabytes of memory and of the page.
+    The cost of the command: seconds, CPU seconds, and megabytes of memory and of the page.
 
-    ``ratio`` is the seconds at work on one core by those of a plain loop; ``part`` is the time on
-    two cores by that on one: 0 where there is one alone.
+    ``ratio`` is the CPU seconds on one core divided by those of a plain loop; ``part`` is the time
+    on two cores divided by that on one, or 0 where there is only one core.
     """
 
     seconds: float
@@ -66,7 +66,7 @@ class Cost(NamedTuple):
     part: float
 
 
-# Seconds include what other processes of the machine take; seconds at work and the ratio do not.
+# Seconds include the time of other processes of the machine; CPU seconds and the ratio do not.
 GOALS = {
     "text": Cost(seconds=20, work=20, memory=150, size=120, ratio=3, part=0.6),
     "json": Cost(seconds=40, work=40, memory=150, size=120, ratio=2.5, part=0.6),
@@ -148,7 +148,7 @@ def _at(record: logging.LogRecord, when: float) -> logging.LogRecord:
 
 
 def write_log(path: Path, form: str, lines: int) -> None:
-    """Write a log of so many records in one of the forms."""
+    """Write a log of a number of *lines* in one of the forms."""
     formatter = FORMATTERS[form]()
     with path.open("w", encoding="utf-8") as file:
         for metadata, record in records(lines):
@@ -156,8 +156,8 @@ def write_log(path: Path, form: str, lines: int) -> None:
                 file.write(formatter.format(record) + "\n")
 
 
-# What getrusage() tells of a process on Linux is no less than what the one had that started it; its
-# status is its own.
+# On Linux, getrusage() returns at least the peak memory of the parent process; /proc/self/status
+# has the process's own.
 _COMMAND = """
 import os, re, resource, sys
 if "--one-core" in sys.argv:
@@ -177,7 +177,7 @@ sys.exit(code)
 
 
 def cost(log: Path, page: Path, form: str) -> Cost:
-    """Make the *page* of a *log* in a *form* with the real command, and return what that takes."""
+    """Make the *page* of a *log* in a *form* with the real command, and return the cost."""
     seconds, _, memory = _run(log, page)
     alone, work, memory_alone = _run(log, page, "--one-core")
     part = seconds / alone if cores() > 1 else 0.0
@@ -191,7 +191,7 @@ def work(log: Path, page: Path) -> float:
 
 
 def _run(log: Path, page: Path, *options: str) -> tuple[float, float, float]:
-    """Run the real command; return seconds, those at work, and megabytes of its own memory."""
+    """Run the real command; return seconds, CPU seconds, and megabytes of its own memory."""
     command = [sys.executable, "-c", _COMMAND, *options, "view", str(log), "-o", str(page)]
     start = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

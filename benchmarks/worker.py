@@ -3,8 +3,8 @@ The process that is measured: one subject, in a child process for each situation
 
 ``python -m benchmarks.worker METER SUBJECT SITUATION=AMOUNT… [--preload MODULE…]`` prints one JSON
 value for each situation. The worker runs batches, and the meters that must be inside the process;
-what the figures mean is the matter of other modules. Under valgrind the imports of a subject take
-longer than most of its situations: the children share them.
+other modules interpret the figures. Under valgrind the imports of a subject take longer than most
+of its situations: the children share them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from .subjects import SUBJECTS, Subject
 
 __all__: tuple[str, ...] = ()
 
-# The interpreter specialises code in its first few runs, and first uses import and fill things.
+# The interpreter specialises code in its first few runs, and first uses import modules and fill
+# caches.
 _WARM_UP = 4
 
 _FEWEST_ROUNDS = 10
@@ -35,7 +36,7 @@ _FEWEST_ROUNDS = 10
 
 def _warm(situation: Situation, subject: Subject) -> Batch:
     prepare = situation.prepare(subject)
-    gc.disable()  # a collection falls upon whoever happens to allocate next
+    gc.disable()  # a collection would be counted for the code that happens to allocate next
     for _ in range(_WARM_UP):
         prepare(situation.batch)()
     return prepare
@@ -46,8 +47,8 @@ def instructions(situation: Situation, subject: Subject, amount: int) -> list[in
     Do *amount* batches in one child and three times as many in another, and return their process
     ids.
 
-    For a meter outside the process. Both are forked after the warm-up: what their counts differ by
-    is the batches.
+    For a meter outside the process. Both are forked after the warm-up: the difference of their
+    counts is the cost of the batches.
     """
     prepare = _warm(situation, subject)
     return [_do(prepare, situation.batch, batches) for batches in (amount, 3 * amount)]
@@ -88,7 +89,7 @@ def nanoseconds(situation: Situation, subject: Subject, amount: int) -> list[lis
     rounds: list[list[float]] = [[], []]
     deadline = time.perf_counter() + amount
     while len(rounds[0]) < _FEWEST_ROUNDS or time.perf_counter() < deadline:
-        # Who goes first changes too: a processor's clock may rise or fall in the course of a round.
+        # The order alternates: a processor's clock may rise or fall in the course of a round.
         for which, prepare in sorted(enumerate((bare, other)), reverse=bool(len(rounds[0]) % 2)):
             work = prepare(situation.batch)
             start = time.perf_counter_ns()
@@ -111,7 +112,7 @@ def in_flight(situation: Situation, subject: Subject, amount: int) -> float:
 
 
 def garbage(situation: Situation, subject: Subject, amount: int) -> int:
-    """Return how many objects *amount* batches left that only a cycle collection finds."""
+    """Return the number of objects in reference cycles that *amount* batches left."""
     prepare = _warm(situation, subject)
     gc.collect()
     for _ in range(amount):
@@ -123,7 +124,7 @@ _METERS = (instructions, bytecode, nanoseconds, in_flight, garbage)
 
 
 def _in_child(measure: Callable[[], object]) -> Any:
-    """Return what *measure* returns in a child process: nothing that it warms up stays here."""
+    """Return the result of *measure* in a child process: its warm-up does not affect this one."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:

@@ -57,7 +57,7 @@ def advice_on(words: Sequence[str], commands: Mapping[str, argparse.ArgumentPars
 
 
 def _instead(first: str, rest: Sequence[str], commands: Iterable[str]) -> list[Sequence[str]]:
-    """Return the command lines that *first* and the *rest* may stand for, without our own name."""
+    """Return the command lines that *first* and *rest* may mean, without our own name."""
     if first == "help" and rest:
         return [[rest[0], "--help"]]
     if first in _SYNONYMS:
@@ -91,7 +91,7 @@ def _advice_on_option(words: Sequence[str], commands: Mapping[str, argparse.Argu
     if named is not None:
         owners, words = [named], [word for word in words if word != named]
     lines = " or ".join(_line([owner, *words]) for owner in owners)
-    return f"the option {name} stands behind its command; type {lines}"
+    return f"the option {name} goes after its command; type {lines}"
 
 
 def _line(words: Sequence[str]) -> str:
@@ -99,6 +99,6 @@ def _line(words: Sequence[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that names what *word* may stand for; "" where nothing is near."""
+    """Return the end of a sentence that suggests a known word like *word*; "" without one."""
     near = get_close_matches(word.partition("=")[0], [*known], 1)
     return f"; did you mean {near[0]}?" if near else ""

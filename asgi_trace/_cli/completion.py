@@ -1,8 +1,8 @@
 """
 Shell completion: a script for bash, zsh or fish, made from the parser of the command line.
 
-What an argument may be is read from its declaration: its choices, ``FILE`` as its metavar, or the
-rest of the line, which is another command. This module runs no command.
+The possible values of an argument come from its declaration: its choices, ``FILE`` as its metavar,
+or the rest of the line, which is another command. This module runs no command.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _FILE = "FILE"
 @dataclass(frozen=True)
 class _Argument:
     """
-    An option, with its *names*, or a positional argument, without.
+    An option, which has *names*, or a positional argument, which has none.
 
-    :param value: whether an option takes one; a positional argument is one.
+    :param value: whether an option takes a value; true for a positional argument.
     """
 
     names: tuple[str, ...]
@@ -119,7 +119,7 @@ _BASH_COMMAND_CASE = """\
             {files}
         fi
         ;;"""
-# Of a name with blanks in it, each word would be a reply of its own without a line as the separator.
+# The line feed is the separator, so that a name with blanks is one reply, not one for each word.
 _BASH_FILES = (
     "compopt -o filenames 2>/dev/null; local IFS=$'\\n'; COMPREPLY=($(compgen -f -- \"$current\"))"
 )

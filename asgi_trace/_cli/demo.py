@@ -35,7 +35,7 @@ else:
 _log = logging.getLogger("shop")
 _warehouse_log = logging.getLogger("warehouse")
 
-# The warehouse has a thread of its own, and so its lines are known by that.
+# The warehouse runs in a thread of its own: the thread's name identifies its lines.
 _WAREHOUSE = "warehouse"
 
 _GATEWAY_SECONDS = 1.0
@@ -128,7 +128,7 @@ async def _store(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _answer(send: Any, content: str | None) -> None:
-    """Send what was found, or 404."""
+    """Send *content*, or 404."""
     body = "not found" if content is None else content
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
     await send(
@@ -145,15 +145,15 @@ shop = RequestTracingMiddleware(_serve, access_log=True)
 """The demo's app, traced."""
 
 _warehouse = RequestTracingMiddleware(_store, access_log=True)
-# How long the warehouse looks for an item, in seconds.
+# The seconds that the warehouse takes to find an item.
 _SHELVES = {"lamp": 0.2, "bulb": 0.15}
-# Where the warehouse listens, while the story is told.
+# The port of the warehouse, while the demo runs.
 _warehouse_ports: list[int] = []
 
 
 @dataclass
 class _Call:
-    """One request of a customer, and what came back."""
+    """One request of a customer, and its response."""
 
     customer: str
     session_id: str
@@ -178,7 +178,7 @@ class _Call:
 
 
 class _Recorder(_StreamHandler):
-    """Prints each line as it is written, and remembers whose it was."""
+    """Prints each line as it is written, and keeps it with the id of its request."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)

@@ -1,7 +1,7 @@
 """
 The ``ASGI_TRACE_…`` variables: the options that they set, and the app that they name.
 
-This module reads variables and imports the app. How an app is traced is not known here.
+This module reads variables and imports the app. It does not trace it: ``served`` does.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _NO = frozenset({"0", "false", "f", "no", "n", "off"})
 
 class LauncherError(Exception):
     """
-    What was asked for cannot be started; the message names the value, the rule and the remedy.
+    An app or a command cannot be started; the message names the value, the rule and the remedy.
 
     .. versionadded:: 0.1
     """
@@ -94,10 +94,10 @@ def _members(value: str) -> list[str]:
 
 class LogForm(NamedTuple):
     """
-    What ``ASGI_TRACE_FORMAT`` asks for.
+    The value of ``ASGI_TRACE_FORMAT``.
 
-    :param formatter: of lines without a chosen form; None where it is not set.
-    :param keep: stamp records, and leave all forms, handlers and levels as they are.
+    :param formatter: for lines without a chosen form; None where the variable is not set.
+    :param keep: stamp records, but do not change forms, handlers and levels.
     """
 
     formatter: logging.Formatter | None = None
@@ -123,8 +123,8 @@ def _format(value: str) -> LogForm:
     return LogForm(make())
 
 
-# Which option of the shim each variable is, and how its text is read; one that needs another stands
-# behind it.
+# The shim's option for each variable, and the function that reads its text; an option that needs
+# another comes after it.
 _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ASGI_TRACE_HEADER_NAME": ("header_name", str),
     "ASGI_TRACE_TRUST_INBOUND": ("trust_inbound", _trust),
@@ -146,7 +146,7 @@ def read_options(environment: Mapping[str, str]) -> dict[str, Any]:
     """
     Return the options of :class:`~asgi_trace.RequestTracingMiddleware` that *environment* sets.
 
-    :raises LauncherError: for a value that the option would refuse.
+    :raises LauncherError: for a value that the option does not accept.
     """
     options: dict[str, Any] = {}
     for variable, (name, parse) in _OPTIONS.items():
@@ -156,19 +156,19 @@ def read_options(environment: Mapping[str, str]) -> dict[str, Any]:
             try:
                 RequestTracingMiddleware(_nothing, **options)
             except ValueError as exc:
-                # It names the value, unless that is a secret, the rule and the remedy.
+                # The message names the value, unless it is a secret, the rule and the remedy.
                 raise LauncherError(_by_variables(str(exc))) from None
     return options
 
 
 _VARIABLE_OF = {name: variable for variable, (name, _) in _OPTIONS.items()}
-# An option that the sentence speaks of, or the rule "option=True" of another one; or a quoted value,
-# which stays. "mask" and "exclude" are words as well.
+# The option that a sentence is about, or the rule "option=True" for another one; or a quoted value,
+# which is kept. "mask" and "exclude" are also ordinary words.
 _OPTION = re.compile(rf"'(?:[^'\\]|\\.)*'|\b({'|'.join(_VARIABLE_OF)})(?:(=True)|(?= is\b| has\b))")
 
 
 def _by_variables(message: str) -> str:
-    """Return the *message* about an option of the shim with the variables' names in it."""
+    """Return the *message* about an option of the shim with variables in place of options."""
 
     def variable(match: re.Match[str]) -> str:
         name, is_set = match.groups()
@@ -181,7 +181,7 @@ def _by_variables(message: str) -> str:
 
 VARIABLES = {
     "ASGI_TRACE_HEADER_NAME": "name of the request id header (default: X-Request-ID)",
-    "ASGI_TRACE_TRUST_INBOUND": "whose ids are accepted: 1 all, 0 nobody's, or networks of proxies",
+    "ASGI_TRACE_TRUST_INBOUND": "clients with accepted ids: 1 all, 0 none, or networks of proxies",
     "ASGI_TRACE_SESSION_SOURCES": "where session ids come from, such as cookie:sid,bearer",
     "ASGI_TRACE_DIGEST_KEY": "secret key of the digests of tokens and cookies",
     "ASGI_TRACE_ERROR_RESPONSE": "0: no 500 response when an app raises before it responds",
@@ -216,14 +216,14 @@ def read_logging(environment: Mapping[str, str]) -> tuple[int | str | None, LogF
     """
     Return the root logger's level, None where *environment* does not set it, and the form of lines.
 
-    :raises LauncherError: for a value that is no level, and for one that is no format.
+    :raises LauncherError: for an unknown level or format.
     """
     return _read(environment, LEVEL, _level), _read(environment, FORMAT, _format) or LogForm()
 
 
 def read_otel(environment: Mapping[str, str]) -> bool:
     """
-    Return whether *environment* asks for OpenTelemetry's spans.
+    Return whether *environment* turns OpenTelemetry's spans on.
 
     :raises LauncherError: for a value that is neither yes nor no.
     """
@@ -232,7 +232,7 @@ def read_otel(environment: Mapping[str, str]) -> bool:
 
 def _read(environment: Mapping[str, str], variable: str, parse: Callable[[str], Any]) -> Any:
     """
-    Return what *variable* means; None when it is missing or, as files of variables write that,
+    Return the parsed value of *variable*; None when it is missing or, as in files of variables,
     empty.
     """
     value = environment.get(variable, "").strip()
@@ -252,16 +252,15 @@ def load_app(environment: Mapping[str, str]) -> Any:
     """
     Return the app that *environment* names; a factory is called.
 
-    :raises LauncherError: for a name that is wrong. What the app's own code raises goes through as
-        it is.
+    :raises LauncherError: for a wrong name. Exceptions of the app's own code are raised unchanged.
     """
     name, factory = environment.get(APP, "").strip(), _read(environment, FACTORY, _flag)
     if not name:
         raise LauncherError(f"{APP} is not set; {_SHAPE}")
     path, expression = split_name(name)
     directory, _, module_name = path.replace(os.sep, "/").rpartition("/")
-    # import_module() takes a relative name for a mistake of ours, an empty part of one for
-    # anything.
+    # import_module() reports a relative name as a mistake of its caller, and raises various errors
+    # for an empty part of a name.
     if not expression or "" in module_name.split("."):
         raise LauncherError(f"{APP} is {name!r}; {_SHAPE}")
     attributes, call = _parse(name, expression)
@@ -290,8 +289,8 @@ def load_app(environment: Mapping[str, str]) -> Any:
 
 def split_name(name: str) -> tuple[str, str]:
     """
-    Return module and attribute of an app's *name*; the colon of a Windows drive is not the one
-    between them.
+    Return module and attribute of an app's *name*; the colon of a Windows drive does not separate
+    them.
     """
     module, *attribute = re.split(r":(?![\\/])", name, maxsplit=1)
     return module, attribute[0] if attribute else ""
@@ -333,7 +332,7 @@ def _import(name: str, module_name: str) -> Any:
     try:
         return import_module(module_name)
     except ModuleNotFoundError as exc:
-        # The module itself, or a package that it is in; and not by an import inside of these.
+        # The module itself, or a package of it, is missing; not a module that these import.
         missing = exc.name or ""
         if not f"{module_name}.".startswith(f"{missing}.") or _was_running(exc.__traceback__):
             raise
@@ -349,7 +348,7 @@ _IMPORTERS = frozenset(
 
 
 def _was_running(traceback: TracebackType | None) -> bool:
-    """Whether code of a module ran, besides ours and the import system's."""
+    """Whether code of a module was running, other than ours and the import system's."""
     while traceback is not None:
         if traceback.tb_frame.f_globals.get("__name__") not in _IMPORTERS:
             return True

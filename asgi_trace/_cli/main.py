@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="write the page to this file (default: a temporary file)",
     )
     demo.set_defaults(run=_demo)
-    # main() never gives this one arguments: they are the command's. Completion reads it.
+    # main() gives this parser no arguments, since they belong to the command. Completion reads it.
     run = commands.add_parser(
         "run", help="start a command, such as uvicorn shop:app, and trace the apps that it serves"
     )
@@ -69,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     grep.add_argument("--span", metavar="ID", help="lines with this span id")
     grep.add_argument("--service", metavar="NAME", help="lines of this service")
-    grep.add_argument("--path", help="requests for this path; * stands for any characters")
+    grep.add_argument("--path", help="requests for this path; * matches any characters")
     grep.add_argument("--status", help="requests with this status: 404, 5xx, '>=500'")
     grep.add_argument("--slower", metavar="DURATION", help="requests that took longer: 250ms, 1.5s")
     grep.add_argument("--since", metavar="TIME", help=_SINCE)
@@ -117,7 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     view.set_defaults(run=_view)
     doctor = commands.add_parser(
         "doctor",
-        help="start an app, send one request through it, and say what is wrong with its tracing",
+        help="start an app, send one request through it, and report faults of its tracing",
         description="Load an app, or start the command that serves it, and send one request through it in process: "
         "GET /asgi-trace-doctor, a path that no app has. Print each fault of its tracing with the remedy. "
         "Exit codes: 0 no fault, 1 at least one fault, 2 the app could not be loaded.",
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         # Python flushes standard output once more at exit; a failure there gives exit code 120.
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())
@@ -207,8 +207,8 @@ def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
 
 def _in_order(words: list[str]) -> list[str]:
     """
-    Return *words* with the options of ``doctor shop:app --json`` before the app: behind a command,
-    they are its own.
+    Return *words* with the options of ``doctor shop:app --json`` before the app: after a command,
+    they would be the command's options.
     """
     place = 1
     while place < len(words) and words[place].startswith("-"):
@@ -223,8 +223,8 @@ def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
     """
     Return the options in *words*.
 
-    Files may stand before options and behind them, as other commands have it. argparse gives back
-    those behind, and an option that it does not know.
+    Files may come before and after options, as in other commands. argparse returns the files after
+    options, and unknown options, as a rest.
     """
     options, rest = parser.parse_known_args(words)
     rest = [word for word in rest if word != "--"]

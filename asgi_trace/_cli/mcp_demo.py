@@ -38,13 +38,13 @@ _START_SECONDS = 60
 _CALL_SECONDS = 60
 _STOP_SECONDS = 20
 
-# Their lines are not of the story: starts and stops, each HTTP request, and what mcp 1 says of each
-# stream that ends.
+# Loggers without lines about the calls: starts and stops, each HTTP request, and the end of each
+# stream of mcp 1.
 _OTHERS = ("mcp", "uvicorn.error", "uvicorn.access", "httpx", "httpx2")
 
 
 class _Sdk(NamedTuple):
-    """What the story needs of the SDK, and what its two majors have in common."""
+    """The parts of the SDK that the demo needs, under the same names for both major versions."""
 
     server: Callable[..., Any]
     tool_error: type[Exception]
@@ -54,7 +54,7 @@ class _Sdk(NamedTuple):
 
 
 def _find_sdk() -> _Sdk:
-    """Import the SDK that is there, or raise ImportError."""
+    """Import the installed SDK, or raise ImportError."""
     client = import_module("mcp.client.streamable_http")
     try:
         server, http = import_module("mcp.server.mcpserver"), import_module("httpx2")
@@ -166,7 +166,7 @@ def serve(warehouse_url: str | None = None) -> None:
 
 
 def _is_of_a_call(record: logging.LogRecord) -> bool:
-    """Whether an access line is of the story: a session's beginning and end are not."""
+    """Whether an access line is about a call: not about a session's beginning or end."""
     metadata = get_request_metadata()
     return metadata is not None and metadata.mcp_method == "tools/call"
 
@@ -236,7 +236,7 @@ class _Line(NamedTuple):
 
 @dataclass
 class _Call:
-    """One call of a customer, and how it ended."""
+    """One call of a customer, and its outcome."""
 
     customer: str
     session_id: str
@@ -260,8 +260,8 @@ async def _running(
     name: str, show: Callable[[_Line], None], spans: list[_Span], *arguments: str
 ) -> AsyncIterator[str]:
     """
-    Run a server in a process of its own, show its lines as they come, collect its *spans*, and give
-    its URL.
+    Run a server in a process of its own, show its lines as they are written, collect its *spans*,
+    and yield its URL.
     """
     pipe = asyncio.subprocess.PIPE
     command = (
@@ -289,7 +289,7 @@ async def _running(
         port = await asyncio.wait_for(collect(process.stdout), _START_SECONDS)
         if not port:
             raise _NotServedError(
-                f"the demo's {name} ended before it listened; its lines above say why"
+                f"the demo's {name} ended before it listened; see its lines above"
             )
         reading.append(asyncio.create_task(collect(process.stdout)))
         yield f"http://127.0.0.1:{int(port)}/mcp"
@@ -414,12 +414,12 @@ def _grouped(calls: tuple[_Call, ...], lines: list[_Line]) -> Iterator[str]:
                 yield f"  {', '.join(calls_of[key])}: request {key[1]}"
                 yield from (f"    {_shown(line)}" for line in group)
     failed = calls[-1]
-    yield f"\n{failed.customer}'s {failed.tool} failed, which HTTP calls 200. Its lines and their traceback say why."
+    yield f"\n{failed.customer}'s {failed.tool} failed, with HTTP status 200. Its lines and their traceback show why."
     yield "An order goes through both servers, and one session that all customers share: its lines have one request id."
 
 
 def _trees(spans: list[_Span]) -> Iterator[str]:
-    """Tell the spans of each order as a tree: service, name and duration."""
+    """Yield the spans of each order as a tree: service, name and duration."""
     called = {span.trace_id for span in spans if "order" in span.name}
     if called:
         yield "\nOpenTelemetry's spans of each order:"

@@ -1,8 +1,8 @@
 """
-``asgi-trace run COMMAND…``: becomes the command, and has the apps traced that it serves.
+``asgi-trace run COMMAND…``: replace this process by the command, and trace the apps that it serves.
 
-Knows environments and how a command is started. What the processes do is in ``injected``: its
-directory goes first on ``PYTHONPATH``, which the command's processes inherit.
+This module prepares the environment and starts the command. The code for the command's processes is
+in ``injected``: its directory is put first on ``PYTHONPATH``, which these processes inherit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ("check", "prepared", "run")
 
 _INJECTED = Path(__file__).resolve().parent / "injected"
 
-# As shells and env(1) have them.
+# The exit codes of shells and env(1).
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
 
 _HELP = """\
@@ -82,7 +82,7 @@ def prepared(environment: Mapping[str, str]) -> dict[str, str]:
 
 def run(arguments: Sequence[str]) -> int:
     """
-    Become the command of *arguments*. Return only when that cannot be, with an exit code.
+    Replace this process by the command of *arguments*. Return an exit code only if that fails.
 
     2 for a mistake in the arguments or in a variable, 127 for a command that does not exist, 126
     for one that cannot be started.
@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
         del command[0]
     elif command and command[0].startswith("-"):
         return _mistake(
-            f"{command[0]!r} is no option of asgi-trace run; options of the command stand behind its name"
+            f"{command[0]!r} is no option of asgi-trace run; options of the command go after its name"
         )
     if not command:
         return _mistake(
@@ -128,11 +128,11 @@ def _start(command: list[str], environment: dict[str, str]) -> int:
         try:
             _become(command, environment)
         except FileNotFoundError:
-            # Where our own environment is not on PATH, as in a unit of systemd.
+            # Our own environment may not be on PATH, as in a unit of systemd.
             neighbour = Path(sysconfig.get_path("scripts"), command[0])
             if os.path.dirname(command[0]) or not neighbour.is_file():
                 raise
-            # Python finds its environment by this name.
+            # Python finds its environment by this path.
             _become([str(neighbour), *command[1:]], environment)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for an empty name
         print(
@@ -156,13 +156,13 @@ def _advice(name: str) -> str:
 def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
     """Replace this process by *command*."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # as where the shell has closed it: >&-
+        if stream is not None:  # None if the shell has closed it: >&-
             stream.flush()
     if sys.platform == "win32":  # its exec starts another process, and does not wait
         import subprocess
 
         sys.exit(subprocess.run(command, env=environment).returncode)
-    # Python ignores these, and a process inherits what is ignored.
+    # Python ignores these signals, and a process inherits ignored signals.
     for name in ("SIGPIPE", "SIGXFSZ"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)

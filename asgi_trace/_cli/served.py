@@ -1,9 +1,10 @@
 """
-The app that a server is about to serve, traced as the ``ASGI_TRACE_…`` variables say.
+Wrap the app that a server is about to serve, by the ``ASGI_TRACE_…`` variables.
 
-Every app that is traced without code passes through this module: under ``asgi-trace run`` by
-:func:`traced`, and by :func:`load_traced_app` where ``ASGI_TRACE_APP`` names the app. This module
-has no code for single servers, and does not import apps by name: ``environment`` does.
+Every app that is traced without a change of its code passes through this module: under ``asgi-trace
+run`` through :func:`traced`, and through :func:`load_traced_app` where ``ASGI_TRACE_APP`` names the
+app. This module has no code for single servers, and does not import apps by name: ``environment``
+does.
 """
 
 from __future__ import annotations
@@ -38,20 +39,20 @@ ON_APP = "_ASGI_TRACE_ON_APP"
 
 AS_IT_IS = "_ASGI_TRACE_AS_IT_IS"
 """
-Set, apps and logging stay as they are: the function gets the app in place of a shim. A command that
-``asgi-trace run`` starts does not inherit it.
+If it is set, apps and logging are not changed: the function gets the app itself in place of a
+shim. A command that ``asgi-trace run`` starts does not inherit it.
 """
 
-# gunicorn's own ASGI worker logs no traceback of an app that raises behind a whole response, such
-# as the shim's 500.
+# gunicorn's own ASGI worker logs no traceback of an app that raises after a whole response, such as
+# the shim's 500.
 _SILENT_WORKER = "gunicorn.workers.gasgi"
 
 
 def prepare_logging() -> None:
     """
-    Stamp the lines of this process, which is about to serve, as the variables say. Add no handler.
+    Stamp the lines of this process, which is about to serve, by the variables. Add no handler.
 
-    :raises LauncherError: for a value that is no level, and for one that is no format.
+    :raises LauncherError: for an unknown level or format.
     """
     if os.environ.get(AS_IT_IS):
         return
@@ -63,11 +64,11 @@ def traced(app: Any, own_level: int) -> Any:
     """
     Return *app* with a shim outermost, and configure logging: a server takes the app now.
 
-    A shim that the program itself put around or into the app gives the new one its options. An app
-    that this function returned before is returned as it is.
+    If the program itself put a shim around or into the app, the new one gets its options. An app
+    that this function returned before is returned unchanged.
 
-    :param own_level: of the root logger, which the program has set, or would have by default.
-    :raises LauncherError: for a variable whose value is wrong.
+    :param own_level: the root logger's level, set by the program or by default.
+    :raises LauncherError: for a variable with a wrong value.
     """
     shim: Any = app
     if not _is_served(app) and not os.environ.get(AS_IT_IS):
@@ -108,12 +109,12 @@ def _trace(app: Any, own_level: int, environment: Mapping[str, str]) -> RequestT
         shim = RequestTracingMiddleware(app, **options)
     else:
         shim = _moved_outside(own, app)
-    shim._keep_context = True  # the other options are its author's, where there is one
+    shim._keep_context = True  # the other options are those of the program's own shim, if any
     _served.add(shim)
     return shim
 
 
-# Deeper than apps are wrapped, and an end for a circle of wrappers.
+# More levels than real wrappers have, and an end for a circle of wrappers.
 _DEPTH = 32
 
 
@@ -121,12 +122,12 @@ def own_shim(app: Any) -> RequestTracingMiddleware | None:
     """
     Return the outermost shim that the program itself has put around or into *app*; None without one.
 
-    It is looked for in what wrappers have as ``app`` or ``asgi_app``, and among the middleware that
-    was added to a Starlette app.
+    It is searched by the wrappers' attributes ``app`` and ``asgi_app``, and among the middleware
+    that was added to a Starlette app.
     """
     inner = app
     for _ in range(_DEPTH):
-        # By type() and not isinstance(), which asks proxies for their class.
+        # By type() and not isinstance(), which reads the __class__ of proxies.
         if issubclass(type(inner), RequestTracingMiddleware):
             return inner  # type: ignore[no-any-return]
         added = _added_to_starlette(inner)
@@ -141,7 +142,7 @@ def own_shim(app: Any) -> RequestTracingMiddleware | None:
 
 
 def _added_to_starlette(app: Any) -> RequestTracingMiddleware | None:
-    """Return a shim like the one that *app* makes from the arguments of ``add_middleware``."""
+    """Return a new shim with the arguments that *app* was given by ``add_middleware``."""
     applications = sys.modules.get("starlette.applications")
     if applications is None or not issubclass(type(app), applications.Starlette):
         return None
@@ -169,12 +170,12 @@ def _make_spans(shim: RequestTracingMiddleware) -> None:
     except ImportError as exc:
         problem = f"{OTEL} is set, and {exc.name} is not installed"
         raise LauncherError(f"{problem}; '{INSTALL_OTEL}' installs what is needed") from None
-    except ValueError as exc:  # it names the variable, its value and the remedy
+    except ValueError as exc:  # the message names the variable, its value and the remedy
         raise LauncherError(str(exc)) from None
     shim.app = RequestSpans(shim.app)
 
 
-# -- the app that a variable names -----------------------------------------------------------------
+# -- the app named in a variable -------------------------------------------------------------------
 
 
 def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
@@ -182,11 +183,11 @@ def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
     Load the app that *environment* names, wrap it with the options that it sets, and configure
     logging.
 
-    Logging and OpenTelemetry come last, so that the app finds them as it would without us. What it
-    has set up stays: its level too, unless ``ASGI_TRACE_LEVEL`` says otherwise.
+    Logging and OpenTelemetry are configured last, so that the app starts as it would without us.
+    The app's own set-up is kept: its level too, unless ``ASGI_TRACE_LEVEL`` is set.
 
-    :raises LauncherError: for a name or an option that is wrong. What the app's own code raises
-        goes through as it is.
+    :raises LauncherError: for a wrong name or option. Exceptions of the app's own code are raised
+        unchanged.
     """
     _, form = read_logging(environment)
     form.apply()
@@ -201,9 +202,9 @@ def load_traced_app(environment: Mapping[str, str]) -> RequestTracingMiddleware:
     return shim
 
 
-# The exception by which each server learns that there is no app: it prints one line and ends;
-# without it, it would print a traceback of its own code, and some would try again. In the order in
-# which one of them uses the other.
+# Each server's exception for a missing app: the server prints one line and ends. With any other
+# exception it prints a traceback of its own code, and some servers try again. A server that uses
+# another one comes before it.
 _SERVERS_WORDS = (
     ("gunicorn.errors", "AppImportError"),
     ("uvicorn.importer", "ImportFromStringError"),
@@ -216,8 +217,8 @@ def load_app_for_server() -> RequestTracingMiddleware:
     """
     Return the traced app that the variables of this process name.
 
-    :raises LauncherError: as :func:`load_traced_app`; also of the class that the running server
-        reports in one line.
+    :raises LauncherError: as :func:`load_traced_app`; also an instance of the class that the
+        running server reports in one line.
     """
     try:
         return load_traced_app(os.environ)
@@ -226,7 +227,7 @@ def load_app_for_server() -> RequestTracingMiddleware:
 
 
 def _for_server(error: LauncherError) -> BaseException:
-    """Return *error* as an exception that is of the running server's own class, too."""
+    """Return *error* as an exception that is an instance of the server's own class, too."""
     for module, name in _SERVERS_WORDS:
         if module in sys.modules:
             word = getattr(sys.modules[module], name, SystemExit)

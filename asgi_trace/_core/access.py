@@ -1,8 +1,8 @@
 """
 The access line: one per request, when it is over, with the target, the status and the duration.
 
-This module observes ASGI messages and their order. Of the ids it reads the caller's span alone: its
-record is stamped like any other.
+This module observes ASGI messages and their order. The only id that it reads is the caller's span:
+the filter adds the ids to its record, as to any other.
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
@@ -33,12 +33,13 @@ class AccessLog:
     """
     Write an access line for each request of *app* to the logger ``asgi_trace.access``.
 
-    Of several around one app, the outermost writes the line, or leaves it out. An ``Exception`` of
-    a log handler costs the line; the response and the app's own exception stay as they are.
+    If several surround one app, the outermost writes the line, or leaves it out. If a log handler
+    raises an ``Exception``, the line is lost; the response and the app's own exception stay as they
+    are.
 
     :param app: an ASGI 3 application, inside the shim.
     :param exclude: paths that get no line: whole, or up to a ``*`` at the end.
-    :param masks: what hides the secrets of path and query.
+    :param masks: masks the secrets in path and query.
     :raises ValueError: for a path that does not begin with ``/``.
     """
 
@@ -96,7 +97,7 @@ class _Exchange:
 
     method: str | None = None
     crash_status: int | None = None
-    # how a request ended whose app returned before its response was complete
+    # the outcome, if the app returns before its response is complete
     unfinished: str | None = None
 
     _status: int | None = None
@@ -123,7 +124,7 @@ class _Exchange:
         self._send = send
 
     async def receive(self) -> Message:
-        """Hand on what the client sends."""
+        """Return the client's next message."""
         message: Message = await self._receive()
         try:
             self._received(message)
@@ -132,10 +133,10 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> Any:
-        """Hand on what the app sends; the line is written when the last of it is on its way."""
+        """Pass on the app's message; the line is written once the last one has been sent."""
         try:
             result = await self._send(message)
-        except OSError:  # how a server says that the client is gone
+        except OSError:  # from the server: the client has disconnected
             self.unfinished = _DISCONNECT
             raise
         try:
@@ -151,7 +152,7 @@ class _Exchange:
         raise NotImplementedError
 
     def write(self, outcome: str | None = None) -> None:
-        """Write the line, unless it has been; *outcome* says how a request ended that failed."""
+        """Write the line, unless it is written already; *outcome* is that of a failed request."""
         if self._written:
             return
         self._written = True
@@ -165,7 +166,7 @@ class _Exchange:
             report_once("writing an access line")
 
     def _fields(self, outcome: str | None) -> tuple[dict[str, Any], str | None]:
-        """Return the fields of the line; and the caller's span, which each record has anyway."""
+        """Return the fields of the line, and the caller's span, which the filter sets as well."""
         now = perf_counter()
         request, transport, parent = self._scope.get(SCOPE_KEY), self._scope["type"], None
         if isinstance(request, RequestMetadata):
@@ -228,14 +229,14 @@ class _HTTPExchange(_Exchange):
 
     def _received(self, message: Message) -> None:
         if message["type"] == "http.disconnect":
-            # To an app that goes on this is the end all the same. Behind a complete response it is
-            # no news.
+            # The outcome also of an app that continues. After a complete response it changes
+            # nothing.
             self.unfinished = _DISCONNECT
 
     def _sent(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start":
-            # HTTPStatus.OK, say, is written so by Python 3.10
+            # Python 3.10 would write HTTPStatus.OK by that name
             self._status = int(message["status"])
             self._has_trailers = bool(message.get("trailers"))
         elif kind == "http.response.trailers":
@@ -262,7 +263,7 @@ class _WebSocketExchange(_Exchange):
             self._status = int(message["status"])
         elif kind == "websocket.close":
             if self._status is None:
-                self._status = 403  # what servers answer to a close before the accept
+                self._status = 403  # the servers' response to a close before the accept
             elif self._close_code is None:
                 self._close_code = message.get("code", 1000)
         elif kind in ("websocket.send", "websocket.http.response.body"):

@@ -73,7 +73,7 @@ def clean(value: object, *, blanks: bool = False) -> str | None:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether all of *text* is safe: a look in C, for nearly every method and name."""
+    """Whether all of *text* is safe: one check in C, enough for nearly every method and name."""
     return text.isprintable() and _UNSAFE.isdisjoint(text)
 
 

@@ -48,9 +48,9 @@ class Elsewhere:
     Where else the request of the current call may be found: a hook for one library. Unused, it
     costs one dict lookup.
 
-    ``module`` is the name that :data:`sys.modules` has once the library is loaded. ``find`` is then
-    asked for the request of the call that the library handles in a context (None: the current one),
-    and returns None without one.
+    ``module`` is the library's name in :data:`sys.modules` once it is loaded. ``find`` is then
+    called with a context (None: the current one), and returns the request of the call that the
+    library handles in it, or None.
     """
 
     module: str = ""
@@ -64,8 +64,8 @@ class _SetByHand(NamedTuple):
     """
     The request that the program has set by hand, and the request *during* which it did so.
 
-    It holds for that request alone. A later call may find it where the call's handler runs in the
-    context of an earlier one, and must not take it for its own.
+    It is valid for that request alone. The handler of a later call may run in the context of an
+    earlier one, and must not use the earlier call's request.
     """
 
     metadata: RequestMetadata | None
@@ -113,7 +113,7 @@ def _is_later(held: RequestMetadata | None, found: RequestMetadata) -> bool:
         return held is not None
     try:
         return held.start_time > found.start_time
-    except TypeError:  # a time of the user's own making
+    except TypeError:  # the user has assigned a time that is no number
         return False
 
 
@@ -141,8 +141,8 @@ def get_request_metadata() -> RequestMetadata | None:
     """
     Return the current request's one metadata object, or None outside a request. Never raises.
 
-    In a handler of an MCP server it is that of the HTTP request which carried the call, also where
-    the SDK runs the handler in the context of another one.
+    In a handler of an MCP server, this is the HTTP request that carried the call, also where the
+    SDK runs the handler in the context of another request.
 
     .. versionadded:: 0.1
     """
@@ -188,8 +188,8 @@ def reset_request_metadata(token: RequestToken) -> None:
     """
     Undo the :func:`set_request_metadata` that returned *token*.
 
-    In another context than that one there is nothing to undo, and nothing happens: a coroutine may
-    be closed by the garbage collector, or by a loop that shuts down.
+    In any other context this does nothing: a coroutine may be closed by the garbage collector, or
+    by a loop that shuts down.
 
     .. versionadded:: 0.1
     """
@@ -256,8 +256,8 @@ class _IdVariable:
 
     def reset(self, token: RequestToken) -> None:
         """
-        Undo the :meth:`set` that returned *token*; like any context variable, it raises for one of
-        another.
+        Undo the :meth:`set` that returned *token*; raises for another variable's token, like any
+        context variable.
         """
         _reset(token)
 

@@ -19,7 +19,7 @@ __all__ = ("metadata_of", "stamp_exception")
 
 _STAMP = "__asgi_trace__"
 
-# A group of groups is searched this far; a log line must not cost more for a hostile shape.
+# The most nested exceptions that are searched: a hostile group must not make a log line slow.
 _MOST_NESTED = 64
 
 
@@ -50,8 +50,8 @@ class _Stamp:
         return {name: value for name, value in ids.items() if value}
 
 
-# The marks of exceptions whose class decides which attributes may be set, such as a frozen one: with
-# an attribute more, pickle could not load them again. By id; a mark goes with its exception.
+# The marks of exceptions that restrict their attributes, such as frozen ones: with an additional
+# attribute, pickle could not load them. By id; a mark is deleted with its exception.
 _marks: dict[int, tuple[weakref.ref[BaseException], _Stamp]] = {}
 
 

@@ -35,8 +35,8 @@ def report_once(what: str) -> None:
     Log that *what* failed, with the traceback of the exception that is being handled.
 
     Only the first failure of each kind is logged: a callback that always fails would otherwise
-    double the log. Never raises an ``Exception``, whatever handlers, filters or record factories
-    do. What is no ``Exception``, such as ``KeyboardInterrupt``, is not ours to stop.
+    double the log. Never raises an ``Exception``, even if handlers, filters or record factories
+    do. A ``BaseException`` such as ``KeyboardInterrupt`` is not stopped here.
     """
     try:
         text = f"{what} failed; the request continues; further failures of this kind are not logged"

@@ -1,5 +1,5 @@
 """
-Header lists: find a header in a request's or a response's, leave one out.
+Header lists of requests and responses: find a header, remove one.
 
 This module handles pairs of bytes in every shape that apps use. It does not interpret a header.
 """
@@ -23,7 +23,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class _Anything:
-    """Equal to whatever it is compared with."""
+    """An object that is equal to any other."""
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -36,7 +36,7 @@ _ANYTHING = _Anything()
 
 def any_named(name: bytes) -> tuple[bytes, object]:
     """
-    Return what equals each header called *name* (lower case, as every server hands names over).
+    Return a pair that is equal to each header called *name* (lower case, as servers give names).
 
     ``any_named(name) in headers`` compares the names in C: 25 ns a header, where a loop in Python
     takes 40.
@@ -52,7 +52,7 @@ def header_values(headers: Headers, name: bytes) -> list[bytes]:
 def group_values(
     headers: Headers, names: Container[bytes], values: dict[bytes, list[bytes]]
 ) -> None:
-    """Add to *values* those of each request header in *names* (lower case), by its name."""
+    """Add the values of the request headers in *names* (lower case) to *values*, by name."""
     for name, value in headers:
         if name in names:
             if name in values:
@@ -63,14 +63,14 @@ def group_values(
 
 def without_header(headers: Iterable[Any], name: bytes) -> list[Any]:
     """
-    Return a response's *headers* but those called *name* (lower case), whatever shape they have.
+    Return a response's *headers*, of any shape, without those called *name* (lower case).
     """
     return [header for header in headers if not _is_named(header, name)]
 
 
 def response_values(headers: Iterable[Any], name: bytes) -> Iterator[bytes]:
     """
-    Yield the values of *name* (lower case) in a response's *headers*, whatever shape they have.
+    Yield the values of *name* (lower case) in a response's *headers*, of any shape.
     """
     for header in headers:
         if _is_named(header, name):
@@ -80,12 +80,10 @@ def response_values(headers: Iterable[Any], name: bytes) -> Iterator[bytes]:
 def _is_named(header: Any, name: bytes) -> bool:
     try:
         return as_bytes(header[0]).lower() == name
-    except (
-        Exception
-    ):  # an app's own objects may raise anything; it is the server's to complain of them
+    except Exception:  # an app's own objects may raise anything; the server reports them
         return False
 
 
 def as_bytes(text: Any) -> bytes:
-    """Return a header's name or value as bytes, whichever kind of text it is."""
+    """Return a header's name or value, bytes or text, as bytes."""
     return text.encode("latin-1") if isinstance(text, str) else bytes(text)

@@ -1,5 +1,5 @@
 """
-Identifiers: make them, and decide which of a client's are used.
+Identifiers: generate them, and validate those of clients.
 
 This module works on bytes and strings. It does not read headers, ASGI scopes or context variables.
 """
@@ -33,8 +33,8 @@ MAX_ID_LENGTH = 128
 
 ID_RULE = "expected 1 to 128 characters of A-Z a-z 0-9 . _ ~ + / = : @ -, and not 'none'"
 
-# A log line outside a request has this word for its ids: a client of this name would vanish among
-# those lines.
+# Log lines outside a request have this word as their id: a client's request of this id could not
+# be told from them.
 _RESERVED = NO_ID.encode()
 
 _ALNUM = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -75,8 +75,8 @@ def _refill() -> str:
 
 def checked_generator(generate: Callable[[], str]) -> Callable[[], str]:
     """
-    Return *generate*, a user's own, made safe: an id that fails the rule, or a fault, gives way to
-    one of ours.
+    Return a safe form of *generate*, a user's function: where it raises, or its id is invalid, an
+    id of ours is used.
     """
 
     def checked() -> str:
@@ -94,8 +94,8 @@ def checked_generator(generate: Callable[[], str]) -> Callable[[], str]:
 
 def checked_parser(accepts: Callable[[str], bool]) -> Callable[[bytes], str | None]:
     """
-    Return :func:`parse_id` narrowed by *accepts*, a user's own validator: what it refuses, or fails
-    on, is invalid.
+    Return :func:`parse_id` narrowed by *accepts*, a user's own validator: an id is invalid where it
+    returns false or raises.
     """
 
     asking = threading.local()
@@ -103,7 +103,7 @@ def checked_parser(accepts: Callable[[str], bool]) -> Callable[[bytes], str | No
     def checked(value: bytes) -> str | None:
         found = parse_id(value)
         if found is None or vars(asking):
-            # asked while it is asked: it logs a line, and that line's ids are being found
+            # The validator itself logs a line, whose ids need the validator.
             return None
         asking.now = True
         try:
@@ -143,10 +143,10 @@ def parse_id(value: bytes) -> str | None:
 #   https://cloud.google.com/trace/docs/trace-context#legacy-http-header
 _CLOUD_TRACES = (
     rb"(?:[^;]*;)*[ \t]*Root=1-([0-9a-f]{8})-([0-9a-f]{24})[ \t]*(?:;.*)?",
-    # the span is optional; an id that stands alone is no more than an id
+    # the span is optional; 32 digits alone are an ordinary request id, not a trace
     rb"([0-9a-f]{32})()(?:/[0-9]{1,20}|(?=;))(?:;o=[0-9]{1,3})?",
 )
-# A header of X-Ray's with all of its optional parts has some 120 bytes.
+# X-Ray's header has some 120 bytes with all of its optional parts.
 _LONGEST_CLOUD_TRACE = 512
 
 
@@ -167,7 +167,7 @@ def parse_cloud_trace(value: bytes) -> bytes | None:
 
 def id_by_hand(value: object) -> str | None:
     """
-    Return an id that the program itself has set, such as a user's name or number, so that it is
+    Return an id that the program itself has set, such as a user's name or number, in a form that is
     safe on a log line.
 
     Blanks around it are trimmed, as they are around a client's: a header cannot have them.
@@ -181,7 +181,7 @@ def id_by_hand(value: object) -> str | None:
 
 def secret_digest(key: bytes = b"") -> Callable[[bytes], str]:
     """
-    Return a function that makes an id of a secret: the same for the same secret, and nothing else.
+    Return a function that makes an id from a secret: always the same id from the same secret.
 
     The id is 32 lower-case hexadecimal characters: BLAKE2b of 128 bits. With a *key* of 1 to 64
     bytes, the secret cannot be found without the key by trying candidates.
@@ -190,7 +190,7 @@ def secret_digest(key: bytes = b"") -> Callable[[bytes], str]:
 
     def digest(secret: bytes) -> str:
         if not keyed:
-            import hashlib  # most programs digest nothing: 1 ms of import saved
+            import hashlib  # 1 ms, which most programs do not need: they digest nothing
 
             keyed.append(hashlib.blake2b(digest_size=16, key=key, person=b"asgi_trace"))
         # A copy of the state: 3,300 instructions, where a new one with its options takes 5,900.

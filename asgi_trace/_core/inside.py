@@ -1,8 +1,9 @@
 """
 Starlette and FastAPI, for a shim that was added by ``add_middleware``.
 
-``ServerErrorMiddleware`` stands around all middleware that a user can add, so the shim gets a twin
-around the whole stack. Only this module uses attributes of Starlette. It never imports Starlette.
+``ServerErrorMiddleware`` surrounds all middleware that a user can add, so a second shim, the twin,
+is put around the whole stack. Only this module uses attributes of Starlette. It never imports
+Starlette.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def starlette_app(scope: Scope, middleware: type) -> Any:
     """
     Return the Starlette app of *scope* if *middleware* was added to it, else None.
 
-    A shim around a single route or mount is no middleware of the app: its options are for that
-    part. An app whose stack is not built yet cannot be wrapped.
+    A shim around a single route or mount is no middleware of the app: its options apply to that
+    part. An app cannot be wrapped before its stack is built.
     """
     applications = sys.modules.get("starlette.applications")
     app: Any = scope.get("app")
@@ -38,7 +39,7 @@ def starlette_app(scope: Scope, middleware: type) -> Any:
 
 
 def rewrapped(app: Any, old: Any, new: Any) -> Any:
-    """Return copies of the wrappers that *app* has around *old*, around *new* instead."""
+    """Return copies of the wrappers between *app* and *old*, with *new* in the place of *old*."""
     if app is old:
         return new
     wrapper = copy(app)
@@ -53,7 +54,7 @@ def with_first_request(requests: Requests, report: Callable[[Scope], None]) -> R
     """
     Return a subclass of *requests* whose objects call *report* with their scope when they are read.
 
-    After that, each object is one of *requests*.
+    After that call, the object's class is *requests*.
     """
 
     def read(request: ScopeMetadata, scope: Scope, settings: Settings) -> bool:
@@ -66,15 +67,15 @@ def with_first_request(requests: Requests, report: Callable[[Scope], None]) -> R
 
 def replace_error_sender(scope: Scope, send_page: Callable[..., Any]) -> None:
     """
-    Let Starlette send its page for the exception that the caller handles in *scope* by *send_page*.
+    Make Starlette use *send_page* for its error page about the exception being handled in *scope*.
 
     *send_page* is called with Starlette's ``send`` and a message. This is for the very first
-    request where the server runs no lifespan: it entered the error pages before the twin was
-    around them.
+    request where the server runs no lifespan: it entered ``ServerErrorMiddleware`` before the twin
+    was put around it.
 
-    ``ServerErrorMiddleware`` sends its page by a local variable, past all middleware. That
-    variable is a closure cell, since the middleware's inner function ``_send`` uses it too, and a
-    cell can be assigned. Nothing happens where the middleware is not found: it runs in another
+    ``ServerErrorMiddleware`` sends its page with ``send``, its local variable, past all middleware.
+    The variable is a closure cell, since the middleware's inner function ``_send`` uses it too, and
+    a cell can be assigned. Nothing happens where the middleware is not found: it runs in another
     task if there is a ``BaseHTTPMiddleware`` in between.
     """
     inner: Any = None

@@ -11,15 +11,15 @@ This module works on strings and dicts. A line has one of three forms:
 * JSON: one object a line. ``message`` is called so by ECS, ``trace_id`` and ``span_id`` by
   OpenTelemetry's "Trace Context in non-OTLP Log Formats", the parts of ``exception`` (``type``,
   ``message``, ``stacktrace``) by its semantic conventions; ``timestamp`` (RFC 3339), ``level`` and
-  ``logger`` are what log collectors look for unasked. Any other field is an extra one. What is not
-  there is left out: outside a request there is no ``request_id``.
+  ``logger`` are the names that log collectors look for by default. Any other field is an extra one.
+  A field without a value is left out: outside a request there is no ``request_id``.
 * logfmt: the same names, ``exception.type`` and so on, and nothing but strings for values.
 
 JSON and logfmt are also written and read under the names of other people's log stores, see
 :data:`STORES`.
 
-Nothing in a message can pass for another line, or for another field. Does not know logging,
-requests or files.
+Nothing in a message can be mistaken for another line, or for another field. This module uses no
+logging, requests or files.
 """
 
 from __future__ import annotations
@@ -69,18 +69,18 @@ __all__ = (
 )
 
 NO_ID = "none"
-"""What stands for an id outside a request."""
+"""The word on a line in place of an id, outside a request."""
 
 ACCESS_LOGGER = "asgi_trace.access"
-"""The logger whose messages :func:`format_access` makes."""
+"""The logger of the messages that :func:`format_access` makes."""
 
 CALLS_LOGGER = "asgi_trace.calls"
-"""The logger whose messages :func:`format_outgoing` makes."""
+"""The logger of the messages that :func:`format_outgoing` makes."""
 
 
 class Record(NamedTuple):
     """
-    A log record, as read from its line: what a form cannot carry has its default here.
+    A log record, as read from its line: fields that the line's form lacks have their defaults.
 
     ``message`` includes the traceback where the form is text; the others have it in ``exception``.
     """
@@ -103,27 +103,27 @@ class Record(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The message and the traceback, wherever the form keeps it."""
+        """The message and the traceback, whether or not ``message`` includes it."""
         stacktrace = self.exception and self.exception.get("stacktrace")
         return f"{self.message}\n{stacktrace}" if stacktrace else self.message
 
 
 # -- text ------------------------------------------------------------------------------------------
 
-# What could end a line, hide one, or turn one round in some reader: C0, DEL, C1, the Unicode line
+# Characters that could end, hide or reverse a line in some viewer: C0, DEL, C1, the Unicode line
 # and paragraph separators and the bidirectional controls (UAX #9). A line feed is not among them:
-# it is taken apart before.
+# text is split at line feeds before.
 _UNSAFE = "\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _ESCAPE = r"x[0-9a-f]{2}|u[0-9a-f]{4}"
 
-# A run of backslashes is doubled only where it stands before an escape, or before text that looks
-# like one: a Windows path stays as it is, and unescape() can still distinguish the two. Runs are
-# matched from their start only, so that a long one is not tried at each of its places.
+# A run of backslashes is doubled only before an escape, or before text that looks like one: a
+# Windows path stays as it is, and unescape() can still distinguish the two. Runs are matched from
+# their start only, so that a long one is not tried at each position.
 _TO_ESCAPE = Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}])|(?<!\\)(\\+)(?={_ESCAPE})")
 _TO_UNESCAPE = Pattern(rf"(?<!\\)(\\+)({_ESCAPE})")
 
-# What stands before the ids is kept narrow: in a line that is not ours, such as a server's access
-# line, what a client sent stands behind a quote or a bracket, and shall not pass for a head.
+# Only few characters are allowed before the ids. In lines that are not ours, such as a server's
+# access line, a client's text follows a quote or a bracket, and so is never taken for a head.
 HEAD = Pattern(
     r"(?P<time_and_level>[0-9][\w:.,+/ -]{0,80}) - "
     r"\[req=(?P<request_id>[^|\]\n]*)\|session=(?P<session_id>[^|\]\n]*)(?P<rest>\|[^\]\n]*)?\]"
@@ -137,8 +137,8 @@ bracket (the span and fields of the program), the call, and the mark.
 SESSION_LENGTH = 8
 """The number of characters of a long session id that a line of text shows."""
 
-# Made by us, a digest of a secret, or an MCP server's. A client seldom chooses such a name for a
-# session.
+# Session ids that we generate, digests of secrets, and those of MCP servers. Clients seldom choose
+# such a name.
 _LONG_ID = Pattern(r"[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
@@ -146,8 +146,8 @@ def short_session(session_id: str, length: int | None = SESSION_LENGTH) -> str:
     """
     Return *session_id* as a line of text shows it.
 
-    A UUID, or 16 and more hexadecimal digits, is cut to *length* characters: it says nothing to a
-    reader. An id that a client named is shown whole. None for *length* never cuts.
+    A UUID, or 16 and more hexadecimal digits, is cut to *length* characters: it means nothing to a
+    human reader. An id that a client chose is shown whole. None for *length* never cuts.
     """
     if length is None or len(session_id) < 16 or not _LONG_ID.fullmatch(session_id):
         return session_id
@@ -156,8 +156,7 @@ def short_session(session_id: str, length: int | None = SESSION_LENGTH) -> str:
 
 def escape(text: str) -> str:
     r"""
-    Return *text* with each control character as ``\x1b`` or ``\u2028``; ``unescape`` takes that
-    back.
+    Return *text* with each control character as ``\x1b`` or ``\u2028``; ``unescape`` reverses this.
     """
     if text.isprintable() and "\\" not in text:  # in C, and true of nearly every message
         return text
@@ -166,7 +165,7 @@ def escape(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """Return what *text* was before ``escape``."""
+    """Return the text from which ``escape`` made *text*."""
     return _TO_UNESCAPE.sub(_unescaped, text) if "\\" in text else text
 
 
@@ -176,8 +175,8 @@ _UNSAFE_IN_ID = Pattern(rf"[{_UNSAFE}\n|\]]")
 
 def escape_id(text: str) -> str:
     r"""
-    Return the id *text* with each character that a bracket cannot hold as ``\x7c``; twice is as
-    good as once.
+    Return the id *text* with each character that a bracket cannot hold as ``\x7c``; escaping twice
+    gives the same.
     """
     if text.isalnum():  # in C, and true of nearly every id
         return text
@@ -222,9 +221,9 @@ def format_stamped(time: str, level: str, ids: str, message: str, call: str = ""
 
     Each further line of the *message*, such as a traceback's, is a line of its own with the same
     ids, marked by ``|`` where the first has ``-``: one search for an id finds them all, and none
-    can pass for a record.
+    can be mistaken for a record.
 
-    :param ids: what stands in the bracket, made by :func:`format_ids`.
+    :param ids: the text in the bracket, made by :func:`format_ids`.
     :param call: made by :func:`format_call`.
     """
     head = f"{time} - {level} - [{ids}]"
@@ -248,7 +247,7 @@ def format_text(record: Record, fields: Iterable[str] = ()) -> str:
     return format_stamped(record.time, record.level, ids, record.text, call)
 
 
-# What would end the bracket, or the word in it; in a field's name also what would end the name.
+# Characters that would end the bracket or the value; in a field's name also "=", which ends it.
 _IN_VALUE = Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]])|(?<!\\)(\\+)(?={_ESCAPE})")
 _IN_KEY = Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}\n|\]=])|(?<!\\)(\\+)(?={_ESCAPE})")
 _BRACKET_NAMES = frozenset({"req", "session", "span"})
@@ -261,13 +260,13 @@ def format_ids(
     fields: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """
-    Return what stands in the bracket of a line of text:
+    Return the text in the bracket of a line:
     ``req=a1b2c3d4|session=12345678|span=00f0…|tenant=acme``.
 
     :param span_id: left out when it is ``none``.
-    :param fields: the program's own, by name; values are shown as ``str()`` has them.
+    :param fields: the program's own, by name; values are shown as their ``str()``.
     """
-    # Nearly every id is letters and digits, which one look in C finds out.
+    # Nearly every id is letters and digits: one check in C is enough.
     if type(request_id) is type(session_id) is str and f"{request_id}{session_id}".isalnum():
         ids = f"req={request_id}|session={session_id}"
     else:
@@ -285,7 +284,7 @@ def format_ids(
 
 
 def _safe_id(value: Any) -> str:
-    """Return an id as it may stand in the bracket: ``extra=`` may give any object for one."""
+    """Return an id escaped for the bracket: ``extra=`` may give any object as an id."""
     return escape_id(_text(value))
 
 
@@ -312,7 +311,7 @@ def _parse_rest_of_bracket(rest: str) -> tuple[str, dict[str, str]]:
     return span_id, fields
 
 
-# What would end the bracket, or the word: a name may have blanks in it, an id has a "#" before it.
+# Characters that would end the bracket or the word. A name may contain blanks; "#" precedes an id.
 _IN_CALL = rf"[{_UNSAFE}\n\]]"
 _IN_WORD = Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|[ ])|(?<!\\)(\\+)(?={_ESCAPE})")
 _IN_NAME = Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|\A[ #]|[ ]\Z|(?<=[ ])\#)|(?<!\\)(\\+)(?={_ESCAPE})")
@@ -321,8 +320,7 @@ _CALL = Pattern(r"([^ ]+)(?: (?!#)(.+?))?(?: #([^ ]+))?")
 
 def format_call(method: str, name: str, jsonrpc_id: str) -> str:
     """
-    Return what a line of text shows of a call: ``tools/call add #7``, or nothing without a
-    *method*.
+    Return the words of a call on a line of text: ``tools/call add #7``; empty without a *method*.
     """
     if not method:
         return ""
@@ -339,14 +337,13 @@ def _parse_call(call: str | None) -> tuple[str, ...]:
     return ("", "", "") if match is None else tuple(map(unescape, match.groups("")))
 
 
-# Of the sixteen colors that every terminal has, those that can be read on black and on white.
+# The terminal's standard colors that are readable both on black and on white.
 _ID_COLORS = tuple(f"\x1b[{code}m" for code in (31, 32, 33, 34, 35, 36, 91, 92, 94, 95, 96))
 
 
 def id_color(request_id: str) -> str:
     """
-    Return what turns a terminal to the color of *request_id*: the same wherever and whenever it is
-    shown.
+    Return the escape sequence for the color of *request_id*: the same in every process.
     """
     return _ID_COLORS[sum(request_id.encode("utf-8", "replace")) % len(_ID_COLORS)]
 
@@ -398,8 +395,8 @@ def parse_line(line: str) -> tuple[Record, bool] | None:
     if fields is None:
         return None
     naming = _naming_of(fields)
-    # One of these two names is in each line of ours, and in those of other formatters that carry
-    # our ids.
+    # Each line of ours has one of these two names, and so has each line of another formatter that
+    # carries our ids.
     if naming is None and not ("timestamp" in fields or "request_id" in fields):
         return None
     return _record(fields, naming or _OWN), False
@@ -449,7 +446,7 @@ def parse_time(text: str) -> float | None:
 
 # -- forms with names ------------------------------------------------------------------------------
 
-# In the order of Record's own fields; what has its default is left out.
+# In the order of Record's own fields; a field that has its default is left out of a line.
 _DEFAULTS = {
     "timestamp": None,
     "level": None,
@@ -471,9 +468,9 @@ _RESERVED = frozenset({*_DEFAULTS, *_LAST, *_EXCEPTION})
 
 class Store(NamedTuple):
     """
-    What a log store calls the fields of a record, and how its lines are recognised.
+    The names that a log store has for the fields of a record; its lines are recognised by them.
 
-    :param names: their names, by ours; a field that is not here has our name.
+    :param names: the store's names, by ours; a field that is not here has our name.
     :param always: fields with a fixed value that the store expects on each line.
     """
 
@@ -544,11 +541,10 @@ STORES: dict[str, Store] = {
     ),
 }
 """
-The names of other people's log stores: one table for those who write lines and those who read them.
+The names of other people's log stores: one table for writing and reading lines.
 """
 
-# These three are on each line, whatever happened, and before the program's own fields: by them the names of a line are
-# recognised.
+# Each line has these three, before the program's own fields: their names identify the store.
 _ALWAYS_THERE = ("timestamp", "level", "message")
 
 
@@ -558,7 +554,7 @@ class Naming:
 
     :param store: a key of :data:`STORES`; our own names, when left out.
     :param rename: other names, by ours; it outranks the store.
-    :raises ValueError: for a store that is none, and where two fields would have one name.
+    :raises ValueError: for an unknown store, and where two fields would have the same name.
     """
 
     def __init__(self, store: str | None = None, rename: Mapping[str, str] | None = None) -> None:
@@ -571,7 +567,7 @@ class Naming:
         self.store = store
         self.names = {**known.names, **(rename or {})}
         self.always = known.always
-        # Theirs and ours: a field of the program with one of these names must not pass for another.
+        # Theirs and ours: a program's field of one of these names must not be taken for ours.
         theirs = [self.names.get(name, name) for name in (*_DEFAULTS, *_LAST)]
         theirs += [self.names[name] for name in _EXCEPTION if name in self.names]
         for name in theirs:
@@ -590,9 +586,9 @@ _READ = (_OWN, *map(Naming, STORES))
 
 def _naming_of(fields: Mapping[str, Any]) -> Naming | None:
     """
-    Return the names that the *fields* of a line have, or None where they are not a record's.
+    Return the naming of the *fields* of a line, or None where they are not a record's.
 
-    A program's own fields may be called as those of another store. They stand behind ours.
+    A program's own fields may have the names of another store. They come after ours.
     """
     possible = [naming for naming in _READ if naming.signs <= fields.keys()]
     if len(possible) < 2:
@@ -603,7 +599,7 @@ def _naming_of(fields: Mapping[str, Any]) -> Naming | None:
 
 def _fields(record: Record, naming: Naming = _OWN) -> dict[str, Any]:
     """
-    Return what *record* has, by name. An extra field with one of our names gets a ``_`` behind it.
+    Return the fields of *record*, by name. ``_`` is appended to an extra field with a name of ours.
     """
     known = zip(_DEFAULTS.items(), record, strict=False)
     fields = {name: value for (name, default), value in known if value != default}
@@ -632,7 +628,7 @@ def _renamed(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
 
 
 def _record(fields: dict[str, Any], naming: Naming) -> Record:
-    """Undo :func:`_fields`, and bear with what other writers give to our names."""
+    """Undo :func:`_fields`; accept any type of value: other programs write such lines too."""
     if naming is not _OWN:
         fields = _renamed_back(fields, naming)
     if "message" not in fields and "event" in fields:
@@ -658,8 +654,8 @@ _GOOGLE_TRACE = Pattern(r"\Aprojects/[^/]*/traces/")
 
 def _renamed_back(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
     """
-    Return *fields* of a store under our names; ``log.level`` may be in an object ``log``, as others
-    write it.
+    Return a store's *fields* under our names; ``log.level`` may also be in an object ``log``, as
+    other libraries write it.
     """
     back: dict[str, Any] = {}
     for ours, theirs in naming.names.items():
@@ -695,23 +691,23 @@ def _take(fields: dict[str, Any], name: str) -> Any:
 
 def format_json(record: Record, naming: Naming = _OWN) -> str:
     """
-    Return *record* as one line of JSON, in ASCII. Never raises, whatever the extra fields hold.
+    Return *record* as one line of JSON, in ASCII. Never raises, for any values of extra fields.
 
-    What JSON has no form for is written as its ``str()``. Strings come back as they were, but for
-    the two halves of a surrogate pair side by side: to JSON they are the one character.
+    A value that JSON does not have is written as its ``str()``. Strings are read back unchanged,
+    except two surrogates that form a pair: JSON reads them as one character.
 
     :param naming: the names of the fields; ours, when left out.
     """
     fields = _fields(record, naming)
     try:
         return "{" + _json_pairs(fields) + "}"
-    except Exception:  # each by itself, so that a bad one spoils no other
+    except Exception:  # each by itself, so that one bad value does not affect the others
         pairs = (f"{_dump(name)}: {_dump(value)}" for name, value in fields.items())
         return "{" + ", ".join(pairs) + "}"
 
 
 def _json_pairs(fields: Mapping[str, Any]) -> str:
-    # Most values are strings: a fourth of the time that the encoder takes for a dict of them.
+    # Most values are strings: this takes a fourth of the time of the encoder on the whole dict.
     quote = _quote_json()
     return ", ".join(
         [
@@ -722,7 +718,7 @@ def _json_pairs(fields: Mapping[str, Any]) -> str:
 
 
 def _json_value(value: Any) -> str:
-    """Return what the encoder makes of *value*; of plain numbers without a call of it."""
+    """Return *value* as the encoder writes it; plain numbers are formatted without the encoder."""
     if type(value) is int or (type(value) is float and isfinite(value)):
         return repr(value)
     return _encode()(value)
@@ -754,8 +750,8 @@ def format_json_line(
     time: str, level: str, logger: str, message: str, ids: str, extra: Mapping[str, Any]
 ) -> str:
     """
-    Return what :func:`format_json` returns for a record without a call and an exception, in a third
-    of the time.
+    Return the line of a record without a call and an exception: as :func:`format_json`, in a third
+    of its time.
 
     :param ids: made by :func:`format_json_ids`.
     """
@@ -792,7 +788,7 @@ def _encode() -> Callable[[Any], str]:
 
 @cache
 def _quote_json() -> Callable[[str], str]:
-    from json.encoder import encode_basestring_ascii  # raises for what is no string
+    from json.encoder import encode_basestring_ascii  # raises TypeError for any other type
 
     return encode_basestring_ascii
 
@@ -801,8 +797,8 @@ def _dump(value: Any) -> str:
     try:
         return _encode()(value)
     except Exception:
-        # Rare, and not worth a check beforehand: a key that is no string, NaN, a cycle, a nest too
-        # deep, or a class that misbehaves.
+        # Rare, and not worth a check beforehand: a key that is no string, NaN, a cycle, too many
+        # levels, or a class with faulty methods.
         return _encode()(_plain(value, iter(range(_MOST_VALUES)), ()))
 
 
@@ -812,7 +808,7 @@ _MOST_NESTED = 16
 
 def _plain(value: Any, budget: Iterator[int], inside: tuple[int, ...]) -> Any:
     """
-    Return *value* rebuilt of what JSON has, cut where it lies in itself, is too deep, or exceeds
+    Return *value* rebuilt from JSON's types, cut where it contains itself, is too deep, or exceeds
     the *budget*.
     """
     try:
@@ -820,7 +816,7 @@ def _plain(value: Any, budget: Iterator[int], inside: tuple[int, ...]) -> Any:
             return value
         if isinstance(value, float) and isfinite(value):
             return value
-        if isinstance(value, int) and int.__repr__(value):  # raises for one of thousands of digits
+        if isinstance(value, int) and int.__repr__(value):  # raises for thousands of digits
             return value
         if not isinstance(value, dict | list | tuple):
             return _shown(value)
@@ -859,7 +855,7 @@ _LONG = {short[1]: long for long, short in _SHORT.items()}
 
 def format_logfmt(record: Record, naming: Naming = _OWN) -> str:
     """
-    Return *record* as one line of logfmt. Never raises; what a key cannot have in it becomes ``_``.
+    Return *record* as one line of logfmt. Never raises; invalid characters of a key become ``_``.
     """
     extra = {_NOT_IN_KEY.sub("_", _shown(key)) or "_": value for key, value in record.extra.items()}
     fields = _fields(record._replace(extra=extra), naming)
@@ -884,14 +880,14 @@ def _format_pairs(fields: Mapping[str, Any]) -> str:
 def _parse_pairs(text: str) -> dict[str, Any] | None:
     if _PAIRS.fullmatch(text) is None:
         return None
-    # A name alone is a flag, to some writers.
+    # A name without a value is a flag in some libraries' lines.
     return {name: _unquote(value[1:]) if value else "true" for name, value in _PAIR.findall(text)}
 
 
 def _text(value: Any) -> str:
     if type(value) is str:
         return value
-    # Asked of the type: isinstance() runs code of the value's own, such as a proxy's, which may
+    # The type is compared: isinstance() may run code of the value, such as a proxy's, which may
     # raise.
     if value is None or issubclass(type(value), bool | int | float | dict | list | tuple):
         return _dump(value)
@@ -919,7 +915,7 @@ def _unquoted(match: re.Match[str]) -> str:
 
 # -- access lines ----------------------------------------------------------------------------------
 
-# The words of a line in their order, and what reads each.
+# The words of a line in their order, and the function that reads each.
 _ACCESS_WORDS: dict[str, Callable[[str], Any]] = {
     "method": str,
     "path": str,
@@ -939,13 +935,13 @@ _ACCESS = Pattern(
     r"(?:-|(?P<bytes>\d{1,20})B) (?P<transport>[^ ]+) (?P<client>[^ ]+)(?: ttfb=(?P<ttfb_ms>\d+\.\d)ms)?"
     r"(?: parent=(?P<parent>[0-9a-f]{16})(?= |\Z))?(?P<others> .+)?"
 )
-# As uvicorn, hypercorn, gunicorn and granian write it when left to themselves; the last adds
+# The default access lines of uvicorn, hypercorn, gunicorn and granian; granian's ends with
 # milliseconds.
 _SERVER_ACCESS = Pattern(
     r'(?:\[[^\]]*\] )?[^ ]* - (?:- \[[^\]]*\] )?"(?P<method>[A-Z]+) (?P<path>.+?) (?:HTTP/[\d.]+|[\d.]+|ws)" '
     r"(?P<status>\d{3})(?: (?P<duration_ms>\d+\.\d{3}))?(?= |\Z)",
 )
-# A stream may be of any encoding, and a path has been decoded: what is no ASCII is encoded again.
+# The log may have any encoding, and a path is decoded: other characters than ASCII are encoded.
 _NOT_IN_WORD = Pattern(r"[^!-~]")
 
 
@@ -965,10 +961,10 @@ def format_access(fields: Mapping[str, Any]) -> str:
         method, path, status, duration, size, transport, client = _read_words(fields)
         line = f"{method} {path} {status:d} {duration:.1f}ms {size:d}B {transport} {client}"
         is_whole = method and path and transport and client
-    except (KeyError, TypeError, ValueError):  # a word is not there, or is None
+    except (KeyError, TypeError, ValueError):  # a word is missing, or None
         line, is_whole = "", ""
-    # One look at the whole line, and only where a word needs it one at each: 700 instructions,
-    # where seven looks take 15,000.
+    # The whole line is checked at once, and each word only where that fails: 700 instructions,
+    # where seven checks take 15,000.
     if not (is_whole and line.isascii() and line.isprintable() and line.count(" ") == _BLANKS):
         line = _format_words(fields)
     if ttfb is not None:
@@ -987,7 +983,7 @@ def format_access(fields: Mapping[str, Any]) -> str:
 
 
 def _format_words(fields: Mapping[str, Any]) -> str:
-    """Return the words of an access line up to the client, each made fit to be one."""
+    """Return the words of an access line up to the client, each encoded where needed."""
     duration, size = fields.get("duration_ms"), fields.get("bytes")
     words = (
         fields.get("method"),
@@ -1006,7 +1002,7 @@ def parse_access(message: str) -> dict[str, Any] | None:
     Return the fields of an access line's *message*, ours or a server's own; None when it is none of
     them.
 
-    What stood as ``-`` is not among them. Durations are as exact as they were written.
+    A field that is written as ``-`` is left out. Durations are as exact as they were written.
     """
     match = _ACCESS.fullmatch(message)
     if match is None:
@@ -1034,7 +1030,7 @@ def parse_access(message: str) -> dict[str, Any] | None:
 
 
 def _access_fields(words: Sequence[str | None]) -> dict[str, Any]:
-    """Return the fields that the first *words* of an access line give; "-" stands for none."""
+    """Return the fields in the first *words* of an access line, without those that are "-"."""
     named = zip(_ACCESS_WORDS.items(), words, strict=False)
     return {name: read(word) for (name, read), word in named if word is not None and word != "-"}
 
@@ -1049,7 +1045,7 @@ def _percent_encoded(match: re.Match[str]) -> str:
 
 # -- lines of outgoing calls -----------------------------------------------------------------------
 
-# The arrow tells them from access lines, and the text form names no logger.
+# The arrow distinguishes them from access lines: the text form shows no logger.
 _OUTGOING = Pattern(
     r"-> (?P<method>[^ ]+) (?P<host>[^ /]+)(?P<path>/[^ ]*) (?:-|(?P<status>\d{1,9})|(?P<error>[^ ]+)) "
     r"(?P<duration_ms>\d+\.\d)ms attempt=(?P<attempt>\d{1,9})(?: span=(?P<call_span_id>[^ ]+))?"

@@ -1,8 +1,8 @@
 """
 Mask the secrets in a URL's path and query, for log lines and spans.
 
-A secret is found by the name of its parameter, by its look, or by the word before it in a path. A
-short secret under an ordinary name is not found: the user names such parameters. Every step takes
+A secret is recognised by the name of its parameter, by its form, or by the word before it in a
+path. A short secret under an ordinary name is not: the user names such parameters. Every step takes
 linear time, since anybody may send a path or a query of any length.
 
 This module works on strings.
@@ -45,7 +45,7 @@ _SECRET_NAME = Pattern(
     """,
     re.VERBOSE,
 )
-# Names that have such a word and no secret.
+# Names that contain such a word, but have no secret as their value.
 _ORDINARY_NAME = Pattern(
     r"-(?:area|color|country|currency|error|lang|language|locale|post|postal|region|status|zip)-code(?=-)"
     r"|-(?:foreign|group|order|partition|primary|public|sort)-key(?=-)"
@@ -54,11 +54,11 @@ _CAMEL = Pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_WORD = Pattern(r"[\W_]+")
 _LAST_DIGITS = Pattern(r"(?<![0-9])[0-9]+(?=-)")
 
-# A name before its value, in a query, a path or JSON. The look behind makes one attempt a name.
+# A name before its value, in a query, a path or JSON. The look-behind allows one attempt per name.
 _NAME = Pattern(r"""(?<![\w.\[\]$-])([\w.\[\]$-]+)(?:=|["']\s{0,4}:)""")
 
-# The userinfo of a URL (RFC 3986, § 3.2.1), and "user:password@" without a scheme. What stands
-# before an address of mail or chat is no user.
+# The userinfo of a URL (RFC 3986, § 3.2.1), and "user:password@" without a scheme. The text before
+# "@" in an address of mail or chat is not masked.
 _USERINFO = Pattern(r"//[^/?#\s]*@")
 _BARE_USERINFO = Pattern(
     r"(?<![\w.%+-])(?!(?:acct|email|im|mailto|sips?|xmpp):)"
@@ -74,11 +74,11 @@ _NESTED_PATH = Pattern(r"(?<==)(?:[a-z]{2,8}://[^/?#&]*)?/[^?#&]*", re.IGNORECAS
 # Between the pairs of a query in a query.
 _PART_ENDS = Pattern("([&#])")
 
-# "k=1" has a name and a value; "bot123:ABC" the look of a token.
+# "k=1" has a name and a value; "bot123:ABC" has the form of a token.
 _SHORTEST = 3
 _SHORTEST_KNOWN = 10
 
-# What has the look of a secret wherever it stands, however short it is.
+# Texts that are secrets by their form, in any place, even short ones.
 _KNOWN = Pattern(
     r"""
     (?<![A-Za-z0-9])
@@ -100,7 +100,7 @@ _CARD = Pattern(
     r"|3[47][0-9]{2}[ +-]?[0-9]{6}[ +-]?[0-9]{5}|3[0-9]{13}|4[0-9]{12}|[46][0-9]{18})(?![\w])"
 )
 
-# What may be a token: long and of one piece. Its runs decide.
+# Candidates for tokens: long texts without a separator. Their runs of letters and digits decide.
 _LONG_IN_PATH = Pattern(r"[A-Za-z0-9_.~+-]{20,}=*")
 _LONG_IN_QUERY = Pattern(r"[A-Za-z0-9_.~+/-]{20,}=*")
 _RUN = Pattern(r"[A-Za-z0-9]+")
@@ -116,8 +116,8 @@ _FILE_DIGEST = Pattern(
 # Slugs end with digests of up to 12 characters.
 _MOST_ODD_IN_PATH = 12
 
-# After a segment with one of the first words, ids and numbers are secrets too. They are none after
-# the second.
+# After a segment with a word of the first list, ids and numbers are secrets too; after a word of
+# the second list they are not.
 _ONE_TIME = Pattern(
     r"""
     -(?: activat(?:e|ion) | apikey | confirm(?:ation)? | invit(?:e|ation) | magic(?:link)? | onetime
@@ -139,10 +139,10 @@ _NOTABLE = Pattern(
 )
 
 _ENCODED = Pattern(r"(?:%[0-9A-Fa-f]{2})+")
-# A URL in a URL in a URL; what is encoded more often is masked unread.
+# A URL in a URL in a URL; text that is encoded more often is masked without decoding.
 _MOST_ENCODED = 3
 
-# Names and paths are few, as a program has them; a client's own must not fill the memory.
+# A program has few names and paths; those that clients make up must not fill the memory.
 _REMEMBERED = 256
 _LONGEST_REMEMBERED = 64
 
@@ -151,8 +151,8 @@ class Masks:
     """
     Masks the secrets of URLs.
 
-    :param names: parameters whose values are masked too. Each stands for every name that has its
-        words: ``promo`` for ``promo``, ``promoCode`` and ``order[promo]``, in any case.
+    :param names: further parameters with secret values. A name also matches longer names that have
+        its words: ``promo`` matches ``promo``, ``promoCode`` and ``order[promo]``, in any case.
     :raises ValueError: when *names* is no sequence of names.
     """
 
@@ -170,7 +170,7 @@ class Masks:
             own.update(_forms(name))
         self._own = own
         self._remembers = lru_cache(_REMEMBERED)(self._find_secret)
-        self._plain_paths: set[str] = set()  # that have no secret
+        self._plain_paths: set[str] = set()  # paths without a secret
 
     def query(self, query: str) -> str:
         """Return the *query* string, as it was sent, without its secrets."""
@@ -178,7 +178,7 @@ class Masks:
 
     def _mask_pair(self, pair: str) -> str:
         # Most pairs are a short name and a short value, of which only the name can show
-        # a secret: 4,300 instructions, where a look for all kinds of secrets takes 14,000 to 27,000.
+        # a secret: 4,300 instructions, where a search for all kinds takes 14,000 to 27,000.
         name, _, value = pair.partition("=")
         if (
             len(name) < _SHORTEST_KNOWN > len(value)
@@ -197,7 +197,7 @@ class Masks:
             self._remember_plain(path)
             return path
         segments = _SLACK_HOOK.sub(MASK, path).split("/")
-        words: Pattern | None = None  # after which segments are secrets
+        words: Pattern | None = None  # segments after these words are secrets
         for index, segment in enumerate(segments):
             if words is not None and _is_secret_after(words, segment):
                 segments[index] = MASK
@@ -276,7 +276,7 @@ class Masks:
 
 def _forms(name: str) -> set[str]:
     """
-    Return *name* as ``-its-words-``, divided where a capital begins one, and not divided there.
+    Return *name* as ``-its-words-`` in two forms: divided at capital letters, and not divided.
     """
     return {_form(_CAMEL.sub("-", name)), _form(name)}
 
@@ -317,7 +317,7 @@ def _mask_in_path(match: re.Match[str]) -> str:
 
 
 def _is_odd(run: str) -> bool:
-    """Return whether letters and digits alternate in *run* as in no word, version or date."""
+    """Return whether *run* alternates letters and digits more than words, versions and dates do."""
     if run.isalpha() or run.isdigit() or _TIMESTAMP.fullmatch(run):
         return False
     return len(run) >= 20 or len(_CHANGE.findall(run)) > 2
@@ -331,14 +331,14 @@ def _is_long_odd(run: str) -> bool:
 
 
 def _mask_card(match: re.Match[str]) -> str:
-    """Mask the number of a card: its check digit is right (Luhn, ISO/IEC 7812-1)."""
+    """Mask a number if it is a card's: its check digit is right (Luhn, ISO/IEC 7812-1)."""
     digits = [int(digit) for digit in match[0] if digit.isdigit()]
     doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2]]
     return MASK if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 else match[0]
 
 
 def _mask_basic(match: re.Match[str]) -> str:
-    """Mask what follows the word "basic" if it is a user and a password."""
+    """Mask the text after the word "basic" if it is a user and a password."""
     encoded = match[2].rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
     try:
         decoded = a2b_base64(encoded + "=" * (-len(encoded) % 4))
@@ -348,7 +348,7 @@ def _mask_basic(match: re.Match[str]) -> str:
 
 
 def _announced_by(segment: str) -> Pattern | None:
-    """Return the words of which *segment* has one, so that a secret may follow it."""
+    """Return the words of which *segment* has one: a secret may follow it. None without one."""
     forms = _forms(segment)
     if max(form.count("-") for form in forms) > _MOST_WORDS + 1:
         return None

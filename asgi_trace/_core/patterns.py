@@ -16,8 +16,8 @@ class Pattern:
     """
     A regular expression, compiled when one of its methods is first used, such as ``sub``.
 
-    A program that only writes text needs few of the package's expressions: to compile all of them
-    would be a third of its import.
+    A program that only writes text needs few of the package's expressions: compiling all of them
+    would take a third of the import time.
 
     :param flags: those of :func:`re.compile`.
     """

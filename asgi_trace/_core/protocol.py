@@ -1,9 +1,9 @@
 """
-What a protocol on top of HTTP adds to a request: the call that it carries, and the session that its
+Hooks for a protocol on top of HTTP: the call that a request carries, and the session that its
 response opens.
 
 :class:`Protocol` is plain HTTP, which adds nothing. A package that supports another protocol, such
-as MCP, puts a subclass of it into :data:`hooks`, and each shim that is made afterwards uses it.
+as MCP, puts a subclass of it into :data:`hooks`, and each shim that is created afterwards uses it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ App = Callable[..., Awaitable[Any]]
 
 
 class _Pending(str):
-    """A type of its own: no client's id is of it."""
+    """The type of :data:`PENDING` alone, not of any client's id."""
 
     __slots__ = ()
 
 
 PENDING = _Pending("pending")
-"""Stands for a session that is not known yet; compared by identity."""
+"""The value of a session that is not known yet; compared by identity."""
 
 
 class Protocol:
@@ -49,8 +49,8 @@ class Protocol:
 
     def find_call(self, request: ScopeMetadata) -> Call:
         """
-        Return the call that the headers of *request* describe; without any of ``headers`` in it, it
-        has none.
+        Return the call that the headers of *request* describe; without any of ``headers`` there is
+        none.
         """
         return NO_CALL
 
@@ -66,26 +66,26 @@ class Protocol:
         return None
 
     def find_session(self, request: ScopeMetadata) -> str | None:
-        """Return the id of the protocol's own session, whichever session outranks it."""
+        """Return the id of the protocol's own session, also where another session outranks it."""
         return None
 
     def opened_session(self, request: ScopeMetadata, rank: int) -> str | None:
         """
-        Return the session that the response of *request* has opened, where it outranks the one of
+        Return the session that the response of *request* has opened, if it outranks a session of
         *rank*.
 
-        :data:`PENDING` while the response may yet open one.
+        Return :data:`PENDING` while the response may still open one.
         """
         return None
 
     @staticmethod
     def wrap(app: App, *, observe_body: bool) -> App:
-        """Return *app*, or an observer of its messages, which has it as its attribute ``app``."""
+        """Return *app*, or an observer of its messages, with *app* as its attribute ``app``."""
         return app
 
 
 class Hooks:
-    """Where another package puts its protocol."""
+    """The protocol in use; another package may replace it."""
 
     protocol: type[Protocol] = Protocol
 

@@ -2,9 +2,8 @@
 The metadata of one request: its ids, its place in a trace, and the fields that the user adds to its
 lines.
 
-Values that few requests need are found when they are first read. This module does not read context
-variables, ASGI scopes or headers: :mod:`.scopes` finds the values of a request that came in over
-ASGI.
+Values that few requests need are computed when they are first read. This module does not read
+context variables, ASGI scopes or headers: :mod:`.scope` reads the values of an ASGI request.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ __all__ = (
 _T = TypeVar("_T")
 
 CALL_NAMES = ("mcp_method", "mcp_name", "jsonrpc_id")
-"""What records call the words of a call to an MCP server, in their order."""
+"""A record's names for the words of a call to an MCP server, in their order."""
 
 # The version of the ids, the response that they were read with, and the ids.
 _KeptIds = tuple[object, object, dict[str, str]]
@@ -40,7 +39,7 @@ _KeptIds = tuple[object, object, dict[str, str]]
 # Requests whose late values are being made at this moment.
 _beginning: dict[RequestMetadata, dict[str, Any]] = {}
 
-# Another object in a forked child: it and its parent hold the same open requests.
+# Replaced by another object in a forked child, which has the same open requests as its parent.
 _process = object()
 
 _MOST_COUNTED = 0xFFFF
@@ -72,18 +71,19 @@ def found_once(
     default: Any, *, check: Callable[[Any], Any] | None = None, may_come_later: bool = False
 ) -> Callable[[Callable[[Any], _T]], LateField[_T]]:
     """
-    Turn a method into a property whose value is found once, when it is first read.
+    Turn a method into a property; its value is computed once, when it is first read.
 
-    All threads get the same value. A fault of the method is reported once and gives *default*.
+    All threads get the same value. If the method raises, that is reported once, and the value is
+    *default*.
 
-    :param check: returns the value to keep when one is assigned; without it, any value is kept.
-    :param may_come_later: look again at the next read where the value is None.
+    :param check: is given an assigned value and returns the one to keep; by default any is kept.
+    :param may_come_later: compute a value that is None again at the next read.
     """
 
     def decorate(find: Callable[[Any], _T]) -> LateField[_T]:
         name = find.__name__
 
-        # A plain function that calls a plain function: a call of a method by its name takes 600
+        # A plain function that calls a plain function: calling a method by its name takes 600
         # instructions more.
         def read(metadata: RequestMetadata) -> _T:
             values = metadata._values
@@ -138,7 +138,7 @@ def _field(
 
 
 def checked_trace(value: object) -> TraceContext:
-    """Return *value*, or raise :exc:`TypeError` when it is no trace context."""
+    """Return *value*, or raise :exc:`TypeError` if it is no trace context."""
     if not isinstance(value, TraceContext):
         raise TypeError(f"trace is {value!r}; expected a TraceContext")
     return value
@@ -146,8 +146,8 @@ def checked_trace(value: object) -> TraceContext:
 
 def _call_word(word: str, *, blanks: bool = False) -> Any:
     """
-    Return a property for one word of the request's call: made safe for a log line when it is
-    assigned.
+    Return a property for one word of the request's call; an assigned word is made safe for a log
+    line.
     """
 
     def read(metadata: RequestMetadata) -> str | None:
@@ -162,16 +162,16 @@ def _call_word(word: str, *, blanks: bool = False) -> Any:
 
 class RequestMetadata:
     """
-    What is known of one request: one mutable object, shared by all its tasks and threads.
+    The ids and other data of one request: one mutable object, shared by all its tasks and threads.
 
     Under :class:`~asgi_trace.RequestTracingMiddleware` each request has its own, complete. Make one
     yourself for work outside HTTP, and bind it with :func:`bound_request_metadata`. Put data of
     your own into ``fields``.
 
-    It is safe to hold. A copy or a pickle is a plain object with the same ids: it has no header,
-    token or key.
+    It is safe to store. A copy or a pickle is a plain object with the same ids, without headers,
+    tokens and keys.
 
-    :param session_id: who asks: the same over many requests, or None.
+    :param session_id: the session, the same over many requests of one user, or None.
     :param request_id: this request's own id, or None.
     :param start_time: when it began, in seconds since the epoch; now, when left out.
     :param method: ``GET``, ``POST``, …; None on websockets and outside HTTP.
@@ -181,7 +181,7 @@ class RequestMetadata:
     :param parent_request_id: the client's id, where it was not used as *request_id*.
 
     An id that you assign is escaped where it could end the bracket of a log line or start another
-    line. The word ``none`` (in any case) stands for no id.
+    line. The word ``none`` (in any case) means no id.
 
     ``ended`` is true once the app has returned or raised: lines that are logged after that are
     late.
@@ -191,8 +191,8 @@ class RequestMetadata:
     within its session; else None. These are the client's words: at most 128 characters, and
     characters that could mislead a reader of the log are ``%XX``. ``mcp_session_id`` is the session
     of the transport; ``X-Session-ID`` outranks it as *session_id*. ``mcp_error`` is ``tool_error``
-    or ``rpc_error`` where the reply is read and says so, and ``unanswered`` where the response
-    ended without it.
+    or ``rpc_error`` where the reply was read and is such an error, and ``unanswered`` where the
+    response ended without a reply.
 
     .. versionadded:: 0.1
     """
@@ -200,9 +200,9 @@ class RequestMetadata:
     # Pickles name the class by its public module: the private one may change.
     __module__ = "asgi_trace"
 
-    # Slots keep headers out of vars(), and cost a request less than a dict does. Attributes of the
-    # user's own go into __dict__, where none of ours can be hidden by them: all of ours are slots,
-    # properties or underlined.
+    # Slots keep headers out of vars(), and cost a request less than a dict does. Attributes set by
+    # a user are in __dict__, where they cannot hide ours: all of ours are slots, properties or
+    # begin with an underscore.
     __slots__ = (
         "__dict__",
         "__weakref__",
@@ -219,7 +219,7 @@ class RequestMetadata:
     path: str | None
     ended: bool
     _request_id: str | None
-    # Values of the late fields, by name; None until the first of them is found.
+    # Values of the late fields, by name; None until the first of them is computed.
     _values: dict[str, Any] | None
 
     def __init__(
@@ -245,26 +245,26 @@ class RequestMetadata:
     def _late_values(self) -> dict[str, Any]:
         values = self._values
         if values is None:
-            # All threads that come here at once get the same dict, since setdefault() is one step.
-            # It takes 1,200 instructions; a lock takes 2,400, and a signal may leave it locked.
+            # Threads that arrive here at once get the same dict, since setdefault() is atomic. It
+            # takes 1,200 instructions; a lock takes 2,400, and a signal may leave it locked.
             made = _beginning.setdefault(self, {})
             values = self._values
             if values is None:
                 values = self._values = made
-            _beginning.pop(self, None)  # only now: who comes later sees the value above
+            _beginning.pop(self, None)  # only now: a later thread reads the value set above
         return values
 
     def _kept(self, name: str) -> Any:
-        """Return the late value *name*, or None where it has not been found yet."""
+        """Return the late value *name*, or None where it has not been computed yet."""
         values = self._values
         return None if values is None else values.get(name)
 
-    # -- what each line of the request has ----------------------------------------------------------
+    # -- the ids on each line of the request -------------------------------------------------------
 
     def _line_ids(self) -> dict[str, str]:
         """
-        Return the ids of the request and the words of its call, by the names that records have for
-        them. Made once, and again after a change; not to be changed.
+        Return the ids of the request and the words of its call, by their names on records. The dict
+        is made once, and again after a change of an id; callers must not change it.
         """
         values = self._late_values()
         kept: _KeptIds | None = values.get("line_ids")
@@ -274,8 +274,7 @@ class RequestMetadata:
 
     def _find_line_ids(self, values: dict[str, Any], response: object) -> dict[str, str]:
         """
-        :param response: what the session id depends on besides the values: the headers of the
-            response.
+        :param response: the headers of the response, on which the session id may depend.
         """
         # Read before all else: a change by another thread meanwhile gives a new version.
         version = values.get("ids_version")
@@ -294,12 +293,12 @@ class RequestMetadata:
             for name, word in zip(CALL_NAMES, call, strict=True):
                 if word is not None:
                     ids[name] = word
-        if session_id is not None:  # a session that is not known yet may be at the next line
+        if session_id is not None:  # None: it may be known at the next line
             values["line_ids"] = version, response, ids
         return ids
 
     def _forget_ids(self) -> None:
-        """Have the next line find its ids anew: one of them has changed."""
+        """Discard the dict of ids, since one of them has changed: the next line makes a new one."""
         self._late_values()["ids_version"] = object()
 
     # -- ids ---------------------------------------------------------------------------------------
@@ -347,7 +346,7 @@ class RequestMetadata:
 
     @property
     def _fields(self) -> dict[str, object] | None:
-        """The user's fields, or None where there are none: reading them makes no dict."""
+        """The user's fields, or None where there are none; reading does not create a dict."""
         fields: dict[str, object] | None = self._kept("fields")
         return fields
 
@@ -359,8 +358,8 @@ class RequestMetadata:
         The request's place in its distributed trace: ``span_id`` is this request's own span.
 
         The trace is the client's where it sent one. Otherwise the trace id is the request id where
-        that is a valid trace id, else a new one. Assign another's, such as that of a tracer that
-        has made a span for this request, and every line carries it.
+        that is a valid trace id, else a new one. Assign another trace context, such as that of a
+        tracer's span for this request, and every line carries it.
         """
         return self._find_trace()
 
@@ -394,7 +393,7 @@ class RequestMetadata:
     tracestate: LateField[str] = _assigned(
         "tracestate",
         "",
-        "What other tracing systems have said of this trace, to be forwarded as it is; empty without.",
+        "The caller's ``tracestate``, of other tracing systems, to be forwarded; empty without.",
     )
     baggage: LateField[str] = _assigned(
         "baggage", "", "The caller's W3C baggage, to be forwarded; empty without."
@@ -402,7 +401,7 @@ class RequestMetadata:
     linked_trace: LateField[TraceContext | None] = _assigned(
         "linked_trace",
         None,
-        "The client's own place in its trace, where this request is in another trace: see ``trust_inbound``.",
+        "The client's trace context, if this request is in another trace: see ``trust_inbound``.",
     )
 
     def _parent_trace(self) -> TraceContext | None:
@@ -430,9 +429,8 @@ class RequestMetadata:
         """
         Return the span of an outgoing call that this request makes.
 
-        W3C asks for a span of its own for each call, whether or not it is recorded. Where a tracer
-        records spans, it is the tracer's current span, since the called service names it as its
-        parent.
+        W3C requires a new span for each call, whether or not it is recorded. Where a tracer records
+        spans, this is the tracer's current span, since the called service names it as its parent.
         """
         calling_span = self._calling_span
         if calling_span is not None:
@@ -443,7 +441,8 @@ class RequestMetadata:
     def _call_span_id(self, span_id: str) -> str:
         """
         Return the span id of one more call from the span *span_id*: its first twelve digits, then
-        a counter. So the lines of the called service, which name their parent, lead back to ours.
+        a counter. The called service's lines name it as their parent, so ours can be found from
+        them.
 
         It is random where such an id could be used twice: after 65,535 ids, in a forked child, and
         for a span that this object has not made, since another object or process may count too.
@@ -460,7 +459,7 @@ class RequestMetadata:
         return generate_request_id()[:16]
 
     def _counter_of_calls(self) -> tuple[object, Iterator[int]]:
-        """Return the process that counts the calls of this request, and the counter."""
+        """Return the process in which the calls of this request are counted, and the counter."""
         values = self._values
         if values is None:
             values = self._late_values()
@@ -473,12 +472,12 @@ class RequestMetadata:
         self, parent: TraceContext, tracestate: str = "", baggage: str = ""
     ) -> None:
         """
-        Make *parent* the span that called this request, whatever its headers say.
+        Make *parent* the span that called this request, in place of the one in its headers.
 
         Where a tracer records a span of this request, that span has its parent already, and nothing
         changes.
 
-        :param tracestate: what other tracing systems have said of the parent's trace.
+        :param tracestate: the parent's ``tracestate``, data of other tracing systems.
         :param baggage: the caller's.
         """
         if self._calling_span is not None:
@@ -492,7 +491,7 @@ class RequestMetadata:
 
     @property
     def _is_trusted(self) -> bool:
-        """Whether the ids and the trace that the client names are used."""
+        """Whether the ids and the trace in the client's headers are used."""
         return True
 
     def _trace_of_headers(self) -> TraceContext | None:
@@ -536,8 +535,7 @@ class RequestMetadata:
 
     def _twin(self) -> RequestMetadata:
         """
-        Return another object for the same request, for a context in which one of its ids is
-        another.
+        Return another object for the same request, for a context in which one of its ids differs.
         """
         twin = self.__copy__()
         names = ("tracestate", "baggage", "linked_trace")
@@ -583,8 +581,8 @@ class RequestMetadata:
 
     def _reduced(self) -> tuple[type[RequestMetadata], tuple[Any, ...], dict[str, Any]]:
         """
-        Return what a copy or pickle is made of: the class, its arguments, and the ids that are none
-        of them.
+        Return the parts of a copy or pickle: the class, its arguments, and the ids that are not
+        among the arguments.
         """
         words = (
             self.session_id,
@@ -611,7 +609,7 @@ class RequestMetadata:
 
 def _plain(value: object) -> str | float | None:
     """
-    Return *value* where a pickle of it loads anywhere; an object that a user has assigned becomes
+    Return *value* if a pickle of it loads anywhere; any other object, assigned by a user, becomes
     its text.
     """
     if value is None or type(value) in (str, int, float):

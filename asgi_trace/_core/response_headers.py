@@ -22,11 +22,11 @@ class Answers:
     """
     The headers that are added to each response, prepared once.
 
-    :param request_header: the one with the request's id, which is there already.
-    :param session_header: the one that takes the session's id to the client, or None.
+    :param request_header: the header with the request id, which the response has already.
+    :param session_header: the header for the session id, or None.
     :param traceresponse: whether W3C's ``traceresponse`` is added.
     :param server_timing: whether a ``Server-Timing`` is added.
-    :param expose: whether a browser may show ours to a script of another origin.
+    :param expose: whether a browser may show our headers to a script of another origin.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Answers:
 
     def add(self, headers: list[Any], metadata: RequestMetadata, session_id: str | None) -> None:
         """
-        Add to a response's *headers*, in place, what of *metadata* was asked for, and *session_id*.
+        Add the chosen headers, with values of *metadata* and *session_id*, to *headers* in place.
         """
         if self._session and session_id:
             _replace(headers, self._session, session_id.encode())
@@ -62,12 +62,12 @@ class Answers:
             self._expose(headers)
 
     def _expose(self, headers: list[Any]) -> None:
-        # To any other response the header says nothing.
+        # On any other response the header has no meaning.
         if not any(response_values(headers, b"access-control-allow-origin")):
             return
         exposed = b",".join(response_values(headers, _EXPOSED))
         names = [name.strip(b" \t") for name in exposed.split(b",") if name.strip(b" \t")]
-        # With credentials "*" is a name like others, and not all of them (Fetch, § 3.3.3).
+        # With credentials, "*" is an ordinary name, not a wildcard (Fetch, § 3.3.3).
         if b"*" in names and b"true" not in response_values(
             headers, b"access-control-allow-credentials"
         ):

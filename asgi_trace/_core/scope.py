@@ -1,5 +1,5 @@
 """
-The metadata of a request that came in over ASGI, found in its scope when it is first read.
+The metadata of an ASGI request, read from its scope when a value is first used.
 
 This module reads scopes and headers. It awaits nothing, and does not handle receive and send.
 """
@@ -59,18 +59,18 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
 SCOPE_KEY = "asgi_trace"
-"""Where a traced scope holds its :class:`RequestMetadata`."""
+"""The key of the :class:`RequestMetadata` in a traced scope."""
 
-# A client may send any X-Request-ID; the operator has chosen any other header, and wants to know
-# when it cannot work.
+# A client may send any X-Request-ID. Another header was chosen by the operator, who is warned if
+# its values are no ids.
 _USUAL_HEADER = b"x-request-id"
 _MOST_SHOWN = 60
 
 
 class Settings:
     """
-    How requests are read, prepared once; :class:`~asgi_trace.RequestTracingMiddleware` documents
-    each option.
+    The options for reading requests, prepared once; :class:`~asgi_trace.RequestTracingMiddleware`
+    documents each option.
     """
 
     __slots__ = (
@@ -108,7 +108,7 @@ class Settings:
         self.header = header
         self.answer = header, len(header)
         self.generate = generate
-        # The pool's own pop, where generate() does just that: without its frame, 60 ns less.
+        # The pool's own pop, where generate() does only that: 60 ns less without its frame.
         self.makes_trace_ids = generate is generate_request_id
         self.take = take_request_id if self.makes_trace_ids else generate
         self.parse = parse
@@ -135,17 +135,17 @@ def _warn_of_header(name: bytes, value: bytes) -> None:
     )
 
 
-# Raises TypeError for what is no bytes, which a method of the name's own would not.
+# Raises TypeError for a name that is not bytes; calling the name's own method would not.
 _is_lower = bytes.islower
 
-# The rank of a session that nothing outranks: it was set by hand, or opened by the response.
+# The highest rank: the session was set by hand, or opened by the response.
 _FINAL_RANK = -1
 
 # Equal to no response's headers: the response is searched at the next read.
 _NOT_SEARCHED: list[Any] = []
 
 
-# With one of these values a request is no plain one, see ScopeMetadata._plain_line_ids().
+# A request with one of these values is not plain, see ScopeMetadata._plain_line_ids().
 _FOUND = frozenset({"session", "trace", "_call", "id_is_given"})
 
 
@@ -161,34 +161,34 @@ class _Session(NamedTuple):
     """
 
 
-# From a tuple in C: a fifth of what the class's own __new__ takes.
+# Made from a tuple in C: this takes a fifth of the time of the class's own __new__.
 _new_session = partial(tuple.__new__, _Session)
 
 
 class ScopeMetadata(RequestMetadata):
     """
-    The metadata of a request that came in over ASGI.
+    The metadata of an ASGI request.
 
-    Only what every request needs is read at once. The rest comes from a snapshot of the headers
-    when it is first read: the same in every task and thread, whatever an inner app does to the
-    scope meanwhile.
+    Only the values that every request needs are read at once. The others are read from a snapshot
+    of the headers when they are first used: they are the same in every task and thread, also if an
+    inner app changes the scope meanwhile.
     """
 
-    # All that every request has is a slot, all else a late value: see RequestMetadata.
+    # Values that every request has are slots, all others are late values: see RequestMetadata.
     __slots__ = ("_headers", "_query_string", "_response_headers", "_settings")
 
     _request_id: str
     _settings: Settings
     _headers: Headers
     _query_string: bytes
-    # Those of the latest response start; None before the first.
+    # The headers of the latest response start; None before the first.
     _response_headers: list[Any] | None
 
     __init__ = object.__init__  # filled by _read(): a type call with arguments is 60 ns more
 
     def __repr__(self) -> str:
-        # A debug page shows the locals of every frame: a shim inside a shim has an object that is
-        # never filled.
+        # A debug page may show this object, one of the locals of a frame, before it is filled; a
+        # shim inside a shim never fills its own.
         return super().__repr__() if self._is_filled() else "<RequestMetadata of no request>"
 
     def _reduced(self) -> tuple[type[RequestMetadata], tuple[Any, ...], dict[str, Any]]:
@@ -213,19 +213,19 @@ class ScopeMetadata(RequestMetadata):
                 self._query_string = scope["query_string"]
                 self.path = scope["path"]
                 self.method = scope["method"]
-            except KeyError:  # a websocket has no method; a hand-made scope may lack more
+            except KeyError:  # a websocket has no method; a hand-made scope may lack other keys
                 headers = self._read_sparse(scope)
             # ASGI recommends names in lower case; an adapter or a test client may keep them as they
-            # were typed, or as another type. A look at the first header finds out: 540
-            # instructions, where a look at each would take 1,500.
+            # were typed, or as another type. Only the first header is checked: 540 instructions,
+            # where checking each would take 1,500.
             try:
                 first = headers[0]
                 is_regular = type(first) is tuple and _is_lower(first[0])
-            except Exception:  # no headers, an iterator, or names that are no bytes
+            except Exception:  # no headers, an iterator, or names that are not bytes
                 is_regular = False
             if not is_regular:
                 headers = self._regular(scope, headers)
-            self._headers = headers = tuple(headers)  # a snapshot: the list is the app's to change
+            self._headers = headers = tuple(headers)  # a snapshot: the app may change the list
             if settings.inbound in headers:
                 self._use_inbound_id(settings)
             else:
@@ -241,11 +241,11 @@ class ScopeMetadata(RequestMetadata):
     @staticmethod
     def _regular(scope: Scope, headers: Iterable[Any]) -> Headers:
         """
-        Return *headers* as pairs of bytes, the names in lower case, whatever an adapter has made of
-        them.
+        Return *headers*, of any shape that an adapter gives them, as pairs of bytes, the names in
+        lower case.
         """
         if isinstance(headers, Iterator):
-            headers = scope["headers"] = list(headers)  # the app must find what we have read
+            headers = scope["headers"] = list(headers)  # the app must be able to read them too
         return [(as_bytes(name).lower(), as_bytes(value)) for name, value in headers]
 
     def _read_sparse(self, scope: Scope) -> Iterable[Any]:
@@ -270,7 +270,7 @@ class ScopeMetadata(RequestMetadata):
         values = header_values(self._headers, settings.header)
         is_usual = settings.header == _USUAL_HEADER
         for value in values:
-            # A cloud's header may look like an id, and is more than one.
+            # A cloud's header may look like an id, but contains more than an id.
             trace_id = None if is_usual else parse_cloud_trace(value)
             found = settings.parse(trace_id or value)
             if found is not None:
@@ -290,15 +290,15 @@ class ScopeMetadata(RequestMetadata):
 
     def _stamp(self, message: Message) -> Message:
         """
-        Return a response's first *message*, a new one, in which our header stands once, with this
+        Return a copy of a response's first *message* that has our header exactly once, with this
         request's id.
         """
-        # The app's own message and list stay as they are: they may be constants that serve every
+        # The app's own message and list are not changed: they may be constants, used for every
         # request.
         message = message.copy() if type(message) is dict else dict(message)
         try:
             headers = [*message["headers"]]
-        except (KeyError, TypeError):  # none, or None
+        except (KeyError, TypeError):  # no headers, or None
             headers = [*(message.get("headers") or ())]
         name, length = self._settings.answer
         try:
@@ -312,7 +312,7 @@ class ScopeMetadata(RequestMetadata):
                 ):
                     headers = without_header(headers, name)
                     break
-        except (TypeError, ValueError, AttributeError):  # no pair, or no text
+        except (TypeError, ValueError, AttributeError):  # not a pair, or not bytes
             headers = without_header(headers, name)
         headers.append((name, self._request_id.encode()))
         self._response_headers = message["headers"] = headers
@@ -320,7 +320,7 @@ class ScopeMetadata(RequestMetadata):
 
     @property
     def _response_started(self) -> bool:
-        """Whether the app has begun to answer."""
+        """Whether the app has started its response."""
         return self._response_headers is not None
 
     def _line_ids(self) -> dict[str, str]:
@@ -340,13 +340,13 @@ class ScopeMetadata(RequestMetadata):
                     return ids
         try:
             plain = self._plain_line_ids(values)
-        except Exception:  # whatever is wrong is reported where each value is found by itself
+        except Exception:  # reported below, where each value is computed by itself
             plain = None
         return plain or self._find_line_ids(values, self._response_headers)
 
     def _plain_line_ids(self, values: dict[str, Any]) -> dict[str, str] | None:
         """
-        Find all ids of a request that came with none, and is no call, in one pass: 12,000
+        Find all ids of a request that has no inbound ids and no call, in one pass: 12,000
         instructions less than value by value. None for any other request.
         """
         # Read before all else: a change by another thread meanwhile gives a new version.
@@ -380,7 +380,7 @@ class ScopeMetadata(RequestMetadata):
     @property
     def session_id(self) -> str | None:
         """
-        The session of the request, or the one that its response opens; made, where neither has one.
+        The session of the request, or the one that its response opens; if there is none, a new id.
         """
         values = self._values
         if values is not None and "session" in values:
@@ -398,15 +398,15 @@ class ScopeMetadata(RequestMetadata):
         self._forget_ids()
 
     def _search_session_again(self) -> None:
-        """Look at the next read for a session that the response has opened meanwhile."""
+        """Search the response for a session again when the session is next read."""
         session = self._kept("session")
         if session:
             self._late_values()["session"] = session._replace(response=_NOT_SEARCHED)
             self._forget_ids()
 
     def _settle_session(self, known: _Session | None) -> str | None:
-        # Without a lock: all of this follows from what was read at entry, so two threads find the
-        # same.
+        # Without a lock: the result depends only on values that were read at entry, so two threads
+        # get the same.
         settings, response = self._settings, self._response_headers
         sessions = settings.sessions
         session_id, rank = None, sessions.lowest_rank
@@ -427,8 +427,8 @@ class ScopeMetadata(RequestMetadata):
                     session_id, rank = user, sessions.user_rank
             opened = settings.protocol.opened_session(self, rank)
             if opened is PENDING:
-                # An id that is read now and replaced later would be on a few lines only, as a
-                # session of their own.
+                # An id that is generated now and replaced later would be on a few lines only, which
+                # would look like another session.
                 return None
             if opened is not None:
                 session_id, rank = opened, _FINAL_RANK
@@ -446,7 +446,7 @@ class ScopeMetadata(RequestMetadata):
         """
         Return the session of the scope's user; None without one.
 
-        PENDING until the app begins to respond: an authentication inside the shim may yet find the
+        PENDING until the app begins to respond: an authentication inside the shim may still set the
         user.
         """
         scope: Scope = self._kept("scope") or {}
@@ -456,8 +456,8 @@ class ScopeMetadata(RequestMetadata):
 
     def _use_baggage(self, baggage: str) -> None:
         """
-        Use the session in *baggage*, which names the caller of the call that the request carries,
-        where it outranks the request's own.
+        Use the session in *baggage*, that of the call which the request carries, if it outranks the
+        request's own.
         """
         named, rank = self._settings.sessions.resolve({b"baggage": [baggage.encode()]}, b"")
         self._settle_session(None)
@@ -467,7 +467,7 @@ class ScopeMetadata(RequestMetadata):
 
     def _known_headers(self) -> dict[bytes, list[bytes]]:
         """
-        Return the values of each header that a late field is found in, by its name.
+        Return the values of the headers that late fields are read from, by name.
 
         ``Accept`` is not among them, so that most requests have none.
         """
@@ -478,13 +478,12 @@ class ScopeMetadata(RequestMetadata):
         elif "known_headers" in values:
             known = values["known_headers"]
             return known
-        # One pass for all of them: 450 instructions a header, where each name looked for by itself
-        # takes 250.
+        # One pass for all names: 450 instructions a header, where a pass for each name takes 250.
         known = {}
         settings = self._settings
         try:
             group_values(self._headers, settings.known_headers, known)
-        except Exception:  # no pairs: what stands before them is used
+        except Exception:  # an item is no pair: the headers before it are used
             report_once("reading the headers")
         if b"accept" in known:
             values["accept"] = known[b"accept"]
@@ -515,14 +514,14 @@ class ScopeMetadata(RequestMetadata):
         own = self._settings.protocol.find_transport(self, known, accepted)
         if own is not None:
             return own
-        # Not "in", which takes bytes for a number first: 3,600 instructions, where this takes 640.
+        # Not "in", which first tries bytes as a number: 3,600 instructions, where this takes 640.
         return "sse" if accepted.find(b"text/event-stream") >= 0 else "http"
 
     @found_once(TraceContext("", ""), check=checked_trace)
     def trace(self) -> TraceContext:
         """The request's place in its distributed trace; see :attr:`RequestMetadata.trace`."""
-        # The common case first, where no caller sent a trace and the request id is one of ours:
-        # half of what the general case takes.
+        # The common case first, no caller's trace and a request id of ours: this takes half as long
+        # as the general case.
         values = self._values or {}
         known = values["known_headers"] if "known_headers" in values else self._known_headers()
         if "id_is_given" in values or not self._settings.makes_trace_ids:
@@ -539,7 +538,7 @@ class ScopeMetadata(RequestMetadata):
 
     def _trace_of_headers(self) -> TraceContext | None:
         inbound = self._known_headers().get(b"traceparent", ())
-        # Of two, either may be the caller: the standard restarts the trace.
+        # With two headers the caller is unknown: the standard restarts the trace.
         return parse_traceparent(inbound[0].decode("latin-1")) if len(inbound) == 1 else None
 
     @found_once("")
@@ -568,7 +567,7 @@ class ScopeMetadata(RequestMetadata):
             super()._continue_trace(parent, tracestate, baggage)
 
     def _header(self, name: bytes) -> list[bytes]:
-        """Return every value of the request's header *name* (lower case), as they were at entry."""
+        """Return every value of the header *name* (lower case) at the start of the request."""
         return header_values(self._headers, name)
 
     def _header_texts(self, name: bytes) -> list[str]:
@@ -576,14 +575,14 @@ class ScopeMetadata(RequestMetadata):
 
 
 class EdgeMetadata(ScopeMetadata):
-    """The metadata of a request where only some networks are trusted: see ``trust_inbound``."""
+    """The metadata of a request if only some networks are trusted: see ``trust_inbound``."""
 
     __slots__ = ()
 
     def _read(self, scope: Scope, settings: Settings) -> bool:
         """
-        Take from *scope* what every request needs; False where it cannot be read, and the request
-        goes untraced.
+        Read the values that every request needs from *scope*; return False where that fails: the
+        request is then not traced.
         """
         try:
             trusted = settings.networks is not None and settings.networks.trust(scope.get("client"))
@@ -594,7 +593,7 @@ class EdgeMetadata(ScopeMetadata):
 
 
 class AnsweringMetadata(ScopeMetadata):
-    """The metadata of a request whose response carries more headers than its id."""
+    """The metadata of a request, with further headers of ours on its response."""
 
     __slots__ = ()
 
@@ -608,8 +607,7 @@ class AnsweringMetadata(ScopeMetadata):
         return message
 
     def _public_session(self) -> str | None:
-        # The digest of a token or cookie stays here: its client has the secret, and needs no second
-        # name for it.
+        # The digest of a token or cookie is not sent: the client has the secret itself.
         session_id = self.session_id
         session = self._kept("session")
         if session_id is None or (session and self._settings.sessions.is_secret(session.rank)):
@@ -618,7 +616,7 @@ class AnsweringMetadata(ScopeMetadata):
 
 
 class UserMetadata(ScopeMetadata):
-    """The metadata of a request whose user may be its session: it holds the scope."""
+    """The metadata of a request; its user may be its session, so it holds the scope."""
 
     __slots__ = ()
 
@@ -648,8 +646,7 @@ _CLASSES: dict[tuple[bool, bool], type[ScopeMetadata]] = {
 
 def metadata_class(settings: Settings) -> type[ScopeMetadata]:
     """
-    Return the class for what *settings* ask for: a request pays for nothing that no option has
-    asked for.
+    Return the class that *settings* need: options that are off cost a request nothing.
     """
     found = _CLASSES[settings.networks is not None, settings.answers.needed]
     if settings.sessions.user_rank < 0:
@@ -663,5 +660,5 @@ _DEFAULT_MASKS = Masks()
 
 
 def masks_of(request: object) -> Masks:
-    """Return what hides the secrets of path and query: the shim's own, where *request* has one."""
+    """Return the masks for path and query: the shim's own, where *request* came through a shim."""
     return request._settings.masks if isinstance(request, ScopeMetadata) else _DEFAULT_MASKS

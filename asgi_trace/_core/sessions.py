@@ -1,5 +1,5 @@
 """
-Session ids: where in a request they may stand, and which one wins.
+Session ids: their sources in a request, and the rank of each source.
 
 This module reads header lists, query strings and the objects of users. It does not read scopes,
 responses or context variables.
@@ -14,7 +14,7 @@ from .ids import MAX_ID_LENGTH, parse_id, secret_digest
 
 __all__ = ("DEFAULT_SESSION_SOURCES", "SessionResolver", "query_values")
 
-# Every byte of the longest id percent-encoded, and some blanks around it.
+# The longest id with every byte percent-encoded, and some blanks around it.
 _LONGEST_ESCAPED = 4 * MAX_ID_LENGTH
 
 DEFAULT_SESSION_SOURCES = (
@@ -28,15 +28,15 @@ DEFAULT_SESSION_SOURCES = (
 
 _RULE = "expected 'header:NAME', 'query:NAME', 'cookie:NAME', 'baggage:NAME', 'user' or 'bearer'"
 
-# Equal to no header's name: the query string, and the user, who is not in the request.
+# Names that no header has: for the query string, and for the user, which is not in the request.
 _QUERY = b""
 _NO_HEADER = b":"
 
-# What the standard asks to pass on, at least (https://www.w3.org/TR/baggage/, § 3.3.2).
+# The size that must be forwarded at least (https://www.w3.org/TR/baggage/, § 3.3.2).
 _MOST_BAGGAGE = 8192
 
-# Where the object of a user has an id that stays the same when its token is refreshed: that of an
-# MCP SDK, of Starlette, of Django, and a dict of claims.
+# Places of the id in a user's object, one that stays the same when its token is refreshed: in an
+# MCP SDK, in Starlette, in Django, and in a dict of claims.
 _USER_IDS = (
     ("access_token", "subject"),
     ("access_token", "claims", "sub"),
@@ -52,10 +52,10 @@ _USER_IDS = (
 class _Source(NamedTuple):
     header: bytes  # the header that must be there, or the query string
     name: bytes  # of the parameter or cookie
-    # what of the header or query string may be the id
+    # yields the candidates for the id in the header or query string
     read: Callable[[bytes, bytes], Iterator[bytes]]
     secret: bool  # shown as a digest only
-    is_callers: bool = False  # believed of a trusted caller only
+    is_callers: bool = False  # used from a trusted caller only
 
 
 def _whole(value: bytes, _name: bytes) -> Iterator[bytes]:
@@ -73,7 +73,7 @@ def _cookie(value: bytes, name: bytes) -> Iterator[bytes]:
 
 
 def _baggage(value: bytes, name: bytes) -> Iterator[bytes]:
-    if value.find(name) < 0:  # of another service, as most are
+    if value.find(name) < 0:  # most baggage has no session id
         return
     for member in value[:_MOST_BAGGAGE].split(b","):
         key, _, found = member.partition(b"=")
@@ -84,7 +84,7 @@ def _baggage(value: bytes, name: bytes) -> Iterator[bytes]:
 def _unquoted(value: bytes) -> bytes:
     if value.find(b"%") < 0:
         return value
-    from urllib.parse import unquote_to_bytes  # only an escaped value pays for the import
+    from urllib.parse import unquote_to_bytes  # only needed for escaped values
 
     return unquote_to_bytes(value)
 
@@ -99,7 +99,7 @@ def query_values(value: bytes, name: bytes) -> Iterator[bytes]:
 
 
 def _parameters(text: bytes, name: bytes, separator: bytes) -> Iterator[bytes]:
-    """Yield the values of ``name=value`` in *text*: found by search, since most texts have none."""
+    """Yield the values of ``name=value`` in *text*, by a search, since most texts have none."""
     start = text.find(name)
     while start >= 0:
         end = start + len(name)
@@ -130,17 +130,17 @@ def _parse_source(source: str) -> _Source:
 
 class SessionResolver:
     """
-    The sources of session ids, prepared once, asked per request.
+    The sources of session ids, prepared once, and read for each request.
 
     :param sources: in order of rank, each ``header:NAME``, ``query:NAME``, ``cookie:NAME``,
         ``baggage:NAME``, ``user`` or ``bearer``.
     :param digest_key: at most 64 bytes that key the digests of cookies, users and bearer tokens.
-    :param parse: returns the id in a client's bytes, or None when it must not be taken over.
+    :param parse: returns the id in a client's bytes, or None when it must not be used.
     :raises ValueError: for a source that is none of these, or a key that is too long.
 
-    ``names`` are the sources as they were given, ``is_keyed`` is whether digests have a key,
-    ``header_names`` are those that it looks for, ``lowest_rank`` is the rank of a session that no
-    source has given, ``user_rank`` is that of the user, -1 where it is no source.
+    ``names`` are the sources as given, ``is_keyed`` is whether digests have a key, ``header_names``
+    are the headers that are read, ``lowest_rank`` is the rank of a session without a source, and
+    ``user_rank`` is the rank of ``user``, or -1 where it is no source.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class SessionResolver:
         self.user_rank = self._rank_of(lambda source: source.header == _NO_HEADER)
 
     def is_secret(self, rank: int) -> bool:
-        """Whether the source of *rank* is a secret, of which a session has the digest."""
+        """Whether the source of *rank* is a secret; the session id is then its digest."""
         return 0 <= rank < len(self._sources) and self._sources[rank].secret
 
     def resolve(
@@ -184,11 +184,11 @@ class SessionResolver:
         """
         Return the session id of a request and the rank of its source: 0 outranks 1.
 
-        An invalid value falls through to the next one. Without any: None, and the lowest rank.
+        An invalid value is skipped. Without a valid one: None, and the lowest rank.
 
         :param headers: the values of each header, by its name in lower case; those that are not in
             ``header_names`` are not read.
-        :param is_trusted: whether the caller's baggage is believed.
+        :param is_trusted: whether the caller's baggage is used.
         """
         if query_string:
             headers = {**headers, _QUERY: (query_string,)}
@@ -213,7 +213,7 @@ class SessionResolver:
         return None
 
     def user_session(self, user: object) -> str | None:
-        """Return the digest of the id that *user*, of an ASGI scope, has; None without one."""
+        """Return the digest of the id of *user*, from an ASGI scope; None without an id."""
         if getattr(user, "is_authenticated", True) is False:
             return None
         for path in _USER_IDS:
@@ -224,12 +224,12 @@ class SessionResolver:
 
     def rank_of_header(self, name: bytes) -> int:
         """
-        Return the rank of the source that is the header *name* (lower case); -1 where it is none.
+        Return the rank of the header *name* (lower case) as a source; -1 where it is none.
         """
         return self._rank_of(lambda source: source.header == name and source.read is _whole)
 
     def rank_of_query(self, name: bytes) -> int:
-        """Return the rank of the source that is the query parameter *name*; -1 where it is none."""
+        """Return the rank of the query parameter *name* as a source; -1 where it is none."""
         return self._rank_of(lambda source: source.read is query_values and source.name == name)
 
     def _rank_of(self, is_wanted: Callable[[_Source], bool]) -> int:

@@ -1,5 +1,5 @@
 """
-Threads and executors that keep the ids: a new thread begins with no context at all.
+Threads and executors that keep the ids: a new thread has an empty context.
 
 This module uses context variables, threads and thread pools. It has nothing to do with ASGI, logging
 or event loops.
@@ -29,25 +29,24 @@ __all__ = (
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-# CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the inspect module, which is not worth its
-# import here.
+# CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the inspect module, without its import.
 _RUNS_LATER = 0x20 | 0x80 | 0x200
 
-# Threads of these modules work for many requests: the one that they happen to be started in is not
-# theirs.
+# Threads of these modules work for many requests, not only for the one in which they start.
 _SHARED = ("concurrent.futures.thread", "multiprocessing.pool", "logging.handlers")
 
 
 class ContextThreadPoolExecutor(ThreadPoolExecutor):
     """
-    A :class:`concurrent.futures.ThreadPoolExecutor` whose jobs see the context variables of their
-    submitter.
+    A :class:`concurrent.futures.ThreadPoolExecutor` that runs jobs with the context variables of
+    their submitter.
 
-    Each job runs in a copy of its own: what it sets, neither the submitter nor the thread's next
-    job sees. Also for ``loop.run_in_executor(pool, …)`` and ``loop.set_default_executor(pool)``.
-    The *initializer* and the callbacks of futures run outside of any request.
+    Each job runs in a new copy of the context: variables that it sets change neither the submitter
+    nor the thread's next job. Also for ``loop.run_in_executor(pool, …)`` and
+    ``loop.set_default_executor(pool)``. The *initializer* and the callbacks of futures run outside
+    of any request.
 
-    :param max_workers: as the standard library has it, like all of these.
+    :param max_workers: as in the standard library, like all parameters.
     :param thread_name_prefix: of the threads.
     :param initializer: is called at the start of each thread.
     :param initargs: its arguments.
@@ -57,8 +56,8 @@ class ContextThreadPoolExecutor(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """
-        Run *fn* in a thread, in a copy of the context of now. ``map`` does the same for each of its
-        calls.
+        Run *fn* in a thread, in a copy of the current context. ``map`` does the same for each of
+        its calls.
         """
         run: Callable[..., _T] = copy_context().run
         return super().submit(run, _marking, fn, *args, **kwargs)
@@ -66,12 +65,12 @@ class ContextThreadPoolExecutor(ThreadPoolExecutor):
 
 def with_context(fn: Callable[_P, _T]) -> Callable[_P, _T]:
     """
-    Return *fn* bound to the context of now: it sees these ids in whatever thread, and whenever, it
-    is called.
+    Return *fn* bound to the current context: it has these ids in any thread, and at any time, in
+    which it is called.
 
     For threads and callbacks of your own: ``Thread(target=with_context(work))``. It may be called
-    many times, and at the same time: each call runs in a copy of its own, and what it sets is gone
-    when it returns.
+    many times, and at the same time: each call runs in a new copy of the context, and variables
+    that it sets are lost when it returns.
 
     :param fn: a callable that does its work when called; coroutine and generator functions do
         theirs later, in the context of the code that runs them.
@@ -96,22 +95,22 @@ def with_context(fn: Callable[_P, _T]) -> Callable[_P, _T]:
 
 def keep_ids_in_threads() -> Callable[[], None]:
     """
-    Make every thread keep the ids of the request that starts it, and every thread pool's job those
-    of its submitter.
+    Make every thread keep the ids of the request that starts it, and every job of a thread pool the
+    ids of its submitter.
 
     From here on, and in the whole process: :class:`threading.Thread` and its subclasses,
     ``loop.run_in_executor`` of any event loop, and each
-    :class:`~concurrent.futures.ThreadPoolExecutor`. Only the ids are carried; other libraries'
-    context variables are left alone, and a context that the thread or job brings along is too. A
-    job submitted outside a request has none, also on a thread that served a request before. A
+    :class:`~concurrent.futures.ThreadPoolExecutor`. Only the ids are passed on. Other libraries'
+    context variables are not changed, and neither is a context that the thread or job was given. A
+    job submitted outside a request has no ids, also on a thread that served a request before. A
     second call changes nothing more.
 
     The threads of :mod:`multiprocessing.pool` and of a ``QueueListener`` serve many requests, and
     stay without ids. So should a library's own service thread: start it outside of requests, or in
     ``bound_request_metadata(None)``.
 
-    Returns a function that undoes it, for threads and jobs to come. It undoes nothing while another
-    patch stands on top: take away the last one first.
+    Returns a function that undoes it for later threads and jobs. It does nothing while another
+    patch is on top of this one: undo the last patch first.
 
     .. versionadded:: 0.1
     """
@@ -122,7 +121,7 @@ def keep_ids_in_threads() -> Callable[[], None]:
 
 
 def keeps_ids_in_threads() -> bool:
-    """Whether :func:`keep_ids_in_threads` holds now."""
+    """Whether :func:`keep_ids_in_threads` is in effect."""
     return bool(_patches)
 
 
@@ -151,8 +150,8 @@ def _start_with_ids(start: Callable[..., Any]) -> Callable[..., Any]:
             or getattr(getattr(self, "_target", None), "__module__", None) in _SHARED
         ):
             return start(self, *args, **kwargs)
-        # On the object, since a subclass may have a run() of its own; and only until it runs, since
-        # it is a cycle.
+        # Set on the object, since a subclass may have its own run(); and removed when it runs,
+        # since it is a reference cycle.
         attributes = vars(self)
         run, own = self.run, attributes.get("run")
         has_context = attributes.get("_context") is not None  # Thread(context=…), CPython 3.14
@@ -164,8 +163,8 @@ def _start_with_ids(start: Callable[..., Any]) -> Callable[..., Any]:
 
         def run_with_ids() -> None:
             restore()
-            # A context that came along is not changed: further threads may run in it. The thread's
-            # own one needs no reset, since the thread ends with it.
+            # A context that was passed to Thread() is not changed: further threads may run in it.
+            # The thread's own context needs no reset, since it ends with the thread.
             if not has_context and get_request_metadata() is None:
                 bind(metadata)
             try:
@@ -196,15 +195,15 @@ def _start_outside_of_requests(start: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # Free-threaded CPython, and others with this flag (3.14), give each thread a copy of its starter's
-# context. A thread of a pool would keep the ids of its first request for the jobs of all others.
+# context. A pool's thread would keep the ids of its first request for the jobs of all others.
 if getattr(sys.flags, "thread_inherit_context", False):
     threading.Thread.start = _start_outside_of_requests(threading.Thread.start)  # type: ignore[method-assign]
 
 
 def _report_in_this_context(thread: threading.Thread) -> None:
     """
-    Call the excepthook of *thread*, which is about to fail, in the context of now: CPython 3.14 and
-    newer call it outside of the thread's context.
+    Call the excepthook of *thread*, which is about to fail, in the current context: CPython 3.14
+    and newer call it outside of the thread's context.
     """
     attributes = vars(thread)
     report = attributes.get("_invoke_excepthook")
@@ -229,7 +228,7 @@ def _call_as(
 
 
 def _marking(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call *fn*, and mark what it raises: it may be reported outside of this context."""
+    """Call *fn*, and mark its exception: it may be reported outside of this context."""
     try:
         return fn(*args, **kwargs)
     except BaseException as exc:

@@ -33,7 +33,7 @@ SAMPLED = 0x01
 RANDOM = 0x02
 """The trace-id's last 14 characters, at least, are random."""
 
-# The other bits are reserved: they mean nothing yet, and must go out as zero (§ 3.2.2.5.3).
+# The other bits are reserved: they have no meaning yet, and must be sent as zero (§ 3.2.2.5.3).
 _KNOWN_FLAGS = SAMPLED | RANDOM
 
 # Optional white space (RFC 9110, § 5.6.3).
@@ -47,7 +47,7 @@ _TRACEPARENT = Pattern(
 _NO_TRACE_ID = "0" * 32
 
 # Since level 2 an "@" may stand anywhere in a key but at its start, and a key may start with a
-# digit (§ 3.3.1.3). Compiled when there is one to match, as the others below.
+# digit (§ 3.3.1.3). Compiled when there is a member to match, like the others below.
 _TRACESTATE_MEMBER = r"([a-z0-9][a-z0-9_*/@-]{0,255})=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
 _MOST_TRACESTATE_MEMBERS = 32
 
@@ -57,11 +57,11 @@ _LONG_TRACESTATE_MEMBER = 128
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VALUE = r"[!#-+\--:<-\[\]-~]*"
-# Properties follow a ";": their meaning is the parties' own.
+# Properties follow a ";": their meaning is not standardised.
 _BAGGAGE_MEMBER = (
     rf"{_TOKEN}[ \t]*=[ \t]*{_VALUE}(?:[ \t]*;[ \t]*{_TOKEN}(?:[ \t]*=[ \t]*{_VALUE})?)*"
 )
-# What the standard asks to pass on, at least (§ 3.3.2): more would be a stranger's to choose.
+# The least that must be forwarded (§ 3.3.2), and the most here: more would be a client's choice.
 _MOST_BAGGAGE_MEMBERS = 64
 _MOST_BAGGAGE = 8192
 _NO_BLANKS = str.maketrans("", "", _OWS)
@@ -73,7 +73,7 @@ class TraceContext(NamedTuple):
 
     *trace_id* is 32 and *span_id* 16 lower-case hexadecimal characters, neither all zero. *flags*
     are bits: 1 for "the caller may have recorded the trace", 2 for "the trace-id is random".
-    *parent_span_id* is the span that this one was called from, or None.
+    *parent_span_id* is the caller's span, or None.
 
     .. versionadded:: 0.1
     """
@@ -93,8 +93,8 @@ def parse_traceparent(value: str) -> TraceContext | None:
     """
     Return the context in the header *value*, or None when it must be ignored.
 
-    The standard asks us to restart the trace then, never to fail the request. Flags that it does
-    not define are not kept.
+    By the standard, the trace is then restarted, and the request never fails. Undefined flags are
+    not kept.
     """
     match = _TRACEPARENT.fullmatch(value.strip(_OWS))
     if match is None:
@@ -112,13 +112,13 @@ def format_traceparent(trace: TraceContext) -> str:
 
 def parse_tracestate(values: Iterable[str]) -> str:
     """
-    Return what to pass on of the ``tracestate`` headers with these *values*: in order, without
-    blanks between.
+    Return the value to forward of the ``tracestate`` headers with these *values*: in order, without
+    blanks between members.
 
-    One that is not as the standard has it spoils all of it, and the result is empty; so do more
-    than 32 members. Empty members are passed over, and of a key that is there twice the first
-    counts, which is the newest. What exceeds 4096 characters is cut as the standard asks: whole
-    members, long ones before others, then the last.
+    One invalid member, or more than 32 members, makes the result empty, as in the standard. Empty
+    members are skipped, and of two members with the same key the first, the newest, is kept. A
+    result of more than 4096 characters is shortened by the standard's rule: whole members are
+    removed, long ones before others, then the last.
     """
     members: dict[str, str] = {}
     for member in ",".join(values).split(","):
@@ -145,16 +145,17 @@ def _shortened(members: list[str]) -> str:
 
 def parse_baggage(values: Iterable[str]) -> str:
     """
-    Return what to pass on of the ``baggage`` headers with these *values*: in order, without blanks.
+    Return the value to forward of the ``baggage`` headers with these *values*: in order, without
+    blanks.
 
-    At most 64 members and 8192 bytes, the first ones; a member that is not as the standard has it
-    is left out.
+    The first 64 members and 8192 bytes at most; a member that is invalid by the standard is left
+    out.
     """
     members: list[str] = []
     size = -1
     for member in ",".join(values).split(","):
         member = member.strip(_OWS)
-        # The length first: there is no use in matching 1 MiB.
+        # The length first: matching 1 MiB would be of no use.
         if (
             not member
             or size + 1 + len(member) > _MOST_BAGGAGE
@@ -176,7 +177,7 @@ def is_trace_id(value: str) -> bool:
     if len(value) != 32 or value == _NO_TRACE_ID:
         return False
     try:
-        # There and back: 900 instructions, where strip() asks for each character by itself and
+        # Decoded and encoded again: 900 instructions, where strip(), which checks each character,
         # takes 3,500.
         return bytes.fromhex(value).hex() == value
     except ValueError:

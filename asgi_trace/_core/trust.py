@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ("UNIX", "TrustedNetworks", "client_host")
 
 UNIX = "unix"
-"""The name, among networks, for the clients of a Unix socket: they have no address."""
+"""The name, in a list of networks, for the clients of a Unix socket, which have no address."""
 
 # The client of a Unix socket is None under uvicorn, hypercorn, daphne and gunicorn. Granian gives
 # ("", "0"). ASGI says nothing about it: https://asgi.readthedocs.io/en/latest/specs/www.html
@@ -28,12 +28,12 @@ _REMEMBERED = 256
 
 class TrustedNetworks:
     """
-    The networks whose clients are believed, parsed once.
+    The networks of trusted clients, parsed once.
 
     :param networks: ``10.0.0.0/8``, ``fd00::/8``, single addresses, and ``unix``.
     :raises ValueError: for one that is none of these.
 
-    ``networks`` are they, without ``unix``.
+    ``networks`` are the parsed networks, without ``unix``.
     """
 
     def __init__(self, networks: Iterable[str]) -> None:
@@ -70,16 +70,16 @@ class TrustedNetworks:
 
         try:
             address = ip_address(host)
-        except ValueError:  # a name, which anybody may have given
+        except ValueError:  # not an address but a name, which anybody may have chosen
             return False
-        # A socket for both families gives an IPv4 client this form.
+        # The form of an IPv4 client on a socket for both families.
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         return any(address in network for network in self.networks)
 
 
 def client_host(client: Any) -> str | None:
-    """Return the host of *client*, the value of an ASGI scope; None if it has none that is text."""
+    """Return the host of *client*, the value of an ASGI scope, if it is text, else None."""
     if not isinstance(client, (tuple, list)) or not client:
         return None
     host = client[0]

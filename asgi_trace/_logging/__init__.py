@@ -1,5 +1,5 @@
 """
-Log records and lines: stamping records, forms of lines, and which handler gets which form.
+Log records and lines: ids on records, the forms of lines, and the form of each handler.
 
 Nothing is exported here; the modules are ``records``, ``formatters``, ``uncaught`` and ``setup``.
 """

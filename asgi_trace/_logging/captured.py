@@ -1,8 +1,8 @@
 """
-What a test logs, by request: the fixture ``traced`` of the plugin for pytest.
+The log records of a test, by request: the fixture ``traced`` of the plugin for pytest.
 
-Records are taken where loggers pass them to handlers, so that no change of the logging set-up by the
-code under test can remove them. This module does not use pytest.
+Records are collected where loggers pass them to handlers, so that the code under test may change
+the logging set-up without losing them. This module does not use pytest.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Traced:
     """
     The log records of a test, in order; each has the ids of its request as attributes.
 
-    A request is named by its id, by its :class:`~asgi_trace.RequestMetadata`, or by its response:
-    anything that has headers, with ``X-Request-ID`` among them.
+    A request is given by its id, by its :class:`~asgi_trace.RequestMetadata`, or by its response:
+    any object whose headers include ``X-Request-ID``.
 
     .. versionadded:: 0.1
     """
@@ -38,11 +38,11 @@ class Traced:
 
     def records(self, request: object = None) -> list[logging.LogRecord]:
         """
-        Return the records that *request* logged, or those of the whole test when left out.
+        Return the records that *request* logged, or by default those of the whole test.
 
-        :param request: a request id, its metadata, or the response to it; ``"none"`` for what was
-            logged outside of requests.
-        :raises ValueError: where *request* names none.
+        :param request: a request id, its metadata, or the response to it; ``"none"`` for records
+            outside of requests.
+        :raises ValueError: where *request* is none of these.
         """
         if request is None:
             return [*self._records]
@@ -51,10 +51,10 @@ class Traced:
 
     def lines(self, request: object = None) -> list[str]:
         """
-        Return the messages that *request* logged, and the lines of tracebacks behind them: what a
-        log has behind time, level and ids.
+        Return the messages that *request* logged, and the lines of their tracebacks: the text of
+        log lines after time, level and ids.
 
-        :param request: as :meth:`records` takes it.
+        :param request: as in :meth:`records`.
         :raises ValueError: as :meth:`records` does.
         """
         return [line for record in self.records(request) for line in _lines_of(record)]
@@ -68,7 +68,7 @@ class Traced:
 
         For code that is called in a request and does not serve one.
 
-        :param request_id: of the request; made, when left out.
+        :param request_id: of the request; generated, when left out.
         :param session_id: of its session; none, when left out.
         """
         metadata = RequestMetadata(session_id, request_id or generate_request_id())
@@ -103,7 +103,7 @@ _FORMATTER = logging.Formatter()
 
 def _lines_of(record: logging.LogRecord) -> list[str]:
     try:
-        text = _FORMATTER.format(copy(record))  # the copy takes what a formatter leaves on a record
+        text = _FORMATTER.format(copy(record))  # a copy: a formatter sets attributes of the record
     except Exception:  # arguments that do not fit: logging reports them itself
         text = str(record.msg)
     return text.splitlines() or [""]
@@ -112,7 +112,7 @@ def _lines_of(record: logging.LogRecord) -> list[str]:
 @contextmanager
 def captured() -> Iterator[Traced]:
     """
-    Take the records of the process inside the ``with`` block, from INFO on where no level is
+    Collect the records of the process inside the ``with`` block, from INFO on where no level is
     set.
     """
     traced = Traced()

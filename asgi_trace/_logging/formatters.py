@@ -1,6 +1,6 @@
 """
-Forms of log lines: text for people, JSON and logfmt for programs, and a program's own form with the
-ids put in.
+Forms of log lines: text for people, JSON and logfmt for programs, and a program's own form with
+inserted ids.
 
 This module turns log records into lines. It does not use handlers, ASGI or the current request.
 """
@@ -44,14 +44,14 @@ _LEVEL_COLORS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1
 _PLAIN = "\x1b[0m"
 
 
-# Of as many requests the ids are kept as text: all lines of a request but the first find them made.
+# The number of requests whose ids are kept as text: only a request's first line has to format them.
 _MOST_KEPT = 256
 
 
 class Brackets:
     """
-    What a line of text shows of its record's ids: ``req=a1b2c3d4|session=12345678``, and the call
-    behind it.
+    The ids of a record on a line of text: ``req=a1b2c3d4|session=12345678``, and the call after
+    them.
 
     :param session_length: the number of characters of a long session id; None for all.
     :param fields: the program's own fields that are shown.
@@ -71,13 +71,13 @@ class Brackets:
         self._kept: dict[tuple[Any, Any], str] = {}
 
     def ids(self, record: logging.LogRecord) -> str:
-        """Return what stands in the bracket for *record*."""
+        """Return the text in the bracket for *record*."""
         attributes = record.__dict__
         if self._fields or "parent_span_id" in attributes:
             return self._made(record)
         try:
             kept = self._kept.get((attributes["request_id"], attributes["session_id"]))
-        except (KeyError, TypeError):  # what extra= gives for an id may be of any type
+        except (KeyError, TypeError):  # extra= may set an id of any type
             kept = None
         return kept or self._made(record)
 
@@ -108,7 +108,7 @@ class Brackets:
         return ids
 
     def call(self, record: logging.LogRecord) -> str:
-        """Return what a line shows of a call to an MCP server; empty without one."""
+        """Return the words of a call to an MCP server; empty without one."""
         attributes = record.__dict__
         if "mcp_method" not in attributes:
             return ""
@@ -116,7 +116,7 @@ class Brackets:
 
     def prefix(self, record: logging.LogRecord) -> str:
         """
-        Return ids and call of *record* as they stand before a message: ``[req=…|session=…] ``.
+        Return ids and call of *record* in the form before a message: ``[req=…|session=…] ``.
         """
         ids, call = self.ids(record), self.call(record)
         return f"[{ids}] [{call}] " if call else f"[{ids}] "
@@ -138,20 +138,20 @@ class TextFormatter(logging.Formatter):
     payment``.
 
     Each further line of a message or traceback carries the ids too, and control characters are
-    escaped, so that no message can pass for another line. In a request that a traced caller made,
-    the span follows the session. In a call to an MCP server the line shows which, behind the ids:
-    ``[tools/call add #7]``. The filter is not needed beside it.
+    escaped, so that no message can be mistaken for another line. In a request from a traced caller,
+    the span follows the session. In a call to an MCP server, the call follows the ids:
+    ``[tools/call add #7]``. This formatter does not need the filter.
 
-    :param fmt: another line, as :class:`logging.Formatter` takes it; with ``request_id``,
-        ``session_id``, ``trace_id``, ``span_id`` and the names of ``metadata.fields`` for fields;
-        *defaults* is for those that a line may lack, such as one outside a request.
+    :param fmt: another form, as for :class:`logging.Formatter`; ``request_id``, ``session_id``,
+        ``trace_id``, ``span_id`` and the names of ``metadata.fields`` are available in it;
+        *defaults* has the values of fields that a line may lack, such as one outside a request.
     :param datefmt: the date's form for :func:`time.strftime`.
     :param style: of *fmt*: ``%``, ``{`` or ``$``.
     :param session_length: the number of characters to which a long session id is cut; None for the
-        whole id. An id that a client named is never cut.
+        whole id. An id that a client chose is never cut.
     :param precise: show milliseconds and the zone: ``2024-01-15 10:30:15.250+0100``.
     :param color: color the ids, the same for each line of a request, and the level; for terminals.
-    :param fields: names in ``metadata.fields`` that the line shows behind the ids: ``("tenant",)``
+    :param fields: names in ``metadata.fields`` that the line shows after the ids: ``("tenant",)``
         for ``[req=a1b2c3d4|session=12345678|tenant=acme]``.
     :raises ValueError: when *session_length* is no whole number above 0, or *fmt* is not of its
         style.
@@ -194,8 +194,8 @@ class TextFormatter(logging.Formatter):
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """
-        Return the record's local time; made once a second, since it is most of the cost of a plain
-        line.
+        Return the record's local time; formatted once a second, since this is most of the cost of a
+        plain line.
         """
         second, text = self._second
         if second != int(record.created):
@@ -235,10 +235,10 @@ class TextFormatter(logging.Formatter):
         attributes["session_id"] = short_session(
             _shown(attributes["session_id"]), self._session_length
         )
-        # Ids and fields may hold a client's words; what logging itself gives is the program's own.
+        # Ids and fields may contain a client's words; the attributes of logging are the program's.
         for name in attributes.keys() - OWN:
             value = attributes[name]
-            # Asked of the type: a field may be any object, such as a proxy whose class raises.
+            # The type is compared: a field may be any object, such as a proxy that raises.
             if issubclass(type(value), str) and not value.isprintable():
                 attributes[name] = escape(value).replace("\n", r"\x0a")
         lines = []
@@ -259,7 +259,7 @@ class OwnForm:
     physical line.
 
     :param formatter: the program's own; it does not change.
-    :param brackets: what is put in.
+    :param brackets: the ids to insert.
     """
 
     def __init__(self, formatter: logging.Formatter, brackets: Brackets) -> None:
@@ -267,8 +267,8 @@ class OwnForm:
         form = getattr(formatter, "_fmt", None) or ""
         self._shows_message = re.search(r"\bmessage\b", form) is not None
         self._shows_time = formatter.usesTime()
-        # The line feed that ends a form begins no line: a handler without a terminator writes the
-        # next record behind it.
+        # A line feed at the end of a form begins no further line: it is there for handlers without
+        # a terminator.
         self._ends_line = form.endswith("\n")
         self._prefix = brackets.prefix
 
@@ -276,14 +276,14 @@ class OwnForm:
         """
         Return the record's line or lines, without a line feed at the end.
 
-        The *record* has afterwards what a standard formatter leaves on it: a handler may read it,
-        as SocketHandler does with the traceback.
+        The *record* then has the attributes that a standard formatter sets: a handler may read
+        them, as SocketHandler reads the traceback.
         """
         prefix = self._prefix(record)
         if self._shows_message:
             message = record.message = record.getMessage()
-            # The next handler has the record too: what changes is a copy. It keeps its arguments,
-            # which uvicorn's formatter reads.
+            # The next handler gets the same record, so a copy is changed. The copy keeps the
+            # arguments, which uvicorn's formatter reads.
             changed = {"getMessage": partial(str, f"{prefix}{message}")}
             shown = _plain_record(record.__dict__ | changed)
             text = self._format(shown)
@@ -304,8 +304,8 @@ _service: str | None = None
 
 def name_service(name: str | None) -> None:
     """
-    Write *name* as ``service`` on each line of JSON and logfmt; None: what ``OTEL_SERVICE_NAME``
-    says.
+    Write *name* as ``service`` on each line of JSON and logfmt; None: the value of
+    ``OTEL_SERVICE_NAME``.
     """
     global _service
     _service = name
@@ -326,15 +326,15 @@ class JSONFormatter(logging.Formatter):
     ``request_id``, ``session_id`` (all of it), ``trace_id`` and ``span_id``, and ``parent_span_id``
     where a caller sent one; in a call to an MCP server ``mcp_method``, ``mcp_name`` and
     ``jsonrpc_id``; for an exception ``exception`` with ``type``, ``message`` and ``stacktrace``;
-    ``service`` where it is known; the fields of ``metadata.fields``, and those of ``extra=``. What
-    JSON has no form for is written as its ``str()``; never raises.
+    ``service`` where it is known; the fields of ``metadata.fields``, and those of ``extra=``. A
+    value that JSON does not have is written as its ``str()``; never raises.
 
     :param fmt: accepted from a configuration, as are *datefmt*, *style*, *validate* and *defaults*,
         and not used.
     :param names: the names of a log store in place of these: ``"ecs"`` (Elastic), ``"gcp"`` (Google
         Cloud), ``"datadog"`` or ``"otel"`` (OpenTelemetry).
     :param rename: further names, by those above: ``{"request_id": "correlation_id"}``.
-    :raises ValueError: for *names* that are not known, and where two fields would have one name.
+    :raises ValueError: for unknown *names*, and where two fields would have the same name.
 
     .. versionadded:: 0.1
     """
@@ -354,7 +354,7 @@ class JSONFormatter(logging.Formatter):
         rename: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
-        # The parts of a line that all lines of a request have; None where the form is another.
+        # The part that all lines of a request have in common; None for logfmt and for other names.
         self._kept: dict[tuple[str, ...], str] | None = None
         if names or rename:
             self._write = partial(self._write, naming=Naming(names, rename))
@@ -370,7 +370,7 @@ class JSONFormatter(logging.Formatter):
         except KeyError:
             stamp(record)
             request_id, session_id, trace_id, span_id = _read_ids(attributes)
-        # Few records have these: asked for by four calls of get(), they would be 1 % of a line.
+        # Few records have these: four calls of get() would be 1 % of the cost of a line.
         method = name = jsonrpc_id = parent_span_id = ""
         if "mcp_method" in attributes or "mcp_name" in attributes or "jsonrpc_id" in attributes:
             method, name, jsonrpc_id = (attributes.get(each, "") for each in CALL)
@@ -380,14 +380,14 @@ class JSONFormatter(logging.Formatter):
             trace_id = f"{self._trace_prefix}{trace_id}"
         failed = record.exc_info or record.exc_text or record.stack_info
         service = _service_name() if _service is None else _service
-        # Asked in C, for most records have no more than logging and a stamp gave them.
+        # One check in C: most records have no further attributes than those of logging and ours.
         extra = {} if _KNOWN_ATTRIBUTES.issuperset(attributes) else self._extra(attributes)
         if not (failed or method or name or jsonrpc_id or self._kept is None):
             ids = (request_id, session_id, trace_id, span_id, parent_span_id, service)
             try:
                 return self._plain(record, ids, extra)
             except Exception:
-                pass  # a value that is no string, or that has no form in JSON: with more care, below
+                pass  # a value that is no string, or that JSON does not have: handled below
         return self._write(
             Record(
                 self.formatTime(record),
@@ -463,10 +463,10 @@ class LogfmtFormatter(JSONFormatter):
     """
     Write a record as one line of logfmt, with the names that :class:`JSONFormatter` uses.
 
-    :param fmt: not used, as there; nor are *datefmt*, *style*, *validate* and *defaults*.
-    :param names: as there.
-    :param rename: as there.
-    :raises ValueError: as there.
+    :param fmt: not used; nor are *datefmt*, *style*, *validate* and *defaults*.
+    :param names: as in :class:`JSONFormatter`.
+    :param rename: as in :class:`JSONFormatter`.
+    :raises ValueError: as in :class:`JSONFormatter`.
 
     .. versionadded:: 0.1
     """
@@ -474,14 +474,14 @@ class LogfmtFormatter(JSONFormatter):
     _write = staticmethod(format_logfmt)
 
 
-# What is no field of the program: logging's own, ours, and uvicorn's second copy of its message.
+# Attributes that are no fields of the program: logging's, ours, and uvicorn's copy of its message.
 _KNOWN_ATTRIBUTES = OWN | STAMPED | {"color_message"}
 
 
 def _google_trace_prefix() -> str:
     """
-    Return what Google Cloud puts before a trace id: ``projects/shop/traces/``; empty where no
-    project is known.
+    Return Google Cloud's prefix of a trace id, ``projects/shop/traces/``; empty where no project is
+    known.
     """
     for variable in ("GOOGLE_CLOUD_PROJECT", "GCP_PROJECT", "GCLOUD_PROJECT"):
         project = os.environ.get(variable)
@@ -500,7 +500,7 @@ def _plain_record(attributes: dict[str, Any]) -> logging.LogRecord:
 def _message_of(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # arguments that do not fit the message: better a raw line than none
+    except Exception:  # arguments that do not fit the message: both are written unformatted
         return f"{_shown(record.msg)} {_shown(record.args)}"
 
 

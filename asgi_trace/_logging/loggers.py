@@ -34,13 +34,14 @@ def structlog_processor(
     ``mcp_method``, ``mcp_name`` and ``jsonrpc_id``, and the fields of ``metadata.fields``, unless
     the event has a key of that name.
 
-    Outside a request it adds nothing, and leaves keys of the same names alone; inside, the
-    request's own ids win. An exception that a request has raised outranks the current one: so stand
-    before ``format_exc_info`` and its like, which take the exception away. In a
-    ``ProcessorFormatter`` the standard library's records keep the ids of where they were logged, as
-    :func:`~asgi_trace.configure_logging` and :func:`~asgi_trace.stamp_records` found them.
+    Outside a request it adds nothing, and does not change keys of the same names; inside, it
+    replaces them. The ids of an exception's request outrank those of the current one: so put this
+    processor before ``format_exc_info`` and similar ones, which remove the exception. In a
+    ``ProcessorFormatter`` the standard library's records keep the ids that
+    :func:`~asgi_trace.configure_logging` or :func:`~asgi_trace.stamp_records` gave them when they
+    were logged.
 
-    :param logger: not used; structlog hands it over.
+    :param logger: not used; an argument of structlog's.
     :param method_name: not used either.
     :param event_dict: the event, which is changed and returned.
 
@@ -63,9 +64,9 @@ def loguru_patcher(record: Mapping[str, Any]) -> None:
     ``bind`` has set one of that name.
 
     For ``logger.configure(patcher=loguru_patcher)``. It runs where the line is logged: sinks with
-    ``enqueue=True`` keep the ids. An exception that a request has raised outranks the current one.
-    Outside a request they are ``none``, or what ``bind`` has made them: a format that names a key
-    that is not there costs loguru the line.
+    ``enqueue=True`` keep the ids. The ids of an exception's request outrank those of the current
+    one. Outside a request they are ``none``, or the values that ``bind`` has set: loguru would lose
+    a line if its format named a missing key.
 
     :param record: the record, whose ``extra`` is changed.
 
@@ -82,7 +83,7 @@ def loguru_patcher(record: Mapping[str, Any]) -> None:
 
 
 _NAMES = (*IDS, *CALL, "parent_span_id")
-# Keys of an event by which structlog is asked for something.
+# Keys of an event that structlog itself uses.
 _STRUCTLOGS = frozenset({"event", "exc_info", "stack_info"})
 
 
@@ -90,8 +91,8 @@ def _ids(exc: BaseException | None, record: Any = None) -> tuple[dict[str, Any],
     """
     Return the ids and the call, as far as they are known, and the program's own fields.
 
-    They are those of the request that raised *exc*, those that a log *record* carries, or those of
-    the current request.
+    They are those of the request that raised *exc*, those on a log *record*, or those of the
+    current request.
     """
     metadata = None if exc is None else metadata_of(exc)
     if metadata is None:
@@ -112,15 +113,14 @@ def _ids_of_record(
     stamp(record)
     carried = vars(record)
     known = {name: carried[name] for name in _NAMES if carried.get(name, NO_ID) != NO_ID}
-    # A record that came through a queue carries its fields among those of extra=, which structlog's
-    # ExtraAdder shows.
+    # A record from a queue has its fields among those of extra=: structlog's ExtraAdder shows them.
     if current is not None and current.request_id == known.get("request_id"):
         return known, _fields_of(current)
     return known, {}
 
 
 def _fields_of(metadata: RequestMetadata) -> dict[str, object]:
-    """Return the program's own fields; one that has the name of an id gets a ``_`` behind it."""
+    """Return the program's own fields; ``_`` is appended to one with the name of an id."""
     kept = metadata._fields
     if not kept:
         return {}
@@ -133,8 +133,8 @@ def _fields_of(metadata: RequestMetadata) -> dict[str, object]:
 
 def _exception(exc_info: Any) -> BaseException | None:
     """
-    Return the exception that structlog means by *exc_info*: itself, a triple, or anything true for
-    the current.
+    Return the exception of structlog's *exc_info*: an exception, a triple, or any true value for
+    the current exception.
     """
     if isinstance(exc_info, tuple) and len(exc_info) == 3:
         exc_info = exc_info[1]

@@ -1,15 +1,15 @@
 """
-Log records, stamped: each carries the ids of its request as public attributes.
+The ids of a request on its log records, as public attributes: this is called stamping.
 
 :func:`stamp_records` is the one place where this package changes a class of the standard library:
-it gives ``logging.Handler`` a ``filter`` method that stamps the record and goes on to the inherited
-one. Each handler calls it before anything else, in the thread and context of the caller, so no list
-of handlers and no record factory is needed: a handler of any logger, set up before or after, is
-covered. A patch of ``Handler.handle`` would cover as many, and would stand in the stack below
-``emit``, where loguru's ``InterceptHandler`` counts frames to find the caller.
+it gives ``logging.Handler`` a ``filter`` method that stamps the record and then calls the inherited
+one. Each handler calls it first, in the thread and context of the caller, so no list of handlers
+and no record factory is needed: every handler of any logger is covered, whenever it is set up. A
+patch of ``Handler.handle`` would cover as many, but would add a frame to the stack, where loguru's
+``InterceptHandler`` counts frames to find the caller.
 
-A handler class with a ``filter`` or ``handle`` of its own, or one whose ``emit`` another handler
-calls, may go past that method. For these ``Handler.format`` does the same.
+A handler class with its own ``filter`` or ``handle``, or one whose ``emit`` is called by another
+handler, may not call that method. For these, ``Handler.format`` does the same.
 
 This module does not use formatters, ASGI or other libraries.
 """
@@ -53,14 +53,14 @@ OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
 }
 """The attributes that logging itself gives to a record."""
 
-# The method must not be hidden by an attribute.
+# An attribute must not hide the method.
 _TAKEN = STAMPED | OWN | {"getMessage"}
 
 
 def attribute_of(field: object) -> str:
     """
-    Return the record attribute that carries a *field* of the program: a name that is taken gets a
-    ``_``.
+    Return the name of the record attribute for a *field* of the program; ``_`` is appended to a
+    name that is in use.
     """
     name = field if isinstance(field, str) else str(field)
     return f"{name}_" if name.rstrip("_") in _TAKEN else name
@@ -74,8 +74,8 @@ def field_of(attribute: str) -> str:
 
 
 def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
-    # A server may log an exception after the request, and from a context that is another's: the
-    # exception carries its own request, which outranks the variable.
+    # A server may log an exception after the request, and in another context: the exception carries
+    # its own request, which outranks the variable.
     if record.exc_info and record.exc_info[1] is not None:
         metadata = metadata_of(record.exc_info[1])
         if metadata is not None:
@@ -88,9 +88,9 @@ def stamp(record: logging.LogRecord) -> None:
     Give *record* the ids of its request, its call to an MCP server, and the program's own fields.
     Never raises.
 
-    ``request_id``, ``session_id``, ``trace_id`` and ``span_id`` are there afterwards, ``none``
-    outside a request. An attribute that the record has already, from ``extra=`` or from an earlier
-    stamp, stays.
+    The record then has ``request_id``, ``session_id``, ``trace_id`` and ``span_id``, ``none``
+    outside a request. An attribute that it has already, from ``extra=`` or from an earlier call, is
+    kept.
     """
     attributes = record.__dict__
     give = attributes.setdefault
@@ -108,12 +108,12 @@ def stamp(record: logging.LogRecord) -> None:
                 # A copy: another thread may add a field meanwhile.
                 for field, value in fields.copy().items():
                     kept = give(attribute_of(field), value)
-                    # On a line of ours a name such as "client" is taken, too.
+                    # On a line of our own loggers, names such as "client" are in use, too.
                     if kept is not value and record.name in _OWN_LOGGERS:
                         give(f"{field}_", value)
             return
     except Exception:
-        pass  # An exception class whose attributes raise, for one: the line is written all the same.
+        pass  # For example, an exception's attribute raises: the line is still written.
     for name in IDS:
         give(name, NO_ID)
     if _on_untraced is not None:
@@ -122,25 +122,24 @@ def stamp(record: logging.LogRecord) -> None:
 
 _Handlers = Callable[[logging.Handler], None]
 
-# Set by the module that gives handlers their forms: called for a handler that works for the first
-# time, or with another formatter than before; and for a record that has no request.
+# Set by the module that gives handlers their forms: called for a handler that writes for the first
+# time, or with a new formatter; and for a record that has no request.
 _on_new_handler: _Handlers | None = None
 _on_untraced: Callable[[logging.LogRecord], None] | None = None
 
 
 def watch(new_handler: _Handlers | None) -> None:
     """
-    Call *new_handler* with each handler that writes for the first time, or with another formatter
-    than before.
+    Call *new_handler* with each handler that writes for the first time, or with a new formatter.
     """
     global _on_new_handler
     _on_new_handler = new_handler
 
 
 NEVER = object()
-"""The formatter of a handler that has never worked: no formatter, and not None."""
+"""The last formatter of a handler that has never written; None would mean that it had none."""
 
-# What Handler.filter was: inherited, unless another library has defined it there.
+# The former Handler.filter: inherited, unless another library has defined it there.
 _STANDARD_FILTER = logging.Filterer.filter
 _inherited: Callable[[logging.Handler, logging.LogRecord], Any] = _STANDARD_FILTER
 
@@ -148,7 +147,7 @@ _inherited: Callable[[logging.Handler, logging.LogRecord], Any] = _STANDARD_FILT
 def _filter(self: logging.Handler, record: logging.LogRecord) -> Any:
     """Stamp *record*, and do what ``Handler.filter`` does."""
     attributes = record.__dict__
-    # Four lookups for the second and further handlers of a record, one for the first.
+    # One lookup for the first handler of a record, four for the others.
     if (
         "span_id" not in attributes
         or "request_id" not in attributes
@@ -163,7 +162,7 @@ def _filter(self: logging.Handler, record: logging.LogRecord) -> Any:
     return True
 
 
-# What Handler.format was; and what it is where no other library has changed it.
+# The standard Handler.format; and the former one, which another library may have changed.
 _STANDARD_FORMAT = _inherited_format = logging.Handler.format
 
 
@@ -178,23 +177,23 @@ def _format(self: logging.Handler, record: logging.LogRecord) -> str:
         if form is not None and self.format is form:
             return form(record)
     if formatter is not None and _inherited_format is _STANDARD_FORMAT:
-        return formatter.format(record)  # the same, with one call less for each line
+        return formatter.format(record)  # the same result, with one call less for each line
     return _inherited_format(self, record)
 
 
 def stamp_records() -> None:
     """
-    Stamp each record that a handler of this process writes, and change nothing else: no handler,
-    form or level.
+    Add the ids to each record that a handler of this process writes. No handler, form or level is
+    changed.
 
     Records get ``request_id``, ``session_id``, ``trace_id`` and ``span_id`` as attributes, ``none``
-    outside a request; in a request also the fields of its ``metadata.fields``, and what is known of
-    its caller's span and its call to an MCP server. So ``%(request_id)s`` works in any format, and
-    formatters that print extra fields print them. What ``extra=`` gives under one of these names
-    stays on that line.
+    outside a request; in a request also the fields of its ``metadata.fields``, and its caller's
+    span and its call to an MCP server where known. So ``%(request_id)s`` works in any format, and
+    formatters that print extra fields print them. A value that ``extra=`` sets under one of these
+    names is kept on that line.
 
-    It gives ``logging.Handler`` a ``filter`` and a ``format`` method, once; a second call changes
-    nothing more.
+    It gives ``logging.Handler`` a ``filter`` and a ``format`` method; a second call changes nothing
+    more.
 
     .. versionadded:: 0.1
     """
@@ -205,22 +204,22 @@ def stamp_records() -> None:
     _inherited = current or _STANDARD_FILTER
     _inherited_format = logging.Handler.format
     logging.Handler._asgi_trace_met = NEVER  # type: ignore[attr-defined]
-    # To a type checker these are no attributes to set.
+    # setattr(), since type checkers do not allow these assignments.
     setattr(logging.Handler, "filter", _filter)  # noqa: B010
     setattr(logging.Handler, "format", _format)  # noqa: B010
 
 
 def stamps_records() -> bool:
     """
-    Whether each record that a handler of this process writes is stamped; another library may have
-    wrapped the patch since.
+    Whether each record that a handler of this process writes is stamped; also where another library
+    has wrapped the patch since.
     """
     return hasattr(logging.Handler, "_asgi_trace_met")
 
 
 def unstamp_records() -> None:
     """
-    Undo :func:`stamp_records`, for tests; where another library has wrapped the patch, it stays.
+    Undo :func:`stamp_records`, for tests; a patch that another library has wrapped is kept.
     """
     global _inherited
     if vars(logging.Handler).get("filter") is not _filter:
@@ -241,12 +240,12 @@ class RequestTracingFilter(logging.Filter):
     outside a request.
 
     For programs that call neither :func:`~asgi_trace.configure_logging` nor
-    :func:`~asgi_trace.stamp_records`. It belongs on handlers: a filter on a logger does not see the
+    :func:`~asgi_trace.stamp_records`. Add it to handlers: a filter on a logger is not called for
     records of the logger's children. No record is dropped.
 
-    :param name: as :class:`logging.Filter` has it: with one, records of other loggers are dropped.
+    :param name: as in :class:`logging.Filter`: with a name, records of other loggers are dropped.
     :param session_length: the number of characters to which a long session id is cut, on the record
-        and so for all handlers after this one; None for the whole id. An id that a client named is
+        and so for all handlers after this one; None for the whole id. An id that a client chose is
         never cut.
     :raises ValueError: when *session_length* is no whole number above 0.
 
@@ -258,7 +257,7 @@ class RequestTracingFilter(logging.Filter):
         self._session_length = checked_length(session_length)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Stamp *record*, and let it through."""
+        """Stamp *record*; return true unless its logger is excluded by the filter's name."""
         if not record.__dict__.keys() >= _IDS:
             stamp(record)
         if self._session_length is not None:

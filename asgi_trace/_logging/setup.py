@@ -1,20 +1,20 @@
 """
-Whose handler gets which form: every line once, with its ids, in any logging set-up.
+The form of each handler's lines: every line once, with its ids, in any logging set-up.
 
-A handler is met when it first writes a record, and again when its formatter has changed; what it
-writes is decided by the formatter that the program gave it:
+A handler gets its form when it first writes a record, and again when its formatter has changed. The
+form depends on the formatter that the program gave it:
 
 * The program chose no form: no formatter, the standard library's default, or the text formatter of
   a server or a framework. The handler writes the line of :class:`~asgi_trace.TextFormatter`, or
   that of ``configure_logging``'s own *formatter*.
 * A standard :class:`logging.Formatter` with a format of the program's own, and the formatters of
-  Celery's workers: the form stays, with the ids before the message; unless the format names
-  ``request_id`` itself.
+  Celery's workers: the form is kept, with the ids before the message; it is not changed if the
+  format names ``request_id`` itself.
 * Any other class of formatter, ours included, and a handler class with a ``format`` method of its
   own: these are data formats, and stay as they are. Their records carry the ids.
 
-The handler keeps its formatter. The form is an attribute of the handler that stands before its
-``format`` method.
+The handler keeps its formatter. The form is an attribute of the handler that hides its ``format``
+method.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ _SERVER_FORMATS = frozenset(
         ("%(asctime)-15s %(levelname)-8s %(message)s", None),  # daphne
     }
 )
-# The text formatters of servers and frameworks, by module and class, with the formats that they
-# have unasked; None: any. By name, since they need not be there.
+# The text formatters of servers and frameworks, by module and class, with their default formats;
+# None: any format. By name, since they need not be installed.
 _UVICORN_FORMATS = frozenset(
     {
         "%(levelprefix)s %(message)s",
@@ -88,7 +88,7 @@ _THEIR_FORMATS = {
     ("sanic.logging.formatter", "LegacyFormatter"): None,
     ("sanic.logging.formatter", "ProdFormatter"): None,
 }
-# These show what our line would lose: the name and id of a task, the parts of an access line.
+# These show fields that our line does not: the name and id of a task, the parts of an access line.
 _THEIRS_WITH_IDS = frozenset(
     {
         ("celery.app.log", "TaskFormatter"),
@@ -100,7 +100,7 @@ _THEIRS_WITH_IDS = frozenset(
     }
 )
 _RICH = ("rich.logging", "RichHandler")
-# Tests compare what these write with what they expect: unittest's assertLogs().
+# Tests compare the output of these handlers with expected text: unittest's assertLogs().
 _COMPARED = frozenset({("unittest._log", "_CapturingHandler")})
 
 _UNCHOSEN, _CHOSEN, _DATA = "unchosen", "chosen", "data"
@@ -125,19 +125,19 @@ def _kind_of(formatter: logging.Formatter | None) -> str:
         return _DATA
     if unchosen:
         return _UNCHOSEN
-    # A program that names the id shows it in its own way. AWS Lambda's aws_request_id is another.
+    # A format that names the id shows it already. AWS Lambda's aws_request_id is another id.
     return _DATA if re.search(r"\brequest_id\b", form) else _CHOSEN
 
 
 def _forwards(handler: logging.Handler) -> bool:
-    """Whether *handler* hands records on to others, which have the forms."""
-    module = sys.modules.get("logging.handlers")  # who has such a handler has loaded it
+    """Whether *handler* passes records to other handlers, which have the forms."""
+    module = sys.modules.get("logging.handlers")  # loaded, if there is such a handler
     return module is not None and isinstance(handler, (module.QueueHandler, module.MemoryHandler))
 
 
 class _Forms:
     """
-    What handlers write.
+    The forms of handlers' lines.
 
     :param formatter: the one that the program gave to :func:`configure_logging`.
     """
@@ -150,7 +150,7 @@ class _Forms:
 
     def of(self, handler: logging.Handler) -> _Write | None:
         """
-        Return what makes the text that *handler* writes; None, where that stays the handler's own.
+        Return the function that formats the lines of *handler*; None, if it keeps its own form.
         """
         if _forwards(handler):
             return None
@@ -172,11 +172,11 @@ class _Forms:
             return self.formatter.format
         if kind is _UNCHOSEN and isinstance(handler, logging.StreamHandler):
             return self.line(handler.stream)
-        # A handler of another kind may add a time and a level of its own, as that for syslog does.
+        # Another kind of handler may add its own time and level, as that for syslog does.
         return OwnForm(handler.formatter or _MESSAGE, self._brackets).format
 
     def line(self, stream: object) -> _Write:
-        """Return what makes the lines for *stream* where no form was chosen."""
+        """Return the function that formats lines for *stream* where no form was chosen."""
         return (self._colored if _shows_colors(stream) else self._plain).format
 
 
@@ -185,7 +185,7 @@ _MESSAGE = logging.Formatter()
 
 def _has_own_format(handler: logging.Handler) -> bool:
     """
-    Whether *handler* does not write what a formatter makes, but what a method of its own does.
+    Whether *handler* has a ``format`` method of its own, so that its formatter may not be used.
     """
     current = handler.format
     is_inherited = getattr(current, "__func__", None) is logging.Handler.format
@@ -215,8 +215,8 @@ def _shows_colors(stream: object) -> bool:
 
 def _narrow_encoding(handler: logging.Handler) -> str | None:
     """
-    Return the encoding of the stream of *handler*, where it cannot carry each text and raises for
-    the others.
+    Return the encoding of the stream of *handler*, if it does not have all characters and raises
+    for the others; else None.
     """
     if not isinstance(handler, logging.StreamHandler):
         return None
@@ -239,7 +239,7 @@ def _encodable(write: _Write, encoding: str, record: logging.LogRecord) -> str:
     return write(record).encode(encoding, "backslashreplace").decode(encoding)
 
 
-# -- handlers, met ---------------------------------------------------------------------------------
+# -- the form of each handler ----------------------------------------------------------------------
 
 _forms: _Forms | None = None
 
@@ -249,11 +249,11 @@ _given: WeakSet[logging.Handler] = WeakSet()
 
 def give_forms(formatter: logging.Formatter | None = None) -> None:
     """
-    Stamp records, and have each handler write its form from its next line on. No handler and no
-    level changes.
+    Stamp records, and give each handler its form from its next line on. No handler and no level
+    changes.
 
-    :param formatter: of lines without a form of their own, or with that of a standard formatter; that of
-        an earlier call, when left out.
+    :param formatter: for lines without a form of their own, or with that of a standard formatter;
+        that of an earlier call, when left out.
     """
     global _forms
     earlier = _forms.formatter if _forms else None
@@ -265,18 +265,18 @@ def give_forms(formatter: logging.Formatter | None = None) -> None:
 
 
 def gives_forms() -> bool:
-    """Whether handlers get their forms from us, also those that are set up from now on."""
+    """Whether handlers, later ones included, get their forms from this module."""
     return _forms is not None
 
 
 def _meet(handler: logging.Handler) -> None:
-    """Give *handler* its form: it works for the first time, or with another formatter than before."""
+    """Give *handler* its form: it writes for the first time, or with a new formatter."""
     formatter = handler.formatter
     try:
         if _forms is not None:
             _give_form(handler, _forms)
-    except Exception:  # a handler of an unusual make keeps its own
-        handler._asgi_trace_met = formatter  # type: ignore[attr-defined] # or the report is endless
+    except Exception:  # an unusual handler keeps its own form
+        handler._asgi_trace_met = formatter  # type: ignore[attr-defined] # or reports never end
         report_once(f"choosing the form of a log handler of {type(handler)}")
     handler._asgi_trace_met = formatter  # type: ignore[attr-defined]
     for exporter in _exporters:
@@ -295,17 +295,17 @@ def _give_form(handler: logging.Handler, forms: _Forms) -> None:
         return
     _given.add(handler)
     handler._asgi_trace_form = form  # type: ignore[attr-defined]
-    # One assignment, and no moment without a form: another thread may write a line meanwhile.
+    # One assignment, so that there is always a form: another thread may write a line meanwhile.
     setattr(handler, method, form)
 
 
 def _take_form(handler: logging.Handler) -> None:
-    """Have *handler* write as it does without us, until it is met again."""
+    """Restore the handler's own form, until the handler writes again."""
     _given.discard(handler)
     form = getattr(handler, "_asgi_trace_form", None)
     if form is not None:
-        # Not by vars(): asked for its dict, an object of CPython 3.11 loses the form in which its
-        # attributes are found fastest, and each line costs 7 % more.
+        # Not by vars(): reading an object's dict makes its attributes slower on CPython 3.11, and
+        # each line costs 7 % more.
         for method in ("emit", "format"):
             if getattr(handler, method) is form:
                 delattr(handler, method)
@@ -318,7 +318,7 @@ def _rich_file(handler: Any) -> Any:
 
 
 def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogRecord) -> None:
-    """Write *record* to the file of Rich's *handler*, as a line: Rich folds long ones."""
+    """Write *record* as one line to the file of Rich's *handler*: Rich would fold a long line."""
     try:
         stream = _rich_file(handler)
         stream.write(f"{write(record)}\n")
@@ -334,21 +334,23 @@ def _write_plainly(handler: logging.Handler, write: _Write, record: logging.LogR
 
 class _RootHandler(logging.StreamHandler):  # type: ignore[type-arg]
     """
-    Write what no other handler writes: a line that a logger's own handler has is not repeated.
+    Write the records that no other handler writes: the lines of a logger's own handler are not
+    repeated.
 
-    It is ``logging.lastResort`` too, for a later configuration whose root logger has no handler.
+    It is ``logging.lastResort`` too, for a later configuration without a handler on the root
+    logger.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write *record*, unless a handler below the root logger has it, or a logger holds it."""
+        """Write *record*, unless a handler below the root logger does, or a logger stops it."""
         if not _is_written_below_root(record):
             super().emit(record)
 
 
 def _is_written_below_root(record: logging.LogRecord) -> bool:
     """
-    Whether *record* has a handler below the root logger, or belongs to a logger that propagates
-    nothing: of such a one only warnings are written, as Python does it.
+    Whether *record* has a handler below the root logger, or belongs to a logger that does not
+    propagate: then only warnings are written, as in Python.
     """
     logger = logging.root.manager.loggerDict.get(record.name)
     while isinstance(logger, logging.Logger) and logger is not logging.root:
@@ -372,34 +374,34 @@ def configure_logging(
     service: str | None = None,
 ) -> None:
     """
-    Write every line of this process once, with the ids of its request: those of servers and
+    Write every line of this process once, with the ids of its request: the lines of servers and
     libraries too.
 
-    Handlers, and the levels of the program, stay as they are. Handlers without a chosen form,
+    Handlers, and the levels of the program, are not changed. Handlers without a chosen form,
     such as those of :func:`logging.basicConfig` and of servers, write the line of
-    :class:`~asgi_trace.TextFormatter`. A format of the program's own stays, with
+    :class:`~asgi_trace.TextFormatter`. A format of the program's own is kept, with
     ``[req=…|session=…]`` before the message, unless it names ``request_id``. Formatters of any
-    other class stay as they are; their records have the ids as attributes, as
-    :func:`~asgi_trace.stamp_records` says. Rich's handlers write plain lines. A handler is added
-    only where the root logger has none, for lines that no other handler writes. It may be called
-    before or after the program or a server has set up logging, and again: each handler gets its
-    form when it writes.
+    other class are not changed; their records have the ids as attributes, as with
+    :func:`~asgi_trace.stamp_records`. Rich's handlers write plain lines. A handler is added only
+    where the root logger has none, for lines that no other handler writes. This function may be
+    called before or after the program or a server has set up logging, and more than once: each
+    handler gets its form when it writes.
 
-    What Python prints past the loggers is logged too: warnings by ``py.warnings``, exceptions that
-    end a thread by ``asgi_trace.threads``, unless the program has a ``warnings.showwarning`` or
-    ``threading.excepthook`` of its own. What asyncio reports of a task that failed unheard has that
-    task's ids, or none.
+    Messages that Python prints without a logger are logged too: warnings by ``py.warnings``,
+    exceptions that end a thread by ``asgi_trace.threads``, unless the program has its own
+    ``warnings.showwarning`` or ``threading.excepthook``. asyncio's report of a failed task that was
+    never awaited has that task's ids, or none.
 
-    :param level: of the root logger, as :meth:`logging.Logger.setLevel` takes it. When left out,
-        the program's own, and INFO in place of Python's default, WARNING; under pytest for one
-        test, whose level the next one has not.
-    :param stream: for lines that no handler writes yet; standard error, when left out. Given, it
-        gets a handler where the root logger has none for it.
+    :param level: of the root logger, as for :meth:`logging.Logger.setLevel`. When left out, the
+        program's own, and INFO in place of Python's default, WARNING; under pytest only for the
+        current test.
+    :param stream: for lines that no handler writes yet; standard error, when left out. If given,
+        the root logger gets a handler for it, unless it has one.
     :param formatter: writes the lines without a chosen form, and those of standard
         formatters; when left out, that of an earlier call, else a :class:`TextFormatter`, with
         colors on a terminal.
-    :param service: the name of this service, on each line of JSON and logfmt; when left out, what
-        the variable ``OTEL_SERVICE_NAME`` says.
+    :param service: the name of this service, on each line of JSON and logfmt; when left out, the
+        value of the variable ``OTEL_SERVICE_NAME``.
     :raises ValueError: for an unknown *level*.
 
     .. versionadded:: 0.1
@@ -437,15 +439,15 @@ def _set_default_level(root: logging.Logger) -> None:
     }
     if not pytests and not _pytest_will_log():
         root.setLevel(logging.INFO)
-    elif "LogCaptureHandler" in pytests:  # it is there while a test runs
+    elif "LogCaptureHandler" in pytests:  # present while a test runs
         _set_for_one_test(root, pytests["LogCaptureHandler"])
 
 
 def _pytest_will_log() -> bool:
     """
-    Whether pytest starts: while it imports a ``conftest.py``, its handlers are not there yet.
+    Whether pytest is starting: while it imports a ``conftest.py``, it has no handlers yet.
 
-    Its variable alone is no proof: a server that a test starts inherits it.
+    Its environment variable alone is no proof: a server that a test starts inherits it.
     """
     starts = "PYTEST_VERSION" in os.environ and "PYTEST_CURRENT_TEST" not in os.environ
     return starts and "_pytest.logging" in sys.modules
@@ -468,7 +470,7 @@ def _set_for_one_test(root: logging.Logger, capturing: Any) -> None:
 
 def _current_test() -> str:
     """
-    Return the test that runs, without its phase: pytest names it ``test_shop.py::test_pay (call)``.
+    Return the current test, without its phase; pytest's form is ``test_shop.py::test_pay (call)``.
     """
     return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
 
@@ -483,7 +485,7 @@ def root_level_watched() -> Iterator[Callable[[], int]]:
     Yield a function that returns the root logger's level: INFO where none is set, and there is no
     handler.
 
-    Python's default is equal to an explicit WARNING: only inside this block are they distinguished.
+    Python's default is equal to an explicit WARNING: this block distinguishes the two.
     """
     root = logging.root
     if root.level == logging.WARNING and not root.handlers:
@@ -512,11 +514,11 @@ _UNTRACED = (
 )
 
 serve_untouched = RequestTracingMiddleware.__call__
-"""The shim's own call, without a watch for the first one."""
+"""The shim's own ``__call__``, which does not watch for the first request."""
 
 
 def _watch_for_requests() -> None:
-    """Warn once, where a server logs a request and no shim was ever entered."""
+    """Warn once, if a server logs a request before any shim was called."""
     global _is_watching
     if not _is_watching:
         _is_watching = True
@@ -529,8 +531,8 @@ _is_watching = False
 
 @functools.wraps(serve_untouched)
 async def _first_call(self: RequestTracingMiddleware, scope: Any, receive: Any, send: Any) -> Any:
-    # Only the first call comes here: a flag would cost each request a little. Servers look at the
-    # signature.
+    # Only the first call runs this function: a flag would cost each request a little. Servers
+    # inspect the signature.
     _stop_watching()
     return await serve_untouched(self, scope, receive, send)
 
@@ -553,8 +555,8 @@ _exporters: list[logging.Handler] = []
 
 def attach_exporter(handler: logging.Handler) -> None:
     """
-    Have *handler* see each record once: on the root logger, and on each logger that does not
-    propagate.
+    Add *handler* to the root logger, and to each logger that does not propagate, so that it gets
+    each record once.
 
     Loggers that a server or program sets up later get it when their own handlers first write.
     """
@@ -571,8 +573,8 @@ def _attach(handler: logging.Handler) -> None:
         if isinstance(entry, logging.Logger)
     ]
     for logger in (logging.root, *loggers):
-        # One that has no handler and does not propagate writes to standard error, unless it gets
-        # one.
+        # A logger that has no handler and does not propagate writes to standard error, and would no
+        # longer do so if it got this one.
         ends_here = logger is logging.root or (logger.handlers and not logger.propagate)
         if ends_here and handler not in logger.handlers:
             logger.addHandler(handler)
@@ -580,7 +582,7 @@ def _attach(handler: logging.Handler) -> None:
 
 def undo() -> None:
     """
-    Take back what this module has done to the process, but for what was added to loggers; for
+    Undo the changes of this module to the process, except handlers that were added to loggers; for
     tests.
     """
     global _forms, _is_watching

@@ -1,8 +1,8 @@
 """
 Log warnings, exceptions that end a thread, and the event loop's reports of failed tasks.
 
-This module uses the hooks by which CPython and asyncio report them, and reports them by a logger,
-with the ids of their request. It does not use ASGI, handlers or formatters.
+This module uses the hooks of CPython and asyncio for such reports, and passes the reports to a
+logger, with the ids of their request. It does not use ASGI, handlers or formatters.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ("log_uncaught",)
 
 def log_uncaught() -> None:
     """
-    Have warnings and uncaught exceptions logged rather than printed, each with the ids of its own
+    Log warnings and uncaught exceptions instead of printing them, each with the ids of its own
     request.
 
     Warnings go to the logger ``py.warnings``, threads' exceptions to ``asgi_trace.threads``, unless
-    the program has set a hook of its own. What asyncio logs of a task gets that task's ids. A
-    second call changes nothing more.
+    the program has set a hook of its own. asyncio's reports of a task get that task's ids. A second
+    call changes nothing more.
     """
     _log_warnings()
     _log_threads()
@@ -38,7 +38,7 @@ def log_uncaught() -> None:
 
 
 def _log_warnings() -> None:
-    # the latter since CPython 3.14
+    # the second name since CPython 3.14
     if warnings.showwarning.__module__ in ("warnings", "_py_warnings"):
         logging.captureWarnings(True)
     logging.getLogger("py.warnings").addFilter(_without_last_break)
@@ -46,8 +46,8 @@ def _log_warnings() -> None:
 
 def _without_last_break(record: logging.LogRecord) -> bool:
     """
-    Cut the line feed that ends a warning's text: as a further line of the message it would be an
-    empty one.
+    Remove the line feed at the end of a warning's text, which would add an empty line to the
+    message.
     """
     record.msg, record.args = record.getMessage().rstrip("\n"), ()
     return True
@@ -59,7 +59,7 @@ def _log_threads() -> None:
 
 
 def _log_thread(args: threading.ExceptHookArgs) -> None:
-    # a thread's way of saying that it is done; CPython's own hook is silent too
+    # the normal end of a thread that calls sys.exit(); CPython's own hook ignores it too
     if args.exc_type is SystemExit:
         return
     name = "unknown" if args.thread is None else args.thread.name
@@ -67,11 +67,11 @@ def _log_thread(args: threading.ExceptHookArgs) -> None:
 
 
 def _name_tasks() -> None:
-    # Imported here, since importing asgi_trace must not: a program under trio has no use for them.
+    # Not imported with asgi_trace: a program under trio does not need asyncio.
     from asyncio import BaseEventLoop
 
     loops: list[Any] = [BaseEventLoop]
-    # It is not asked whether a server has loaded it already: uvicorn.run() does so after this.
+    # Imported whether or not a server has loaded it already: uvicorn.run() loads it after this.
     with contextlib.suppress(ImportError):
         import uvloop
 
@@ -89,10 +89,10 @@ def _in_its_context(
     report: Callable[[Any, dict[str, Any]], Any],
 ) -> Callable[[Any, dict[str, Any]], Any]:
     """
-    Have *report* see the ids of the task, future or callback that failed, and no others.
+    Run *report* with the ids of the task, future or callback that failed, and no others.
 
-    asyncio reports from wherever it is when it finds out: for a task that was never awaited, when
-    it is freed, which may be in the midst of another request.
+    asyncio reports in any context: a task that was never awaited is reported when it is freed,
+    which may be during another request.
     """
 
     @functools.wraps(report)
@@ -117,7 +117,7 @@ def _context_of(failed: Any) -> Context | None:
     if get_context is not None:  # tasks and handles of asyncio, since CPython 3.12
         context = get_context()
         return context if isinstance(context, Context) else None
-    # The others hold theirs without an attribute for it; a future that is no task has none.
+    # Older tasks and handles have a context, but no attribute for it; a plain future has none.
     return next(
         (referent for referent in gc.get_referents(failed) if isinstance(referent, Context)), None
     )

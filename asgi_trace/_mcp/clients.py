@@ -43,7 +43,7 @@ def outgoing_meta(
 
     :param meta: other keys of the call's ``_meta``; it is not changed.
     :param session: send the session id too. Do so only to servers that you trust.
-    :param baggage: send the caller's baggage too; the same holds.
+    :param baggage: send the caller's baggage too; also only to servers that you trust.
 
     .. versionadded:: 0.1
     """
@@ -106,7 +106,7 @@ def _meta_in(request: Any) -> dict[str, str]:
             return {}
         meta = json.loads(body)["params"]["_meta"]
         parent, state, baggage, *ids = (meta_text(meta, name) for name in META.values())
-    except Exception:  # a streamed body, or no message
+    except Exception:  # a streamed body, or not a JSON-RPC message
         return {}
     trace = (parent, parse_tracestate([state])) if parse_traceparent(parent) else ("", "")
     valid = (

@@ -50,7 +50,7 @@ META = {
     SESSION_ID: "asgi-trace/session-id",
 }
 """
-The key of ``params._meta`` that stands for each header.
+The key of ``params._meta`` for each header.
 
 W3C's names are kept (SEP-414). Every other key needs a prefix, by the rules of the protocol.
 """
@@ -66,7 +66,7 @@ _handled: set[RequestMetadata] = set()
 
 
 def is_handled(metadata: RequestMetadata) -> bool:
-    """Whether a handler is at work on a message of the request *metadata*."""
+    """Whether a handler is running for a message of the request *metadata*."""
     return metadata in _handled
 
 
@@ -80,8 +80,8 @@ def trace_server(server: _Server) -> _Server:
     and ``baggage`` in ``params._meta`` name the parent, and outrank the HTTP headers; so do the ids
     that :func:`outgoing_meta` wrote.
 
-    Nothing is ever written to standard output. While the server runs over stdio, what a handler
-    prints is logged at INFO by ``asgi_trace.stdout``, as lines of its call.
+    Nothing is ever written to standard output. While the server runs over stdio, a handler's output
+    by ``print`` is logged at INFO by ``asgi_trace.stdout``, as lines of its call.
 
     Call it before the server runs; tools may be added later. A second call has no effect.
 
@@ -246,8 +246,8 @@ def _is_further(method: Any, known: str | None) -> bool:
 
 def _metadata(meta: Any, scope: Mapping[str, Any]) -> tuple[RequestMetadata, Caller | None, bool]:
     """
-    Return the metadata of a message, the caller that its *meta* names, and whether the metadata is
-    its own rather than an HTTP request's.
+    Return the metadata of a message, the caller named in its *meta*, and whether the metadata is
+    new rather than that of an HTTP request.
     """
     meta = meta if isinstance(meta, Mapping) else getattr(meta, "model_extra", None) or {}
     carried = scope.get(SCOPE_KEY)
@@ -266,10 +266,10 @@ def _metadata(meta: Any, scope: Mapping[str, Any]) -> tuple[RequestMetadata, Cal
 
 
 def _take_ids(carried: RequestMetadata, meta: Mapping[str, Any], baggage: str) -> None:
-    """Give the HTTP request *carried* the ids that the *meta* of its call names."""
+    """Give the HTTP request *carried* the ids in the *meta* of its call."""
     request_id, session_id = (_id_in(meta, META[name]) for name in (REQUEST_ID, SESSION_ID))
     if request_id is not None:
-        carried.trace  # noqa: B018 - found now: later it could follow the new request id
+        carried.trace  # noqa: B018 - read before the new request id could change it
         carried.request_id = request_id
     if session_id is not None:
         carried.session_id = session_id
@@ -297,7 +297,7 @@ def _own_metadata(scope: Mapping[str, Any], meta: Mapping[str, Any]) -> RequestM
     if baggage:
         headers[b"baggage"] = [baggage.encode()]
     metadata.session_id, _ = _SESSIONS.resolve(headers, scope.get("query_string", b""))
-    # Over stdio; or in a server that is called in its client's own process.
+    # Over stdio; or a server in the process of its client.
     if metadata.session_id is None and not scope:
         outer = get_request_metadata()
         metadata.session_id = (outer and outer.session_id) or _process_session(os.getpid())

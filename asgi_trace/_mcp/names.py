@@ -1,5 +1,5 @@
 """
-What a call to an MCP server is about: the name of a tool or prompt, the URI of a resource, the id
+The target of a call to an MCP server: the name of a tool or prompt, the URI of a resource, the id
 of a background task.
 """
 
@@ -19,8 +19,8 @@ _TASK_KEYS = ("taskId", "task_id")
 
 def name_in(method: object, params: Any) -> Any:
     """
-    Return the name that the *params* of a call of *method* have, which are a mapping or an SDK's
-    object; None without one.
+    Return the name in the *params* of a call of *method*, a mapping or an SDK's object; None
+    without one.
     """
     get = params.get if isinstance(params, Mapping) else partial(getattr, params)
     is_of_task = isinstance(method, str) and method.startswith("tasks/")

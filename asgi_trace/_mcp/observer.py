@@ -67,10 +67,10 @@ _EVENTS_ALONE = (b"accept", _EVENTS)
 
 def _may_be_stream(request: ScopeMetadata) -> bool:
     """
-    Return whether the transport type is worth asking for: that costs 15,000 instructions.
+    Return whether *request* may be a stream: reading its transport type costs 15,000 instructions.
 
     The SDKs' servers have their stream at ``/sse``, and their clients, like ``EventSource``, accept
-    nothing but events. One ``in`` compares a dozen headers in C, for 4,000 instructions.
+    only events. One ``in`` compares a dozen headers in C, for 4,000 instructions.
     """
     return _EVENTS_ALONE in request._headers or _is_at_sse(request)
 
@@ -86,14 +86,14 @@ def _posts_json(request: ScopeMetadata) -> bool:
 
 class _Stream:
     """
-    A response that may be a stream of the older SSE transport: until its first event has gone by.
+    A response that may be a stream of the older SSE transport, observed until its first event.
     """
 
     def __init__(self, request: ScopeMetadata, send: Send) -> None:
         self._request = request
         self._send = send
         self._is_over = False
-        # A stream at any other path has a session at once, as all requests do.
+        # A stream at any other path gets its session at once, like other requests.
         if _is_at_sse(request):
             await_endpoint(request)
 
@@ -232,6 +232,6 @@ class _Call:
 
 
 def _data(event: bytes) -> bytes:
-    """Return the data of a server-sent *event*, whatever other fields it has."""
+    """Return the data of a server-sent *event*, without its other fields."""
     lines = event.removeprefix(_BOM).splitlines()  # the stream may begin with a byte order mark
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))

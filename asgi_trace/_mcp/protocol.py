@@ -26,7 +26,7 @@ from .tasks import keep_ids_in_tasks
 
 __all__ = ("MCP", "install", "read_header")
 
-# Sent by MCP clients of the streamable HTTP transport alone.
+# Sent only by MCP clients of the streamable HTTP transport.
 _HEADERS = frozenset({b"mcp-session-id", b"mcp-protocol-version", b"mcp-method"})
 
 _SESSION_LENGTH = len(b"mcp-session-id")
@@ -40,7 +40,7 @@ _LONGEST_ENCODED = MAX_WORD_LENGTH * 4 * 4 // 3 // 4 * 4 + 4
 
 def install() -> None:
     """
-    Have each shim that is made from now on support MCP, and every reader of the current request.
+    Support MCP in each shim that is created after this, and in every read of the current request.
     """
     hooks.protocol = MCP
     elsewhere.find = find_request
@@ -51,8 +51,8 @@ class MCP(Protocol):
     """
     Requests to MCP servers, over any of the protocol's HTTP transports.
 
-    :param sessions: the shim's session sources; a session that a server opens ranks as the source
-        that names it later.
+    :param sessions: the shim's session sources; a session that a server opens has the rank of the
+        source that later requests send it in.
     :param parse: returns the id in a client's bytes, or None when it must not be used.
     """
 
@@ -60,15 +60,14 @@ class MCP(Protocol):
 
     def __init__(self, sessions: SessionResolver, parse: Callable[[bytes], str | None]) -> None:
         super().__init__(sessions, parse)
-        # Of the streamable transport, and of the older SSE transport.
+        # The ranks of a session of the streamable transport, and of one of the older SSE transport.
         self._header_rank = sessions.rank_of_header(b"mcp-session-id")
         self._endpoint_rank = sessions.rank_of_query(b"session_id")
 
     @staticmethod
     def wrap(app: App, *, observe_body: bool) -> App:
         """
-        Observe bodies where that is asked for, and streams of the older transport where an SDK is
-        loaded.
+        Observe bodies if the option is set, and streams of the older transport if an SDK is loaded.
         """
         keep_ids_in_tasks()
         if observe_body or sdk.is_loaded():
@@ -112,20 +111,20 @@ class MCP(Protocol):
             opened = self._opened_by_header(request)
         if opened is not None:
             return opened
-        # A query parameter may be anybody's, unless the request is known to be a call.
+        # A query parameter may have another meaning, unless the request is known to be a call.
         if request._query_string and request.method == "POST" and request._call.method is not None:
             return self._first_id(query_values(request._query_string, b"session_id"))
         return None
 
     def opened_session(self, request: ScopeMetadata, rank: int) -> str | None:
         """
-        Return the session that the response has opened, where it outranks the one of *rank*.
+        Return the session that the response has opened, if it outranks a session of *rank*.
 
-        :data:`~.protocol.PENDING` while the response to ``initialize``, or the first event of a
-        stream, may yet do so.
+        Return :data:`~.protocol.PENDING` while the response to ``initialize``, or the first event
+        of a stream, may still open one.
         """
         values = request._values
-        # As stream_session() does, without its two calls: each session that is read passes here.
+        # Like stream_session(), without its two calls: this runs for each session that is read.
         opened: str | None = None if values is None else values.get("stream_session")
         if (
             opened is not None
@@ -157,14 +156,14 @@ class MCP(Protocol):
         if headers is None:
             return None
         try:
-            # A look at the lengths first: each request that logs after its response's start passes
-            # here, and few responses have the header.
+            # The lengths are compared first: this runs for each request that logs after its
+            # response's start, and few responses have the header.
             for name, _ in headers:
                 if len(name) == _SESSION_LENGTH and name != b"content-length":
                     break
             else:
                 return None
-        except (TypeError, ValueError):  # no pair, or no text
+        except (TypeError, ValueError):  # not a pair, or not bytes
             pass
         return self._first_id(response_values(headers, b"mcp-session-id"))
 
@@ -187,7 +186,7 @@ def read_header(value: bytes) -> str | None:
     if encoded is None:
         return value.decode("latin-1")
     try:
-        # The cut removes more than is kept, and "ignore" drops a character that is cut in two.
+        # More is decoded than is kept, and "ignore" drops a character that is cut in two.
         return a2b_base64(encoded[1][:_LONGEST_ENCODED]).decode("utf-8", "ignore")
     except Error:
         return None

@@ -1,8 +1,8 @@
 """
-What MCP adds to one request: the call in its body or the SDK's own object, the session in a
-stream's first event.
+MCP data of one request: the call in its body or in the SDK's own object, the session in a stream's
+first event.
 
-Reads what the MCP SDK of this process keeps. Imports no SDK, and reads no messages:
+Reads objects of the MCP SDK in this process. Imports no SDK, and reads no messages:
 :mod:`.observer` does.
 """
 
@@ -27,8 +27,7 @@ def await_endpoint(request: ScopeMetadata) -> None:
 
 def open_stream(request: ScopeMetadata, session_id: bytes | None) -> None:
     """
-    End the wait for the first event, and use the session that it names; *session_id* is None where
-    it names none.
+    End the wait for the first event, and use the session that it names, *session_id*, if any.
     """
     opened = None if session_id is None else request._settings.parse(session_id)
     request._late_values()["stream_session"] = opened
@@ -38,8 +37,8 @@ def open_stream(request: ScopeMetadata, session_id: bytes | None) -> None:
 
 def stream_session(request: ScopeMetadata) -> str | None:
     """
-    Return the session that the first event of the response of *request* has named; PENDING while it
-    may do so.
+    Return the session named in the first event of the response of *request*; PENDING before that
+    event.
     """
     session_id: str | None = request._kept("stream_session")
     return session_id
@@ -47,8 +46,8 @@ def stream_session(request: ScopeMetadata) -> str | None:
 
 def learn_call(request: RequestMetadata, method: object, name: object, call_id: object) -> None:
     """
-    Use the call in the body of *request*: it is worth more than the headers, and less than the
-    SDK's own object.
+    Use the call in the body of *request*: it outranks the headers, and the SDK's own object
+    outranks it.
     """
     if "call_is_from_sdk" not in request._late_values():
         request._call = Call(clean(method), clean(name, blanks=True), clean(call_id))
@@ -71,18 +70,17 @@ def find_request(context: Context | None) -> RequestMetadata | None:
         if "call_is_from_sdk" not in request._late_values():
             _ask_sdk(request, call)
         return request
-    except Exception:  # whatever shape the SDK gives it: a transport without HTTP, for one
+    except Exception:  # for example, a transport without HTTP
         return None
 
 
 def _ask_sdk(request: RequestMetadata, call: Any) -> None:
     """
-    Use what the SDK keeps of *call*, its own object: it is worth more than a client's headers and
-    body.
+    Use the data of *call*, the SDK's own object: it outranks a client's headers and body.
     """
     try:
         method, name = sdk.call_of(call)
         request._call = Call(clean(method), clean(name, blanks=True), clean(call.request_id))
-    except Exception:  # it keeps what it has not answered yet, in a place of its own
+    except Exception:  # the SDK has no data of a call that it has answered
         request.jsonrpc_id = call.request_id
     request._late_values()["call_is_from_sdk"] = True

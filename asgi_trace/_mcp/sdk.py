@@ -1,10 +1,10 @@
 """
-What the MCP SDK of this process is at work on, as its version 1 keeps it.
+The current call of the MCP SDK in this process, in version 1 of the SDK.
 
-There, a session's handlers run in the context of the session's *first* request, since the SDK
-started their task in it: a context variable that was set per request is stale in every later call.
-But the SDK passes them the scope of the HTTP request that carried the call, and this module finds
-that scope. It never imports or changes the SDK. Later versions of the SDK do not need it.
+In version 1, a session's handlers run in the context of the session's *first* request, since the
+SDK started their task in it: a context variable that was set per request is stale in every later
+call. But the SDK passes them the scope of the HTTP request that carried the call, and this module
+finds that scope. It never imports or changes the SDK. Later versions of the SDK do not need it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .names import name_in
 __all__ = ("MODULE", "call_of", "current_call", "is_loaded", "scope_of")
 
 MODULE = "mcp.server.lowlevel.server"
-"""Where the SDK keeps its variable: in :data:`sys.modules` once anybody has imported it."""
+"""The module with the SDK's variable: in :data:`sys.modules` once it is imported."""
 
 
 def is_loaded() -> bool:
@@ -28,8 +28,8 @@ def is_loaded() -> bool:
 
 def current_call(context: Context | None = None) -> Any:
     """
-    Return the SDK's own object for the call that it handles in *context*, or in the current one;
-    None without.
+    Return the SDK's own object for the call that it handles in *context*, by default the current
+    one; None without a call.
     """
     variable = getattr(modules.get(MODULE), "request_ctx", None)
     if variable is None:
@@ -39,17 +39,17 @@ def current_call(context: Context | None = None) -> Any:
 
 def scope_of(call: Any) -> Any:
     """
-    Return the scope of the HTTP request that carried *call*. Raises whatever it may where there is
-    none.
+    Return the scope of the HTTP request that carried *call*. Raises an exception of any class where
+    there is none.
     """
     return call.request.scope
 
 
 def call_of(call: Any) -> tuple[Any, Any]:
     """
-    Return the method of *call*, and the name of its tool, resource, prompt or task. Raises where that
-    is forgotten.
+    Return the method of *call*, and the name of its tool, resource, prompt or task. Raises an
+    exception of any class after the call's reply.
     """
-    # Not public: the session's requests that have not been answered yet.
+    # Not public: the session's requests without a reply yet.
     request = call.session._in_flight[call.request_id].request.root
     return request.method, name_in(request.method, request.params)

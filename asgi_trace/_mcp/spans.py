@@ -19,7 +19,7 @@ __all__ = ("NO_SPAN", "CallSpan", "CallSpans", "Caller", "begin_span", "call_spa
 
 
 class Caller(NamedTuple):
-    """The span that made a call, as the call's ``_meta`` names it."""
+    """The span that made a call, as named in the call's ``_meta``."""
 
     trace: TraceContext
     tracestate: str
@@ -27,7 +27,7 @@ class Caller(NamedTuple):
 
 
 class CallSpan:
-    """A call in no span of a tracer."""
+    """A call without a span of a tracer."""
 
     raised: BaseException | None = None
 
@@ -46,9 +46,9 @@ class CallSpans:
     """
     Spans of calls. Unused, the hook costs one dict lookup for each message.
 
-    ``begin`` is given the request of a call and the caller that its ``_meta`` names, or None.
-    ``module`` is the name that :data:`sys.modules` has once the
-    tracer is loaded; ``load`` then sets ``begin``. ``is_used`` is true once a server is traced.
+    ``begin`` is given the request of a call and the caller named in its ``_meta``, or None.
+    ``module`` is the tracer's name in :data:`sys.modules` once it is loaded; ``load`` then sets
+    ``begin``. ``is_used`` is true once a server is traced.
     """
 
     begin: Callable[[RequestMetadata, Caller | None], CallSpan] | None = None
@@ -61,7 +61,7 @@ call_spans = CallSpans()
 
 
 def begin_span(request: RequestMetadata, caller: Caller | None) -> CallSpan:
-    """Begin the span of the call that *request* carries. A fault costs the span."""
+    """Begin the span of the call that *request* carries. If that fails, there is no span."""
     if call_spans.begin is None:
         if call_spans.load is None or call_spans.module not in modules:
             return NO_SPAN

@@ -1,9 +1,9 @@
 """
-What a program writes to standard output while an MCP server speaks its protocol there: it goes to
-the log.
+Capture of a program's own standard output while an MCP server uses standard output for its
+protocol: the output goes to the log.
 
-A line of a call's handler is logged, with the call's ids. Text outside any call goes to standard
-error, as does everything that child processes and C code write. This module imports no SDK.
+A line from a call's handler is logged, with the call's ids. Text outside any call goes to standard
+error, and so does all output of child processes and C code. This module imports no SDK.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LOGGING = "logging what a tool wrote to standard output"
 
 
 class _Output:
-    """What one call has written: the incomplete line of each thread, and how much can follow."""
+    """The output of one call: the incomplete line of each thread, and the length still allowed."""
 
     def __init__(self) -> None:
         self.incomplete: dict[int, str] = {}
@@ -66,14 +66,14 @@ def end_output(call: RequestMetadata) -> None:
         try:
             for text in list(output.incomplete.values()):
                 _log(text)
-        except Exception:  # a log filter's
+        except Exception:  # from a log filter
             report_once(_LOGGING)
 
 
 class _LoggedStream(io.TextIOBase):
     """
-    Stands in for *program*, the program's :data:`sys.stdout`: its text is logged as lines of the
-    current call. Once ``is_over``, it is the program's again for whoever still has it.
+    Replaces *program*, the program's :data:`sys.stdout`: text is logged as lines of the current
+    call. Once ``is_over``, it passes text to *program*, for code that still has a reference to it.
     """
 
     name = "<stdout>"
@@ -98,7 +98,7 @@ class _LoggedStream(io.TextIOBase):
             return self.program.write(text)
         call = get_request_metadata()
         try:
-            # A line outside any call may be a log handler's, which prints ours in a thread of its own.
+            # A line outside any call may be from a log handler, which prints our line in a thread.
             if call is None or getattr(_thread, "is_logging", False):
                 self._write_unlogged(text)
             else:
@@ -132,7 +132,7 @@ class _LoggedStream(io.TextIOBase):
             _write_error(text)
 
     def end(self) -> None:
-        """Be the program's stream again, after what its threads have left incomplete."""
+        """Write the threads' incomplete lines, and pass later text to the program's stream."""
         self.is_over = True
         for text in list(self._unlogged.values()):
             _write_error(text)
@@ -141,10 +141,10 @@ class _LoggedStream(io.TextIOBase):
         return _STDERR  # for child processes
 
     def reconfigure(self, **options: Any) -> None:
-        """Accept the options of a text stream. Lines of the log have none of them."""
+        """Accept the options of a text stream, without effect."""
 
     def close(self) -> None:
-        """Stay open: the stream is the process's."""
+        """Do nothing: the stream belongs to the process."""
 
 
 class _LoggedBuffer(io.BufferedIOBase):
@@ -170,7 +170,7 @@ class _LoggedBuffer(io.BufferedIOBase):
         return _STDERR
 
     def close(self) -> None:
-        """Stay open, as above."""
+        """Do nothing, as above."""
 
 
 # True in a thread that logs such a line: a handler of the program may print it.
@@ -179,7 +179,7 @@ _thread = threading.local()
 
 def _write(call: RequestMetadata, text: str) -> None:
     output = _outputs.get(call)
-    if output is None:  # a task that goes on after its call has ended
+    if output is None:  # a task that continues after its call has ended
         _log_lines(text[:_MAX_OUTPUT].splitlines())
         return
     if output.left <= 0:
@@ -206,7 +206,7 @@ def _log_lines(lines: list[str]) -> None:
 
 
 def _log(line: str) -> None:
-    """Log *line*; where the program logs no such lines, write it to standard error."""
+    """Log *line*; if the program does not log such lines, write it to standard error."""
     line = line.rstrip("\r")
     if not line:
         return
@@ -232,12 +232,12 @@ def _write_error(text: str) -> None:
 
 
 def keep_stdout() -> None:
-    """Log what is written to standard output, whenever the SDK serves the protocol on it."""
+    """Log text that is written to standard output, while the SDK uses that for its protocol."""
     helper = getattr(sys.modules.get(_SDK), "stdio_server", None)
     serve = getattr(helper, "__wrapped__", None)
     if helper is None or serve is None or hasattr(serve, _KEEPS):
         return
-    # fastmcp imports the function by its name, so it is changed where it keeps its generator.
+    # fastmcp has its own reference to the function, so the generator inside it is replaced.
     for cell in getattr(helper, "__closure__", None) or ():
         if cell.cell_contents is serve:
             cell.cell_contents = helper.__wrapped__ = _keeping(serve)
@@ -250,7 +250,7 @@ def _keeping(serve: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIte
 
     @functools.wraps(serve)
     async def keeping(stdin: Any = None, stdout: Any = None) -> AsyncIterator[Any]:
-        # Version 2 leads the descriptor away by itself.
+        # Version 2 redirects the descriptor by itself.
         is_private = stdout is None and not diverts
         is_logged = stdout is None or _is_standard(stdout)
         if stdout is None:
@@ -277,8 +277,8 @@ def _is_standard(stdout: Any) -> bool:
 @contextmanager
 def _private_stdout() -> Iterator[None]:
     """
-    Give the SDK, which takes the buffer of :data:`sys.stdout`, a descriptor that nothing else has;
-    the usual one leads to standard error meanwhile.
+    Give the SDK, which uses the buffer of :data:`sys.stdout`, a descriptor that nothing else has;
+    the usual one is redirected to standard error meanwhile.
     """
     program = sys.stdout
     private = _divert(program)
@@ -300,7 +300,7 @@ def _private_stdout() -> Iterator[None]:
 
 
 def _divert(stdout: TextIO) -> int | None:
-    """Lead descriptor 1 to standard error; return a copy of it, or None if *stdout* is another."""
+    """Redirect descriptor 1 to standard error; return a copy of it, or None if *stdout* differs."""
     try:
         if stdout.fileno() != _STDOUT:
             return None

@@ -72,7 +72,7 @@ def _bind_ids(worker: Any) -> None:
 
     @functools.wraps(execute)
     async def with_ids(self: Any, execution: Any, *args: Any, **kwargs: Any) -> Any:
-        # None where no request started it. The worker's own request, if any, is another's.
+        # None if no request started the task. The worker's current request, if any, is not used.
         with bound_carrier(getattr(execution, "_asgi_trace", None)):
             return await execute(self, execution, *args, **kwargs)
 

@@ -1,5 +1,5 @@
 """
-What spans and exported log records say of a request: attributes and names.
+Attributes and names for the spans and exported log records of a request.
 
 This module does not use OpenTelemetry's API. It reads scopes, messages and the metadata of
 requests.
@@ -44,7 +44,7 @@ REQUEST = "asgi_trace.request_id"
 """The attribute that holds a request's id: the conventions have no name for it."""
 
 OUTCOME = "asgi_trace.outcome"
-"""The attribute that holds how a request ended that did not end well."""
+"""The attribute for the outcome of a request that did not end normally."""
 
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
@@ -68,8 +68,7 @@ _MCP_TARGETS = {
     "tasks": "mcp.task.id",
 }
 
-# The methods that clients send. A stranger chooses any other method, so it is no part of a span's
-# name.
+# The methods of the protocol. A client may send any other text, which is no part of a span's name.
 _MCP_METHODS = frozenset(
     {
         "completion/complete",
@@ -101,8 +100,8 @@ _MCP_METHODS = frozenset(
 
 def request_attributes(scope: Scope) -> Attributes:
     """
-    Return the attributes that a span has from its start, by the conventions for HTTP. A sampler
-    sees them too.
+    Return the attributes of a span at its start, by the conventions for HTTP. Samplers read them
+    too.
     """
     method = scope.get("method") or "GET"  # of a websocket's handshake
     headers = scope.get("headers") or ()
@@ -163,7 +162,7 @@ def status_after(message: Message, status: int | None) -> int | None:
     if kind == "websocket.accept":
         return 101
     if kind == "websocket.close" and status is None:
-        return 403  # what servers answer to a close before the accept
+        return 403  # the servers' response to a close before the accept
     return status
 
 
@@ -192,7 +191,7 @@ def span_name(attributes: Attributes) -> str:
 
 
 def id_attributes(request: RequestMetadata) -> Attributes:
-    """Return the ids of *request* that a span has."""
+    """Return the ids of *request* as attributes of a span."""
     ids = {
         SESSION: request.session_id,
         REQUEST: request.request_id,
@@ -203,10 +202,10 @@ def id_attributes(request: RequestMetadata) -> Attributes:
 
 def field_attributes(request: RequestMetadata, taken: Attributes) -> Attributes:
     """
-    Return the user's fields of *request*, under their names; a name that is *taken* gets a ``_``
-    behind it.
+    Return the user's fields of *request*, under their names; ``_`` is appended to a name that is
+    *taken*.
 
-    A value that no attribute can have becomes its text.
+    A value of a type that attributes do not have becomes its text.
     """
     attributes: dict[str, Any] = {}
     for name, value in (request._fields or {}).copy().items():
@@ -216,7 +215,7 @@ def field_attributes(request: RequestMetadata, taken: Attributes) -> Attributes:
 
 
 def _attribute(value: object) -> str | int | float:
-    """Return *value* where an attribute can have it, else its text."""
+    """Return *value* if attributes can have its type, else its text."""
     if type(value) in (bool, float):
         return value  # type: ignore[return-value]
     if type(value) is int and -_INT64 <= value < _INT64:
@@ -250,7 +249,7 @@ def type_name(exc: BaseException) -> str:
 
 def as_text(value: object) -> str:
     """
-    Return *value* as text that has a UTF-8 form: a lone surrogate would cost the exporter a whole
-    batch.
+    Return *value* as text that has a UTF-8 form: with a lone surrogate, the exporter would lose a
+    whole batch.
     """
     return str(value).encode("utf-8", "backslashreplace").decode()

@@ -72,7 +72,7 @@ def is_span_of_call(request: RequestMetadata) -> bool:
     """Whether the span of the HTTP request is that of the call which *request* carries."""
     if _has_call_span(request):
         return False
-    # Its own span is still to be made, since the handler may run when the HTTP request is over.
+    # The call's own span is made later, since the handler may run after the HTTP request.
     makes_spans = call_spans.is_used or any(map(modules.__contains__, _SDK_MODULES))
     return not (makes_spans and _is_answered_elsewhere(request))
 
@@ -100,7 +100,7 @@ def _is_of_call(span: Any, request: RequestMetadata) -> bool:
     """Whether the SDK has made *span* for the call that *request* carries."""
     called = request.mcp_method
     if called is not None:
-        # In a handler the SDK may answer a further message by itself, such as "tools/list".
+        # In a handler, the SDK itself may handle a further message, such as "tools/list".
         method = (span.attributes or {}).get("mcp.method.name", span.name.partition(" ")[0])
         return bool(method == called)
     # Not a plain request whose handler calls a server in its own process.
@@ -181,7 +181,7 @@ class _OwnSpan(CallSpan):
         """
         Make *context* the current one.
 
-        :param awaited: the span that is still to be made; None where the HTTP request's is it.
+        :param awaited: the span that is still to be made; None if the HTTP request's span is used.
         """
         self._context = context = marked(context, self._request)
         self._awaited = awaited
@@ -209,7 +209,7 @@ class _OwnSpan(CallSpan):
         current = trace.get_current_span()
         made = current.get_span_context()
         if current is not trace.get_current_span(self._context) and not current.is_recording():
-            # The SDK has made a span, and the sampler has dropped it: no processor has seen it.
+            # The SDK has made a span, and the sampler has dropped it: no processor was called.
             take(self._request, trace_of(made, self._request.parent_span_id))
             return None
         request = self._request

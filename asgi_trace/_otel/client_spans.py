@@ -1,7 +1,7 @@
 """
 A CLIENT span for each call through one of our hooks, and the duration of such calls.
 
-Exceptions are named by their class alone: their messages often have the whole URL.
+Only the class of an exception is recorded: its message often contains the whole URL.
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
 https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#http-client
 """
@@ -49,21 +49,21 @@ span_provider: ContextVar[trace.TracerProvider | None] = ContextVar(
 
 _PORTS = {"http": 80, "https": 443}
 
-# What OpenTelemetry's instrumentations set around what they, or an exporter, send.
+# A key that OpenTelemetry's instrumentations and exporters set while they send a request.
 _SUPPRESSED_HTTP = otel_context._SUPPRESS_HTTP_INSTRUMENTATION_KEY
 _SUPPRESSED = (otel_context._SUPPRESS_INSTRUMENTATION_KEY, _SUPPRESSED_HTTP)
 
-# Spans whose call has ended without a last event. They are ended later: a retry may follow, or the
-# garbage collector has come while a lock of the SDK is held, for which a span's end would wait.
+# Spans of calls without a last event. They are ended later: a retry may follow, or the garbage
+# collector runs while a lock of the SDK is held, for which a span's end would wait.
 _lost: deque[_ClientSpan] = deque()
 
 
 def use_client_spans() -> None:
-    """Have the hooks for HTTP clients make a span for each call."""
+    """Make a span for each call through the hooks for HTTP clients."""
     client_spans.begin = _begin
 
 
-# In seconds: within this time a retry begins, if there is one, in the thread of the call.
+# In seconds: a retry, if there is one, begins within this time, in the thread of the call.
 _RETRY_BEGINS = 1
 
 
@@ -81,7 +81,7 @@ def end_lost_spans(*, at_exit: bool = False) -> None:
 
 
 def _begin(method: str, url: str, *, resends: int, after: _ClientSpan | None) -> _ClientSpan | None:
-    """Start the span of a call; None where no tracer is set up, or another has made the span."""
+    """Start the span of a call; None where no tracer is set up, or a library has made the span."""
     end_lost_spans()
     provider = span_provider.get() or trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
@@ -98,7 +98,7 @@ def _begin(method: str, url: str, *, resends: int, after: _ClientSpan | None) ->
     attributes = _attributes(method, url, masks_of(request))
     if resends:
         attributes["http.request.resend_count"] = resends
-    token = next_span.set(None)  # the ids that wait there are those of the request's own span
+    token = next_span.set(None)  # that one is for the request's own span
     try:
         span = _tracer_of(provider).start_span(
             span_name(attributes), context=context, kind=SpanKind.CLIENT, attributes=attributes
@@ -107,7 +107,7 @@ def _begin(method: str, url: str, *, resends: int, after: _ClientSpan | None) ->
         next_span.reset(token)
     made = span.get_span_context()
     parent = trace.get_current_span(context).get_span_context()
-    # Without an SDK the context is invalid, or it is that of the parent.
+    # Without an SDK the span's context is invalid, or it is that of the parent.
     if not made.is_valid or made.span_id == parent.span_id:
         return None
     return _ClientSpan(span, context, attributes, resends, request)
@@ -173,9 +173,9 @@ class _ClientSpan:
         self._attributes = attributes
         self._retries = 0
         self._began = perf_counter()
-        self._failed = ""  # the class of the error after which the client may try again
-        self._stopped: tuple[float, int] | None = None  # when that was, by both clocks
-        self._thread: int | None = None  # where a retry may begin
+        self._failed = ""  # the class of an error that the client may retry after
+        self._stopped: tuple[float, int] | None = None  # the time of that error, by both clocks
+        self._thread: int | None = None  # the thread in which a retry may begin
         self._is_ended = False
 
     def run(self, function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
@@ -260,16 +260,16 @@ class _ClientSpan:
             instruments.record(seconds, attributes, context)
 
     def discard(self) -> None:
-        """Leave the span out: a span that is never ended is not exported."""
+        """Discard the span: a span that is never ended is not exported."""
         self._is_ended = True
 
     def end_lost(self) -> None:
-        """End the span, unless a retry goes on."""
+        """End the span, unless a retry is running."""
         if not self._is_ended and self._stopped is not None:
             self._end()
 
     def is_over(self) -> bool:
-        """Whether no retry can begin any more."""
+        """Whether it is too late for a retry."""
         stopped = self._stopped
         if stopped is None or self._thread in (None, get_ident()):
             return True
@@ -291,7 +291,7 @@ def _place_of(span: Span, request: RequestMetadata | None) -> TraceContext:
 
 
 class _Made:
-    """What was made for the providers of the last call."""
+    """The tracer and instruments of the last call, each with its provider."""
 
     tracer: tuple[trace.TracerProvider, trace.Tracer] | None = None
     instruments: ClientMetrics | None = None

@@ -19,7 +19,7 @@ from .._core.request import RequestMetadata
 
 __all__ = ("context_of", "keep_context", "marked")
 
-# The request in whose span, or in a child of it, a context was made.
+# The request that a context belongs to: it was made in the request's span, or in a child of it.
 _REQUEST = otel_context.create_key("asgi_trace_request")
 
 # The late value of a request: the context in which its span is the current one.
@@ -61,7 +61,7 @@ class _CallContext:
 
     @classmethod
     def install(cls) -> None:
-        """Put it around OpenTelemetry's own, whose name is private."""
+        """Wrap OpenTelemetry's own context, which has a private name."""
         inner = getattr(otel_context, "_RUNTIME_CONTEXT", None)
         if inner is not None and not isinstance(inner, cls):
             otel_context._RUNTIME_CONTEXT = cls(inner)  # type: ignore[assignment]
@@ -73,7 +73,7 @@ class _CallContext:
         if began_in is None or elsewhere.module not in modules:
             return context
         request = elsewhere.find(None)
-        # A request that began later than the call's is of an app that the handler calls itself.
+        # A request that began after the call's one is from an app that the handler itself calls.
         if request is None or request is began_in or began_in.start_time > request.start_time:
             return context
         kept: Context | None = request._kept(_CONTEXT)

@@ -1,5 +1,5 @@
 """
-How a request ended, by the words of the access line: ``crash``, ``disconnect``, ``cancelled``,
+The outcome of a request, in the words of the access line: ``crash``, ``disconnect``, ``cancelled``,
 ``incomplete``.
 
 This module reads ASGI messages in their order. It does not use OpenTelemetry's API.
@@ -21,10 +21,10 @@ _LAST = frozenset({"http.response.body", "http.response.pathsend", "http.respons
 
 class Ending:
     """
-    What passes between a server and an app, as far as it says how a request ends.
+    An observer of the messages between server and app, for the outcome of a request.
 
-    ``receive`` and ``send`` take the place of the server's. ``status`` is that of the response;
-    None before there is one.
+    ``receive`` and ``send`` replace the server's. ``status`` is that of the response; None before
+    there is one.
     """
 
     def __init__(
@@ -42,21 +42,21 @@ class Ending:
         self.status: int | None = None
 
     async def receive(self) -> Message:
-        """Pass on what the client sends."""
+        """Return the client's next message."""
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._is_complete:
             self._is_client_gone = True
         return message
 
     async def send(self, message: Message) -> Any:
-        """Pass on what the app sends."""
+        """Pass on the app's message."""
         try:
             self.status = status_after(message, self.status)
         except Exception:
             report_once("reading a message for the span")
         try:
             result = await self._send(message)
-        except OSError:  # by this, servers say that the client is gone
+        except OSError:  # from the server: the client has disconnected
             self._is_client_gone = True
             raise
         try:
@@ -76,12 +76,12 @@ class Ending:
 
     def outcome(self, raised: BaseException | None) -> str | None:
         """
-        Return how the request ended; None where it ended well.
+        Return the outcome of the request; None if it ended normally.
 
-        :param raised: what left the app.
+        :param raised: the exception that left the app.
         """
         if self._is_complete:
-            # What an app raises after the response has no effect on it.
+            # An exception after the response has no effect on it.
             return "disconnect" if self._is_client_gone else None
         if raised is not None and not isinstance(raised, Exception):
             return "cancelled"

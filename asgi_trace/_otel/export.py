@@ -40,9 +40,9 @@ __all__ = (
 )
 
 EXPORTS_SECONDS = 3.0
-"""How long the end of a process waits for its collector, for all signals together."""
+"""The longest wait for the collector when a process ends, for all signals together."""
 
-# Seconds between two looks at whether the queues are empty.
+# Seconds between two checks whether the queues are empty.
 _PAUSE = 0.01
 
 # The defaults of the specification, with its names for them.
@@ -83,13 +83,13 @@ class Batches:
     """
     A queue of telemetry, exported in batches by a daemon thread.
 
-    Adding never waits. What does not fit into the queue, and what the exporter fails to export, is
-    dropped and counted. The first loss is logged, and so is their number when the process ends.
+    Adding never waits. Items that do not fit into the queue, or that the exporter fails to export,
+    are dropped and counted. The first loss is logged, and their number when the process ends.
 
     :param exporter: an exporter of the SDK's, for spans or log records.
     :param what: the name of the telemetry, for messages.
     :param limits: those of the queue.
-    :param gather: adds what there is to export, before each export; None where others add it.
+    :param gather: adds the items before each export; None if they are added otherwise.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Batches:
     def _reset(self) -> None:
         """Start empty. A forked child has no thread, and its parent exports what was queued."""
         self._items: deque[Any] = deque()
-        # Re-entrant, unlike an Event: the handler of a signal may log a line during an add().
+        # Re-entrant, unlike an Event: a signal's handler may log a line during an add().
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._is_woken = False
         self._exporting_count = 0
@@ -140,7 +140,7 @@ class Batches:
         self._is_started = True
         try:
             Thread(target=self._run, name=f"asgi_trace {self.what}", daemon=True).start()
-        except RuntimeError:  # the interpreter is ending, and starts no thread
+        except RuntimeError:  # the interpreter is ending, and cannot start a thread
             self._is_ended = True
 
     def _drop(self, count: int) -> None:
@@ -154,7 +154,7 @@ class Batches:
     def _run(self) -> None:
         # Instrumentations make no spans of exports, and our handler exports no line about them.
         otel_context.attach(otel_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-        wake = self._wake  # a forked child's is another
+        wake = self._wake  # a forked child has another one
         while wake is self._wake:
             with suppress(Empty):
                 wake.get(timeout=self._delay)
@@ -165,7 +165,7 @@ class Batches:
     def _export_queued(self) -> None:
         left = len(self._items)
         while left > 0:
-            # Set before the queue shrinks: at any moment one of the two shows what is left.
+            # Set before the queue shrinks: at any time one of the two counts the remaining items.
             size = self._exporting_count = min(left, self._batch_size)
             self._export([self._items.popleft() for _ in range(size)])
             self._exporting_count = 0
@@ -182,7 +182,7 @@ class Batches:
         self._drop(len(batch))
 
     def gather(self) -> None:
-        """Add what there is to export, where others do not."""
+        """Add the items to export, if they are not added otherwise."""
         if self._gather is None or self._is_ended:
             return
         try:
@@ -191,18 +191,18 @@ class Batches:
             report_once(f"gathering {self.what}")
 
     def flush(self) -> None:
-        """Ask the thread to export what is queued, without waiting for it."""
+        """Make the thread export the queued items, without waiting for it."""
         if self._items and self._wake.empty():
             self._wake.put(None)
 
     @property
     def is_empty(self) -> bool:
-        """Whether all that was added has been exported or dropped."""
+        """Whether all added items have been exported or dropped."""
         return not self._items and self._exporting_count == 0
 
     @property
     def not_exported(self) -> int:
-        """How many items were dropped, are queued, or are being exported."""
+        """The number of items that were dropped, are queued, or are being exported."""
         return self.dropped + len(self._items) + self._exporting_count
 
     def end(self) -> None:
@@ -210,7 +210,7 @@ class Batches:
         self._is_ended = True
 
     def close(self) -> None:
-        """Export what is queued, within :data:`EXPORTS_SECONDS`, and accept nothing more."""
+        """Export the queued items, within :data:`EXPORTS_SECONDS`, and accept no more."""
         _wait([self], EXPORTS_SECONDS)
         self.end()
 
@@ -299,7 +299,7 @@ class MetricBatches(MetricReader):
     """
 
     def __init__(self, exporter: Any) -> None:
-        # As the SDK's own reader does.
+        # As in the SDK's own reader.
         super().__init__(
             preferred_temporality=exporter._preferred_temporality,
             preferred_aggregation=exporter._preferred_aggregation,
@@ -330,7 +330,7 @@ class _Waiting:
         self._deadline = monotonic() + seconds
 
     def goes_on(self) -> bool:
-        """Whether to look again after a pause."""
+        """Whether to check again after a pause."""
         for batches in self._several:
             batches.flush()  # again, since lines may be added meanwhile
         return not self.succeeded() and monotonic() < self._deadline
@@ -346,13 +346,14 @@ def _wait(several: list[Batches], seconds: float) -> bool:
     return waiting.succeeded()
 
 
-# Whether a wait has failed: the process has no second one.
+# Whether a wait has failed: the process does not wait a second time.
 _gave_up = False
 
 
 async def flush_exports() -> None:
     """
-    Wait until all telemetry is exported, at most :data:`EXPORTS_SECONDS`. The event loop goes on.
+    Wait until all telemetry is exported, at most :data:`EXPORTS_SECONDS`. The event loop is not
+    blocked.
 
     A server such as uvicorn may end itself by the signal that it received, and then no exit handler
     runs.
@@ -385,7 +386,7 @@ def _is_inside(trio: Any) -> bool:
 def end_exports() -> None:
     """
     End all exports of this process: wait for them, at most :data:`EXPORTS_SECONDS`, and not at all
-    where :func:`flush_exports` has waited in vain. For an exit handler.
+    if :func:`flush_exports` has waited without success. For an exit handler.
     """
     several = [*_all]
     _wait(several, 0 if _gave_up else EXPORTS_SECONDS)

@@ -1,8 +1,8 @@
 """
-One request and one span with the same ids, whichever of the two was first.
+The same ids for a request and its span, whichever of the two is created first.
 
-A span that is made for a request takes the request's ids: through the id generator of the SDK's
-provider. Where a span has ids of its own, the request takes them, and so do its log lines.
+A span that is created for a request gets the request's ids from the id generator of the SDK's
+provider. If a span has other ids, the request and its log lines take them over.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _STATE_MEMBER = re.compile(
 
 
 class SpanState(Enum):
-    """What exists of a request's span."""
+    """The progress of a request's span: the value is what exists of it."""
 
     AWAITED = "nothing"
     NAMED = "its ids, which a generator has given"
@@ -86,7 +86,7 @@ class NextSpan:
 
 class CallJoins:
     """
-    What joins a request to a SERVER span that is not the request's own: a hook for calls.
+    A hook for calls: it joins a request to a SERVER span that is not the request's own.
 
     ``join`` is given the span and the context of its parent (None: the current one), and returns
     whether the span is one of a call.
@@ -97,13 +97,13 @@ class CallJoins:
 
 call_joins = CallJoins()
 
-# The span that the current context is about to make; None outside a request.
+# The next span to be made in the current context; None outside a request.
 next_span: ContextVar[NextSpan | None] = ContextVar("asgi_trace_next_span", default=None)
 
 # By id(): a provider may be of a class that cannot be hashed.
 _adapted: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
-# A provider that passes everything to another, such as logfire's, has it as this attribute.
+# The most providers that are searched: one that wraps another, such as logfire's, is followed.
 _MOST_PROVIDERS = 8
 
 
@@ -112,7 +112,7 @@ def adapt(provider: trace.TracerProvider) -> None:
     Change *provider*, if it is the SDK's, so that the span of a request gets the ids of that
     request.
 
-    Other providers have no generator of ids. There, the request takes the ids of its span.
+    Other providers have no id generator: with them, the request takes the ids of its span.
     """
     sdk = _sdk_provider(provider)
     if sdk is None or _adapted.get(id(sdk)) is sdk:
@@ -145,7 +145,7 @@ def adapt(provider: trace.TracerProvider) -> None:
 
 
 def _sdk_provider(provider: Any) -> Any:
-    """Return *provider*, or the one that it passes everything to, if that is the SDK's; else None."""
+    """Return *provider*, or the one that it wraps, if that is the SDK's; else None."""
     for _ in range(_MOST_PROVIDERS):
         if hasattr(provider, "id_generator") and hasattr(provider, "add_span_processor"):
             return provider
@@ -154,14 +154,14 @@ def _sdk_provider(provider: Any) -> Any:
 
 
 def _change_generator(provider: Any) -> None:
-    """Have the id generator of *provider* give each request's span the ids of the request."""
+    """Change the id generator of *provider*: each request's span gets the ids of the request."""
     generator = provider.id_generator
     ids = _RequestIds(generator)
     try:
-        # Tracers that exist already keep the generator: it gets new methods.
+        # Existing tracers keep the generator: so it gets new methods.
         for name in ("generate_trace_id", "generate_span_id", "is_trace_id_random"):
             setattr(generator, name, getattr(ids, name))
-    except AttributeError:  # its class has slots: tracers made from now on get ours
+    except AttributeError:  # its class has slots: only tracers that are created later use ours
         provider.id_generator = ids
 
 
@@ -226,8 +226,8 @@ def runs_in_its_span(request: RequestMetadata) -> bool:
 
 def join(request: RequestMetadata, span: Span, parent_context: Context | None = None) -> None:
     """
-    Give *request* the ids of *span*, which another library made for it, and the span the request's
-    ids.
+    Give *request* the trace of *span*, which another library made for it, and give the span the
+    attributes of the request.
 
     :param parent_context: that of the span's parent; the current one when left out.
     """
@@ -240,7 +240,7 @@ def join(request: RequestMetadata, span: Span, parent_context: Context | None = 
 
 
 def take(request: RequestMetadata, made: TraceContext) -> None:
-    """Make *made*, the place of a span in its trace, that of *request*."""
+    """Make *made*, the trace context of a span, that of *request*."""
     known = request.trace
     # Older SDKs have no flag for a random trace id.
     random = known.flags & RANDOM if made.trace_id == known.trace_id else 0
@@ -269,7 +269,7 @@ def _calling_span(request: RequestMetadata) -> TraceContext:
 
 def incoming_context(request: RequestMetadata) -> Context:
     """
-    Return the current context with the span and the baggage that the caller of *request* sent.
+    Return the current context with the span and the baggage from the caller of *request*.
     """
     context, incoming = otel_context.get_current(), request.trace
     if incoming.parent_span_id is not None:
@@ -305,7 +305,7 @@ def _write_formats(span: TraceContext) -> dict[str, str]:
 
 
 def context_in(headers: Iterable[tuple[bytes, bytes]], context: Context) -> Context:
-    """Return *context* with what ``OTEL_PROPAGATORS`` find in *headers*, beside W3C's formats."""
+    """Return *context* with the values that ``OTEL_PROPAGATORS`` other than W3C's read."""
     fields = _further_fields()
     if not fields:
         return context

@@ -30,7 +30,7 @@ _ACCESS_LOGGERS = frozenset(
     {"uvicorn.access", "hypercorn.access", "granian.access", "gunicorn.access"}
 )
 
-# In a server's access line: the path behind the method, and the query of any URL.
+# In a server's access line: the path after the method, and the query of any URL.
 _PATH = re.compile(r'(?<=[A-Z] )/[^\s"?]*')
 _QUERY = re.compile(r'(?<=\?)[^\s"]+')
 
@@ -91,7 +91,7 @@ class RequestLogHandler(logging.Handler):
             span = SpanContext(
                 int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=TraceFlags(flags)
             )
-        except (TypeError, ValueError):  # what extra= gave under these names is another tracer's
+        except (TypeError, ValueError):  # extra= set these names to ids of another kind
             self._handler.emit(record)
             return
         token = otel_context.attach(trace.set_span_in_context(NonRecordingSpan(span)))
@@ -102,13 +102,13 @@ class RequestLogHandler(logging.Handler):
 
     def flush(self) -> None:
         """Flush the handler that records are passed to."""
-        # OpenTelemetry's handler flushes in a new thread. An interpreter that ends starts none.
+        # OpenTelemetry's handler flushes in a new thread, which an ending interpreter cannot start.
         with suppress(RuntimeError):
             self._handler.flush()
 
 
 def _mask_access_line(record: logging.LogRecord) -> None:
-    """Hide the secrets in the path and the queries of *record*, a server's access line."""
+    """Mask the secrets in the path and the queries of *record*, a server's access line."""
     masks = masks_of(get_request_metadata())
     text = _PATH.sub(lambda match: masks.path(match[0]), record.getMessage())
     record.msg = _QUERY.sub(lambda match: masks.query(match[0]), text)

@@ -71,7 +71,7 @@ class Measured:
         """
         Record the request, which has ended with *attributes*.
 
-        :param context: has the request's span, which is the exemplar's.
+        :param context: has the request's span, to be used for the exemplar.
         """
         duration = perf_counter() - self._began
         self._instruments.active.add(-1, self._of_active, context)

@@ -1,10 +1,10 @@
 """
 The route of a request, such as ``/shops/{shop}/items/{item}``: the framework's own template, whole.
 
-Starlette and FastAPI put the match of the last level into the scope; the levels above it are matched
-again, from the outermost inwards. Litestar puts the whole template there. Quart and Django have
-functions that return it. A route that is not certain is None; no part of a route is ever taken from
-the path.
+Starlette and FastAPI put the match of the last level into the scope; the levels above it are
+matched again, from the outermost inwards. Litestar puts the whole template into the scope. Quart
+and Django have functions that return it. A route that is not certain is None; no part of a route
+is ever taken from the path.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from .._core.scope import Scope
 
 __all__ = ("prepare_routes", "route_of")
 
-# Where a request's template is noted for frameworks that leave none in the scope.
+# The scope's key for the template, for frameworks that do not put one into the scope.
 _NOTED = "asgi_trace.route"
 
-# Levels of mounted apps, and apps wrapped around one, that are looked into.
+# The most levels of mounted apps, and of wrappers around an app, that are searched.
 _MOST_LEVELS = 32
 
 
 def prepare_routes(app: Any) -> bool:
     """
-    Have Quart note its routes, where it is loaded; return whether *app* is Django's.
+    Note the routes of Quart, if it is loaded; return whether *app* is Django's.
 
-    :param app: the app that is served; those that it wraps as ``app`` are looked at, too.
+    :param app: the app that is served; those that it wraps as ``app`` are searched, too.
     """
     quart = sys.modules.get("quart")
     if quart is not None:
@@ -62,7 +62,7 @@ def route_of(scope: Scope, path: str | None, *, is_django: bool = False) -> str 
     """
     Return the route that a framework has found for *scope*, or None where it is not known.
 
-    :param path: the scope's path as the server gave it: Litestar, for one, changes it.
+    :param path: the scope's path as the server gave it: Litestar, for example, changes it.
     :param is_django: whether the app that is served, or mounted, is Django's.
     """
     own = scope.get("path_template") or scope.get(_NOTED)  # Litestar's; Quart's
@@ -87,14 +87,14 @@ def _innermost_route(scope: Scope) -> str | None:
 
 
 def _effective_path(scope: Scope, route: Any) -> str | None:
-    """Return the template of a FastAPI *route* with the prefixes that it was included with."""
+    """Return the template of a FastAPI *route* with the prefixes of the routers that include it."""
     fastapi = scope.get("fastapi")
     context = fastapi.get("effective_route_context") if isinstance(fastapi, dict) else None
     return None if context is None else _path_of_context(context, route)
 
 
 def _path_of_context(context: Any, route: Any) -> str | None:
-    """Return the template in FastAPI's *context* of an included route, where it is of *route*."""
+    """Return the template in FastAPI's *context* of an included route, if it is for *route*."""
     own = getattr(context, "starlette_route", None)
     if route is None or (route is not own and route is not context.original_route):
         return None
@@ -106,7 +106,7 @@ def _mounted_route(scope: Scope, path: str | None, own: str | None) -> str | Non
     """
     Return the template of *scope* with those of the mounts above, from the outermost inwards.
 
-    :param own: the template of a mounted app that is none of Starlette's.
+    :param own: the template of a mounted app that is not Starlette's.
     """
     routes = _routes_of(scope.get("router"))
     level = {name: scope.get(name) for name in ("type", "method", "headers", "app")}
@@ -124,7 +124,7 @@ def _mounted_route(scope: Scope, path: str | None, own: str | None) -> str | Non
             continue
         template += part
         if not _is_of(route, "Mount"):
-            # The frameworks leave the same route: otherwise something in between has rewritten
+            # The framework must have matched the same route: otherwise middleware has rewritten
             # the path, and the template is a guess.
             return template if _is_last(scope, route) else None
         routes = _routes_of(route)
@@ -135,7 +135,7 @@ def _mounted_route(scope: Scope, path: str | None, own: str | None) -> str | Non
 
 
 def _routes_of(router: Any) -> Any:
-    """Return the routes in *router*, or in what it mounts, where these are Starlette's."""
+    """Return the routes in *router*, or in the app that it mounts, if these are Starlette's."""
     routes = getattr(router, "routes", None) or ()
     return [route for route in routes if hasattr(route, "matches")]
 
@@ -147,8 +147,8 @@ def _is_last(scope: Scope, route: Any) -> bool:
 
 def _match(routes: Iterable[Any], level: Scope) -> tuple[Any, Scope, str | None]:
     """
-    Return the first of *routes* that takes *level*, what it adds to the scope, and its template;
-    else the first that takes its path, though not its method.
+    Return the first of *routes* that matches *level*, its additions to the scope, and its template;
+    else the first that matches the path, but not the method.
     """
     partial: tuple[Any, Scope, str | None] = (None, {}, None)
     for candidate in routes:
@@ -169,7 +169,7 @@ def _match(routes: Iterable[Any], level: Scope) -> tuple[Any, Scope, str | None]
 
 
 def _is_of(route: Any, name: str) -> bool:
-    """Whether *route* is of Starlette's class *name*, which need not be loaded."""
+    """Whether *route* is of Starlette's class *name*; Starlette need not be loaded."""
     kind = getattr(sys.modules.get("starlette.routing"), name, None)
     return kind is not None and isinstance(route, kind)
 

@@ -1,8 +1,8 @@
 """
-Export over OTLP: providers, exporters and the log handler, as the standard ``OTEL_…`` variables
-say.
+Export over OTLP: providers, exporters and the log handler, configured by the standard ``OTEL_…``
+variables.
 
-The SDK and its exporters are imported when they are asked for.
+The SDK and its exporters are imported when they are first needed.
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
@@ -33,16 +33,16 @@ def configure_opentelemetry() -> None:
     """
     Export spans, log records and metrics over OTLP. The standard ``OTEL_…`` variables configure it.
 
-    A tracer, logger or meter provider that the program has set itself is not changed. Requests never wait
-    for the collector, and the end of the process waits 3 seconds for it at most. Telemetry that it
-    does not accept is dropped and counted.
+    A tracer, logger or meter provider that the program has set itself is not changed. Requests
+    never wait for the collector, and the end of the process waits 3 seconds for it at most.
+    Telemetry that it does not accept is dropped and counted.
 
     :raises ValueError: for an exporter that is not installed, and for a limit (``OTEL_BSP_…``,
         ``OTEL_BLRP_…``, ``OTEL_METRIC_EXPORT_INTERVAL``) that is no whole number above 0.
 
     .. versionadded:: 0.1
     """
-    # OpenTelemetry's modules for logs are the underscored ones; there are no public ones.
+    # OpenTelemetry's modules for logs begin with an underscore; there are no public ones.
     from opentelemetry import _logs
     from opentelemetry.instrumentation.logging.handler import LoggingHandler
     from opentelemetry.sdk._logs import LoggerProvider
@@ -79,7 +79,7 @@ def configure_opentelemetry() -> None:
 
     class Exporting(LoggingHandler):
         def flush(self) -> None:
-            """Nothing: handlers are flushed by ``dictConfig()``, too, while the process serves."""
+            """Do nothing: ``dictConfig()`` flushes handlers, too, while the process serves."""
 
     attach_exporter(RequestLogHandler(Exporting(logger_provider=logs)))
 
@@ -88,7 +88,7 @@ def _end_at_exit(end_exports: Callable[[], None]) -> None:
     atexit.unregister(end_exports)
     atexit.register(end_exports)
     atexit.unregister(end_lost_spans)
-    atexit.register(end_lost_spans, at_exit=True)  # the last one is called first
+    atexit.register(end_lost_spans, at_exit=True)  # the last registered is called first
 
 
 def _exporters(signal: str) -> Iterator[Any]:
@@ -115,8 +115,8 @@ def _exporters(signal: str) -> Iterator[Any]:
 
 async def flushing_send(send: Callable[..., Any], message: Message) -> Any:
     """
-    Pass *message* of the lifespan to *send*; before the last one, export the spans and records that
-    are left.
+    Pass *message* of the lifespan to *send*; before the last one, export the remaining spans and
+    records.
     """
     if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
         try:

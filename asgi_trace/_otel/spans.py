@@ -2,7 +2,7 @@
 A SERVER span for each request: started by :class:`RequestSpans`, or by an instrumentation inside
 the app.
 
-Of the SDK, this module uses only what is public.
+This module uses only public names of the SDK.
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
 """
 
@@ -59,11 +59,11 @@ __all__ = ("RequestSpans",)
 
 _TRACED = frozenset({"http", "websocket"})
 
-# FastAPI makes no span, and no metric, of a request whose scope has this key: it stands for the
-# telemetry of an outer FastAPI, and None is FastAPI's own value for a request that it leaves out.
+# FastAPI makes no span and no metric for a request whose scope has this key: it means that an outer
+# FastAPI has made them, or, with the value None, that the request is excluded.
 _FASTAPI = "fastapi.telemetry"
 
-# An app is searched this deep for an instrumentation.
+# The most levels of wrappers that are searched for an instrumentation.
 _MOST_WRAPPERS = 64
 
 
@@ -164,11 +164,11 @@ class RequestSpans:
         finally:
             next_span.reset(token)
         made = span.get_span_context()
-        # Without an SDK the context is invalid, or it is the caller's.
+        # Without an SDK the span's context is invalid, or it is the caller's.
         if not made.is_valid or made.is_remote:
             return None
-        # The flags hold the sampler's decision. The ids are the request's, unless the provider
-        # cannot be given ids.
+        # The flags contain the sampler's decision. The ids are the request's, unless the provider
+        # has no id generator.
         take(request, trace_of(made, parent_span_id))
         exchange = _OwnExchange(
             span,
@@ -250,8 +250,8 @@ class _OwnExchange(_Exchange):
         self._token = otel_context.attach(keep_context(self._request, inside))
 
     def end(self) -> None:
-        # A coroutine that the garbage collector closes ends in another context, where nothing has
-        # to be reset, and where OpenTelemetry would log an error.
+        # If the garbage collector closes the coroutine, this runs in another context, where nothing
+        # has to be reset, and OpenTelemetry would log an error.
         with suppress(ValueError):
             span_provider.reset(self._entered)
             otel_context.detach(self._token)
@@ -275,7 +275,7 @@ class _OwnExchange(_Exchange):
             return
         if "error.type" in attributes:
             self._span.set_status(Status(StatusCode.ERROR))
-        # Those of the start are there: the SDK checks each anew.
+        # Without the attributes set at the start: the SDK would check each of them again.
         new = {name: value for name, value in attributes.items() if name not in self._attributes}
         if self._request._fields:
             new |= field_attributes(self._request, attributes)
@@ -389,7 +389,7 @@ def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvi
     for _ in range(_MOST_WRAPPERS):
         if app is None:
             break
-        # First of all: FastAPI's own telemetry makes no span where an app is instrumented.
+        # Checked first: FastAPI's own telemetry makes no span if an app is instrumented.
         if _is_instrumentation(type(app)) or _is_instrumented(app):
             return usual
         telemetry = getattr(app, "_telemetry", None)  # FastAPI's own, of new versions
@@ -403,14 +403,14 @@ def _provider_inside(app: Any, usual: trace.TracerProvider) -> trace.TracerProvi
 
 
 def _is_instrumented(app: Any) -> bool:
-    """Whether a framework's *app* has, or will build, an instrumentation among its middlewares."""
+    """Whether a framework's *app* has, or will have, an instrumentation among its middlewares."""
     stack = getattr(app, "middleware_stack", None)
     if stack is None:
         if getattr(app, "_is_instrumented_by_opentelemetry", False) is True:
             return True
         added = getattr(app, "user_middleware", ())
         return any(_is_instrumentation(getattr(middleware, "cls", None)) for middleware in added)
-    # An app that has started: what was added later is not in its stack, and has no effect.
+    # The app has started: middleware that was added later is not in its stack, and has no effect.
     for _ in range(_MOST_WRAPPERS):
         if stack is None:
             break

@@ -1,1 +1,1 @@
-"""What goes along with an outgoing call or a job: headers, and hooks for HTTP clients."""
+"""The ids of a request on its outgoing calls and jobs: headers, and hooks for HTTP clients."""

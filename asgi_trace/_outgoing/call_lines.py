@@ -1,9 +1,9 @@
 """
 One log line for each outgoing call, on the logger ``asgi_trace.calls``, when the call is over.
 
-This module uses no client and no tracer: it stands where a tracer's span of the call stands, and
-passes everything on to that span. Exceptions are named by their class alone: their messages often
-have the whole URL.
+This module uses no client and no tracer: :class:`LoggedCall` has the methods of a tracer's span,
+and calls those of the span, if there is one. Only the class of an exception is logged: its message
+often contains the whole URL.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ __all__ = ("LoggedCall", "begin_logged")
 
 _T = TypeVar("_T")
 
-# Calls whose client has not reported an end. Their lines are written with the next call: the garbage
-# collector may come while a handler holds its lock.
+# Deleted calls without an end from the client. Their lines are written with the next call: the
+# garbage collector may run while a handler holds its lock.
 _lost: deque[LoggedCall] = deque()
 
 
@@ -37,7 +37,7 @@ def begin_logged(
     method: str, url: str, *, resends: int = 0, after: SpanOfCall | None = None
 ) -> SpanOfCall | None:
     """
-    Return what writes the line of a call, in place of the span that it passes everything on to.
+    Return the object that writes the line of a call; it wraps the call's span.
 
     The arguments are those of :func:`begin_span`.
     """
@@ -81,7 +81,7 @@ class LoggedCall:
         self._target = _target(method, url, masks_of(self._request))
         self._error = ""
         self._began = perf_counter()
-        self._seconds: float | None = None  # until the end, or until an error that may be none
+        self._seconds: float | None = None  # until the end, or until an error before a retry
         self._is_written = False
 
     def run(self, function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
@@ -91,14 +91,14 @@ class LoggedCall:
         return self.span.run(function, *args, **kwargs)
 
     def note(self, error: BaseException, *, is_last: bool) -> None:
-        """Keep the class of *error*; one that is the last of its attempt ends the line."""
+        """Keep the class of *error*; the line is written if this is the last one of the attempt."""
         if self.span is not None:
             self.span.note(error, is_last=is_last)
         if self._is_written:
             return
         self._error = type(error).__name__
         self._seconds = perf_counter() - self._began
-        is_cancelled = not isinstance(error, Exception)  # nothing is tried again after that
+        is_cancelled = not isinstance(error, Exception)  # there is no retry after that
         if is_last or is_cancelled:
             self._write()
 
@@ -118,7 +118,7 @@ class LoggedCall:
         retries: int = 0,
         version: str | None = None,
     ) -> None:
-        """Write the line, unless it has been."""
+        """Write the line, unless it is written already."""
         if self.span is not None:
             self.span.end(status=status, error=error, retries=retries, version=version)
         if self._is_written:
@@ -170,7 +170,7 @@ class LoggedCall:
 
 def _target(method: str, url: str, masks: Masks) -> dict[str, str]:
     """Return method, host and path of a call, without the secrets in them."""
-    from urllib.parse import urlsplit  # for those who log calls
+    from urllib.parse import urlsplit  # only needed where calls are logged
 
     parts = urlsplit(url)
     path, query = masks.path(parts.path) or "/", masks.query(parts.query)

@@ -1,5 +1,5 @@
 """
-The joint between the hooks for HTTP clients and a tracer that makes a span for each of their calls.
+The interface between the hooks for HTTP clients and a tracer that makes a span for each call.
 
 This module uses no tracer: a tracer sets ``client_spans.begin``. It also reads the events of
 httpcore, the transport of httpx.
@@ -17,7 +17,7 @@ from .._core.tracecontext import TraceContext
 
 __all__ = ("HTTPCoreEvents", "SpanOfCall", "begin_span", "client_spans", "resends_after")
 
-# A client sends a request again after a redirect, and with credentials that it was asked for.
+# A client sends a request again after a redirect, and with credentials that a server demands.
 _RESENT_AFTER = frozenset({*range(300, 400), 401, 407})
 
 _T = TypeVar("_T")
@@ -29,17 +29,17 @@ class SpanOfCall(Protocol):
     @property
     def trace(self) -> TraceContext | None:
         """
-        The span's place in its trace, which the call's ``traceparent`` names; None where the call
-        gets none.
+        The span's trace context, the value of the call's ``traceparent``; None where the call has
+        none.
         """
 
     @property
     def resends(self) -> int:
-        """How often the request was sent before."""
+        """The number of times that the request was sent before."""
 
     @property
     def status(self) -> int | None:
-        """That of the response; None where none has come."""
+        """The status of the response; None before there is one."""
 
     @property
     def tracestate(self) -> str:
@@ -50,12 +50,12 @@ class SpanOfCall(Protocol):
 
     def note(self, error: BaseException, *, is_last: bool) -> None:
         """
-        Keep *error*, which is the end if nothing follows; after an error that *is_last*, only a
-        retry follows.
+        Keep *error*, which ends the call if no other event follows; if it *is_last*, only a retry
+        can follow.
         """
 
     def note_retry(self) -> None:
-        """Count one more attempt within the call; it follows at once on what was noted."""
+        """Count one more attempt within the call; it begins right after the noted error."""
 
     def end(
         self,
@@ -69,22 +69,22 @@ class SpanOfCall(Protocol):
         End the span.
 
         :param status: the response's.
-        :param error: what ended the call without a response; by default what was noted.
-        :param retries: how often the client has sent the request again within the call.
+        :param error: the error that ended the call without a response; by default the noted one.
+        :param retries: the number of times that the client sent the request again within the call.
         :param version: of HTTP, such as ``"1.1"``.
         """
 
     def discard(self) -> None:
-        """Leave the span out: its call was never sent."""
+        """Discard the span: its call was never sent."""
 
 
 class ClientSpans:
     """
     Spans for outgoing calls: a hook for one tracer.
 
-    ``begin(method, url, resends=, after=)`` returns the span of a call, or None where the call gets
-    none. ``resends`` counts how often the request was sent before, and ``after`` is the span of the
-    call before this one, in which the same request was sent.
+    ``begin(method, url, resends=, after=)`` returns the span of a call, or None where the call has
+    none. ``resends`` is the number of times that the request was sent before, and ``after`` is the
+    span of the previous call that sent the same request.
     """
 
     begin: Callable[..., SpanOfCall | None] | None = None
@@ -108,8 +108,8 @@ def begin_span(
 
 def resends_after(after: SpanOfCall | None, resends: int) -> int:
     """
-    Return how often the request of a call was sent before: *resends* as the client counts, or one
-    more than in the call *after* which it is sent again.
+    Return the number of times that the request of a call was sent before: *resends* as counted by
+    the client, or one more than in the previous call, *after*.
     """
     if after is None or after.status not in _RESENT_AFTER:
         return resends
@@ -137,8 +137,8 @@ class HTTPCoreEvents:
             report_once("ending the span of an outgoing call")
         if self.own is not None:
             return self.own(name, info)
-        # httpcore asks for a coroutine in its asynchronous interface, and for none in the other.
-        # Only the kind of its caller distinguishes the two.
+        # httpcore expects a coroutine in its asynchronous interface, but not in the other one. Only
+        # the kind of the calling function distinguishes the two.
         is_async = sys._getframe(1).f_code.co_flags & CO_COROUTINE
         return _nothing() if is_async else None
 
@@ -149,15 +149,15 @@ class HTTPCoreEvents:
             if step == "retry":
                 self._span.note_retry()
             elif "request" in info:
-                # The request for a tunnel through a proxy has the extensions of the call's request.
+                # The request for a proxy's tunnel has the same extensions as the call's request.
                 self._is_tunnel = info["request"].method == b"CONNECT"
         elif moment == "failed":
             # A response may follow when a server refuses the request's body.
             is_last = not step.startswith(("send_request_", "receive_"))
             self._span.note(info["exception"], is_last=is_last)
         elif step == "response_closed" and not self._is_tunnel:
-            # Without a response before it, this is the end of an exchange that failed. The end
-            # of a response comes later than that of the span.
+            # If no response came before, this is the end of a failed exchange. After a response,
+            # the span has ended already.
             self._span.end()
         elif step == "receive_response_headers" and not self._is_tunnel:
             result = info["return_value"]

@@ -1,9 +1,9 @@
 """
-Hooks for HTTP clients: each call that a request makes carries its ids and its trace.
+Hooks for HTTP clients: each call from a request carries the request's ids and trace.
 
 This module uses the hooks of httpx, aiohttp, requests, urllib3 and urllib.request, and handles the
-way in which each follows a redirect. It imports a library when its hook is first used. Where a
-tracer makes spans for calls, each hook begins and ends them.
+redirects of each library. It imports a library when its hook is first used. Where a tracer makes
+spans for calls, each hook begins and ends them.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ("OutgoingHooks", "httpx_async_request_hook", "httpx_request_hook")
 
-# A name, whole or with "*." for all names below it, or an address; without a port.
+# A host name, also with "*." for all names below it, or an address; without a port.
 _HOST = r"(?:\*\.)?[\w-]+(?:\.[\w-]+)*|[0-9A-Fa-f.]*(?::[0-9A-Fa-f.]*){2,}"
 
-# Where an httpx request keeps, over its redirects, what we have put into its headers;
-# and where a request of urllib.request keeps its span.
+# The name under which an httpx request keeps, over its redirects, the headers that we have added;
+# and a request of urllib.request keeps its span.
 _MARK = "asgi_trace_sent"
 
 # The span of the call that urllib3 is making: it follows a redirect inside that call.
@@ -47,9 +47,9 @@ _calling: ContextVar[SpanOfCall | None] = ContextVar("asgi_trace_calling", defau
 
 class _Sent(NamedTuple):
     """
-    What a hook has put into a call's headers, which a redirect may take to another host.
+    The headers that a hook has added to a call; a redirect may send them to another host.
 
-    :param session: whether the session id is there.
+    :param session: whether the session id is among them.
     :param baggage: the values of the call's own baggage; None where nothing was added to it.
     :param span: the call's, where a tracer makes one.
     """
@@ -64,19 +64,19 @@ _NOTHING = _Sent()
 
 class OutgoingHooks:
     """
-    Hooks for HTTP clients: inside a request each call carries what :func:`inject` writes.
+    Hooks for HTTP clients: inside a request each call carries the headers of :func:`inject`.
 
-    Outside a request they change nothing, and they never fail a call. Each redirect is a call of
-    its own. With OpenTelemetry (:mod:`asgi_trace.otel`), each call is a CLIENT span too, also
-    outside a request: until the response has begun, or the call has failed.
+    Outside a request they change nothing, and they never make a call fail. Each redirect counts as
+    a separate call. With OpenTelemetry (:mod:`asgi_trace.otel`), each call is a CLIENT span too,
+    also outside a request: until the response has begun, or the call has failed.
 
     :param trusted_hosts: hosts that get ``X-Session-ID`` and the caller's ``baggage`` too: names or
         addresses without a port, ``*.example.com`` for all names below one. A redirect to any other
-        host leaves both out.
+        host omits both.
     :param log: write a line for each call to the logger ``asgi_trace.calls`` when its response has
         begun, or when it has failed: method, host and path without secrets, status or error,
-        duration in milliseconds, how often the request has been sent, and the span of the call.
-    :raises ValueError: for a host that is none.
+        duration in milliseconds, the number of the attempt, and the span of the call.
+    :raises ValueError: for an invalid host.
 
     .. versionadded:: 0.1
     """
@@ -100,7 +100,7 @@ class OutgoingHooks:
         self, host: str | None, span: SpanOfCall | None, *, drop_session: bool = False
     ) -> dict[str, str]:
         """
-        Return what a call to *host* carries; an empty value is of a header that it must not carry.
+        Return the headers of a call to *host*; an empty value means that the header is removed.
         """
         metadata = get_request_metadata()
         if metadata is None:
@@ -121,9 +121,9 @@ class OutgoingHooks:
         span: SpanOfCall | None = None,
     ) -> _Sent:
         """
-        Change *headers* for a call to *host*, and return what is among them now.
+        Change *headers* for a call to *host*, and return what was added to them.
 
-        :param sent: what is among them from the call that was redirected.
+        :param sent: what was added to them for the call that was redirected.
         """
         try:
             if sent.baggage is not None:
@@ -151,7 +151,7 @@ class OutgoingHooks:
         span = self._begin_span(request.method, str(request.url), after=sent.span)
         request.extensions[_MARK] = self._inject(request.headers, request.url.host, sent, span)
         own = request.extensions.get("trace")
-        if isinstance(own, HTTPCoreEvents):  # of the call that was redirected
+        if isinstance(own, HTTPCoreEvents):  # from the call that was redirected
             own = request.extensions.pop("trace").own
             if own is not None:
                 request.extensions["trace"] = own
@@ -187,7 +187,7 @@ class OutgoingHooks:
             try:
                 url = call.response.url.join(URL(location))
                 host = URL(location).host or call.url.host
-            except ValueError:  # aiohttp will not go there either
+            except ValueError:  # aiohttp will not follow this redirect either
                 host = None
             sent = context.asgi_trace_sent
             _end_with(sent.span, call.response)
@@ -230,14 +230,14 @@ class OutgoingHooks:
 
         hooks = self
 
-        # The responses after which a request is sent again, by the id() of its dict of hooks: the
-        # next request has the same dict, and the response keeps it alive.
+        # Responses that are followed by another request, by the id() of the request's dict of
+        # hooks: the next request has the same dict, and the response keeps it alive.
         redirected: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
         class TracingAdapter(HTTPAdapter):
             def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-                # A copy: the session makes the request that follows a redirect from the one it has
-                # given us.
+                # A copy: after a redirect, the session makes the next request from the one that it
+                # passed to us.
                 given, request = request, request.copy()
                 before = redirected.pop(id(given.hooks), None)
                 resends = 0 if before is None else before.asgi_trace_resends
@@ -287,7 +287,7 @@ class OutgoingHooks:
                     if not isinstance(retries, Retry):
                         default = self.connection_pool_kw.get("retries")
                         retries = Retry.from_int(retries, redirect=redirect, default=default)
-                    # To another host none of the baggage goes, the call's own members included.
+                    # No baggage is sent to another host, not even the call's own members.
                     private = {*retries.remove_headers_on_redirect, SESSION_ID, BAGGAGE}
                     kw["retries"] = retries.new(remove_headers_on_redirect=private)
                 if span is None:
@@ -308,12 +308,12 @@ class OutgoingHooks:
                 return response
 
             def _begin(self, method: str, url: str, retries: Any) -> tuple[SpanOfCall | None, int]:
-                """Return the call's span, and how often its request was sent before."""
+                """Return the call's span, and the number of times its request was sent before."""
                 history = retries.history if isinstance(retries, Retry) else ()
                 around = _calling.get()
                 if around is None or not history:
                     return hooks._begin_span(method, url), len(history)
-                # The call around has led to a redirect, which is followed here.
+                # The outer call got a redirect, which this call follows.
                 around.end(status=history[-1].status, retries=len(history) - 1 - around.resends)
                 return hooks._begin_span(method, url, resends=len(history), after=around), len(
                     history
@@ -354,7 +354,7 @@ class OutgoingHooks:
                 return self._open(request, "https")
 
             def _open(self, request: Request, scheme: str) -> Any:
-                """Have the handlers behind this one open the *request*; None where none of them does."""
+                """Open the *request* by the handlers after this one; None if none of them does."""
                 span = request.__dict__.get(_MARK)
                 if span is None:
                     return None
@@ -387,12 +387,12 @@ class OutgoingHooks:
         for name, value in self._found(urlsplit(f"//{request.host}").hostname, span).items():
             if name == BAGGAGE:
                 value = merged_baggage(baggage_of(request.headers), value)
-            name = name.capitalize()  # as urllib.request keeps them
+            name = name.capitalize()  # as urllib.request stores them
             if name != BAGGAGE.capitalize():
                 request.remove_header(name)
             if value:
-                # It goes before a header of this name that a redirect keeps.
-                request.add_unredirected_header(name, value)  # the next request gets its own
+                # It outranks a header of this name that a redirect keeps.
+                request.add_unredirected_header(name, value)  # the next request gets a new one
 
 
 def _end_with(span: SpanOfCall | None, response: Any) -> None:
@@ -405,7 +405,7 @@ def _end_with(span: SpanOfCall | None, response: Any) -> None:
 
 
 def _retries_of(response: Any) -> int:
-    """Return how often urllib3 sent the request of *response* again."""
+    """Return the number of times that urllib3 sent the request of *response* again."""
     retries = getattr(response, "retries", None)
     return len(getattr(retries, "history", ()))
 

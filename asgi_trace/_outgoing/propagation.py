@@ -1,8 +1,8 @@
 """
-What goes along to the next hop: into the headers of a call, or with a job on its way through a
-queue; and out of them.
+Propagation of ids and trace to other services: write them into the headers of a call or a job's
+message, and read them there.
 
-This module reads the current request, and handles headers in the shapes that libraries use. It uses
+This module reads the current request, and handles headers in the types that libraries use. It uses
 no library, and sends nothing itself.
 """
 
@@ -40,17 +40,17 @@ class Formats:
 
 formats = Formats()
 
-# In lower case, which HTTP/2 and gRPC ask for and every other protocol admits.
+# In lower case, which HTTP/2 and gRPC require and every other protocol allows.
 TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
 REQUEST_ID, SESSION_ID = "x-request-id", "x-session-id"
-# The user's fields, as JSON: in carriers alone, never in the headers of a call.
+# The user's fields, as JSON: only in carriers, never in the headers of a call.
 FIELDS = "asgi-trace-fields"
 _CARRIED = (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, SESSION_ID, FIELDS)
 _MOST_FIELDS = 8192
 
 _Headers = TypeVar("_Headers")
 
-# carrier() has an argument of this name.
+# carrier() has an argument named bytes.
 Bytes = bytes
 
 
@@ -68,20 +68,21 @@ def inject(headers: _Headers, *, session: bool = False, baggage: bool = False) -
     """
     Put the current request's trace and id into *headers*, change them in place, and return them.
 
-    That is ``traceparent``, with a span of its own for each call, ``tracestate`` and
-    ``X-Request-ID``, which replace what is there by these names in any case. Outside a request
+    The headers are ``traceparent``, with a new span for each call, ``tracestate`` and
+    ``X-Request-ID``. They replace headers of these names, in upper or lower case. Outside a request
     nothing changes.
 
     :param headers: a mapping, or a list of pairs, of str or bytes.
-    :param session: send ``X-Session-ID`` too. It identifies the user: only to services of your own.
-    :param baggage: send the caller's W3C baggage too, as data of the caller only to services of
-        your own. It is merged with that in *headers*, whose members are kept.
+    :param session: send ``X-Session-ID`` too. It identifies the user: use it only for your own
+        services.
+    :param baggage: send the caller's W3C baggage too. It is the caller's data: use it only for your
+        own services. It is merged with the baggage in *headers*, whose members are kept.
     :raises TypeError: for *headers* that cannot be changed, such as a tuple.
 
     .. versionadded:: 0.1
     """
     if not hasattr(headers, "__setitem__"):
-        # Without its value, which may hold a secret.
+        # Without the value, which may contain a secret.
         raise TypeError(
             f"headers is of type {type(headers).__name__}, which cannot be changed;"
             " expected a dict or a list, such as inject(dict(headers)) or inject(list(headers))"
@@ -96,8 +97,8 @@ def outgoing(
     metadata: RequestMetadata, *, session: bool, baggage: bool, span: TraceContext | None = None
 ) -> dict[str, str]:
     """
-    Return the headers of a call that the request *metadata* makes; an empty one is one that must
-    not be there.
+    Return the headers of a call that the request *metadata* makes; an empty value means that the
+    header must be removed.
 
     :param span: the call's own, where a tracer has made one.
     """
@@ -127,13 +128,13 @@ def outgoing_span(span: TraceContext, tracestate: str) -> dict[str, str]:
 
 
 def _safe(given: str | None) -> str:
-    """Return the id *given*, or nothing where a hand has set one that no header may have in it."""
+    """Return the id *given*; empty if the program set one that is not valid in a header."""
     return (given and parse_id(given.encode("latin-1", "replace"))) or ""
 
 
 def replace(headers: Any, found: Mapping[str, str]) -> None:
     """
-    Replace in *headers* those that are *found*, in any case; baggage is merged with what is there.
+    Replace the headers *found* in *headers*, in upper or lower case; baggage is merged.
     """
     new = {name: value for name, value in found.items() if value}
     if type(headers) is dict and not headers:  # nothing to replace
@@ -171,7 +172,7 @@ def _key(member: str) -> str:
 
 
 def _set(headers: Any, names: list[Any], stale: Set[str], new: Mapping[str, str]) -> None:
-    """Remove those that are *stale* from *headers*, which have these *names*, and add the *new*."""
+    """Remove the *stale* ones from *headers*, whose names are *names*, and add the *new* ones."""
     pairs: list[tuple[Any, Any]] = [*new.items()]
     if any(isinstance(name, bytes) for name in names):
         pairs = [(name.encode(), value.encode()) for name, value in pairs]
@@ -180,7 +181,7 @@ def _set(headers: Any, names: list[Any], stale: Set[str], new: Mapping[str, str]
         return
     for name in names:
         if _lower(name) in stale:
-            # a mapping that ignores case has lost it with another spelling
+            # a mapping that ignores case: the name was removed in another spelling
             with contextlib.suppress(KeyError):
                 del headers[name]
     for name, value in pairs:
@@ -199,11 +200,11 @@ def _text(value: Any) -> str:
 
 def extract(headers: Any) -> RequestMetadata | None:
     """
-    Return the request that *headers*, as :func:`inject` wrote them, describe: bind it with
+    Return the request in *headers* that :func:`inject` wrote: bind it with
     :func:`bound_request_metadata`.
 
-    It has the request id and the session id that came, a span of its own in the trace that came,
-    and the fields that were named to :func:`carrier`. None where *headers* is None or has nothing
+    It has the request id, the session id and the trace in *headers*, a new span in that trace, and
+    the fields that were named to :func:`carrier`. None where *headers* is None or has nothing
     valid; never raises. The values are trusted: call this only for messages of your own services.
     An ASGI app does not need it.
 
@@ -229,8 +230,7 @@ def _values_of(headers: Any) -> dict[str, list[str]]:
     return values
 
 
-# Where the attributes of a message have their value: those of SQS from boto3 and from Lambda, and
-# those of SNS.
+# The keys of the value in a message's attribute: SQS from boto3, SQS from Lambda, and SNS.
 _ATTRIBUTE_VALUES = ("StringValue", "stringValue", "BinaryValue", "binaryValue", "Value")
 
 
@@ -269,10 +269,10 @@ def _first_id(values: list[str]) -> str | None:
 
 def _format_fields(fields: Mapping[str, object], names: Iterable[str]) -> str:
     """
-    Return those of *fields* that are in *names* as JSON; a value that JSON has no form for as its
-    text.
+    Return those of *fields* that are in *names* as JSON; a value that JSON does not have becomes
+    its text.
     """
-    from json import dumps  # 3 ms of import, for those who carry fields
+    from json import dumps  # 3 ms of import, only needed for fields
 
     named = {name: fields[name] for name in names if name in fields}
     return dumps(named, default=str) if named else ""
@@ -300,14 +300,14 @@ def carrier(
     *, fields: Iterable[str] = (), bytes: bool = False
 ) -> dict[str, str] | list[tuple[str, Bytes]]:
     """
-    Return the current request as a plain dict, to send along with a job: as JSON, as a message's
-    headers, pickled.
+    Return the current request as a plain dict, to send with a job: as JSON, as a message's headers,
+    or pickled.
 
     It has the session id and the caller's baggage, too. Outside a request it is empty.
 
-    :param fields: names of ``RequestMetadata.fields`` that go along, of at most 8 KiB as JSON; no
-        other field does.
-    :param bytes: return a list of pairs of str and bytes instead, which clients of Kafka take as
+    :param fields: names of the ``RequestMetadata.fields`` to send, of at most 8 KiB as JSON; no
+        other field is sent.
+    :param bytes: return a list of pairs of str and bytes instead, the form of Kafka clients'
         headers.
     :raises TypeError: when *fields* is one string.
 
@@ -342,13 +342,13 @@ def _carried_fields(kept: Mapping[str, object], names: Iterable[str]) -> str:
 
 def bound_carrier(carrier: Any) -> AbstractContextManager[RequestMetadata | None]:
     """
-    Make the request that a job was sent from the current one inside the ``with`` block.
+    Make the request that sent a job the current one inside the ``with`` block.
 
-    The job's lines have its request id, its session and the fields that were sent along; the job is
-    a span of its own in the same trace.
+    The job's lines have the request's id, its session and the fields that were sent; the job has
+    its own span in the same trace.
 
-    :param carrier: what :func:`carrier` returned where the job was sent, or headers that have it in
-        them, or None.
+    :param carrier: the result of :func:`carrier` where the job was sent, or headers that contain
+        it, or None.
 
     .. versionadded:: 0.1
     """

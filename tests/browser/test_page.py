@@ -442,7 +442,7 @@ SEARCHES = {
 
 
 def test_searches_find(tab: Page) -> None:
-    """Words, regular expressions and fields, all of which must hold; a minus turns one around."""
+    """Words, regular expressions and fields, all of which must match; a minus excludes one."""
     assert {query: search(tab, query) for query in SEARCHES} == SEARCHES
 
 

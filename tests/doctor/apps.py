@@ -223,11 +223,11 @@ FAULTY = {
     ),
     "a shim inside a BaseHTTPMiddleware": (
         "configure_logging(); app = Timing(RequestTracingMiddleware(api))",
-        ["RequestTracingMiddleware stands inside Timing, a BaseHTTPMiddleware: the lines of"],
+        ["RequestTracingMiddleware is inside Timing, a BaseHTTPMiddleware: the lines of"],
     ),
     "a shim deep inside": (
         "configure_logging(); outer = FastAPI(); outer.mount('/', RequestTracingMiddleware(api)); app = Timing(outer)",
-        ["RequestTracingMiddleware stands inside Timing, a BaseHTTPMiddleware: the lines of"],
+        ["RequestTracingMiddleware is inside Timing, a BaseHTTPMiddleware: the lines of"],
     ),
     "a format without ids": (
         "logging.basicConfig(format='%(levelname)s %(message)s'); app = RequestTracingMiddleware(api)",
@@ -301,7 +301,7 @@ configure_logging(); app = RequestTracingMiddleware(api)
     "strangers who choose a session": (
         "configure_logging(); app = RequestTracingMiddleware(api, trust_inbound=False)",
         [
-            "trust_inbound=False is for strangers, and any of them chooses its session id by header:X-S"
+            "trust_inbound=False is for untrusted clients, and any of them chooses its session id by header:X-S"
         ],
     ),
     "a session in the query": (
@@ -311,7 +311,7 @@ configure_logging(); app = RequestTracingMiddleware(api)
     "a session for every host": (
         "configure_logging(); app = RequestTracingMiddleware(api); hooks = OutgoingHooks(trusted_hosts=['*.com'])",
         [
-            "OutgoingHooks(trusted_hosts=...) has '*.com': the session id and the baggage go to hosts of strangers."
+            "OutgoingHooks(trusted_hosts=...) has '*.com': the session id and the baggage go to hosts of other people."
         ],
     ),
     "another request id": (

@@ -184,7 +184,7 @@ app = RequestTracingMiddleware(api)
     lines = done.stdout.splitlines()
     (queue,) = [line for line in lines if "queue" in line]
     assert queue.startswith(
-        "note: The app makes a queue in this process; what takes from it has no"
+        "note: The app makes a queue in this process; code that takes from it has no"
     )
     (thread,) = [line for line in lines if "a thread" in line]
     assert thread.startswith("note: The app starts a thread, which begins without ids")

@@ -242,4 +242,4 @@ def test_a_server_that_does_not_start_is_one_sentence() -> None:
         [sys.executable, "-c", code, "demo", "--mcp"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert done.stderr == "the demo's warehouse ended before it listened; its lines above say why\n"
+    assert done.stderr == "the demo's warehouse ended before it listened; see its lines above\n"

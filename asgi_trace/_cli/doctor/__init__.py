@@ -1,4 +1,4 @@
 """
-The command ``asgi-trace doctor``: starts an app, sends one request through it, and says what is
-wrong.
+The command ``asgi-trace doctor``: start an app, send one request through it, and report faults of
+its tracing.
 """

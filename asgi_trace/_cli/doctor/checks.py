@@ -39,11 +39,11 @@ class Patient:
     """
     The app that is examined.
 
-    :param name: what the user calls it: ``shop:app``, or a command.
-    :param visit: what the request has shown.
+    :param name: as given by the user: ``shop:app``, or a command.
+    :param visit: the results of the request.
     :param server: the server that took the app, "" where it was imported.
     :param is_run: whether it runs as under ``asgi-trace run``.
-    :param is_wrapped_by_us: whether its only shim comes from there.
+    :param is_wrapped_by_us: whether its only shim comes from ``asgi-trace run``.
     """
 
     name: str
@@ -54,14 +54,14 @@ class Patient:
 
     @property
     def shim(self) -> RequestTracingMiddleware | None:
-        """The shim whose ids count: the outermost one that the request has reached."""
+        """The outermost shim that the request has reached, which determines the ids."""
         entries = self.visit.entries
         return entries[0].shim if entries else None
 
 
 @dataclass(frozen=True)
 class Remark:
-    """One thing that the doctor says. Only a ``finding`` is a fault; it always has a *remedy*."""
+    """One sentence of the report. Only a ``finding`` is a fault; it always has a *remedy*."""
 
     level: str
     sentence: str
@@ -77,7 +77,7 @@ def examine(patient: Patient) -> Iterator[tuple[str, Remark]]:
         try:
             for remark in check(patient):
                 yield name, remark
-        except Exception as exc:  # odd handlers, proxies and half-made objects: the others go on
+        except Exception as exc:  # from unusual handlers, proxies and half-made objects
             yield name, Remark(NOTE, f"The check {name!r} could not be completed: {describe(exc)}.")
 
 
@@ -93,7 +93,7 @@ def _shim(patient: Patient) -> Iterator[Remark]:
     if first.behind:
         yield Remark(
             FINDING,
-            f"RequestTracingMiddleware stands inside {first.behind}, a BaseHTTPMiddleware: the lines of what is "
+            f"RequestTracingMiddleware is inside {first.behind}, a BaseHTTPMiddleware: the lines of code "
             "outside of it, the server's access line among them, have no ids.",
             "wrap the whole app, app = RequestTracingMiddleware(app); or app.add_middleware(RequestTracingMiddleware)",
         )
@@ -155,7 +155,7 @@ def _response(patient: Patient) -> Iterator[Remark]:
         yield Remark(
             FINDING,
             f"The response has {len(values)} {header} headers: {', '.join(values)}.",
-            "take away what else adds this header around the shim",
+            "remove the other code that adds this header around the shim",
         )
 
 
@@ -174,7 +174,7 @@ def _handlers(patient: Patient) -> Iterator[Remark]:
     for logger, handler in _all_handlers():
         try:
             yield from _handler(logger, handler, bare)
-        except Exception as exc:  # a handler of an unusual make
+        except Exception as exc:  # an unusual handler
             kind, fault = type(handler).__name__, type(exc).__name__
             yield Remark(NOTE, f"{logger.name} -> {kind}: it could not be examined ({fault}).")
     if bare:
@@ -190,7 +190,7 @@ def _handlers(patient: Patient) -> Iterator[Remark]:
 
 
 def _handler(logger: logging.Logger, handler: logging.Handler, bare: list[str]) -> Iterator[Remark]:
-    """Say what *handler* writes, and where; or add it to *bare*, those whose lines have no ids."""
+    """Yield a remark on *handler*'s form and target; or add it to *bare*, if it writes no ids."""
     where = f"{logger.name} -> {_target(handler)}"
     if not _writes(handler):
         stamped = stamps_records() or any(
@@ -214,7 +214,7 @@ def _handler(logger: logging.Logger, handler: logging.Handler, bare: list[str]) 
                 "call stamp_records() where the app is set up",
             )
         return
-    form = _form(handler)  # it may have got ours just now
+    form = _form(handler)  # the probe may have given it our form
     if request_id in text:
         yield Remark(OK, f"{where}: {form}, with ids.")
     else:
@@ -250,7 +250,7 @@ def _target(handler: logging.Handler) -> str:
 
 
 def _writes(handler: logging.Handler) -> bool:
-    """Whether *handler* writes the text that its formatter makes."""
+    """Whether *handler* writes the text of its formatter."""
     if isinstance(handler, logging.StreamHandler) or hasattr(handler, "console"):
         return True
     return type(handler).__name__ in ("SysLogHandler", "WatchedFileHandler")
@@ -272,21 +272,21 @@ def _form(handler: logging.Handler) -> str:
     return f"{kind.__module__.partition('.')[0]}'s {kind.__name__}"
 
 
-# Loggers whose formatters take the arguments apart.
+# Loggers with formatters that read the record's arguments.
 _MESSAGES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "uvicorn.access": ('%s - "%s %s HTTP/%s" %d', ("127.0.0.1:50312", "GET", "/", "1.1", 200)),
 }
 
 
 def _probe(logger: logging.Logger, handler: logging.Handler) -> tuple[str, str]:
-    """Return what *handler* would write in a request, and the id of that request."""
+    """Return the text that *handler* would write in a request, and the id of that request."""
     request_id = generate_request_id()
     message, arguments = _MESSAGES.get(logger.name, ("a line", ()))
     record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, arguments, None)
     with bound_request_metadata(RequestMetadata("asgi-trace-doctor", request_id)):
         if logger.filters:
             logger.filter(record)
-        if not handler.filter(record):  # a filter that stamps may stand behind one that drops it
+        if not handler.filter(record):  # a filter that stamps may come after one that drops
             for log_filter in handler.filters:
                 if isinstance(log_filter, RequestTracingFilter):
                     log_filter.filter(record)
@@ -320,7 +320,7 @@ def _loggers_of_others(patient: Patient) -> Iterator[Remark]:
 
 
 def _structlog_shows_ids(structlog: Any) -> bool:
-    """Whether structlog's processors, or those of a formatter that it hands lines to, add the ids."""
+    """Whether structlog's processors, or those of a formatter for its lines, add the ids."""
     processors = [*structlog.get_config()["processors"]]
     for _, handler in _all_handlers():
         formatter: Any = handler.formatter
@@ -353,11 +353,11 @@ def _loguru_has_ids(loguru: Any) -> bool:
 
 
 def _is_in_own_module(thing: object) -> bool:
-    """Whether a module of the app's own has *thing* as a global variable."""
+    """Whether one of the app's own modules has *thing* as a global variable."""
     return any(value is thing for module in own_modules() for value in [*vars(module).values()])
 
 
-# What a server's own lines lack while the shim resets its ids, as the README's table has it.
+# The servers' own lines that have no ids unless the shim keeps its context; see the README's table.
 _SERVER_LINES = {
     "hypercorn": "hypercorn's line of a crash after the response has begun",
     "granian": "granian's access lines and tracebacks",
@@ -418,8 +418,8 @@ _LOSSES = {
         "pass carrier() along, and use bound_carrier() there",
     ),
     "queue": (
-        "makes a queue in this process; what takes from it has no ids, or those of another request",
-        "put carrier() beside the item, and use bound_carrier() where it is taken",
+        "makes a queue in this process; code that takes from it has no ids, or those of another request",
+        "put carrier() with each item, and use bound_carrier() where it is taken",
     ),
 }
 
@@ -484,7 +484,7 @@ def _edge(patient: Patient) -> Iterator[Remark]:
                 yield Remark(
                     FINDING,
                     f"OutgoingHooks(trusted_hosts=...) has '*{domain}': "
-                    "the session id and the baggage go to hosts of strangers.",
+                    "the session id and the baggage go to hosts of other people.",
                     f"name your own hosts, such as '*.example{domain}'",
                 )
 
@@ -509,7 +509,7 @@ def _edge_of_shim(shim: RequestTracingMiddleware) -> Iterator[Remark]:
         if open_sources:
             yield Remark(
                 FINDING,
-                "trust_inbound=False is for strangers, and any of them chooses its session id by "
+                "trust_inbound=False is for untrusted clients, and any of them chooses its session id by "
                 f"{', '.join(open_sources)}.",
                 'session_sources=("bearer",), or a cookie of yours: what a stranger cannot choose',
             )
@@ -560,14 +560,14 @@ def _tracers(patient: Patient) -> Iterator[Remark]:
         yield Remark(
             FINDING,
             f"{rival} gives each request an id of its own, which is not that of the log lines.",
-            f"take {rival} away, or RequestTracingMiddleware",
+            f"remove {rival} or RequestTracingMiddleware",
         )
     spans = patient.visit.spans
     if len(spans) > 1:
         yield Remark(
             FINDING,
             f"The request has {len(spans)} SERVER spans, of {' and '.join(spans)}.",
-            "leave one of them in; RequestSpans goes inside RequestTracingMiddleware, around everything else",
+            "keep only one of them; RequestSpans goes inside RequestTracingMiddleware, around everything else",
         )
     elif spans:
         yield Remark(OK, f"The request has one SERVER span, of {spans[0]}.")
@@ -594,7 +594,7 @@ def _rivals(app: Any) -> list[str]:
 
 
 def _wrappers(app: Any) -> Iterator[Any]:
-    """Yield *app*, and what it wraps, by the attributes that wrappers use."""
+    """Yield *app*, and the apps that it wraps, by the usual attributes of wrappers."""
     waiting: list[Any] = [app]
     seen: set[int] = set()
     while waiting and len(seen) < _MOST_WRAPPERS:
@@ -639,7 +639,7 @@ def _opentelemetry(patient: Patient) -> Iterator[Remark]:
     for endpoint in endpoints:
         parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        shown = f"{parts.hostname}:{port}"  # neither credentials nor a key in the query
+        shown = f"{parts.hostname}:{port}"  # without credentials, and without a key in the query
         fault = _reach(parts.hostname or "", port)
         if fault:
             yield Remark(
@@ -652,10 +652,10 @@ def _opentelemetry(patient: Patient) -> Iterator[Remark]:
 
 
 def _endpoints(processor: Any) -> Iterator[str]:
-    """Yield where the exporters of *processor*, and of those in it, send spans."""
+    """Yield the endpoints of the exporters of *processor*, and of the processors in it."""
     for inner in getattr(processor, "_span_processors", ()):
         yield from _endpoints(inner)
-    # That of the SDK's own processor, and of asgi_trace's.
+    # The attribute of the SDK's own processor, and that of asgi_trace's.
     batch = getattr(processor, "_batch_processor", getattr(processor, "_batches", None))
     exporter = getattr(processor, "span_exporter", None) or getattr(batch, "_exporter", None)
     endpoint = getattr(exporter, "_endpoint", None)
@@ -664,7 +664,7 @@ def _endpoints(processor: Any) -> Iterator[str]:
 
 
 def _reach(host: str, port: int) -> str:
-    """Return why no connection to *host* can be made, "" where one can."""
+    """Return the reason why no connection to *host* can be made, "" if one can."""
     faults = [f"no answer within {_CONNECTING:g} seconds"]
 
     def connect() -> None:
@@ -674,7 +674,7 @@ def _reach(host: str, port: int) -> str:
         except OSError as exc:
             faults[0] = exc.strerror or str(exc)
 
-    # The lookup of a name has no deadline of its own.
+    # The lookup of a host name has no time limit.
     connecting = threading.Thread(target=connect, daemon=True)
     connecting.start()
     connecting.join(_CONNECTING + 1)

@@ -1,5 +1,5 @@
 """
-The command ``asgi-trace doctor``: an app that is imported, or that a command serves.
+The command ``asgi-trace doctor``, for an app that is imported, or that a command serves.
 
 The report goes to standard output. All output of the app goes to standard error: the file
 descriptor of standard output is redirected before the app is loaded.
@@ -26,12 +26,12 @@ _STDOUT, _STDERR = 1, 2
 
 def run(words: Sequence[str], *, as_json: bool, seconds: float) -> int:
     """
-    Examine the app that *words* name, or the one that they start, and end the process.
+    Examine the app that *words* name or start, and end the process.
 
     :param words: ``module:attribute``, or a command and its arguments; the app that
         ``ASGI_TRACE_APP`` names, when there are none.
     :param as_json: whether the report is a JSON object.
-    :param seconds: how long the app may take to start, and to respond.
+    :param seconds: the time limit for the app's start, and for its response.
     """
     if words[:1] == ["--"]:
         words = words[1:]
@@ -50,13 +50,13 @@ def run(words: Sequence[str], *, as_json: bool, seconds: float) -> int:
             examine_command(words, report, as_json=as_json, seconds=seconds)
         _examine_app(words[0], report, seconds)
     except KeyboardInterrupt:
-        os._exit(_INTERRUPTED)  # threads of the app would hold the process
+        os._exit(_INTERRUPTED)  # threads of the app would keep the process alive
 
 
 def _delivery() -> Callable[[str, int], NoReturn]:
     """
-    Return what writes a report to the standard output of now, and ends the process. What is written
-    there from now on goes to standard error.
+    Return a function that writes a report to the present standard output, and ends the process. Any
+    later output to standard output goes to standard error.
     """
     out = None
     with contextlib.suppress(OSError, ValueError):  # one of them is closed
@@ -65,7 +65,7 @@ def _delivery() -> Callable[[str, int], NoReturn]:
 
     def deliver(text: str, code: int) -> NoReturn:
         if text and out is not None:
-            with contextlib.suppress(OSError):  # the reader, such as head, has seen enough
+            with contextlib.suppress(OSError):  # the reader, such as head, has closed the pipe
                 print(text, file=out, flush=True)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):

@@ -32,7 +32,7 @@ _VARIABLE = "_ASGI_TRACE_DOCTOR"
 _BETWEEN_LOOKS = 0.05
 _TO_END = 3.0
 _TO_VANISH = 1.0
-# The exit code of a worker in whose place gunicorn starts no other one: it ends.
+# A worker's exit code after which gunicorn starts no other worker, and ends.
 _NO_OTHER = 3
 
 
@@ -70,7 +70,7 @@ def examine_command(
 def _outcome(
     words: Sequence[str], environment: dict[str, str], folder: Path, seconds: float
 ) -> dict[str, Any] | str:
-    """Return the report of the server's process, or why there is none."""
+    """Return the report of the server's process, or the reason why there is none."""
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
@@ -109,7 +109,7 @@ def _outcome(
 
 
 def _end(command: subprocess.Popen[bytes]) -> None:
-    """End the processes of *command*: by the signal that lets them clean up, then by the other one."""
+    """End the processes of *command*: by SIGTERM, so that they can clean up, then by SIGKILL."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(command.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -128,8 +128,8 @@ def _end(command: subprocess.Popen[bytes]) -> None:
 
 def examine(app: Any, shim: Any) -> None:
     """
-    Examine *app*, which a server takes with *shim* around it, or as it is, leave the report, and
-    end the process. The first process that has an app does so; the others wait for their end.
+    Examine *app*, which a server takes with *shim* around it, or without one, write the report, and
+    end the process. The first process with an app does so; the others wait until they are ended.
     """
     order = json.loads(os.environ[_VARIABLE])
     folder = Path(order["folder"])
@@ -166,7 +166,8 @@ def examine(app: Any, shim: Any) -> None:
     os._exit(0)  # the thread ends the process itself
 
 
-# By a module that only a process of the server has loaded; of two, the one that handles requests.
+# By a module that only a process of the server has loaded; if one server uses another, the one that
+# handles requests comes first.
 _SERVERS = {
     "hypercorn.utils": "hypercorn",
     "granian.asgi": "granian",

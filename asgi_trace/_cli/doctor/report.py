@@ -1,7 +1,7 @@
 """
 The report of the doctor, as text or JSON, with the app's own errors.
 
-This module also makes the report when the time limit is over. Its caller decides where it goes.
+This module also makes the report when the time limit is over. The caller writes it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from .visit import StartupError, Visit, describe, visit
 __all__ = ("UNKNOWN", "Report", "Watch", "visit_and_tell")
 
 HEALTHY, FAULTY, UNKNOWN = 0, 1, 2
-"""The exit codes: nothing is wrong, something is, and it could not be seen."""
+"""The exit codes: no fault, at least one fault, and the app could not be loaded."""
 
 
 class Report:
     """
-    What is said of one app, once.
+    The report on one app; it is delivered once.
 
-    :param name: of the app, as the user has it.
+    :param name: of the app, as given by the user.
     :param as_json: whether the report is a JSON object.
     :param deliver: gets the text for standard output and the exit code, and ends the process:
-        threads of the app, and exporters that wait for a collector, would hold it.
+        threads of the app, and exporters that wait for a collector, would keep it alive.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Report:
         self._lock = threading.Lock()
 
     def fail(self, sentence: str, exc: BaseException | None = None) -> NoReturn:
-        """Say why there is nothing to examine, with the user's own frames of *exc*."""
-        self._lock.acquire()  # for good: there is one report
+        """Print why there is nothing to examine, with the user's own frames of *exc*."""
+        self._lock.acquire()  # never released: there is one report
         print(f"asgi-trace doctor: {sentence}", file=sys.stderr)
         if exc is not None:
             sys.stderr.write("".join(_without_ours(exc)))
@@ -58,25 +58,25 @@ class Report:
         self._deliver(text, UNKNOWN)
 
     def examine(self, patient: Patient) -> None:
-        """Note what is wrong with *patient*, and what is not."""
+        """Add the remarks on *patient* to the report."""
         self._remarks = [*examine(patient)]
 
     def deliver(self) -> NoReturn:
         """Print the report, and end the process."""
-        self._lock.acquire()  # for good: there is one report
+        self._lock.acquire()  # never released: there is one report
         write = _as_json if self._as_json else _as_text
         is_faulty = any(remark.level == FINDING for _, remark in self._remarks)
         self._deliver(write(self._name, self._remarks), FAULTY if is_faulty else HEALTHY)
 
     def pass_on(self, text: str, code: int) -> NoReturn:
-        """Say what another process has found."""
+        """Deliver the report of another process."""
         self._deliver(text, code)
 
 
 class Watch:
     """
-    Ends a report when a step takes too long, in a thread of its own: what hangs may be the event
-    loop.
+    Ends a report when a step takes too long, in a thread of its own, since the event loop may be
+    blocked.
     """
 
     def __init__(self, report: Report, seconds: float) -> None:
@@ -86,8 +86,8 @@ class Watch:
 
     def next(self, sentence: str, times: int = 1) -> None:
         """
-        Begin the next step. When it takes longer than *times* the seconds, *sentence* says so;
-        without one, a report is made and printed.
+        Begin the next step. If it takes longer than *times* the seconds, *sentence* is printed as
+        the fault; without a sentence, the report is printed.
         """
         self._timer.cancel()
         end = (
@@ -113,7 +113,7 @@ def visit_and_tell(
         if isinstance(visited.fault, TypeError) and not _own_frames(visited.fault.__traceback__):
             report.fail(f"{name} is no ASGI app: {describe(visited.fault)}")
         report.examine(Patient(name, visited, **known))
-        watch.next("")  # the app may stop as slowly as it likes: the report is made
+        watch.next("")  # the app may stop slowly: the report is complete
 
     watch.next(f"{name} held its event loop for {seconds:g} seconds; --timeout gives it longer", 3)
     try:
@@ -142,7 +142,7 @@ def _is_own(file: str) -> bool:
 
 
 def _own_frames(frames: TracebackType | None) -> list[traceback.FrameSummary]:
-    """Return the frames that are neither ours nor those of the machinery around an app."""
+    """Return the frames that are neither ours, nor of the import system or asyncio."""
     machinery = os.path.join(_LIBRARY, "asyncio", "")
     return [
         frame

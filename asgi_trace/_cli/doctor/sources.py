@@ -1,5 +1,5 @@
 """
-Find, in the source of an app, where it passes work on without its context.
+Find the places in the source of an app that start work without the current context.
 
 This module reads the modules that the user has written: not those of the standard library, of
 installed packages or of asgi_trace. It runs no code of the app.
@@ -37,11 +37,11 @@ class Loss:
 
 
 _LARGEST = 1 << 20  # of a file that is read
-# Where threads are started that belong to no request.
+# Functions that start threads outside of requests.
 _AT_START = frozenset({"lifespan", "startup", "on_startup", "main", "__init__"})
 _SURE = frozenset({"executor", "thread"})
 _CARRIES = frozenset({"with_context", "copy_context", "carrier", "bound_carrier"})
-# The calls that are looked for: the last part of the name, and the modules of which it may be.
+# The calls to find: the last part of the name, and the modules that it may be from.
 _QUEUES = frozenset({"asyncio.Queue", "queue.Queue", "queue.SimpleQueue"})
 _THREADS = frozenset({"threading.Thread", "threading.Timer"})
 _PROCESSES = frozenset({"ProcessPoolExecutor", "multiprocessing.Process", "multiprocessing.Pool"})
@@ -62,7 +62,7 @@ def losses() -> Iterator[Loss]:
 
 
 def own_modules() -> list[ModuleType]:
-    """Return the loaded modules that stand under the current folder, in the order of the files."""
+    """Return the loaded modules under the current folder, in the order of the files."""
     ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     stdlib = sysconfig.get_path("stdlib")
     modules: dict[str, ModuleType] = {}
@@ -86,7 +86,7 @@ class _Reader(ast.NodeVisitor):
     def __init__(self, module: ModuleType, path: str) -> None:
         self._module = module
         self._path = path
-        self._names: dict[str, str] = {}  # of what was imported: local name, full name
+        self._names: dict[str, str] = {}  # of imports: local name, full name
         self._functions: list[ast.FunctionDef | ast.AsyncFunctionDef] = []
         self._found: list[Loss] = []
         self._carries = False
@@ -118,7 +118,7 @@ class _Reader(ast.NodeVisitor):
                 self._carries = self._carries or alias.name == "bound_carrier"
 
     def _full_name(self, node: ast.expr) -> str:
-        """Return ``threading.Thread`` for what stands for that, by the imports of the module."""
+        """Return the full name of *node*, such as ``threading.Thread``, by the module's imports."""
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.insert(0, node.attr)
@@ -191,7 +191,7 @@ class _Reader(ast.NodeVisitor):
         return ""
 
     def _value(self, node: ast.expr) -> Any:
-        """Return the module's own object for ``pool`` or ``state.pool``, None where it is none."""
+        """Return the module's own object for ``pool`` or ``state.pool``, None without one."""
         parts = ast.unparse(node).split(".")
         if not all(part.isidentifier() for part in parts):
             return None
@@ -213,7 +213,7 @@ class _Reader(ast.NodeVisitor):
         return False
 
     def _is_in_request(self, kind: str) -> bool:
-        """Whether requests run the function, as its name and its decorators suggest."""
+        """Whether requests run the function, judged by its name and its decorators."""
         if not self._functions:
             return False
         outer = self._functions[0]

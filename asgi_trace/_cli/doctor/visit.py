@@ -1,5 +1,5 @@
 """
-Send one request through an app, in this process, and record what happens.
+Send one request through an app, in this process, and record the results.
 
 This module uses ASGI, asyncio and stack frames. It records facts; ``checks`` judges them.
 """
@@ -31,24 +31,24 @@ def describe(exc: BaseException) -> str:
     """Return the name of *exc* and its message."""
     try:
         message = str(exc)
-    except Exception:  # an exception of an unusual make
+    except Exception:  # an exception class with faulty methods
         message = ""
     return f"{type(exc).__name__}: {message}" if message else type(exc).__name__
 
 
 class ExitError(Exception):
-    """The app has ended the process, which goes on here."""
+    """The app tried to end the process, which continues."""
 
 
 class StartupError(Exception):
-    """The app has not started; the message says why."""
+    """The app has not started; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """
-    The request, as it reached a shim: what of the app stood *outside*, from the outermost on, by
-    class or function, and the ``BaseHTTPMiddleware`` among them, "" without one.
+    The request's arrival at a shim: the parts of the app *outside* of the shim, from the outermost
+    on, by class or function, and the ``BaseHTTPMiddleware`` among them, "" without one.
     """
 
     shim: RequestTracingMiddleware
@@ -59,11 +59,11 @@ class Entry:
 @dataclass
 class Visit:
     """
-    What one request through *app* has shown.
+    The results of one request through *app*.
 
-    ``has_lifespan`` is whether the app took part in the lifespan protocol, ``fault`` what the app
-    raised on the request, ``entries`` the shims that the request reached, in order, and ``spans``
-    the libraries that made a SERVER span for it.
+    ``has_lifespan`` is whether the app supports the lifespan protocol, ``fault`` the app's
+    exception on the request, ``entries`` the shims that the request reached, in order, and
+    ``spans`` the libraries that made a SERVER span for it.
     """
 
     app: Any
@@ -91,7 +91,7 @@ async def visit(app: Any, seconds: float, examine: Callable[[Visit], object]) ->
     Start *app*, send it ``GET /asgi-trace-doctor``, have it examined, and stop it.
 
     :param seconds: for the start, and again for the request and for the stop.
-    :param examine: is called with what was seen, while the app runs.
+    :param examine: is called with the results, while the app runs.
     :raises StartupError: when the start fails, or takes longer.
     """
     visited = Visit(app)
@@ -116,7 +116,7 @@ async def _lifespan(visited: Visit, state: dict[str, Any], seconds: float) -> An
         inbox.put_nowait({"type": "lifespan.startup"})
         answer = await _answer(task, outbox, seconds)
         if answer is not None and answer["type"] == "lifespan.startup.failed":
-            # Starlette gives the traceback.
+            # Starlette's message is the traceback.
             reason = str(answer.get("message") or "no reason is given").strip()
             print(reason, file=sys.stderr)
             raise StartupError(f"its start-up failed: {reason.splitlines()[-1]}")
@@ -124,7 +124,7 @@ async def _lifespan(visited: Visit, state: dict[str, Any], seconds: float) -> An
         yield
         if visited.has_lifespan:
             inbox.put_nowait({"type": "lifespan.shutdown"})
-            with suppress(StartupError):  # a stop that hangs is not what is examined
+            with suppress(StartupError):  # a slow stop is no fault of the tracing
                 await _answer(task, outbox, seconds)
     finally:
         task.cancel()
@@ -133,10 +133,10 @@ async def _lifespan(visited: Visit, state: dict[str, Any], seconds: float) -> An
 
 
 async def _call(app: Any, *arguments: Any) -> Any:
-    """Call *app* inside of a task, whatever it is."""
+    """Call *app*, which may be any object, inside of a task."""
     try:
         return await app(*arguments)
-    except SystemExit as exc:  # an event loop would end with it
+    except SystemExit as exc:  # it would end the event loop
         raise ExitError(f"the app ended the process, with {exc.code!r}") from exc
 
 
@@ -230,7 +230,7 @@ def _count_spans(spans: list[str]) -> None:
     provider.add_span_processor(Counter())  # type: ignore[union-attr]
 
 
-# -- shims on the way ------------------------------------------------------------------------------
+# -- the shims that a request enters ---------------------------------------------------------------
 
 
 @contextmanager

@@ -33,7 +33,7 @@ _MODULES = frozenset(
 
 
 def install() -> None:
-    """Watch from now on; what is imported already is hooked at once."""
+    """Watch from now on; modules that are imported already are hooked at once."""
     finder = _Finder()
     for name in finder.names.intersection(sys.modules):
         _hook(sys.modules[name], name)
@@ -44,7 +44,7 @@ def stand_first() -> None:
     """
     Keep our directory first on ``PYTHONPATH``, for the processes that this one starts.
 
-    OpenTelemetry's ``sitecustomize`` puts its own directory there, and runs no other one.
+    OpenTelemetry's ``sitecustomize`` puts its own directory first, and runs no other one.
     """
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if DIRECTORY in paths:
@@ -53,7 +53,7 @@ def stand_first() -> None:
 
 
 class _Finder:
-    """Finds what the other finders find, and has a module of the table hooked once it has run."""
+    """Finds the modules of the table by the other finders, and hooks each once it has run."""
 
     def __init__(self) -> None:
         self.names = {"logging", *_MODULES}
@@ -62,7 +62,7 @@ class _Finder:
         """Return what the other finders return for a module of the table, else None."""
         if name not in self.names:
             return None
-        self.names.discard(name)  # the other finders may ask all finders, and so this one
+        self.names.discard(name)  # the other finders may call all finders, and so this one
         try:
             for finder in [*sys.meta_path]:
                 if finder is not self and hasattr(finder, "find_spec"):
@@ -76,7 +76,7 @@ class _Finder:
 
 
 def _run_behind(loader: "Any", name: str) -> None:
-    """Have *loader* hook the module *name* once it has run it."""
+    """Change *loader* so that it hooks the module *name* after running it."""
     if loader is None or isinstance(loader, type):
         return  # a class that loads frozen modules; no server is one
     run = loader.exec_module
@@ -87,12 +87,12 @@ def _run_behind(loader: "Any", name: str) -> None:
             del loader.exec_module
             _hook(module, name)
 
-    # On the object: its class, by which resources and source code are read, stays as it is.
+    # Set on the object: its class, which reads resources and source code, is not changed.
     loader.exec_module = exec_module
 
 
 def _hook(module: "Any", name: str) -> None:
-    """Hook the module *name*. A fault of ours is a warning, and never an error of the import."""
+    """Hook the module *name*. If that fails, log a warning; the import never fails by it."""
     if name == "logging":
         _mark_level(module)
         return

@@ -16,12 +16,12 @@ from typing import Any
 
 from asgi_trace_finder import DIRECTORY, UnsetLevel, stand_first
 
-# Where the package is that runs the command, for processes of an environment that lacks it.
+# The directory of the package that runs the command, for processes of an environment without it.
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(DIRECTORY)))
 
 
 def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-    """Put what *make* returns for the function *name* of *owner* in its place, once."""
+    """Replace the function *name* of *owner* by the result of *make* for it, once."""
     original = getattr(owner, name)
     if not hasattr(original, "_asgi_trace_hook"):
         replacement: Any = functools.wraps(original)(make(original))
@@ -29,7 +29,7 @@ def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         setattr(owner, name, replacement)
 
 
-# -- what is done to a process that serves ---------------------------------------------------------
+# -- changes to a process that serves --------------------------------------------------------------
 
 
 def _package() -> Any:
@@ -44,7 +44,7 @@ def _package() -> Any:
 
 
 def _safely(action: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what *action* returns. When it fails, log that once, and return None."""
+    """Return the result of *action*. If it fails, log that once, and return None."""
     try:
         return action(*arguments)
     except Exception as exc:
@@ -63,12 +63,12 @@ _warned: set[str] = set()
 
 
 def _prepare() -> None:
-    """Have the log lines of this process stamped, as the variables say."""
+    """Stamp the log lines of this process, by the variables."""
     _safely(lambda: _package().prepare_logging())
 
 
 def _traced(app: Any) -> Any:
-    """Return *app*, traced; as it is, when that fails."""
+    """Return *app*, traced; unchanged, if that fails."""
     shim = _safely(lambda: _package().traced(app, _level_of_program()))
     return app if shim is None else shim
 
@@ -85,7 +85,7 @@ def _level_of_program() -> int:
 
 
 def _before(action: Callable[[], None]) -> Callable[[Any], Any]:
-    """Return what makes a function that runs *action* before the original."""
+    """Return a function that makes a replacement: it runs *action* before the original."""
 
     def make(original: Any) -> Any:
         def replacement(*arguments: Any, **options: Any) -> Any:
@@ -98,7 +98,7 @@ def _before(action: Callable[[], None]) -> Callable[[Any], Any]:
 
 
 def _after(action: Callable[[Any], None]) -> Callable[[Any], Any]:
-    """Return what makes a method that runs *action* with its object after the original."""
+    """Return a function that makes a replacement method: it runs *action* after the original."""
 
     def make(original: Any) -> Any:
         def replacement(self: Any, *arguments: Any, **options: Any) -> Any:
@@ -121,7 +121,7 @@ def _trace_loaded(config: Any) -> None:
         config.loaded_app = _traced_inside(config.loaded_app)
 
 
-# uvicorn's own wrappers. The first makes the client that a proxy names the client of the scope.
+# uvicorn's own wrappers. The first sets the scope's client to the one in a proxy's header.
 _OUTSIDE = ("uvicorn.middleware.proxy_headers", "uvicorn.middleware.message_logger")
 
 
@@ -152,7 +152,7 @@ def _hook_hypercorns_main_process(run: Any) -> None:
 
 
 def _hook_granian(asgi: Any) -> None:
-    latest: list[Any] = [None, None]  # a worker hands its app over twice
+    latest: list[Any] = [None, None]  # a worker passes its app twice
 
     def traced(app: Any) -> Any:
         if latest[0] is not app:
@@ -199,7 +199,7 @@ def _hook_gunicorns_asgi_worker(gasgi: Any) -> None:
     _replace(gasgi.ASGIWorker, "load_wsgi", _after(trace))
 
 
-# Those of uvicorn hand their app to uvicorn's Config.
+# The modules of gunicorn's ASGI workers; uvicorn's workers pass their app to uvicorn's Config.
 _ASGI_WORKERS = ("gunicorn.workers.gasgi", "uvicorn_worker", "uvicorn.workers")
 
 
@@ -213,7 +213,7 @@ def _hook_gunicorns_main_process(arbiter: Any) -> None:
 
 
 def _hook_opentelemetrys_command(auto_instrumentation: Any) -> None:
-    """``opentelemetry-instrument`` starts its command with its own directory first."""
+    """``opentelemetry-instrument`` starts its command with its own directory first on the path."""
     _replace(auto_instrumentation, "execl", _before(stand_first))
 
 
@@ -229,4 +229,4 @@ HOOKS: dict[str, Callable[[Any], None]] = {
     "gunicorn.workers.gasgi": _hook_gunicorns_asgi_worker,
     "opentelemetry.instrumentation.auto_instrumentation": _hook_opentelemetrys_command,
 }
-"""What hooks each module of a server, once it has run."""
+"""The function that hooks each module of a server, once it has run."""

@@ -2,8 +2,8 @@
 Runs at the start of each Python process that ``asgi-trace run`` starts, workers included.
 
 Python imports the first ``sitecustomize`` on its path, which is this one. It installs the watch for
-servers, and then imports the next ``sitecustomize``, which runs as it does without us. Python
-versions before 3.10 only import the next one.
+servers, and then imports the next ``sitecustomize``, which runs as it would without us. In Python
+versions before 3.10 it only imports the next one.
 """
 
 import os
@@ -19,8 +19,8 @@ if sys.version_info >= (3, 10):  # noqa: UP036
 
 sys.path[:] = [path for path in sys.path if path != _directory]
 try:
-    # Where there is none, this raises what the import of a missing sitecustomize raises without us.
-    # Python ignores that error, and reports any other one.
+    # If there is none, this raises the usual error of a missing sitecustomize. Python ignores that
+    # error, and reports any other one.
     import sitecustomize  # noqa: F401
 finally:
     if sys.version_info >= (3, 10):  # noqa: UP036

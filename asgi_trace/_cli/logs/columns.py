@@ -2,9 +2,9 @@
 A block of our own lines as columns: one list for each part of an entry, with one value a line.
 
 Lines are cut at fixed texts, by methods of ``str`` that :func:`map` calls, and each part that comes
-often, such as the second or the request, is read once a block. A line that is not so plain is *odd*:
-its values count for nothing, and the reader takes it by itself. This gives what the reader gives for
-each line.
+often, such as the second or the request, is read once a block. A line of any other shape is *odd*:
+its values are ignored, and the reader reads it by itself. The result is that of the reader for each
+line.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def columns_of(form: Form, lines: Sequence[str], records: Records) -> Columns:
 
 def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
     """
-    Return the columns of *bare* lines, most of which have this *form*, with what their envelopes
-    say.
+    Return the columns of *bare* lines, most of which have this *form*, with the times and sources
+    of their envelopes.
     """
     columns = columns_of(form, bare.lines, records)
     # The other forms name the zone of their times.
@@ -68,8 +68,8 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
 def _with_origins(
     mores: Sequence[More], sources: Sequence[str], origins: dict[str, dict[str, Any]]
 ) -> Sequence[More]:
-    """Return *mores*, each with what its line has of its source."""
-    known: dict[tuple[int, str], dict[str, Any]] = {}  # lines of one request share what they have
+    """Return *mores*, each with the values of its line's source."""
+    known: dict[tuple[int, str], dict[str, Any]] = {}  # lines of one request share one dict
     found: list[More] = []
     for more, source in zip(mores, sources, strict=True):
         if more is None:
@@ -84,7 +84,7 @@ def _with_origins(
 
 
 def _cut(texts: Sequence[str], at: str) -> tuple[tuple[str, ...], ...]:
-    """Return what stands before the first *at* of each text, *at* itself or "", and the rest."""
+    """Return the part before the first *at* of each text, *at* itself or "", and the rest."""
     before, found, behind = zip(*map(str.partition, texts, repeat(at)), strict=True)
     return before, found, behind
 
@@ -173,8 +173,8 @@ def _moments(
     """
     Return the time and the level in each of *heads*; None, where it is odd.
 
-    :param distinct: the fronts that the heads stand in.
-    :param fronts: those of all lines.
+    :param distinct: the fronts that have these heads.
+    :param fronts: the fronts of all lines.
     """
     found: dict[str, tuple[float, int] | None] = {}
     place = 0
@@ -185,7 +185,7 @@ def _moments(
             continue
         known = records.heads.get(head)
         if known is None and _DATED.fullmatch(head):
-            # A time without a zone may depend on the line before: where clocks are set back.
+            # When clocks are set back, a time without a zone may depend on the line before.
             place = fronts.index(front, place)
             head_before = fronts[place - 1].partition(_BEFORE_IDS)[0] if place else ""
             before = found.get(head_before)
@@ -250,7 +250,7 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     ]
     texts = list(map("".join, zip(before, bare, asides, strict=True)))
     for place in _places(accesses):
-        # The message says all that the fields do: they are not shown beside it.
+        # The message has the values of all fields: they are not shown beside it.
         fields = access_in(bare[place])
         if (
             fields is None
@@ -269,7 +269,7 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
 
 
 def _without_message(form: Named, messages: Sequence[str]) -> set[int]:
-    """Return the places of the *messages* that are none of this *form*."""
+    """Return the places of the *messages* that are not in this *form*."""
     block = re.compile(rf"(?:{form.message}\n)*", re.ASCII)
     if block.fullmatch("\n".join((*messages, ""))):
         return set()
@@ -278,14 +278,14 @@ def _without_message(form: Named, messages: Sequence[str]) -> set[int]:
 
 
 def _without_value(known: dict[str, Any], keys: Sequence[str]) -> set[int]:
-    """Return the places of those *keys* of which nothing is known."""
+    """Return the places of those *keys* without a known value."""
     if None not in known.values():
         return set()
     return {place for place, key in enumerate(keys) if known[key] is None}
 
 
 def _or(known: dict[str, Any], value: Any) -> dict[str, Any]:
-    """Return *known* with *value* for what is None: that of an odd line, which counts for nothing."""
+    """Return *known* with *value* in place of None: the value of an odd line is not used."""
     return {key: value if each is None else each for key, each in known.items()}
 
 
@@ -299,7 +299,7 @@ _NO_NAMED_OWNER: _NamedOwner = ("", "", {}, "", False, False)
 
 
 def _second(stamp: str, start: str, records: Records) -> int | None:
-    """Return the moment of a whole second behind the *start* of a line; None, where it is odd."""
+    """Return the moment of a whole second after the *start* of a line; None, where it is odd."""
     text = stamp[len(start) :]
     if not stamp.startswith(start) or not _SECOND.fullmatch(text):
         return None

@@ -1,9 +1,9 @@
 """
-Blocks of bytes become blocks of lines: JSON documents that hold many log lines are taken apart,
-JSON that stands over several lines is joined, and lines that come newest first are turned round.
+Blocks of bytes become blocks of lines: JSON documents of many log lines are split, JSON over
+several lines is joined, and lines in the order newest first are reversed.
 
-A log that holds no documents passes through untouched. Memory is bounded: a document that is too
-large is left out, and the command that takes it apart is named.
+A log without documents is passed on unchanged. Memory is bounded: a document that is too large is
+left out, and a command that splits it is suggested.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LARGEST = 16 << 20
 """The bytes of the largest document that is read."""
 
 _WINDOW = 16 << 20
-"""The bytes of lines that are turned round at once."""
+"""The bytes of lines that are reversed at once."""
 
 Blocks = Iterable[bytes]
 
@@ -91,7 +91,7 @@ class _Unfolding:
 
     def lines(self, first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield blocks of lines."""
-        half: list[bytes] = []  # of a line that comes in pieces, since it is longer than a block
+        half: list[bytes] = []  # pieces of a line that is longer than a block
         size = 0
         block: bytes | None = first
         while block is not None:
@@ -166,7 +166,7 @@ class _Unfolding:
         if self._start:
             self._refuse()
             return
-        # JSON has no line feed within a string: one between its parts means nothing.
+        # JSON has no line feed within a string; one between its parts has no meaning.
         text = b" ".join(piece.strip() for piece in pieces).rstrip(b",")
         yield from self._document(text, b"\n".join(pieces))
 
@@ -199,7 +199,7 @@ def _parsed(text: bytes) -> Any:
 
 # -- documents -------------------------------------------------------------------------------------
 
-# What only a record has: an object with one of these is a line and no document.
+# The fields of records: an object with one of them is a line and not a document.
 _OF_RECORDS = frozenset(
     ("message", "msg", "level", "severity", "timestamp", "time", "request_id", "@timestamp")
 )
@@ -208,8 +208,8 @@ _LISTS = ("events", "logEvents", "data", "records", "entries", "logs", "items", 
 
 def _lines_in(document: Any) -> list[dict[str, Any]] | None:
     """
-    Return the objects that hold a line each, with what the document says of all of them; None for a
-    record.
+    Return the objects of a document that hold a line each, with the document's common fields; None
+    for a record.
     """
     if isinstance(document, list):
         return [each for each in document if isinstance(each, dict)]
@@ -284,7 +284,7 @@ def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
                     for name, value in record.items()
                     if name not in ("attributes", "body")
                 }
-                # A time of 0 is one that is not known.
+                # A time of 0 means that it is not known.
                 if str(fields.get("timeUnixNano") or "0") == "0":
                     fields["timeUnixNano"] = fields.get("observedTimeUnixNano")
                 logger = (
@@ -315,7 +315,7 @@ def _attributes(holder: Any) -> dict[str, Any]:
 
 
 def _value(value: Any, depth: int = 0) -> Any:
-    """Return an AnyValue of OTLP as what it stands for."""
+    """Return the Python value of an AnyValue of OTLP."""
     if not isinstance(value, dict) or depth > 16:
         return value
     for name, inner in value.items():
@@ -335,7 +335,7 @@ def _value(value: Any, depth: int = 0) -> Any:
 
 
 def _by_time(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return *lines* oldest first; as they are, where one has no time."""
+    """Return *lines* oldest first; unchanged, if one has no time."""
     clock = Clock()
     times = [clock.read_value(_time_of(line)) for line in lines]
     if not times or None in times:
@@ -376,7 +376,7 @@ _JQ = (
 
 
 def _jq_for(start: bytes) -> str:
-    """Return what makes lines of a document that begins with *start*."""
+    """Return the jq filter that makes lines of a document that begins with *start*."""
     if start.lstrip(_BLANKS).startswith(b"["):
         return ".[]"
     return next((command for name, command in _JQ if name in start), ".")
@@ -395,7 +395,7 @@ def in_order(
 
     :param times_of: returns how many of some lines are later than the next one, less those that are
     earlier.
-    :param complain: is given a sentence, if there is more than can be turned round.
+    :param complain: is given a sentence, if there is more than can be reversed.
     """
     iterator = iter(blocks)
     first = next(iterator, None)

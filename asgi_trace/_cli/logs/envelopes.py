@@ -1,13 +1,13 @@
 """
-What collectors, containers and terminals put around a log line, and how the line is taken out of
-it.
+Envelopes: the text that collectors, containers and terminals put around a log line. This module
+removes them.
 
 An envelope is a prefix, matched from the start of the line and in its own exact form, or a JSON
 object that has the line in a string. Envelopes nest. Each may give a time and a source: the pod,
-container, unit, service or log stream. Of the records, only their beginnings
-are recognised here.
+container, unit, service or log stream. This module recognises only the beginnings of the records
+inside.
 
-A record's message is never taken for a line: an object with ids or a logger is a record and no
+A record's message is never taken for a line: an object with ids or a logger is a record, not an
 envelope.
 """
 
@@ -43,8 +43,8 @@ COLORS = re.compile(COLOR)
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN|WARNING|ERROR|CRITICAL|FATAL)"
 
-# How a line begins that some logger wrote: with a date, a time, an address, a level, or the fields
-# of JSON or logfmt.
+# The beginnings of loggers' lines: a date, a time, an address, a level, or the fields of JSON or
+# logfmt.
 ANOTHER_LOG = (
     rf"(?:{COLOR})*"
     r"(?:[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d\d/\d\d/\d\d "
@@ -66,8 +66,8 @@ _DATED = re.compile(
 # The same, where an exception may have the form of the prefix: its message may be any JSON.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
 
-# A prefix counts always; or where a line begins behind it, or one did earlier in the same log; or
-# where one begins behind it, or did behind the same source.
+# When a prefix counts: always; or if a logger's line follows it, here or earlier in the same log;
+# or if a logger's line follows it, here or earlier after the same source.
 _ALWAYS, _KIND, _SOURCE = range(3)
 
 
@@ -135,14 +135,14 @@ PREFIXES = (
         rf"(?:[A-Z]\w{{1,20}}: [^|]{{0,200}}\| ){{0,4}}?Service: (?P<source>{_WORD}) \| "
         r"(?:[A-Z]\w{1,20}: [^|]{0,4000}\| ){0,4}?Message: ",
     ),
-    # the stream of a function has its date, version and instance
+    # a function's log stream: its date, version and instance
     _prefix(
         "aws logs tail of a function",
         rf"(?P<time>{_TIME}) \d{{4}}/\d\d/\d\d/(?P<source>[\w-]{{0,140}})\[[\w$]{{1,40}}\][0-9a-f]{{32}}(?: |\Z)",
     ),
     _prefix(
         "docker logs -t",
-        # the first prefix begins so, too
+        # the first prefix has the same beginning
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: (?!std(?:out|err) [FP](?: |$))|\Z)",
         is_long=True,
     ),
@@ -199,7 +199,7 @@ PREFIXES = (
 
 # Docker splits a line that is longer: a part has no line feed at its end.
 _DOCKERS_PART = 16_000
-# So many envelopes may stand around a line.
+# The most envelopes around one line.
 _MOST_NESTED = 8
 
 _TIMES = ROLES["time"]
@@ -214,9 +214,9 @@ class Peeled(NamedTuple):
     """
     A line without its envelopes.
 
-    ``fields`` are those of its JSON, if it is that. ``time`` is the innermost envelope's, as it
-    stands there; ``source`` is the innermost that is named. ``is_part`` says that the runtime has
-    split the line: what follows belongs to it.
+    ``fields`` are those of the line, if it is JSON. ``time`` is the text of the innermost
+    envelope's time; ``source`` is the innermost source. ``is_part`` is true if the runtime has
+    split the line: the next part belongs to it.
     """
 
     line: str
@@ -230,8 +230,8 @@ class Layer(NamedTuple):
     """
     One envelope of the lines of a log: a *prefix*, or JSON where that is None.
 
-    A line that begins with one of the prefixes *before* has none of this. ``known`` are the sources
-    behind which the prefix counts; None, where it counts behind any.
+    A line that begins with one of the prefixes *before* does not have this one. ``known`` are the
+    sources after which the prefix counts; None, if it counts after any.
     """
 
     prefix: Prefix | None
@@ -243,7 +243,7 @@ _JSON = Layer(None)
 
 
 class Peeler:
-    """The envelopes of one log: a form that was seen in it is tried first."""
+    """The envelopes of one log: a form that an earlier line had is tried first."""
 
     def __init__(self) -> None:
         self._first: tuple[Prefix, ...] = ()
@@ -252,8 +252,8 @@ class Peeler:
 
     def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
         """
-        Return the envelopes around *line*, the outermost first, as far as lines before had the
-        same; and what is in them.
+        Return the envelopes around *line* that earlier lines also had, the outermost first; and the
+        text in them.
         """
         found: list[Layer] = []
         used: set[str] = set()
@@ -285,7 +285,7 @@ class Peeler:
         return None
 
     def peel(self, line: str) -> Peeled:
-        """Return *line* without its envelopes; as it is where it has none."""
+        """Return *line* without its envelopes; unchanged if it has none."""
         fields: dict[str, Any] | None = None
         time: Any = None
         source = ""
@@ -349,7 +349,7 @@ class Peeler:
 
 
 class Content(NamedTuple):
-    """What is in one envelope: the line, a time, a source, and whether the line is a part of one."""
+    """The content of one envelope: line, time, source, and whether the line is only a part."""
 
     line: str
     time: Any
@@ -358,7 +358,7 @@ class Content(NamedTuple):
 
 
 def _content_in(line: str) -> tuple[dict[str, Any] | None, Content | None]:
-    """Return the fields of a *line* of JSON, and what is in it where it is an envelope."""
+    """Return the fields of a *line* of JSON, and its content if it is an envelope."""
     fields = parse_fields(line)
     return fields, None if fields is None else opened(fields)
 
@@ -381,8 +381,8 @@ _LABEL = re.compile(r'([\w.]+)="((?:[^"\\]|\\.)*)"')
 
 def source_of_labels(labels: str) -> str:
     """
-    Return the source that Loki's or VictoriaLogs' labels name, such as ``{container="front"}``; ""
-    where none is.
+    Return the source in the labels of Loki or VictoriaLogs, such as ``{container="front"}``; ""
+    without one.
     """
     found = dict(_LABEL.findall(labels))
     return next((found[name] for name in SOURCES if found.get(name)), "")
@@ -392,7 +392,7 @@ def source_of_labels(labels: str) -> str:
 
 
 class _Shape(NamedTuple):
-    """What the names of an object's fields show: also which may have the text, the time, the source."""
+    """The kind of a JSON object by its fields' names, and the names of text, times and sources."""
 
     is_raw: bool
     is_collected: bool
@@ -424,7 +424,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
 
 
 def opened(fields: dict[str, Any]) -> Content | None:
-    """Return what an envelope with these *fields* has; None for a record."""
+    """Return the content of an envelope with these *fields*; None for a record."""
     shape = _shape(tuple(fields))
     is_raw, is_collected = shape.is_raw, shape.is_collected
     if shape.is_record:
@@ -473,11 +473,11 @@ _new = tuple.__new__
 
 
 JOURNAL_BYTES = re.compile(rb'"MESSAGE"\s*:\s*\[')
-"""How a text begins that the journal gives by its bytes."""
+"""The beginning of a text that the journal writes as a list of bytes."""
 
 
 def _from_bytes(numbers: list[Any]) -> str:
-    """Return a text that the journal gives by its bytes, since not all of it can be printed."""
+    """Return a text that the journal writes as a list of bytes, since it has unprintable ones."""
     try:
         return COLORS.sub("", bytes(numbers).decode("utf-8", "replace"))
     except (TypeError, ValueError):

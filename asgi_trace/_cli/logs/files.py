@@ -23,7 +23,7 @@ _LONGEST_LINE = 16 << 20
 
 
 def blocks_of(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    """Yield what *stream* has as it comes, in blocks that end where a line ends."""
+    """Yield the bytes of *stream* as they arrive, in blocks that end where a line ends."""
     pieces: list[bytes] = []
     size = 0
     while data := stream.read1(_BLOCK):
@@ -46,7 +46,7 @@ _STDIN = 0
 
 class Log:
     """
-    One log: a file, packed or not, or a pipe. What cannot be read of it is said once, to
+    One log: a file, compressed or not, or a pipe. A part that cannot be read is reported once, to
     *complain*.
     """
 
@@ -60,28 +60,28 @@ class Log:
         self.done = 0  # how many bytes of a file have been read
 
     def complain(self, sentence: str) -> None:
-        """Say once what cannot be read of it: the result is then not all there is."""
+        """Report once that a part cannot be read: the result is then incomplete."""
         self.failed = True
         if sentence not in self._said:
             self._said.add(sentence)
             self._complain(f"{self.name}: {sentence}")
 
     def last_written(self) -> float:
-        """Return when it was, in seconds since the epoch: a pipe may go on for ever."""
+        """Return the time of the last write, in seconds since the epoch; infinity if unknown."""
         try:
             return os.stat(self._target).st_mtime
         except OSError:
             return float("inf")
 
     def size(self) -> int:
-        """Return how many bytes a file has, and 0 for a pipe."""
+        """Return the number of bytes of a file, and 0 for a pipe."""
         try:
             return os.stat(self._target).st_size
         except OSError:
             return 0
 
     def can_be_read_again(self) -> bool:
-        """Whether it is no pipe, or has been spooled."""
+        """Whether it is not a pipe, or has been spooled."""
         return self._is_spooled or os.path.isfile(self._target)
 
     def spool(self, spool: IO[bytes]) -> None:
@@ -92,7 +92,7 @@ class Log:
         self._target, self._is_spooled = spool.fileno(), True
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield what it has, unpacked, as :func:`blocks_of` does."""
+        """Yield its bytes, uncompressed, in blocks as from :func:`blocks_of`."""
         with self._complaining(), self._open() as stream:
             is_packed = stream.peek(2)[:2] == b"\x1f\x8b"
             is_file = stream.seekable()
@@ -116,7 +116,7 @@ class Log:
 def refuse_terminal(command: str) -> None:
     """
     Raise :exc:`ValueError`, with a sentence for the user, where standard input is a terminal:
-    the command would wait there without a word.
+    the command would wait there without any message.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         return
@@ -127,5 +127,5 @@ def refuse_terminal(command: str) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return why something could not be read or written, without its name."""
+    """Return the reason for which a file could not be read or written, without its name."""
     return getattr(error, "strerror", None) or str(error)

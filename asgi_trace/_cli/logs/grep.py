@@ -1,9 +1,9 @@
 """
 The command ``asgi-trace grep``: the lines of a session or a request, out of logs of any size.
 
-It skips what cannot be wanted by its bytes alone, and reads the rest as ``view`` does, with bounded
-memory. A line is shown as it stands in the log; of a document, each line that it holds, as a line
-of JSON.
+By a search in the bytes, it skips lines that cannot match, and reads the rest as ``view`` does,
+with bounded memory. A line is shown unchanged; each line in a JSON document is shown as a line of
+JSON.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .wanted import has_id, is_plain, needle_of, same_session
 __all__ = ("Query", "read_query", "run", "search", "search_requests", "shortcut")
 
 
-# -- what is looked for ----------------------------------------------------------------------------
+# -- the conditions --------------------------------------------------------------------------------
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -52,14 +52,14 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 @dataclass(frozen=True)
 class Query:
     """
-    What a line must meet: ids and time by itself, the others through the access line of its
-    request.
+    The conditions for a line: ids and time are conditions for the line itself, the others for the
+    access line of its request.
 
-    *beginning* is that of any id of the line; *trace* is looked for before anything is shown, since
-    text shows none, and so are the *related* requests of a beginning that is a trace's id. *path*
-    and *status* say whether a path and a status are wanted; *slower* is in milliseconds, *since* in
-    seconds since the epoch, *zone* that of times that name none. *word* and *codes* match bytes in
-    each access line that is wanted.
+    *beginning* is the beginning of any id of the line. *trace* is searched before anything is
+    shown, since lines of text have no trace id, and so are the *related* requests, if the beginning
+    is that of a trace id. *path* and *status* return whether a path and a status match; *slower* is
+    in milliseconds, *since* in seconds since the epoch, *zone* is for times without a zone. *word*
+    and *codes* are bytes of each access line that matches.
     """
 
     request: str | None = None
@@ -84,15 +84,15 @@ class Query:
 
     @property
     def needle(self) -> bytes:
-        """Bytes that each line looked for has in it; none, when that is not known."""
+        """Bytes that each matching line contains; empty, if they are not known."""
         if self.related:
             return b""
         return needle_of(self.request or self.span, self.session or self.beginning)
 
     def wants(self, entry: Entry, service: str = "") -> bool:
         """
-        Whether the ids and the time of *entry* are wanted. One whose time cannot be read is never
-        too old.
+        Whether the ids and the time of *entry* match. An entry without a readable time is never too
+        old.
 
         :param service: of lines that name none.
         """
@@ -111,8 +111,7 @@ class Query:
 
     def wants_access(self, fields: dict[str, Any]) -> bool:
         """
-        Whether the request whose access line has these *fields* is wanted. What is not there, is
-        not.
+        Whether a request matches by the *fields* of its access line; a missing field never does.
         """
         path, status, duration = (fields.get(name) for name in ("path", "status", "duration_ms"))
         return (
@@ -136,7 +135,7 @@ def read_query(
     tz: str | None = None,
 ) -> Query:
     """
-    Return the query that the command's options ask for.
+    Return the query of the command's options.
 
     :raises ValueError: with a sentence for the user, when one of them cannot be read.
     """
@@ -159,7 +158,7 @@ def read_query(
 
 
 def _read_hex(option: str, text: str, length: int) -> str:
-    """Return the id *text*, also out of a ``traceparent``."""
+    """Return the id *text*, also from a ``traceparent``."""
     parent = _TRACEPARENT.fullmatch(text)
     found = text.lower() if parent is None else parent["trace" if length == 32 else "span"]
     if re.fullmatch(rf"[0-9a-f]{{{length}}}", found) is None:
@@ -167,7 +166,7 @@ def _read_hex(option: str, text: str, length: int) -> str:
     return found
 
 
-# What people paste: the bracket of a line of text, and a header.
+# Texts that people paste: the bracket of a line, and the header traceparent.
 _BRACKET = re.compile(r"\[?req=(?P<request>[^|\]]+)\|session=(?P<session>[^|\]]+)(?:\|[^\]]*)?\]?")
 _TRACEPARENT = re.compile(
     r"(?:traceparent: ?)?[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}",
@@ -184,11 +183,10 @@ def _read_arguments(
     arguments: Sequence[str], conditions: Mapping[str, str | None]
 ) -> tuple[Query, Sequence[str]]:
     """
-    Return the query and the names of the logs. The first argument is an id where no condition says
-    what to look for.
+    Return the query and the names of the logs. Without any condition, the first argument is an id.
 
-    :raises ValueError: as :func:`read_query`; also where nothing says what to look for, and where
-        the id is none.
+    :raises ValueError: as :func:`read_query`; also if there is neither a condition nor an id, and
+        for an invalid id.
     """
     query = read_query(**conditions)
     if any(value for name, value in conditions.items() if name != "tz"):
@@ -253,9 +251,10 @@ def _read_status(text: str) -> Callable[[int], bool]:
 
 class _Mark(NamedTuple):
     """
-    A word that is in each access line of some writers, and where the status stands behind it.
+    A word that is in each access line of some writers, and the form of the text up to the status
+    after it.
 
-    Where *behind* does not match and *is_sure* is false, the line must be read.
+    If *behind* does not match and *is_sure* is false, the line must be read.
     """
 
     word: bytes
@@ -272,17 +271,17 @@ _UNQUOTED_MARKS: tuple[_Mark, ...] = (
 )
 _MARKS: tuple[_Mark, ...] = (
     *_UNQUOTED_MARKS,
-    # the request line of a server's log, which the status mostly follows
+    # the request line of a server's log; mostly the status follows it
     _Mark(b" HTTP/", re.compile(rb'[\d.]+\\*" (\d{3})'), is_sure=False),
     _Mark(b'" ', re.compile(rb'(\d{3})[ \r\n"\\]')),
 )
-# Of a block with fewer quotes than one in so many bytes, it takes less to read each line with one
-# than to search for these marks.
+# If a block has fewer quotes than one in this number of bytes, reading each line with a quote is
+# faster than searching for these marks.
 _RARE = 1024
-# What follows the status in ours: a duration, or "-" where there is none and then the size.
+# The text after the status in our access lines: a duration, or "-" without one and then the size.
 _DURATION = b"ms "
 _NO_DURATION = re.compile(rb" - (?:-|\d{1,20}B) ")
-# What the names of durations have in common.
+# Bytes that the names of durations have in common.
 _DURATIONS = (
     b"uration",
     b"atency",
@@ -299,13 +298,13 @@ _BEFORE = 32
 
 def _word_of(path: str) -> bytes:
     """
-    Return bytes that each line with such a path has: its longest word, since a line may escape the
-    rest.
+    Return bytes that each line with such a path contains: its longest word, since a line may escape
+    the rest.
     """
     return max(re.findall(r"[\w-]+", path, re.ASCII), key=len, default="").encode()
 
 
-# Ids of so many lengths are looked for without an expression.
+# Ids of at most this number of lengths are searched without an expression.
 _FEW = 4
 _LONG_REQUEST_ID = re.compile(rb'uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
 _ANY_REQUEST_ID = re.compile(rb"uest_?[iI]d")
@@ -318,8 +317,8 @@ def shortcut(
     query: Query, requests: Set[str] | None, is_named: bool = True
 ) -> Callable[[bytes, int], int]:
     """
-    Return a *find* for :func:`search`: it may stop too often, at an id in a message, and never too
-    seldom.
+    Return a *find* for :func:`search`: it finds every line that may match, and perhaps others, such
+    as lines with an id in the message.
 
     :param is_named: whether all lines of the log name their request's id as we do.
     """
@@ -332,7 +331,7 @@ def shortcut(
 
 
 class _Finder:
-    """Where lines of some requests stand in a block, which is looked through once."""
+    """The places of some requests' lines in a block, which is searched once."""
 
     def __init__(self, ids: Set[bytes]) -> None:
         self._ids = ids
@@ -355,7 +354,7 @@ class _Finder:
         first = _LONG_REQUEST_ID.search(block) if b"uest" in block else None
         if first is None:
             return places
-        # Nearly always all lines of a log spell the name of the id alike.
+        # All lines of a log nearly always have the same name for the id.
         name = block[first.start() : first.start(1)]
         parts = block.split(name)
         times = len(parts) - 1
@@ -369,8 +368,8 @@ class _Finder:
 
     def _behind(self, name: bytes, parts: list[bytes]) -> list[int]:
         """
-        Return where *name* stands before one of the ids, or before what begins like one, in a block
-        that is split into *parts* by it.
+        Return the places of *name* before one of the ids, or before text that begins like one, in a
+        block that is split into *parts* by *name*.
         """
         places = []
         for length in self._lengths:
@@ -386,26 +385,25 @@ class _Finder:
 
 # -- reading ---------------------------------------------------------------------------------------
 
-# What a search by access line remembers at most: some 10 MB.
+# The most request ids that a search by access line keeps: some 10 MB.
 _MOST_REQUESTS = 100_000
 
 
 class _Found(NamedTuple):
     """
-    A line, and the time of the record that it belongs to: the line before's, where it cannot be
-    read.
+    A line, and the time of its record: that of the line before, if it cannot be read.
     """
 
     when: float
     line: bytes
 
 
-# Parts of lines that a container's runtime has split: what is looked for may be in any of them.
+# Parts of lines that a container's runtime has split: the searched text may be in any of them.
 _PARTS = (b"stdout P ", b"stderr P ")
 
 
 def _has_parts(block: bytes) -> bool:
-    """Whether what is looked for may not stand in one piece in a line: each is to be read."""
+    """Whether the searched text may be split over lines, so that each line must be read."""
     has_bytes = b'"MESSAGE"' in block and JOURNAL_BYTES.search(block) is not None
     return has_bytes or (b" P " in block and any(part in block for part in _PARTS))
 
@@ -422,15 +420,15 @@ def search(
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
 
-    *requests* are those wanted for their access lines, None for all. *find* returns where in a
-    block, from a place on, a line stands that may be wanted, or -1: what lies before it is skipped
-    unread. After each block comes an empty line: more may be long in coming. *service* is that of
-    lines that name none; the log was last *written* then, in seconds since the epoch.
+    *requests* are those that match by their access lines, None for all. *find* returns the place in
+    a block, from a given place on, of a line that may match, or -1: text before it is skipped. An
+    empty line is yielded after each block, since the next one may be late. *service* is for lines
+    that name none; *written* is the time of the last write to the log, in seconds since the epoch.
     """
     steps = Steps(0, Clock(query.zone, written))
     is_wanted = False  # the record that this line belongs to
     is_line_end = True
-    pending = b""  # parts of a line, and empty lines, until it is known whose they are
+    pending = b""  # parts of a line, and empty lines, until their record is known
     when = -float("inf")
     for block in blocks:
         start = 0
@@ -472,7 +470,7 @@ def search(
                 yield _Found(when, pending + line if is_going_on else line)
             pending = b""
         yield _Found(when, b"")
-    for step in steps.rest():  # parts of a line whose rest never came
+    for step in steps.rest():  # parts of an incomplete line
         entry = step.entry
         is_in = entry is not None and (requests is None or entry.request_id in requests)
         if entry is not None and is_in and step.is_record and query.wants(entry, service):
@@ -493,7 +491,7 @@ def search_requests(
     has_parts: Callable[[bytes], bool] = _has_parts,
     written: float | None = None,
 ) -> Iterator[str]:
-    """Yield the id of each request that the *query* wants for its access line."""
+    """Yield the id of each request with an access line that matches the *query*."""
     steps = Steps(0, Clock(query.zone, written))
     for block in blocks:
         for line in _candidates(block, query, has_parts(block)):
@@ -527,7 +525,7 @@ def search_trace(blocks: Iterable[bytes], trace: str, zone: tzinfo | None) -> It
 
 
 def _candidates(block: bytes, query: Query, has_parts: bool) -> Iterator[bytes]:
-    """Yield the lines of a block that may be access lines which are wanted."""
+    """Yield the lines of a block that may be matching access lines."""
     needle, word = query.needle, query.word
     places: Iterable[int]
     if has_parts:
@@ -546,7 +544,7 @@ def _candidates(block: bytes, query: Query, has_parts: bool) -> Iterator[bytes]:
 
 
 def _places(block: bytes, query: Query) -> Iterable[int]:
-    """Return, in order, places in the access lines of a block that may be wanted."""
+    """Return, in order, places in those access lines of a block that may match."""
     if query.status is not None:
         codes = query.codes
         has_few = block.count(b'"') * _RARE < len(block)
@@ -563,7 +561,7 @@ def _places(block: bytes, query: Query) -> Iterable[int]:
 
 
 def _starts(block: bytes) -> Iterator[int]:
-    """Yield where each line of a block stands."""
+    """Yield the start of each line of a block."""
     start = 0
     while start < len(block):
         yield start
@@ -611,7 +609,7 @@ def _places_of_status(block: bytes, mark: _Mark, codes: Set[bytes]) -> Iterator[
 
 
 def _places_of_milliseconds(block: bytes, least: float) -> Iterator[int]:
-    """Yield where a duration stands that may be longer than *least* milliseconds."""
+    """Yield the places of durations that may be longer than *least* milliseconds."""
     for place in _places_of(block, b"ms"):
         if not place or block[place - 1] not in _BEFORE_UNIT:
             continue
@@ -620,16 +618,16 @@ def _places_of_milliseconds(block: bytes, least: float) -> Iterator[int]:
             yield place
 
 
-# -- what was read ---------------------------------------------------------------------------------
+# -- samples of the logs ---------------------------------------------------------------------------
 
-# The lines looked at of the first block of a log, and of each later one.
+# The number of lines that are examined of the first block of a log, and of each later one.
 _FIRST_SAMPLE = 1000
 _LATER_SAMPLE = 20
 
 
 class _Sampled:
     """
-    A log, and what some of its lines are: enough to say how much of it can be read, and why nothing
+    A log, and the kinds of some of its lines: they show how much of it can be read, and why nothing
     was found.
     """
 
@@ -695,7 +693,7 @@ def _colored(match: re.Match[str]) -> str:
 
 def _for_terminal(line: bytes, in_color: bool) -> bytes:
     """
-    Return the line with each id in its color, and so that no byte of it commands the terminal.
+    Return the line with each id in its color, and without bytes that control the terminal.
     """
     end = "\n" if line.endswith(b"\n") else ""
     text = COLORS.sub("", line.decode("utf-8", "replace").rstrip("\r\n"))
@@ -730,9 +728,9 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
     Write the lines of logs that meet all *conditions*, those of :func:`read_query`, and return the
     exit code.
 
-    The *arguments* are the names of the logs, behind the first characters of an id where there is
-    no condition. ``-``, or no file, is standard input. 0: there was such a line; 1: there was none;
-    2: something went wrong.
+    The *arguments* are the names of the logs; without a condition, the first characters of an id
+    come before them. ``-``, or no file, is standard input. 0: there was such a line; 1: there was
+    none; 2: an error.
     """
     try:
         query, files = _read_arguments(arguments, conditions)
@@ -741,8 +739,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
     except ValueError as error:
         _complain(str(error))
         return 2
-    # Lines of the same second come in this order: a log that was rotated away stands before the one
-    # that went on.
+    # The order of lines of the same second: a rotated log comes before the one that continues it.
     logs = sorted((Log(name, _complain) for name in files or ("-",)), key=Log.last_written)
     sampled = [_Sampled(log, query.zone) for log in logs]
     with contextlib.ExitStack() as spools:
@@ -774,9 +771,9 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
             is_any = _write(heapq.merge(*found, key=operator.attrgetter("when")))
         except BrokenPipeError:
             raise
-        except OSError as error:  # what is wrong with a log, the log has said
+        except OSError as error:  # of the output: errors of a log are reported by the log
             _complain(f"standard output: {reason(error)}")
-            # Python would try once more at its end.
+            # Otherwise Python would write again at exit.
             with open(os.devnull, "wb") as sink:
                 os.dup2(sink.fileno(), sys.stdout.fileno())
             return 2
@@ -793,7 +790,7 @@ def _say_what_was_read(readings: Sequence[Reading], query: Query, is_any: bool) 
 
 
 def _requests_of(trace: str, logs: Sequence[_Sampled], zone: tzinfo | None) -> set[str]:
-    """Return the ids of the requests of a *trace*; of one that we began it is the request's, too."""
+    """Return the ids of the requests of a *trace*; its id may be that of its first request, too."""
     requests = {trace}
     for log in logs:
         for request_id in search_trace(log.lines(), trace, zone):
@@ -817,7 +814,7 @@ def _requests_wanted(logs: Sequence[_Sampled], query: Query) -> set[str]:
         for request_id in found:
             if len(requests) == _MOST_REQUESTS and request_id not in requests:
                 _complain(
-                    f"more than {_MOST_REQUESTS} requests match; shown are the first, narrow it down with --since"
+                    f"more than {_MOST_REQUESTS} requests match; shown are the first, narrow the search with --since"
                 )
                 return requests
             requests.add(request_id)

@@ -1,8 +1,8 @@
 """
 The envelopes of a block of lines, taken off all lines at once: each layer by one expression.
 
-The layers are those that lines before have shown. A line with others is left empty here, and the
-reader takes it by itself; so this gives what the reader gives for each line.
+The layers are those of earlier lines. A line with others is left empty here, and the reader reads
+it by itself, so the result is that of the reader for each line.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ("Bare", "line_behind", "without_envelopes")
 
 class Bare(NamedTuple):
     """
-    Lines without their envelopes: "" for a line that the reader is to take by itself.
+    Lines without their envelopes: "" for a line that the reader must read by itself.
 
-    ``times`` and ``sources`` are the innermost that are given; None, where no envelope of the log
-    gives any. A line that the runtime has split is empty, too.
+    ``times`` and ``sources`` are those of the innermost envelopes that have them; None, if no
+    envelope of the log has any. A line that the runtime has split is empty, too.
     """
 
     lines: Sequence[str]
@@ -63,7 +63,7 @@ def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> B
 # -- prefixes --------------------------------------------------------------------------------------
 
 _NAME = re.compile(r"(\(\?P<|\(\?\()(\w+)")
-# A line that begins so has no envelope.
+# The beginning of a line without an envelope.
 _OWN_HEAD = HEAD.pattern.replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}").replace(r"\Z", "$")
 
 
@@ -100,9 +100,9 @@ def _cut(text: str, layer: Layer) -> Bare:
 @lru_cache(maxsize=64)
 def line_behind(prefix: str, before: tuple[str, ...], is_long: bool) -> re.Pattern[str]:
     """
-    Return an expression of a line behind a *prefix*, or of any other line, which has no groups.
+    Return an expression for a line after a *prefix*; any other line matches it with empty groups.
 
-    It is searched in many lines at once: no part of it may go beyond the end of a line.
+    It is searched in many lines at once: no part of it may match beyond the end of a line.
     """
     others = [_NAME.sub(rf"\1\2_{number}", each) for number, each in enumerate(before)]
     if not is_long:

@@ -1,4 +1,4 @@
-"""How severe a line is: the names and numbers of many writers, as one of six levels."""
+"""The severity of a line: the names and numbers of many writers, as one of six levels."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ _SCALES = {
     "SeverityNumber": _OPENTELEMETRY,
     "severity_number": _OPENTELEMETRY,
 }
-# Beside a number called level, only these writers have them.
+# Only these writers have these names beside a number called level.
 _OF_PINO = frozenset(("pid", "hostname", "v"))
 _OF_GELF = frozenset(("short_message", "host"))
 
 
 def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
     """
-    Return the level that a field says, from 0 to 5; 0 where it says none.
+    Return the level in a field, from 0 to 5; 0 if it has none.
 
     :param name: of the field.
-    :param names: of all fields of the line, which show who wrote it.
+    :param names: of all fields of the line, which show its writer.
     """
     if type(value) is str:
         known = LEVELS.get(value)

@@ -1,9 +1,9 @@
 """
-The names that writers and collectors of JSON and logfmt give to what a line holds, one table per
+The names that writers and collectors of JSON and logfmt give to the fields of a line, one table per
 purpose.
 
-A dot stands for nesting. The objects in ``CONTAINERS`` are looked into as if their fields stood
-outside. In each row the first name with a value counts.
+A dot means nesting. The fields of the objects in ``CONTAINERS`` are read like fields outside of
+them. In each row the first name with a value counts.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ EXCEPTIONS = (
     "Exception",
 )
 
-# They belong to the trace, or repeat what another field says.
+# Fields of the trace, or with the same value as another field.
 SILENT = frozenset(
     (
         *ROLES["span"],
@@ -258,7 +258,7 @@ TEXTS = (
     "LogEntry",
     "short_message",
 )
-"""Where an envelope has the line."""
+"""The names of the line in an envelope."""
 
 SOURCES = (
     "kubernetes.container.name",
@@ -298,15 +298,15 @@ SOURCES = (
     "log.file.path",
     "file",
 )
-"""Which process wrote the line: the name of its service before that of one instance."""
+"""The process that wrote the line: the name of its service before that of one instance."""
 
 INSTANCES = tuple(
     name for name in SOURCES if name not in ("app", "container", "file", "job", "service", "unit")
 )
-"""The same where the object is the record itself, whose own fields may have the shorter names."""
+"""The same, if the object is the record itself: its own fields may have the shorter names."""
 
-# Fields that an object has only if a collector made it of a raw line: what else it says, such as a
-# level, is the collector's guess.
+# Fields that an object has only if a collector made it from a raw line: its other values, such as a
+# level, are the collector's guess.
 RAW = tuple(
     map(
         frozenset,
@@ -326,7 +326,7 @@ RAW = tuple(
         ),
     )
 )
-# Fields that an object may have either way: it holds a raw line if it has no level.
+# Fields of raw lines and of records: an object with them holds a raw line if it has no level.
 COLLECTED = tuple(
     map(
         frozenset,

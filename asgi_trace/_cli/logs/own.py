@@ -23,7 +23,7 @@ __all__ = (
     "own_head",
 )
 
-# A longer time and level has an envelope before it whose characters are those of a head.
+# A longer time and level is preceded by an envelope with the characters of a head.
 LONGEST_HEAD = 45
 
 Row = tuple[str, ...]
@@ -33,9 +33,10 @@ class Form(NamedTuple):
     """
     One form of our lines.
 
-    The parts of text: time and level, request, session, the rest of the bracket, call, mark,
-    message. Of JSON and logfmt: time, level, logger, message, the same in quotes, request, session,
-    trace, span, parent, service, whether it is an access line, and its time to the first byte.
+    The parts of text are: time and level, request, session, the rest of the bracket, call, mark,
+    message. Those of JSON and logfmt are: time, level, logger, message, the same in quotes,
+    request, session, trace, span, parent, service, whether it is an access line, and its time to
+    the first byte.
     """
 
     is_text: bool
@@ -48,12 +49,12 @@ class Form(NamedTuple):
         return None if match is None else match.groups("")
 
 
-# Of many lines at once: the end of each is none of the whole, and a head that is too long is none.
+# For a search in many lines at once: "$" matches the end of each line. A longer head is no match.
 _HEAD = HEAD.pattern.replace(r"\Z", "$").replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}")
 _TEXT = Form(True, "", re.compile(rf"{_HEAD}([^\n]*)"))
 
-# Lines with ids that hold nothing else, or the fields of an access line of ours. What could look
-# otherwise to a reader of JSON or logfmt is no match.
+# Lines with ids and no other fields, or with the fields of an access line of ours. A line that a
+# reader of JSON or logfmt could read in another way does not match.
 _ID = r"[\w.~+/=:@-]{1,128}"
 
 

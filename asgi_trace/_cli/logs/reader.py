@@ -1,9 +1,9 @@
 """
-Logs become entries: envelopes are taken off, further lines are folded into the record that they
-belong to, and several logs are merged by time.
+Logs become entries: envelopes are removed, further lines are added to their record, and several
+logs are merged by time.
 
-It never fails, and drops no line: one without a time takes the time of the line before it.
-Which lines make a request is decided elsewhere.
+Reading never fails, and drops no line: one without a time takes the time of the line before it.
+Other modules assign entries to requests.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = (
     "read",
 )
 
-# An unstamped line goes on the record before it from the first of these ...
+# A line without ids continues the record before it from the first of these ...
 _traceback = re.compile(
     r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
 ).match
@@ -55,14 +55,14 @@ _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
 _new = tuple.__new__
 _time_of = operator.itemgetter(0)
 
-# Entries that wait for the first that has a time, at most.
+# The most entries that wait for the first one with a time.
 _MOST_EARLY = 10_000
 
 
 class Step(NamedTuple):
     """
-    What a line is: the beginning of an *entry*, or *text* that goes on the entry before, which is
-    then None.
+    The role of a line: the beginning of an *entry*, or *text* that continues the entry before; then
+    *entry* is None.
     """
 
     entry: Entry | None
@@ -72,7 +72,7 @@ class Step(NamedTuple):
 
 class Steps:
     """
-    Takes the lines of one log one by one, out of their envelopes.
+    Takes the lines of one log one by one, without their envelopes.
 
     :param file: the log's number.
     :param clock: reads the log's times.
@@ -82,17 +82,17 @@ class Steps:
         self.records = Records(file, clock)
         self._peeler = Peeler()
         self._parts: dict[str, str] = {}
-        self.request: str | None = None  # of the entry that a line may go on; None before the first
+        self.request: str | None = None  # of the entry that a line may continue; None at first
         self.in_traceback = False
-        # whether that entry has our ids in the form of somebody's own formatter
+        # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
         # Such an entry's ids, which each further line of it begins with; "" where there are none.
         self.prefix = ""
 
     def take(self, line: str) -> list[Step]:
         """
-        Return what *line* is: nothing, where it is a part of a line, and several steps, where
-        several are in it.
+        Return the steps of *line*: none if it is a part of a line, and several if it contains
+        several.
         """
         # A log that was truncated while it was written begins with NUL bytes; one that was made by
         # a shell of Windows, with a mark.
@@ -122,7 +122,7 @@ class Steps:
         return [self._step(each, each, peeled) for each in peeled.line.split("\n")]
 
     def rest(self) -> list[Step]:
-        """Return the parts of lines whose rest has not come, at the end of a log."""
+        """Return the parts of incomplete lines, at the end of a log."""
         parts, self._parts = self._parts, {}
         return [
             self._step(line, line, Peeled(line, source=source)) for source, line in parts.items()
@@ -134,17 +134,17 @@ class Steps:
         return bool(self._parts)
 
     def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
-        """Return the envelopes around *line* that were seen before, and what is in them."""
+        """Return the envelopes around *line* that earlier lines had, and the text in them."""
         return self._peeler.layers(line)
 
     def jump(self) -> None:
-        """Take note that lines were left out: the next one goes on nothing."""
+        """Note that lines were left out: the next one continues no entry."""
         self.request = None
         self.in_traceback = False
         self.prefix = ""
 
     def begin(self, entry: Entry) -> None:
-        """Take note that *entry* began."""
+        """Note that *entry* began."""
         self.request = entry.request_id
         self.in_traceback = False
         self.prefix = ""
@@ -201,9 +201,9 @@ class Steps:
         return self.is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 
-# How far colors are looked for, in a line that is to be recognised.
+# A line with a color in this number of its first characters is recognised without its colors.
 _COLORED = 120
-# Lines that a runtime has split: of so many sources, and so long.
+# Limits for lines that a runtime has split: the number of their sources, and their length.
 _MOST_PARTS = 1000
 _LONGEST_PART = 4 << 20
 
@@ -216,7 +216,7 @@ class LineReader:
     :param when: the time of lines before the first that has one, in milliseconds since the
     epoch.
     :param zone: of times that name none; the machine's own when left out.
-    :param reading: what was read is noted there.
+    :param reading: is filled with the results of reading.
     """
 
     def __init__(
@@ -236,7 +236,7 @@ class LineReader:
         self._early: list[Entry] = []
         self._precise = 0.0  # the log's latest time that has a fraction
         self._entry: Entry | None = None
-        self._finished: Entry | None = None  # the last that was returned by finish()
+        self._finished: Entry | None = None  # the last one returned by finish()
         self._further: list[str] = []
         self._room = 0
 
@@ -252,7 +252,7 @@ class LineReader:
         return self._timed(found)
 
     def read_parsed(self, block: Parsed) -> list[Entry]:
-        """Return what :meth:`read_text` does for the text of a *block*."""
+        """Return the result of :meth:`read_text` for the text of a *block*."""
         found: list[Entry] = []
         self._clock.is_zone_assumed |= block.is_zone_assumed
         self._take_columns(block.odd_lines, block.columns, found)
@@ -261,7 +261,7 @@ class LineReader:
 
     def read_text(self, text: str) -> list[Entry]:
         """
-        Return what :meth:`read` does for the lines of *text*, each of which ends with a line feed.
+        Return the result of :meth:`read` for the lines of *text*, each with its line feed.
 
         Lines of ours are read all at once, and take less than half of the time.
         """
@@ -278,7 +278,7 @@ class LineReader:
         return self._timed(found)
 
     def _take_wrapped(self, text: str, lines: list[str], found: list[Entry]) -> None:
-        """Take *lines* of *text*: at once, where they are ours in the same envelopes."""
+        """Take *lines* of *text*: at once, if they are ours in the same envelopes."""
         form, layers = self._wrapped(lines[:LOOKED_AT])
         if form is None:  # the first lines of a log show what their envelopes are
             for line in lines[:LOOKED_AT]:
@@ -309,7 +309,7 @@ class LineReader:
             start = place + 1
 
     def _wrapped(self, lines: list[str]) -> tuple[Form | None, tuple[Layer, ...]]:
-        """Return the form of the first of *lines* that is ours in envelopes, and these."""
+        """Return the form of the first line of ours in envelopes, and its envelopes."""
         for line in lines:
             layers, bare = self._steps.layers(line)
             form = own_form(bare) if layers else None
@@ -322,7 +322,7 @@ class LineReader:
         return list(map(_new, repeat(Entry), zip(*parts, repeat(self._file), strict=False)))
 
     def _take_columns(self, odd_lines: list[str], columns: Columns, found: list[Entry]) -> None:
-        """Take the lines of which *columns* has the parts; those that are odd one by one."""
+        """Take the lines of *columns*; those that are odd one by one."""
         entries = self._entries(columns)
         start = 0
         for place, line in zip(columns.odd, odd_lines, strict=True):
@@ -334,7 +334,7 @@ class LineReader:
             self._take_all(entries[start:], found)
 
     def _take_all(self, entries: list[Entry], found: list[Entry]) -> None:
-        """Take *entries* of ours, on which no line goes but the next."""
+        """Take *entries* of ours; only the last one may be continued by a later line."""
         if self._entry is not None:
             found.append(self._whole(self._entry))
         found += entries
@@ -370,7 +370,7 @@ class LineReader:
         self._keep(step.entry, found)
 
     def _begin(self, entry: Entry, found: list[Entry]) -> None:
-        """Keep a record of ours back, which the steps have not seen."""
+        """Keep back a record of ours that did not come from the steps."""
         self._steps.begin(entry)
         self._keep(entry, found)
 
@@ -381,7 +381,7 @@ class LineReader:
         self._entry = entry if len(entry.text) <= LONGEST_TEXT else self._shortened(entry)
 
     def _whole(self, entry: Entry) -> Entry:
-        """Return *entry* with the lines that go on it."""
+        """Return *entry* with the lines that continue it."""
         if not self._further:
             return entry
         text = "\n".join((entry.text, *self._further))
@@ -397,8 +397,7 @@ class LineReader:
 
     def is_within(self, wanted: Wanted) -> bool:
         """
-        Whether what comes next may go on an entry that is *wanted*, or on one whose time is not
-        known yet.
+        Whether the next text may continue an entry that is *wanted*, or one without a known time.
         """
         return bool(self._early) or (
             self._entry is not None and bool(Wanted.among(replace(wanted), [self._entry]))
@@ -406,10 +405,10 @@ class LineReader:
 
     def finish(self, is_over: bool = True) -> list[Entry]:
         """
-        Return the last entry, if there is one. What goes on it and is read later is an entry of the
-        same request and time.
+        Return the last entry, if there is one. Text that continues it and is read later becomes an
+        entry of the same request and time.
 
-        :param is_over: whether nothing follows: a part of a line is then all there is of it.
+        :param is_over: whether the log has ended: a part of a line is then complete.
         """
         rest: list[Entry] = []
         for step in self._steps.rest() if is_over else ():
@@ -481,14 +480,14 @@ class LineReader:
 
 def _continued(entry: Entry, line: str) -> Entry:
     """
-    Return an entry of a *line* that goes on an *entry* which was returned before: in a log that is
-    followed, a traceback may come a moment later.
+    Return an entry for a *line* that continues an *entry* which was returned before: in a followed
+    log, a traceback may be written a moment later.
     """
     more = {name: value for name, value in (entry.more or {}).items() if name not in _OF_ONE_LINE}
     return entry._replace(level=0, text=line, message=0, more=more or None)
 
 
-# What an entry has of its own line, and not of its request or source.
+# The values of an entry that belong to its line, and not to its request or source.
 _OF_ONE_LINE = frozenset(("access", "call", "outgoing", "undated"))
 
 
@@ -496,7 +495,7 @@ _OF_ONE_LINE = frozenset(("access", "call", "outgoing", "undated"))
 
 
 def lines_of(log: Log, zone: tzinfo | None = None) -> Iterator[bytes]:
-    """Yield blocks of whole lines of *log*, oldest first, those of its documents among them."""
+    """Yield blocks of whole lines of *log*, oldest first, including the lines in documents."""
 
     def falls(lines: list[str]) -> int:
         return _falls(lines, zone)
@@ -507,10 +506,10 @@ def lines_of(log: Log, zone: tzinfo | None = None) -> Iterator[bytes]:
 
 def _falls(lines: list[str], zone: tzinfo | None) -> int:
     """
-    Return how many of *lines* are later than the next one; 0 or less where four times as many are
-    not.
+    Return the number of *lines* that are later than the next one; 0 or less if four times as many
+    are earlier.
 
-    Where times are all the same, the further lines of a traceback show what came first.
+    If all times are the same, the further lines of a traceback show the order.
     """
     steps = Steps(0, Clock(zone))
     rises = falls = 0
@@ -522,7 +521,7 @@ def _falls(lines: list[str], zone: tzinfo | None) -> int:
         if entry is None:
             further.append(step.text)
             continue
-        if head is not None and head[6] == "|":  # its first line has not come yet
+        if head is not None and head[6] == "|":  # a further line before its first line
             further.append(entry.text[head.end() :])
         elif further:
             falls += 2 * _is_upside_down(further)
@@ -563,7 +562,7 @@ class LogReader:
         """
         Return the entries that *block* completes.
 
-        :param done: what a worker has made of the block.
+        :param done: a worker's result for the block.
         """
         in_line, self._in_line = self._in_line, not block.endswith(b"\n")
         if self._wanted.is_all or self._lines.is_within(self._wanted) or self._may_have(block):
@@ -583,7 +582,7 @@ class LogReader:
 
     def _read(self, block: bytes, in_line: bool) -> list[Entry]:
         text = block.decode("utf-8", "replace")
-        if in_line:  # the rest of a line that is longer than what is kept of any
+        if in_line:  # the rest of a line that is longer than any kept text
             text = text.partition("\n")[2]
         if not text:
             return []
@@ -597,7 +596,7 @@ class LogReader:
         return self._wanted.among(self._lines.read_text(text))
 
     def _may_have(self, block: bytes) -> bool:
-        """Whether a block may have a line that is wanted."""
+        """Whether a block may have a wanted line."""
         wanted = self._wanted
         if wanted.needle not in block and JOURNAL_BYTES.search(block) is None:
             return False
@@ -605,8 +604,8 @@ class LogReader:
 
     def finish(self, is_over: bool = True) -> list[Entry]:
         """
-        Return the entries that were kept back, since more of them might have followed; also what is
-        there of a line in parts, where the log *is_over*.
+        Return the entries that were kept back, since more of them might have followed; also the
+        parts of an incomplete line, if the log *is_over*.
         """
         found = self._lines.finish(is_over)
         self._wanted.cut, self._lines.cut = self._wanted.cut + self._lines.cut, 0
@@ -639,7 +638,7 @@ def read(
     """
     Yield the entries of *log*, some thousands at a time, in the order of the file.
 
-    :param workers: read the blocks, as far as they can; none of them are used when left out.
+    :param workers: read the blocks that they can read; when left out, none are used.
     """
     written = log.last_written()
     when = (written if written < float("inf") else time.time()) * 1000
@@ -661,7 +660,7 @@ def merged(logs: Sequence[Iterator[list[Entry]]]) -> Iterator[list[Entry]]:
     Yield the entries of all *logs* in the order of their times, those of the same time in the order
     of their logs.
 
-    Two seconds of disorder within a log are put right.
+    Lines of one log that are up to two seconds out of order are sorted.
     """
     waiting: list[Entry] = []
     reached = {number: -float("inf") for number in range(len(logs))}
@@ -700,7 +699,7 @@ def _bisect(entries: list[Entry], when: float) -> int:
 
 def last_time(logs: Iterable[Log], zone: tzinfo | None = None) -> float | None:
     """
-    Return the latest time in *logs*, in seconds since the epoch: of each block, its ends are read.
+    Return the latest time in *logs*, in seconds since the epoch; only the ends of blocks are read.
     """
     times = (_latest(block, zone) for log in logs for block in lines_of(log, zone))
     latest = max((when for when in times if when < float("inf")), default=None)

@@ -1,9 +1,9 @@
 """
-Lines become entries: when, how bad, whose, and the text to show.
+Lines become entries: the time, the level, the ids, and the text to show.
 
-Three ways in: the head of our own text form, the fields of JSON and logfmt by their names, and the
-text of others. The names and forms of others are in the tables of ``names``, ``levels`` and
-``texts``. This module handles neither files nor requests.
+A line is read by one of three ways: the head of our own text form, the fields of JSON and logfmt by
+their names, and the text of other writers. Their names and forms are in the tables of ``names``,
+``levels`` and ``texts``. This module handles neither files nor requests.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ __all__ = ("ACCESS_FIELDS", "LONGEST_TEXT", "Entry", "Records", "astral", "may_b
 
 
 LONGEST_TEXT = 65_536
-"""How much of an entry's text is kept."""
+"""The most characters that are kept of an entry's text."""
 
 
 class Entry(NamedTuple):
     """
-    A line of a log, with those that go on it.
+    A line of a log, with those that continue it.
 
-    ``time`` is in milliseconds since the epoch, and a whole number where the line gives no fraction
-    of a second. ``session_id`` may be cut; both ids are empty where there is none. ``message`` is
-    where in ``text`` the message begins. ``more`` has what few lines give: ``access`` (the fields
+    ``time`` is in milliseconds since the epoch, and a whole number if the line has no fraction of a
+    second. ``session_id`` may be cut; both ids are empty if there is none. ``message`` is the place
+    in ``text`` where the message begins. ``more`` has values of few lines: ``access`` (the fields
     of an access line), ``call``, ``trace``, ``span``, ``parent`` (the caller's span), ``service``,
     ``source`` (the instance that wrote it), ``outgoing`` (the fields of a line about an outgoing
     call), ``inner`` (a tracer's span within the request), ``foreign`` (no formatter of ours wrote
@@ -55,8 +55,8 @@ class Entry(NamedTuple):
 
 # -- lines of others -------------------------------------------------------------------------------
 
-# The text before a message has these characters alone: a quote ends it, and so what a client sent
-# is not taken for an id.
+# The characters of the text before a message: a quote ends it, so that a client's text is not taken
+# for an id.
 _OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b:?"
@@ -68,8 +68,8 @@ _KLOG_LEVELS = {"I": 2, "W": 3, "E": 4, "F": 5}
 _OWN_IDS = re.compile(r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\](?: \[([^\]]*)\])?")
 _TIME_END = 120
 _LEVEL_END = 160
-# Times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the first,
-# and a line is received within the second.
+# For the times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the
+# first number, and a line is received within the second one.
 _ZONE_STEP = 1_800_000
 _RECEIVED = 2_000
 
@@ -79,8 +79,8 @@ _SPAN = _ROLE_NAMES.index("span")
 
 class _Roles(NamedTuple):
     """
-    Which of a line's names is which of ours; ``""``, which is given to nothing, for one that is not
-    there.
+    A line's names for our roles, in their order; ``""``, which no field has as its name, for a
+    missing one.
     """
 
     ours: tuple[str, ...]
@@ -118,10 +118,10 @@ def _roles(names: tuple[str, ...]) -> _Roles:
 
 _new = tuple.__new__
 _NO_MORE: dict[str, Any] = {}
-# How a store shows a column without a value.
+# The values of a column that is empty in a store.
 _EMPTY: tuple[Any, ...] = (None, "", {}, [])
 _MOST_HEADS = 4096
-# The fields of an access line of ours, but for the time to the first byte.
+# The fields of an access line of ours, except the time to the first byte.
 ACCESS_FIELDS = frozenset(
     ("method", "path", "status", "duration_ms", "bytes", "transport", "client")
 )
@@ -129,8 +129,8 @@ ACCESS_FIELDS = frozenset(
 
 def may_be_access(message: str) -> bool:
     """Whether a *message* of ours may be an access line: the words in it decide."""
-    # Behind a duration; behind the request, in a server's own; behind neither a duration nor a
-    # size; and behind a size.
+    # After a duration; after the request, in a server's own line; after neither a duration nor a
+    # size; and after a size.
     return "ms " in message or '" ' in message or "- - " in message or "B " in message
 
 
@@ -150,12 +150,12 @@ class Records:
         self.clock = clock
         self._access_lines = AccessLines()
         self._origins: dict[str, dict[str, Any]] = {}
-        self.heads: dict[str, tuple[float, int]] = {}  # time and level as they were read
+        self.heads: dict[str, tuple[float, int]] = {}  # time and level by their text
 
     # -- our own text ------------------------------------------------------------------------------
 
     def own(self, match: re.Match[str], line: str, envelope: Peeled | None = None) -> Entry:
-        """Return the entry of a *line* of ours, of whose head *match* is."""
+        """Return the entry of a *line* of ours; *match* is that of its head."""
         head, request_id, session_id, words, call, _ = match.groups("")
         is_undated = False
         known = self.head(head) if envelope is None else None
@@ -191,8 +191,8 @@ class Records:
 
     def head(self, head: str) -> tuple[float, int] | None:
         """
-        Return the time and the level in the *head* of a line of ours; None, where the time is in no
-        form that is known.
+        Return the time and the level in the *head* of a line of ours; None, if the time has no
+        known form.
         """
         known = self.heads.get(head)
         if known is not None:
@@ -202,7 +202,7 @@ class Records:
         if moment is None:
             return None
         found = moment, LEVELS.get(name, 0)
-        if stamp[2:3] != ":":  # the day of a bare time goes on
+        if stamp[2:3] != ":":  # a bare time may be of the next day later
             if len(self.heads) >= _MOST_HEADS:
                 self.heads.clear()
             self.heads[head] = found
@@ -228,22 +228,22 @@ class Records:
         ]
 
     def origin(self, source: str) -> dict[str, Any]:
-        """Return what an entry has of its *source*; it is shared, and not changed."""
+        """Return the values of an entry's *source*, a shared dict that callers must not change."""
         return self._origin(source)
 
     def own_named(self, line: str) -> Entry | None:
         """
         Return the entry of a *line* of ours in JSON or logfmt, without going through its fields.
 
-        None for a line that holds anything else: :meth:`named` makes the same of the others.
+        None for a line with other fields: :meth:`named` gives the same result for all lines.
         """
         row = own_fields(line)
         return None if row is None else self._own_row(row)
 
     def _own_row(self, row: Sequence[str]) -> Entry | None:
         """
-        Return the entry of the *row* of a line of ours in JSON or logfmt, as :mod:`own` has it; None
-        where the fields do not suffice.
+        Return the entry of the *row* of a line of ours in JSON or logfmt, made by :mod:`own`; None
+        if the fields do not suffice.
         """
         (
             stamp,
@@ -277,7 +277,7 @@ class Records:
                 return None
             aside = f" logger={logger}"
         else:
-            # The message says all that the fields do: they are not shown beside it.
+            # The message has the values of all fields: they are not shown beside it.
             fields = access_in(message)
             if fields is None or not ACCESS_FIELDS.issubset(fields):
                 return None
@@ -296,7 +296,7 @@ class Records:
         return _new(Entry, (when, number, request_id, session_id, text, end, more, self._file))
 
     def details(self, words: str, call: str) -> dict[str, Any] | None:
-        """Return what the *words* of a bracket, and the *call* behind it, give of an entry."""
+        """Return the values in the *words* of a bracket, and in the *call* after it."""
         return self._more(None, call, words, None, is_undated=False)
 
     def _more(
@@ -375,7 +375,7 @@ class Records:
         request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
         if trace:
             more["trace"] = trace = trace.rpartition("/")[2]
-        # A tracer's span may be one within the request.
+        # A tracer's span may be a span within the request.
         is_own_span = request_id and roles.ours[_SPAN] in OWN_SPANS
         request_id = request_id or trace
         for name, value in (("span" if is_own_span else "inner", span), ("parent", parent)):
@@ -496,7 +496,7 @@ class Records:
         )
 
     def _own_ids_behind(self, plain: str, head_end: int) -> re.Match[str] | None:
-        """Return our ids where a formatter puts them behind the message, at the end of the line."""
+        """Return our ids if a formatter puts them after the message, at the end of the line."""
         if "[req=" not in plain or not plain.endswith("]"):
             return None
         place = plain.rfind("[req=")
@@ -517,7 +517,7 @@ class Records:
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:
         """
-        Return the entry of a line of an unknown form: its time and source are the envelope's, where
+        Return the entry of a line of an unknown form: its time and source are the envelope's, if
         there is one.
         """
         when = None
@@ -531,7 +531,7 @@ class Records:
 
     def at(self, when: float | None) -> float:
         """
-        Take note of a time, and return it: that of the line before, or -1, where there is none.
+        Note a time, and return it; for None return that of the line before, or -1 without one.
         """
         if when is None:
             return -1 if self.when is None else self.when
@@ -546,11 +546,10 @@ class Records:
 
     def _agreed(self, when: float | None, stamp: str, received: Any) -> float | None:
         """
-        Return the time of a line that was *received* at a moment of its envelope: its own, if that
-        is whole.
+        Return the time of a line that was *received* at the time of its envelope: its own time, if
+        that is complete.
 
-        The envelope's stands for a time without a zone, and for one without a fraction of the
-        second.
+        The envelope's time replaces one without a zone, and one without a fraction of the second.
         """
         moment = self.clock.read_value(received)
         if moment is None or when is None:
@@ -563,7 +562,7 @@ class Records:
 
 
 def _nearest(when: float, moment: float) -> float:
-    """Return a time without a zone in that of the *moment* at which it was received."""
+    """Return a time without a zone in the zone that brings it nearest to *moment*."""
     when += round((moment - when) / _ZONE_STEP) * _ZONE_STEP
     is_whole = type(when) is int
     return moment if is_whole and abs(moment - when) < _RECEIVED else when
@@ -578,7 +577,7 @@ def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
 
 def _opened(fields: dict[str, Any]) -> dict[str, Any]:
     """
-    Return *fields* with nested ones beside them, also those of the spans that Rust's tracing lists.
+    Return *fields* with nested ones beside them, also those in the list of spans of Rust's tracing.
     """
     found = flat(fields)
     spans = fields.get("spans")
@@ -620,7 +619,7 @@ def _access_of(
 
 
 def astral(text: str) -> int:
-    """Return how many characters of *text* count twice in JavaScript."""
+    """Return the number of characters of *text* that count twice in JavaScript."""
     return 0 if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2 - len(text)
 
 
@@ -637,7 +636,7 @@ def _id(value: Any) -> str:
 
 
 def _shown_time(when: float, stamp: Any) -> str:
-    """Return a time that was given as a number, for people to read."""
+    """Return a time that is a number in the line, in a form for people."""
     if stamp is None or isinstance(stamp, bool) or not isinstance(stamp, int | float) or when < 0:
         return _shown(stamp)
     from datetime import datetime, timezone

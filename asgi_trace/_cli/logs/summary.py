@@ -1,6 +1,6 @@
 """
-What was read of some logs, in words: how much of them, which lines have no time, and what would
-help where no ids are.
+A summary of reading some logs, in words: the part that was recognised, lines without a time, and
+advice for logs without ids.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from .records import Entry
 
 __all__ = ("Reading", "hints", "notes", "summarize")
 
-# So many ids of a log are remembered, to compare its clock with those of other logs; and so many
-# lines are looked at that have none.
+# The most ids that are kept of a log, to compare its clock with those of other logs; and the most
+# lines without ids that are examined.
 _MOST_IDS = 2000
 _MOST_LOOKS = 1000
 
@@ -24,10 +24,11 @@ _MOST_LOOKS = 1000
 @dataclass
 class Reading:
     """
-    What was read of one log.
+    The results of reading one log.
 
-    ``lines`` counts its lines, ``looked_at`` those that were looked at, ``unread`` those of them in
-    which nothing was recognised, ``undated`` the records without a time that can be read.
+    ``lines`` is the number of its lines, ``looked_at`` that of the examined ones, ``unread`` that
+    of the examined ones in which nothing was recognised, ``undated`` that of the records without a
+    readable time.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Reading:
         return self.has_ids and len(self.ids) >= _MOST_IDS
 
     def note(self, entries: Sequence[Entry]) -> None:
-        """Take note of *entries*: of ids and their times, or of what lines look like without any."""
+        """Note the ids of *entries* and their times, or the kinds of lines without any ids."""
         known = self.ids
         new = {entry.request_id for entry in entries}.difference(known)
         new.discard("")
@@ -59,7 +60,7 @@ class Reading:
                 self.looks[_look(entry)] += 1
 
 
-# What lines without ids look like, and what would help.
+# The kinds of lines without ids, and advice for each.
 _LOOKS: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
         "JSON or logfmt",
@@ -92,7 +93,7 @@ def _look(entry: Entry) -> str:
 
 def hints(readings: Sequence[Reading]) -> list[str]:
     """
-    Return the sentences that help a reader: on logs without ids, and on clocks that do not agree.
+    Return the sentences of advice: on logs without ids, and on clocks that differ.
     """
     sentence = _advice(readings)
     return ([sentence] if sentence else []) + _clock_hints(readings)
@@ -100,8 +101,8 @@ def hints(readings: Sequence[Reading]) -> list[str]:
 
 def notes(readings: Sequence[Reading], zone: tzinfo | None = None) -> list[str]:
     """
-    Return what a page says of its logs: the summary, where some lines were not recognised or have
-    no time, and the hints.
+    Return a page's sentences on its logs: the summary, if some lines were not recognised or have no
+    time, and the hints.
     """
     is_partial = any(reading.unread or reading.undated for reading in readings)
     return [*([f"{summarize(readings, zone)}."] if is_partial else []), *hints(readings)]
@@ -127,7 +128,7 @@ def summarize(readings: Sequence[Reading], zone: tzinfo | None = None) -> str:
 
 
 def _percent(part: int, whole: int) -> int:
-    """Return a percentage that is 0 or 100 only if nothing or all is meant."""
+    """Return a percentage that is 0 or 100 only for nothing or all."""
     percent = round(100 * part / whole)
     if percent == 100 and part < whole:
         return 99
@@ -135,7 +136,7 @@ def _percent(part: int, whole: int) -> int:
 
 
 def _advice(readings: Sequence[Reading]) -> str | None:
-    """Return a sentence on logs without any id: what their lines look like, and what would help."""
+    """Return a sentence on logs without any id: the kinds of their lines, and advice."""
     if not any(reading.looked_at for reading in readings) or any(
         reading.has_ids for reading in readings
     ):
@@ -152,7 +153,7 @@ def _advice(readings: Sequence[Reading]) -> str | None:
     name = looks.most_common(1)[0][0]
     return (
         f"{what} (seen: {seen}); known are text with [req=…|session=…], JSON, logfmt, access lines and the forms "
-        f"of the README, behind what containers and log stores put around them. {help_for[name]}."
+        f"of the README, also with the prefixes of containers and log stores. {help_for[name]}."
     )
 
 
@@ -186,7 +187,7 @@ def _clock_hints(readings: Sequence[Reading]) -> list[str]:
 
 
 def _hours_between(ids: Mapping[str, float], others: Mapping[str, float]) -> int:
-    """Return the whole hours by which all requests in both stand apart; 0 where they do not."""
+    """Return the whole hours by which all requests in both differ; 0 if they do not."""
     hours = set()
     for request_id in ids.keys() & others.keys():
         apart = ids[request_id] - others[request_id]

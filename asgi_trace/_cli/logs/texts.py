@@ -1,9 +1,9 @@
 """
-Where other people's log lines have their ids and the fields of an access line: one row for each
-kind of writer.
+The places of ids and of an access line's fields in other programs' log lines: one row for each kind
+of program.
 
-What a client sent never counts as an id where its place can be known: in the request, the referrer
-and the user agent of an access line, and in quotes.
+A client's text is never used as an id where its place is known: in the request, the referrer and
+the user agent of an access line, and in quotes.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ HEX = r"[0-9a-fA-F]{32}"
 
 # -- ids -------------------------------------------------------------------------------------------
 
-# A text that a row needs, and the row: a regular expression whose groups are ``request``,
-# ``session``, ``trace``, ``span``. It is searched in what stands before a message, where no quote
-# is.
+# A text that a row needs, and the row: a regular expression with the groups ``request``,
+# ``session``, ``trace``, ``span``. It is searched before a message, where there are no quotes.
 _IDS = (
     # OpenStack: [req-UUID user project], [None req-UUID …], [req-GLOBAL req-LOCAL …]
     ("req-", re.compile(rf"\[(?:[\w-]+ )?(?P<request>req-{UUID})[ \]]")),
@@ -44,7 +43,7 @@ _NAMED = re.compile(
 
 
 class Ids:
-    """The ids that stand in a line, and where the last of those ends that stand in brackets."""
+    """The ids in a line, and the end of the last one that is in brackets."""
 
     __slots__ = ("end", "request", "session", "span", "trace")
 
@@ -55,8 +54,7 @@ class Ids:
 
 def ids_in(line: str, end: int) -> Ids:
     """
-    Return the ids that stand in *line* before *end*: by their names, else in the form of a known
-    writer.
+    Return the ids in *line* before *end*: by their names, else in the form of a known writer.
     """
     found = Ids()
     for match in _NAMED.finditer(line, 0, end):
@@ -103,8 +101,8 @@ _ROWS = (
             rf'{_QUOTED} {_QUOTED} "(?P<request>[\w.~+/=:@-]{{1,128}})" {_QUOTED} {_QUOTED}'
         ),
     ),
-    # HAProxy: times status size … {captured headers} "request", and its unique id before or behind
-    # all that
+    # HAProxy: times status size … {captured headers} "request", and its unique id before or after
+    # all of this
     (
         "/",
         re.compile(
@@ -144,8 +142,8 @@ _ROWS = (
             r"(?P<milliseconds>\d+)ms"
         ),
     ),
-    # The common and the combined log format, of nginx, Apache, gunicorn, hypercorn, daphne: what
-    # follows is up to them
+    # The common and the combined log format, of nginx, Apache, gunicorn, hypercorn, daphne: each
+    # has further text of its own after it
     (
         '"',
         re.compile(
@@ -153,7 +151,7 @@ _ROWS = (
         ),
     ),
 )
-# How much of a line is searched.
+# The characters of a line that are searched.
 _MOST_READ = 8192
 _LAST = re.compile(rf" (?P<request>{HEX}|{UUID})\Z")
 _LAST_QUOTED = re.compile(rf' "(?P<request>{HEX}|{UUID})"\Z')
@@ -161,18 +159,18 @@ _SECONDS = re.compile(r"\b(?:rt|request_time|duration)[=:]\"?(\d+\.\d+)")
 
 
 class AccessLines:
-    """The access lines of one log, as other servers write them."""
+    """The access lines of one log, in the forms of other servers."""
 
     def __init__(self) -> None:
-        # nginx writes its $request_id on each line; what a client sends stands in quotes on its own
-        # lines alone.
+        # nginx writes its $request_id on each line; a client's text in quotes is only on its own
+        # lines.
         self._quoted = 0
         self._unquoted = 0
 
     def read(self, line: str) -> tuple[dict[str, Any], str] | None:
         """
-        Return the fields of an access line, and the id of its request where it has one; None for
-        another line.
+        Return the fields of an access line, and the id of its request, if it has one; None for any
+        other line.
         """
         line = line[:_MOST_READ]
         for needle, row in _ROWS:
@@ -221,7 +219,7 @@ class AccessLines:
 
 def access_in(message: str) -> dict[str, Any] | None:
     """
-    Return the fields of the access line that *message* is: ours, or a server's that goes through
+    Return the fields of *message*, if it is an access line: ours, or a server's that is written by
     ``logging``.
     """
     return parse_access(unescape(message))
@@ -229,8 +227,8 @@ def access_in(message: str) -> dict[str, Any] | None:
 
 def outgoing_in(message: str) -> dict[str, Any] | None:
     """
-    Return what an entry has of a *message* of ours about an outgoing call: ``outgoing``, its
-    fields; None for another message.
+    Return the values of a *message* of ours about an outgoing call: its fields as ``outgoing``;
+    None for any other message.
     """
     if not message.startswith("-> "):
         return None

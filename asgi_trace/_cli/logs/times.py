@@ -1,5 +1,5 @@
 """
-Every form in which a log line gives its time, and the moment that it means.
+The forms of the time in a log line, and the moment that a time means.
 
 A form is one regular expression; one function reads them all. The zone, the year or the day may be
 missing: the zone is then the one assumed for the log, the year and the day those of the log's last
@@ -23,8 +23,8 @@ _ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)(?: UTC)?(?![\w:]))?"
 _MONTH = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-# In the order in which they are tried. Each begins and ends in its own way, so that one never reads
-# a part of another.
+# In the order in which they are tried. Each has its own beginning and end, so that none matches a
+# part of another.
 _FORMS = (
     # 2026-11-22T10:30:15.250Z, 2026-11-22 10:30:15,250 +01:00, and 2026/11/22 10:30:15 of nginx's
     # error log and Go
@@ -68,14 +68,14 @@ def is_zoned(text: str) -> bool:
     return text.endswith("Z") or _ZONED.search(text) is not None
 
 
-# -- what the user asks for ------------------------------------------------------------------------
+# -- the user's options ----------------------------------------------------------------------------
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def read_duration(option: str, text: str) -> float:
     """
-    Return the seconds that the *text* of an *option* asks for.
+    Return the seconds in the *text* of an *option*.
 
     :raises ValueError: with a sentence for the user.
     """
@@ -89,7 +89,7 @@ def read_duration(option: str, text: str) -> float:
 
 def read_since(text: str, zone: tzinfo | None = None) -> float:
     """
-    Return the seconds since the epoch of a time, or of a moment so long ago.
+    Return the seconds since the epoch of a time, or of a moment that is a duration ago.
 
     :param zone: of a time that names none; the machine's own when left out.
     :raises ValueError: with a sentence for the user.
@@ -130,7 +130,7 @@ _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
 _DAY_LENGTH = 86_400.0
 _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
-# What stands for the milliseconds of a time: those that it means.
+# The milliseconds for each text of a fraction, such as ".250".
 _MILLISECONDS = {
     f"{mark}{number:03}": float(f"0.{number:03}") * 1000 for mark in ".," for number in range(1000)
 }
@@ -141,8 +141,7 @@ class Clock:
     The times of one log, in milliseconds since the epoch: an ``int`` where a time has no fraction
     of a second.
 
-    Each second is worked out once. ``last`` is the time of the line before, in the same unit, or
-    -1.
+    Each second is computed once. ``last`` is the time of the line before, in the same unit, or -1.
 
     :param zone: of times that name none; the machine's own when left out.
     :param written: when the log was last written, in seconds since the epoch; now, when left out.
@@ -165,7 +164,7 @@ class Clock:
         known = self._known.get(text)
         if known is not None:
             return known
-        # With milliseconds, as most loggers write them: half of the time that the rest takes.
+        # With milliseconds, as most loggers write them: this takes half of the time of the rest.
         part = _MILLISECONDS.get(text[19:23])
         if part is not None:
             known = self._known.get(text[:19] + text[23:])
@@ -192,7 +191,7 @@ class Clock:
         return known + float(f"0.{fraction}") * 1000 if fraction else known
 
     def read_value(self, value: Any) -> float | None:
-        """Return the moment that a field of JSON or logfmt means: text in any form, or a number."""
+        """Return the moment in a field of JSON or logfmt: text in any form, or a number."""
         if isinstance(value, str):
             when = self.read(value)
             if when is not None:
@@ -210,8 +209,8 @@ class Clock:
 
     def read_all(self, texts: Sequence[Any]) -> list[float] | None:
         """
-        Return what :meth:`read` does for each of *texts*, in a fifth of the time; None, where one is
-        not as a container's runtime writes it, with nanoseconds and in UTC.
+        Return the results of :meth:`read` for *texts*, in a fifth of the time; None, if one does
+        not have the form of a container's runtime, with nanoseconds and in UTC.
         """
         if set(map(type, texts)) != {str} or set(map(len, texts)) != {30}:
             return None
@@ -245,7 +244,7 @@ class Clock:
             seconds = self._past_midnight(seconds)
         elif self.last >= 0 and not parts.get("zone") and seconds * 1000 < self.last - 60_000:
             seconds = self._again(seconds)
-        # A clock that was never set may stand before 1970.
+        # A clock that was never set may show a time before 1970.
         milliseconds = self._known[text] = max(0, round(seconds * 1000))
         return milliseconds
 
@@ -280,8 +279,8 @@ class Clock:
 
     def _day_of(self, hour: int, minute: int) -> tuple[int, int, int]:
         """
-        Return the day of the first time without one: that on which the log was last written, or the
-        day before, where it was not that late yet.
+        Return the day of the first time without one: the day of the last write to the log, or the
+        day before, if the last write was earlier in the day.
         """
         now = time.time()
         written = now if self._written is None else self._written
@@ -312,8 +311,8 @@ class Clock:
 
     def _again(self, seconds: float) -> float:
         """
-        Return the second of the two moments that a local time has where clocks are set back, if
-        that is nearer.
+        Return the second of the two moments of a local time when clocks are set back, if it is
+        nearer.
         """
         try:
             second = datetime.fromtimestamp(seconds, self.zone).replace(fold=1).timestamp()
@@ -324,7 +323,7 @@ class Clock:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """Return a time without the fraction of its second, and the digits of that."""
+    """Return a time without the fraction of its second, and the digits of the fraction."""
     place = 19 if text[19:20] in (".", ",") else 8 if text[8:9] in (".", ",") else 0
     if place:
         zone = text[place + 1 :].lstrip("0123456789")

@@ -1,4 +1,4 @@
-"""What is asked for of logs: a session, a request, a time. Nothing here reads a line."""
+"""The user's conditions for lines: a session, a request, a time. This module reads no lines."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .records import Entry
 
 __all__ = ("Wanted", "has_id", "is_plain", "lines_of_entries", "needle_of", "same_session")
 
-# A session id that we made, a digest, or another generated one: text shows its first characters
-# alone.
+# A session id that we generated, a digest, or another generated one: text shows only its first
+# characters.
 _CUT = re.compile(r"[0-9a-fA-F]{8}")
 _IDS_OF_SPANS = ("trace", "span", "inner", "parent")
 _OPAQUE = re.compile(r"[0-9a-fA-F]{9,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -20,19 +20,19 @@ _OPAQUE = re.compile(r"[0-9a-fA-F]{9,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9
 
 def is_plain(wanted: str) -> bool:
     """
-    Whether a line has this id in it as it is. Others may be escaped; and JSON leaves out the one
-    that is none.
+    Whether a line contains this id unchanged. Other ids may be escaped; and JSON omits the id
+    ``none``.
     """
     return re.fullmatch(r"[\w.~+/=:@-]*", wanted, re.ASCII) is not None and wanted != NO_ID
 
 
 def same_session(logged: str, wanted: str) -> bool:
     """
-    Whether a session that a line shows as *logged* is the one *wanted*.
+    Whether the session *logged*, in a line's form, is the one *wanted*.
 
-    The beginning will do: any of a long hexadecimal id or a UUID, for a line of text shows no more
-    of it; of another id at least 8 characters, so ``bob`` is not ``bobby``. A beginning that ends
-    within a number is none: ``customer-1`` is not ``customer-10``.
+    The beginning is enough: any beginning of a long hexadecimal id or a UUID, since a line of text
+    shows no more of it; at least 8 characters of any other id, so ``bob`` is not ``bobby``. A
+    beginning must not end within a number: ``customer-1`` is not ``customer-10``.
     """
     if logged == wanted:
         return True
@@ -53,7 +53,7 @@ def same_session(logged: str, wanted: str) -> bool:
 
 def has_id(entry: Entry, beginning: str) -> bool:
     """
-    Whether an id of *entry* begins so: that of its request, session, trace or span, or of its
+    Whether an id of *entry* has this *beginning*: of its request, session, trace or span, or of its
     caller's span.
     """
     more = entry.more or {}
@@ -64,7 +64,7 @@ def has_id(entry: Entry, beginning: str) -> bool:
 
 
 def needle_of(request: str | None, session: str | None) -> bytes:
-    """Return bytes that each line looked for has in it; none, when that is not known."""
+    """Return bytes that each matching line contains; empty, if they are not known."""
     wanted = request or (session or "")[:SESSION_LENGTH]
     return wanted.encode() if is_plain(wanted) else b""
 
@@ -72,10 +72,10 @@ def needle_of(request: str | None, session: str | None) -> bytes:
 @dataclass
 class Wanted:
     """
-    What is shown of logs: all of it, unless something is asked for. *since* is in seconds since the
-    epoch; *zone* is that of times that name none, the machine's own when it is None.
+    The conditions for lines to show; without any, all are shown. *since* is in seconds since the
+    epoch; *zone* is for times without a zone, the machine's own when it is None.
 
-    ``left_out`` counts the lines that were not wanted, ``cut`` the entries whose text was too long.
+    ``left_out`` counts the lines that do not match, ``cut`` the entries with too long a text.
     """
 
     session: str | None = None
@@ -92,12 +92,12 @@ class Wanted:
 
     @property
     def needle(self) -> bytes:
-        """Bytes that stand in each line that is wanted; none, when that is not known."""
+        """Bytes that each matching line contains; empty, if they are not known."""
         return needle_of(self.request, self.session)
 
     def among(self, entries: list[Entry]) -> list[Entry]:
         """
-        Return the entries that are wanted. One without a time that can be read is never too old.
+        Return the entries that match. One without a readable time is never too old.
         """
         found = entries
         if self.since is not None:
@@ -119,5 +119,5 @@ class Wanted:
 
 
 def lines_of_entries(entries: list[Entry]) -> int:
-    """Return how many lines *entries* have."""
+    """Return the number of lines in *entries*."""
     return sum(entry.text.count("\n") for entry in entries) + len(entries)

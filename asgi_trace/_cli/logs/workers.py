@@ -3,8 +3,8 @@ Other processes that read blocks of large logs: on two cores, a page takes about
 
 A worker is this Python with this module as its program. It gets blocks on its standard input, and
 answers each with its columns on standard output, both in the format of :mod:`marshal`. It ends when
-its input does. A worker that cannot be started or dies costs time only: whoever asked reads the
-block by itself.
+its input does. A worker that cannot be started or dies only costs time: the caller then reads the
+block itself.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from .times import Clock, read_zone
 
 __all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "parsed")
 
-# So many lines at the beginning of a block show its form.
+# The number of lines at the beginning of a block that are read to recognise its form.
 LOOKED_AT = 8
 _MOST_WORKERS = 4
-# Blocks that wait for the reader, for each worker.
+# The number of blocks per worker that are read ahead.
 _AHEAD = 2
 
 
@@ -50,8 +50,8 @@ class Parsed(NamedTuple):
 
 def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
     """
-    Return the lines of *text*, each with its line feed, as columns; None, where they are not ours,
-    or where their times depend on the lines before.
+    Return the lines of *text*, each with its line feed, as columns; None, if they are not ours, or
+    if their times depend on the lines before.
     """
     lines = text.split("\n")
     lines.pop()
@@ -66,7 +66,7 @@ def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
 
 
 def cores() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -79,10 +79,10 @@ _PROGRAM = (
 
 class Workers:
     """
-    Some workers, started when the first block comes.
+    Some workers, started with the first block.
 
     :param zone: of times that name none; the machine's own when left out.
-    :param count: how many; one less than there are processors when left out.
+    :param count: their number; one less than there are processors when left out.
     """
 
     def __init__(self, zone: tzinfo | None = None, count: int | None = None) -> None:
@@ -99,7 +99,7 @@ class Workers:
         self.close()
 
     def read(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Parsed | None]]:
-        """Yield each of *blocks* with what a worker has made of it; None, where it made nothing."""
+        """Yield each of *blocks* with a worker's result; None, if there is none."""
         self._start()
         waiting: deque[tuple[bytes, Future[Parsed | None]]] = deque()
         for block in blocks:
@@ -128,7 +128,7 @@ class Workers:
                 self._idle.put(process)
 
     def _parsed(self, block: bytes) -> Parsed | None:
-        """Ask an idle worker; runs in a thread of its own."""
+        """Send a block to an idle worker; runs in a thread of its own."""
         try:
             process = self._idle.get_nowait()
         except queue.Empty:  # they have died
@@ -139,12 +139,12 @@ class Workers:
             _send(block, process.stdin)
             answer = marshal.loads(_received(process.stdout))
         except (OSError, EOFError, ValueError, TypeError):
-            return None  # and the worker is asked no more
+            return None  # and this worker gets no more blocks
         self._idle.put(process)
         return None if answer is None else Parsed(Columns(*answer[0]), *answer[1:])
 
     def close(self) -> None:
-        """End the workers, and wait for their ends."""
+        """End the workers, and wait until they have ended."""
         for process in self._processes:
             process.kill()
         self._threads.shutdown(cancel_futures=True)
@@ -173,9 +173,9 @@ def _send(data: bytes, out: IO[bytes]) -> None:
 
 def _received(source: IO[bytes]) -> bytes:
     """
-    Return what was sent.
+    Return the next block or answer.
 
-    :raises EOFError: where there is no more.
+    :raises EOFError: at the end of the input.
     """
     head = source.read(_SIZE.size)
     if len(head) < _SIZE.size:

@@ -1,6 +1,6 @@
 """
 The viewer: logs become one page of sessions, requests and lines.
 
-``reader`` makes entries of lines, ``model`` makes requests of entries, ``page`` writes them,
-``live`` serves them. Nothing that serves requests imports this package.
+``reader`` makes entries from lines, ``model`` makes requests from entries, ``page`` writes them,
+``live`` serves them. Code that serves an app never imports this package.
 """

@@ -5,7 +5,7 @@
  *   group: string | null, only: boolean, dim: boolean, around: number, from: number | null, to: number | null}} View
  */
 
-// `nth`: of the requests with the same id, those of other services included, the one that is meant.
+// `nth`: the place of the request among those with the same id, other services included.
 const MOST_AROUND = 10_000;
 
 /** @param {string} hash @returns {View} */

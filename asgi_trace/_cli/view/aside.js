@@ -1,5 +1,5 @@
-// The logger and the further fields of a line, which stand behind its message as `logger=shop
-// item=lamp`: as chips beside the message, or as a table below it.
+// The logger and the further fields of a line, which follow its message as `logger=shop item=lamp`:
+// shown as chips beside the message, or as a table below it.
 
 import { make, plain, show } from "./text.js";
 
@@ -21,7 +21,7 @@ export function asideAt(first) {
   return at < 0 ? first.length : at;
 }
 
-/** The fields in what stands behind a message. @param {string} aside @returns {Field[]} */
+/** The fields in the text after a message. @param {string} aside @returns {Field[]} */
 export function fieldsIn(aside) {
   const names = [...aside.matchAll(NAME)];
   return names.map((match, i) => {

@@ -1,5 +1,5 @@
-// Which request called which: the requests of a trace as a tree. A log may say anything: a loop of
-// callers is cut, and a caller that is not there is none.
+// The callers of requests: the requests of a trace as a tree. A log may be wrong: a loop of callers
+// is cut, and a caller that is not in the logs is ignored.
 
 const UNKNOWN = -2;
 const OPEN = -3;
@@ -35,7 +35,7 @@ export class Callers {
     this.roots = Uint32Array.from(
       Array.from(this.caller.keys()).filter((r) => this.caller[r] < 0),
     ).sort((one, other) => start[one] - start[other] || one - other);
-    /** The traces with a call that no request in the logs answered, by their first requests. */
+    /** The traces with a call that has no request in the logs, by their first requests. */
     this.callingOut = new Set(
       calls.filter(({ callee }) => callee < 0).map(({ request }) => this.root[request]),
     );
@@ -73,7 +73,7 @@ export class Callers {
     return Array.from(this.#callees.subarray(this.#firstCallee[r], this.#firstCallee[r + 1]));
   }
 
-  /** A request and all below it, each behind its caller. @param {number} r */
+  /** A request and all below it, each after its caller. @param {number} r */
   below(r) {
     /** @type {{request: number, depth: number}[]} */
     const found = [];
@@ -88,7 +88,10 @@ export class Callers {
     return found;
   }
 
-  /** Whether *r* is *top* or was called by it, by whatever way. @param {number} r @param {number} top */
+  /**
+   * Whether *r* is *top*, or was called by it or below it.
+   * @param {number} r @param {number} top
+   */
   isBelow(r, top) {
     if (this.root[r] !== this.root[top]) return false;
     let at = r;

@@ -1,10 +1,9 @@
 """
-Who called whom: the request that called another one, by spans, else by time; and clocks that
-differ.
+The caller of each request, found by spans, else by time; and clocks that differ.
 
-Requests with one request id or one trace are a family. Times are never corrected: where the
-requests of one place seem to be called before or after their callers worked, the clocks of the two
-places differ, and that is said.
+Requests with the same request id or trace are a family. Times are never corrected: if the requests
+of one place seem to begin before their callers, or to end after them, the clocks of the two places
+differ, and the page has a note about it.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from .places import Places
 __all__ = ("SPAN_OF_CALLER", "Callers")
 
 SPAN_OF_CALLER = 12
-"""So many digits of its own span are the first of the span of each call that a request makes."""
+"""The number of digits at the beginning of a call's span that are those of the caller's span."""
 
-# Times are in milliseconds. How much a callee may stand outside of its caller: a line has its time
-# to the millisecond, and a duration is measured by another clock.
+# Times are in milliseconds. The most that a callee may begin before or end after its caller: a line
+# has its time to the millisecond, and a duration is measured by another clock.
 _SLACK = 3.0
 # Clocks that differ less than this are not mentioned.
 _SAME_CLOCK = 50.0
 _SAME_WHOLE_SECOND = 1_100.0
-# So many of the calls between two places agree on the difference.
+# The share of the calls between two places that must agree on the difference.
 _AGREEING = 0.75
 _MOST_CALLS = 1_000
 _MOST_NOTES = 20
-# An id of more requests than this means nothing.
+# An id of more requests than this does not relate them.
 _MOST_RELATED = 2_000
-# The differences that are told, from round to exact.
+# The differences in notes are multiples of one of these, the largest that fits.
 _STEPS = (3_600_000.0, 60_000.0, 1_000.0, 500.0, 100.0, 10.0, 1.0)
 
 _Interval = tuple[float, float]
@@ -67,11 +66,11 @@ class Callers:
         self._ended = ended
         self._of_span = of_span
         self.parent_span: dict[int, str] = {}
-        """The caller's span; "" where the request was called by one that is not named."""
+        """The caller's span; "" if the request has a caller, but its span is not known."""
         self.inner: dict[str, int] = {}
-        """The requests of spans within them, such as a tracer's."""
+        """The requests by the spans within them, such as a tracer's."""
         self.caller_of_span: dict[str, int] = {}
-        """The requests of the spans of outgoing calls that have a line."""
+        """The requests by the spans of their outgoing calls that have a line."""
         self.is_whole = False  # whether some times have no fraction of a second
         self._family: dict[int, list[int]] = {}
         self._changed: set[int] = set()  # members of families that changed
@@ -82,7 +81,7 @@ class Callers:
     # -- families ----------------------------------------------------------------------------------
 
     def relate(self, number: int, other: int) -> None:
-        """Take note that two requests have an id or a trace in common."""
+        """Note that two requests have an id or a trace in common."""
         one = self._family.setdefault(number, [number])
         two = self._family.setdefault(other, [other])
         if one is two:
@@ -96,12 +95,12 @@ class Callers:
         self.touch(number)
 
     def touch(self, number: int) -> None:
-        """Take note that a request changed."""
+        """Note that a request changed."""
         if number in self._family:
             self._changed.add(number)
 
     def resolve(self) -> set[int]:
-        """Find the callers in each family that changed. Returns the requests with another one."""
+        """Find the callers in each changed family. Returns the requests with a new caller."""
         before_of: dict[int, int] = {}
         self._resolve(self._changed, before_of)
         self._changed = set()
@@ -155,7 +154,7 @@ class Callers:
         return self.inner.get(span) if caller is None else caller
 
     def _may_call(self, caller: int, number: int) -> bool:
-        """Whether *caller* is none of those that *number* calls: nothing calls itself."""
+        """Whether *caller* may have called *number*: it is not one of its callees, at any depth."""
         while caller >= 0:
             if caller == number:
                 return False
@@ -178,7 +177,7 @@ class Callers:
             among = by_start[:until] if until < len(by_start) else longest
             for other in among:
                 if other != number and self._is_around(other, number):
-                    # One with a known span would have been found by it, if our spans were sent.
+                    # A caller with a known span would have been found by it, if spans were sent.
                     row = (self._span[other] is not None, end[other] - start[other], other)
                     best = row if best is None else min(best, row)
             if best is not None:
@@ -203,14 +202,14 @@ class Callers:
         one, two = self._place[other], self._place[number]
         services = self._places.service
         if one == two:
-            # Nothing says which service is which: a span that called shows that there are several.
+            # The services are unknown: the span of a caller shows that there are several.
             return services[one] < 0 and number in self.parent_span
         return services[one] != services[two] or services[one] < 0
 
     # -- clocks ------------------------------------------------------------------------------------
 
     def _note_calls(self, family: list[int], uncalled: list[int]) -> None:
-        """Note by how much the clock of each callee may be ahead of its caller's."""
+        """Note the range by which the clock of each callee may be ahead of its caller's."""
         without = set(uncalled)
         same = _SAME_WHOLE_SECOND if self.is_whole else _SAME_CLOCK
         for number in family:
@@ -227,7 +226,7 @@ class Callers:
             pair = self._place[caller], self._place[number]
             low = self._end[number] - self._end[caller] - same
             high = self._start[number] - self._start[caller] + same
-            if pair[0] == pair[1] or high - low < 2 * same:  # it outlived its caller
+            if pair[0] == pair[1] or high - low < 2 * same:  # it is longer than its caller
                 continue
             calls = self._calls.setdefault(pair, {})
             if len(calls) < _MOST_CALLS:
@@ -236,8 +235,8 @@ class Callers:
 
     def _likely_caller(self, number: int, family: list[int]) -> int:
         """
-        Return the caller of a request that was called, as far as its length shows it: the smallest
-        one of another service that nobody called. -1 where none is that long.
+        Return the likely caller of a request, by its length: the shortest request without a caller
+        in another service that is at least as long. -1 without one.
         """
         if number not in self.parent_span:
             return -1
@@ -250,7 +249,7 @@ class Callers:
         return min((each for each in lengths if each[0] >= length), default=(0.0, -1))[1]
 
     def _differences(self) -> dict[tuple[int, int], float]:
-        """Return by how much the clock of the second place is ahead of the first one's."""
+        """Return the time by which the clock of the second place is ahead of the first one's."""
         found = {}
         for pair, calls in self._calls.items():
             intervals = list(calls.values())
@@ -262,7 +261,7 @@ class Callers:
         return found
 
     def notes(self, files: Sequence[str]) -> list[str]:
-        """Return a sentence for each two places whose clocks differ."""
+        """Return a sentence for each two places with different clocks."""
         found = []
         for (one, two), ahead in sorted(self._ahead.items()):
             late, early = (two, one) if ahead > 0 else (one, two)
@@ -281,7 +280,7 @@ class Callers:
         return places.source[place] or (places.services[service] if service >= 0 else "one log")
 
     def waiting(self, numbers: set[int]) -> dict[int, list[_Interval]]:
-        """Return when each of *numbers* had a callee at work, by its own clock."""
+        """Return the times at which each of *numbers* had a working callee, by its own clock."""
         found: dict[int, list[_Interval]] = {}
         for number, caller in enumerate(self.parent):
             if caller in numbers:
@@ -293,7 +292,7 @@ class Callers:
 
 
 def _agreed(intervals: list[_Interval]) -> _Interval | None:
-    """Return where most of *intervals* overlap; None where too few do."""
+    """Return the interval in which most of *intervals* overlap; None if too few do."""
     if not intervals:
         return None
     lows: list[float] = []
@@ -312,7 +311,7 @@ def _agreed(intervals: list[_Interval]) -> _Interval | None:
 
 
 def _roundest(low: float, high: float) -> float:
-    """Return the roundest number from *low* to *high*, of several the one in the middle."""
+    """Return the roundest number from *low* to *high*; of several, the one nearest the middle."""
     middle = (low + high) / 2
     for step in _STEPS:
         nearest = round(middle / step) * step

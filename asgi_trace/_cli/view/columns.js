@@ -1,12 +1,12 @@
-// The requests as the page keeps them. Most of its memory is theirs and the lines': numbers are in
-// typed arrays, and of equal texts there is one.
+// The requests in the page's memory, most of which is used by requests and lines: numbers are in
+// typed arrays, and equal texts are stored once.
 
 /**
  * @typedef {import("./contract.js").Requests} Requests
  * @typedef {import("./contract.js").Request} Request
  */
 
-// The columns of numbers; one that is not known is NaN.
+// The columns of numbers; an unknown number is NaN.
 const NUMBERS = {
   session: Int32Array,
   service: Int16Array,
@@ -83,7 +83,7 @@ export function put(columns, r, request) {
 }
 
 /**
- * The array, or a longer one with its values and *empty* behind them where it has not the *size*.
+ * The array, or, if it is shorter than *size*, a longer one with its values and *empty* after them.
  * @template {Float64Array | Uint8Array | Int16Array | Int32Array} T
  * @param {T} from @param {number} size @param {number} [empty]
  * @returns {T}

@@ -29,18 +29,18 @@ from .page import write
 __all__ = ("run", "tell_page")
 
 MOST_ENTRIES = 2_000_000
-"""What a page holds at most: of more, the last, since browsers give up."""
+"""The most lines of a page: of a larger log the last ones, since browsers cannot show more."""
 
 _BETWEEN_TELLS = 0.2
 
 
 def run(files: Sequence[str], output: str | None = None, **conditions: str | None) -> int:
     """
-    Write a page of *files* to *output*, as far as they meet the *conditions* of
+    Write a page of those lines of *files* to *output* that meet the *conditions* of
     :func:`read_wanted`.
 
     ``-``, or no file, is standard input; as *output*, standard output. Returns the exit code. 0:
-    there is a page; 1: there was no line for one; 2: something went wrong.
+    there is a page; 1: there was no line for one; 2: an error.
     """
     names = list(files) or ["-"]
     try:
@@ -51,7 +51,9 @@ def run(files: Sequence[str], output: str | None = None, **conditions: str | Non
         return complain(str(error))
     target = output or (f"{os.path.basename(names[0])}.html" if names[0] != "-" else "trace.html")
     if any(_is_same(target, name) for name in names):
-        return complain(f"{target}: this is a log, and not overwritten; name another with --output")
+        return complain(
+            f"{target}: this is one of the logs, and is not overwritten; name another file with --output"
+        )
     with _without_garbage():
         return _write(names, wanted, last, target)
 
@@ -65,8 +67,8 @@ def read_wanted(
     tz: str | None = None,
 ) -> tuple[Wanted, float | None]:
     """
-    Return what the command's arguments ask for, and how many seconds before the end of the logs it
-    begins.
+    Return the conditions in the command's arguments, and the number of seconds of the logs' end to
+    show.
 
     :raises ValueError: with a sentence for the user, when one of them cannot be read.
     """
@@ -91,8 +93,7 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
         complain(sentence)
 
     logs = [Log(name, note) for name in names]
-    # Lines of the same moment come in this order: a log that was rotated away stands before the one
-    # that went on.
+    # The order of lines of the same time: a rotated log comes before the one that continues it.
     logs.sort(key=Log.last_written)
     with contextlib.ExitStack() as stack:
         if seconds is not None:
@@ -108,7 +109,7 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
         finally:
             progress.clear()
     if not trace.head["lines"]:
-        complain("no line to show" if wanted.is_all else "no line of what was asked for")
+        complain("no line to show" if wanted.is_all else "no line matches the options")
         return 2 if faults else 1
     advice = hints(readings)
     left_out, trace.head["left_out"] = (
@@ -133,7 +134,7 @@ def trace_of(
     logs: Sequence[Log], wanted: Wanted, tell: Callable[[], None], readings: Sequence[Reading]
 ) -> Trace:
     """
-    Return the trace of *logs*, as far as it is *wanted*, *tell* after each step, and note the
+    Return the trace of the *wanted* lines of *logs*; call *tell* after each step, and fill
     *readings*.
     """
     names = [log.name for log in logs]
@@ -158,7 +159,7 @@ def trace_of(
 
 
 def part_read(logs: Sequence[Log]) -> float:
-    """Return how much of *logs* has been read, from 0 to 1; 0 where that is not known."""
+    """Return the part of *logs* that has been read, from 0 to 1; 0 if it is not known."""
     sizes = [log.size() for log in logs]
     if not all(sizes):  # a pipe has no size
         return 0.0
@@ -170,7 +171,7 @@ _LARGE = 30 << 20
 
 
 def _workers(logs: Sequence[Log], wanted: Wanted) -> Workers | None:
-    """Return the workers that read *logs*; None where they are not large, or hardly wanted."""
+    """Return the workers that read *logs*; None if these are small, or few lines are wanted."""
     if not wanted.is_all or cores() < 2 or sum(log.size() for log in logs) < _LARGE:
         return None
     return Workers(wanted.zone)
@@ -179,7 +180,7 @@ def _workers(logs: Sequence[Log], wanted: Wanted) -> Workers | None:
 @contextlib.contextmanager
 def _without_garbage() -> Iterator[None]:
     """
-    Spare the search for reference cycles, of which entries make none: a fifth of the time.
+    Pause the garbage collector: entries have no reference cycles. This saves a fifth of the time.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -191,7 +192,7 @@ def _without_garbage() -> Iterator[None]:
 
 
 def sentences(wanted: Wanted) -> list[str]:
-    """Return what is to be said of what is not shown."""
+    """Return sentences on the lines that are not shown."""
     found = []
     if wanted.left_out:
         conditions = []
@@ -209,7 +210,7 @@ def sentences(wanted: Wanted) -> list[str]:
 
 
 def title_of(names: Sequence[str]) -> str:
-    """Return what a page of the logs with these *names* is called."""
+    """Return the title of a page of the logs with these *names*."""
     first = os.path.basename(names[0])
     return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
 
@@ -222,10 +223,10 @@ def tell_page(
     logs: Mapping[str, Sequence[str]], title: str, output: str | None, out: TextIO
 ) -> int:
     """
-    Write the page of *logs* to *output*, a new temporary file when left out, and say on *out* where
-    it is.
+    Write the page of *logs* to *output*, a new temporary file when left out, and print its address
+    on *out*.
 
-    *logs* are lists of lines by the names of their logs. Returns the exit code: 2, when the page
+    *logs* are lists of lines by the names of their logs. Returns the exit code: 2 if the page
     cannot be written.
     """
     entries = [_entries(number, lines) for number, lines in enumerate(logs.values())]
@@ -251,7 +252,7 @@ def _entries(number: int, lines: Sequence[str]) -> Iterator[list[Entry]]:
 
 
 def _save(trace: Trace, target: str) -> None:
-    """Write the page; a file is there whole, or not at all."""
+    """Write the page; a file is replaced as a whole, or not at all."""
     if target == "-":
         write(trace.head, trace.chunks, sys.stdout.buffer)
         sys.stdout.buffer.flush()
@@ -260,7 +261,7 @@ def _save(trace: Trace, target: str) -> None:
         with open(target, "wb") as out:
             write(trace.head, trace.chunks, out)
         return
-    # What a link names is written, and the link stays.
+    # If *target* is a symbolic link, the file that it points to is written.
     folder, name = os.path.split(os.path.realpath(target))
     part = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
@@ -277,7 +278,7 @@ def _save(trace: Trace, target: str) -> None:
 
 
 class Progress:
-    """A line on the terminal with how much has been read; none where standard error is no terminal."""
+    """A line on the terminal that shows the part read so far; only if standard error is one."""
 
     def __init__(self, logs: Sequence[Log]) -> None:
         self._logs = logs
@@ -296,7 +297,7 @@ class Progress:
         self._is_shown = True
 
     def clear(self) -> None:
-        """Take it away."""
+        """Remove the line."""
         if self._is_shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
@@ -319,6 +320,6 @@ def _summarize(trace: Trace, target: str, left_out: Sequence[str]) -> None:
 
 
 def complain(sentence: str) -> int:
-    """Say on standard error what is wrong, and return the exit code."""
+    """Print an error on standard error, and return the exit code."""
     print(f"asgi-trace view: {sentence}", file=sys.stderr)
     return 2

@@ -1,11 +1,12 @@
-// Ways out of the page: a line, an id, a link to the view, or a request as Markdown for a ticket.
+// Texts to copy from the page: a line, an id, a link to the view, a request as Markdown for a
+// ticket.
 
 import { count, counted, duration, plain } from "./text.js";
 
 // A ticket takes some 65,000 characters.
 const LONGEST_TICKET = 50_000;
 
-/** Put a text into the clipboard. Whether the browser has allowed it. @param {string} text */
+/** Put a text into the clipboard. False if the browser does not allow it. @param {string} text */
 export async function toClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -15,7 +16,7 @@ export async function toClipboard(text) {
   }
 }
 
-/** The way of older browsers, and of pages that are no secure context. @param {string} text */
+/** For older browsers, and for pages in no secure context. @param {string} text */
 function copySelected(text) {
   const area = document.createElement("textarea");
   area.value = text;
@@ -46,7 +47,7 @@ export function codeBlock(text) {
   return `${fence}text\n${text}\n${fence}`;
 }
 
-/** How many backticks there are in a row at most. @param {string} text */
+/** The length of the longest run of backticks. @param {string} text */
 function longestRun(text) {
   return (text.match(/`+/g) ?? []).reduce((most, run) => Math.max(most, run.length), 0);
 }
@@ -87,7 +88,7 @@ export function ticket(trace, r, { link, clock }) {
 }
 
 /**
- * The lines of a request as they stand, and how many are left out of a ticket.
+ * The unchanged lines of a request, and the number of lines that are left out of a ticket.
  * @param {import("./data.js").Trace} trace @param {number} r @returns {[string, number]}
  */
 function linesOf(trace, r) {

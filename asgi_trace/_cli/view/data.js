@@ -1,5 +1,5 @@
 // The trace in columns: decodes the page's blocks, keeps the lines of a chunk in one string, without
-// what many of them begin with, and links the lines of each request. The format of the data is in contract.js.
+// their common beginnings, and links the lines of each request. contract.js has the data's format.
 
 import { Callers } from "./callers.js";
 import { columnsOf, put, withRoom } from "./columns.js";
@@ -73,7 +73,7 @@ export class Trace {
     this.lastLine = new Int32Array(this.size).fill(-1);
     this.unknown = head.unknown;
     this.errors = 0;
-    /** @type {Callers | null} null until it is asked for, and after a change */
+    /** @type {Callers | null} null before the first use, and after a change */
     this.knownCallers = null;
     /** The lines that are errors, and beside them the places of their messages in the head's templates. */
     this.errorLines = {
@@ -108,7 +108,7 @@ export class Trace {
     return this.head.silences.find(([from, to]) => from <= time && time <= to);
   }
 
-  /** Which request called which. */
+  /** The callers and callees of requests. */
   get callers() {
     this.knownCallers ??= new Callers(this.requests, this.calls);
     return this.knownCallers;
@@ -127,7 +127,7 @@ export class Trace {
     if (end[r] > this.to) this.to = end[r];
   }
 
-  /** Whether it was answered with an error, or not at all. @param {number} r */
+  /** Whether its response was an error, or there was none. @param {number} r */
   isFailure(r) {
     const { status, outcome } = this.requests;
     return (status[r] ?? 0) >= 500 || BAD_OUTCOMES.has(outcome[r] ?? "");
@@ -138,7 +138,10 @@ export class Trace {
     return this.isFailure(r) || this.requests.level[r] >= ERROR;
   }
 
-  /** How it was answered: the status, else the outcome where that says more. @param {number} r */
+  /**
+   * Its result: the outcome, if it has more information than the status, else the status.
+   * @param {number} r
+   */
   result(r) {
     const { status, outcome } = this.requests;
     const code = status[r];
@@ -146,7 +149,10 @@ export class Trace {
     return plain(isHidden ? (outcome[r] ?? "").replace("_", " ") : (code ?? outcome[r] ?? ""));
   }
 
-  /** What was measured, else what the lines tell. @param {number} r @returns {number} */
+  /**
+   * The measured duration, else the one between its first and last line.
+   * @param {number} r @returns {number}
+   */
   duration(r) {
     const { start, end, duration: measured } = this.requests;
     return Number.isNaN(measured[r]) ? end[r] - start[r] : measured[r];
@@ -158,7 +164,7 @@ export class Trace {
     return Number.isNaN(sent) ? null : sent;
   }
 
-  /** What was asked: the MCP call, else method and path, as far as known. @param {number} r */
+  /** Its subject: the MCP call, else method and path, as far as known. @param {number} r */
   title(r) {
     const { call } = this.requests;
     return call[r] ? plain(call[r].replace(CALL_NUMBER, "")) : this.target(r);
@@ -205,7 +211,7 @@ export class Trace {
     return this.head.whole_seconds ? 0 : 3;
   }
 
-  /** Which of the requests with its id it is, from 1 on. @param {number} r */
+  /** Its place among the requests with its id, from 1 on. @param {number} r */
   nth(r) {
     const { id } = this.requests;
     let nth = 1;
@@ -213,7 +219,7 @@ export class Trace {
     return nth;
   }
 
-  /** The request with this id, or -1: of several, the *nth*. @param {string} id @param {number} nth */
+  /** The *nth* request with this id, or -1. @param {string} id @param {number} nth */
   requestOf(id, nth) {
     const { id: ids } = this.requests;
     const first = ids.indexOf(id);
@@ -313,7 +319,7 @@ export class Trace {
     };
   }
 
-  // The lines of a request are linked in their order, in whatever order the blocks came.
+  // The lines of a request are linked in their order, also if the blocks came in another one.
   #link() {
     for (let c = Math.floor(this.linked / this.head.chunk_lines); this.linked < this.count; c++) {
       const index =
@@ -336,7 +342,7 @@ export class Trace {
     }
   }
 
-  /** Add what a followed log has gained. @param {import("./contract.js").News} news */
+  /** Add the new lines of a followed log. @param {import("./contract.js").News} news */
   append(news) {
     const { requests, sessions, services, calls, templates, chunk, gaps, silences, moved } = news;
     this.sessions.push(...sessions);
@@ -373,7 +379,7 @@ export class Trace {
     this.#link();
   }
 
-  // Lines whose requests change get the heads back that they were read with.
+  // If the request of a line changes, the line is stored with its original head again.
   /** @param {[number, import("./contract.js").Request][]} requests @param {[number, number][]} moved */
   #unfold(requests, moved) {
     const { id, session, span } = this.requests;
@@ -459,12 +465,12 @@ export async function readHead(page) {
 }
 
 /**
- * Read all blocks as the browser gets to them; *urgent* first. Calls *progress* after each.
+ * Read all blocks as the browser loads them; *urgent* first. Calls *progress* after each.
  * @param {Document} page @param {Trace} trace @param {number} urgent @param {() => void} progress
  */
 export async function readChunks(page, trace, urgent, progress) {
   const blocks = page.getElementsByClassName("chunk");
-  /** A block is whole once something stands behind it. @param {number} index */
+  /** A block is complete once another element follows it. @param {number} index */
   const arrival = async (index) => {
     while (page.readyState === "loading" && blocks.length < index + 2) await someChange(page);
     return blocks[index]?.textContent ?? null;
@@ -496,7 +502,7 @@ function someChange(page) {
   });
 }
 
-/** Let the browser paint and hear the reader. */
+/** Let the browser paint and handle events. */
 export function breath() {
   return new Promise((resolve) => {
     const channel = new MessageChannel();

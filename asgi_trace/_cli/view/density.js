@@ -4,7 +4,7 @@
 import { count, counted, cut, plain } from "./text.js";
 import { kindOfRequest } from "./routes.js";
 
-// Beyond so many lanes, nobody reads them.
+// With more lanes than this, they cannot be read.
 export const MOST_LANES = 30;
 const MOST_STRIPS = 30;
 const STRIP_HEIGHTS = [22, 44]; // pixels: the least and the most
@@ -15,7 +15,7 @@ const LONGEST_KIND = 60; // characters
 const NO_KIND = "(no path)";
 
 /**
- * What requests have in common, and how many began in each cell of the range shown.
+ * Requests of one kind, and the number of them that began in each cell of the range shown.
  * @typedef {object} Strip
  * @property {string} kind empty for all kinds that have no strip of their own
  * @property {number} request one of them
@@ -63,7 +63,7 @@ export class Density {
     return this.strips.length * this.stripHeight;
   }
 
-  // The paths are known once for all requests, since a zoom counts again in each frame.
+  // The kinds are computed once for all requests, since a zoom counts again in each frame.
   #readKinds() {
     const known = `${this.trace.size} ${this.trace.count} ${this.trace.linked}`;
     if (known === this.#known) return;
@@ -196,7 +196,7 @@ export class Density {
     }
   }
 
-  // -- what is at a point ------------------------------------------------------------------------
+  // -- the strip and cell at a point -------------------------------------------------------------
 
   /** The strip at this height below the first. @param {number} y */
   stripAt(y) {
@@ -204,7 +204,7 @@ export class Density {
   }
 
   /**
-   * What a cell counts, in words.
+   * The count of a cell, in words.
    * @param {Strip} strip @param {number} x @returns {string[]}
    */
   facts(strip, x) {
@@ -229,7 +229,7 @@ export class Density {
   }
 
   /**
-   * What to search for to have the requests of a strip alone, or nothing.
+   * The search for the requests of a strip, or an empty text.
    * @param {Strip} strip
    */
   queryFor({ kind, request }) {

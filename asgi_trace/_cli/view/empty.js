@@ -1,4 +1,4 @@
-// Sentences in place of lists that have nothing to show: why that is, and the way on.
+// Sentences in place of empty lists: the reason, and what the reader can do.
 
 import { counted, plain } from "./text.js";
 
@@ -9,7 +9,7 @@ import { counted, plain } from "./text.js";
  * @property {boolean} isLive whether the log is followed
  */
 
-/** What was read, as the reader sums it up. @param {import("./data.js").Trace} trace */
+/** The summary of the logs that were read. @param {import("./data.js").Trace} trace */
 function summaryOf(trace) {
   const summary = plain(trace.head.summary).trim();
   return summary ? `Read: ${summary.replace(/\.$/, "")}.` : "";

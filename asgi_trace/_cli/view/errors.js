@@ -1,16 +1,16 @@
-// Errors first: what failed, in groups. Lines that are errors are grouped by their message without
+// The panel of errors, in groups. Lines that are errors are grouped by their message without
 // numbers and ids; requests that failed without such a line, by method, path and status.
 
 import { count, counted, cut, duration, make, plain } from "./text.js";
 import { ERROR } from "./data.js";
 import { kindOfRequest } from "./routes.js";
 
-// So few errors need no groups.
+// At most this number of errors needs no groups.
 export const HANDFUL = 5;
 const MOST_GROUPS = 100;
 const LONGEST_GROUP_TITLE = 300; // characters
 const NAMED = 2; // services or paths that are named, before the number of the others
-// Of a sparkline.
+// The size of a sparkline.
 const SPARKS = 60;
 const SPARK_HEIGHT = 16;
 const SVG = "http://www.w3.org/2000/svg";
@@ -53,7 +53,8 @@ function newGroup(title, isOfRequests) {
 }
 
 /**
- * When nine of ten errors were, if that is less than half of the time between the first and the last.
+ * The range of nine of ten errors, if it is less than half of the time between the first and the
+ * last.
  * @param {import("./data.js").Trace} trace @param {Group[]} groups @returns {[number, number] | null}
  */
 export function rangeOfMost(trace, groups) {
@@ -130,7 +131,7 @@ function increase(counts, name) {
 }
 
 /**
- * What a search is limited to while a group is chosen.
+ * The requests and lines to which a search is limited while a group is chosen.
  * @param {Group} group @param {number} size how many requests there are
  * @returns {import("./query.js").Limit}
  */
@@ -155,7 +156,8 @@ export class ErrorPanel {
   groups = [];
 
   #isFolded = false;
-  // A live log draws in each frame: a row that is replaced while it is pressed would lose its click.
+  // A live log is drawn in each frame: if a row were replaced while it is pressed, the click would
+  // be lost.
   #isPressed = false;
   #isDue = false;
 
@@ -234,7 +236,7 @@ export class ErrorPanel {
     again?.focus({ preventScroll: true });
   }
 
-  // The whole incident in a sentence.
+  // A summary of all errors in one sentence.
   #title() {
     const { trace, groups } = this;
     /** @type {Set<number>} */
@@ -285,7 +287,7 @@ export class ErrorPanel {
     return from === to ? from : `${from} – ${to}`;
   }
 
-  /** What is shown while a group is chosen, and the way back. @param {Group} group */
+  /** A sentence about the chosen group, and a button to show all again. @param {Group} group */
   #only(group) {
     const only = make("p", "only");
     const size = group.requests.size;

@@ -1,6 +1,6 @@
 """
-What errors have in common: the template of a message, which has no number, id, address or quoted
-text in it. The template of a traceback is that of its last ``Name: message``.
+Templates of errors: a message without its numbers, ids, addresses and quoted texts, so that similar
+errors have the same template. The template of a traceback is that of its last ``Name: message``.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import re
 __all__ = ("OTHERS", "Templates", "summary_of", "template_of")
 
 OTHERS = "other errors"
-"""The template of errors beyond the most that are told apart."""
+"""The template of all errors beyond the largest number of templates."""
 
 _MOST_TEMPLATES = 2000
 _MOST_REMEMBERED = 4096
 _LONGEST = 200
-# How much of a message is looked at, and how much of an entry with a traceback.
+# The characters that are read of a message, and of an entry with a traceback.
 _LONGEST_MESSAGE = 1000
 
 # -- tracebacks ------------------------------------------------------------------------------------
@@ -27,15 +27,15 @@ _NAME = re.compile(r"[A-Za-z_][\w.]*(?:: .*|:?\Z)")
 
 def summary_of(text: str) -> str | None:
     """
-    Return the ``Name: message`` of the exception that the traceback in *text* is of; None without a
+    Return the ``Name: message`` of the exception in the traceback in *text*; None without a
     traceback.
 
-    Of chained exceptions it is that of the last one; of a group, that of the group itself.
+    For chained exceptions it is that of the last one; for a group, that of the group itself.
     """
     if _HEADER not in text:
         return None
     found = None
-    prefix: str | None = None  # what the lines of the current traceback begin with
+    prefix: str | None = None  # the beginning of the lines of the current traceback
     for line in text.split("\n"):
         if line.startswith(_HEADER):
             prefix = ""

@@ -1,9 +1,10 @@
 // The fields of a line by their names: of JSON, of logfmt, and of the brackets of text. A name with
-// dots leads into nested objects. A line is parsed only if a pattern says that it may have the field.
+// dots refers to nested objects. A line is parsed only if a pattern finds that it may have the
+// field.
 
 const COMPARED = /^(>=|<=|!=|>|<|=)(-?\d+(?:\.\d+)?)$/;
 const NUMBER = /^-?\d+(?:\.\d+)?$/;
-// A value of these characters stands in JSON and in logfmt as it is.
+// A value of these characters is written unchanged in JSON and in logfmt.
 const LITERAL = /^[\w@-]+$/;
 
 /**
@@ -24,8 +25,8 @@ const COUNT = /\{\d+(?:,\d*)?\}/y;
 const SHORTEST_WORD = 2;
 
 /**
- * Texts of which each match of a regular expression has one in it, in whatever case: of each of its
- * alternatives the longest one outside of groups. None where one of them has no such text.
+ * Texts: each match of a regular expression contains one of them, in any case. Each alternative
+ * gives its longest text outside of groups. An empty list if an alternative has no such text.
  * @param {string} source @param {string} flags
  */
 export function wordsOf(source, flags) {
@@ -51,7 +52,7 @@ export function wordsOf(source, flags) {
     } else if (character === "(") depth++;
     else if (character === ")") depth--;
     else if ("*?{".includes(character)) {
-      // It may be repeated no times.
+      // It may be repeated zero times.
       word = word.slice(0, -1);
       COUNT.lastIndex = at;
       if (COUNT.test(source)) at = COUNT.lastIndex - 1;
@@ -68,13 +69,13 @@ export function wordsOf(source, flags) {
   return words.every((each) => each.length >= SHORTEST_WORD) ? words : [];
 }
 
-// What may match a line end, or what stands before a match.
+// Parts of an expression that may match a line end, or the text before a match.
 const BEYOND = /\[\^|\^|\(\?<|\\(?![dwbBS])\w|[\0-\x1f]/;
 const OF_TIMES = /^[-\d:.,T ]+$/i;
 
 /**
  * Whether each match of a regular expression begins with one of its words, which is no part of a time,
- * and ends within the line. Then the lines need not be asked one by one.
+ * and ends within the line. Then the lines need not be tested one by one.
  * @param {string[]} words @param {string} source @param {string} flags
  */
 export function beginsWith(words, source, flags) {
@@ -163,7 +164,7 @@ function isNumber(value) {
   return typeof value === "number" || (typeof value === "string" && NUMBER.test(value));
 }
 
-/** The tests of a field that any line has, whatever its value. @param {string} name */
+/** The test for lines that have a field, with any value. @param {string} name */
 export function presence(name) {
   return fieldTest(name, "*", true);
 }
@@ -230,8 +231,8 @@ function jsonAt(text, at) {
 }
 
 /**
- * Add the values that the name leads to: `a.b` is a key, or the key `b` of the object `a`; of a list,
- * each of its members is meant.
+ * Add the values of the name: `a.b` is a key, or the key `b` of the object `a`; in a list, each
+ * member is searched.
  * @param {unknown} data @param {string} name @param {unknown[]} found
  */
 function collect(data, name, found) {

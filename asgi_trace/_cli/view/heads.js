@@ -1,12 +1,12 @@
-// What stands before the messages is kept once for many lines. `2024-01-15 09:30:15 - INFO -
-// [req=…|session=…] - ` is the same for them but for the ids, and those are known from the requests.
+// The text before the messages, the head, is kept once for many lines. `2024-01-15 09:30:15 - INFO
+// - [req=…|session=…] - ` is the same for them except the ids, which are known from the requests.
 
 /**
  * The head of lines: texts, and between each two of them a value of the line's request.
  * @typedef {object} LineHead
  * @property {string[]} texts
  * @property {Hole[]} holes
- * @property {boolean} isTimed whether a time stands before it, which each line has for itself
+ * @property {boolean} isTimed whether a time precedes it, which each line has for itself
  *
  * @typedef {"id" | "session" | "span"} Hole
  *
@@ -15,7 +15,7 @@
  *
  * Lines without their heads.
  * @typedef {object} Folded
- * @property {string} text with a line end between two lines, and `BREAK` behind a line's time
+ * @property {string} text with a line end between two lines, and `BREAK` after a line's time
  * @property {Uint32Array} offset where in the text each line begins, and where one more would begin
  * @property {Uint16Array | null} headOf the place of each line's head in `heads`; null: all are whole
  * @property {(LineHead | null)[]} heads null, for lines that are whole; then the others
@@ -30,7 +30,7 @@ const ANY_HOLE = /[\u0002-\u0004]/;
 const RESERVED = /[\u0001-\u0004\n]/;
 // Whole seconds are the same for many lines, and not taken out.
 const EXACT_TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d+/;
-// A head of its own costs as much memory as so many lines save.
+// A head takes as much memory as this number of lines saves.
 const LINES_PER_HEAD = 4;
 const FEWEST_LINES = 64;
 
@@ -121,7 +121,7 @@ const MAY_TOUCH = 1;
 export const IS_WITHIN = 2;
 
 /**
- * Where a word can be found in lines with this head, whatever the values of their requests are:
+ * Where a word can be found in lines with this head, for any values of their requests:
  * within a text of it; maybe across an edge of a text; else outside, or within a value.
  * @param {LineHead} head @param {string} word
  */
@@ -137,7 +137,10 @@ export function placeIn({ texts, isTimed }, word) {
   return place;
 }
 
-/** Whether the word can begin in the text, or before it, and end behind it. @param {string} text @param {string} word */
+/**
+ * Whether the word can begin in the text, or before it, and end after it.
+ * @param {string} text @param {string} word
+ */
 function runsOut(text, word) {
   for (let size = 1; size < word.length; size++) {
     const begun = word.slice(0, size);
@@ -146,7 +149,10 @@ function runsOut(text, word) {
   return false;
 }
 
-/** Whether the word can begin before the text, and end in it or behind it. @param {string} text @param {string} word */
+/**
+ * Whether the word can begin before the text, and end in it or after it.
+ * @param {string} text @param {string} word
+ */
 function runsIn(text, word) {
   for (let from = 1; from < word.length; from++) {
     const rest = word.slice(from);
@@ -155,7 +161,8 @@ function runsIn(text, word) {
   return false;
 }
 
-// What the i of a regular expression takes for the same; the length stays.
+// The text in one case, as the flag i of a regular expression compares it; its length does not
+// change.
 /** @param {string} text */
 function sameCase(text) {
   if (/^[\0-\x7f]*$/.test(text)) return text.toUpperCase();

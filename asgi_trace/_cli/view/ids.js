@@ -4,7 +4,7 @@ import { make, plain, show } from "./text.js";
 import { toClipboard } from "./copying.js";
 
 const SHORT = 8; // characters
-// What people name themselves is shown whole up to this length.
+// Ids that people choose are shown whole up to this length.
 const LONGEST = 16;
 
 /** The id as it is shown: the beginning of a long one. @param {string} id @param {number} [most] */

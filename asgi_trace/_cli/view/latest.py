@@ -1,8 +1,8 @@
 """
 The last entries of logs that have more lines than a page holds.
 
-The earlier ones are dropped, and the memory stays bounded: entries that may be needed for a second
-model are kept packed, and only once there are so many that the first may not hold all of them.
+The earlier ones are dropped, and the memory is bounded. Entries that a second model may need are
+kept packed, but only if there are so many that the first model may be too small for them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .model import Model
 __all__ = ("Latest", "Window")
 
 _BATCH = 8192
-# A tenth of the time of 6, and a quarter more bytes.
+# A compression level: a tenth of the time of 6, and a quarter more bytes.
 _EFFORT = 1
 
 
@@ -27,7 +27,7 @@ class Latest:
     """
     The last entries of those added, packed.
 
-    :param most: how many are kept.
+    :param most: the number of entries to keep.
     """
 
     def __init__(self, most: int) -> None:
@@ -48,12 +48,12 @@ class Latest:
             self._count -= count
 
     def _pack(self, entries: list[Entry]) -> None:
-        # Plain tuples take a third of the time that named ones do.
+        # Plain tuples take a third of the time of named ones.
         data = pickle.dumps([tuple(entry) for entry in entries], pickle.HIGHEST_PROTOCOL)
         self._packed.append((len(entries), zlib.compress(data, _EFFORT)))
 
     def batches(self) -> Iterator[list[Entry]]:
-        """Yield the entries, oldest first, and forget them."""
+        """Yield the entries, oldest first, and delete them."""
         skipped = max(self._count - self._most, 0)
         self._count = 0
         while self._packed:
@@ -72,8 +72,8 @@ class Window:
     A model of the last entries.
 
     :param new_model: makes an empty one.
-    :param most: how many entries a model holds.
-    :param kept: how many of them are left after the oldest were dropped.
+    :param most: the most entries of a model.
+    :param kept: the number of entries that are left after the oldest were dropped.
     """
 
     def __init__(self, new_model: Callable[[], Model], most: int, kept: int) -> None:
@@ -85,12 +85,12 @@ class Window:
         self._total = 0
 
     def has_room(self, count: int) -> bool:
-        """Whether the model can take so many entries."""
+        """Whether the model can take *count* more entries."""
         return not self._is_full and self.model.entries + count <= self._most
 
     def add(self, entries: list[Entry], part: float = 0.0) -> None:
         """
-        Add *entries*; *part* is how much of the logs has been read by then, where that is known.
+        Add *entries*; *part* is the part of the logs that has been read so far, if it is known.
 
         The model has them after :meth:`finish` at the latest.
         """
@@ -102,11 +102,11 @@ class Window:
         elif not self._is_full:
             self._is_full = True
             self.model.close()
-            self.model = self._new_model()  # the memory of the first is needed
+            self.model = self._new_model()  # frees the memory of the first
         self._latest.add(entries)
 
     def note(self, entries: list[Entry]) -> None:
-        """Take note of *entries* that were added to the model itself."""
+        """Note *entries* that were added to the model itself."""
         self._total += len(entries)
         if self._may_overflow(0.0):
             self._latest.add(entries)
@@ -117,7 +117,7 @@ class Window:
         return part > 0 and self.model.entries / part > self._most * 0.9
 
     def finish(self) -> None:
-        """Make the model of the last entries, where the first could not hold all."""
+        """Make the model of the last entries, if the first was too small for all."""
         if self._is_full:
             self.renew()
 

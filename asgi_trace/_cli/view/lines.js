@@ -1,4 +1,5 @@
-// The list of lines, in the colors of their sessions: folded, dimmed, hidden, marked.
+// The list of lines, in the colors of their sessions; lines may be folded, dimmed, hidden or
+// marked.
 
 import { counted, make, plain, show } from "./text.js";
 import { LEVELS, NOBODY, NOT_READ } from "./data.js";
@@ -23,7 +24,7 @@ const TALLEST_UNFOLDED = 4000; // lines of one entry
 export class Lines {
   /** Whether only the lines of the chosen request or session are shown. */
   only = false;
-  /** Whether lines are shown as they stand in the log, instead of in columns. */
+  /** Whether lines are shown unchanged, instead of in columns. */
   raw = false;
   /** @type {RegExp[]} */
   patterns = [];
@@ -75,7 +76,7 @@ export class Lines {
     return this.#shown ? this.#shown[position] : position;
   }
 
-  /** Where the line stands, or the one behind it. @param {number} line */
+  /** The position of the line, or of the next one. @param {number} line */
   positionOf(line) {
     if (!this.#shown) return line;
     let low = 0;
@@ -95,7 +96,7 @@ export class Lines {
     if (request < 0 && session < 0) return true;
     if (r < 0) return false;
     const { callers, requests } = this.trace;
-    // The lines of a request are also those of what it called.
+    // The lines of a request include those of the requests that it called.
     if (request >= 0) return callers.isBelow(r, request);
     return requests.session[r] === session || requests.session[callers.root[r]] === session;
   }
@@ -185,7 +186,7 @@ export class Lines {
     this.refresh();
   }
 
-  // An unfolded line is as high as its text turns out: it is laid out once, out of sight.
+  // The height of an unfolded line depends on its text: it is laid out once, out of sight.
   /** @param {number} line */
   #measure(line) {
     const row = make("div");

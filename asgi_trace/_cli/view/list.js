@@ -6,7 +6,7 @@ const TALLEST = 8_000_000;
 const SPARE_ROWS = 4;
 
 /**
- * What the list asks of its owner.
+ * The functions that the list needs from its owner.
  * @typedef {object} Source
  * @property {() => number} rowHeight in pixels
  * @property {() => number} count how many rows there are
@@ -95,7 +95,7 @@ export class VirtualList {
     return low;
   }
 
-  /** Draw all again: rows, their number or heights have changed. */
+  /** Draw the list again: rows, their number or heights have changed. */
   refresh() {
     this.#unevenAt = [];
     this.#unevenSum = [0];
@@ -116,7 +116,7 @@ export class VirtualList {
     else this.element.removeAttribute("aria-activedescendant");
   }
 
-  /** Make the row active that *key* leads to. False for other keys. @param {string} key */
+  /** Activate the row to which *key* moves. False for other keys. @param {string} key */
   move(key) {
     const page = Math.max(1, Math.floor(this.height / this.source.rowHeight()) - 1);
     /** @type {Record<string, number>} */
@@ -153,7 +153,7 @@ export class VirtualList {
     return [position, this.#top - this.topOf(position)];
   }
 
-  /** Have this row on top. @param {number} position @param {number} above */
+  /** Scroll so that this row is on top. @param {number} position @param {number} above */
   putOnTop(position, above) {
     this.#goTo(this.topOf(position) + above);
   }
@@ -185,7 +185,7 @@ export class VirtualList {
     } else {
       const room = TALLEST - this.height;
       const range = this.total - this.height;
-      // A turn of the wheel moves by pixels; the bar, dragged, by its share of the whole.
+      // The wheel scrolls by pixels; dragging the bar scrolls by its share of the whole.
       this.#top = Math.abs(moved) < this.height * 2 ? this.#top + moved : (scroll / room) * range;
       if (scroll <= 0) this.#top = 0;
       if (scroll >= room - 1) this.#top = range;

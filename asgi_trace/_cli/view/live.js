@@ -1,4 +1,4 @@
-// Receives what the server sends while a log is followed, and passes it on.
+// Receives the server's news while a log is followed, and passes them on.
 
 const MARK = 'meta[name="asgi-trace-live"]';
 
@@ -17,6 +17,6 @@ export function follow(page, append, tell) {
   events.addEventListener("open", () => tell("open"));
   events.addEventListener("error", () => tell("lost"));
   events.addEventListener("message", (event) => append(JSON.parse(event.data)));
-  // Another file stands where the log was: what is shown is of the old one.
+  // The server has dropped the oldest lines, or was started again: the page is loaded again.
   events.addEventListener("reset", () => page.location.reload());
 }

@@ -45,10 +45,10 @@ from .page import write
 __all__ = ("Tail", "run")
 
 _PIECE = 1 << 20
-# What is read at once of a log that has gained much; the rest is read a moment later.
+# The most blocks that are read at once from a log that has grown much; the rest is read later.
 _MOST_PIECES = 8
 _BETWEEN_POLLS = 0.2
-# A line without an end is shown when nothing has come behind it for so many polls.
+# A line without a line feed is shown after this number of polls without more of it.
 _POLLS_PATIENT = 5
 # How many bytes of news are kept for a page that was disconnected; if it has missed more, it
 # loads itself again.
@@ -59,23 +59,24 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 class Tail:
     """
-    What a file gains, through rotation and truncation: by name, as ``tail -F`` does.
+    The text that is added to a file, by its name as in ``tail -F``: rotation and truncation are
+    followed.
 
-    A file that is not there yet is waited for. What it is that cannot be read is said once.
+    A file that does not exist yet is waited for. If it cannot be read, that is reported once.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: io.FileIO | None = None
         self._half = b""
-        self._start = b""  # its first bytes: when they change, it is another file
+        self._start = b""  # its first bytes: if they change, it is another file
         self._begins = False
         self._patience = 0
         self._is_said = False
 
     def blocks(self) -> Iterator[bytes]:
         """
-        Yield whole lines, as far as there are any by now. After a stop in between, the next call
+        Yield the whole lines that there are by now. If the caller stops early, the next call
         continues.
         """
         while True:
@@ -83,13 +84,13 @@ class Tail:
             if not data:
                 if not self._is_moved():
                     break
-                data = self._read()  # what was written before it was moved
+                data = self._read()  # text that was written before it was moved
                 if not data:
                     self.close()
                     continue
             before, begins = self._half, self._begins
             self._begins, self._patience = False, _POLLS_PATIENT
-            if before and begins:  # the end of what was there before
+            if before and begins:  # the end of the file before
                 before += b"\n"
             end = data.rfind(b"\n") + 1
             if not end and len(before) > _PIECE:
@@ -127,8 +128,8 @@ class Tail:
 
     def _is_rewritten(self, file: io.FileIO) -> bool:
         """
-        Whether the file was truncated: it is shorter than what was read of it, or no longer begins
-        as it did.
+        Whether the file was truncated: it is shorter than the text read so far, or has another
+        beginning.
         """
         if os.fstat(file.fileno()).st_size < file.tell():
             return True
@@ -139,23 +140,23 @@ class Tail:
         return start != self._start
 
     def _is_moved(self) -> bool:
-        """Whether the name is another file's by now."""
+        """Whether the name now belongs to another file."""
         try:
             return self._file is not None and not os.path.samestat(
                 os.stat(self._path), os.fstat(self._file.fileno())
             )
-        except OSError:  # between its being renamed and made anew
+        except OSError:  # renamed, and not created again yet
             return False
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 class _Pipe:
-    """What a pipe gains: read in a thread of its own, since a pipe keeps its reader waiting."""
+    """The text from a pipe, read in a thread of its own, since reading a pipe blocks."""
 
     def __init__(self, log: Log) -> None:
         self._blocks: queue.Queue[bytes] = queue.Queue(64)
@@ -167,17 +168,17 @@ class _Pipe:
             self._blocks.put(block)
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield whole lines, as far as there are any by now."""
+        """Yield the whole lines that there are by now."""
         with contextlib.suppress(queue.Empty):
             while True:
                 yield self._blocks.get_nowait()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""
 
 
 class _Followed:
-    """One log that grows: what there is, and then what comes."""
+    """One log that grows: its present lines, and then the new ones."""
 
     def __init__(self, name: str, file: int, wanted: Wanted) -> None:
         self.log = Log(name, complain)
@@ -211,7 +212,7 @@ class _Followed:
 
 
 class _Trace:
-    """The trace as it grows, and the news for the pages that show it."""
+    """The trace of followed logs, and the news for the pages that show it."""
 
     def __init__(self, names: Sequence[str], wanted: Wanted) -> None:
         self._wanted = wanted
@@ -221,7 +222,7 @@ class _Trace:
             lambda: Model(title_of(self._names), self._names), MOST_ENTRIES, MOST_ENTRIES // 2
         )
         self._changed = threading.Condition()
-        # The process: numbers of news that another process gave out mean nothing to this one.
+        # An id of this process: numbers of news from another process are not valid here.
         self._run = secrets.token_hex(4)
         self._told: deque[tuple[int, bytes]] = deque()
         self._number = 0
@@ -243,9 +244,9 @@ class _Trace:
             progress.clear()
 
     def watch(self) -> None:
-        """Take what comes, until it is over; in a thread of its own."""
+        """Read new lines until the end; in a thread of its own."""
         while not self._is_over:
-            with self._changed:  # while a page is made, what was read stands still
+            with self._changed:  # nothing changes while a page is made
                 found = [entry for each in self._followed for entry in each.news()]
                 if found:
                     self._take(found)
@@ -315,7 +316,7 @@ class _Trace:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let go of everything, when nobody watches any more."""
+        """Close all logs and the model, after the watching thread has ended."""
         self._window.model.close()
         for each in self._followed:
             each.close()
@@ -355,7 +356,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def _refuse(self) -> None:
-        self.close_connection = True  # with whatever body there is
+        self.close_connection = True  # the body is not read
         self._answer(HTTPStatus.METHOD_NOT_ALLOWED, b"GET and HEAD only\n", Allow="GET, HEAD")
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _refuse  # noqa: N815
@@ -369,7 +370,7 @@ class _Handler(BaseHTTPRequestHandler):
             name = hosts[0]
         if name.lower() not in _LOOPBACK:
             return False
-        # A page of a stranger's may send people here, and nothing else.
+        # Another site's page may only link to this address.
         site, mode = self.headers.get("Sec-Fetch-Site"), self.headers.get("Sec-Fetch-Mode")
         return site in (None, "same-origin", "none") or mode == "navigate"
 
@@ -403,7 +404,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the terminal is for what went wrong."""
+        """Print nothing: the terminal is for errors."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -415,17 +416,17 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A page that was closed is no error; anything else is one."""
+        """Ignore a page that was closed, and report any other error."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
 def run(files: Sequence[str], port: int | None = None, **conditions: str | None) -> int:
     """
-    Serve the page of *files* until Ctrl-C, as far as they meet the *conditions* of
-    :func:`.command.read_wanted`.
+    Serve the page of those lines of *files* that meet the *conditions* of
+    :func:`.command.read_wanted`, until Ctrl-C.
 
-    ``-``, or no file, is standard input. Returns the exit code: 0, or 2 when something went wrong.
+    ``-``, or no file, is standard input. Returns the exit code: 0, or 2 after an error.
     """
     names = list(files) or ["-"]
     try:

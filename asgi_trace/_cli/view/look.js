@@ -15,10 +15,10 @@ export class Look {
   group = null;
   /** @type {Found | null} the search's result; null without a search */
   found = null;
-  /** Whether all outside the search's result is dimmed; otherwise it is hidden. */
+  /** Whether everything outside the search's result is dimmed; otherwise it is hidden. */
   isDimming = false;
 
-  /** The search's result where it hides all else, otherwise null. */
+  /** The search's result if it hides everything else, otherwise null. */
   get filter() {
     return this.isDimming ? null : this.found;
   }

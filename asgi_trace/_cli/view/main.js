@@ -82,10 +82,10 @@ function refuse(version) {
 // -- choosing ------------------------------------------------------------------------------------
 
 /**
- * Choose a request, a session or a line; what is left out is let go of.
+ * Choose a request, a session or a line; those that are left out are not chosen any more.
  * @param {{request?: number, session?: number, line?: number}} chosen
  * @param {{isStep?: boolean, isShown?: boolean}} [how] `isStep`: the browser's history gets a step;
- *   `isShown`: what is chosen is brought into sight
+ *   `isShown`: the chosen one is brought into sight
  */
 function choose(
   { request = -1, session = NOBODY, line = -1 },
@@ -154,7 +154,7 @@ function stepError(by) {
   chooseError(errors[next]);
 }
 
-// Of a failed request, the line that tells why.
+// Choose the line with the error of a failed request.
 /** @param {number} r @param {{isStep?: boolean}} [how] */
 function chooseError(r, how) {
   choose({ request: r, line: errorLine(r) }, how);
@@ -251,7 +251,7 @@ function drawCounts() {
 function drawNotes() {
   const notes = [...trace.head.notes, ...trace.head.left_out];
   if (trace.head.whole_seconds)
-    notes.push("Times are exact to the second: lines of one second stand in their order.");
+    notes.push("Times are exact to the second: lines of one second are shown in their order.");
   part("notes").hidden = notes.length === 0;
   part("notes").replaceChildren(...notes.map((note) => make("p", "", plain(note))));
 }
@@ -280,11 +280,11 @@ function drawChosen() {
   if (look.line >= 0 && lines.isLimited) actions.append(contextButton());
   if (r >= 0)
     actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
-  actions.append(button("×", "Let go (Esc)", () => choose({}), "Let go"));
+  actions.append(button("×", "Clear the choice (Esc)", () => choose({}), "Clear the choice"));
   strip.append(actions);
 }
 
-/** What is known of a request, in the order of interest. @param {number} r */
+/** The facts about a request, in the order of interest. @param {number} r */
 function requestFacts(r) {
   const { status, start, id, call, outcome, late, lines: size } = requests;
   const firstByte = trace.firstByte(r);
@@ -344,14 +344,14 @@ function button(text, title, act, name) {
 
 let searches = 0;
 
-/** Of many errors none is chosen: the lines begin at the first of the largest group. */
+/** If there are many errors, none is chosen: the lines begin at the first of the largest group. */
 function showErrors() {
   drawAll();
   const [largest] = errors.groups;
   if (largest) lines.reveal(largest.firstLine, "center");
 }
 
-/** @param {boolean} [isFirst] whether a reader has just asked, and not the log gone on */
+/** @param {boolean} [isFirst] whether the reader has searched, rather than the log grown */
 async function runSearch(isFirst = true) {
   const mine = ++searches;
   query = parse(queryBox.value);
@@ -427,7 +427,7 @@ function keepAddress(isStep = false) {
   else keepSoon(address);
 }
 
-// Browsers refuse many changes of the address in a short time: of a long drag, the end will do.
+// Browsers refuse many changes of the address in a short time: only the end of a long drag is kept.
 let keeping = 0;
 
 /** @param {string} address */
@@ -454,7 +454,7 @@ async function openAddress() {
   else timeline.fit();
   const line = view.line !== null && view.line < trace.count ? view.line : -1;
   const named = view.request === null ? -1 : trace.requestOf(view.request, view.nth);
-  // An id may come again, and the line tells which of its requests is meant.
+  // Several requests may have one id: the line shows which one is meant.
   const ofLine = line >= 0 && trace.request[line] >= 0 ? trace.request[line] : -1;
   const isByLine = named >= 0 && view.nth === 1;
   const request = isByLine && ofLine >= 0 && requests.id[ofLine] === view.request ? ofLine : named;
@@ -475,7 +475,7 @@ async function openAddress() {
 addEventListener("popstate", () => void openAddress());
 addEventListener("hashchange", () => void openAddress());
 
-// -- hands ---------------------------------------------------------------------------------------
+// -- keys and buttons ----------------------------------------------------------------------------
 
 /** @param {string | null | undefined} text */
 const orNull = (text) => text || null;
@@ -687,7 +687,7 @@ function append(news) {
   trace.append(news);
   if (isAppendDue) return;
   isAppendDue = true;
-  // However fast lines come, the page is drawn once per frame.
+  // The page is drawn once per frame, also if lines come faster.
   requestAnimationFrame(() => {
     isAppendDue = false;
     timeline.rearrange();
@@ -723,10 +723,10 @@ document.documentElement.dataset.state = "shown";
 const wanted =
   look.line >= 0 ? look.line : look.request >= 0 ? requests.first_line[look.request] : 0;
 let drawnAt = performance.now();
-// Lines may begin before the first request, and end behind the last.
+// Lines may begin before the first request, and end after the last.
 const isFitted = timeline.scale.isWhole;
 await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.chunk_lines), () => {
-  // What is in sight at once; all else now and then.
+  // The visible parts are drawn at once, the others less often.
   const [first, end] = lines.list.shown;
   const isSeen =
     lines.count > 0 &&

@@ -1,4 +1,4 @@
-// The menu of what can be copied: each entry has a letter, and is there only where it applies.
+// The menu of texts to copy: each entry has a letter, and is shown only where it applies.
 
 import { make } from "./text.js";
 import { toClipboard } from "./copying.js";
@@ -16,7 +16,7 @@ export class CopyMenu {
   /**
    * @param {HTMLElement} button opens the menu
    * @param {HTMLElement} menu a popover
-   * @param {HTMLElement} said where the page says that something was copied
+   * @param {HTMLElement} said the element for the message that something was copied
    * @param {Way[]} ways
    */
   constructor(button, menu, said, ways) {

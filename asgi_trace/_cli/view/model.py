@@ -1,7 +1,7 @@
 """
 Turn the entries of a log into the data of the page: requests, sessions and chunks of lines.
 
-Entries come in the order of their times. Little of each is held: numbers are in arrays, and texts
+Entries come in the order of their times. They take little memory: numbers are in arrays, and texts
 are packed as soon as a chunk of them is full. Other modules read files and write the page.
 """
 
@@ -27,19 +27,20 @@ from .places import Places
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
 
 CHUNK_LINES = 8192
-# Texts of a chunk beyond this are cut short, so that one chunk can be held anywhere.
+# If the texts of a chunk exceed this size, they are cut, so that any browser can read a chunk.
 _CHUNK_TEXT = 8 << 20
 _SHORT_TEXT = 1024
-# A third of the time of 6, which is gzip's own choice, and a fifth more bytes.
+# A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
 _EFFORT = 1
-# Chunks that wait to be packed, at most.
+# The most chunks that wait to be packed.
 _MOST_UNPACKED = 4
 
-# Times are in milliseconds. A gap in a request is at least this long, and this part of the request.
+# Times are in milliseconds. The least length of a gap, and its least part of the request.
 _GAP = 400.0
 _GAP_PART = 0.2
 _MOST_GAPS = 5
-# A silence of the whole log is at least this long, and this part of each of so many open requests.
+# The least length of a silence of the whole log, its least part of each open request, and the least
+# number of these.
 _SILENCE = 500.0
 _SILENCE_PART = 0.1
 _SILENT_REQUESTS = 2
@@ -50,16 +51,16 @@ _AFTER_ANSWER = 600_000.0
 _AFTER_ALL = 3_600_000.0
 # No request takes a year.
 _LONGEST = 3e10
-# How much earlier than the request begins by its access line an entry of it may be; and one of an
-# id that is served again, where the request before has ended.
+# The most by which an entry may be earlier than its request's start by the access line; and the
+# same for an id that is served again after the first request has ended.
 _EARLIER = 5.0
 _EARLIER_AGAIN = 100.0
 _NO_MORE: dict[str, Any] = {}
 _ERROR = 4  # a level
-# Spans within requests that are remembered, and requests with one id that a place serves at once.
+# The most spans within requests that are kept, and the most open requests with one id in a place.
 _MOST_INNER = 200_000
 _MOST_AT_ONCE = 100
-# Entries of one whole second are shown in their order, so far apart at most.
+# Entries of one whole second are shown in their order, at most this far apart.
 _SPREAD = 10.0
 
 
@@ -84,7 +85,7 @@ class Model:
         self.files = list(files)
         self.left_out: list[str] = []
         self.notes: list[str] = []
-        self.summary = ""  # what was read, in words
+        self.summary = ""  # of reading the logs, in words
         self.held = 0  # entries whose clock went back
         self.cut = 0  # entries whose text was cut here
         self._unknown = 0
@@ -117,7 +118,7 @@ class Model:
         self._first_line: array[int] = columns["first_line"]
         self._level: array[int] = columns["level"]
         self._late: array[int] = columns["late"]
-        # and what only the model needs of them
+        # and columns that only the model needs
         self._place = array("i")
         self._logged_session: list[str] = []
         self._ended: list[float | None] = []  # when the access line was, or None
@@ -151,7 +152,7 @@ class Model:
         self._clear()
 
     def _clear(self) -> None:
-        # The columns of its entries; texts are cut where there is no room for them.
+        # The columns of its entries; texts are cut if there is no room for them.
         self._times: list[int] = []  # in tenths of a millisecond
         self._levels: list[int] = []
         self._texts: list[str] = []
@@ -168,15 +169,15 @@ class Model:
 
     @property
     def entries(self) -> int:
-        """How many entries were taken."""
+        """The number of entries that were added."""
         return self._before_chunk + len(self._requests)
 
     def add(self, entries: list[Entry], until: float | None = None) -> None:
         """
-        Take *entries*, in the order of their times and none before those taken already.
+        Add *entries*, in the order of their times and none before those added already.
 
-        *until* is the end of their time, where that is known: entries of the last second are then
-        not spread beyond it.
+        *until* is the end of their time, if it is known: entries of the last second are then not
+        spread beyond it.
         """
         if not entries:
             return
@@ -242,7 +243,7 @@ class Model:
             ):
                 requests.append(self._note(number, level, session_id, more, when))
                 continue
-            # What _note() does with nine of ten entries, in half of the time.
+            # The same as _note() for nine of ten entries, in half of the time.
             requests.append(number)
             counts[number] += 1
             seen[number] = ends[number] = when
@@ -252,7 +253,7 @@ class Model:
                 self._set_session(number, session_id)
 
     def _places_of(self, mores: Sequence[dict[str, Any] | None], files: Sequence[int]) -> list[int]:
-        """Return the place of each entry; a log's own may change with one that names a service."""
+        """Return the place of each entry; a log's place may change when a line names a service."""
         of_file, found = self._places.of_file, []
         for more, file in zip(mores, files, strict=True):
             if more is not None and ("source" in more or "service" in more):
@@ -264,7 +265,7 @@ class Model:
     def _note_errors(
         self, levels: Sequence[int], texts: Sequence[str], messages: Sequence[int]
     ) -> None:
-        """Note the templates of those entries that are errors, which the chunk is to have next."""
+        """Note the templates of the errors among the next entries of the chunk."""
         first = len(self._requests)
         for at, level in enumerate(levels):
             if level >= _ERROR:
@@ -272,7 +273,7 @@ class Model:
                 self._errors.append((first + at, template))
 
     def _within_limit(self, texts: Sequence[str]) -> Sequence[str]:
-        """Return *texts*, long ones cut short where the chunk has no room for them."""
+        """Return *texts*; long ones are cut if the chunk has no room for them."""
         size = sum(map(len, texts))
         if self._text_size + size <= _CHUNK_TEXT:
             self._text_size += size
@@ -348,13 +349,13 @@ class Model:
 
     def _without_span(self, request_id: str, place: int, more: dict[str, Any]) -> int:
         """
-        Return the request whose span is not known yet, and seems to be the one in *more*; -1 where
-        there is none.
+        Return the request without a known span to which the span in *more* seems to belong; -1
+        without one.
         """
         number = self._with(self._of_id, request_id, place)
         if number < 0 or self._span[number] is not None or self._ended[number] is not None:
             return -1
-        # A line of text of ours has no span where nobody called; this one was called.
+        # Our lines of text show no span in a request without a caller; this entry's has a caller.
         is_called = "parent" in more or "trace" not in more
         return -1 if is_called and self._is_text[number] else number
 
@@ -366,7 +367,7 @@ class Model:
         more: dict[str, Any] | None,
         when: float,
     ) -> int:
-        """Note the facts of an entry. Returns its request: an access line may begin another one."""
+        """Note the values of an entry. Returns its request: an access line may begin a new one."""
         is_access = False
         if more is not None:
             number = self._learn(number, when, more)
@@ -416,7 +417,7 @@ class Model:
         return number
 
     def _share_id(self, number: int, request_id: str, place: int) -> None:
-        """Note the id of a new request, which others may have, too."""
+        """Note the id of a new request; others may have it, too."""
         first = self._of_id.setdefault(request_id, number)
         if first == number:
             return
@@ -426,13 +427,13 @@ class Model:
             several = self._several.setdefault((place, request_id), [here])
             several.append(number)
             del several[:-_MOST_AT_ONCE]
-            # Where one has no span, the entries without a span are its own.
+            # Entries without a span belong to a request without one, if there is one.
             if self._span[here] is None and self._span[number] is not None:
                 return
         self._is_current(number)
 
     def _is_current(self, number: int) -> None:
-        """Let the entries without a span, of the request's id and place, be its own."""
+        """Assign later entries of the request's id and place without a span to it."""
         request_id, place = self._ids[number], self._place[number]
         first = self._of_id[request_id]
         if self._place[first] == place:
@@ -461,7 +462,7 @@ class Model:
         self._set_trace(number, more)
         if "parent" in more:
             self._callers.parent_span[number] = more["parent"]
-        elif "trace" not in more:  # text shows the span of requests that were called
+        elif "trace" not in more:  # text shows the span of requests with a caller
             self._callers.parent_span[number] = ""
 
     def _set_session(self, number: int, session_id: str) -> None:
@@ -478,7 +479,7 @@ class Model:
             return number
         short = session_id[:8]
         number = self._session_of.get(short)
-        # What text has cut is the first of those that begin so.
+        # An id that text has cut belongs to the first session that begins with it.
         if number is not None and self._sessions[number] == short and len(session_id) > 8:
             self._sessions[number] = session_id
         else:
@@ -489,7 +490,7 @@ class Model:
         return number
 
     def _learn(self, number: int, when: float, more: dict[str, Any]) -> int:
-        """Note the rare facts of an entry, such as an access line's. Returns their request."""
+        """Note the rare values of an entry, such as an access line's. Returns their request."""
         if "call" in more:
             self._call[number] = more["call"]
         if "outgoing" in more:
@@ -508,7 +509,7 @@ class Model:
             self._callers.parent_span[number] = parent
         is_own = "transport" in access
         if self._has_own[number] and (not is_own or start is None or start >= self._start[number]):
-            return number  # of a part of it: what a server or a gateway has about the same request
+            return number  # a server's or a gateway's line about a part of the same request
         ended = self._ended[number]
         if not is_own and ended is not None and (start is None or start >= self._start[number]):
             return number
@@ -530,7 +531,7 @@ class Model:
         return number
 
     def _let_go(self, number: int) -> None:
-        """Let entries without a span be of the request that is open yet, after *number* ended."""
+        """Give later entries without a span to a request that is still open: *number* has ended."""
         request_id, place = self._ids[number], self._place[number]
         several = self._several.get((place, request_id))
         if several is None or self._with(self._of_id, request_id, place) != number:
@@ -541,11 +542,11 @@ class Model:
 
     def _served(self, number: int, start: float | None, when: float, access: dict[str, Any]) -> int:
         """
-        Return the request that an access line without a span is of: of those with the id of
-        *number* in its place the one that has none yet, else a new one.
+        Return the request of an access line without a span: among those with the id and the place
+        of *number* the one that has no access line yet, else a new one.
 
-        Of an earlier request's entries, those go to the new one that are outside of the earlier
-        one's time, or for which the new one began last.
+        The new request takes those entries of an earlier one that are outside of the earlier one's
+        time, or that come after the start of both, if the new one began later.
         """
         key = self._place[number], self._ids[number]
         several = self._several.get(key, [number])
@@ -572,7 +573,7 @@ class Model:
         self._session[number] = self._session[before]
         self._logged_session[number] = self._logged_session[before]
         self._began[number] = start
-        # What this one takes of the others, as far as the chunk that is being filled has it.
+        # The entries that this one takes from the others, if they are in the current chunk.
         others = frozenset(several) - {number}
         least = round((start - (1_100.0 if self._is_whole else _EARLIER_AGAIN)) * 10)
         taken: list[tuple[int, int]] = []
@@ -603,7 +604,7 @@ class Model:
         return number
 
     def _is_taken(self, at: int, start: float) -> bool:
-        """Whether an entry without a span belongs to a request that began at *start*, not to its own."""
+        """Whether an entry without a span belongs to another request, which began at *start*."""
         more = self._mores[at]
         if more is not None and ("span" in more or "access" in more):
             return False
@@ -620,7 +621,7 @@ class Model:
         return start > began
 
     def _look_again(self, number: int) -> None:
-        """Work out the level and the start of a request that entries were taken from."""
+        """Compute the level and the start of a request again, since it has lost entries."""
         first = self._before_chunk
         if self._first_line[number] < first:  # the rest is in a chunk that is packed
             return
@@ -666,7 +667,7 @@ class Model:
         data = self._chunk(0)
         self._before_chunk = self.entries
         self._clear()
-        # zlib lets go of the lock: that is the other core's work.
+        # zlib releases the interpreter's lock: another core can do this.
         self._chunks.append(self._pool.submit(_packed, data))
         if len(self._chunks) > _MOST_UNPACKED:
             self._chunk_at(len(self._chunks) - 1 - _MOST_UNPACKED)
@@ -703,14 +704,14 @@ class Model:
     # -- the whole --------------------------------------------------------------------------------
 
     def trace(self) -> Trace:
-        """Return all of it, as far as it has come."""
+        """Return the data of the page, up to the last entry that was added."""
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
         if self._requests:
             chunks.append(_packed(self._chunk(0)))
         return Trace(self._head(), chunks)
 
     def news(self, entries: list[Entry], until: float | None = None) -> Iterator[News]:
-        """Take *entries* as :meth:`add` does, and yield what each chunk of them adds or changes."""
+        """Add *entries* like :meth:`add`, and yield the additions and changes of each chunk."""
         while entries:
             place = len(self._requests) % CHUNK_LINES
             room = CHUNK_LINES - place
@@ -728,7 +729,7 @@ class Model:
                 if call["callee"] != callee
             ]
             numbers = sorted({*self._requests[place:], *self._split[split:], *called} - {-1})
-            # A callee that was found works while its caller waits.
+            # A new callee changes gaps: its caller waits while it works.
             has_gaps = bool(called) or len(self._gap_from) + len(self._silence_from) > gaps
             yield {
                 "requests": list(zip(numbers, self._requests_one_by_one(numbers), strict=True)),
@@ -745,11 +746,11 @@ class Model:
             }
 
     def close(self) -> None:
-        """Let go of the thread that packs."""
+        """End the thread that packs chunks."""
         self._pool.shutdown()
 
     def _resolve(self) -> set[int]:
-        """Find who called whom. Returns the requests whose caller is another one."""
+        """Find the callers of requests. Returns the requests with a changed caller."""
         self._callers.is_whole = self._is_whole
         changed = self._callers.resolve()
         if self._spans_of_calls:
@@ -842,7 +843,7 @@ class Model:
         return max(least, (self._end[number] - self._start[number]) * _GAP_PART)
 
     def _waiting(self, numbers: set[int]) -> dict[int, list[tuple[float, float]]]:
-        """Return when each of *numbers* waited for what it called."""
+        """Return the times at which each of *numbers* waited for its callees."""
         found = self._callers.waiting(numbers)
         for call in self._calls:
             if call["request"] in numbers:
@@ -852,7 +853,7 @@ class Model:
         return found
 
     def _silences(self) -> list[tuple[float, float]]:
-        """Return when open requests logged nothing at all, as while an event loop is blocked."""
+        """Return the times at which no open request logged, as while an event loop is blocked."""
         least = 2000.0 if self._is_whole else _SILENCE
         order = sorted(range(len(self._ids)), key=self._start.__getitem__)
         starts = [self._start[number] for number in order]
@@ -891,7 +892,7 @@ def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> T
 
 
 def _message_in(text: str, message: int) -> str:
-    """Return what *text* has from *message* on, which counts as JavaScript does."""
+    """Return *text* from *message* on, a place that is counted as in JavaScript."""
     if not text.isascii():
         before = text.encode("utf-16-le", "surrogatepass")[: 2 * message]
         message = len(before.decode("utf-16-le", "replace"))
@@ -906,7 +907,7 @@ def _packed(data: Chunk) -> bytes:
 
 
 class _Shown(dict[float, str]):
-    """How JSON shows a number. Most differences of times are small, and come again."""
+    """The JSON of numbers. Most differences of times are small, and occur often."""
 
     def __missing__(self, number: float) -> str:
         shown = repr(number)
@@ -922,7 +923,7 @@ _SHOWN = _Shown()
 def _without(
     whole: tuple[float, float], parts: Iterable[tuple[float, float]]
 ) -> Iterator[tuple[float, float]]:
-    """Yield what is left of the time *whole* without *parts*, which come in their order."""
+    """Yield the rest of the time *whole* without *parts*, which are in order."""
     start, end = whole
     for begun, over in parts:
         if begun > start:

@@ -1,5 +1,6 @@
-// Draws the opened trace: a row for each request in a service and each call outside, indented by
-// caller. A bar is pale while it waits for somebody below it and fuller while it works itself.
+// Draws the opened trace: a row for each request in a service and for each call to a service
+// without logs, indented by caller. A bar is pale while it waits for a row below it and fuller
+// while it works.
 
 import { cut, duration, plain } from "./text.js";
 import { OPENED_ROW, SENTENCE } from "./scale.js";
@@ -102,7 +103,10 @@ export class Opened {
     c.restore();
   }
 
-  /** The caller's side of a request, before and after it: the way there and back. @param {Row} row @param {number} y @param {string} color */
+  /**
+   * The caller's side of a request, before and after it: the time in the network.
+   * @param {Row} row @param {number} y @param {string} color
+   */
   #paintWay({ sent, from, to }, y, color) {
     if (!sent) return;
     const { context: c, scale } = this.bars;
@@ -125,7 +129,7 @@ export class Opened {
     const { context: c, scale, trace } = this.bars;
     c.fillStyle = color;
     if (row.request < 0) {
-      // Who worked is not in the logs.
+      // The logs do not show which service worked.
       c.globalAlpha = 1;
       c.strokeStyle = color;
       c.lineWidth = 1;
@@ -157,7 +161,10 @@ export class Opened {
     if (firstByte !== null) c.fillRect(sent - 0.5, top, 1, height);
   }
 
-  /** A line under the ranges in which the whole waited for this row. @param {Row} row @param {number} y */
+  /**
+   * A line under the ranges in which the whole trace waited for this row.
+   * @param {Row} row @param {number} y
+   */
   #paintCritical({ critical }, y) {
     const { context: c, colors, scale } = this.bars;
     c.globalAlpha = 1;

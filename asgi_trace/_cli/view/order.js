@@ -2,11 +2,12 @@
 
 import { NOBODY } from "./data.js";
 
-// So few sessions stay in the order in which they began.
+// At most this number of sessions are kept in the order in which they began.
 const MOST_AS_BEGUN = 8;
 
 /**
- * A comparison that sorts sessions: of many, those with errors come first; "no session" is the last.
+ * A comparison that sorts sessions: if there are many, those with errors come first; "no session"
+ * is the last.
  * @param {import("./data.js").Trace} trace
  * @returns {(one: number, other: number) => number}
  */

@@ -1,9 +1,9 @@
 """
 Write a trace as one HTML file that opens offline.
 
-This module joins the parts of the page. The data stand in blocks that no browser executes, and are
-base64, whatever a log line holds. The style and the script are the package's own: the content
-security policy names their digests, and nothing else may run, load or connect.
+This module joins the parts of the page. The data are in blocks that no browser executes, and are
+base64, so that no text of a log line is interpreted. The style and the script are the package's
+own: the content security policy names their digests, and nothing else may run, load or connect.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _MODULES = (
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
 
-# Less than half of the time of 6, which is gzip's own choice, and 3 % more bytes.
+# A compression level: less than half of the time of 6, gzip's default, and 3 % more bytes.
 _EFFORT = 4
 
 
@@ -87,7 +87,7 @@ def write(
         .replace("{{title}}", title)
         .encode()
     )
-    # Escapes for all that is not ASCII: ids and paths may hold halves of surrogate pairs.
+    # Everything except ASCII is escaped: ids and paths may contain single surrogates.
     data = json.dumps(head, separators=(",", ":"), allow_nan=False).encode("ascii")
     out.write(_block('id="head"', gzip.compress(data, _EFFORT, mtime=0)))
     out.write(after.encode())
@@ -105,7 +105,7 @@ def _block(attribute: str, packed: bytes) -> bytes:
 
 @cache
 def _shell() -> tuple[str, str]:
-    """Return what stands before the head's block, and between it and the chunks."""
+    """Return the text before the head's block, and the text between it and the chunks."""
     page = _read("page.html").replace("{{style}}", _read("page.css"))
     before, after = page.split("{{head}}\n")
     return before, after.replace("{{script}}", _script())

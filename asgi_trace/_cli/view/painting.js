@@ -1,5 +1,5 @@
-// Draws the time axis on its canvas: the overview, the axis and the lanes; bars.js draws what is in
-// the lanes. Positions come from the scale, colors from the style sheet.
+// Draws the time axis on its canvas: the overview, the axis and the lanes; bars.js draws the bars
+// in the lanes. Positions come from the scale, colors from the style sheet.
 
 import { cut, duration, make, plain } from "./text.js";
 import { ERROR, NOBODY, WARNING } from "./data.js";
@@ -261,9 +261,9 @@ export class Painting {
   }
 
   /**
-   * Words in the middle of a line, or behind it, where there is room.
+   * Words in the middle of a line, or after it, where there is room.
    * @param {string} words
-   * @param {[number, number, number]} places where the line begins and ends, and the room behind it
+   * @param {[number, number, number]} places where the line begins and ends, and the room's end
    * @param {number} y
    */
   #paintWords(words, [left, right, end], y) {

@@ -1,8 +1,8 @@
 """
-Which service wrote a line, and in which of its instances: the place of a request.
+The place of a request: the service that wrote its lines, and the instance of the service.
 
-A place is a source, such as a container or a unit, where the line or its envelope names one; else a
-service; else what the name of the log tells. Logs that were rotated and logs of several workers of
+A place is a source, such as a container or a unit, if the line or its envelope names one; else a
+service; else the service in the name of the log. Rotated logs and the logs of several workers of
 one service are one place.
 """
 
@@ -17,7 +17,7 @@ from ..logs.services import services_of_files
 
 __all__ = ("Places",)
 
-# Services beyond this have no name on the page: such a field is none of a service.
+# The most services with a name on the page: a field with more values does not name a service.
 _MOST_SERVICES = 5000
 
 
@@ -42,10 +42,10 @@ class Places:
             self._of_named(name, file) for file, name in enumerate(services_of_files(files))
         ]
         self.of_file = list(self._implied)
-        """The place of a line that names neither service nor source, by its log."""
+        """The place of a line without a service and a source, by its log."""
 
     def of(self, more: dict[str, Any], file: int) -> int:
-        """Return the place of a line whose ``more`` has a service or a source."""
+        """Return the place of a line with a service or a source in ``more``."""
         source, service = more.get("source", ""), more.get("service", "")
         key = (source or file, service)
         place = self._known.get(key)
@@ -79,10 +79,10 @@ class Places:
         return place
 
     def _named(self, service: str, file: int) -> int:
-        """Return the place of a *service* whose lines name no source."""
+        """Return the place of a *service* with lines that name no source."""
         before = self._named_in_file.setdefault(file, service)
         place = self._of_named(service, file)
-        # Other lines of the log are of the one service that is named in it.
+        # Other lines of the log belong to the service that is named in it, if there is only one.
         self.of_file[file] = place if before == service else self._implied[file]
         return place
 

@@ -8,10 +8,10 @@ import { IS_OUTSIDE, IS_WITHIN, placeIn } from "./heads.js";
  * @typedef {import("./data.js").Trace} Trace
  * @typedef {import("./data.js").ReadChunk} ReadChunk
  *
- * A test of the text of a line: one of the patterns must be found, and `holds`, where it is given,
- * must then hold. A line that passes has one of `words`; without any, each line is asked. No pattern
- * can match a line end where there are words. `inRests`, where it is given, finds all lines that pass
- * by what stands behind their heads.
+ * A test of the text of a line: one of the patterns must be found, and `holds`, if it is given,
+ * must then hold. A line that passes has one of `words`; without any, each line is tested by
+ * itself. If there are words, no pattern can match a line end. `inRests`, if it is given, finds all
+ * lines that pass by the text after their heads.
  * @typedef {{patterns: RegExp[], isWanted: boolean, words: string[], inRests?: RegExp,
  *   holds?: (text: string) => boolean}} TextTest
  *
@@ -28,8 +28,8 @@ import { IS_OUTSIDE, IS_WITHIN, placeIn } from "./heads.js";
  * @property {TextTest[]} texts
  * @property {{test: import("./fields.js").FieldTest, term: string}[]} fields
  *
- * A query: one of its alternatives must hold. `marks` find what is marked in the lines, `errors` are
- * sentences about what is wrong with the query.
+ * A query: one of its alternatives must hold. `marks` find the texts to mark in the lines, `errors`
+ * are sentences about mistakes in the query.
  * @typedef {object} Query
  * @property {Alternative[]} alternatives
  * @property {RegExp[]} marks
@@ -174,7 +174,10 @@ function matching(column, value, form) {
   };
 }
 
-/** What is known of the place, else what *find* returns. @param {Map<number, boolean>} known @param {number} place @param {() => boolean} find */
+/**
+ * The known value of the place, else the result of *find*.
+ * @param {Map<number, boolean>} known @param {number} place @param {() => boolean} find
+ */
 function once(known, place, find) {
   let is = known.get(place);
   if (is === undefined) known.set(place, (is = find()));
@@ -186,7 +189,8 @@ const beginning = (/** @type {string} */ pattern) => `^${pattern}`;
 const anywhere = (/** @type {string} */ pattern) => pattern;
 
 /**
- * The fields of the language: each makes a test of its value, or says which values it takes.
+ * The fields of the language: each makes a test of its value, or returns a text on the valid
+ * values.
  * @type {Record<string, (value: string) => string | {run: Test, ofLine?: boolean}>}
  */
 const TESTS = {
@@ -312,11 +316,11 @@ const TESTS = {
 
 // How long to search before the browser may paint.
 const SLICE = 24;
-// Where fewer than one in so many lines are left, they are asked one by one.
+// If fewer than one in this number of lines are left, they are tested one by one.
 const FEW = 16;
 
 /**
- * Search the lines that were read. Null once *isCurrent* is false: the result is not needed any more.
+ * Search the lines that were read. Null once *isCurrent* returns false: another search has begun.
  * @param {Query} query @param {Trace} trace @param {() => boolean} isCurrent
  * @param {Limit | null} [limit]
  * @returns {Promise<Found | null>}
@@ -452,7 +456,8 @@ function hits(search, chunk, trace, limit) {
   const found = isAny ? new Uint8Array(size).fill(1) : ofRequests(search, chunk, trace, limit);
   for (const test of search.lines)
     for (let at = 0; at < size; at++) if (found[at] && !test(trace, start + at)) found[at] = 0;
-  // The text that is rarest in the first chunk comes first in the others: the rest has less to search.
+  // The text that is rarest in the first chunk comes first in the others, so that few lines are
+  // left.
   if (!search.isOrdered) {
     search.texts = rarestFirst(search.texts, chunk, trace);
     search.isOrdered = true;
@@ -500,7 +505,7 @@ function rarestFirst(texts, chunk, trace) {
     .map(({ text }) => text);
 }
 
-/** Whether the test holds of a line. @param {TextTest} test @param {string} line */
+/** Whether a line passes the test. @param {TextTest} test @param {string} line */
 function holdsOf({ patterns, holds }, line) {
   const isMatched = patterns.some((pattern) => {
     pattern.lastIndex = 0;
@@ -510,7 +515,7 @@ function holdsOf({ patterns, holds }, line) {
 }
 
 /**
- * Of the lines that are hits, ask each alone, and return how many are left.
+ * Test each hit by itself, and return the number of hits that are left.
  * @param {TextTest} test @param {ReadChunk} chunk @param {Uint8Array} found @param {Trace} trace
  */
 function keepAlone(test, chunk, found, trace) {
@@ -523,7 +528,10 @@ function keepAlone(test, chunk, found, trace) {
   return left;
 }
 
-/** Whether the test holds of a line of the chunk. @param {RunningTest} test @param {ReadChunk} chunk @param {Trace} trace */
+/**
+ * Whether a line of the chunk passes the test.
+ * @param {RunningTest} test @param {ReadChunk} chunk @param {Trace} trace
+ */
 function hasLine(test, chunk, trace) {
   return linesWith(test, chunk, trace).includes(1);
 }
@@ -543,8 +551,8 @@ function linesWith(test, chunk, trace) {
 }
 
 /**
- * Mark the lines that match the pattern behind their heads. One scan over their joined text is many
- * times quicker than one per line.
+ * Mark the lines that match the pattern after their heads. One scan over their joined text is many
+ * times faster than one per line.
  * @param {Pick<TextTest, "holds">} test @param {RegExp} pattern @param {ReadChunk} chunk
  * @param {Trace} trace @param {Uint8Array} found
  */
@@ -561,8 +569,8 @@ function markRests({ holds }, pattern, chunk, trace, found) {
 }
 
 /**
- * Mark the lines that pass the test by what their heads have. Only lines with a word across an edge
- * in their head are asked.
+ * Mark the lines that pass the test by the text of their heads. Only lines with a word across an
+ * edge in their head are tested by themselves.
  * @param {RunningTest} test @param {ReadChunk} chunk @param {Uint16Array} headOf @param {Trace} trace
  * @param {Uint8Array} found
  */

@@ -9,7 +9,7 @@ import { sessionOrder } from "./order.js";
 const REQUEST_ROW = 40;
 const CALLEE_ROW = 25;
 const DEEPEST_ROW = 5; // levels that are indented
-// With more requests than this, those below others are shown where they are asked for.
+// With more requests than this, those below others are shown only if the reader unfolds them.
 const FEW_REQUESTS = 200;
 
 /**
@@ -159,7 +159,7 @@ export class RequestTree {
     const root = callers.root[r];
     let isChanged = this.#folded.delete(requests.session[root]);
     for (let at = r; at >= 0; at = callers.caller[at]) {
-      // The chosen one is unfolded too, and so all of its trace is in sight.
+      // The chosen one is unfolded too, so that its whole trace is visible.
       if (this.#isUnfolded(at) || callers.callees(at).length === 0) continue;
       this.#unfolded.set(at, true);
       isChanged = true;
@@ -314,7 +314,7 @@ export class RequestTree {
     row.append(text, this.#status(r));
   }
 
-  /** What a screen reader says. @param {number} r */
+  /** The text for screen readers. @param {number} r */
   #spoken(r) {
     const { trace } = this;
     const { call, status } = trace.requests;
@@ -346,7 +346,7 @@ export class RequestTree {
     return title;
   }
 
-  /** Service, time, duration, and what else identifies it. @param {number} r */
+  /** Service, time, duration, and other facts that identify it. @param {number} r */
   #detail(r) {
     const { trace } = this;
     const { path, method, id, call, start } = trace.requests;
@@ -366,7 +366,7 @@ export class RequestTree {
     return detail;
   }
 
-  /** Duration alone: all else is its caller's. @param {number} r */
+  /** Only the duration: all other facts are those of its caller. @param {number} r */
   #calleeDetail(r) {
     const detail = make("div", "detail");
     detail.append(make("span", "duration", duration(this.trace.duration(r))));

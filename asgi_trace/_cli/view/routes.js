@@ -1,4 +1,4 @@
-// What requests have in common: the MCP call, or method and path with `*` in place of ids and numbers.
+// The kinds of requests: the MCP call, or method and path with `*` in place of ids and numbers.
 
 const VARIABLE = /^(?:\d+|(?=.*\d)[0-9a-f]{8,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
 const RPC_NUMBER = / #\S+$/;

@@ -1,4 +1,4 @@
-// Where everything is on the time axis: times as pixels across, lanes as pixels down, and back.
+// Positions on the time axis: times as horizontal pixels, lanes as vertical pixels, and back.
 // Pure arithmetic: no element, no event, no drawing. A range is [from, to].
 
 import { Density, MOST_LANES } from "./density.js";
@@ -17,7 +17,7 @@ export const LABELED_ROW = 25;
 export const SENTENCE = 24;
 export const OPENED_ROW = 24;
 const BELOW_OPENED = 6;
-// Below the lanes, where there are words about silences.
+// The height for words about silences, below the lanes.
 export const FOOT = 18;
 const NARROW = 560;
 const NARROW_GUTTER = 34;
@@ -31,11 +31,11 @@ const ROW_HEIGHTS = [
 ];
 // With more lanes than this, lanes and rows with nothing to show are left out.
 const FEW_LANES = 8;
-// Distance from a bar or a tick within which it is hit.
+// The largest distance of the pointer from a bar or a tick that it still selects.
 const BAR_REACH = 6;
 const TICK_REACH = 4;
 const BETWEEN_LABELS = 76;
-// A trace that is opened fills so much of the axis; one that has half of it stays as it is.
+// An opened trace fills this share of the axis; one that fills half of it already is not zoomed.
 const OPENED_SHARE = 0.8;
 
 // In milliseconds.
@@ -60,7 +60,7 @@ const STEPS = [
  * @typedef {{lane: import("./lanes.js").Lane, rows: number[][], top: number, opened: number,
  *   height: number}} PlacedLane
  *
- * What is at a point: -1 for no request, line or call, null for no session's name.
+ * The objects at a point: -1 for no request, line or call, null for no session's name.
  * @typedef {{request: number, line: number, call: number, session: number | null}} Hit
  */
 
@@ -105,7 +105,7 @@ export class Scale {
     return this.gutter === WIDE_GUTTER;
   }
 
-  /** The width that stands for time. */
+  /** The width of the time axis, without the gutter. */
   get room() {
     return this.width - this.gutter - EDGE;
   }
@@ -182,7 +182,10 @@ export class Scale {
     this.show(this.from + by, this.to + by);
   }
 
-  /** Show so much time around the middle of a request. @param {number} r @param {number} range */
+  /**
+   * Show a *range* of time around the middle of a request.
+   * @param {number} r @param {number} range
+   */
   #showAround(r, range) {
     const { start, end } = this.trace.requests;
     const middle = (start[r] + end[r]) / 2;
@@ -260,7 +263,9 @@ export class Scale {
     return height + openedHeight(this.opened) + this.foot;
   }
 
-  /** The first request of the trace to open: the chosen one's, if it went further. Else -1. */
+  /**
+   * The first request of the trace to open, the chosen one's, if it has several requests. Else -1.
+   */
   get #rootToOpen() {
     const { request } = this.look;
     if (request < 0) return -1;
@@ -283,7 +288,7 @@ export class Scale {
     for (const lane of lanes) {
       const isAll = lanes.length <= FEW_LANES;
       const needed = isAll ? lane.rows : lane.rows.filter((row) => this.#isNeeded(row));
-      // A list that is needed whole is not kept twice.
+      // A list that is shown whole is not copied.
       const rows = needed.length === lane.rows.length ? lane.rows : needed;
       const opened = this.#isOpenedIn(lane) ? openedHeight(this.opened) : 0;
       if (rows.length === 0 && !opened) continue;
@@ -376,7 +381,7 @@ export class Scale {
     return low;
   }
 
-  // -- what is at a point ------------------------------------------------------------------------
+  // -- the objects at a point --------------------------------------------------------------------
 
   /** @param {number} x @param {number} y @returns {Hit} */
   hit(x, y) {
@@ -398,7 +403,7 @@ export class Scale {
   }
 
   /**
-   * What is in the opened trace: the row's name or its bar.
+   * The object in the opened trace: the row's name or its bar.
    * @param {number} x
    * @param {number} y from its top
    * @returns {Hit | null}

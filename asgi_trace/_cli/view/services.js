@@ -1,4 +1,4 @@
-// The sign of each service: a shape from a small set, so that colors stay the sessions'.
+// The sign of each service: a shape from a small set, since colors are used for sessions.
 
 import { make, plain } from "./text.js";
 
@@ -89,7 +89,7 @@ export function paintShape(c, shape, x, y, size) {
   c.fill();
 }
 
-// Corners as parts of the shape's width and height; the style sheet has the same.
+// Corners as parts of the shape's width and height; the style sheet has the same shapes.
 /** @type {Record<string, [number, number][]>} */
 const OUTLINES = {
   square: [

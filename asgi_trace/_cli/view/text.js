@@ -1,7 +1,8 @@
-// Text for the reader: times, durations, counts, and log text without what is invisible or active.
+// Text for the reader: times, durations, counts, and log text without invisible or active
+// characters.
 
-// Characters that command a terminal, turn the direction of writing or are invisible. Tabs and line
-// ends are text.
+// Characters that control a terminal, change the direction of writing or are invisible. Tabs and
+// line ends are text.
 const INVISIBLE =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb]|[\u{e0000}-\u{e0fff}]/gu;
 
@@ -14,7 +15,7 @@ function symbol(character) {
 }
 
 /**
- * The text with a symbol for each character that would not be seen, or do something.
+ * The text with a symbol for each character that is invisible or has an effect.
  * @param {unknown} text
  */
 export function plain(text) {
@@ -51,7 +52,7 @@ function showPlain(parent, text) {
   if (at < text.length) parent.append(text.slice(at));
 }
 
-// A line may be megabytes long; marks beyond these are of no use to anybody.
+// A line may be megabytes long; more marks than these would not help.
 const MOST_MARKS = 200;
 
 /** @param {string} text @param {RegExp[]} patterns */
@@ -117,7 +118,7 @@ function padded(n, width = 2) {
   return String(n).padStart(width, "0");
 }
 
-/** Reads the clock of the reader, or of UTC. */
+/** Formats times in the reader's time zone, or in UTC. */
 export class Clock {
   utc = false;
 

@@ -52,7 +52,7 @@ export class Timeline {
 
   /** Give the requests their lanes anew: some were added, or their times have changed. */
   rearrange() {
-    // It does not get lower again: what is below keeps its place.
+    // It does not get lower again, so that the elements below keep their places.
     this.#tallest = Math.max(this.#tallest, this.scale.arrange());
     this.element.style.setProperty("--wanted-height", `${this.#tallest}px`);
     this.#writeSentence();
@@ -64,7 +64,7 @@ export class Timeline {
     if (!this.scale.isRightOpened) this.rearrange();
   }
 
-  /** Say above the opened trace where its time went. */
+  /** Show the sentence above the opened trace: the time of each service. */
   #writeSentence() {
     const { opened } = this.scale;
     this.sentence.replaceChildren();
@@ -189,7 +189,7 @@ export class Timeline {
 
   // -- drawing -----------------------------------------------------------------------------------
 
-  /** Draw in the next frame, however many changes ask for it. */
+  /** Draw in the next frame, once for any number of changes. */
   draw() {
     if (this.#isDue) return;
     this.#isDue = true;

@@ -66,7 +66,10 @@ export class Tip {
     this.#place(at, width);
   }
 
-  /** A call that no request in the logs answered. @param {number} call @param {Point} at @param {number} width */
+  /**
+   * A call that has no request in the logs.
+   * @param {number} call @param {Point} at @param {number} width
+   */
   showCall(call, at, width) {
     const { title, start, end, status, error, attempt } = this.trace.calls[call];
     const facts = [status, error, duration(end - start)];

@@ -1,10 +1,11 @@
-// A trace opened: a row for each request in a service and for each call to somebody outside, who
-// worked when, and where the time went. Pure arithmetic: no element, no drawing.
+// An opened trace: a row for each request in a service and for each call to a service without logs,
+// the times at which each worked, and its share of the time. Pure arithmetic: no element, no
+// drawing.
 
 import { plain } from "./text.js";
 
 /**
- * A row: a request, or a call that no request in the logs answered.
+ * A row: a request, or a call that has no request in the logs.
  * @typedef {object} Row
  * @property {number} request -1 for a call
  * @property {number} call its place in the trace's calls; -1 for a request
@@ -12,8 +13,8 @@ import { plain } from "./text.js";
  * @property {number} from
  * @property {number} to
  * @property {number} duration as measured, else from its begin to its end
- * @property {[number, number][]} waits when somebody below it worked, in order
- * @property {[number, number][]} critical when the whole waited for this row
+ * @property {[number, number][]} waits when a row below it worked, in order
+ * @property {[number, number][]} critical when the whole trace waited for this row
  * @property {[number, number] | null} sent the caller's side of it, as far as it was logged
  */
 
@@ -22,7 +23,7 @@ import { plain } from "./text.js";
 /** @typedef {import("./data.js").Trace} Trace */
 
 export class Waterfall {
-  /** @type {Row[]} each behind its caller, those of one caller by their start */
+  /** @type {Row[]} each after its caller, those of one caller by their start */
   rows = [];
   /** @type {Part[]} in the order in which they first worked */
   parts = [];
@@ -83,8 +84,8 @@ export class Waterfall {
     }
   }
 
-  // From the end of the whole back to its beginning: at each moment, the deepest row that worked,
-  // and of several the one that ended last.
+  // From the end of the trace back to its beginning: at each moment, the deepest row that worked;
+  // if there are several, the one that ended last.
   /** @param {Trace} trace */
   #follow(trace) {
     const [root] = this.rows;
@@ -148,7 +149,8 @@ export class Waterfall {
 }
 
 /**
- * Who worked: the service, the host that was called, or what was asked.
+ * The name of the part that worked: the service, the host that was called, or the request's
+ * subject.
  * @param {Trace} trace @param {Row} row
  */
 export function owner(trace, row) {
@@ -157,7 +159,7 @@ export function owner(trace, row) {
   return { service, name: trace.serviceOf(row.request) || trace.title(row.request) };
 }
 
-/** How long a row worked itself. @param {Row} row */
+/** The time that a row itself worked. @param {Row} row */
 export function selfTime({ duration, waits }) {
   return Math.max(
     0,

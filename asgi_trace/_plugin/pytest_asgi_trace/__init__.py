@@ -23,9 +23,10 @@ def traced() -> Iterator[Traced]:
     """
     The log records and lines of each request of this test.
 
-    ``traced.lines(response)`` is what the request logged, ``traced.records(response)`` the same as
-    records; ``traced.request(session_id="abc12345")`` binds ids for code that is called without a
-    request. The root logger's level is INFO for the test, unless the program has set another.
+    ``traced.lines(response)`` returns the lines that the request logged,
+    ``traced.records(response)`` its records; ``traced.request(session_id="abc12345")`` binds ids
+    for code that is called without a request. The root logger's level is INFO for the test, unless
+    the program has set another.
     """
     from asgi_trace._logging.captured import captured
 

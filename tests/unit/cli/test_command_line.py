@@ -61,20 +61,20 @@ def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("f3e2a5c4", "there is no command 'f3e2a5c4'; type 'asgi-trace grep f3e2a5c4 app.log'"),
         (
             "--status 500 app.log",
-            "the option --status stands behind its command; type 'asgi-trace grep --status 500 app.log'",
+            "the option --status goes after its command; type 'asgi-trace grep --status 500 app.log'",
         ),
         (
             "--session=abc app.log",
-            "the option --session stands behind its command; "
+            "the option --session goes after its command; "
             "type 'asgi-trace grep --session=abc app.log' or 'asgi-trace view --session=abc app.log'",
         ),
         (
             "--json doctor shop:app",
-            "the option --json stands behind its command; type 'asgi-trace doctor --json shop:app'",
+            "the option --json goes after its command; type 'asgi-trace doctor --json shop:app'",
         ),
         (
             "--follow --port 80 view app.log",
-            "the option --follow stands behind its command; type 'asgi-trace view --follow --port 80 app.log'",
+            "the option --follow goes after its command; type 'asgi-trace view --follow --port 80 app.log'",
         ),
         (
             "--colour",

@@ -811,7 +811,7 @@ def test_the_requests_remembered_are_bounded(
     code, shown, errors = grep("--status", "500", path)
     assert (code, shown) == (0, lines[:3])
     assert errors == [
-        "asgi-trace grep: more than 2 requests match; shown are the first, narrow it down with --since",
+        "asgi-trace grep: more than 2 requests match; shown are the first, narrow the search with --since",
     ]
 
 

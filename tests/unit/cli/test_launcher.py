@@ -117,7 +117,7 @@ def test_a_command_that_cannot_be_started(tmp_path: Path) -> None:
         (("--",), "no command is named; expected one, as in 'asgi-trace run uvicorn shop:app'"),
         (
             ("--reload", "uvicorn"),
-            "'--reload' is no option of asgi-trace run; options of the command stand behind its name",
+            "'--reload' is no option of asgi-trace run; options of the command go after its name",
         ),
     ],
 )

@@ -173,7 +173,7 @@ def test_it_writes_to_standard_output(tmp_path: Path) -> None:
         ),
         (
             ["-o", "app.log"],
-            "app.log: this is a log, and not overwritten; name another with --output",
+            "app.log: this is one of the logs, and is not overwritten; name another file with --output",
         ),
         (["-o", "missing/trace.html"], "missing/trace.html: No such file or directory"),
         (["-o", "."], ".: Is a directory"),
@@ -212,7 +212,7 @@ def test_no_line_is_no_page(view: Any, log: Path, tmp_path: Path) -> None:
     assert view(log, "--session", "nobody") == (
         1,
         [],
-        ["asgi-trace view: no line of what was asked for"],
+        ["asgi-trace view: no line matches the options"],
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["app.log", "empty.log"]
 
