@@ -26,7 +26,7 @@ from .environment import (
 )
 from .served import AS_IT_IS
 
-__all__ = ("check", "prepared", "run")
+__all__ = ("check", "neighbour", "prepared", "run")
 
 _INJECTED = Path(__file__).resolve().parent / "injected"
 
@@ -128,12 +128,10 @@ def _start(command: list[str], environment: dict[str, str]) -> int:
         try:
             _become(command, environment)
         except FileNotFoundError:
-            # Our own environment may not be on PATH, as in a unit of systemd.
-            neighbour = Path(sysconfig.get_path("scripts"), command[0])
-            if os.path.dirname(command[0]) or not neighbour.is_file():
+            path = neighbour(command[0])
+            if path is None:
                 raise
-            # Python finds its environment by this path.
-            _become([str(neighbour), *command[1:]], environment)
+            _become([path, *command[1:]], environment)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for an empty name
         print(
             f"asgi-trace: there is no command {command[0]!r}{_advice(command[0])}", file=sys.stderr
@@ -143,6 +141,15 @@ def _start(command: list[str], environment: dict[str, str]) -> int:
         problem = f"{command[0]!r} cannot be started: {exc.strerror}{_advice(command[0])}"
         print(f"asgi-trace: {problem}", file=sys.stderr)
         return _NOT_EXECUTABLE
+
+
+def neighbour(name: str) -> str | None:
+    """
+    Return the path of the command *name* in the environment of this Python, which may not be on
+    ``PATH``, as in a unit of systemd. Python finds its environment by this path.
+    """
+    path = Path(sysconfig.get_path("scripts"), name)
+    return str(path) if not os.path.dirname(name) and path.is_file() else None
 
 
 def _advice(name: str) -> str:

@@ -48,14 +48,16 @@ def environment() -> dict[str, str]:
     }
 
 
-def examined(folder: Path, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+def examined(
+    folder: Path, command: str, *options: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     (folder / "serve.py").write_text(
         "import uvicorn\nfrom shop import app\n\nif __name__ == '__main__':\n    uvicorn.run(app, port=0)\n"
     )
     return subprocess.run(
         [*COMMAND, *options, *shlex.split(command)],
         cwd=folder,
-        env=environment(),
+        env={**environment(), **variables},
         capture_output=True,
         text=True,
         timeout=180,
@@ -73,6 +75,13 @@ def test_a_command_is_examined_where_a_server_takes_the_app(command: str, tmp_pa
         assert sentence.startswith(beginning)
     assert done.returncode == (1 if findings else 0)
     assert report["app"] == " ".join(shlex.split(command))
+
+
+def test_a_command_beside_this_python_is_found(tmp_path: Path) -> None:
+    """As by ``asgi-trace run``: a virtual environment need not be active."""
+    command = "uvicorn shop:app --port 0"
+    done = examined(write(tmp_path, "app = api"), command, "--json", PATH=os.defpath)
+    assert json.loads(done.stdout)["app"] == command, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..environment import LauncherError
-from ..run import check, prepared
+from ..run import check, neighbour, prepared
 from ..served import AS_IT_IS, ON_APP, own_shim
 from .report import Report, Watch, visit_and_tell
 
@@ -71,6 +72,8 @@ def _outcome(
     words: Sequence[str], environment: dict[str, str], folder: Path, seconds: float
 ) -> dict[str, Any] | str:
     """Return the report of the server's process, or the reason why there is none."""
+    if shutil.which(words[0]) is None:
+        words = [neighbour(words[0]) or words[0], *words[1:]]
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
