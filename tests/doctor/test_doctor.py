@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import asgi_trace
+
 from .apps import BROKEN, FAULTY, HANGING, HEALTHY, ODD, SHOP, STOPS_NEVER, STREAMS_FOR_EVER
 
 COMMAND = (sys.executable, "-m", "asgi_trace", "doctor")
@@ -68,7 +70,7 @@ def test_an_app_that_cannot_be_had_is_exit_code_2(app: str, tmp_path: Path) -> N
     done = doctor(write(tmp_path, code))
     assert (done.returncode, done.stdout) == (2, "")
     assert f"asgi-trace doctor: {expected}" in done.stderr
-    assert f"{os.sep}asgi_trace{os.sep}" not in done.stderr
+    assert f"{Path(asgi_trace.__file__).parent}{os.sep}" not in done.stderr
     assert "importlib" not in done.stderr
 
 
