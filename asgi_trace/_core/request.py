@@ -297,7 +297,8 @@ class RequestMetadata:
         """Keep *ids*, unless one of them has changed since their *version* was read."""
         if ids["session_id"] != NO_ID:  # a session that is not known yet may be at the next line
             self._ids = ids
-        if self._kept("ids_version") is not version:
+        values = self._values
+        if values is not None and values.get("ids_version") is not version:
             self._ids = None
 
     def _forget_ids(self) -> None:

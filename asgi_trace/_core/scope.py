@@ -30,7 +30,6 @@ from .ids import (
     parse_id,
     take_request_id,
 )
-from .lines import NO_ID
 from .masks import Masks
 from .protocol import PENDING, Protocol
 from .request import RequestMetadata, checked_trace, found_once
@@ -318,8 +317,19 @@ class ScopeMetadata(RequestMetadata):
             headers = without_header(headers, name)
         headers.append((name, self._request_id.encode()))
         self._response_headers = message["headers"] = headers
-        self._ids = None  # the response may open a session
+        if self._ids is not None and self._may_change_session():
+            self._ids = None
         return message
+
+    def _may_change_session(self) -> bool:
+        """Whether the session may be another one since the response has begun."""
+        settings, session = self._settings, self._kept("session")
+        if session is None or settings.sessions.user_rank >= 0:
+            return True
+        try:
+            return settings.protocol.opened_session(self, session[1]) is not None
+        except Exception:  # reported where the session is found
+            return True
 
     @property
     def _response_started(self) -> bool:
@@ -332,30 +342,16 @@ class ScopeMetadata(RequestMetadata):
             values = self._late_values()
         # Read before all else: a change by another thread meanwhile gives a new version.
         version, response = values.get("ids_version"), self._response_headers
-        ids = self._ids_before_response(values, version) if "line_ids" in values else None
+        try:
+            ids = self._plain_line_ids(values)
+        except Exception:  # whatever is wrong is reported where each value is found by itself
+            ids = None
         if ids is None:
-            try:
-                ids = self._plain_line_ids(values)
-            except Exception:  # whatever is wrong is reported where each value is found by itself
-                pass
-            if ids is None:
-                ids = self._find_line_ids(values)
-        if ids["session_id"] != NO_ID:  # a session that is not known yet may be at the next line
-            values["line_ids"] = version, ids
-            self._ids = ids
-        if values.get("ids_version") is not version or self._response_headers is not response:
+            ids = self._find_line_ids(values)
+        self._keep_ids(ids, version)
+        if self._response_headers is not response:
             self._ids = None
         return ids
-
-    def _ids_before_response(
-        self, values: dict[str, Any], version: object
-    ) -> dict[str, str] | None:
-        """Return the ids of the lines before the response, unless it has opened a session."""
-        kept_version, ids = values["line_ids"]
-        if kept_version is version and self.session_id == ids["session_id"]:
-            kept: dict[str, str] = ids
-            return kept
-        return None
 
     def _plain_line_ids(self, values: dict[str, Any]) -> dict[str, str] | None:
         """
@@ -515,17 +511,18 @@ class ScopeMetadata(RequestMetadata):
     @found_once("http")
     def transport_type(self) -> str | None:
         """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
-        values = self._values or {}
+        values = self._late_values()
         known = values["known_headers"] if "known_headers" in values else self._known_headers()
-        values = self._values or {}
         if "kind" in values and values["kind"] == "websocket":
             return "websocket"
         accepted = b",".join(values["accept"]).lower() if "accept" in values else b""
-        own = self._settings.protocol.find_transport(self, known, accepted)
-        if own is not None:
-            return own
         # Not "in", which takes bytes for a number first: 3,600 instructions, where this takes 640.
-        return "sse" if accepted.find(b"text/event-stream") >= 0 else "http"
+        accepts_events = accepted.find(b"text/event-stream") >= 0
+        if known or accepts_events:
+            own = self._settings.protocol.find_transport(self, known, accepted)
+            if own is not None:
+                return own
+        return "sse" if accepts_events else "http"
 
     @found_once(TraceContext("", ""), check=checked_trace)
     def trace(self) -> TraceContext:
