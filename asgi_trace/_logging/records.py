@@ -23,6 +23,7 @@ from typing import Any
 from .._core.current import get_request_metadata
 from .._core.exceptions import metadata_of
 from .._core.lines import ACCESS_LOGGER, CALLS_LOGGER, NO_ID, short_session
+from .._core.made_records import unset_factory
 from .._core.request import CALL_NAMES, RequestMetadata
 
 __all__ = (
@@ -235,6 +236,7 @@ def unstamp_records() -> None:
     Undo :func:`stamp_records`, for tests; where another library has wrapped the patch, it stays.
     """
     global _inherited
+    unset_factory()
     if vars(logging.Handler).get("filter") is not _filter:
         return
     if _inherited is _STANDARD_FILTER:
