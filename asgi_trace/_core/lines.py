@@ -768,11 +768,30 @@ def format_json_line(
     )
     if not extra:
         return f"{line}}}"
-    fields = {}
+    if set(map(type, extra)) != {str}:  # the text of two keys may be the same
+        fields = {_extra_name(_shown(key)): value for key, value in extra.items()}
+        return f"{line}, {_json_pairs(fields)}}}"
     for key, value in extra.items():
-        name = _shown(key)
-        fields[f"{name}_" if name.rstrip("_") in _OWN.reserved else name] = value
-    return f"{line}, {_json_pairs(fields)}}}"
+        name = _json_names.get(key) or _json_name(key)
+        line = f"{line}{name}{quote(value) if type(value) is str else _json_value(value)}"
+    return f"{line}}}"
+
+
+def _extra_name(name: str) -> str:
+    return f"{name}_" if name.rstrip("_") in _OWN.reserved else name
+
+
+# The names of extra fields as they stand in a line. A program's are few.
+_json_names: dict[str, str] = {}
+_MOST_NAMES = 512
+
+
+def _json_name(key: str) -> str:
+    name = f", {_quote_json()(_extra_name(key))}: "
+    if len(_json_names) >= _MOST_NAMES:
+        _json_names.clear()
+    _json_names[key] = name
+    return name
 
 
 def _parse_json(line: str) -> dict[str, Any] | None:
