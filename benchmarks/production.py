@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import logging
 import logging.config
+import operator
 import os
 import time
 from collections.abc import Callable
@@ -35,8 +36,10 @@ def _fix_clock() -> None:
     Formatters format a time once a second: with the real clock, a fast meter would count fewer
     seconds than a slow one.
     """
-    time.time = itertools.count(1_700_000_000.0, 0.001).__next__
-    time.time_ns = itertools.count(1_700_000_000 * 10**9, 10**6).__next__
+    # One clock for both functions: logging asks the second one since Python 3.13.
+    ticks = itertools.count(1_700_000_000_000)
+    time.time = map(operator.truediv, ticks, itertools.repeat(1000)).__next__
+    time.time_ns = map(operator.mul, ticks, itertools.repeat(10**6)).__next__
 
 
 def _file() -> Any:

@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "protocol",
             "masks",
             "scope",
+            "made_records",
             "own_lines",
             "access",
             "inside",

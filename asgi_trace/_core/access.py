@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from .faults import own_logger, report_once
-from .lines import ACCESS_LOGGER, format_access
+from .lines import ACCESS_LOGGER, format_access, format_usual_access
 from .masks import Masks
 from .own_lines import write_line
 from .request import RequestMetadata
@@ -64,16 +64,18 @@ class AccessLog:
         self._masks = masks
         self._paths = frozenset(path for path in paths if not path.endswith("*"))
         self._prefixes = tuple(path[:-1] for path in paths if path.endswith("*"))
+        self._has_exclusions = bool(paths)
 
     async def __call__(
         self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]
     ) -> Any:
-        if scope["type"] not in _EXCHANGES or _TAKEN in scope:
+        kind = _EXCHANGES.get(scope["type"])
+        if kind is None or _TAKEN in scope:
             return await self.app(scope, receive, send)
         scope[_TAKEN] = True
-        if self._excludes(scope.get("path")):
+        if self._has_exclusions and self._excludes(scope.get("path")):
             return await self.app(scope, receive, send)
-        exchange = _EXCHANGES[scope["type"]](scope, receive, send, self._masks)
+        exchange = kind(scope, receive, send, self._masks)
         try:
             returned = await self.app(scope, exchange.receive, exchange.send)
         except Exception:
@@ -145,6 +147,11 @@ class _Exchange:
             report_once("reading a message for the access line")
         return result
 
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        if size and self._first_byte is None:
+            self._first_byte = perf_counter()
+
     def _received(self, message: Message) -> None:
         raise NotImplementedError
 
@@ -159,41 +166,52 @@ class _Exchange:
         try:
             log = own_logger(ACCESS_LOGGER)
             if log.isEnabledFor(logging.INFO):
-                fields, parent = self._fields(outcome)
-                message = format_access(fields if parent is None else fields | {"parent": parent})
-                write_line(log, message, fields)
+                write_line(log, *self._line(outcome))
         except Exception:
             report_once("writing an access line")
 
-    def _fields(self, outcome: str | None) -> tuple[dict[str, Any], str | None]:
-        """Return the fields of the line, and the caller's span, which the filter sets as well."""
-        now = perf_counter()
-        request, transport, parent = self._scope.get(SCOPE_KEY), self._scope["type"], None
+    def _line(self, outcome: str | None) -> tuple[str, dict[str, Any]]:
+        """Return the message of the line, and its fields."""
+        duration = self._tenths_since_start(perf_counter())
+        scope = self._scope
+        request, transport, parent = scope.get(SCOPE_KEY), scope["type"], None
         if isinstance(request, RequestMetadata):
             # All ids at once, as the line's record needs them: the span alone would cost as much.
-            parent = request._line_ids().get("parent_span_id")
+            ids = request._ids or request._line_ids()
+            if "parent_span_id" in ids:
+                parent = ids["parent_span_id"]
             transport = request.transport_type
             outcome = outcome or request.mcp_error
+        method, target, status, size = self._method, self._shown_target(), self._status, self._bytes
+        client = _shown_client(scope.get("client"))
         fields = {
-            "method": self._method,
-            "path": self._shown_target(),
-            "status": self._status,
-            "duration_ms": self._since_start(now),
-            "bytes": self._bytes,
+            "method": method,
+            "path": target,
+            "status": status,
+            "duration_ms": duration / 10,
+            "bytes": size,
             "transport": transport,
-            "client": _shown_client(self._scope.get("client")),
+            "client": client,
         }
+        first_byte = None
+        if self._first_byte is not None:
+            first_byte = self._tenths_since_start(self._first_byte)
+            fields["ttfb_ms"] = first_byte / 10
+        if outcome is None and self._close_code is None:
+            message = format_usual_access(
+                method, target, status, duration, size, transport, client, first_byte, parent
+            )
+            if message is not None:
+                return message, fields
         if self._status is None and outcome == "crash":
             fields["status"] = self.crash_status
-        if self._first_byte is not None:
-            fields["ttfb_ms"] = self._since_start(self._first_byte)
         if self._close_code is not None:
             fields["close_code"] = self._close_code
         if outcome is not None:
             fields["outcome"] = outcome
-        if None in fields.values():
-            fields = {name: value for name, value in fields.items() if value is not None}
-        return fields, parent
+        fields = {name: value for name, value in fields.items() if value is not None}
+        # The caller's span is on the message alone: each record has it anyway.
+        return format_access(fields if parent is None else fields | {"parent": parent}), fields
 
     def _shown_target(self) -> str | None:
         """Return path and query without their secrets; None if neither is text."""
@@ -202,20 +220,21 @@ class _Exchange:
             shown = f"{shown}?{self._masks.query(self._query.decode('latin-1'))}"
         return shown or None
 
-    def _since_start(self, moment: float) -> float:
-        # As round(…, 1) does, in a tenth of its 2,500 instructions.
-        return int((moment - self._began) * 10_000 + 0.5) / 10
+    def _tenths_since_start(self, moment: float) -> int:
+        """
+        Return the tenths of a millisecond from the start to *moment*.
 
-    def _count(self, size: int) -> None:
-        self._bytes += size
-        if size and self._first_byte is None:
-            self._first_byte = perf_counter()
+        As a number of digits they are written in a tenth of the 2,500 instructions of a float.
+        """
+        return int((moment - self._began) * 10_000 + 0.5)
 
 
 def _shown_client(client: Any) -> str | None:
     """Return host and port; None if the client has no address, as on a Unix socket."""
-    if type(client) is tuple and len(client) == 2 and client[0] and type(client[0]) is str:
-        return f"{client[0]}:{client[1]}"
+    if type(client) is tuple and len(client) == 2:
+        name, port = client
+        if name and type(name) is str:
+            return f"{name}:{port}"
     host = client_host(client)
     if not host:
         return None
@@ -238,13 +257,16 @@ class _HTTPExchange(_Exchange):
         if kind == "http.response.start":
             # Python 3.10 would write HTTPStatus.OK by that name
             self._status = int(message["status"])
-            self._has_trailers = bool(message.get("trailers"))
+            if "trailers" in message:
+                self._has_trailers = bool(message["trailers"])
         elif kind == "http.response.trailers":
             if not message.get("more_trailers"):
                 self.write()
         elif kind in _BODIES:
-            self._count(len(message.get("body", b"")))
-            if not message.get("more_body") and not self._has_trailers:
+            if "body" in message:
+                self._count(len(message["body"]))
+            is_last = "more_body" not in message or not message["more_body"]
+            if is_last and not self._has_trailers:
                 self.write(_DISCONNECT if self.unfinished == _DISCONNECT else None)
 
 

@@ -28,7 +28,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from math import isfinite
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -57,6 +56,7 @@ __all__ = (
     "format_outgoing",
     "format_stamped",
     "format_text",
+    "format_usual_access",
     "id_color",
     "parse",
     "parse_access",
@@ -226,6 +226,8 @@ def format_stamped(time: str, level: str, ids: str, message: str, call: str = ""
     :param ids: the text in the bracket, made by :func:`format_ids`.
     :param call: made by :func:`format_call`.
     """
+    if not call and message.isprintable() and "\\" not in message:  # nearly every line
+        return f"{time} - {level} - [{ids}] - {message}"
     head = f"{time} - {level} - [{ids}]"
     if call:
         head = f"{head} [{call}]"
@@ -762,11 +764,30 @@ def format_json_line(
     )
     if not extra:
         return f"{line}}}"
-    fields = {}
+    if set(map(type, extra)) != {str}:  # the text of two keys may be the same
+        fields = {_extra_name(_shown(key)): value for key, value in extra.items()}
+        return f"{line}, {_json_pairs(fields)}}}"
     for key, value in extra.items():
-        name = _shown(key)
-        fields[f"{name}_" if name.rstrip("_") in _OWN.reserved else name] = value
-    return f"{line}, {_json_pairs(fields)}}}"
+        name = _json_names.get(key) or _json_name(key)
+        line = f"{line}{name}{quote(value) if type(value) is str else _json_value(value)}"
+    return f"{line}}}"
+
+
+def _extra_name(name: str) -> str:
+    return f"{name}_" if name.rstrip("_") in _OWN.reserved else name
+
+
+# The names of extra fields as they stand in a line. A program's are few.
+_json_names: dict[str, str] = {}
+_MOST_NAMES = 512
+
+
+def _json_name(key: str) -> str:
+    name = f", {_quote_json()(_extra_name(key))}: "
+    if len(_json_names) >= _MOST_NAMES:
+        _json_names.clear()
+    _json_names[key] = name
+    return name
 
 
 def _parse_json(line: str) -> dict[str, Any] | None:
@@ -927,8 +948,6 @@ _ACCESS_WORDS: dict[str, Callable[[str], Any]] = {
     "ttfb_ms": float,
     "parent": str,
 }
-_ACCESS_NAMES = frozenset(_ACCESS_WORDS)
-_read_words = itemgetter(*[*_ACCESS_WORDS][:-2])
 _BLANKS = len(_ACCESS_WORDS) - 3  # between the words up to the client
 _ACCESS = Pattern(
     r"(?P<method>[^ ]+) (?P<path>[^ ]+) (?:-|(?P<status>\d{1,9})) (?:-|(?P<duration_ms>\d+\.\d)ms) "
@@ -955,31 +974,48 @@ def format_access(fields: Mapping[str, Any]) -> str:
     Others follow as ``name=value``. A word is ASCII without blanks: a blank becomes ``%20``, and
     ``é`` becomes ``%C3%A9``.
     """
-    get = fields.get
-    ttfb = get("ttfb_ms")
-    try:
-        method, path, status, duration, size, transport, client = _read_words(fields)
-        line = f"{method} {path} {status:d} {duration:.1f}ms {size:d}B {transport} {client}"
-        is_whole = method and path and transport and client
-    except (KeyError, TypeError, ValueError):  # a word is missing, or None
-        line, is_whole = "", ""
-    # The whole line is checked at once, and each word only where that fails: 700 instructions,
-    # where seven checks take 15,000.
-    if not (is_whole and line.isascii() and line.isprintable() and line.count(" ") == _BLANKS):
-        line = _format_words(fields)
+    line = _format_words(fields)
+    ttfb, parent = fields.get("ttfb_ms"), fields.get("parent")
     if ttfb is not None:
         line = f"{line} ttfb={ttfb:.1f}ms"
-    parent = get("parent")
     if parent is not None:
         line = f"{line} parent={_quote(parent)}"
-    if _ACCESS_NAMES.issuperset(fields):
-        return line
     others = {
         name: value
         for name, value in fields.items()
-        if value is not None and name not in _ACCESS_NAMES
+        if value is not None and name not in _ACCESS_WORDS
     }
     return f"{line} {_format_pairs(others)}" if others else line
+
+
+def format_usual_access(
+    method: str | None,
+    path: str | None,
+    status: int | None,
+    duration: int,
+    size: int,
+    transport: str | None,
+    client: str | None,
+    ttfb: int | None,
+    parent: str | None,
+) -> str | None:
+    """
+    Return what :func:`format_access` returns for these fields, in a fourth of the time; None where
+    a word is missing or must be made fit.
+
+    :param duration: in tenths of a millisecond, as is *ttfb*.
+    """
+    if not (method and path and status and transport and client):
+        return None
+    line = (
+        f"{method} {path} {status} {duration // 10}.{duration % 10}ms {size}B {transport} {client}"
+    )
+    # One look at the whole line: 700 instructions, where one at each word takes 15,000.
+    if not (line.isascii() and line.isprintable() and line.count(" ") == _BLANKS):
+        return None
+    if ttfb is not None:
+        line = f"{line} ttfb={ttfb // 10}.{ttfb % 10}ms"
+    return line if parent is None else f"{line} parent={_quote(parent)}"
 
 
 def _format_words(fields: Mapping[str, Any]) -> str:

@@ -60,6 +60,8 @@ class Protocol:
         """
         Return the protocol's own transport type of *request*; None where it is plain HTTP.
 
+        A request without any known header that does not accept events either is plain HTTP.
+
         :param known: the values of the request's known headers, by name.
         :param accepted: the request's ``Accept`` headers, joined, in lower case.
         """

@@ -33,9 +33,6 @@ _T = TypeVar("_T")
 CALL_NAMES = ("mcp_method", "mcp_name", "jsonrpc_id")
 """A record's names for the words of a call to an MCP server, in their order."""
 
-# The version of the ids, the response that they were read with, and the ids.
-_KeptIds = tuple[object, object, dict[str, str]]
-
 # Requests whose late values are being made at this moment.
 _beginning: dict[RequestMetadata, dict[str, Any]] = {}
 
@@ -206,6 +203,7 @@ class RequestMetadata:
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "_ids",
         "_request_id",
         "_values",
         "ended",
@@ -219,6 +217,8 @@ class RequestMetadata:
     path: str | None
     ended: bool
     _request_id: str | None
+    # The ids that _line_ids() returned last, until one of them changes; None before the first line.
+    _ids: dict[str, str] | None
     # Values of the late fields, by name; None until the first of them is computed.
     _values: dict[str, Any] | None
 
@@ -234,6 +234,7 @@ class RequestMetadata:
         parent_request_id: str | None = None,
     ) -> None:
         self._values = {"transport_type": transport_type}
+        self._ids = None
         self.session_id = session_id
         self.request_id = request_id
         self.start_time = time() if start_time is None else start_time
@@ -263,26 +264,23 @@ class RequestMetadata:
 
     def _line_ids(self) -> dict[str, str]:
         """
-        Return the ids of the request and the words of its call, by their names on records. The dict
-        is made once, and again after a change of an id; callers must not change it.
+        Return the ids of the request and the words of its call, by their names on records. Callers
+        must not change the dict.
+
+        It is kept in ``_ids`` until one of the ids changes: writers of lines read that first.
         """
         values = self._late_values()
-        kept: _KeptIds | None = values.get("line_ids")
-        if kept is not None and kept[0] is values.get("ids_version"):
-            return kept[2]
-        return self._find_line_ids(values, None)
-
-    def _find_line_ids(self, values: dict[str, Any], response: object) -> dict[str, str]:
-        """
-        :param response: the headers of the response, on which the session id may depend.
-        """
         # Read before all else: a change by another thread meanwhile gives a new version.
         version = values.get("ids_version")
+        ids = self._find_line_ids(values)
+        self._keep_ids(ids, version)
+        return ids
+
+    def _find_line_ids(self, values: dict[str, Any]) -> dict[str, str]:
         trace_id, span_id, _, parent_span_id = values.get("trace") or self.trace
-        session_id = self.session_id
         ids = {
             "request_id": self._request_id or NO_ID,
-            "session_id": session_id or NO_ID,
+            "session_id": self.session_id or NO_ID,
             "trace_id": trace_id,
             "span_id": span_id,
         }
@@ -293,13 +291,20 @@ class RequestMetadata:
             for name, word in zip(CALL_NAMES, call, strict=True):
                 if word is not None:
                     ids[name] = word
-        if session_id is not None:  # None: it may be known at the next line
-            values["line_ids"] = version, response, ids
         return ids
+
+    def _keep_ids(self, ids: dict[str, str], version: object) -> None:
+        """Keep *ids*, unless one of them has changed since their *version* was read."""
+        if ids["session_id"] != NO_ID:  # a session that is not known yet may be at the next line
+            self._ids = ids
+        values = self._values
+        if values is not None and values.get("ids_version") is not version:
+            self._ids = None
 
     def _forget_ids(self) -> None:
         """Discard the dict of ids, since one of them has changed: the next line makes a new one."""
         self._late_values()["ids_version"] = object()
+        self._ids = None
 
     # -- ids ---------------------------------------------------------------------------------------
 

@@ -205,6 +205,7 @@ class ScopeMetadata(RequestMetadata):
         self.start_time = time()
         self.ended = False
         self._values = None
+        self._ids = None
         self._settings = settings
         self._response_headers = None
         try:
@@ -316,7 +317,19 @@ class ScopeMetadata(RequestMetadata):
             headers = without_header(headers, name)
         headers.append((name, self._request_id.encode()))
         self._response_headers = message["headers"] = headers
+        if self._ids is not None and self._may_change_session():
+            self._ids = None
         return message
+
+    def _may_change_session(self) -> bool:
+        """Whether the session may be another one since the response has begun."""
+        settings, session = self._settings, self._kept("session")
+        if session is None or settings.sessions.user_rank >= 0:
+            return True
+        try:
+            return settings.protocol.opened_session(self, session[1]) is not None
+        except Exception:  # reported where the session is found
+            return True
 
     @property
     def _response_started(self) -> bool:
@@ -327,30 +340,24 @@ class ScopeMetadata(RequestMetadata):
         values = self._values
         if values is None:
             values = self._late_values()
-        elif "line_ids" in values:
-            ids: dict[str, str]
-            version, response, ids = values["line_ids"]
-            if version is values.get("ids_version"):
-                started = self._response_headers
-                if response is started:
-                    return ids
-                # The response has begun meanwhile, and may have opened a session.
-                if self.session_id == ids["session_id"]:
-                    values["line_ids"] = version, started, ids
-                    return ids
+        # Read before all else: a change by another thread meanwhile gives a new version.
+        version, response = values.get("ids_version"), self._response_headers
         try:
-            plain = self._plain_line_ids(values)
+            ids = self._plain_line_ids(values)
         except Exception:  # reported below, where each value is computed by itself
-            plain = None
-        return plain or self._find_line_ids(values, self._response_headers)
+            ids = None
+        if ids is None:
+            ids = self._find_line_ids(values)
+        self._keep_ids(ids, version)
+        if self._response_headers is not response:
+            self._ids = None
+        return ids
 
     def _plain_line_ids(self, values: dict[str, Any]) -> dict[str, str] | None:
         """
         Find all ids of a request that has no inbound ids and no call, in one pass: 12,000
         instructions less than value by value. None for any other request.
         """
-        # Read before all else: a change by another thread meanwhile gives a new version.
-        version = values.get("ids_version")
         settings, response = self._settings, self._response_headers
         known = values["known_headers"] if "known_headers" in values else self._known_headers()
         if known or self._query_string or not settings.makes_trace_ids:
@@ -366,14 +373,12 @@ class ScopeMetadata(RequestMetadata):
         if parent_span_id is not None:  # another thread was faster
             return None
         values.setdefault("session", _new_session((session_id, rank, response)))
-        ids = {
+        return {
             "request_id": self._request_id,
             "session_id": session_id,
             "trace_id": trace_id,
             "span_id": span_id,
         }
-        values["line_ids"] = version, response, ids
-        return ids
 
     # -- the session -------------------------------------------------------------------------------
 
@@ -505,17 +510,18 @@ class ScopeMetadata(RequestMetadata):
     @found_once("http")
     def transport_type(self) -> str | None:
         """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
-        values = self._values or {}
+        values = self._late_values()
         known = values["known_headers"] if "known_headers" in values else self._known_headers()
-        values = self._values or {}
         if "kind" in values and values["kind"] == "websocket":
             return "websocket"
         accepted = b",".join(values["accept"]).lower() if "accept" in values else b""
-        own = self._settings.protocol.find_transport(self, known, accepted)
-        if own is not None:
-            return own
         # Not "in", which first tries bytes as a number: 3,600 instructions, where this takes 640.
-        return "sse" if accepted.find(b"text/event-stream") >= 0 else "http"
+        accepts_events = accepted.find(b"text/event-stream") >= 0
+        if known or accepts_events:
+            own = self._settings.protocol.find_transport(self, known, accepted)
+            if own is not None:
+                return own
+        return "sse" if accepts_events else "http"
 
     @found_once(TraceContext("", ""), check=checked_trace)
     def trace(self) -> TraceContext:

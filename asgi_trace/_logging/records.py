@@ -23,6 +23,7 @@ from typing import Any
 from .._core.current import get_request_metadata
 from .._core.exceptions import metadata_of
 from .._core.lines import ACCESS_LOGGER, CALLS_LOGGER, NO_ID, short_session
+from .._core.made_records import unset_factory
 from .._core.request import CALL_NAMES, RequestMetadata
 
 __all__ = (
@@ -97,20 +98,22 @@ def stamp(record: logging.LogRecord) -> None:
     try:
         metadata = _request_of(record) if record.exc_info else get_request_metadata()
         if metadata is not None:
-            ids = metadata._line_ids()
-            if attributes.keys().isdisjoint(ids):  # nearly always
-                attributes.update(ids)
+            ids = metadata._ids or metadata._line_ids()
+            # Four lookups take 400 instructions, isdisjoint() takes 2,100.
+            if (
+                len(ids) == 4
+                and "request_id" not in attributes
+                and "session_id" not in attributes
+                and "trace_id" not in attributes
+                and "span_id" not in attributes
+            ):
+                attributes |= ids
             else:
                 for name, given in ids.items():
                     give(name, given)
-            fields = metadata._fields
-            if fields:
-                # A copy: another thread may add a field meanwhile.
-                for field, value in fields.copy().items():
-                    kept = give(attribute_of(field), value)
-                    # On a line of our own loggers, names such as "client" are in use, too.
-                    if kept is not value and record.name in _OWN_LOGGERS:
-                        give(f"{field}_", value)
+            values = metadata._values
+            if values is not None and "fields" in values:
+                _give_fields(record, values["fields"])
             return
     except Exception:
         pass  # For example, an exception's attribute raises: the line is still written.
@@ -118,6 +121,16 @@ def stamp(record: logging.LogRecord) -> None:
         give(name, NO_ID)
     if _on_untraced is not None:
         _on_untraced(record)
+
+
+def _give_fields(record: logging.LogRecord, fields: dict[str, object]) -> None:
+    give = record.__dict__.setdefault
+    # A copy: another thread may add a field meanwhile.
+    for field, value in fields.copy().items():
+        kept = give(attribute_of(field), value)
+        # On a line of our own loggers, names such as "client" are in use, too.
+        if kept is not value and record.name in _OWN_LOGGERS:
+            give(f"{field}_", value)
 
 
 _Handlers = Callable[[logging.Handler], None]
@@ -222,6 +235,7 @@ def unstamp_records() -> None:
     Undo :func:`stamp_records`, for tests; a patch that another library has wrapped is kept.
     """
     global _inherited
+    unset_factory()
     if vars(logging.Handler).get("filter") is not _filter:
         return
     if _inherited is _STANDARD_FILTER:

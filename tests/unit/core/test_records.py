@@ -29,6 +29,7 @@ from asgi_trace._core.lines import (
     format_logfmt,
     format_outgoing,
     format_text,
+    format_usual_access,
     parse,
     parse_access,
     parse_line,
@@ -761,6 +762,28 @@ ACCESS = st.fixed_dictionaries(
         "close_code": st.integers().map(str),
     },
 )
+
+
+@given(
+    st.one_of(st.sampled_from(["GET", "", None]), ANY_TEXT),
+    st.one_of(st.sampled_from(["/items/42", "/a b", "/é"]), ANY_TEXT),
+    st.sampled_from([200, 404, None]),
+    st.integers(0, 10**9),
+    st.sampled_from(["127.0.0.1:5", "[::1]:5", "", None]),
+    st.sampled_from([None, 0, 41]),
+    st.sampled_from([None, "00f067aa0ba902b7", "a b"]),
+)
+def test_the_fast_way_to_an_access_line_leads_to_the_same_one(
+    method: Any, path: str, status: Any, duration: int, client: Any, ttfb: Any, parent: Any
+) -> None:
+    """Or to none, where a word is missing or must be made fit."""
+    fields = {"method": method, "path": path, "status": status, "duration_ms": duration / 10}
+    fields |= {"bytes": 13, "transport": "http", "client": client, "parent": parent}
+    fields |= {} if ttfb is None else {"ttfb_ms": ttfb / 10}
+    fast = format_usual_access(method, path, status, duration, 13, "http", client, ttfb, parent)
+    assert fast in (None, format_access(fields))
+    if method == "GET" and path == "/items/42" and status and client:
+        assert fast is not None
 
 
 @given(ACCESS, TEXT_RECORDS)

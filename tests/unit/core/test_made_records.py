@@ -1,0 +1,128 @@
+"""Records that we make: they are as logging makes them, for every call of a logger."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from asgi_trace._core.made_records import make_record, set_factory, unset_factory
+
+NAME = "asgi_trace.test_made_records"
+_CLOCK = {"created", "msecs", "relativeCreated"}
+
+
+class Keep(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def kept() -> Iterator[list[logging.LogRecord]]:
+    logger, handler, before = logging.getLogger(NAME), Keep(), logging.getLogRecordFactory()
+    logger.addHandler(handler)
+    logger.setLevel(1)
+    try:
+        yield handler.records
+    finally:
+        logger.removeHandler(handler)
+        logging.setLogRecordFactory(before)
+
+
+CALLS: dict[str, tuple[Any, ...]] = {
+    "no argument": ("100 % done",),
+    "an argument": ("%s done", "100 %"),
+    "a number": ("%d", 0),
+    "arguments": ("%s %s", "a", {"b": 1}),
+    "a mapping": ("%(user)s", {"user": "alice"}),
+    "an empty mapping": ("%s", {}),
+    "a list": ("%s", [1]),
+    "an object": (ValueError("no text"),),
+}
+
+
+def check(ours: logging.LogRecord, theirs: logging.LogRecord) -> None:
+    assert type(ours) is type(theirs) is logging.LogRecord
+    same = vars(theirs).keys() - _CLOCK
+    assert vars(ours).keys() == vars(theirs).keys()
+    assert {name: vars(ours)[name] for name in same} == {name: vars(theirs)[name] for name in same}
+    assert ours.getMessage() == theirs.getMessage()
+    assert 0 <= theirs.created - ours.created < 60
+    assert 0 <= theirs.relativeCreated - ours.relativeCreated < 60_000
+    assert abs(ours.created % 1 * 1000 - ours.msecs) < 1.01
+    assert ours.msecs == int(ours.msecs)
+
+
+@pytest.mark.parametrize("path", ["/srv/shop/orders.py", "orders", "", "a.b.c", 7])
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_record_is_loggings(call: tuple[Any, ...], path: Any) -> None:
+    """The first one of a file, and those after it."""
+    message, *args = call
+    failure = (ValueError, ValueError("a bug"), None)
+    for exc_info in (None, failure):
+        arguments = (NAME, 35, path, 12, message, tuple(args), exc_info, "pay", "a stack")
+        for _ in range(2):
+            check(make_record(*arguments), logging.LogRecord(*arguments))
+
+
+@pytest.mark.parametrize("option", ["logThreads", "logProcesses", "logMultiprocessing"])
+def test_loggings_options_leave_parts_out(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = (NAME, logging.INFO, __file__, 12, "done", (), None)
+    make_record(*arguments)
+    monkeypatch.setattr(logging, option, False)
+    check(make_record(*arguments), logging.LogRecord(*arguments))
+
+
+def test_a_record_names_its_thread() -> None:
+    made: list[logging.LogRecord] = []
+
+    def job() -> None:
+        for make in (make_record, make_record, logging.LogRecord):
+            made.append(make(NAME, logging.INFO, __file__, 12, "done", (), None))
+
+    thread = threading.Thread(target=job, name="a thread")
+    thread.start()
+    thread.join()
+    assert {record.threadName for record in made} == {"a thread"}
+    check(*made[1:])
+
+
+def test_as_the_factory_it_serves_loggers(kept: list[Any]) -> None:
+    """With the caller's place, ``extra=`` and a stack."""
+    logging.setLogRecordFactory(logging.LogRecord)
+    set_factory()
+    assert logging.getLogRecordFactory() is make_record
+    for _ in range(2):
+        logging.getLogger(NAME).error("%s", "done", extra={"tenant": "acme"}, stack_info=True)
+    for record in kept:
+        assert (record.tenant, record.module, record.levelname) == (
+            "acme",
+            __name__.split(".")[-1],
+            "ERROR",
+        )
+        assert record.funcName == sys._getframe().f_code.co_name
+        assert "Stack" in record.stack_info
+    unset_factory()
+    assert logging.getLogRecordFactory() is logging.LogRecord
+
+
+def test_a_factory_of_the_program_stays() -> None:
+    class Record(logging.LogRecord):
+        pass
+
+    before = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(Record)
+    try:
+        set_factory()
+        unset_factory()
+        assert logging.getLogRecordFactory() is Record
+    finally:
+        logging.setLogRecordFactory(before)
