@@ -294,6 +294,35 @@ def test_a_servers_own_access_line_will_do(grep: Any, log: Path, form: Any, mess
     assert grep("--status", "503", "--path", "/api/x", log) == (0, [expected], [])
 
 
+_STAMP = "2026-11-26T10:00:00.250Z"
+_HEAD = f"{_STAMP} - INFO - [req=a|session=b] - "
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{_HEAD}GET / 503 12.3ms 345B http 127.0.0.1:1",
+        f"{_HEAD}GET / 503 - 345B http 127.0.0.1:1",
+        f"{_HEAD}GET / 503 - - http 127.0.0.1:1",
+        f'{_HEAD}127.0.0.1:1 - "GET / HTTP/1.1" 503',
+        f'{_STAMP} INFO: [req=a|session=b] 127.0.0.1:1 - "GET / HTTP/1.1\x1b[0m" \x1b[31m503\x1b[0m',
+        f'{{"time": "{_STAMP}", "request_id": "a", "method": "GET", "path": "/", "status" : 503, "duration": 1}}',
+        f'{{"status_code":503,"path":"/","method":"GET","duration_ms":1,"request_id":"a","time":"{_STAMP}"}}',
+        f'{{"time": "{_STAMP}", "request_id": "a", "message": "127.0.0.1:1 - \\u0022GET / HTTP/1.1\\u0022 503"}}',
+        f'{{"time": "{_STAMP}", "request_id": "a", "method": "GET", "path": "", "response_code":"503", "duration":1}}',
+        f'time={_STAMP} request_id=a method=GET path=/ status="503" duration=1 msg=x',
+        f"I, [{_STAMP}] INFO -- : [aaaaaaaa] Completed 503 Unavailable in 12ms",
+        f'aaaaaaaabbbbccccddddeeeeffff0000 {_STAMP} f b/s 0/0/1/2/30 503 345 - - 1/1/0/0/0 0/0 "GET / HTTP/1.1"',
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_status_is_found_wherever_it_stands(line: str, end: str) -> None:
+    """The bytes decide which lines are read: none with that status is left out."""
+    block = f"{line}{end}".encode()
+    for status, count in ((">=500", 1), ("503", 1), ("5xx", 1), ("!=503", 0), (">503", 0)):
+        assert len([*search_requests([block], read_query(status=status))]) == count
+
+
 def test_another_loggers_line_is_no_access_line(grep: Any, tmp_path: Path) -> None:
     """Where the form tells the logger; and what somebody printed never is."""
     path = tmp_path / "app.log"
