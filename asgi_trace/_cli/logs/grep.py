@@ -626,22 +626,30 @@ class _Sampled:
         self.reading = Reading(log.name)
         self.is_named = True  # whether each line names its request's id as we do
         self._zone = zone
-        self._is_read = self._is_read_again = False
-        self._has_parts = False  # whether a block had them when the log was read first
+        self._is_sampled = False
+        self._end = 0  # of the block that is being read
+        self._searched = 0  # how many bytes were searched for parts of lines
+        self._has_parts = False  # whether there were any
 
     def has_parts(self, block: bytes) -> bool:
-        """Whether a *block* of the log has parts of lines. It is searched for them once."""
-        if self._is_read_again and not self._has_parts:
+        """
+        Whether a *block* of the log has parts of lines. It is searched for them once, and what has
+        been added since to a log that is written is searched, too.
+        """
+        if self._end <= self._searched and not self._has_parts:
             return False
+        self._searched = max(self._searched, self._end)
         found = _has_parts(block)
         self._has_parts |= found
         return found
 
     def lines(self) -> Iterator[bytes]:
         """Yield the blocks of the log's lines."""
-        is_first, self._is_read, self._is_read_again = not self._is_read, True, self._is_read
+        is_first, self._is_sampled = not self._is_sampled, True
         size = _FIRST_SAMPLE
+        self._end = 0
         for block in lines_of(self.log, self._zone):
+            self._end += len(block)
             if is_first:
                 self.reading.lines += block.count(b"\n") + (not block.endswith(b"\n"))
                 self._sample(block.split(b"\n", size)[:size])

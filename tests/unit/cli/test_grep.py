@@ -33,7 +33,7 @@ from asgi_trace import (
 )
 from asgi_trace._cli.logs import files
 from asgi_trace._cli.logs import grep as command
-from asgi_trace._cli.logs.files import blocks_of
+from asgi_trace._cli.logs.files import Log, blocks_of
 from asgi_trace._cli.logs.grep import Query, read_query, search, search_requests, shortcut
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import (
@@ -321,6 +321,21 @@ def test_a_status_is_found_wherever_it_stands(line: str, end: str) -> None:
     block = f"{line}{end}".encode()
     for status, count in ((">=500", 1), ("503", 1), ("5xx", 1), ("!=503", 0), (">503", 0)):
         assert len([*search_requests([block], read_query(status=status))]) == count
+
+
+def test_a_split_line_is_found_that_is_added_while_the_log_is_read(tmp_path: Path) -> None:
+    """Between the reading of the access lines and that of the lines of their requests."""
+    path = tmp_path / "app.log"
+    path.write_text(f"{_STAMP} stdout F {_HEAD}GET / 503 12.3ms 345B http 127.0.0.1:1\n")
+    query = read_query(status="503")
+    log = command._Sampled(Log(str(path), pytest.fail), None)
+    requests = command._requests_wanted([log], query)
+    with path.open("a") as file:
+        file.write(f"{_STAMP} stdout F {_HEAD.replace('=a', '=other')}\n")
+        file.write(f"{_STAMP} stdout P {_HEAD[:-18]}\n{_STAMP} stdout F {_HEAD[-18:]}more\n")
+    find = shortcut(query, requests, log.is_named)
+    found = search(log.lines(), query, requests, find, has_parts=log.has_parts)
+    assert sum(each.line.count(b"\n") for each in found) == 3
 
 
 def test_another_loggers_line_is_no_access_line(grep: Any, tmp_path: Path) -> None:
