@@ -99,6 +99,8 @@ def _cut(text: str, layer: Layer) -> Bare:
     times: Sequence[Any] | None = columns[at["time"]] if "time" in at else None
     if times is not None and not {"", "-"}.isdisjoint(times):
         times = [None if each in ("", "-") else each for each in times]
+        if not any(times):  # as with compose, which has the time where it is asked for
+            times = None
     sources: Sequence[str] | None = columns[at["source"]] if "source" in at else None
     if "labels" in at:
         source_of = {each: source_of_labels(each) for each in set(columns[at["labels"]])}
