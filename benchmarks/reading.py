@@ -18,14 +18,14 @@ from . import grep, plain, view
 __all__ = ("PROMISES", "Promise", "check")
 
 LINES = 50_000
-_ATTEMPTS = 4
+_ATTEMPTS = 6
 
 
 class Promise(NamedTuple):
     """
     One promise: a command takes at most *limit* times the CPU seconds of the plain loop.
 
-    :param limit: what has been reached, half as much again.
+    :param limit: what has been reached on CPython 3.11 and 3.13, and some 3 % more.
     :param goal: what is aimed at.
     """
 
@@ -41,12 +41,12 @@ class Promise(NamedTuple):
 
 
 PROMISES = (
-    Promise("view", "text", 8.0, 3.0),
-    Promise("view", "json", 5.0, 2.5),
-    Promise("view", "logfmt", 4.4, 3.0),
-    Promise("grep", "text", 2.1, 1.0),
-    Promise("grep", "json", 1.9, 1.0),
-    Promise("grep", "logfmt", 1.4, 1.0),
+    Promise("view", "text", 5.5, 3.0),
+    Promise("view", "json", 3.4, 2.5),
+    Promise("view", "logfmt", 2.9, 3.0),
+    Promise("grep", "text", 1.4, 1.0),
+    Promise("grep", "json", 1.25, 1.0),
+    Promise("grep", "logfmt", 0.9, 1.0),
 )
 
 
