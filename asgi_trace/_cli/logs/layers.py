@@ -13,10 +13,10 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from ..._core.lines import HEAD
-from .envelopes import Content, Layer, opened, source_of_labels
-from .own import LONGEST_HEAD
+from .envelopes import Content, Layer, Peeler, opened, source_of_labels
+from .own import LONGEST_HEAD, Form, own_form
 
-__all__ = ("Bare", "line_behind", "without_envelopes")
+__all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")
 
 
 class Bare(NamedTuple):
@@ -30,6 +30,25 @@ class Bare(NamedTuple):
     lines: Sequence[str]
     times: Sequence[Any] | None = None
     sources: Sequence[str] | None = None
+
+
+def wrapped(lines: Sequence[str], peeler: Peeler) -> tuple[Form | None, tuple[Layer, ...]]:
+    """Return the form of the first of *lines* that is ours in envelopes, and these."""
+    for line in lines:
+        layers, bare = peeler.layers(line)
+        form = own_form(bare) if layers else None
+        if form is not None:
+            return form, layers
+    return None, ()
+
+
+def wrapping_of(form: Form, layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Return the names of a *form* and its *layers*: lines with the same are read alike."""
+    names = [form.start]
+    for layer in layers:
+        names += (each.name for each in layer.before)
+        names.append("JSON" if layer.prefix is None else f"in {layer.prefix.name}")
+    return tuple(names)
 
 
 def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> Bare:
@@ -80,6 +99,8 @@ def _cut(text: str, layer: Layer) -> Bare:
     times: Sequence[Any] | None = columns[at["time"]] if "time" in at else None
     if times is not None and not {"", "-"}.isdisjoint(times):
         times = [None if each in ("", "-") else each for each in times]
+        if not any(times):  # as with compose, which has the time where it is asked for
+            times = None
     sources: Sequence[str] | None = columns[at["source"]] if "source" in at else None
     if "labels" in at:
         source_of = {each: source_of_labels(each) for each in set(columns[at["labels"]])}

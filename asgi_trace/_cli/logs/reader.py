@@ -22,7 +22,7 @@ from .columns import Columns, columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
 from .envelopes import ANOTHER_LOG, COLORS, JOURNAL_BYTES, Layer, Peeled, Peeler
 from .files import Log
-from .layers import without_envelopes
+from .layers import without_envelopes, wrapped, wrapping_of
 from .own import Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
@@ -133,9 +133,12 @@ class Steps:
         """Whether parts of a line wait for the rest of it."""
         return bool(self._parts)
 
-    def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
-        """Return the envelopes around *line* that earlier lines had, and the text in them."""
-        return self._peeler.layers(line)
+    def wrapped(self, lines: Sequence[str]) -> tuple[Form | None, tuple[Layer, ...]]:
+        """
+        Return the form of the first of *lines* that is ours in envelopes that earlier lines had,
+        and these envelopes.
+        """
+        return wrapped(lines, self._peeler)
 
     def jump(self) -> None:
         """Note that lines were left out: the next one continues no entry."""
@@ -252,10 +255,24 @@ class LineReader:
         return self._timed(found)
 
     def read_parsed(self, block: Parsed) -> list[Entry]:
-        """Return the result of :meth:`read_text` for the text of a *block*."""
+        """Return the result of :meth:`read_text` for the text of a *block* without envelopes."""
         found: list[Entry] = []
         self._clock.is_zone_assumed |= block.is_zone_assumed
         self._take_columns(block.odd_lines, block.columns, found)
+        self._note(found)
+        return self._timed(found)
+
+    def read_wrapped(self, block: Parsed, text: str) -> list[Entry]:
+        """Return the result of :meth:`read_text` for the *text* of a *block* in envelopes."""
+        lines = text.split("\n")
+        lines.pop()
+        form, layers = self._steps.wrapped(lines[:LOOKED_AT])
+        # The worker's envelopes may not be those of the lines before.
+        if form is None or wrapping_of(form, layers) != block.wrapping:
+            return self.read_text(text)
+        found: list[Entry] = []
+        self._clock.is_zone_assumed |= block.is_zone_assumed
+        self._take_wrapped_columns(form, text, lines, block.columns, found)
         self._note(found)
         return self._timed(found)
 
@@ -279,11 +296,11 @@ class LineReader:
 
     def _take_wrapped(self, text: str, lines: list[str], found: list[Entry]) -> None:
         """Take *lines* of *text*: at once, if they are ours in the same envelopes."""
-        form, layers = self._wrapped(lines[:LOOKED_AT])
+        form, layers = self._steps.wrapped(lines[:LOOKED_AT])
         if form is None:  # the first lines of a log show what their envelopes are
             for line in lines[:LOOKED_AT]:
                 self._take(line, found)
-            form, layers = self._wrapped(lines[:LOOKED_AT])
+            form, layers = self._steps.wrapped(lines[:LOOKED_AT])
             lines = lines[LOOKED_AT:]
             text = "\n".join((*lines, ""))
         if form is None or not lines or "\x1b" in text:  # colors may be anywhere
@@ -292,6 +309,12 @@ class LineReader:
             return
         bare = without_envelopes(text, lines, layers)
         columns = columns_in_envelopes(form, bare, self._records)
+        self._take_wrapped_columns(form, text, lines, columns, found)
+
+    def _take_wrapped_columns(
+        self, form: Form, text: str, lines: list[str], columns: Columns, found: list[Entry]
+    ) -> None:
+        """Take the *lines* of *text*, of which *columns* has the parts, out of their envelopes."""
         odd = set(columns.odd)
         if not form.is_text and "[req=" in text:
             odd.update(place for place, line in enumerate(lines) if "[req=" in line)
@@ -307,15 +330,6 @@ class LineReader:
             if place < len(lines):
                 self._take(lines[place], found)
             start = place + 1
-
-    def _wrapped(self, lines: list[str]) -> tuple[Form | None, tuple[Layer, ...]]:
-        """Return the form of the first line of ours in envelopes, and its envelopes."""
-        for line in lines:
-            layers, bare = self._steps.layers(line)
-            form = own_form(bare) if layers else None
-            if form is not None:
-                return form, layers
-        return None, ()
 
     def _entries(self, columns: Columns) -> list[Entry]:
         parts = columns[:-1]
@@ -566,21 +580,22 @@ class LogReader:
         """
         in_line, self._in_line = self._in_line, not block.endswith(b"\n")
         if self._wanted.is_all or self._lines.is_within(self._wanted) or self._may_have(block):
-            if done is not None and not in_line and not self._in_line:
-                return self._read_parsed(done)
-            return self._read(block, in_line)
+            if in_line or self._in_line:
+                done = None
+            if done is not None and done.wrapping is None:
+                self._count(len(done.columns.times))
+                return self._wanted.among(self._lines.read_parsed(done))
+            return self._read(block, in_line, done)
         count = block.count(b"\n")
         self._wanted.left_out += count
         self.reading.lines += count
         return []
 
-    def _read_parsed(self, done: Parsed) -> list[Entry]:
-        count = len(done.columns.times)
-        self.reading.lines += count
-        self.reading.looked_at += count
-        return self._wanted.among(self._lines.read_parsed(done))
+    def _count(self, lines: int) -> None:
+        self.reading.lines += lines
+        self.reading.looked_at += lines
 
-    def _read(self, block: bytes, in_line: bool) -> list[Entry]:
+    def _read(self, block: bytes, in_line: bool, done: Parsed | None) -> list[Entry]:
         text = block.decode("utf-8", "replace")
         if in_line:  # the rest of a line that is longer than any kept text
             text = text.partition("\n")[2]
@@ -590,10 +605,11 @@ class LogReader:
             text = text.replace("\r\n", "\n")
         if self._in_line:  # the last line has no end
             text += "\n"
-        count = text.count("\n")
-        self.reading.lines += count
-        self.reading.looked_at += count
-        return self._wanted.among(self._lines.read_text(text))
+        self._count(text.count("\n"))
+        lines = self._lines
+        return self._wanted.among(
+            lines.read_text(text) if done is None else lines.read_wrapped(done, text)
+        )
 
     def _may_have(self, block: bytes) -> bool:
         """Whether a block may have a wanted line."""

@@ -8,6 +8,7 @@ change or, past midnight, the next day.
 
 from __future__ import annotations
 
+import operator
 import re
 import time
 from collections.abc import Sequence
@@ -130,6 +131,9 @@ _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
 _DAY_LENGTH = 86_400.0
 _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
+_NANOSECONDS = re.compile(r"(?:\.[0-9]{9})*")
+# Parts of a time as a container's runtime writes it: the second, its fraction, and the zone.
+_RUNTIME_PARTS = tuple(map(operator.itemgetter, (slice(19), slice(19, 29), slice(29, 30))))
 # The milliseconds for each text of a fraction, such as ".250".
 _MILLISECONDS = {
     f"{mark}{number:03}": float(f"0.{number:03}") * 1000 for mark in ".," for number in range(1000)
@@ -214,18 +218,20 @@ class Clock:
         """
         if set(map(type, texts)) != {str} or set(map(len, texts)) != {30}:
             return None
-        if {text[19] + text[29] for text in texts} != {".Z"}:
-            return None
-        fractions = "".join([text[20:29] for text in texts])
-        if not (fractions.isascii() and fractions.isdecimal()):  # float() takes 1e9 and 1_0, too
+        seconds, fractions, ends = (list(map(part, texts)) for part in _RUNTIME_PARTS)
+        # float() takes 1e9 and 1_0, too
+        if set(ends) != {"Z"} or _NANOSECONDS.fullmatch("".join(fractions)) is None:
             return None
         whole: dict[str, float] = {}
-        for second in {text[:19] for text in texts}:
+        for second in set(seconds):
             moment = self.read(f"{second}Z")
             if moment is None:
                 return None
             whole[second] = moment
-        return [whole[text[:19]] + float("0" + text[19:29]) * 1000 for text in texts]
+        return [
+            whole[second] + fraction * 1000
+            for second, fraction in zip(seconds, map(float, fractions), strict=True)
+        ]
 
     def _whole(self, text: str) -> int | None:
         match = next(filter(None, (form.fullmatch(text) for form in _READ)), None)

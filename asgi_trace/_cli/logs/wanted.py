@@ -15,6 +15,7 @@ __all__ = ("Wanted", "has_id", "is_plain", "lines_of_entries", "needle_of", "sam
 # characters.
 _CUT = re.compile(r"[0-9a-fA-F]{8}")
 _IDS_OF_SPANS = ("trace", "span", "inner", "parent")
+_PLAIN = re.compile(r"[\w.~+/=:@-]*", re.ASCII)
 _OPAQUE = re.compile(r"[0-9a-fA-F]{9,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
@@ -23,7 +24,7 @@ def is_plain(wanted: str) -> bool:
     Whether a line contains this id unchanged. Other ids may be escaped; and JSON omits the id
     ``none``.
     """
-    return re.fullmatch(r"[\w.~+/=:@-]*", wanted, re.ASCII) is not None and wanted != NO_ID
+    return _PLAIN.fullmatch(wanted) is not None and wanted != NO_ID
 
 
 def same_session(logged: str, wanted: str) -> bool:

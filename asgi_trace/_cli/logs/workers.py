@@ -24,7 +24,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import tzinfo
 from typing import IO, Any, NamedTuple
 
-from .columns import Columns, columns_of
+from .columns import Columns, columns_in_envelopes, columns_of
+from .envelopes import Peeler
+from .layers import without_envelopes, wrapped, wrapping_of
 from .own import own_form
 from .records import Records
 from .times import Clock, read_zone
@@ -41,28 +43,49 @@ _AHEAD = 2
 class Parsed(NamedTuple):
     """
     A block of our own lines: its columns, the lines that are odd, and whether a time had no zone.
+
+    Of lines in envelopes, *wrapping* has the names of the form and the envelopes, and the odd lines
+    are left out: the reader has the text.
     """
 
     columns: Columns
     odd_lines: list[str]
     is_zone_assumed: bool
+    wrapping: tuple[str, ...] | None = None
 
 
 def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
     """
     Return the lines of *text*, each with its line feed, as columns; None, if they are not ours, or
-    if their times depend on the lines before.
+    if their meaning depends on the lines before.
     """
     lines = text.split("\n")
     lines.pop()
     form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
-    if form is None:
-        return None
     clock = Clock(zone)
-    columns = columns_of(form, lines, Records(0, clock))
-    if clock.is_ambiguous:
+    if form is None:
+        found = _parsed_in_envelopes(text, lines, clock)
+    else:
+        columns = columns_of(form, lines, Records(0, clock))
+        found = Parsed(columns, [lines[place] for place in columns.odd], clock.is_zone_assumed)
+    return None if clock.is_ambiguous else found
+
+
+def _parsed_in_envelopes(text: str, lines: list[str], clock: Clock) -> Parsed | None:
+    peeler = Peeler()
+    for line in lines[:LOOKED_AT]:
+        peeler.peel(line)
+    form, layers = wrapped(lines[:LOOKED_AT], peeler)
+    # Sources that count are those of the lines before, and colors may be anywhere.
+    if form is None or "\x1b" in text or any(layer.known is not None for layer in layers):
         return None
-    return Parsed(columns, [lines[place] for place in columns.odd], clock.is_zone_assumed)
+    bare = without_envelopes(text, lines, layers)
+    # A time without its date or zone depends on the lines before, too.
+    times = [each for each in bare.times or () if each is not None] if form.is_text else []
+    if times and clock.read_all(times) is None:
+        return None
+    columns = columns_in_envelopes(form, bare, Records(0, clock))
+    return Parsed(columns, [], clock.is_zone_assumed, wrapping_of(form, layers))
 
 
 def cores() -> int:
@@ -204,4 +227,4 @@ def _answer(block: bytes, zone: tzinfo | None) -> Any:
     found = parsed(text, zone)
     if found is None:
         return None
-    return tuple(found.columns), found.odd_lines, found.is_zone_assumed
+    return tuple(found.columns), *found[1:]

@@ -33,7 +33,7 @@ from asgi_trace import (
 )
 from asgi_trace._cli.logs import files
 from asgi_trace._cli.logs import grep as command
-from asgi_trace._cli.logs.files import blocks_of
+from asgi_trace._cli.logs.files import Log, blocks_of
 from asgi_trace._cli.logs.grep import Query, read_query, search, search_requests, shortcut
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import (
@@ -292,6 +292,56 @@ def test_a_servers_own_access_line_will_do(grep: Any, log: Path, form: Any, mess
         file.write(form(record("req-009", BOB, 30, message, logger="uvicorn.access")) + "\n")
     expected = form(record("req-009", BOB, 30, message, logger="uvicorn.access"))
     assert grep("--status", "503", "--path", "/api/x", log) == (0, [expected], [])
+
+
+_STAMP = "2026-11-26T10:00:00.250Z"
+_HEAD = f"{_STAMP} - INFO - [req=a|session=b] - "
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{_HEAD}GET / 503 12.3ms 345B http 127.0.0.1:1",
+        f"{_HEAD}GET / 503 - 345B http 127.0.0.1:1",
+        f"{_HEAD}GET / 503 - - http 127.0.0.1:1",
+        f'{_HEAD}127.0.0.1:1 - "GET / HTTP/1.1" 503',
+        f'{_STAMP} INFO: [req=a|session=b] 127.0.0.1:1 - "GET / HTTP/1.1\x1b[0m" \x1b[31m503\x1b[0m',
+        f'{{"time": "{_STAMP}", "request_id": "a", "method": "GET", "path": "/", "status" : 503, "duration": 1}}',
+        f'{{"status_code":503,"path":"/","method":"GET","duration_ms":1,"request_id":"a","time":"{_STAMP}"}}',
+        f'{{"time": "{_STAMP}", "request_id": "a", "message": "127.0.0.1:1 - \\u0022GET / HTTP/1.1\\u0022 503"}}',
+        f'{{"time": "{_STAMP}", "request_id": "a", "method": "GET", "path": "", "response_code":"503", "duration":1}}',
+        f'time={_STAMP} request_id=a method=GET path=/ status="503" duration=1 msg=x',
+        f"I, [{_STAMP}] INFO -- : [aaaaaaaa] Completed 503 Unavailable in 12ms",
+        f'aaaaaaaabbbbccccddddeeeeffff0000 {_STAMP} f b/s 0/0/1/2/30 503 345 - - 1/1/0/0/0 0/0 "GET / HTTP/1.1"',
+        f'aaaaaaaabbbbccccddddeeeeffff0000 {_STAMP} f b/s 0/0/1/2/30 503 345 - - 1/1/0/0/0 0/0 "GET /"',
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_status_is_found_wherever_it_stands(line: str, end: str) -> None:
+    """The bytes decide which lines are read: none with that status is left out."""
+    block = f"{line}{end}".encode()
+    for status, count in ((">=500", 1), ("503", 1), ("5xx", 1), ("!=503", 0), (">503", 0)):
+        assert len([*search_requests([block], read_query(status=status))]) == count
+
+
+def test_no_line_has_a_status_that_there_is_not() -> None:
+    block = f"{_HEAD}GET / 503 12.3ms 345B http 127.0.0.1:1\n".encode()
+    assert not [*search_requests([block], read_query(status="<100"))]
+
+
+def test_a_split_line_is_found_that_is_added_while_the_log_is_read(tmp_path: Path) -> None:
+    """Between the reading of the access lines and that of the lines of their requests."""
+    path = tmp_path / "app.log"
+    path.write_text(f"{_STAMP} stdout F {_HEAD}GET / 503 12.3ms 345B http 127.0.0.1:1\n")
+    query = read_query(status="503")
+    log = command._Sampled(Log(str(path), pytest.fail), None)
+    requests = command._requests_wanted([log], query)
+    with path.open("a") as file:
+        file.write(f"{_STAMP} stdout F {_HEAD.replace('=a', '=other')}\n")
+        file.write(f"{_STAMP} stdout P {_HEAD[:-18]}\n{_STAMP} stdout F {_HEAD[-18:]}more\n")
+    find = shortcut(query, requests, log.is_named)
+    found = search(log.lines(), query, requests, find, has_parts=log.has_parts)
+    assert sum(each.line.count(b"\n") for each in found) == 3
 
 
 def test_another_loggers_line_is_no_access_line(grep: Any, tmp_path: Path) -> None:

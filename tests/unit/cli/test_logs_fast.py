@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import marshal
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import layers, reader, records
-from asgi_trace._cli.logs.columns import columns_of
+from asgi_trace._cli.logs import layers, reader, records, workers
+from asgi_trace._cli.logs.columns import Columns, columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.own import own_form
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, merged, read
 from asgi_trace._cli.logs.times import Clock
+from asgi_trace._cli.logs.workers import Parsed, Workers
 from asgi_trace._cli.view.model import build
 from asgi_trace._core.lines import (
     ACCESS_LOGGER,
@@ -231,13 +233,23 @@ def logs(draw: st.DrawFn) -> bytes:
     return log[:-1] if draw(st.booleans()) else log
 
 
-def entries_of(path: Path, block: int) -> tuple[list[Entry], int]:
+class _Worker(Workers):
+    """A worker in this process: what it makes of a block goes through the format of the pipe."""
+
+    def read(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Parsed | None]]:
+        for block in blocks:
+            answer = marshal.loads(marshal.dumps(workers._answer(block, None)))
+            yield block, None if answer is None else Parsed(Columns(*answer[0]), *answer[1:])
+
+
+def entries_of(path: Path, block: int, worker: Workers | None = None) -> tuple[list[Entry], int]:
     """Return the entries of a log, and how many were too long."""
     wanted = Wanted()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("asgi_trace._cli.logs.files._BLOCK", block)
         log = Log(str(path), pytest.fail)
-        return [entry for batch in read(log, 0, wanted) for entry in batch], wanted.cut
+        batches = read(log, 0, wanted, workers=worker)
+        return [entry for batch in batches for entry in batch], wanted.cut
 
 
 def _by_line(self: LineReader, text: str) -> list[Entry]:
@@ -253,6 +265,8 @@ def test_blocks_give_what_each_line_by_itself_gives(
     path = tmp_path_factory.mktemp("log") / "app.log"
     path.write_bytes(gzip.compress(log, 1) if packed else log)
     at_once = entries_of(path, block)
+    with _Worker() as worker:
+        assert at_once == entries_of(path, block, worker)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LineReader, "read_text", _by_line)
         assert at_once == entries_of(path, block)

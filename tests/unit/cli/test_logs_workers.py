@@ -4,18 +4,20 @@ Workers read the blocks of large logs: the page is the same, and without them no
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timezone
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from asgi_trace._cli.logs import workers
+from asgi_trace._cli.logs import reader, workers
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import Entry, read
 from asgi_trace._cli.logs.summary import Reading
@@ -66,6 +68,22 @@ def _log(form: str, count: int = 400) -> bytes:
     return "\n".join(lines).encode() + b"\n\xff\xfe half a line"
 
 
+_TIME = "2024-01-15T10:00:00.123456789Z"
+
+
+def _of_docker(line: str) -> str:
+    return json.dumps({"log": f"{line}\n", "stream": "stdout", "time": _TIME})
+
+
+_ENVELOPES: dict[str, Callable[[str], str]] = {
+    "compose": lambda line: f"front-1  | {line}",
+    "kubectl": lambda line: f"[pod/front-7d9c8b6f5-x2x4z/front] {line}",
+    "CRI": lambda line: f"{_TIME} stdout F {line}",
+    "docker": _of_docker,
+    "compose around docker": lambda line: f"front-1  | {_of_docker(line)}",
+}
+
+
 def _trace(path: Path, monkeypatch: pytest.MonkeyPatch, *, is_large: bool) -> Trace:
     monkeypatch.setattr(command, "_LARGE", 0 if is_large else 1 << 60)
     monkeypatch.setattr(command, "cores", lambda: 2)
@@ -82,6 +100,30 @@ def test_a_page_is_the_same_with_workers(
     path = tmp_path / "app.log"
     path.write_bytes(_log(form))
     assert _trace(path, monkeypatch, is_large=True) == _trace(path, monkeypatch, is_large=False)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("envelope", _ENVELOPES)
+def test_workers_take_envelopes_off(
+    envelope: str, form: str, tmp_path: Path, some: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among the lines is one of another pod, one that the runtime has split, and one without any."""
+    lines = _log(form).decode("utf-8", "replace").split("\n")
+    wrapped = [_ENVELOPES[envelope](line) for line in lines]
+    wrapped[50] = wrapped[50].replace("front-1", "other-2").replace("stdout F", "stdout P")
+    wrapped[120] = lines[120]
+    path = tmp_path / "app.log"
+    path.write_text("\n".join((*wrapped, "")))
+    taken: list[tuple[str, ...]] = []
+    wrapping_of = reader.wrapping_of
+
+    def noted(*arguments: Any) -> tuple[str, ...]:
+        taken.append(wrapping_of(*arguments))
+        return taken[-1]
+
+    monkeypatch.setattr(reader, "wrapping_of", noted)
+    assert _entries(path, some) == _entries(path, None)
+    assert len(taken) > 5
 
 
 def _entries(path: Path, found: Workers | None) -> list[Entry]:
