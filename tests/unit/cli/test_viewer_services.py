@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import pytest
 
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import merged, read
+from asgi_trace._cli.logs.records import Entry
 from asgi_trace._cli.logs.services import services_of_files
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.view.command import read_wanted, trace_of
@@ -604,6 +606,45 @@ def test_a_page_that_follows_is_told_who_answered_an_earlier_call(tmp_path: Path
     [after] = followed.news([second])
     followed.close()
     assert (before["answered"], after["calls"], after["answered"]) == ([], [], [(0, 1)])
+
+
+# -- blank lines ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_blank_lines_have_no_say_in_the_axis(tmp_path: Path, where: str) -> None:
+    """A log of blank lines alone has the time of its file, far from the other logs' times."""
+    other, blank = tmp_path / "front.log", tmp_path / "pay.log"
+    first = tmp_path / "stock.log"
+    other.write_text(f"{stamped(1, 'a')}\n\n  \n{stamped(2, 'b')}\n\n", encoding="utf-8")
+    first.write_text(f"\n \n{stamped(1.5, 'c', 'r2')}\n", encoding="utf-8")
+    blank.write_text("\n" * 5 + "   \n", encoding="utf-8")
+    when = 1_000_000_000 if where == "before" else 1_900_000_000
+    os.utime(blank, (when, when))
+    found = told(other, blank, first)
+    assert set(found.times) == {0, 0.5, 1}
+    assert found.head["base"] % 3_600_000 == 30 * 60_000 + 1_000
+    # And each line is in an entry.
+    assert sum(text.count("\n") + 1 for text in found.messages) == 5 + 6 + 3
+    alone = told(blank)
+    assert (len(alone.times), set(alone.times)) == (1, {0})
+
+
+def test_blank_lines_that_came_first_do_not_begin_the_axis() -> None:
+    """Also where they were all that there was, unless a page has been made of them."""
+    model = Model("all", ["a"])
+    blank = Entry(5.0, 0, "", "", "\n", 0, None, 0)
+    line = Entry(3_600_000.0, 2, "r1", "s1", "x", 0, None, 0)
+    model.add([blank])
+    model.add([line])
+    assert (model.trace().head["base"], Told.of(model.trace()).times) == (3_600_000, [0, 0])
+    model.close()
+    followed = Model("all", ["a"])
+    followed.add([blank])
+    assert followed.trace().head["base"] == 5
+    [news] = followed.news([line])
+    assert news["chunk"]["t"] == [3_599_995]
+    followed.close()
 
 
 # -- services --------------------------------------------------------------------------------------
