@@ -63,6 +63,8 @@ class Bar:
     end: float
     marks: list[str] = field(default_factory=list)
     level: int = 2
+    kind: str = "http"
+    call: tuple[str, str, str] = ("", "", "")  # of MCP: method, name and id
 
 
 @dataclass
@@ -82,7 +84,7 @@ class Line:
         if form == "text":
             # A request that nobody called shows no span.
             ids = bar.request_id, "customer-3", "none", span if parent else "none"
-            return format_text(Record(time, self.level, "", self.message, *ids))
+            return format_text(Record(time, self.level, "", self.message, *ids, *bar.call))
         record = Record(
             time,
             self.level,
@@ -92,6 +94,7 @@ class Line:
             "customer-3",
             bar.request_id if self.has_span else "none",
             span,
+            *bar.call,
             extra={k: v for k, v in (self.fields or {}).items() if k != "parent"},
             parent_span_id=parent,
         )
@@ -100,8 +103,9 @@ class Line:
 
 class World:
     """
-    Services that call each other, one after another and at once, again after failures, and by jobs
-    that run later; each line has a mark of its own.
+    Services that call each other, one after another and at once, again after failures, by calls to
+    MCP servers, over websockets, and by jobs that run later and may call others; each line has a
+    mark of its own.
     """
 
     def __init__(self, seed: int, services: int, has_spans: bool = True) -> None:
@@ -135,18 +139,24 @@ class World:
         """A request that may call the services behind its own."""
         rng = self.rng
         bar = self.open(service, start, request_id, caller, call)
+        kind = rng.random()
+        if kind < 0.2:
+            bar.kind, bar.status, bar.path = "websocket", 101, f"/ws/{service}"
+        elif kind < 0.4 and caller is not None:
+            bar.kind, bar.path = "streamable-http", "/mcp"
+            bar.call = "tools/call", f"price of {service}", str(len(self.bars))
         self.log(bar, start)
         now, calls = start + rng.uniform(2, 20), 0
         behind = self.services[self.services.index(service) + 1 :]
         for callee in rng.sample(behind, min(len(behind), rng.randrange(3))):
-            kind = rng.choice(("call", "twice at once", "retry"))
-            times = 1 if kind == "call" else 2
+            how = rng.choice(("call", "twice at once", "retry"))
+            times = 1 if how == "call" else 2
             ends = []
             for each in range(times):
                 calls += 1
-                begun = now + (4 * each if kind == "twice at once" else 0)
+                begun = now + (4 * each if how == "twice at once" else 0)
                 answer = self.request(callee, begun, request_id, bar, calls)
-                if kind == "retry" and not each:
+                if how == "retry" and not each:
                     answer.status = 503
                     now = answer.end + 5
                 ends.append(answer.end)
@@ -157,17 +167,25 @@ class World:
             bar.status = 500
             self.log(bar, now, "ERROR", "Order 17 failed")
         bar.end = round(now + rng.uniform(2, 20))
-        if behind and rng.random() < 0.3:
-            self.job(rng.choice(behind), bar.end + rng.uniform(10, 2000), bar, calls + 1)
+        if rng.random() < 0.3:
+            runner = rng.choice([service, *behind])
+            self.job(runner, bar.end + rng.uniform(10, 2000), bar, calls + 1)
         return bar
 
-    def job(self, service: str, start: float, caller: Bar, call: int) -> None:
-        """What a queue runs later, for the request: no access line."""
+    def job(
+        self, service: str, start: float, caller: Bar, call: int, may_call: bool = True
+    ) -> None:
+        """What a queue runs later, for the request: no access line. It may call a service."""
         bar = self.open(service, start, caller.request_id, caller, call)
         bar.status = None
         for each in range(3):
             self.log(bar, start + 10 * each)
         bar.end = start + 20
+        behind = self.services[self.services.index(service) + 1 :]
+        if behind and may_call and self.rng.random() < 0.5:
+            answer = self.request(self.rng.choice(behind), bar.end + 5, bar.request_id, bar, 1)
+            bar.end = answer.end + 5
+            self.log(bar, bar.end)
 
     def finish(self) -> None:
         """Write the access lines."""
@@ -176,12 +194,12 @@ class World:
             if bar.status is None:
                 continue
             fields: dict[str, Any] = {
-                "method": "POST",
+                "method": "WEBSOCKET" if bar.kind == "websocket" else "POST",
                 "path": f"{bar.path}?mark={len(self.lines)}.",
                 "status": bar.status,
                 "duration_ms": float(bar.end - bar.start),
                 "bytes": 2,
-                "transport": "http",
+                "transport": bar.kind,
                 "client": "127.0.0.1:5",
             }
             bar.path = fields["path"]
@@ -254,12 +272,18 @@ def compare(found: Told, world: World, has_jobs_callers: bool = True) -> None:
         assert found.head["services"][request["service"]] == bar.service
         assert request["status"] == bar.status
         assert request["path"] == (bar.path if bar.status else None)
+        assert request["call"] == ("{} {} #{}".format(*bar.call) if bar.call[0] else None)
         assert request["lines"] == len(bar.marks)
         assert (request["late"], request["level"]) == (0, bar.level)
         assert abs(request["start"] + found.head["base"] % 3_600_000 - bar.start) <= 1
         if bar.status is not None or has_jobs_callers:
             parent = -1 if bar.parent is None else number_of[id(bar.parent)]
             assert request["parent"] == parent, (bar, bar.parent)
+        else:
+            # Text names no caller of a job: of several requests with its id, it is a likely one.
+            likely = found.request(request["parent"])
+            assert (request["parent"] >= 0, likely["id"]) == (True, request["id"])
+            assert likely["start"] <= request["start"] + 3
     assert found.head["notes"] == []
 
 
@@ -277,8 +301,33 @@ def test_each_line_is_at_its_request(
     rng = random.Random(services)
     forms = {name: rng.choice(FORMS) if form == "mixed" else form for name in world.services}
     found = told(*write(world, tmp_path, forms, arrangement))
-    # Text has no caller's span for a job, which ran after its caller's end.
+    # Text has no caller's span for a job.
     compare(found, world, has_jobs_callers=form in ("json", "logfmt"))
+
+
+@pytest.mark.parametrize("service", ["mailer", "front", ""])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_job_is_of_the_request_that_sent_it(tmp_path: Path, form: str, service: str) -> None:
+    """In another service, in the same one, and where nobody says which service is which."""
+    world = World(1, 0)
+    world.services = ["front", "stock", "mailer"]
+    for each in range(3):
+        start = 10_000.0 * each
+        front = world.open("front", start, f"{each + (1 << 127):032x}", None)
+        stock = world.open("stock", start + 10, front.request_id, front, 1)
+        world.log(front, start)
+        world.log(stock, start + 10)
+        stock.end, front.end = start + 50, start + 100
+        world.job(service or "front", start + 1_500, front, 2, may_call=False)
+    world.finish()
+    if not service:
+        world.lines = [line for line in world.lines if line.bar.service == "front"]
+        world.bars = [bar for bar in world.bars if bar.service == "front"]
+        path = tmp_path / "app.log"
+        path.write_text("\n".join([*(line.shown(form) for line in world.lines), ""]), "utf-8")
+        assert told(path).head["requests"]["parent"] == [-1, 0, -1, 2, -1, 4]
+        return
+    compare(told(*write(world, tmp_path, dict.fromkeys(world.services, form), "files")), world)
 
 
 @pytest.mark.parametrize("form", FORMS)
