@@ -14,9 +14,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from asgi_trace._cli.logs import reader
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.view import model, page
+from asgi_trace._core.lines import Record, format_json, format_logfmt, format_text
 
 from ..viewer import stamped
-from .conftest import PATIENCE, page_of_logs
+from .conftest import PATIENCE, page_of, page_of_logs
 from .test_page import violations
 
 SERVICES = ["front", "stock", "pay"]
@@ -345,6 +346,37 @@ def test_fields_are_chips_and_open_as_a_table(tab: Page) -> None:
     assert violations_of(tab) == []
     row.locator("table").click()
     assert row.locator("table").count() == 0
+
+
+FIELDS = Record(
+    "2024-01-15T10:30:00.000Z", "INFO", "shop.cart", "Cart of a=b opened", "r1",
+    extra={"item": "big lamp", "count": 3},
+)  # fmt: skip
+CHIPS = {
+    "json": (format_json(FIELDS), ["shop.cart", "item big lamp", "count 3"]),
+    "logfmt": (format_logfmt(FIELDS), ["shop.cart", "item big lamp", "count 3"]),
+    "text": (format_text(FIELDS, ["item", "count"]), ["item big lamp", "count 3"]),
+    # Of others, without a logger.
+    "pino": (
+        '{"time": "2024-01-15T10:30:00.000Z", "level": "info", "msg": "Cart of a=b opened", "pid": 7}',
+        ["pid 7"],
+    ),
+    "structlog": (
+        '2024-01-15T10:30:00.000Z [info     ] Cart of a=b opened item=lamp note="two words"',
+        ["item lamp", 'note "two words"'],
+    ),
+}
+
+
+def test_fields_are_chips_in_each_form(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    """What stands beside the message, and nothing that stands in it."""
+    log = "\n".join(line for line, _ in CHIPS.values())
+    tab = open_page(page_of(log, tmp_path))
+    found = tab.locator("#grid .line").evaluate_all(
+        """(rows) => rows.map((row) => [row.querySelector(".text").textContent,
+            [...row.querySelectorAll(".field")].map((chip) => chip.textContent)])"""
+    )
+    assert found == [["Cart of a=b opened", chips] for _, chips in CHIPS.values()]
 
 
 @pytest.mark.parametrize("width", [1280, 1440, 2560])

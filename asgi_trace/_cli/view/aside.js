@@ -1,13 +1,18 @@
-// The logger and the further fields of a line, which stand behind its message as `logger=shop
-// item=lamp`: as chips beside the message, or as a table below it.
+// The logger and the further fields of a line: as chips beside the message, or as a table below it.
+// They stand behind the message, as `logger=shop item=lamp`; in text also in the bracket of the ids.
 
 import { make, plain, show } from "./text.js";
 
 const LONGEST_VALUE = 32; // characters of a chip
 const MOST_CHIPS = 6;
+const LONGEST_SEARCHED = 2000; // characters of a message
 
-// JSON and logfmt lines have it in front of all other fields.
+// JSON and logfmt lines have it in front of all other fields. Without a logger, fields are what a
+// line ends with.
 const BEGINNING = " logger=";
+const AT_END = /(?: [A-Za-z_@][\w.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"=<>]+))+$/;
+const BRACKET = /\[req=([^\]]*)\]/;
+const IDS = new Set(["session", "span"]);
 const NAME = /(?:^| )([A-Za-z_@][\w.@/-]*)=/g;
 
 /** @typedef {{name: string, value: string}} Field */
@@ -18,7 +23,18 @@ const NAME = /(?:^| )([A-Za-z_@][\w.@/-]*)=/g;
  */
 export function asideAt(first) {
   const at = first.lastIndexOf(BEGINNING);
-  return at < 0 ? first.length : at;
+  if (at >= 0) return at;
+  return first.length > LONGEST_SEARCHED
+    ? first.length
+    : (AT_END.exec(first)?.index ?? first.length);
+}
+
+/** The fields that stand beside the ids, before the message. @param {string} head @returns {Field[]} */
+export function fieldsOfHead(head) {
+  const words = BRACKET.exec(head)?.[1].split("|").slice(1) ?? [];
+  return words
+    .map((word) => ({ name: word.split("=", 1)[0], value: word.slice(word.indexOf("=") + 1) }))
+    .filter(({ name }) => !IDS.has(name));
 }
 
 /** The fields in what stands behind a message. @param {string} aside @returns {Field[]} */
