@@ -352,6 +352,7 @@ FIELDS = Record(
     "2024-01-15T10:30:00.000Z", "INFO", "shop.cart", "Cart of a=b opened", "r1",
     extra={"item": "big lamp", "count": 3},
 )  # fmt: skip
+ACCESS = "GET /cart 200 10.0ms 1B http 127.0.0.1:1 ttfb=4.1ms parent=00f067aa0ba902b7"
 CHIPS = {
     "json": (format_json(FIELDS), ["shop.cart", "item big lamp", "count 3"]),
     "logfmt": (format_logfmt(FIELDS), ["shop.cart", "item big lamp", "count 3"]),
@@ -365,6 +366,7 @@ CHIPS = {
         '2024-01-15T10:30:00.000Z [info     ] Cart of a=b opened item=lamp note="two words"',
         ["item lamp", 'note "two words"'],
     ),
+    "access": (stamped(0, ACCESS), []),
 }
 
 
@@ -376,7 +378,10 @@ def test_fields_are_chips_in_each_form(open_page: Callable[..., Page], tmp_path:
         """(rows) => rows.map((row) => [row.querySelector(".text").textContent,
             [...row.querySelectorAll(".field")].map((chip) => chip.textContent)])"""
     )
-    assert found == [["Cart of a=b opened", chips] for _, chips in CHIPS.values()]
+    assert found == [
+        [ACCESS if name == "access" else "Cart of a=b opened", chips]
+        for name, (_, chips) in CHIPS.items()
+    ]
 
 
 @pytest.mark.parametrize("width", [1280, 1440, 2560])

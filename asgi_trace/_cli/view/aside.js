@@ -11,6 +11,8 @@ const LONGEST_SEARCHED = 2000; // characters of a message
 // line ends with.
 const BEGINNING = " logger=";
 const AT_END = /(?: [A-Za-z_@][\w.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"=<>]+))+$/;
+// An access line ends with words of its own, such as `ttfb=4.1ms`.
+const ACCESS = /^\S+ \S+ (?:\d{3}|-) (?:\d+\.\d+ms|-) /;
 const BRACKET = /\[req=([^\]]*)\]/;
 const IDS = new Set(["session", "span"]);
 const NAME = /(?:^| )([A-Za-z_@][\w.@/-]*)=/g;
@@ -24,9 +26,8 @@ const NAME = /(?:^| )([A-Za-z_@][\w.@/-]*)=/g;
 export function asideAt(first) {
   const at = first.lastIndexOf(BEGINNING);
   if (at >= 0) return at;
-  return first.length > LONGEST_SEARCHED
-    ? first.length
-    : (AT_END.exec(first)?.index ?? first.length);
+  if (first.length > LONGEST_SEARCHED || ACCESS.test(first)) return first.length;
+  return AT_END.exec(first)?.index ?? first.length;
 }
 
 /** The fields that stand beside the ids, before the message. @param {string} head @returns {Field[]} */
