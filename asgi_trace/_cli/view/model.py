@@ -181,10 +181,15 @@ class Model:
         """
         if not entries:
             return
-        blanks = [at for at, entry in enumerate(entries) if _is_blank(entry)]
+        # Few entries have no id, and a call for each of the others takes longer.
+        blanks = [
+            at for at, entry in enumerate(entries) if not entry.request_id and _is_blank(entry.text)
+        ]
         if self._base is None or (self._is_base_open and len(blanks) < len(entries)):
-            first = next((entry for entry in entries if not _is_blank(entry)), entries[0])
-            self._base = int(first.time)
+            first = 0
+            while first < len(blanks) < len(entries) and blanks[first] == first:
+                first += 1
+            self._base = int(entries[first].time)
             self._last = 0.0
         self._is_base_open &= len(blanks) == len(entries)
         absolute = self._spread(entries, self._base, until)
@@ -899,8 +904,8 @@ def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> T
         model.close()
 
 
-def _is_blank(entry: Entry) -> bool:
-    return not entry.request_id and (not entry.text or entry.text.isspace())
+def _is_blank(text: str) -> bool:
+    return not text or text.isspace()
 
 
 def _message_in(text: str, message: int) -> str:
