@@ -573,7 +573,10 @@ function linesWith(test, chunk, trace) {
   const places = test.heads && placesOf(test.heads, chunk);
   const isScan = places && (test.words.length === 0 || !places.some(isDoubtful));
   if (test.heads && isScan) {
+    const askedBefore = asked;
     markByScan(test, test.heads, places, chunk, trace, found);
+    // Where most lines are read one by one all the same, a scan before it only takes longer.
+    if (asked - askedBefore > found.length / 2) test.heads = null;
   } else if (test.words.length === 0) {
     for (let at = 0; at < found.length; at++) if (isPassedBy(test, chunk, at, trace)) found[at] = 1;
   } else {
