@@ -60,7 +60,8 @@ _ANSWERS = """async (queries) => {
     const ask = async (query) => {
         box.value = query;
         box.dispatchEvent(new Event("input"));
-        const isOver = () => (answer.textContent === "") === (query === "");
+        const isOver = () =>
+            answer.ariaBusy !== "true" && (answer.textContent === "") === (query === "");
         while (!isOver()) await new Promise((done) => setTimeout(done, 5));
         return answer.textContent;
     };

@@ -117,8 +117,9 @@ def search(tab: Page, text: str) -> str:
     """Search for *text*, and return what the page answers."""
     tab.fill("#query", "")
     tab.fill("#query", text)
-    expect(tab.locator("#answer")).not_to_have_text("")
-    return tab.locator("#answer").inner_text()
+    whole = tab.locator("#answer:not([aria-busy=true])")
+    expect(whole).not_to_have_text("")
+    return whole.inner_text()
 
 
 # -- what is shown ---------------------------------------------------------------------------------

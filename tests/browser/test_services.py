@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -14,9 +15,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from asgi_trace._cli.logs import reader
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.view import model, page
+from asgi_trace._core.lines import Record, format_json, format_logfmt, format_text
 
 from ..viewer import stamped
-from .conftest import PATIENCE, page_of_logs
+from .conftest import PATIENCE, page_of, page_of_logs
 from .test_page import violations
 
 SERVICES = ["front", "stock", "pay"]
@@ -241,6 +243,68 @@ def test_a_row_says_how_long_it_worked_and_waited(tab: Page) -> None:
     assert "ReadTimeout · 170 ms · attempt 2" in tip_at(tab, 36 + 24 * 4, 0.5)
 
 
+# What is painted from now on: rectangles with their place, color and opacity; texts; and patterns.
+RECORD = """() => {
+    const painted = globalThis.painted = {rectangles: [], texts: [], patterns: 0};
+    if (globalThis.isRecording) return;
+    globalThis.isRecording = true;
+    const {prototype} = CanvasRenderingContext2D;
+    const {fillRect, fillText, createPattern} = prototype;
+    prototype.fillRect = function (x, y, width, height) {
+        const {fillStyle: color, globalAlpha: opacity} = this;
+        globalThis.painted.rectangles.push({x, y, width, height, color, opacity});
+        return fillRect.apply(this, arguments);
+    };
+    prototype.fillText = function (text) {
+        globalThis.painted.texts.push(text);
+        return fillText.apply(this, arguments);
+    };
+    prototype.createPattern = function () {
+        globalThis.painted.patterns++;
+        return createPattern.apply(this, arguments);
+    };
+}"""
+
+
+def painted(tab: Page, path: str) -> Any:
+    """What the axis shows with a request chosen."""
+    tab.evaluate(RECORD)
+    choose(tab, path)
+    tab.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    # The last of what was painted: it is painted anew for each change.
+    tab.evaluate(RECORD)
+    tab.keyboard.press("u")
+    tab.keyboard.press("u")
+    tab.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    return tab.evaluate("globalThis.painted")
+
+
+def test_the_critical_path_is_marked(tab: Page) -> None:
+    """A line below each row, for as long as the whole waited for it; streaming is fuller."""
+    found = painted(tab, "/buy")["rectangles"]
+    text = tab.evaluate("getComputedStyle(document.body).color")
+    red, green, blue = map(int, re.findall(r"\d+", text))
+    lines = {
+        (each["y"], each["x"], each["width"])
+        for each in found
+        if each["height"] == 2 and each["color"] == f"#{red:02x}{green:02x}{blue:02x}"
+    }
+    rows = sorted({y for y, _, _ in lines})
+    whole = sum(width for *_, width in lines)
+    shares = [round(800 * sum(width for y, _, width in lines if y == row) / whole) for row in rows]
+    assert shares == [180, 200, 250, 170]
+    # The last 10 ms of each answer were streamed.
+    streamed = {round(800 * each["width"] / whole) for each in found if each["opacity"] == 0.72}
+    assert 10 in streamed
+
+
+def test_silence_is_a_thin_mark_with_words(tab: Page) -> None:
+    """And no hatching."""
+    found = painted(tab, "/profile")
+    assert "nothing logged for 800 ms" in found["texts"]
+    assert found["patterns"] == 0
+
+
 def test_a_row_can_be_chosen(tab: Page) -> None:
     """By its bar or its name: the trace stays open."""
     choose(tab, "/buy")
@@ -384,6 +448,42 @@ def test_axe_finds_nothing(tab: Page, width: int, scheme: Any) -> None:
 
 
 # -- real lines ------------------------------------------------------------------------------------
+
+
+FIELDS = Record(
+    "2024-01-15T10:30:00.000Z", "INFO", "shop.cart", "Cart of a=b opened", "r1",
+    extra={"item": "big lamp", "count": 3},
+)  # fmt: skip
+ACCESS = "GET /cart 200 10.0ms 1B http 127.0.0.1:1 ttfb=4.1ms parent=00f067aa0ba902b7"
+CHIPS = {
+    "json": (format_json(FIELDS), ["shop.cart", "item big lamp", "count 3"]),
+    "logfmt": (format_logfmt(FIELDS), ["shop.cart", "item big lamp", "count 3"]),
+    "text": (format_text(FIELDS, ["item", "count"]), ["item big lamp", "count 3"]),
+    # Of others, without a logger.
+    "pino": (
+        '{"time": "2024-01-15T10:30:00.000Z", "level": "info", "msg": "Cart of a=b opened", "pid": 7}',
+        ["pid 7"],
+    ),
+    "structlog": (
+        '2024-01-15T10:30:00.000Z [info     ] Cart of a=b opened item=lamp note="two words"',
+        ["item lamp", 'note "two words"'],
+    ),
+    "access": (stamped(0, ACCESS), []),
+}
+
+
+def test_fields_are_chips_in_each_form(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    """What stands beside the message, and nothing that stands in it."""
+    log = "\n".join(line for line, _ in CHIPS.values())
+    tab = open_page(page_of(log, tmp_path))
+    found = tab.locator("#grid .line").evaluate_all(
+        """(rows) => rows.map((row) => [row.querySelector(".text").textContent,
+            [...row.querySelectorAll(".field")].map((chip) => chip.textContent)])"""
+    )
+    assert found == [
+        [ACCESS if name == "access" else "Cart of a=b opened", chips]
+        for name, (_, chips) in CHIPS.items()
+    ]
 
 
 def traced(second: float, message: str, span: str = "", level: str = "INFO") -> str:

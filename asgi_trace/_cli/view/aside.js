@@ -1,13 +1,20 @@
-// The logger and the further fields of a line, which follow its message as `logger=shop item=lamp`:
-// shown as chips beside the message, or as a table below it.
+// The logger and the further fields of a line, which follow its message as `logger=shop item=lamp`, and
+// in text also the ids in their bracket: shown as chips beside the message, or as a table below it.
 
 import { make, plain, show } from "./text.js";
 
 const LONGEST_VALUE = 32; // characters of a chip
 const MOST_CHIPS = 6;
+const LONGEST_SEARCHED = 2000; // characters of a message
 
-// JSON and logfmt lines have it in front of all other fields.
+// JSON and logfmt lines have it in front of all other fields. Without a logger, fields are what a
+// line ends with.
 const BEGINNING = " logger=";
+const AT_END = /(?: [A-Za-z_@][\w.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"=<>]+))+$/;
+// An access line ends with words of its own, such as `ttfb=4.1ms`.
+const ACCESS = /^\S+ \S+ (?:\d{3}|-) (?:\d+\.\d+ms|-) /;
+const BRACKET = /\[req=([^\]]*)\]/;
+const IDS = new Set(["session", "span"]);
 const NAME = /(?:^| )([A-Za-z_@][\w.@/-]*)=/g;
 
 /** @typedef {{name: string, value: string}} Field */
@@ -18,7 +25,17 @@ const NAME = /(?:^| )([A-Za-z_@][\w.@/-]*)=/g;
  */
 export function asideAt(first) {
   const at = first.lastIndexOf(BEGINNING);
-  return at < 0 ? first.length : at;
+  if (at >= 0) return at;
+  if (first.length > LONGEST_SEARCHED || ACCESS.test(first)) return first.length;
+  return AT_END.exec(first)?.index ?? first.length;
+}
+
+/** The fields beside the ids, before the message. @param {string} head @returns {Field[]} */
+export function fieldsOfHead(head) {
+  const words = BRACKET.exec(head)?.[1].split("|").slice(1) ?? [];
+  return words
+    .map((word) => ({ name: word.split("=", 1)[0], value: word.slice(word.indexOf("=") + 1) }))
+    .filter(({ name }) => !IDS.has(name));
 }
 
 /** The fields in the text after a message. @param {string} aside @returns {Field[]} */

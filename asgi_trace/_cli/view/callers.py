@@ -164,7 +164,10 @@ class Callers:
     # -- by time -----------------------------------------------------------------------------------
 
     def _by_time(self, family: list[int], uncalled: list[int]) -> list[tuple[int, int]]:
-        """Return for *uncalled* requests the smallest one of another service around each."""
+        """
+        Return for *uncalled* requests the smallest one of another service around each; for a job,
+        where there is none, the last one before it.
+        """
         start, end = self._start, self._end
         by_start = sorted(family, key=start.__getitem__)
         starts = [start[number] for number in by_start]
@@ -180,9 +183,30 @@ class Callers:
                     # A caller with a known span would have been found by it, if spans were sent.
                     row = (self._span[other] is not None, end[other] - start[other], other)
                     best = row if best is None else min(best, row)
-            if best is not None:
-                found.append((number, best[2]))
+            caller = best[2] if best is not None else self._sender(number, family)
+            if caller >= 0:
+                found.append((number, caller))
         return found
+
+    def _sender(self, number: int, family: list[int]) -> int:
+        """
+        Return the request that a job was sent from, as far as its time shows it; -1 where *number*
+        is none.
+
+        A job has a span that called, and no access line. It is of the request with its id that
+        ended last before it; one of another service may end later.
+        """
+        if self._ended[number] is not None or self.parent_span.get(number) != "":
+            return -1
+        rows = []
+        for other in family:
+            end = self._ended[other]
+            if end is None or self._start[other] > self._start[number] + _SLACK:
+                continue
+            is_over = end <= self._start[number] + _SLACK
+            if is_over or self._is_elsewhere(other, number):
+                rows.append((is_over, end, other))
+        return max(rows)[2] if rows else -1
 
     def _is_around(self, other: int, number: int) -> bool:
         start, end = self._start, self._end

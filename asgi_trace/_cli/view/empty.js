@@ -7,7 +7,10 @@ import { counted, plain } from "./text.js";
  * @property {string} query as it was typed
  * @property {string | null} group the title of the chosen group of errors
  * @property {boolean} isLive whether the log is followed
+ * @property {boolean} isSearching whether some lines are not searched yet
  */
+
+const SEARCHING = "Searching.";
 
 /** The summary of the logs that were read. @param {import("./data.js").Trace} trace */
 function summaryOf(trace) {
@@ -16,7 +19,8 @@ function summaryOf(trace) {
 }
 
 /** Why no line is shown. @param {import("./data.js").Trace} trace @param {State} state */
-export function whyNoLines(trace, { query, group, isLive }) {
+export function whyNoLines(trace, { query, group, isLive, isSearching }) {
+  if (isSearching) return SEARCHING;
   if (trace.count === 0) {
     const wait = isLive ? "They appear here as they are written." : "";
     return ["No lines yet.", wait, summaryOf(trace)].filter(Boolean).join(" ");
@@ -36,7 +40,8 @@ export function whyNoLines(trace, { query, group, isLive }) {
 }
 
 /** Why no request is shown. @param {import("./data.js").Trace} trace @param {State} state */
-export function whyNoRequests(trace, { query, group }) {
+export function whyNoRequests(trace, { query, group, isSearching }) {
+  if (isSearching) return SEARCHING;
   if (trace.size > 0) {
     return query || group ? "No request has what is searched for. Esc shows all again." : "";
   }

@@ -69,24 +69,6 @@ export function wordsOf(source, flags) {
   return words.every((each) => each.length >= SHORTEST_WORD) ? words : [];
 }
 
-// Parts of an expression that may match a line end, or the text before a match.
-const BEYOND = /\[\^|\^|\(\?<|\\(?![dwbBS])\w|[\0-\x1f]/;
-const OF_TIMES = /^[-\d:.,T ]+$/i;
-
-/**
- * Whether each match of a regular expression begins with one of its words, which is no part of a time,
- * and ends within the line. Then the lines need not be tested one by one.
- * @param {string[]} words @param {string} source @param {string} flags
- */
-export function beginsWith(words, source, flags) {
-  const parts = source.split("|");
-  if (parts.length !== words.length || BEYOND.test(source) || flags.includes("s")) return false;
-  return words.every((word, i) => {
-    const isFirst = parts[i].startsWith(word) || parts[i].startsWith(escaped(word));
-    return isFirst && !OF_TIMES.test(word);
-  });
-}
-
 /** @param {string | undefined} sign @param {number} limit @returns {(value: number) => boolean} */
 export function comparison(sign, limit) {
   switch (sign) {

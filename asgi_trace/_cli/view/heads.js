@@ -19,9 +19,10 @@
  * @property {Uint32Array} offset where in the text each line begins, and where one more would begin
  * @property {Uint16Array | null} headOf the place of each line's head in `heads`; null: all are whole
  * @property {(LineHead | null)[]} heads null, for lines that are whole; then the others
+ * @property {boolean} hasBreaks whether a line has a `BREAK` of its own
  */
 
-const BREAK = "\u0001";
+export const BREAK = "\u0001";
 /** @type {Hole[]} in the order in which a line has them */
 const HOLES = ["id", "session", "span"];
 const HOLE_MARKS = ["\u0002", "\u0003", "\u0004"];
@@ -46,7 +47,9 @@ export function folded(lines, messages, requests, valueOf) {
   /** @type {Map<string, number>} */
   const known = new Map();
   const headOf = new Uint16Array(lines.length);
+  let hasBreaks = false;
   const rests = lines.map((line, at) => {
+    hasBreaks ||= line.includes(BREAK);
     const time = EXACT_TIME.exec(line)?.[0] ?? "";
     const head = line.slice(time.length, messages[at]);
     if (head === "" || RESERVED.test(head)) return line;
@@ -57,12 +60,14 @@ export function folded(lines, messages, requests, valueOf) {
     return (time && time + BREAK) + line.slice(messages[at]);
   });
   if (known.size * LINES_PER_HEAD > lines.length) return wholeLines(lines);
-  return { ...lineByLine(rests), headOf, heads: [null, ...Array.from(known.keys(), lineHead)] };
+  const heads = [null, ...Array.from(known.keys(), lineHead)];
+  return { ...lineByLine(rests), headOf, heads, hasBreaks };
 }
 
 /** @param {string[]} lines @returns {Folded} */
 export function wholeLines(lines) {
-  return { ...lineByLine(lines), headOf: null, heads: [null] };
+  const whole = lineByLine(lines);
+  return { ...whole, headOf: null, heads: [null], hasBreaks: whole.text.includes(BREAK) };
 }
 
 /** @param {string[]} lines */

@@ -3,7 +3,7 @@
 
 import { counted, make, plain, show } from "./text.js";
 import { LEVELS, NOBODY, NOT_READ } from "./data.js";
-import { asideAt, chips, fieldsIn, table } from "./aside.js";
+import { asideAt, chips, fieldsIn, fieldsOfHead, table } from "./aside.js";
 import { idElement } from "./ids.js";
 import { bothInOrder, contextOf } from "./context.js";
 import { VirtualList } from "./list.js";
@@ -251,7 +251,7 @@ export class Lines {
       if (trace.services.length > 0) row.append(this.#serviceOf(line));
       row.append(this.#who(r, s), message);
       if (trace.isLate[line]) message.append(make("span", "late", "late"));
-      this.#fillMessage(message, text.slice(trace.messageAt(line)), isOpen);
+      this.#fillMessage(message, text, trace.messageAt(line), isOpen);
     }
     if (end >= 0) this.#addFold(message, text, isOpen);
   }
@@ -277,12 +277,16 @@ export class Lines {
     return who;
   }
 
-  /** The message; its fields as chips, or as a table. @param {HTMLElement} cell @param {string} text @param {boolean} isOpen */
-  #fillMessage(cell, text, isOpen) {
+  /** The message, which begins at *start*; its fields as chips, or as a table. @param {HTMLElement} cell @param {string} whole @param {number} start @param {boolean} isOpen */
+  #fillMessage(cell, whole, start, isOpen) {
+    const text = whole.slice(start);
     const end = text.indexOf("\n");
     const first = end < 0 ? text : text.slice(0, end);
     const at = asideAt(first);
-    const fields = fieldsIn(first.slice(at, at + MOST_SHOWN));
+    const fields = [
+      ...fieldsOfHead(whole.slice(0, Math.min(start, MOST_SHOWN))),
+      ...fieldsIn(first.slice(at, at + MOST_SHOWN)),
+    ];
     if (isOpen) {
       this.#body(cell, shortened(first.slice(0, at) + (end < 0 ? "" : text.slice(end))));
       if (fields.length > 0) cell.append(table(fields, this.patterns));

@@ -208,7 +208,12 @@ function drawAll() {
 /** Say why a list is empty. */
 function drawNothing() {
   const group = errors.chosen?.title ?? null;
-  const state = { query: queryBox.value.trim(), group, isLive };
+  const state = {
+    query: queryBox.value.trim(),
+    group,
+    isLive,
+    isSearching: isIncomplete(look.found),
+  };
   const noRequests = tree.isEmpty ? whyNoRequests(trace, state) : "";
   part("nothing").hidden = lines.count > 0;
   part("nothing").textContent = lines.count > 0 ? "" : whyNoLines(trace, state);
@@ -343,6 +348,8 @@ function button(text, title, act, name) {
 // -- searching -----------------------------------------------------------------------------------
 
 let searches = 0;
+// The name of a mark that a search leaves, with what it took, for whoever measures the page.
+const SEARCHED = "searched";
 
 /** If there are many errors, none is chosen: the lines begin at the first of the largest group. */
 function showErrors() {
@@ -360,25 +367,45 @@ async function runSearch(isFirst = true) {
   queryBox.setAttribute("aria-invalid", String(query.errors.length > 0));
   answer.classList.toggle("wrong", query.errors.length > 0);
   if (query.errors.length > 0) {
+    answer.setAttribute("aria-busy", "false");
     answer.textContent = query.errors.join("; ");
     return;
   }
   const group = errors.chosen;
   const limit = group && limitOf(group, trace.size);
   const isCurrent = () => mine === searches;
-  const found = query.isEmpty && !limit ? null : await search(query, trace, isCurrent, limit);
+  const isAll = query.isEmpty && !limit;
+  const found = isAll ? null : await search(query, trace, isCurrent, limit, showFound);
   if (mine !== searches) return;
+  showFound(found);
+  performance.clearMarks(SEARCHED);
+  performance.mark(SEARCHED, { detail: { searched: found?.searched, asked: found?.asked } });
+  if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0)
+    lines.reveal(found.lines[0]);
+  keepAddress();
+}
+
+/** Limit everything to what was found, of a search that may go on. @param {import("./query.js").Found | null} found */
+function showFound(found) {
   look.found = found;
   tree.rearrange();
   drawAll();
   part("dim").hidden = found === null;
-  const counts = found
-    ? `${counted(found.lines.length, "line")}, ${counted(found.requests, "request")}`
-    : "";
-  answer.textContent = [counts, ...(found?.notes ?? [])].join("; ");
-  if (isFirst && found && look.line < 0 && look.request < 0 && found.lines.length > 0)
-    lines.reveal(found.lines[0]);
-  keepAddress();
+  const isPart = isIncomplete(found);
+  part("answer").setAttribute("aria-busy", String(isPart));
+  part("answer").textContent = found ? answerOf(found, isPart) : "";
+}
+
+/** Whether some of the lines are not searched yet. @param {import("./query.js").Found | null} found */
+function isIncomplete(found) {
+  return found !== null && found.searched < trace.linked;
+}
+
+/** @param {import("./query.js").Found} found @param {boolean} isPart */
+function answerOf({ lines, requests, searched, notes }, isPart) {
+  const counts = `${counted(lines.length, "line")}, ${counted(requests, "request")}`;
+  const soFar = isPart ? ` so far (${Math.floor((100 * searched) / trace.linked)} %)` : "";
+  return [counts + soFar, ...notes].join("; ");
 }
 
 /** @param {number} by */

@@ -90,6 +90,7 @@ class Model:
         self.cut = 0  # entries whose text was cut here
         self._unknown = 0
         self._base: int | None = None
+        self._is_base_open = True  # whether all entries were blank, and nobody has asked for it
         self._last = 0.0
         self._is_whole = False
         # sessions
@@ -181,10 +182,22 @@ class Model:
         """
         if not entries:
             return
-        if self._base is None:
-            self._base = int(entries[0].time)
+        # Few entries have no id, and a call for each of the others takes longer.
+        blanks = [
+            at for at, entry in enumerate(entries) if not entry.request_id and _is_blank(entry.text)
+        ]
+        if self._base is None or (self._is_base_open and len(blanks) < len(entries)):
+            first = 0
+            while first < len(blanks) < len(entries) and blanks[first] == first:
+                first += 1
+            self._base = int(entries[first].time)
             self._last = 0.0
-        times = self._ascending(self._spread(entries, self._base, until), self._base)
+        self._is_base_open &= len(blanks) == len(entries)
+        absolute = self._spread(entries, self._base, until)
+        # A blank line says nothing, and its time, such as that of a file, is not on the axis.
+        for at in blanks:
+            absolute[at] = absolute[at - 1] if at else self._base + self._last
+        times = self._ascending(absolute, self._base)
         place = 0
         while place < len(entries):
             if len(self._requests) == CHUNK_LINES:
@@ -764,6 +777,7 @@ class Model:
         return self.notes + self._callers.notes(self.files)
 
     def _head(self) -> Head:
+        self._is_base_open &= self._base is None
         self._resolve()
         return {
             "version": VERSION,
@@ -889,6 +903,10 @@ def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> T
         return model.trace()
     finally:
         model.close()
+
+
+def _is_blank(text: str) -> bool:
+    return not text or text.isspace()
 
 
 def _message_in(text: str, message: int) -> str:

@@ -30,6 +30,8 @@ _MODULES = (
     "heads",
     "data",
     "fields",
+    "regex",
+    "headsearch",
     "query",
     "routes",
     "errors",

@@ -1,22 +1,26 @@
 // The language of the search box and the search: `words /regex/ status:>=500 -level:debug OR user:42`.
 
 import { LEVELS, NOBODY, breath } from "./data.js";
-import { beginsWith, comparison, escaped, fieldTest, presence, wordsOf } from "./fields.js";
-import { IS_OUTSIDE, IS_WITHIN, placeIn } from "./heads.js";
+import { comparison, escaped, fieldTest, presence, wordsOf } from "./fields.js";
+import { BREAK, IS_OUTSIDE, IS_WITHIN, placeIn } from "./heads.js";
+import { ALL_MATCH, ASK_LINE, ASK_VALUES, HeadSearch, endsInWord } from "./headsearch.js";
+import { automatonOf } from "./regex.js";
 
 /**
  * @typedef {import("./data.js").Trace} Trace
  * @typedef {import("./data.js").ReadChunk} ReadChunk
+ * @typedef {import("./headsearch.js").Place} Place
  *
  * A test of the text of a line: one of the patterns must be found, and `holds`, if it is given,
  * must then hold. A line that passes has one of `words`; without any, each line is tested by
- * itself. If there are words, no pattern can match a line end. `inRests`, if it is given, finds all
- * lines that pass by the text after their heads.
- * @typedef {{patterns: RegExp[], isWanted: boolean, words: string[], inRests?: RegExp,
- *   holds?: (text: string) => boolean}} TextTest
+ * itself. If there are words, no pattern can match a line end. An `automaton` finds the same lines
+ * by one scan.
+ * @typedef {{patterns: RegExp[], isWanted: boolean, words: string[],
+ *   automaton?: import("./regex.js").Automaton | null, holds?: (text: string) => boolean}} TextTest
  *
  * A test during a search: `touched` has the values of requests that have one of its words in them.
- * @typedef {TextTest & {touched: Map<import("./heads.js").Hole, Uint8Array>}} RunningTest
+ * @typedef {TextTest & {touched: Map<import("./heads.js").Hole, Uint8Array>,
+ *   heads: HeadSearch | null}} RunningTest
  *
  * A test of a request or of a line, by its number.
  * @typedef {(trace: Trace, index: number) => boolean} Test
@@ -129,16 +133,15 @@ function wordsTest(words, isWanted) {
 
 /** @param {RegExp} pattern @param {boolean} isWanted @returns {TextTest} */
 function regexTest(pattern, isWanted) {
+  const automaton = automatonOf(pattern);
   const words = wordsOf(pattern.source, pattern.flags);
-  if (words.length === 0) return { patterns: [pattern], isWanted, words };
+  if (words.length === 0) return { patterns: [pattern], isWanted, words, automaton };
   /** @param {string} text */
   const holds = (text) => {
     pattern.lastIndex = 0;
     return pattern.test(text);
   };
-  const test = { ...wordsTest(words, isWanted), holds };
-  const isFirst = beginsWith(words, pattern.source, pattern.flags);
-  return isFirst ? { ...test, inRests: pattern } : test;
+  return { ...wordsTest(words, isWanted), automaton, holds };
 }
 
 /** @param {Query} query @param {string} name @param {string} value @param {boolean} isWanted */
@@ -300,6 +303,8 @@ const TESTS = {
  * @property {Uint8Array} requestHit 1 for each request with such a line
  * @property {number} requests how many requests these are
  * @property {string[]} notes sentences about the query, such as on a field that no line has
+ * @property {number} searched how many lines were searched
+ * @property {number} asked how many of them were read one by one, which takes long
  *
  * The requests and the lines of no request to which a search is limited.
  * @typedef {{requests: Uint8Array, lines: Set<number>}} Limit
@@ -314,18 +319,24 @@ const TESTS = {
  * @property {boolean} isOrdered whether the rarest text is the first
  */
 
-// How long to search before the browser may paint.
+// The milliseconds of search before the browser may paint.
 const SLICE = 24;
+// The lines found so far are shown after FIRST_SHOWN milliseconds, if the whole search seems to take
+// longer than SOON; then again each time that NEXT_SHOWN times as long has passed.
+const FIRST_SHOWN = 100;
+const SOON = 160;
+const NEXT_SHOWN = 3;
 // If fewer than one in this number of lines are left, they are tested one by one.
 const FEW = 16;
 
 /**
  * Search the lines that were read. Null once *isCurrent* returns false: another search has begun.
  * @param {Query} query @param {Trace} trace @param {() => boolean} isCurrent
- * @param {Limit | null} [limit]
+ * @param {Limit | null} limit
+ * @param {(found: Found) => void} soFar gets what a long search has found until now
  * @returns {Promise<Found | null>}
  */
-export async function search(query, trace, isCurrent, limit = null) {
+export async function search(query, trace, isCurrent, limit, soFar) {
   /** @type {string[]} */
   const notes = [];
   const searches = withOneOfWords(query.alternatives).map((each) =>
@@ -339,8 +350,26 @@ export async function search(query, trace, isCurrent, limit = null) {
   }
   const lines = new Int32Array(trace.count);
   let size = 0;
-  let since = performance.now();
+  let searched = 0;
+  const begun = performance.now();
+  let since = begun;
+  let next = FIRST_SHOWN;
   const { request } = trace;
+  const askedBefore = asked;
+  const foundNow = () => {
+    let requests = 0;
+    for (let r = 0; r < requestHit.length; r++) requests += requestHit[r];
+    const found = lines.slice(0, size);
+    return {
+      isHit,
+      lines: found,
+      requestHit,
+      requests,
+      notes,
+      searched,
+      asked: asked - askedBefore,
+    };
+  };
   for (const chunk of trace.chunks) {
     if (!chunk) continue;
     const { start } = chunk;
@@ -352,15 +381,19 @@ export async function search(query, trace, isCurrent, limit = null) {
       lines[size++] = i;
       if (request[i] >= 0) requestHit[request[i]] = 1;
     }
+    searched += end - start;
     if (performance.now() - since > SLICE) {
+      const took = performance.now() - begun;
+      if (took > next && (took * trace.linked) / searched > SOON && searched < trace.linked) {
+        soFar(foundNow());
+        next = took * NEXT_SHOWN;
+      }
       await breath();
       if (!isCurrent()) return null;
       since = performance.now();
     }
   }
-  let requests = 0;
-  for (let r = 0; r < requestHit.length; r++) requests += requestHit[r];
-  return { isHit, lines: lines.slice(0, size), requestHit, requests, notes };
+  return foundNow();
 }
 
 /**
@@ -409,14 +442,18 @@ function begin(alternative, trace, limit, notes) {
     isOfLines: lines.length + texts.length > 0,
     isOfRequests: requests.length > 0,
     lines,
-    texts: texts.map(running),
+    texts: texts.map((test) => running(test, trace)),
     isOrdered: texts.length < 2,
   };
 }
 
-/** @param {TextTest} test @returns {RunningTest} */
-function running(test) {
-  return { ...test, touched: new Map() };
+/** @param {TextTest} test @param {Trace} trace @returns {RunningTest} */
+function running(test, trace) {
+  const { automaton } = test;
+  const heads = automaton
+    ? new HeadSearch(automaton, (hole) => charactersOf(hole, trace), trace.size)
+    : null;
+  return { ...test, touched: new Map(), heads };
 }
 
 /** @type {WeakMap<Trace, Map<string, number>>} by name: lines searched in vain, -1 for a known field */
@@ -429,7 +466,7 @@ function isKnown(name, trace) {
   const searched = known.get(name) ?? 0;
   if (searched < 0) return true;
   if (searched === trace.linked) return false;
-  const test = running(presence(name));
+  const test = running(presence(name), trace);
   const isFound = trace.chunks.some((chunk) => chunk && hasLine(test, chunk, trace));
   known.set(name, isFound ? -1 : trace.linked);
   return isFound;
@@ -505,8 +542,12 @@ function rarestFirst(texts, chunk, trace) {
     .map(({ text }) => text);
 }
 
+// The number of lines that all searches have tested one by one.
+let asked = 0;
+
 /** Whether a line passes the test. @param {TextTest} test @param {string} line */
 function holdsOf({ patterns, holds }, line) {
+  asked++;
   const isMatched = patterns.some((pattern) => {
     pattern.lastIndex = 0;
     return pattern.test(line);
@@ -539,14 +580,131 @@ function hasLine(test, chunk, trace) {
 /** Which lines of the chunk pass the test. @param {RunningTest} test @param {ReadChunk} chunk @param {Trace} trace */
 function linesWith(test, chunk, trace) {
   const found = new Uint8Array(chunk.offset.length - 1);
-  if (test.words.length === 0) {
-    for (let at = 0; at < found.length; at++)
-      found[at] = holdsOf(test, trace.textOf(chunk, at)) ? 1 : 0;
-    return found;
+  const places = test.heads && placesOf(test.heads, chunk);
+  const isScan = places && (test.words.length === 0 || !places.some(isDoubtful));
+  if (test.heads && isScan) {
+    const askedBefore = asked;
+    markByScan(test, test.heads, places, chunk, trace, found);
+    // Where most lines are read one by one all the same, a scan before it only takes longer.
+    if (asked - askedBefore > found.length / 2) test.heads = null;
+  } else if (test.words.length === 0) {
+    for (let at = 0; at < found.length; at++) if (isPassedBy(test, chunk, at, trace)) found[at] = 1;
+  } else {
+    for (const pattern of test.patterns) markRests(test, pattern, chunk, trace, found);
+    if (chunk.headOf) markHeads(test, chunk, chunk.headOf, trace, found);
   }
-  if (test.inRests) markRests({}, test.inRests, chunk, trace, found);
-  else for (const pattern of test.patterns) markRests(test, pattern, chunk, trace, found);
-  if (chunk.headOf) markHeads(test, chunk, chunk.headOf, trace, found);
+  return found;
+}
+
+/** @param {(text: string) => boolean} holds @param {string} line */
+function holdsAlone(holds, line) {
+  asked++;
+  return holds(line);
+}
+
+/** Ask a line alone. @param {TextTest} test @param {ReadChunk} chunk @param {number} at @param {Trace} trace */
+function isPassedBy(test, chunk, at, trace) {
+  return holdsOf(test, trace.textOf(chunk, at));
+}
+
+/** Where the automaton can match in each head; null: its scan cannot tell a line's own marks. @param {HeadSearch} search @param {ReadChunk} chunk */
+function placesOf(search, { heads, hasBreaks }) {
+  if (hasBreaks) return null;
+  return heads.map((head) => (head ? search.placeOf(head) : null));
+}
+
+/** Whether lines with the head may have to be asked. @param {Place | null} place */
+function isDoubtful(place) {
+  return place !== null && (place.place === ASK_LINE || place.begun !== null);
+}
+
+/**
+ * Mark the lines that pass the test: by a scan of what is behind their heads, and by their heads.
+ * @param {RunningTest} test @param {HeadSearch} search @param {(Place | null)[]} places
+ * @param {ReadChunk} chunk @param {Trace} trace @param {Uint8Array} found
+ */
+function markByScan(test, search, places, chunk, trace, found) {
+  const { automaton } = search;
+  scanRests(test, automaton, chunk, trace, found);
+  if (automaton.isBeyondLines) {
+    for (const at of severalLines(chunk))
+      if (!found[at] && isPassedBy(test, chunk, at, trace)) found[at] = 1;
+  }
+  const { headOf } = chunk;
+  if (!headOf || !places.some((each) => each && (each.place > 0 || each.begun))) return;
+  for (let at = 0; at < found.length; at++) {
+    const place = found[at] ? null : places[headOf[at]];
+    if (place && isInHead(test, search, place, chunk, at, trace)) found[at] = 1;
+  }
+}
+
+/**
+ * Whether a match is in the head of a line, or begins there.
+ * @param {RunningTest} test @param {HeadSearch} search @param {Place} place @param {ReadChunk} chunk
+ * @param {number} at @param {Trace} trace
+ */
+function isInHead(test, search, { place, begun }, chunk, at, trace) {
+  const { text, offset, start } = chunk;
+  if (place === ALL_MATCH) return true;
+  if (place === ASK_LINE) return isPassedBy(test, chunk, at, trace);
+  const head = headAt(chunk, at);
+  if (!head) return false;
+  if (place === ASK_VALUES && search.hasMatch(head, trace.request[start + at], trace.valueOf))
+    return true;
+  if (!begun) return false;
+  const message = head.isTimed ? text.indexOf(BREAK, offset[at]) + 1 : offset[at];
+  if (!search.mayGoOn(begun, text, message, offset[at + 1] - 1)) return false;
+  return isPassedBy(test, chunk, at, trace);
+}
+
+/** The head that is kept for a line, or null. @param {ReadChunk} chunk @param {number} at */
+function headAt({ headOf, heads }, at) {
+  return headOf && heads[headOf[at]];
+}
+
+/** @param {TextTest} test @param {import("./regex.js").Automaton} automaton @param {ReadChunk} chunk @param {Trace} trace @param {Uint8Array} found */
+function scanRests(test, { scan, hasAssertion, hasStart }, chunk, trace, found) {
+  const { text, offset } = chunk;
+  let line = 0;
+  while (line < found.length) {
+    scan.lastIndex = offset[line];
+    let start = 0;
+    // The place of a match takes longer to find out than the match.
+    if (hasAssertion) start = scan.exec(text)?.index ?? -1;
+    else if (!scan.test(text)) start = -1;
+    if (start < 0) return;
+    while (offset[line + 1] <= scan.lastIndex) line++;
+    const end = scan.lastIndex;
+    const isSure = !hasAssertion || !isDoubtfulAt(chunk, line, start, end, hasStart);
+    if (isSure || isPassedBy(test, chunk, line, trace)) found[line] = 1;
+    line++;
+  }
+}
+
+/**
+ * Whether an assertion may have held only because the head is not there.
+ * @param {ReadChunk} chunk @param {number} line @param {number} start of the match
+ * @param {number} end @param {boolean} hasStart whether the pattern asks for the start of a line
+ */
+function isDoubtfulAt(chunk, line, start, end, hasStart) {
+  const { text, offset } = chunk;
+  const head = headAt(chunk, line);
+  if (!head) return false;
+  if (!head.isTimed) return start === offset[line] && (hasStart || endsInWord(head));
+  const place = text.indexOf(BREAK, offset[line]);
+  return end === place || (start === place + 1 && endsInWord(head));
+}
+
+/** The lines with line ends in them. @param {ReadChunk} chunk */
+function severalLines({ text, offset }) {
+  const found = [];
+  let line = 0;
+  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", end + 1)) {
+    while (offset[line + 1] <= end) line++;
+    if (end === offset[line + 1] - 1) continue;
+    found.push(line);
+    end = offset[line + 1] - 1;
+  }
   return found;
 }
 
@@ -563,7 +721,7 @@ function markRests({ holds }, pattern, chunk, trace, found) {
     pattern.lastIndex = offset[line];
     if (!pattern.test(text)) return;
     while (offset[line + 1] < pattern.lastIndex) line++;
-    if (!found[line] && (!holds || holds(trace.textOf(chunk, line)))) found[line] = 1;
+    if (!found[line] && (!holds || holdsAlone(holds, trace.textOf(chunk, line)))) found[line] = 1;
     line++;
   }
 }
@@ -626,24 +784,51 @@ function touchedOf(test, hole, trace) {
   return found;
 }
 
-/** @type {WeakMap<Trace, {size: number, has: Uint8Array}>} the characters of ASCII in the first ids */
-const inIds = new WeakMap();
+/**
+ * The characters of the first values of a hole, those of ASCII by their codes.
+ * @typedef {{size: number, has: Uint8Array, hasOthers: boolean}} Characters
+ */
+const ASCII = 128;
+
+/** @type {WeakMap<Trace, Map<import("./heads.js").Hole, Characters>>} */
+const inValues = new WeakMap();
+
+/** @param {import("./heads.js").Hole} hole @param {Trace} trace @returns {Characters} */
+function charactersIn(hole, trace) {
+  let ofHoles = inValues.get(trace);
+  if (!ofHoles) inValues.set(trace, (ofHoles = new Map()));
+  let known = ofHoles.get(hole);
+  if (!known) {
+    known = { size: 0, has: new Uint8Array(ASCII), hasOthers: false };
+    ofHoles.set(hole, known);
+  }
+  const values = hole === "session" ? trace.sessions : trace.requests[hole];
+  for (; known.size < values.length; known.size++) {
+    const value = values[known.size] ?? "";
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code < ASCII) known.has[code] = 1;
+      else known.hasOthers = true;
+    }
+  }
+  return known;
+}
+
+/** The characters of a hole's values, where all are of ASCII. @param {import("./heads.js").Hole} hole @param {Trace} trace */
+function charactersOf(hole, trace) {
+  const { has, hasOthers } = charactersIn(hole, trace);
+  if (hasOthers) return null;
+  return Array.from(has.keys())
+    .filter((code) => has[code])
+    .map((code) => String.fromCharCode(code));
+}
 
 /** Whether all characters of the word are in some id: few words are made of hex digits. @param {string} word @param {Trace} trace */
 function canBeInId(word, trace) {
-  let known = inIds.get(trace);
-  if (!known) inIds.set(trace, (known = { size: 0, has: new Uint8Array(128) }));
-  const { id } = trace.requests;
-  for (; known.size < id.length; known.size++) {
-    const text = id[known.size];
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      if (code < 128) known.has[code] = 1;
-    }
-  }
+  const { has } = charactersIn("id", trace);
   for (const character of word) {
     const codes = [character.toLowerCase(), character.toUpperCase()].map((c) => c.charCodeAt(0));
-    if (character.charCodeAt(0) < 128 && !codes.some((code) => known.has[code])) return false;
+    if (character.charCodeAt(0) < ASCII && !codes.some((code) => has[code])) return false;
   }
   return true;
 }

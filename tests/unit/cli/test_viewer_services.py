@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import pytest
 
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import merged, read
+from asgi_trace._cli.logs.records import Entry
 from asgi_trace._cli.logs.services import services_of_files
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.view.command import read_wanted, trace_of
@@ -61,6 +63,8 @@ class Bar:
     end: float
     marks: list[str] = field(default_factory=list)
     level: int = 2
+    kind: str = "http"
+    call: tuple[str, str, str] = ("", "", "")  # of MCP: method, name and id
 
 
 @dataclass
@@ -80,7 +84,7 @@ class Line:
         if form == "text":
             # A request that nobody called shows no span.
             ids = bar.request_id, "customer-3", "none", span if parent else "none"
-            return format_text(Record(time, self.level, "", self.message, *ids))
+            return format_text(Record(time, self.level, "", self.message, *ids, *bar.call))
         record = Record(
             time,
             self.level,
@@ -90,6 +94,7 @@ class Line:
             "customer-3",
             bar.request_id if self.has_span else "none",
             span,
+            *bar.call,
             extra={k: v for k, v in (self.fields or {}).items() if k != "parent"},
             parent_span_id=parent,
         )
@@ -98,8 +103,9 @@ class Line:
 
 class World:
     """
-    Services that call each other, one after another and at once, again after failures, and by jobs
-    that run later; each line has a mark of its own.
+    Services that call each other, one after another and at once, again after failures, by calls to
+    MCP servers, over websockets, and by jobs that run later and may call others; each line has a
+    mark of its own.
     """
 
     def __init__(self, seed: int, services: int, has_spans: bool = True) -> None:
@@ -133,18 +139,24 @@ class World:
         """A request that may call the services behind its own."""
         rng = self.rng
         bar = self.open(service, start, request_id, caller, call)
+        kind = rng.random()
+        if kind < 0.2:
+            bar.kind, bar.status, bar.path = "websocket", 101, f"/ws/{service}"
+        elif kind < 0.4 and caller is not None:
+            bar.kind, bar.path = "streamable-http", "/mcp"
+            bar.call = "tools/call", f"price of {service}", str(len(self.bars))
         self.log(bar, start)
         now, calls = start + rng.uniform(2, 20), 0
         behind = self.services[self.services.index(service) + 1 :]
         for callee in rng.sample(behind, min(len(behind), rng.randrange(3))):
-            kind = rng.choice(("call", "twice at once", "retry"))
-            times = 1 if kind == "call" else 2
+            how = rng.choice(("call", "twice at once", "retry"))
+            times = 1 if how == "call" else 2
             ends = []
             for each in range(times):
                 calls += 1
-                begun = now + (4 * each if kind == "twice at once" else 0)
+                begun = now + (4 * each if how == "twice at once" else 0)
                 answer = self.request(callee, begun, request_id, bar, calls)
-                if kind == "retry" and not each:
+                if how == "retry" and not each:
                     answer.status = 503
                     now = answer.end + 5
                 ends.append(answer.end)
@@ -155,17 +167,25 @@ class World:
             bar.status = 500
             self.log(bar, now, "ERROR", "Order 17 failed")
         bar.end = round(now + rng.uniform(2, 20))
-        if behind and rng.random() < 0.3:
-            self.job(rng.choice(behind), bar.end + rng.uniform(10, 2000), bar, calls + 1)
+        if rng.random() < 0.3:
+            runner = rng.choice([service, *behind])
+            self.job(runner, bar.end + rng.uniform(10, 2000), bar, calls + 1)
         return bar
 
-    def job(self, service: str, start: float, caller: Bar, call: int) -> None:
-        """What a queue runs later, for the request: no access line."""
+    def job(
+        self, service: str, start: float, caller: Bar, call: int, may_call: bool = True
+    ) -> None:
+        """What a queue runs later, for the request: no access line. It may call a service."""
         bar = self.open(service, start, caller.request_id, caller, call)
         bar.status = None
         for each in range(3):
             self.log(bar, start + 10 * each)
         bar.end = start + 20
+        behind = self.services[self.services.index(service) + 1 :]
+        if behind and may_call and self.rng.random() < 0.5:
+            answer = self.request(self.rng.choice(behind), bar.end + 5, bar.request_id, bar, 1)
+            bar.end = answer.end + 5
+            self.log(bar, bar.end)
 
     def finish(self) -> None:
         """Write the access lines."""
@@ -174,12 +194,12 @@ class World:
             if bar.status is None:
                 continue
             fields: dict[str, Any] = {
-                "method": "POST",
+                "method": "WEBSOCKET" if bar.kind == "websocket" else "POST",
                 "path": f"{bar.path}?mark={len(self.lines)}.",
                 "status": bar.status,
                 "duration_ms": float(bar.end - bar.start),
                 "bytes": 2,
-                "transport": "http",
+                "transport": bar.kind,
                 "client": "127.0.0.1:5",
             }
             bar.path = fields["path"]
@@ -252,12 +272,18 @@ def compare(found: Told, world: World, has_jobs_callers: bool = True) -> None:
         assert found.head["services"][request["service"]] == bar.service
         assert request["status"] == bar.status
         assert request["path"] == (bar.path if bar.status else None)
+        assert request["call"] == ("{} {} #{}".format(*bar.call) if bar.call[0] else None)
         assert request["lines"] == len(bar.marks)
         assert (request["late"], request["level"]) == (0, bar.level)
         assert abs(request["start"] + found.head["base"] % 3_600_000 - bar.start) <= 1
         if bar.status is not None or has_jobs_callers:
             parent = -1 if bar.parent is None else number_of[id(bar.parent)]
             assert request["parent"] == parent, (bar, bar.parent)
+        else:
+            # Text names no caller of a job: of several requests with its id, it is a likely one.
+            likely = found.request(request["parent"])
+            assert (request["parent"] >= 0, likely["id"]) == (True, request["id"])
+            assert likely["start"] <= request["start"] + 3
     assert found.head["notes"] == []
 
 
@@ -275,8 +301,33 @@ def test_each_line_is_at_its_request(
     rng = random.Random(services)
     forms = {name: rng.choice(FORMS) if form == "mixed" else form for name in world.services}
     found = told(*write(world, tmp_path, forms, arrangement))
-    # Text has no caller's span for a job, which ran after its caller's end.
+    # Text has no caller's span for a job.
     compare(found, world, has_jobs_callers=form in ("json", "logfmt"))
+
+
+@pytest.mark.parametrize("service", ["mailer", "front", ""])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_job_is_of_the_request_that_sent_it(tmp_path: Path, form: str, service: str) -> None:
+    """In another service, in the same one, and where nobody says which service is which."""
+    world = World(1, 0)
+    world.services = ["front", "stock", "mailer"]
+    for each in range(3):
+        start = 10_000.0 * each
+        front = world.open("front", start, f"{each + (1 << 127):032x}", None)
+        stock = world.open("stock", start + 10, front.request_id, front, 1)
+        world.log(front, start)
+        world.log(stock, start + 10)
+        stock.end, front.end = start + 50, start + 100
+        world.job(service or "front", start + 1_500, front, 2, may_call=False)
+    world.finish()
+    if not service:
+        world.lines = [line for line in world.lines if line.bar.service == "front"]
+        world.bars = [bar for bar in world.bars if bar.service == "front"]
+        path = tmp_path / "app.log"
+        path.write_text("\n".join([*(line.shown(form) for line in world.lines), ""]), "utf-8")
+        assert told(path).head["requests"]["parent"] == [-1, 0, -1, 2, -1, 4]
+        return
+    compare(told(*write(world, tmp_path, dict.fromkeys(world.services, form), "files")), world)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -604,6 +655,45 @@ def test_a_page_that_follows_is_told_who_answered_an_earlier_call(tmp_path: Path
     [after] = followed.news([second])
     followed.close()
     assert (before["answered"], after["calls"], after["answered"]) == ([], [], [(0, 1)])
+
+
+# -- blank lines ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_blank_lines_have_no_say_in_the_axis(tmp_path: Path, where: str) -> None:
+    """A log of blank lines alone has the time of its file, far from the other logs' times."""
+    other, blank = tmp_path / "front.log", tmp_path / "pay.log"
+    first = tmp_path / "stock.log"
+    other.write_text(f"{stamped(1, 'a')}\n\n  \n{stamped(2, 'b')}\n\n", encoding="utf-8")
+    first.write_text(f"\n \n{stamped(1.5, 'c', 'r2')}\n", encoding="utf-8")
+    blank.write_text("\n" * 5 + "   \n", encoding="utf-8")
+    when = 1_000_000_000 if where == "before" else 1_900_000_000
+    os.utime(blank, (when, when))
+    found = told(other, blank, first)
+    assert set(found.times) == {0, 0.5, 1}
+    assert found.head["base"] % 3_600_000 == 30 * 60_000 + 1_000
+    # And each line is in an entry.
+    assert sum(text.count("\n") + 1 for text in found.messages) == 5 + 6 + 3
+    alone = told(blank)
+    assert (len(alone.times), set(alone.times)) == (1, {0})
+
+
+def test_blank_lines_that_came_first_do_not_begin_the_axis() -> None:
+    """Also where they were all that there was, unless a page has been made of them."""
+    model = Model("all", ["a"])
+    blank = Entry(5.0, 0, "", "", "\n", 0, None, 0)
+    line = Entry(3_600_000.0, 2, "r1", "s1", "x", 0, None, 0)
+    model.add([blank])
+    model.add([line])
+    assert (model.trace().head["base"], Told.of(model.trace()).times) == (3_600_000, [0, 0])
+    model.close()
+    followed = Model("all", ["a"])
+    followed.add([blank])
+    assert followed.trace().head["base"] == 5
+    [news] = followed.news([line])
+    assert news["chunk"]["t"] == [3_599_995]
+    followed.close()
 
 
 # -- services --------------------------------------------------------------------------------------
