@@ -98,21 +98,21 @@ def _choose(
     Return the request of *context*, whose variables are *held* and *by_hand*; of two, the one of
     the later call.
     """
-    found = elsewhere.find(context)
-    if found is None or _is_later(_began(held, by_hand), found):
+    outer = elsewhere.find(context)
+    if outer is None or _is_later(_began(held, by_hand), outer):
         return held
-    return found
+    return outer
 
 
-def _is_later(held: RequestMetadata | None, found: RequestMetadata) -> bool:
+def _is_later(held: RequestMetadata | None, other: RequestMetadata) -> bool:
     """
     Whether *held* is *found*, or began after it: the request of an app that a handler calls in its
     own process.
     """
-    if held is None or held is found:
+    if held is None or held is other:
         return held is not None
     try:
-        return held.start_time > found.start_time
+        return held.start_time > other.start_time
     except TypeError:  # the user has assigned a time that is no number
         return False
 

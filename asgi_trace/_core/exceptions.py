@@ -104,15 +104,15 @@ def metadata_of(exc: BaseException) -> RequestMetadata | None:
     for _ in range(_MOST_NESTED):
         if not pending:
             return None
-        found = pending.pop()
-        metadata = _stamped(found)
+        exception = pending.pop()
+        metadata = _stamped(exception)
         if metadata is not None:
             return metadata
         # A group has a tuple or, before Python 3.11, a list. Other exceptions may have anything.
-        members = _attribute(found, "exceptions")
+        members = _attribute(exception, "exceptions")
         if type(members) in (tuple, list):
             pending.extend(
-                each for each in members[:_MOST_NESTED] if isinstance(each, BaseException)
+                member for member in members[:_MOST_NESTED] if isinstance(member, BaseException)
             )
     return None
 

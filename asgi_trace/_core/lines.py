@@ -294,8 +294,8 @@ def _word_in_bracket(value: Any) -> str:
     text = _text(value)
     if text.isalnum() and text.isascii():
         return text
-    found: str = _IN_VALUE.sub(_escaped, text)
-    return found
+    escaped: str = _IN_VALUE.sub(_escaped, text)
+    return escaped
 
 
 def _parse_rest_of_bracket(rest: str) -> tuple[str, dict[str, str]]:
@@ -362,10 +362,10 @@ def parse(text: str) -> Record | None:
     message too.
     """
     first, *others = text.split("\n")
-    found = parse_line(first)
-    if found is None or not others:
-        return found and found[0]
-    record = found[0]
+    record_and_end = parse_line(first)
+    if record_and_end is None or not others:
+        return record_and_end and record_and_end[0]
+    record = record_and_end[0]
     lines = [record.message]
     for line in others:
         further = parse_line(line)
@@ -794,10 +794,10 @@ def _parse_json(line: str) -> dict[str, Any] | None:
     from json import loads
 
     try:
-        found = loads(line)
+        parsed = loads(line)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return parsed if isinstance(parsed, dict) else None
 
 
 @cache
@@ -846,8 +846,8 @@ def _plain(value: Any, budget: Iterator[int], inside: tuple[int, ...]) -> Any:
         inside = (*inside, id(value))
         items = value.items() if isinstance(value, dict) else enumerate(value)
         plain = {
-            _shown(key): _plain(each, budget, inside)
-            for (key, each), _ in zip(items, budget, strict=False)
+            _shown(key): _plain(member, budget, inside)
+            for (key, member), _ in zip(items, budget, strict=False)
         }
         return plain if isinstance(value, dict) else list(plain.values())
     except Exception:

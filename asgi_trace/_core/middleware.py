@@ -139,8 +139,10 @@ class RequestTracingMiddleware:
         if session_response_header is not None:
             _check_header("session_response_header", session_response_header, "X-Session-ID")
             if session_response_header.lower() == header_name.lower():
-                told = f"session_response_header is {session_response_header!r}, as header_name is"
-                raise ValueError(f"{told}; expected another, such as 'X-Session-ID'")
+                conflict = (
+                    f"session_response_header is {session_response_header!r}, as header_name is"
+                )
+                raise ValueError(f"{conflict}; expected another, such as 'X-Session-ID'")
         if not isinstance(digest_key, (str, bytes)):
             raise TypeError(
                 f"digest_key is of type {type(digest_key).__name__}; expected str or bytes"
@@ -321,4 +323,4 @@ def _is_inside_framework(scope: Scope, key: str) -> bool:
 
     A scope is a dict, in order of insertion: an app inside the shim writes its key after ours.
     """
-    return next((each for each in tuple(scope) if each in (key, SCOPE_KEY)), None) == key
+    return next((name for name in tuple(scope) if name in (key, SCOPE_KEY)), None) == key

@@ -90,14 +90,14 @@ def found_once(
                 kept: _T = values[name]
                 return kept
             try:
-                found = find(metadata)
+                value = find(metadata)
             except Exception:
                 report_once(f"finding a request's {name}")
-                found = default
-            if found is None and may_come_later:
+                value = default
+            if value is None and may_come_later:
                 nothing: _T = default
                 return nothing
-            first: _T = values.setdefault(name, found)
+            first: _T = values.setdefault(name, value)
             return first
 
         return _field(name, read, check, find.__doc__)
@@ -148,8 +148,8 @@ def _call_word(word: str, *, blanks: bool = False) -> Any:
     """
 
     def read(metadata: RequestMetadata) -> str | None:
-        found: str | None = getattr(metadata._call, word)
-        return found
+        value: str | None = getattr(metadata._call, word)
+        return value
 
     def assign(metadata: RequestMetadata, value: object) -> None:
         metadata._call = metadata._call._replace(**{word: clean(value, blanks=blanks)})

@@ -273,9 +273,9 @@ class ScopeMetadata(RequestMetadata):
         for value in values:
             # A cloud's header may look like an id, but contains more than an id.
             trace_id = None if is_usual else parse_cloud_trace(value)
-            found = settings.parse(trace_id or value)
-            if found is not None:
-                return found
+            request_id = settings.parse(trace_id or value)
+            if request_id is not None:
+                return request_id
         if not is_usual and parse_id(values[0]) is None:
             _warn_of_header(settings.header, values[0])
         return None
@@ -654,11 +654,11 @@ def metadata_class(settings: Settings) -> type[ScopeMetadata]:
     """
     Return the class that *settings* need: options that are off cost a request nothing.
     """
-    found = _CLASSES[settings.networks is not None, settings.answers.needed]
+    base = _CLASSES[settings.networks is not None, settings.answers.needed]
     if settings.sessions.user_rank < 0:
-        return found
-    bases = (UserMetadata,) if found is ScopeMetadata else (UserMetadata, found)
-    made: type[ScopeMetadata] = type(found.__name__, bases, {"__slots__": ()})
+        return base
+    bases = (UserMetadata,) if base is ScopeMetadata else (UserMetadata, base)
+    made: type[ScopeMetadata] = type(base.__name__, bases, {"__slots__": ()})
     return made
 
 

@@ -76,9 +76,9 @@ def _baggage(value: bytes, name: bytes) -> Iterator[bytes]:
     if value.find(name) < 0:  # most baggage has no session id
         return
     for member in value[:_MOST_BAGGAGE].split(b","):
-        key, _, found = member.partition(b"=")
+        key, _, member_value = member.partition(b"=")
         if key.strip() == name:
-            yield _unquoted(found.partition(b";")[0].strip())  # properties follow a ";"
+            yield _unquoted(member_value.partition(b";")[0].strip())  # properties follow a ";"
 
 
 def _unquoted(value: bytes) -> bytes:
@@ -91,11 +91,11 @@ def _unquoted(value: bytes) -> bytes:
 
 def query_values(value: bytes, name: bytes) -> Iterator[bytes]:
     """Yield the values of the parameter *name* in the query string *value*, decoded."""
-    for found in _parameters(value, name, b"&"):
-        if found.find(b"%") < 0 and found.find(b"+") < 0:  # "in" takes five times as long
-            yield found
-        elif len(found) <= _LONGEST_ESCAPED:
-            yield _unquoted(found.replace(b"+", b" "))
+    for parameter in _parameters(value, name, b"&"):
+        if parameter.find(b"%") < 0 and parameter.find(b"+") < 0:  # "in" takes five times as long
+            yield parameter
+        elif len(parameter) <= _LONGEST_ESCAPED:
+            yield _unquoted(parameter.replace(b"+", b" "))
 
 
 def _parameters(text: bytes, name: bytes, separator: bytes) -> Iterator[bytes]:
@@ -204,10 +204,10 @@ class SessionResolver:
 
     def _first_id(self, source: _Source, values: Iterable[bytes]) -> str | None:
         for value in values:
-            for found in source.read(value, source.name):
-                if not found:
+            for candidate in source.read(value, source.name):
+                if not candidate:
                     continue
-                session_id = self._digest(found) if source.secret else self._parse(found)
+                session_id = self._digest(candidate) if source.secret else self._parse(candidate)
                 if session_id is not None:
                     return session_id
         return None
@@ -217,9 +217,9 @@ class SessionResolver:
         if getattr(user, "is_authenticated", True) is False:
             return None
         for path in _USER_IDS:
-            found = _value_at(user, path)
-            if isinstance(found, str | int) and found != "":
-                return self._digest(str(found).encode("utf-8", "surrogatepass"))
+            value = _value_at(user, path)
+            if isinstance(value, str | int) and value != "":
+                return self._digest(str(value).encode("utf-8", "surrogatepass"))
         return None
 
     def rank_of_header(self, name: bytes) -> int:
@@ -236,10 +236,10 @@ class SessionResolver:
         return next((rank for rank, source in enumerate(self._sources) if is_wanted(source)), -1)
 
 
-def _value_at(found: Any, path: tuple[str, ...]) -> object:
+def _value_at(value: Any, path: tuple[str, ...]) -> object:
     try:
         for name in path:
-            found = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+            value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
     except Exception:  # from the object's own code: an identity that is not implemented, for one
         return None
-    return found
+    return value

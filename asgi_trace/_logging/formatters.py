@@ -378,7 +378,7 @@ class JSONFormatter(logging.Formatter):
         # Few records have these: four calls of get() would be 1 % of the cost of a line.
         method = name = jsonrpc_id = parent_span_id = ""
         if "mcp_method" in attributes or "mcp_name" in attributes or "jsonrpc_id" in attributes:
-            method, name, jsonrpc_id = (attributes.get(each, "") for each in CALL)
+            method, name, jsonrpc_id = (attributes.get(attribute, "") for attribute in CALL)
         if "parent_span_id" in attributes:
             parent_span_id = attributes["parent_span_id"]
         if self._trace_prefix and trace_id != NO_ID:
@@ -452,16 +452,16 @@ class JSONFormatter(logging.Formatter):
         }
 
     def _exception(self, record: logging.LogRecord) -> dict[str, str] | None:
-        found: dict[str, str] = {}
+        fields: dict[str, str] = {}
         if record.exc_info and record.exc_info[0] is not None:
-            found["type"] = record.exc_info[0].__qualname__
-            found["message"] = _shown(record.exc_info[1])
+            fields["type"] = record.exc_info[0].__qualname__
+            fields["message"] = _shown(record.exc_info[1])
             record.exc_text = record.exc_text or self.formatException(record.exc_info)
         stack = self.formatStack(record.stack_info) if record.stack_info else None
         traces = [text for text in (record.exc_text, stack) if text]
         if traces:
-            found["stacktrace"] = "\n".join(traces)
-        return found or None
+            fields["stacktrace"] = "\n".join(traces)
+        return fields or None
 
 
 class LogfmtFormatter(JSONFormatter):

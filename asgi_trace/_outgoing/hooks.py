@@ -96,7 +96,7 @@ class OutgoingHooks:
         self._domains = tuple(host[1:].lower() for host in hosts if host.startswith("*"))
         self._begin_span = begin_logged if log else begin_span
 
-    def _found(
+    def _headers_for(
         self, host: str | None, span: SpanOfCall | None, *, drop_session: bool = False
     ) -> dict[str, str]:
         """
@@ -110,8 +110,8 @@ class OutgoingHooks:
         name = (host or "").lower().strip("[]").rstrip(".")
         is_trusted = name in self._hosts or name.endswith(self._domains)
         place = None if span is None else span.trace
-        found = outgoing(metadata, session=is_trusted, baggage=is_trusted, span=place)
-        return found | {SESSION_ID: ""} if drop_session and not is_trusted else found
+        headers = outgoing(metadata, session=is_trusted, baggage=is_trusted, span=place)
+        return headers | {SESSION_ID: ""} if drop_session and not is_trusted else headers
 
     def _inject(
         self,
@@ -129,10 +129,10 @@ class OutgoingHooks:
             if sent.baggage is not None:
                 set_baggage(headers, sent.baggage)
             sent = sent._replace(baggage=None)
-            found = self._found(host, span, drop_session=sent.session)
-            own = baggage_of(headers) if found.get(BAGGAGE) else None
-            replace(headers, found)
-            return _Sent(bool(found.get(SESSION_ID)), own, span)
+            injected = self._headers_for(host, span, drop_session=sent.session)
+            own = baggage_of(headers) if injected.get(BAGGAGE) else None
+            replace(headers, injected)
+            return _Sent(bool(injected.get(SESSION_ID)), own, span)
         except Exception:
             report_once("an outgoing call's hook")
             return sent._replace(span=span)
@@ -384,7 +384,7 @@ class OutgoingHooks:
         span = self._begin_span(request.get_method(), url, resends=resends, after=before)
         if span is not None:
             marks[_MARK] = span
-        for name, value in self._found(urlsplit(f"//{request.host}").hostname, span).items():
+        for name, value in self._headers_for(urlsplit(f"//{request.host}").hostname, span).items():
             if name == BAGGAGE:
                 value = merged_baggage(baggage_of(request.headers), value)
             name = name.capitalize()  # as urllib.request stores them

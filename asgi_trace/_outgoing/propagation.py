@@ -102,29 +102,29 @@ def outgoing(
 
     :param span: the call's own, where a tracer has made one.
     """
-    found = {TRACEPARENT: "", TRACESTATE: "", REQUEST_ID: ""}
+    headers = {TRACEPARENT: "", TRACESTATE: "", REQUEST_ID: ""}
     try:
         trace = span or metadata._call_trace()
-        found[TRACEPARENT] = format_traceparent(trace)
-        found[TRACESTATE] = metadata.tracestate
-        found[REQUEST_ID] = _safe(metadata.request_id)
+        headers[TRACEPARENT] = format_traceparent(trace)
+        headers[TRACESTATE] = metadata.tracestate
+        headers[REQUEST_ID] = _safe(metadata.request_id)
         if baggage:
-            found[BAGGAGE] = metadata.baggage
+            headers[BAGGAGE] = metadata.baggage
         if session:
-            found[SESSION_ID] = _safe(metadata.session_id)
+            headers[SESSION_ID] = _safe(metadata.session_id)
         if formats.write is not None:
-            found.update(formats.write(trace))
+            headers.update(formats.write(trace))
     except Exception:
         report_once("writing the headers of an outgoing call")
-    return found
+    return headers
 
 
 def outgoing_span(span: TraceContext, tracestate: str) -> dict[str, str]:
     """Return the headers of a call outside a request; the call has a *span* of its own."""
-    found = {TRACEPARENT: format_traceparent(span), TRACESTATE: tracestate}
+    headers = {TRACEPARENT: format_traceparent(span), TRACESTATE: tracestate}
     if formats.write is not None:
-        found.update(formats.write(span))
-    return found
+        headers.update(formats.write(span))
+    return headers
 
 
 def _safe(given: str | None) -> str:
@@ -132,18 +132,18 @@ def _safe(given: str | None) -> str:
     return (given and parse_id(given.encode("latin-1", "replace"))) or ""
 
 
-def replace(headers: Any, found: Mapping[str, str]) -> None:
+def replace(headers: Any, injected: Mapping[str, str]) -> None:
     """
     Replace the headers *found* in *headers*, in upper or lower case; baggage is merged.
     """
-    new = {name: value for name, value in found.items() if value}
+    new = {name: value for name, value in injected.items() if value}
     if type(headers) is dict and not headers:  # nothing to replace
         headers.update(new)
         return
     names = [*headers.keys()] if hasattr(headers, "keys") else [pair[0] for pair in headers]
     if BAGGAGE in new:
         new[BAGGAGE] = merged_baggage(baggage_of(headers), new[BAGGAGE])
-    stale = found.keys() - {BAGGAGE} | new.keys()
+    stale = injected.keys() - {BAGGAGE} | new.keys()
     _set(headers, names, stale, new)
 
 
@@ -242,7 +242,9 @@ def _texts(value: Any) -> list[str]:
         inner = [*value]
     else:
         inner = [value]
-    return [_text(each) for each in inner if isinstance(each, (str, bytes, bytearray, memoryview))]
+    return [
+        _text(member) for member in inner if isinstance(member, (str, bytes, bytearray, memoryview))
+    ]
 
 
 def _extracted(values: dict[str, list[str]]) -> RequestMetadata | None:
@@ -251,14 +253,14 @@ def _extracted(values: dict[str, list[str]]) -> RequestMetadata | None:
     request_id, session_id = _first_id(values[REQUEST_ID]), _first_id(values[SESSION_ID])
     if not (parent or request_id or session_id):
         return None
-    found = RequestMetadata(session_id, request_id or generate_request_id())
+    metadata = RequestMetadata(session_id, request_id or generate_request_id())
     baggage = parse_baggage(values[BAGGAGE])
-    found._late_values()["baggage"] = baggage
+    metadata._late_values()["baggage"] = baggage
     if parent is not None:
-        found._continue_trace(parent, parse_tracestate(values[TRACESTATE]), baggage)
+        metadata._continue_trace(parent, parse_tracestate(values[TRACESTATE]), baggage)
     for text in values[FIELDS]:
-        found.fields.update(_parse_fields(text))
-    return found
+        metadata.fields.update(_parse_fields(text))
+    return metadata
 
 
 def _first_id(values: list[str]) -> str | None:
@@ -317,14 +319,14 @@ def carrier(
         raise TypeError(
             f"fields is {fields!r}; expected a sequence of names, such as ({fields!r},)"
         )
-    found: dict[str, str] = inject({}, session=True, baggage=True)
+    headers: dict[str, str] = inject({}, session=True, baggage=True)
     metadata = get_request_metadata()
     kept = None if metadata is None else metadata._fields
     if kept:
         carried = _carried_fields(kept, fields)
         if carried:
-            found[FIELDS] = carried
-    return [(name, value.encode()) for name, value in found.items()] if bytes else found
+            headers[FIELDS] = carried
+    return [(name, value.encode()) for name, value in headers.items()] if bytes else headers
 
 
 def _carried_fields(kept: Mapping[str, object], names: Iterable[str]) -> str:

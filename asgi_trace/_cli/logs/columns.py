@@ -70,23 +70,23 @@ def _with_origins(
 ) -> Sequence[More]:
     """Return *mores*, each with the values of its line's source."""
     known: dict[tuple[int, str], dict[str, Any]] = {}  # lines of one request share one dict
-    found: list[More] = []
+    merged: list[More] = []
     for more, source in zip(mores, sources, strict=True):
         if more is None:
-            found.append(origins[source] or None)
+            merged.append(origins[source] or None)
             continue
         key = id(more), source
         both = known.get(key)
         if both is None:
             both = known[key] = {**origins[source], **more}
-        found.append(both)
-    return found
+        merged.append(both)
+    return merged
 
 
 def _cut(texts: Sequence[str], at: str) -> tuple[tuple[str, ...], ...]:
     """Return the part before the first *at* of each text, *at* itself or "", and the rest."""
-    before, found, behind = zip(*map(str.partition, texts, repeat(at)), strict=True)
-    return before, found, behind
+    before, separators, behind = zip(*map(str.partition, texts, repeat(at)), strict=True)
+    return before, separators, behind
 
 
 # -- text ------------------------------------------------------------------------------------------
@@ -106,11 +106,11 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
     # Lines of one request in one second have the same front.
     distinct = list(dict.fromkeys(fronts))
     heads, _, ids = _cut(distinct, _BEFORE_IDS)
-    owners = {each: _owner(each, records) for each in set(ids)}
+    owners = {bracket: _owner(bracket, records) for bracket in set(ids)}
     moments = _moments(heads, distinct, fronts, records)
     row_of = {
-        front: _row(moments[head], owners[each])
-        for front, head, each in zip(distinct, heads, ids, strict=True)
+        front: _row(moments[head], owners[bracket])
+        for front, head, bracket in zip(distinct, heads, ids, strict=True)
     }
     odd = _without_value(row_of, fronts)
     if "" in ends:
@@ -151,9 +151,9 @@ def _owner(ids: str, records: Records) -> _OwnerOfLine | None:
     """Return request, session and more in *ids*, the rest of a bracket; None where it is odd."""
     if not ids.isascii():
         return None
-    request_id, found, session_id = ids.partition("|session=")
+    request_id, separator, session_id = ids.partition("|session=")
     more = None
-    if not found or "|" in request_id or "|" in session_id or "]" in ids:
+    if not separator or "|" in request_id or "|" in session_id or "]" in ids:
         bracket = f"0 - [req={ids}] - "
         match = HEAD.match(bracket)
         if match is None or match.end() != len(bracket) or match["mark"] != "-":
@@ -176,25 +176,25 @@ def _moments(
     :param distinct: the fronts that have these heads.
     :param fronts: the fronts of all lines.
     """
-    found: dict[str, tuple[float, int] | None] = {}
+    times: dict[str, tuple[float, int] | None] = {}
     place = 0
     clock = records.clock
     last = clock.last
     for head, front in zip(heads, distinct, strict=True):
-        if head in found:
+        if head in times:
             continue
         known = records.heads.get(head)
         if known is None and _DATED.fullmatch(head):
             # When clocks are set back, a time without a zone may depend on the line before.
             place = fronts.index(front, place)
             head_before = fronts[place - 1].partition(_BEFORE_IDS)[0] if place else ""
-            before = found.get(head_before)
+            before = times.get(head_before)
             if before is not None:
                 clock.last = before[0]
             known = records.head(head)
-        found[head] = known
+        times[head] = known
     clock.last = last
-    return found
+    return times
 
 
 # -- JSON and logfmt -------------------------------------------------------------------------------
@@ -217,11 +217,11 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     second_ends = len(form.start) + len("2024-01-15T10:30:15")
     seconds = list(map(operator.itemgetter(slice(second_ends)), stamps))
     fractions = list(map(operator.itemgetter(slice(second_ends, None)), stamps))
-    second_of = {each: _second(each, form.start, records) for each in dict.fromkeys(seconds)}
-    part_of = {each: _part(each) for each in set(fractions)}
-    level_of = {each: _level_and_logger(each, form) for each in set(names)}
+    second_of = {text: _second(text, form.start, records) for text in dict.fromkeys(seconds)}
+    part_of = {text: _part(text) for text in set(fractions)}
+    level_of = {text: _level_and_logger(text, form) for text in set(names)}
     is_ids = re.compile(form.ids, re.ASCII).fullmatch
-    owner_of = {each: _named_owner(is_ids(each)) for each in set(tails)}
+    owner_of = {text: _named_owner(is_ids(text)) for text in set(tails)}
 
     odd = _without_message(form, messages)
     for known, keys in (
@@ -242,7 +242,7 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     )
     bare: Sequence[str] = messages
     if form.start == LOGFMT.start:
-        bare = [each[1:-1] if each[:1] == '"' else each for each in messages]
+        bare = [text[1:-1] if text[:1] == '"' else text for text in messages]
     start = len(form.start)
     before = [
         f"{stamp[start:]}{level}{bracket}"
@@ -286,7 +286,7 @@ def _without_value(known: dict[str, Any], keys: Sequence[str]) -> set[int]:
 
 def _or(known: dict[str, Any], value: Any) -> dict[str, Any]:
     """Return *known* with *value* in place of None: the value of an odd line is not used."""
-    return {key: value if each is None else each for key, each in known.items()}
+    return {key: value if present is None else present for key, present in known.items()}
 
 
 def _places(marks: Sequence[object]) -> list[int]:

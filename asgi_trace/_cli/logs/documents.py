@@ -120,9 +120,9 @@ class _Unfolding:
         lines = data.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        found = b"".join(line for each in lines for line in self._line(each.rstrip(b"\r")))
-        if found:
-            yield found
+        unfolded = b"".join(line for piece in lines for line in self._line(piece.rstrip(b"\r")))
+        if unfolded:
+            yield unfolded
 
     def _line(self, line: bytes) -> Iterator[bytes]:
         if self._closers:
@@ -180,8 +180,8 @@ class _Unfolding:
         if lines is None:
             yield header + text + b"\n"
             return
-        for each in _by_time(lines):
-            yield json.dumps(each).encode() + b"\n"
+        for record in _by_time(lines):
+            yield json.dumps(record).encode() + b"\n"
 
     def _refuse(self) -> None:
         start, self._start = self._start, b""
@@ -212,7 +212,7 @@ def _lines_in(document: Any) -> list[dict[str, Any]] | None:
     for a record.
     """
     if isinstance(document, list):
-        return [each for each in document if isinstance(each, dict)]
+        return [record for record in document if isinstance(record, dict)]
     if not isinstance(document, dict) or not _OF_RECORDS.isdisjoint(document):
         return None
     if isinstance(document.get("resourceLogs"), list):
@@ -229,12 +229,12 @@ def _lines_in(document: Any) -> list[dict[str, Any]] | None:
         return [_insights(row) for row in results if isinstance(row, list)]
     columns = document.get("meta")
     for name in _LISTS:
-        found = document.get(name)
-        if isinstance(found, list) and found:
+        rows = document.get(name)
+        if isinstance(rows, list) and rows:
             if isinstance(columns, list):
-                found = [_row(columns, each) for each in found]
+                rows = [_row(columns, record) for record in rows]
             stream = {key: document[key] for key in ("logStream", "logGroup") if key in document}
-            return [{**stream, **each} for each in found if isinstance(each, dict)]
+            return [{**stream, **record} for record in rows if isinstance(record, dict)]
     return None
 
 
@@ -306,11 +306,13 @@ def _is_object(value: Any) -> bool:
 
 
 def _attributes(holder: Any) -> dict[str, Any]:
-    found = holder.get("attributes") if isinstance(holder, dict) else None
-    if not isinstance(found, list):
+    attributes = holder.get("attributes") if isinstance(holder, dict) else None
+    if not isinstance(attributes, list):
         return {}
     return {
-        str(each.get("key")): _value(each.get("value")) for each in found if isinstance(each, dict)
+        str(attribute.get("key")): _value(attribute.get("value"))
+        for attribute in attributes
+        if isinstance(attribute, dict)
     }
 
 
@@ -320,12 +322,12 @@ def _value(value: Any, depth: int = 0) -> Any:
         return value
     for name, inner in value.items():
         if name == "arrayValue" and isinstance(inner, dict):
-            return [_value(each, depth + 1) for each in inner.get("values") or ()]
+            return [_value(member, depth + 1) for member in inner.get("values") or ()]
         if name == "kvlistValue" and isinstance(inner, dict):
             return {
-                str(each.get("key")): _value(each.get("value"), depth + 1)
-                for each in inner.get("values") or ()
-                if isinstance(each, dict)
+                str(member.get("key")): _value(member.get("value"), depth + 1)
+                for member in inner.get("values") or ()
+                if isinstance(member, dict)
             }
         if name.endswith("Value"):
             return (

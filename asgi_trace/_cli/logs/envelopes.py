@@ -255,23 +255,23 @@ class Peeler:
         Return the envelopes around *line* that earlier lines also had, the outermost first; and the
         text in them.
         """
-        found: list[Layer] = []
+        layers: list[Layer] = []
         used: set[str] = set()
         for _ in range(_MOST_NESTED):
             if line.startswith("{"):
                 _, content = _content_in(line)
                 if content is None:
                     break
-                found.append(_JSON)
+                layers.append(_JSON)
                 line = content.line
                 continue
             layer = None if own_head(line) is not None else self._known_layer(line, used)
             if layer is None or layer.prefix is None:
                 break
-            found.append(layer)
+            layers.append(layer)
             used.add(layer.prefix.name)
             line = line[layer.prefix.match(line).end() :]
-        return tuple(found), line
+        return tuple(layers), line
 
     def _known_layer(self, line: str, used: Set[str]) -> Layer | None:
         before: list[Prefix] = []
@@ -328,7 +328,7 @@ class Peeler:
                 and self._is_trusted(prefix, match, line)
             ):
                 used.add(prefix.name)
-                self._first = (prefix, *(each for each in self._first if each is not prefix))[:3]
+                self._first = (prefix, *(other for other in self._first if other is not prefix))[:3]
                 return match
         return None
 
@@ -384,8 +384,8 @@ def source_of_labels(labels: str) -> str:
     Return the source in the labels of Loki or VictoriaLogs, such as ``{container="front"}``; ""
     without one.
     """
-    found = dict(_LABEL.findall(labels))
-    return next((found[name] for name in SOURCES if found.get(name)), "")
+    value_of = dict(_LABEL.findall(labels))
+    return next((value_of[name] for name in SOURCES if value_of.get(name)), "")
 
 
 # -- JSON ------------------------------------------------------------------------------------------

@@ -161,10 +161,10 @@ def read_query(
 def _read_hex(option: str, text: str, length: int) -> str:
     """Return the id *text*, also from a ``traceparent``."""
     parent = _TRACEPARENT.fullmatch(text)
-    found = text.lower() if parent is None else parent["trace" if length == 32 else "span"]
-    if re.fullmatch(rf"[0-9a-f]{{{length}}}", found) is None:
+    digits = text.lower() if parent is None else parent["trace" if length == 32 else "span"]
+    if re.fullmatch(rf"[0-9a-f]{{{length}}}", digits) is None:
         raise ValueError(f"{option} is {text!r}; expected {length} hexadecimal digits")
-    return found
+    return digits
 
 
 # Texts that people paste: the bracket of a line, and the header traceparent.
@@ -297,12 +297,12 @@ def _marks(codes: frozenset[bytes]) -> tuple[_Mark, ...]:
 def _behind(codes: Set[bytes], digits: int) -> bytes:
     """Return an expression of the end of one of those *codes* that have so many *digits*."""
     step = 10 ** (digits - 1)
-    found = []
+    ends = []
     for first in range(1, 10):
         alike = {b"%d" % code for code in range(first * step, (first + 1) * step)}
         whole = rb"%d%b" % (first, rb"\d" * (digits - 1))
-        found += [whole] if alike <= codes else sorted(alike & codes)
-    return rb"(?<=[^\d](?:%b))" % b"|".join(found) if found else rb"(?!)"
+        ends += [whole] if alike <= codes else sorted(alike & codes)
+    return rb"(?<=[^\d](?:%b))" % b"|".join(ends) if ends else rb"(?!)"
 
 
 # Bytes that the names of durations have in common.
@@ -359,7 +359,7 @@ class _Finder:
 
     def __init__(self, ids: Set[bytes]) -> None:
         self._ids = ids
-        self._lengths = sorted({len(each) for each in ids})
+        self._lengths = sorted({len(request_id) for request_id in ids})
         self._block = b""
         self._places: list[int] = []
 
@@ -464,10 +464,10 @@ def search(
         is_whole = not has_parts(block)
         while start < len(block):
             if not is_wanted and is_whole:
-                found = find(block, start)
-                if found < 0:
+                place = find(block, start)
+                if place < 0:
                     break
-                begin = block.rfind(b"\n", start, found) + 1 or start
+                begin = block.rfind(b"\n", start, place) + 1 or start
                 if begin > start:
                     steps.jump()
                 start = begin
@@ -639,9 +639,9 @@ class _Sampled:
         if self._end <= self._searched and not self._has_parts:
             return False
         self._searched = max(self._searched, self._end)
-        found = _has_parts(block)
-        self._has_parts |= found
-        return found
+        has_parts = _has_parts(block)
+        self._has_parts |= has_parts
+        return has_parts
 
     def lines(self) -> Iterator[bytes]:
         """Yield the blocks of the log's lines."""
@@ -678,8 +678,8 @@ _IDS = re.compile(
 
 
 def _colored(match: re.Match[str]) -> str:
-    name, found = match.groups()
-    return match[0] if found == NO_ID else f"{name}{id_color(found)}{found}\x1b[0m"
+    name, value = match.groups()
+    return match[0] if value == NO_ID else f"{name}{id_color(value)}{value}\x1b[0m"
 
 
 def _for_terminal(line: bytes, in_color: bool) -> bytes:
@@ -701,12 +701,12 @@ def _write(lines: Iterable[_Found]) -> bool:
     is_terminal = sys.stdout.isatty()
     in_color = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     is_any = False
-    for found in lines:
-        if not found.line:
+    for match in lines:
+        if not match.line:
             out.flush()
             continue
         is_any = True
-        out.write(_for_terminal(found.line, in_color) if is_terminal else found.line)
+        out.write(_for_terminal(match.line, in_color) if is_terminal else match.line)
     out.flush()
     return is_any
 
@@ -746,20 +746,20 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         if query.by_access_line:
             among = _requests_wanted(sampled, query)
             requests = among if requests is None else among & requests
-        found = (
+        matches = (
             search(
-                each.lines(),
+                sample.lines(),
                 query,
                 requests,
-                shortcut(query, requests, each.is_named),
-                each.service,
-                each.has_parts,
-                each.written,
+                shortcut(query, requests, sample.is_named),
+                sample.service,
+                sample.has_parts,
+                sample.written,
             )
-            for each in sampled
+            for sample in sampled
         )
         try:
-            is_any = _write(heapq.merge(*found, key=operator.attrgetter("when")))
+            is_any = _write(heapq.merge(*matches, key=operator.attrgetter("when")))
         except BrokenPipeError:
             raise
         except OSError as error:  # of the output: errors of a log are reported by the log
@@ -768,7 +768,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
             with open(os.devnull, "wb") as sink:
                 os.dup2(sink.fileno(), sys.stdout.fileno())
             return 2
-    _say_what_was_read([each.reading for each in sampled], query, is_any)
+    _say_what_was_read([sample.reading for sample in sampled], query, is_any)
     return 2 if any(log.failed for log in logs) else 0 if is_any else 1
 
 
@@ -792,7 +792,7 @@ def _requests_of(trace: str, logs: Sequence[_Sampled], zone: tzinfo | None) -> s
 
 def _with_trace(query: Query, logs: Sequence[_Sampled]) -> Query:
     """Return *query*, whose beginning is a trace's id, with the requests of that trace."""
-    if query.beginning is None or not all(each.log.can_be_read_again() for each in logs):
+    if query.beginning is None or not all(sample.log.can_be_read_again() for sample in logs):
         return query
     requests = _requests_of(query.beginning, logs, query.zone) - {query.beginning, ""}
     return replace(query, related=frozenset(requests))
@@ -801,8 +801,8 @@ def _with_trace(query: Query, logs: Sequence[_Sampled]) -> Query:
 def _requests_wanted(logs: Sequence[_Sampled], query: Query) -> set[str]:
     requests: set[str] = set()
     for log in logs:
-        found = search_requests(log.lines(), query, log.service, log.has_parts, log.written)
-        for request_id in found:
+        request_ids = search_requests(log.lines(), query, log.service, log.has_parts, log.written)
+        for request_id in request_ids:
             if len(requests) == _MOST_REQUESTS and request_id not in requests:
                 _complain(
                     f"more than {_MOST_REQUESTS} requests match; shown are the first, narrow the search with --since"

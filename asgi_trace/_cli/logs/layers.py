@@ -46,7 +46,7 @@ def wrapping_of(form: Form, layers: Sequence[Layer]) -> tuple[str, ...]:
     """Return the names of a *form* and its *layers*: lines with the same are read alike."""
     names = [form.start]
     for layer in layers:
-        names += (each.name for each in layer.before)
+        names += (prefix.name for prefix in layer.before)
         names.append("JSON" if layer.prefix is None else f"in {layer.prefix.name}")
     return tuple(names)
 
@@ -68,13 +68,13 @@ def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> B
             times = times or bare.times
         elif None in times:
             times = [
-                outer if each is None else each
-                for outer, each in zip(bare.times, times, strict=True)
+                outer if nested is None else nested
+                for outer, nested in zip(bare.times, times, strict=True)
             ]
         if sources is None or bare.sources is None:
             sources = sources or bare.sources
         elif "" in sources:
-            sources = [each or outer for outer, each in zip(bare.sources, sources, strict=True)]
+            sources = [nested or outer for outer, nested in zip(bare.sources, sources, strict=True)]
         bare = Bare(inner.lines, times, sources)
     return bare
 
@@ -91,22 +91,22 @@ def _cut(text: str, layer: Layer) -> Bare:
     prefix = layer.prefix
     assert prefix is not None
     pattern = line_behind(
-        prefix.pattern, tuple(each.pattern for each in layer.before), prefix.is_long
+        prefix.pattern, tuple(value.pattern for value in layer.before), prefix.is_long
     )
     columns = list(zip(*pattern.findall(text), strict=True))
     at = {name: place - 1 for name, place in pattern.groupindex.items()}
     lines: Sequence[str] = columns[at["rest"]]
     times: Sequence[Any] | None = columns[at["time"]] if "time" in at else None
     if times is not None and not {"", "-"}.isdisjoint(times):
-        times = [None if each in ("", "-") else each for each in times]
+        times = [None if value in ("", "-") else value for value in times]
         if not any(times):  # as with compose, which has the time where it is asked for
             times = None
     sources: Sequence[str] | None = columns[at["source"]] if "source" in at else None
     if "labels" in at:
-        source_of = {each: source_of_labels(each) for each in set(columns[at["labels"]])}
+        source_of = {value: source_of_labels(value) for value in set(columns[at["labels"]])}
         sources = list(map(source_of.__getitem__, columns[at["labels"]]))
     if sources is not None and "-" in sources:
-        sources = ["" if each == "-" else each for each in sources]
+        sources = ["" if value == "-" else value for value in sources]
     if layer.known is not None and sources is not None:
         known = {source for name, source in layer.known if name == prefix.name}
         if not known.issuperset(sources):
@@ -125,7 +125,7 @@ def line_behind(prefix: str, before: tuple[str, ...], is_long: bool) -> re.Patte
 
     It is searched in many lines at once: no part of it may match beyond the end of a line.
     """
-    others = [_NAME.sub(rf"\1\2_{number}", each) for number, each in enumerate(before)]
+    others = [_NAME.sub(rf"\1\2_{number}", expression) for number, expression in enumerate(before)]
     if not is_long:
         others.append(_NAME.sub(r"\1own_\2", _OWN_HEAD))
     unlike = f"(?!{'|'.join(others)})" if others else ""
@@ -140,7 +140,7 @@ _NONE = Content("", None, "", False)
 
 def _opened(lines: Sequence[str]) -> Bare:
     """Return the lines that are in the strings of objects."""
-    found = []
+    contents = []
     decode = _decoder()
     for line in lines:
         content = None
@@ -151,8 +151,8 @@ def _opened(lines: Sequence[str]) -> Bare:
             except (ValueError, RecursionError):
                 end = -1
             content = opened(fields) if end == len(line) else None
-        found.append(_NONE if content is None or content[3] or "\n" in content[0] else content)
-    texts, times, sources, _ = zip(*found, strict=True)
+        contents.append(_NONE if content is None or content[3] or "\n" in content[0] else content)
+    texts, times, sources, _ = zip(*contents, strict=True)
     return Bare(texts, times, sources)
 
 

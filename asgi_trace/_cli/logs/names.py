@@ -402,24 +402,24 @@ def may_nest(name: str) -> bool:
 
 def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return *fields* with those of nested objects beside them, by dotted names."""
-    found: dict[str, Any] = {}
-    _flatten(fields, "", found, 0)
-    return found
+    flattened: dict[str, Any] = {}
+    _flatten(fields, "", flattened, 0)
+    return flattened
 
 
-def _flatten(fields: Mapping[str, Any], prefix: str, found: dict[str, Any], depth: int) -> None:
+def _flatten(fields: Mapping[str, Any], prefix: str, flattened: dict[str, Any], depth: int) -> None:
     inner: list[tuple[str, Mapping[str, Any]]] = []
     for name, value in fields.items():
-        if len(found) >= _MOST_FIELDS:
+        if len(flattened) >= _MOST_FIELDS:
             return
         if isinstance(value, dict) and value and may_nest(f"{prefix}{name}".partition(".")[0]):
             inner.append((name, value))
         else:
-            found.setdefault(f"{prefix}{name}", value)
+            flattened.setdefault(f"{prefix}{name}", value)
     if depth == _MOST_NESTED:
         return
     for name, value in inner:
         if name in _OUTER or name not in CONTAINERS:
-            _flatten(value, f"{prefix}{name}.", found, depth + 1)
+            _flatten(value, f"{prefix}{name}.", flattened, depth + 1)
         if name in CONTAINERS:
-            _flatten(value, "", found, depth + 1)
+            _flatten(value, "", flattened, depth + 1)

@@ -119,7 +119,7 @@ class Steps:
             return [self._step(plain, line, envelope)]
         if peeled.fields is not None or "\n" not in peeled.line:
             return [self._step(peeled.line, peeled.line, peeled)]
-        return [self._step(each, each, peeled) for each in peeled.line.split("\n")]
+        return [self._step(line_part, line_part, peeled) for line_part in peeled.line.split("\n")]
 
     def rest(self) -> list[Step]:
         """Return the parts of incomplete lines, at the end of a log."""
@@ -248,19 +248,19 @@ class LineReader:
         Return the entries that *lines* complete; the last is kept back, since more of it may
         follow.
         """
-        found: list[Entry] = []
+        entries: list[Entry] = []
         for line in lines:
-            self._take(line, found)
-        self._note(found)
-        return self._timed(found)
+            self._take(line, entries)
+        self._note(entries)
+        return self._timed(entries)
 
     def read_parsed(self, block: Parsed) -> list[Entry]:
         """Return the result of :meth:`read_text` for the text of a *block* without envelopes."""
-        found: list[Entry] = []
+        entries: list[Entry] = []
         self._clock.is_zone_assumed |= block.is_zone_assumed
-        self._take_columns(block.odd_lines, block.columns, found)
-        self._note(found)
-        return self._timed(found)
+        self._take_columns(block.odd_lines, block.columns, entries)
+        self._note(entries)
+        return self._timed(entries)
 
     def read_wrapped(self, block: Parsed, text: str) -> list[Entry]:
         """Return the result of :meth:`read_text` for the *text* of a *block* in envelopes."""
@@ -270,11 +270,11 @@ class LineReader:
         # The worker's envelopes may not be those of the lines before.
         if form is None or wrapping_of(form, layers) != block.wrapping:
             return self.read_text(text)
-        found: list[Entry] = []
+        entries: list[Entry] = []
         self._clock.is_zone_assumed |= block.is_zone_assumed
-        self._take_wrapped_columns(form, text, lines, block.columns, found)
-        self._note(found)
-        return self._timed(found)
+        self._take_wrapped_columns(form, text, lines, block.columns, entries)
+        self._note(entries)
+        return self._timed(entries)
 
     def read_text(self, text: str) -> list[Entry]:
         """
@@ -282,37 +282,37 @@ class LineReader:
 
         Lines of ours are read all at once, and take less than half of the time.
         """
-        found: list[Entry] = []
+        entries: list[Entry] = []
         lines = text.split("\n")
         lines.pop()
         form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
         if form is None:
-            self._take_wrapped(text, lines, found)
+            self._take_wrapped(text, lines, entries)
         else:
             columns = columns_of(form, lines, self._records)
-            self._take_columns([lines[place] for place in columns.odd], columns, found)
-        self._note(found)
-        return self._timed(found)
+            self._take_columns([lines[place] for place in columns.odd], columns, entries)
+        self._note(entries)
+        return self._timed(entries)
 
-    def _take_wrapped(self, text: str, lines: list[str], found: list[Entry]) -> None:
+    def _take_wrapped(self, text: str, lines: list[str], out: list[Entry]) -> None:
         """Take *lines* of *text*: at once, if they are ours in the same envelopes."""
         form, layers = self._steps.wrapped(lines[:LOOKED_AT])
         if form is None:  # the first lines of a log show what their envelopes are
             for line in lines[:LOOKED_AT]:
-                self._take(line, found)
+                self._take(line, out)
             form, layers = self._steps.wrapped(lines[:LOOKED_AT])
             lines = lines[LOOKED_AT:]
             text = "\n".join((*lines, ""))
         if form is None or not lines or "\x1b" in text:  # colors may be anywhere
             for line in lines:
-                self._take(line, found)
+                self._take(line, out)
             return
         bare = without_envelopes(text, lines, layers)
         columns = columns_in_envelopes(form, bare, self._records)
-        self._take_wrapped_columns(form, text, lines, columns, found)
+        self._take_wrapped_columns(form, text, lines, columns, out)
 
     def _take_wrapped_columns(
-        self, form: Form, text: str, lines: list[str], columns: Columns, found: list[Entry]
+        self, form: Form, text: str, lines: list[str], columns: Columns, out: list[Entry]
     ) -> None:
         """Take the *lines* of *text*, of which *columns* has the parts, out of their envelopes."""
         odd = set(columns.odd)
@@ -322,42 +322,42 @@ class LineReader:
         start = 0
         for place in (*sorted(odd), len(lines)):
             while start < place and self._steps.has_parts:
-                self._take(lines[start], found)
+                self._take(lines[start], out)
                 start += 1
             if start < place:
-                self._take_all(entries[start:place], found)
+                self._take_all(entries[start:place], out)
                 self._steps.is_foreign = False
             if place < len(lines):
-                self._take(lines[place], found)
+                self._take(lines[place], out)
             start = place + 1
 
     def _entries(self, columns: Columns) -> list[Entry]:
         parts = columns[:-1]
         return list(map(_new, repeat(Entry), zip(*parts, repeat(self._file), strict=False)))
 
-    def _take_columns(self, odd_lines: list[str], columns: Columns, found: list[Entry]) -> None:
+    def _take_columns(self, odd_lines: list[str], columns: Columns, out: list[Entry]) -> None:
         """Take the lines of *columns*; those that are odd one by one."""
         entries = self._entries(columns)
         start = 0
         for place, line in zip(columns.odd, odd_lines, strict=True):
             if start < place:
-                self._take_all(entries[start:place], found)
-            self._take(line, found)
+                self._take_all(entries[start:place], out)
+            self._take(line, out)
             start = place + 1
         if start < len(entries):
-            self._take_all(entries[start:], found)
+            self._take_all(entries[start:], out)
 
-    def _take_all(self, entries: list[Entry], found: list[Entry]) -> None:
+    def _take_all(self, entries: list[Entry], out: list[Entry]) -> None:
         """Take *entries* of ours; only the last one may be continued by a later line."""
         if self._entry is not None:
-            found.append(self._whole(self._entry))
-        found += entries
-        self._entry = found.pop()
+            out.append(self._whole(self._entry))
+        out += entries
+        self._entry = out.pop()
         self._steps.begin(self._entry)
         self._records.at(entries[0].time)
         self._records.at(entries[-1].time)
 
-    def _take(self, line: str, found: list[Entry]) -> None:
+    def _take(self, line: str, out: list[Entry]) -> None:
         """Take one line of any form."""
         match = own_head(line)
         if match is not None:
@@ -365,33 +365,33 @@ class LineReader:
             if match[6] == "|" and entry is not None and (entry.request_id or NO_ID) == match[2]:
                 self._go_on(line[match.end() :])
                 return
-            self._begin(self._records.own(match, line), found)
+            self._begin(self._records.own(match, line), out)
             return
         if line.startswith(_OWN_NAMED):
             named = self._records.own_named(line)
             if named is not None:
-                self._begin(named, found)
+                self._begin(named, out)
                 return
         for step in self._steps.take(line):
-            self._take_step(step, found)
+            self._take_step(step, out)
 
-    def _take_step(self, step: Step, found: list[Entry]) -> None:
+    def _take_step(self, step: Step, out: list[Entry]) -> None:
         if step.entry is None:
             self._go_on(step.text)
             return
         if not step.is_record:
             self.reading.unread += 1
-        self._keep(step.entry, found)
+        self._keep(step.entry, out)
 
-    def _begin(self, entry: Entry, found: list[Entry]) -> None:
+    def _begin(self, entry: Entry, out: list[Entry]) -> None:
         """Keep back a record of ours that did not come from the steps."""
         self._steps.begin(entry)
-        self._keep(entry, found)
+        self._keep(entry, out)
 
-    def _keep(self, entry: Entry, found: list[Entry]) -> None:
+    def _keep(self, entry: Entry, out: list[Entry]) -> None:
         """Keep *entry* back, and add the one before to *found*."""
         if self._entry is not None:
-            found.append(self._whole(self._entry))
+            out.append(self._whole(self._entry))
         self._entry = entry if len(entry.text) <= LONGEST_TEXT else self._shortened(entry)
 
     def _whole(self, entry: Entry) -> Entry:
@@ -402,12 +402,12 @@ class LineReader:
         self._further.clear()
         return entry._replace(text=text)
 
-    def _note(self, found: list[Entry]) -> None:
+    def _note(self, entries: list[Entry]) -> None:
         reading = self.reading
         reading.undated = self._records.undated
         reading.is_zone_assumed = self._clock.is_zone_assumed
         if not reading.is_full:
-            reading.note(found)
+            reading.note(entries)
 
     def is_within(self, wanted: Wanted) -> bool:
         """
@@ -429,36 +429,36 @@ class LineReader:
             self._take_step(step, rest)
         entry, self._entry = self._entry, None
         self._finished = entry or self._finished
-        found, self._early = self._early + rest, []
+        entries, self._early = self._early + rest, []
         if entry is not None:
             entry = self._whole(entry)
             self._note([entry])
-            found.append(entry)
-        return self._dated(self._refined(found))
+            entries.append(entry)
+        return self._dated(self._refined(entries))
 
-    def _timed(self, found: list[Entry]) -> list[Entry]:
+    def _timed(self, entries: list[Entry]) -> list[Entry]:
         """Keep the first entries back until a time is known."""
-        found = self._refined(found)
+        entries = self._refined(entries)
         if self._records.when is None and len(self._early) < _MOST_EARLY:
-            self._early += found
+            self._early += entries
             return []
-        if self._early or (found and found[0].time < 0):
-            found, self._early = self._dated(self._early + found), []
-        return found
+        if self._early or (entries and entries[0].time < 0):
+            entries, self._early = self._dated(self._early + entries), []
+        return entries
 
-    def _refined(self, found: list[Entry]) -> list[Entry]:
+    def _refined(self, entries: list[Entry]) -> list[Entry]:
         """
         Give an entry whose time is a whole second the time of the one before it in this log, where
         that one is of the same second and exact: logging's default format has milliseconds, a
         server's lines often have none, and sorted by time they would stand before all others.
         """
-        kinds = set(map(type, map(_time_of, found)))
+        kinds = set(map(type, map(_time_of, entries)))
         if kinds == {float}:
-            self._precise = found[-1].time
+            self._precise = entries[-1].time
         if len(kinds) < 2 and not (int in kinds and self._precise):
-            return found
+            return entries
         refined = []
-        for entry in found:
+        for entry in entries:
             if type(entry.time) is not int:
                 self._precise = entry.time
             elif entry.time < self._precise < entry.time + 1000:
@@ -466,10 +466,10 @@ class LineReader:
             refined.append(entry)
         return refined
 
-    def _dated(self, found: list[Entry]) -> list[Entry]:
+    def _dated(self, entries: list[Entry]) -> list[Entry]:
         first = self._records.first_when
         when = self._default if first is None else first
-        return [each if each.time >= 0 else each._replace(time=when) for each in found]
+        return [entry if entry.time >= 0 else entry._replace(time=when) for entry in entries]
 
     def _go_on(self, line: str) -> None:
         if self._entry is None and self._finished is not None:
@@ -623,9 +623,9 @@ class LogReader:
         Return the entries that were kept back, since more of them might have followed; also the
         parts of an incomplete line, if the log *is_over*.
         """
-        found = self._lines.finish(is_over)
+        entries = self._lines.finish(is_over)
         self._wanted.cut, self._lines.cut = self._wanted.cut + self._lines.cut, 0
-        return self._wanted.among(found)
+        return self._wanted.among(entries)
 
 
 def _latest(block: bytes, zone: tzinfo | None = None) -> float:

@@ -201,12 +201,12 @@ class Records:
         moment = self.clock.read(stamp)
         if moment is None:
             return None
-        found = moment, LEVELS.get(name, 0)
+        head_values = moment, LEVELS.get(name, 0)
         if stamp[2:3] != ":":  # a bare time may be of the next day later
             if len(self.heads) >= _MOST_HEADS:
                 self.heads.clear()
-            self.heads[head] = found
-        return found
+            self.heads[head] = head_values
+        return head_values
 
     def agreed(
         self, times: Sequence[float], lines: Sequence[str], received: Sequence[Any]
@@ -310,27 +310,27 @@ class Records:
         origin = self._origin(envelope.source) if envelope is not None else _NO_MORE
         if not (more or call or words or is_undated):
             return origin or None
-        found = {**origin, **(more or _NO_MORE)}
+        merged = {**origin, **(more or _NO_MORE)}
         if call:
-            found["call"] = call
+            merged["call"] = call
         for word in words.split("|"):
             name, _, value = word.partition("=")
             if name in ("span", "parent", "service") and value and value != NO_ID:
-                found[name] = value
+                merged[name] = value
         if is_undated:
-            found["undated"] = True
+            merged["undated"] = True
             self.undated += 1
-        return found
+        return merged
 
     def _origin(self, source: str) -> dict[str, Any]:
         if not source:
             return _NO_MORE
-        found = self._origins.get(source)
-        if found is None:
+        origin = self._origins.get(source)
+        if origin is None:
             if len(self._origins) > 10_000:
                 self._origins.clear()
-            found = self._origins[source] = {"source": source, "service": service_of(source)}
-        return found
+            origin = self._origins[source] = {"source": source, "service": service_of(source)}
+        return origin
 
     # -- JSON and logfmt ---------------------------------------------------------------------------
 
@@ -507,12 +507,12 @@ class Records:
         access = access_in(plain[end:])
         if access is None and '"' in plain:
             access = access_in(_behind_level(plain))
-        found = None
+        fields_and_id = None
         if access is None or "duration_ms" not in access:
-            found = self._access_lines.read(plain)
-        if found is None:
+            fields_and_id = self._access_lines.read(plain)
+        if fields_and_id is None:
             return access, ""
-        fields, request_id = found
+        fields, request_id = fields_and_id
         return {**(access or {}), **fields}, request_id
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:
@@ -579,16 +579,16 @@ def _opened(fields: dict[str, Any]) -> dict[str, Any]:
     """
     Return *fields* with nested ones beside them, also those in the list of spans of Rust's tracing.
     """
-    found = flat(fields)
+    opened = flat(fields)
     spans = fields.get("spans")
     if isinstance(spans, list):
         for span in reversed(spans[-8:]):
             if isinstance(span, dict):
                 for name, value in span.items():
                     if name != "name":
-                        found.setdefault(name, value)
-        found.pop("spans", None)
-    return found
+                        opened.setdefault(name, value)
+        opened.pop("spans", None)
+    return opened
 
 
 def _source_in(value: Any) -> str:
@@ -606,16 +606,16 @@ def _access_of(
         code = int(code)
     if isinstance(code, bool) or not isinstance(code, int):
         return None
-    found: dict[str, Any] = {"status": code}
+    access: dict[str, Any] = {"status": code}
     for name, key in (("method", method), ("path", path)):
         if isinstance(fields.get(key), str):
-            found[name] = fields[key]
+            access[name] = fields[key]
     lasted = fields.get(duration)
     if isinstance(lasted, str):
         lasted = lasted.removesuffix("s")
     with suppress(TypeError, ValueError, OverflowError):
-        found["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
-    return found
+        access["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
+    return access
 
 
 def astral(text: str) -> int:
@@ -664,6 +664,6 @@ def _shown(value: Any) -> str:
 def _shown_trace(value: Any) -> str:
     if isinstance(value, dict) and isinstance(value.get("stacktrace"), str):
         return str(value["stacktrace"])
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return "\n".join(value)
     return _shown(value)

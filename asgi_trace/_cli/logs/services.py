@@ -40,14 +40,14 @@ def services_of_files(names: Sequence[str]) -> list[str]:
     """
     Return the service in each log's name; "" where there is none, and where all have the same one.
     """
-    found = [_name_in(os.path.basename(name)) for name in names]
+    names_of_services = [_name_in(os.path.basename(name)) for name in names]
     folders = [os.path.dirname(os.path.abspath(name)) for name in names]
     if len(set(folders)) > 1:
-        found = [
+        names_of_services = [
             name or _name_in(os.path.basename(folder))
-            for name, folder in zip(found, folders, strict=True)
+            for name, folder in zip(names_of_services, folders, strict=True)
         ]
-    named = set(found) - {""}
+    named = set(names_of_services) - {""}
     if len(named) == 1:  # access.log beside shop.log
         return [""] * len(names)
-    return found
+    return names_of_services

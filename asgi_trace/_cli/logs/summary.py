@@ -168,7 +168,7 @@ def _clock_hints(readings: Sequence[Reading]) -> list[str]:
     Return a sentence for each log without a zone whose times are whole hours off those of a log
     with one.
     """
-    found = []
+    hints = []
     for zoneless in readings:
         if not zoneless.is_zone_assumed:
             continue
@@ -178,12 +178,12 @@ def _clock_hints(readings: Sequence[Reading]) -> list[str]:
             hours = _hours_between(zoneless.ids, zoned.ids)
             if hours:
                 direction = "after" if hours > 0 else "before"
-                found.append(
+                hints.append(
                     f"the times of {zoneless.name} have no zone and stand {abs(hours)} h {direction} those of "
                     f"{zoned.name} for the same requests; --tz names the zone"
                 )
                 break
-    return found
+    return hints
 
 
 def _hours_between(ids: Mapping[str, float], others: Mapping[str, float]) -> int:

@@ -56,26 +56,26 @@ def ids_in(line: str, end: int) -> Ids:
     """
     Return the ids in *line* before *end*: by their names, else in the form of a known writer.
     """
-    found = Ids()
+    ids = Ids()
     for match in _NAMED.finditer(line, 0, end):
         kind = match[1].lower().replace("_", "").replace("-", "").removesuffix("id")
         kind = kind if kind in ("session", "trace") else "request"
-        if not getattr(found, kind):
-            setattr(found, kind, match[2])
+        if not getattr(ids, kind):
+            setattr(ids, kind, match[2])
             if line.rfind("[", 0, match.start()) > line.rfind("]", 0, match.start()):
-                found.end = max(found.end, line.find("]", match.end(), end) + 1)
-    if found.request or found.trace:
-        return found
+                ids.end = max(ids.end, line.find("]", match.end(), end) + 1)
+    if ids.request or ids.trace:
+        return ids
     for needle, row in _IDS:
         if needle not in line:
             continue
         placed = row.search(line, 0, end)
         if placed is not None:
             for name, value in placed.groupdict().items():
-                setattr(found, name, value)
-            found.end = placed.end()
+                setattr(ids, name, value)
+            ids.end = placed.end()
             break
-    return found
+    return ids
 
 
 # -- access lines ----------------------------------------------------------------------------------

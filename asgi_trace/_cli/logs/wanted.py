@@ -100,23 +100,23 @@ class Wanted:
         """
         Return the entries that match. One without a readable time is never too old.
         """
-        found = entries
+        matching = entries
         if self.since is not None:
             since = self.since * 1000
-            found = [
+            matching = [
                 entry
-                for entry in found
+                for entry in matching
                 if entry.time >= since or (entry.more and "undated" in entry.more)
             ]
         if self.request is not None:
-            found = [entry for entry in found if (entry.request_id or NO_ID) == self.request]
+            matching = [entry for entry in matching if (entry.request_id or NO_ID) == self.request]
         if self.session is not None:
-            found = [
-                entry for entry in found if same_session(entry.session_id or NO_ID, self.session)
+            matching = [
+                entry for entry in matching if same_session(entry.session_id or NO_ID, self.session)
             ]
-        if len(found) < len(entries):
-            self.left_out += lines_of_entries(entries) - lines_of_entries(found)
-        return found
+        if len(matching) < len(entries):
+            self.left_out += lines_of_entries(entries) - lines_of_entries(matching)
+        return matching
 
 
 def lines_of_entries(entries: list[Entry]) -> int:

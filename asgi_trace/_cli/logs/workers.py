@@ -64,11 +64,11 @@ def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
     form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
     clock = Clock(zone)
     if form is None:
-        found = _parsed_in_envelopes(text, lines, clock)
+        block = _parsed_in_envelopes(text, lines, clock)
     else:
         columns = columns_of(form, lines, Records(0, clock))
-        found = Parsed(columns, [lines[place] for place in columns.odd], clock.is_zone_assumed)
-    return None if clock.is_ambiguous else found
+        block = Parsed(columns, [lines[place] for place in columns.odd], clock.is_zone_assumed)
+    return None if clock.is_ambiguous else block
 
 
 def _parsed_in_envelopes(text: str, lines: list[str], clock: Clock) -> Parsed | None:
@@ -81,7 +81,7 @@ def _parsed_in_envelopes(text: str, lines: list[str], clock: Clock) -> Parsed | 
         return None
     bare = without_envelopes(text, lines, layers)
     # A time without its date or zone depends on the lines before, too.
-    times = [each for each in bare.times or () if each is not None] if form.is_text else []
+    times = [when for when in bare.times or () if when is not None] if form.is_text else []
     if times and clock.read_all(times) is None:
         return None
     columns = columns_in_envelopes(form, bare, Records(0, clock))
@@ -224,7 +224,7 @@ def _serve(zone: str | None, folder: str) -> None:
 
 def _answer(block: bytes, zone: tzinfo | None) -> Any:
     text = block.decode("utf-8", "replace").replace("\r\n", "\n")
-    found = parsed(text, zone)
-    if found is None:
+    parsed_block = parsed(text, zone)
+    if parsed_block is None:
         return None
-    return tuple(found.columns), *found[1:]
+    return tuple(parsed_block.columns), *parsed_block[1:]

@@ -90,8 +90,8 @@ class Callers:
         if len(one) < len(two):
             one, two = two, one
         one += two
-        for each in two:
-            self._family[each] = one
+        for member in two:
+            self._family[member] = one
         self.touch(number)
 
     def touch(self, number: int) -> None:
@@ -173,7 +173,7 @@ class Callers:
         starts = [start[number] for number in by_start]
         longest = sorted(family, key=lambda number: start[number] - end[number])
         latest = max(map(abs, self._ahead.values()), default=0.0) + _SLACK
-        found = []
+        callers = []
         for number in uncalled:
             best = None
             until = bisect_left(starts, start[number] + latest)
@@ -185,8 +185,8 @@ class Callers:
                     best = row if best is None else min(best, row)
             caller = best[2] if best is not None else self._sender(number, family)
             if caller >= 0:
-                found.append((number, caller))
-        return found
+                callers.append((number, caller))
+        return callers
 
     def _sender(self, number: int, family: list[int]) -> int:
         """
@@ -270,30 +270,32 @@ class Callers:
             for other in family
             if other not in self.parent_span and self._is_elsewhere(other, number)
         ]
-        return min((each for each in lengths if each[0] >= length), default=(0.0, -1))[1]
+        return min(
+            (candidate for candidate in lengths if candidate[0] >= length), default=(0.0, -1)
+        )[1]
 
     def _differences(self) -> dict[tuple[int, int], float]:
         """Return the time by which the clock of the second place is ahead of the first one's."""
-        found = {}
+        differences = {}
         for pair, calls in self._calls.items():
             intervals = list(calls.values())
             if 2 * sum(low <= 0 <= high for low, high in intervals) >= len(intervals):
                 continue
             interval = _agreed(intervals)
             if interval is not None:
-                found[pair] = _roundest(*interval)
-        return found
+                differences[pair] = _roundest(*interval)
+        return differences
 
     def notes(self, files: Sequence[str]) -> list[str]:
         """Return a sentence for each two places with different clocks."""
-        found = []
+        notes = []
         for (one, two), ahead in sorted(self._ahead.items()):
             late, early = (two, one) if ahead > 0 else (one, two)
             names = self._name(late, files), self._name(early, files)
             sentence = f"the clock of {names[0]} seems {_span(abs(ahead))} ahead of {names[1]}'s"
-            if sentence not in found:
-                found.append(sentence)
-        return found[:_MOST_NOTES]
+            if sentence not in notes:
+                notes.append(sentence)
+        return notes[:_MOST_NOTES]
 
     def _name(self, place: int, files: Sequence[str]) -> str:
         places = self._places
@@ -305,14 +307,14 @@ class Callers:
 
     def waiting(self, numbers: set[int]) -> dict[int, list[_Interval]]:
         """Return the times at which each of *numbers* had a working callee, by its own clock."""
-        found: dict[int, list[_Interval]] = {}
+        intervals: dict[int, list[_Interval]] = {}
         for number, caller in enumerate(self.parent):
             if caller in numbers:
                 pair = self._place[caller], self._place[number]
                 shift = self._ahead.get(pair, 0.0)
                 working = self._start[number] - shift, self._end[number] - shift
-                found.setdefault(caller, []).append(working)
-        return found
+                intervals.setdefault(caller, []).append(working)
+        return intervals
 
 
 def _agreed(intervals: list[_Interval]) -> _Interval | None:

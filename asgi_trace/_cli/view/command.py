@@ -193,7 +193,7 @@ def _without_garbage() -> Iterator[None]:
 
 def sentences(wanted: Wanted) -> list[str]:
     """Return sentences on the lines that are not shown."""
-    found = []
+    sentences = []
     if wanted.left_out:
         conditions = []
         if wanted.request:
@@ -203,10 +203,10 @@ def sentences(wanted: Wanted) -> list[str]:
         if wanted.since is not None:
             moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wanted.since))
             conditions.append(f"older than {moment}")
-        found.append(f"{_counted(wanted.left_out, 'line')} {' or '.join(conditions)}.")
+        sentences.append(f"{_counted(wanted.left_out, 'line')} {' or '.join(conditions)}.")
     if wanted.cut:
-        found.append(f"The end of {_counted(wanted.cut, 'line')} too long to be shown whole.")
-    return found
+        sentences.append(f"The end of {_counted(wanted.cut, 'line')} too long to be shown whole.")
+    return sentences
 
 
 def title_of(names: Sequence[str]) -> str:
@@ -307,14 +307,14 @@ def _summarize(trace: Trace, target: str, left_out: Sequence[str]) -> None:
     head = trace.head
     requests, sessions = len(head["requests"]["id"]), len(head["sessions"])
     name = "standard output" if target == "-" else target
-    told = [
+    parts = [
         _counted(head["lines"], "line"),
         _counted(requests, "request"),
         _counted(sessions, "session"),
     ]
     if head["unknown"]:
-        told.append(f"{_counted(head['unknown'], 'line')} of no request")
-    print(f"{name}: {', '.join(told)}", file=out)
+        parts.append(f"{_counted(head['unknown'], 'line')} of no request")
+    print(f"{name}: {', '.join(parts)}", file=out)
     for sentence in left_out:
         print(f"left out: {sentence}", file=out)
 

@@ -34,7 +34,7 @@ def summary_of(text: str) -> str | None:
     """
     if _HEADER not in text:
         return None
-    found = None
+    summary = None
     prefix: str | None = None  # the beginning of the lines of the current traceback
     for line in text.split("\n"):
         if line.startswith(_HEADER):
@@ -44,8 +44,8 @@ def summary_of(text: str) -> str | None:
         elif prefix is not None and line.startswith(prefix):
             rest = line[len(prefix) :]
             if _NAME.match(rest):
-                found, prefix = rest.rstrip(), None
-    return found
+                summary, prefix = rest.rstrip(), None
+    return summary
 
 
 # -- templates -------------------------------------------------------------------------------------

@@ -199,12 +199,12 @@ class _Followed:
         yield self._reader.finish(is_over=False)
 
     def news(self) -> list[Entry]:
-        found: list[Entry] = []
+        entries: list[Entry] = []
         if self._source is not None:
             for block in islice(self._source.blocks(), _MOST_PIECES):
-                found += self._reader.read(block)
-            found += self._reader.finish(is_over=False)
-        return found
+                entries += self._reader.read(block)
+            entries += self._reader.finish(is_over=False)
+        return entries
 
     def close(self) -> None:
         if self._source is not None:
@@ -217,7 +217,7 @@ class _Trace:
     def __init__(self, names: Sequence[str], wanted: Wanted) -> None:
         self._wanted = wanted
         self._followed = [_Followed(name, file, wanted) for file, name in enumerate(names)]
-        self._names = [each.log.name for each in self._followed]
+        self._names = [followed.log.name for followed in self._followed]
         self._window = Window(
             lambda: Model(title_of(self._names), self._names), MOST_ENTRIES, MOST_ENTRIES // 2
         )
@@ -230,13 +230,13 @@ class _Trace:
         self._is_over = False
 
     def load(self, seconds: float | None) -> None:
-        logs = [each.log for each in self._followed]
+        logs = [followed.log for followed in self._followed]
         if seconds is not None:
             latest = last_time([log for log in logs if log.can_be_read_again()], self._wanted.zone)
             self._wanted.since = None if latest is None else latest - seconds
         progress = Progress(logs)
         try:
-            for batch in merged([each.so_far() for each in self._followed]):
+            for batch in merged([followed.so_far() for followed in self._followed]):
                 self._window.add(batch, part_read(logs))
                 progress()
             self._window.finish()
@@ -247,18 +247,18 @@ class _Trace:
         """Read new lines until the end; in a thread of its own."""
         while not self._is_over:
             with self._changed:  # nothing changes while a page is made
-                found = [entry for each in self._followed for entry in each.news()]
-                if found:
-                    self._take(found)
+                entries = [entry for followed in self._followed for entry in followed.news()]
+                if entries:
+                    self._take(entries)
                 self._changed.wait_for(lambda: self._is_over, _BETWEEN_POLLS)
 
-    def _take(self, found: list[Entry]) -> None:
-        found.sort(key=lambda entry: entry.time)
+    def _take(self, entries: list[Entry]) -> None:
+        entries.sort(key=lambda entry: entry.time)
         with self._changed:
-            if not self._window.has_room(len(found)):
+            if not self._window.has_room(len(entries)):
                 self._begin_anew()
-            self._window.note(found)
-            for news in self._window.model.news(found, time.time() * 1000):
+            self._window.note(entries)
+            for news in self._window.model.news(entries, time.time() * 1000):
                 self._number += 1
                 data = json.dumps(news, separators=(",", ":")).encode()
                 self._told.append((self._number, data))
@@ -276,7 +276,7 @@ class _Trace:
 
     def page(self) -> bytes:
         zone = self._wanted.zone
-        readings = [each.reading for each in self._followed]
+        readings = [followed.reading for followed in self._followed]
         with self._changed:
             trace = self._window.model.trace()
             events = f"/events?after={self._run}-{self._number}"
@@ -298,7 +298,7 @@ class _Trace:
                     return
                 oldest = self._told[0][0] if self._told else self._number + 1
                 is_lost = run != self._run or not oldest - 1 <= number <= self._number
-                news = [each for each in self._told if each[0] > number]
+                news = [message for message in self._told if message[0] > number]
             if is_lost:
                 yield b"event: reset\ndata: {}\n\n"
                 return
@@ -318,8 +318,8 @@ class _Trace:
     def close(self) -> None:
         """Close all logs and the model, after the watching thread has ended."""
         self._window.model.close()
-        for each in self._followed:
-            each.close()
+        for log in self._followed:
+            log.close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -267,13 +267,13 @@ class Model:
 
     def _places_of(self, mores: Sequence[dict[str, Any] | None], files: Sequence[int]) -> list[int]:
         """Return the place of each entry; a log's place may change when a line names a service."""
-        of_file, found = self._places.of_file, []
+        of_file, places = self._places.of_file, []
         for more, file in zip(mores, files, strict=True):
             if more is not None and ("source" in more or "service" in more):
-                found.append(self._places.of(more, file))
+                places.append(self._places.of(more, file))
             else:
-                found.append(of_file[file])
-        return found
+                places.append(of_file[file])
+        return places
 
     def _note_errors(
         self, levels: Sequence[int], texts: Sequence[str], messages: Sequence[int]
@@ -291,7 +291,7 @@ class Model:
         if self._text_size + size <= _CHUNK_TEXT:
             self._text_size += size
             return texts
-        found = []
+        kept_lines = []
         for text in texts:
             size = len(text)
             self._text_size += size
@@ -299,8 +299,8 @@ class Model:
                 self._text_size -= size - _SHORT_TEXT
                 self.cut += 1
                 text = text[:_SHORT_TEXT] + "…"
-            found.append(text)
-        return found
+            kept_lines.append(text)
+        return kept_lines
 
     def _spread(self, entries: list[Entry], base: int, until: float | None) -> list[float]:
         """Return the times of *entries*; those of one whole second are spread in their order."""
@@ -323,7 +323,9 @@ class Model:
             start = max(when, base + self._last)
             if start < when + 1000:
                 step = min(max(limit - start, 0.0) / (end - place), _SPREAD)
-                times[place:end] = [start + step * each for each in range(end - place)]
+                times[place:end] = [
+                    start + step * step_number for step_number in range(end - place)
+                ]
             place = end
         return times
 
@@ -549,7 +551,7 @@ class Model:
         several = self._several.get((place, request_id))
         if several is None or self._with(self._of_id, request_id, place) != number:
             return
-        still_open = [each for each in several if self._ended[each] is None]
+        still_open = [request for request in several if self._ended[request] is None]
         if still_open:
             self._is_current(max(still_open, key=self._began.__getitem__))
 
@@ -564,14 +566,14 @@ class Model:
         key = self._place[number], self._ids[number]
         several = self._several.get(key, [number])
         if "transport" in access:
-            free = [each for each in several if not self._has_own[each]]
+            free = [request for request in several if not self._has_own[request]]
             if free:
                 return number if number in free else free[-1]
         else:
-            for each in several:
-                path = self._columns["path"][each]
-                if self._has_own[each] and path == access.get("path"):
-                    number = each
+            for request in several:
+                path = self._columns["path"][request]
+                if self._has_own[request] and path == access.get("path"):
+                    number = request
             ended = self._ended[number]
             if ended is None or start is None or start <= ended:
                 return number
@@ -638,7 +640,7 @@ class Model:
         first = self._before_chunk
         if self._first_line[number] < first:  # the rest is in a chunk that is packed
             return
-        kept = [at for at, each in enumerate(self._requests) if each == number]
+        kept = [at for at, request in enumerate(self._requests) if request == number]
         if kept:
             self._first_line[number] = first + kept[0]
             self._level[number] = max(self._levels[at] for at in kept)
@@ -692,13 +694,13 @@ class Model:
         deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
         is_one_file = files.count(files[0]) == len(files)
         of_place = self._places.service
-        services = [of_place[each] for each in self._in[place:]]
+        services = [of_place[value] for value in self._in[place:]]
         is_one_service = services.count(services[0]) == len(services)
         return {
-            "t": [each / 10 if each % 10 else each // 10 for each in deltas],
+            "t": [value / 10 if value % 10 else value // 10 for value in deltas],
             "level": self._levels[place:],
             "request": self._requests[place:],
-            "late": [each - place for each in self._lates if each >= place],
+            "late": [value - place for value in self._lates if value >= place],
             "file": files[0] if is_one_file else files,
             "service": services[0] if is_one_service else services,
             "errors": [(at - place, template) for at, template in self._errors if at >= place],
@@ -802,16 +804,18 @@ class Model:
         }
 
     def _faults(self) -> list[str]:
-        found = []
+        sentences = []
         if self.held:
             count = _lines(self.held)
-            found.append(f"{count} whose clock went back: shown at the time of the line before.")
+            sentences.append(
+                f"{count} whose clock went back: shown at the time of the line before."
+            )
         if self.cut:
-            found.append(f"The end of {_lines(self.cut)} too long to be shown whole.")
-        return found
+            sentences.append(f"The end of {_lines(self.cut)} too long to be shown whole.")
+        return sentences
 
     def _requests_in_columns(self, numbers: Sequence[int]) -> Requests:
-        found = Requests()
+        columns = Requests()
         for column in REQUEST_COLUMNS:
             whole = self._columns[column.name]
             if column.name == "service":
@@ -822,8 +826,8 @@ class Model:
                 values = [whole[number] for number in numbers]
             if column.is_time:
                 values = [None if when is None else _tenth(when) for when in values]
-            found[column.name] = values
-        return found
+            columns[column.name] = values
+        return columns
 
     def _requests_one_by_one(self, numbers: Sequence[int]) -> list[Request]:
         columns = self._requests_in_columns(numbers)
@@ -833,16 +837,16 @@ class Model:
     def _gaps(self) -> list[tuple[int, float, float]]:
         """Return the gaps that are long for their requests, the longest of each request."""
         least = 2000.0 if self._is_whole else _GAP
-        found: list[tuple[int, float, float]] = []
+        unlogged: list[tuple[int, float, float]] = []
         for number, start, end in zip(self._gap_request, self._gap_from, self._gap_to, strict=True):
             ended = self._ended[number]
             if end - start >= self._shortest_gap(number, least) and (
                 ended is None or start < ended
             ):
-                found.append((number, start, end))
-        waiting = self._waiting({number for number, _, _ in found})
+                unlogged.append((number, start, end))
+        waiting = self._waiting({number for number, _, _ in unlogged})
         by_request: dict[int, list[tuple[float, float, float]]] = {}
-        for number, begun, over in found:
+        for number, begun, over in unlogged:
             shortest = self._shortest_gap(number, least)
             for start, end in _without((begun, over), waiting.get(number, ())):
                 if end - start >= shortest:
@@ -858,20 +862,20 @@ class Model:
 
     def _waiting(self, numbers: set[int]) -> dict[int, list[tuple[float, float]]]:
         """Return the times at which each of *numbers* waited for its callees."""
-        found = self._callers.waiting(numbers)
+        intervals = self._callers.waiting(numbers)
         for call in self._calls:
             if call["request"] in numbers:
-                found.setdefault(call["request"], []).append((call["start"], call["end"]))
-        for times in found.values():
+                intervals.setdefault(call["request"], []).append((call["start"], call["end"]))
+        for times in intervals.values():
             times.sort()
-        return found
+        return intervals
 
     def _silences(self) -> list[tuple[float, float]]:
         """Return the times at which no open request logged, as while an event loop is blocked."""
         least = 2000.0 if self._is_whole else _SILENCE
         order = sorted(range(len(self._ids)), key=self._start.__getitem__)
         starts = [self._start[number] for number in order]
-        found: list[tuple[float, float]] = []
+        silences: list[tuple[float, float]] = []
         opened: list[tuple[float, int]] = []
         place = 0
         for start, end in zip(self._silence_from, self._silence_to, strict=True):
@@ -890,8 +894,8 @@ class Model:
                 for until, number in opened
             )
             if silent >= _SILENT_REQUESTS:
-                found.append((_tenth(start), _tenth(end)))
-        return found
+                silences.append((_tenth(start), _tenth(end)))
+        return silences
 
 
 def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> Trace:
