@@ -23,6 +23,7 @@ import pytest
 import asgi_trace
 import asgi_trace.otel
 
+from . import needs
 from .documents import BOTH, MANUAL, README, ROOT, blocks
 from .serving import reserved_port
 
@@ -210,6 +211,7 @@ def test_the_first_trace_is_what_a_reader_gets(tmp_path: Path) -> None:
     Command by command, in one folder: the log, the failed request in it, and its page, whose
     message is the README's but for the numbers.
     """
+    needs.program("curl")
     install, serve, pay_twice, miss, of_a_session, failed, page, follow = WALK
     made, followed = re.findall(r"^\$ asgi-trace view .*\n(.*)$", FIRST_TRACE, re.MULTILINE)
     with reserved_port() as port:

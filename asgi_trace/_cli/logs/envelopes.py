@@ -59,6 +59,8 @@ _SYSLOG_TIME = rf"{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?"
 _WORD = r"[\w./@-]{1,200}"
 
 _NO_LEVEL = rf"(?!{_LEVELS}\b)"
+# After a time: this line has the prefix of CRI or logcli, of which the time is only the beginning.
+_NO_MORE = r"(?!std(?:out|err) [FP](?: |\Z)|\{(?:\}|[\w.]+=\"))"
 # A line of ours, or of another logger that writes the date first.
 _DATED = re.compile(
     r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)=|\[pod/"
@@ -142,8 +144,7 @@ PREFIXES = (
     ),
     _prefix(
         "docker logs -t",
-        # the first prefix has the same beginning
-        rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: (?!std(?:out|err) [FP](?: |$))|\Z)",
+        rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: {_NO_MORE}|\Z)",
         is_long=True,
     ),
     # docker compose, docker service logs, foreman, honcho, pm2, supervisor-stdout
@@ -157,10 +158,10 @@ PREFIXES = (
     _prefix(
         "aws logs tail",
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d(?:\.\d{{3,9}})?(?:Z|[+-]\d\d:?\d\d)) "
-        rf"{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=\[\]]{{1,512}})(?: |\Z)",
+        rf"{_NO_MORE}{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=\[\]]{{1,512}})(?: |\Z)",
         _KIND,
     ),
-    _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME}):?(?:[ \t]|\Z)", _KIND),
+    _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME}):?(?:[ \t]{_NO_MORE}|\Z)", _KIND),
     # ts, svlogd, multilog
     _prefix(
         "other timestamps",

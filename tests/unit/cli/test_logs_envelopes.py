@@ -288,14 +288,16 @@ PIECES = [
 ]
 
 
-def test_two_prefixes_that_begin_alike_are_two() -> None:
-    """A line of containerd behind lines of ``docker logs -t``, which have the same time."""
-    time = "2024-11-22T10:30:15.123456789Z"
+@pytest.mark.parametrize("before", ["2024-11-22T10:30:15.123456789Z", "2024-11-22 10:30:15"])
+@pytest.mark.parametrize("behind", ["stdout F", '{container="front"}'])
+def test_two_prefixes_that_begin_alike_are_two(before: str, behind: str) -> None:
+    """Lines of containerd or logcli after lines of ``docker logs -t`` or ``ts``: all begin with a time."""
     line = f"2024-11-22 10:30:15 - INFO - [req={FRONT}|session=abc12345] - Reserving"
-    lines = [f"{time} {line}", f"{time} stdout F {line}", f"{time} {line}"]
+    time = "2024-11-22T10:30:15.123456789Z"
+    lines = [f"{before} {line}", f"{time} {behind} {line}", f"{before} {line}"]
     reader = LineReader()
-    found = reader.read(lines) + reader.finish()
-    assert [entry.text for entry in found] == [line] * 3
+    entries = reader.read(lines) + reader.finish()
+    assert [entry.text for entry in entries] == [line] * 3
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=5))
