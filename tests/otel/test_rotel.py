@@ -5,10 +5,8 @@ their log records and their metrics.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,8 +55,7 @@ app = Starlette(routes=[Route("/work/{marker}", work)])
 @contextmanager
 def rotel(receiver: Collector) -> Iterator[dict[str, str]]:
     """Start rotel, which hands on to *receiver*; yield its addresses by protocol."""
-    module = needs.module("rotel")
-    agent = Path(module.__file__ or "").with_name("rotel-agent")
+    agent, environment = needs.rotel()
     over_grpc, over_http = ReservedPort(), ReservedPort()
     ports = {"grpc": over_grpc.number, "http/protobuf": over_http.number}
     over_grpc.release()
@@ -72,7 +69,6 @@ def rotel(receiver: Collector) -> Iterator[dict[str, str]]:
         *("--otlp-exporter-endpoint", receiver.url),
         *("--otlp-exporter-protocol", "http"),
     ]
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             transport = httpx.HTTPTransport(retries=10, verify=False)

@@ -191,6 +191,7 @@ def _read_arguments(
     """
     query = read_query(**conditions)
     if any(value for name, value in conditions.items() if name != "tz"):
+        _refuse_id(arguments)
         return query, arguments
     first, files = (arguments or [""])[0], arguments[1:]
     if not first or first == "-" or os.path.exists(first):
@@ -213,6 +214,17 @@ def _read_arguments(
     if _TRACEPARENT.fullmatch(first) is not None:
         return replace(query, trace=_read_hex("the traceparent", first, 32)), files
     return replace(query, beginning=first), files
+
+
+def _refuse_id(arguments: Sequence[str]) -> None:
+    """
+    :raises ValueError: if the first of several logs does not exist and may be an id.
+    """
+    first = arguments[0] if len(arguments) > 1 else "-"
+    if first != "-" and not os.path.exists(first) and first.isprintable() and "." not in first:
+        raise ValueError(
+            f"{first!r} is no file; with an option, an id has one too: --session {first} or --request {first}"
+        )
 
 
 def _has_span(entry: Entry, span: str) -> bool:
@@ -625,6 +637,7 @@ class _Sampled:
         self.written = written if written < float("inf") else None
         self.reading = Reading(log.name)
         self.is_named = True  # whether each line names its request's id as we do
+        self.has_access = self.has_duration = False  # whether access lines were seen, and durations
         self._zone = zone
         self._is_sampled = False
         self._end = 0  # of the block that is being read
@@ -661,6 +674,10 @@ class _Sampled:
         texts = [_text(line) for line in lines if line]
         self.reading.looked_at += len(texts)
         entries = reader.read_text("".join(f"{text}\n" for text in texts)) + reader.finish()
+        for entry in entries:
+            if entry.more is not None and "access" in entry.more:
+                self.has_access = True
+                self.has_duration |= "duration_ms" in entry.more["access"]
         named = {match[1].decode() for line in lines for match in _REQUEST_ID.finditer(line)}
         if any(map(is_plain, {entry.request_id for entry in entries} - named - {""})):
             self.is_named = False
@@ -768,16 +785,30 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
             with open(os.devnull, "wb") as sink:
                 os.dup2(sink.fileno(), sys.stdout.fileno())
             return 2
-    _say_what_was_read([sample.reading for sample in sampled], query, is_any)
+    _say_what_was_read(sampled, query, is_any)
     return 2 if any(log.failed for log in logs) else 0 if is_any else 1
 
 
-def _say_what_was_read(readings: Sequence[Reading], query: Query, is_any: bool) -> None:
+def _say_what_was_read(logs: Sequence[_Sampled], query: Query, is_any: bool) -> None:
+    readings = [log.reading for log in logs]
     if not is_any:
-        for sentence in hints(readings):
+        for sentence in [*_missing_access_lines(logs, query), *hints(readings)]:
             _complain(sentence)
     if sys.stderr.isatty():
         _complain(summarize(readings, query.zone))
+
+
+def _missing_access_lines(logs: Sequence[_Sampled], query: Query) -> Iterator[str]:
+    """Yield a sentence, if *query* needs lines that none of the *logs* seems to have."""
+    if not query.by_access_line or not any(log.reading.has_ids for log in logs):
+        return
+    if not any(log.has_access for log in logs):
+        yield (
+            "no access line was seen; --path, --status and --slower need one for each request: "
+            "access_log=True writes it, hypercorn does with --access-logfile -"
+        )
+    elif query.slower is not None and not any(log.has_duration for log in logs):
+        yield "no access line with a duration was seen, which --slower needs; access_log=True writes it"
 
 
 def _requests_of(trace: str, logs: Sequence[_Sampled], zone: tzinfo | None) -> set[str]:

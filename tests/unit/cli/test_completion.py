@@ -104,6 +104,9 @@ def test_a_shell_offers_what_fits(
     (tmp_path / "shop.log").touch()
     (tmp_path / "shop app.log").touch()
     words = {word.replace("\\", "") for word in offered(shell, line, tmp_path)}
+    typed = line.rpartition(" ")[2]
+    if shell == "fish":  # from version 4 on, it also offers names that have the word inside
+        words = {word for word in words if word.startswith(typed)}
     assert sorted(words) == expected
 
 

@@ -324,6 +324,36 @@ def test_a_status_is_found_wherever_it_stands(line: str, end: str) -> None:
         assert len([*search_requests([block], read_query(status=status))]) == count
 
 
+@pytest.mark.parametrize(
+    ("line", "option", "expected"),
+    [
+        ("work", ("--status", "500"), "no access line was seen"),
+        ("work", ("--path", "/pay"), "no access line was seen"),
+        (
+            '127.0.0.1:1 - "GET / HTTP/1.1" 200',
+            ("--slower", "1s"),
+            "no access line with a duration",
+        ),
+    ],
+)
+def test_missing_access_lines_are_said(
+    grep: Any, tmp_path: Path, line: str, option: tuple[str, str], expected: str
+) -> None:
+    path = tmp_path / "app.log"
+    path.write_text(f"{_HEAD}{line}\n")
+    code, lines, (said,) = grep(*option, path)
+    assert (code, lines) == (1, [])
+    assert said.startswith(f"asgi-trace grep: {expected}")
+
+
+def test_an_id_beside_an_option_is_refused(grep: Any, log: Path) -> None:
+    """Where an option says what to search for, all arguments are logs."""
+    code, lines, (said,) = grep("customer-1", "--status", "500", log)
+    assert (code, lines) == (2, [])
+    assert "'customer-1' is no file" in said
+    assert "--session customer-1" in said
+
+
 def test_no_line_has_a_status_that_there_is_not() -> None:
     block = f"{_HEAD}GET / 503 12.3ms 345B http 127.0.0.1:1\n".encode()
     assert not [*search_requests([block], read_query(status="<100"))]

@@ -176,7 +176,8 @@ def test_a_directory_that_the_path_cannot_name(monkeypatch: pytest.MonkeyPatch) 
 
 STATE = """
 import os, sys
-print([path for path in sys.path if 'injected' in path], 'sitecustomize' in sys.modules)
+site = getattr(sys.modules.get('sitecustomize'), '__file__', '')  # Debian has one
+print([path for path in sys.path if 'injected' in path], 'injected' in site)
 import logging, pickle, uvicorn, hypercorn.utils, granian.asgi, daphne.cli, gunicorn.arbiter
 print(logging.getLogger().level, pickle.loads(pickle.dumps(logging.getLogger().level)) == 30)
 print([name for name in sys.modules if name.partition('.')[0] == 'asgi_trace'])

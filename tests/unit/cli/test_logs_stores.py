@@ -12,13 +12,11 @@ import gzip
 import http.server
 import json
 import logging
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Iterator
@@ -221,8 +219,7 @@ def sink() -> Iterator[tuple[int, list[str]]]:
 @pytest.fixture
 def collector(sink: tuple[int, list[str]]) -> Iterator[int]:
     """Rotel, which takes OTLP and hands it on to the sink; its port."""
-    module = needs.module("rotel")
-    agent = Path(module.__file__).with_name("rotel-agent")
+    agent, environment = needs.rotel()
     ports = []
     for _ in range(2):
         with socket.socket() as free:
@@ -242,7 +239,6 @@ def collector(sink: tuple[int, list[str]]) -> Iterator[int]:
         "--otlp-exporter-protocol",
         "http",
     ]
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + 30

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,7 +130,7 @@ def test_a_pickled_record_needs_no_package_of_ours(
         ("tenant", "acme"),
     ):
         assert str(pair) in told
-    assert "asgi" not in told
+    assert "asgi" not in told.replace(str(Path(__file__).parents[3]), "")
 
 
 @pytest.mark.parametrize(
