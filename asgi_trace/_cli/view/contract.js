@@ -74,7 +74,7 @@ export const VERSION = 1;
  * @property {number} lines how many lines the chunks have
  * @property {string} summary what was read of the logs, in one sentence
  * @property {number} unknown how many lines belong to no request
- * @property {boolean} whole_seconds whether some times of the log have no fraction of a second
+ * @property {boolean} whole_seconds whether most times of the log have no fraction of a second
  * @property {string[]} left_out sentences about lines that are missing or changed
  * @property {number} chunk_lines how many lines each chunk but the last has
  * @property {string[]} notes sentences about the logs, such as clocks that differ

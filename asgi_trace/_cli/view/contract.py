@@ -101,7 +101,7 @@ class Head(TypedDict):
     lines: Annotated[int, "how many lines the chunks have"]
     summary: Annotated[str, "what was read of the logs, in one sentence"]
     unknown: Annotated[int, "how many lines belong to no request"]
-    whole_seconds: Annotated[bool, "whether some times of the log have no fraction of a second"]
+    whole_seconds: Annotated[bool, "whether most times of the log have no fraction of a second"]
     left_out: Annotated[list[str], "sentences about lines that are missing or changed"]
     chunk_lines: Annotated[int, "how many lines each chunk but the last has"]
     notes: Annotated[list[str], "sentences about the logs, such as clocks that differ"]

@@ -92,7 +92,8 @@ class Model:
         self._base: int | None = None
         self._is_base_open = True  # whether all entries were blank, and nobody has asked for it
         self._last = 0.0
-        self._is_whole = False
+        self._is_whole = False  # whether a line has a time in whole seconds
+        self._whole_lines = 0  # the number of these lines
         # sessions
         self._sessions: list[str] = []
         self._session_of: dict[str, int] = {}
@@ -315,6 +316,7 @@ class Model:
                 continue
             self._is_whole = True
             end = bisect_right(times, when, place)
+            self._whole_lines += end - place
             limit = when + 1000.0
             if end < count:
                 limit = min(limit, times[end])
@@ -790,7 +792,7 @@ class Model:
             "lines": self.entries,
             "summary": self.summary,
             "unknown": self._unknown,
-            "whole_seconds": self._is_whole,
+            "whole_seconds": self._are_whole(),
             "left_out": self.left_out + self._faults(),
             "chunk_lines": CHUNK_LINES,
             "notes": self._all_notes(),
@@ -803,8 +805,17 @@ class Model:
             "silences": self._silences(),
         }
 
+    def _are_whole(self) -> bool:
+        """Whether most lines have a time in whole seconds."""
+        return 2 * self._whole_lines > self.entries
+
     def _faults(self) -> list[str]:
         sentences = []
+        if self._whole_lines and not self._are_whole():
+            count = _lines(self._whole_lines)
+            sentences.append(
+                f"{count} with a time in whole seconds: shown in the order of the log."
+            )
         if self.held:
             count = _lines(self.held)
             sentences.append(
