@@ -778,7 +778,11 @@ class Model:
         return changed
 
     def _all_notes(self) -> list[str]:
-        return self.notes + self._callers.notes(self.files)
+        notes = self.notes + self._callers.notes(self.files)
+        if self._whole_lines and not self._are_whole():
+            count = _lines(self._whole_lines)
+            notes.append(f"{count} with a time in whole seconds: shown in the order of the log.")
+        return notes
 
     def _head(self) -> Head:
         self._is_base_open &= self._base is None
@@ -811,11 +815,6 @@ class Model:
 
     def _faults(self) -> list[str]:
         sentences = []
-        if self._whole_lines and not self._are_whole():
-            count = _lines(self._whole_lines)
-            sentences.append(
-                f"{count} with a time in whole seconds: shown in the order of the log."
-            )
         if self.held:
             count = _lines(self.held)
             sentences.append(

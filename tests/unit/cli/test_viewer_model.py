@@ -266,9 +266,7 @@ def test_whole_seconds_are_spread_in_their_order() -> None:
     assert told(stamped(1, "x")).head["whole_seconds"] is False
     mixed = told(*whole(1, 1), stamped(2, "x"), stamped(3, "x")).head
     assert mixed["whole_seconds"] is False
-    assert (
-        "1 line with a time in whole seconds: shown in the order of the log." in mixed["left_out"]
-    )
+    assert "1 line with a time in whole seconds: shown in the order of the log." in mixed["notes"]
 
 
 def test_a_second_that_comes_in_parts_is_spread_on() -> None:
