@@ -7,7 +7,6 @@ This module declares the subcommands for argparse, and calls ``advice`` for wron
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -189,10 +188,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, such as head, has closed the pipe
-        # Python flushes standard output once more at exit; a failure there gives exit code 120.
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, sys.stdout.fileno())
-        os.close(sink)
+        from .logs.files import drop_output
+
+        drop_output()
         return 0
 
 

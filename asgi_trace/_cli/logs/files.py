@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO
 
-__all__ = ("Log", "blocks_of", "reason", "refuse_terminal")
+__all__ = ("Log", "blocks_of", "drop_output", "reason", "refuse_terminal")
 
 _BLOCK = 1 << 20
 # A line longer than this is read in pieces, and its first piece has the ids.
@@ -129,3 +129,12 @@ def refuse_terminal(command: str) -> None:
 def reason(error: Exception) -> str:
     """Return the reason for which a file could not be read or written, without its name."""
     return getattr(error, "strerror", None) or str(error)
+
+
+def drop_output() -> None:
+    """
+    Drop the rest of standard output, which cannot be written: Python would try again at exit, print
+    another error, and end with exit code 120.
+    """
+    with open(os.devnull, "wb") as sink:
+        os.dup2(sink.fileno(), sys.stdout.fileno())

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
 from .envelopes import COLOR, COLORS, JOURNAL_BYTES
-from .files import Log, reason, refuse_terminal
+from .files import Log, drop_output, reason, refuse_terminal
 from .reader import LineReader, Steps, lines_of
 from .records import Entry
 from .services import service_of_file
@@ -781,9 +781,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
             raise
         except OSError as error:  # of the output: errors of a log are reported by the log
             _complain(f"standard output: {reason(error)}")
-            # Otherwise Python would write again at exit.
-            with open(os.devnull, "wb") as sink:
-                os.dup2(sink.fileno(), sys.stdout.fileno())
+            drop_output()
             return 2
     _say_what_was_read(sampled, query, is_any)
     return 2 if any(log.failed for log in logs) else 0 if is_any else 1

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from ..logs.files import Log, reason, refuse_terminal
+from ..logs.files import Log, drop_output, reason, refuse_terminal
 from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
@@ -121,6 +121,8 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
     except BrokenPipeError:
         raise
     except OSError as error:
+        if target == "-":
+            drop_output()
         return complain(f"{'standard output' if target == '-' else target}: {reason(error)}")
     _summarize(trace, target, left_out)
     for sentence in advice:
