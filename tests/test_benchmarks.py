@@ -226,7 +226,10 @@ def test_figures_are_made_of_readings() -> None:
 
 
 def test_every_situation_works() -> None:
-    """For the app as it is, the yardstick and ours; and a wrapper does more than none."""
+    """
+    For the app as it is, the yardstick and ours; and a wrapper does more than none. Only a line may
+    take less with ours than without.
+    """
     pairs = [
         (name, subject) for name, situation in SITUATIONS.items() for subject in situation.subjects
     ]
@@ -236,7 +239,9 @@ def test_every_situation_works() -> None:
     idle = [
         pair
         for pair in pairs
-        if pair[1] != "bare" and counted[pair] <= counted.get((pair[0], "bare"), 0)
+        if pair[1] != "bare"
+        and pair != ("text", OURS)
+        and counted[pair] <= counted.get((pair[0], "bare"), 0)
     ]
     assert idle == []
     assert len(counted) == len(pairs)
