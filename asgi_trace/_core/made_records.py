@@ -1,5 +1,5 @@
 """
-Log records, made as logging makes them, in half of the time.
+A factory of log records that takes half of the time of logging's own; its records are the same.
 
 This module uses the standard library's logging. It does not read ids, and writes no line.
 """
@@ -18,8 +18,8 @@ from typing import Any
 __all__ = ("is_standard_factory", "make_record", "set_factory", "unset_factory")
 
 # The attributes of the first record of each place in the program: logger, level, file, line and
-# function. They are copied for the later ones, but for what differs from record to record: to copy
-# a dict takes 1,300 instructions, to fill one 9,000.
+# function. Later records get a copy, in which only the attributes that differ are set: copying a
+# dict takes 1,300 instructions, filling one 9,000.
 _models: dict[tuple[Any, ...], dict[str, Any]] = {}
 _MOST_MODELS = 512
 
@@ -79,15 +79,15 @@ def make_record(
     place = name, level, pathname, lineno, func
     try:
         model = _models.get(place)
-    except TypeError:  # nothing that a logger gives
+    except TypeError:  # an unhashable argument, which no logger gives
         model = None
-    if model is None or not (
-        logging.logThreads and logging.logProcesses and logging.logMultiprocessing
-    ):
+    is_complete = logging.logThreads and logging.logProcesses and logging.logMultiprocessing
+    if model is None or not is_complete:
         made = logging.LogRecord(
             name, level, pathname, lineno, msg, args, exc_info, func, sinfo, **others
         )
-        _keep_model(place, made)
+        if is_complete:
+            _keep_model(place, made)
         return made
     record = _new(logging.LogRecord)
     attributes = record.__dict__ = model.copy()
@@ -114,11 +114,9 @@ def make_record(
 
 
 def _keep_model(place: tuple[Any, ...], made: logging.LogRecord) -> None:
-    if not (logging.logThreads and logging.logProcesses and logging.logMultiprocessing):
-        return
     if len(_models) >= _MOST_MODELS:
         _models.clear()
-    # What belongs to this one record must not be held.
+    # The model must not keep the arguments and the exception of this record alive.
     others = {"msg": "", "args": (), "exc_info": None, "stack_info": None, "taskName": None}
     model = vars(made).copy()
     model.update((name, value) for name, value in others.items() if name in model)

@@ -307,7 +307,7 @@ def _marks(codes: frozenset[bytes]) -> tuple[_Mark, ...]:
 
 
 def _behind(codes: Set[bytes], digits: int) -> bytes:
-    """Return an expression of the end of one of those *codes* that have so many *digits*."""
+    """Return an expression that matches after one of those *codes* with this number of *digits*."""
     step = 10 ** (digits - 1)
     ends = []
     for first in range(1, 10):
@@ -803,10 +803,13 @@ def _missing_access_lines(logs: Sequence[_Sampled], query: Query) -> Iterator[st
     if not any(log.has_access for log in logs):
         yield (
             "no access line was seen; --path, --status and --slower need one for each request: "
-            "access_log=True writes it, hypercorn does with --access-logfile -"
+            "access_log=True or ASGI_TRACE_ACCESS_LOG=1 writes it, and so does hypercorn --access-logfile -"
         )
     elif query.slower is not None and not any(log.has_duration for log in logs):
-        yield "no access line with a duration was seen, which --slower needs; access_log=True writes it"
+        yield (
+            "no access line with a duration was seen, which --slower needs; "
+            "access_log=True or ASGI_TRACE_ACCESS_LOG=1 writes it"
+        )
 
 
 def _requests_of(trace: str, logs: Sequence[_Sampled], zone: tzinfo | None) -> set[str]:

@@ -86,8 +86,8 @@ class Steps:
         self.in_traceback = False
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
-        # Such an entry's ids, which each further line of it begins with; "" where there are none.
-        self.prefix = ""
+        # The source of such an entry, and its ids, with which each further line of it begins.
+        self.prefix = ("", "")
 
     def take(self, line: str) -> list[Step]:
         """
@@ -144,20 +144,22 @@ class Steps:
         """Note that lines were left out: the next one continues no entry."""
         self.request = None
         self.in_traceback = False
-        self.prefix = ""
+        self.prefix = ("", "")
 
     def begin(self, entry: Entry) -> None:
         """Note that *entry* began."""
         self.request = entry.request_id
         self.in_traceback = False
-        self.prefix = ""
+        self.prefix = ("", "")
 
     def _step(self, plain: str, line: str, envelope: Peeled | None) -> Step:
         match = own_head(plain)
         if match is not None:
             return self._stamped(match, plain, envelope)
-        if self.prefix and plain.startswith(self.prefix):
-            return Step(None, plain[len(self.prefix) :])
+        source = "" if envelope is None else envelope.source
+        of_entry, prefix = self.prefix
+        if prefix and plain.startswith(prefix) and source == of_entry:
+            return Step(None, plain[len(prefix) :])
         is_object = plain.startswith("{")
         goes_on = self.request is not None and self._goes_on(plain)
         if goes_on and not is_object:
@@ -177,7 +179,7 @@ class Steps:
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
         if ids > 0:
-            self.prefix = f"{plain[ids : plain.find(']', ids) + 1]} "
+            self.prefix = source, f"{plain[ids : plain.find(']', ids) + 1]} "
         return Step(entry, "", is_record)
 
     def _stamped(self, match: re.Match[str], line: str, envelope: Peeled | None) -> Step:
@@ -448,9 +450,10 @@ class LineReader:
 
     def _refined(self, entries: list[Entry]) -> list[Entry]:
         """
-        Give an entry whose time is a whole second the time of the one before it in this log, where
-        that one is of the same second and exact: logging's default format has milliseconds, a
-        server's lines often have none, and sorted by time they would stand before all others.
+        Return *entries*; one with a time in whole seconds gets the time of the entry before it in
+        this log, if that is an exact time of the same second. Logging's default format has
+        milliseconds, and a server's lines often have none: sorted by time, they would come before
+        all other lines of their second.
         """
         kinds = set(map(type, map(_time_of, entries)))
         if kinds == {float}:

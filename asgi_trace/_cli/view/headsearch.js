@@ -1,47 +1,51 @@
-// Where a regular expression can match in what stands before the messages of lines: answered once for
-// all lines with the same head, by an automaton that reads the head without its values.
+// The search of line heads for a regular expression. The head is the text before the message; many
+// lines have the same one but for its values, such as the time and the ids. An automaton reads the head
+// without its values, so one answer holds for all lines with this head.
 
 /**
  * @typedef {import("./regex.js").Automaton} Automaton
  * @typedef {import("./heads.js").LineHead} LineHead
  * @typedef {import("./heads.js").Hole} Hole
  *
- * What may stand at a place of a head: one of `characters`, once or more often. Null: any.
+ * The characters that are possible at a place of a head: one of `characters`, or any if that is null.
+ * With `isRepeated`, there can be several of them.
  * @typedef {object} Sign
  * @property {string} key
  * @property {string[] | null} characters
  * @property {boolean} isRepeated
- * @property {boolean | null} isWord whether these are of words; null: some are, or it is not known
+ * @property {boolean | null} isWord whether they are word characters; null: some are, or it is unknown
  *
  * The characters of all values of a hole.
  * @typedef {(hole: Hole) => string[] | null} CharactersOf
  *
- * A state of the search: states of the automaton that a match may have come to, and those that one
- * certainly has come to; before a sign, without what needs no character.
+ * A state of the search: the states of the automaton in which a match may be, and those in which one
+ * certainly is. States that need no character are not listed.
  * @typedef {object} Reached
  * @property {number[]} may
  * @property {number[]} must
  * @property {Sign | null} before the last sign; null at the start of a line
  * @property {Map<string, Step>} steps by the key of a sign
  *
- * Where matches are in a head: `place` is one of the constants below. `begun`, where it is given, is
- * what matches that begin in the head may have come to at its end.
+ * The result for a head: `place` is one of the constants below. `begun`, if it is given, is the state
+ * at the end of the head, for matches that may continue in the message.
  * @typedef {{place: number, begun: Reached | null}} Place
  *
- * What was found out about the values of requests, by their numbers and one; `texts` are around them.
+ * The known results for the values of requests: index 0 is for lines without a request, index n + 1
+ * for request n. `texts` are the texts around the values.
  * @typedef {{texts: string[], before: string, known: Uint8Array}} Values
  *
- * What follows from one more sign. `mayMatch`, `mustMatch`: a match may end, or ends, before it.
+ * The result of reading one more sign. A match may end before it (`mayMatch`), or surely does
+ * (`mustMatch`).
  * @typedef {{to: Reached, mayMatch: boolean, mustMatch: boolean}} Step
  */
 
-/** No match is within the head; each line has one in it; only the line tells; its request's values tell. */
+/** No match is within the head; every head has one; each line must be tested; its values must be tested. */
 const NO_MATCH = 0;
 export const ALL_MATCH = 1;
 export const ASK_LINE = 2;
 export const ASK_VALUES = 3;
 
-// Beyond so many characters of a message, to ask the line is quicker.
+// After this number of characters of a message, a test of the whole line is faster.
 const MOST_STEPS = 2;
 const MATCHES_NOT = 1;
 const MATCHES = 2;
@@ -104,7 +108,7 @@ export class HeadSearch {
 
   /** @param {LineHead} head @returns {Place} */
   placeOf(head) {
-    // What an assertion says of the first character behind the head is then not known.
+    // An assertion such as \b then depends on the first character of the message, which is unknown.
     if (this.automaton.hasAssertion && endsInWord(head)) return { place: ASK_LINE, begun: null };
     const [first, ...others] = head.texts;
     const lead = first.slice(0, leadOf(head));
@@ -126,7 +130,7 @@ export class HeadSearch {
   }
 
   /**
-   * Of matches that begin in the lead.
+   * The result for matches that begin in the lead.
    * @param {Sign[]} lead @param {Sign[]} tail @param {number} timed how many signs are the time's
    * @returns {Place}
    */
@@ -137,7 +141,7 @@ export class HeadSearch {
     for (let at = 0; at < all.length; at++) {
       const { to, mayMatch, mustMatch } = this.#step(reached, all[at], at < lead.length);
       if (mustMatch) return { place: ALL_MATCH, begun: null };
-      // What ends in the time is found by the scan of the rests.
+      // A match that ends in the time is found by the scan of the texts after the heads.
       if (mayMatch && at > timed) mayEnd = true;
       reached = to;
     }
@@ -150,7 +154,7 @@ export class HeadSearch {
   /** @type {Map<string, Place>} */
   #tails = new Map();
 
-  /** Of matches that begin behind the lead. @param {string} lead @param {boolean} isTimed @param {Sign[]} tail */
+  /** The result for matches that begin after the lead. @param {string} lead @param {boolean} isTimed @param {Sign[]} tail */
   #inTail(lead, isTimed, tail) {
     const before = signBefore(lead, isTimed);
     const key = [before?.key ?? "", ...tail.map((each) => each.key)].join("\n");
@@ -179,7 +183,7 @@ export class HeadSearch {
   #ofHead = new Map();
 
   /**
-   * For a head whose values tell: whether a line of the request matches in it.
+   * Whether the head matches with the values of the request.
    * @param {LineHead} head @param {number} r @param {import("./heads.js").ValueOf} valueOf
    */
   hasMatch(head, r, valueOf) {
@@ -198,7 +202,7 @@ export class HeadSearch {
     return is === MATCHES;
   }
 
-  /** One of all heads that have the same tail. @param {LineHead} head @returns {Values} */
+  /** Heads with the same tail share the results. @param {LineHead} head @returns {Values} */
   #valuesOf(head) {
     const at = leadOf(head);
     const before = at > 0 ? head.texts[0][at - 1] : head.isTimed ? "0" : "";
@@ -210,7 +214,7 @@ export class HeadSearch {
   }
 
   /**
-   * Whether a match that has begun in the head may end in the message.
+   * Whether a match that began in the head may end in the message.
    * @param {Reached} begun @param {string} text @param {number} start of the message @param {number} end
    */
   mayGoOn(begun, text, start, end) {
@@ -270,7 +274,7 @@ export class HeadSearch {
     return known;
   }
 
-  /** What matches at the end of a head, or may go on behind it. @param {Reached} reached */
+  /** The matches at the end of a head, and those that may continue after it. @param {Reached} reached */
   #end({ may, must, before }) {
     const { accepting, states } = this.automaton;
     const closed = this.#closure(may, before, null, false);
@@ -293,7 +297,7 @@ export class HeadSearch {
     return found;
   }
 
-  /** The states behind a sign. @param {Iterable<number>} from @param {Sign} next @param {boolean} isSure */
+  /** The states after a sign. @param {Iterable<number>} from @param {Sign} next @param {boolean} isSure */
   #after(from, { characters }, isSure) {
     const found = new Set();
     for (const at of from) {
@@ -315,7 +319,7 @@ export function endsInWord({ texts }) {
 /** Whether an assertion holds between two signs, surely or maybe. @param {string} assertion @param {Sign | null} before @param {Sign | null} next @param {boolean} isSure */
 function holdsAt(assertion, before, next, isSure) {
   if (assertion === "^") return before === null;
-  // Behind the head is the message, which may be empty.
+  // The message follows the head, and may be empty.
   if (assertion === "$") return next === null && !isSure;
   const one = before ? before.isWord : false;
   const other = next ? next.isWord : null;
@@ -323,7 +327,7 @@ function holdsAt(assertion, before, next, isSure) {
   return one !== other;
 }
 
-/** Where the lead of a head ends: what is before the last space in front of the values. @param {LineHead} head */
+/** The end of the lead of a head: the lead ends with the last space before the values. @param {LineHead} head */
 function leadOf({ texts, holes }) {
   return holes.length > 0 ? texts[0].lastIndexOf(" ") + 1 : texts[0].length;
 }

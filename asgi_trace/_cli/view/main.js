@@ -348,7 +348,7 @@ function button(text, title, act, name) {
 // -- searching -----------------------------------------------------------------------------------
 
 let searches = 0;
-// The name of a mark that a search leaves, with what it took, for whoever measures the page.
+// The name of the performance mark of a search, for tests and measurements of the page.
 const SEARCHED = "searched";
 
 /** If there are many errors, none is chosen: the lines begin at the first of the largest group. */
@@ -385,7 +385,7 @@ async function runSearch(isFirst = true) {
   keepAddress();
 }
 
-/** Limit everything to what was found, of a search that may go on. @param {import("./query.js").Found | null} found */
+/** Show only the lines that were found; the search may still go on. @param {import("./query.js").Found | null} found */
 function showFound(found) {
   look.found = found;
   tree.rearrange();

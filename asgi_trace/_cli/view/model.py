@@ -90,10 +90,10 @@ class Model:
         self.cut = 0  # entries whose text was cut here
         self._unknown = 0
         self._base: int | None = None
-        self._is_base_open = True  # whether all entries were blank, and nobody has asked for it
+        # Whether the base may still change: all entries were blank, and it was in no result yet.
+        self._is_base_open = True
         self._last = 0.0
-        self._is_whole = False  # whether a line has a time in whole seconds
-        self._whole_lines = 0  # the number of these lines
+        self._whole_lines = 0  # the number of lines with a time in whole seconds
         # sessions
         self._sessions: list[str] = []
         self._session_of: dict[str, int] = {}
@@ -183,7 +183,7 @@ class Model:
         """
         if not entries:
             return
-        # Few entries have no id, and a call for each of the others takes longer.
+        # The id first: few entries have none, and only these need the call.
         blanks = [
             at for at, entry in enumerate(entries) if not entry.request_id and _is_blank(entry.text)
         ]
@@ -195,7 +195,7 @@ class Model:
             self._last = 0.0
         self._is_base_open &= len(blanks) == len(entries)
         absolute = self._spread(entries, self._base, until)
-        # A blank line says nothing, and its time, such as that of a file, is not on the axis.
+        # The time of a blank line, such as that of its file, must not stretch the axis.
         for at in blanks:
             absolute[at] = absolute[at - 1] if at else self._base + self._last
         times = self._ascending(absolute, self._base)
@@ -314,7 +314,6 @@ class Model:
             if type(when) is not int:
                 place += 1
                 continue
-            self._is_whole = True
             end = bisect_right(times, when, place)
             self._whole_lines += end - place
             limit = when + 1000.0
@@ -325,9 +324,7 @@ class Model:
             start = max(when, base + self._last)
             if start < when + 1000:
                 step = min(max(limit - start, 0.0) / (end - place), _SPREAD)
-                times[place:end] = [
-                    start + step * step_number for step_number in range(end - place)
-                ]
+                times[place:end] = [start + step * number for number in range(end - place)]
             place = end
         return times
 
@@ -592,7 +589,7 @@ class Model:
         self._began[number] = start
         # The entries that this one takes from the others, if they are in the current chunk.
         others = frozenset(several) - {number}
-        least = round((start - (1_100.0 if self._is_whole else _EARLIER_AGAIN)) * 10)
+        least = round((start - (1_100.0 if self._whole_lines else _EARLIER_AGAIN)) * 10)
         taken: list[tuple[int, int]] = []
         for at in range(len(self._requests) - 1, -1, -1):
             if self._times[at] < least:
@@ -768,7 +765,7 @@ class Model:
 
     def _resolve(self) -> set[int]:
         """Find the callers of requests. Returns the requests with a changed caller."""
-        self._callers.is_whole = self._is_whole
+        self._callers.is_whole = self._whole_lines > 0
         changed = self._callers.resolve()
         if self._spans_of_calls:
             for number, span in self._callers.parent_span.items():
@@ -846,7 +843,7 @@ class Model:
 
     def _gaps(self) -> list[tuple[int, float, float]]:
         """Return the gaps that are long for their requests, the longest of each request."""
-        least = 2000.0 if self._is_whole else _GAP
+        least = 2000.0 if self._whole_lines else _GAP
         unlogged: list[tuple[int, float, float]] = []
         for number, start, end in zip(self._gap_request, self._gap_from, self._gap_to, strict=True):
             ended = self._ended[number]
@@ -882,7 +879,7 @@ class Model:
 
     def _silences(self) -> list[tuple[float, float]]:
         """Return the times at which no open request logged, as while an event loop is blocked."""
-        least = 2000.0 if self._is_whole else _SILENCE
+        least = 2000.0 if self._whole_lines else _SILENCE
         order = sorted(range(len(self._ids)), key=self._start.__getitem__)
         starts = [self._start[number] for number in order]
         silences: list[tuple[float, float]] = []

@@ -303,8 +303,8 @@ const TESTS = {
  * @property {Uint8Array} requestHit 1 for each request with such a line
  * @property {number} requests how many requests these are
  * @property {string[]} notes sentences about the query, such as on a field that no line has
- * @property {number} searched how many lines were searched
- * @property {number} asked how many of them were read one by one, which takes long
+ * @property {number} searched the number of lines that were searched
+ * @property {number} asked the number of lines that were tested one by one, which is slow
  *
  * The requests and the lines of no request to which a search is limited.
  * @typedef {{requests: Uint8Array, lines: Set<number>}} Limit
@@ -333,7 +333,7 @@ const FEW = 16;
  * Search the lines that were read. Null once *isCurrent* returns false: another search has begun.
  * @param {Query} query @param {Trace} trace @param {() => boolean} isCurrent
  * @param {Limit | null} limit
- * @param {(found: Found) => void} soFar gets what a long search has found until now
+ * @param {(found: Found) => void} soFar is given the result of a long search so far
  * @returns {Promise<Found | null>}
  */
 export async function search(query, trace, isCurrent, limit, soFar) {
@@ -585,7 +585,7 @@ function linesWith(test, chunk, trace) {
   if (test.heads && isScan) {
     const askedBefore = asked;
     markByScan(test, test.heads, places, chunk, trace, found);
-    // Where most lines are read one by one all the same, a scan before it only takes longer.
+    // If most lines must be tested one by one anyway, a scan before that only costs time.
     if (asked - askedBefore > found.length / 2) test.heads = null;
   } else if (test.words.length === 0) {
     for (let at = 0; at < found.length; at++) if (isPassedBy(test, chunk, at, trace)) found[at] = 1;
@@ -602,24 +602,24 @@ function holdsAlone(holds, line) {
   return holds(line);
 }
 
-/** Ask a line alone. @param {TextTest} test @param {ReadChunk} chunk @param {number} at @param {Trace} trace */
+/** Test one line. @param {TextTest} test @param {ReadChunk} chunk @param {number} at @param {Trace} trace */
 function isPassedBy(test, chunk, at, trace) {
   return holdsOf(test, trace.textOf(chunk, at));
 }
 
-/** Where the automaton can match in each head; null: its scan cannot tell a line's own marks. @param {HeadSearch} search @param {ReadChunk} chunk */
+/** The places of matches in each head; null if a line has a `BREAK` of its own: a scan would stop there. @param {HeadSearch} search @param {ReadChunk} chunk */
 function placesOf(search, { heads, hasBreaks }) {
   if (hasBreaks) return null;
   return heads.map((head) => (head ? search.placeOf(head) : null));
 }
 
-/** Whether lines with the head may have to be asked. @param {Place | null} place */
+/** Whether lines with the head may have to be tested one by one. @param {Place | null} place */
 function isDoubtful(place) {
   return place !== null && (place.place === ASK_LINE || place.begun !== null);
 }
 
 /**
- * Mark the lines that pass the test: by a scan of what is behind their heads, and by their heads.
+ * Mark the lines that pass the test, by a scan of the texts after their heads, and by their heads.
  * @param {RunningTest} test @param {HeadSearch} search @param {(Place | null)[]} places
  * @param {ReadChunk} chunk @param {Trace} trace @param {Uint8Array} found
  */
@@ -669,7 +669,7 @@ function scanRests(test, { scan, hasAssertion, hasStart }, chunk, trace, found) 
   while (line < found.length) {
     scan.lastIndex = offset[line];
     let start = 0;
-    // The place of a match takes longer to find out than the match.
+    // Finding the line of a match takes longer than finding the match.
     if (hasAssertion) start = scan.exec(text)?.index ?? -1;
     else if (!scan.test(text)) start = -1;
     if (start < 0) return;
@@ -682,9 +682,9 @@ function scanRests(test, { scan, hasAssertion, hasStart }, chunk, trace, found) 
 }
 
 /**
- * Whether an assertion may have held only because the head is not there.
+ * Whether an assertion may hold only because the scanned text lacks the head.
  * @param {ReadChunk} chunk @param {number} line @param {number} start of the match
- * @param {number} end @param {boolean} hasStart whether the pattern asks for the start of a line
+ * @param {number} end @param {boolean} hasStart whether the pattern has an assertion for a line's start
  */
 function isDoubtfulAt(chunk, line, start, end, hasStart) {
   const { text, offset } = chunk;
@@ -695,7 +695,7 @@ function isDoubtfulAt(chunk, line, start, end, hasStart) {
   return end === place || (start === place + 1 && endsInWord(head));
 }
 
-/** The lines with line ends in them. @param {ReadChunk} chunk */
+/** The lines whose text contains line ends. @param {ReadChunk} chunk */
 function severalLines({ text, offset }) {
   const found = [];
   let line = 0;
@@ -814,7 +814,7 @@ function charactersIn(hole, trace) {
   return known;
 }
 
-/** The characters of a hole's values, where all are of ASCII. @param {import("./heads.js").Hole} hole @param {Trace} trace */
+/** The characters of a hole's values; null unless all are ASCII. @param {import("./heads.js").Hole} hole @param {Trace} trace */
 function charactersOf(hole, trace) {
   const { has, hasOthers } = charactersIn(hole, trace);
   if (hasOthers) return null;

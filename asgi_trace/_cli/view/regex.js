@@ -1,21 +1,22 @@
-// Regular expressions as automata, for those that need no memory: without references back, looks
-// around and \B. A search needs it to tell where in a line one can match, and to scan many lines at once.
+// Regular expressions as automata. Back references, lookarounds and \B cannot be expressed so: a pattern
+// with them has no automaton. The search uses automata to find where a pattern can match in a line, and
+// to scan many lines at once.
 
 /**
- * A part of a regular expression. An `edge` is one character: `source` matches it.
+ * A part of a regular expression. An `edge` is one character, matched by `source`.
  * @typedef {{kind: "edge", source: string} | {kind: "assertion", sign: string}
  *   | {kind: "sequence" | "either", parts: Part[]}
  *   | {kind: "repeat", part: Part, least: number, most: number}} Part
  *
- * A state of an automaton: it goes on to `to` by a character that `edge` accepts; without an edge,
- * by none, and only where the assertion holds.
+ * A state of an automaton. `to` are the next states, after a character that `edge` accepts. A state
+ * without an edge needs no character, but its assertion must hold.
  * @typedef {object} State
  * @property {Edge | null} edge
  * @property {string} assertion "" for none
  * @property {number[]} to
  */
 
-/** Accepts some characters. */
+/** A set of characters, given by a regular expression. */
 class Edge {
   /** @type {Map<string, boolean>} */
   #known = new Map();
@@ -37,10 +38,10 @@ const MOST_STATES = 400;
 const ALPHANUMERIC = /[a-z0-9]/i;
 const QUANTIFIER = /(?:([*+?])|\{(\d+)(,?)(\d*)\})\??/y;
 const CLASS = /\[\^?(?:\\[^]|[^\]\\])*\]/y;
-// Escapes that are understood; of other letters and digits none is.
+// The escapes of letters that are supported. No other letter or digit may be escaped.
 const ESCAPES = /[dDwWsSt]/;
 
-/** The expression cannot be read as an automaton. */
+/** Thrown for an expression that has no automaton. */
 class Unsupported extends Error {}
 
 class Reader {
@@ -145,9 +146,9 @@ export class Automaton {
   states = [];
   /** Whether it has an assertion. */
   hasAssertion = false;
-  /** Whether one is for the start of a line. */
+  /** Whether one of its assertions is the start of a line. */
   hasStart = false;
-  /** Whether a match may hold the end of a line. */
+  /** Whether a match may contain the end of a line. */
   isBeyondLines = false;
 
   /** @param {RegExp} pattern @throws {Unsupported} */
@@ -158,7 +159,7 @@ export class Automaton {
     const part = new Reader(pattern.source).whole();
     this.first = this.#compiled(part, this.#state());
     this.accepting = 0;
-    /** Matches what the pattern does, without line ends and \u0001. */
+    /** The same pattern; its matches contain no line end and no \u0001. */
     this.scan = new RegExp(this.#withoutEnds(part), pattern.flags);
   }
 
@@ -170,7 +171,7 @@ export class Automaton {
     return this.states.push({ edge, assertion, to }) - 1;
   }
 
-  /** The first state of the part, in front of the state *next*. @param {Part} part @param {number} next @returns {number} */
+  /** The first state of the part; the state *next* follows the part. @param {Part} part @param {number} next @returns {number} */
   #compiled(part, next) {
     switch (part.kind) {
       case "edge": {
@@ -238,7 +239,7 @@ export class Automaton {
   }
 }
 
-/** The expression as an automaton, or null where it is none. @param {RegExp} pattern */
+/** The expression as an automaton; null if it has none. @param {RegExp} pattern */
 export function automatonOf(pattern) {
   try {
     return new Automaton(pattern);

@@ -369,6 +369,18 @@ def test_a_line_that_begins_with_ids_is_a_record_of_its_own(before: str) -> None
     assert len(entries_of(f"{before}\n[req=a|session=b] shipped")) == 2
 
 
+def test_a_line_of_another_container_is_not_a_further_line() -> None:
+    """Also where it is of the same request, and its form begins with the ids."""
+    lines = [
+        "front-1  | INFO:shop:[req=a|session=b] order",
+        "stock-1  | [req=a|session=b] reserved",
+        "front-1  | INFO:shop:[req=a|session=b] receipt",
+        "front-1  | [req=a|session=b]   1 x cake",
+    ]
+    found = [(entry.more or {}).get("source") for entry in entries_of("\n".join(lines))]
+    assert found == ["front-1", "stock-1", "front-1"]
+
+
 def test_a_whole_second_stands_where_it_was_logged() -> None:
     """A program's own lines often have milliseconds, and its server's have none."""
     lines = [

@@ -12,17 +12,10 @@ import pytest
 
 from asgi_trace._core.made_records import make_record, set_factory, unset_factory
 
+from ...kept import Keep
+
 NAME = "asgi_trace.test_made_records"
 _CLOCK = {"created", "msecs", "relativeCreated"}
-
-
-class Keep(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 @pytest.fixture

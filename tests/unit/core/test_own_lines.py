@@ -14,19 +14,12 @@ import pytest
 
 from asgi_trace._core.own_lines import write_line
 
+from ...kept import Keep
+
 NAME = "asgi_trace.test_own_lines"
 # The place of the caller, and what differs from record to record.
 _OTHERS = {"pathname", "filename", "module", "lineno", "funcName", "created", "msecs"}
 _OTHERS |= {"relativeCreated", "msg", "args", "taskName"}
-
-
-class Keep(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 @pytest.fixture

@@ -34,19 +34,9 @@ from asgi_trace._core.lines import parse
 from asgi_trace._logging.records import OWN, unstamp_records
 
 from ...asgi import http_scope, step
+from ...kept import Keep
 
 IDS = ("request_id", "session_id", "trace_id", "span_id")
-
-
-class Keep(logging.Handler):
-    """Keeps the records that it handles."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 @pytest.fixture
