@@ -137,6 +137,8 @@ bracket (the span and fields of the program), the call, and the mark.
 SESSION_LENGTH = 8
 """The number of characters of a long session id that a line of text shows."""
 
+_digits = bytes.fromhex  # reading the attribute would take as long as the call
+
 # Session ids that we generate, digests of secrets, and those of MCP servers. Clients seldom choose
 # such a name.
 _LONG_ID = Pattern(r"[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -149,9 +151,15 @@ def short_session(session_id: str, length: int | None = SESSION_LENGTH) -> str:
     A UUID, or 16 and more hexadecimal digits, is cut to *length* characters: it means nothing to a
     human reader. An id that a client chose is shown whole. None for *length* never cuts.
     """
-    if length is None or len(session_id) < 16 or not _LONG_ID.fullmatch(session_id):
+    if length is None or len(session_id) < 16:
         return session_id
-    return session_id[:length]
+    try:
+        # 600 instructions for an id of ours, where the regular expression takes 1,300. Blanks
+        # between digits are not counted.
+        is_long_id = 2 * len(_digits(session_id)) == len(session_id)
+    except ValueError:
+        is_long_id = _LONG_ID.fullmatch(session_id) is not None
+    return session_id[:length] if is_long_id else session_id
 
 
 def escape(text: str) -> str:
@@ -268,8 +276,13 @@ def format_ids(
     :param span_id: left out when it is ``none``.
     :param fields: the program's own, by name; values are shown as their ``str()``.
     """
-    # Nearly every id is letters and digits: one check in C is enough.
-    if type(request_id) is type(session_id) is str and f"{request_id}{session_id}".isalnum():
+    # Nearly every id is letters and digits: one check in C is enough. The check of bytes takes a
+    # fifth of the instructions of that of text.
+    if (
+        type(request_id) is type(session_id) is str
+        and (both := f"{request_id}{session_id}").isascii()
+        and both.encode().isalnum()
+    ):
         ids = f"req={request_id}|session={session_id}"
     else:
         ids = f"req={_safe_id(request_id)}|session={_safe_id(session_id)}"
@@ -737,15 +750,24 @@ def format_json_ids(
     """
     Return the part of a JSON line that is the same for all lines of a request, for
     :func:`format_json_line`.
+
+    :raises TypeError: where one of them is no text.
     """
-    record = Record("", "", "", "", request_id, session_id, trace_id, span_id)
-    record = record._replace(parent_span_id=parent_span_id, service=service)
-    fields = _fields(record)
-    pairs = _json_pairs({name: value for name, value in fields.items() if name not in _FIRST})
-    return f", {pairs}" if pairs else ""
-
-
-_FIRST = frozenset({"timestamp", "level", "logger", "message"})
+    quote = _quote_json()
+    if NO_ID in (request_id, session_id, trace_id, span_id):
+        names = ("request_id", "session_id", "trace_id", "span_id")
+        known = zip(names, (request_id, session_id, trace_id, span_id), strict=True)
+        ids = "".join([f', "{name}": {quote(value)}' for name, value in known if value != NO_ID])
+    else:
+        ids = (
+            f', "request_id": {quote(request_id)}, "session_id": {quote(session_id)}, '
+            f'"trace_id": {quote(trace_id)}, "span_id": {quote(span_id)}'
+        )
+    if parent_span_id:
+        ids = f'{ids}, "parent_span_id": {quote(parent_span_id)}'
+    if service:
+        ids = f'{ids}, "service": {quote(service)}'
+    return ids
 
 
 def format_json_line(

@@ -26,6 +26,7 @@ __all__ = (
     "RequestMetadata",
     "checked_trace",
     "found_once",
+    "take_own_ids",
 )
 
 _T = TypeVar("_T")
@@ -132,6 +133,14 @@ def _field(
     field: Any = property(read, assign, doc=doc)
     typed: LateField[_T] = field
     return typed
+
+
+def take_own_ids() -> tuple[str, str]:
+    """Return new ids: of a session, and of a trace and its span."""
+    try:
+        return take_request_id(), take_request_id()
+    except IndexError:  # the pool is empty
+        return generate_request_id(), generate_request_id()
 
 
 def checked_trace(value: object) -> TraceContext:
@@ -243,12 +252,13 @@ class RequestMetadata:
         self.parent_request_id = parent_request_id
         self.ended = False
 
-    def _late_values(self) -> dict[str, Any]:
+    def _late_values(self, first: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the late values; those in *first*, where there are none so far."""
         values = self._values
         if values is None:
             # Threads that arrive here at once get the same dict, since setdefault() is atomic. It
             # takes 1,200 instructions; a lock takes 2,400, and a signal may leave it locked.
-            made = _beginning.setdefault(self, {})
+            made = _beginning.setdefault(self, {} if first is None else first)
             values = self._values
             if values is None:
                 values = self._values = made
@@ -315,6 +325,8 @@ class RequestMetadata:
 
     @request_id.setter
     def request_id(self, value: object) -> None:
+        if self._kept("own_ids") is not None:
+            _ = self.trace  # computed before the change: it may depend on the request id
         self._set_request_id(id_by_hand(value))
         self._late_values()["id_is_given"] = True
         self._forget_ids()
@@ -423,11 +435,7 @@ class RequestMetadata:
             values = self._late_values()
         made: tuple[str, str] | None = values.get("own_ids")
         if made is None:
-            try:
-                ids = take_request_id(), take_request_id()
-            except IndexError:  # the pool is empty
-                ids = generate_request_id(), generate_request_id()
-            made = values.setdefault("own_ids", ids)
+            made = values.setdefault("own_ids", take_own_ids())
         return made
 
     def _call_trace(self) -> TraceContext:

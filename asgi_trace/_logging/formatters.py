@@ -44,10 +44,6 @@ _LEVEL_COLORS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1
 _PLAIN = "\x1b[0m"
 
 
-# The number of requests whose ids are kept as text: only a request's first line has to format them.
-_MOST_KEPT = 256
-
-
 class Brackets:
     """
     The ids of a record on a line of text: ``req=a1b2c3d4|session=12345678``, and the call after
@@ -68,30 +64,26 @@ class Brackets:
         self._session_length = session_length
         self._fields = [(field, attribute_of(field)) for field in fields]
         self._color = color
-        # By the ids that are shown: those of the request and session, and the span of a traced one.
-        self._kept: dict[tuple[Any, ...], str] = {}
+        # The ids that were shown last, and their text. Compared by identity: all lines of a request
+        # have the same objects, and lines of one request mostly follow each other.
+        self._last: tuple[object, object, object, str] = (None, None, None, "")
 
     def ids(self, record: logging.LogRecord) -> str:
         """Return the text in the bracket for *record*."""
         attributes = record.__dict__
-        if self._fields:
-            return self._made(record)
-        try:
-            if "parent_span_id" in attributes:
-                key = attributes["request_id"], attributes["session_id"], attributes["span_id"]
-                return self._kept.get(key) or self._made(record)
-            kept = self._kept.get((attributes["request_id"], attributes["session_id"]))
-        except (KeyError, TypeError):  # extra= may set an id of any type
-            kept = None
-        return kept or self._made(record)
-
-    def _made(self, record: logging.LogRecord) -> str:
-        attributes = record.__dict__
-        try:
-            request_id, session_id, _, span_id = _read_ids(attributes)
-        except KeyError:
+        if "session_id" not in attributes or "request_id" not in attributes:
             stamp(record)
-            request_id, session_id, _, span_id = _read_ids(attributes)
+        request_id, session_id = attributes["request_id"], attributes["session_id"]
+        # The span is shown in requests that have a traced caller.
+        span_id = attributes["span_id"] if "parent_span_id" in attributes else NO_ID
+        last_request, last_session, last_span, text = self._last
+        if (
+            request_id is last_request
+            and session_id is last_session
+            and span_id is last_span
+            and not self._fields
+        ):
+            return text
         shown = {}
         if self._fields:
             shown = {
@@ -99,20 +91,15 @@ class Brackets:
                 for field, attribute in self._fields
                 if attribute in attributes
             }
-        if "parent_span_id" not in attributes:
-            span_id = NO_ID
-        short = short_session(_shown(session_id), self._session_length)
-        ids = format_ids(request_id, short, span_id, shown)
+        # extra= may set an id of any type, whose text may change.
+        is_text = type(request_id) is type(session_id) is type(span_id) is str
+        short = short_session(session_id if is_text else _shown(session_id), self._session_length)
+        text = format_ids(request_id, short, span_id, shown)
         if self._color:
-            ids = _colored_ids(ids)
-        if not shown and type(request_id) is type(session_id) is type(span_id) is str:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            if "parent_span_id" in attributes:
-                self._kept[request_id, session_id, span_id] = ids
-            else:
-                self._kept[request_id, session_id] = ids
-        return ids
+            text = _colored_ids(text)
+        if is_text and not shown:
+            self._last = request_id, session_id, span_id, text
+        return text
 
     def call(self, record: logging.LogRecord) -> str:
         """Return the words of a call to an MCP server; empty without one."""
@@ -359,12 +346,11 @@ class JSONFormatter(logging.Formatter):
         rename: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
-        # The part that all lines of a request have in common; None for logfmt and for other names.
-        self._kept: dict[tuple[str, ...], str] | None = None
         if names or rename:
             self._write = partial(self._write, naming=Naming(names, rename))
-        elif self._write is format_json:
-            self._kept = {}
+        self._is_own_json = self._write is format_json
+        # The ids that were shown last, and their part of the line.
+        self._last: tuple[tuple[str, ...], str] = ((), "")
         self._trace_prefix = _google_trace_prefix() if names == "gcp" else ""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -387,7 +373,7 @@ class JSONFormatter(logging.Formatter):
         service = _service_name() if _service is None else _service
         # One check in C: most records have no further attributes than those of logging and ours.
         extra = {} if _KNOWN_ATTRIBUTES.issuperset(attributes) else self._extra(attributes)
-        if not (failed or method or name or jsonrpc_id or self._kept is None):
+        if self._is_own_json and not (failed or method or name or jsonrpc_id):
             ids = (request_id, session_id, trace_id, span_id, parent_span_id, service)
             try:
                 return self._plain(record, ids, extra)
@@ -415,15 +401,10 @@ class JSONFormatter(logging.Formatter):
 
     def _plain(self, record: logging.LogRecord, ids: tuple[str, ...], extra: dict[str, Any]) -> str:
         """Return the line of a *record* without a call and an exception."""
-        kept: dict[tuple[str, ...], str] = self._kept or {}
-        shown = kept.get(ids)
-        if shown is None:
+        last_ids, shown = self._last
+        if ids != last_ids:
             shown = format_json_ids(*ids)
-            if set(map(type, ids)) == {str}:  # True and 1 are one key, and two texts
-                if len(kept) >= _MOST_KEPT:
-                    kept.clear()
-                kept[ids] = shown
-                self._kept = kept
+            self._last = ids, shown
         return format_json_line(
             self.formatTime(record),
             record.levelname,

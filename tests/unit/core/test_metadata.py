@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import logging
 import pickle
 import subprocess
@@ -23,6 +24,7 @@ import pytest
 from asgi_trace import (
     ContextThreadPoolExecutor,
     RequestMetadata,
+    RequestTracingFilter,
     RequestTracingMiddleware,
     TraceContext,
     bound_carrier,
@@ -302,6 +304,50 @@ def test_fields_hold_for_the_whole_request_wherever_they_are_set() -> None:
         assert metadata.fields == {"tenant": "acme", "plan": "gold"}
 
     _in_a_request(set_in_another_context)
+
+
+def _ids_of_a_line(metadata: RequestMetadata) -> dict[str, str]:
+    record = logging.LogRecord("shop", logging.INFO, "shop.py", 1, "line", (), None)
+    RequestTracingFilter().filter(record)
+    return {name: vars(record)[name] for name in ("request_id", "session_id", *TRACE)}
+
+
+TRACE = ("trace_id", "span_id")
+READS: dict[str, Callable[[RequestMetadata], dict[str, Any]]] = {
+    "line": _ids_of_a_line,
+    "session": lambda metadata: {"session_id": metadata.session_id},
+    "trace": lambda metadata: {name: getattr(metadata, name) for name in TRACE},
+    "transport": lambda metadata: {"transport_type": metadata.transport_type},
+    "call": lambda metadata: {"mcp_method": metadata.mcp_method},
+}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(READS)), ids="-".join)
+def test_ids_are_the_same_in_whatever_order_they_are_read(order: tuple[str, ...]) -> None:
+    """On a line, whose ids are all found at once, and one by one."""
+
+    def compare(metadata: RequestMetadata) -> None:
+        ids: dict[str, Any] = {"request_id": metadata.request_id}
+        for name in [*order, *order]:
+            for key, value in READS[name](metadata).items():
+                assert ids.setdefault(key, value) == value, (name, key)
+        assert ids["trace_id"] == ids["request_id"]
+        assert ids["transport_type"] == "sse"
+
+    _in_a_request(compare, http_scope([(b"host", b"a"), (b"accept", b"text/event-stream")]))
+
+
+@pytest.mark.parametrize("read", ["line", "trace"])
+def test_a_request_id_set_after_a_line_keeps_the_trace_of_that_line(read: str) -> None:
+    def compare(metadata: RequestMetadata) -> None:
+        before = READS[read](metadata)
+        metadata.session_id = "by-hand"
+        metadata.request_id = "0" * 31 + "1"
+        after = _ids_of_a_line(metadata)
+        assert {name: after[name] for name in TRACE} == {name: before[name] for name in TRACE}
+        assert after["request_id"] == "0" * 31 + "1"
+
+    _in_a_request(compare)
 
 
 def test_an_id_set_by_hand_keeps_the_trace_and_the_baggage() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from asgi_trace import RequestTracingMiddleware, get_session_id
+from asgi_trace import RequestTracingFilter, RequestTracingMiddleware, get_session_id
 from asgi_trace._core.ids import secret_digest
 from asgi_trace._core.sessions import SessionResolver
 
@@ -20,6 +22,14 @@ DIGEST = secret_digest()(b"s3cret-token")
 QUERY = b"a=1&session_id=from-query&b=2"
 LONG = b"x" * 2**20
 BAGGAGE = (b"baggage", b"tier=gold, session.id = from-baggage;prop=1,a=b")
+
+
+def session_of_a_line() -> str | None:
+    """Return the session that a log line at this moment has, or None."""
+    record = logging.LogRecord("shop", logging.INFO, "shop.py", 1, "line", (), None)
+    RequestTracingFilter().filter(record)
+    session_id: str = vars(record)["session_id"]
+    return None if session_id == "none" else session_id
 
 
 @pytest.mark.parametrize(
@@ -202,16 +212,19 @@ ALICE = secret_digest()(b"alice")
         (object(), "from-session"),
     ],
 )
-def test_a_user_is_a_session_once_the_app_knows_it(user: object, expected: str) -> None:
+@pytest.mark.parametrize("read", [get_session_id, session_of_a_line])
+def test_a_user_is_a_session_once_the_app_knows_it(
+    read: Callable[[], str | None], user: object, expected: str
+) -> None:
     """Before that there is none, rather than one that ends with the authentication."""
     found = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        found.append(get_session_id())
+        found.append(read())
         scope["user"] = user
-        found.append(get_session_id())
+        found.append(read())
         await hello(scope, receive, send)
-        found.append(get_session_id())
+        found.append(read())
 
     options: list[dict[str, Any]] = [{}, {"traceresponse": True}, {"trust_inbound": ["unix"]}]
     for each in options:
@@ -221,6 +234,20 @@ def test_a_user_is_a_session_once_the_app_knows_it(user: object, expected: str) 
         )
         step(shim, http_scope([X_SESSION]))
         assert found == [None, expected, expected]
+
+
+def test_a_line_before_the_user_is_known_has_no_session() -> None:
+    """Also in a request without any inbound id, whose ids are all found at once."""
+    found = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        found.append(session_of_a_line())
+        scope["user"] = SimpleNamespace(identity="alice")
+        found.append(session_of_a_line())
+        await hello(scope, receive, send)
+
+    step(RequestTracingMiddleware(app, session_sources=("user", "bearer")), http_scope())
+    assert found == [None, ALICE]
 
 
 def test_without_a_user_the_next_source_is_used_once_the_app_responds() -> None:
