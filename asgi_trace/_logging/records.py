@@ -94,7 +94,6 @@ def stamp(record: logging.LogRecord) -> None:
     kept.
     """
     attributes = record.__dict__
-    give = attributes.setdefault
     try:
         metadata = _request_of(record) if record.exc_info else get_request_metadata()
         if metadata is not None:
@@ -110,7 +109,7 @@ def stamp(record: logging.LogRecord) -> None:
                 attributes |= ids
             else:
                 for name, given in ids.items():
-                    give(name, given)
+                    attributes.setdefault(name, given)
             values = metadata._values
             if values is not None and "fields" in values:
                 _give_fields(record, values["fields"])
@@ -118,7 +117,7 @@ def stamp(record: logging.LogRecord) -> None:
     except Exception:
         pass  # For example, an exception's attribute raises: the line is still written.
     for name in IDS:
-        give(name, NO_ID)
+        attributes.setdefault(name, NO_ID)
     if _on_untraced is not None:
         _on_untraced(record)
 
