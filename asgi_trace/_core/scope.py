@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from copy import copy
-from functools import partial
 from time import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from .calls import NO_CALL, Call
 from .faults import report_once, warn_once
@@ -18,7 +17,6 @@ from .headers import (
     Headers,
     any_named,
     as_bytes,
-    group_values,
     header_values,
     without_header,
 )
@@ -30,6 +28,7 @@ from .ids import (
     parse_id,
     take_request_id,
 )
+from .lines import NO_ID
 from .masks import Masks
 from .protocol import PENDING, Protocol
 from .request import RequestMetadata, checked_trace, found_once, take_own_ids
@@ -153,23 +152,11 @@ _NOT_SEARCHED: list[Any] = []
 # A request with one of these values is not plain, see ScopeMetadata._plain_line_ids().
 _FOUND = frozenset({"session", "trace", "_call", "id_is_given"})
 
-_NO_HEADERS: dict[bytes, list[bytes]] = {}
 
-
-class _Session(NamedTuple):
-    """The session of a request, as far as it is known."""
-
-    id: str | None
-    rank: int
-    """The rank of the source that gave the id: 0 outranks 1."""
-    response: list[Any] | None
-    """
-    The response headers that were searched for a session; a later response start is searched again.
-    """
-
-
-# Made from a tuple in C: this takes a fifth of the time of the class's own __new__.
-_new_session = partial(tuple.__new__, _Session)
+# The session of a request, as far as it is known: its id; the rank of the source that gave the id,
+# where 0 outranks 1; and the response headers that were searched for a session, since a later
+# response start is searched again. A plain tuple: a named one takes 2,300 instructions more.
+_Session = tuple[str | None, int, list[Any] | None]
 
 
 class ScopeMetadata(RequestMetadata):
@@ -333,7 +320,7 @@ class ScopeMetadata(RequestMetadata):
         settings, session = self._settings, self._kept("session")
         if settings.sessions.user_rank >= 0:
             return True
-        rank = settings.sessions.lowest_rank if session is None else session.rank
+        rank = settings.sessions.lowest_rank if session is None else session[1]
         try:
             return settings.protocol.opened_session(self, rank) is not None
         except Exception:  # reported where the session is found
@@ -355,7 +342,12 @@ class ScopeMetadata(RequestMetadata):
             ids = None
         if ids is None:
             ids = self._find_line_ids(self._late_values())
-        self._keep_ids(ids, version)
+        if ids["session_id"] != NO_ID:  # a session that is not known yet may be at the next line
+            self._ids = ids
+        values = self._values
+        # A change by another thread meanwhile.
+        if values is not None and "ids_version" in values and values["ids_version"] is not version:
+            self._ids = None
         if self._response_headers is not response:
             self._ids = None
         return ids
@@ -366,29 +358,18 @@ class ScopeMetadata(RequestMetadata):
         instructions of value by value. None for any other request.
         """
         settings, values = self._settings, self._values
-        if not settings.is_plain or self._query_string:
+        if not settings.is_plain or (values is not None and not _FOUND.isdisjoint(values)):
             return None
-        if values is not None and not _FOUND.isdisjoint(values):
+        if self._query_string and settings.sessions.may_be_in(self._query_string):
             return None
-        # Most requests have the header Accept, which their access line needs.
-        names, accept = settings.late_headers_and_accept, b""
-        for name, value in self._headers:
-            if name in names:
-                if name in settings.late_headers:
-                    return None
-                accept = value if not accept else b"%b,%b" % (accept, value)
+        if self._known_headers(True):
+            return None
         if settings.protocol.opened_session(self, settings.sessions.lowest_rank) is not None:
             return None
-        # All threads use the ids that are kept here. The session and the trace need not be kept:
-        # whoever reads them later gets the same, from the same ids.
-        if values is None:
-            values = self._late_values(
-                {"own_ids": take_own_ids(), "accept": accept, "known_headers": _NO_HEADERS}
-            )
-        else:
-            values["accept"] = accept
-            values["known_headers"] = _NO_HEADERS
-        session_id, own = values["own_ids"] if "own_ids" in values else self._own_ids()
+        # All threads use these ids. The session and the trace need not be kept: whoever reads them
+        # later gets the same, from the same ids.
+        kept = self._values or {}
+        session_id, own = kept["own_ids"] if "own_ids" in kept else self._own_ids()
         return {
             "request_id": self._request_id,
             "session_id": session_id,
@@ -406,23 +387,24 @@ class ScopeMetadata(RequestMetadata):
         values = self._values
         if values is not None and "session" in values:
             session: _Session = values["session"]
-            if session.response is self._response_headers:
-                return session.id
+            session_id, _, response = session
+            if response is self._response_headers:
+                return session_id
             return self._settle_session(session)
         return self._settle_session(None)
 
     @session_id.setter
     def session_id(self, value: object) -> None:
-        self._late_values()["session"] = _Session(
-            id_by_hand(value), _FINAL_RANK, self._response_headers
-        )
+        session: _Session = id_by_hand(value), _FINAL_RANK, self._response_headers
+        self._late_values()["session"] = session
         self._forget_ids()
 
     def _search_session_again(self) -> None:
         """Search the response for a session again when the session is next read."""
-        session = self._kept("session")
-        if session:
-            self._late_values()["session"] = session._replace(response=_NOT_SEARCHED)
+        session: _Session | None = self._kept("session")
+        if session is not None:
+            session_id, rank, _ = session
+            self._late_values()["session"] = session_id, rank, _NOT_SEARCHED
         self._forget_ids()
 
     def _settle_session(self, known: _Session | None) -> str | None:
@@ -460,7 +442,7 @@ class ScopeMetadata(RequestMetadata):
         values = self._values
         if values is None:
             values = self._late_values()
-        values["session"] = _new_session((session_id, rank, response))
+        values["session"] = session_id, rank, response
         return session_id
 
     def _user_session(self, sessions: SessionResolver) -> str | None:
@@ -483,31 +465,51 @@ class ScopeMetadata(RequestMetadata):
         named, rank = self._settings.sessions.resolve({b"baggage": [baggage.encode()]}, b"")
         self._settle_session(None)
         session: _Session | None = self._kept("session")
-        if named is not None and session is not None and rank < session.rank:
-            self._late_values()["session"] = session._replace(id=named, rank=rank)
+        if named is None or session is None:
+            return
+        _, former_rank, response = session
+        if rank < former_rank:
+            self._late_values()["session"] = named, rank, response
 
-    def _known_headers(self) -> dict[bytes, list[bytes]]:
+    def _known_headers(self, with_ids: bool = False) -> dict[bytes, list[bytes]]:
         """
         Return the values of the headers that late fields are read from, by name.
 
-        ``Accept``, which nearly all requests have, is read by :attr:`transport_type` alone.
+        ``Accept``, which nearly all requests have, is a late value of its own.
+
+        :param with_ids: generate ids in the same step, where there are no such headers.
         """
-        known: dict[bytes, list[bytes]]
+        kept: dict[bytes, list[bytes]]
         values = self._values
-        if values is None:
-            values = self._late_values()
-        elif "known_headers" in values:
-            known = values["known_headers"]
-            return known
+        if values is not None and "known_headers" in values:
+            kept = values["known_headers"]
+            return kept
         # One pass for all names: 450 instructions a header, where a pass for each name takes 250.
-        known = {}
+        known: dict[bytes, list[bytes]] = {}
+        accept = b""
         settings = self._settings
+        names = settings.late_headers_and_accept
         try:
-            group_values(self._headers, settings.late_headers, known)
+            for name, value in self._headers:
+                if name not in names:
+                    continue
+                if name == b"accept":
+                    accept = value if not accept else b"%b,%b" % (accept, value)
+                if name in settings.late_headers:
+                    known.setdefault(name, []).append(value)
         except Exception:  # an item is no pair: the headers before it are used
             report_once("reading the headers")
-        values["known_headers"] = known
-        return known
+        found: dict[str, Any] = {"accept": accept, "known_headers": known}
+        if with_ids and not known:
+            found["own_ids"] = take_own_ids()
+        if values is None:
+            values = self._late_values(found)
+            if values is found:
+                return known
+        for field, made in found.items():  # another thread may have been faster
+            values.setdefault(field, made)
+        kept = values["known_headers"]
+        return kept
 
     # -- late fields -------------------------------------------------------------------------------
 
@@ -526,10 +528,7 @@ class ScopeMetadata(RequestMetadata):
         known = values["known_headers"] if "known_headers" in values else self._known_headers()
         if "kind" in values and values["kind"] == "websocket":
             return "websocket"
-        if "accept" in values:
-            accepted: bytes = values["accept"].lower()
-        else:
-            accepted = b",".join(header_values(self._headers, b"accept")).lower()
+        accepted: bytes = values["accept"].lower()
         # Not "in", which first tries bytes as a number: 3,600 instructions, where this takes 640.
         accepts_events = accepted.find(b"text/event-stream") >= 0
         if known or accepts_events:
@@ -564,7 +563,8 @@ class ScopeMetadata(RequestMetadata):
 
     @found_once("")
     def tracestate(self) -> str:
-        if self.parent_span_id is None:
+        trace = self._kept("trace") or self.trace
+        if trace.parent_span_id is None:
             return ""
         return parse_tracestate(self._header_texts(b"tracestate"))
 
@@ -630,8 +630,10 @@ class AnsweringMetadata(ScopeMetadata):
     def _public_session(self) -> str | None:
         # The digest of a token or cookie is not sent: the client has the secret itself.
         session_id = self.session_id
-        session = self._kept("session")
-        if session_id is None or (session and self._settings.sessions.is_secret(session.rank)):
+        session: _Session | None = self._kept("session")
+        if session_id is None:
+            return None
+        if session is not None and self._settings.sessions.is_secret(session[1]):
             return None
         return parse_id(session_id.encode("latin-1", "replace"))
 

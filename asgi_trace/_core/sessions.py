@@ -52,20 +52,19 @@ _USER_IDS = (
 class _Source(NamedTuple):
     header: bytes  # the header that must be there, or the query string
     name: bytes  # of the parameter or cookie
-    # yields the candidates for the id in the header or query string
-    read: Callable[[bytes, bytes], Iterator[bytes]]
+    # the candidates for the id in the header or query string
+    read: Callable[[bytes, bytes], Iterable[bytes]]
     secret: bool  # shown as a digest only
     is_callers: bool = False  # used from a trusted caller only
 
 
-def _whole(value: bytes, _name: bytes) -> Iterator[bytes]:
-    yield value
+def _whole(value: bytes, _name: bytes) -> Iterable[bytes]:
+    return (value,)
 
 
-def _bearer(value: bytes, _name: bytes) -> Iterator[bytes]:
+def _bearer(value: bytes, _name: bytes) -> Iterable[bytes]:
     scheme, _, token = value.strip().partition(b" ")
-    if scheme.lower() == b"bearer":
-        yield token.strip()
+    return (token.strip(),) if scheme.lower() == b"bearer" else ()
 
 
 def _cookie(value: bytes, name: bytes) -> Iterator[bytes]:
@@ -165,10 +164,16 @@ class SessionResolver:
         self.lowest_rank = len(self._sources)
         self._digest = secret_digest(digest_key)
         self._parse = parse
-        self._ranked = [(rank, source.header, source) for rank, source in enumerate(self._sources)]
-        self._headers = frozenset(source.header for source in self._sources)
-        self.header_names = self._headers - {_QUERY, _NO_HEADER}
+        self._by_header: dict[bytes, list[tuple[int, _Source]]] = {}
+        for rank, source in enumerate(self._sources):
+            self._by_header.setdefault(source.header, []).append((rank, source))
+        self.header_names = self._by_header.keys() - {_QUERY, _NO_HEADER}
+        self._parameters = [source.name for _, source in self._by_header.get(_QUERY, ())]
         self.user_rank = self._rank_of(lambda source: source.header == _NO_HEADER)
+
+    def may_be_in(self, query_string: bytes) -> bool:
+        """Whether *query_string* has the name of a parameter that is a source."""
+        return any(query_string.find(name) >= 0 for name in self._parameters)
 
     def is_secret(self, rank: int) -> bool:
         """Whether the source of *rank* is a secret; the session id is then its digest."""
@@ -192,12 +197,16 @@ class SessionResolver:
         """
         if query_string:
             headers = {**headers, _QUERY: (query_string,)}
-        if self._headers.isdisjoint(headers):
-            return None, self.lowest_rank
-        for rank, header, source in self._ranked:
-            if header not in headers or (source.is_callers and not is_trusted):
+        present: list[tuple[int, _Source]] = []
+        for header in headers:
+            if header in self._by_header:
+                present += self._by_header[header]
+        if len(present) > 1:
+            present.sort()  # by rank
+        for rank, source in present:
+            if source.is_callers and not is_trusted:
                 continue
-            session_id = self._first_id(source, headers[header])
+            session_id = self._first_id(source, headers[source.header])
             if session_id is not None:
                 return session_id, rank
         return None, self.lowest_rank

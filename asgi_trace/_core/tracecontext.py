@@ -35,6 +35,7 @@ RANDOM = 0x02
 
 # The other bits are reserved: they have no meaning yet, and must be sent as zero (§ 3.2.2.5.3).
 _KNOWN_FLAGS = SAMPLED | RANDOM
+_FLAGS_TEXT = tuple(f"{flags:02x}" for flags in range(_KNOWN_FLAGS + 1))
 
 # Optional white space (RFC 9110, § 5.6.3).
 _OWS = " \t"
@@ -107,7 +108,8 @@ def parse_traceparent(value: str) -> TraceContext | None:
 
 def format_traceparent(trace: TraceContext) -> str:
     """Return *trace* as a header's value, of version 00 and so 55 characters."""
-    return f"00-{trace.trace_id}-{trace.span_id}-{trace.flags & _KNOWN_FLAGS:02x}"
+    trace_id, span_id, flags, _ = trace
+    return f"00-{trace_id}-{span_id}-{_FLAGS_TEXT[flags & _KNOWN_FLAGS]}"
 
 
 def parse_tracestate(values: Iterable[str]) -> str:

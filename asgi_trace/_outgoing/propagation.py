@@ -107,7 +107,9 @@ def outgoing(
         trace = span or metadata._call_trace()
         headers[TRACEPARENT] = format_traceparent(trace)
         headers[TRACESTATE] = metadata.tracestate
-        headers[REQUEST_ID] = _safe(metadata.request_id)
+        # An id of ours needs no check, which takes 3,000 instructions.
+        request_id = metadata.request_id
+        headers[REQUEST_ID] = request_id or "" if metadata._has_random_id() else _safe(request_id)
         if baggage:
             headers[BAGGAGE] = metadata.baggage
         if session:
@@ -136,10 +138,12 @@ def replace(headers: Any, injected: Mapping[str, str]) -> None:
     """
     Replace the headers *found* in *headers*, in upper or lower case; baggage is merged.
     """
-    new = {name: value for name, value in injected.items() if value}
     if type(headers) is dict and not headers:  # nothing to replace
-        headers.update(new)
+        for name, value in injected.items():
+            if value:
+                headers[name] = value
         return
+    new = {name: value for name, value in injected.items() if value}
     names = [*headers.keys()] if hasattr(headers, "keys") else [pair[0] for pair in headers]
     if BAGGAGE in new:
         new[BAGGAGE] = merged_baggage(baggage_of(headers), new[BAGGAGE])
