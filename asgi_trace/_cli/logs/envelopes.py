@@ -26,7 +26,10 @@ __all__ = (
     "ANOTHER_LOG",
     "COLOR",
     "COLORS",
+    "DECISIVE",
+    "DOCKERS_PART",
     "JOURNAL_BYTES",
+    "TIMES",
     "Content",
     "Layer",
     "Peeled",
@@ -198,17 +201,21 @@ PREFIXES = (
     ),
 )
 
-# Docker splits a line that is longer: a part has no line feed at its end.
-_DOCKERS_PART = 16_000
+DOCKERS_PART = 16_000
+"""Docker splits a line that is longer: a part has no line feed at its end."""
+
 # The most envelopes around one line.
 _MOST_NESTED = 8
 
-_TIMES = ROLES["time"]
+TIMES = ROLES["time"]
 _IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
 _LOGGERS = frozenset(
     ("logger", "logger_name", "log.logger", "loggerName", "LOGGER", "SourceContext")
 )
 _LEVEL_NAMES = frozenset(ROLES["level"]) - {"status", "PRIORITY"}
+
+DECISIVE = frozenset((*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *TIMES, *SOURCES))
+"""The names of fields whose values decide whether an object is an envelope, and of what."""
 
 
 class Peeled(NamedTuple):
@@ -419,7 +426,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
         tuple(name for name in TEXTS if name in among),
-        tuple(name for name in _TIMES if name in among),
+        tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
     )
 
@@ -449,7 +456,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
                 break
     if line is None:
         return None
-    is_part = text_name == "log" and len(line) >= _DOCKERS_PART and not line.endswith("\n")
+    is_part = text_name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
     line = line.rstrip("\r\n")
     if not is_collected and _another_log(line) is None:
         return None
