@@ -372,15 +372,16 @@ def _content_in(line: str) -> tuple[dict[str, Any] | None, Content | None]:
 
 
 def _content_behind(match: re.Match[str]) -> Content:
-    groups = match.groupdict()
-    time = groups.get("time")
-    labels = groups.get("labels")
-    source = source_of_labels(labels) if labels else groups.get("source") or ""
+    at = match.re.groupindex
+    time = match["time"] if "time" in at else None
+    source = (match["source"] or "") if "source" in at else ""
+    if "labels" in at:
+        source = source_of_labels(match["labels"])
     return Content(
         match.string[match.end() :],
         None if time == "-" else time,
         "" if source == "-" else source,
-        groups.get("part") == "P",
+        "part" in at and match["part"] == "P",
     )
 
 
@@ -437,7 +438,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
     is_raw, is_collected = shape.is_raw, shape.is_collected
     if shape.is_record:
         return None
-    if shape.nests and any(type(value) is dict for value in fields.values()):
+    if shape.nests and dict in map(type, fields.values()):
         fields = flat(fields)
         shape = _shape(tuple(fields))
     if shape.is_record or (shape.ids and any(_is_id(fields[name]) for name in shape.ids)):
