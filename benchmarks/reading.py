@@ -58,9 +58,9 @@ PROMISES = (
     Promise("grep", "text", 2.1, 1.0),
     Promise("grep", "json", 1.9, 1.0),
     Promise("grep", "logfmt", 1.4, 1.0),
-    Promise("view", "text", 1.6, envelopes.GOAL, "CRI"),
-    Promise("view", "text", 1.8, envelopes.GOAL, "docker"),
-    Promise("view", "json", 1.9, envelopes.GOAL, "docker"),
+    Promise("view", "text", 1.5, envelopes.GOAL, "CRI"),
+    Promise("view", "text", 1.75, envelopes.GOAL, "docker"),
+    Promise("view", "json", 1.65, envelopes.GOAL, "docker"),
     Promise("grep", "text", 1.9, envelopes.GOAL, "docker"),
 )
 

@@ -21,6 +21,8 @@ __all__ = ("Contents", "contents")
 
 # The number of objects at the beginning of a block in which a frame is looked for.
 _LOOKED_AT = 8
+# The most names in a frame: an expression for thousands of values takes long to compile.
+_MOST_NAMES = 100
 
 
 class Contents(NamedTuple):
@@ -118,7 +120,7 @@ def _frame_of(text: str) -> _Frame | None:
     joint = f"{begin[0]}\t{behind[0]}"
     around = f"{text[: begin.start()]}{joint}{text[behind.end() :]}"
     names = [holder, *(pair["name"] for pair in _PAIR.finditer(around))]
-    if "\\" in around or len(set(names)) < len(names):
+    if "\\" in around or len(set(names)) < len(names) or len(names) > _MOST_NAMES:
         return None
     after = rf"\n{behind[0]}" if value.endswith("\n") else behind[0]
     is_flat = not any(isinstance(field, dict | list) for field in fields.values())

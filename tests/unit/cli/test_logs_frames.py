@@ -164,3 +164,11 @@ def test_frames_of_collectors_are_not_read_as_json(
 def test_a_block_without_envelopes_has_no_lines() -> None:
     record = json.dumps({"timestamp": TIME, "level": "INFO", "message": "x"})
     assert contents([record, ""]) == Contents(("", ""), (None, None), ("", ""))
+
+
+def test_an_object_of_many_names_has_no_frame() -> None:
+    """An expression for all of them would take seconds to compile."""
+    names = ",".join(f'"pod{number}":"x"' for number in range(20_000))
+    objects = [f'{{"log":"{LINE}","stream":"x",{names}}}'] * 2
+    assert frames._frame_of(objects[0]) is None
+    assert _at_once(objects) == [(LINE, None, "")] * 2
