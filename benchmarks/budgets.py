@@ -361,7 +361,7 @@ def _is_reading_broken(names: Sequence[str], tell: Callable[[str], object]) -> b
     for promise, found in reading.check(names, tell):
         verdict = "BROKEN" if found > promise.limit else "ok    "
         print(
-            f"{verdict}  {promise.name}: {_short(found)} times the CPU seconds of a plain loop, "
+            f"{verdict}  {promise.name}: {_short(found)} {promise.unit}, "
             f"limit {_short(promise.limit)}, goal {_short(promise.goal)}"
         )
         is_broken |= found > promise.limit

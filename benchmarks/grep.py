@@ -50,10 +50,10 @@ class Cost(NamedTuple):
     work: float
 
 
-def cost(log: Path, condition: str, value: str) -> Cost:
-    """Return the least cost of some runs of the real command with a *condition*."""
+def cost(log: Path, condition: str, value: str, runs: int = RUNS) -> Cost:
+    """Return the least cost of some *runs* of the real command with a *condition*."""
     command = [sys.executable, "-c", _COMMAND, "grep", condition, value, str(log)]
-    return min(_cost(command) for _ in range(RUNS))
+    return min(_cost(command) for _ in range(runs))
 
 
 def _cost(command: list[str]) -> Cost:

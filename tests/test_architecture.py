@@ -94,6 +94,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "services",
             "own",
             "envelopes",
+            "frames",
             "layers",
             "texts",
             "records",

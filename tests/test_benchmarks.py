@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import budgets, chart, grep, report, results, view
+from benchmarks import budgets, chart, envelopes, grep, report, results, view
+from benchmarks import reading as reading_guard
 from benchmarks.measure import Reading, measure
 from benchmarks.situations import SITUATIONS
 from benchmarks.subjects import OURS, SUBJECTS
@@ -411,6 +412,43 @@ def test_the_cost_of_grep_is_measured(capsys: pytest.CaptureFixture[str]) -> Non
         [form, name] for form in ("text", "json") for name in grep.CONDITIONS
     ]
     assert [len(row) for row in rows[1:6]] == [8, 8, 8, 6, 6]
+
+
+def test_the_cost_of_envelopes_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the real commands: a row for each form and envelope, with the goal."""
+    chosen = ["--lines", "2000", "--form", "text", "--envelope", "docker", "--envelope", "CRI"]
+    assert envelopes.main(chosen) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:2] for row in rows[1:]] == [["docker", "text"], ["CRI", "text"]]
+    assert [row[-2:] for row in rows[1:]] == [["1.15", "x"]] * 2
+
+
+SLOW_FRAMES = """
+from asgi_trace._cli.logs import envelopes, frames
+
+def slowed(owner, name):
+    real = getattr(owner, name)
+    def slow(lines):
+        for _ in range(3000 * len(lines)):
+            pass
+        return real(lines)
+    setattr(owner, name, slow)
+
+slowed(frames, "_unescaped")
+"""
+
+
+def test_a_slowdown_of_envelopes_breaks_their_budget(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As any other, it is told with its limit and its goal."""
+    monkeypatch.setattr(reading_guard, "LINES", 5000)
+    monkeypatch.setattr(reading_guard, "_ATTEMPTS", 1)
+    monkeypatch.setattr(view, "_COMMAND", SLOW_FRAMES + view._COMMAND)
+    assert budgets.check(["view-text-in-docker"]) == 1
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    assert _figure(verdict, "view-text-in-docker") > 5
+    assert verdict.endswith("goal 1.150")
 
 
 def test_the_viewers_log_is_one_of_requests(tmp_path: Path) -> None:

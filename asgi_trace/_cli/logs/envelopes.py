@@ -26,7 +26,10 @@ __all__ = (
     "ANOTHER_LOG",
     "COLOR",
     "COLORS",
+    "DECISIVE",
+    "DOCKERS_PART",
     "JOURNAL_BYTES",
+    "TIMES",
     "Content",
     "Layer",
     "Peeled",
@@ -198,17 +201,21 @@ PREFIXES = (
     ),
 )
 
-# Docker splits a line that is longer: a part has no line feed at its end.
-_DOCKERS_PART = 16_000
+DOCKERS_PART = 16_000
+"""Docker splits a line that is longer: a part has no line feed at its end."""
+
 # The most envelopes around one line.
 _MOST_NESTED = 8
 
-_TIMES = ROLES["time"]
+TIMES = ROLES["time"]
 _IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
 _LOGGERS = frozenset(
     ("logger", "logger_name", "log.logger", "loggerName", "LOGGER", "SourceContext")
 )
 _LEVEL_NAMES = frozenset(ROLES["level"]) - {"status", "PRIORITY"}
+
+DECISIVE = frozenset((*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *TIMES, *SOURCES))
+"""The names of fields whose values decide whether an object is an envelope, and of what."""
 
 
 class Peeled(NamedTuple):
@@ -365,15 +372,16 @@ def _content_in(line: str) -> tuple[dict[str, Any] | None, Content | None]:
 
 
 def _content_behind(match: re.Match[str]) -> Content:
-    groups = match.groupdict()
-    time = groups.get("time")
-    labels = groups.get("labels")
-    source = source_of_labels(labels) if labels else groups.get("source") or ""
+    at = match.re.groupindex
+    time = match["time"] if "time" in at else None
+    source = (match["source"] or "") if "source" in at else ""
+    if "labels" in at:
+        source = source_of_labels(match["labels"])
     return Content(
         match.string[match.end() :],
         None if time == "-" else time,
         "" if source == "-" else source,
-        groups.get("part") == "P",
+        "part" in at and match["part"] == "P",
     )
 
 
@@ -419,7 +427,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
         tuple(name for name in TEXTS if name in among),
-        tuple(name for name in _TIMES if name in among),
+        tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
     )
 
@@ -430,7 +438,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
     is_raw, is_collected = shape.is_raw, shape.is_collected
     if shape.is_record:
         return None
-    if shape.nests and any(type(value) is dict for value in fields.values()):
+    if shape.nests and dict in map(type, fields.values()):
         fields = flat(fields)
         shape = _shape(tuple(fields))
     if shape.is_record or (shape.ids and any(_is_id(fields[name]) for name in shape.ids)):
@@ -449,7 +457,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
                 break
     if line is None:
         return None
-    is_part = text_name == "log" and len(line) >= _DOCKERS_PART and not line.endswith("\n")
+    is_part = text_name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
     line = line.rstrip("\r\n")
     if not is_collected and _another_log(line) is None:
         return None

@@ -342,8 +342,8 @@ def _word_of(path: str) -> bytes:
 
 # Ids of at most this number of lengths are searched without an expression.
 _FEW = 4
-_LONG_REQUEST_ID = re.compile(rb'uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
-_ANY_REQUEST_ID = re.compile(rb"uest_?[iI]d")
+_LONG_REQUEST_ID = re.compile(rb'equest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
+_ANY_REQUEST_ID = re.compile(rb"equest_?[iI]d")
 _REQUEST_ID = re.compile(
     rf'req(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode()
 )
@@ -387,14 +387,14 @@ class _Finder:
             return self._matches(_REQUEST_ID, block)
         # A fifth of the time that the expression takes.
         places = self._behind(b"req=", block.split(b"req="))
-        first = _LONG_REQUEST_ID.search(block) if b"uest" in block else None
+        first = _LONG_REQUEST_ID.search(block) if b"equest" in block else None
         if first is None:
             return places
         # All lines of a log nearly always have the same name for the id.
         name = block[first.start() : first.start(1)]
         parts = block.split(name)
         times = len(parts) - 1
-        if times == block.count(b"uest") or times == len(_ANY_REQUEST_ID.findall(block)):
+        if times == block.count(b"equest") or times == len(_ANY_REQUEST_ID.findall(block)):
             return places + self._behind(name, parts)
         return places + self._matches(_LONG_REQUEST_ID, block)
 
@@ -640,6 +640,7 @@ class _Sampled:
         self.has_access = self.has_duration = False  # whether access lines were seen, and durations
         self._zone = zone
         self._is_sampled = False
+        self._is_counted = sys.stderr.isatty()  # only a terminal is told the number of lines
         self._end = 0  # of the block that is being read
         self._searched = 0  # how many bytes were searched for parts of lines
         self._has_parts = False  # whether there were any
@@ -664,7 +665,8 @@ class _Sampled:
         for block in lines_of(self.log, self._zone):
             self._end += len(block)
             if is_first:
-                self.reading.lines += block.count(b"\n") + (not block.endswith(b"\n"))
+                if self._is_counted:
+                    self.reading.lines += block.count(b"\n") + (not block.endswith(b"\n"))
                 self._sample(block.split(b"\n", size)[:size])
                 size = _LATER_SAMPLE
             yield block

@@ -8,12 +8,13 @@ it by itself, so the result is that of the reader for each line.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..._core.lines import HEAD
-from .envelopes import Content, Layer, Peeler, opened, source_of_labels
+from .envelopes import Layer, Peeler, source_of_labels
+from .frames import contents
 from .own import LONGEST_HEAD, Form, own_form
 
 __all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")
@@ -60,7 +61,7 @@ def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> B
     bare = Bare(lines)
     for layer in layers:
         if layer.prefix is None:
-            inner = _opened(bare.lines)
+            inner = Bare(*contents(bare.lines))
         else:
             inner = _cut(text if bare.lines is lines else "\n".join((*bare.lines, "")), layer)
         times, sources = inner.times, inner.sources
@@ -131,33 +132,3 @@ def line_behind(prefix: str, before: tuple[str, ...], is_long: bool) -> re.Patte
     unlike = f"(?!{'|'.join(others)})" if others else ""
     pattern = f"{unlike}(?:{prefix})".replace("[^", r"[^\n").replace(r"\s*", r"[^\S\n]*")
     return re.compile(rf"{pattern}(?P<rest>[^\n]*)\n|[^\n]*\n", re.MULTILINE)
-
-
-# -- JSON ------------------------------------------------------------------------------------------
-
-_NONE = Content("", None, "", False)
-
-
-def _opened(lines: Sequence[str]) -> Bare:
-    """Return the lines that are in the strings of objects."""
-    contents = []
-    decode = _decoder()
-    for line in lines:
-        content = None
-        if line[:1] == "{":
-            # json.loads(), without the frames around it.
-            try:
-                fields, end = decode(line)
-            except (ValueError, RecursionError):
-                end = -1
-            content = opened(fields) if end == len(line) else None
-        contents.append(_NONE if content is None or content[3] or "\n" in content[0] else content)
-    texts, times, sources, _ = zip(*contents, strict=True)
-    return Bare(texts, times, sources)
-
-
-@cache
-def _decoder() -> Callable[[str], tuple[Any, int]]:
-    from json import JSONDecoder
-
-    return JSONDecoder().raw_decode

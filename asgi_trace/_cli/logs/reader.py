@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
+from functools import lru_cache
 from itertools import repeat
 from typing import NamedTuple
 
@@ -515,13 +516,15 @@ def lines_of(log: Log, zone: tzinfo | None = None) -> Iterator[bytes]:
     """Yield blocks of whole lines of *log*, oldest first, including the lines in documents."""
 
     def falls(lines: list[str]) -> int:
-        return _falls(lines, zone)
+        return _falls(tuple(lines), zone)
 
     blocks: Iterator[bytes] = log.blocks()
     return in_order(unfolded(blocks, log.complain), falls, log.complain)
 
 
-def _falls(lines: list[str], zone: tzinfo | None) -> int:
+# A log is often read twice.
+@lru_cache(maxsize=16)
+def _falls(lines: tuple[str, ...], zone: tzinfo | None) -> int:
     """
     Return the number of *lines* that are later than the next one; 0 or less if four times as many
     are earlier.

@@ -158,17 +158,18 @@ class Records:
         """Return the entry of a *line* of ours; *match* is that of its head."""
         head, request_id, session_id, words, call, _ = match.groups("")
         is_undated = False
-        known = self.head(head) if envelope is None else None
+        known = self.head(head)
+        received = None if envelope is None else envelope.time
         if known is not None:
             when, level = known
+            if received is not None:
+                when = self._agreed(when, head.partition(" - ")[0], received) or 0
             if when != self.when:
                 self.at(when)
         else:
             stamp, _, name = head.partition(" - ")
             level = LEVELS.get(name, 0)
-            moment = self.clock.read(stamp)
-            if envelope is not None and envelope.time is not None:
-                moment = self._agreed(moment, stamp, envelope.time)
+            moment = None if received is None else self.clock.read_value(received)
             if moment is None:
                 moment = self._searched_time(stamp)
                 is_undated = moment is None
@@ -219,10 +220,12 @@ class Records:
                 self._agreed(when, stamp, moment) or 0
                 for when, stamp, moment in zip(times, stamps, received, strict=True)
             ]
-        # _nearest(), without the call of it.
+        # _nearest(), mostly without the call of it: a time that has a fraction is most often in this
+        # zone, and one in whole seconds was most often just received.
+        most = {float: _ZONE_STEP // 2, int: _RECEIVED}
         return [
-            moment
-            if type(when) is int and -_RECEIVED < moment - when < _RECEIVED
+            (moment if type(when) is int else when)
+            if abs(moment - when) < most[type(when)]
             else _nearest(when, moment)
             for when, moment in zip(times, moments, strict=True)
         ]

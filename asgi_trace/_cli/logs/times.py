@@ -131,9 +131,8 @@ _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
 _DAY_LENGTH = 86_400.0
 _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
-_NANOSECONDS = re.compile(r"(?:\.[0-9]{9})*")
-# Parts of a time as a container's runtime writes it: the second, its fraction, and the zone.
-_RUNTIME_PARTS = tuple(map(operator.itemgetter, (slice(19), slice(19, 29), slice(29, 30))))
+# The rest of a time after its second, as collectors write it: the fraction and the zone.
+_FRACTION_AND_ZONE = re.compile(r"\.[0-9]{1,9}(Z|[+-][0-9]{2}:?[0-9]{2})")
 # The milliseconds for each text of a fraction, such as ".250".
 _MILLISECONDS = {
     f"{mark}{number:03}": float(f"0.{number:03}") * 1000 for mark in ".," for number in range(1000)
@@ -197,6 +196,8 @@ class Clock:
     def read_value(self, value: Any) -> float | None:
         """Return the moment in a field of JSON or logfmt: text in any form, or a number."""
         if isinstance(value, str):
+            if value.isdecimal() and value.isascii():  # no form of a time
+                return _of_number(float(value)) if len(value) < 32 else None
             when = self.read(value)
             if when is not None:
                 return when
@@ -213,24 +214,35 @@ class Clock:
 
     def read_all(self, texts: Sequence[Any]) -> list[float] | None:
         """
-        Return the results of :meth:`read` for *texts*, in a fifth of the time; None, if one does
-        not have the form of a container's runtime, with nanoseconds and in UTC.
+        Return the results of :meth:`read_value` for *texts*, in a fifth of the time; None, if they
+        are not all numbers, or all times with a fraction and in the same zone.
         """
-        if set(map(type, texts)) != {str} or set(map(len, texts)) != {30}:
+        if set(map(type, texts)) != {str}:
             return None
-        seconds, fractions, ends = (list(map(part, texts)) for part in _RUNTIME_PARTS)
-        # float() takes 1e9 and 1_0, too
-        if set(ends) != {"Z"} or _NANOSECONDS.fullmatch("".join(fractions)) is None:
+        joined = "".join(texts)
+        if joined.isdecimal() and joined.isascii():
+            moments = [_of_number(float(text)) for text in texts if 0 < len(text) < 32]
+            numbers = [moment for moment in moments if moment is not None]
+            return numbers if len(numbers) == len(texts) else None
+        match = _FRACTION_AND_ZONE.fullmatch(texts[0], 19)
+        if match is None or "\n" in joined:
             return None
+        zone = match[1]
+        rests = list(map(operator.itemgetter(slice(19, None)), texts))
+        is_alike = re.compile(rf"(?:\.[0-9]{{1,9}}{re.escape(zone)}\n)*").fullmatch
+        if is_alike("\n".join((*rests, ""))) is None:
+            return None
+        seconds = list(map(operator.itemgetter(slice(19)), texts))
         whole: dict[str, float] = {}
         for second in set(seconds):
-            moment = self.read(f"{second}Z")
+            moment = self.read(f"{second}{zone}")
             if moment is None:
                 return None
             whole[second] = moment
+        fractions = map(float, map(operator.itemgetter(slice(-len(zone))), rests))
         return [
             whole[second] + fraction * 1000
-            for second, fraction in zip(seconds, map(float, fractions), strict=True)
+            for second, fraction in zip(seconds, fractions, strict=True)
         ]
 
     def _whole(self, text: str) -> int | None:
