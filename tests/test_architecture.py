@@ -97,6 +97,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "layers",
             "texts",
             "records",
+            "entries",
             "columns",
             "workers",
             "documents",

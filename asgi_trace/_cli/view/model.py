@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from ..logs.entries import Entries
 from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
@@ -174,7 +175,7 @@ class Model:
         """The number of entries that were added."""
         return self._before_chunk + len(self._requests)
 
-    def add(self, entries: list[Entry], until: float | None = None) -> None:
+    def add(self, entries: Sequence[Entry], until: float | None = None) -> None:
         """
         Add *entries*, in the order of their times and none before those added already.
 
@@ -183,18 +184,21 @@ class Model:
         """
         if not entries:
             return
-        # The id first: few entries have none, and only these need the call.
-        blanks = [
-            at for at, entry in enumerate(entries) if not entry.request_id and _is_blank(entry.text)
-        ]
+        columns = Entries.of(entries).columns
+        blanks = []
+        if "" in columns.requests:
+            named = zip(columns.requests, columns.texts, strict=True)
+            blanks = [
+                at for at, (request, text) in enumerate(named) if not request and _is_blank(text)
+            ]
         if self._base is None or (self._is_base_open and len(blanks) < len(entries)):
             first = 0
             while first < len(blanks) < len(entries) and blanks[first] == first:
                 first += 1
-            self._base = int(entries[first].time)
+            self._base = int(columns.times[first])
             self._last = 0.0
         self._is_base_open &= len(blanks) == len(entries)
-        absolute = self._spread(entries, self._base, until)
+        absolute = self._spread(columns.times, self._base, until)
         # The time of a blank line, such as that of its file, must not stretch the axis.
         for at in blanks:
             absolute[at] = absolute[at - 1] if at else self._base + self._last
@@ -204,7 +208,7 @@ class Model:
             if len(self._requests) == CHUNK_LINES:
                 self._pack()
             end = place + CHUNK_LINES - len(self._requests)
-            self._fill(entries[place:end], times[place:end])
+            self._fill([column[place:end] for column in columns], times[place:end])
             place = end
 
     def _ascending(self, times: list[float], base: int) -> list[float]:
@@ -225,9 +229,12 @@ class Model:
         self._last = last
         return shown
 
-    def _fill(self, entries: list[Entry], times: list[float]) -> None:
-        """Add *entries* to the chunk, which has room for them, and find the request of each."""
-        _, levels, ids, session_ids, texts, messages, mores, files = zip(*entries, strict=True)
+    def _fill(self, columns: list[list[Any]], times: list[float]) -> None:
+        """
+        Add the entries with these *columns* and *times* to the chunk, which has room for them, and
+        find the request of each.
+        """
+        _, levels, ids, session_ids, texts, messages, mores, files = columns
         if max(levels) >= _ERROR:
             self._note_errors(levels, texts, messages)
         self._times += [round(when * 10) for when in times]
@@ -243,8 +250,8 @@ class Model:
         of_id, of_span, place_of = self._of_id, self._of_span, self._place
         sessions, ends = self._logged_session, self._end
         counts, worst = self._lines, self._level
-        columns = zip(times, levels, ids, session_ids, mores, places, strict=True)
-        for when, level, request_id, session_id, more, place in columns:
+        rows = zip(times, levels, ids, session_ids, mores, places, strict=True)
+        for when, level, request_id, session_id, more, place in rows:
             if not request_id:
                 requests.append(-1)
                 continue
@@ -303,9 +310,9 @@ class Model:
             kept_lines.append(text)
         return kept_lines
 
-    def _spread(self, entries: list[Entry], base: int, until: float | None) -> list[float]:
-        """Return the times of *entries*; those of one whole second are spread in their order."""
-        times: list[float] = [entry.time for entry in entries]
+    def _spread(self, exact: list[float], base: int, until: float | None) -> list[float]:
+        """Return *exact* times; those of one whole second are spread in their order."""
+        times = exact.copy()
         if int not in set(map(type, times)):
             return times
         place, count = 0, len(times)
@@ -724,7 +731,7 @@ class Model:
             chunks.append(_packed(self._chunk(0)))
         return Trace(self._head(), chunks)
 
-    def news(self, entries: list[Entry], until: float | None = None) -> Iterator[News]:
+    def news(self, entries: Sequence[Entry], until: float | None = None) -> Iterator[News]:
         """Add *entries* like :meth:`add`, and yield the additions and changes of each chunk."""
         while entries:
             place = len(self._requests) % CHUNK_LINES
@@ -905,7 +912,7 @@ class Model:
         return silences
 
 
-def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> Trace:
+def build(batches: Iterable[Sequence[Entry]], title: str, files: Sequence[str]) -> Trace:
     """Return the trace of the entries in *batches*, which come in the order of their times."""
     model = Model(title, files)
     try:
