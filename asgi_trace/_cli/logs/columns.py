@@ -102,7 +102,8 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
     """
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
-    fronts, ends, messages = _cut(lines, "] - ")
+    ends = list(map(str.find, lines, repeat("] - ")))
+    fronts = [line[:end] for line, end in zip(lines, ends, strict=True)]
     # Lines of one request in one second have the same front.
     distinct = list(dict.fromkeys(fronts))
     heads, _, ids = _cut(distinct, _BEFORE_IDS)
@@ -113,11 +114,13 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
         for front, head, bracket in zip(distinct, heads, ids, strict=True)
     }
     odd = _without_value(row_of, fronts)
-    if "" in ends:
-        odd.update(place for place, end in enumerate(ends) if not end)
+    if min(ends) < 0:
+        odd.update(place for place, end in enumerate(ends) if end < 0)
     rows = map(_or(row_of, _NO_ROW).__getitem__, fronts)
     times, levels, requests, sessions, shared = zip(*rows, strict=True)
     mores = list(shared)
+    starts = [end + len("] - ") for end in ends]
+    messages = [line[start:] for line, start in zip(lines, starts, strict=True)]
     for place, message in enumerate(messages):
         # may_be_access(), without the call
         if "ms " in message or "B " in message or '" ' in message or "- - " in message:
@@ -125,7 +128,6 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
             fields = outgoing_in(message) if access is None else {"access": access}
             if fields is not None:
                 mores[place] = {**(mores[place] or _NO_MORE), **fields}
-    starts = [len(front) + len("] - ") for front in fronts]
     return Columns(
         times, levels, requests, sessions, lines, starts, mores, _with_long(sorted(odd), lines)
     )
