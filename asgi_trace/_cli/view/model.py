@@ -797,6 +797,8 @@ class Model:
     def _head(self) -> Head:
         self._is_base_open &= self._base is None
         self._resolve()
+        # Before the columns of the requests, since they take memory for a moment.
+        gaps, silences = self._gaps(), self._silences()
         return {
             "version": VERSION,
             "title": self.title,
@@ -815,8 +817,8 @@ class Model:
             "templates": list(self._templates.texts),
             "calls": list(self._calls),
             "requests": self._requests_in_columns(range(len(self._ids))),
-            "gaps": self._gaps(),
-            "silences": self._silences(),
+            "gaps": gaps,
+            "silences": silences,
         }
 
     def _are_whole(self) -> bool:
