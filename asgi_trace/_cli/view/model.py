@@ -267,7 +267,9 @@ class Model:
                 continue
             span = None if more is None else more.get("span")
             number = of_span.get(span, -1) if span else of_id.get(request_id, -1)
-            if number < 0 or place_of[number] != place or when - seen[number] >= _GAP:
+            if number < 0 and not span:
+                number = self._open(request_id, place, when, more or _NO_MORE)
+            elif number < 0 or place_of[number] != place or when - seen[number] >= _GAP:
                 number = self._request_of(request_id, more or _NO_MORE, place, when)
             if ended[number] is not None or (
                 more is not None and ("access" in more or "call" in more or "outgoing" in more)
@@ -439,15 +441,16 @@ class Model:
             self._is_text[number] = "foreign" not in more and "trace" not in more
         if "inner" in more and len(self._callers.inner) < _MOST_INNER:
             self._callers.inner[more["inner"]] = number
-        self._set_trace(number, more)
-        self._share_id(number, request_id, place)
+        if "trace" in more:
+            self._set_trace(number, more)
+        first = self._of_id.setdefault(request_id, number)
+        if first != number:
+            self._share_id(first, number)
         return number
 
-    def _share_id(self, number: int, request_id: str, place: int) -> None:
-        """Note the id of a new request; others may have it, too."""
-        first = self._of_id.setdefault(request_id, number)
-        if first == number:
-            return
+    def _share_id(self, first: int, number: int) -> None:
+        """Note that a new request has the id of another one, the *first* that had it."""
+        request_id, place = self._ids[number], self._place[number]
         self._callers.relate(first, number)
         here = self._with(self._of_id, request_id, place)
         if here >= 0:
@@ -498,12 +501,10 @@ class Model:
         self._logged_session[number] = session_id
         if logged.startswith(session_id):  # the same, cut by another form
             return
-        self._session[number] = self._session_number(session_id)
+        session = self._session_of.get(session_id)
+        self._session[number] = self._new_session(session_id) if session is None else session
 
-    def _session_number(self, session_id: str) -> int:
-        number = self._session_of.get(session_id)
-        if number is not None:
-            return number
+    def _new_session(self, session_id: str) -> int:
         short = session_id[:8]
         number = self._session_of.get(short)
         # An id that text has cut belongs to the first session that begins with it.
@@ -529,12 +530,13 @@ class Model:
         if duration is not None and not duration < _LONGEST:  # no access line, only similar to one
             return number
         start = None if duration is None else when - duration
-        if "span" not in more:
+        is_own = "transport" in access
+        is_first = is_own and not self._several and not self._has_own[number]
+        if not is_first and "span" not in more:
             number = self._served(number, start, when, access)
         parent = access.get("parent")
         if isinstance(parent, str):
             self._callers.parent_span[number] = parent
-        is_own = "transport" in access
         if self._has_own[number] and (not is_own or start is None or start >= self._start[number]):
             return number  # a server's or a gateway's line about a part of the same request
         ended = self._ended[number]
