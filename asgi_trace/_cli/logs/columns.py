@@ -22,7 +22,7 @@ from .levels import LEVELS
 from .names import NO_IDS
 from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, Records
-from .texts import access_in, outgoing_in
+from .texts import accesses_in, outgoing_in
 
 __all__ = ("Columns", "columns_in_envelopes", "columns_of")
 
@@ -121,13 +121,17 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
     mores = list(shared)
     starts = [end + len("] - ") for end in ends]
     messages = [line[start:] for line, start in zip(lines, starts, strict=True)]
-    for place, message in enumerate(messages):
+    places = [
+        place
+        for place, message in enumerate(messages)
         # may_be_access(), without the call
-        if "ms " in message or "B " in message or '" ' in message or "- - " in message:
-            access = access_in(message)
-            fields = outgoing_in(message) if access is None else {"access": access}
-            if fields is not None:
-                mores[place] = {**(mores[place] or _NO_MORE), **fields}
+        if "ms " in message or "B " in message or '" ' in message or "- - " in message
+    ]
+    accesses = accesses_in([messages[place] for place in places])
+    for place, access in zip(places, accesses, strict=True):
+        fields = outgoing_in(messages[place]) if access is None else {"access": access}
+        if fields is not None:
+            mores[place] = {**(mores[place] or _NO_MORE), **fields}
     return Columns(
         times, levels, requests, sessions, lines, starts, mores, _with_long(sorted(odd), lines)
     )
@@ -251,9 +255,9 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
         for stamp, level, bracket in zip(stamps, shown, brackets, strict=True)
     ]
     texts = list(map("".join, zip(before, bare, asides, strict=True)))
-    for place in _places(accesses):
+    places = _places(accesses)
+    for place, fields in zip(places, accesses_in([bare[place] for place in places]), strict=True):
         # The message has the values of all fields: they are not shown beside it.
-        fields = access_in(bare[place])
         if (
             fields is None
             or not ACCESS_FIELDS.issubset(fields)
