@@ -217,12 +217,18 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     ``{"timestamp": "`` ``2024-01-15T10:30:15.250Z`` ``", "level": "`` ``INFO", "logger": "shop``
     ``", "message": "`` ``message`` ``", "request_id": "`` ``a1b2c3d4", "session_id": …``
     """
-    fronts, _, tails = _cut(lines, form.before_ids)
-    heads, _, messages = _cut(fronts, form.before_message)
-    stamps, _, names = _cut(heads, form.before_level)
-    second_ends = len(form.start) + len("2024-01-15T10:30:15")
-    seconds = list(map(operator.itemgetter(slice(second_ends)), stamps))
-    fractions = list(map(operator.itemgetter(slice(second_ends, None)), stamps))
+    # Where a text is missing, the line is odd; where they are in another order, a part is empty.
+    stamp_ends = list(map(str.find, lines, repeat(form.before_level)))
+    name_ends = list(map(str.find, lines, repeat(form.before_message)))
+    message_ends = list(map(str.find, lines, repeat(form.before_ids)))
+    start = len(form.start)
+    second_end = start + len("2024-01-15T10:30:15")
+    seconds = [line[:second_end] for line in lines]
+    fractions = [line[second_end:end] for line, end in zip(lines, stamp_ends, strict=True)]
+    names = _between(lines, stamp_ends, len(form.before_level), name_ends)
+    messages = _between(lines, name_ends, len(form.before_message), message_ends)
+    before_tail = len(form.before_ids)
+    tails = [line[end + before_tail :] for line, end in zip(lines, message_ends, strict=True)]
     second_of = {text: _second(text, form.start, records) for text in dict.fromkeys(seconds)}
     part_of = {text: _part(text) for text in set(fractions)}
     level_of = {text: _level_and_logger(text, form) for text in set(names)}
@@ -230,6 +236,9 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     owner_of = {text: _named_owner(is_ids(text)) for text in set(tails)}
 
     odd = _without_message(form, messages)
+    for ends in (stamp_ends, name_ends, message_ends):
+        if min(ends) < 0:
+            odd.update(place for place, end in enumerate(ends) if end < 0)
     for known, keys in (
         (second_of, seconds),
         (part_of, fractions),
@@ -249,12 +258,11 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     bare: Sequence[str] = messages
     if form.start == LOGFMT.start:
         bare = [text[1:-1] if text[:1] == '"' else text for text in messages]
-    start = len(form.start)
-    before = [
-        f"{stamp[start:]}{level}{bracket}"
-        for stamp, level, bracket in zip(stamps, shown, brackets, strict=True)
+    rows = zip(lines, stamp_ends, shown, brackets, bare, asides, strict=True)
+    texts = [
+        f"{line[start:end]}{level}{bracket}{message}{aside}"
+        for line, end, level, bracket, message, aside in rows
     ]
-    texts = list(map("".join, zip(before, bare, asides, strict=True)))
     places = _places(accesses)
     for place, fields in zip(places, accesses_in([bare[place] for place in places]), strict=True):
         # The message has the values of all fields: they are not shown beside it.
@@ -266,12 +274,23 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
             odd.add(place)
             continue
         mores[place] = {**mores[place], "access": fields}
-        texts[place] = f"{before[place]}{bare[place]}"
+        texts[place] = texts[place].removesuffix(asides[place])
     odd.update(place for place in _places(access_loggers) if not accesses[place])
-    starts = list(map(len, before))
+    starts = [
+        end - start + len(level) + len(bracket)
+        for end, level, bracket in zip(stamp_ends, shown, brackets, strict=True)
+    ]
     return Columns(
         times, levels, requests, sessions, texts, starts, mores, _with_long(sorted(odd), lines)
     )
+
+
+def _between(
+    lines: Sequence[str], ends: Sequence[int], size: int, next_ends: Sequence[int]
+) -> list[str]:
+    """Return the part of each line from *size* after the first place up to the second."""
+    rows = zip(lines, ends, next_ends, strict=True)
+    return [line[end + size : next_end] for line, end, next_end in rows]
 
 
 def _without_message(form: Named, messages: Sequence[str]) -> set[int]:
