@@ -103,6 +103,9 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
     ends = list(map(str.find, lines, repeat("] - ")))
+    others = [place for place, end in enumerate(ends) if end < 0] if min(ends) < 0 else []
+    for place in others:
+        ends[place] = len(lines[place])
     fronts = [line[:end] for line, end in zip(lines, ends, strict=True)]
     # Lines of one request in one second have the same front.
     distinct = list(dict.fromkeys(fronts))
@@ -113,9 +116,7 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
         front: _row(moments[head], owners[bracket])
         for front, head, bracket in zip(distinct, heads, ids, strict=True)
     }
-    odd = _without_value(row_of, fronts)
-    if min(ends) < 0:
-        odd.update(place for place, end in enumerate(ends) if end < 0)
+    odd = _without_value(row_of, fronts) | set(others)
     rows = map(_or(row_of, _NO_ROW).__getitem__, fronts)
     times, levels, requests, sessions, shared = zip(*rows, strict=True)
     mores = list(shared)
