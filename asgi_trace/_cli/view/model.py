@@ -34,7 +34,7 @@ _SHORT_TEXT = 1024
 # A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
 _EFFORT = 1
 # The most chunks that wait to be packed.
-_MOST_UNPACKED = 4
+_MOST_UNPACKED = 2
 
 # Times are in milliseconds. The least length of a gap, and its least part of the request.
 _GAP = 400.0
