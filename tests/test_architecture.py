@@ -98,6 +98,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "layers",
             "texts",
             "records",
+            "entries",
             "columns",
             "workers",
             "documents",

@@ -22,7 +22,7 @@ from .levels import LEVELS
 from .names import NO_IDS
 from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, Records
-from .texts import access_in, outgoing_in
+from .texts import accesses_in, outgoing_in
 
 __all__ = ("Columns", "columns_in_envelopes", "columns_of")
 
@@ -102,7 +102,11 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
     """
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
-    fronts, ends, messages = _cut(lines, "] - ")
+    ends = list(map(str.find, lines, repeat("] - ")))
+    others = [place for place, end in enumerate(ends) if end < 0] if min(ends) < 0 else []
+    for place in others:
+        ends[place] = len(lines[place])
+    fronts = [line[:end] for line, end in zip(lines, ends, strict=True)]
     # Lines of one request in one second have the same front.
     distinct = list(dict.fromkeys(fronts))
     heads, _, ids = _cut(distinct, _BEFORE_IDS)
@@ -112,20 +116,23 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
         front: _row(moments[head], owners[bracket])
         for front, head, bracket in zip(distinct, heads, ids, strict=True)
     }
-    odd = _without_value(row_of, fronts)
-    if "" in ends:
-        odd.update(place for place, end in enumerate(ends) if not end)
+    odd = _without_value(row_of, fronts) | set(others)
     rows = map(_or(row_of, _NO_ROW).__getitem__, fronts)
     times, levels, requests, sessions, shared = zip(*rows, strict=True)
     mores = list(shared)
-    for place, message in enumerate(messages):
+    starts = [end + len("] - ") for end in ends]
+    messages = [line[start:] for line, start in zip(lines, starts, strict=True)]
+    places = [
+        place
+        for place, message in enumerate(messages)
         # may_be_access(), without the call
-        if "ms " in message or "B " in message or '" ' in message or "- - " in message:
-            access = access_in(message)
-            fields = outgoing_in(message) if access is None else {"access": access}
-            if fields is not None:
-                mores[place] = {**(mores[place] or _NO_MORE), **fields}
-    starts = [len(front) + len("] - ") for front in fronts]
+        if "ms " in message or "B " in message or '" ' in message or "- - " in message
+    ]
+    accesses = accesses_in([messages[place] for place in places])
+    for place, access in zip(places, accesses, strict=True):
+        fields = outgoing_in(messages[place]) if access is None else {"access": access}
+        if fields is not None:
+            mores[place] = {**(mores[place] or _NO_MORE), **fields}
     return Columns(
         times, levels, requests, sessions, lines, starts, mores, _with_long(sorted(odd), lines)
     )
@@ -211,12 +218,18 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     ``{"timestamp": "`` ``2024-01-15T10:30:15.250Z`` ``", "level": "`` ``INFO", "logger": "shop``
     ``", "message": "`` ``message`` ``", "request_id": "`` ``a1b2c3d4", "session_id": …``
     """
-    fronts, _, tails = _cut(lines, form.before_ids)
-    heads, _, messages = _cut(fronts, form.before_message)
-    stamps, _, names = _cut(heads, form.before_level)
-    second_ends = len(form.start) + len("2024-01-15T10:30:15")
-    seconds = list(map(operator.itemgetter(slice(second_ends)), stamps))
-    fractions = list(map(operator.itemgetter(slice(second_ends, None)), stamps))
+    # Where a text is missing, the line is odd; where they are in another order, a part is empty.
+    stamp_ends = list(map(str.find, lines, repeat(form.before_level)))
+    name_ends = list(map(str.find, lines, repeat(form.before_message)))
+    message_ends = list(map(str.find, lines, repeat(form.before_ids)))
+    start = len(form.start)
+    second_end = start + len("2024-01-15T10:30:15")
+    seconds = [line[:second_end] for line in lines]
+    fractions = [line[second_end:end] for line, end in zip(lines, stamp_ends, strict=True)]
+    names = _between(lines, stamp_ends, len(form.before_level), name_ends)
+    messages = _between(lines, name_ends, len(form.before_message), message_ends)
+    before_tail = len(form.before_ids)
+    tails = [line[end + before_tail :] for line, end in zip(lines, message_ends, strict=True)]
     second_of = {text: _second(text, form.start, records) for text in dict.fromkeys(seconds)}
     part_of = {text: _part(text) for text in set(fractions)}
     level_of = {text: _level_and_logger(text, form) for text in set(names)}
@@ -224,6 +237,9 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     owner_of = {text: _named_owner(is_ids(text)) for text in set(tails)}
 
     odd = _without_message(form, messages)
+    for ends in (stamp_ends, name_ends, message_ends):
+        if min(ends) < 0:
+            odd.update(place for place, end in enumerate(ends) if end < 0)
     for known, keys in (
         (second_of, seconds),
         (part_of, fractions),
@@ -243,15 +259,14 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     bare: Sequence[str] = messages
     if form.start == LOGFMT.start:
         bare = [text[1:-1] if text[:1] == '"' else text for text in messages]
-    start = len(form.start)
-    before = [
-        f"{stamp[start:]}{level}{bracket}"
-        for stamp, level, bracket in zip(stamps, shown, brackets, strict=True)
+    rows = zip(lines, stamp_ends, shown, brackets, bare, asides, strict=True)
+    texts = [
+        f"{line[start:end]}{level}{bracket}{message}{aside}"
+        for line, end, level, bracket, message, aside in rows
     ]
-    texts = list(map("".join, zip(before, bare, asides, strict=True)))
-    for place in _places(accesses):
+    places = _places(accesses)
+    for place, fields in zip(places, accesses_in([bare[place] for place in places]), strict=True):
         # The message has the values of all fields: they are not shown beside it.
-        fields = access_in(bare[place])
         if (
             fields is None
             or not ACCESS_FIELDS.issubset(fields)
@@ -260,12 +275,23 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
             odd.add(place)
             continue
         mores[place] = {**mores[place], "access": fields}
-        texts[place] = f"{before[place]}{bare[place]}"
+        texts[place] = texts[place].removesuffix(asides[place])
     odd.update(place for place in _places(access_loggers) if not accesses[place])
-    starts = list(map(len, before))
+    starts = [
+        end - start + len(level) + len(bracket)
+        for end, level, bracket in zip(stamp_ends, shown, brackets, strict=True)
+    ]
     return Columns(
         times, levels, requests, sessions, texts, starts, mores, _with_long(sorted(odd), lines)
     )
+
+
+def _between(
+    lines: Sequence[str], ends: Sequence[int], size: int, next_ends: Sequence[int]
+) -> list[str]:
+    """Return the part of each line from *size* after the first place up to the second."""
+    rows = zip(lines, ends, next_ends, strict=True)
+    return [line[end + size : next_end] for line, end, next_end in rows]
 
 
 def _without_message(form: Named, messages: Sequence[str]) -> set[int]:

@@ -8,7 +8,6 @@ Other modules assign entries to requests.
 
 from __future__ import annotations
 
-import operator
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from ..._core.lines import NO_ID
 from .columns import Columns, columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
+from .entries import Entries
 from .envelopes import ANOTHER_LOG, COLORS, JOURNAL_BYTES, Layer, Peeled, Peeler
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
@@ -51,10 +51,6 @@ _traceback = re.compile(
 _another_log = re.compile(ANOTHER_LOG).match
 _OWN_LOGFMT = "timestamp="
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
-
-# Half of the time that Entry() takes.
-_new = tuple.__new__
-_time_of = operator.itemgetter(0)
 
 # The most entries that wait for the first one with a time.
 _MOST_EARLY = 10_000
@@ -239,33 +235,33 @@ class LineReader:
         self._steps = Steps(file, self._clock)
         self._records = self._steps.records
         self._default = when
-        self._early: list[Entry] = []
+        self._early = Entries()
         self._precise = 0.0  # the log's latest time that has a fraction
         self._entry: Entry | None = None
         self._finished: Entry | None = None  # the last one returned by finish()
         self._further: list[str] = []
         self._room = 0
 
-    def read(self, lines: Iterable[str]) -> list[Entry]:
+    def read(self, lines: Iterable[str]) -> Entries:
         """
         Return the entries that *lines* complete; the last is kept back, since more of it may
         follow.
         """
-        entries: list[Entry] = []
+        entries = Entries()
         for line in lines:
             self._take(line, entries)
         self._note(entries)
         return self._timed(entries)
 
-    def read_parsed(self, block: Parsed) -> list[Entry]:
+    def read_parsed(self, block: Parsed) -> Entries:
         """Return the result of :meth:`read_text` for the text of a *block* without envelopes."""
-        entries: list[Entry] = []
+        entries = Entries()
         self._clock.is_zone_assumed |= block.is_zone_assumed
         self._take_columns(block.odd_lines, block.columns, entries)
         self._note(entries)
         return self._timed(entries)
 
-    def read_wrapped(self, block: Parsed, text: str) -> list[Entry]:
+    def read_wrapped(self, block: Parsed, text: str) -> Entries:
         """Return the result of :meth:`read_text` for the *text* of a *block* in envelopes."""
         lines = text.split("\n")
         lines.pop()
@@ -273,19 +269,19 @@ class LineReader:
         # The worker's envelopes may not be those of the lines before.
         if form is None or wrapping_of(form, layers) != block.wrapping:
             return self.read_text(text)
-        entries: list[Entry] = []
+        entries = Entries()
         self._clock.is_zone_assumed |= block.is_zone_assumed
         self._take_wrapped_columns(form, text, lines, block.columns, entries)
         self._note(entries)
         return self._timed(entries)
 
-    def read_text(self, text: str) -> list[Entry]:
+    def read_text(self, text: str) -> Entries:
         """
         Return the result of :meth:`read` for the lines of *text*, each with its line feed.
 
         Lines of ours are read all at once, and take less than half of the time.
         """
-        entries: list[Entry] = []
+        entries = Entries()
         lines = text.split("\n")
         lines.pop()
         form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
@@ -297,7 +293,7 @@ class LineReader:
         self._note(entries)
         return self._timed(entries)
 
-    def _take_wrapped(self, text: str, lines: list[str], out: list[Entry]) -> None:
+    def _take_wrapped(self, text: str, lines: list[str], out: Entries) -> None:
         """Take *lines* of *text*: at once, if they are ours in the same envelopes."""
         form, layers = self._steps.wrapped(lines[:LOOKED_AT])
         if form is None:  # the first lines of a log show what their envelopes are
@@ -315,52 +311,50 @@ class LineReader:
         self._take_wrapped_columns(form, text, lines, columns, out)
 
     def _take_wrapped_columns(
-        self, form: Form, text: str, lines: list[str], columns: Columns, out: list[Entry]
+        self, form: Form, text: str, lines: list[str], columns: Columns, out: Entries
     ) -> None:
         """Take the *lines* of *text*, of which *columns* has the parts, out of their envelopes."""
         odd = set(columns.odd)
         if not form.is_text and "[req=" in text:
             odd.update(place for place, line in enumerate(lines) if "[req=" in line)
-        entries = self._entries(columns)
         start = 0
         for place in (*sorted(odd), len(lines)):
             while start < place and self._steps.has_parts:
                 self._take(lines[start], out)
                 start += 1
             if start < place:
-                self._take_all(entries[start:place], out)
+                self._take_all(columns, start, place, out)
                 self._steps.is_foreign = False
             if place < len(lines):
                 self._take(lines[place], out)
             start = place + 1
 
-    def _entries(self, columns: Columns) -> list[Entry]:
-        parts = columns[:-1]
-        return list(map(_new, repeat(Entry), zip(*parts, repeat(self._file), strict=False)))
-
-    def _take_columns(self, odd_lines: list[str], columns: Columns, out: list[Entry]) -> None:
+    def _take_columns(self, odd_lines: list[str], columns: Columns, out: Entries) -> None:
         """Take the lines of *columns*; those that are odd one by one."""
-        entries = self._entries(columns)
         start = 0
         for place, line in zip(columns.odd, odd_lines, strict=True):
             if start < place:
-                self._take_all(entries[start:place], out)
+                self._take_all(columns, start, place, out)
             self._take(line, out)
             start = place + 1
-        if start < len(entries):
-            self._take_all(entries[start:], out)
+        if start < len(columns.times):
+            self._take_all(columns, start, len(columns.times), out)
 
-    def _take_all(self, entries: list[Entry], out: list[Entry]) -> None:
-        """Take *entries* of ours; only the last one may be continued by a later line."""
+    def _take_all(self, columns: Columns, start: int, end: int, out: Entries) -> None:
+        """
+        Take the lines of *columns* from *start* to *end*, which are ours; only the last one may be
+        continued by a later line.
+        """
         if self._entry is not None:
             out.append(self._whole(self._entry))
-        out += entries
+        parts = [column[start:end] for column in columns[:-1]]
+        out.extend((*parts, repeat(self._file, end - start)))
         self._entry = out.pop()
         self._steps.begin(self._entry)
-        self._records.at(entries[0].time)
-        self._records.at(entries[-1].time)
+        self._records.at(columns.times[start])
+        self._records.at(columns.times[end - 1])
 
-    def _take(self, line: str, out: list[Entry]) -> None:
+    def _take(self, line: str, out: Entries) -> None:
         """Take one line of any form."""
         match = own_head(line)
         if match is not None:
@@ -378,7 +372,7 @@ class LineReader:
         for step in self._steps.take(line):
             self._take_step(step, out)
 
-    def _take_step(self, step: Step, out: list[Entry]) -> None:
+    def _take_step(self, step: Step, out: Entries) -> None:
         if step.entry is None:
             self._go_on(step.text)
             return
@@ -386,12 +380,12 @@ class LineReader:
             self.reading.unread += 1
         self._keep(step.entry, out)
 
-    def _begin(self, entry: Entry, out: list[Entry]) -> None:
+    def _begin(self, entry: Entry, out: Entries) -> None:
         """Keep back a record of ours that did not come from the steps."""
         self._steps.begin(entry)
         self._keep(entry, out)
 
-    def _keep(self, entry: Entry, out: list[Entry]) -> None:
+    def _keep(self, entry: Entry, out: Entries) -> None:
         """Keep *entry* back, and add the one before to *found*."""
         if self._entry is not None:
             out.append(self._whole(self._entry))
@@ -405,7 +399,7 @@ class LineReader:
         self._further.clear()
         return entry._replace(text=text)
 
-    def _note(self, entries: list[Entry]) -> None:
+    def _note(self, entries: Entries) -> None:
         reading = self.reading
         reading.undated = self._records.undated
         reading.is_zone_assumed = self._clock.is_zone_assumed
@@ -417,63 +411,66 @@ class LineReader:
         Whether the next text may continue an entry that is *wanted*, or one without a known time.
         """
         return bool(self._early) or (
-            self._entry is not None and bool(Wanted.among(replace(wanted), [self._entry]))
+            self._entry is not None and bool(Wanted.among(replace(wanted), Entries([self._entry])))
         )
 
-    def finish(self, is_over: bool = True) -> list[Entry]:
+    def finish(self, is_over: bool = True) -> Entries:
         """
         Return the last entry, if there is one. Text that continues it and is read later becomes an
         entry of the same request and time.
 
         :param is_over: whether the log has ended: a part of a line is then complete.
         """
-        rest: list[Entry] = []
+        rest = Entries()
         for step in self._steps.rest() if is_over else ():
             self._take_step(step, rest)
         entry, self._entry = self._entry, None
         self._finished = entry or self._finished
-        entries, self._early = self._early + rest, []
+        entries, self._early = self._early + rest, Entries()
         if entry is not None:
             entry = self._whole(entry)
-            self._note([entry])
+            self._note(Entries([entry]))
             entries.append(entry)
-        return self._dated(self._refined(entries))
-
-    def _timed(self, entries: list[Entry]) -> list[Entry]:
-        """Keep the first entries back until a time is known."""
-        entries = self._refined(entries)
-        if self._records.when is None and len(self._early) < _MOST_EARLY:
-            self._early += entries
-            return []
-        if self._early or (entries and entries[0].time < 0):
-            entries, self._early = self._dated(self._early + entries), []
+        self._refine(entries)
+        self._date(entries)
         return entries
 
-    def _refined(self, entries: list[Entry]) -> list[Entry]:
-        """
-        Return *entries*; one with a time in whole seconds gets the time of the entry before it in
-        this log, if that is an exact time of the same second. Logging's default format has
-        milliseconds, and a server's lines often have none: sorted by time, they would come before
-        all other lines of their second.
-        """
-        kinds = set(map(type, map(_time_of, entries)))
-        if kinds == {float}:
-            self._precise = entries[-1].time
-        if len(kinds) < 2 and not (int in kinds and self._precise):
-            return entries
-        refined = []
-        for entry in entries:
-            if type(entry.time) is not int:
-                self._precise = entry.time
-            elif entry.time < self._precise < entry.time + 1000:
-                entry = entry._replace(time=self._precise)
-            refined.append(entry)
-        return refined
+    def _timed(self, entries: Entries) -> Entries:
+        """Keep the first entries back until a time is known."""
+        self._refine(entries)
+        if self._records.when is None and len(self._early) < _MOST_EARLY:
+            self._early.extend(entries.columns)
+            return Entries()
+        if self._early or (entries and entries.columns.times[0] < 0):
+            entries, self._early = self._early + entries, Entries()
+            self._date(entries)
+        return entries
 
-    def _dated(self, entries: list[Entry]) -> list[Entry]:
+    def _refine(self, entries: Entries) -> None:
+        """
+        Give each of *entries* with a time in whole seconds the time of the entry before it in this
+        log, if that is an exact time of the same second. Logging's default format has milliseconds,
+        and a server's lines often have none: sorted by time, they would come before all other lines
+        of their second.
+        """
+        times = entries.columns.times
+        kinds = set(map(type, times))
+        if kinds == {float}:
+            self._precise = times[-1]
+        if len(kinds) < 2 and not (int in kinds and self._precise):
+            return
+        for place, when in enumerate(times):
+            if type(when) is not int:
+                self._precise = when
+            elif when < self._precise < when + 1000:
+                times[place] = self._precise
+
+    def _date(self, entries: Entries) -> None:
+        """Give the entries before the first one with a time that time."""
         first = self._records.first_when
         when = self._default if first is None else first
-        return [entry if entry.time >= 0 else entry._replace(time=when) for entry in entries]
+        times = entries.columns.times
+        times[:] = [time if time >= 0 else when for time in times]
 
     def _go_on(self, line: str) -> None:
         if self._entry is None and self._finished is not None:
@@ -578,7 +575,7 @@ class LogReader:
         self._wanted = wanted
         self._in_line = False
 
-    def read(self, block: bytes, done: Parsed | None = None) -> list[Entry]:
+    def read(self, block: bytes, done: Parsed | None = None) -> Entries:
         """
         Return the entries that *block* completes.
 
@@ -595,18 +592,18 @@ class LogReader:
         count = block.count(b"\n")
         self._wanted.left_out += count
         self.reading.lines += count
-        return []
+        return Entries()
 
     def _count(self, lines: int) -> None:
         self.reading.lines += lines
         self.reading.looked_at += lines
 
-    def _read(self, block: bytes, in_line: bool, done: Parsed | None) -> list[Entry]:
+    def _read(self, block: bytes, in_line: bool, done: Parsed | None) -> Entries:
         text = block.decode("utf-8", "replace")
         if in_line:  # the rest of a line that is longer than any kept text
             text = text.partition("\n")[2]
         if not text:
-            return []
+            return Entries()
         if "\r" in text:
             text = text.replace("\r\n", "\n")
         if self._in_line:  # the last line has no end
@@ -624,7 +621,7 @@ class LogReader:
             return False
         return wanted.since is None or _latest(block, wanted.zone) >= wanted.since * 1000
 
-    def finish(self, is_over: bool = True) -> list[Entry]:
+    def finish(self, is_over: bool = True) -> Entries:
         """
         Return the entries that were kept back, since more of them might have followed; also the
         parts of an incomplete line, if the log *is_over*.
@@ -656,7 +653,7 @@ def read(
     wanted: Wanted | None = None,
     reading: Reading | None = None,
     workers: Workers | None = None,
-) -> Iterator[list[Entry]]:
+) -> Iterator[Entries]:
     """
     Yield the entries of *log*, some thousands at a time, in the order of the file.
 
@@ -672,19 +669,18 @@ def read(
     yield reader.finish()
 
 
-_by_time = operator.attrgetter("time")
 _SLACK = 2000.0
 _MOST_HELD = 65_536
 
 
-def merged(logs: Sequence[Iterator[list[Entry]]]) -> Iterator[list[Entry]]:
+def merged(logs: Sequence[Iterator[Entries]]) -> Iterator[Entries]:
     """
     Yield the entries of all *logs* in the order of their times, those of the same time in the order
     of their logs.
 
     Lines of one log that are up to two seconds out of order are sorted.
     """
-    waiting: list[Entry] = []
+    waiting = Entries()
     reached = {number: -float("inf") for number in range(len(logs))}
     while reached:
         number = min(reached, key=reached.__getitem__)
@@ -694,29 +690,16 @@ def merged(logs: Sequence[Iterator[list[Entry]]]) -> Iterator[list[Entry]]:
             continue
         if not batch:
             continue
-        waiting += batch
-        waiting.sort(key=_by_time)
-        reached[number] = batch[-1].time
-        until = min(reached.values()) - _SLACK
-        ready = _bisect(waiting, until)
+        reached[number] = batch.columns.times[-1]
+        waiting.extend(batch.columns)
+        waiting.sort()
+        ready = waiting.before(min(reached.values()) - _SLACK)
         if len(waiting) - ready > _MOST_HELD:
             ready = len(waiting) - _MOST_HELD // 2
         if ready:
-            yield waiting[:ready]
-            del waiting[:ready]
+            yield waiting.take(ready)
     if waiting:
         yield waiting
-
-
-def _bisect(entries: list[Entry], when: float) -> int:
-    low, high = 0, len(entries)
-    while low < high:
-        middle = (low + high) // 2
-        if entries[middle].time < when:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def last_time(logs: Iterable[Log], zone: tzinfo | None = None) -> float | None:

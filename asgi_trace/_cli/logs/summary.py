@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
+from .entries import Entries
 from .records import Entry
 
 __all__ = ("Reading", "hints", "notes", "summarize")
@@ -46,18 +47,21 @@ class Reading:
         """Whether nothing more needs to be noted."""
         return self.has_ids and len(self.ids) >= _MOST_IDS
 
-    def note(self, entries: Sequence[Entry]) -> None:
+    def note(self, entries: Entries) -> None:
         """Note the ids of *entries* and their times, or the kinds of lines without any ids."""
+        if not self.has_ids:
+            for entry in entries:
+                if entry.request_id:
+                    self.has_ids = True
+                    break
+                if self.looks.total() < _MOST_LOOKS:
+                    self.looks[_look(entry)] += 1
         known = self.ids
-        new = {entry.request_id for entry in entries}.difference(known)
-        new.discard("")
-        for entry in entries if new or not self.has_ids else ():
-            if entry.request_id:
-                self.has_ids = True
-                if len(known) < _MOST_IDS:
-                    known.setdefault(entry.request_id, entry.time)
-            elif not self.has_ids and self.looks.total() < _MOST_LOOKS:
-                self.looks[_look(entry)] += 1
+        columns = entries.columns
+        if set(columns.requests).difference(known, ("",)):
+            for request, when in zip(columns.requests, columns.times, strict=True):
+                if request and len(known) < _MOST_IDS:
+                    known.setdefault(request, when)
 
 
 # The kinds of lines without ids, and advice for each.

@@ -9,11 +9,12 @@ the user agent of an access line, and in quotes.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ..._core.lines import parse_access, parse_outgoing, unescape
 
-__all__ = ("AccessLines", "Ids", "access_in", "ids_in", "outgoing_in")
+__all__ = ("AccessLines", "Ids", "access_in", "accesses_in", "ids_in", "outgoing_in")
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 HEX = r"[0-9a-fA-F]{32}"
@@ -223,6 +224,36 @@ def access_in(message: str) -> dict[str, Any] | None:
     ``logging``.
     """
     return parse_access(unescape(message))
+
+
+_USUAL_ACCESS = re.compile(
+    r"([^ \n\\]+) ([^ \n\\]+) (\d{1,9}) (\d+\.\d)ms (\d{1,20})B ([^ \n\\]+) ([^ \n\\]+)"
+    r" ttfb=(\d+\.\d)ms\n|[^\n]*\n",
+    re.ASCII,
+)
+
+
+def accesses_in(messages: Sequence[str]) -> list[dict[str, Any] | None]:
+    """
+    Return :func:`access_in` of each of *messages*, which have no line feeds: the usual lines of
+    ours take half of the time.
+    """
+    rows = _USUAL_ACCESS.findall("\n".join((*messages, "")))
+    return [
+        access_in(message)
+        if not row[0] or "-" in row
+        else {
+            "method": row[0],
+            "path": row[1],
+            "status": int(row[2]),
+            "duration_ms": float(row[3]),
+            "bytes": int(row[4]),
+            "transport": row[5],
+            "client": row[6],
+            "ttfb_ms": float(row[7]),
+        }
+        for message, row in zip(messages, rows, strict=True)
+    ]
 
 
 def outgoing_in(message: str) -> dict[str, Any] | None:

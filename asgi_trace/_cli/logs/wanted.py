@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
 from ..._core.lines import NO_ID, SESSION_LENGTH
+from .entries import Entries
 from .records import Entry
 
 __all__ = ("Wanted", "has_id", "is_plain", "lines_of_entries", "needle_of", "same_session")
@@ -96,11 +98,13 @@ class Wanted:
         """Bytes that each matching line contains; empty, if they are not known."""
         return needle_of(self.request, self.session)
 
-    def among(self, entries: list[Entry]) -> list[Entry]:
+    def among(self, entries: Entries) -> Entries:
         """
         Return the entries that match. One without a readable time is never too old.
         """
-        matching = entries
+        if self.is_all:
+            return entries
+        matching = list(entries)
         if self.since is not None:
             since = self.since * 1000
             matching = [
@@ -116,9 +120,9 @@ class Wanted:
             ]
         if len(matching) < len(entries):
             self.left_out += lines_of_entries(entries) - lines_of_entries(matching)
-        return matching
+        return Entries(matching)
 
 
-def lines_of_entries(entries: list[Entry]) -> int:
+def lines_of_entries(entries: Sequence[Entry]) -> int:
     """Return the number of lines in *entries*."""
     return sum(entry.text.count("\n") for entry in entries) + len(entries)

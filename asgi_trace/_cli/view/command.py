@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from ..logs.entries import Entries
 from ..logs.files import Log, drop_output, reason, refuse_terminal
-from ..logs.reader import Entry, LineReader, Wanted, last_time, merged, read
+from ..logs.reader import LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
 from ..logs.workers import Workers, cores
@@ -244,7 +245,7 @@ def tell_page(
     return 0
 
 
-def _entries(number: int, lines: Sequence[str]) -> Iterator[list[Entry]]:
+def _entries(number: int, lines: Sequence[str]) -> Iterator[Entries]:
     reader = LineReader(number)
     yield reader.read(lines)
     yield reader.finish()

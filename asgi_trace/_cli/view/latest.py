@@ -11,8 +11,9 @@ import pickle
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from ..logs.entries import Entries
 from ..logs.records import Entry
 from .model import Model
 
@@ -34,35 +35,34 @@ class Latest:
         self._most = most
         self._count = 0
         self._packed: deque[tuple[int, bytes]] = deque()
-        self._open: list[Entry] = []
+        self._open = Entries()
 
-    def add(self, entries: list[Entry]) -> None:
+    def add(self, entries: Sequence[Entry]) -> None:
         """Keep *entries*, and drop the oldest of too many."""
-        self._open += entries
+        self._open.extend(Entries.of(entries).columns)
         self._count += len(entries)
         while len(self._open) >= _BATCH:
-            self._pack(self._open[:_BATCH])
-            del self._open[:_BATCH]
+            self._pack(self._open.take(_BATCH))
         while self._packed and self._count - self._packed[0][0] >= self._most:
             count, _ = self._packed.popleft()
             self._count -= count
 
-    def _pack(self, entries: list[Entry]) -> None:
-        # Plain tuples take a third of the time of named ones.
-        data = pickle.dumps([tuple(entry) for entry in entries], pickle.HIGHEST_PROTOCOL)
+    def _pack(self, entries: Entries) -> None:
+        data = pickle.dumps(tuple(entries.columns), pickle.HIGHEST_PROTOCOL)
         self._packed.append((len(entries), zlib.compress(data, _EFFORT)))
 
-    def batches(self) -> Iterator[list[Entry]]:
+    def batches(self) -> Iterator[Entries]:
         """Yield the entries, oldest first, and delete them."""
         skipped = max(self._count - self._most, 0)
         self._count = 0
         while self._packed:
             count, data = self._packed.popleft()
             if count > skipped:
-                rows = pickle.loads(zlib.decompress(data))
-                yield [Entry._make(row) for row in rows[skipped:]]
+                entries = Entries()
+                entries.extend(pickle.loads(zlib.decompress(data)))
+                yield entries[skipped:]
             skipped = max(skipped - count, 0)
-        entries, self._open = self._open[skipped:], []
+        entries, self._open = self._open[skipped:], Entries()
         if entries:
             yield entries
 
@@ -88,7 +88,7 @@ class Window:
         """Whether the model can take *count* more entries."""
         return not self._is_full and self.model.entries + count <= self._most
 
-    def add(self, entries: list[Entry], part: float = 0.0) -> None:
+    def add(self, entries: Sequence[Entry], part: float = 0.0) -> None:
         """
         Add *entries*; *part* is the part of the logs that has been read so far, if it is known.
 
@@ -105,7 +105,7 @@ class Window:
             self.model = self._new_model()  # frees the memory of the first
         self._latest.add(entries)
 
-    def note(self, entries: list[Entry]) -> None:
+    def note(self, entries: Sequence[Entry]) -> None:
         """Note *entries* that were added to the model itself."""
         self._total += len(entries)
         if self._may_overflow(0.0):

@@ -26,8 +26,9 @@ from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from ..logs.entries import Entries
 from ..logs.files import Log, reason, refuse_terminal
-from ..logs.reader import Entry, LogReader, Wanted, last_time, merged, read
+from ..logs.reader import LogReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, notes, summarize
 from .command import (
     MOST_ENTRIES,
@@ -189,7 +190,7 @@ class _Followed:
         self._file = file
         self._wanted = wanted
 
-    def so_far(self) -> Iterator[list[Entry]]:
+    def so_far(self) -> Iterator[Entries]:
         if self._source is None:
             yield from read(self.log, self._file, self._wanted, self.reading)
             return
@@ -198,12 +199,12 @@ class _Followed:
             yield self._reader.read(block)
         yield self._reader.finish(is_over=False)
 
-    def news(self) -> list[Entry]:
-        entries: list[Entry] = []
+    def news(self) -> Entries:
+        entries = Entries()
         if self._source is not None:
             for block in islice(self._source.blocks(), _MOST_PIECES):
-                entries += self._reader.read(block)
-            entries += self._reader.finish(is_over=False)
+                entries.extend(self._reader.read(block).columns)
+            entries.extend(self._reader.finish(is_over=False).columns)
         return entries
 
     def close(self) -> None:
@@ -247,13 +248,13 @@ class _Trace:
         """Read new lines until the end; in a thread of its own."""
         while not self._is_over:
             with self._changed:  # nothing changes while a page is made
-                entries = [entry for followed in self._followed for entry in followed.news()]
+                entries = Entries(entry for followed in self._followed for entry in followed.news())
                 if entries:
                     self._take(entries)
                 self._changed.wait_for(lambda: self._is_over, _BETWEEN_POLLS)
 
-    def _take(self, entries: list[Entry]) -> None:
-        entries.sort(key=lambda entry: entry.time)
+    def _take(self, entries: Entries) -> None:
+        entries.sort()
         with self._changed:
             if not self._window.has_room(len(entries)):
                 self._begin_anew()

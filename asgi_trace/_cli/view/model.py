@@ -13,11 +13,12 @@ import json
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from ..logs.entries import Entries
 from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
@@ -33,7 +34,7 @@ _SHORT_TEXT = 1024
 # A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
 _EFFORT = 1
 # The most chunks that wait to be packed.
-_MOST_UNPACKED = 4
+_MOST_UNPACKED = 2
 
 # Times are in milliseconds. The least length of a gap, and its least part of the request.
 _GAP = 400.0
@@ -104,7 +105,6 @@ class Model:
         # requests, by number: the columns of the page
         columns: dict[str, Any] = {column.name: column.empty() for column in REQUEST_COLUMNS}
         self._columns = columns
-        self._new_request = [(columns[column.name], column.initial) for column in REQUEST_COLUMNS]
         self._ids: list[str] = columns["id"]
         self._session: array[int] = columns["session"]
         self._status: list[int | None] = columns["status"]
@@ -137,6 +137,17 @@ class Model:
         # The requests with one id in one place, where there are several.
         self._several: dict[tuple[int, str], list[int]] = {}
         self._of_trace: dict[str, int] = {}
+        # How each column gets the value of a new request.
+        self._new_request: list[tuple[Callable[[Any], None], Any]] = [
+            *((columns[column.name].append, column.initial) for column in REQUEST_COLUMNS),
+            (self._logged_session.append, ""),
+            (self._ended.append, None),
+            (self._has_own.append, False),
+            (self._is_text.append, False),
+        ]
+        self._of_access = [
+            (name, columns[name]) for name in ("method", "path", "status", "outcome")
+        ]
         self._callers = Callers(columns, self._place, self._places, self._ended, self._of_span)
         # silences
         self._gap_request = array("l")
@@ -174,7 +185,7 @@ class Model:
         """The number of entries that were added."""
         return self._before_chunk + len(self._requests)
 
-    def add(self, entries: list[Entry], until: float | None = None) -> None:
+    def add(self, entries: Sequence[Entry], until: float | None = None) -> None:
         """
         Add *entries*, in the order of their times and none before those added already.
 
@@ -183,18 +194,21 @@ class Model:
         """
         if not entries:
             return
-        # The id first: few entries have none, and only these need the call.
-        blanks = [
-            at for at, entry in enumerate(entries) if not entry.request_id and _is_blank(entry.text)
-        ]
+        columns = Entries.of(entries).columns
+        blanks = []
+        if "" in columns.requests:
+            named = zip(columns.requests, columns.texts, strict=True)
+            blanks = [
+                at for at, (request, text) in enumerate(named) if not request and _is_blank(text)
+            ]
         if self._base is None or (self._is_base_open and len(blanks) < len(entries)):
             first = 0
             while first < len(blanks) < len(entries) and blanks[first] == first:
                 first += 1
-            self._base = int(entries[first].time)
+            self._base = int(columns.times[first])
             self._last = 0.0
         self._is_base_open &= len(blanks) == len(entries)
-        absolute = self._spread(entries, self._base, until)
+        absolute = self._spread(columns.times, self._base, until)
         # The time of a blank line, such as that of its file, must not stretch the axis.
         for at in blanks:
             absolute[at] = absolute[at - 1] if at else self._base + self._last
@@ -204,7 +218,7 @@ class Model:
             if len(self._requests) == CHUNK_LINES:
                 self._pack()
             end = place + CHUNK_LINES - len(self._requests)
-            self._fill(entries[place:end], times[place:end])
+            self._fill([column[place:end] for column in columns], times[place:end])
             place = end
 
     def _ascending(self, times: list[float], base: int) -> list[float]:
@@ -225,9 +239,12 @@ class Model:
         self._last = last
         return shown
 
-    def _fill(self, entries: list[Entry], times: list[float]) -> None:
-        """Add *entries* to the chunk, which has room for them, and find the request of each."""
-        _, levels, ids, session_ids, texts, messages, mores, files = zip(*entries, strict=True)
+    def _fill(self, columns: list[list[Any]], times: list[float]) -> None:
+        """
+        Add the entries with these *columns* and *times* to the chunk, which has room for them, and
+        find the request of each.
+        """
+        _, levels, ids, session_ids, texts, messages, mores, files = columns
         if max(levels) >= _ERROR:
             self._note_errors(levels, texts, messages)
         self._times += [round(when * 10) for when in times]
@@ -243,14 +260,16 @@ class Model:
         of_id, of_span, place_of = self._of_id, self._of_span, self._place
         sessions, ends = self._logged_session, self._end
         counts, worst = self._lines, self._level
-        columns = zip(times, levels, ids, session_ids, mores, places, strict=True)
-        for when, level, request_id, session_id, more, place in columns:
+        rows = zip(times, levels, ids, session_ids, mores, places, strict=True)
+        for when, level, request_id, session_id, more, place in rows:
             if not request_id:
                 requests.append(-1)
                 continue
             span = None if more is None else more.get("span")
             number = of_span.get(span, -1) if span else of_id.get(request_id, -1)
-            if number < 0 or place_of[number] != place or when - seen[number] >= _GAP:
+            if number < 0 and not span:
+                number = self._open(request_id, place, when, more or _NO_MORE)
+            elif number < 0 or place_of[number] != place or when - seen[number] >= _GAP:
                 number = self._request_of(request_id, more or _NO_MORE, place, when)
             if ended[number] is not None or (
                 more is not None and ("access" in more or "call" in more or "outgoing" in more)
@@ -303,9 +322,9 @@ class Model:
             kept_lines.append(text)
         return kept_lines
 
-    def _spread(self, entries: list[Entry], base: int, until: float | None) -> list[float]:
-        """Return the times of *entries*; those of one whole second are spread in their order."""
-        times: list[float] = [entry.time for entry in entries]
+    def _spread(self, exact: list[float], base: int, until: float | None) -> list[float]:
+        """Return *exact* times; those of one whole second are spread in their order."""
+        times = exact.copy()
         if int not in set(map(type, times)):
             return times
         place, count = 0, len(times)
@@ -408,17 +427,13 @@ class Model:
 
     def _open(self, request_id: str, place: int, when: float, more: dict[str, Any]) -> int:
         number = len(self._ids)
-        for values, initial in self._new_request:
-            values.append(initial)
+        for append, initial in self._new_request:
+            append(initial)
         self._place.append(place)
         self._ids[number] = request_id
         self._start[number] = self._end[number] = when
         self._first_line[number] = self.entries
-        self._logged_session.append("")
-        self._ended.append(None)
         self._began.append(when)
-        self._has_own.append(False)
-        self._is_text.append(False)
         self._seen.append(when)
         if "span" in more:
             self._give_span(number, more)
@@ -426,15 +441,16 @@ class Model:
             self._is_text[number] = "foreign" not in more and "trace" not in more
         if "inner" in more and len(self._callers.inner) < _MOST_INNER:
             self._callers.inner[more["inner"]] = number
-        self._set_trace(number, more)
-        self._share_id(number, request_id, place)
+        if "trace" in more:
+            self._set_trace(number, more)
+        first = self._of_id.setdefault(request_id, number)
+        if first != number:
+            self._share_id(first, number)
         return number
 
-    def _share_id(self, number: int, request_id: str, place: int) -> None:
-        """Note the id of a new request; others may have it, too."""
-        first = self._of_id.setdefault(request_id, number)
-        if first == number:
-            return
+    def _share_id(self, first: int, number: int) -> None:
+        """Note that a new request has the id of another one, the *first* that had it."""
+        request_id, place = self._ids[number], self._place[number]
         self._callers.relate(first, number)
         here = self._with(self._of_id, request_id, place)
         if here >= 0:
@@ -485,12 +501,10 @@ class Model:
         self._logged_session[number] = session_id
         if logged.startswith(session_id):  # the same, cut by another form
             return
-        self._session[number] = self._session_number(session_id)
+        session = self._session_of.get(session_id)
+        self._session[number] = self._new_session(session_id) if session is None else session
 
-    def _session_number(self, session_id: str) -> int:
-        number = self._session_of.get(session_id)
-        if number is not None:
-            return number
+    def _new_session(self, session_id: str) -> int:
         short = session_id[:8]
         number = self._session_of.get(short)
         # An id that text has cut belongs to the first session that begins with it.
@@ -516,20 +530,21 @@ class Model:
         if duration is not None and not duration < _LONGEST:  # no access line, only similar to one
             return number
         start = None if duration is None else when - duration
-        if "span" not in more:
+        is_own = "transport" in access
+        is_first = is_own and not self._several and not self._has_own[number]
+        if not is_first and "span" not in more:
             number = self._served(number, start, when, access)
         parent = access.get("parent")
         if isinstance(parent, str):
             self._callers.parent_span[number] = parent
-        is_own = "transport" in access
         if self._has_own[number] and (not is_own or start is None or start >= self._start[number]):
             return number  # a server's or a gateway's line about a part of the same request
         ended = self._ended[number]
         if not is_own and ended is not None and (start is None or start >= self._start[number]):
             return number
-        for name in ("method", "path", "status", "outcome"):
+        for name, values in self._of_access:
             if name in access:
-                self._columns[name][number] = self._shared.setdefault(access[name], access[name])
+                values[number] = self._shared.setdefault(access[name], access[name])
         self._has_own[number] |= is_own
         if start is not None:
             self._duration[number] = duration
@@ -691,10 +706,10 @@ class Model:
         times = self._times[place:]
         files = self._files[place:]
         deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
-        is_one_file = files.count(files[0]) == len(files)
+        is_one_file = len(set(files)) == 1
         of_place = self._places.service
-        services = [of_place[value] for value in self._in[place:]]
-        is_one_service = services.count(services[0]) == len(services)
+        services = list(map(of_place.__getitem__, self._in[place:]))
+        is_one_service = len(set(services)) == 1
         return {
             "t": [value / 10 if value % 10 else value // 10 for value in deltas],
             "level": self._levels[place:],
@@ -724,7 +739,7 @@ class Model:
             chunks.append(_packed(self._chunk(0)))
         return Trace(self._head(), chunks)
 
-    def news(self, entries: list[Entry], until: float | None = None) -> Iterator[News]:
+    def news(self, entries: Sequence[Entry], until: float | None = None) -> Iterator[News]:
         """Add *entries* like :meth:`add`, and yield the additions and changes of each chunk."""
         while entries:
             place = len(self._requests) % CHUNK_LINES
@@ -784,6 +799,8 @@ class Model:
     def _head(self) -> Head:
         self._is_base_open &= self._base is None
         self._resolve()
+        # Before the columns of the requests, since they take memory for a moment.
+        gaps, silences = self._gaps(), self._silences()
         return {
             "version": VERSION,
             "title": self.title,
@@ -802,8 +819,8 @@ class Model:
             "templates": list(self._templates.texts),
             "calls": list(self._calls),
             "requests": self._requests_in_columns(range(len(self._ids))),
-            "gaps": self._gaps(),
-            "silences": self._silences(),
+            "gaps": gaps,
+            "silences": silences,
         }
 
     def _are_whole(self) -> bool:
@@ -905,7 +922,7 @@ class Model:
         return silences
 
 
-def build(batches: Iterable[list[Entry]], title: str, files: Sequence[str]) -> Trace:
+def build(batches: Iterable[Sequence[Entry]], title: str, files: Sequence[str]) -> Trace:
     """Return the trace of the entries in *batches*, which come in the order of their times."""
     model = Model(title, files)
     try:
@@ -928,25 +945,48 @@ def _message_in(text: str, message: int) -> str:
     return text[message:]
 
 
+_NUMBERS = ("t", "level", "request", "message")
+_WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
+_PIECE = 256
+
+
 def _packed(data: Chunk) -> bytes:
-    times, rest = data["t"], {name: column for name, column in data.items() if name != "t"}
-    shown = ",".join(map(_SHOWN.__getitem__, times))
-    text = f'{{"t":[{shown}],{json.dumps(rest, separators=(",", ":"))[1:]}'
+    columns: Mapping[str, Any] = data
+    written = []
+    for name, column in columns.items():
+        if name in _NUMBERS:
+            value = _numbers(column)
+        elif name == "text":
+            value = _texts(column)
+        else:
+            value = _dumps(column)
+        written.append(f'"{name}":{value}')
+    text = f"{{{','.join(written)}}}"
     return gzip.compress(text.encode(), _EFFORT, mtime=0)
 
 
-class _Shown(dict[float, str]):
-    """The JSON of numbers. Most differences of times are small, and occur often."""
-
-    def __missing__(self, number: float) -> str:
-        shown = repr(number)
-        if len(self) < _MOST_SHOWN:
-            self[number] = shown
-        return shown
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
-_MOST_SHOWN = 10_000
-_SHOWN = _Shown()
+def _numbers(numbers: Sequence[float]) -> str:
+    """Return the JSON of *numbers*, most of which occur often."""
+    shown = {number: repr(number) for number in set(numbers)}
+    return f"[{','.join(map(shown.__getitem__, numbers))}]"
+
+
+def _texts(texts: Sequence[str]) -> str:
+    """Return the JSON of *texts*, in a third of the time where nothing in them is escaped."""
+    written = []
+    for start in range(0, len(texts), _PIECE):
+        piece = texts[start : start + _PIECE]
+        joined = "".join(piece)
+        if joined.isascii() and not joined.encode().translate(None, _WITHOUT_ESCAPES):
+            inner = '","'.join(piece)
+            written.append(f'"{inner}"')
+        else:
+            written.append(_dumps(piece)[1:-1])
+    return f"[{','.join(written)}]"
 
 
 def _without(

@@ -9,11 +9,11 @@ own: the content security policy names their digests, and nothing else may run, 
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -66,8 +66,9 @@ _MODULES = (
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
 
-# A compression level: less than half of the time of 6, gzip's default, and 3 % more bytes.
-_EFFORT = 4
+# A compression level: a fifth of the time of 6, gzip's default, and 8 % more bytes.
+_EFFORT = 1
+_GZIP = 31  # in zlib: gzip's format, without a time
 
 
 def write(
@@ -89,13 +90,32 @@ def write(
         .replace("{{title}}", title)
         .encode()
     )
-    # Everything except ASCII is escaped: ids and paths may contain single surrogates.
-    data = json.dumps(head, separators=(",", ":"), allow_nan=False).encode("ascii")
-    out.write(_block('id="head"', gzip.compress(data, _EFFORT, mtime=0)))
+    out.write(_block('id="head"', _packed(head)))
     out.write(after.encode())
     for chunk in chunks:
         out.write(_block('class="chunk"', chunk))
     out.write(b"</body>\n</html>\n")
+
+
+def _packed(head: Mapping[str, Any]) -> bytes:
+    """Return the gzip of the JSON of *head*, made in parts: the whole takes much memory."""
+    packing = zlib.compressobj(_EFFORT, wbits=_GZIP)
+    # Everything except ASCII is escaped: ids and paths may contain single surrogates.
+    parts = [packing.compress(part.encode("ascii")) for part in _json(head)]
+    return b"".join((*parts, packing.flush()))
+
+
+def _json(value: Any) -> Iterator[str]:
+    """Yield the JSON of *value*: each value of a mapping by itself."""
+    if not isinstance(value, Mapping):
+        yield json.dumps(value, separators=(",", ":"), allow_nan=False)
+        return
+    separator = "{"
+    for name, part in value.items():
+        yield f"{separator}{json.dumps(name)}:"
+        yield from _json(part)
+        separator = ","
+    yield "}" if value else "{}"
 
 
 def _block(attribute: str, packed: bytes) -> bytes:

@@ -278,7 +278,7 @@ def test_nesting_ends() -> None:
         found = reader.read([line, text]) + reader.finish()
         assert found[-1].request_id == FRONT
         assert len(found) >= 1
-        json.dumps(found)
+        json.dumps(list(found))
 
 
 PIECES = [
@@ -307,7 +307,7 @@ def test_no_mixture_breaks_it(pieces: list[str]) -> None:
     text = "".join(pieces)
     found = reader.read(text.split("\n")) + reader.finish()
     assert sum(entry.text.count("\n") + 1 for entry in found) >= 1
-    json.dumps(found)
+    json.dumps(list(found))
 
 
 def test_a_prefix_costs_no_more_than_its_length() -> None:

@@ -22,6 +22,7 @@ from asgi_trace._cli.logs.envelopes import PREFIXES
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.own import own_form
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, merged, read
+from asgi_trace._cli.logs.texts import access_in, accesses_in
 from asgi_trace._cli.logs.times import Clock
 from asgi_trace._cli.logs.workers import Parsed, Workers
 from asgi_trace._cli.view.model import build
@@ -313,6 +314,34 @@ def test_an_access_line_is_read_without_its_fields_only_if_its_message_has_them(
     assert entry.text.endswith(f"- {_ACCESS}")
     other = _last(_forms[form](_access(record, {**_ACCESS_FIELDS, "tenant": "acme"})))
     assert other.text.endswith(" tenant=acme")
+
+
+def test_access_lines_at_once_are_those_one_by_one() -> None:
+    """Whichever are not as usual."""
+    messages = [
+        _ACCESS,
+        f"{_ACCESS} parent=00f067aa0ba902b7",
+        f"{_ACCESS} outcome=crash",
+        f" {_ACCESS}",
+        f"{_ACCESS} ",
+        f"{_ACCESS}\r",
+        _ACCESS.replace("GET", "-"),
+        _ACCESS.replace("/api/items/7", "-"),
+        _ACCESS.replace("/api/items/7", "/\\x1b\\x5cx"),
+        _ACCESS.replace("http", "-"),
+        _ACCESS.replace("200", "-"),
+        _ACCESS.replace("200", "\u0662\u0660\u0660"),
+        _ACCESS.replace("1.8ms", "-"),
+        _ACCESS.replace(" ttfb=1.7ms", ""),
+        _ACCESS.replace("6850B", f"{'9' * 21}B"),
+        '127.0.0.1:1 - "GET / HTTP/1.1" 200',
+        "took 12ms in all",
+        "",
+        _ACCESS,
+    ]
+    assert accesses_in(messages) == [access_in(message) for message in messages]
+    assert sum(fields is None for fields in accesses_in(messages)) < 8
+    assert accesses_in([]) == []
 
 
 def _last(line: str) -> Entry:

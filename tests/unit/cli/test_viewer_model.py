@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import tracemalloc
@@ -429,3 +430,33 @@ def test_no_entries_break_it(rows: list[tuple[Any, ...]]) -> None:
     assert found.head["unknown"] == owners.count("none")
     assert len(found.late) == sum(requests["late"])
     assert found.head["chunk_lines"] == model.CHUNK_LINES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "plain",
+        'a "quote"',
+        "back\\slash",
+        "two\nlines",
+        "\0",
+        "\x7f",
+        "é",
+        "\ud800",
+        "\U0001f600",
+    ],
+)
+@pytest.mark.parametrize("place", [0, 255, 256, 599])
+def test_a_chunk_is_the_json_of_its_columns(text: str, place: int) -> None:
+    """Whatever is escaped in one of its texts, and wherever it is."""
+    texts = ["usual"] * 600
+    texts[place] = text
+    model_of_texts = Model("x", ["x"])
+    model_of_texts.add(
+        [Entry(1e12 + at / 3, at % 6, "r", "", text, 0, None, 0) for at, text in enumerate(texts)]
+    )
+    expected = json.dumps(model_of_texts._chunk(0), separators=(",", ":"))
+    (chunk,) = model_of_texts.trace().chunks
+    assert gzip.decompress(chunk).decode("ascii") == expected
+    model_of_texts.close()

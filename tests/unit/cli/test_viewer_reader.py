@@ -396,7 +396,8 @@ def test_a_whole_second_stands_where_it_was_logged() -> None:
     expected = [at("2024-01-15 10:30:00") + second * 1000 for second in seconds]
     assert [entry.time for entry in entries_of("\n".join(lines))] == expected
     reader = LineReader()  # line by line, as a log that is followed is read
-    one_by_one = [entry for line in lines for entry in reader.read([line])] + reader.finish()
+    one_by_one = [entry for line in lines for entry in reader.read([line])]
+    one_by_one += reader.finish()
     assert [entry.time for entry in one_by_one] == expected
 
 
