@@ -278,11 +278,9 @@ def format_ids(
     """
     # Nearly every id is letters and digits: one check in C is enough. The check of bytes takes a
     # fifth of the instructions of that of text.
-    if (
-        type(request_id) is type(session_id) is str
-        and (both := f"{request_id}{session_id}").isascii()
-        and both.encode().isalnum()
-    ):
+    is_text = type(request_id) is type(session_id) is str
+    both = f"{request_id}{session_id}" if is_text else ""
+    if both.isascii() and both.encode().isalnum():
         ids = f"req={request_id}|session={session_id}"
     else:
         ids = f"req={_safe_id(request_id)}|session={_safe_id(session_id)}"

@@ -105,12 +105,11 @@ def make_record(
         attributes["exc_info"] = exc_info
         attributes["stack_info"] = sinfo
     now = time.time()
-    into_second = now - _second
-    if not 0 <= into_second < 1:
-        _second = now // 1
-        into_second = now - _second
+    second = _second  # once: another thread may change it
+    if not 0 <= now - second < 1:
+        second = _second = now // 1
     attributes["created"] = now
-    attributes["msecs"] = into_second * 1000 // 1
+    attributes["msecs"] = (now - second) * 1000 // 1
     attributes["relativeCreated"] = (now - _logging_began) * 1000
     attributes["thread"] = threading.get_ident()
     attributes["threadName"] = threading.current_thread().name

@@ -71,7 +71,11 @@ class Brackets:
     def ids(self, record: logging.LogRecord) -> str:
         """Return the text in the bracket for *record*."""
         attributes = record.__dict__
-        if "session_id" not in attributes or "request_id" not in attributes:
+        if (
+            "span_id" not in attributes
+            or "session_id" not in attributes
+            or "request_id" not in attributes
+        ):
             stamp(record)
         request_id, session_id = attributes["request_id"], attributes["session_id"]
         # The span is shown in requests that have a traced caller.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +73,17 @@ def test_loggings_options_leave_parts_out(option: str, monkeypatch: pytest.Monke
     make_record(*arguments)
     monkeypatch.setattr(logging, option, False)
     check(make_record(*arguments), logging.LogRecord(*arguments))
+
+
+def test_the_milliseconds_are_those_of_the_time_also_where_a_clock_goes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = (NAME, logging.INFO, __file__, 12, "done", (), None)
+    make_record(*arguments)
+    for now in (1_700_000_000.25, 1_700_000_000.999, 1_700_000_001.0, 1_700_000_000.5, 0.125):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        record = make_record(*arguments)
+        assert (record.created, record.msecs) == (now, int(now % 1 * 1000))
 
 
 def test_a_record_names_its_thread() -> None:
