@@ -175,7 +175,8 @@ def _in_frames(objects: Sequence[str], frame: _Frame) -> Contents:
     times: list[Any] = [None] * len(objects)
     if frame.timer:
         times = list(columns.pop(frame.pattern.groupindex["time"] - 1))
-    # A log has few combinations of the other values.
+    # A log has few combinations of the other values. Reversed, so that the dict has the first object
+    # of each.
     kinds = list(zip(*columns, strict=True))
     source_of: dict[tuple[str, ...], str | None] = {}
     for kind, text in dict(zip(reversed(kinds), reversed(objects), strict=True)).items():
