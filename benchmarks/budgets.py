@@ -169,7 +169,7 @@ BUDGETS = (
         "observed-post",
         Cost("observed-post", OBSERVING),
         1000,
-        {_ALL: 101, (3, 12): 109},
+        {_ALL: 85, (3, 12): 92},
         1.6,
         _THOUSAND,
         less=Cost("observed-post"),

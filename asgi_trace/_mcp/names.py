@@ -22,7 +22,8 @@ def name_in(method: object, params: Any) -> Any:
     Return the name in the *params* of a call of *method*, a mapping or an SDK's object; None
     without one.
     """
-    get = params.get if isinstance(params, Mapping) else partial(getattr, params)
+    is_mapping = type(params) is dict or isinstance(params, Mapping)
+    get = params.get if is_mapping else partial(getattr, params)
     is_of_task = isinstance(method, str) and method.startswith("tasks/")
     for key in _TASK_KEYS if is_of_task else _KEYS:
         name = get(key, None)

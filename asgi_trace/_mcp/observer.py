@@ -81,7 +81,10 @@ def _is_at_sse(request: ScopeMetadata) -> bool:
 
 
 def _posts_json(request: ScopeMetadata) -> bool:
-    return _media_type(request._header(_TYPE)) == _JSON
+    for name, value in request._headers:
+        if name == _TYPE:
+            return value == _JSON or _media_type((value,)) == _JSON
+    return False
 
 
 class _Stream:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 from .._core.calls import Call
-from .._core.headers import header_values
+from .._core.headers import group_values
 from .._core.request import RequestMetadata
 from .._core.scope import SCOPE_KEY, Message, Scope, masks_of
 from .._core.trust import client_host
@@ -98,16 +99,19 @@ _MCP_METHODS = frozenset(
 )
 
 
+_HEADERS = frozenset({b"host", b"mcp-protocol-version", b"user-agent"})
+
+
 def request_attributes(scope: Scope) -> Attributes:
     """
     Return the attributes of a span at its start, by the conventions for HTTP. Samplers read them
     too.
     """
     method = scope.get("method") or "GET"  # of a websocket's handshake
-    headers = scope.get("headers") or ()
-    versions = [
-        value.decode("latin-1") for value in header_values(headers, b"mcp-protocol-version")
-    ]
+    headers: dict[bytes, list[bytes]] = {}
+    group_values(scope.get("headers") or (), _HEADERS, headers)
+    agents = headers.get(b"user-agent", ())
+    versions = [value.decode("latin-1") for value in headers.get(b"mcp-protocol-version", ())]
     masks, path = masks_of(scope.get(SCOPE_KEY)), scope.get("path")
     query, client = scope.get("query_string"), scope.get("client")
     attributes: dict[str, Any] = {
@@ -119,9 +123,10 @@ def request_attributes(scope: Scope) -> Attributes:
         "client.address": client_host(client),
         "network.protocol.version": scope.get("http_version"),
         "mcp.protocol.version": next(filter(_DATE.fullmatch, versions), None),
-        "user_agent.original": b", ".join(header_values(headers, b"user-agent")).decode("latin-1"),
+        "user_agent.original": b", ".join(agents).decode("latin-1"),
     }
-    attributes["server.address"], attributes["server.port"] = _server_of(scope)
+    host, port = _server_of(scope, headers.get(b"host", ()))
+    attributes["server.address"], attributes["server.port"] = host, port
     return {
         name: value if type(value) is int else as_text(value)
         for name, value in attributes.items()
@@ -140,11 +145,11 @@ def method_attributes(method: str) -> Attributes:
     return attributes
 
 
-def _server_of(scope: Scope) -> tuple[str | None, int | None]:
+def _server_of(scope: Scope, hosts: Sequence[bytes]) -> tuple[str | None, int | None]:
     """
-    Return the host and port of the Host header, or those of the server where the header has none.
+    Return the host and port of the Host header, whose values are *hosts*, or those of the server
+    where the header has none.
     """
-    hosts = header_values(scope.get("headers") or (), b"host")
     asked = _AUTHORITY.fullmatch(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
     if asked is None:
         host, port = scope.get("server") or (None, None)
@@ -252,4 +257,6 @@ def as_text(value: object) -> str:
     Return *value* as text that has a UTF-8 form: with a lone surrogate, the exporter would lose a
     whole batch.
     """
+    if type(value) is str and value.isascii():  # nearly every text
+        return value
     return str(value).encode("utf-8", "backslashreplace").decode()

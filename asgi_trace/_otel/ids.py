@@ -292,7 +292,17 @@ def use_propagators() -> None:
 
 
 def _further_fields() -> set[str]:
-    return {name.lower() for name in propagate.get_global_textmap().fields} - _W3C
+    global _known_fields
+    propagator = propagate.get_global_textmap()
+    known_propagator, fields = _known_fields
+    if propagator is not known_propagator:
+        fields = {name.lower() for name in propagator.fields} - _W3C
+        _known_fields = propagator, fields
+    return fields
+
+
+# The last propagator and its fields: a composite one makes them anew each time.
+_known_fields: tuple[object, set[str]] = (None, set())
 
 
 def _write_formats(span: TraceContext) -> dict[str, str]:
