@@ -31,6 +31,8 @@ class ServerLine(NamedTuple):
     # the variants in which it has the ids; None: it does not go through logging
     stamped: frozenset[str] | None
     websocket: bool = False
+    # two tasks may write it, and only one of them is in the request's context
+    by_chance: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,12 @@ HYPERCORN = (
     ServerLine("websocket-late-traceback", "crash-late", TRACEBACK, ALWAYS, websocket=True),
 )
 
+# After a late crash the line is written by the app's task or by the one that reads the connection,
+# whichever runs first: trio shuffles its tasks.
+HYPERCORN_TRIO = tuple(
+    line._replace(by_chance=True) if line.name == "late-crash" else line for line in HYPERCORN
+)
+
 # It writes access lines when the app is done, those of websockets before the app is called, and
 # tracebacks as mere text, without the exception that would tell whose it is.
 GRANIAN = (
@@ -117,9 +125,9 @@ def _uvicorn(name: str, *options: str) -> Kind:
     return Kind(name, ("uvicorn", "APP", "--port", "{port}", *options), UVICORN)
 
 
-def _hypercorn(name: str, *options: str) -> Kind:
+def _hypercorn(name: str, lines: tuple[ServerLine, ...], *options: str) -> Kind:
     command = ("hypercorn", "APP", "--bind", "127.0.0.1:{port}", "--access-logfile", "-", *options)
-    return Kind(name, command, HYPERCORN, http=("1.1", "2"))
+    return Kind(name, command, lines, http=("1.1", "2"))
 
 
 def _granian(name: str, *options: str) -> Kind:
@@ -141,8 +149,8 @@ KINDS = (
     _uvicorn("uvicorn-h11", "--http", "h11", "--loop", "asyncio"),
     _uvicorn("uvicorn-httptools", "--http", "httptools", "--loop", "asyncio", "--ws", "wsproto"),
     _uvicorn("uvicorn-httptools-uvloop", "--http", "httptools", "--loop", "uvloop"),
-    _hypercorn("hypercorn-asyncio", "--worker-class", "asyncio"),
-    _hypercorn("hypercorn-trio", "--worker-class", "trio"),
+    _hypercorn("hypercorn-asyncio", HYPERCORN, "--worker-class", "asyncio"),
+    _hypercorn("hypercorn-trio", HYPERCORN_TRIO, "--worker-class", "trio"),
     _granian("granian-asyncio", "--loop", "asyncio"),
     _granian("granian-uvloop", "--loop", "uvloop"),
     Kind(
