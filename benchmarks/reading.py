@@ -28,7 +28,7 @@ class Promise(NamedTuple):
     lines in an *envelope*, of itself for the bare lines.
 
     :param limit: one and a half times the value reached so far: CPU seconds vary on a loaded machine.
-        For an envelope, one and a half times what it adds, or more.
+        For an envelope, at least one and a half times what it adds.
     :param goal: the value aimed at.
     """
 

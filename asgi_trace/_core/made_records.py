@@ -55,9 +55,6 @@ _KNOWN = frozenset(
     }
 )
 
-# The second of the last record: a remainder of the whole time takes 600 instructions more.
-_second = 0.0
-
 _new = object.__new__
 _NOT_MAPPINGS = frozenset({str, int, float, bool, type(None)})
 
@@ -79,7 +76,6 @@ def make_record(
 
     It takes half of the 22,000 instructions of the class itself.
     """
-    global _second
     place = name, level, pathname, lineno, func
     try:
         model = _models.get(place)
@@ -105,11 +101,8 @@ def make_record(
         attributes["exc_info"] = exc_info
         attributes["stack_info"] = sinfo
     now = time.time()
-    second = _second  # once: another thread may change it
-    if not 0 <= now - second < 1:
-        second = _second = now // 1
     attributes["created"] = now
-    attributes["msecs"] = (now - second) * 1000 // 1
+    attributes["msecs"] = now % 1 * 1000 // 1
     attributes["relativeCreated"] = (now - _logging_began) * 1000
     attributes["thread"] = threading.get_ident()
     attributes["threadName"] = threading.current_thread().name

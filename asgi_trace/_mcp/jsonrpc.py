@@ -46,7 +46,7 @@ def _read(body: bytes) -> dict[str, Any] | None:
         return None
     try:
         text = body.removeprefix(_BOM).decode("utf-8", "surrogatepass").strip(_JSON_BLANKS)
-        # As decode() does, without its two regular expressions: 8,000 instructions less.
+        # As decode() does, without its two regular expressions: 6,000 instructions less.
         message, end = _decoder()(text)
     except (ValueError, RecursionError):
         return None

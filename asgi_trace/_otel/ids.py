@@ -291,6 +291,10 @@ def use_propagators() -> None:
         formats.write = _write_formats
 
 
+# The last propagator and its further fields: a composite one makes its fields anew each time.
+_known_fields: tuple[object, set[str]] = (None, set())
+
+
 def _further_fields() -> set[str]:
     global _known_fields
     propagator = propagate.get_global_textmap()
@@ -299,10 +303,6 @@ def _further_fields() -> set[str]:
         fields = {name.lower() for name in propagator.fields} - _W3C
         _known_fields = propagator, fields
     return fields
-
-
-# The last propagator and its fields: a composite one makes them anew each time.
-_known_fields: tuple[object, set[str]] = (None, set())
 
 
 def _write_formats(span: TraceContext) -> dict[str, str]:

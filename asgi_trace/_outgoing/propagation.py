@@ -107,9 +107,11 @@ def outgoing(
         trace = span or metadata._call_trace()
         headers[TRACEPARENT] = format_traceparent(trace)
         headers[TRACESTATE] = metadata.tracestate
-        # An id of ours needs no check, which takes 3,000 instructions.
         request_id = metadata.request_id
-        headers[REQUEST_ID] = request_id or "" if metadata._has_random_id() else _safe(request_id)
+        # An id of ours needs no check, which takes 3,000 instructions.
+        if request_id is None or not metadata._has_random_id():
+            request_id = _safe(request_id)
+        headers[REQUEST_ID] = request_id
         if baggage:
             headers[BAGGAGE] = metadata.baggage
         if session:
@@ -136,7 +138,8 @@ def _safe(given: str | None) -> str:
 
 def replace(headers: Any, injected: Mapping[str, str]) -> None:
     """
-    Replace the headers *found* in *headers*, in upper or lower case; baggage is merged.
+    Put the *injected* ones into *headers*, in place of those with these names in upper or lower
+    case. An empty value only removes a header; baggage is merged.
     """
     if type(headers) is dict and not headers:  # nothing to replace
         for name, value in injected.items():

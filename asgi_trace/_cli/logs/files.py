@@ -58,6 +58,8 @@ class Log:
         self._is_spooled = False
         self.failed = False
         self.done = 0  # how many bytes of a file have been read
+        # The reader's sum of the first lines' order, for the second pass; None before the first.
+        self.falls: int | None = None
 
     def complain(self, sentence: str) -> None:
         """Report once that a part cannot be read: the result is then incomplete."""

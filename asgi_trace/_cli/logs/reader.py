@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
-from functools import lru_cache
 from itertools import repeat
 from typing import NamedTuple
 
@@ -386,7 +385,7 @@ class LineReader:
         self._keep(entry, out)
 
     def _keep(self, entry: Entry, out: Entries) -> None:
-        """Keep *entry* back, and add the one before to *found*."""
+        """Keep *entry* back, and add the one before it to *out*."""
         if self._entry is not None:
             out.append(self._whole(self._entry))
         self._entry = entry if len(entry.text) <= LONGEST_TEXT else self._shortened(entry)
@@ -513,15 +512,15 @@ def lines_of(log: Log, zone: tzinfo | None = None) -> Iterator[bytes]:
     """Yield blocks of whole lines of *log*, oldest first, including the lines in documents."""
 
     def falls(lines: list[str]) -> int:
-        return _falls(tuple(lines), zone)
+        if log.falls is None:
+            log.falls = _falls(lines, zone)
+        return log.falls
 
     blocks: Iterator[bytes] = log.blocks()
     return in_order(unfolded(blocks, log.complain), falls, log.complain)
 
 
-# A log is often read twice.
-@lru_cache(maxsize=16)
-def _falls(lines: tuple[str, ...], zone: tzinfo | None) -> int:
+def _falls(lines: list[str], zone: tzinfo | None) -> int:
     """
     Return the number of *lines* that are later than the next one; 0 or less if four times as many
     are earlier.
