@@ -165,8 +165,8 @@ class Callers:
 
     def _by_time(self, family: list[int], uncalled: list[int]) -> list[tuple[int, int]]:
         """
-        Return for *uncalled* requests the smallest one of another service around each; for a job,
-        where there is none, the last one before it.
+        Return for *uncalled* requests the smallest one of another service around each, else the
+        last one in which it began; for a job, where there is none, the last one before it.
         """
         start, end = self._start, self._end
         by_start = sorted(family, key=start.__getitem__)
@@ -175,15 +175,22 @@ class Callers:
         latest = max(map(abs, self._ahead.values()), default=0.0) + _SLACK
         callers = []
         for number in uncalled:
-            best = None
+            best = begun = None
             until = bisect_left(starts, start[number] + latest)
             among = by_start[:until] if until < len(by_start) else longest
             for other in among:
-                if other != number and self._is_around(other, number):
-                    # A caller with a known span would have been found by it, if spans were sent.
-                    row = (self._span[other] is not None, end[other] - start[other], other)
+                if other == number:
+                    continue
+                # A caller with a known span would have been found by it, if spans were sent.
+                has_span = self._span[other] is not None
+                if self._is_around(other, number):
+                    row = (has_span, end[other] - start[other], other)
                     best = row if best is None else min(best, row)
-            caller = best[2] if best is not None else self._sender(number, family)
+                elif self._is_outlived(other, number):
+                    row = (has_span, -start[other], other)
+                    begun = row if begun is None else min(begun, row)
+            found = best or begun
+            caller = found[2] if found is not None else self._sender(number, family)
             if caller >= 0:
                 callers.append((number, caller))
         return callers
@@ -210,9 +217,7 @@ class Callers:
 
     def _is_around(self, other: int, number: int) -> bool:
         start, end = self._start, self._end
-        shift = 0.0
-        if self._ahead:
-            shift = self._ahead.get((self._place[other], self._place[number]), 0.0)
+        shift = self._shift(other, number)
         slack = _SLACK + (1_000.0 if self.is_whole else 0.0)
         if start[other] > start[number] - shift + slack or end[other] < end[number] - shift - slack:
             return False
@@ -220,6 +225,26 @@ class Callers:
         if (other_length, -other) <= (length, -number):
             return False
         return self._is_elsewhere(other, number)
+
+    def _is_outlived(self, other: int, number: int) -> bool:
+        """
+        Whether a request began within *other* and ended a little after it.
+
+        A caller that has the whole answer may end at once, while a callee on a busy machine has
+        yet to write its own end.
+        """
+        start, end = self._start, self._end
+        shift = self._shift(other, number)
+        if not start[other] < start[number] - shift < end[other]:
+            return False
+        is_soon = end[number] - shift - end[other] <= _SAME_CLOCK
+        return is_soon and self._is_elsewhere(other, number)
+
+    def _shift(self, other: int, number: int) -> float:
+        """The time by which the clock of *number* is ahead of that of *other*."""
+        if not self._ahead:
+            return 0.0
+        return self._ahead.get((self._place[other], self._place[number]), 0.0)
 
     def _is_elsewhere(self, other: int, number: int) -> bool:
         """Whether a request is in another service; in one log of many, whether it may be."""

@@ -508,6 +508,32 @@ def test_clocks_that_differ_are_mentioned(
     assert (starts["/charge"], starts["/reserve"]) == (500, 110 + ahead)
 
 
+@pytest.mark.parametrize(
+    ("times", "callers"),
+    [
+        ({"shop": (0, 200), "stock": (20, 240)}, {"stock": "shop"}),
+        ({"shop": (0, 200), "stock": (20, 600)}, {}),  # they may have one caller, which has no log
+        ({"shop": (0, 200), "stock": (200, 240)}, {}),
+        ({"shop": (0, 200), "stock": (0, 240)}, {"shop": "stock"}),
+        # a chain of calls, whose lines of the end come in the order of their calls
+        ({"shop": (0, 200), "stock": (20, 210), "pay": (40, 220)}, {"stock": "shop", "pay": "stock"}),
+        ({"shop": (0, 240), "stock": (20, 200), "pay": (40, 220)}, {"stock": "shop", "pay": "shop"}),
+    ],
+    ids=["late", "far too late", "after it", "at once", "a chain", "around one, late in another"],
+)  # fmt: skip
+def test_a_callee_may_write_its_end_after_its_caller(
+    tmp_path: Path, times: dict[str, tuple[int, int]], callers: dict[str, str]
+) -> None:
+    """By a little: its caller has had the answer by then, and goes on at once."""
+    paths = []
+    for service, (start, end) in times.items():
+        access = f"GET /{service} 200 {end - start:.1f}ms 2B http 127.0.0.1:5"
+        paths.append(tmp_path / f"{service}.log")
+        paths[-1].write_text(stamped(1 + end / 1000, access) + "\n", encoding="utf-8")
+    found = bars_of(told(*paths))
+    assert {service: caller[1:] for service, _, _, _, caller in found if caller} == callers
+
+
 def test_clocks_of_many_calls_are_compared_by_most_of_them(tmp_path: Path) -> None:
     """Jitter, and callees that outlive their callers, raise no alarm."""
     rng = random.Random(5)
