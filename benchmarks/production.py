@@ -16,9 +16,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import asgi_trace
+
 from .traffic import App, Receive, Scope, Send, start
 
-__all__ = ("Access", "Log", "json_access", "logging_app", "root_logger", "text_access")
+__all__ = (
+    "Access",
+    "Log",
+    "configured_logger",
+    "json_access",
+    "logging_app",
+    "root_logger",
+    "text_access",
+)
 
 Log = Callable[[str], object]
 """Writes one line."""
@@ -55,6 +65,25 @@ def root_logger(formatter: logging.Formatter, stamp: logging.Filter | None = Non
         handler.addFilter(stamp)
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(logging.INFO)
+    return _log()
+
+
+def configured_logger(formatter: logging.Formatter | None = None, *, is_alone: bool = True) -> Log:
+    """
+    Set up what configure_logging() does, and return a function that logs.
+
+    :param is_alone: the handler is that of configure_logging(); else the program has one, by
+        logging.basicConfig().
+    """
+    _fix_clock()
+    logging.root.handlers.clear()
+    if not is_alone:
+        logging.basicConfig(level=logging.INFO, stream=_file())
+    asgi_trace.configure_logging(formatter=formatter, stream=_file() if is_alone else None)
+    return _log()
+
+
+def _log() -> Log:
     return logging.getLogger("shop").info
 
 

@@ -22,6 +22,7 @@ from .subjects import (
     OUR_JSON,
     OUR_JSON_LOGS,
     OUR_LOGS,
+    OUR_LOGS_BY_ITS_HANDLER,
     OUR_SPANS,
     OUR_TEXT,
     OURS,
@@ -106,11 +107,16 @@ def _event_loop() -> asyncio.AbstractEventLoop:
 
 
 def _batches(
-    subject: Subject, app: App, make_scope: Callable[[], Scope], receive: Receive = receive
+    subject: Subject,
+    app: App,
+    make_scope: Callable[[], Scope],
+    receive: Receive = receive,
+    *,
+    loop: bool = False,
 ) -> Batch:
     wrapped = subject.wrap(app)
     run: Callable[[Coroutine[Any, Any, None]], None] = (
-        _event_loop().run_until_complete if subject.loop else _step
+        _event_loop().run_until_complete if loop or subject.loop else _step
     )
 
     async def serve(scopes: list[Scope]) -> None:
@@ -176,11 +182,16 @@ def _logs(subject: Subject) -> Batch:
 def _produces(subject: Subject, lines: int = 2, *, is_access: bool = True) -> Batch:
     """
     Return batches of requests that log as in production; "bare" logs nothing.
+
+    They run in a task of an event loop, and multiprocessing is loaded, as in uvicorn: logging asks
+    both for a name at each record.
     """
+    import multiprocessing  # noqa: F401
+
     is_silent = subject.name == "bare"
     log = None if is_silent else subject.line()
     access = None if is_silent or subject.access is None or not is_access else subject.access()
-    return _batches(subject, logging_app(log, lines, access), _plain_request)
+    return _batches(subject, logging_app(log, lines, access), _plain_request, loop=True)
 
 
 def _posts(subject: Subject) -> Batch:
@@ -256,7 +267,7 @@ SITUATIONS = {
     "production-text": Situation(
         "a request in production: two lines and an access line, in text",
         _produces,
-        ("bare", PLAIN_LOGS, OUR_LOGS),
+        ("bare", PLAIN_LOGS, OUR_LOGS, OUR_LOGS_BY_ITS_HANDLER),
         batch=_PRODUCTION_BATCH,
     ),
     "production-json": Situation(

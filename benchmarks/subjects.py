@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import asgi_trace
 from asgi_trace._logging.setup import give_forms
 
-from .production import Access, Log, json_access, root_logger, text_access
+from .production import Access, Log, configured_logger, json_access, root_logger, text_access
 from .traffic import App, Message, Receive, Scope, Send
 
 __all__ = (
@@ -27,6 +27,7 @@ __all__ = (
     "OUR_JSON",
     "OUR_JSON_LOGS",
     "OUR_LOGS",
+    "OUR_LOGS_BY_ITS_HANDLER",
     "OUR_SPANS",
     "OUR_TEXT",
     "PLAIN_LOGS",
@@ -39,6 +40,7 @@ ONE_SPAN = "OpenTelemetry, one span"
 OUR_SPANS = "asgi_trace, RequestSpans"
 OUR_JSON = "asgi_trace, JSON"
 OUR_LOGS = "asgi_trace, access_log=True"
+OUR_LOGS_BY_ITS_HANDLER = "asgi_trace, access_log=True, the program's handler"
 OUR_JSON_LOGS = "asgi_trace, access_log=True, JSON"
 PLAIN_LOGS = "logging, uvicorn's access line"
 OUR_TEXT = "asgi_trace, text"
@@ -163,15 +165,15 @@ def _plain_logs() -> Log:
 
 
 def _our_logs() -> Log:
-    log = root_logger(asgi_trace.TextFormatter())
-    give_forms()
-    return log
+    return configured_logger()
+
+
+def _our_logs_by_its_handler() -> Log:
+    return configured_logger(is_alone=False)
 
 
 def _our_json_logs() -> Log:
-    log = root_logger(asgi_trace.JSONFormatter())
-    give_forms()
-    return log
+    return configured_logger(asgi_trace.JSONFormatter())
 
 
 def _asgi_correlation_id(app: App) -> App:
@@ -398,6 +400,7 @@ SUBJECTS = {
         Subject("logging", line=_plain_logs),
         Subject("uvicorn's access line", line=_plain_logs, access=text_access),
         Subject(OUR_LOGS, _ours_with_access_line, _our_logs),
+        Subject(OUR_LOGS_BY_ITS_HANDLER, _ours_with_access_line, _our_logs_by_its_handler),
         Subject(OUR_TEXT, _ours, _our_logs),
         Subject(OUR_JSON_LOGS, _ours_with_access_line, _our_json_logs),
         Subject(

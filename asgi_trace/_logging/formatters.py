@@ -36,6 +36,9 @@ from .records import CALL, IDS, OWN, STAMPED, attribute_of, checked_length, fiel
 
 __all__ = ("JSONFormatter", "LogfmtFormatter", "OwnForm", "TextFormatter", "name_service")
 
+# Attributes of a record are read without its dict where it is of this class: see stamp().
+_LogRecord = logging.LogRecord
+
 _read_ids = itemgetter(*IDS)
 
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -70,16 +73,17 @@ class Brackets:
 
     def ids(self, record: logging.LogRecord) -> str:
         """Return the text in the bracket for *record*."""
-        attributes = record.__dict__
-        if (
-            "span_id" not in attributes
-            or "session_id" not in attributes
-            or "request_id" not in attributes
-        ):
+        stamped: Any = record if type(record) is _LogRecord else _plain_record(record.__dict__)
+        try:
+            request_id, session_id = stamped.request_id, stamped.session_id
+            span_id = stamped.span_id
+        except AttributeError:
             stamp(record)
-        request_id, session_id = attributes["request_id"], attributes["session_id"]
+            request_id, session_id = stamped.request_id, stamped.session_id
+            span_id = stamped.span_id
         # The span is shown in requests that have a traced caller.
-        span_id = attributes["span_id"] if "parent_span_id" in attributes else NO_ID
+        if not hasattr(stamped, "parent_span_id"):
+            span_id = NO_ID
         last_request, last_session, last_span, text = self._last
         if (
             request_id is last_request
@@ -91,9 +95,9 @@ class Brackets:
         shown = {}
         if self._fields:
             shown = {
-                field: attributes[attribute]
+                field: record.__dict__[attribute]
                 for field, attribute in self._fields
-                if attribute in attributes
+                if attribute in record.__dict__
             }
         # extra= may set an id of any type, whose text may change.
         is_text = type(request_id) is type(session_id) is type(span_id) is str
@@ -192,9 +196,6 @@ class TextFormatter(logging.Formatter):
         if self._is_custom:
             return self._format_custom(record, message)
         # The rest is inline: a method of its own would take 1,000 instructions, 1 % of a line.
-        attributes = record.__dict__
-        if "span_id" not in attributes:
-            stamp(record)
         ids = self._brackets.ids(record)
         level = record.levelname
         if self._color and level in _LEVEL_COLORS:
@@ -202,9 +203,10 @@ class TextFormatter(logging.Formatter):
         start, end, when = self._second
         if self._precise or not start <= record.created < end:
             when = self.formatTime(record, self.datefmt)
-        if "mcp_method" in attributes:
-            return format_stamped(when, level, ids, message, self._brackets.call(record))
-        return format_stamped(when, level, ids, message)
+        call = ""
+        if type(record) is not _LogRecord or hasattr(record, "mcp_method"):
+            call = self._brackets.call(record)
+        return format_stamped(when, level, ids, message, call)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """

@@ -345,8 +345,19 @@ class _RootHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*, unless a handler below the root logger does, or a logger stops it."""
-        if not _is_written_below_root(record):
-            super().emit(record)
+        if _is_written_below_root(record):
+            return
+        try:
+            stream = self.stream
+            stream.write(f"{self.format(record)}{self.terminator}")
+            # Not self.flush(), which takes once more the lock that handle() has taken: 4,000
+            # instructions.
+            if hasattr(stream, "flush"):
+                stream.flush()
+        except RecursionError:
+            raise
+        except Exception:
+            self.handleError(record)
 
 
 def _is_written_below_root(record: logging.LogRecord) -> bool:
@@ -354,15 +365,24 @@ def _is_written_below_root(record: logging.LogRecord) -> bool:
     Whether *record* has a handler below the root logger, or belongs to a logger that does not
     propagate: then only warnings are written, as in Python.
     """
-    logger = logging.root.manager.loggerDict.get(record.name)
-    while isinstance(logger, logging.Logger) and logger is not logging.root:
-        for handler in logger.handlers:
-            if record.levelno >= handler.level and not isinstance(handler, logging.NullHandler):
-                return True
+    root = logging.root
+    logger: Any = root.manager.loggerDict.get(record.name)
+    if not isinstance(logger, logging.Logger):
+        return False
+    while logger is not None and logger is not root:
+        if logger.handlers and _has_writer(logger, record.levelno):
+            return True
         if not logger.propagate:
             return record.levelno < logging.WARNING
         logger = logger.parent
     return False
+
+
+def _has_writer(logger: logging.Logger, level: int) -> bool:
+    return any(
+        level >= handler.level and not isinstance(handler, logging.NullHandler)
+        for handler in logger.handlers
+    )
 
 
 _PYTHONS_LAST_RESORT = logging.lastResort

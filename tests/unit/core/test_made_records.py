@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import multiprocessing
+import os
+import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -98,6 +103,49 @@ def test_a_record_names_its_thread() -> None:
     thread.join()
     assert {record.threadName for record in made} == {"a thread"}
     check(*made[1:])
+
+
+def test_a_record_names_its_task_and_its_process_as_they_are_called_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = (NAME, logging.INFO, __file__, 12, "done", (), None)
+
+    async def job(name: str) -> logging.LogRecord:
+        task = asyncio.current_task()
+        assert task is not None
+        task.set_name(name)
+        record = make_record(*arguments)
+        check(record, logging.LogRecord(*arguments))
+        return record
+
+    process = multiprocessing.current_process()
+    for name in ("one", "another"):
+        monkeypatch.setattr(process, "name", name)
+        record = asyncio.run(job(name))
+        assert record.processName == name
+        assert getattr(record, "taskName", name) == name
+    check(make_record(*arguments), logging.LogRecord(*arguments))  # without a task
+
+
+def test_a_half_imported_module_costs_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = (NAME, logging.INFO, __file__, 12, "done", (), None)
+    for name in ("multiprocessing", "asyncio"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    check(make_record(*arguments), logging.LogRecord(*arguments))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
+def test_a_forked_process_has_its_own_id() -> None:
+    code = """
+import os
+from asgi_trace._core.made_records import make_record
+def made(): return make_record("shop", 20, "shop.py", 1, "done", (), None)
+made()
+if not os.fork():
+    os._exit(made().process != os.getpid())
+raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_as_the_factory_it_serves_loggers(kept: list[Any]) -> None:

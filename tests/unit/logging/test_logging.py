@@ -577,6 +577,30 @@ def test_our_handler_writes_what_no_other_does(
     assert stream.getvalue().splitlines() == expected
 
 
+class _Terminal:
+    """What takes the place of standard error in some windows: it only writes."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, text: str) -> None:
+        if "refused" in text:
+            raise OSError("the window is closed")
+        self.lines += text.splitlines()
+
+
+def test_a_stream_that_only_writes_gets_its_lines(
+    process_logging: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And one that refuses a line costs that line alone; logging says so, as it always does."""
+    stream: Any = _Terminal()
+    configure_logging(stream=stream)
+    for message in ("hello", "refused", "again"):
+        logging.getLogger("shop").info(message)
+    assert [line.rpartition(" ")[2] for line in stream.lines] == ["hello", "again"]
+    assert capsys.readouterr().err.count("OSError: the window is closed") == 1
+
+
 def test_what_a_caller_gives_in_extra_wins(process_logging: None) -> None:
     """On its line, under the names of ours; the next line has the request's ids again."""
     stream = io.StringIO()

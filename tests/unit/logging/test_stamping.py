@@ -300,6 +300,40 @@ def test_a_factory_of_the_programs_own_keeps_its_fields(
     assert (found["tenant"], found["short"], found["request_id"]) == ("acme", "stamping", "a1")
 
 
+class Refusing(logging.LogRecord):
+    """A record that computes attributes, and has no others."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise KeyError(name)
+
+
+class Generous(logging.LogRecord):
+    """A record that has any attribute."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return "made up"
+
+
+@pytest.mark.parametrize("kind", [Refusing, Generous])
+def test_a_record_that_computes_attributes_is_stamped(
+    log: logging.Logger, alice: RequestMetadata, kind: type[logging.LogRecord]
+) -> None:
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(TextFormatter())
+    log.addHandler(handler)
+    stamp_records()
+    with bound_request_metadata(alice):
+        for _ in range(2):
+            log.handle(kind("shop", logging.INFO, "shop.py", 1, "hello", (), None))
+    assert ["[req=a1|session=alice] - hello" in line for line in lines.getvalue().splitlines()] == [
+        True,
+        True,
+    ]
+
+
 def test_a_factory_that_was_there_first_does_not_run_at_import() -> None:
     """It may ask a record for what only a logger gives."""
     code = """
