@@ -89,14 +89,10 @@ def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
 # program's own may compute attributes, and is asked for its dict.
 _LogRecord = logging.LogRecord
 
-
-def _has_no_ids(record: logging.LogRecord) -> bool:
-    return type(record) is _LogRecord and not (
-        hasattr(record, "request_id")
-        or hasattr(record, "session_id")
-        or hasattr(record, "trace_id")
-        or hasattr(record, "span_id")
-    )
+# CPython has fast places for 30 attributes of a class, and gives them to the first ones that it
+# meets. The ids are among them: this record is the first one that has any.
+_first: Any = logging.LogRecord("", logging.INFO, "", 0, "", (), None)
+_first.message = _first.request_id = _first.session_id = _first.trace_id = _first.span_id = ""
 
 
 def stamp(record: logging.LogRecord) -> None:
@@ -112,7 +108,14 @@ def stamp(record: logging.LogRecord) -> None:
         metadata = _request_of(record) if record.exc_info else get_request_metadata()
         if metadata is not None:
             ids = metadata._ids or metadata._line_ids()
-            if len(ids) == 4 and _has_no_ids(record):
+            if (
+                len(ids) == 4
+                and type(record) is _LogRecord
+                and not hasattr(record, "request_id")
+                and not hasattr(record, "session_id")
+                and not hasattr(record, "trace_id")
+                and not hasattr(record, "span_id")
+            ):
                 stamped: Any = record
                 stamped.request_id = ids["request_id"]
                 stamped.session_id = ids["session_id"]
