@@ -517,7 +517,12 @@ class Model:
         if logged.startswith(session_id):  # the same, cut by another form
             return
         session = self._session_of.get(session_id)
-        self._session[number] = self._new_session(session_id) if session is None else session
+        if session is None:
+            session = self._new_session(session_id)
+        self._session[number] = session
+        name = self._sessions[session]
+        if name == session_id:  # one string for all requests of a session
+            self._logged_session[number] = name
 
     def _new_session(self, session_id: str) -> int:
         short = session_id[:8]
