@@ -94,6 +94,7 @@ class Model:
         self.held = 0  # entries whose clock went back
         self.cut = 0  # entries whose text was cut here
         self._unknown = 0
+        self._is_over = False  # whether no entry will be added
         self._base: int | None = None
         # Whether the base may still change: all entries were blank, and it was in no result yet.
         self._is_base_open = True
@@ -753,8 +754,13 @@ class Model:
 
     # -- the whole --------------------------------------------------------------------------------
 
-    def trace(self) -> Trace:
-        """Return the data of the page, up to the last entry that was added."""
+    def trace(self, is_last: bool = False) -> Trace:
+        """
+        Return the data of the page, up to the last entry that was added.
+
+        :param is_last: no entry will be added later: columns are given away, not copied.
+        """
+        self._is_over = is_last
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
         if self._requests:
             chunks.append(_packed(self._chunk(0)))
@@ -868,13 +874,20 @@ class Model:
                 service_of = self._places.service
                 values = [service_of[self._place[number]] for number in numbers]
             elif len(numbers) == self._count:
-                values = list(whole[: self._count])
+                values = self._all_of(whole)
             else:
                 values = [whole[number] for number in numbers]
             if column.is_time:
                 values = [None if when is None else _tenth(when) for when in values]
             columns[column.name] = values
         return columns
+
+    def _all_of(self, column: Any) -> list[Any]:
+        """Return the values of a column, without the room for further ones."""
+        if self._is_over and isinstance(column, list):
+            del column[self._count :]
+            return column
+        return list(column[: self._count])
 
     def _requests_one_by_one(self, numbers: Sequence[int]) -> list[Request]:
         columns = self._requests_in_columns(numbers)
@@ -951,7 +964,7 @@ def build(batches: Iterable[Sequence[Entry]], title: str, files: Sequence[str]) 
     try:
         for batch in batches:
             model.add(batch)
-        return model.trace()
+        return model.trace(is_last=True)
     finally:
         model.close()
 
