@@ -879,6 +879,8 @@ class Model:
                 values = [whole[number] for number in numbers]
             if column.is_time:
                 values = [None if when is None else _tenth(when) for when in values]
+            if self._is_over and values is not whole:
+                del whole[:]
             columns[column.name] = values
         return columns
 
