@@ -985,7 +985,7 @@ def _message_in(text: str, message: int) -> str:
 
 _NUMBERS = ("t", "level", "request", "message")
 _WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
-_PIECE = 256
+_PIECE = 64
 
 
 def _packed(data: Chunk) -> bytes:
