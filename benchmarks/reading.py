@@ -52,9 +52,9 @@ class Promise(NamedTuple):
 
 
 PROMISES = (
-    Promise("view", "text", 6.9, 3.0),
-    Promise("view", "json", 4.0, 2.5),
-    Promise("view", "logfmt", 3.4, 3.0),
+    Promise("view", "text", 6.0, 3.0),
+    Promise("view", "json", 3.8, 2.5),
+    Promise("view", "logfmt", 3.3, 3.0),
     Promise("grep", "text", 2.1, 1.0),
     Promise("grep", "json", 1.9, 1.0),
     Promise("grep", "logfmt", 1.4, 1.0),

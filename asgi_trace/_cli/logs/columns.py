@@ -112,10 +112,8 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
     heads, _, ids = _cut(distinct, _BEFORE_IDS)
     owners = {bracket: _owner(bracket, records) for bracket in set(ids)}
     moments = _moments(heads, distinct, fronts, records)
-    row_of = {
-        front: _row(moments[head], owners[bracket])
-        for front, head, bracket in zip(distinct, heads, ids, strict=True)
-    }
+    rows_of_fronts = map(_row, map(moments.get, heads), map(owners.get, ids))
+    row_of = dict(zip(distinct, rows_of_fronts, strict=True))
     odd = _without_value(row_of, fronts) | set(others)
     rows = map(_or(row_of, _NO_ROW).__getitem__, fronts)
     times, levels, requests, sessions, shared = zip(*rows, strict=True)
@@ -187,9 +185,10 @@ def _moments(
     place = 0
     clock = records.clock
     last = clock.last
-    for head, front in zip(heads, distinct, strict=True):
-        if head in times:
-            continue
+    # Reversed, so that the dict has the first front of each head.
+    front_of = dict(zip(reversed(heads), reversed(distinct), strict=True))
+    for head in dict.fromkeys(heads):
+        front = front_of[head]
         known = records.heads.get(head)
         if known is None and _DATED.fullmatch(head):
             # When clocks are set back, a time without a zone may depend on the line before.
@@ -220,8 +219,8 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     """
     # Where a text is missing, the line is odd; where they are in another order, a part is empty.
     stamp_ends = list(map(str.find, lines, repeat(form.before_level)))
-    name_ends = list(map(str.find, lines, repeat(form.before_message)))
-    message_ends = list(map(str.find, lines, repeat(form.before_ids)))
+    name_ends = list(map(str.find, lines, repeat(form.before_message), stamp_ends))
+    message_ends = list(map(str.find, lines, repeat(form.before_ids), name_ends))
     start = len(form.start)
     second_end = start + len("2024-01-15T10:30:15")
     seconds = [line[:second_end] for line in lines]
@@ -253,9 +252,8 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     owners = list(map(_or(owner_of, _NO_NAMED_OWNER).__getitem__, tails))
     times = list(map(operator.add, whole, parts))
     levels, shown, asides, access_loggers = zip(*kinds, strict=True)
-    requests, sessions, mores, brackets, accesses, first_bytes = map(
-        list, zip(*owners, strict=True)
-    )
+    requests, sessions, shared, brackets, accesses, first_bytes = zip(*owners, strict=True)
+    mores = list(shared)
     bare: Sequence[str] = messages
     if form.start == LOGFMT.start:
         bare = [text[1:-1] if text[:1] == '"' else text for text in messages]
@@ -305,13 +303,16 @@ def _without_message(form: Named, messages: Sequence[str]) -> set[int]:
 
 def _without_value(known: dict[str, Any], keys: Sequence[str]) -> set[int]:
     """Return the places of those *keys* without a known value."""
-    if None not in known.values():
+    unknown = {key for key, value in known.items() if value is None}
+    if not unknown:
         return set()
-    return {place for place, key in enumerate(keys) if known[key] is None}
+    return set(_places(list(map(unknown.__contains__, keys))))
 
 
 def _or(known: dict[str, Any], value: Any) -> dict[str, Any]:
     """Return *known* with *value* in place of None: the value of an odd line is not used."""
+    if all(known.values()):
+        return known
     return {key: value if present is None else present for key, present in known.items()}
 
 
@@ -360,7 +361,8 @@ def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
     request_id, session_id, trace, span, parent, service, access, first_byte = match.groups("")
     if request_id in NO_IDS or trace in NO_IDS:
         return None
-    more: dict[str, Any] = {"trace": trace}
+    # Most often the trace is the request: one string for both.
+    more: dict[str, Any] = {"trace": request_id if trace == request_id else trace}
     for name, value in (("span", span), ("parent", parent), ("service", service)):
         if value:
             more[name] = value

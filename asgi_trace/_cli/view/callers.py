@@ -52,14 +52,14 @@ class Callers:
     def __init__(
         self,
         columns: dict[str, Any],
-        place: array[int],
+        place: Sequence[int],
         places: Places,
         ended: Sequence[float | None],
         of_span: dict[str, int],
     ) -> None:
         self.parent: array[int] = columns["parent"]
         self._start: array[float] = columns["start"]
-        self._end: array[float] = columns["end"]
+        self._end: Sequence[float] = columns["end"]
         self._span: list[str | None] = columns["span"]
         self._place = place
         self._places = places

@@ -156,7 +156,7 @@ def trace_of(
         model = window.model
         model.left_out += sentences(wanted)
         model.summary = summarize(readings, wanted.zone)
-        return model.trace()
+        return model.trace(is_last=True)
     finally:
         window.model.close()
 

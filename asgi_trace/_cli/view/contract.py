@@ -57,14 +57,14 @@ REQUEST_COLUMNS = (
     Column("status", int | None, None, "the HTTP status"),
     Column("start", float, 0.0, "when it began", "d", is_time=True),
     Column("first_byte", float | None, None, "when its body began", is_time=True),
-    Column("end", float, 0.0, "when it ended, as far as is known", "d", is_time=True),
+    Column("end", float, 0.0, "when it ended, as far as is known", is_time=True),
     Column("duration", float | None, None, "its duration as measured, in milliseconds"),
     Column("outcome", str | None, None, "how it ended, such as `crash`"),
     Column("call", str | None, None, "the MCP call"),
     Column("trace", str | None, None, "the W3C trace id"),
-    Column("lines", int, 0, "how many lines it has", "l"),
+    Column("lines", int, 0, "how many lines it has"),
     Column("first_line", int, 0, "the number of its first line", "l"),
-    Column("level", int, 0, "the worst level of its lines: 0 none, 1 debug … 5 critical", "b"),
+    Column("level", int, 0, "the worst level of its lines: 0 none, 1 debug … 5 critical"),
     Column("late", int, 0, "how many lines came after its end", "l"),
 )
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import gzip
 import heapq
 import json
+import operator
 import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from ..logs.entries import Entries
@@ -33,6 +35,8 @@ _CHUNK_TEXT = 8 << 20
 _SHORT_TEXT = 1024
 # A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
 _EFFORT = 1
+# The number of requests by which their columns grow.
+_ROOM = 256
 # The most chunks that wait to be packed.
 _MOST_UNPACKED = 2
 
@@ -90,6 +94,7 @@ class Model:
         self.held = 0  # entries whose clock went back
         self.cut = 0  # entries whose text was cut here
         self._unknown = 0
+        self._is_over = False  # whether no entry will be added
         self._base: int | None = None
         # Whether the base may still change: all entries were blank, and it was in no result yet.
         self._is_base_open = True
@@ -105,6 +110,7 @@ class Model:
         # requests, by number: the columns of the page
         columns: dict[str, Any] = {column.name: column.empty() for column in REQUEST_COLUMNS}
         self._columns = columns
+        self._count = 0  # of requests; the columns have room for some more
         self._ids: list[str] = columns["id"]
         self._session: array[int] = columns["session"]
         self._status: list[int | None] = columns["status"]
@@ -115,19 +121,19 @@ class Model:
         self._start: array[float] = columns["start"]
         self._first_byte: list[float | None] = columns["first_byte"]
         self._duration: list[float | None] = columns["duration"]
-        self._end: array[float] = columns["end"]
-        self._lines: array[int] = columns["lines"]
+        self._end: list[float] = columns["end"]
+        self._lines: list[int] = columns["lines"]
         self._first_line: array[int] = columns["first_line"]
-        self._level: array[int] = columns["level"]
+        self._level: list[int] = columns["level"]
         self._late: array[int] = columns["late"]
         # and columns that only the model needs
-        self._place = array("i")
+        self._place: list[int] = []
         self._logged_session: list[str] = []
         self._ended: list[float | None] = []  # when the access line was, or None
         self._began = array("d")  # when it began by its access line, else its first entry
         self._has_own = bytearray()  # whether it has an access line of ours
         self._is_text = bytearray()  # whether its first line is text of ours, without a span
-        self._seen = array("d")  # when the last entry was
+        self._seen: list[float] = []  # when the last entry was
         self._shared: dict[Any, Any] = {}  # each value once, since many requests have the same
         # The request that an entry with a span, or one without, belongs to; in other places than
         # the first that had the same, by both.
@@ -137,13 +143,16 @@ class Model:
         # The requests with one id in one place, where there are several.
         self._several: dict[tuple[int, str], list[int]] = {}
         self._of_trace: dict[str, int] = {}
-        # How each column gets the value of a new request.
-        self._new_request: list[tuple[Callable[[Any], None], Any]] = [
-            *((columns[column.name].append, column.initial) for column in REQUEST_COLUMNS),
-            (self._logged_session.append, ""),
-            (self._ended.append, None),
-            (self._has_own.append, False),
-            (self._is_text.append, False),
+        # How each column gets the values of new requests.
+        self._new_requests: list[tuple[Callable[[Iterable[Any]], None], Any]] = [
+            *((columns[column.name].extend, column.initial) for column in REQUEST_COLUMNS),
+            (self._place.extend, 0),
+            (self._logged_session.extend, ""),
+            (self._ended.extend, None),
+            (self._began.extend, 0.0),
+            (self._has_own.extend, False),
+            (self._is_text.extend, False),
+            (self._seen.extend, 0.0),
         ]
         self._of_access = [
             (name, columns[name]) for name in ("method", "path", "status", "outcome")
@@ -196,7 +205,7 @@ class Model:
             return
         columns = Entries.of(entries).columns
         blanks = []
-        if "" in columns.requests:
+        if not all(columns.requests):
             named = zip(columns.requests, columns.texts, strict=True)
             blanks = [
                 at for at, (request, text) in enumerate(named) if not request and _is_blank(text)
@@ -225,8 +234,9 @@ class Model:
         """Return *times* relative to *base*, none before the one it follows, and note silences."""
         last = self._last
         shown = []
+        zero = float(base)  # with it, each time is a float
         for when in times:
-            when -= base
+            when -= zero
             if when < last:
                 if last - when > _SPREAD:
                     self.held += 1
@@ -247,7 +257,7 @@ class Model:
         _, levels, ids, session_ids, texts, messages, mores, files = columns
         if max(levels) >= _ERROR:
             self._note_errors(levels, texts, messages)
-        self._times += [round(when * 10) for when in times]
+        self._times += map(float.__round__, [when * 10 for when in times])
         self._levels += levels
         self._texts += self._within_limit(texts)
         self._messages += messages
@@ -265,29 +275,34 @@ class Model:
             if not request_id:
                 requests.append(-1)
                 continue
-            span = None if more is None else more.get("span")
+            span = None
+            is_usual = True
+            if more is not None:
+                span = more.get("span")
+                is_usual = not ("access" in more or "call" in more or "outgoing" in more)
             number = of_span.get(span, -1) if span else of_id.get(request_id, -1)
             if number < 0 and not span:
                 number = self._open(request_id, place, when, more or _NO_MORE)
             elif number < 0 or place_of[number] != place or when - seen[number] >= _GAP:
                 number = self._request_of(request_id, more or _NO_MORE, place, when)
-            if ended[number] is not None or (
-                more is not None and ("access" in more or "call" in more or "outgoing" in more)
-            ):
+            if is_usual and ended[number] is None:
+                # The same as _note() for nine of ten entries, in half of the time.
+                requests.append(number)
+                counts[number] += 1
+                seen[number] = ends[number] = when
+                if level > worst[number]:
+                    worst[number] = level
+                if session_id and session_id != sessions[number]:
+                    self._set_session(number, session_id)
+            else:
                 requests.append(self._note(number, level, session_id, more, when))
-                continue
-            # The same as _note() for nine of ten entries, in half of the time.
-            requests.append(number)
-            counts[number] += 1
-            seen[number] = ends[number] = when
-            if level > worst[number]:
-                worst[number] = level
-            if session_id and session_id != sessions[number]:
-                self._set_session(number, session_id)
 
     def _places_of(self, mores: Sequence[dict[str, Any] | None], files: Sequence[int]) -> list[int]:
         """Return the place of each entry; a log's place may change when a line names a service."""
-        of_file, places = self._places.of_file, []
+        of_file = self._places.of_file
+        if not any("source" in more or "service" in more for more in filter(None, mores)):
+            return list(map(of_file.__getitem__, files))
+        places = []
         for more, file in zip(mores, files, strict=True):
             if more is not None and ("source" in more or "service" in more):
                 places.append(self._places.of(more, file))
@@ -426,15 +441,16 @@ class Model:
         return silent > (_AFTER_ALL if self._status[number] is None else _AFTER_ANSWER)
 
     def _open(self, request_id: str, place: int, when: float, more: dict[str, Any]) -> int:
-        number = len(self._ids)
-        for append, initial in self._new_request:
-            append(initial)
-        self._place.append(place)
+        number = self._count
+        if number == len(self._ids):
+            for extend, initial in self._new_requests:
+                extend(repeat(initial, _ROOM))
+        self._count += 1
+        self._place[number] = place
         self._ids[number] = request_id
         self._start[number] = self._end[number] = when
-        self._first_line[number] = self.entries
-        self._began.append(when)
-        self._seen.append(when)
+        self._first_line[number] = self._before_chunk + len(self._requests)
+        self._began[number] = self._seen[number] = when
         if "span" in more:
             self._give_span(number, more)
         else:
@@ -502,7 +518,12 @@ class Model:
         if logged.startswith(session_id):  # the same, cut by another form
             return
         session = self._session_of.get(session_id)
-        self._session[number] = self._new_session(session_id) if session is None else session
+        if session is None:
+            session = self._new_session(session_id)
+        self._session[number] = session
+        name = self._sessions[session]
+        if name == session_id:  # one string for all requests of a session
+            self._logged_session[number] = name
 
     def _new_session(self, session_id: str) -> int:
         short = session_id[:8]
@@ -705,13 +726,14 @@ class Model:
         """Return the entries of the chunk that is being filled, from *place* on."""
         times = self._times[place:]
         files = self._files[place:]
-        deltas = [now - then for now, then in zip(times, [0, *times], strict=False)]
+        deltas = list(map(operator.sub, times, (0, *times)))
+        shown = {delta: _in_milliseconds(delta) for delta in set(deltas)}
         is_one_file = len(set(files)) == 1
-        of_place = self._places.service
-        services = list(map(of_place.__getitem__, self._in[place:]))
+        service_of = {each: self._places.service[each] for each in set(self._in)}
+        services = list(map(service_of.__getitem__, self._in[place:]))
         is_one_service = len(set(services)) == 1
         return {
-            "t": [value / 10 if value % 10 else value // 10 for value in deltas],
+            "t": list(map(shown.__getitem__, deltas)),
             "level": self._levels[place:],
             "request": self._requests[place:],
             "late": [value - place for value in self._lates if value >= place],
@@ -732,8 +754,13 @@ class Model:
 
     # -- the whole --------------------------------------------------------------------------------
 
-    def trace(self) -> Trace:
-        """Return the data of the page, up to the last entry that was added."""
+    def trace(self, is_last: bool = False) -> Trace:
+        """
+        Return the data of the page, up to the last entry that was added.
+
+        :param is_last: no entry will be added later: columns are given away, not copied.
+        """
+        self._is_over = is_last
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
         if self._requests:
             chunks.append(_packed(self._chunk(0)))
@@ -818,7 +845,7 @@ class Model:
             "services": list(self._places.services),
             "templates": list(self._templates.texts),
             "calls": list(self._calls),
-            "requests": self._requests_in_columns(range(len(self._ids))),
+            "requests": self._requests_in_columns(range(self._count)),
             "gaps": gaps,
             "silences": silences,
         }
@@ -842,16 +869,27 @@ class Model:
         columns = Requests()
         for column in REQUEST_COLUMNS:
             whole = self._columns[column.name]
+            values: list[Any]
             if column.name == "service":
-                values: list[Any] = [
-                    self._places.service[self._place[number]] for number in numbers
-                ]
+                service_of = self._places.service
+                values = [service_of[self._place[number]] for number in numbers]
+            elif len(numbers) == self._count:
+                values = self._all_of(whole)
             else:
                 values = [whole[number] for number in numbers]
             if column.is_time:
                 values = [None if when is None else _tenth(when) for when in values]
+            if self._is_over and values is not whole:
+                del whole[:]
             columns[column.name] = values
         return columns
+
+    def _all_of(self, column: Any) -> list[Any]:
+        """Return the values of a column, without the room for further ones."""
+        if self._is_over and isinstance(column, list):
+            del column[self._count :]
+            return column
+        return list(column[: self._count])
 
     def _requests_one_by_one(self, numbers: Sequence[int]) -> list[Request]:
         columns = self._requests_in_columns(numbers)
@@ -897,7 +935,7 @@ class Model:
     def _silences(self) -> list[tuple[float, float]]:
         """Return the times at which no open request logged, as while an event loop is blocked."""
         least = 2000.0 if self._whole_lines else _SILENCE
-        order = sorted(range(len(self._ids)), key=self._start.__getitem__)
+        order = sorted(range(self._count), key=self._start.__getitem__)
         starts = [self._start[number] for number in order]
         silences: list[tuple[float, float]] = []
         opened: list[tuple[float, int]] = []
@@ -928,7 +966,7 @@ def build(batches: Iterable[Sequence[Entry]], title: str, files: Sequence[str]) 
     try:
         for batch in batches:
             model.add(batch)
-        return model.trace()
+        return model.trace(is_last=True)
     finally:
         model.close()
 
@@ -947,7 +985,7 @@ def _message_in(text: str, message: int) -> str:
 
 _NUMBERS = ("t", "level", "request", "message")
 _WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
-_PIECE = 256
+_PIECE = 64
 
 
 def _packed(data: Chunk) -> bytes:
@@ -1004,7 +1042,10 @@ def _without(
 
 
 def _tenth(when: float) -> float:
-    tenths = round(when * 10)
+    return _in_milliseconds(round(when * 10))
+
+
+def _in_milliseconds(tenths: int) -> float:
     return tenths / 10 if tenths % 10 else tenths // 10
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import re
 import zlib
@@ -69,6 +70,9 @@ _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILIN
 # A compression level: a fifth of the time of 6, gzip's default, and 8 % more bytes.
 _EFFORT = 1
 _GZIP = 31  # in zlib: gzip's format, without a time
+_COMPACT: dict[str, Any] = {"separators": (",", ":"), "allow_nan": False}
+# The most values of a list that become JSON at once.
+_MOST_VALUES = 16_384
 
 
 def write(
@@ -90,25 +94,36 @@ def write(
         .replace("{{title}}", title)
         .encode()
     )
-    out.write(_block('id="head"', _packed(head)))
+    out.writelines(_block('id="head"', _packed(head)))
     out.write(after.encode())
     for chunk in chunks:
-        out.write(_block('class="chunk"', chunk))
+        out.writelines(_block('class="chunk"', chunk))
     out.write(b"</body>\n</html>\n")
 
 
 def _packed(head: Mapping[str, Any]) -> bytes:
     """Return the gzip of the JSON of *head*, made in parts: the whole takes much memory."""
     packing = zlib.compressobj(_EFFORT, wbits=_GZIP)
-    # Everything except ASCII is escaped: ids and paths may contain single surrogates.
-    parts = [packing.compress(part.encode("ascii")) for part in _json(head)]
-    return b"".join((*parts, packing.flush()))
+    packed = io.BytesIO()
+    for part in _json(head):
+        # Everything except ASCII is escaped: ids and paths may contain single surrogates.
+        packed.write(packing.compress(part.encode("ascii")))
+    packed.write(packing.flush())
+    return packed.getvalue()
 
 
 def _json(value: Any) -> Iterator[str]:
-    """Yield the JSON of *value*: each value of a mapping by itself."""
+    """Yield the JSON of *value*: each value of a mapping by itself, and long lists in pieces."""
+    if isinstance(value, list) and len(value) > _MOST_VALUES:
+        separator = "["
+        for start in range(0, len(value), _MOST_VALUES):
+            piece = json.dumps(value[start : start + _MOST_VALUES], **_COMPACT)
+            yield f"{separator}{piece[1:-1]}"
+            separator = ","
+        yield "]"
+        return
     if not isinstance(value, Mapping):
-        yield json.dumps(value, separators=(",", ":"), allow_nan=False)
+        yield json.dumps(value, **_COMPACT)
         return
     separator = "{"
     for name, part in value.items():
@@ -118,11 +133,16 @@ def _json(value: Any) -> Iterator[str]:
     yield "}" if value else "{}"
 
 
-def _block(attribute: str, packed: bytes) -> bytes:
-    return b'<script type="application/octet-stream" %b>%b</script>\n' % (
-        attribute.encode(),
-        base64.b64encode(packed),
-    )
+# Of a block, in bytes: a multiple of three, so that base64 has nothing to fill between two pieces.
+_PIECE = 3 << 18
+
+
+def _block(attribute: str, packed: bytes) -> Iterator[bytes]:
+    """Yield the block of *packed* data in pieces: the whole head takes much memory."""
+    yield f'<script type="application/octet-stream" {attribute}>'.encode()
+    for start in range(0, len(packed), _PIECE):
+        yield base64.b64encode(packed[start : start + _PIECE])
+    yield b"</script>\n"
 
 
 @cache

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import io
 import json
 import random
+import re
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 from asgi_trace._cli.logs.reader import Entry, LineReader
 from asgi_trace._cli.view import model
 from asgi_trace._cli.view.model import CHUNK_LINES, Model, build
+from asgi_trace._cli.view.page import write
 from asgi_trace._core.lines import Record, format_access, format_json
 
 from ...viewer import Told, stamped
@@ -460,3 +464,23 @@ def test_a_chunk_is_the_json_of_its_columns(text: str, place: int) -> None:
     (chunk,) = model_of_texts.trace().chunks
     assert gzip.decompress(chunk).decode("ascii") == expected
     model_of_texts.close()
+
+
+def test_the_last_page_is_that_of_a_log_that_goes_on() -> None:
+    """Also in the file, where the columns of many requests are written in pieces."""
+    lines = [stamped(at / 100, access(at % 7), f"r{at}", f"s{at % 9}") for at in range(17_000)]
+    entries = entries_of(*lines)
+    whole = Model("app.log", ["app.log"])
+    whole.add(entries)
+    heads = [whole.trace().head, whole.trace(is_last=True).head]
+    whole.close()
+    for head in heads:
+        head["created"] = 0
+    assert heads[0] == heads[1]
+    out = io.BytesIO()
+    write(heads[1], [], out)
+    block = re.search(rb'id="head">([^<]*)<', out.getvalue())
+    assert block is not None
+    written = json.loads(gzip.decompress(base64.b64decode(block[1], validate=True)))
+    assert written == json.loads(json.dumps(heads[0]))
+    assert len(written["requests"]["id"]) == 17_000
