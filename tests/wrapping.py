@@ -227,6 +227,13 @@ def _otlp(moment: float, service: str, line: str) -> dict[str, Any]:
     return {"resource": {"attributes": about}, "scopeLogs": [{"scope": {}, "logRecords": [record]}]}
 
 
+def _collected(moment: float, service: str, line: str) -> dict[str, Any]:
+    """As the collector writes a line of which it knows no severity."""
+    logs = _otlp(moment, service, line)
+    logs["scopeLogs"][0]["logRecords"][0] |= {"severityNumber": 0, "severityText": "", "flags": 0}
+    return logs
+
+
 WRAPPERS: dict[str, Wrapper] = {
     "none": _each(lambda _, __, line: line),
     "docker compose logs": _each(lambda _, service, line: f"{service}-1   | {line}"),
@@ -529,6 +536,19 @@ VARIANTS: dict[str, Wrapper] = {
             "ContainerName": service,
             "LogMessage": line,
             "LogSource": "stderr",
+        }
+    ),
+    "OTLP, a collector's filelog receiver": _objects(
+        lambda moment, service, line: {"resourceLogs": [_collected(moment, service, line)]}
+    ),
+    "ClickHouse, a collector's table": _objects(
+        lambda moment, service, line: {
+            "Timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+            "TraceFlags": 0,
+            "SeverityText": "",
+            "SeverityNumber": 0,
+            "ServiceName": service,
+            "Body": line,
         }
     ),
     "ssh": _each(lambda _, service, line: f"{service}: {line}"),

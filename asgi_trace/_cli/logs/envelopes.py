@@ -443,7 +443,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
         shape = _shape(tuple(fields))
     if shape.is_record or (shape.ids and any(_is_id(fields[name]) for name in shape.ids)):
         return None
-    if not is_raw and shape.levels and any(fields[name] not in _NOTHING for name in shape.levels):
+    if not is_raw and shape.levels and any(fields[name] not in _NO_LEVELS for name in shape.levels):
         return None
     line: str | None = None
     text_name = ""
@@ -477,6 +477,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
 
 
 _NOTHING = (None, "")
+# Of a record that a collector did not parse: OpenTelemetry's number, and names of Google Cloud.
+_NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED")
 # Half of the time that Content() takes.
 _new = tuple.__new__
 
