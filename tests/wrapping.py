@@ -434,6 +434,11 @@ VARIANTS: dict[str, Wrapper] = {
         lambda moment, service, line: f"{PODS[service]} {service} {when(moment)}789Z {line}"
     ),
     "stern -A": _each(lambda _, service, line: f"shop {PODS[service]} {service} {line}"),
+    "stern --timestamps=short": _each(
+        lambda moment, service, line: (
+            f"{PODS[service]} {service} {when(moment, '%m-%d %H:%M:%S')} {line}"
+        )
+    ),
     "stern --template": _each(lambda _, service, line: f"{PODS[service]}/{service}: {line}"),
     "stern --template, a pod": _each(lambda _, service, line: f"{PODS[service]} {line}"),
     "kail": _each(lambda _, service, line: f"shop/{PODS[service]}[{service}]: {line}"),
@@ -476,6 +481,52 @@ VARIANTS: dict[str, Wrapper] = {
     "RFC 3164": _each(
         lambda moment, service, line: f"<14>{when(moment, '%b %d %H:%M:%S')} web {service}: {line}"
     ),
+    "RFC 3164, of the C library": _each(
+        lambda moment, service, line: f"<14>{when(moment, '%b %d %H:%M:%S')} {service}[8]: {line}"
+    ),
+    "RFC 5424 over TCP": _each(
+        lambda moment, service, line: (
+            f"{len(line) + 42} <14>1 {when(moment)}Z web {service} 8 - - {line}"
+        )
+    ),
+    "Docker Compose around RFC 5424": _each(
+        lambda moment, service, line: f"logs-1  | <14>1 {when(moment)}Z web {service} 8 - - {line}"
+    ),
+    "Heroku's drain": _each(
+        lambda moment, service, line: f"<190>1 {when(moment)}+00:00 host app {service}.1 - {line}"
+    ),
+    "awslogs get": _each(lambda _, service, line: f"/ecs/shop {service}/{service}/0f1e2d3c {line}"),
+    "awslogs get --timestamp": _each(
+        lambda moment, service, line: (
+            f"/ecs/shop {service}/{service}/0f1e2d3c {when(moment)[:-3]}Z {line}"
+        )
+    ),
+    "gcloud app logs read": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S')} {service}[20241122t103015]  {line}"
+        )
+    ),
+    "podman-compose, colored": _each(
+        lambda _, service, line: f"\x1b[1;32m[{service}] |{_PLAIN} {line}"
+    ),
+    "foreman of Node": _each(
+        lambda moment, service, line: f"{when(moment, '%H:%M:%S')} {service}.1   |  {line}"
+    ),
+    "turbo": _each(lambda _, service, line: f"{service}:start: {line}"),
+    "process-compose": _each(lambda _, service, line: f"[{service}\t] {line}"),
+    "columns of ClickHouse": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t{service}\t{line}"
+        )
+    ),
+    "fluentd's stdout": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')}000 +0000 {service}: "
+            + json.dumps({"log": f"{line}\n", "stream": "stderr"})
+        )
+    ),
+    "grep -Hn --column": _each(lambda _, service, line: f"/var/log/{service}.log:12:3:{line}"),
+    "cat -n": _each(lambda moment, _, line: f"{round(moment % 1 * 100):6}\t{line}"),
     "aws logs tail, a function": _each(
         lambda moment, service, line: (
             f"{when(moment)}+00:00 2024/11/22/{service}[$LATEST]{'0f1e2d3c' * 4} {line}"
@@ -564,4 +615,4 @@ VARIANTS: dict[str, Wrapper] = {
         )
     ),
 }
-NAMELESS_VARIANTS = frozenset(("ts", "svlogd", "multilog"))
+NAMELESS_VARIANTS = frozenset(("ts", "svlogd", "multilog", "cat -n"))

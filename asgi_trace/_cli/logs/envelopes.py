@@ -52,7 +52,7 @@ ANOTHER_LOG = (
     rf"(?:{COLOR})*"
     r"(?:[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d\d/\d\d/\d\d "
     rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ])"
-    rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}} \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=)"
+    rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}} \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=|<\d{{1,3}}>[1A-Z])"
 )
 _another_log = re.compile(ANOTHER_LOG).match
 
@@ -66,7 +66,8 @@ _NO_LEVEL = rf"(?!{_LEVELS}\b)"
 _NO_MORE = r"(?!std(?:out|err) [FP](?: |\Z)|\{(?:\}|[\w.]+=\"))"
 # A line of ours, or of another logger that writes the date first.
 _DATED = re.compile(
-    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)=|\[pod/"
+    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|(?:\d\d-\d\d )?\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)="
+    r"|\[pod/"
 ).match
 # The same, where an exception may have the form of the prefix: its message may be any JSON.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
@@ -102,14 +103,22 @@ PREFIXES = (
     # containerd and CRI-O: P is a part of a line that the runtime has split
     _prefix("cri", rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<part>[FP])(?: |\Z)", is_long=True),
     _prefix("kubectl --prefix", r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)"),
+    # behind its length, where it was received over TCP (RFC 6587)
     _prefix(
         "RFC 5424",
-        rf"<\d{{1,3}}>1 (?P<time>-|{_TIME}) [^ ]{{1,255}} (?P<source>[^ ]{{1,48}}) [^ ]{{1,128}} [^ ]{{1,32}} "
-        r"(?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|\Z)",
+        rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>-|{_TIME}) [^ ]{{1,255}} (?P<source>[^ ]{{1,48}}) "
+        r"[^ ]{1,128} [^ ]{1,32} (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|\Z)",
     ),
+    # without the "structured data" of the RFC
+    _prefix(
+        "Heroku's drain",
+        rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>{_TIME}) [^ ]{{1,255}} (?:app|heroku) (?P<source>[\w.-]{{1,128}}) - ",
+    ),
+    # the C library writes no host
     _prefix(
         "syslog",
-        rf"(?:<\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) {_WORD} (?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
+        rf"(?P<priority><\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) (?(priority)(?:{_WORD} )?|{_WORD} )"
+        rf"(?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
     ),
     _prefix(
         "journalctl",
@@ -132,7 +141,18 @@ PREFIXES = (
         "logcli",
         rf"(?P<time>{_TIME}) ?(?P<labels>\{{(?:[\w.]+=\"(?:[^\"\\]|\\.)*\"(?:, ?)?)*\}})\s*",
     ),
-    _prefix("fluentd", rf"(?P<time>{_TIME})\t(?P<source>[\w.-]{{1,200}})\t(?=\{{)"),
+    # fluentd's files; and columns of a store: time, service, line
+    _prefix(
+        "fluentd",
+        rf"(?P<time>{_TIME})\t(?P<source>[\w.-]{{1,200}})\t(?=\{{ ?\"|\d{{4}}-\d\d-|timestamp=)",
+    ),
+    _prefix(
+        "fluentd's stdout",
+        rf"(?P<time>{_DATE} \d\d:\d\d:\d\d\.\d{{9}} [+-]\d{{4}}) (?P<source>[\w.-]{{1,200}}): (?=\{{)",
+    ),
+    _prefix(
+        "gcloud app logs", rf"(?P<time>{_TIME}) (?P<source>[a-z][\w-]{{0,62}})\[\d{{8}}t\d{{6}}\] +"
+    ),
     _prefix(
         "Datadog's agent",
         rf"Integration Name: [^|]{{1,200}}\| (?:[A-Z]\w{{1,20}}: [^|]{{0,200}}\| ){{0,4}}?"
@@ -154,10 +174,12 @@ PREFIXES = (
     _prefix(
         "compose",
         rf"(?:(?P<time>\d\d:\d\d:\d\d) )?(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
-        r"(?(time) +|(?: std(?:out|err) +|  +))[|│](?: |\Z)",
+        r"(?(time) +|(?: std(?:out|err) +|  +))[|│](?:(?(time)  (?! )| )| |\Z)",
         _KIND,
         _another_log,
     ),
+    _prefix("podman-compose", rf"\[(?P<source>{_WORD})\] +\|(?: |\Z)", _KIND, _another_log),
+    _prefix("awslogs", r"/[\w./#-]{1,512} (?P<source>[^ \"{}=\[\]]{1,512}) ", _KIND),
     _prefix(
         "aws logs tail",
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d(?:\.\d{{3,9}})?(?:Z|[+-]\d\d:?\d\d)) "
@@ -165,12 +187,14 @@ PREFIXES = (
         _KIND,
     ),
     _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME}):?(?:[ \t]{_NO_MORE}|\Z)", _KIND),
-    # ts, svlogd, multilog
+    # ts, svlogd, multilog, stern --timestamps=short
     _prefix(
         "other timestamps",
-        rf"(?:(?P<time>{_SYSLOG_TIME})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}|@[0-9a-f]{{24}}) ",
+        rf"(?:(?P<time>{_SYSLOG_TIME})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}|@[0-9a-f]{{24}}"
+        r"|\d\d-\d\d \d\d:\d\d:\d\d) ",
         _KIND,
     ),
+    _prefix("cat -n", r" {0,8}\d{1,9}\t", _KIND),
     _prefix(
         "syslog without a process",
         rf"(?P<time>{_TIME}) {_NO_LEVEL}{_WORD} {_NO_LEVEL}(?P<source>{_WORD}):(?: |\Z)",
@@ -192,11 +216,11 @@ PREFIXES = (
         r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}\[(?P<source>[a-z0-9-]{1,63})\]: ",
         _SOURCE,
     ),
-    _prefix("brackets", rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})\] ", _SOURCE),
-    _prefix("a name", rf"(?P<source>[a-z]{_WORD}): ", _SOURCE, _STAMPED),
+    _prefix("brackets", rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})[ \t]*\] ", _SOURCE),
+    _prefix("a name", rf"(?P<source>[a-z]{_WORD})(?::{_WORD})?: ", _SOURCE, _STAMPED),
     _prefix(
         "grep -H",
-        rf"{_NO_LEVEL}(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-](?:(?!\d{{4}}-\d\d)\d{{1,12}}[:-])?",
+        rf"{_NO_LEVEL}(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-](?:(?!\d{{4}}-\d\d)\d{{1,12}}[:-]){{0,2}}",
         _SOURCE,
     ),
 )
