@@ -602,6 +602,49 @@ VARIANTS: dict[str, Wrapper] = {
             "Body": line,
         }
     ),
+    "vector, syslog": _objects(
+        lambda moment, service, line: {
+            "appname": service,
+            "facility": "user",
+            "hostname": "web",
+            "message": line,
+            "severity": "err",
+            "source_type": "syslog",
+            "timestamp": f"{when(moment)}Z",
+        }
+    ),
+    "syslog-ng": _objects(
+        lambda moment, service, line: {
+            "PROGRAM": service,
+            "PRIORITY": "err",
+            "MESSAGE": line,
+            "ISODATE": f"{when(moment)}+00:00",
+            "HOST": "web",
+        }
+    ),
+    "Grafana's download": _document(
+        lambda given: [
+            {
+                "line": line,
+                "timestamp": _nanoseconds(moment),
+                "fields": {"container": service, "level": "error"},
+            }
+            for moment, service, line in reversed(given)
+        ],
+        2,
+    ),
+    "Azure's container apps": _document(
+        lambda given: [
+            {
+                "ContainerAppName_s": service,
+                "Log_s": line,
+                "TableName": "PrimaryResult",
+                "TimeGenerated": f"{when(moment)}Z",
+            }
+            for moment, service, line in given
+        ],
+        2,
+    ),
     "ssh": _each(lambda _, service, line: f"{service}: {line}"),
     "tilt": _each(lambda _, service, line: f"{service:>12} │ {line}"),
     "pm2, timestamps": _each(

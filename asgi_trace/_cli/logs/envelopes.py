@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from ..._core.lines import parse_fields
 from .names import COLLECTED, NO_IDS, RAW, ROLES, SOURCES, TEXTS, flat, may_nest
 from .own import own_head
+from .services import container_in
 
 __all__ = (
     "ANOTHER_LOG",
@@ -542,4 +543,7 @@ def service_of(source: str) -> str:
     task = _TASK.match(source)
     if task is not None:
         return task[1]
+    container = container_in(source)
+    if container:
+        return container
     return _INSTANCE.sub("", source.rpartition("/")[2]) or source

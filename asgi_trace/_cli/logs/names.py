@@ -256,6 +256,7 @@ TEXTS = (
     "_raw",
     "LogMessage",
     "LogEntry",
+    "Log_s",
     "short_message",
 )
 """The names of the line in an envelope."""
@@ -292,6 +293,11 @@ SOURCES = (
     "PodName",
     "app_name",
     "appname",
+    "PROGRAM",
+    "program",
+    "fly.app.name",
+    "ContainerName_s",
+    "ContainerAppName_s",
     "unit",
     "job",
     "_stream",
@@ -301,7 +307,9 @@ SOURCES = (
 """The process that wrote the line: the name of its service before that of one instance."""
 
 INSTANCES = tuple(
-    name for name in SOURCES if name not in ("app", "container", "file", "job", "service", "unit")
+    name
+    for name in SOURCES
+    if name not in ("app", "container", "file", "job", "program", "service", "unit")
 )
 """The same, if the object is the record itself: its own fields may have the shorter names."""
 
@@ -321,6 +329,11 @@ RAW = tuple(
             ("Log", "TimeStamp"),  # Azure
             ("LogMessage", "TimeGenerated"),
             ("LogEntry", "TimeGenerated"),
+            ("Log_s", "TimeGenerated"),
+            ("message", "facility", "severity"),  # syslog, of Vector, Logstash, rsyslog
+            ("line", "timestamp", "fields"),  # Grafana's download
+            ("line", "timestamp", "date"),
+            ("message", "fly"),
             ("_raw", "_time"),  # Splunk
             ("short_message", "_container_name"),  # Docker's GELF
         ),

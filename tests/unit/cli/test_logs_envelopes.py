@@ -333,6 +333,8 @@ def test_a_prefix_costs_no_more_than_its_length() -> None:
         ("front/front/0f1e2d3c4b5a", "front"),
         ("order-service", "order-service"),
         ("db", "db"),
+        ("/var/log/pods/shop_front-6d5f9c7b88-abcde_0f1e-2d/front/0.log", "front"),
+        (f"/var/log/containers/front-0_shop_front-{'0f1e2d3c' * 8}.log", "front"),
     ],
 )
 def test_a_source_is_an_instance_of_a_service(source: str, service: str) -> None:
