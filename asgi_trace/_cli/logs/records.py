@@ -63,6 +63,7 @@ _OTHERS_LEVEL = re.compile(
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
 )
+_CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
 _KLOG = re.compile(r"[IWEF](?=\d{4} \d\d:)")
 _KLOG_LEVELS = {"I": 2, "W": 3, "E": 4, "F": 5}
 _OWN_IDS = re.compile(r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\](?: \[([^\]]*)\])?")
@@ -168,7 +169,7 @@ class Records:
                 self.at(when)
         else:
             stamp, _, name = head.partition(" - ")
-            level = LEVELS.get(name, 0)
+            level = _level_in(name)
             moment = None if received is None else self.clock.read_value(received)
             if moment is None:
                 moment = self._searched_time(stamp)
@@ -202,7 +203,7 @@ class Records:
         moment = self.clock.read(stamp)
         if moment is None:
             return None
-        head_values = moment, LEVELS.get(name, 0)
+        head_values = moment, _level_in(name)
         if stamp[2:3] != ":":  # a bare time may be of the next day later
             if len(self.heads) >= _MOST_HEADS:
                 self.heads.clear()
@@ -624,6 +625,17 @@ def _access_of(
 def astral(text: str) -> int:
     """Return the number of characters of *text* that count twice in JavaScript."""
     return 0 if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2 - len(text)
+
+
+def _level_in(head: str) -> int:
+    """
+    Return the level in the *head* of a line behind its time: a logger or a thread may be beside it.
+    """
+    known = LEVELS.get(head)
+    if known is not None:
+        return known
+    words = (*_CAPITALS.findall(head), *(part.strip().lower() for part in head.split(" - ")))
+    return next(filter(None, map(LEVELS.get, words)), 0)
 
 
 def _behind_level(line: str) -> str:

@@ -425,6 +425,27 @@ def test_levels_by_name_and_number(
     assert level_of(name, value, names) == level
 
 
+@pytest.mark.parametrize(
+    ("head", "level"),
+    [
+        ("shop - ERROR", 4),
+        ("ERROR - shop", 4),
+        ("uvicorn.error - INFO", 2),
+        ("error - WARNING", 3),
+        ("ERROR   ", 4),
+        ("shop:CRITICAL:8", 5),
+        ("shop - debug", 1),
+        ("shop", 0),
+    ],
+)
+def test_a_logger_may_stand_beside_the_level(head: str, level: int) -> None:
+    """As in the format of Python's documentation, with our ids before its message."""
+    line = f"2024-11-22 10:30:15,250 - {head} - [req=r1|session=s1] - x"
+    entry = entry_of(line)
+    assert (entry.level, entry.request_id, entry.time % 60_000) == (level, "r1", 15_250)
+    assert entry.text[entry.message :] == "x"
+
+
 def test_what_a_client_sends_in_quotes_is_no_id() -> None:
     """
     The user agent and the forwarded address of a log without $request_id, once its lines have been
