@@ -127,6 +127,8 @@ def read_zone(name: str) -> tzinfo:
 
 # Numbers count from the epoch in seconds, milli-, micro- or nanoseconds: their size decides, until
 # the year 5138.
+# The names of the parts of a time: of log4j, of Google Cloud, of Monolog.
+_PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""))
 _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
 _DAY_LENGTH = 86_400.0
 _HOUR_LENGTH = 3_600.0
@@ -208,9 +210,20 @@ class Clock:
                 return _of_number(float(value)) if len(value) < 32 else None
             except ValueError:
                 return None
+        if isinstance(value, dict):
+            return self._read_parts(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         return _of_number(value)
+
+    def _read_parts(self, parts: dict[str, Any]) -> float | None:
+        """Return the moment in an object with *parts* of a time."""
+        for seconds, nanoseconds in _PARTS:
+            when = self.read_value(parts.get(seconds)) if seconds in parts else None
+            if when is not None:
+                rest = parts.get(nanoseconds)
+                return when + rest / 1e6 if type(rest) is int and 0 <= rest < 10**9 else when
+        return None
 
     def read_all(self, texts: Sequence[Any]) -> list[float] | None:
         """

@@ -99,6 +99,9 @@ def test_what_is_no_time_is_none(text: str) -> None:
         1_732_271_415_000_000_000,
         "1732271415.0",
         1732271415.0,
+        {"epochSecond": 1_732_271_415, "nanoOfSecond": 0},
+        {"seconds": "1732271415", "nanos": 0},
+        {"date": "2024-11-22T10:30:15Z", "timezone_type": 3},
     ],
 )
 def test_a_number_counts_from_the_epoch(value: Any) -> None:
