@@ -420,6 +420,7 @@ NAMELESS = frozenset(
     )
 )
 
+
 # Other ways of the same tools, and further tools.
 _COLOR, _PLAIN = "\x1b[36m", "\x1b[0m"
 VARIANTS: dict[str, Wrapper] = {
@@ -461,6 +462,12 @@ VARIANTS: dict[str, Wrapper] = {
                     "MESSAGE": line,
                 }
             )
+        )
+    ),
+    "journalctl -o export": _each(
+        lambda moment, service, line: (
+            f"__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP={round(moment * 1e6)}\n"
+            f"_SYSTEMD_UNIT={service}.service\nMESSAGE={line}\nPRIORITY=3\n"
         )
     ),
     "journalctl -o json, bytes": _objects(

@@ -1,6 +1,6 @@
 """
 Blocks of bytes become blocks of lines: JSON documents of many log lines are split, JSON over
-several lines is joined, and lines in the order newest first are reversed.
+several lines and the journal's export are joined, and lines in the order newest first are reversed.
 
 A log without documents is passed on unchanged. Memory is bounded: a document that is too large is
 left out, and a command that splits it is suggested.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from .names import ROLES, flat
@@ -46,6 +46,9 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
     first = next(iterator, None)
     if first is None:
         return
+    if first.startswith(_EXPORT):
+        yield from _exported(chain((first,), iterator))
+        return
     if _holds_documents(first):
         yield from _Unfolding(complain).lines(first, iterator)
         return
@@ -75,6 +78,48 @@ _SIGNATURE = re.compile(
     rb'\A\{\s*(?:"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{[^{}]*\}|\[[^\[\]]*\])\s*,\s*){0,12}'
     rb'"(?:resourceLogs|hits|events|results|data|logEvents|streams|records|entries|messages|responses|columns|tables)"\s*:\s*[\[{]'
 )
+
+
+# -- the journal's export --------------------------------------------------------------------------
+
+_EXPORT = b"__CURSOR="
+
+
+def _exported(blocks: Blocks) -> Iterator[bytes]:
+    """
+    Yield *blocks* of ``journalctl -o export`` with a line of JSON for each record.
+
+    A record is lines of ``NAME=value`` up to an empty line. A value with a line feed or without
+    printable text follows the line of its name, behind its length in eight bytes.
+    """
+    fields: dict[str, str] = {}
+    rest = b""
+    for block in blocks:
+        data = rest + block
+        records: list[str] = []
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            name, is_text, value = data[start:end].partition(b"=")
+            if name and not is_text:
+                size = int.from_bytes(data[end + 1 : end + 9], "little")
+                first, end = end + 9, end + 9 + min(size, _LARGEST)
+                if end >= len(data):
+                    break
+                value = data[first:end]
+            if name:
+                fields[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+            elif fields:
+                records.append(json.dumps(fields))
+                fields = {}
+            start = end + 1
+        rest = data[start:] if len(data) - start <= 2 * _LARGEST else b""
+        if records:
+            yield "".join(f"{record}\n" for record in records).encode()
+    if fields:
+        yield f"{json.dumps(fields)}\n".encode()
+
+
+# -- JSON ------------------------------------------------------------------------------------------
 
 
 class _Unfolding:

@@ -173,6 +173,26 @@ def test_what_is_no_document_passes_untouched(text: str) -> None:
     assert b"".join(unfolded([data] if data else [], refuse)) == data
 
 
+def test_an_export_of_the_journal_is_read_in_any_pieces() -> None:
+    """A text that is not printable stands behind its length; a wrong length leaves out one record."""
+    messages = ["\x1b[36mtwo\nlines\n\x1b[0m", "é" * 200]
+    data = b""
+    for message in messages:
+        text = message.encode()
+        data += (
+            b"__CURSOR=s=1\nMESSAGE\n"
+            + len(text).to_bytes(8, "little")
+            + text
+            + b"\nPRIORITY=3\n\n"
+        )
+    whole = b"".join(unfolded([data], refuse))
+    assert [json.loads(line)["MESSAGE"] for line in whole.splitlines()] == messages
+    for size in (7, 97):
+        pieces = [data[place : place + size] for place in range(9, len(data), size)]
+        assert b"".join(unfolded([data[:9], *pieces], refuse)) == whole
+    assert b"".join(unfolded([data + b"MESSAGE\n" + b"\xff" * 8 + b"x\n"], refuse)) == whole
+
+
 def test_documents_without_anything_between_are_several() -> None:
     """As Firehose writes those of CloudWatch; a broken one stays as it is."""
     events = [
