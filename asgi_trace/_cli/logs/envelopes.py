@@ -39,10 +39,19 @@ __all__ = (
     "opened",
     "service_of",
     "source_of_labels",
+    "without_colors",
 )
 
 COLOR = r"\x1b\[[\d;]*m"
 COLORS = re.compile(COLOR)
+# A line with a color in this number of its first characters is recognised without its colors.
+_COLORED = 120
+
+
+def without_colors(line: str) -> str:
+    """Return *line* without its colors, if one of them is at its beginning."""
+    return COLORS.sub("", line) if "\x1b" in line[:_COLORED] else line
+
 
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN|WARNING|ERROR|CRITICAL|FATAL)"
@@ -337,7 +346,7 @@ class Peeler:
                 if match is None:
                     break
                 content = _content_behind(match)
-            line = content.line
+            line = without_colors(content.line)
             time = time if content.time is None else content.time
             source = content.source or source
             is_part = is_part or content.is_part

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,32 @@ def test_other_ways_to_show_it_are_read_as_the_bare_file(
     assert len(shown) == sum(
         len(_lines(each, form)) for each in records() if each[2].request_id == STOCK
     )
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "none",
+        "docker compose logs",
+        "docker json-file",
+        "containerd",
+        "journalctl -o json",
+        "Loki's API",
+    ],
+)
+def test_colors_change_nothing(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, around: str
+) -> None:
+    """A container with a terminal has the ids of our text in color, also in an object's string."""
+    colored = [
+        (moment, service, re.sub(r"(?<=req=|ion=)([^|\]]+)", "\x1b[96m\\1\x1b[0m", line))
+        for moment, service, line in lines("text")
+    ]
+    path = tmp_path / "app.log"
+    path.write_text(WRAPPERS[around](colored), encoding="utf-8")
+    test_the_viewer_reads_it_as_the_bare_file(path, around)
+    assert main(["grep", "--status", "5xx", str(path)]) == 0
+    assert len(capfd.readouterr().out.splitlines()) == 7
 
 
 @pytest.mark.parametrize(
