@@ -79,7 +79,7 @@ _LEVEL_NEXT = re.compile(
     r"[ \t]*[\]|:-]?[ \t]*(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|TRC|DBG|INF|WRN|ERR|FTL)\b"
 )
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
-_KLOG = re.compile(r"[IWEF](?=\d{4} \d\d:)")
+_KLOG = re.compile(r"[IWEF](?=\d{4}(?:\d{4})? \d\d:)")
 _KLOG_LEVELS = {"I": 2, "W": 3, "E": 4, "F": 5}
 _OWN_IDS = re.compile(r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\](?: \[([^\]]*)\])?")
 _TIME_END = 120
