@@ -65,6 +65,11 @@ ANOTHER_LOG = (
     rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=|<\d{{1,3}}>[1A-Z])"
 )
 _another_log = re.compile(ANOTHER_LOG).match
+# The same, and pairs of logfmt with any names, an id, or a line of AWS Lambda.
+_any_log = re.compile(
+    rf"{ANOTHER_LOG}|\w+=[^ ]+ \w+=|[0-9a-f]{{8}}-?(?:[0-9a-f]{{4}}-?){{3}}[0-9a-f]{{12}} "
+    r"|(?:START|END|REPORT) RequestId: "
+).match
 
 _DATE = r"\d{4}-\d\d-\d\d"
 _TIME = rf"{_DATE}[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:Z|[+-]\d\d:?\d\d)?"
@@ -74,10 +79,14 @@ _WORD = r"[\w./@-]{1,200}"
 _NO_LEVEL = rf"(?!{_LEVELS}\b)"
 # After a time: this line has the prefix of CRI or logcli, of which the time is only the beginning.
 _NO_MORE = r"(?!std(?:out|err) [FP](?: |\Z)|\{(?:\}|[\w.]+=\"))"
-# A line of ours, or of another logger that writes the date first.
-_DATED = re.compile(
+# A line of ours, or of another logger that writes the date first; and also one of nginx or klog.
+_DATE_FIRST = (
     r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|(?:\d\d-\d\d )?\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)="
     r"|\[pod/"
+)
+_DATED = re.compile(_DATE_FIRST).match
+_SERVED = re.compile(
+    rf"{_DATE_FIRST}|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:"
 ).match
 # The same, where an exception may have the form of the prefix: its message may be any JSON.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
@@ -186,9 +195,9 @@ PREFIXES = (
         rf"(?:(?P<time>\d\d:\d\d:\d\d) )?(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
         r"(?(time) +|(?: std(?:out|err) +|  +))[|│](?:(?(time)  (?! )| )| |\Z)",
         _KIND,
-        _another_log,
+        _any_log,
     ),
-    _prefix("podman-compose", rf"\[(?P<source>{_WORD})\] +\|(?: |\Z)", _KIND, _another_log),
+    _prefix("podman-compose", rf"\[(?P<source>{_WORD})\] +\|(?: |\Z)", _KIND, _any_log),
     _prefix("awslogs", r"/[\w./#-]{1,512} (?P<source>[^ \"{}=\[\]]{1,512}) ", _KIND),
     _prefix(
         "aws logs tail",
@@ -219,12 +228,19 @@ PREFIXES = (
         "stern",
         rf"(?:[a-z0-9-]{{1,63}} )?(?!{_DATE})[a-z0-9.]+-[a-z0-9.-]{{1,253}} (?!{_DATE})(?P<source>[a-z0-9-]{{1,63}}) ",
         _SOURCE,
+        _SERVED,
     ),
-    _prefix("a pod", rf"(?!{_DATE})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ", _SOURCE),
+    _prefix(
+        "a pod",
+        rf"(?!{_DATE})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
+        _SOURCE,
+        _SERVED,
+    ),
     _prefix(
         "kail",
         r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}\[(?P<source>[a-z0-9-]{1,63})\]: ",
         _SOURCE,
+        _SERVED,
     ),
     _prefix("brackets", rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})[ \t]*\] ", _SOURCE),
     _prefix("a name", rf"(?P<source>[a-z]{_WORD})(?::{_WORD})?: ", _SOURCE, _STAMPED),

@@ -368,6 +368,32 @@ def test_a_source_is_an_instance_of_a_service(source: str, service: str) -> None
     assert service_of(source) == service
 
 
+ADDRESSED = '10.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /take HTTP/1.1" 500 5 "-" "-"'
+
+
+@pytest.mark.parametrize(
+    ("around", "line"),
+    [
+        ("stern", f"{ADDRESSED} {STOCK}"),
+        ("stern", f'I1122 10:30:15.000000 1 a.go:1] request_id={STOCK} "GET /take HTTP/1.1" 500'),
+        ("docker compose logs", f"{ADDRESSED} {STOCK}"),
+        ("docker compose logs", f"{STOCK} {ADDRESSED}"),
+        (
+            "docker compose logs",
+            f"method=GET path=/take status=500 duration=1.5 request_id={STOCK}",
+        ),
+        ("kubectl logs --prefix", f"{STOCK} {ADDRESSED}"),
+    ],
+)
+def test_a_line_of_another_server_is_in_an_envelope_too(around: str, line: str) -> None:
+    """It has its id, its status and its service."""
+    reader = LineReader()
+    wrapped = WRAPPERS[around]([(BASE, "front", line)])
+    (entry,) = reader.read(wrapped.splitlines()) + reader.finish()
+    more = entry.more or {}
+    assert (entry.request_id, more["access"]["status"], more["service"]) == (STOCK, 500, "front")
+
+
 def test_a_weak_prefix_counts_where_a_line_begins_behind_it() -> None:
     """Then also for the further lines of the same source, and for no other."""
     peeler = Peeler()
