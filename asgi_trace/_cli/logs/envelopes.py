@@ -189,9 +189,17 @@ PREFIXES = (
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: {_NO_MORE}|\Z)",
         is_long=True,
     ),
-    # docker compose, docker service logs, foreman, honcho, pm2, supervisor-stdout
+    # docker compose, docker service logs
     _prefix(
         "compose",
+        rf"{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})  +[|│](?: |\Z)",
+        _KIND,
+        _any_log,
+    ),
+    # foreman, honcho, pm2, supervisor-stdout
+    _prefix(
+        "a process manager",
+        r"(?=\d\d:\d\d:\d\d |\d{1,4}\||[^ |]{1,120} std(?:out|err) )"
         rf"(?:(?P<time>\d\d:\d\d:\d\d) )?(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
         r"(?(time) +|(?: std(?:out|err) +|  +))[|│](?:(?(time)  (?! )| )| |\Z)",
         _KIND,
@@ -202,7 +210,7 @@ PREFIXES = (
     _prefix(
         "aws logs tail",
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d(?:\.\d{{3,9}})?(?:Z|[+-]\d\d:?\d\d)) "
-        rf"{_NO_MORE}{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=\[\]]{{1,512}})(?: |\Z)",
+        rf"{_NO_MORE}{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=<>\[\]]{{1,512}})(?: |\Z)",
         _KIND,
     ),
     _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME}):?(?:[ \t]{_NO_MORE}|\Z)", _KIND),
@@ -396,7 +404,8 @@ class Peeler:
         key = (prefix.name, match["source"]) if prefix.trust == _SOURCE else None
         if (key in self._sources) if key else (prefix.name in self._kinds):
             return True
-        if prefix.begins(line[match.end() : match.end() + 200]) is None:
+        rest = line[match.end() : match.end() + _LOOKED_AT]
+        if prefix.begins(rest) is None and not _begins_with_another(prefix, rest):
             return False
         if key:
             if len(self._sources) < 10_000:
@@ -404,6 +413,21 @@ class Peeler:
         else:
             self._kinds.add(prefix.name)
         return True
+
+
+# The characters after a prefix that show whether it is one.
+_LOOKED_AT = 400
+
+
+def _begins_with_another(prefix: Prefix, text: str) -> bool:
+    """Whether *text*, after a *prefix*, begins with another one, and a logger's line after that."""
+    for other in PREFIXES:
+        match = other.match(text) if other is not prefix else None
+        if match is not None and (
+            other.trust == _ALWAYS or other.begins(text[match.end() :]) is not None
+        ):
+            return True
+    return False
 
 
 class Content(NamedTuple):

@@ -394,6 +394,32 @@ def test_a_line_of_another_server_is_in_an_envelope_too(around: str, line: str) 
     assert (entry.request_id, more["access"]["status"], more["service"]) == (STOCK, 500, "front")
 
 
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ("docker compose logs", "foreman"),
+        ("docker compose logs", "supervisor"),
+        ("kubectl logs --prefix --timestamps", "pm2"),
+        ("kubectl logs --prefix --timestamps", "RFC 5424"),
+        ("stern", "overmind"),
+        ("stern", "journalctl"),
+        ("aws logs tail", "supervisor"),
+    ],
+)
+def test_a_process_manager_in_a_container_names_the_service(
+    tmp_path: Path, outer: str, inner: str, form: str
+) -> None:
+    """The line of another prefix follows the one that counts only before a line."""
+    path = tmp_path / "app.log"
+    inside = [
+        (moment, service, WRAPPERS[inner]([(moment, service, line)]).rstrip("\n"))
+        for moment, service, line in lines(form)
+    ]
+    path.write_text(WRAPPERS[outer](inside), encoding="utf-8")
+    os.utime(path, (BASE + 60, BASE + 60))
+    test_the_viewer_reads_it_as_the_bare_file(path, inner)
+
+
 def test_a_weak_prefix_counts_where_a_line_begins_behind_it() -> None:
     """Then also for the further lines of the same source, and for no other."""
     peeler = Peeler()
