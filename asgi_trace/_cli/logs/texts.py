@@ -146,8 +146,8 @@ _ROWS = (
     (
         "/",
         re.compile(
-            rf"(?:\A(?P<request>{HEX}|{UUID}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) (?P<status>\d{{3}}) \+?\d+ "
-            rf"[^\"]*?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}(?: (?P<last>{HEX}|{UUID})\Z)?"
+            rf"\A(?:(?P<request>{HEX}|{UUID}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) (?P<status>\d{{3}}) \+?\d+ "
+            rf"[^\"]{{0,1000}}?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}(?: (?P<last>{HEX}|{UUID})\Z)?"
         ),
     ),
     # AWS ALB: kind time balancer client target three times statuses sizes "request" "agent" …

@@ -689,6 +689,22 @@ def test_a_logger_may_stand_beside_the_level(head: str, level: int) -> None:
     assert entry.text[entry.message :] == "x"
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "/a b ",
+        "0/0/0/0/0 200 5 ",
+        "app/x y z 1 1 1 200 ",
+        '"GET /x HTTP/1.1" 200 5 "-" "-" 1 0.1 [',
+        "method=GET path=/x status=2 ",
+        "a='1' ",
+    ],
+)
+def test_a_long_path_of_a_client_takes_no_longer_than_its_length(piece: str) -> None:
+    """An expression that is tried at each place of such a line took a second for each."""
+    assert entry_of(piece * 2000).request_id == ""
+
+
 def test_what_a_client_sends_in_quotes_is_no_id() -> None:
     """
     The user agent and the forwarded address of a log without $request_id, once its lines have been
