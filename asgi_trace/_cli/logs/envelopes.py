@@ -315,6 +315,7 @@ class Peeler:
         self._first: tuple[Prefix, ...] = ()
         self._kinds: set[str] = set()
         self._sources: set[tuple[str, str]] = set()
+        self._missed: dict[str, int] = {}  # lines that another prefix did not follow
 
     def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
         """
@@ -405,8 +406,13 @@ class Peeler:
         if (key in self._sources) if key else (prefix.name in self._kinds):
             return True
         rest = line[match.end() : match.end() + _LOOKED_AT]
-        if prefix.begins(rest) is None and not _begins_with_another(prefix, rest):
-            return False
+        if prefix.begins(rest) is None:
+            missed = self._missed.get(prefix.name, 0)
+            if missed >= _MOST_MISSED:
+                return False
+            if not _begins_with_another(prefix, rest):
+                self._missed[prefix.name] = missed + 1
+                return False
         if key:
             if len(self._sources) < 10_000:
                 self._sources.add(key)
@@ -415,8 +421,10 @@ class Peeler:
         return True
 
 
-# The characters after a prefix that show whether it is one.
+# The characters after a prefix that show whether it is one, and the most lines of a log in which
+# another prefix is looked for there.
 _LOOKED_AT = 400
+_MOST_MISSED = 100
 
 
 def _begins_with_another(prefix: Prefix, text: str) -> bool:
