@@ -72,6 +72,7 @@ _any_log = re.compile(
 ).match
 
 _DATE = r"\d{4}-\d\d-\d\d"
+_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12} "
 _TIME = rf"{_DATE}[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:Z|[+-]\d\d:?\d\d)?"
 _SYSLOG_TIME = rf"{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?"
 _WORD = r"[\w./@-]{1,200}"
@@ -234,13 +235,14 @@ PREFIXES = (
     ),
     _prefix(
         "stern",
-        rf"(?:[a-z0-9-]{{1,63}} )?(?!{_DATE})[a-z0-9.]+-[a-z0-9.-]{{1,253}} (?!{_DATE})(?P<source>[a-z0-9-]{{1,63}}) ",
+        rf"(?!{_UUID})(?:[a-z0-9-]{{1,63}} )?(?!{_DATE})[a-z0-9.]+-[a-z0-9.-]{{1,253}} (?!{_DATE})"
+        r"(?P<source>[a-z0-9-]{1,63}) ",
         _SOURCE,
         _SERVED,
     ),
     _prefix(
         "a pod",
-        rf"(?!{_DATE})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
+        rf"(?!{_DATE}|{_UUID})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
         _SOURCE,
         _SERVED,
     ),

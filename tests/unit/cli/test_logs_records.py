@@ -114,6 +114,15 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
         },
     ),
+    "HAProxy, its id first": (
+        f"{UUID} 127.0.0.1:50312 [22/Nov/2024:10:30:15.250] front back/s1 0/0/1/12/250 503 157 - - ---- "
+        '1/1/0/0/0 0/0 "GET /x HTTP/1.1"',
+        {
+            "request": UUID,
+            "service": None,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
     "AWS ALB": (
         "http 2024-11-22T10:30:15.250000Z app/shop/50dc6c495c0c9188 10.0.0.1:2817 10.0.0.2:80 0.001 0.250 0.000 502 "
         '502 34 366 "GET http://shop.example:80/x HTTP/1.1" "curl/8" - - arn:aws:x '
