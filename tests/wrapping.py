@@ -227,6 +227,13 @@ def _otlp(moment: float, service: str, line: str) -> dict[str, Any]:
     return {"resource": {"attributes": about}, "scopeLogs": [{"scope": {}, "logRecords": [record]}]}
 
 
+def _collected(moment: float, service: str, line: str) -> dict[str, Any]:
+    """As the collector writes a line of which it knows no severity."""
+    logs = _otlp(moment, service, line)
+    logs["scopeLogs"][0]["logRecords"][0] |= {"severityNumber": 0, "severityText": "", "flags": 0}
+    return logs
+
+
 WRAPPERS: dict[str, Wrapper] = {
     "none": _each(lambda _, __, line: line),
     "docker compose logs": _each(lambda _, service, line: f"{service}-1   | {line}"),
@@ -413,6 +420,7 @@ NAMELESS = frozenset(
     )
 )
 
+
 # Other ways of the same tools, and further tools.
 _COLOR, _PLAIN = "\x1b[36m", "\x1b[0m"
 VARIANTS: dict[str, Wrapper] = {
@@ -427,6 +435,11 @@ VARIANTS: dict[str, Wrapper] = {
         lambda moment, service, line: f"{PODS[service]} {service} {when(moment)}789Z {line}"
     ),
     "stern -A": _each(lambda _, service, line: f"shop {PODS[service]} {service} {line}"),
+    "stern --timestamps=short": _each(
+        lambda moment, service, line: (
+            f"{PODS[service]} {service} {when(moment, '%m-%d %H:%M:%S')} {line}"
+        )
+    ),
     "stern --template": _each(lambda _, service, line: f"{PODS[service]}/{service}: {line}"),
     "stern --template, a pod": _each(lambda _, service, line: f"{PODS[service]} {line}"),
     "kail": _each(lambda _, service, line: f"shop/{PODS[service]}[{service}]: {line}"),
@@ -451,6 +464,12 @@ VARIANTS: dict[str, Wrapper] = {
             )
         )
     ),
+    "journalctl -o export": _each(
+        lambda moment, service, line: (
+            f"__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP={round(moment * 1e6)}\n"
+            f"_SYSTEMD_UNIT={service}.service\nMESSAGE={line}\nPRIORITY=3\n"
+        )
+    ),
     "journalctl -o json, bytes": _objects(
         lambda moment, service, line: {
             "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
@@ -469,6 +488,52 @@ VARIANTS: dict[str, Wrapper] = {
     "RFC 3164": _each(
         lambda moment, service, line: f"<14>{when(moment, '%b %d %H:%M:%S')} web {service}: {line}"
     ),
+    "RFC 3164, of the C library": _each(
+        lambda moment, service, line: f"<14>{when(moment, '%b %d %H:%M:%S')} {service}[8]: {line}"
+    ),
+    "RFC 5424 over TCP": _each(
+        lambda moment, service, line: (
+            f"{len(line) + 42} <14>1 {when(moment)}Z web {service} 8 - - {line}"
+        )
+    ),
+    "Docker Compose around RFC 5424": _each(
+        lambda moment, service, line: f"logs-1  | <14>1 {when(moment)}Z web {service} 8 - - {line}"
+    ),
+    "Heroku's drain": _each(
+        lambda moment, service, line: f"<190>1 {when(moment)}+00:00 host app {service}.1 - {line}"
+    ),
+    "awslogs get": _each(lambda _, service, line: f"/ecs/shop {service}/{service}/0f1e2d3c {line}"),
+    "awslogs get --timestamp": _each(
+        lambda moment, service, line: (
+            f"/ecs/shop {service}/{service}/0f1e2d3c {when(moment)[:-3]}Z {line}"
+        )
+    ),
+    "gcloud app logs read": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S')} {service}[20241122t103015]  {line}"
+        )
+    ),
+    "podman-compose, colored": _each(
+        lambda _, service, line: f"\x1b[1;32m[{service}] |{_PLAIN} {line}"
+    ),
+    "foreman of Node": _each(
+        lambda moment, service, line: f"{when(moment, '%H:%M:%S')} {service}.1   |  {line}"
+    ),
+    "turbo": _each(lambda _, service, line: f"{service}:start: {line}"),
+    "process-compose": _each(lambda _, service, line: f"[{service}\t] {line}"),
+    "columns of ClickHouse": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t{service}\t{line}"
+        )
+    ),
+    "fluentd's stdout": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')}000 +0000 {service}: "
+            + json.dumps({"log": f"{line}\n", "stream": "stderr"})
+        )
+    ),
+    "grep -Hn --column": _each(lambda _, service, line: f"/var/log/{service}.log:12:3:{line}"),
+    "cat -n": _each(lambda moment, _, line: f"{round(moment % 1 * 100):6}\t{line}"),
     "aws logs tail, a function": _each(
         lambda moment, service, line: (
             f"{when(moment)}+00:00 2024/11/22/{service}[$LATEST]{'0f1e2d3c' * 4} {line}"
@@ -531,6 +596,62 @@ VARIANTS: dict[str, Wrapper] = {
             "LogSource": "stderr",
         }
     ),
+    "OTLP, a collector's filelog receiver": _objects(
+        lambda moment, service, line: {"resourceLogs": [_collected(moment, service, line)]}
+    ),
+    "ClickHouse, a collector's table": _objects(
+        lambda moment, service, line: {
+            "Timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+            "TraceFlags": 0,
+            "SeverityText": "",
+            "SeverityNumber": 0,
+            "ServiceName": service,
+            "Body": line,
+        }
+    ),
+    "vector, syslog": _objects(
+        lambda moment, service, line: {
+            "appname": service,
+            "facility": "user",
+            "hostname": "web",
+            "message": line,
+            "severity": "err",
+            "source_type": "syslog",
+            "timestamp": f"{when(moment)}Z",
+        }
+    ),
+    "syslog-ng": _objects(
+        lambda moment, service, line: {
+            "PROGRAM": service,
+            "PRIORITY": "err",
+            "MESSAGE": line,
+            "ISODATE": f"{when(moment)}+00:00",
+            "HOST": "web",
+        }
+    ),
+    "Grafana's download": _document(
+        lambda given: [
+            {
+                "line": line,
+                "timestamp": _nanoseconds(moment),
+                "fields": {"container": service, "level": "error"},
+            }
+            for moment, service, line in reversed(given)
+        ],
+        2,
+    ),
+    "Azure's container apps": _document(
+        lambda given: [
+            {
+                "ContainerAppName_s": service,
+                "Log_s": line,
+                "TableName": "PrimaryResult",
+                "TimeGenerated": f"{when(moment)}Z",
+            }
+            for moment, service, line in given
+        ],
+        2,
+    ),
     "ssh": _each(lambda _, service, line: f"{service}: {line}"),
     "tilt": _each(lambda _, service, line: f"{service:>12} │ {line}"),
     "pm2, timestamps": _each(
@@ -544,4 +665,4 @@ VARIANTS: dict[str, Wrapper] = {
         )
     ),
 }
-NAMELESS_VARIANTS = frozenset(("ts", "svlogd", "multilog"))
+NAMELESS_VARIANTS = frozenset(("ts", "svlogd", "multilog", "cat -n"))

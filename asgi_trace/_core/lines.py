@@ -123,10 +123,11 @@ _TO_ESCAPE = Pattern(rf"(?<!\\)(\\*)([{_UNSAFE}])|(?<!\\)(\\+)(?={_ESCAPE})")
 _TO_UNESCAPE = Pattern(rf"(?<!\\)(\\+)({_ESCAPE})")
 
 # Only few characters are allowed before the ids. In lines that are not ours, such as a server's
-# access line, a client's text follows a quote or a bracket, and so is never taken for a head.
+# access line, a client's text follows a quote or a bracket, and so is never taken for a head. An id
+# with a color is not matched: readers first remove the colors.
 HEAD = Pattern(
     r"(?P<time_and_level>[0-9][\w:.,+/ -]{0,80}) - "
-    r"\[req=(?P<request_id>[^|\]\n]*)\|session=(?P<session_id>[^|\]\n]*)(?P<rest>\|[^\]\n]*)?\]"
+    r"\[req=(?P<request_id>[^|\]\n\x1b]*)\|session=(?P<session_id>[^|\]\n\x1b]*)(?P<rest>\|[^\]\n]*)?\]"
     r"(?: \[(?P<call>[^\]\n]*)\])? (?P<mark>[-|])(?: |\Z)"
 )
 """

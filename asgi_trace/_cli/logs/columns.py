@@ -154,7 +154,7 @@ _NO_ROW: _Row = (0.0, 0, "", "", None)
 
 def _owner(ids: str, records: Records) -> _OwnerOfLine | None:
     """Return request, session and more in *ids*, the rest of a bracket; None where it is odd."""
-    if not ids.isascii():
+    if not ids.isascii() or "\x1b" in ids:  # a color
         return None
     request_id, separator, session_id = ids.partition("|session=")
     more = None

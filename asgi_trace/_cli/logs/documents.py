@@ -1,6 +1,6 @@
 """
 Blocks of bytes become blocks of lines: JSON documents of many log lines are split, JSON over
-several lines is joined, and lines in the order newest first are reversed.
+several lines and the journal's export are joined, and lines in the order newest first are reversed.
 
 A log without documents is passed on unchanged. Memory is bounded: a document that is too large is
 left out, and a command that splits it is suggested.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from .names import ROLES, flat
@@ -27,8 +27,10 @@ _WINDOW = 16 << 20
 
 Blocks = Iterable[bytes]
 
-# A header of ``aws logs tail``, whose line of JSON stands pretty-printed below it.
-_HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^ ]* [^ {}\[\]]+ ?\Z")
+# A header of ``aws logs tail``, whose line of JSON stands pretty-printed below it; the form "short"
+# has no stream in it.
+_HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^ \n]*(?: [^ {}\[\]\n]+)? ?\Z")
+_HEADERS = re.compile(rb"^" + _HEADER.pattern.removesuffix(rb"\Z") + rb"\r?\n\{\r?\n", re.MULTILINE)
 _OPENS = re.compile(rb"( *)[{\[]\Z")
 _CLOSERS = (b"}", b"]", b"},", b"],")
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
@@ -44,6 +46,9 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
     first = next(iterator, None)
     if first is None:
         return
+    if first.startswith(_EXPORT):
+        yield from _exported(chain((first,), iterator))
+        return
     if _holds_documents(first):
         yield from _Unfolding(complain).lines(first, iterator)
         return
@@ -55,26 +60,66 @@ def _holds_documents(block: bytes) -> bool:
     start = block[:_SNIFFED].lstrip(_BLANKS)
     first, _, rest = start.partition(b"\n")
     first = first.rstrip()
-    if _HEADER.match(first):
-        return rest.startswith((b"{\n", b"{\r\n"))
     if first in (b"{", b"["):
-        return rest.lstrip().startswith(b'"' if first == b"{" else (b"{", b"["))
-    if first.startswith(b"[{"):
+        return rest.lstrip().startswith(b'"' if first == b"{" else (b"{", b"[", b'"'))
+    if first.startswith((b"[{", b'["')):
         return True
     if not first.startswith(b"{"):
-        return False
+        return _HEADERS.search(start) is not None
     if len(start) < _SNIFFED:
-        document = _parsed(first)
-        if document is not None:
-            return _lines_in(document) is not None
+        documents = _parsed(first)
+        if documents:
+            return len(documents) > 1 or _lines_in(documents[0]) is not None
     return _SIGNATURE.search(start) is not None
 
 
 _SNIFFED = 1 << 16
 _SIGNATURE = re.compile(
-    rb'\A\{\s*(?:"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{[^{}]*\})\s*,\s*){0,12}'
-    rb'"(?:resourceLogs|hits|events|results|data|logEvents|streams|records|entries)"\s*:\s*[\[{]'
+    rb'\A\{\s*(?:"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{[^{}]*\}|\[[^\[\]]*\])\s*,\s*){0,12}'
+    rb'"(?:resourceLogs|hits|events|results|data|logEvents|streams|records|entries|messages|responses|columns|tables)"\s*:\s*[\[{]'
 )
+
+
+# -- the journal's export --------------------------------------------------------------------------
+
+_EXPORT = b"__CURSOR="
+
+
+def _exported(blocks: Blocks) -> Iterator[bytes]:
+    """
+    Yield *blocks* of ``journalctl -o export`` with a line of JSON for each record.
+
+    A record is lines of ``NAME=value`` up to an empty line. A value with a line feed or without
+    printable text follows the line of its name, behind its length in eight bytes.
+    """
+    fields: dict[str, str] = {}
+    rest = b""
+    for block in blocks:
+        data = rest + block
+        records: list[str] = []
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            name, is_text, value = data[start:end].partition(b"=")
+            if name and not is_text:
+                size = int.from_bytes(data[end + 1 : end + 9], "little")
+                first, end = end + 9, end + 9 + min(size, _LARGEST)
+                if end >= len(data):
+                    break
+                value = data[first:end]
+            if name:
+                fields[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+            elif fields:
+                records.append(json.dumps(fields))
+                fields = {}
+            start = end + 1
+        rest = data[start:] if len(data) - start <= 2 * _LARGEST else b""
+        if records:
+            yield "".join(f"{record}\n" for record in records).encode()
+    if fields:
+        yield f"{json.dumps(fields)}\n".encode()
+
+
+# -- JSON ------------------------------------------------------------------------------------------
 
 
 class _Unfolding:
@@ -115,6 +160,8 @@ class _Unfolding:
             yield from self._taken(b"".join(half))
         if self._pieces or self._start:
             yield from self._closed()
+        if self._header:
+            yield self._header.rstrip() + b"\n"
 
     def _taken(self, data: bytes) -> Iterator[bytes]:
         lines = data.split(b"\n")
@@ -132,12 +179,15 @@ class _Unfolding:
             return
         line = line.strip(b"\xef\xbb\xbf")
         bare = line.strip()
+        opens = _OPENS.match(line)
+        if self._header and opens is None:  # it was no header, but a line of one word
+            header, self._header = self._header, b""
+            yield header.rstrip() + b"\n"
         if not bare:
             yield b"\n"
             return
         if bare in _CLOSERS or bare in (b"[", b","):
             return
-        opens = _OPENS.match(line)
         if opens is not None:
             indent = opens[1]
             self._closers = tuple(indent + closer for closer in _CLOSERS)
@@ -172,16 +222,24 @@ class _Unfolding:
 
     def _document(self, text: bytes, line: bytes) -> Iterator[bytes]:
         header, self._header = self._header, b""
-        document = _parsed(text)
-        if document is None:
+        documents = _parsed(text)
+        if not documents:
             yield (header + b"\n" if header else b"") + line + b"\n"
             return
-        lines = None if header else _lines_in(document)
-        if lines is None:
-            yield header + text + b"\n"
-            return
-        for record in _by_time(lines):
-            yield json.dumps(record).encode() + b"\n"
+        for document in documents:
+            lines = None if header else _lines_in(document)
+            if lines is not None:
+                for record in _by_time(lines):
+                    yield json.dumps(record).encode() + b"\n"
+            elif _is_text(document):
+                for text_line in [document] if isinstance(document, str) else document:
+                    yield text_line.encode("utf-8", "replace") + b"\n"
+            else:
+                yield (
+                    header
+                    + (text if len(documents) == 1 else json.dumps(document).encode())
+                    + b"\n"
+                )
 
     def _refuse(self) -> None:
         start, self._start = self._start, b""
@@ -190,11 +248,27 @@ class _Unfolding:
         )
 
 
-def _parsed(text: bytes) -> Any:
+def _parsed(text: bytes) -> list[Any]:
+    """
+    Return the values of JSON in *text*: one, or objects without anything between them, as Amazon's
+    Firehose writes them; none, if it is no JSON.
+    """
     try:
-        return json.loads(text)
+        return [json.loads(text)]
     except (ValueError, RecursionError):
-        return None
+        if b"}{" not in text:
+            return []
+    values = []
+    rest = text.decode("utf-8", "replace")
+    decode = json.JSONDecoder().raw_decode
+    end = 0
+    try:
+        while end < len(rest):
+            value, end = decode(rest, end)
+            values.append(value)
+    except (ValueError, RecursionError):
+        return []
+    return values
 
 
 # -- documents -------------------------------------------------------------------------------------
@@ -203,7 +277,8 @@ def _parsed(text: bytes) -> Any:
 _OF_RECORDS = frozenset(
     ("message", "msg", "level", "severity", "timestamp", "time", "request_id", "@timestamp")
 )
-_LISTS = ("events", "logEvents", "data", "records", "entries", "logs", "items", "value")
+_LISTS = ("events", "logEvents", "data", "records", "entries", "logs", "items", "value", "messages")
+_ROWS = (*_LISTS, "rows", "values")
 
 
 def _lines_in(document: Any) -> list[dict[str, Any]] | None:
@@ -212,14 +287,14 @@ def _lines_in(document: Any) -> list[dict[str, Any]] | None:
     for a record.
     """
     if isinstance(document, list):
-        return [record for record in document if isinstance(record, dict)]
+        return [record for record in document if isinstance(record, dict)] or None
     if not isinstance(document, dict) or not _OF_RECORDS.isdisjoint(document):
         return None
     if isinstance(document.get("resourceLogs"), list):
         return list(_otlp(document["resourceLogs"]))
     hits = document.get("hits")
     if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
-        return [hit for hit in hits["hits"] if isinstance(hit, dict)]
+        return [_hit(hit) for hit in hits["hits"] if isinstance(hit, dict)]
     data = document.get("data")
     streams = data.get("result") if isinstance(data, dict) else document.get("streams")
     if isinstance(streams, list):
@@ -227,8 +302,12 @@ def _lines_in(document: Any) -> list[dict[str, Any]] | None:
     results = document.get("results")
     if isinstance(results, list):
         return [_insights(row) for row in results if isinstance(row, list)]
-    columns = document.get("meta")
-    for name in _LISTS:
+    for name in ("responses", "tables"):
+        inner = document.get(name)
+        if isinstance(inner, list):
+            return [record for part in inner for record in _lines_in(part) or ()]
+    columns = document.get("meta") or document.get("columns")
+    for name in _ROWS if isinstance(columns, list) else _LISTS:
         rows = document.get(name)
         if isinstance(rows, list) and rows:
             if isinstance(columns, list):
@@ -236,6 +315,13 @@ def _lines_in(document: Any) -> list[dict[str, Any]] | None:
             stream = {key: document[key] for key in ("logStream", "logGroup") if key in document}
             return [{**stream, **record} for record in rows if isinstance(record, dict)]
     return None
+
+
+def _is_text(document: Any) -> bool:
+    """Whether a document is a line or several, as a query for the messages alone returns them."""
+    if isinstance(document, list):
+        return bool(document) and all(isinstance(line, str) for line in document)
+    return isinstance(document, str)
 
 
 def _loki(streams: list[Any]) -> Iterator[dict[str, Any]]:
@@ -255,8 +341,25 @@ def _insights(row: list[Any]) -> dict[str, Any]:
     return {str(cell.get("field")): cell.get("value") for cell in row if isinstance(cell, dict)}
 
 
+def _hit(hit: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return a *hit* of OpenSearch: its source alone, if nothing else was asked for; the values of
+    its fields, each of which is in a list.
+    """
+    if hit.keys() == {"_source"} and isinstance(hit["_source"], dict):
+        return dict(hit["_source"])
+    fields = hit.get("fields")
+    if not isinstance(fields, dict) or "_source" in hit:
+        return hit
+    values = {
+        name: value[0] if isinstance(value, list) and len(value) == 1 else value
+        for name, value in fields.items()
+    }
+    return {**{name: hit[name] for name in hit if name != "fields"}, **values}
+
+
 def _row(columns: list[Any], row: Any) -> Any:
-    """Return a row of ClickHouse's JSONCompact by the names of its columns."""
+    """Return a row of a store's table, such as ClickHouse's JSONCompact, by the names of its columns."""
     if not isinstance(row, list):
         return row
     names = [str(column.get("name")) if isinstance(column, dict) else "" for column in columns]

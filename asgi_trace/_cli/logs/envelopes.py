@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from ..._core.lines import parse_fields
 from .names import COLLECTED, NO_IDS, RAW, ROLES, SOURCES, TEXTS, flat, may_nest
 from .own import own_head
+from .services import container_in
 
 __all__ = (
     "ANOTHER_LOG",
@@ -38,10 +39,19 @@ __all__ = (
     "opened",
     "service_of",
     "source_of_labels",
+    "without_colors",
 )
 
 COLOR = r"\x1b\[[\d;]*m"
 COLORS = re.compile(COLOR)
+# A line with a color in this number of its first characters is recognised without its colors.
+_COLORED = 120
+
+
+def without_colors(line: str) -> str:
+    """Return *line* without its colors, if one of them is at its beginning."""
+    return COLORS.sub("", line) if "\x1b" in line[:_COLORED] else line
+
 
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN|WARNING|ERROR|CRITICAL|FATAL)"
@@ -52,11 +62,17 @@ ANOTHER_LOG = (
     rf"(?:{COLOR})*"
     r"(?:[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d\d/\d\d/\d\d "
     rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ])"
-    rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}} \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=)"
+    rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=|<\d{{1,3}}>[1A-Z])"
 )
 _another_log = re.compile(ANOTHER_LOG).match
+# The same, and pairs of logfmt with any names, an id, or a line of AWS Lambda.
+_any_log = re.compile(
+    rf"{ANOTHER_LOG}|\w+=[^ ]+ \w+=|[0-9a-f]{{8}}-?(?:[0-9a-f]{{4}}-?){{3}}[0-9a-f]{{12}} "
+    r"|(?:START|END|REPORT) RequestId: "
+).match
 
 _DATE = r"\d{4}-\d\d-\d\d"
+_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12} "
 _TIME = rf"{_DATE}[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:Z|[+-]\d\d:?\d\d)?"
 _SYSLOG_TIME = rf"{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?"
 _WORD = r"[\w./@-]{1,200}"
@@ -64,9 +80,14 @@ _WORD = r"[\w./@-]{1,200}"
 _NO_LEVEL = rf"(?!{_LEVELS}\b)"
 # After a time: this line has the prefix of CRI or logcli, of which the time is only the beginning.
 _NO_MORE = r"(?!std(?:out|err) [FP](?: |\Z)|\{(?:\}|[\w.]+=\"))"
-# A line of ours, or of another logger that writes the date first.
-_DATED = re.compile(
-    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)=|\[pod/"
+# A line of ours, or of another logger that writes the date first; and also one of nginx or klog.
+_DATE_FIRST = (
+    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|(?:\d\d-\d\d )?\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)="
+    r"|\[pod/"
+)
+_DATED = re.compile(_DATE_FIRST).match
+_SERVED = re.compile(
+    rf"{_DATE_FIRST}|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:"
 ).match
 # The same, where an exception may have the form of the prefix: its message may be any JSON.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
@@ -102,14 +123,22 @@ PREFIXES = (
     # containerd and CRI-O: P is a part of a line that the runtime has split
     _prefix("cri", rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<part>[FP])(?: |\Z)", is_long=True),
     _prefix("kubectl --prefix", r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)"),
+    # behind its length, where it was received over TCP (RFC 6587)
     _prefix(
         "RFC 5424",
-        rf"<\d{{1,3}}>1 (?P<time>-|{_TIME}) [^ ]{{1,255}} (?P<source>[^ ]{{1,48}}) [^ ]{{1,128}} [^ ]{{1,32}} "
-        r"(?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|\Z)",
+        rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>-|{_TIME}) [^ ]{{1,255}} (?P<source>[^ ]{{1,48}}) "
+        r"[^ ]{1,128} [^ ]{1,32} (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|\Z)",
     ),
+    # without the "structured data" of the RFC
+    _prefix(
+        "Heroku's drain",
+        rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>{_TIME}) [^ ]{{1,255}} (?:app|heroku) (?P<source>[\w.-]{{1,128}}) - ",
+    ),
+    # the C library writes no host
     _prefix(
         "syslog",
-        rf"(?:<\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) {_WORD} (?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
+        rf"(?P<priority><\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) (?(priority)(?:{_WORD} )?|{_WORD} )"
+        rf"(?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
     ),
     _prefix(
         "journalctl",
@@ -132,7 +161,18 @@ PREFIXES = (
         "logcli",
         rf"(?P<time>{_TIME}) ?(?P<labels>\{{(?:[\w.]+=\"(?:[^\"\\]|\\.)*\"(?:, ?)?)*\}})\s*",
     ),
-    _prefix("fluentd", rf"(?P<time>{_TIME})\t(?P<source>[\w.-]{{1,200}})\t(?=\{{)"),
+    # fluentd's files; and columns of a store: time, service, line
+    _prefix(
+        "fluentd",
+        rf"(?P<time>{_TIME})\t(?P<source>[\w.-]{{1,200}})\t(?=\{{ ?\"|\d{{4}}-\d\d-|timestamp=)",
+    ),
+    _prefix(
+        "fluentd's stdout",
+        rf"(?P<time>{_DATE} \d\d:\d\d:\d\d\.\d{{9}} [+-]\d{{4}}) (?P<source>[\w.-]{{1,200}}): (?=\{{)",
+    ),
+    _prefix(
+        "gcloud app logs", rf"(?P<time>{_TIME}) (?P<source>[a-z][\w-]{{0,62}})\[\d{{8}}t\d{{6}}\] +"
+    ),
     _prefix(
         "Datadog's agent",
         rf"Integration Name: [^|]{{1,200}}\| (?:[A-Z]\w{{1,20}}: [^|]{{0,200}}\| ){{0,4}}?"
@@ -150,27 +190,39 @@ PREFIXES = (
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: {_NO_MORE}|\Z)",
         is_long=True,
     ),
-    # docker compose, docker service logs, foreman, honcho, pm2, supervisor-stdout
+    # docker compose, docker service logs
     _prefix(
         "compose",
-        rf"(?:(?P<time>\d\d:\d\d:\d\d) )?(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
-        r"(?(time) +|(?: std(?:out|err) +|  +))[|│](?: |\Z)",
+        rf"{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})  +[|│](?: |\Z)",
         _KIND,
-        _another_log,
+        _any_log,
     ),
+    # foreman, honcho, pm2, supervisor-stdout
+    _prefix(
+        "a process manager",
+        r"(?=\d\d:\d\d:\d\d |\d{1,4}\||[^ |]{1,120} std(?:out|err) )"
+        rf"(?:(?P<time>\d\d:\d\d:\d\d) )?(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
+        r"(?(time) +|(?: std(?:out|err) +|  +))[|│](?:(?(time)  (?! )| )| |\Z)",
+        _KIND,
+        _any_log,
+    ),
+    _prefix("podman-compose", rf"\[(?P<source>{_WORD})\] +\|(?: |\Z)", _KIND, _any_log),
+    _prefix("awslogs", r"/[\w./#-]{1,512} (?P<source>[^ \"{}=\[\]]{1,512}) ", _KIND),
     _prefix(
         "aws logs tail",
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d(?:\.\d{{3,9}})?(?:Z|[+-]\d\d:?\d\d)) "
-        rf"{_NO_MORE}{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=\[\]]{{1,512}})(?: |\Z)",
+        rf"{_NO_MORE}{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=<>\[\]]{{1,512}})(?: |\Z)",
         _KIND,
     ),
     _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME}):?(?:[ \t]{_NO_MORE}|\Z)", _KIND),
-    # ts, svlogd, multilog
+    # ts, svlogd, multilog, stern --timestamps=short
     _prefix(
         "other timestamps",
-        rf"(?:(?P<time>{_SYSLOG_TIME})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}|@[0-9a-f]{{24}}) ",
+        rf"(?:(?P<time>{_SYSLOG_TIME})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}|@[0-9a-f]{{24}}"
+        r"|\d\d-\d\d \d\d:\d\d:\d\d) ",
         _KIND,
     ),
+    _prefix("cat -n", r" {0,8}\d{1,9}\t", _KIND),
     _prefix(
         "syslog without a process",
         rf"(?P<time>{_TIME}) {_NO_LEVEL}{_WORD} {_NO_LEVEL}(?P<source>{_WORD}):(?: |\Z)",
@@ -183,20 +235,28 @@ PREFIXES = (
     ),
     _prefix(
         "stern",
-        rf"(?:[a-z0-9-]{{1,63}} )?(?!{_DATE})[a-z0-9.]+-[a-z0-9.-]{{1,253}} (?!{_DATE})(?P<source>[a-z0-9-]{{1,63}}) ",
+        rf"(?!{_UUID})(?:[a-z0-9-]{{1,63}} )?(?!{_DATE})[a-z0-9.]+-[a-z0-9.-]{{1,253}} (?!{_DATE})"
+        r"(?P<source>[a-z0-9-]{1,63}) ",
         _SOURCE,
+        _SERVED,
     ),
-    _prefix("a pod", rf"(?!{_DATE})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ", _SOURCE),
+    _prefix(
+        "a pod",
+        rf"(?!{_DATE}|{_UUID})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
+        _SOURCE,
+        _SERVED,
+    ),
     _prefix(
         "kail",
         r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}\[(?P<source>[a-z0-9-]{1,63})\]: ",
         _SOURCE,
+        _SERVED,
     ),
-    _prefix("brackets", rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})\] ", _SOURCE),
-    _prefix("a name", rf"(?P<source>[a-z]{_WORD}): ", _SOURCE, _STAMPED),
+    _prefix("brackets", rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})[ \t]*\] ", _SOURCE),
+    _prefix("a name", rf"(?P<source>[a-z]{_WORD})(?::{_WORD})?: ", _SOURCE, _STAMPED),
     _prefix(
         "grep -H",
-        rf"{_NO_LEVEL}(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-](?:(?!\d{{4}}-\d\d)\d{{1,12}}[:-])?",
+        rf"{_NO_LEVEL}(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-](?:(?!\d{{4}}-\d\d)\d{{1,12}}[:-]){{0,2}}",
         _SOURCE,
     ),
 )
@@ -257,6 +317,7 @@ class Peeler:
         self._first: tuple[Prefix, ...] = ()
         self._kinds: set[str] = set()
         self._sources: set[tuple[str, str]] = set()
+        self._missed: dict[str, int] = {}  # lines that another prefix did not follow
 
     def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
         """
@@ -312,7 +373,7 @@ class Peeler:
                 if match is None:
                     break
                 content = _content_behind(match)
-            line = content.line
+            line = without_colors(content.line)
             time = time if content.time is None else content.time
             source = content.source or source
             is_part = is_part or content.is_part
@@ -346,14 +407,37 @@ class Peeler:
         key = (prefix.name, match["source"]) if prefix.trust == _SOURCE else None
         if (key in self._sources) if key else (prefix.name in self._kinds):
             return True
-        if prefix.begins(line[match.end() : match.end() + 200]) is None:
-            return False
+        rest = line[match.end() : match.end() + _LOOKED_AT]
+        if prefix.begins(rest) is None:
+            missed = self._missed.get(prefix.name, 0)
+            if missed >= _MOST_MISSED:
+                return False
+            if not _begins_with_another(prefix, rest):
+                self._missed[prefix.name] = missed + 1
+                return False
         if key:
             if len(self._sources) < 10_000:
                 self._sources.add(key)
         else:
             self._kinds.add(prefix.name)
         return True
+
+
+# The characters after a prefix that show whether it is one, and the most lines of a log in which
+# another prefix is looked for there.
+_LOOKED_AT = 400
+_MOST_MISSED = 100
+
+
+def _begins_with_another(prefix: Prefix, text: str) -> bool:
+    """Whether *text*, after a *prefix*, begins with another one, and a logger's line after that."""
+    for other in PREFIXES:
+        match = other.match(text) if other is not prefix else None
+        if match is not None and (
+            other.trust == _ALWAYS or other.begins(text[match.end() :]) is not None
+        ):
+            return True
+    return False
 
 
 class Content(NamedTuple):
@@ -443,7 +527,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
         shape = _shape(tuple(fields))
     if shape.is_record or (shape.ids and any(_is_id(fields[name]) for name in shape.ids)):
         return None
-    if not is_raw and shape.levels and any(fields[name] not in _NOTHING for name in shape.levels):
+    if not is_raw and shape.levels and any(fields[name] not in _NO_LEVELS for name in shape.levels):
         return None
     line: str | None = None
     text_name = ""
@@ -477,6 +561,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
 
 
 _NOTHING = (None, "")
+# Of a record that a collector did not parse: OpenTelemetry's number, and names of Google Cloud.
+_NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED")
 # Half of the time that Content() takes.
 _new = tuple.__new__
 
@@ -516,4 +602,7 @@ def service_of(source: str) -> str:
     task = _TASK.match(source)
     if task is not None:
         return task[1]
+    container = container_in(source)
+    if container:
+        return container
     return _INSTANCE.sub("", source.rpartition("/")[2]) or source

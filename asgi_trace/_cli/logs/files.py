@@ -1,19 +1,22 @@
 """
-Bytes of logs: files, packed ones and pipes, read in blocks of whole lines. This module does
-not look into the lines.
+Bytes of logs: files, packed ones and pipes, read in blocks of whole lines. Text in UTF-16 is read
+as UTF-8. This module does not look into the lines.
 """
 
 from __future__ import annotations
 
+import codecs
 import contextlib
-import gzip
+import importlib
 import io
 import os
+import re
+import select
 import shutil
 import sys
-import zlib
+import time
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, Any, NamedTuple, Protocol
 
 __all__ = ("Log", "blocks_of", "drop_output", "reason", "refuse_terminal")
 
@@ -22,11 +25,23 @@ _BLOCK = 1 << 20
 _LONGEST_LINE = 16 << 20
 
 
-def blocks_of(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    """Yield the bytes of *stream* as they arrive, in blocks that end where a line ends."""
+class Readable(Protocol):
+    """What blocks are read from."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Return some bytes, and none at the end."""
+
+
+def blocks_of(stream: Readable, start: bytes = b"") -> Iterator[bytes]:
+    """
+    Yield the bytes of *stream* as they arrive, in blocks that end where a line ends.
+
+    :param start: bytes that were read from it before.
+    """
     pieces: list[bytes] = []
     size = 0
-    while data := stream.read1(_BLOCK):
+    while data := start or stream.read1(_BLOCK):
+        start = b""
         end = data.rfind(b"\n") + 1
         size += len(data)
         if not end and size < _LONGEST_LINE:
@@ -96,23 +111,115 @@ class Log:
     def blocks(self) -> Iterator[bytes]:
         """Yield its bytes, uncompressed, in blocks as from :func:`blocks_of`."""
         with self._complaining(), self._open() as stream:
-            is_packed = stream.peek(2)[:2] == b"\x1f\x8b"
             is_file = stream.seekable()
-            for block in blocks_of(gzip.GzipFile(fileobj=stream) if is_packed else stream):
+            readable = _readable(stream)
+            start = b"" if is_file or readable is not stream else _arrived(stream)
+            for block in blocks_of(readable, start):
                 self.done = stream.tell() if is_file else 0
                 yield block
 
     def _open(self) -> io.BufferedReader:
         if self._is_spooled:
             os.lseek(int(self._target), 0, os.SEEK_SET)
-        return open(self._target, "rb", closefd=isinstance(self._target, str))
+        # The first block is as long as the others: it shows what the log is.
+        raw = io.FileIO(self._target, closefd=isinstance(self._target, str))
+        return io.BufferedReader(raw, _BLOCK)
 
     @contextlib.contextmanager
     def _complaining(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, EOFError, zlib.error) as error:
+        except OSError as error:
             self.complain(reason(error))
+
+
+# A program may write a pipe line by line; in this time, in seconds, it writes the next ones.
+_MOMENT = 0.1
+
+
+def _arrived(pipe: io.BufferedReader) -> bytes:
+    """Return the first bytes of a *pipe*, with those that arrive in the next moment."""
+    data = pipe.read1(_BLOCK)
+    if data and sys.platform != "win32":
+        time.sleep(_MOMENT)
+        if select.select([pipe], [], [], 0)[0]:
+            data += pipe.read1(_BLOCK)
+    return data
+
+
+# -- packed ----------------------------------------------------------------------------------------
+
+
+class _Packing(NamedTuple):
+    """A way to pack a file: its first bytes, a program, and the class of Python that unpacks it."""
+
+    start: re.Pattern[bytes]
+    program: str
+    module: str
+    name: str
+
+
+_PACKINGS = (
+    _Packing(re.compile(rb"\x1f\x8b"), "gzip", "gzip", "GzipFile"),
+    _Packing(re.compile(rb"BZh[1-9]1AY&SY"), "bzip2", "bz2", "BZ2File"),
+    _Packing(re.compile(rb"\xfd7zXZ\x00"), "xz", "lzma", "LZMAFile"),
+    _Packing(re.compile(rb"\x28\xb5\x2f\xfd"), "zstd", "compression.zstd", "ZstdFile"),
+)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def _readable(stream: io.BufferedReader) -> Readable:
+    """
+    Return what the lines of *stream* are read from: itself, if it is neither packed nor in UTF-16.
+
+    :raises OSError: with a sentence for the user, if this Python cannot unpack it.
+    """
+    start = stream.peek(16)[:16]
+    for packing in _PACKINGS:
+        if packing.start.match(start):
+            return _Unpacked(stream, packing)
+    return _Recoded(stream) if start.startswith(_UTF_16) else stream
+
+
+class _Unpacked:
+    """The bytes in a packed *stream*."""
+
+    def __init__(self, stream: io.BufferedReader, packing: _Packing) -> None:
+        try:
+            opener = getattr(importlib.import_module(packing.module), packing.name)
+        except ImportError:
+            program = packing.program
+            raise OSError(
+                f"this Python has no module for {program}; '{program} -dc' writes the lines"
+            ) from None
+        self._file: Any = (
+            opener(stream, "rb") if packing.program != "gzip" else opener(fileobj=stream)
+        )
+
+    def read1(self, size: int) -> bytes:
+        """Return some bytes, and none at the end; any fault is one of the file."""
+        try:
+            return bytes(self._file.read1(size))
+        except OSError:
+            raise
+        except Exception as error:
+            raise OSError(str(error)) from error
+
+
+class _Recoded:
+    """Text in UTF-16, as shells of Windows write it, in UTF-8."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+
+    def read1(self, size: int) -> bytes:
+        """Return some bytes, and none at the end."""
+        while True:
+            data = self._stream.read1(size)
+            text = self._decoder.decode(data, not data)
+            if text or not data:
+                return text.encode()
 
 
 def refuse_terminal(command: str) -> None:

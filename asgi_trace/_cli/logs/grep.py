@@ -323,7 +323,8 @@ _DURATIONS = (
     b"atency",
     b"esponseTime",
     b"request_time",
-    b"Elapsed",
+    b"lapsed",
+    b"connect=",
     b" HTTP/",
     b"Completed ",
 )

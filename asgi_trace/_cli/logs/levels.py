@@ -14,11 +14,11 @@ LEVELS = {
     for number, names in enumerate(
         (
             "NOTSET DEFAULT UNSPECIFIED",
-            "DEBUG TRACE VERBOSE FINE FINER FINEST DBUG TRCE",
-            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK",
-            "WARNING WARN",
+            "DEBUG TRACE VERBOSE FINE FINER FINEST DBUG TRCE DBG TRC",
+            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK INF",
+            "WARNING WARN WRN",
             "ERROR EXCEPTION ERR EROR SEVERE",
-            "CRITICAL FATAL EMERGENCY EMERG ALERT CRIT PANIC DPANIC",
+            "CRITICAL FATAL EMERGENCY EMERG ALERT CRIT PANIC DPANIC FTL PNC",
         )
     )
     for name in names.split()
@@ -38,7 +38,7 @@ _SCALES = {
     "severity_number": _OPENTELEMETRY,
 }
 # Only these writers have these names beside a number called level.
-_OF_PINO = frozenset(("pid", "hostname", "v"))
+_OF_PINO = frozenset(("pid", "hostname", "v", "msg"))
 _OF_GELF = frozenset(("short_message", "host"))
 
 

@@ -17,6 +17,7 @@ __all__ = (
     "CONTAINERS",
     "EXCEPTIONS",
     "INSTANCES",
+    "NESTED_LISTS",
     "NO_IDS",
     "OWN_SPANS",
     "RAW",
@@ -47,8 +48,18 @@ ROLES: dict[str, tuple[str, ...]] = {
         "StartUTC",
         "TimeStamp",
         "TimeGenerated",
+        "instant",
+        "timeMillis",
+        "timestampSeconds",
+        "start_time",
+        "time_iso8601",
+        "time_local",
+        "msec",
+        "requestTime",
+        "ISODATE",
     ),
     "level": (
+        "level_name",
         "level",
         "levelname",
         "severity",
@@ -56,6 +67,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "log_level",
         "lvl",
         "@l",
+        "@level",
+        "Level",
         "SeverityText",
         "severityText",
         "severity_text",
@@ -84,6 +97,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "short_message",
         "RenderedMessage",
         "MessageTemplate",
+        "Message",
         "textPayload",
         "log",
         "line",
@@ -97,6 +111,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "req_id",
         "reqId",
         "req.id",
+        "rid",
+        "request-id",
         "x_request_id",
         "request.id",
         "http.request.id",
@@ -106,9 +122,13 @@ ROLES: dict[str, tuple[str, ...]] = {
         "requestID",
         "CorrelationId",
         "correlation-id",
+        "x-correlation-id",
+        "X-Correlation-ID",
         "AWSRequestId",
         "aws_request_id",
         "function_request_id",
+        "request_X-Request-Id",
+        "resp_headers.X-Request-Id",
     ),
     "session": (
         "session_id",
@@ -163,6 +183,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "SourceContext",
         "LOGGER",
         "logger.name",
+        "@module",
+        "Category",
     ),
     "method": ("mcp_method",),
     "tool": ("mcp_name",),
@@ -230,6 +252,8 @@ CONTAINERS = frozenset(
         "mdc",
         "contextMap",
         "Properties",
+        "named_tags",
+        "content",
         "data",
         "message",
         "metadata",
@@ -256,6 +280,7 @@ TEXTS = (
     "_raw",
     "LogMessage",
     "LogEntry",
+    "Log_s",
     "short_message",
 )
 """The names of the line in an envelope."""
@@ -292,6 +317,11 @@ SOURCES = (
     "PodName",
     "app_name",
     "appname",
+    "PROGRAM",
+    "program",
+    "fly.app.name",
+    "ContainerName_s",
+    "ContainerAppName_s",
     "unit",
     "job",
     "_stream",
@@ -301,7 +331,9 @@ SOURCES = (
 """The process that wrote the line: the name of its service before that of one instance."""
 
 INSTANCES = tuple(
-    name for name in SOURCES if name not in ("app", "container", "file", "job", "service", "unit")
+    name
+    for name in SOURCES
+    if name not in ("app", "container", "file", "job", "program", "service", "unit")
 )
 """The same, if the object is the record itself: its own fields may have the shorter names."""
 
@@ -321,6 +353,11 @@ RAW = tuple(
             ("Log", "TimeStamp"),  # Azure
             ("LogMessage", "TimeGenerated"),
             ("LogEntry", "TimeGenerated"),
+            ("Log_s", "TimeGenerated"),
+            ("message", "facility", "severity"),  # syslog, of Vector, Logstash, rsyslog
+            ("line", "timestamp", "fields"),  # Grafana's download
+            ("line", "timestamp", "date"),
+            ("message", "fly"),
             ("_raw", "_time"),  # Splunk
             ("short_message", "_container_name"),  # Docker's GELF
         ),
@@ -356,6 +393,7 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     # method, path, status, duration, and the milliseconds in one of its units
     ("method", "path", "status", "duration_ms", 1),  # ours
     ("req.method", "req.url", "res.statusCode", "responseTime", 1),  # pino-http
+    ("req.method", "req.url", "res.statusCode", "latency", 1),  # restify
     ("request.method", "request.uri", "status", "duration", 1000),  # caddy
     ("RequestMethod", "RequestPath", "DownstreamStatus", "Duration", 1e-6),  # traefik
     ("RequestMethod", "RequestPath", "StatusCode", "Elapsed", 1),  # Serilog
@@ -368,14 +406,22 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ),  # Google Cloud
     ("request_method", "request_uri", "status", "request_time", 1000),  # nginx
     ("request_method", "uri", "status", "request_time", 1000),  # nginx
+    ("request", "request", "status", "request_time", 1000),  # nginx
     ("http.request.method", "url.path", "http.response.status_code", "event.duration", 1e-6),  # ECS
     ("http.request.method", "url.original", "http.response.status_code", "event.duration", 1e-6),
     ("http.method", "http.target", "http.status_code", "duration_ms", 1),
+    ("http.method", "http.target", "http.status_code", "elapsed_milliseconds", 1),  # Rust
     ("http.method", "http.url_details.path", "http.status_code", "duration", 1e-6),  # Datadog
     ("method", "path", "response_code", "duration", 1),  # Envoy
     ("method", "path", "status", "duration", 1),  # lograge
     ("method", "path", "status_code", "duration_ms", 1),
+    ("method", "uri", "status", "latency", 1e-6),  # Echo
+    ("httpMethod", "path", "status", "responseLatency", 1),  # AWS API Gateway
+    ("method", "path", "status", "service", 1),  # Heroku's router
 )
+
+# Lists of objects with fields of the same line: the spans of Rust's tracing, the scopes of .NET.
+NESTED_LISTS = ("spans", "Scopes")
 
 
 # -- nesting ---------------------------------------------------------------------------------------
@@ -392,7 +438,7 @@ def _dotted() -> Iterator[str]:
 
 
 _OUTER = frozenset(name.partition(".")[0] for name in _dotted() if "." in name)
-_NESTING = CONTAINERS | _OUTER
+_NESTING = CONTAINERS | _OUTER | {*NESTED_LISTS}
 
 
 def may_nest(name: str) -> bool:

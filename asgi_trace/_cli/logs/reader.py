@@ -20,7 +20,7 @@ from ..._core.lines import NO_ID
 from .columns import Columns, columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
 from .entries import Entries
-from .envelopes import ANOTHER_LOG, COLORS, JOURNAL_BYTES, Layer, Peeled, Peeler
+from .envelopes import ANOTHER_LOG, JOURNAL_BYTES, Layer, Peeled, Peeler, without_colors
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
 from .own import Form, own_form, own_head
@@ -94,7 +94,7 @@ class Steps:
         # a shell of Windows, with a mark.
         if line[:1] in ("\0", "\ufeff"):
             line = line.lstrip("\0\ufeff")
-        plain = COLORS.sub("", line) if "\x1b" in line[:_COLORED] else line
+        plain = without_colors(line)
         if plain.startswith(_OWN_LOGFMT):
             return [self._step(plain, plain, None)]
         match = own_head(plain)
@@ -107,7 +107,8 @@ class Steps:
                 self._parts[peeled.source] = part[:_LONGEST_PART]
             return []
         if self._parts and peeled.source in self._parts:
-            whole = self._peeler.peel(self._parts.pop(peeled.source) + peeled.line)
+            joined = without_colors(self._parts.pop(peeled.source) + peeled.line)
+            whole = self._peeler.peel(joined)
             peeled = Peeled(whole.line, whole.fields, peeled.time, peeled.source)
         is_bare = peeled.time is None and not peeled.source and peeled.line == plain
         if is_bare:
@@ -202,8 +203,6 @@ class Steps:
         return self.is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 
-# A line with a color in this number of its first characters is recognised without its colors.
-_COLORED = 120
 # Limits for lines that a runtime has split: the number of their sources, and their length.
 _MOST_PARTS = 1000
 _LONGEST_PART = 4 << 20

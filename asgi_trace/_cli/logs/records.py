@@ -9,7 +9,7 @@ their names, and the text of other writers. Their names and forms are in the tab
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,9 +17,20 @@ from typing import Any, NamedTuple
 from ..._core.lines import NO_ID, parse_fields
 from .envelopes import COLORS, Peeled, service_of, source_of_labels
 from .levels import LEVELS, NAMES, level_of
-from .names import ACCESS, EXCEPTIONS, INSTANCES, NO_IDS, OWN_SPANS, ROLES, SILENT, flat, may_nest
+from .names import (
+    ACCESS,
+    EXCEPTIONS,
+    INSTANCES,
+    NESTED_LISTS,
+    NO_IDS,
+    OWN_SPANS,
+    ROLES,
+    SILENT,
+    flat,
+    may_nest,
+)
 from .own import own_fields
-from .texts import AccessLines, access_in, ids_in, outgoing_in
+from .texts import AccessLines, access_in, ids_in, outgoing_in, python_pairs
 from .times import Clock, find_time, is_zoned
 
 __all__ = ("ACCESS_FIELDS", "LONGEST_TEXT", "Entry", "Records", "astral", "may_be_access")
@@ -57,13 +68,18 @@ class Entry(NamedTuple):
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
 # for an id.
-_OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>\[\] \t-]{0,400}")
+_OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b:?"
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
 )
-_KLOG = re.compile(r"[IWEF](?=\d{4} \d\d:)")
+# The level right after the time, in letters that elsewhere are those of any word.
+_LEVEL_NEXT = re.compile(
+    r"[ \t]*[\]|:-]?[ \t]*(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|TRC|DBG|INF|WRN|ERR|FTL)\b"
+)
+_CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
+_KLOG = re.compile(r"[IWEF](?=\d{4}(?:\d{4})? \d\d:)")
 _KLOG_LEVELS = {"I": 2, "W": 3, "E": 4, "F": 5}
 _OWN_IDS = re.compile(r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\](?: \[([^\]]*)\])?")
 _TIME_END = 120
@@ -104,16 +120,22 @@ def _roles(names: tuple[str, ...]) -> _Roles:
         *(name for role in ("request", "session", "time") for name in ROLES[role]),
     }
     others = tuple(name for name in names if name not in known)
-    access = next(
-        (
-            row
-            for row in ACCESS
-            if row[2] in among and row[3] in among and (row[0] in among or row[1] in among)
-        ),
-        None,
-    )
+    rows = [row for row in ACCESS if _is_access(row, among)]
+    access = max(rows, key=lambda row: row[3] in among, default=None)
     source = next((name for name in INSTANCES if name in among), "")
     return _Roles(ours, exceptions, others, access, source, tuple(filter(may_nest, names)))
+
+
+def _is_access(row: tuple[str, str, str, str, float], names: Set[str]) -> bool:
+    """
+    Whether the *names* of a line's fields are those of a *row* of access lines: a status, and a
+    duration of a request. If the status has its own name, one of these two is enough.
+    """
+    method, path, status, duration, _ = row
+    if status not in names:
+        return False
+    has_request = method in names or path in names
+    return has_request + (duration in names) >= (1 if "." in status else 2)
 
 
 _new = tuple.__new__
@@ -168,7 +190,7 @@ class Records:
                 self.at(when)
         else:
             stamp, _, name = head.partition(" - ")
-            level = LEVELS.get(name, 0)
+            level = _level_in(name)
             moment = None if received is None else self.clock.read_value(received)
             if moment is None:
                 moment = self._searched_time(stamp)
@@ -202,7 +224,7 @@ class Records:
         moment = self.clock.read(stamp)
         if moment is None:
             return None
-        head_values = moment, LEVELS.get(name, 0)
+        head_values = moment, _level_in(name)
         if stamp[2:3] != ":":  # a bare time may be of the next day later
             if len(self.heads) >= _MOST_HEADS:
                 self.heads.clear()
@@ -361,8 +383,10 @@ class Records:
             tool,
             number,
         ) = map(get, roles.ours)
-        if message is None and stamp is None and level is None:
+        if message is None and stamp is None and level is None and roles.access is None:
             return None
+        if level is None and "@t" in fields:  # Serilog leaves it out
+            level = "Information"
         when = self.clock.read_value(stamp)
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
@@ -376,19 +400,27 @@ class Records:
             self.undated += 1
         when = self.at(when)
         request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
+        message = _shown(message)
+        if message.startswith("[req=") and not request_id:
+            message, request_id, session_id = self._behind_own_ids(message, session_id, more)
         if trace:
-            more["trace"] = trace = trace.rpartition("/")[2]
+            more["trace"] = trace = trace.rpartition("/")[2].removeprefix("0x")
         # A tracer's span may be a span within the request.
         is_own_span = request_id and roles.ours[_SPAN] in OWN_SPANS
         request_id = request_id or trace
         for name, value in (("span" if is_own_span else "inner", span), ("parent", parent)):
             if value and (value := _id(value)):
-                more[name] = value
+                more[name] = value.removeprefix("0x")
         if request_id and not trace and "span" not in more:
             more["foreign"] = True
+        row = roles.access
+        if row is not None and row[3] == "service":  # of Heroku's router: a duration
+            if isinstance(service, str) and _WITH_UNIT.fullmatch(service):
+                service = None
+            else:
+                row = None
         if service and isinstance(service, str):
             more["service"] = service
-        message = _shown(message)
         if method:
             words = " ".join(filter(None, map(_shown, (method, tool))))
             more["call"] = f"{words} #{_shown(number)}" if number else words
@@ -396,13 +428,14 @@ class Records:
         outgoing = outgoing_in(message)
         if outgoing is not None:
             more |= outgoing
-        elif not logger or "access" in _shown(logger):
-            access = access_in(message)
+        else:
+            is_access_logger = not logger or "access" in _shown(logger)
+            access = access_in(message) if is_access_logger else None
             if access is not None:
                 logger = None
                 others = tuple(name for name in others if name not in access)
-            elif roles.access is not None:
-                access = _access_of(fields, roles.access)
+            elif row is not None and (is_access_logger or row[0] != "method"):
+                access = _access_of(fields, row)
             if access is not None:
                 more["access"] = access
         number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
@@ -434,6 +467,20 @@ class Records:
             when, number_of_level, request_id, session_id, text, end, more or None, self._file
         )
 
+    def _behind_own_ids(
+        self, message: str, session_id: str, more: dict[str, Any]
+    ) -> tuple[str, str, str]:
+        """
+        Return a *message* without our ids, which begin it where a program's own format is JSON or
+        logfmt, and these ids; fill *more* with what else is in the bracket.
+        """
+        match = _OWN_IDS.match(message)
+        if match is None:
+            return message, "", session_id
+        request_id, session_id, words, call = match.groups("")
+        more.update(self.details(words, call) or _NO_MORE)
+        return message[match.end() :].lstrip(" -|"), _id(request_id), _id(session_id)
+
     # -- the text of others ------------------------------------------------------------------------
 
     def other(self, line: str, envelope: Peeled | None = None) -> Entry | None:
@@ -442,7 +489,7 @@ class Records:
             fields = (
                 envelope.fields
                 if envelope is not None and envelope.fields is not None
-                else parse_fields(line)
+                else python_pairs(line) or parse_fields(line)
             )
             if fields is not None and len(fields) > 1:
                 entry = self.named(fields, envelope)
@@ -454,6 +501,8 @@ class Records:
         head_end = head.end()
         time = find_time(plain, min(head_end, _TIME_END))
         level = _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
+        if time and not level:
+            level = _LEVEL_NEXT.match(plain, time.end())
         klog = None if level else _KLOG.match(plain)
         own = _OWN_IDS.search(plain, 0, head_end) or self._own_ids_behind(plain, head_end)
         request_id = session_id = trace = span = call = words = ""
@@ -490,7 +539,11 @@ class Records:
             more["foreign"] = True
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
         number = (
-            LEVELS[level[0].rstrip(":").strip()] if level else _KLOG_LEVELS[klog[0]] if klog else 0
+            LEVELS[level[level.lastindex or 0].rstrip(":")]
+            if level
+            else _KLOG_LEVELS[klog[0]]
+            if klog
+            else 0
         )
         when = self.at(when)
         end += astral(plain[:end])
@@ -500,11 +553,9 @@ class Records:
 
     def _own_ids_behind(self, plain: str, head_end: int) -> re.Match[str] | None:
         """Return our ids if a formatter puts them after the message, at the end of the line."""
-        if "[req=" not in plain or not plain.endswith("]"):
-            return None
         place = plain.rfind("[req=")
         match = _OWN_IDS.match(plain, place) if place >= head_end else None
-        return match if match is not None and match.end() == len(plain) else None
+        return match if match is not None and not plain[match.end() :].strip(")]}>.") else None
 
     def _access(self, plain: str, end: int) -> tuple[dict[str, Any] | None, str]:
         access = access_in(plain[end:])
@@ -580,18 +631,23 @@ def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
 
 def _opened(fields: dict[str, Any]) -> dict[str, Any]:
     """
-    Return *fields* with nested ones beside them, also those in the list of spans of Rust's tracing.
+    Return *fields* with nested ones beside them, also those in a list of spans or scopes.
     """
     opened = flat(fields)
-    spans = fields.get("spans")
-    if isinstance(spans, list):
-        for span in reversed(spans[-8:]):
-            if isinstance(span, dict):
-                for name, value in span.items():
-                    if name != "name":
-                        opened.setdefault(name, value)
-        opened.pop("spans", None)
+    for parts in map(fields.get, NESTED_LISTS):
+        if isinstance(parts, list):
+            for part in reversed(parts[-8:]):
+                if isinstance(part, dict):
+                    for name, value in part.items():
+                        if name not in _OF_PARTS:
+                            opened.setdefault(name, value)
+    for name in NESTED_LISTS:
+        opened.pop(name, None)
     return opened
+
+
+# The fields of a span or scope that describe itself.
+_OF_PARTS = frozenset(("name", "Message", "{OriginalFormat}"))
 
 
 def _source_in(value: Any) -> str:
@@ -610,20 +666,45 @@ def _access_of(
     if isinstance(code, bool) or not isinstance(code, int):
         return None
     access: dict[str, Any] = {"status": code}
-    for name, key in (("method", method), ("path", path)):
-        if isinstance(fields.get(key), str):
-            access[name] = fields[key]
+    if method == path:  # GET /path HTTP/1.1
+        words = _shown(fields[path]).split(" ")
+        if len(words) >= 2:
+            access["method"], access["path"] = words[:2]
+    else:
+        for name, key in (("method", method), ("path", path)):
+            if isinstance(fields.get(key), str):
+                access[name] = fields[key]
+        if "path" in access:
+            access["path"] = _HOST.sub("", access["path"])
     lasted = fields.get(duration)
     if isinstance(lasted, str):
-        lasted = lasted.removesuffix("s")
+        with_unit = _WITH_UNIT.fullmatch(lasted)
+        if with_unit is not None:
+            lasted, factor = with_unit[1], _MILLISECONDS_IN[with_unit[2]]
     with suppress(TypeError, ValueError, OverflowError):
         access["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
     return access
 
 
+_HOST = re.compile(r"\A\w{2,10}://[^/]*(?=/)")
+_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s)")
+_MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1, "s": 1e3}
+
+
 def astral(text: str) -> int:
     """Return the number of characters of *text* that count twice in JavaScript."""
     return 0 if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2 - len(text)
+
+
+def _level_in(head: str) -> int:
+    """
+    Return the level in the *head* of a line behind its time: a logger or a thread may be beside it.
+    """
+    known = LEVELS.get(head)
+    if known is not None:
+        return known
+    words = (*_CAPITALS.findall(head), *(part.strip().lower() for part in head.split(" - ")))
+    return next(filter(None, map(LEVELS.get, words)), 0)
 
 
 def _behind_level(line: str) -> str:
@@ -634,13 +715,15 @@ def _behind_level(line: str) -> str:
 
 
 def _id(value: Any) -> str:
+    if type(value) is list and len(value) == 1:  # of a header
+        value = value[0]
     text = value if type(value) is str else _shown(value)
     return "" if text in NO_IDS else text[:512]
 
 
 def _shown_time(when: float, stamp: Any) -> str:
     """Return a time that is a number in the line, in a form for people."""
-    if stamp is None or isinstance(stamp, bool) or not isinstance(stamp, int | float) or when < 0:
+    if isinstance(stamp, bool) or not isinstance(stamp, int | float | dict) or when < 0:
         return _shown(stamp)
     from datetime import datetime, timezone
 

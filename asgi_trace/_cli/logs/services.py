@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 
-__all__ = ("service_of_file", "services_of_files")
+__all__ = ("container_in", "service_of_file", "services_of_files")
 
 # The parts of a file name that are not the service: an ending, a number, a date, the kind of log.
 _ASIDE = re.compile(
@@ -19,11 +19,27 @@ _ASIDE = re.compile(
 _NO_SERVICE = frozenset(("", "standard input", "tmp", "var"))
 
 
+# The files on a node of Kubernetes: pods/NAMESPACE_POD_UID/CONTAINER/0.log, and
+# containers/POD_NAMESPACE_CONTAINER-ID.log.
+_ON_NODES = re.compile(
+    r"(?:\A|/)(?:[^/]+_[^/]+_[^/]+/([a-z0-9-]+)/\d+|[^/_]+_[^/_]+_([a-z0-9-]+)-[0-9a-f]{64})\.log"
+)
+
+
+def container_in(path: str) -> str:
+    """Return the container in the *path* of a log on a node of Kubernetes; "" in any other path."""
+    match = _ON_NODES.search(path)
+    return "" if match is None else match[1] or match[2]
+
+
 def _name_in(text: str) -> str:
+    container = container_in(text)
+    if container:
+        return container
     while True:
         shorter = _ASIDE.sub("", text)
         if shorter == text:
-            return "" if text.lower() in _NO_SERVICE else text
+            return "" if text.lower() in _NO_SERVICE or text.isdecimal() else text
         text = shorter
 
 

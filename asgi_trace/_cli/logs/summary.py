@@ -67,6 +67,14 @@ class Reading:
 # The kinds of lines without ids, and advice for each.
 _LOOKS: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
+        "YAML or a table",
+        re.compile(
+            r"---|(?:insertId|logName|textPayload|jsonPayload): |Row \d+:|\s*[┌┏╔├│┃║└─━]{2}|\[\d+\] \S+: \["
+        ),
+        "JSON can be read: of gcloud logging read --format=json, FORMAT JSONEachRow of ClickHouse, "
+        "json_lines of Fluent Bit",
+    ),
+    (
         "JSON or logfmt",
         re.compile(r"\s*[{\[]|.{0,120}\[req=none"),
         "asgi_trace.JSONFormatter, LogfmtFormatter and loggers.structlog_processor add request_id",

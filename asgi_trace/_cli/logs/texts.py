@@ -14,7 +14,15 @@ from typing import Any
 
 from ..._core.lines import parse_access, parse_outgoing, unescape
 
-__all__ = ("AccessLines", "Ids", "access_in", "accesses_in", "ids_in", "outgoing_in")
+__all__ = (
+    "AccessLines",
+    "Ids",
+    "access_in",
+    "accesses_in",
+    "ids_in",
+    "outgoing_in",
+    "python_pairs",
+)
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 HEX = r"[0-9a-fA-F]{32}"
@@ -31,13 +39,15 @@ _IDS = (
     (",", re.compile(r"\[[\w. -]*,(?P<trace>[0-9a-f]{16,32}),(?P<span>[0-9a-f]{16})(?:,\w*)?\]")),
     # AWS Lambda
     ("RequestId:", re.compile(rf"\bRequestId: (?P<request>{UUID})")),
-    ("\t", re.compile(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z\t(?P<request>{UUID})\t")),
+    ("Z", re.compile(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
     # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
     ("[", re.compile(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
+    # nginx and HAProxy, if their id comes first
+    (" ", re.compile(rf"\A(?P<request>{HEX}|{UUID}) ")),
 )
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = re.compile(
-    r"\b(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|session[-_]?id|rid)"
+    r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|session[-_]?id|rid)"
     r"[=:] ?\"?([\w.~+/=:@-]{1,128})",
     re.IGNORECASE,
 )
@@ -79,6 +89,35 @@ def ids_in(line: str, end: int) -> Ids:
     return ids
 
 
+# -- pairs -----------------------------------------------------------------------------------------
+
+_PAIR = r"([\w.]+)=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^'\"\s]+)(?: |\Z)"
+_ONE_PAIR = re.compile(_PAIR)
+_PAIRS = re.compile(rf"(?:{_PAIR})+\Z")
+
+
+def python_pairs(line: str) -> dict[str, Any] | None:
+    """
+    Return the pairs in a *line* of structlog's ``KeyValueRenderer``, whose values are Python's
+    ``repr()``; None for any other line.
+    """
+    if "='" not in line or _PAIRS.match(line) is None:
+        return None
+    return {
+        name: _unquoted(value) if value[0] in "'\"" else value
+        for name, value in _ONE_PAIR.findall(line)
+    }
+
+
+def _unquoted(value: str) -> str:
+    from ast import literal_eval
+
+    try:
+        return str(literal_eval(value))
+    except (ValueError, SyntaxError):
+        return value[1:-1]
+
+
 # -- access lines ----------------------------------------------------------------------------------
 
 _REQUEST = r'"(?P<method>[A-Z]{3,20}) (?P<path>[^ "]+)(?: (?:HTTP/)?[\d.]+)?"'
@@ -107,8 +146,8 @@ _ROWS = (
     (
         "/",
         re.compile(
-            rf"(?:\A(?P<request>{HEX}|{UUID}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) (?P<status>\d{{3}}) \+?\d+ "
-            rf"[^\"]*?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}(?: (?P<last>{HEX}|{UUID})\Z)?"
+            rf"\A(?:(?P<request>{HEX}|{UUID}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) (?P<status>\d{{3}}) \+?\d+ "
+            rf"[^\"]{{0,1000}}?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}(?: (?P<last>{HEX}|{UUID})\Z)?"
         ),
     ),
     # AWS ALB: kind time balancer client target three times statuses sizes "request" "agent" …
@@ -122,7 +161,21 @@ _ROWS = (
             r'Root=[\w-]+)"'
         ),
     ),
-    # Rails: Started GET "/path" for …, Completed 200 OK in 12ms
+    # OpenStack
+    (
+        '" status: ',
+        re.compile(
+            rf"{_REQUEST} status: (?P<status>\d{{3}}) +len: \d+ time: (?P<seconds>\d+\.\d+)"
+        ),
+    ),
+    # Rails: Started GET "/path" for …, Completed 200 OK in 12ms, and lograge's line
+    (
+        "method=",
+        re.compile(
+            r"\bmethod=(?P<method>[A-Z]+) path=(?P<path>[^ \"]+) (?:[a-z]+=[^ \"]+ ){0,8}?status=(?P<status>\d{3})"
+            r"(?: duration=(?P<milliseconds>\d+\.\d+))?"
+        ),
+    ),
     ("Started ", re.compile(r'\bStarted (?P<method>[A-Z]+) "(?P<path>[^"]+)" for ')),
     (
         "Completed ",
@@ -156,7 +209,15 @@ _ROWS = (
 _MOST_READ = 8192
 _LAST = re.compile(rf" (?P<request>{HEX}|{UUID})\Z")
 _LAST_QUOTED = re.compile(rf' "(?P<request>{HEX}|{UUID})"\Z')
-_SECONDS = re.compile(r"\b(?:rt|request_time|duration)[=:]\"?(\d+\.\d+)")
+_SECONDS = re.compile(r"\b(?:rt|request_time|response_time|duration)[=:]\"?(\d+\.\d+)")
+# nginx writes its $request_time with three digits.
+_BARE_SECONDS = re.compile(r" (\d+\.\d{3})(?= |\Z)")
+# A text in quotes is the client's, unless it has one of these names.
+_OF_CLIENT = re.compile(
+    r'((?:(?:request|correlation|req|trace)[-_]?id|rt|request_time|response_time|duration)[=:] ?"[\w.~+/=:@-]{1,128}")'
+    rf"|{_QUOTED}",
+    re.IGNORECASE,
+)
 
 
 class AccessLines:
@@ -197,16 +258,15 @@ class AccessLines:
         request = groups.get("request") or groups.get("captured") or groups.get("last") or ""
         others = groups.get("others")
         if others:
-            named = _SECONDS.search(others)
-            if named is not None:
-                fields["duration_ms"] = round(float(named[1]) * 1000, 3)
-            request = self._id_in(others)
+            of_server = _OF_CLIENT.sub(r"\1", others)
+            lasted = _SECONDS.search(of_server) or _BARE_SECONDS.search(of_server)
+            if lasted is not None:
+                fields["duration_ms"] = round(float(lasted[1]) * 1000, 3)
+            named = _NAMED.search(of_server)
+            request = self._last_id_in(others) if named is None else named[2]
         return fields, request
 
-    def _id_in(self, others: str) -> str:
-        named = _NAMED.search(others)
-        if named is not None:
-            return named[2]
+    def _last_id_in(self, others: str) -> str:
         last = _LAST.search(others)
         if last is not None:
             return last["request"]

@@ -20,7 +20,11 @@ __all__ = ("Clock", "find_time", "is_zoned", "read_duration", "read_since", "rea
 
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
 _SECOND = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
-_ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)(?: UTC)?(?![\w:]))?"
+# The names of zones that mean one offset everywhere, in hours; EST is that of RFC 5322.
+_NAMED = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
+_NAMED |= {"EST": -5, "EDT": -4, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9, "MSK": 3}
+_NAMES = "|".join(_NAMED)
+_ZONE = rf"(?: ?(?P<zone>{_NAMES}|[+-]\d\d(?::?\d\d)?)(?: UTC)?(?![\w:]))?"
 _MONTH = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -32,14 +36,16 @@ _FORMS = (
     rf"(?P<year>\d{{4}})[-/](?P<month>\d\d)[-/](?P<day>\d\d)[T ]{_CLOCK}{_ZONE}",
     # 22/Nov/2026:10:30:15 +0000: the common log format
     rf"(?P<day>\d\d?)/{_MONTH}/(?P<year>\d{{4}})[: ]{_SECOND}{_ZONE}",
-    # Sun Nov 22 10:30:15.250 2026: Apache's error log, and ctime()
-    rf"(?:[A-Z][a-z][a-z] )?{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?:UTC|GMT))? (?P<year>\d{{4}})(?!\d)",
+    # Sun Nov 22 10:30:15.250 2026: Apache's error log, ctime(), and date(1) with a zone
+    rf"(?:[A-Z][a-z][a-z] )?{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?P<zone>{_NAMES}))? (?P<year>\d{{4}})(?!\d)",
+    # Nov 22 2026 10:30:15: Cisco
+    rf"{_MONTH} {{1,2}}(?P<day>\d\d?),? (?P<year>\d{{4}}),? {_SECOND}{_ZONE}",
     # Sun, 22 Nov 2026 10:30:15 GMT: RFC 5322
     rf"(?:[A-Z][a-z][a-z], )?(?P<day>\d\d?) {_MONTH} (?P<year>\d{{4}}) {_SECOND}{_ZONE}",
     # Nov 22 10:30:15: syslog (RFC 3164)
     rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?! \d{{4}}\b)",
-    # E1122 10:30:15.123456: klog
-    rf"\b[IWEF](?P<month>\d\d)(?P<day>\d\d) {_SECOND}",
+    # E1122 10:30:15.123456: klog; E20261122 10:30:15.123456: glog
+    rf"\b[IWEF](?P<year>\d{{4}})?(?P<month>\d\d)(?P<day>\d\d) {_SECOND}",
     # 26/11/22 10:30:15: Spark
     rf"(?<![\d/])(?P<short_year>\d\d)/(?P<month>\d\d)/(?P<day>\d\d) {_SECOND}",
 )
@@ -53,10 +59,13 @@ def _without_names(form: str) -> str:
     return re.sub(r"\(\?P<\w+>", "(?:", form)
 
 
-_DATED = re.compile("|".join(f"(?:{_without_names(form)})" for form in _FORMS))
+# The seconds since the epoch, with a fraction: no number of another kind.
+_EPOCH = r"(?<![\w.:/-])1\d{9}\.\d{3,9}(?![\w.:/-])"
+_is_epoch = re.compile(_EPOCH).fullmatch
+_DATED = re.compile("|".join((*(f"(?:{_without_names(form)})" for form in _FORMS), _EPOCH)))
 _UNDATED = re.compile(_without_names(rf"(?<![\d:]){_SECOND}{_ZONE}(?![\d:])"))
 _FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,9})")
-_ZONED = re.compile(r"(?:Z|UTC|GMT|:\d\d(?:[.,]\d+)? ?[+-]\d\d(?::?\d\d)?)\Z")
+_ZONED = re.compile(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?[+-]\d\d(?::?\d\d)?)\Z")
 
 
 def find_time(text: str, end: int) -> re.Match[str] | None:
@@ -127,6 +136,8 @@ def read_zone(name: str) -> tzinfo:
 
 # Numbers count from the epoch in seconds, milli-, micro- or nanoseconds: their size decides, until
 # the year 5138.
+# The names of the parts of a time: of log4j, of Google Cloud, of Monolog.
+_PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""))
 _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
 _DAY_LENGTH = 86_400.0
 _HOUR_LENGTH = 3_600.0
@@ -158,7 +169,7 @@ class Clock:
             False  # whether clocks were set forward or back at a time without a zone
         )
         self._written = written
-        self._known: dict[str, int | None] = {}
+        self._known: dict[str, float | None] = {}
         self._days = 0
         self._day: tuple[int, int, int] | None = None  # of times without one
 
@@ -208,9 +219,20 @@ class Clock:
                 return _of_number(float(value)) if len(value) < 32 else None
             except ValueError:
                 return None
+        if isinstance(value, dict):
+            return self._read_parts(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         return _of_number(value)
+
+    def _read_parts(self, parts: dict[str, Any]) -> float | None:
+        """Return the moment in an object with *parts* of a time."""
+        for seconds, nanoseconds in _PARTS:
+            when = self.read_value(parts.get(seconds)) if seconds in parts else None
+            if when is not None:
+                rest = parts.get(nanoseconds)
+                return when + rest / 1e6 if type(rest) is int and 0 <= rest < 10**9 else when
+        return None
 
     def read_all(self, texts: Sequence[Any]) -> list[float] | None:
         """
@@ -245,7 +267,9 @@ class Clock:
             for second, fraction in zip(seconds, fractions, strict=True)
         ]
 
-    def _whole(self, text: str) -> int | None:
+    def _whole(self, text: str) -> float | None:
+        if _is_epoch(text):
+            return float(text) * 1000
         match = next(filter(None, (form.fullmatch(text) for form in _READ)), None)
         if match is None:
             return None
@@ -354,8 +378,8 @@ def _parted(text: str) -> tuple[str, str]:
 
 
 def _offset(zone: str) -> timedelta:
-    if zone[0] not in "+-":
-        return timedelta(0)
+    if zone in _NAMED:
+        return timedelta(hours=_NAMED[zone])
     digits = zone[1:].replace(":", "").ljust(4, "0")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return -offset if zone[0] == "-" else offset

@@ -5,9 +5,11 @@ is a log.
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import logging
+import lzma
 import os
 import re
 import subprocess
@@ -433,13 +435,53 @@ def piped(*arguments: object, given: bytes = b"", **more: Any) -> tuple[int, lis
     return done.returncode, as_lines(done.stdout), as_lines(done.stderr)
 
 
+def _of_windows(data: bytes) -> bytes:
+    """As PowerShell redirects it."""
+    return data.decode().replace("\n", "\r\n").encode("utf-16")
+
+
 @pytest.mark.parametrize("conditions", [["--request", "req-001"], ["--status", "500"]])
 @pytest.mark.parametrize("name", [[], ["-"]])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, bz2.compress, lzma.compress, _of_windows], ids=str
+)
 def test_it_reads_standard_input(conditions: list[str], name: list[str], pack: Any) -> None:
     """Also where it must be read twice, and packed."""
     given = pack("\n".join(written(format_text)).encode())
-    assert piped(*conditions, *name, given=given) == (0, written(format_text, "req-001"), [])
+    code, lines, errors = piped(*conditions, *name, given=given)
+    shown = [line.rstrip("\r") for line in lines]
+    assert (code, shown, errors) == (0, written(format_text, "req-001"), [])
+
+
+def test_a_packing_that_this_python_cannot_read_is_one_sentence(
+    grep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the program that can."""
+    path = tmp_path / "a.log.zst"
+    path.write_bytes(b"\x28\xb5\x2f\xfd\x00")
+    monkeypatch.setitem(sys.modules, "compression.zstd", None)
+    assert grep("--request", "req-001", path) == (
+        2,
+        [],
+        [
+            f"asgi-trace grep: {path}: this Python has no module for zstd; 'zstd -dc' writes the lines"
+        ],
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes cannot be asked for more")
+def test_the_first_lines_of_a_pipe_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program may write them one by one: the order of several shows whether they are reversed."""
+    reading, writing = os.pipe()
+    os.write(writing, b"one\n")
+
+    def go_on(_: float) -> None:
+        os.write(writing, b"two\n")
+        os.close(writing)
+
+    monkeypatch.setattr("asgi_trace._cli.logs.files.time.sleep", go_on)
+    assert list(Log(f"/dev/fd/{reading}", pytest.fail).blocks()) == [b"one\ntwo\n"]
+    os.close(reading)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this platform has no files for pipes")

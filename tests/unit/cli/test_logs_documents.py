@@ -101,6 +101,43 @@ MORE = {
         "streams": [{"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]}]
     },
     "an array": [{"timestamp": "2024-11-22T10:30:15Z", "message": "x"}],
+    "an array of lines": ["2024-11-22T10:30:15Z x"],
+    "Elasticsearch, SQL": {
+        "columns": [{"name": "@timestamp", "type": "datetime"}, {"name": "message"}],
+        "rows": [["2024-11-22T10:30:15Z", "x"]],
+    },
+    "Elasticsearch, ES|QL": {
+        "took": 1,
+        "columns": [{"name": "@timestamp", "type": "date"}, {"name": "message"}],
+        "values": [["2024-11-22T10:30:15Z", "x"]],
+    },
+    "OpenSearch, _msearch": {
+        "took": 1,
+        "responses": [
+            {
+                "hits": {
+                    "hits": [{"_source": {"@timestamp": "2024-11-22T10:30:15Z", "message": "x"}}]
+                }
+            }
+        ],
+    },
+    "OpenSearch, fields": {
+        "hits": {"hits": [{"fields": {"@timestamp": ["2024-11-22T10:30:15Z"], "message": ["x"]}}]}
+    },
+    "Azure": {
+        "tables": [
+            {
+                "name": "PrimaryResult",
+                "columns": [{"name": "TimeGenerated"}, {"name": "LogMessage"}],
+                "rows": [["2024-11-22T10:30:15Z", "x"]],
+            }
+        ]
+    },
+    "Graylog": {
+        "messages": [
+            {"message": {"timestamp": "2024-11-22T10:30:15Z", "message": "x"}, "index": "g"}
+        ]
+    },
 }
 
 
@@ -134,6 +171,52 @@ def test_what_is_no_document_passes_untouched(text: str) -> None:
     """A record may have lists of its own."""
     data = text.encode()
     assert b"".join(unfolded([data] if data else [], refuse)) == data
+
+
+def test_an_export_of_the_journal_is_read_in_any_pieces() -> None:
+    """A text that is not printable stands behind its length; a wrong length leaves out one record."""
+    messages = ["\x1b[36mtwo\nlines\n\x1b[0m", "é" * 200]
+    data = b""
+    for message in messages:
+        text = message.encode()
+        data += (
+            b"__CURSOR=s=1\nMESSAGE\n"
+            + len(text).to_bytes(8, "little")
+            + text
+            + b"\nPRIORITY=3\n\n"
+        )
+    whole = b"".join(unfolded([data], refuse))
+    assert [json.loads(line)["MESSAGE"] for line in whole.splitlines()] == messages
+    for size in (7, 97):
+        pieces = [data[place : place + size] for place in range(9, len(data), size)]
+        assert b"".join(unfolded([data[:9], *pieces], refuse)) == whole
+    assert b"".join(unfolded([data + b"MESSAGE\n" + b"\xff" * 8 + b"x\n"], refuse)) == whole
+
+
+def test_documents_without_anything_between_are_several() -> None:
+    """As Firehose writes those of CloudWatch; a broken one stays as it is."""
+    events = [
+        {
+            "logStream": "front",
+            "subscriptionFilters": ["f"],
+            "logEvents": [{"timestamp": 1732271415000 + number, "message": f"x{number}"}],
+        }
+        for number in range(3)
+    ]
+    data = "".join(map(json.dumps, events)).encode()
+    found = b"".join(unfolded([data], refuse)).splitlines()
+    assert [json.loads(line)["message"] for line in found] == ["x0", "x1", "x2"]
+    assert b"".join(unfolded([data[:-1]], refuse)) == data[:-1] + b"\n"
+
+
+def test_pretty_printed_lines_stand_behind_a_line_of_text(tmp_path: Path) -> None:
+    """With ``aws logs tail --format short``, which names no stream."""
+    path = tmp_path / "app.log"
+    pretty = json.dumps(json.loads(lines("json")[1][2]), indent=4)
+    path.write_text(f"2024-11-22T10:30:14 started\n2024-11-22T10:30:15 \n{pretty}\n")
+    started, ordering = (entry for batch in read(Log(str(path), refuse)) for entry in batch)
+    assert started.text.endswith("started")
+    assert ordering.request_id == FRONT
 
 
 def test_pretty_printed_lines_are_joined(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,32 @@ def test_other_ways_to_show_it_are_read_as_the_bare_file(
     assert len(shown) == sum(
         len(_lines(each, form)) for each in records() if each[2].request_id == STOCK
     )
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "none",
+        "docker compose logs",
+        "docker json-file",
+        "containerd",
+        "journalctl -o json",
+        "Loki's API",
+    ],
+)
+def test_colors_change_nothing(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, around: str
+) -> None:
+    """A container with a terminal has the ids of our text in color, also in an object's string."""
+    colored = [
+        (moment, service, re.sub(r"(?<=req=|ion=)([^|\]]+)", "\x1b[96m\\1\x1b[0m", line))
+        for moment, service, line in lines("text")
+    ]
+    path = tmp_path / "app.log"
+    path.write_text(WRAPPERS[around](colored), encoding="utf-8")
+    test_the_viewer_reads_it_as_the_bare_file(path, around)
+    assert main(["grep", "--status", "5xx", str(path)]) == 0
+    assert len(capfd.readouterr().out.splitlines()) == 7
 
 
 @pytest.mark.parametrize(
@@ -333,10 +360,64 @@ def test_a_prefix_costs_no_more_than_its_length() -> None:
         ("front/front/0f1e2d3c4b5a", "front"),
         ("order-service", "order-service"),
         ("db", "db"),
+        ("/var/log/pods/shop_front-6d5f9c7b88-abcde_0f1e-2d/front/0.log", "front"),
+        (f"/var/log/containers/front-0_shop_front-{'0f1e2d3c' * 8}.log", "front"),
     ],
 )
 def test_a_source_is_an_instance_of_a_service(source: str, service: str) -> None:
     assert service_of(source) == service
+
+
+ADDRESSED = '10.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /take HTTP/1.1" 500 5 "-" "-"'
+
+
+@pytest.mark.parametrize(
+    ("around", "line"),
+    [
+        ("stern", f"{ADDRESSED} {STOCK}"),
+        ("stern", f'I1122 10:30:15.000000 1 a.go:1] request_id={STOCK} "GET /take HTTP/1.1" 500'),
+        ("docker compose logs", f"{ADDRESSED} {STOCK}"),
+        ("docker compose logs", f"{STOCK} {ADDRESSED}"),
+        (
+            "docker compose logs",
+            f"method=GET path=/take status=500 duration=1.5 request_id={STOCK}",
+        ),
+        ("kubectl logs --prefix", f"{STOCK} {ADDRESSED}"),
+    ],
+)
+def test_a_line_of_another_server_is_in_an_envelope_too(around: str, line: str) -> None:
+    """It has its id, its status and its service."""
+    reader = LineReader()
+    wrapped = WRAPPERS[around]([(BASE, "front", line)])
+    (entry,) = reader.read(wrapped.splitlines()) + reader.finish()
+    more = entry.more or {}
+    assert (entry.request_id, more["access"]["status"], more["service"]) == (STOCK, 500, "front")
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ("docker compose logs", "foreman"),
+        ("docker compose logs", "supervisor"),
+        ("kubectl logs --prefix --timestamps", "pm2"),
+        ("kubectl logs --prefix --timestamps", "RFC 5424"),
+        ("stern", "overmind"),
+        ("stern", "journalctl"),
+        ("aws logs tail", "supervisor"),
+    ],
+)
+def test_a_process_manager_in_a_container_names_the_service(
+    tmp_path: Path, outer: str, inner: str, form: str
+) -> None:
+    """The line of another prefix follows the one that counts only before a line."""
+    path = tmp_path / "app.log"
+    inside = [
+        (moment, service, WRAPPERS[inner]([(moment, service, line)]).rstrip("\n"))
+        for moment, service, line in lines(form)
+    ]
+    path.write_text(WRAPPERS[outer](inside), encoding="utf-8")
+    os.utime(path, (BASE + 60, BASE + 60))
+    test_the_viewer_reads_it_as_the_bare_file(path, inner)
 
 
 def test_a_weak_prefix_counts_where_a_line_begins_behind_it() -> None:

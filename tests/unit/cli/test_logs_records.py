@@ -114,6 +114,15 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
         },
     ),
+    "HAProxy, its id first": (
+        f"{UUID} 127.0.0.1:50312 [22/Nov/2024:10:30:15.250] front back/s1 0/0/1/12/250 503 157 - - ---- "
+        '1/1/0/0/0 0/0 "GET /x HTTP/1.1"',
+        {
+            "request": UUID,
+            "service": None,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
     "AWS ALB": (
         "http 2024-11-22T10:30:15.250000Z app/shop/50dc6c495c0c9188 10.0.0.1:2817 10.0.0.2:80 0.001 0.250 0.000 502 "
         '502 34 366 "GET http://shop.example:80/x HTTP/1.1" "curl/8" - - arn:aws:x '
@@ -131,18 +140,75 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
         },
     ),
+    "OpenStack's requests": (
+        f'2024-11-22 10:30:15.250 12 INFO nova.wsgi [None req-{UUID} a b] 10.0.0.1 "GET /x HTTP/1.1" status: 200'
+        " len: 5 time: 0.2500000",
+        {
+            "request": f"req-{UUID}",
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
+        },
+    ),
+    "lograge in Rails' format": (
+        f"I, [2024-11-22T10:30:15.250000 #8]  INFO -- : [{UUID}] method=GET path=/x format=html controller=A "
+        "action=b status=503 duration=250.50 view=1.00",
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "AWS Lambda, a timeout": (
+        f"2024-11-22T10:30:15.250Z {UUID} Task timed out after 3.00 seconds",
+        {"request": UUID},
+    ),
+    "nginx, a bare time and id": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8" 0.250 {HEX}',
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
+        },
+    ),
+    "nginx, its id first": (
+        f'{HEX} 127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8"',
+        {"request": HEX, "access": {"method": "GET", "path": "/x", "status": 200}},
+    ),
+    "Cloud Foundry's router": (
+        'shop - [2024-11-22T10:30:15.250000000Z] "GET /x HTTP/1.1" 503 0 19 "-" "request_id=forged" "10.0.0.1:1" '
+        f'"10.0.0.2:8" x_forwarded_for:"request_id=forged" vcap_request_id:"{UUID}" response_time:0.250',
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "a client's text named as an id": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8" "request_id=forged"',
+        {"request": "", "access": {"method": "GET", "path": "/x", "status": 200}},
+    ),
+    "log4j, in braces": (
+        f"2024-11-22 10:30:15,250 ERROR [main] {{requestId={UUID}}} c.e.Shop - failed",
+        {"request": UUID, "level": 4},
+    ),
+    "Rust's tracing": (
+        "2024-11-22T10:30:15.250000Z  WARN request{request_id=r1-abc method=GET}: shop: slow",
+        {"request": "r1-abc", "level": 3},
+    ),
+    "a level in small letters": ("2024-11-22 10:30:15,250 error shop: failed", {"level": 4}),
+    "zerolog": ("2024-11-22T10:30:15Z WRN slow request_id=r1-abc", {"level": 3}),
+    "structlog, key and value": (
+        "timestamp='2024-11-22T10:30:15Z' level='error' event='it\\'s \"bad\"' request_id='r1' n=3",
+        {"request": "r1", "level": 4},
+    ),
     "klog": ("W1122 10:30:15.250000       1 pay.go:3] slow", {"request": "", "level": 3}),
 }
 
 
 @pytest.mark.parametrize(("line", "expected"), TEXTS.values(), ids=TEXTS)
 def test_text_of_others(line: str, expected: dict[str, Any]) -> None:
-    """The line stays as it is."""
+    """The line stays as it is, if it is not made of names and values."""
     entry = entry_of(line)
     more = entry.more or {}
     found = {"request": entry.request_id, "level": entry.level, **more}
     assert {name: found.get(name) for name in expected} == expected
-    assert entry.text == line
+    assert entry.text == line or line.startswith("timestamp=")
 
 
 NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -356,6 +422,192 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"version": "1.1", "host": "a", "short_message": "x", "timestamp": 1, "level": 3},
         {"level": 4},
     ),
+    "pino without a base": (
+        {"level": 50, "time": 1, "reqId": "r1", "msg": "x"},
+        {"request": "r1", "level": 4},
+    ),
+    "fastify": (
+        {
+            "level": 30,
+            "time": 1,
+            "name": "shop",
+            "reqId": "r1",
+            "res": {"statusCode": 503},
+            "responseTime": 250,
+            "msg": "request completed",
+        },
+        {"request": "r1", "access": {"status": 503, "duration_ms": 250.0}},
+    ),
+    "bunyan in Rust": (
+        {
+            "v": 0,
+            "name": "shop",
+            "msg": "x",
+            "level": 30,
+            "request_id": "r1",
+            "http.method": "GET",
+            "http.target": "/x",
+            "http.status_code": 503,
+            "elapsed_milliseconds": 250,
+        },
+        {
+            "request": "r1",
+            "level": 2,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "ECS without a duration": (
+        {
+            "@timestamp": 1,
+            "log.level": "info",
+            "log.logger": "shop",
+            "message": "x",
+            "http.request.method": "GET",
+            "url.path": "/x",
+            "http.response.status_code": 503,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503}},
+    ),
+    "Envoy and Istio": (
+        {
+            "start_time": "2024-11-22T10:30:15.250Z",
+            "method": "GET",
+            "path": "/x",
+            "response_code": 503,
+            "duration": 250,
+            "request_id": "r1",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "nginx, a whole request": (
+        {
+            "time_local": "22/Nov/2024:10:30:15 +0000",
+            "request": "GET /x?y=1 HTTP/1.1",
+            "status": "502",
+            "request_time": "0.250",
+            "request_id": HEX,
+        },
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x?y=1", "status": 502, "duration_ms": 250.0},
+        },
+    ),
+    "AWS API Gateway": (
+        {
+            "requestId": "r1",
+            "requestTime": "22/Nov/2024:10:30:15 +0000",
+            "httpMethod": "GET",
+            "path": "/x",
+            "status": "502",
+            "responseLatency": "250",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0},
+        },
+    ),
+    "Heroku's router": (
+        {
+            "at": "info",
+            "method": "GET",
+            "path": "/x",
+            "request_id": "r1",
+            "connect": "0ms",
+            "service": "250ms",
+            "status": "503",
+        },
+        {
+            "request": "r1",
+            "service": None,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "a service that is no duration": (
+        {"msg": "x", "method": "GET", "path": "/x", "service": "pay", "status": 503},
+        {"service": "pay", "access": None},
+    ),
+    "caddy, its header": (
+        {
+            "level": "info",
+            "ts": 1,
+            "logger": "http.log.access.log0",
+            "msg": "handled request",
+            "request": {"method": "GET", "uri": "/x", "headers": {}},
+            "duration": "250ms",
+            "status": 502,
+            "resp_headers": {"X-Request-Id": ["r1"]},
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0},
+        },
+    ),
+    "Google Cloud's requests, a whole address": (
+        {
+            "timestamp": 1,
+            "httpRequest": {
+                "requestMethod": "GET",
+                "requestUrl": "https://shop.example/x",
+                "status": 502,
+                "latency": "0.25s",
+            },
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0}},
+    ),
+    ".NET, scopes": (
+        {
+            "Timestamp": "2024-11-22T10:30:15Z",
+            "LogLevel": "Error",
+            "Category": "Shop",
+            "Message": "x",
+            "Scopes": [{"Message": "s", "TraceId": HEX}, {"RequestId": "r1", "RequestPath": "/x"}],
+        },
+        {"request": "r1", "trace": HEX, "level": 4},
+    ),
+    "Serilog without a level": (
+        {"@t": "2024-11-22T10:30:15Z", "@mt": "x", "RequestId": "r1"},
+        {"request": "r1", "level": 2},
+    ),
+    "Serilog, its own names": (
+        {
+            "Timestamp": "2024-11-22T10:30:15Z",
+            "Level": "Warning",
+            "MessageTemplate": "x",
+            "Properties": {"RequestId": "r1"},
+        },
+        {"request": "r1", "level": 3},
+    ),
+    "Monolog": (
+        {"message": "x", "context": {"request_id": "r1"}, "level": 300, "level_name": "WARNING"},
+        {"request": "r1", "level": 3},
+    ),
+    "Semantic Logger": (
+        {"timestamp": 1, "level": "error", "message": "x", "named_tags": {"request_id": "r1"}},
+        {"request": "r1", "level": 4},
+    ),
+    "hclog": (
+        {"@level": "error", "@message": "x", "@timestamp": 1, "request_id": "r1"},
+        {"request": "r1", "level": 4},
+    ),
+    "OpenTelemetry's console": (
+        {"body": "x", "severity_text": "ERROR", "trace_id": f"0x{HEX}", "span_id": f"0x{SPAN}"},
+        {"request": HEX, "trace": HEX, "level": 4},
+    ),
+    "Datadog's search": (
+        {"id": "A", "content": {"message": "x", "attributes": {"request_id": "r1"}}},
+        {"request": "r1"},
+    ),
+    "our ids before the message": (
+        {
+            "time": 1,
+            "level": "error",
+            "msg": f"[req=r1|session=s1|span={SPAN}] [tools/call add #7] x",
+        },
+        {"request": "r1", "session": "s1", "span": SPAN, "call": "tools/call add #7", "level": 4},
+    ),
     "ours, of a service": (
         {
             "timestamp": 1,
@@ -423,6 +675,43 @@ def test_levels_by_name_and_number(
     name: str, value: Any, names: tuple[str, ...], level: int
 ) -> None:
     assert level_of(name, value, names) == level
+
+
+@pytest.mark.parametrize(
+    ("head", "level"),
+    [
+        ("shop - ERROR", 4),
+        ("ERROR - shop", 4),
+        ("uvicorn.error - INFO", 2),
+        ("error - WARNING", 3),
+        ("ERROR   ", 4),
+        ("shop:CRITICAL:8", 5),
+        ("shop - debug", 1),
+        ("shop", 0),
+    ],
+)
+def test_a_logger_may_stand_beside_the_level(head: str, level: int) -> None:
+    """As in the format of Python's documentation, with our ids before its message."""
+    line = f"2024-11-22 10:30:15,250 - {head} - [req=r1|session=s1] - x"
+    entry = entry_of(line)
+    assert (entry.level, entry.request_id, entry.time % 60_000) == (level, "r1", 15_250)
+    assert entry.text[entry.message :] == "x"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "/a b ",
+        "0/0/0/0/0 200 5 ",
+        "app/x y z 1 1 1 200 ",
+        '"GET /x HTTP/1.1" 200 5 "-" "-" 1 0.1 [',
+        "method=GET path=/x status=2 ",
+        "a='1' ",
+    ],
+)
+def test_a_long_path_of_a_client_takes_no_longer_than_its_length(piece: str) -> None:
+    """An expression that is tried at each place of such a line took a second for each."""
+    assert entry_of(piece * 2000).request_id == ""
 
 
 def test_what_a_client_sends_in_quotes_is_no_id() -> None:

@@ -52,11 +52,13 @@ def test_a_zone_that_was_assumed_is_named() -> None:
 LOGS = {
     "text without a time": "step {} of the import is done",
     "text with a time": "2024-11-22 10:30:{:02d} INFO step of the import is done",
+    "YAML or a table": "textPayload: step {} of the import is done",
     "JSON": '{{"time": "2024-11-22T10:30:{:02d}Z", "level": "INFO", "msg": "step"}}',
     "logfmt": 'time=2024-11-22T10:30:{:02d}Z level=info msg="step"',
     "access lines of a server": '1.2.3.4 - - [22/Nov/2024:10:30:{:02d} +0000] "GET / HTTP/1.1" 200 5 "-" "curl"',
 }
 REMEDIES = {
+    "YAML or a table": "JSON can be read",
     "text without a time": "configure_logging() or TextFormatter",
     "text with a time": "configure_logging() or TextFormatter",
     "JSON": "JSONFormatter",
@@ -78,7 +80,8 @@ def test_a_log_without_ids_says_what_would_help(
     assert main(["grep", "--request", "r1", str(path)]) == 1
     out, err = capfd.readouterr()
     assert out == ""
-    what = "no line was recognised" if kind == "text without a time" else "no line has a request id"
+    is_unread = kind in ("text without a time", "YAML or a table")
+    what = "no line was recognised" if is_unread else "no line has a request id"
     seen = "JSON or logfmt" if kind in ("JSON", "logfmt") else kind
     assert err.startswith(f"asgi-trace grep: {what} (seen: 5 as {seen}); known are text ")
     for form in ("text", "JSON", "logfmt", REMEDIES[kind]):
@@ -87,7 +90,7 @@ def test_a_log_without_ids_says_what_would_help(
     sentence = capfd.readouterr().err.removeprefix("asgi-trace view: ").rstrip("\n")
     assert sentence == err.removeprefix("asgi-trace grep: ").rstrip("\n")
     told = Told.in_file(page)
-    percent = 0 if kind == "text without a time" else 100
+    percent = 0 if is_unread else 100
     assert told.head["summary"].startswith(f"1 file, {percent} % of 5 lines read")
     # What was not recognised is said where a reader of the page looks.
     partly = [] if percent else [f"{told.head['summary']}."]

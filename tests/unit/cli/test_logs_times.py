@@ -35,6 +35,12 @@ FORMS = {
     "Spark": "24/11/22 10:30:15",
     "Apache's error log": "Fri Nov 22 10:30:15.000 2024",
     "RFC 5322": "Fri, 22 Nov 2024 10:30:15 GMT",
+    "PostgreSQL": "2024-11-22 11:30:15.000 CET",
+    "a zone of America": "2024-11-22 02:30:15 PST",
+    "date(1)": "Fri Nov 22 11:30:15 CET 2024",
+    "Cisco": "Nov 22 2024 10:30:15",
+    "glog": "I20241122 10:30:15.000000",
+    "the epoch": "1732271415.000000",
 }
 
 
@@ -99,6 +105,9 @@ def test_what_is_no_time_is_none(text: str) -> None:
         1_732_271_415_000_000_000,
         "1732271415.0",
         1732271415.0,
+        {"epochSecond": 1_732_271_415, "nanoOfSecond": 0},
+        {"seconds": "1732271415", "nanos": 0},
+        {"date": "2024-11-22T10:30:15Z", "timezone_type": 3},
     ],
 )
 def test_a_number_counts_from_the_epoch(value: Any) -> None:

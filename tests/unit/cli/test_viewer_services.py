@@ -736,6 +736,8 @@ def test_blank_lines_that_came_first_do_not_begin_the_axis() -> None:
         (["app.log", "access.log", "error.log.1"], ["", "", ""]),
         (["shop.access.log", "shop.error.log"], ["", ""]),
         (["/logs/front/app.log", "/logs/stock/app.log"], ["front", "stock"]),
+        (["/pods/shop_a-0_1f/front/0.log", "/pods/shop_b-0_2f/stock/1.log"], ["front", "stock"]),
+        ([f"a-0_shop_front-{'0' * 64}.log", f"b-0_shop_stock-{'0' * 64}.log"], ["front", "stock"]),
         (["standard input"], [""]),
     ],
 )
