@@ -140,7 +140,8 @@ _MOMENT = 0.1
 def _arrived(pipe: io.BufferedReader) -> bytes:
     """Return the first bytes of a *pipe*, with those that arrive in the next moment."""
     data = pipe.read1(_BLOCK)
-    if data and sys.platform != "win32":
+    # What is typed ends at a Ctrl-D, which only one read returns.
+    if data and sys.platform != "win32" and not pipe.isatty():
         time.sleep(_MOMENT)
         if select.select([pipe], [], [], 0)[0]:
             data += pipe.read1(_BLOCK)
@@ -165,7 +166,8 @@ _PACKINGS = (
     _Packing(re.compile(rb"\xfd7zXZ\x00"), "xz", "lzma", "LZMAFile"),
     _Packing(re.compile(rb"\x28\xb5\x2f\xfd"), "zstd", "compression.zstd", "ZstdFile"),
 )
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# A byte order mark and a character of ASCII, which a log begins with.
+_UTF_16 = re.compile(rb"\xff\xfe[\x01-\x7f]\x00|\xfe\xff\x00[\x01-\x7f]")
 
 
 def _readable(stream: io.BufferedReader) -> Readable:
@@ -178,7 +180,7 @@ def _readable(stream: io.BufferedReader) -> Readable:
     for packing in _PACKINGS:
         if packing.start.match(start):
             return _Unpacked(stream, packing)
-    return _Recoded(stream) if start.startswith(_UTF_16) else stream
+    return _Recoded(stream) if _UTF_16.match(start) else stream
 
 
 class _Unpacked:
