@@ -183,9 +183,7 @@ class _Exchange:
             if "parent_span_id" in ids:
                 parent = ids["parent_span_id"]
             transport = request.transport_type
-            values = request._values
-            if outcome is None and values is not None and "mcp_error" in values:
-                outcome = values["mcp_error"]
+            outcome = outcome or request.mcp_error
         method, target, status, size = self._method, self._shown_target(), self._status, self._bytes
         client = _shown_client(scope.get("client"))
         fields = {
@@ -248,32 +246,22 @@ class _HTTPExchange(_Exchange):
             # nothing.
             self.unfinished = _DISCONNECT
 
-    async def send(self, message: Message) -> Any:
-        """Pass on the app's message; the line is written once the last one has been sent."""
-        try:
-            result = await self._send(message)
-        except OSError:  # from the server: the client has disconnected
-            self.unfinished = _DISCONNECT
-            raise
-        # Inline: a method for it would take 600 instructions more for each message.
-        try:
-            kind = message["type"]
-            if kind == "http.response.start":
-                # Python 3.10 would write HTTPStatus.OK by that name
-                self._status = int(message["status"])
-                if "trailers" in message:
-                    self._has_trailers = bool(message["trailers"])
-            elif kind in _BODIES:
-                if "body" in message:
-                    self._count(len(message["body"]))
-                is_last = "more_body" not in message or not message["more_body"]
-                if is_last and not self._has_trailers:
-                    self.write(_DISCONNECT if self.unfinished == _DISCONNECT else None)
-            elif kind == "http.response.trailers" and not message.get("more_trailers"):
+    def _sent(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            # Python 3.10 would write HTTPStatus.OK by that name
+            self._status = int(message["status"])
+            if "trailers" in message:
+                self._has_trailers = bool(message["trailers"])
+        elif kind == "http.response.trailers":
+            if not message.get("more_trailers"):
                 self.write()
-        except Exception:
-            report_once("reading a message for the access line")
-        return result
+        elif kind in _BODIES:
+            if "body" in message:
+                self._count(len(message["body"]))
+            is_last = "more_body" not in message or not message["more_body"]
+            if is_last and not self._has_trailers:
+                self.write(_DISCONNECT if self.unfinished == _DISCONNECT else None)
 
 
 class _WebSocketExchange(_Exchange):

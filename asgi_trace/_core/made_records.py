@@ -18,8 +18,7 @@ from typing import Any
 
 __all__ = ("is_standard_factory", "make_record", "set_factory", "unset_factory")
 
-# The file name and the module of each path, as the first record from there has them: finding them
-# takes 5,000 instructions.
+# The file name and the module of each path, as logging found them for the first record from there.
 _files: dict[str, tuple[str, str]] = {}
 _MOST_FILES = 512
 

@@ -149,8 +149,6 @@ _FINAL_RANK = -1
 _NOT_SEARCHED: list[Any] = []
 
 
-_EVENTS = b"text/event-stream"
-
 # A request with one of these values is not plain, see ScopeMetadata._plain_line_ids().
 _FOUND = frozenset({"session", "trace", "_call", "id_is_given"})
 
@@ -533,7 +531,7 @@ class ScopeMetadata(RequestMetadata):
             return "websocket"
         accepted: bytes = values["accept"].lower()
         # Not "in", which first tries bytes as a number: 3,600 instructions, where this takes 640.
-        accepts_events = accepted.find(_EVENTS) >= 0
+        accepts_events = accepted.find(b"text/event-stream") >= 0
         if known or accepts_events:
             own = self._settings.protocol.find_transport(self, known, accepted)
             if own is not None:

@@ -84,13 +84,13 @@ def _request_of(record: logging.LogRecord) -> RequestMetadata | None:
     return get_request_metadata()
 
 
-# The attributes of a record are read and set one by one where a line is written in nearly every
-# case: once __dict__ was read, each attribute takes up to 300 instructions more. A class of the
-# program's own may compute attributes, and is asked for its dict.
+# The attributes of records of this class are read and set one by one: once ``__dict__`` was read,
+# each later read of an attribute may take 300 instructions more. A class of the program's own may
+# compute attributes: of its records the dict is read.
 _LogRecord = logging.LogRecord
 
-# CPython has fast places for 30 attributes of a class, and gives them to the first ones that it
-# meets. The ids are among them: this record is the first one that has any.
+# CPython reads at most 30 attributes of a class's objects in its fast way: those that were set
+# first in the process. The ids are set here, before the program sets attributes of its own.
 _first: Any = logging.LogRecord("", logging.INFO, "", 0, "", (), None)
 _first.message = _first.request_id = _first.session_id = _first.trace_id = _first.span_id = ""
 

@@ -317,7 +317,7 @@ class Peeler:
         self._first: tuple[Prefix, ...] = ()
         self._kinds: set[str] = set()
         self._sources: set[tuple[str, str]] = set()
-        self._missed: dict[str, int] = {}  # lines that another prefix did not follow
+        self._missed: dict[str, int] = {}  # by prefix: lines without another one behind it
 
     def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
         """

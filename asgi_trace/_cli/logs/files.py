@@ -133,14 +133,14 @@ class Log:
             self.complain(reason(error))
 
 
-# A program may write a pipe line by line; in this time, in seconds, it writes the next ones.
+# A program may write to a pipe line by line. So many seconds are given to it for its next lines.
 _MOMENT = 0.1
 
 
 def _arrived(pipe: io.BufferedReader) -> bytes:
     """Return the first bytes of a *pipe*, with those that arrive in the next moment."""
     data = pipe.read1(_BLOCK)
-    # What is typed ends at a Ctrl-D, which only one read returns.
+    # At a terminal, Ctrl-D ends the input for one read only: another read would wait for more.
     if data and sys.platform != "win32" and not pipe.isatty():
         time.sleep(_MOMENT)
         if select.select([pipe], [], [], 0)[0]:

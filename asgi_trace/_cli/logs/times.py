@@ -134,10 +134,10 @@ def read_zone(name: str) -> tzinfo:
 
 # -- reading ---------------------------------------------------------------------------------------
 
-# Numbers count from the epoch in seconds, milli-, micro- or nanoseconds: their size decides, until
-# the year 5138.
 # The names of the parts of a time: of log4j, of Google Cloud, of Monolog.
 _PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""))
+# Numbers count from the epoch in seconds, milli-, micro- or nanoseconds: their size decides, until
+# the year 5138.
 _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
 _DAY_LENGTH = 86_400.0
 _HOUR_LENGTH = 3_600.0
