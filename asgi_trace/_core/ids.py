@@ -20,6 +20,7 @@ __all__ = (
     "MAX_ID_LENGTH",
     "checked_generator",
     "checked_parser",
+    "generate_own_ids",
     "generate_request_id",
     "id_by_hand",
     "parse_cloud_trace",
@@ -44,12 +45,15 @@ _ALLOWED = _ALNUM + b"._~+/=:@-"
 # uuid4().hex.
 _BATCH_BYTES = 4096
 _ID_BYTES = 16
+_SPAN_BYTES = 8
 
 _pool: list[str] = []
 take_request_id = _pool.pop  # IndexError: the pool is empty, and generate_request_id() fills it
+_own_pool: list[tuple[str, str]] = []
 if hasattr(os, "register_at_fork"):  # absent on Windows, where nothing forks
-    # A child that inherited the pool would hand out its parent's ids a second time.
+    # A child that inherited the pools would hand out its parent's ids a second time.
     os.register_at_fork(after_in_child=_pool.clear)
+    os.register_at_fork(after_in_child=_own_pool.clear)
 
 
 def generate_request_id() -> str:
@@ -67,10 +71,34 @@ def generate_request_id() -> str:
 
 
 def _refill() -> str:
-    batch = os.urandom(_BATCH_BYTES).hex(" ", _ID_BYTES).split(" ")
+    batch = _random_ids(_BATCH_BYTES, _ID_BYTES)
     request_id = batch.pop()
     _pool.extend(batch)
     return request_id
+
+
+def generate_own_ids() -> tuple[str, str]:
+    """
+    Return the new ids of a request that names none: of its session, 32 hexadecimal characters, and
+    of its span, 16.
+    """
+    try:
+        return _own_pool.pop()
+    except IndexError:
+        return _refill_own()
+
+
+def _refill_own() -> tuple[str, str]:
+    sessions = _random_ids(_BATCH_BYTES, _ID_BYTES)
+    spans = _random_ids(_BATCH_BYTES // 2, _SPAN_BYTES)
+    own_ids = sessions.pop(), spans.pop()
+    _own_pool.extend(zip(sessions, spans, strict=True))
+    return own_ids
+
+
+def _random_ids(size: int, each: int) -> list[str]:
+    """Return ids made of *size* random bytes, *each* a number of bytes of them."""
+    return os.urandom(size).hex(" ", each).split(" ")
 
 
 def checked_generator(generate: Callable[[], str]) -> Callable[[], str]:

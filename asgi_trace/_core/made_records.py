@@ -23,15 +23,20 @@ _files: dict[str, tuple[str, str]] = {}
 _MOST_FILES = 512
 
 _process = os.getpid()
+# Nearly all lines are of the main thread: to know it takes half of the steps of current_thread().
+_main_thread = threading.main_thread()
+_main_ident = _main_thread.ident
 
 
-def _read_process() -> None:
-    global _process
+def _after_fork() -> None:
+    global _process, _main_thread, _main_ident
     _process = os.getpid()
+    _main_thread = threading.main_thread()
+    _main_ident = _main_thread.ident
 
 
 if hasattr(os, "register_at_fork"):  # absent on Windows, where nothing forks
-    os.register_at_fork(after_in_child=_read_process)
+    os.register_at_fork(after_in_child=_after_fork)
 
 _first = logging.LogRecord("", logging.INFO, "", 0, "", (), None)
 _logging_began = _first.created - _first.relativeCreated / 1000
@@ -61,6 +66,9 @@ _KNOWN = frozenset(
         "taskName",
     }
 )
+
+# The dict that getLevelName() and addLevelName() use: a look takes half of the steps of the call.
+_level_names: Mapping[int, str] = getattr(logging, "_levelToName", {})
 
 _new = object.__new__
 _NOT_MAPPINGS = frozenset({str, int, float, bool, type(None)})
@@ -105,7 +113,7 @@ def make_record(
     record.name = name
     record.msg = msg
     record.args = args
-    record.levelname = logging.getLevelName(level)
+    record.levelname = _level_names.get(level) or logging.getLevelName(level)
     record.levelno = level
     record.pathname = pathname
     record.filename, record.module = file
@@ -117,8 +125,10 @@ def make_record(
     record.created = now
     record.msecs = now % 1 * 1000 // 1
     record.relativeCreated = (now - _logging_began) * 1000
-    record.thread = threading.get_ident()
-    record.threadName = threading.current_thread().name
+    ident = threading.get_ident()
+    record.thread = ident
+    thread = _main_thread if ident == _main_ident else threading.current_thread()
+    record.threadName = thread.name
     record.processName = "MainProcess"
     if "multiprocessing" in modules:
         try:  # noqa: SIM105 - suppress() costs one more call and object

@@ -23,7 +23,7 @@ def write_line(log: logging.Logger, message: str, fields: dict[str, Any]) -> Non
         record = make_record(
             log.name, logging.INFO, __file__, 0, "%s", (message,), None, "write_line"
         )
-        record.__dict__ |= fields
+        record.__dict__.update(fields)
         log.handle(record)
         return
     try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
 
 from .calls import NO_CALL, Call, clean
 from .faults import report_once
-from .ids import generate_request_id, id_by_hand, take_request_id
+from .ids import generate_own_ids, generate_request_id, id_by_hand
 from .lines import NO_ID
 from .tracecontext import RANDOM, TraceContext, is_trace_id, new_trace
 
@@ -26,7 +26,6 @@ __all__ = (
     "RequestMetadata",
     "checked_trace",
     "found_once",
-    "take_own_ids",
 )
 
 _T = TypeVar("_T")
@@ -85,9 +84,7 @@ def found_once(
         # instructions more.
         def read(metadata: RequestMetadata) -> _T:
             values = metadata._values
-            if values is None:
-                values = metadata._late_values()
-            elif name in values:
+            if values is not None and name in values:
                 kept: _T = values[name]
                 return kept
             try:
@@ -98,6 +95,9 @@ def found_once(
             if value is None and may_come_later:
                 nothing: _T = default
                 return nothing
+            values = metadata._values
+            if values is None:
+                values = metadata._late_values()
             first: _T = values.setdefault(name, value)
             return first
 
@@ -135,14 +135,6 @@ def _field(
     return typed
 
 
-def take_own_ids() -> tuple[str, str]:
-    """Return new ids: of a session, and of a trace and its span."""
-    try:
-        return take_request_id(), take_request_id()
-    except IndexError:  # the pool is empty
-        return generate_request_id(), generate_request_id()
-
-
 def checked_trace(value: object) -> TraceContext:
     """Return *value*, or raise :exc:`TypeError` if it is no trace context."""
     if not isinstance(value, TraceContext):
@@ -164,6 +156,22 @@ def _call_word(word: str, *, blanks: bool = False) -> Any:
         metadata._call = metadata._call._replace(**{word: clean(value, blanks=blanks)})
 
     return property(read, assign)
+
+
+def _of_trace(word: str, doc: str) -> Any:
+    """Return a property for one word of the request's trace."""
+    place = TraceContext._fields.index(word)
+
+    def read(metadata: RequestMetadata) -> str | None:
+        values = metadata._values
+        if values is None or "trace" not in values:
+            trace: TraceContext = metadata.trace
+        else:
+            trace = values["trace"]
+        value: str | None = trace[place]  # type: ignore[assignment]
+        return value
+
+    return property(read, doc=doc)
 
 
 class RequestMetadata:
@@ -301,6 +309,10 @@ class RequestMetadata:
             for name, word in zip(CALL_NAMES, call, strict=True):
                 if word is not None:
                     ids[name] = word
+        if len(ids) > 4:
+            # Another object than before: formatters keep the text of the ids of the last line, and
+            # compare objects. A request may learn its parent or its call after its first line.
+            ids["span_id"] = f"{span_id[:1]}{span_id[1:]}"
         return ids
 
     def _keep_ids(self, ids: dict[str, str], version: object) -> None:
@@ -381,31 +393,21 @@ class RequestMetadata:
         return self._find_trace()
 
     def _find_trace(self) -> TraceContext:
-        parent = self._parent_trace()
-        own = self._own_ids()[1]
-        span_id = own[:16]
-        if parent is not None:
-            return new_trace((parent.trace_id, span_id, parent.flags, parent.span_id))
+        span_id = self._own_ids()[1]
         request_id = self._request_id
         if request_id and is_trace_id(request_id):
             flags = RANDOM if self._has_random_id() else 0
             return new_trace((request_id, span_id, flags, None))
-        return TraceContext(own, span_id, RANDOM)
+        return TraceContext(generate_request_id(), span_id, RANDOM)
 
-    @property
-    def trace_id(self) -> str:
-        """The W3C trace-id: 32 lower-case hexadecimal characters."""
-        return self.trace.trace_id
-
-    @property
-    def span_id(self) -> str:
-        """This request's own span in its trace: 16 lower-case hexadecimal characters."""
-        return self.trace.span_id
-
-    @property
-    def parent_span_id(self) -> str | None:
-        """The span that called this request; None where no trusted caller sent one."""
-        return self.trace.parent_span_id
+    trace_id: str = _of_trace("trace_id", "The W3C trace-id: 32 lower-case hexadecimal characters.")
+    span_id: str = _of_trace(
+        "span_id", "This request's own span in its trace: 16 lower-case hexadecimal characters."
+    )
+    parent_span_id: str | None = _of_trace(
+        "parent_span_id",
+        "The span that called this request; None where no trusted caller sent one.",
+    )
 
     tracestate: LateField[str] = _assigned(
         "tracestate",
@@ -421,21 +423,18 @@ class RequestMetadata:
         "The client's trace context, if this request is in another trace: see ``trust_inbound``.",
     )
 
-    def _parent_trace(self) -> TraceContext | None:
-        return None
-
     def _has_random_id(self) -> bool:
         """Whether the request id was made by :func:`generate_request_id`."""
         return False
 
     def _own_ids(self) -> tuple[str, str]:
-        """Return the generated ids: of the session, and of the trace and its span."""
+        """Return the generated ids: of the session, and of the request's span."""
         values = self._values
         if values is None:
             values = self._late_values()
         made: tuple[str, str] | None = values.get("own_ids")
         if made is None:
-            made = values.setdefault("own_ids", take_own_ids())
+            made = values.setdefault("own_ids", generate_own_ids())
         return made
 
     def _call_trace(self) -> TraceContext:
@@ -460,7 +459,7 @@ class RequestMetadata:
         It is random where such an id could be used twice: after 65,535 ids, in a forked child, and
         for a span that this object has not made, since another object or process may count too.
         """
-        if span_id == self._own_ids()[1][:16]:
+        if span_id == self._own_ids()[1]:
             process, counter = self._counter_of_calls()
             number = next(counter)
             made = f"{span_id[:12]}{number:04x}"

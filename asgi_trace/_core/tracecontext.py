@@ -25,6 +25,7 @@ __all__ = (
     "parse_baggage",
     "parse_traceparent",
     "parse_tracestate",
+    "read_traceparent",
 )
 
 SAMPLED = 0x01
@@ -36,15 +37,16 @@ RANDOM = 0x02
 # The other bits are reserved: they have no meaning yet, and must be sent as zero (§ 3.2.2.5.3).
 _KNOWN_FLAGS = SAMPLED | RANDOM
 _FLAGS_TEXT = tuple(f"{flags:02x}" for flags in range(_KNOWN_FLAGS + 1))
+_FLAGS = {f"{flags:02x}": flags & _KNOWN_FLAGS for flags in range(256)}
 
 # Optional white space (RFC 9110, § 5.6.3).
 _OWS = " \t"
 
 # Version 00 is exactly four fields, 55 characters; a later version may append more after another
 # "-" (§ 3.2.4).
-_TRACEPARENT = Pattern(
-    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
-)
+_TRACE_AND_SPAN = r"-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
+_VERSION_00 = Pattern(rf"00{_TRACE_AND_SPAN}")
+_LATER_VERSION = Pattern(rf"(?!00|ff)[0-9a-f]{{2}}{_TRACE_AND_SPAN}(?:-.*)?")
 _NO_TRACE_ID = "0" * 32
 
 # Since level 2 an "@" may stand anywhere in a key but at its start, and a key may start with a
@@ -97,13 +99,23 @@ def parse_traceparent(value: str) -> TraceContext | None:
     By the standard, the trace is then restarted, and the request never fails. Undefined flags are
     not kept.
     """
-    match = _TRACEPARENT.fullmatch(value.strip(_OWS))
+    read = read_traceparent(value)
+    if read is None:
+        return None
+    trace_id, span_id, flags = read
+    return new_trace((trace_id, span_id, flags, None))
+
+
+def read_traceparent(value: str) -> tuple[str, str, int] | None:
+    """Return trace-id, span-id and flags as :func:`parse_traceparent` does, without an object."""
+    match = _VERSION_00.fullmatch(value)
+    if match is None:
+        value = value.strip(_OWS)
+        match = _VERSION_00.fullmatch(value) or _LATER_VERSION.fullmatch(value)
     if match is None:
         return None
-    version, trace_id, span_id, flags, more = match.groups()
-    if version == "00" and more is not None:
-        return None
-    return new_trace((trace_id, span_id, int(flags, 16) & _KNOWN_FLAGS, None))
+    trace_id, span_id, flags = match.groups()
+    return trace_id, span_id, _FLAGS[flags]
 
 
 def format_traceparent(trace: TraceContext) -> str:

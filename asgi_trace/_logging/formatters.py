@@ -67,12 +67,13 @@ class Brackets:
         self._session_length = session_length
         self._fields = [(field, attribute_of(field)) for field in fields]
         self._color = color
-        # The ids that were shown last, and their text. Compared by identity: all lines of a request
-        # have the same objects, and lines of one request mostly follow each other.
-        self._last: tuple[object, object, object, str] = (None, None, None, "")
+        # The ids that were shown last, their text and their call's. Compared by identity: all lines
+        # of a request have the same objects, and lines of one request mostly follow each other. A
+        # span with a parent or a call has an object of its own: RequestMetadata._find_line_ids().
+        self._last: tuple[object, object, object, tuple[str, str]] = (None, None, None, ("", ""))
 
-    def ids(self, record: logging.LogRecord) -> str:
-        """Return the text in the bracket for *record*."""
+    def shown(self, record: logging.LogRecord) -> tuple[str, str]:
+        """Return the text in the bracket for *record*, and that of its call to an MCP server."""
         stamped: Any = record if type(record) is _LogRecord else _plain_record(record.__dict__)
         try:
             request_id, session_id = stamped.request_id, stamped.session_id
@@ -81,20 +82,17 @@ class Brackets:
             stamp(record)
             request_id, session_id = stamped.request_id, stamped.session_id
             span_id = stamped.span_id
-        # The span is shown in requests that have a traced caller.
-        if not hasattr(stamped, "parent_span_id"):
-            span_id = NO_ID
-        last_request, last_session, last_span, text = self._last
+        last_request, last_session, last_span, both = self._last
         if (
             request_id is last_request
             and session_id is last_session
             and span_id is last_span
             and not self._fields
         ):
-            return text
-        shown = {}
+            return both
+        fields = {}
         if self._fields:
-            shown = {
+            fields = {
                 field: record.__dict__[attribute]
                 for field, attribute in self._fields
                 if attribute in record.__dict__
@@ -102,25 +100,25 @@ class Brackets:
         # extra= may set an id of any type, whose text may change.
         is_text = type(request_id) is type(session_id) is type(span_id) is str
         short = short_session(session_id if is_text else _shown(session_id), self._session_length)
-        text = format_ids(request_id, short, span_id, shown)
+        # The span is shown in requests that have a traced caller.
+        shown_span = span_id if hasattr(stamped, "parent_span_id") else NO_ID
+        ids = format_ids(request_id, short, shown_span, fields)
         if self._color:
-            text = _colored_ids(text)
-        if is_text and not shown:
-            self._last = request_id, session_id, span_id, text
-        return text
+            ids = _colored_ids(ids)
+        both = ids, self._call(record) if hasattr(stamped, "mcp_method") else ""
+        if is_text and not fields:
+            self._last = request_id, session_id, span_id, both
+        return both
 
-    def call(self, record: logging.LogRecord) -> str:
-        """Return the words of a call to an MCP server; empty without one."""
+    def _call(self, record: logging.LogRecord) -> str:
         attributes = record.__dict__
-        if "mcp_method" not in attributes:
-            return ""
         return format_call(*(_shown(attributes.get(name, "")) for name in CALL))
 
     def prefix(self, record: logging.LogRecord) -> str:
         """
         Return ids and call of *record* in the form before a message: ``[req=…|session=…] ``.
         """
-        ids, call = self.ids(record), self.call(record)
+        ids, call = self.shown(record)
         return f"[{ids}] [{call}] " if call else f"[{ids}] "
 
 
@@ -196,16 +194,13 @@ class TextFormatter(logging.Formatter):
         if self._is_custom:
             return self._format_custom(record, message)
         # The rest is inline: a method of its own would take 1,000 instructions, 1 % of a line.
-        ids = self._brackets.ids(record)
+        ids, call = self._brackets.shown(record)
         level = record.levelname
         if self._color and level in _LEVEL_COLORS:
             level = f"{_LEVEL_COLORS[level]}{level}{_PLAIN}"
         start, end, when = self._second
         if self._precise or not start <= record.created < end:
             when = self.formatTime(record, self.datefmt)
-        call = ""
-        if type(record) is not _LogRecord or hasattr(record, "mcp_method"):
-            call = self._brackets.call(record)
         return format_stamped(when, level, ids, message, call)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802

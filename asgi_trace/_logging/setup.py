@@ -352,8 +352,9 @@ class _RootHandler(logging.StreamHandler):  # type: ignore[type-arg]
             stream.write(f"{self.format(record)}{self.terminator}")
             # Not self.flush(): it takes the lock that handle() holds already, for 2,900
             # instructions more.
-            if hasattr(stream, "flush"):
-                stream.flush()
+            flush = getattr(stream, "flush", None)
+            if flush is not None:
+                flush()
         except RecursionError:
             raise
         except Exception:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_trace import generate_request_id
-from asgi_trace._core.ids import parse_id, secret_digest
+from asgi_trace._core.ids import generate_own_ids, parse_id, secret_digest
 
 ALLOWED = (string.ascii_letters + string.digits + "._~+/=:@-").encode()
 
@@ -30,22 +30,37 @@ def test_threads_never_get_the_same_id() -> None:
     assert len(set(made)) == len(made)
 
 
+def test_a_requests_own_ids_are_a_session_and_a_span() -> None:
+    """Each of them random, and never given twice."""
+    made = [generate_own_ids() for _ in range(1000)]
+    for session_id, span_id in made:
+        assert re.fullmatch(r"(?!0{32})[0-9a-f]{32}", session_id)
+        assert re.fullmatch(r"(?!0{16})[0-9a-f]{16}", span_id)
+    assert [len({*ids}) for ids in zip(*made, strict=True)] == [len(made)] * 2
+
+
+def _some_ids() -> list[str]:
+    own_ids = [each for _ in range(300) for each in generate_own_ids()]
+    return [*own_ids, *(generate_request_id() for _ in range(300))]
+
+
 def _ids_of_a_child(connection: multiprocessing.connection.Connection) -> None:
-    connection.send([generate_request_id() for _ in range(300)])
+    connection.send(_some_ids())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_fork_does_not_repeat_its_parents_ids() -> None:
-    """The pool is the parent's alone."""
-    generate_request_id()  # the pool is full now
+    """The pools are the parent's alone."""
+    generate_request_id()  # the pools are full now
+    generate_own_ids()
     context = multiprocessing.get_context("fork")
     mine, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_ids_of_a_child, args=(theirs,))
     child.start()
     of_child = mine.recv()
     child.join()
-    assert set(of_child).isdisjoint(generate_request_id() for _ in range(300))
+    assert set(of_child).isdisjoint(_some_ids())
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,24 @@ def test_a_record_names_its_task_and_its_process_as_they_are_called_now(
     check(make_record(*arguments), logging.LogRecord(*arguments))  # without a task
 
 
+def test_a_record_names_the_main_thread_and_its_level_as_they_are_called_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = (NAME, logging.INFO, __file__, 12, "done", (), None)
+    for name in ("one", "another"):
+        monkeypatch.setattr(threading.main_thread(), "name", name)
+        record = make_record(*arguments)
+        assert record.threadName == name
+        check(record, logging.LogRecord(*arguments))
+    try:
+        logging.addLevelName(logging.INFO, "info")
+        assert make_record(*arguments).levelname == "info"
+    finally:
+        logging.addLevelName(logging.INFO, "INFO")
+    unnamed = (NAME, 7, __file__, 12, "done", (), None)
+    check(make_record(*unnamed), logging.LogRecord(*unnamed))
+
+
 def test_a_half_imported_module_costs_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = (NAME, logging.INFO, __file__, 12, "done", (), None)
     for name in ("multiprocessing", "asyncio"):
@@ -146,6 +164,28 @@ if not os.fork():
 raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
+def test_a_process_that_a_thread_forks_has_that_thread_as_its_main_thread() -> None:
+    code = """
+import os, threading
+from asgi_trace._core.made_records import make_record
+def made(): return make_record("shop", 20, "shop.py", 1, "done", (), None)
+made()
+codes = []
+def fork():
+    pid = os.fork()
+    if not pid:
+        names = made().threadName, threading.current_thread().name
+        os._exit(names != ("forking", "forking"))
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+thread = threading.Thread(target=fork, name="forking")
+thread.start()
+thread.join()
+raise SystemExit(codes != [0])
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
 
 
 def test_as_the_factory_it_serves_loggers(kept: list[Any]) -> None:

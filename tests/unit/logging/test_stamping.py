@@ -546,6 +546,32 @@ def test_a_change_is_on_the_next_line(
     assert third == first | expected
 
 
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_line_of_text_shows_what_has_changed_since_the_last_one(
+    log: logging.Logger, kept: Keep, change: str
+) -> None:
+    """A formatter keeps the text of a request's ids; a change, and its reversal, make another."""
+    alter, _ = CHANGES[change]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        request = scope["asgi_trace"]
+        log.info("before")
+        trace = request.trace
+        alter(request)
+        log.info("after")
+        log.info("after")
+        request.trace = trace
+        log.info("with the first trace")
+
+    stamp_records()
+    step(asgi_trace.RequestTracingMiddleware(app), http_scope())
+    one = asgi_trace.TextFormatter(fields=["tenant"])
+    another = asgi_trace.TextFormatter()
+    for record in kept.records:
+        assert one.format(record) == asgi_trace.TextFormatter(fields=["tenant"]).format(record)
+        assert another.format(record) == asgi_trace.TextFormatter().format(record)
+
+
 def test_a_session_that_the_response_opens_is_on_the_next_line(
     log: logging.Logger, kept: Keep
 ) -> None:
