@@ -444,9 +444,10 @@ class RequestMetadata:
         W3C requires a new span for each call, whether or not it is recorded. Where a tracer records
         spans, this is the tracer's current span, since the called service names it as its parent.
         """
-        calling_span = self._calling_span
-        if calling_span is not None:
-            return calling_span(self)
+        values = self._values
+        if values is not None and "calling_span" in values:
+            traced: TraceContext = values["calling_span"](self)
+            return traced
         trace_id, span_id, flags, parent_span_id = self.trace
         return new_trace((trace_id, self._call_span_id(span_id), flags, parent_span_id))
 

@@ -569,8 +569,7 @@ class ScopeMetadata(RequestMetadata):
 
     @found_once("")
     def tracestate(self) -> str:
-        trace = self._kept("trace") or self.trace
-        if trace.parent_span_id is None:
+        if self.parent_span_id is None:
             return ""
         return parse_tracestate(self._header_texts(b"tracestate"))
 

@@ -29,7 +29,7 @@ from opentelemetry.trace import (
 
 from .._core.faults import report_once
 from .._core.request import RequestMetadata
-from .._core.tracecontext import RANDOM, SAMPLED, TraceContext
+from .._core.tracecontext import RANDOM, SAMPLED, TraceContext, new_trace
 from .._outgoing.propagation import formats
 from .attributes import id_attributes
 from .contexts import keep_context
@@ -243,8 +243,9 @@ def take(request: RequestMetadata, made: TraceContext) -> None:
     """Make *made*, the trace context of a span, that of *request*."""
     known = request.trace
     # Older SDKs have no flag for a random trace id.
-    random = known.flags & RANDOM if made.trace_id == known.trace_id else 0
-    request.trace = made._replace(flags=made.flags | random)
+    trace_id, span_id, flags, parent_span_id = made
+    random = known.flags & RANDOM if trace_id == known.trace_id else 0
+    request.trace = new_trace((trace_id, span_id, flags | random, parent_span_id))
     request._calling_span = _calling_span
 
 
@@ -254,7 +255,7 @@ def trace_of(context: SpanContext, parent_span_id: str | None) -> TraceContext:
         trace.format_trace_id(context.trace_id),
         trace.format_span_id(context.span_id),
     )
-    return TraceContext(trace_id, span_id, int(context.trace_flags), parent_span_id)
+    return new_trace((trace_id, span_id, int(context.trace_flags), parent_span_id))
 
 
 def _calling_span(request: RequestMetadata) -> TraceContext:

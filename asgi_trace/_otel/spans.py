@@ -172,6 +172,7 @@ class RequestSpans:
         take(request, trace_of(made, parent_span_id))
         exchange = _OwnExchange(
             span,
+            name,
             attributes,
             scope,
             request,
@@ -223,6 +224,7 @@ class _OwnExchange(_Exchange):
     def __init__(
         self,
         span: Span,
+        name: str,
         attributes: Attributes,
         scope: Scope,
         request: RequestMetadata,
@@ -235,7 +237,7 @@ class _OwnExchange(_Exchange):
         self._ending = ending
         self._span = span
         self._attributes = attributes
-        self._name = span_name(attributes)
+        self._name = name
         self._scope = scope
         self._path = scope.get("path")
         self._is_django = is_django

@@ -81,7 +81,7 @@ def inject(headers: _Headers, *, session: bool = False, baggage: bool = False) -
 
     .. versionadded:: 0.1
     """
-    if not hasattr(headers, "__setitem__"):
+    if type(headers) is not dict and not hasattr(headers, "__setitem__"):
         # Without the value, which may contain a secret.
         raise TypeError(
             f"headers is of type {type(headers).__name__}, which cannot be changed;"
