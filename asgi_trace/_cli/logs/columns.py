@@ -42,10 +42,17 @@ class Columns(NamedTuple):
     odd: Sequence[int]
 
 
-def columns_of(form: Form, lines: Sequence[str], records: Records) -> Columns:
-    """Return the columns of *lines*, most of which have this *form*."""
+def columns_of(
+    form: Form, lines: Sequence[str], records: Records, received: Sequence[Any] | None = None
+) -> Columns:
+    """
+    Return the columns of *lines*, most of which have this *form*.
+
+    :param received: the times of their envelopes.
+    """
     if form.is_text:
-        return _text(lines, records)
+        return _text(lines, records, received)
+    # The other forms name the zone of their times.
     return _named(LOGFMT if form.start == LOGFMT.start else JSON, lines, records)
 
 
@@ -54,10 +61,7 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
     Return the columns of *bare* lines, most of which have this *form*, with the times and sources
     of their envelopes.
     """
-    columns = columns_of(form, bare.lines, records)
-    # The other forms name the zone of their times.
-    if form.is_text and bare.times is not None:
-        columns = columns._replace(times=records.agreed(columns.times, bare.lines, bare.times))
+    columns = columns_of(form, bare.lines, records, bare.times)
     if bare.sources is not None:
         origins = {source: records.origin(source) for source in set(bare.sources)}
         mores = _with_origins(columns.mores, bare.sources, origins)
@@ -98,7 +102,7 @@ _OwnerOfLine = tuple[str, str, More]
 _Row = tuple[float, int, str, str, More]
 
 
-def _text(lines: Sequence[str], records: Records) -> Columns:
+def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None) -> Columns:
     """
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
@@ -116,7 +120,11 @@ def _text(lines: Sequence[str], records: Records) -> Columns:
     row_of = dict(zip(distinct, rows_of_fronts, strict=True))
     odd = _without_value(row_of, fronts) | set(others)
     rows = map(_or(row_of, _NO_ROW).__getitem__, fronts)
-    times, levels, requests, sessions, shared = zip(*rows, strict=True)
+    own_times, levels, requests, sessions, shared = zip(*rows, strict=True)
+    times: Sequence[float] = own_times
+    if received is not None:
+        stamps = {head.partition(" - ")[0] for head in set(heads)}
+        times = records.agreed(own_times, stamps, lines, received)
     mores = list(shared)
     starts = [end + len("] - ") for end in ends]
     messages = [line[start:] for line, start in zip(lines, starts, strict=True)]

@@ -2,17 +2,21 @@
 Log lines in the strings of JSON objects, read a block at a time.
 
 A collector writes the same fields in the same order around each line, and their values seldom have
-an escape: this is the frame. Objects are cut at the fixed texts beside their lines, one regular
-expression matches the frames, and each combination of values is read as JSON once. An object with
-another frame is read by itself, so the result is that of ``envelopes.opened()`` for each object.
+an escape: this is the frame. In most objects of a block only the line, its time and a few numbers
+vary: these are cut at the texts between them, which are the same in all. The frames of the others
+are matched by one regular expression, and each combination of their values is read as JSON once. An
+object with another frame is read by itself, so the result is that of ``envelopes.opened()`` for
+each object.
 """
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from functools import cache
-from itertools import repeat
+from itertools import compress, count, repeat
 from typing import Any, NamedTuple, cast
 
 from .envelopes import DECISIVE, DOCKERS_PART, TIMES, Content, opened
@@ -37,7 +41,7 @@ def contents(objects: Sequence[str]) -> Contents:
     """Return the lines in *objects*, each of which is a line of JSON or of another form."""
     frame = next(filter(None, map(_frame_of, objects[:_LOOKED_AT])), None)
     if frame is not None:
-        return _in_frames(objects, frame)
+        return _in_fixed_texts(objects, frame)
     lines, times, sources, _ = zip(*map(_content, objects), strict=True)
     return Contents(lines, times, sources)
 
@@ -79,22 +83,29 @@ class _Frame(NamedTuple):
     """
     The text of an object around its line.
 
-    *before* and *after* stand beside the line, which is in the field *holder*; *joint* is both with
-    a tab between them, which no frame contains. *pattern* matches the frame with its joint: its
-    groups are its end, the time from the field *timer*, and each value that may decide whether the
-    object is an envelope, and of which source.
+    *head* and *tail* are this text in the first object that has the frame, and *source* is its
+    source. *before* and *after* stand beside the line, which is in the field *holder*; *joint* is
+    both with a tab between them, which no frame contains. *decisive* are the names of the values
+    that may decide whether the object is an envelope, and of which source; None for all. *pattern*
+    matches the frame with its joint: its groups are its end, the time from the field *timer*, and
+    each decisive value.
     """
 
+    head: str
+    tail: str
+    source: str
     before: str
     after: str
     joint: str
     holder: str
     timer: str
+    decisive: Set[str] | None
     pattern: re.Pattern[str]
 
 
 _VALUE = r'[^"\\\x00-\x1f]*'
 _PAIR = re.compile(rf'"(?P<name>{_VALUE})" ?: ?"(?P<value>{_VALUE})"')
+_WORD = re.compile(r"\w")
 _AFTER = re.compile(rf'" ?(?:, ?"{_VALUE}" ?: ?"?|\}}\Z)')
 
 
@@ -111,7 +122,8 @@ def _frame_of(text: str) -> _Frame | None:
     holder = holders[0]
     timer = timers[0] if timers and content.time else ""
     begin = re.search(rf'"{re.escape(holder)}" ?: ?"', text)
-    if begin is None or _source(fields, holder, timer) is None:
+    source = _source(fields, holder, timer)
+    if begin is None or source is None:
         return None
     value, size = _decoder()(text[begin.end() - 1 :])
     behind = _AFTER.match(text, begin.end() + size - 2)
@@ -122,10 +134,17 @@ def _frame_of(text: str) -> _Frame | None:
     names = [holder, *(pair["name"] for pair in _PAIR.finditer(around))]
     if "\\" in around or len(set(names)) < len(names) or len(names) > _MOST_NAMES:
         return None
-    after = rf"\n{behind[0]}" if value.endswith("\n") else behind[0]
+    if timer and timer not in names:  # with more white space than in a frame
+        return None
+    if not all(map(_WORD.search, names)):  # the text between two values was taken for a name
+        return None
+    line_feed = r"\n" if value.endswith("\n") else ""
+    head, tail = text[: begin.end()], f"{line_feed}{text[behind.start() :]}"
     is_flat = not any(isinstance(field, dict | list) for field in fields.values())
-    pattern = _pattern(around, timer, DECISIVE if is_flat else None)
-    return _Frame(begin[0], after, joint, holder, timer, pattern)
+    decisive = DECISIVE if is_flat else None
+    pattern = _pattern(around, timer, decisive)
+    after = f"{line_feed}{behind[0]}"
+    return _Frame(head, tail, source, begin[0], after, joint, holder, timer, decisive, pattern)
 
 
 def _is_line(value: Any, line: str) -> bool:
@@ -165,8 +184,99 @@ def _pattern(around: str, timer: str, decisive: Set[str] | None) -> re.Pattern[s
     return re.compile(rf"(){expression}(\n)|[^\n]*\n")
 
 
-def _in_frames(objects: Sequence[str], frame: _Frame) -> Contents:
-    """Return the contents of *objects*, most of which have this *frame*."""
+# -- fixed texts -----------------------------------------------------------------------------------
+
+
+class _Fixed(NamedTuple):
+    """
+    The texts that are the same in the objects of a block: at their *begin* and *end*, and between
+    the values that vary, *before* the line and, backwards from the end, *after* it.
+
+    *times* is the place of the time among these values, those before the line first; None without
+    a time.
+    """
+
+    begin: str
+    before: Sequence[str]
+    after: Sequence[str]
+    end: str
+    times: int | None
+
+
+def _fixed_texts(frame: _Frame, others: Sequence[str]) -> _Fixed:
+    """Return the texts that are the same in the first object of a *frame* and in one of *others*."""
+    pairs = [*_PAIR.finditer(frame.head), *_PAIR.finditer(frame.tail)]
+    values = {pair["name"]: pair["value"] for pair in pairs}
+    varying = {frame.timer} if frame.timer else set()
+    for other in others:
+        other_values = {pair["name"]: pair["value"] for pair in _PAIR.finditer(other)}
+        if frame.decisive is not None and values.keys() <= other_values.keys():
+            varying.update(name for name in values if values[name] != other_values[name])
+            varying -= frame.decisive - {frame.timer}
+            break
+    before, heads = _cut_at(frame.head, varying)
+    after, tails = _cut_at(frame.tail, varying)
+    names = [*heads, *reversed(tails)]
+    times = names.index(frame.timer) if frame.timer else None
+    return _Fixed(before[0], before[1:], after[-2::-1], after[-1], times)
+
+
+def _cut_at(text: str, varying: Set[str]) -> tuple[list[str], list[str]]:
+    """Return the parts of *text* between the values that are *varying*, and their names."""
+    parts: list[str] = []
+    names: list[str] = []
+    start = 0
+    for pair in _PAIR.finditer(text):
+        if pair["name"] in varying:
+            parts.append(text[start : pair.start("value")])
+            names.append(pair["name"])
+            start = pair.end("value")
+    return [*parts, text[start:]], names
+
+
+def _in_fixed_texts(objects: Sequence[str], frame: _Frame) -> Contents:
+    """Return the contents of *objects*, most of which have the fixed texts of this *frame*."""
+    fixed = _fixed_texts(frame, objects[: -_LOOKED_AT - 1 : -1])
+    start, end = len(fixed.begin), -len(fixed.end)
+    strings: Sequence[str] = [text[start:end] for text in objects]
+    columns: list[Sequence[str]] = []
+    for text in fixed.before:
+        values, _, strings = zip(*map(str.partition, strings, repeat(text)), strict=True)
+        columns.append(values)
+    for text in fixed.after:
+        strings, _, values = zip(*map(str.rpartition, strings, repeat(text)), strict=True)
+        columns.append(values)
+    lines = _unescaped(strings)
+    times: list[Any] = [None] * len(objects)
+    if fixed.times is not None:
+        times = list(columns[fixed.times])
+    sources = [frame.source] * len(objects)
+    others = set(_places_of_false(lines))
+    others.update(_places_of_false(map(str.startswith, objects, repeat(fixed.begin))))
+    others.update(_places_of_false(map(str.endswith, objects, repeat(fixed.end))))
+    others.update(_places_of_false(map(DOCKERS_PART.__gt__, map(len, lines))))
+    if fixed.times is not None:
+        others.update(_places_of_false(times))
+    for column in columns:
+        if not _are_plain(column):
+            others.update(_places_of_false(map(_are_plain, column)))
+    if others:
+        places = sorted(others)
+        rest = _matched([objects[place] for place in places], frame)
+        for place, line, time, source in zip(places, *rest, strict=True):
+            lines[place], times[place], sources[place] = line, time, source
+    return Contents(lines, times, sources)
+
+
+def _places_of_false(marks: Iterable[object]) -> Iterator[int]:
+    return compress(count(), map(operator.not_, marks))
+
+
+# -- patterns --------------------------------------------------------------------------------------
+
+
+def _matched(objects: Sequence[str], frame: _Frame) -> Contents:
+    """Return the contents of *objects*, most of which match the pattern of this *frame*."""
     heads, _, rests = zip(*map(str.partition, objects, repeat(frame.before)), strict=True)
     strings, _, tails = zip(*map(str.rpartition, rests, repeat(frame.after)), strict=True)
     lines = _unescaped(strings)
@@ -193,23 +303,40 @@ def _in_frames(objects: Sequence[str], frame: _Frame) -> Contents:
 
 def _unescaped(strings: Sequence[str]) -> list[str]:
     """Return the lines in *strings* of JSON, given without their quotes; "" for an invalid one."""
-    ended = [f'{string}"' for string in strings]
-    try:
-        texts, ends = zip(*map(_scanner(), ended, repeat(0)), strict=True)
-    except ValueError:
-        return list(map(_unescaped_one, ended))
-    if list(ends) != list(map(len, ended)) or "\n" in (block := "".join(texts)) or "\r" in block:
-        return list(map(_unescaped_one, ended))
-    return list(texts)
+    if _are_plain(strings):
+        return list(strings)
+    # One call for all takes half of the time. No string of JSON has a line feed in it, so each of
+    # *strings* is one value of the list at least.
+    between = '",\n"'
+    text = f'["{between.join(strings)}"]'
+    values: list[Any] = []
+    with suppress(ValueError, RecursionError):
+        values, end = _decoder()(text)
+        values = values if end == len(text) else []
+    if len(values) != len(strings) or set(map(type, values)) != {str}:
+        return list(map(_unescaped_one, strings))
+    block = "".join(values)
+    if "\n" in block or "\r" in block:
+        return list(map(_unescaped_one, strings))
+    return values
 
 
-def _unescaped_one(ended: str) -> str:
+def _unescaped_one(string: str) -> str:
+    ended = f'{string}"'
     try:
         text, end = _scanner()(ended, 0)
     except ValueError:
         return ""
-    line = text.rstrip("\r\n")
+    line: str = text.rstrip("\r\n")
     return line if end == len(ended) and "\n" not in line else ""
+
+
+_PLAIN = bytes(code for code in range(0x20, 0x100) if chr(code) not in '"\\')
+
+
+def _are_plain(strings: Sequence[str]) -> bool:
+    """Whether all *strings* of JSON are what they mean."""
+    return not "".join(strings).encode("utf-8", "surrogatepass").translate(None, _PLAIN)
 
 
 @cache

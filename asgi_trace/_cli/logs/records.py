@@ -232,15 +232,22 @@ class Records:
         return head_values
 
     def agreed(
-        self, times: Sequence[float], lines: Sequence[str], received: Sequence[Any]
+        self,
+        times: Sequence[float],
+        stamps: Set[str],
+        lines: Sequence[str],
+        received: Sequence[Any],
     ) -> list[float]:
-        """Return the *times* of *lines* of our text that were *received* at those of their envelopes."""
-        stamps = [line.partition(" - ")[0] for line in lines]
-        moments = None if any(map(is_zoned, set(stamps))) else self.clock.read_all(received)
+        """
+        Return the *times* of *lines* of our text that were *received* at those of their envelopes.
+
+        :param stamps: the texts of the times.
+        """
+        moments = None if any(map(is_zoned, stamps)) else self.clock.read_all(received)
         if moments is None:
             return [
-                self._agreed(when, stamp, moment) or 0
-                for when, stamp, moment in zip(times, stamps, received, strict=True)
+                self._agreed(when, line.partition(" - ")[0], moment) or 0
+                for when, line, moment in zip(times, lines, received, strict=True)
             ]
         # _nearest(), mostly without the call of it: a time that has a fraction is most often in this
         # zone, and one in whole seconds was most often just received.

@@ -8,7 +8,6 @@ change or, past midnight, the next day.
 
 from __future__ import annotations
 
-import operator
 import re
 import time
 from collections.abc import Sequence
@@ -144,6 +143,7 @@ _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
 # The rest of a time after its second, as collectors write it: the fraction and the zone.
 _FRACTION_AND_ZONE = re.compile(r"\.[0-9]{1,9}(Z|[+-][0-9]{2}:?[0-9]{2})")
+_POWERS = tuple(10**digits for digits in range(10))
 # The milliseconds for each text of a fraction, such as ".250".
 _MILLISECONDS = {
     f"{mark}{number:03}": float(f"0.{number:03}") * 1000 for mark in ".," for number in range(1000)
@@ -250,20 +250,21 @@ class Clock:
         if match is None or "\n" in joined:
             return None
         zone = match[1]
-        rests = list(map(operator.itemgetter(slice(19, None)), texts))
-        is_alike = re.compile(rf"(?:\.[0-9]{{1,9}}{re.escape(zone)}\n)*").fullmatch
-        if is_alike("\n".join((*rests, ""))) is None:
+        are_alike = re.compile(rf"(?:[^\n]{{19}}\.[0-9]{{1,9}}{re.escape(zone)}\n)*").fullmatch
+        if are_alike("\n".join((*texts, ""))) is None:
             return None
-        seconds = list(map(operator.itemgetter(slice(19)), texts))
+        seconds = [text[:19] for text in texts]
         whole: dict[str, float] = {}
         for second in set(seconds):
             moment = self.read(f"{second}{zone}")
             if moment is None:
                 return None
             whole[second] = moment
-        fractions = map(float, map(operator.itemgetter(slice(-len(zone))), rests))
+        end = -len(zone)
+        fractions = [text[20:end] for text in texts]
+        # The quotient is float(f"0.{fraction}"), in half of the time.
         return [
-            whole[second] + fraction * 1000
+            whole[second] + int(fraction) / _POWERS[len(fraction)] * 1000
             for second, fraction in zip(seconds, fractions, strict=True)
         ]
 

@@ -33,6 +33,10 @@ _STRINGS = (
     "\t",
     "\\",
     '","stream":"stderr","log":"',
+    'x"] ',
+    'x","y',
+    'x",["y',
+    'x"],"y',
     '", "log": "y',
     "x" * 16_000,
     "x" * 16_000 + r"\n",
@@ -131,6 +135,12 @@ def test_a_block_gives_what_each_object_gives_by_itself(objects: list[str]) -> N
     assert _at_once(objects) == _by_itself(objects)
 
 
+@settings(max_examples=400, deadline=None)
+@given(strings=st.lists(st.sampled_from(_STRINGS), min_size=1, max_size=6))
+def test_strings_give_what_each_gives_by_itself(strings: list[str]) -> None:
+    assert frames._unescaped(strings) == list(map(frames._unescaped_one, strings))
+
+
 OF_DOCKER = '{{"log":"{}\\n","stream":"stdout","time":"{}"}}'
 OF_THE_JOURNAL = (
     '{{"__CURSOR":"{}","__REALTIME_TIMESTAMP":"1705311015{:06}","_SYSTEMD_UNIT":"front.service",'
@@ -159,6 +169,61 @@ def test_frames_of_collectors_are_not_read_as_json(
     monkeypatch.setattr(frames, "_content", read.append)
     assert _at_once(objects) == expected
     assert read == []
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ['{"log":"","stream":"stdout","time":"x"}'],
+        ['{"log":"}', '"}', '{"log":"","time":"x"}', '{"log":"x"}'],
+        [OF_DOCKER.format(LINE, "")],
+        [OF_DOCKER.format(LINE, TIME).replace("stdout", "stderr")],
+        [OF_DOCKER.format(LINE, TIME).replace('"log"', '"logger"')],
+        [OF_DOCKER.format(LINE, TIME)[1:]],
+        [OF_DOCKER.format(LINE, TIME)[:-1]],
+        [OF_DOCKER.format(LINE, r"2024-01-15\u0054")],
+        [OF_DOCKER.format(LINE, "2024\t01")],
+        [OF_DOCKER.format(r"x\n\",\"stream\":\"stdout\",\"time\":\"y", TIME)],
+        [OF_DOCKER.format('x\\n","stream":"stdout","time":"y', TIME)],
+        [OF_DOCKER.format("x" * 16_000, TIME)],
+    ],
+)
+def test_an_object_with_other_texts_gives_what_it_gives_by_itself(others: list[str]) -> None:
+    usual = [OF_DOCKER.format(LINE, f"2024-01-15T10:30:15.{number}Z") for number in range(20)]
+    objects = [*usual, *others, *usual]
+    assert _at_once(objects) == _by_itself(objects)
+
+
+def test_few_objects_with_other_texts_leave_the_rest_at_their_fixed_texts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a block of the journal, the record of another unit is matched by the pattern."""
+    usual = [OF_THE_JOURNAL.format(f"s=1;i={number}", number, LINE) for number in range(50)]
+    other = usual[7].replace("front.service", "stock.service")
+    usual.insert(7, other)
+    matched: list[str] = []
+
+    def note(objects: list[str], frame: Any) -> Contents:
+        matched.extend(objects)
+        return match(objects, frame)
+
+    match = frames._matched
+    monkeypatch.setattr(frames, "_matched", note)
+    assert _at_once(usual) == _by_itself(usual)
+    assert matched == [other]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"log":"{LINE}","time":  "{TIME}"}}',
+        f'{{"log"  :  "{LINE}","time":"{TIME}"}}',
+        f'{{"log":"{LINE}",":":"x","time":"{TIME}"}}',
+        f'{{"log":"{LINE}","":"x","time":"{TIME}"}}',
+    ],
+)
+def test_an_object_that_no_collector_writes_gives_what_it_gives_by_itself(text: str) -> None:
+    assert _at_once([text] * 3) == _by_itself([text] * 3)
 
 
 def test_a_block_without_envelopes_has_no_lines() -> None:

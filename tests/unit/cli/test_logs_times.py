@@ -11,6 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import LineReader, read
@@ -87,6 +89,13 @@ def test_many_times_are_read_as_one_is(first: str, text: str, is_read: bool) -> 
     found = clock.read_all(texts)
     assert (found is not None) == is_read
     assert found in (None, [clock.read_value(each) for each in texts])
+
+
+@given(digits=st.lists(st.text("0123456789", min_size=1, max_size=9), min_size=1, max_size=9))
+def test_a_fraction_among_many_is_the_float_of_its_digits(digits: list[str]) -> None:
+    clock = Clock(timezone.utc)
+    texts = [f"2024-11-22T10:30:15.{fraction}Z" for fraction in digits]
+    assert clock.read_all(texts) == [clock.read_value(text) for text in texts]
 
 
 @pytest.mark.parametrize(
