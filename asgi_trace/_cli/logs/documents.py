@@ -1,6 +1,7 @@
 """
 Blocks of bytes become blocks of lines: JSON documents of many log lines are split, JSON over
-several lines and the journal's export are joined, and lines in the order newest first are reversed.
+several lines and the journal's export are joined, rows of tables become JSON, and lines in the
+order newest first are reversed.
 
 A log without documents is passed on unchanged. Memory is bounded: a document that is too large is
 left out, and a command that splits it is suggested.
@@ -15,6 +16,7 @@ from itertools import chain, pairwise
 from typing import Any
 
 from .names import ROLES, flat
+from .tables import is_table, rows
 from .times import Clock
 
 __all__ = ("in_order", "unfolded")
@@ -48,6 +50,9 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
         return
     if first.startswith(_EXPORT):
         yield from _exported(chain((first,), iterator))
+        return
+    if is_table(first):
+        yield from rows(chain((first,), iterator), complain)
         return
     if _holds_documents(first):
         yield from _Unfolding(complain).lines(first, iterator)
