@@ -155,6 +155,17 @@ def _pretty(given: list[Line]) -> str:
     return found
 
 
+def _tailed(given: list[Line]) -> str:
+    """As tail shows several files while they are written."""
+    found = last = ""
+    for _, service, line in given:
+        if service != last:
+            found += f"{chr(10) if last else ''}==> /var/log/{service}.log <==\n"
+        found += f"{line}\n"
+        last = service
+    return found
+
+
 def _table(
     columns: list[str], row: Callable[[float, str, str], list[str]], separator: str = ","
 ) -> Wrapper:
@@ -669,6 +680,7 @@ VARIANTS: dict[str, Wrapper] = {
         ],
         2,
     ),
+    "tail -f a b": _tailed,
     "Grafana's CSV": _newest_first(
         _table(
             ["labels", "Time", "Line", "tsNs", "id"],

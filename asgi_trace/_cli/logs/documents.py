@@ -1,7 +1,8 @@
 """
 Blocks of bytes become blocks of lines: JSON documents of many log lines are split, JSON over
-several lines and the journal's export are joined, rows of tables become JSON, and lines in the
-order newest first are reversed.
+several lines and the journal's export are joined, rows of tables become JSON, each line of
+several files shown together gets the name of its file, and lines in the order newest first are
+reversed.
 
 A log without documents is passed on unchanged. Memory is bounded: a document that is too large is
 left out, and a command that splits it is suggested.
@@ -53,6 +54,9 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
         return
     if is_table(first):
         yield from rows(chain((first,), iterator), complain)
+        return
+    if _FILE.match(first):
+        yield from _named(chain((first,), iterator))
         return
     if _holds_documents(first):
         yield from _Unfolding(complain).lines(first, iterator)
@@ -122,6 +126,42 @@ def _exported(blocks: Blocks) -> Iterator[bytes]:
             yield "".join(f"{record}\n" for record in records).encode()
     if fields:
         yield f"{json.dumps(fields)}\n".encode()
+
+
+# -- several files ---------------------------------------------------------------------------------
+
+# The header that tail and head write before the lines of each file, if they show several.
+_FILE = re.compile(rb"==> [^<>\r\n]{1,250} <==\r?\n")
+
+
+def _named(blocks: Blocks) -> Iterator[bytes]:
+    """
+    Yield *blocks* with the header of its file before each line, where it is a prefix.
+
+    An empty line is before each header but the first: without it, the line is one of a log.
+    """
+    header = b""
+    empty = b""  # the line before, where it has no text: it may belong to the next header
+    is_start, is_in_line = True, False
+    for block in blocks:
+        named: list[bytes] = []
+        *lines, rest = block.split(b"\n")
+        for line in (*(line + b"\n" for line in lines), rest):
+            if not line:
+                continue
+            if is_in_line:
+                named.append(line)
+            elif (empty or is_start) and _FILE.fullmatch(line):
+                header, empty = line.rstrip() + b" ", b""
+            else:
+                if empty:
+                    named.append(header + empty)
+                empty = b"" if line.strip() else line
+                if not empty:
+                    named.append(header + line)
+            is_start, is_in_line = False, not line.endswith(b"\n")
+        if named:
+            yield b"".join(named)
 
 
 # -- JSON ------------------------------------------------------------------------------------------

@@ -394,3 +394,28 @@ def test_no_mixture_loses_a_line(pieces: list[str]) -> None:
     )
     assert said == []
     assert found.count(b"started") >= data.count(b"started")
+
+
+def test_a_line_after_a_header_of_tail_has_the_name_of_its_file() -> None:
+    """In whatever blocks they arrive; the empty line before a header is tail's."""
+    data = b"==> a.log <==\none\n\ntwo\n\n==> b.log <==\nthree\n"
+    named = b"==> a.log <== one\n==> a.log <== \n==> a.log <== two\n==> b.log <== three\n"
+    assert b"".join(unfolded([data], refuse)) == named
+    assert b"".join(unfolded(data.splitlines(keepends=True), refuse)) == named
+    assert b"".join(unfolded([data.replace(b"\n", b"\r\n")], refuse)) == named.replace(
+        b"\n", b"\r\n"
+    )
+
+
+def test_a_long_line_after_a_header_is_named_once() -> None:
+    """It arrives in pieces."""
+    pieces = [b"==> a.log <==\nlong ", b"line", b"\nnext\n"]
+    assert b"".join(unfolded(pieces, refuse)) == b"==> a.log <== long line\n==> a.log <== next\n"
+
+
+def test_a_header_of_tail_within_the_lines_of_a_file_names_no_file() -> None:
+    """Neither without an empty line before it, nor in a log that began without one."""
+    data = b"==> a.log <==\none\r\r==> b.log <==\n==> b.log <==\ntwo\n"
+    assert b"==> a.log <== two" in b"".join(unfolded([data], refuse))
+    log = b"one\n\n==> b.log <==\ntwo\n"
+    assert b"".join(unfolded([log], refuse)) == log
