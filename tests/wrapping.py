@@ -498,6 +498,13 @@ VARIANTS: dict[str, Wrapper] = {
             f"_SYSTEMD_UNIT={service}.service\nMESSAGE={line}\nPRIORITY=3\n"
         )
     ),
+    "journalctl -o verbose": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %Y-%m-%d %H:%M:%S.%f UTC')} [s={'0f1e' * 8};i=1a;b={'2d3c' * 8};"
+            f"m=5f;t={round(moment * 1e6):x};x=9e]\n    PRIORITY=3\n"
+            f"    _SYSTEMD_UNIT={service}.service\n    MESSAGE={line}\n    _PID=8"
+        )
+    ),
     "journalctl -o json, bytes": _objects(
         lambda moment, service, line: {
             "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),

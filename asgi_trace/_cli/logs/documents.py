@@ -52,6 +52,9 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
     if first.startswith(_EXPORT):
         yield from _exported(chain((first,), iterator))
         return
+    if _VERBOSE.match(first):
+        yield from _verbose(chain((first,), iterator))
+        return
     if is_table(first):
         yield from rows(chain((first,), iterator), complain)
         return
@@ -126,6 +129,56 @@ def _exported(blocks: Blocks) -> Iterator[bytes]:
             yield "".join(f"{record}\n" for record in records).encode()
     if fields:
         yield f"{json.dumps(fields)}\n".encode()
+
+
+# The first line of a record of ``journalctl -o verbose``, with its microseconds since the epoch.
+_RECORD = re.compile(
+    rb"[^ \[\n][^\[\n]{9,60} \[s=[0-9a-f]{32};i=[0-9a-f]+;[^\]\n]*\bt=([0-9a-f]{1,15})\b"
+)
+_VERBOSE = re.compile(rb"(?:-- [^\n]*\n)?" + _RECORD.pattern)
+# Of a value with line feeds, the further lines are indented by more than four blanks.
+_FIELD = re.compile(rb" {4}([A-Z_][A-Z0-9_]{0,63})=")
+
+
+def _verbose(blocks: Blocks) -> Iterator[bytes]:
+    """
+    Yield *blocks* of ``journalctl -o verbose`` with a line of JSON for each record.
+
+    A record is a line with its time, and one line of ``NAME=value`` for each field.
+    """
+    fields: dict[str, list[bytes]] = {}
+    name, indent, size = "", 0, 0
+    is_in_line = False
+    for block in blocks:
+        records: list[bytes] = []
+        lines = block.split(b"\n")
+        if is_in_line:  # the rest of a line that is too large
+            del lines[0]
+        for line in lines:
+            record, field = _RECORD.match(line), _FIELD.match(line)
+            if record is not None:
+                if fields:
+                    records.append(_record_of(fields))
+                fields = {"__REALTIME_TIMESTAMP": [b"%d" % int(record[1], 16)]}
+                name, size = "", 0
+            elif field is not None and fields:
+                name, indent = field[1].decode(), field.end()
+                fields[name] = [line[indent:]]
+            elif name and line.startswith(b" " * indent):
+                fields[name].append(line[indent:])
+            size += len(line)
+            if size > _LARGEST and name:
+                fields[name].clear()
+        is_in_line = not block.endswith(b"\n")
+        if records:
+            yield b"".join(records)
+    if fields:
+        yield _record_of(fields)
+
+
+def _record_of(fields: dict[str, list[bytes]]) -> bytes:
+    values = {name: b"\n".join(lines).decode("utf-8", "replace") for name, lines in fields.items()}
+    return f"{json.dumps(values)}\n".encode()
 
 
 # -- several files ---------------------------------------------------------------------------------
