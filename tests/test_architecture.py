@@ -101,6 +101,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "entries",
             "columns",
             "workers",
+            "tables",
             "documents",
             "wanted",
             "summary",

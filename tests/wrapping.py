@@ -8,6 +8,8 @@ besides.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -151,6 +153,32 @@ def _pretty(given: list[Line]) -> str:
         shown = "\n" + json.dumps(json.loads(line), indent=4) if line.startswith("{") else line
         found += f"{when(moment)}+00:00 {service}/{service}/0f1e2d3c {shown}\n"
     return found
+
+
+def _tailed(given: list[Line]) -> str:
+    """As tail shows several files while they are written."""
+    found = last = ""
+    for _, service, line in given:
+        if service != last:
+            found += f"{chr(10) if last else ''}==> /var/log/{service}.log <==\n"
+        found += f"{line}\n"
+        last = service
+    return found
+
+
+def _table(
+    columns: list[str], row: Callable[[float, str, str], list[str]], separator: str = ","
+) -> Wrapper:
+    """As a log store exports its rows: values that need it are in quotes."""
+
+    def written(given: list[Line]) -> str:
+        sink = io.StringIO()
+        writer = csv.writer(sink, delimiter=separator)
+        writer.writerow(columns)
+        writer.writerows(row(*line) for line in given)
+        return sink.getvalue()
+
+    return written
 
 
 def _kubernetes(service: str) -> dict[str, Any]:
@@ -470,6 +498,13 @@ VARIANTS: dict[str, Wrapper] = {
             f"_SYSTEMD_UNIT={service}.service\nMESSAGE={line}\nPRIORITY=3\n"
         )
     ),
+    "journalctl -o verbose": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %Y-%m-%d %H:%M:%S.%f UTC')} [s={'0f1e' * 8};i=1a;b={'2d3c' * 8};"
+            f"m=5f;t={round(moment * 1e6):x};x=9e]\n    PRIORITY=3\n"
+            f"    _SYSTEMD_UNIT={service}.service\n    MESSAGE={line}\n    _PID=8"
+        )
+    ),
     "journalctl -o json, bytes": _objects(
         lambda moment, service, line: {
             "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
@@ -651,6 +686,67 @@ VARIANTS: dict[str, Wrapper] = {
             for moment, service, line in given
         ],
         2,
+    ),
+    "tail -f a b": _tailed,
+    "Grafana's CSV": _newest_first(
+        _table(
+            ["labels", "Time", "Line", "tsNs", "id"],
+            lambda moment, service, line: [
+                json.dumps({"container": service, "level": "error"}),
+                when(moment, "%Y-%m-%d %H:%M:%S.%f")[:-3],
+                line,
+                _nanoseconds(moment),
+                "1_a",
+            ],
+        )
+    ),
+    "Datadog's CSV": _newest_first(
+        _table(
+            ["Date", "Host", "Service", "Message"],
+            lambda moment, service, line: [f"{when(moment)[:-3]}Z", "web", service, line],
+        )
+    ),
+    "Kibana's CSV": _table(
+        ["@timestamp", "kubernetes.container.name", "message"],
+        lambda moment, service, line: [
+            when(moment, "%b %d, %Y @ %H:%M:%S.%f")[:-3],
+            service,
+            line,
+        ],
+    ),
+    "Kibana's CSV, semicolons": _table(
+        ["@timestamp", "kubernetes.container.name", "message"],
+        lambda moment, service, line: [f"{when(moment)[:-3]}Z", service, line],
+        ";",
+    ),
+    "CSV of CloudWatch Insights": _newest_first(
+        _table(
+            ["@timestamp", "@message", "@logStream", "@log"],
+            lambda moment, service, line: [
+                when(moment, "%Y-%m-%d %H:%M:%S.%f")[:-3],
+                line,
+                service,
+                "1:/ecs/shop",
+            ],
+        )
+    ),
+    "Google Cloud's CSV": _newest_first(
+        _table(
+            [
+                "insertId",
+                "resource.labels.container_name",
+                "severity",
+                "textPayload",
+                "timestamp",
+            ],
+            lambda moment, service, line: ["1", service, "ERROR", line, f"{when(moment)}Z"],
+        )
+    ),
+    "Splunk's CSV": _newest_first(
+        _table(
+            ["_raw", "_time", "container"],
+            lambda moment, service, line: [line, f"{when(moment)[:-3]}+0000", service],
+        )
     ),
     "ssh": _each(lambda _, service, line: f"{service}: {line}"),
     "tilt": _each(lambda _, service, line: f"{service:>12} │ {line}"),

@@ -1,6 +1,8 @@
 """
 Blocks of bytes become blocks of lines: JSON documents of many log lines are split, JSON over
-several lines and the journal's export are joined, and lines in the order newest first are reversed.
+several lines and the journal's export are joined, rows of tables become JSON, each line of
+several files shown together gets the name of its file, and lines in the order newest first are
+reversed.
 
 A log without documents is passed on unchanged. Memory is bounded: a document that is too large is
 left out, and a command that splits it is suggested.
@@ -15,6 +17,7 @@ from itertools import chain, pairwise
 from typing import Any
 
 from .names import ROLES, flat
+from .tables import is_table, rows
 from .times import Clock
 
 __all__ = ("in_order", "unfolded")
@@ -48,6 +51,15 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
         return
     if first.startswith(_EXPORT):
         yield from _exported(chain((first,), iterator))
+        return
+    if _VERBOSE.match(first):
+        yield from _verbose(chain((first,), iterator))
+        return
+    if is_table(first):
+        yield from rows(chain((first,), iterator), complain)
+        return
+    if _FILE.match(first):
+        yield from _named(chain((first,), iterator))
         return
     if _holds_documents(first):
         yield from _Unfolding(complain).lines(first, iterator)
@@ -117,6 +129,92 @@ def _exported(blocks: Blocks) -> Iterator[bytes]:
             yield "".join(f"{record}\n" for record in records).encode()
     if fields:
         yield f"{json.dumps(fields)}\n".encode()
+
+
+# The first line of a record of ``journalctl -o verbose``, with its microseconds since the epoch.
+_RECORD = re.compile(
+    rb"[^ \[\n][^\[\n]{9,60} \[s=[0-9a-f]{32};i=[0-9a-f]+;[^\]\n]*\bt=([0-9a-f]{1,15})\b"
+)
+_VERBOSE = re.compile(rb"(?:-- [^\n]*\n)?" + _RECORD.pattern)
+# Of a value with line feeds, the further lines are indented by more than four blanks.
+_FIELD = re.compile(rb" {4}([A-Z_][A-Z0-9_]{0,63})=")
+
+
+def _verbose(blocks: Blocks) -> Iterator[bytes]:
+    """
+    Yield *blocks* of ``journalctl -o verbose`` with a line of JSON for each record.
+
+    A record is a line with its time, and one line of ``NAME=value`` for each field.
+    """
+    fields: dict[str, list[bytes]] = {}
+    name, indent, size = "", 0, 0
+    is_in_line = False
+    for block in blocks:
+        records: list[bytes] = []
+        lines = block.split(b"\n")
+        if is_in_line:  # the rest of a line that is too large
+            del lines[0]
+        for line in lines:
+            record, field = _RECORD.match(line), _FIELD.match(line)
+            if record is not None:
+                if fields:
+                    records.append(_record_of(fields))
+                fields = {"__REALTIME_TIMESTAMP": [b"%d" % int(record[1], 16)]}
+                name, size = "", 0
+            elif field is not None and fields:
+                name, indent = field[1].decode(), field.end()
+                fields[name] = [line[indent:]]
+            elif name and line.startswith(b" " * indent):
+                fields[name].append(line[indent:])
+            size += len(line)
+            if size > _LARGEST and name:
+                fields[name].clear()
+        is_in_line = not block.endswith(b"\n")
+        if records:
+            yield b"".join(records)
+    if fields:
+        yield _record_of(fields)
+
+
+def _record_of(fields: dict[str, list[bytes]]) -> bytes:
+    values = {name: b"\n".join(lines).decode("utf-8", "replace") for name, lines in fields.items()}
+    return f"{json.dumps(values)}\n".encode()
+
+
+# -- several files ---------------------------------------------------------------------------------
+
+# The header that tail and head write before the lines of each file, if they show several.
+_FILE = re.compile(rb"==> [^<>\r\n]{1,250} <==\r?\n")
+
+
+def _named(blocks: Blocks) -> Iterator[bytes]:
+    """
+    Yield *blocks* with the header of its file before each line, where it is a prefix.
+
+    An empty line is before each header but the first: without it, the line is one of a log.
+    """
+    header = b""
+    empty = b""  # the line before, where it has no text: it may belong to the next header
+    is_start, is_in_line = True, False
+    for block in blocks:
+        named: list[bytes] = []
+        *lines, rest = block.split(b"\n")
+        for line in (*(line + b"\n" for line in lines), rest):
+            if not line:
+                continue
+            if is_in_line:
+                named.append(line)
+            elif (empty or is_start) and _FILE.fullmatch(line):
+                header, empty = line.rstrip() + b" ", b""
+            else:
+                if empty:
+                    named.append(header + empty)
+                empty = b"" if line.strip() else line
+                if not empty:
+                    named.append(header + line)
+            is_start, is_in_line = False, not line.endswith(b"\n")
+        if named:
+            yield b"".join(named)
 
 
 # -- JSON ------------------------------------------------------------------------------------------

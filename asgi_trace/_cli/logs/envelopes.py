@@ -123,6 +123,8 @@ PREFIXES = (
     # containerd and CRI-O: P is a part of a line that the runtime has split
     _prefix("cri", rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<part>[FP])(?: |\Z)", is_long=True),
     _prefix("kubectl --prefix", r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)"),
+    # the header of tail and head, which the layer of documents puts before each line
+    _prefix("tail of several files", r"==> (?P<source>[^<>\r\n]{1,250}) <== "),
     # behind its length, where it was received over TCP (RFC 6587)
     _prefix(
         "RFC 5424",

@@ -37,8 +37,8 @@ _FORMS = (
     rf"(?P<day>\d\d?)/{_MONTH}/(?P<year>\d{{4}})[: ]{_SECOND}{_ZONE}",
     # Sun Nov 22 10:30:15.250 2026: Apache's error log, ctime(), and date(1) with a zone
     rf"(?:[A-Z][a-z][a-z] )?{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?P<zone>{_NAMES}))? (?P<year>\d{{4}})(?!\d)",
-    # Nov 22 2026 10:30:15: Cisco
-    rf"{_MONTH} {{1,2}}(?P<day>\d\d?),? (?P<year>\d{{4}}),? {_SECOND}{_ZONE}",
+    # Nov 22 2026 10:30:15: Cisco; Nov 22, 2026 @ 10:30:15.250: Kibana
+    rf"{_MONTH} {{1,2}}(?P<day>\d\d?),? (?P<year>\d{{4}}),?(?: @)? {_SECOND}{_ZONE}",
     # Sun, 22 Nov 2026 10:30:15 GMT: RFC 5322
     rf"(?:[A-Z][a-z][a-z], )?(?P<day>\d\d?) {_MONTH} (?P<year>\d{{4}}) {_SECOND}{_ZONE}",
     # Nov 22 10:30:15: syslog (RFC 3164)

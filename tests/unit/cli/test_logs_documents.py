@@ -394,3 +394,69 @@ def test_no_mixture_loses_a_line(pieces: list[str]) -> None:
     )
     assert said == []
     assert found.count(b"started") >= data.count(b"started")
+
+
+def test_a_line_after_a_header_of_tail_has_the_name_of_its_file() -> None:
+    """In whatever blocks they arrive; the empty line before a header is tail's."""
+    data = b"==> a.log <==\none\n\ntwo\n\n==> b.log <==\nthree\n"
+    named = b"==> a.log <== one\n==> a.log <== \n==> a.log <== two\n==> b.log <== three\n"
+    assert b"".join(unfolded([data], refuse)) == named
+    assert b"".join(unfolded(data.splitlines(keepends=True), refuse)) == named
+    assert b"".join(unfolded([data.replace(b"\n", b"\r\n")], refuse)) == named.replace(
+        b"\n", b"\r\n"
+    )
+
+
+def test_a_long_line_after_a_header_is_named_once() -> None:
+    """It arrives in pieces."""
+    pieces = [b"==> a.log <==\nlong ", b"line", b"\nnext\n"]
+    assert b"".join(unfolded(pieces, refuse)) == b"==> a.log <== long line\n==> a.log <== next\n"
+
+
+def test_a_header_of_tail_within_the_lines_of_a_file_names_no_file() -> None:
+    """Neither without an empty line before it, nor in a log that began without one."""
+    data = b"==> a.log <==\none\r\r==> b.log <==\n==> b.log <==\ntwo\n"
+    assert b"==> a.log <== two" in b"".join(unfolded([data], refuse))
+    log = b"one\n\n==> b.log <==\ntwo\n"
+    assert b"".join(unfolded([log], refuse)) == log
+
+
+_SHOWN = f"Fri 2024-11-22 10:30:15.250000 UTC [s={'0f' * 16};i=1a;b=2d;m=5f;t=6277e0a0f1a2b;x=9e]"
+
+
+def test_a_record_of_the_journal_is_shown_over_several_lines() -> None:
+    """With the further lines of a message, in whatever blocks they arrive."""
+    data = f"{_SHOWN}\n    MESSAGE=one\n            two\n    _PID=8\n".encode() * 2
+    expected = {"__REALTIME_TIMESTAMP": str(0x6277E0A0F1A2B), "MESSAGE": "one\ntwo", "_PID": "8"}
+    for blocks in ([data], data.splitlines(keepends=True), [b"-- Boot 1 --\n" + data]):
+        whole = b"".join(unfolded(blocks, refuse))
+        assert [json.loads(line) for line in whole.splitlines()] == [expected] * 2
+
+
+def test_a_message_adds_no_field_to_a_record_of_the_journal() -> None:
+    """The journal indents its further lines by the name of the field, too."""
+    forged = ["    _SYSTEMD_UNIT=forged.service", _SHOWN]
+    shown = "\n".join(f"            {line}" for line in forged)
+    data = f"{_SHOWN}\n    MESSAGE=one\n{shown}\n    _PID=8\n".encode()
+    (line,) = b"".join(unfolded([data], refuse)).splitlines()
+    assert json.loads(line)["MESSAGE"] == "\n".join(["one", *forged])
+    assert json.loads(line).keys() == {"__REALTIME_TIMESTAMP", "MESSAGE", "_PID"}
+
+
+def test_a_value_of_the_journal_that_is_too_large_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "_LARGEST", 1000)
+    data = (
+        f"{_SHOWN}\n    MESSAGE=one\n"
+        + f"            {'x' * 100}\n" * 100
+        + f"{_SHOWN}\n    MESSAGE=two\n"
+    )
+    found = [json.loads(line) for line in b"".join(unfolded([data.encode()], refuse)).splitlines()]
+    assert [record["MESSAGE"] for record in found] == ["", "two"]
+
+
+def test_the_rest_of_a_line_that_is_read_in_pieces_is_no_record_of_the_journal() -> None:
+    pieces = [f"{_SHOWN}\n    MESSAGE=one", f"{_SHOWN}\n    _PID=8\n"]
+    whole = b"".join(unfolded([piece.encode() for piece in pieces], refuse))
+    assert json.loads(whole)["_PID"] == "8"

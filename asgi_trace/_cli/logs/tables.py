@@ -1,0 +1,169 @@
+"""
+Tables of comma-separated values, as log stores export them: each row becomes an object of JSON.
+
+The first line of a table has the names of its columns, with one for the line and one for its time.
+Memory is bounded: a row that is too large is left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from .names import CONTAINERS, ROLES, TEXTS
+
+__all__ = ("is_table", "rows")
+
+_LARGEST = 16 << 20
+"""The bytes of the largest row that is read."""
+
+# The names of columns that stores show to people, and the names of the same fields in JSON.
+_COLUMNS = {
+    # Grafana: the time in nanoseconds has a zone, the other one has none
+    "tsNs": "timestamp",
+    "Time": "time",
+    "Line": "line",
+    # Datadog
+    "Date": "date",
+    "Service": "service",
+    "Status": "status",
+    "Message": "message",
+    "Content": "message",
+}
+_TIMES = frozenset(ROLES["time"])
+_TEXTS = frozenset(TEXTS)
+_OBJECTS = CONTAINERS - _TEXTS
+
+_NAME = r'(?:[\w@$#.:/ -]{1,100}|"[\w@$#.:/ -]{1,100}")'
+_HEADER = re.compile(rf"{_NAME}(?:(?P<separator>[,;]){_NAME}(?:(?P=separator){_NAME}){{0,500}})\Z")
+_LONGEST_HEADER = 1 << 16
+_MARK = "\ufeff"
+
+
+def is_table(block: bytes) -> bool:
+    """Whether the first line of *block* is the header of a table of log lines."""
+    return _separator(_first_line(block)) is not None
+
+
+def _first_line(block: bytes) -> str:
+    line = block[:_LONGEST_HEADER].partition(b"\n")[0]
+    return line.decode("utf-8", "replace").lstrip(_MARK).rstrip("\r")
+
+
+def _separator(header: str) -> str | None:
+    """Return the character between the columns; None, if *header* is no header."""
+    match = _HEADER.match(header)
+    if match is None:
+        return None
+    names = set(_columns(header, match["separator"]))
+    is_of_lines = not names.isdisjoint(_TIMES) and not _TEXTS.isdisjoint(
+        name.rpartition(".")[2] if name.partition(".")[0] in CONTAINERS else name for name in names
+    )
+    return match["separator"] if is_of_lines else None
+
+
+def _columns(header: str, separator: str) -> list[str]:
+    return [_COLUMNS.get(name, name) for name in _cells(header, separator)]
+
+
+def _cells(row: str, separator: str) -> list[str]:
+    return next(csv.reader([row], delimiter=separator), [])
+
+
+def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[bytes]:
+    """
+    Yield *blocks* of a table with a line of JSON for each row.
+
+    :param complain: is given a sentence, if a row is too large to be read.
+    """
+    # A cell may be as long as a row: the limit of the module is 128 KB.
+    csv.field_size_limit(_LARGEST)
+    header = separator = ""
+    columns: list[str] = []
+    for lines in _whole_rows(blocks, complain):
+        if not columns:
+            header = lines.pop(0).lstrip(_MARK)
+            separator = _separator(header) or ","
+            columns = _columns(header, separator)
+        # Several exports in one file have a header each.
+        objects = [
+            json.dumps(_fields(columns, _cells(line, separator)))
+            for line in lines
+            if line and line != header
+        ]
+        if objects:
+            yield "".join(f"{record}\n" for record in objects).encode()
+
+
+def _whole_rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[list[str]]:
+    """
+    Yield the rows of each block. A cell in quotes may have line feeds in it: a row is whole if the
+    number of its quotes is even.
+    """
+    row: list[bytes] = []
+    size = 0
+    in_cell = False
+    for block in blocks:
+        *lines, rest = block.split(b"\n")
+        whole: list[str] = []
+        for line in lines:
+            in_cell ^= line.count(b'"') % 2 == 1
+            size += len(line) + 1
+            if size <= _LARGEST:
+                row.append(line)
+            if in_cell:
+                continue
+            if size <= _LARGEST:
+                whole.append(_text(row))
+            else:
+                complain(_TOO_LARGE)
+            row, size = [], 0
+        # The last line of a log, or a piece of a line that is too large.
+        if rest:
+            in_cell ^= rest.count(b'"') % 2 == 1
+            size += len(rest)
+            if size <= _LARGEST:
+                row.append(rest)
+        if whole:
+            yield whole
+    if size > _LARGEST:
+        complain(_TOO_LARGE)
+    elif row:
+        yield [_text(row)]
+
+
+_TOO_LARGE = f"a row of more than {_LARGEST >> 20} MB is not read"
+
+
+def _text(lines: list[bytes]) -> str:
+    text = b"\n".join(lines).decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\r")
+    # The module refuses a carriage return outside of quotes, and before 3.11 a NUL.
+    return text.replace("\r", " ").replace("\0", "")
+
+
+def _fields(columns: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of a row; ``jsonPayload.message`` is the field of an object."""
+    fields: dict[str, Any] = {}
+    for column, cell in zip(columns, cells, strict=False):
+        if not cell:
+            continue
+        holder, _, name = column.partition(".")
+        if name and holder in CONTAINERS:
+            fields.setdefault(holder, {})
+            if isinstance(fields[holder], dict):
+                fields[holder][name] = cell
+        else:
+            fields[column] = _labels(cell) if column in _OBJECTS else cell
+    return fields
+
+
+def _labels(cell: str) -> Any:
+    """Return the object in a *cell*, such as the labels of Loki; else the cell."""
+    try:
+        value = json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
+    return value if isinstance(value, dict) else cell
