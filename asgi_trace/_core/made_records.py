@@ -23,7 +23,7 @@ _files: dict[str, tuple[str, str]] = {}
 _MOST_FILES = 512
 
 _process = os.getpid()
-# Nearly all lines are of the main thread: to know it takes half of the steps of current_thread().
+# Nearly all lines are of the main thread: to know it takes a third of the steps of current_thread().
 _main_thread = threading.main_thread()
 _main_ident = _main_thread.ident
 
@@ -89,7 +89,7 @@ def make_record(
     """
     Return what ``logging.LogRecord`` returns for the same arguments, and of that class.
 
-    It takes 13,000 instructions, where the class itself takes 21,000.
+    Without asyncio and multiprocessing it takes 10,000 instructions, and the class itself 21,000.
     """
     try:
         file = _files.get(pathname)

@@ -600,7 +600,7 @@ class ScopeMetadata(RequestMetadata):
         return [value.decode("latin-1") for value in self._known_headers().get(name, ())]
 
 
-# Clients send few values of Accept: one that is remembered takes a fifth of the steps.
+# Clients send few values of Accept: one that is remembered takes half of the steps.
 _MOST_REMEMBERED = 256
 _LONGEST_REMEMBERED = 256
 _accepting: dict[bytes, bool] = {}

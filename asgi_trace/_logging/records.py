@@ -109,7 +109,7 @@ def stamp(record: logging.LogRecord, lacks_span: bool = False) -> None:
         ``span_id``.
     """
     try:
-        # Nearly all records: 500 instructions less than get_request_metadata() takes.
+        # Nearly all records: 400 instructions less than get_request_metadata() takes.
         is_held = not record.exc_info and elsewhere.module not in modules
         metadata = held() if is_held else _request_of(record)
         if metadata is not None:
