@@ -158,22 +158,6 @@ def _call_word(word: str, *, blanks: bool = False) -> Any:
     return property(read, assign)
 
 
-def _of_trace(word: str, doc: str) -> Any:
-    """Return a property for one word of the request's trace."""
-    place = TraceContext._fields.index(word)
-
-    def read(metadata: RequestMetadata) -> str | None:
-        values = metadata._values
-        if values is None or "trace" not in values:
-            trace: TraceContext = metadata.trace
-        else:
-            trace = values["trace"]
-        value: str | None = trace[place]  # type: ignore[assignment]
-        return value
-
-    return property(read, doc=doc)
-
-
 class RequestMetadata:
     """
     The ids and other data of one request: one mutable object, shared by all its tasks and threads.
@@ -400,14 +384,20 @@ class RequestMetadata:
             return new_trace((request_id, span_id, flags, None))
         return TraceContext(generate_request_id(), span_id, RANDOM)
 
-    trace_id: str = _of_trace("trace_id", "The W3C trace-id: 32 lower-case hexadecimal characters.")
-    span_id: str = _of_trace(
-        "span_id", "This request's own span in its trace: 16 lower-case hexadecimal characters."
-    )
-    parent_span_id: str | None = _of_trace(
-        "parent_span_id",
-        "The span that called this request; None where no trusted caller sent one.",
-    )
+    @property
+    def trace_id(self) -> str:
+        """The W3C trace-id: 32 lower-case hexadecimal characters."""
+        return self.trace.trace_id
+
+    @property
+    def span_id(self) -> str:
+        """This request's own span in its trace: 16 lower-case hexadecimal characters."""
+        return self.trace.span_id
+
+    @property
+    def parent_span_id(self) -> str | None:
+        """The span that called this request; None where no trusted caller sent one."""
+        return self.trace.parent_span_id
 
     tracestate: LateField[str] = _assigned(
         "tracestate",
