@@ -23,7 +23,8 @@ _files: dict[str, tuple[str, str]] = {}
 _MOST_FILES = 512
 
 _process = os.getpid()
-# Nearly all lines are of the main thread: to know it takes a third of the steps of current_thread().
+# The main thread writes nearly all lines. Comparing its number takes a third of the steps of
+# current_thread().
 _main_thread = threading.main_thread()
 _main_ident = _main_thread.ident
 
@@ -67,7 +68,7 @@ _KNOWN = frozenset(
     }
 )
 
-# The dict that getLevelName() and addLevelName() use: a look takes half of the steps of the call.
+# The dict that getLevelName() and addLevelName() use: reading it takes half of the steps of the call.
 _level_names: Mapping[int, str] = getattr(logging, "_levelToName", {})
 
 _new = object.__new__

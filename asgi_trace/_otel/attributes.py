@@ -131,7 +131,7 @@ def request_attributes(scope: Scope) -> Attributes:
     for name, value in attributes.items():
         if not value:
             continue
-        # Nearly every value: a call of as_text() for each would take 200 instructions more.
+        # Nearly every value is plain: a call of as_text() for it takes 200 instructions more.
         is_plain = type(value) is int or (type(value) is str and value.isascii())
         given[name] = value if is_plain else as_text(value)
     return given
