@@ -21,6 +21,7 @@ from .subjects import (
     OUR_JSON_LOGS,
     OUR_LOGS,
     OUR_LOGS_BY_ITS_HANDLER,
+    OUR_LOGS_IN_ITS_FORM,
     OUR_SPANS,
     OUR_TEXT,
     OURS,
@@ -89,6 +90,15 @@ BUDGETS = (
         {_ALL: 0.9, (3, 12): 0.94},
         1.5,
         "times the same, with the program's own handler",
+        goal=0.9,
+    ),
+    Budget(
+        "production-text-in-its-form",
+        Cost("production-text", OUR_LOGS_IN_ITS_FORM),
+        Cost("production-text", PLAIN_LOGS),
+        {_ALL: 0.95, (3, 12): 0.99},
+        1.6,
+        "times the same, in the form that the program has chosen for its handler",
         goal=0.9,
     ),
     *(

@@ -68,17 +68,20 @@ def root_logger(formatter: logging.Formatter, stamp: logging.Filter | None = Non
     return _log()
 
 
-def configured_logger(formatter: logging.Formatter | None = None, *, is_alone: bool = True) -> Log:
+def configured_logger(
+    formatter: logging.Formatter | None = None, *, is_alone: bool = True, form: str | None = None
+) -> Log:
     """
     Set up what configure_logging() does, and return a function that logs.
 
     :param is_alone: the handler is that of configure_logging(); else the program has one, by
         logging.basicConfig().
+    :param form: the form that the program has chosen for its handler; None for the standard one.
     """
     _fix_clock()
     logging.root.handlers.clear()
     if not is_alone:
-        logging.basicConfig(level=logging.INFO, stream=_file())
+        logging.basicConfig(level=logging.INFO, stream=_file(), format=form or logging.BASIC_FORMAT)
     asgi_trace.configure_logging(formatter=formatter, stream=_file() if is_alone else None)
     return _log()
 

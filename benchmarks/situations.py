@@ -23,6 +23,7 @@ from .subjects import (
     OUR_JSON_LOGS,
     OUR_LOGS,
     OUR_LOGS_BY_ITS_HANDLER,
+    OUR_LOGS_IN_ITS_FORM,
     OUR_SPANS,
     OUR_TEXT,
     OURS,
@@ -267,7 +268,7 @@ SITUATIONS = {
     "production-text": Situation(
         "a request in production: two lines and an access line, in text",
         _produces,
-        ("bare", PLAIN_LOGS, OUR_LOGS, OUR_LOGS_BY_ITS_HANDLER),
+        ("bare", PLAIN_LOGS, OUR_LOGS, OUR_LOGS_BY_ITS_HANDLER, OUR_LOGS_IN_ITS_FORM),
         batch=_PRODUCTION_BATCH,
     ),
     "production-json": Situation(

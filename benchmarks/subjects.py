@@ -28,6 +28,7 @@ __all__ = (
     "OUR_JSON_LOGS",
     "OUR_LOGS",
     "OUR_LOGS_BY_ITS_HANDLER",
+    "OUR_LOGS_IN_ITS_FORM",
     "OUR_SPANS",
     "OUR_TEXT",
     "PLAIN_LOGS",
@@ -41,6 +42,7 @@ OUR_SPANS = "asgi_trace, RequestSpans"
 OUR_JSON = "asgi_trace, JSON"
 OUR_LOGS = "asgi_trace, access_log=True"
 OUR_LOGS_BY_ITS_HANDLER = "asgi_trace, the program's handler"
+OUR_LOGS_IN_ITS_FORM = "asgi_trace, the program's form"
 OUR_JSON_LOGS = "asgi_trace, access_log=True, JSON"
 PLAIN_LOGS = "logging, uvicorn's access line"
 OUR_TEXT = "asgi_trace, text"
@@ -170,6 +172,10 @@ def _our_logs() -> Log:
 
 def _our_logs_by_its_handler() -> Log:
     return configured_logger(is_alone=False)
+
+
+def _our_logs_in_its_form() -> Log:
+    return configured_logger(is_alone=False, form=_PLAIN_FORM)
 
 
 def _our_json_logs() -> Log:
@@ -401,6 +407,7 @@ SUBJECTS = {
         Subject("uvicorn's access line", line=_plain_logs, access=text_access),
         Subject(OUR_LOGS, _ours_with_access_line, _our_logs),
         Subject(OUR_LOGS_BY_ITS_HANDLER, _ours_with_access_line, _our_logs_by_its_handler),
+        Subject(OUR_LOGS_IN_ITS_FORM, _ours_with_access_line, _our_logs_in_its_form),
         Subject(OUR_TEXT, _ours, _our_logs),
         Subject(OUR_JSON_LOGS, _ours_with_access_line, _our_json_logs),
         Subject(

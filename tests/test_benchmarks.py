@@ -39,6 +39,7 @@ asgi_trace.RequestTracingMiddleware = Slow
 SLOW_PARTS = """
 import asgi_trace
 from asgi_trace._core.sessions import SessionResolver
+from asgi_trace._logging.formatters import OwnForm
 from asgi_trace._mcp.observer import Observer
 
 def slowed(owner, name):
@@ -51,6 +52,7 @@ def slowed(owner, name):
 
 slowed(asgi_trace.TextFormatter, "format")
 slowed(asgi_trace.JSONFormatter, "format")
+slowed(OwnForm, "format")
 slowed(asgi_trace.RequestMetadata, "_own_ids")
 slowed(SessionResolver, "resolve")
 slowed(asgi_trace, "inject")
@@ -134,6 +136,7 @@ def test_a_slowdown_breaks_its_budget(tmp_path: Path, meter: str) -> None:
 
 NEW_PARTS = (
     "production-text",
+    "production-text-in-its-form",
     "production-json-python-json-logger",
     "production-json-structlog",
     "access-line",

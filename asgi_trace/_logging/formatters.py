@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Literal
 
 from .._core.lines import (
@@ -83,12 +83,7 @@ class Brackets:
             request_id, session_id = stamped.request_id, stamped.session_id
             span_id = stamped.span_id
         last_request, last_session, last_span, both = self._last
-        if (
-            request_id is last_request
-            and session_id is last_session
-            and span_id is last_span
-            and not self._fields
-        ):
+        if request_id is last_request and session_id is last_session and span_id is last_span:
             return both
         fields = {}
         if self._fields:
@@ -106,7 +101,7 @@ class Brackets:
         if self._color:
             ids = _colored_ids(ids)
         both = ids, self._call(record) if hasattr(stamped, "mcp_method") else ""
-        if is_text and not fields:
+        if is_text and not self._fields:
             self._last = request_id, session_id, span_id, both
         return both
 
@@ -118,8 +113,12 @@ class Brackets:
         """
         Return ids and call of *record* in the form before a message: ``[req=…|session=…] ``.
         """
-        ids, call = self.shown(record)
-        return f"[{ids}] [{call}] " if call else f"[{ids}] "
+        return _prefix(self.shown(record))
+
+
+def _prefix(shown: tuple[str, str]) -> str:
+    ids, call = shown
+    return f"[{ids}] [{call}] " if call else f"[{ids}] "
 
 
 def _colored_ids(ids: str) -> str:
@@ -214,7 +213,7 @@ class TextFormatter(logging.Formatter):
             text = time.strftime(datefmt or DATE_FORMAT, self.converter(created))
             start = float(int(created))
             self._second = (start, start + 1, text)
-        return f"{text}.{int(record.msecs):03d}{self._zone(created)}" if self._precise else text
+        return f"{text}.{_thousandths(record)}{self._zone(created)}" if self._precise else text
 
     def _zone(self, created: float) -> str:
         return time.strftime("%z", self.converter(created))
@@ -256,6 +255,7 @@ class OwnForm:
     """
 
     def __init__(self, formatter: logging.Formatter, brackets: Brackets) -> None:
+        self._formatter = formatter
         self._format = formatter.format
         form = getattr(formatter, "_fmt", None) or ""
         self._shows_message = re.search(r"\bmessage\b", form) is not None
@@ -263,7 +263,8 @@ class OwnForm:
         # A line feed at the end of a form begins no further line: it is there for handlers without
         # a terminator.
         self._ends_line = form.endswith("\n")
-        self._prefix = brackets.prefix
+        self._brackets = brackets
+        self._usual = _UsualForm(formatter, form) if _is_usual(formatter, form) else None
 
     def format(self, record: logging.LogRecord) -> str:
         """
@@ -272,8 +273,19 @@ class OwnForm:
         The *record* then has the attributes that a standard formatter sets: a handler may read
         them, as SocketHandler reads the traceback.
         """
-        prefix = self._prefix(record)
-        if self._shows_message:
+        usual = self._usual
+        if (
+            usual is not None
+            and type(record) is _LogRecord
+            and not (record.exc_info or record.exc_text or record.stack_info)
+        ):
+            shown_ids = self._brackets.shown(record)
+            text = usual.line(record, shown_ids)
+            if "\n" not in text:
+                return text
+            prefix = _prefix(shown_ids)
+        elif self._shows_message:
+            prefix = self._brackets.prefix(record)
             message = record.message = record.getMessage()
             # The next handler gets the same record, so a copy is changed. The copy keeps the
             # arguments, which uvicorn's formatter reads.
@@ -285,11 +297,108 @@ class OwnForm:
             if self._shows_time:
                 record.asctime = getattr(shown, "asctime", "")
         else:
+            prefix = self._brackets.prefix(record)
             text = f"{prefix}{self._format(record)}"
         if "\n" not in text:
             return text
         last = len(text) - self._ends_line
         return text[:last].replace("\n", f"\n{prefix}") + text[last:]
+
+
+# The methods that make a line of its form alone.
+_USUAL_METHODS = {
+    name: getattr(logging.Formatter, name)
+    for name in ("format", "formatMessage", "formatTime", "usesTime")
+}
+# Their result depends on the second alone.
+_CONVERTERS = (time.localtime, time.gmtime)
+_FIELD = re.compile(r"%\((\w+)\)")
+_MESSAGE_FIELD = "%(message)s"
+
+
+def _is_usual(formatter: logging.Formatter, form: str) -> bool:
+    """Whether :class:`_UsualForm` makes the lines that *formatter* makes in *form*."""
+    style = getattr(formatter, "_style", None)
+    is_percent_style = type(style) is logging.PercentStyle and not getattr(style, "_defaults", None)
+    if not is_percent_style or formatter.converter not in _CONVERTERS:
+        return False
+    for name, method in _USUAL_METHODS.items():
+        if getattr(getattr(formatter, name), "__func__", None) is not method:
+            return False
+    fields = _FIELD.findall(form)
+    # A "%" that begins no field would take the value of one; a width "*" takes one, too.
+    is_plain = "%" not in _FIELD.sub("", form) and "*" not in form
+    # attrgetter() returns a tuple for two names or more, and finds the methods of a record.
+    are_attributes = len(fields) > 1 and not any(hasattr(_LogRecord, name) for name in fields)
+    return is_plain and are_attributes and fields.count("message") == form.count(_MESSAGE_FIELD) > 0
+
+
+class _UsualForm:
+    """
+    A form in logging's ``%`` style, such as ``%(asctime)s %(levelname)s %(message)s``: each line is
+    what ``Formatter.format`` makes, in half of its steps.
+
+    :param formatter: whose methods are logging's own.
+    :param form: its form, which shows the message.
+    """
+
+    def __init__(self, formatter: logging.Formatter, form: str) -> None:
+        self._formatter = formatter
+        # The values are taken by their places: "%(levelname)-8s" is "%-8s".
+        self._around_message = [_FIELD.sub("%", part) for part in form.split(_MESSAGE_FIELD)]
+        self._shows_time = formatter.usesTime()
+        self._read = attrgetter(*_FIELD.findall(form))
+        # The ids that were shown last, and the form with them before the message. Compared by
+        # identity, as in Brackets.
+        self._last: tuple[tuple[str, str] | None, str] = (None, "")
+        # The second that was formatted last: its start, its end and its text.
+        self._second: tuple[float, float, str] = (0.0, 0.0, "")
+
+    def line(self, record: logging.LogRecord, shown_ids: tuple[str, str]) -> str:
+        """Return the line of *record*, with *shown_ids* before the message."""
+        last, form = self._last
+        if shown_ids is not last:
+            prefix = _prefix(shown_ids).replace("%", "%%")
+            form = f"{prefix}%s".join(self._around_message)
+            self._last = shown_ids, form
+        record.message = record.getMessage()
+        if self._shows_time:
+            record.asctime = self._time(record)
+        try:
+            return form % self._read(record)
+        except AttributeError as error:  # as logging does
+            raise ValueError(f"Formatting field not found in record: {error.name!r}") from error
+
+    def _time(self, record: logging.LogRecord) -> str:
+        """Return what ``logging.Formatter.formatTime`` returns."""
+        formatter = self._formatter
+        created = record.created
+        start, end, text = self._second
+        if not start <= created < end:
+            form = formatter.datefmt or formatter.default_time_format
+            text = time.strftime(form, formatter.converter(created))
+            start = float(int(created))
+            self._second = (start, start + 1, text)
+        if formatter.datefmt or not formatter.default_msec_format:
+            return text
+        if formatter.default_msec_format == "%s,%03d":
+            return f"{text},{_thousandths(record)}"
+        return formatter.default_msec_format % (text, record.msecs)
+
+
+# The milliseconds that were shown, by their number: formatting them takes 2,700 instructions.
+_known_thousandths: dict[int, str] = {}
+
+
+def _thousandths(record: logging.LogRecord) -> str:
+    """Return the milliseconds of the record's time, three digits."""
+    number = int(record.msecs)
+    if number in _known_thousandths:
+        return _known_thousandths[number]
+    text = f"{number:03d}"
+    if number < 1000:
+        _known_thousandths[number] = text
+    return text
 
 
 _service: str | None = None
@@ -423,7 +532,7 @@ class JSONFormatter(logging.Formatter):
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
             start = float(int(created))
             self._second = (start, start + 1, text)
-        return f"{text}.{int(record.msecs):03d}Z"
+        return f"{text}.{_thousandths(record)}Z"
 
     def _extra(self, attributes: dict[str, Any]) -> dict[str, Any]:
         # Nearly no name ends with "_": a call of field_of() for each would be a tenth of the line.

@@ -10,9 +10,10 @@ import logging
 import logging.handlers
 import pickle
 import re
+import time
 import unittest
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from asgi_trace import (
     bound_request_metadata,
     configure_logging,
 )
+from asgi_trace._logging.formatters import Brackets, OwnForm
 from asgi_trace._logging.setup import undo
 
 from ...asgi import hello, http_scope, step
@@ -94,6 +96,107 @@ def celerys() -> logging.Formatter:
 
 class Own(logging.Formatter):
     """A class of the program's own."""
+
+
+class Localized(logging.Formatter):
+    default_time_format = "%d.%m.%Y %H:%M:%S"
+    default_msec_format = "%s.%03d"
+
+
+class WithoutMilliseconds(logging.Formatter):
+    default_msec_format = ""
+
+
+class InUTC(logging.Formatter):
+    converter = time.gmtime
+
+
+class Shouting(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return super().formatMessage(record).upper()
+
+
+class Counting(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return f"t+{record.relativeCreated:.0f}"
+
+
+USUAL = "%(asctime)s - %(levelname)s - %(message)s"
+FORMATTERS_OF_A_PROGRAM = {
+    "usual": logging.Formatter(USUAL),
+    "date": logging.Formatter(USUAL, "%H:%M:%S"),
+    "empty date": logging.Formatter(USUAL, ""),
+    "localized": Localized(USUAL),
+    "no milliseconds": WithoutMilliseconds(USUAL),
+    "UTC": InUTC(USUAL),
+    "widths": logging.Formatter(
+        "%(levelname)-8s|%(lineno)5d|%(msecs)03d|%(created).2f|%(message)s"
+    ),
+    "a width of the message": logging.Formatter("%(levelname)s %(message)-60s|"),
+    "twice": logging.Formatter("%(message)s %(levelname)s %(message)s"),
+    "in brackets": logging.Formatter("%(levelname)s ((%(message)s)) %(name)s"),
+    "percent signs": logging.Formatter("100%% %(levelname)s %(message)s"),
+    "a width of another value": logging.Formatter("%(levelname)*s %(message)s", validate=False),
+    "the message alone": logging.Formatter("> %(message)s"),
+    "a line feed": logging.Formatter("%(levelname)s %(message)s\n"),
+    "further lines": logging.Formatter("%(levelname)s\n %(message)s"),
+    "a field of the program": logging.Formatter("%(tenant)s %(message)s"),
+    "a default": logging.Formatter("%(tenant)s %(message)s", defaults={"tenant": "nobody"}),
+    "no attribute of a record": logging.Formatter("%(__class__)s %(message)s"),
+    "braces": logging.Formatter("{asctime} {levelname:>8} {message}", style="{"),
+    "dollars": logging.Formatter("$asctime $levelname ${message}", style="$"),
+    "a message of its own": Shouting(USUAL),
+    "a time of its own": Counting(USUAL),
+}
+RECORDS = {
+    "plain": {"msg": "hello"},
+    "percent": {"msg": "100 %s", "args": ("%(name)s",)},
+    "lines": {"msg": "one\ntwo"},
+    "number": {"msg": 7},
+    "mapping": {"msg": "%(a)s", "args": ({"a": 1},)},
+    "tenant": {"msg": "hello", "tenant": ("acme", 1)},
+    "traceback": {"msg": "failed", "exc_text": "Traceback: none"},
+    "stack": {"msg": "here", "stack_info": "Stack: none"},
+}
+
+
+def made(record: dict[str, Any], **more: Any) -> logging.LogRecord:
+    """A record at half a millisecond before a second, with *more* attributes."""
+    made = logging.LogRecord("shop", logging.INFO, "shop.py", 7, "", (), None)
+    made.created = 1_700_000_000.9995
+    made.msecs = 999.5
+    made.relativeCreated = 250.0
+    args = record.get("args", ())
+    vars(made).update(record | more, args=args[0] if record["msg"] == "%(a)s" else args)
+    return made
+
+
+def outcome(form: Callable[[logging.LogRecord], str], record: logging.LogRecord) -> str:
+    try:
+        return form(record)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+@pytest.mark.parametrize("formatter", FORMATTERS_OF_A_PROGRAM.values(), ids=FORMATTERS_OF_A_PROGRAM)
+def test_a_programs_own_form_makes_the_line_that_it_makes_of_a_message_with_the_ids(
+    formatter: logging.Formatter, record: dict[str, Any]
+) -> None:
+    form = OwnForm(formatter, Brackets()).format
+    for request_id in ("a1", "b2", "100%s", "a1"):
+        ids = {"request_id": request_id, "session_id": "alice", "trace_id": "", "span_id": ""}
+        prefix = f"[req={request_id}|session=alice] "
+        theirs = made(record)
+        text = f"{prefix}{theirs.getMessage()}"
+        theirs.msg, theirs.args = text, ()
+        expected = outcome(formatter.format, theirs)
+        inner, end = (expected[:-1], "\n") if expected.endswith("\n") else (expected, "")
+        expected = inner.replace("\n", f"\n{prefix}") + end
+        ours = made(record, **ids)
+        assert outcome(form, ours) == expected
+        assert ours.getMessage() == made(record).getMessage()
+        assert vars(ours).get("message", ours.getMessage()) == ours.getMessage()
 
 
 @pytest.mark.parametrize(
