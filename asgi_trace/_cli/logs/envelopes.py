@@ -244,7 +244,7 @@ PREFIXES = (
     ),
     _prefix(
         "a pod",
-        rf"(?!{_DATE}|{_UUID})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
+        rf"(?!{_DATE}|\d\d-\d\d |{_UUID})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
         _SOURCE,
         _SERVED,
     ),
@@ -258,7 +258,8 @@ PREFIXES = (
     _prefix("a name", rf"(?P<source>[a-z]{_WORD})(?::{_WORD})?: ", _SOURCE, _STAMPED),
     _prefix(
         "grep -H",
-        rf"{_NO_LEVEL}(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-](?:(?!\d{{4}}-\d\d)\d{{1,12}}[:-]){{0,2}}",
+        rf"{_NO_LEVEL}(?!{_DATE}[ \t])(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-]"
+        r"(?:(?!\d{4}-\d\d)\d{1,12}[:-]){0,2}",
         _SOURCE,
     ),
 )
