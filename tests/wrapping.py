@@ -534,6 +534,20 @@ VARIANTS: dict[str, Wrapper] = {
     "Docker Compose around RFC 5424": _each(
         lambda moment, service, line: f"logs-1  | <14>1 {when(moment)}Z web {service} 8 - - {line}"
     ),
+    "GitLab CI": _each(lambda moment, _, line: f"{when(moment)}Z 01O {line}"),
+    "Buildkite": _each(lambda moment, _, line: f"\x1b_bk;t={round(moment * 1e3)}\x07{line}"),
+    "Cloud Build": _each(lambda _, service, line: f'Step #0 - "{service}": {line}'),
+    "doctl apps logs": _each(lambda moment, service, line: f"{service} {when(moment)}000Z {line}"),
+    "flyctl logs --json": _objects(
+        lambda moment, service, line: {
+            "level": "info",
+            "instance": "1a2b3c4d",
+            "message": line,
+            "region": "ams",
+            "timestamp": f"{when(moment)}Z",
+            "meta": {"instance": "1a2b3c4d", "region": "ams", "event": {"provider": "app"}},
+        }
+    ),
     "Heroku's drain": _each(
         lambda moment, service, line: f"<190>1 {when(moment)}+00:00 host app {service}.1 - {line}"
     ),
@@ -761,4 +775,14 @@ VARIANTS: dict[str, Wrapper] = {
         )
     ),
 }
-NAMELESS_VARIANTS = frozenset(("ts", "svlogd", "multilog", "cat -n"))
+NAMELESS_VARIANTS = frozenset(
+    (
+        "ts",
+        "svlogd",
+        "multilog",
+        "cat -n",
+        "GitLab CI",
+        "Buildkite",
+        "flyctl logs --json",
+    )
+)

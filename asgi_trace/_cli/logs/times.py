@@ -93,6 +93,9 @@ _EPOCH = (
     r"(?<![\w.:/-])1\d{9}\.\d{3,9}(?![\w.:/-])|\A1\.\d{4,18}e\+09(?!\w)"
     r"|(?<=\A\[)1\d{9}(?=\])|\A1\d{9}(?=: )"
 )
+# TAI64N, as multilog and svlogd write it.
+_is_label = re.compile(r"@(4[0-9a-f]{15})([0-3][0-9a-f]{7})").fullmatch
+_LABEL_OF_1970 = 2**62 + 10
 _is_epoch = re.compile(r"1\d{9}(?:\.\d{3,9})?|1\.\d{4,18}e\+09").fullmatch
 _DATED = re.compile(
     "|".join((*(f"(?:{_without_names(form, at)})" for at, form in enumerate(_FORMS)), _EPOCH))
@@ -326,6 +329,9 @@ class Clock:
     def _whole(self, text: str) -> float | None:
         if _is_epoch(text):
             return float(text) * 1000
+        label = _is_label(text)
+        if label is not None:
+            return (int(label[1], 16) - _LABEL_OF_1970) * 1000 + int(label[2], 16) / 1e6
         match = next(filter(None, (form.fullmatch(text) for form in _READ)), None)
         if match is None:
             return None
