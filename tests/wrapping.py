@@ -125,6 +125,10 @@ def _each(form: Callable[[float, str, str], str]) -> Wrapper:
     return lambda given: "".join(f"{form(*line)}\n" for line in given)
 
 
+def _each_behind(header: str, form: Callable[[float, str, str], str]) -> Wrapper:
+    return lambda given: header + _each(form)(given)
+
+
 def _objects(form: Callable[[float, str, str], Any]) -> Wrapper:
     return _each(lambda moment, service, line: json.dumps(form(moment, service, line)))
 
@@ -719,6 +723,25 @@ VARIANTS: dict[str, Wrapper] = {
             ["Date", "Host", "Service", "Message"],
             lambda moment, service, line: [f"{when(moment)[:-3]}Z", "web", service, line],
         )
+    ),
+    "Azure's CSV": _table(
+        ["TimeGenerated [UTC]", "PodName", "ContainerName", "LogMessage"],
+        lambda moment, service, line: [
+            when(moment, "%m/%d/%Y, %I:%M:%S.%f")[:-3] + " AM",
+            PODS[service],
+            service,
+            line,
+        ],
+    ),
+    "ClickHouse, TabSeparatedWithNames": _each_behind(
+        "Timestamp\tServiceName\tBody\n",
+        lambda moment, service, line: "\t".join(
+            (
+                when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+                service,
+                line.replace("\\", "\\\\").replace("'", "\\'"),
+            )
+        ),
     ),
     "Kibana's CSV": _table(
         ["@timestamp", "kubernetes.container.name", "message"],

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence, Set
 from contextlib import suppress
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
@@ -518,6 +519,8 @@ class Records:
                 else python_pairs(line) or parse_fields(line)
             )
             if fields is not None and len(fields) > 1:
+                if line[0] != "{":
+                    fields = _with_whole_time(fields)
                 entry = self.named(fields, envelope)
                 if entry is not None:
                     return entry
@@ -649,6 +652,22 @@ def _nearest(when: float, moment: float) -> float:
 
 
 # -- parts -----------------------------------------------------------------------------------------
+
+
+_is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
+_is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
+
+
+def _with_whole_time(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return *fields* of logfmt with a time that is written without quotes as one value."""
+    names = list(fields)
+    for name, clock in pairwise(names):
+        value = fields[name]
+        if fields[clock] == "true" and type(value) is str and _is_date(value) and _is_clock(clock):
+            joined = {**fields, name: f"{value} {clock}"}
+            del joined[clock]
+            return joined
+    return fields
 
 
 def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:

@@ -55,7 +55,7 @@ _IDS = (
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = re.compile(
     r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|session[-_]?id|rid)"
-    r"[=:] ?\"?([\w.~+/=:@-]{1,128})",
+    r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})",
     re.IGNORECASE,
 )
 

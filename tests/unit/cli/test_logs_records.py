@@ -268,6 +268,11 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "fail: the request_id=r1 of [0] was lost",
         {"level": 0, "request": ""},
     ),
+    "logfmt, a time without quotes": (
+        "time=2024-11-22 10:30:15.250 level=error msg=failed request_id=r1",
+        {"request": "r1", "level": 4},
+    ),
+    "no id": ("2024-11-22 10:30:15 INFO shop request_id== x", {"request": ""}),
     "klog": ("W1122 10:30:15.250000       1 pay.go:3] slow", {"request": "", "level": 3}),
 }
 
@@ -279,7 +284,7 @@ def test_text_of_others(line: str, expected: dict[str, Any]) -> None:
     more = entry.more or {}
     found = {"request": entry.request_id, "level": entry.level, **more}
     assert {name: found.get(name) for name in expected} == expected
-    assert entry.text == line or line.startswith("timestamp=")
+    assert entry.text == line or line.startswith(("timestamp=", "time="))
 
 
 NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
