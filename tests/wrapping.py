@@ -125,6 +125,10 @@ def _each(form: Callable[[float, str, str], str]) -> Wrapper:
     return lambda given: "".join(f"{form(*line)}\n" for line in given)
 
 
+def _each_behind(header: str, form: Callable[[float, str, str], str]) -> Wrapper:
+    return lambda given: header + _each(form)(given)
+
+
 def _objects(form: Callable[[float, str, str], Any]) -> Wrapper:
     return _each(lambda moment, service, line: json.dumps(form(moment, service, line)))
 
@@ -534,6 +538,20 @@ VARIANTS: dict[str, Wrapper] = {
     "Docker Compose around RFC 5424": _each(
         lambda moment, service, line: f"logs-1  | <14>1 {when(moment)}Z web {service} 8 - - {line}"
     ),
+    "GitLab CI": _each(lambda moment, _, line: f"{when(moment)}Z 01O {line}"),
+    "Buildkite": _each(lambda moment, _, line: f"\x1b_bk;t={round(moment * 1e3)}\x07{line}"),
+    "Cloud Build": _each(lambda _, service, line: f'Step #0 - "{service}": {line}'),
+    "doctl apps logs": _each(lambda moment, service, line: f"{service} {when(moment)}000Z {line}"),
+    "flyctl logs --json": _objects(
+        lambda moment, service, line: {
+            "level": "info",
+            "instance": "1a2b3c4d",
+            "message": line,
+            "region": "ams",
+            "timestamp": f"{when(moment)}Z",
+            "meta": {"instance": "1a2b3c4d", "region": "ams", "event": {"provider": "app"}},
+        }
+    ),
     "Heroku's drain": _each(
         lambda moment, service, line: f"<190>1 {when(moment)}+00:00 host app {service}.1 - {line}"
     ),
@@ -706,6 +724,25 @@ VARIANTS: dict[str, Wrapper] = {
             lambda moment, service, line: [f"{when(moment)[:-3]}Z", "web", service, line],
         )
     ),
+    "Azure's CSV": _table(
+        ["TimeGenerated [UTC]", "PodName", "ContainerName", "LogMessage"],
+        lambda moment, service, line: [
+            when(moment, "%m/%d/%Y, %I:%M:%S.%f")[:-3] + " AM",
+            PODS[service],
+            service,
+            line,
+        ],
+    ),
+    "ClickHouse, TabSeparatedWithNames": _each_behind(
+        "Timestamp\tServiceName\tBody\n",
+        lambda moment, service, line: "\t".join(
+            (
+                when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+                service,
+                line.replace("\\", "\\\\").replace("'", "\\'"),
+            )
+        ),
+    ),
     "Kibana's CSV": _table(
         ["@timestamp", "kubernetes.container.name", "message"],
         lambda moment, service, line: [
@@ -761,4 +798,14 @@ VARIANTS: dict[str, Wrapper] = {
         )
     ),
 }
-NAMELESS_VARIANTS = frozenset(("ts", "svlogd", "multilog", "cat -n"))
+NAMELESS_VARIANTS = frozenset(
+    (
+        "ts",
+        "svlogd",
+        "multilog",
+        "cat -n",
+        "GitLab CI",
+        "Buildkite",
+        "flyctl logs --json",
+    )
+)

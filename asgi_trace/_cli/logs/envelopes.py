@@ -192,6 +192,17 @@ PREFIXES = (
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: {_NO_MORE}|\Z)",
         is_long=True,
     ),
+    # a job of GitLab: the stream; a line with + goes on with the one before
+    _prefix("GitLab CI", r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) [0-9a-f]{2}[OE][ +]"),
+    _prefix("Buildkite", r"\x1b_bk;t=(?P<time>\d{13})\x07"),
+    _prefix("Cloud Build", r"Step #\d{1,3}(?: - \"(?P<source>[\w.-]{1,128})\")?: "),
+    # DigitalOcean's doctl apps logs
+    _prefix(
+        "doctl",
+        r"(?P<source>[a-z][a-z0-9-]{0,62}) (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z) ",
+        _SOURCE,
+        _any_log,
+    ),
     # docker compose, docker service logs
     _prefix(
         "compose",
@@ -220,7 +231,7 @@ PREFIXES = (
     # ts, svlogd, multilog, stern --timestamps=short
     _prefix(
         "other timestamps",
-        rf"(?:(?P<time>{_SYSLOG_TIME})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}|@[0-9a-f]{{24}}"
+        rf"(?:(?P<time>{_SYSLOG_TIME}|@4[0-9a-f]{{23}})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}"
         r"|\d\d-\d\d \d\d:\d\d:\d\d) ",
         _KIND,
     ),
@@ -244,7 +255,7 @@ PREFIXES = (
     ),
     _prefix(
         "a pod",
-        rf"(?!{_DATE}|{_UUID})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
+        rf"(?!{_DATE}|\d\d-\d\d |{_UUID})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
         _SOURCE,
         _SERVED,
     ),
@@ -254,11 +265,16 @@ PREFIXES = (
         _SOURCE,
         _SERVED,
     ),
-    _prefix("brackets", rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})[ \t]*\] ", _SOURCE),
+    _prefix(
+        "brackets",
+        rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})[ \t]*\] (?!\d{{4}}/\d\d/\d\d - )",
+        _SOURCE,
+    ),
     _prefix("a name", rf"(?P<source>[a-z]{_WORD})(?::{_WORD})?: ", _SOURCE, _STAMPED),
     _prefix(
         "grep -H",
-        rf"{_NO_LEVEL}(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-](?:(?!\d{{4}}-\d\d)\d{{1,12}}[:-]){{0,2}}",
+        rf"{_NO_LEVEL}(?!{_DATE}[ \t])(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-]"
+        r"(?:(?!\d{4}-\d\d)\d{1,12}[:-]){0,2}",
         _SOURCE,
     ),
 )
@@ -269,10 +285,19 @@ DOCKERS_PART = 16_000
 # The most envelopes around one line.
 _MOST_NESTED = 8
 
-TIMES = ROLES["time"]
+TIMES = tuple(name for name in ROLES["time"] if name != "t")
 _IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
 _LOGGERS = frozenset(
-    ("logger", "logger_name", "log.logger", "loggerName", "LOGGER", "SourceContext")
+    (
+        "logger",
+        "logger_name",
+        "log.logger",
+        "loggerName",
+        "LOGGER",
+        "SourceContext",
+        "@level",
+        "@module",
+    )
 )
 _LEVEL_NAMES = frozenset(ROLES["level"]) - {"status", "PRIORITY"}
 

@@ -14,11 +14,11 @@ LEVELS = {
     for number, names in enumerate(
         (
             "NOTSET DEFAULT UNSPECIFIED",
-            "DEBUG TRACE VERBOSE FINE FINER FINEST DBUG TRCE DBG TRC",
-            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK INF",
+            "DEBUG TRACE VERBOSE FINE FINER FINEST DBUG TRCE DBG TRC DEBU TRAC",
+            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK INF NOTE",
             "WARNING WARN WRN",
-            "ERROR EXCEPTION ERR EROR SEVERE",
-            "CRITICAL FATAL EMERGENCY EMERG ALERT CRIT PANIC DPANIC FTL PNC",
+            "ERROR EXCEPTION ERR EROR SEVERE ERRO FAIL",
+            "CRITICAL FATAL EMERGENCY EMERG ALERT CRIT PANIC DPANIC FTL PNC FATA PANI",
         )
     )
     for name in names.split()
@@ -30,13 +30,18 @@ LEVELS |= {name.lower(): number for name, number in LEVELS.items()}
 _PYTHON = (0, 10, 20, 30, 40, 50)  # the least number of each level
 _PINO = (0, 1, 30, 40, 50, 60)  # pino and bunyan: 10 is trace, 20 debug, 60 fatal
 _OPENTELEMETRY = (0, 1, 9, 13, 17, 21)
+_AZURE = (0, 0, 1, 2, 3, 4)  # Application Insights: from 0, which is verbose, to 4
 _SYSLOG = (5, 5, 5, 4, 3, 2, 2, 1)  # RFC 5424: the level of each number
 
 _SCALES = {
     "severityNumber": _OPENTELEMETRY,
     "SeverityNumber": _OPENTELEMETRY,
     "severity_number": _OPENTELEMETRY,
+    "severityLevel": _AZURE,
+    "SeverityLevel": _AZURE,
 }
+# Levels of npm, whose names are other words elsewhere.
+_OF_NPM = {"http": 1, "silly": 1}
 # Only these writers have these names beside a number called level.
 _OF_PINO = frozenset(("pid", "hostname", "v", "msg"))
 _OF_GELF = frozenset(("short_message", "host"))
@@ -53,6 +58,8 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
         known = LEVELS.get(value)
         if known is not None:
             return known
+        if value in _OF_NPM:
+            return _OF_NPM[value]
         if not value.isdecimal() or len(value) > 4:
             # slog writes INFO+2
             return LEVELS.get(value.partition("+")[0].partition("-")[0].strip().upper(), 0)

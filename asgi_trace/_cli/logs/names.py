@@ -56,7 +56,12 @@ ROLES: dict[str, tuple[str, ...]] = {
         "time_local",
         "msec",
         "requestTime",
+        "requestTimeEpoch",
         "ISODATE",
+        "eventTime",
+        "syslog.timestamp",
+        "t.$date",
+        "t",
     ),
     "level": (
         "level_name",
@@ -80,6 +85,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         "severityNumber",
         "SeverityNumber",
         "severity_number",
+        "severityLevel",
+        "SeverityLevel",
+        "syslog.severity",
         "status",
         "PRIORITY",
     ),
@@ -96,6 +104,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "Body",
         "short_message",
         "RenderedMessage",
+        "formattedMessage",
         "MessageTemplate",
         "Message",
         "textPayload",
@@ -129,6 +138,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "function_request_id",
         "request_X-Request-Id",
         "resp_headers.X-Request-Id",
+        "unique_id",
+        "_request_id",
     ),
     "session": (
         "session_id",
@@ -137,6 +148,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "mcp_session_id",
         "session.id",
         "SessionId",
+        "_session_id",
     ),
     "trace": (
         "trace_id",
@@ -151,6 +163,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         "traceid",
         "traceID",
         "trace",
+        "operation_Id",
+        "OperationId",
+        "_trace_id",
     ),
     "span": (
         "span_id",
@@ -162,6 +177,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "logging.googleapis.com/spanId",
         "SpanId",
         "@sp",
+        "spanID",
     ),
     "parent": ("parent_span_id", "asgi_trace.parent_span_id", "parentSpanId", "parent.id"),
     "service": (
@@ -175,7 +191,6 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "logger": (
         "logger",
-        "name",
         "logger_name",
         "log.logger",
         "loggerName",
@@ -185,6 +200,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "logger.name",
         "@module",
         "Category",
+        "name",
     ),
     "method": ("mcp_method",),
     "tool": ("mcp_name",),
@@ -208,6 +224,7 @@ EXCEPTIONS = (
     "exception.stacktrace",
     "@x",
     "Exception",
+    "full_message",  # GELF
 )
 
 # Fields of the trace, or with the same value as another field.
@@ -250,6 +267,7 @@ CONTAINERS = frozenset(
         "record",
         "context",
         "mdc",
+        "eventProperties",
         "contextMap",
         "Properties",
         "named_tags",
@@ -302,6 +320,8 @@ SOURCES = (
     "ServiceName",
     "service",
     "service_name",
+    "cloud_RoleName",
+    "AppRoleName",
     "app",
     "kubernetes.pod.name",
     "kubernetes.pod_name",
@@ -360,6 +380,7 @@ RAW = tuple(
             ("message", "fly"),
             ("_raw", "_time"),  # Splunk
             ("short_message", "_container_name"),  # Docker's GELF
+            ("message", "instance", "region", "meta"),  # flyctl logs --json
         ),
     )
 )
@@ -413,10 +434,24 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("http.method", "http.target", "http.status_code", "elapsed_milliseconds", 1),  # Rust
     ("http.method", "http.url_details.path", "http.status_code", "duration", 1e-6),  # Datadog
     ("method", "path", "response_code", "duration", 1),  # Envoy
+    ("method", "x-envoy-origin-path", "response_code", "duration", 1),  # Envoy Gateway
+    (
+        "method",
+        "path",
+        "status",
+        "request_time",
+        1000,
+    ),  # ingress-nginx: its duration is seconds, too
     ("method", "path", "status", "duration", 1),  # lograge
+    ("method", "url", "status", "duration", 1),  # zerolog
+    ("request.method", "request.path", "response.status", "response.latency", 1e-6),  # slog-http
+    ("meta.req.method", "meta.req.url", "meta.res.statusCode", "meta.responseTime", 1),  # winston
+    ("proxy.method", "proxy.path", "proxy.statusCode", "duration", 1),  # Vercel
+    ("http.method", "url", "resultCode", "duration", 1),  # Application Insights
     ("method", "path", "status_code", "duration_ms", 1),
     ("method", "uri", "status", "latency", 1e-6),  # Echo
     ("httpMethod", "path", "status", "responseLatency", 1),  # AWS API Gateway
+    ("httpMethod", "resourcePath", "status", "responseLatency", 1),
     ("method", "path", "status", "service", 1),  # Heroku's router
 )
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence, Set
 from contextlib import suppress
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
@@ -30,7 +31,16 @@ from .names import (
     may_nest,
 )
 from .own import own_fields
-from .texts import AccessLines, access_in, ids_in, outgoing_in, python_pairs
+from .texts import (
+    HOST,
+    MILLISECONDS_IN,
+    WITH_UNIT,
+    AccessLines,
+    access_in,
+    ids_in,
+    outgoing_in,
+    python_pairs,
+)
 from .times import Clock, find_time, is_zoned
 
 __all__ = ("ACCESS_FIELDS", "LONGEST_TEXT", "Entry", "Records", "astral", "may_be_access")
@@ -70,13 +80,17 @@ class Entry(NamedTuple):
 # for an id.
 _OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
-    r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b:?"
+    r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)\b:?"
+    r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
+    r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
+    r"|(?<=\[)(?:Trace|Debug|Info|Note|Warning|Error|Fatal)(?=\])"
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
 )
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = re.compile(
-    r"[ \t]*[\]|:-]?[ \t]*(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|TRC|DBG|INF|WRN|ERR|FTL)\b"
+    r"[ \t]*[\]|:-]?[ \t]*\[?"
+    r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
 )
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
 _KLOG = re.compile(r"[IWEF](?=\d{4}(?:\d{4})? \d\d:)")
@@ -121,7 +135,11 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     }
     others = tuple(name for name in names if name not in known)
     rows = [row for row in ACCESS if _is_access(row, among)]
-    access = max(rows, key=lambda row: row[3] in among, default=None)
+    access = max(
+        rows,
+        key=lambda row: (row[3] in among, sum(name in among for name in row[:2])),
+        default=None,
+    )
     source = next((name for name in INSTANCES if name in among), "")
     return _Roles(ours, exceptions, others, access, source, tuple(filter(may_nest, names)))
 
@@ -390,6 +408,8 @@ class Records:
             tool,
             number,
         ) = map(get, roles.ours)
+        if roles.ours[0] == "t" and type(stamp) is not str:  # it may be any number
+            stamp = None
         if message is None and stamp is None and level is None and roles.access is None:
             return None
         if level is None and "@t" in fields:  # Serilog leaves it out
@@ -422,7 +442,7 @@ class Records:
             more["foreign"] = True
         row = roles.access
         if row is not None and row[3] == "service":  # of Heroku's router: a duration
-            if isinstance(service, str) and _WITH_UNIT.fullmatch(service):
+            if isinstance(service, str) and WITH_UNIT.fullmatch(service):
                 service = None
             else:
                 row = None
@@ -464,7 +484,7 @@ class Records:
         text = f"{head}{first}{aside}{line_feed}{further}"
         if roles.exceptions:
             traces = (
-                _shown_trace(fields[name])
+                _behind(message, _shown_trace(fields[name]))
                 for name in roles.exceptions
                 if fields[name] not in _EMPTY
             )
@@ -499,6 +519,8 @@ class Records:
                 else python_pairs(line) or parse_fields(line)
             )
             if fields is not None and len(fields) > 1:
+                if line[0] != "{":
+                    fields = _with_whole_time(fields)
                 entry = self.named(fields, envelope)
                 if entry is not None:
                     return entry
@@ -546,7 +568,7 @@ class Records:
             more["foreign"] = True
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
         number = (
-            LEVELS[level[level.lastindex or 0].rstrip(":")]
+            LEVELS[level[level.lastindex or 0].rstrip(":").upper()]
             if level
             else _KLOG_LEVELS[klog[0]]
             if klog
@@ -632,6 +654,22 @@ def _nearest(when: float, moment: float) -> float:
 # -- parts -----------------------------------------------------------------------------------------
 
 
+_is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
+_is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
+
+
+def _with_whole_time(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return *fields* of logfmt with a time that is written without quotes as one value."""
+    names = list(fields)
+    for name, clock in pairwise(names):
+        value = fields[name]
+        if fields[clock] == "true" and type(value) is str and _is_date(value) and _is_clock(clock):
+            joined = {**fields, name: f"{value} {clock}"}
+            del joined[clock]
+            return joined
+    return fields
+
+
 def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
     return any(type(fields[name]) in (dict, list) for name in names)
 
@@ -682,20 +720,15 @@ def _access_of(
             if isinstance(fields.get(key), str):
                 access[name] = fields[key]
         if "path" in access:
-            access["path"] = _HOST.sub("", access["path"])
+            access["path"] = HOST.sub("", access["path"])
     lasted = fields.get(duration)
     if isinstance(lasted, str):
-        with_unit = _WITH_UNIT.fullmatch(lasted)
+        with_unit = WITH_UNIT.fullmatch(lasted)
         if with_unit is not None:
-            lasted, factor = with_unit[1], _MILLISECONDS_IN[with_unit[2]]
+            lasted, factor = with_unit[1], MILLISECONDS_IN[with_unit[2]]
     with suppress(TypeError, ValueError, OverflowError):
         access["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
     return access
-
-
-_HOST = re.compile(r"\A\w{2,10}://[^/]*(?=/)")
-_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s)")
-_MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1, "s": 1e3}
 
 
 def astral(text: str) -> int:
@@ -752,6 +785,12 @@ def _shown(value: Any) -> str:
         return dumps(value, ensure_ascii=False)
     except RecursionError:
         return "…"
+
+
+def _behind(message: str, text: str) -> str:
+    """Return the *text* of an exception without the *message*, if it begins with that."""
+    rest = text.removeprefix(message)
+    return rest.lstrip("\r\n") if rest[:1] in ("", "\r", "\n") else text
 
 
 def _shown_trace(value: Any) -> str:

@@ -1,5 +1,6 @@
 """
-Tables of comma-separated values, as log stores export them: each row becomes an object of JSON.
+Tables of values separated by commas, semicolons or tabs, as log stores export them: each row
+becomes an object of JSON.
 
 The first line of a table has the names of its columns, with one for the line and one for its time.
 Memory is bounded: a row that is too large is left out.
@@ -11,6 +12,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from .names import CONTAINERS, ROLES, TEXTS
@@ -37,8 +39,12 @@ _TIMES = frozenset(ROLES["time"])
 _TEXTS = frozenset(TEXTS)
 _OBJECTS = CONTAINERS - _TEXTS
 
-_NAME = r'(?:[\w@$#.:/ -]{1,100}|"[\w@$#.:/ -]{1,100}")'
-_HEADER = re.compile(rf"{_NAME}(?:(?P<separator>[,;]){_NAME}(?:(?P=separator){_NAME}){{0,500}})\Z")
+# Azure writes the zone of a time into the name of its column.
+_ZONES = {" [UTC]": " UTC", " [Local Time]": ""}
+_NAME = r'(?:[\w@$#.:/ \[\]-]{1,100}|"[\w@$#.:/ \[\]-]{1,100}")'
+_HEADER = re.compile(
+    rf"{_NAME}(?:(?P<separator>[,;\t]){_NAME}(?:(?P=separator){_NAME}){{0,500}})\Z"
+)
 _LONGEST_HEADER = 1 << 16
 _MARK = "\ufeff"
 
@@ -58,19 +64,36 @@ def _separator(header: str) -> str | None:
     match = _HEADER.match(header)
     if match is None:
         return None
-    names = set(_columns(header, match["separator"]))
+    names = {name for name, _ in _columns(header, match["separator"])}
     is_of_lines = not names.isdisjoint(_TIMES) and not _TEXTS.isdisjoint(
         name.rpartition(".")[2] if name.partition(".")[0] in CONTAINERS else name for name in names
     )
     return match["separator"] if is_of_lines else None
 
 
-def _columns(header: str, separator: str) -> list[str]:
-    return [_COLUMNS.get(name, name) for name in _cells(header, separator)]
+def _columns(header: str, separator: str) -> list[tuple[str, str]]:
+    """Return the names of the columns, and the zone of the times in each."""
+    columns = []
+    for name in _cells(header, separator):
+        ending = next(filter(name.endswith, _ZONES), "")
+        bare = name.removesuffix(ending)
+        columns.append((_COLUMNS.get(bare, bare), _ZONES.get(ending, "")))
+    return columns
 
 
 def _cells(row: str, separator: str) -> list[str]:
+    if separator == "\t":
+        return [_ESCAPED.sub(_character, cell) for cell in row.split(separator)]
     return next(csv.reader([row], delimiter=separator), [])
+
+
+# Between tabs there are no quotes, and ClickHouse escapes a line feed, a tab and others.
+_ESCAPED = re.compile(r"\\([\\'btnrf0])")
+_CHARACTERS = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "f": "\f", "0": ""}
+
+
+def _character(match: re.Match[str]) -> str:
+    return _CHARACTERS.get(match[1], match[1])
 
 
 def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[bytes]:
@@ -81,13 +104,14 @@ def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator
     """
     # A cell may be as long as a row: the limit of the module is 128 KB.
     csv.field_size_limit(_LARGEST)
-    header = separator = ""
-    columns: list[str] = []
-    for lines in _whole_rows(blocks, complain):
-        if not columns:
-            header = lines.pop(0).lstrip(_MARK)
-            separator = _separator(header) or ","
-            columns = _columns(header, separator)
+    iterator = iter(blocks)
+    first = next(iterator, b"")
+    header = _first_line(first)
+    separator = _separator(header) or ","
+    columns = _columns(header, separator)
+    has_quotes = separator != "\t"
+    for lines in _whole_rows(chain((first,), iterator), has_quotes, complain):
+        lines[0] = lines[0].removeprefix(_MARK)
         # Several exports in one file have a header each.
         objects = [
             json.dumps(_fields(columns, _cells(line, separator)))
@@ -98,10 +122,12 @@ def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator
             yield "".join(f"{record}\n" for record in objects).encode()
 
 
-def _whole_rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[list[str]]:
+def _whole_rows(
+    blocks: Iterable[bytes], has_quotes: bool, complain: Callable[[str], object]
+) -> Iterator[list[str]]:
     """
-    Yield the rows of each block. A cell in quotes may have line feeds in it: a row is whole if the
-    number of its quotes is even.
+    Yield the rows of each block. A cell in quotes may have line feeds in it: where a table *has
+    quotes*, a row is whole if the number of them is even.
     """
     row: list[bytes] = []
     size = 0
@@ -110,7 +136,7 @@ def _whole_rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> I
         *lines, rest = block.split(b"\n")
         whole: list[str] = []
         for line in lines:
-            in_cell ^= line.count(b'"') % 2 == 1
+            in_cell ^= has_quotes and line.count(b'"') % 2 == 1
             size += len(line) + 1
             if size <= _LARGEST:
                 row.append(line)
@@ -123,7 +149,7 @@ def _whole_rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> I
             row, size = [], 0
         # The last line of a log, or a piece of a line that is too large.
         if rest:
-            in_cell ^= rest.count(b'"') % 2 == 1
+            in_cell ^= has_quotes and rest.count(b'"') % 2 == 1
             size += len(rest)
             if size <= _LARGEST:
                 row.append(rest)
@@ -144,12 +170,13 @@ def _text(lines: list[bytes]) -> str:
     return text.replace("\r", " ").replace("\0", "")
 
 
-def _fields(columns: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+def _fields(columns: Sequence[tuple[str, str]], cells: Sequence[str]) -> dict[str, Any]:
     """Return the fields of a row; ``jsonPayload.message`` is the field of an object."""
     fields: dict[str, Any] = {}
-    for column, cell in zip(columns, cells, strict=False):
+    for (column, zone), cell in zip(columns, cells, strict=False):
         if not cell:
             continue
+        cell += zone
         holder, _, name = column.partition(".")
         if name and holder in CONTAINERS:
             fields.setdefault(holder, {})

@@ -15,6 +15,9 @@ from typing import Any
 from ..._core.lines import parse_access, parse_outgoing, unescape
 
 __all__ = (
+    "HOST",
+    "MILLISECONDS_IN",
+    "WITH_UNIT",
     "AccessLines",
     "Ids",
     "access_in",
@@ -26,6 +29,10 @@ __all__ = (
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 HEX = r"[0-9a-fA-F]{32}"
+# The unique-id-format of HAProxy's manual: addresses, ports, the time, a number and the process.
+_OF_HAPROXY = (
+    r"[0-9A-F]{8}:[0-9A-F]{4}_[0-9A-F]{8}:[0-9A-F]{4}_[0-9A-F]{8}_[0-9A-F]{4,8}:[0-9A-F]{1,8}"
+)
 
 # -- ids -------------------------------------------------------------------------------------------
 
@@ -48,7 +55,7 @@ _IDS = (
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = re.compile(
     r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|session[-_]?id|rid)"
-    r"[=:] ?\"?([\w.~+/=:@-]{1,128})",
+    r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})",
     re.IGNORECASE,
 )
 
@@ -122,6 +129,7 @@ def _unquoted(value: str) -> str:
 
 _REQUEST = r'"(?P<method>[A-Z]{3,20}) (?P<path>[^ "]+)(?: (?:HTTP/)?[\d.]+)?"'
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
+_LASTED = r"\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s)"
 
 _ROWS = (
     # ingress-nginx: … "referrer" "agent" length seconds [upstream] … id
@@ -146,8 +154,9 @@ _ROWS = (
     (
         "/",
         re.compile(
-            rf"\A(?:(?P<request>{HEX}|{UUID}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) (?P<status>\d{{3}}) \+?\d+ "
-            rf"[^\"]{{0,1000}}?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}(?: (?P<last>{HEX}|{UUID})\Z)?"
+            rf"\A(?:(?P<request>{HEX}|{UUID}|{_OF_HAPROXY}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) "
+            rf"(?P<status>\d{{3}}) \+?\d+ [^\"]{{0,1000}}?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}"
+            rf"(?: (?P<last>{HEX}|{UUID}|{_OF_HAPROXY})\Z)?"
         ),
     ),
     # AWS ALB: kind time balancer client target three times statuses sizes "request" "agent" …
@@ -160,6 +169,42 @@ _ROWS = (
             rf'"(?P<method>[A-Z]+) \w+://[^/ "]*(?P<path>/[^ "]*) [^"]*" {_QUOTED} [^"]*"(?P<request>(?:Self=[^;"]*;)?'
             r'Root=[\w-]+)"'
         ),
+    ),
+    # AWS' classic load balancer, also without the time and its name, which are an envelope
+    (
+        '"',
+        re.compile(
+            r"\A(?:[\dT:.-]+Z [\w.-]+ )?[\d.]+:\d+ (?:[\d.]+:\d+|-) -?[\d.]+ (?P<seconds>[\d.]+|-1) -?[\d.]+ "
+            r'(?P<status>\d{3}) [^ ]+ \d+ \d+ "(?P<method>[A-Z]+) \w+://[^/ "]*(?P<path>/[^ "]*) '
+        ),
+    ),
+    # chi: its id, and the time of work after the request; gin
+    (
+        '" from ',
+        re.compile(
+            rf'\A\d{{4}}/\d\d/\d\d [\d:.]+ (?:\[(?P<request>[\w.-]+/\w+-\d{{6,9}})\] )?{_REQUEST} from [^ "]+ - '
+            rf"(?P<status>\d{{3}}) \d+B in (?P<lasted>{_LASTED})\Z"
+        ),
+    ),
+    (
+        " | ",
+        re.compile(
+            rf"\A(?:\[GIN\] )?\d{{4}}/\d\d/\d\d - [\d:.]+ \| (?P<status>\d{{3}}) \| +(?P<lasted>{_LASTED}) \| "
+            r'+[\da-f.:]+ \| (?P<method>[A-Z]+) +"(?P<path>/[^"]*)"'
+        ),
+    ),
+    # morgan: dev, and tiny
+    (
+        " ms",
+        re.compile(
+            r"\A(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*) (?P<status>\d{3})(?: (?:\d+|-) -)? "
+            r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
+        ),
+    ),
+    # Phoenix
+    (
+        "Sent ",
+        re.compile(rf"\[info\] +Sent (?P<status>\d{{3}}) in (?P<lasted>{_LASTED})\Z"),
     ),
     # OpenStack
     (
@@ -205,9 +250,13 @@ _ROWS = (
         ),
     ),
 )
+HOST = re.compile(r"\A\w{2,10}://[^/]*(?=/)")
+WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)(ns|us|\u00b5s|ms|s)")
+MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "ms": 1, "s": 1e3}
+"""The milliseconds in a unit of time."""
 # The characters of a line that are searched.
 _MOST_READ = 8192
-_LAST = re.compile(rf" (?P<request>{HEX}|{UUID})\Z")
+_LAST = re.compile(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID})(?(open)\])\Z")
 _LAST_QUOTED = re.compile(rf' "(?P<request>{HEX}|{UUID})"\Z')
 _SECONDS = re.compile(r"\b(?:rt|request_time|response_time|duration)[=:]\"?(\d+\.\d+)")
 # nginx writes its $request_time with three digits.
@@ -251,7 +300,12 @@ class AccessLines:
         if groups.get("status"):
             fields["status"] = int(groups["status"])
         seconds, milliseconds = groups.get("seconds"), groups.get("milliseconds")
-        if seconds and seconds != "-1":
+        if "path" in fields:
+            fields["path"] = HOST.sub("", fields["path"])
+        lasted = WITH_UNIT.fullmatch(groups.get("lasted") or "")
+        if lasted is not None:
+            fields["duration_ms"] = round(float(lasted[1]) * MILLISECONDS_IN[lasted[2]], 4)
+        elif seconds and seconds != "-1":
             fields["duration_ms"] = round(float(seconds) * 1000, 3)
         elif milliseconds:
             fields["duration_ms"] = float(milliseconds)
@@ -259,9 +313,9 @@ class AccessLines:
         others = groups.get("others")
         if others:
             of_server = _OF_CLIENT.sub(r"\1", others)
-            lasted = _SECONDS.search(of_server) or _BARE_SECONDS.search(of_server)
-            if lasted is not None:
-                fields["duration_ms"] = round(float(lasted[1]) * 1000, 3)
+            told = _SECONDS.search(of_server) or _BARE_SECONDS.search(of_server)
+            if told is not None:
+                fields["duration_ms"] = round(float(told[1]) * 1000, 3)
             named = _NAMED.search(of_server)
             request = self._last_id_in(others) if named is None else named[2]
         return fields, request

@@ -11,65 +11,121 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 __all__ = ("Clock", "find_time", "is_zoned", "read_duration", "read_since", "read_zone")
 
-_CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
-_SECOND = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
+# The half of the day, where a clock has twelve hours; the narrow space is that of ICU.
+_HALF = r"(?P<half>[AP]\.?M\.?|[ap]\.?m\.?)(?!\w)"
+_IN_HALF = rf"(?:[ \u202f]?{_HALF})?"
+_FRACTIONS = r"(?:[.,](?P<fraction>\d{1,9}))?"
+_CLOCK = rf"(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d){_FRACTIONS})?{_IN_HALF}"
+_SECOND = rf"(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d){_FRACTIONS}{_IN_HALF}"
 # The names of zones that mean one offset everywhere, in hours; EST is that of RFC 5322.
 _NAMED = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
 _NAMED |= {"EST": -5, "EDT": -4, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9, "MSK": 3}
+_NAMED |= {"SAST": 2, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13}
 _NAMES = "|".join(_NAMED)
 _ZONE = rf"(?: ?(?P<zone>{_NAMES}|[+-]\d\d(?::?\d\d)?)(?: UTC)?(?![\w:]))?"
-_MONTH = r"(?P<name>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    rf"(?P<name>[ADFJMNOSadfjmnos][A-Za-z][A-Za-z](?<=(?i:{'|'.join(_MONTHS)})))"
+    r"(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\.?"
+)
+# A number that begins a form, and is no part of a longer one. A form that begins with a character
+# is tried faster than one that begins with a condition.
+_YEAR = r"(?P<year>\d(?<!\d\d)\d{3})"
+_WEEKDAY = r"(?:[A-Z][a-z]{2,8},? )?"
 
 # In the order in which they are tried. Each has its own beginning and end, so that none matches a
-# part of another.
+# part of another. A weekday may stand before each.
 _FORMS = (
-    # 2026-11-22T10:30:15.250Z, 2026-11-22 10:30:15,250 +01:00, and 2026/11/22 10:30:15 of nginx's
-    # error log and Go
-    rf"(?P<year>\d{{4}})[-/](?P<month>\d\d)[-/](?P<day>\d\d)[T ]{_CLOCK}{_ZONE}",
-    # 22/Nov/2026:10:30:15 +0000: the common log format
-    rf"(?P<day>\d\d?)/{_MONTH}/(?P<year>\d{{4}})[: ]{_SECOND}{_ZONE}",
+    # 2026-11-22T10:30:15.250Z, 2026-11-22 10:30:15,250 +01:00, 2026/11/22 10:30:15 of nginx's
+    # error log and Go, 2026/11/22 - 10:30:15 of gin, [2026-11-22][10:30:15] of fern
+    rf"{_YEAR}(?P<mark>[-/.])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)(?:[T \t_]|, | - |\] ?\[){_CLOCK}{_ZONE}",
+    # 20261122T103015Z and 20261122 10:30:15: the basic form of ISO 8601
+    rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)T(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?!\d){_ZONE}",
+    rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)[T _-]{_SECOND}{_ZONE}",
+    # 22/Nov/2026:10:30:15 +0000: the common log format; 22-Nov-2026 10:30:15: PHP, Tomcat
+    rf"(?P<day>\d\d?)(?P<mark>[/-]){_MONTH}(?P=mark)(?P<year>\d{{4}})[: ]{_SECOND}{_ZONE}",
     # Sun Nov 22 10:30:15.250 2026: Apache's error log, ctime(), and date(1) with a zone
-    rf"(?:[A-Z][a-z][a-z] )?{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?P<zone>{_NAMES}))? (?P<year>\d{{4}})(?!\d)",
-    # Nov 22 2026 10:30:15: Cisco; Nov 22, 2026 @ 10:30:15.250: Kibana
-    rf"{_MONTH} {{1,2}}(?P<day>\d\d?),? (?P<year>\d{{4}}),?(?: @)? {_SECOND}{_ZONE}",
-    # Sun, 22 Nov 2026 10:30:15 GMT: RFC 5322
-    rf"(?:[A-Z][a-z][a-z], )?(?P<day>\d\d?) {_MONTH} (?P<year>\d{{4}}) {_SECOND}{_ZONE}",
+    rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?P<zone>{_NAMES}))? (?P<year>\d{{4}})(?!\d)",
+    # Nov 22 2026 10:30:15: Cisco; Nov 22, 2026 @ 10:30:15.250: Kibana; Nov 22, 2026 10:30:15 AM: Java
+    rf"{_MONTH} {{1,2}}(?P<day>\d\d?),? (?P<year>\d{{4}}),?(?: @| at)? {_SECOND}{_ZONE}",
+    # Sun, 22 Nov 2026 10:30:15 GMT: RFC 5322; 22 Nov 10:30:15: Redis, before its version 3
+    rf"(?P<day>\d\d?) {_MONTH} (?:(?P<year>\d{{4}}) )?{_SECOND}{_ZONE}",
     # Nov 22 10:30:15: syslog (RFC 3164)
     rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?! \d{{4}}\b)",
     # E1122 10:30:15.123456: klog; E20261122 10:30:15.123456: glog
-    rf"\b[IWEF](?P<year>\d{{4}})?(?P<month>\d\d)(?P<day>\d\d) {_SECOND}",
+    rf"[IWEF](?<!\w[IWEF])(?P<year>\d{{4}})?(?P<month>\d\d)(?P<day>\d\d) {_SECOND}",
     # 26/11/22 10:30:15: Spark
-    rf"(?<![\d/])(?P<short_year>\d\d)/(?P<month>\d\d)/(?P<day>\d\d) {_SECOND}",
+    r"(?P<short_year>\d(?<![\d/]\d)\d)/(?P<month>\d\d)/(?P<day>\d\d) (?P<hour>\d\d):(?P<minute>\d\d):"
+    rf"(?P<second>\d\d){_FRACTIONS}(?! ?[AaPp][Mm]\b)",
+    # 22.11.2026 10:30:15: the day is first
+    rf"(?P<day>\d(?<![\d.]\d)\d?)\.(?P<month>\d\d?)\.(?P<year>\d{{4}}),? {_SECOND}{_ZONE}",
+    # 11/22/2026, 10:30:15 AM: Node, .NET; 22/11/2026 10:30:15: the day or the month is first
+    r"(?P<first>\d(?<![\d/-]\d)\d?)(?P<mark>[/-])(?P<second_part>\d\d?)(?P=mark)(?P<year>\d{4}),? "
+    rf"{_SECOND}{_ZONE}",
+    # 11-22 10:30:15.250: Android, stern
+    rf"(?P<month>\d(?<![\d-]\d)\d)-(?P<day>\d\d) {_SECOND}",
 )
 _DAY = r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
-_BARE = rf"(?<![\d:]){_CLOCK}{_ZONE}"
+_HOURS = r"(?<![\d:])(?P<hour>\d\d):(?P<minute>\d\d)"
+_BARE = rf"{_HOURS}(?::(?P<second>\d\d){_FRACTIONS})?{_IN_HALF}{_ZONE}"
+# 9:30:15 PM; and 9:30PM, which begins a line of zerolog
+_SHORT = rf"(?<![\d:])(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d){_FRACTIONS}[ \u202f]?{_HALF}{_ZONE}"
+_KITCHEN = rf"\A(?P<hour>\d\d?):(?P<minute>\d\d){_HALF}"
 
-_READ = tuple(re.compile(form) for form in (*_FORMS, _BARE, _DAY))
+_READ = tuple(re.compile(f"{_WEEKDAY}{form}") for form in (*_FORMS, _BARE, _SHORT, _KITCHEN, _DAY))
 
 
-def _without_names(form: str) -> str:
-    return re.sub(r"\(\?P<\w+>", "(?:", form)
+def _without_names(form: str, number: int = 0) -> str:
+    """Return a *form* whose groups have no names, except a mark that is repeated."""
+    form = re.sub(r"\(\?P<(?!mark>)\w+>", "(?:", form)
+    return re.sub(r"(?<=\?P[<=])mark(?=[>)])", f"mark_{number}", form)
 
 
-# The seconds since the epoch, with a fraction: no number of another kind.
-_EPOCH = r"(?<![\w.:/-])1\d{9}\.\d{3,9}(?![\w.:/-])"
-_is_epoch = re.compile(_EPOCH).fullmatch
-_DATED = re.compile("|".join((*(f"(?:{_without_names(form)})" for form in _FORMS), _EPOCH)))
-_UNDATED = re.compile(_without_names(rf"(?<![\d:]){_SECOND}{_ZONE}(?![\d:])"))
+# The seconds since the epoch: a fraction, a bracket or a colon shows that a number is no other one.
+# In 1.7322714151e+09 of zap it is a float.
+_EPOCH = (
+    r"(?<![\w.:/-])1\d{9}\.\d{3,9}(?![\w.:/-])|\A1\.\d{4,18}e\+09(?!\w)"
+    r"|(?<=\A\[)1\d{9}(?=\])|\A1\d{9}(?=: )"
+)
+# TAI64N, as multilog and svlogd write it.
+_is_label = re.compile(r"@(4[0-9a-f]{15})([0-3][0-9a-f]{7})").fullmatch
+_LABEL_OF_1970 = 2**62 + 10
+_is_epoch = re.compile(r"1\d{9}(?:\.\d{3,9})?|1\.\d{4,18}e\+09").fullmatch
+_DATED = re.compile(
+    "|".join((*(f"(?:{_without_names(form, at)})" for at, form in enumerate(_FORMS)), _EPOCH))
+)
+# No time is without one of these.
+_SOME_TIME = re.compile(r"\d:\d\d(?!\d)|\d{10}|\dT\d{6}|\.\d+e\+")
+_UNDATED = re.compile(
+    _without_names(rf"{_SHORT}|{_KITCHEN}|{_HOURS}:(?P<second>\d\d){_FRACTIONS}{_ZONE}(?![\d:])")
+)
+# A date in a form that is not known, before a bare time: the time is not one of today.
+_UNKNOWN_DATE = re.compile(
+    r"(?:(?<![\d.])\d{1,4}(?P<mark>[./-])(?:\d{1,2}|[A-Za-z]{3,9})(?P=mark)\d{1,4}|\d{4}-(?:\d{3}|W\d\d(?:-\d)?)"
+    r"|\b(?:19|20)\d\d|\b[A-Z][a-z]{2}\.? +\d\d?|(?<!\d)\d{6}|\u65e5)\.?(?:[T_-]|,? {1,2}| - |\] ?\[)\Z"
+)
 _FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,9})")
 _ZONED = re.compile(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?[+-]\d\d(?::?\d\d)?)\Z")
 
 
 def find_time(text: str, end: int) -> re.Match[str] | None:
-    """Return the first time before *end* that has a date, else the first that has none."""
-    return _DATED.search(text, 0, end) or _UNDATED.search(text, 0, end)
+    """
+    Return the first time before *end* that has a date, else the first that has none; None, if an
+    unknown date is before it.
+    """
+    if _SOME_TIME.search(text, 0, end) is None:
+        return None
+    dated = _DATED.search(text, 0, end)
+    if dated is not None:
+        return dated
+    bare = _UNDATED.search(text, 0, end)
+    return None if bare is None or _UNKNOWN_DATE.search(text, 0, bare.start()) else bare
 
 
 def is_zoned(text: str) -> bool:
@@ -139,6 +195,7 @@ _PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""))
 # the year 5138.
 _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
 _DAY_LENGTH = 86_400.0
+_NOON = 12
 _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
 # The rest of a time after its second, as collectors write it: the fraction and the zone.
@@ -172,6 +229,7 @@ class Clock:
         self._known: dict[str, float | None] = {}
         self._days = 0
         self._day: tuple[int, int, int] | None = None  # of times without one
+        self._is_day_first: bool | None = None  # in a date such as 22/11/2026
 
     def read(self, text: str) -> float | None:
         """Return the moment that *text* means; None when it is no time."""
@@ -271,6 +329,9 @@ class Clock:
     def _whole(self, text: str) -> float | None:
         if _is_epoch(text):
             return float(text) * 1000
+        label = _is_label(text)
+        if label is not None:
+            return (int(label[1], 16) - _LABEL_OF_1970) * 1000 + int(label[2], 16) / 1e6
         match = next(filter(None, (form.fullmatch(text) for form in _READ)), None)
         if match is None:
             return None
@@ -283,7 +344,7 @@ class Clock:
             OSError,
         ):  # the 30th of February; a year that the platform cannot hold
             return None
-        if not parts.get("day"):
+        if not parts.get("day") and not parts.get("first"):
             seconds = self._past_midnight(seconds)
         elif self.last >= 0 and not parts.get("zone") and seconds * 1000 < self.last - 60_000:
             seconds = self._again(seconds)
@@ -292,8 +353,11 @@ class Clock:
         return milliseconds
 
     def _seconds(self, parts: dict[str, str | None]) -> float:
-        year, month, day = self._date(parts)
         hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
+        half = parts.get("half")
+        if half and hour <= _NOON:
+            hour = hour % _NOON + (_NOON if half[0] in "Pp" else 0)
+        year, month, day = self._date(parts, hour, minute)
         second = min(second, 59)  # a leap second
         moment = datetime(year, month, day, hour, minute, second)
         zone = parts.get("zone")
@@ -305,13 +369,15 @@ class Clock:
             return seconds
         return moment.replace(tzinfo=timezone(_offset(zone))).timestamp()
 
-    def _date(self, parts: dict[str, str | None]) -> tuple[int, int, int]:
+    def _date(self, parts: dict[str, str | None], hour: int, minute: int) -> tuple[int, int, int]:
+        if parts.get("first"):
+            return self._in_order(parts)
         if not parts.get("day"):
             if self._day is None:
-                self._day = self._day_of(int(parts["hour"] or 0), int(parts["minute"] or 0))
+                self._day = self._day_of(hour, minute)
             return self._day
         name = parts.get("name")
-        month = _MONTHS.index(name) + 1 if name else int(parts["month"] or 0)
+        month = _MONTHS.index(name.lower()) + 1 if name else int(parts["month"] or 0)
         day = int(parts["day"] or 0)
         year, short = parts.get("year"), parts.get("short_year")
         if year:
@@ -319,6 +385,40 @@ class Clock:
         if short:
             return 2000 + int(short), month, day
         return self._year_of(month, day), month, day
+
+    def _in_order(self, parts: dict[str, str | None]) -> tuple[int, int, int]:
+        """
+        Return the date in *parts* of which the day or the month is first: the order of an earlier
+        line, else the only one that is a date before the last write to the log.
+
+        :raises ValueError: if both are. A guess would be wrong by months.
+        """
+        year, first, second = (int(parts[name] or 0) for name in ("year", "first", "second_part"))
+        possible = [
+            is_day_first
+            for is_day_first, month, day in ((False, first, second), (True, second, first))
+            if self._is_past(year, month, day)
+        ]
+        if len(possible) == 1:
+            self._is_day_first = possible[0]
+        half = parts.get("half")
+        is_day_first = self._is_day_first
+        if is_day_first is None and half:  # America writes AM, others of these countries am
+            is_day_first = half.islower()
+        if is_day_first is None and first == second:
+            is_day_first = True
+        if is_day_first is None:
+            raise ValueError("the day or the month may be first")
+        return (year, second, first) if is_day_first else (year, first, second)
+
+    def _is_past(self, year: int, month: int, day: int) -> bool:
+        """Whether there is such a date, not after the last write to the log."""
+        written = time.time() if self._written is None else self._written
+        latest = datetime.fromtimestamp(written + _DAY_LENGTH, self.zone).date()
+        try:
+            return date(year, month, day) <= latest
+        except ValueError:
+            return False
 
     def _day_of(self, hour: int, minute: int) -> tuple[int, int, int]:
         """

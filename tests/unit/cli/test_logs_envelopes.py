@@ -272,6 +272,8 @@ def test_a_record_is_no_envelope() -> None:
         {"event": FORGED, "request_id": "r1"},
         {"Body": FORGED, "Timestamp": 1, "SeverityText": "INFO"},
         {"_msg": FORGED, "_time": 1, "level": "info"},
+        {"message": FORGED, "severityLevel": 1, "timestamp": 1},
+        {"message": FORGED, "instance": "a", "region": "b", "level": "info"},
         {"line": 12, "message": FORGED, "level": "INFO", "timestamp": 1},
     ):
         reader = LineReader()
@@ -522,6 +524,32 @@ def test_a_part_whose_rest_never_comes_is_kept(
     assert [entry.request_id for entry in found] == [FRONT if form != "logfmt" else ""]
     code = main(["grep", "--request", FRONT, str(path)])
     assert (code, capfd.readouterr().out.count("\n")) == ((0, 1) if form != "logfmt" else (1, 0))
+
+
+def test_multilogs_label_is_a_time() -> None:
+    """Of a line that has none."""
+    reader = LineReader()
+    label = f"@{2**62 + 10 + 1_732_271_415:016x}{250_000_000:08x}"
+    lines = [f"{label} {line}" for line in (FORGED, "no time of its own")]
+    found = reader.read(lines) + reader.finish()
+    assert [entry.time for entry in found] == [1_732_271_415_000, 1_732_271_415_250]
+
+
+def test_a_date_is_no_source() -> None:
+    """Of a file, or of a pod."""
+    for line in ("2024-11-22\t10:30:15\tFRA2\t12", "11-22 10:30:15.250   812   812 E Shop: x"):
+        reader = LineReader()
+        (entry,) = reader.read([line]) + reader.finish()
+        assert "source" not in (entry.more or {})
+
+
+def test_a_record_of_hclog_is_no_row_of_cloudwatch() -> None:
+    """Both write @message and @timestamp: its message is a text, as in any record."""
+    for aside in ({"@level": "info"}, {"@module": "core"}):
+        reader = LineReader()
+        record = {"@message": FORGED, "@timestamp": "2024-11-22T10:30:15Z", **aside}
+        (entry,) = reader.read([json.dumps(record)]) + reader.finish()
+        assert entry.request_id == ""
 
 
 def test_what_a_collector_has_dated_is_read(tmp_path: Path) -> None:

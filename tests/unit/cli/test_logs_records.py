@@ -197,6 +197,82 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "timestamp='2024-11-22T10:30:15Z' level='error' event='it\\'s \"bad\"' request_id='r1' n=3",
         {"request": "r1", "level": 4},
     ),
+    "HAProxy's manual, its id last": (
+        "10.0.1.2:33317 [22/Nov/2024:10:30:15.655] front static/srv1 10/0/30/69/109 503 2750 - - ---- 1/1/1/1/0 0/0 "
+        '"GET https://shop.example/x HTTP/2.0" 0A000102:8225_0A000103:01BB_67405CC7_0001:3835',
+        {
+            "request": "0A000102:8225_0A000103:01BB_67405CC7_0001:3835",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 109.0},
+        },
+    ),
+    "AWS' classic load balancer": (
+        "2024-11-22T10:30:15.943958Z front 10.0.0.1:2817 10.0.0.2:80 0.000073 0.250 0.000057 503 503 0 29 "
+        '"GET http://shop.example:80/x HTTP/1.1" "curl/8" - -',
+        {
+            "request": "",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "nginx, its id in brackets": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 157 "-" "curl/8" [{HEX}]',
+        {"request": HEX, "access": {"method": "GET", "path": "/x", "status": 503}},
+    ),
+    "chi": (
+        '2024/11/22 10:30:15 [web/abcDEF0123-000001] "GET http://shop.example/x HTTP/1.1" from 127.0.0.1:5 - 503 12B '
+        "in 250.5ms",
+        {
+            "request": "web/abcDEF0123-000001",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "gin": (
+        '[GIN] 2024/11/22 - 10:30:15 | 503 |     250.5ms |       127.0.0.1 | GET      "/x"',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "gin, in microseconds": (
+        '[GIN] 2024/11/22 - 10:30:15 | 200 |      50.5\u00b5s |             ::1 | GET      "/x"',
+        {"access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 0.0505}},
+    ),
+    "morgan": (
+        "GET /x 503 250.500 ms - 12",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "morgan, tiny": (
+        "GET /x 503 12 - 250.500 ms",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "Phoenix": (
+        "10:30:15.250 request_id=F0uQd-8Hk3kAAAAB [info] Sent 503 in 12ms",
+        {
+            "request": "F0uQd-8Hk3kAAAAB",
+            "level": 2,
+            "access": {"status": 503, "duration_ms": 12.0},
+        },
+    ),
+    "zerolog, on a terminal": (
+        "10:30AM ERR failed request_id=r1-abc",
+        {"request": "r1-abc", "level": 4},
+    ),
+    "logrus, on a terminal": (
+        "ERRO[0012] failed   request_id=r1-abc",
+        {"request": "r1-abc", "level": 4},
+    ),
+    "zap, on a terminal": ("1.732271415123e+09\terror\tfailed", {"level": 4}),
+    "Serilog, a file": ("2024-11-22 10:30:15.250 +01:00 [ERR] failed", {"level": 4}),
+    "Tomcat": ("22-Nov-2024 10:30:15.250 SEVERE [main] org.apache.catalina x", {"level": 4}),
+    "java.util.logging": ("SEVERE: failed", {"level": 4}),
+    "MySQL": ("2024-11-22T10:30:15.250000Z 0 [Warning] [MY-010068] [Server] x", {"level": 3}),
+    ".NET, on a terminal": ("fail: Shop.Pay[0]", {"level": 4, "request": ""}),
+    ".NET, with a time": ("10:30:15 fail: Shop.Pay[0] x", {"level": 4}),
+    "a message that begins like it": (
+        "fail: the request_id=r1 of [0] was lost",
+        {"level": 0, "request": ""},
+    ),
+    "logfmt, a time without quotes": (
+        "time=2024-11-22 10:30:15.250 level=error msg=failed request_id=r1",
+        {"request": "r1", "level": 4},
+    ),
+    "no id": ("2024-11-22 10:30:15 INFO shop request_id== x", {"request": ""}),
     "klog": ("W1122 10:30:15.250000       1 pay.go:3] slow", {"request": "", "level": 3}),
 }
 
@@ -208,7 +284,7 @@ def test_text_of_others(line: str, expected: dict[str, Any]) -> None:
     more = entry.more or {}
     found = {"request": entry.request_id, "level": entry.level, **more}
     assert {name: found.get(name) for name in expected} == expected
-    assert entry.text == line or line.startswith("timestamp=")
+    assert entry.text == line or line.startswith(("timestamp=", "time="))
 
 
 NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -608,6 +684,118 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"request": "r1", "session": "s1", "span": SPAN, "call": "tools/call add #7", "level": 4},
     ),
+    "GELF, of a program": (
+        {
+            "version": "1.1",
+            "host": "web",
+            "short_message": "x",
+            "full_message": "x\nTraceback",
+            "timestamp": 1732271415.25,
+            "level": 3,
+            "_request_id": "r1",
+            "_session_id": "s1",
+        },
+        {"request": "r1", "session": "s1", "level": 4},
+    ),
+    "Application Insights": (
+        {
+            "timestamp": "2024-11-22T10:30:15Z",
+            "message": "x",
+            "severityLevel": 3,
+            "operation_Id": HEX,
+            "cloud_RoleName": "front",
+        },
+        {"request": HEX, "service": "front", "level": 4},
+    ),
+    "Application Insights' requests": (
+        {
+            "timestamp": "2024-11-22T10:30:15Z",
+            "name": "GET /x",
+            "url": "https://shop.example/x",
+            "resultCode": "503",
+            "duration": 250.5,
+            "operation_Id": HEX,
+        },
+        {"request": HEX, "access": {"path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "ingress-nginx": (
+        {
+            "time": "2024-11-22T10:30:15+00:00",
+            "request_id": HEX,
+            "request_time": 0.25,
+            "status": 503,
+            "path": "/x",
+            "duration": 0.25,
+            "method": "GET",
+        },
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "zerolog": (
+        {
+            "level": "info",
+            "method": "GET",
+            "url": "/x",
+            "status": 503,
+            "duration": 250.5,
+            "req_id": "r1",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "Envoy Gateway": (
+        {
+            "start_time": "2024-11-22T10:30:15Z",
+            "method": "GET",
+            "x-envoy-origin-path": "/x",
+            "response_code": "503",
+            "duration": "250",
+            "x-request-id": "r1",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "slog-http": (
+        {
+            "time": "2024-11-22T10:30:15Z",
+            "level": "INFO",
+            "msg": "x",
+            "request": {"method": "GET", "path": "/x"},
+            "response": {"latency": 250_000_000, "status": 503},
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+    ),
+    "express-winston": (
+        {
+            "level": "info",
+            "message": "HTTP GET /x",
+            "meta": {
+                "req": {"url": "/x", "method": "GET"},
+                "res": {"statusCode": 503},
+                "responseTime": 250,
+            },
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+    ),
+    "winston, npm's levels": ({"level": "http", "message": "x"}, {"level": 1}),
+    "NLog": (
+        {"time": 1, "level": "Error", "message": "x", "eventProperties": {"RequestId": "r1"}},
+        {"request": "r1", "level": 4},
+    ),
+    "Elixir, for Datadog": (
+        {"message": "x", "syslog": {"severity": "error", "timestamp": 1}, "request_id": "r1"},
+        {"request": "r1", "level": 4},
+    ),
+    "Logback": (
+        {"timestamp": 1, "level": "ERROR", "formattedMessage": "x", "mdc": {"requestId": "r1"}},
+        {"request": "r1", "level": 4},
+    ),
     "ours, of a service": (
         {
             "timestamp": 1,
@@ -636,6 +824,50 @@ def test_json_of_others(fields: dict[str, Any], expected: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["eventTime", "requestTimeEpoch", "ts", "t", "@timestamp", "syslog.timestamp", "t.$date"],
+)
+@pytest.mark.parametrize("value", ["2024-11-22T10:30:15.250Z", "1732271415250000"])
+def test_the_time_has_many_names(name: str, value: str) -> None:
+    assert (
+        entry_of(json.dumps({name: value, "msg": "x", "level": "info"})).time == 1_732_271_415_250
+    )
+
+
+def test_a_short_name_is_no_time_where_it_is_a_number() -> None:
+    entry = entry_of(json.dumps({"t": 5, "msg": "x", "level": "info"}))
+    assert (entry.more or {})["undated"] is True
+
+
+def test_gelfs_two_messages_are_shown_once() -> None:
+    entry = entry_of(
+        json.dumps(
+            {"short_message": "x", "full_message": "x\nTraceback\n  y", "host": "a", "level": 3}
+        )
+    )
+    assert entry.text[entry.message :].split("\n") == ["x host=a", "Traceback", "  y"]
+    alike = entry_of(
+        json.dumps({"short_message": "x", "full_message": "x", "host": "a", "level": 3})
+    )
+    assert alike.text[alike.message :] == "x host=a"
+
+
+def test_a_message_is_no_access_line_and_gives_no_id() -> None:
+    """What a client sends stands behind the head of a line, and is in the form of a server's there."""
+    for sent in (
+        '2024/11/22 10:30:15 [web/abcDEF-000001] "GET /x HTTP/1.1" from 1.1.1.1:5 - 500 12B in 1ms',
+        '[GIN] 2024/11/22 - 10:30:15 | 500 | 1ms | 127.0.0.1 | GET "/x"',
+        "GET /x 500 250.500 ms - 12",
+        '10.0.0.1:2817 10.0.0.2:80 0.0 0.2 0.0 500 500 0 29 "GET http://a/x HTTP/1.1" "-" - -',
+    ):
+        entry = entry_of(f"2024-11-22 10:30:15,250 INFO shop {sent}")
+        assert (entry.request_id, (entry.more or {}).get("access")) == ("", None), sent
+    quoted = '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "{}"'
+    for sent in (f"[{HEX}]", "0A000102:8225_0A000103:01BB_67405CC7_0001:3835", f"x] [{HEX}]"):
+        assert entry_of(quoted.format(sent)).request_id == ""
+
+
+@pytest.mark.parametrize(
     ("number", "level"), [(10, 1), (20, 1), (30, 2), (40, 3), (50, 4), (60, 5)]
 )
 def test_pinos_numbers(number: int, level: int) -> None:
@@ -658,6 +890,9 @@ def test_pinos_numbers(number: int, level: int) -> None:
         ("severityNumber", 9, (), 2),
         ("SeverityNumber", 17, (), 4),
         ("PRIORITY", "3", (), 4),
+        ("severityLevel", 0, (), 1),
+        ("severityLevel", "4", (), 5),
+        ("lvl", "eror", (), 4),
         ("level", "warn", (), 3),
         ("level", "Critical", (), 5),
         ("level", "DEBUG-4", (), 1),

@@ -49,6 +49,22 @@ def test_a_cell_may_have_line_feeds_quotes_and_separators() -> None:
         assert [fields["@message"] for fields in read(*blocks)] == [cell, "hello"]
 
 
+def test_quotes_have_no_meaning_between_tabs() -> None:
+    """And a line feed or a tab in a cell is escaped: no cell becomes another row or column."""
+    header = b"Timestamp\tServiceName\tBody\n"
+    data = (
+        header
+        + b'2024-11-22 10:30:15\tfront\t"one\\nfront\\ttwo\\\\\n2024-11-22 10:30:16\tfront\tx\n'
+    )
+    assert [fields["Body"] for fields in read(data)] == ['"one\nfront\ttwo\\', "x"]
+
+
+def test_the_zone_of_a_column_is_that_of_its_times() -> None:
+    """As Azure's portal names it."""
+    data = b'"TimeGenerated [UTC]",LogEntry\n"11/22/2024, 1:30:15.250 PM",hello\n'
+    assert read(data) == [{"TimeGenerated": "11/22/2024, 1:30:15.250 PM UTC", "LogEntry": "hello"}]
+
+
 def test_a_further_header_is_no_row() -> None:
     """Several exports in one file."""
     assert len(read(HEADER + ROW + HEADER + ROW)) == 2

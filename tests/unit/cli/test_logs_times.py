@@ -44,6 +44,29 @@ FORMS = {
     "Kibana": "Nov 22, 2024 @ 10:30:15.000",
     "glog": "I20241122 10:30:15.000000",
     "the epoch": "1732271415.000000",
+    "PHP": "22-Nov-2024 10:30:15 UTC",
+    "Tomcat": "22-Nov-2024 10:30:15.000",
+    "Oracle": "22-NOV-2024 10:30:15",
+    "java.util.logging": "Nov 22, 2024 10:30:15 AM",
+    "Redis": "22 Nov 2024 10:30:15.000",
+    "Redis 2": "22 Nov 10:30:15.000",
+    ".NET, in words": "Friday, November 22, 2024 10:30:15 AM",
+    "NestJS": "11/22/2024, 10:30:15 AM",
+    "NestJS, with ICU's space": "11/22/2024, 10:30:15\u202fAM",
+    "the day first": "22/11/2024 10:30:15",
+    "the day first, with dashes": "22-11-2024 10:30:15",
+    "Germany": "22.11.2024, 10:30:15",
+    "dots": "2024.11.22 10:30:15",
+    "gin": "2024/11/22 - 10:30:15",
+    "fern": "2024-11-22][10:30:15",
+    "Sweden": "2024-11-22, 10:30:15",
+    "CloudFront": "2024-11-22\t10:30:15",
+    "svlogd": "2024-11-22_10:30:15.00000",
+    "ISO 8601, basic": "20241122T103015Z",
+    "FIX": "20241122-10:30:15.000",
+    "Java's zone": "2024-11-22T10:30:15Z[UTC]",
+    "a zone of Australia": "2024-11-22 21:30:15 AEDT",
+    "logcat": "11-22 10:30:15.000",
 }
 
 
@@ -51,7 +74,7 @@ FORMS = {
 def test_each_form_is_read(text: str) -> None:
     """Alone, and where it stands in a line."""
     clock = Clock(timezone.utc, WRITTEN)
-    assert clock.read(text) == MOMENT.timestamp() * 1000
+    assert clock.read(text.removesuffix("[UTC]")) == MOMENT.timestamp() * 1000
     for line in (f"{text} INFO x", f"[{text}] [error] x", f"host - [{text}] x"):
         match = find_time(line, 120)
         assert match is not None
@@ -100,10 +123,96 @@ def test_a_fraction_among_many_is_the_float_of_its_digits(digits: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "99/Xyz/2024:10:30:15", "2024-02-30 10:30:15", "22.11.2024 10:30:15", "12345"]
+    "text", ["", "x", "99/Xyz/2024:10:30:15", "2024-02-30 10:30:15", "22.11.24 10:30:15", "12345"]
 )
 def test_what_is_no_time_is_none(text: str) -> None:
     assert Clock().read(text) is None
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "22.11.24",
+        "11/22/24",
+        "2024-W47-5",
+        "2024-327",
+        "2024\u5e7411\u670822\u65e5",
+        "vendredi 22 novembre 2024",
+        "2024-Nov-22",
+        "Mai 22",
+        "241122",
+        "04/05/2024",
+    ],
+)
+def test_a_date_that_is_not_known_is_never_today(date: str) -> None:
+    """Also where the day and the month may be meant: a bare time beside it is no time."""
+    clock = Clock(timezone.utc, WRITTEN)
+    for line in (
+        f"{date} 10:30:15 ERROR x",
+        f"[{date} 10:30:15.250] x",
+        f"shop {date}  10:30:15 x",
+    ):
+        match = find_time(line, 120)
+        assert match is None or clock.read(match[0]) is None, line
+        assert clock.read_value(line) is None
+
+
+def test_one_date_shows_the_order_of_the_others() -> None:
+    """And so does the time of the file: no line is later. A half of the day is America's, if large."""
+    clock = Clock(timezone.utc, WRITTEN)
+    assert clock.read("04/05/2024 10:30:15") is None
+    assert clock.read("22/11/2024 10:30:15") == MOMENT.timestamp() * 1000
+    fourth = datetime(2024, 5, 4, 10, 30, 15, tzinfo=timezone.utc).timestamp() * 1000
+    assert clock.read("04/05/2024 10:30:15") == fourth
+    for text, month, day in (
+        ("11/12/2024 10:30:15", 11, 12),  # in December it was not yet written
+        ("04/05/2024, 10:30:15 AM", 4, 5),
+        ("04/05/2024, 10:30:15 am", 5, 4),
+    ):
+        expected = datetime(2024, month, day, 10, 30, 15, tzinfo=timezone.utc).timestamp() * 1000
+        assert Clock(timezone.utc, WRITTEN).read(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2024-11-22 10:30:15 PM", 22),
+        ("11/22/2024, 9:30:15 AM", 9),
+        ("11/22/2024, 12:30:15 AM", 0),
+        ("11/22/2024 12:30:15.000 PM", 12),
+        ("Nov 22, 2024 1:30:15 PM", 13),
+        ("Nov. 22, 2024, 1:30:15 p.m.", 13),
+    ],
+)
+def test_a_clock_of_twelve_hours_is_read_with_its_half(text: str, hour: int) -> None:
+    moment = MOMENT.replace(hour=hour).timestamp() * 1000
+    assert Clock(timezone.utc, WRITTEN).read_value(text) == moment
+    match = find_time(f"[{text}] ERROR x", 120)
+    assert match is not None
+    assert Clock(timezone.utc, WRITTEN).read(match[0]) == moment
+
+
+@pytest.mark.parametrize(
+    ("line", "second"),
+    [
+        ("1.732271415250e+09\tinfo\tx", 15.25),  # zap
+        ("[1732271415] SERVICE ALERT: x", 15),  # Nagios
+        ("1732271415: mosquitto version 2 starting", 15),
+        ("10:30AM ERR x", 0),  # zerolog
+        ("10:30:15 AM ERR x", 15),
+        ("took 1732271415: x", None),
+        ("see [1732271415] x", None),
+        ("at 10:30AM x", None),
+        ("1732271415 x", None),
+    ],
+)
+def test_a_number_or_a_short_time_counts_where_its_writer_puts_it(
+    line: str, second: float | None
+) -> None:
+    """At the beginning of a line; nowhere else, where it may be anything."""
+    match = find_time(line, 120)
+    moment = None if match is None else Clock(timezone.utc, WRITTEN + 12 * 3600).read(match[0])
+    assert (None if moment is None else moment / 1000 % 60) == second
 
 
 @pytest.mark.parametrize(
