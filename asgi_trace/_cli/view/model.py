@@ -714,7 +714,7 @@ class Model:
     # -- chunks -----------------------------------------------------------------------------------
 
     def _pack(self) -> None:
-        data = self._chunk(0)
+        data = self._in_tenths(0)
         self._before_chunk = self.entries
         self._clear()
         # zlib releases the interpreter's lock: another core can do this.
@@ -724,20 +724,24 @@ class Model:
 
     def _chunk(self, place: int) -> Chunk:
         """Return the entries of the chunk that is being filled, from *place* on."""
+        columns = self._in_tenths(place)
+        chunk: Chunk = {**columns, "t": list(map(_in_milliseconds, columns["t"]))}
+        return chunk
+
+    def _in_tenths(self, place: int) -> Any:
+        """Return the same with its times in tenths of a millisecond, for :func:`_packed`."""
         times = self._times[place:]
         files = self._files[place:]
-        deltas = list(map(operator.sub, times, (0, *times)))
-        shown = {delta: _in_milliseconds(delta) for delta in set(deltas)}
-        is_one_file = len(set(files)) == 1
-        service_of = {each: self._places.service[each] for each in set(self._in)}
-        services = list(map(service_of.__getitem__, self._in[place:]))
-        is_one_service = len(set(services)) == 1
+        places = self._in[place:]
+        service_of = {each: self._places.service[each] for each in set(places)}
+        services = list(map(service_of.__getitem__, places))
+        is_one_service = len(set(service_of.values())) == 1
         return {
-            "t": list(map(shown.__getitem__, deltas)),
+            "t": list(map(operator.sub, times, (0, *times))),
             "level": self._levels[place:],
             "request": self._requests[place:],
             "late": [value - place for value in self._lates if value >= place],
-            "file": files[0] if is_one_file else files,
+            "file": files[0] if len(set(files)) == 1 else files,
             "service": services[0] if is_one_service else services,
             "errors": [(at - place, template) for at, template in self._errors if at >= place],
             "text": self._texts[place:],
@@ -763,7 +767,7 @@ class Model:
         self._is_over = is_last
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
         if self._requests:
-            chunks.append(_packed(self._chunk(0)))
+            chunks.append(_packed(self._in_tenths(0)))
         return Trace(self._head(), chunks)
 
     def news(self, entries: Sequence[Entry], until: float | None = None) -> Iterator[News]:
@@ -878,7 +882,7 @@ class Model:
             else:
                 values = [whole[number] for number in numbers]
             if column.is_time:
-                values = [None if when is None else _tenth(when) for when in values]
+                values = _tenths(values)
             if self._is_over and values is not whole:
                 del whole[:]
             columns[column.name] = values
@@ -983,48 +987,50 @@ def _message_in(text: str, message: int) -> str:
     return text[message:]
 
 
-_NUMBERS = ("t", "level", "request", "message")
+_NUMBERS = ("level", "request", "message")
 _WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
 _PIECE = 64
+_BETWEEN = '","'
 
 
-def _packed(data: Chunk) -> bytes:
-    columns: Mapping[str, Any] = data
-    written = []
-    for name, column in columns.items():
-        if name in _NUMBERS:
+def _packed(data: Mapping[str, Any]) -> bytes:
+    """Return the gzip of the JSON of a chunk; its times are given in tenths of a millisecond."""
+    parts: list[bytes] = []
+    for name, column in data.items():
+        if name == "t":
+            value = _numbers(column, _in_milliseconds)
+        elif name in _NUMBERS:
             value = _numbers(column)
         elif name == "text":
             value = _texts(column)
         else:
-            value = _dumps(column)
-        written.append(f'"{name}":{value}')
-    text = f"{{{','.join(written)}}}"
-    return gzip.compress(text.encode(), _EFFORT, mtime=0)
+            value = _dumps(column).encode()
+        parts += b"," if parts else b"{", f'"{name}":'.encode(), value
+    return gzip.compress(b"".join((*parts, b"}")), _EFFORT, mtime=0)
 
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _numbers(numbers: Sequence[float]) -> str:
-    """Return the JSON of *numbers*, most of which occur often."""
-    shown = {number: repr(number) for number in set(numbers)}
-    return f"[{','.join(map(shown.__getitem__, numbers))}]"
+def _numbers(numbers: Sequence[int], value_of: Callable[[int], float] = int) -> bytes:
+    """Return the JSON of the values of *numbers*, most of which occur often."""
+    shown = {number: repr(value_of(number)) for number in set(numbers)}
+    return f"[{','.join(map(shown.__getitem__, numbers))}]".encode()
 
 
-def _texts(texts: Sequence[str]) -> str:
-    """Return the JSON of *texts*, in a third of the time where nothing in them is escaped."""
+def _texts(texts: Sequence[str]) -> bytes:
+    """Return the JSON of *texts*, most often without looking at each of them."""
     written = []
     for start in range(0, len(texts), _PIECE):
         piece = texts[start : start + _PIECE]
-        joined = "".join(piece)
-        if joined.isascii() and not joined.encode().translate(None, _WITHOUT_ESCAPES):
-            inner = '","'.join(piece)
-            written.append(f'"{inner}"')
-        else:
-            written.append(_dumps(piece)[1:-1])
-    return f"[{','.join(written)}]"
+        joined = _BETWEEN.join(piece)
+        inner = joined.encode("utf-8", "surrogatepass")
+        # What is to be escaped is all that is left: the quotes between the texts, and no others.
+        if inner.translate(None, _WITHOUT_ESCAPES) != b'""' * (len(piece) - 1):
+            inner = _dumps(piece)[2:-2].encode()
+        written.append(inner)
+    return b'["%b"]' % _BETWEEN.encode().join(written) if texts else b"[]"
 
 
 def _without(
@@ -1043,6 +1049,15 @@ def _without(
 
 def _tenth(when: float) -> float:
     return _in_milliseconds(round(when * 10))
+
+
+def _tenths(times: Iterable[float | None]) -> list[float | None]:
+    """Return :func:`_tenth` of each of *times*, without two calls for each."""
+    rounded = [None if when is None else round(when * 10) for when in times]
+    return [
+        tenths if tenths is None else tenths / 10 if tenths % 10 else tenths // 10
+        for tenths in rounded
+    ]
 
 
 def _in_milliseconds(tenths: int) -> float:
