@@ -724,8 +724,9 @@ class Model:
 
     def _chunk(self, place: int) -> Chunk:
         """Return the entries of the chunk that is being filled, from *place* on."""
-        chunk: Chunk = self._in_tenths(place)
-        chunk["t"] = list(map(_in_milliseconds, chunk["t"]))
+        columns = self._in_tenths(place)
+        columns["t"] = list(map(_in_milliseconds, columns["t"]))
+        chunk: Chunk = columns
         return chunk
 
     def _in_tenths(self, place: int) -> Any:
