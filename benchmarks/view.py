@@ -6,7 +6,7 @@ The log is written by the real formatters: a million lines of requests that over
 with access lines, some warnings and tracebacks. The real command makes its page. The figures are
 the time from its start to its end, its peak of memory, the size of the file, its CPU seconds on one
 core as a multiple of those of a plain Python loop over the same lines (``benchmarks.plain``), and
-its time on two cores, where a worker reads, as a part of that on one. Each figure is shown beside
+its time on two cores, where workers read, as a part of that on one. Each figure is shown beside
 its limit.
 """
 

@@ -31,6 +31,12 @@ from .own import own_form
 from .records import Records
 from .times import Clock, read_zone
 
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+
 __all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "parsed")
 
 # The number of lines at the beginning of a block that are read to recognise its form.
@@ -38,6 +44,8 @@ LOOKED_AT = 8
 _MOST_WORKERS = 4
 # The number of blocks per worker that are read ahead.
 _AHEAD = 2
+# Workers leave the processors to their reader while it has work to do: it alone makes the page.
+_NICE = 5
 
 
 class Parsed(NamedTuple):
@@ -105,12 +113,13 @@ class Workers:
     Some workers, started with the first block.
 
     :param zone: of times that name none; the machine's own when left out.
-    :param count: their number; one less than there are processors when left out.
+    :param count: their number; that of the processors when left out. They read what the caller's
+    own work leaves of them.
     """
 
     def __init__(self, zone: tzinfo | None = None, count: int | None = None) -> None:
         self._zone = None if zone is None else _name_of(zone)
-        self._count = min(max(cores() - 1, 1), _MOST_WORKERS) if count is None else count
+        self._count = min(cores(), _MOST_WORKERS) if count is None else count
         self._processes: list[subprocess.Popen[bytes]] = []
         self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(self._count)
@@ -124,14 +133,13 @@ class Workers:
     def read(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Parsed | None]]:
         """Yield each of *blocks* with a worker's result; None, if there is none."""
         self._start()
-        waiting: deque[tuple[bytes, Future[Parsed | None]]] = deque()
+        waiting: deque[tuple[bytes, Future[bytes | None]]] = deque()
         for block in blocks:
-            waiting.append((block, self._threads.submit(self._parsed, block)))
+            waiting.append((block, self._threads.submit(self._asked, block)))
             if len(waiting) > self._count * _AHEAD:
-                first, answer = waiting.popleft()
-                yield first, answer.result()
-        for block, answer in waiting:
-            yield block, answer.result()
+                yield _result_of(*waiting.popleft())
+        while waiting:
+            yield _result_of(*waiting.popleft())
 
     def _start(self) -> None:
         if self._processes:
@@ -148,10 +156,12 @@ class Workers:
                     stderr=subprocess.DEVNULL,
                 )
                 self._processes.append(process)
+                _widen(process.stdin)
+                _widen(process.stdout)
                 self._idle.put(process)
 
-    def _parsed(self, block: bytes) -> Parsed | None:
-        """Send a block to an idle worker; runs in a thread of its own."""
+    def _asked(self, block: bytes) -> bytes | None:
+        """Return an idle worker's answer; None, if there is none. Runs in a thread of its own."""
         try:
             process = self._idle.get_nowait()
         except queue.Empty:  # they have died
@@ -160,11 +170,11 @@ class Workers:
             assert process.stdin is not None
             assert process.stdout is not None
             _send(block, process.stdin)
-            answer = marshal.loads(_received(process.stdout))
-        except (OSError, EOFError, ValueError, TypeError):
+            answer = _received(process.stdout)
+        except (OSError, EOFError, ValueError):
             return None  # and this worker gets no more blocks
         self._idle.put(process)
-        return None if answer is None else Parsed(Columns(*answer[0]), *answer[1:])
+        return answer
 
     def close(self) -> None:
         """End the workers, and wait until they have ended."""
@@ -183,6 +193,32 @@ class Workers:
 def _name_of(zone: tzinfo) -> str:
     """Return the name for which :func:`read_zone` returns *zone*."""
     return str(zone).removeprefix("UTC") or "UTC"
+
+
+def _result_of(block: bytes, answer: Future[bytes | None]) -> tuple[bytes, Parsed | None]:
+    """Return a *block* with what is in the *answer*; None, if the reader has to read it."""
+    try:
+        columns, *others = marshal.loads(answer.result() or _NONE) or (None,)
+    except (EOFError, ValueError, TypeError):
+        return block, None
+    return block, None if columns is None else Parsed(Columns(*columns), *others)
+
+
+_NONE = marshal.dumps(None)
+
+
+_WIDE = 1 << 20
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """
+    Let a *pipe* hold most of an answer, where the system can: a thread that reads it in small parts
+    waits for the interpreter's lock after each.
+    """
+    if pipe is None or not hasattr(fcntl, "F_SETPIPE_SZ"):
+        return
+    with contextlib.suppress(OSError):  # the user has too many already
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _WIDE)
 
 
 _SIZE = struct.Struct(">Q")
@@ -214,6 +250,8 @@ def _serve(zone: str | None, folder: str) -> None:
     """Answer the blocks on standard input until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # its reader ends it
     gc.disable()
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
     os.chdir(folder)
     named = read_zone(zone) if zone else None
     source, out = sys.stdin.buffer, sys.stdout.buffer

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import timezone
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,31 @@ def test_workers_that_die_cost_nothing_but_time(tmp_path: Path, some: Workers) -
     for process in some._processes:
         process.kill()
     assert _entries(path, some) == _entries(path, None)
+
+
+def test_workers_that_die_between_two_blocks_cost_nothing_but_time(some: Workers) -> None:
+    """Each block comes back in its order, with a result or without one."""
+    blocks = [
+        f"{_log('json', count).decode('utf-8', 'replace')}\n".encode() for count in (110, 120)
+    ]
+
+    def dying() -> Iterator[bytes]:
+        yield blocks[0]
+        for process in some._processes:
+            process.kill()
+            process.wait()
+        yield blocks[1]
+
+    results = list(some.read(dying()))
+    assert [block for block, _ in results] == blocks
+    assert results[1][1] is None
+
+
+@pytest.mark.parametrize("answer", [None, b"", b"no marshal", b"("])
+def test_an_answer_that_is_not_whole_is_none(answer: bytes | None) -> None:
+    future: Future[bytes | None] = Future()
+    future.set_result(answer)
+    assert workers._result_of(b"block", future) == (b"block", None)
 
 
 def test_workers_that_cannot_be_started_cost_nothing_but_time(
