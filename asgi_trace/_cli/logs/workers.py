@@ -113,8 +113,8 @@ class Workers:
     Some workers, started with the first block.
 
     :param zone: of times that name none; the machine's own when left out.
-    :param count: their number; that of the processors when left out. They read what the caller's
-    own work leaves of them.
+    :param count: their number; that of the processors when left out. The workers have a lower
+        priority than the caller, who has work of its own.
     """
 
     def __init__(self, zone: tzinfo | None = None, count: int | None = None) -> None:
