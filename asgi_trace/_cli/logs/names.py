@@ -435,13 +435,8 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("http.method", "http.url_details.path", "http.status_code", "duration", 1e-6),  # Datadog
     ("method", "path", "response_code", "duration", 1),  # Envoy
     ("method", "x-envoy-origin-path", "response_code", "duration", 1),  # Envoy Gateway
-    (
-        "method",
-        "path",
-        "status",
-        "request_time",
-        1000,
-    ),  # ingress-nginx: its duration is seconds, too
+    # ingress-nginx: its duration is in seconds, too
+    ("method", "path", "status", "request_time", 1000),
     ("method", "path", "status", "duration", 1),  # lograge
     ("method", "url", "status", "duration", 1),  # zerolog
     ("request.method", "request.path", "response.status", "response.latency", 1e-6),  # slog-http
