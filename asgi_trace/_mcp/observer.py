@@ -41,7 +41,10 @@ class Observer:
         if isinstance(request, ScopeMetadata) and scope["type"] == "http":
             try:
                 if request.method == "GET":
-                    if _may_be_stream(request) and request.transport_type == "sse":
+                    # Asked first, since reading the transport type costs 15,000 instructions: one
+                    # "in" compares a dozen headers in C, for 4,000.
+                    may_be_stream = _EVENTS_ALONE in request._headers or _is_at_sse(request)
+                    if may_be_stream and request.transport_type == "sse":
                         send = _Stream(request, send).send
                 elif self._bodies and request.method == "POST" and _posts_json(request):
                     call = _Call(request, receive, send)
@@ -62,17 +65,8 @@ def _media_type(values: Iterable[bytes]) -> bytes:
     return b""
 
 
+# The SDKs' servers have their stream at "/sse"; their clients, like EventSource, accept only events.
 _EVENTS_ALONE = (b"accept", _EVENTS)
-
-
-def _may_be_stream(request: ScopeMetadata) -> bool:
-    """
-    Return whether *request* may be a stream: reading its transport type costs 15,000 instructions.
-
-    The SDKs' servers have their stream at ``/sse``, and their clients, like ``EventSource``, accept
-    only events. One ``in`` compares a dozen headers in C, for 4,000 instructions.
-    """
-    return _EVENTS_ALONE in request._headers or _is_at_sse(request)
 
 
 def _is_at_sse(request: ScopeMetadata) -> bool:
