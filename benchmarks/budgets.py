@@ -74,32 +74,39 @@ _PLAIN = "times a plain line of logging's"
 _THOUSAND = "thousand instructions"  # or of bytecode
 
 BUDGETS = (
-    Budget(
-        "production-text",
-        Cost("production-text", OUR_LOGS),
-        Cost("production-text", PLAIN_LOGS),
-        {_ALL: 0.9, (3, 12): 0.94},
-        1.5,
-        "times logging, uvicorn's access line and a no-op wrapper",
-        goal=0.9,
-    ),
-    Budget(
-        "production-text-by-its-handler",
-        Cost("production-text", OUR_LOGS_BY_ITS_HANDLER),
-        Cost("production-text", PLAIN_LOGS),
-        {_ALL: 0.9, (3, 12): 0.94},
-        1.5,
-        "times the same, with the program's own handler",
-        goal=0.9,
-    ),
-    Budget(
-        "production-text-in-its-form",
-        Cost("production-text", OUR_LOGS_IN_ITS_FORM),
-        Cost("production-text", PLAIN_LOGS),
-        {_ALL: 0.95, (3, 12): 0.99},
-        1.6,
-        "times the same, in the form that the program has chosen for its handler",
-        goal=0.9,
+    *(
+        Budget(
+            name,
+            Cost("production-text", subject),
+            Cost("production-text", PLAIN_LOGS),
+            limit,
+            bytecode,
+            unit,
+            goal=0.9,
+        )
+        for name, subject, limit, bytecode, unit in (
+            (
+                "production-text",
+                OUR_LOGS,
+                {_ALL: 0.9, (3, 12): 0.94},
+                1.5,
+                "times logging, uvicorn's access line and a no-op wrapper",
+            ),
+            (
+                "production-text-by-its-handler",
+                OUR_LOGS_BY_ITS_HANDLER,
+                {_ALL: 0.9, (3, 12): 0.94},
+                1.5,
+                "times the same, with the program's own handler",
+            ),
+            (
+                "production-text-in-its-form",
+                OUR_LOGS_IN_ITS_FORM,
+                {_ALL: 0.95, (3, 12): 0.99},
+                1.6,
+                "times the same, in the form that the program has chosen for its handler",
+            ),
+        )
     ),
     *(
         Budget(

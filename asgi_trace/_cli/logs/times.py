@@ -403,7 +403,8 @@ class Clock:
             self._is_day_first = possible[0]
         half = parts.get("half")
         is_day_first = self._is_day_first
-        if is_day_first is None and half:  # America writes AM, others of these countries am
+        if is_day_first is None and half:
+            # In America the month is first, and AM has capitals; where the day is first, it is am.
             is_day_first = half.islower()
         if is_day_first is None and first == second:
             is_day_first = True

@@ -195,18 +195,19 @@ def _name_of(zone: tzinfo) -> str:
     return str(zone).removeprefix("UTC") or "UTC"
 
 
-def _result_of(block: bytes, answer: Future[bytes | None]) -> tuple[bytes, Parsed | None]:
-    """Return a *block* with what is in the *answer*; None, if the reader has to read it."""
-    try:
-        columns, *others = marshal.loads(answer.result() or _NONE) or (None,)
-    except (EOFError, ValueError, TypeError):
+def _result_of(block: bytes, future: Future[bytes | None]) -> tuple[bytes, Parsed | None]:
+    """Return a *block* with what is in its answer; None, if the reader has to read it."""
+    answer = future.result()
+    if not answer:
         return block, None
-    return block, None if columns is None else Parsed(Columns(*columns), *others)
+    try:
+        columns, *others = marshal.loads(answer)
+    except (EOFError, ValueError, TypeError):  # not whole; or None, which has no parts
+        return block, None
+    return block, Parsed(Columns(*columns), *others)
 
 
-_NONE = marshal.dumps(None)
-
-
+# The size of a pipe, in bytes.
 _WIDE = 1 << 20
 
 
