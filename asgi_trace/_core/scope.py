@@ -1,12 +1,13 @@
 """
 The metadata of an ASGI request, read from its scope when a value is first used.
 
-This module reads scopes and headers. It awaits nothing, and does not handle receive and send.
+This module reads scopes and headers, and changes the message that starts the response. It awaits
+nothing, and does not handle receive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from copy import copy
 from time import time
 from typing import Any
@@ -50,13 +51,16 @@ __all__ = (
     "Message",
     "Scope",
     "ScopeMetadata",
+    "Send",
     "Settings",
     "masks_of",
     "metadata_class",
+    "send_nowhere",
 )
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[Any]]
 
 SCOPE_KEY = "asgi_trace"
 """The key of the :class:`RequestMetadata` in a traced scope."""
@@ -89,7 +93,6 @@ class Settings:
         "parse",
         "protocol",
         "sessions",
-        "take",
         "trust_inbound",
     )
 
@@ -110,9 +113,7 @@ class Settings:
         self.header = header
         self.answer = header, len(header)
         self.generate = generate
-        # The pool's own pop, where generate() does only that: 60 ns less without its frame.
         self.makes_trace_ids = generate is generate_request_id
-        self.take = take_request_id if self.makes_trace_ids else generate
         self.parse = parse
         self.sessions = sessions
         self.protocol = protocol(sessions, parse)
@@ -143,6 +144,15 @@ def _warn_of_header(name: bytes, value: bytes) -> None:
 # Raises TypeError for a name that is not bytes; calling the name's own method would not.
 _is_lower = bytes.islower
 
+
+async def send_nowhere(message: Message) -> None:
+    """
+    Ignore *message*: the app has returned, so the server has ended the response.
+
+    An app's task may still send then; ASGI lets a server ignore what follows a disconnect.
+    """
+
+
 # The highest rank: the session was set by hand, or opened by the response.
 _FINAL_RANK = -1
 
@@ -170,7 +180,7 @@ class ScopeMetadata(RequestMetadata):
     """
 
     # Values that every request has are slots, all others are late values: see RequestMetadata.
-    __slots__ = ("_headers", "_query_string", "_response_headers", "_settings")
+    __slots__ = ("_headers", "_query_string", "_response_headers", "_server_send", "_settings")
 
     _request_id: str
     _settings: Settings
@@ -178,6 +188,9 @@ class ScopeMetadata(RequestMetadata):
     _query_string: bytes
     # The headers of the latest response start; None before the first.
     _response_headers: list[Any] | None
+    # The server's send until the app is done. Kept for longer, it would be part of a cycle: servers
+    # keep the scope, which has this object.
+    _server_send: Send
 
     __init__ = object.__init__  # filled by _read(): a type call with arguments is 60 ns more
 
@@ -224,11 +237,13 @@ class ScopeMetadata(RequestMetadata):
             self._headers = headers = tuple(headers)  # a snapshot: the app may change the list
             if settings.inbound in headers:
                 self._use_inbound_id(settings)
-            else:
-                try:
-                    self._request_id = settings.take()
+            elif settings.makes_trace_ids:
+                try:  # the pool's own pop: 60 ns less without the frame of a function
+                    self._request_id = take_request_id()
                 except IndexError:  # the pool is empty, once in 256 requests
-                    self._request_id = settings.generate()
+                    self._request_id = generate_request_id()
+            else:
+                self._request_id = settings.generate()
         except Exception:
             report_once("reading a request")
             return False
@@ -284,6 +299,24 @@ class ScopeMetadata(RequestMetadata):
         is_given = values is not None and "id_is_given" in values
         return not is_given and self._settings.makes_trace_ids
 
+    # Not async: returning the server's own awaitable saves a coroutine per message, 140 ns. A method
+    # of this object, not a closure or a partial: 600 instructions and 64 bytes less per request.
+    def _send(self, message: Message) -> Awaitable[Any]:
+        """Send *message* to the server; if it starts a response, add the request's id."""
+        try:
+            kind = message["type"]
+            # Most messages are bodies, and one comparison takes less than a search in the set.
+            if kind != "http.response.body" and kind in {
+                "http.response.start",
+                "websocket.accept",
+                "websocket.http.response.start",
+            }:
+                message = self._stamp(message)
+        except Exception:
+            report_once("adding the response header")
+        send = self._server_send  # CPython 3.11 calls a variable faster than a slot
+        return send(message)
+
     def _stamp(self, message: Message) -> Message:
         """
         Return a copy of a response's first *message* that has our header exactly once, with this
@@ -291,7 +324,7 @@ class ScopeMetadata(RequestMetadata):
         """
         # The app's own message and list are not changed: they may be constants, used for every
         # request.
-        message = message.copy() if type(message) is dict else dict(message)
+        message = {**message}
         try:
             headers = [*message["headers"]]
         except (KeyError, TypeError):  # no headers, or None

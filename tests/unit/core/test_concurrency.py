@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
 import weakref
@@ -164,6 +165,43 @@ def test_a_loop_that_ends_before_its_requests_raises_nothing(
 def _read_everything(scope: Any) -> None:
     metadata = scope["asgi_trace"]
     assert all([metadata.session_id, metadata.trace, metadata.transport_type, repr(metadata)])
+
+
+class _Exchange:
+    """A request as uvicorn and hypercorn have it: one object keeps the scope, and has the send."""
+
+    def __init__(self, scope: Any) -> None:
+        self.scope = scope
+
+    async def receive(self) -> Any: ...
+
+    async def send(self, message: Any) -> None: ...
+
+    def serve(self, app: Any) -> None:
+        coroutine = app(self.scope, self.receive, self.send)
+        with contextlib.suppress(StopIteration):
+            Context().run(coroutine.send, None)
+        coroutine.close()  # an app that waits for something is closed there
+
+
+async def _waiting_app(scope: Any, receive: Any, send: Any) -> None:
+    await hello(scope, receive, send)
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("app", [hello, _waiting_app])
+def test_a_server_that_keeps_the_scope_leaves_no_cycle_behind(app: Any) -> None:
+    """The request is in the scope: it must not hold the server's send when the app is done."""
+    traced = RequestTracingMiddleware(app)
+    _Exchange(http_scope()).serve(traced)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            _Exchange(http_scope()).serve(traced)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("crash", [False, True])

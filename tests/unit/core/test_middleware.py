@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import gc
 import inspect
@@ -385,6 +386,29 @@ def test_receive_is_the_servers_own() -> None:
     with pytest.raises(StopIteration):
         Context().run(RequestTracingMiddleware(app)(http_scope(), receive, None).send, None)  # type: ignore[arg-type]
     assert seen == [receive]
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_message_after_the_end_is_ignored(crash: bool) -> None:
+    """A task of the app may outlive it: the server has ended the response, and gets no more."""
+    kept, sent = [], []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        kept.append(send)
+        await hello(scope, receive, send)
+        if crash:
+            raise KeyError("x")
+
+    async def main() -> None:
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        with contextlib.suppress(KeyError):
+            await RequestTracingMiddleware(app)(http_scope(), None, send)  # type: ignore[arg-type]
+        assert await kept[0](HELLO_BODY) is None
+
+    asyncio.run(main())
+    assert sent == ["http.response.start", "http.response.body"]
 
 
 def test_wrapping_twice_is_wrapping_once() -> None:
