@@ -186,7 +186,7 @@ BUDGETS = (
         "observed-get",
         Cost("observed-get", OBSERVING),
         1000,
-        {_ALL: 7.4},
+        {_ALL: 2.7},
         0.1,
         _THOUSAND,
         less=Cost("observed-get"),

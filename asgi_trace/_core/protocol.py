@@ -38,14 +38,25 @@ class Protocol:
 
     :param sessions: the shim's session sources.
     :param parse: returns the id in a client's bytes, or None when it must not be used.
+    :param observe_body: read the bodies of requests and responses, as they stream through.
     """
 
     headers: frozenset[bytes] = frozenset()
     """The request headers that the methods read, in lower case."""
 
-    def __init__(self, sessions: SessionResolver, parse: Callable[[bytes], str | None]) -> None:
+    follows_streams = False
+    """Whether :meth:`stream_started` is to be called."""
+
+    def __init__(
+        self,
+        sessions: SessionResolver,
+        parse: Callable[[bytes], str | None],
+        *,
+        observe_body: bool = False,
+    ) -> None:
         self.sessions = sessions
         self.parse = parse
+        self.observe_body = observe_body
 
     def find_call(self, request: ScopeMetadata) -> Call:
         """
@@ -80,8 +91,13 @@ class Protocol:
         """
         return None
 
-    @staticmethod
-    def wrap(app: App, *, observe_body: bool) -> App:
+    def stream_started(self, request: ScopeMetadata) -> None:
+        """
+        Note that the response to *request*, a GET, is a stream of events. Its start has our header,
+        and has not been sent yet.
+        """
+
+    def wrap(self, app: App) -> App:
         """Return *app*, or an observer of its messages, with *app* as its attribute ``app``."""
         return app
 

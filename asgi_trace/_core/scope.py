@@ -19,6 +19,7 @@ from .headers import (
     any_named,
     as_bytes,
     header_values,
+    response_values,
     without_header,
 )
 from .ids import (
@@ -106,7 +107,7 @@ class Settings:
         trust_inbound: bool | TrustedNetworks,
         answers: Answers,
         masks: Masks,
-        protocol: type[Protocol] = Protocol,
+        protocol: Protocol,
     ) -> None:
         self.answers = answers
         self.masks = masks
@@ -116,7 +117,7 @@ class Settings:
         self.makes_trace_ids = generate is generate_request_id
         self.parse = parse
         self.sessions = sessions
-        self.protocol = protocol(sessions, parse)
+        self.protocol = protocol
         self.trust_inbound = bool(trust_inbound)
         self.networks = trust_inbound if isinstance(trust_inbound, TrustedNetworks) else None
         self.inbound = any_named(header)
@@ -229,10 +230,9 @@ class ScopeMetadata(RequestMetadata):
             # where checking each would take 1,500.
             try:
                 first = headers[0]
-                is_regular = type(first) is tuple and _is_lower(first[0])
+                if type(first) is not tuple or not _is_lower(first[0]):
+                    headers = self._regular(scope, headers)
             except Exception:  # no headers, an iterator, or names that are not bytes
-                is_regular = False
-            if not is_regular:
                 headers = self._regular(scope, headers)
             self._headers = headers = tuple(headers)  # a snapshot: the app may change the list
             if settings.inbound in headers:
@@ -637,13 +637,20 @@ class ScopeMetadata(RequestMetadata):
 _MOST_REMEMBERED = 256
 _LONGEST_REMEMBERED = 256
 _accepting: dict[bytes, bool] = {}
+# Types of responses that are no streams of events.
+_other_types: set[bytes] = set()
+
+
+def _names_events(media_types: bytes) -> bool:
+    """Whether *media_types* has that of event streams; media types ignore case."""
+    return media_types.lower().find(b"text/event-stream") >= 0
 
 
 def _accepts_events(accept: bytes) -> bool:
-    """Whether the header *accept* names event streams; media types ignore case."""
+    """Whether the header *accept* names event streams."""
     if accept in _accepting:
         return _accepting[accept]
-    accepts = accept.lower().find(b"text/event-stream") >= 0
+    accepts = _names_events(accept)
     if len(accept) <= _LONGEST_REMEMBERED:
         if len(_accepting) >= _MOST_REMEMBERED:
             _accepting.clear()
@@ -703,6 +710,43 @@ class AnsweringMetadata(ScopeMetadata):
         return parse_id(session_id.encode("latin-1", "replace"))
 
 
+class StreamMetadata(ScopeMetadata):
+    """The metadata of a request; a protocol observes its response if that is a stream of events."""
+
+    __slots__ = ()
+
+    def _stamp(self, message: Message) -> Message:
+        """
+        Return a response's first *message* with our header; tell the protocol of a stream.
+        """
+        message = ScopeMetadata._stamp(self, message)  # super() takes 1,000 more on CPython 3.11
+        try:
+            for name, value in message["headers"]:
+                if name == b"content-type":
+                    if value not in _other_types:
+                        self._follow_stream()
+                    return message
+        except (TypeError, ValueError):  # not a pair, or not bytes
+            pass
+        self._follow_stream()
+        return message
+
+    def _follow_stream(self) -> None:
+        """Tell the protocol if this is a GET whose response is a stream of events."""
+        try:
+            for media_type in response_values(self._response_headers or (), b"content-type"):
+                if _names_events(media_type):
+                    if self.method == "GET":
+                        self._settings.protocol.stream_started(self)
+                elif len(media_type) <= _LONGEST_REMEMBERED:
+                    if len(_other_types) >= _MOST_REMEMBERED:
+                        _other_types.clear()
+                    _other_types.add(media_type)
+                return
+        except Exception:
+            report_once("observing a stream")
+
+
 class UserMetadata(ScopeMetadata):
     """The metadata of a request; its user may be its session, so it holds the scope."""
 
@@ -718,29 +762,21 @@ class UserMetadata(ScopeMetadata):
         return is_read
 
 
-class AnsweringEdgeMetadata(AnsweringMetadata, EdgeMetadata):
-    """Metadata for trusted-network checks and extra response headers."""
-
-    __slots__ = ()
-
-
-_CLASSES: dict[tuple[bool, bool], type[ScopeMetadata]] = {
-    (False, False): ScopeMetadata,
-    (True, False): EdgeMetadata,
-    (False, True): AnsweringMetadata,
-    (True, True): AnsweringEdgeMetadata,
-}
-
-
 def metadata_class(settings: Settings) -> type[ScopeMetadata]:
     """
     Return the class that *settings* need: options that are off cost a request nothing.
     """
-    base = _CLASSES[settings.networks is not None, settings.answers.needed]
-    if settings.sessions.user_rank < 0:
-        return base
-    bases = (UserMetadata,) if base is ScopeMetadata else (UserMetadata, base)
-    made: type[ScopeMetadata] = type(base.__name__, bases, {"__slots__": ()})
+    parts: tuple[tuple[type[ScopeMetadata], bool], ...] = (
+        (UserMetadata, settings.sessions.user_rank >= 0),
+        (AnsweringMetadata, settings.answers.needed),
+        (StreamMetadata, settings.protocol.follows_streams),
+        (EdgeMetadata, settings.networks is not None),
+        (ScopeMetadata, True),
+    )
+    bases = tuple(part for part, is_needed in parts if is_needed)
+    if len(bases) == 1:
+        return bases[0]
+    made: type[ScopeMetadata] = type(bases[0].__name__, bases, {"__slots__": ()})
     return made
 
 

@@ -17,7 +17,7 @@ from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
 from .jsonrpc import MAX_MESSAGE_SIZE, read_endpoint, read_error, read_posted
 from .requests import await_endpoint, learn_call, open_stream
 
-__all__ = ("Observer",)
+__all__ = ("Observer", "follow_stream")
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[Any]]
@@ -25,33 +25,36 @@ Send = Callable[[Message], Awaitable[Any]]
 
 class Observer:
     """
-    Observe the exchanges of *app*, an ASGI 3 application inside the shim.
-
-    :param bodies: read the JSON-RPC message of each POST, and its reply; otherwise only the first
-        event of a stream of the older SSE transport, which names its session.
+    Observe the calls to *app*, an ASGI 3 application inside the shim: the JSON-RPC message of each
+    POST, and its reply.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[Any]], *, bodies: bool) -> None:
+    def __init__(self, app: Callable[..., Awaitable[Any]]) -> None:
         self.app = app
-        self._bodies = bodies
 
     # Not async: without a coroutine of its own, a plain GET costs 2,000 instructions less.
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
-        request = scope.get(SCOPE_KEY)
-        if isinstance(request, ScopeMetadata) and scope["type"] == "http":
-            try:
-                if request.method == "GET":
-                    # Asked first, since reading the transport type costs 15,000 instructions: one
-                    # "in" compares a dozen headers in C, for 4,000.
-                    may_be_stream = _EVENTS_ALONE in request._headers or _is_at_sse(request)
-                    if may_be_stream and request.transport_type == "sse":
-                        send = _Stream(request, send).send
-                elif self._bodies and request.method == "POST" and _posts_json(request):
+        try:
+            if scope["method"] == "POST":
+                request = scope.get(SCOPE_KEY)
+                if isinstance(request, ScopeMetadata) and _posts_json(request):
                     call = _Call(request, receive, send)
                     receive, send = call.receive, call.send
-            except Exception:
-                report_once("observing a request")
+        except KeyError:  # a websocket has no method
+            pass
+        except Exception:
+            report_once("observing a request")
         return self.app(scope, receive, send)
+
+
+def follow_stream(request: ScopeMetadata) -> None:
+    """
+    Observe the response to *request*, a stream of events, until its first event, if a client of the
+    older SSE transport could have asked for it.
+    """
+    if request.transport_type == "sse":
+        await_endpoint(request)
+        request._server_send = _Stream(request, request._server_send).send
 
 
 _TYPE = b"content-type"
@@ -65,15 +68,6 @@ def _media_type(values: Iterable[bytes]) -> bytes:
     return b""
 
 
-# The SDKs' servers have their stream at "/sse"; their clients, like EventSource, accept only events.
-_EVENTS_ALONE = (b"accept", _EVENTS)
-
-
-def _is_at_sse(request: ScopeMetadata) -> bool:
-    path = request.path
-    return isinstance(path, str) and "/sse" in path and path.rstrip("/").endswith("/sse")
-
-
 def _posts_json(request: ScopeMetadata) -> bool:
     for name, value in request._headers:
         if name == _TYPE:
@@ -82,37 +76,22 @@ def _posts_json(request: ScopeMetadata) -> bool:
 
 
 class _Stream:
-    """
-    A response that may be a stream of the older SSE transport, observed until its first event.
-    """
+    """The server's send for a stream of events, which observes the first one."""
 
     def __init__(self, request: ScopeMetadata, send: Send) -> None:
         self._request = request
         self._send = send
-        self._is_over = False
-        # A stream at any other path gets its session at once, like other requests.
-        if _is_at_sse(request):
-            await_endpoint(request)
 
     def send(self, message: Message) -> Awaitable[Any]:
-        if not self._is_over:
-            try:
-                self._observe(message)
-            except Exception:
-                self._end(None)
-                report_once("reading the first event of a stream")
+        try:
+            body = message.get("body")
+            if body:
+                self._request._server_send = self._send  # no later message comes here
+                open_stream(self._request, read_endpoint(bytes(body[:MAX_MESSAGE_SIZE])))
+        except Exception:
+            open_stream(self._request, None)
+            report_once("reading the first event of a stream")
         return self._send(message)
-
-    def _observe(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            if _media_type(response_values(message.get("headers") or (), _TYPE)) != _EVENTS:
-                self._end(None)
-        elif message.get("body"):
-            self._end(read_endpoint(bytes(message["body"][:MAX_MESSAGE_SIZE])))
-
-    def _end(self, session_id: bytes | None) -> None:
-        self._is_over = True
-        open_stream(self._request, session_id)
 
 
 # An event ends with an empty line. Each of its two line ends is CRLF, LF or CR

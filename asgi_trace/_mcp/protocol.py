@@ -20,8 +20,8 @@ from .._core.protocol import PENDING, App, Protocol, hooks
 from .._core.scope import ScopeMetadata
 from .._core.sessions import SessionResolver, query_values
 from . import sdk
-from .observer import Observer
-from .requests import find_request, stream_session
+from .observer import Observer, follow_stream
+from .requests import awaits_endpoint, find_request, stream_session
 from .tasks import keep_ids_in_tasks
 
 __all__ = ("MCP", "install", "read_header")
@@ -54,25 +54,33 @@ class MCP(Protocol):
     :param sessions: the shim's session sources; a session that a server opens has the rank of the
         source that later requests send it in.
     :param parse: returns the id in a client's bytes, or None when it must not be used.
+    :param observe_body: read the JSON-RPC message of each POST, and its reply.
     """
 
     headers = _HEADERS
 
-    def __init__(self, sessions: SessionResolver, parse: Callable[[bytes], str | None]) -> None:
-        super().__init__(sessions, parse)
+    def __init__(
+        self,
+        sessions: SessionResolver,
+        parse: Callable[[bytes], str | None],
+        *,
+        observe_body: bool = False,
+    ) -> None:
+        super().__init__(sessions, parse, observe_body=observe_body)
+        # Streams of the older SSE transport name their session in the first event.
+        self.follows_streams = observe_body or sdk.is_loaded()
         # The ranks of a session of the streamable transport, and of one of the older SSE transport.
         self._header_rank = sessions.rank_of_header(b"mcp-session-id")
         self._endpoint_rank = sessions.rank_of_query(b"session_id")
 
-    @staticmethod
-    def wrap(app: App, *, observe_body: bool) -> App:
-        """
-        Observe bodies if the option is set, and streams of the older transport if an SDK is loaded.
-        """
+    def wrap(self, app: App) -> App:
+        """Observe the bodies of POSTs, if the option is set."""
         keep_ids_in_tasks()
-        if observe_body or sdk.is_loaded():
-            return Observer(app, bodies=observe_body)
-        return app
+        return Observer(app) if self.observe_body else app
+
+    def stream_started(self, request: ScopeMetadata) -> None:
+        """Observe the first event of a stream of the older SSE transport."""
+        follow_stream(request)
 
     def find_call(self, request: ScopeMetadata) -> Call:
         """Return the call that the headers ``Mcp-Method`` and ``Mcp-Name`` describe (SEP-2243)."""
@@ -123,15 +131,14 @@ class MCP(Protocol):
         Return :data:`~.protocol.PENDING` while the response to ``initialize``, or the first event
         of a stream, may still open one.
         """
-        values = request._values
-        # Like stream_session(), without its two calls: this runs for each session that is read.
-        opened: str | None = None if values is None else values.get("stream_session")
-        if (
-            opened is not None
-            and 0 <= self._endpoint_rank < rank
-            and (opened is not PENDING or not request.ended)
-        ):
-            return opened
+        if self.follows_streams and request.method == "GET" and 0 <= self._endpoint_rank < rank:
+            # Like stream_session(), without its two calls: this runs for each session that is read.
+            values = request._values
+            opened: str | None = None if values is None else values.get("stream_session")
+            if opened is None and awaits_endpoint(request):
+                opened = PENDING
+            if opened is not None and (opened is not PENDING or not request.ended):
+                return opened
         if not 0 <= self._header_rank < rank:
             return None
         if request._response_headers is not None:

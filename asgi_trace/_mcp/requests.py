@@ -17,12 +17,40 @@ from .._core.request import RequestMetadata
 from .._core.scope import SCOPE_KEY, ScopeMetadata
 from . import sdk
 
-__all__ = ("await_endpoint", "find_request", "learn_call", "open_stream", "stream_session")
+__all__ = (
+    "await_endpoint",
+    "awaits_endpoint",
+    "find_request",
+    "learn_call",
+    "open_stream",
+    "stream_session",
+)
+
+
+def awaits_endpoint(request: ScopeMetadata) -> bool:
+    """
+    Whether the response to *request*, a GET, has not begun, and may be a stream that names its
+    session: the SDKs' servers have such streams at ``/sse``.
+    """
+    if request._response_headers is not None or not _is_at_sse(request):
+        return False
+    return request.transport_type == "sse"
+
+
+def _is_at_sse(request: ScopeMetadata) -> bool:
+    """Whether the path of *request* is that of a stream in the SDKs' servers."""
+    path = request.path
+    return isinstance(path, str) and "/sse" in path and path.rstrip("/").endswith("/sse")
 
 
 def await_endpoint(request: ScopeMetadata) -> None:
-    """Note that the first event of the response of *request* may name its session."""
-    request._late_values()["stream_session"] = PENDING
+    """
+    Note that the first event of the response of *request* may name its session.
+
+    A stream at any other path than ``/sse`` gets its session at once, like other requests.
+    """
+    if _is_at_sse(request):
+        request._late_values()["stream_session"] = PENDING
 
 
 def open_stream(request: ScopeMetadata, session_id: bytes | None) -> None:

@@ -379,7 +379,7 @@ BROWSER = [
 @pytest.mark.parametrize(
     ("scope", "limit"),
     [
-        ({"headers": BROWSER}, 100),
+        ({"headers": BROWSER}, 70),
         ({"headers": [JSON], "method": "POST"}, 300),
         ({"headers": [(b"content-type", b"text/plain")], "method": "POST"}, 150),
     ],
@@ -522,13 +522,24 @@ async def test_a_stream_of_anything_else_gets_a_session_with_its_first_event(hea
 
 @pytest.mark.usefixtures("with_sdk")
 @pytest.mark.parametrize("first", [ENDPOINT, b"data: 1\n\n"])
-async def test_a_stream_elsewhere_has_a_session_at_once(first: bytes) -> None:
+@pytest.mark.parametrize(
+    ("accepted", "type_header"),
+    [
+        (b"text/event-stream", EVENT_STREAM),
+        (b"text/event-stream, */*;q=0.1", EVENT_STREAM),
+        (b"text/event-stream", (b"Content-Type", b"Text/Event-Stream; charset=utf-8")),
+        (b"text/event-stream", ("content-type", "text/event-stream")),
+    ],
+)
+async def test_a_stream_elsewhere_has_a_session_at_once(
+    first: bytes, accepted: bytes, type_header: Any
+) -> None:
     """
     It may be anybody's; should it be MCP's all the same, its session is known from the first event
     on.
     """
-    exchange = Exchange(b"", headers=[EVENTS], method="GET", path="/events")
-    metadata = await exchange.run(first, b"", headers=[EVENT_STREAM])
+    exchange = Exchange(b"", headers=[(b"accept", accepted)], method="GET", path="/events")
+    metadata = await exchange.run(first, b"", headers=[type_header])
     before, started, *after = exchange.sessions
     assert before is not None
     assert started == before
