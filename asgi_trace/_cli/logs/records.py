@@ -78,7 +78,7 @@ class Entry(NamedTuple):
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
 # for an id.
-_OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>{}*\[\] \t-]{0,400}")
+_OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)\b:?"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
@@ -95,7 +95,14 @@ _LEVEL_NEXT = re.compile(
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
 _KLOG = re.compile(r"[IWEF](?=\d{4}(?:\d{4})? \d\d:)")
 _KLOG_LEVELS = {"I": 2, "W": 3, "E": 4, "F": 5}
-_OWN_IDS = re.compile(r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\](?: \[([^\]]*)\])?")
+# Another formatter may put a thread or a level where ours has a call of MCP.
+_OWN_IDS = re.compile(
+    r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\]"
+    r"(?: \[([a-z]\w*/[^\] ]+(?: [^\]]*)?|(?:initialize|ping)(?: #[^\] ]+)?)\])?"
+)
+_LONGEST_IDS = 8192
+# Apache's error log has a client's text in its messages, without quotes.
+_OF_CLIENT = "[client "
 _TIME_END = 120
 _LEVEL_END = 160
 # For the times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the
@@ -189,6 +196,9 @@ class Records:
         self._file = file
         self.clock = clock
         self._access_lines = AccessLines()
+        # whether our ids are at the end of the lines of another formatter: a client's text may then
+        # have the same brackets before them
+        self._has_ids_last = False
         self._origins: dict[str, dict[str, Any]] = {}
         self.heads: dict[str, tuple[float, int]] = {}  # time and level by their text
 
@@ -533,11 +543,16 @@ class Records:
         if time and not level:
             level = _LEVEL_NEXT.match(plain, time.end())
         klog = None if level else _KLOG.match(plain)
-        own = _OWN_IDS.search(plain, 0, head_end) or self._own_ids_behind(plain, head_end)
-        request_id = session_id = trace = span = call = words = ""
-        ends = [match.end() for match in (time, level, own) if match and match.start() < head_end]
+        is_of_client = _OF_CLIENT in plain
+        own = None if is_of_client else self._own_ids(plain, head_end)
+        request_id = session_id = trace = span = service = call = words = ""
+        ends = [match.end() for match in (time, level) if match and match.start() < head_end]
         if own:
             request_id, session_id, words, call = own.groups("")
+            if own.start() < head_end:
+                ends.append(_before_message(plain, own.end()))
+        elif is_of_client:
+            pass
         elif time or level or klog or "RequestId" in plain or plain.startswith("["):
             ids = ids_in(plain, head_end)
             request_id, session_id, trace, span = (
@@ -547,7 +562,8 @@ class Records:
                 _id(ids.span),
             )
             request_id = request_id or trace
-            ends.append(ids.end)
+            service = ids.service
+            ends.append(_before_message(plain, ids.end))
         end = max(ends, default=0)
         end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
         access, id_in_access = self._access(plain, end)
@@ -564,6 +580,8 @@ class Records:
             more["trace"] = trace
         if span:
             more["inner"] = span
+        if service:
+            more["service"] = service
         if request_id:
             more["foreign"] = True
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
@@ -580,11 +598,26 @@ class Records:
             when, number, _id(request_id), _id(session_id), plain, end, more or None, self._file
         )
 
-    def _own_ids_behind(self, plain: str, head_end: int) -> re.Match[str] | None:
-        """Return our ids if a formatter puts them after the message, at the end of the line."""
-        place = plain.rfind("[req=")
-        match = _OWN_IDS.match(plain, place) if place >= head_end else None
-        return match if match is not None and not plain[match.end() :].strip(")]}>.") else None
+    def _own_ids(self, plain: str, head_end: int) -> re.Match[str] | None:
+        """
+        Return our ids where a formatter puts them: the first before the message, or those at the
+        end of the line.
+        """
+        match = None
+        place = plain.find("[req=")
+        last = plain.rfind("[req=") if place >= 0 else -1
+        while match is None and 0 <= place < head_end:
+            match = _OWN_IDS.match(plain, place, place + _LONGEST_IDS)
+            place = plain.find("[req=", place + 1)
+        if last >= 0 and (match is None or match.start() != last):
+            at_end = _OWN_IDS.match(plain, last, last + _LONGEST_IDS)
+            is_at_end = at_end is not None and _before_message(plain, at_end.end()) == 0
+            if is_at_end and (match is None or self._has_ids_last):
+                return at_end
+            return match
+        if match is not None:
+            self._has_ids_last = _before_message(plain, match.end()) == 0
+        return match
 
     def _access(self, plain: str, end: int) -> tuple[dict[str, Any] | None, str]:
         access = access_in(plain[end:])
@@ -745,6 +778,11 @@ def _level_in(head: str) -> int:
         return known
     words = (*_CAPITALS.findall(head), *(part.strip().lower() for part in head.split(" - ")))
     return next(filter(None, map(LEVELS.get, words)), 0)
+
+
+def _before_message(line: str, end: int) -> int:
+    """Return *end*, or 0 if only the ends of brackets are behind it: then the message is before."""
+    return end if line[end:].strip(" \t)]}>.") else 0
 
 
 def _behind_level(line: str) -> str:

@@ -40,7 +40,7 @@ _OF_HAPROXY = (
 # ``session``, ``trace``, ``span``. It is searched before a message, where there are no quotes.
 _IDS = (
     # OpenStack: [req-UUID user project], [None req-UUID …], [req-GLOBAL req-LOCAL …]
-    ("req-", re.compile(rf"\[(?:[\w-]+ )?(?P<request>req-{UUID})[ \]]")),
+    ("req-", re.compile(rf"\[(?:[\w-]+ )?(?P<request>req-{UUID})(?:\]| (?:[^\]]{{0,200}}\])?)")),
     # Spring Boot 3: [trace-span]; Spring Cloud Sleuth: [service,trace,span]
     ("-", re.compile(r"\[(?P<trace>[0-9a-f]{32}|[0-9a-f]{16})-(?P<span>[0-9a-f]{16})\]")),
     (",", re.compile(r"\[[\w. -]*,(?P<trace>[0-9a-f]{16,32}),(?P<span>[0-9a-f]{16})(?:,\w*)?\]")),
@@ -54,19 +54,36 @@ _IDS = (
 )
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = re.compile(
-    r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|session[-_]?id|rid)"
-    r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})",
+    r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|span[-_]?id|session[-_]?id|rid)"
+    r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})(?![\w.~+/=:@-])",
     re.IGNORECASE,
+)
+_OF_ID = re.compile(r"[\w.~+/=:@-]")
+_KINDS = ("session", "trace", "span")
+# Beside the trace: of OpenTelemetry and Datadog.
+_SERVICE = re.compile(r"[\[ ](?:resource\.service\.name|dd\.service)=([\w.-]{1,128})(?=[\] ])")
+# Writers that put all fields behind the message, where a client's text may be before them:
+# structlog, logrus and zerolog on a terminal, log15, Go's slog.
+_FIELDS_LAST = re.compile(
+    r"(?:[\d:.TZ+ -]{5,40} )?\[(?:debug {4}|info {5}|warning {2}|error {4}|critical |exception|notset {3})\] "
+    r"|[\dT:.Z+-]{4,35}(?:AM|PM)? (?:TRC|DBG|INF|WRN|ERR|FTL|PNC) "
+    r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4,9}\] "
+    r"|(?:TRACE|TRCE|DEBUG|DBUG|INFO|WARN|EROR|ERROR|CRIT) ?\[\d\d-\d\d\|"
+    r"|\d{4}/\d\d/\d\d [\d:.]{8,15} (?:DEBUG|INFO|WARN|ERROR)(?:[+-]\d{1,3})? "
+)
+_MOST_FIELDS = 2048  # characters of them
+_WORD = re.compile(
+    r"([\w.-]+)=(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s'\"=][^\s'\"]*))(?!\S)|\S+"
 )
 
 
 class Ids:
-    """The ids in a line, and the end of the last one that is in brackets."""
+    """The ids in a line, the service beside them, and the end of the last one that is in brackets."""
 
-    __slots__ = ("end", "request", "session", "span", "trace")
+    __slots__ = ("end", "request", "service", "session", "span", "trace")
 
     def __init__(self) -> None:
-        self.request = self.session = self.trace = self.span = ""
+        self.request = self.session = self.trace = self.span = self.service = ""
         self.end = 0
 
 
@@ -75,13 +92,20 @@ def ids_in(line: str, end: int) -> Ids:
     Return the ids in *line* before *end*: by their names, else in the form of a known writer.
     """
     ids = Ids()
+    if _FIELDS_LAST.match(line) is not None:
+        _read_last(line, ids)
+        return ids
     for match in _NAMED.finditer(line, 0, end):
-        kind = match[1].lower().replace("_", "").replace("-", "").removesuffix("id")
-        kind = kind if kind in ("session", "trace") else "request"
+        if match.end() == end and _OF_ID.match(line, end):  # the search ends within it
+            continue
+        kind = _kind(match[1])
         if not getattr(ids, kind):
-            setattr(ids, kind, match[2])
+            setattr(ids, kind, match[2].rstrip(":.") or match[2])
             if line.rfind("[", 0, match.start()) > line.rfind("]", 0, match.start()):
                 ids.end = max(ids.end, line.find("]", match.end(), end) + 1)
+    if ids.trace:
+        service = _SERVICE.search(line, 0, end)
+        ids.service = "" if service is None else service[1]
     if ids.request or ids.trace:
         return ids
     for needle, row in _IDS:
@@ -94,6 +118,22 @@ def ids_in(line: str, end: int) -> Ids:
             ids.end = placed.end()
             break
     return ids
+
+
+def _kind(name: str) -> str:
+    kind = name.lower().replace("_", "").replace("-", "").removesuffix("id")
+    return kind if kind in _KINDS else "request"
+
+
+def _read_last(line: str, ids: Ids) -> None:
+    """Fill *ids* with those among the fields at the end of a *line*."""
+    words = list(_WORD.finditer(line, max(0, len(line) - _MOST_FIELDS)))
+    for word in reversed(words):
+        if word[1] is None:  # the message
+            return
+        named = _NAMED.fullmatch(f"{word[1]}={word[2] or word[3] or word[4] or ''}")
+        if named is not None and not getattr(ids, kind := _kind(named[1])):
+            setattr(ids, kind, named[2])
 
 
 # -- pairs -----------------------------------------------------------------------------------------
@@ -337,9 +377,12 @@ def access_in(message: str) -> dict[str, Any] | None:
     Return the fields of *message*, if it is an access line: ours, or a server's that is written by
     ``logging``.
     """
-    return parse_access(unescape(message))
+    fields = parse_access(unescape(message))
+    # Other words may be in the places of ours: ``u1 p1 - - - -] paid``.
+    return fields if fields and not _OUTCOME.isdisjoint(fields) else None
 
 
+_OUTCOME = frozenset(("status", "duration_ms"))
 _USUAL_ACCESS = re.compile(
     r"([^ \n\\]+) ([^ \n\\]+) (\d{1,9}) (\d+\.\d)ms (\d{1,20})B ([^ \n\\]+) ([^ \n\\]+)"
     r" ttfb=(\d+\.\d)ms\n|[^\n]*\n",
