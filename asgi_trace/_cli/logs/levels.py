@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-__all__ = ("LEVELS", "NAMES", "level_of")
+__all__ = ("LETTERS", "LEVELS", "NAMES", "level_of")
 
 NAMES = ("NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -15,7 +15,7 @@ LEVELS = {
         (
             "NOTSET DEFAULT UNSPECIFIED",
             "DEBUG TRACE VERBOSE FINE FINER FINEST DBUG TRCE DBG TRC DEBU TRAC",
-            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK INF NOTE",
+            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK INF NOTE LOG",
             "WARNING WARN WRN",
             "ERROR EXCEPTION ERR EROR SEVERE ERRO FAIL",
             "CRITICAL FATAL EMERGENCY EMERG ALERT CRIT PANIC DPANIC FTL PNC FATA PANI",
@@ -24,6 +24,9 @@ LEVELS = {
     for name in names.split()
 }
 LEVELS |= {name.lower(): number for name, number in LEVELS.items()}
+
+LETTERS = dict(zip("TVD.-I*W#EFCA", (1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 5, 5), strict=True))
+"""The levels of writers that have one letter or sign for each."""
 
 # -- by number, for each writer --------------------------------------------------------------------
 

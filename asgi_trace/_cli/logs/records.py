@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
 from .envelopes import COLORS, Peeled, service_of, source_of_labels
-from .levels import LEVELS, NAMES, level_of
+from .levels import LETTERS, LEVELS, NAMES, level_of
 from .names import (
     ACCESS,
     EXCEPTIONS,
@@ -80,7 +80,8 @@ class Entry(NamedTuple):
 # for an id.
 _OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
-    r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)\b:?"
+    r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
+    r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
     r"|(?<=\[)(?:Trace|Debug|Info|Note|Warning|Error|Fatal)(?=\])"
@@ -93,8 +94,16 @@ _LEVEL_NEXT = re.compile(
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
 )
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
-_KLOG = re.compile(r"[IWEF](?=\d{4}(?:\d{4})? \d\d:)")
-_KLOG_LEVELS = {"I": 2, "W": 3, "E": 4, "F": 5}
+# A level of one letter or sign, at its place in a line of klog, Android, MongoDB, Tornado and
+# Jupyter, Rails' Semantic Logger, and Redis.
+_LETTER = re.compile(
+    r"([IWEF])(?=\d{4}(?:\d{4})? \d\d:)"
+    r"|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\d+ +\d+ ([VDIWEFA]) "
+    r"|\d{4}-\d\d-\d\dT[\d:.]{8,16}(?:Z|[+-]\d{4}) ([DIWEF])(?= +[A-Z]+ +\[)"
+    r"|\[([DIWEC]) (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d"
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6} ([TDIWEF])(?= \[\d+:)"
+    r"|\d+:[CMSX] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "
+)
 # Another formatter may put a thread or a level where ours has a call of MCP.
 _OWN_IDS = re.compile(
     r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\]"
@@ -539,21 +548,23 @@ class Records:
         assert head is not None
         head_end = head.end()
         time = find_time(plain, min(head_end, _TIME_END))
-        level = _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
-        if time and not level:
+        letter = _LETTER.match(plain)
+        level = None if letter else _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
+        if time and not level and not letter:
             level = _LEVEL_NEXT.match(plain, time.end())
-        klog = None if level else _KLOG.match(plain)
         is_of_client = _OF_CLIENT in plain
         own = None if is_of_client else self._own_ids(plain, head_end)
         request_id = session_id = trace = span = service = call = words = ""
-        ends = [match.end() for match in (time, level) if match and match.start() < head_end]
+        ends = [
+            match.end() for match in (time, level, letter) if match and match.start() < head_end
+        ]
         if own:
             request_id, session_id, words, call = own.groups("")
             if own.start() < head_end:
                 ends.append(_before_message(plain, own.end()))
         elif is_of_client:
             pass
-        elif time or level or klog or "RequestId" in plain or plain.startswith("["):
+        elif time or level or letter or "RequestId" in plain or plain.startswith("["):
             ids = ids_in(plain, head_end)
             request_id, session_id, trace, span = (
                 _id(ids.request),
@@ -569,7 +580,7 @@ class Records:
         access, id_in_access = self._access(plain, end)
         if access and not request_id:
             request_id = _id(id_in_access)
-        if not (time or level or klog or request_id or access):
+        if not (time or level or letter or request_id or access):
             return None
         when = self.clock.read(time[0]) if time else None
         if envelope is not None and envelope.time is not None:
@@ -585,13 +596,11 @@ class Records:
         if request_id:
             more["foreign"] = True
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
-        number = (
-            LEVELS[level[level.lastindex or 0].rstrip(":").upper()]
-            if level
-            else _KLOG_LEVELS[klog[0]]
-            if klog
-            else 0
-        )
+        number = 0
+        if letter:
+            number = LETTERS[letter[letter.lastindex or 0]]
+        elif level:
+            number = LEVELS[level[level.lastindex or 0].rstrip(":").upper()]
         when = self.at(when)
         end += astral(plain[:end])
         return Entry(
@@ -642,6 +651,13 @@ class Records:
             when = self.clock.read_value(envelope.time)
             more = self._origin(envelope.source) or None
         return Entry(self.at(when), 0, "", "", line, 0, more, self._file)
+
+    def dated(self, entry: Entry) -> Entry:
+        """Return *entry* with the time of the line before as its own."""
+        more = dict(entry.more or _NO_MORE)
+        if more.pop("undated", False):
+            self.undated -= 1
+        return entry._replace(more=more or None)
 
     # -- time --------------------------------------------------------------------------------------
 

@@ -274,6 +274,23 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "no id": ("2024-11-22 10:30:15 INFO shop request_id== x", {"request": ""}),
     "klog": ("W1122 10:30:15.250000       1 pay.go:3] slow", {"request": "", "level": 3}),
+    "klog, a level in the message": (
+        "I1122 10:30:15.250000 1 pay.go:3] no ERROR left",
+        {"level": 2},
+    ),
+    "Android": ("03-17 16:13:38.811  1702  2395 E WindowManager: x", {"level": 4}),
+    "MongoDB 3": ("2024-11-22T10:30:15.250+0000 W NETWORK  [conn5] slow", {"level": 3}),
+    "Tornado": ("[E 241122 10:30:15 web:2348] x", {"level": 4}),
+    "Jupyter": ("[W 2024-11-22 10:30:15.250 ServerApp] x", {"level": 3}),
+    "Rails' Semantic Logger": (
+        "2024-11-22 10:30:15.250000 W [12:main] {request_id: r1} Orders -- slow",
+        {"request": "r1", "level": 3},
+    ),
+    "Redis": ("1:M 22 Nov 2024 10:30:15.250 # overcommit_memory is set to 0!", {"level": 3}),
+    "Redis, a note": ("1:M 22 Nov 2024 10:30:15.250 * Ready", {"level": 2}),
+    "PostgreSQL": ("2024-11-22 10:30:15.250 UTC [12] LOG:  duration: 250.123 ms", {"level": 2}),
+    "PostgreSQL, a panic": ("2024-11-22 10:30:15.250 UTC [12] PANIC:  x", {"level": 5}),
+    "NestJS": ("[Nest] 12  - 11/22/2024, 10:30:15 AM     LOG [NestFactory] x", {"level": 2}),
 }
 
 
