@@ -26,18 +26,20 @@ from .names import (
     NO_IDS,
     OWN_SPANS,
     ROLES,
+    SERVERS_METHODS,
     SILENT,
+    WEAK_LEVELS,
+    WEAK_TIMES,
     flat,
     may_nest,
 )
 from .own import own_fields
 from .texts import (
     HOST,
-    MILLISECONDS_IN,
-    WITH_UNIT,
     AccessLines,
     access_in,
     ids_in,
+    milliseconds_in,
     outgoing_in,
     python_pairs,
 )
@@ -163,13 +165,14 @@ def _roles(names: tuple[str, ...]) -> _Roles:
 def _is_access(row: tuple[str, str, str, str, float], names: Set[str]) -> bool:
     """
     Whether the *names* of a line's fields are those of a *row* of access lines: a status, and a
-    duration of a request. If the status has its own name, one of these two is enough.
+    duration of a request. If the status or the method has its own name, one of these two is enough.
     """
     method, path, status, duration, _ = row
     if status not in names:
         return False
     has_request = method in names or path in names
-    return has_request + (duration in names) >= (1 if "." in status else 2)
+    is_enough = "." in status or (method in names and method in SERVERS_METHODS)
+    return has_request + (duration in names) >= (1 if is_enough else 2)
 
 
 _new = tuple.__new__
@@ -427,12 +430,20 @@ class Records:
             tool,
             number,
         ) = map(get, roles.ours)
-        if roles.ours[0] == "t" and type(stamp) is not str:  # it may be any number
+        types = WEAK_TIMES.get(roles.ours[0])
+        if types is not None and not isinstance(stamp, types):
             stamp = None
+        level_name = roles.ours[1]
+        others = roles.others
+        if level_name in WEAK_LEVELS and not level_of(level_name, level, fields):
+            level, others = None, (*others, level_name)
         if message is None and stamp is None and level is None and roles.access is None:
             return None
         if level is None and "@t" in fields:  # Serilog leaves it out
             level = "Information"
+        number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
+        if number_of_level < 0:
+            number_of_level = level_of(level_name, level, fields)
         when = self.clock.read_value(stamp)
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
@@ -450,18 +461,20 @@ class Records:
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
         if trace:
-            more["trace"] = trace = trace.rpartition("/")[2].removeprefix("0x")
+            trace = _id(trace.rpartition("/")[2].removeprefix("0x"))
+        if trace:
+            more["trace"] = trace
         # A tracer's span may be a span within the request.
         is_own_span = request_id and roles.ours[_SPAN] in OWN_SPANS
         request_id = request_id or trace
         for name, value in (("span" if is_own_span else "inner", span), ("parent", parent)):
-            if value and (value := _id(value)):
-                more[name] = value.removeprefix("0x")
+            if value and (value := _id(_id(value).removeprefix("0x"))):
+                more[name] = value
         if request_id and not trace and "span" not in more:
             more["foreign"] = True
         row = roles.access
         if row is not None and row[3] == "service":  # of Heroku's router: a duration
-            if isinstance(service, str) and WITH_UNIT.fullmatch(service):
+            if isinstance(service, str) and milliseconds_in(service) is not None:
                 service = None
             else:
                 row = None
@@ -470,28 +483,25 @@ class Records:
         if method:
             words = " ".join(filter(None, map(_shown, (method, tool))))
             more["call"] = f"{words} #{_shown(number)}" if number else words
-        others = roles.others
         outgoing = outgoing_in(message)
         if outgoing is not None:
             more |= outgoing
         else:
-            is_access_logger = not logger or "access" in _shown(logger)
+            is_access_logger = not logger or _is_of_access(_shown(logger))
             access = access_in(message) if is_access_logger else None
             if access is not None:
                 logger = None
                 others = tuple(name for name in others if name not in access)
+                if row is not None and "duration_ms" not in access:
+                    beside = _access_of(fields, row) or _NO_MORE
+                    if beside.get("status") == access.get("status"):
+                        access = {**beside, **access}
             elif row is not None and (is_access_logger or row[0] != "method"):
                 access = _access_of(fields, row)
             if access is not None:
                 more["access"] = access
-        number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
-        if number_of_level < 0:
-            level_name = roles.ours[1]
-            number_of_level = level_of(level_name, level, fields)
-            if level_name == "status" and not number_of_level:  # of a response
-                level, others = None, (*others, "status")
-            elif level is not None and (type(level) is not str or level.isdecimal()):
-                level = NAMES[number_of_level]
+        if level is not None and (type(level) is not str or level.isdecimal()):
+            level = NAMES[number_of_level]
         shown_stamp = stamp if type(stamp) is str else _shown_time(when, stamp)
         head = f"{shown_stamp} - {_shown(level)} - [req={request_id or NO_ID}|session={session_id or NO_ID}] - "
         aside = f" logger={_shown(logger)}" if logger else ""
@@ -772,12 +782,17 @@ def _access_of(
             access["path"] = HOST.sub("", access["path"])
     lasted = fields.get(duration)
     if isinstance(lasted, str):
-        with_unit = WITH_UNIT.fullmatch(lasted)
+        with_unit = milliseconds_in(lasted)
         if with_unit is not None:
-            lasted, factor = with_unit[1], MILLISECONDS_IN[with_unit[2]]
+            lasted, factor = with_unit, 1
     with suppress(TypeError, ValueError, OverflowError):
         access["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
     return access
+
+
+def _is_of_access(logger: str) -> bool:
+    """Whether a *logger* writes a server's access lines."""
+    return "access" in logger or logger == "tower_http::trace::on_response"
 
 
 def astral(text: str) -> int:

@@ -16,13 +16,12 @@ from ..._core.lines import parse_access, parse_outgoing, unescape
 
 __all__ = (
     "HOST",
-    "MILLISECONDS_IN",
-    "WITH_UNIT",
     "AccessLines",
     "Ids",
     "access_in",
     "accesses_in",
     "ids_in",
+    "milliseconds_in",
     "outgoing_in",
     "python_pairs",
 )
@@ -169,7 +168,8 @@ def _unquoted(value: str) -> str:
 
 _REQUEST = r'"(?P<method>[A-Z]{3,20}) (?P<path>[^ "]+)(?: (?:HTTP/)?[\d.]+)?"'
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_LASTED = r"\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s)"
+# Go writes 1m2.5s.
+_LASTED = r"(?:\d{1,9}h)?(?:\d{1,9}m)?\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s)"
 
 _ROWS = (
     # ingress-nginx: … "referrer" "agent" length seconds [upstream] … id
@@ -241,6 +241,66 @@ _ROWS = (
             r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
         ),
     ),
+    # uWSGI
+    (
+        "=> generated ",
+        re.compile(
+            r"\A\[pid: \d+\|app: [^|\]]{1,20}\|req: [\d/]{1,40}\] [\da-fA-F.:]* \([^ ()]*\) "
+            r"\{\d+ vars in \d+ bytes\} \[[^\]]{1,40}\] (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) => generated \d+ bytes "
+            r"in (?P<lasted>\d+ (?:msecs|micros)) \(HTTP/[\d.]+ (?P<status>\d{3})\)"
+        ),
+    ),
+    # Serilog's requests, on a terminal and in a file
+    (
+        " responded ",
+        re.compile(
+            r"\A\[?[\d :.T+Z-]{8,40}\[?(?:VRB|DBG|INF|WRN|ERR|FTL)\] HTTP (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+            r"responded (?P<status>\d{3}) in (?P<milliseconds>\d+\.\d+) ms\Z"
+        ),
+    ),
+    # tower-http
+    (
+        "tower_http::trace::on_response",
+        re.compile(
+            r"\A[\dT:.Z-]{20,35} +[A-Z]+ (?:[\w:]+\{[^{} ]{0,200}\}:)?[\w:]+\{method=(?P<method>[A-Z]{3,20}) "
+            r"uri=(?P<path>[^ ]+) version=[^ }]+\}: tower_http::trace::on_response: finished processing request "
+            r"latency=(?P<lasted>\d+ (?:ns|\u03bcs|ms|s)) status=(?P<status>\d{3})"
+        ),
+    ),
+    # IIS, with the fields that it has from the start: … agent referrer status substatus win32 milliseconds
+    (
+        " ",
+        re.compile(
+            r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [\da-fA-F.:%]+ (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) [^ ]+ \d+ "
+            r"[^ ]+ [\da-fA-F.:%]+ [^ ]+ [^ ]+ (?P<status>\d{3}) \d+ \d+ (?P<milliseconds>\d+)\Z"
+        ),
+    ),
+    # CloudFront: date time location bytes client method host path status referrer agent query cookie
+    # result id host protocol bytes seconds
+    (
+        "\t",
+        re.compile(
+            r"\A\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d\t[A-Z]{3}[\w-]*\t\d+\t[\da-f.:]+\t(?P<method>[A-Z]{3,20})\t[^\t]*\t"
+            r"(?P<path>[^\t]+)\t(?P<status>\d{3})\t[^\t]*\t[^\t]*\t[^\t]*\t[^\t]*\t\w+\t(?P<request>[\w=-]{20,80})\t"
+            r"[^\t]*\t\w+\t\d+\t(?P<seconds>\d+\.\d+)\t"
+        ),
+    ),
+    # S3: owner bucket [time] client requester id operation key "request" status error sizes
+    # milliseconds
+    (
+        "] ",
+        re.compile(
+            rf"\A[0-9a-f]{{64}} [\w.-]+ \[[^\]]+\] [^ ]+ [^ ]+ (?P<request>[0-9A-Z]{{16}}) [A-Z]+\.[\w.]+ "
+            rf"[^ ]+ {_REQUEST} (?P<status>\d{{3}}) [\w-]+ (?:\d+|-) (?:\d+|-) (?P<milliseconds>\d+)? "
+        ),
+    ),
+    # Apache's forensic log
+    (
+        "+",
+        re.compile(
+            r"\A\+(?P<request>[\w@:.-]{1,64})\|(?P<method>[A-Z]{3,20}) (?P<path>[^ |]+) HTTP/[\d.]+\|"
+        ),
+    ),
     # Phoenix
     (
         "Sent ",
@@ -291,12 +351,16 @@ _ROWS = (
     ),
 )
 HOST = re.compile(r"\A\w{2,10}://[^/]*(?=/)")
-WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)(ns|us|\u00b5s|ms|s)")
-MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "ms": 1, "s": 1e3}
-"""The milliseconds in a unit of time."""
+_MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "\u03bcs": 1e-3, "ms": 1, "s": 1e3}
+_MILLISECONDS_IN |= {"micros": 1e-3, "msecs": 1}
+_WITH_UNIT = re.compile(
+    rf"(?:(\d{{1,9}})h)?(?:(\d{{1,9}})m)?(\d{{1,30}}(?:\.\d{{1,30}})?) ?({'|'.join(_MILLISECONDS_IN)})"
+)
 # The characters of a line that are searched.
 _MOST_READ = 8192
-_LAST = re.compile(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID})(?(open)\])\Z")
+# Of Apache's mod_unique_id. A name of a cipher or a pod has no letters of both cases and digits.
+_UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
+_LAST = re.compile(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
 _LAST_QUOTED = re.compile(rf' "(?P<request>{HEX}|{UUID})"\Z')
 _SECONDS = re.compile(r"\b(?:rt|request_time|response_time|duration)[=:]\"?(\d+\.\d+)")
 # nginx writes its $request_time with three digits.
@@ -342,9 +406,9 @@ class AccessLines:
         seconds, milliseconds = groups.get("seconds"), groups.get("milliseconds")
         if "path" in fields:
             fields["path"] = HOST.sub("", fields["path"])
-        lasted = WITH_UNIT.fullmatch(groups.get("lasted") or "")
+        lasted = milliseconds_in(groups.get("lasted") or "")
         if lasted is not None:
-            fields["duration_ms"] = round(float(lasted[1]) * MILLISECONDS_IN[lasted[2]], 4)
+            fields["duration_ms"] = round(lasted, 4)
         elif seconds and seconds != "-1":
             fields["duration_ms"] = round(float(seconds) * 1000, 3)
         elif milliseconds:
@@ -370,6 +434,16 @@ class AccessLines:
             return ""
         self._quoted += 1
         return quoted["request"] if self._quoted > 10 * self._unquoted else ""
+
+
+def milliseconds_in(text: str) -> float | None:
+    """Return the milliseconds in a duration with its unit, such as ``1m2.5s``; None for any other."""
+    match = _WITH_UNIT.fullmatch(text)
+    if match is None:
+        return None
+    hours, minutes, number, unit = match.groups("0")
+    whole_minutes = 60 * int(hours) + int(minutes)
+    return 60_000 * whole_minutes + float(number) * _MILLISECONDS_IN[unit]
 
 
 def access_in(message: str) -> dict[str, Any] | None:
