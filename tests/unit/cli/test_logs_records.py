@@ -1233,6 +1233,13 @@ def test_a_long_path_of_a_client_takes_no_longer_than_its_length(piece: str) -> 
     assert entry_of(piece * 2000).request_id == ""
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", " \t"])
+def test_blanks_at_the_end_take_no_longer_than_their_number(blank: str) -> None:
+    """A search that began anew at each of them took half a minute."""
+    line = f"level=error msg=x request_id=r1{blank * 60_000}"
+    assert (entry_of(line).request_id, entry_of(line).level) == ("r1", 4)
+
+
 def test_what_a_client_sends_in_quotes_is_no_id() -> None:
     """
     The user agent and the forwarded address of a log without $request_id, once its lines have been
