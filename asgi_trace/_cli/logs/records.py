@@ -92,7 +92,7 @@ _OTHERS_LEVEL = re.compile(
 )
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = re.compile(
-    r"[ \t]*[\]|:-]?[ \t]*\[?"
+    r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
 )
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")

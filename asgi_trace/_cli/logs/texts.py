@@ -368,7 +368,8 @@ _BARE_SECONDS = re.compile(r" (\d+\.\d{3})(?= |\Z)")
 # A text in quotes is the client's, unless it has one of these names.
 _OF_CLIENT = re.compile(
     r'((?:(?:request|correlation|req|trace)[-_]?id|rt|request_time|response_time|duration)[=:] ?"[\w.~+/=:@-]{1,128}")'
-    rf"|{_QUOTED}",
+    # A quote that is never closed encloses the rest: a search from each such quote would take long.
+    r'|"(?:[^"\\]|\\.)*(?:"|\\?\Z)',
     re.IGNORECASE,
 )
 

@@ -1233,11 +1233,20 @@ def test_a_long_path_of_a_client_takes_no_longer_than_its_length(piece: str) -> 
     assert entry_of(piece * 2000).request_id == ""
 
 
+@pytest.mark.parametrize("sent", ['\\"', '\\"x ', "\\\\"])
+def test_quotes_that_are_never_closed_enclose_the_rest(sent: str) -> None:
+    line = f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "{sent * 4001} request_id=forged'
+    entry = entry_of(line)
+    assert entry.request_id == ""
+    assert (entry.more or {})["access"]["status"] == 200
+
+
 @pytest.mark.parametrize("blank", [" ", "\t", " \t"])
 def test_blanks_at_the_end_take_no_longer_than_their_number(blank: str) -> None:
     """A search that began anew at each of them took half a minute."""
     line = f"level=error msg=x request_id=r1{blank * 60_000}"
     assert (entry_of(line).request_id, entry_of(line).level) == ("r1", 4)
+    assert entry_of(f"2024-11-22 10:30:15 {blank * 60_000}x").level == 0
 
 
 def test_what_a_client_sends_in_quotes_is_no_id() -> None:
