@@ -350,6 +350,10 @@ _ROWS = (
         ),
     ),
 )
+# A search for an expression that begins with \A tries each place of a line all the same.
+_FINDERS = tuple(
+    (needle, row.match if row.pattern.startswith(r"\A") else row.search) for needle, row in _ROWS
+)
 HOST = re.compile(r"\A\w{2,10}://[^/]*(?=/)")
 _MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "\u03bcs": 1e-3, "ms": 1, "s": 1e3}
 _MILLISECONDS_IN |= {"micros": 1e-3, "msecs": 1}
@@ -389,10 +393,10 @@ class AccessLines:
         other line.
         """
         line = line[:_MOST_READ]
-        for needle, row in _ROWS:
+        for needle, find in _FINDERS:
             if needle not in line:
                 continue
-            match = row.search(line)
+            match = find(line)
             if match is not None:
                 return self._told(match)
         return None
@@ -426,10 +430,11 @@ class AccessLines:
         return fields, request
 
     def _last_id_in(self, others: str) -> str:
-        last = _LAST.search(others)
+        word = others[others.rfind(" ") :]
+        last = _LAST.match(word)
         if last is not None:
             return last["request"]
-        quoted = _LAST_QUOTED.search(others)
+        quoted = _LAST_QUOTED.match(word)
         if quoted is None:
             self._unquoted += 1
             return ""
