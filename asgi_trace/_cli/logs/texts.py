@@ -62,13 +62,20 @@ _KINDS = ("session", "trace", "span")
 # Beside the trace: of OpenTelemetry and Datadog.
 _SERVICE = re.compile(r"[\[ ](?:resource\.service\.name|dd\.service)=([\w.-]{1,128})(?=[\] ])")
 # Writers that put all fields behind the message, where a client's text may be before them:
-# structlog, logrus and zerolog on a terminal, log15, Go's slog.
+# structlog, logrus and zerolog on a terminal, log15, Go's slog, klog with a message in quotes.
 _FIELDS_LAST = re.compile(
     r"(?:[\d:.TZ+ -]{5,40} )?\[(?:debug {4}|info {5}|warning {2}|error {4}|critical |exception|notset {3})\] "
     r"|[\dT:.Z+-]{4,35}(?:AM|PM)? (?:TRC|DBG|INF|WRN|ERR|FTL|PNC) "
     r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4,9}\] "
     r"|(?:TRACE|TRCE|DEBUG|DBUG|INFO|WARN|EROR|ERROR|CRIT) ?\[\d\d-\d\d\|"
     r"|\d{4}/\d\d/\d\d [\d:.]{8,15} (?:DEBUG|INFO|WARN|ERROR)(?:[+-]\d{1,3})? "
+    r"|[IWEF]\d{4} [\d:.]{8,15} +\d{1,10} [\w./-]{1,100}:\d{1,6}\] \""
+)
+# Rust's tracing has an id in quotes, at the beginning of a span: a client's address, which has a
+# slash, comes after it.
+_IN_SPAN = re.compile(
+    r"[\dT:.Z-]{20,35} +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,100}(?:\{[^{}\"/]{0,300}\})?:)?"
+    r"[\w:.-]{1,100}\{(?:request_id|req_id|correlation_id)=\"([\w.~+/=:@-]{1,128})\"[ }]"
 )
 _MOST_FIELDS = 2048  # characters of them
 _WORD = re.compile(
@@ -93,6 +100,10 @@ def ids_in(line: str, end: int) -> Ids:
     ids = Ids()
     if _FIELDS_LAST.match(line) is not None:
         _read_last(line, ids)
+        return ids
+    in_span = _IN_SPAN.match(line) if '_id="' in line else None
+    if in_span is not None:
+        ids.request = in_span[1]
         return ids
     for match in _NAMED.finditer(line, 0, end):
         if match.end() == end and _OF_ID.match(line, end):  # the search ends within it

@@ -148,6 +148,44 @@ def test_fields_behind_the_message(line: str) -> None:
     assert (entry.request_id, entry.session_id, entry.level) == ("r1", "s1", 3)
 
 
+@pytest.mark.parametrize(
+    ("line", "request_id"),
+    [
+        (
+            'W1122 10:30:15.250000       1 pay.go:5] "Pod updated" pod="kube/dns" requestID="r1" n=3',
+            "r1",
+        ),
+        (
+            'W1122 10:30:15.250000       1 pay.go:5] "got requestID=forged" pod="a requestID=forged"',
+            "",
+        ),
+        ("W1122 10:30:15.250000       1 pay.go:5] got requestID=r1 in words", "r1"),
+    ],
+)
+def test_klogs_fields(line: str, request_id: str) -> None:
+    """A message in quotes has none of them."""
+    entry = entry_of(line)
+    assert (entry.request_id, entry.level) == (request_id, 3)
+
+
+@pytest.mark.parametrize(
+    ("spans", "request_id"),
+    [
+        ('request{request_id="r1" method=GET}', "r1"),
+        ('server{port=80}:request{request_id="r1"}', "r1"),
+        ('request{request_id="r1"}:query{sql="request_id=\\"forged\\""}', "r1"),
+        ('request{method=GET uri=/x?{request_id="forged"}', ""),
+        ('request{method=GET uri=/x?request_id="forged"}', ""),
+        ('request{method=GET uri=/x}:query{request_id="forged"}', ""),
+    ],
+)
+def test_an_id_in_a_span_of_rust(spans: str, request_id: str) -> None:
+    """It is the span's first field: a client's address may have anything."""
+    line = f"2024-11-22T10:30:15.250000Z  WARN {spans}: shop::pay: slow"
+    entry = entry_of(line)
+    assert (entry.request_id, entry.level) == (request_id, 3)
+
+
 TRACERS: dict[str, tuple[str, dict[str, Any]]] = {
     "OpenTelemetry": (
         f"{STAMP} WARNING [shop] [a.py:5] [trace_id={HEX} span_id={SPAN} resource.service.name=front "
