@@ -28,7 +28,9 @@ _NAMED = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, 
 _NAMED |= {"EST": -5, "EDT": -4, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9, "MSK": 3}
 _NAMED |= {"SAST": 2, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13}
 _NAMES = "|".join(_NAMED)
-_ZONE = rf"(?: ?(?P<zone>{_NAMES}|[+-]\d\d(?::?\d\d)?)(?: UTC)?(?![\w:]))?"
+# JavaScript writes GMT+0100.
+_OFFSET = r"(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?::?\d\d)?"
+_ZONE = rf"(?: ?(?P<zone>(?:{_NAMES})(?![+-]\d)|{_OFFSET})(?: UTC)?(?![\w:]))?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
     rf"(?P<name>[ADFJMNOSadfjmnos][A-Za-z][A-Za-z](?<=(?i:{'|'.join(_MONTHS)})))"
@@ -127,7 +129,7 @@ _IN_SENTENCE = re.compile(
     r"(?:[A-Z][a-z]{2},? )?\Z"
 )
 _FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,9})")
-_ZONED = re.compile(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?[+-]\d\d(?::?\d\d)?)\Z")
+_ZONED = re.compile(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?{_OFFSET})\Z")
 
 
 def find_time(text: str, end: int) -> re.Match[str] | None:
@@ -215,6 +217,7 @@ _PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""))
 _UNITS = ((1e11, 1000, 1), (1e14, 1, 1), (1e17, 1, 10**3), (1e20, 1, 10**6))
 _DAY_LENGTH = 86_400.0
 _NOON = 12
+_HOURS_DIGITS = 2
 _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
 # The rest of a time after its second, as collectors write it: the fraction and the zone.
@@ -501,9 +504,10 @@ def _parted(text: str) -> tuple[str, str]:
 def _offset(zone: str) -> timedelta:
     if zone in _NAMED:
         return timedelta(hours=_NAMED[zone])
-    digits = zone[1:].replace(":", "").ljust(4, "0")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return -offset if zone[0] == "-" else offset
+    sign, digits = zone.lstrip("GMTUC")[0], zone.lstrip("GMTUC+-").replace(":", "")
+    hours, minutes = (digits[:-2], digits[-2:]) if len(digits) > _HOURS_DIGITS else (digits, "0")
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return -offset if sign == "-" else offset
 
 
 def _of_number(value: float) -> float | None:

@@ -68,6 +68,9 @@ FORMS = {
     "a zone of Australia": "2024-11-22 21:30:15 AEDT",
     "logcat": "11-22 10:30:15.000",
     "geth": "11-22|10:30:15.000",
+    "JavaScript": "Fri Nov 22 2024 11:30:15 GMT+0100",
+    "GMT and hours": "2024-11-22 08:30:15 GMT-2",
+    "UTC and hours": "2024-11-22 16:00:15 UTC+05:30",
     "Erlang": "22-Nov-2024::10:30:15",
 }
 
@@ -221,6 +224,12 @@ def test_richs_date_has_the_month_first(level: str) -> None:
 )
 def test_a_time_in_a_sentence_is_not_the_lines_own(line: str) -> None:
     assert find_time(line, 120) is None
+
+
+def test_a_number_behind_a_time_is_no_zone() -> None:
+    match = find_time("2024-11-22 10:30:15 -1 left", 120)
+    assert match is not None
+    assert match[0] == "2024-11-22 10:30:15"
 
 
 def test_a_date_in_the_name_of_a_file_is_not_the_lines_own() -> None:
