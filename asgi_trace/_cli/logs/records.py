@@ -38,10 +38,12 @@ from .texts import (
     HOST,
     AccessLines,
     access_in,
+    access_line,
     ids_in,
     milliseconds_in,
     outgoing_in,
     python_pairs,
+    without_clients_text,
 )
 from .times import Clock, find_time, is_zoned
 
@@ -554,8 +556,14 @@ class Records:
                 if entry is not None:
                     return entry
         plain = COLORS.sub("", line) if "\x1b" in line else line
+        whole = plain
         head = _OTHERS_HEAD.match(plain)
         assert head is not None
+        match = access_line(plain)
+        if match is not None:
+            plain = without_clients_text(match, head.end()) + plain[len(match.string) :]
+            head = _OTHERS_HEAD.match(plain)
+            assert head is not None
         head_end = head.end()
         time = find_time(plain, min(head_end, _TIME_END))
         letter = _LETTER.match(plain)
@@ -587,7 +595,8 @@ class Records:
             ends.append(_before_message(plain, ids.end))
         end = max(ends, default=0)
         end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
-        access, id_in_access = self._access(plain, end)
+        plain = whole
+        access, id_in_access = self._access(plain, end, match)
         if access and not request_id:
             request_id = _id(id_in_access)
         if not (time or level or letter or request_id or access):
@@ -638,16 +647,15 @@ class Records:
             self._has_ids_last = _before_message(plain, match.end()) == 0
         return match
 
-    def _access(self, plain: str, end: int) -> tuple[dict[str, Any] | None, str]:
+    def _access(
+        self, plain: str, end: int, match: re.Match[str] | None
+    ) -> tuple[dict[str, Any] | None, str]:
         access = access_in(plain[end:])
         if access is None and '"' in plain:
             access = access_in(_behind_level(plain))
-        fields_and_id = None
-        if access is None or "duration_ms" not in access:
-            fields_and_id = self._access_lines.read(plain)
-        if fields_and_id is None:
+        if match is None or (access is not None and "duration_ms" in access):
             return access, ""
-        fields, request_id = fields_and_id
+        fields, request_id = self._access_lines.read(match)
         return {**(access or {}), **fields}, request_id
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:

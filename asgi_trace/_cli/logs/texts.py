@@ -19,11 +19,13 @@ __all__ = (
     "AccessLines",
     "Ids",
     "access_in",
+    "access_line",
     "accesses_in",
     "ids_in",
     "milliseconds_in",
     "outgoing_in",
     "python_pairs",
+    "without_clients_text",
 )
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -309,7 +311,7 @@ _ROWS = (
     (
         "+",
         re.compile(
-            r"\A\+(?P<request>[\w@:.-]{1,64})\|(?P<method>[A-Z]{3,20}) (?P<path>[^ |]+) HTTP/[\d.]+\|"
+            r"\A\+(?P<request>[\w@:.-]{1,64})\|(?P<method>[A-Z]{3,20}) (?P<path>[^ |]+) HTTP/[\d.]+\|.*"
         ),
     ),
     # Phoenix
@@ -398,21 +400,8 @@ class AccessLines:
         self._quoted = 0
         self._unquoted = 0
 
-    def read(self, line: str) -> tuple[dict[str, Any], str] | None:
-        """
-        Return the fields of an access line, and the id of its request, if it has one; None for any
-        other line.
-        """
-        line = line[:_MOST_READ]
-        for needle, find in _FINDERS:
-            if needle not in line:
-                continue
-            match = find(line)
-            if match is not None:
-                return self._told(match)
-        return None
-
-    def _told(self, match: re.Match[str]) -> tuple[dict[str, Any], str]:
+    def read(self, match: re.Match[str]) -> tuple[dict[str, Any], str]:
+        """Return the fields of an access line, and the id of its request, if it has one."""
         groups = match.groupdict()
         fields: dict[str, Any] = {
             name: groups[name] for name in ("method", "path") if groups.get(name)
@@ -451,6 +440,48 @@ class AccessLines:
             return ""
         self._quoted += 1
         return quoted["request"] if self._quoted > 10 * self._unquoted else ""
+
+
+def access_line(line: str) -> re.Match[str] | None:
+    """Return the match of a *line* that is an access line; None for any other line."""
+    line = line[:_MOST_READ]
+    for needle, find in _FINDERS:
+        if needle not in line:
+            continue
+        match = find(line)
+        if match is not None:
+            return match
+    return None
+
+
+# The user's name in the common log format: a client may send any.
+_USER = re.compile(
+    r"(?:\A[\w.-]{1,255}|[\da-fA-F.]{0,40}[.:][\da-fA-F.:]{1,40}) - (?!- \[)(.{1,500}?) \[\d\d/[A-Z][a-z]{2}/\d{4}:"
+)
+
+
+def without_clients_text(match: re.Match[str], end: int) -> str:
+    """
+    Return an access line with "-" for each character of a client's text that is not in quotes.
+
+    :param match: of the line.
+    :param end: the place of the first quote.
+    """
+    line = match.string
+    groups = match.re.groupindex
+    if "method" not in groups:
+        return line
+    begin = match.start("method")
+    user = _USER.search(line, 0, begin) if " [" in line[:begin] else None
+    if user is not None:
+        line = _hidden(line, user.start(1), user.end(1))
+    if "captured" in groups:  # the headers of HAProxy
+        begin = match.end("status")
+    return _hidden(line, begin, match.end()) if begin < end else line
+
+
+def _hidden(line: str, start: int, end: int) -> str:
+    return f"{line[:start]}{'-' * (end - start)}{line[end:]}"
 
 
 def milliseconds_in(text: str) -> float | None:

@@ -121,6 +121,57 @@ def test_a_clients_text_in_apaches_error_log(sent: str) -> None:
     assert (entry.request_id, entry.session_id, entry.level) == ("", "", 4)
 
 
+UNQUOTED = {
+    "a user of the common log format": (
+        '127.0.0.1 - {} [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "-"'
+    ),
+    "the same, with the port": '10.0.0.1:5 - {} [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157',
+    "HAProxy's headers": (
+        "127.0.0.1:5 [22/Nov/2024:10:30:15.250] front back/s1 0/0/1/12/25 200 157 - - ---- 1/1/0/0/0 0/0 {{x {}|curl}} "
+        '"GET /x HTTP/1.1"'
+    ),
+    "a path of uWSGI": (
+        "[pid: 8|app: 0|req: 1/1] 127.0.0.1 () {{38 vars in 696 bytes}} [Fri Nov 22 10:30:15 2024] GET /{} => "
+        "generated 47 bytes in 25 msecs (HTTP/1.1 200) 9 headers in 269 bytes (1 switches on core 0)"
+    ),
+    "a path of IIS": "2024-11-22 10:30:15 10.0.0.2 GET /{} - 80 - 10.0.0.1 curl - 200 0 2 25",
+    "a path of Serilog": "2024-11-22 10:30:15.250 +00:00 [INF] HTTP GET /{} responded 200 in 25.1234 ms",
+    "a path of lograge": (
+        "I, [2024-11-22T10:30:15.250000 #8]  INFO -- : method=GET path=/{} status=200 duration=25.50 view=1.00"
+    ),
+    "a header of Apache's forensic log": "+yQtJf8CoAB4AAFNXBIEAAAAA|GET /x HTTP/1.1|User-Agent:{}",
+}
+
+
+@pytest.mark.parametrize("line", UNQUOTED.values(), ids=UNQUOTED)
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "[req=forged|session=x]",
+        f"[{HEX}]",
+        "?request_id=forged",
+        "?trace_id=forged",
+        "2030-01-01T00:00:00Z",
+        "ERROR",
+    ],
+)
+def test_a_clients_text_without_quotes(line: str, sent: str) -> None:
+    """It is no id, no time and no level where the place of it is known."""
+    entry = entry_of(line.format(sent))
+    assert entry.request_id in ("", "yQtJf8CoAB4AAFNXBIEAAAAA")
+    assert entry.session_id == ""
+    assert "trace" not in (entry.more or {})
+    assert entry.level in (0, 2)
+    assert entry.time < 1_800_000_000_000
+    assert (entry.more or {})["access"]["path"].startswith("/")
+    assert sent in entry.text
+
+
+def test_our_ids_before_an_access_line_with_a_user() -> None:
+    line = '[req=r1|session=s1] 127.0.0.1 - a b [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "-"'
+    assert (entry_of(line).request_id, entry_of(line).session_id) == ("r1", "s1")
+
+
 CONSOLES = {
     "structlog": "2024-11-22 10:30:15 [warning  ] paid                    n=3 path='/a b' request_id=r1 session_id=s1",
     "structlog, a client's text": (
