@@ -923,7 +923,9 @@ def _parse_pairs(text: str) -> dict[str, Any] | None:
     if _PAIRS.fullmatch(text) is None:
         return None
     # A name without a value is a flag in some libraries' lines.
-    return {name: _unquote(value[1:]) if value else "true" for name, value in _PAIR.findall(text)}
+    # Behind the last pair, a search for one more would begin anew at each blank.
+    pairs = _PAIR.findall(text.rstrip(" \t"))
+    return {name: _unquote(value[1:]) if value else "true" for name, value in pairs}
 
 
 def _text(value: Any) -> str:

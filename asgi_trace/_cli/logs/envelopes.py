@@ -19,7 +19,18 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..._core.lines import parse_fields
-from .names import COLLECTED, NO_IDS, RAW, ROLES, SOURCES, TEXTS, flat, may_nest
+from .names import (
+    COLLECTED,
+    NO_IDS,
+    RAW,
+    ROLES,
+    SOURCES,
+    TEXTS,
+    WEAK_LEVELS,
+    WEAK_TIMES,
+    flat,
+    may_nest,
+)
 from .own import own_head
 from .services import container_in
 
@@ -285,7 +296,7 @@ DOCKERS_PART = 16_000
 # The most envelopes around one line.
 _MOST_NESTED = 8
 
-TIMES = tuple(name for name in ROLES["time"] if name != "t")
+TIMES = tuple(name for name in ROLES["time"] if name not in WEAK_TIMES)
 _IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
 _LOGGERS = frozenset(
     (
@@ -297,9 +308,10 @@ _LOGGERS = frozenset(
         "SourceContext",
         "@level",
         "@module",
+        "@fields",
     )
 )
-_LEVEL_NAMES = frozenset(ROLES["level"]) - {"status", "PRIORITY"}
+_LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
 
 DECISIVE = frozenset((*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *TIMES, *SOURCES))
 """The names of fields whose values decide whether an object is an envelope, and of what."""

@@ -301,6 +301,7 @@ def _marks(codes: frozenset[bytes]) -> tuple[_Mark, ...]:
         (b" ", b" %b%b%b" % (digits, in_text, _BESIDE_STATUS)),
         (b"tatus", rb"tatus\w*%b%b%b" % (_EQUALS, digits, in_field)),
         (b"response_code", b"response_code%b%b%b" % (_EQUALS, digits, in_field)),
+        (b"\t", b"\t%b%b(?=\t)" % (digits, in_field)),
         (b" HTTP/", _NO_STATUS_BEHIND),
     )
     return tuple(_Mark(word, re.compile(pattern)) for word, pattern in rows)
@@ -321,10 +322,13 @@ def _behind(codes: Set[bytes], digits: int) -> bytes:
 _DURATIONS = (
     b"uration",
     b"atency",
+    b"atencies",
     b"esponseTime",
     b"request_time",
     b"lapsed",
     b"connect=",
+    b"total_ns",
+    b".cloudfront.net\t",
     b" HTTP/",
     b"Completed ",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-__all__ = ("LEVELS", "NAMES", "level_of")
+__all__ = ("LETTERS", "LEVELS", "NAMES", "level_of")
 
 NAMES = ("NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -15,7 +15,7 @@ LEVELS = {
         (
             "NOTSET DEFAULT UNSPECIFIED",
             "DEBUG TRACE VERBOSE FINE FINER FINEST DBUG TRCE DBG TRC DEBU TRAC",
-            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK INF NOTE",
+            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK INF NOTE LOG",
             "WARNING WARN WRN",
             "ERROR EXCEPTION ERR EROR SEVERE ERRO FAIL",
             "CRITICAL FATAL EMERGENCY EMERG ALERT CRIT PANIC DPANIC FTL PNC FATA PANI",
@@ -25,12 +25,15 @@ LEVELS = {
 }
 LEVELS |= {name.lower(): number for name, number in LEVELS.items()}
 
+LETTERS = dict(zip("TVD.-I*W#EFCA", (1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 5, 5), strict=True))
+"""The levels of writers that have one letter or sign for each."""
+
 # -- by number, for each writer --------------------------------------------------------------------
 
 _PYTHON = (0, 10, 20, 30, 40, 50)  # the least number of each level
 _PINO = (0, 1, 30, 40, 50, 60)  # pino and bunyan: 10 is trace, 20 debug, 60 fatal
 _OPENTELEMETRY = (0, 1, 9, 13, 17, 21)
-_AZURE = (0, 0, 1, 2, 3, 4)  # Application Insights: from 0, which is verbose, to 4
+_AZURE = (0, 0, 1, 2, 3, 4)  # Application Insights, Nextcloud: from 0, which is verbose, to 4
 _SYSLOG = (5, 5, 5, 4, 3, 2, 2, 1)  # RFC 5424: the level of each number
 
 _SCALES = {
@@ -45,6 +48,7 @@ _OF_NPM = {"http": 1, "silly": 1}
 # Only these writers have these names beside a number called level.
 _OF_PINO = frozenset(("pid", "hostname", "v", "msg"))
 _OF_GELF = frozenset(("short_message", "host"))
+_OF_NEXTCLOUD = frozenset(("reqId", "remoteAddr", "app"))
 
 
 def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
@@ -54,6 +58,9 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
     :param name: of the field.
     :param names: of all fields of the line, which show its writer.
     """
+    if name == "s":  # of MongoDB: D1 to D5, I, W, E, F
+        is_mongo = "t.$date" in names and type(value) is str
+        return LETTERS.get(value[:1], 0) if is_mongo else 0
     if type(value) is str:
         known = LEVELS.get(value)
         if known is not None:
@@ -66,11 +73,13 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
-    if name == "status":  # of a response
+    if name in ("status", "at"):  # of a response; any number
         return 0
     if name == "PRIORITY" or (name == "level" and _OF_GELF.issubset(names)):
         return _SYSLOG[int(value)] if 0 <= value < len(_SYSLOG) else 0
     scale = _SCALES.get(name, _PYTHON)
+    if name == "level" and _OF_NEXTCLOUD.issubset(names):
+        scale = _AZURE
     if name == "level" and not _OF_PINO.isdisjoint(names):
         scale = _PINO
     return max(0, sum(value >= least for least in scale) - 1)

@@ -22,9 +22,12 @@ __all__ = (
     "OWN_SPANS",
     "RAW",
     "ROLES",
+    "SERVERS_METHODS",
     "SILENT",
     "SOURCES",
     "TEXTS",
+    "WEAK_LEVELS",
+    "WEAK_TIMES",
     "flat",
     "may_nest",
 )
@@ -61,7 +64,11 @@ ROLES: dict[str, tuple[str, ...]] = {
         "eventTime",
         "syslog.timestamp",
         "t.$date",
+        "EdgeStartTimestamp",
         "t",
+        "started_at",
+        "created",
+        "when",
     ),
     "level": (
         "level_name",
@@ -88,8 +95,11 @@ ROLES: dict[str, tuple[str, ...]] = {
         "severityLevel",
         "SeverityLevel",
         "syslog.severity",
-        "status",
+        "error_severity",
         "PRIORITY",
+        "at",
+        "status",
+        "s",
     ),
     "message": (
         "message",
@@ -140,6 +150,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         "resp_headers.X-Request-Id",
         "unique_id",
         "_request_id",
+        "_requestId",
+        "http.request_id",
+        "RayID",
     ),
     "session": (
         "session_id",
@@ -149,6 +162,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "session.id",
         "SessionId",
         "_session_id",
+        "_sessionId",
     ),
     "trace": (
         "trace_id",
@@ -166,6 +180,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "operation_Id",
         "OperationId",
         "_trace_id",
+        "_traceId",
     ),
     "span": (
         "span_id",
@@ -178,6 +193,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "SpanId",
         "@sp",
         "spanID",
+        "_span_id",
+        "_spanId",
     ),
     "parent": ("parent_span_id", "asgi_trace.parent_span_id", "parentSpanId", "parent.id"),
     "service": (
@@ -201,11 +218,23 @@ ROLES: dict[str, tuple[str, ...]] = {
         "@module",
         "Category",
         "name",
+        "python_logger",
     ),
     "method": ("mcp_method",),
     "tool": ("mcp_name",),
     "number": ("jsonrpc_id",),
 }
+
+WEAK_TIMES: dict[str, type | tuple[type, ...]] = {
+    "t": str,
+    "started_at": (int, float),
+    "created": float,
+    "when": str,
+}
+"""Names that many a field has: the types of those that are times."""
+
+WEAK_LEVELS = frozenset(("status", "at", "s"))
+"""Names that many a field has: its value must be a level."""
 
 OWN_SPANS = frozenset(
     ("span_id", "asgi_trace.span_id", "span.id", "dd.span_id", "logging.googleapis.com/spanId")
@@ -276,6 +305,8 @@ CONTAINERS = frozenset(
         "message",
         "metadata",
         "result",
+        "@fields",
+        "logging.googleapis.com/labels",
     )
 )
 
@@ -444,10 +475,23 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("proxy.method", "proxy.path", "proxy.statusCode", "duration", 1),  # Vercel
     ("http.method", "url", "resultCode", "duration", 1),  # Application Insights
     ("method", "path", "status_code", "duration_ms", 1),
+    ("method", "requested_uri", "status_code", "elapsed_time", 1),  # Logback
+    ("http.method", "http.url", "http.status_code", "duration", 1e-6),  # Datadog
+    ("payload.method", "payload.path", "payload.status", "duration_ms", 1),  # Semantic Logger
+    ("State.Method", "State.Path", "State.StatusCode", "State.ElapsedMilliseconds", 1),  # .NET
+    ("request.method", "request.uri", "response.status", "latencies.request", 1),  # Kong
+    ("method", "uri", "status", "total_ns", 1e-6),  # Linkerd
+    ("ClientRequestMethod", "ClientRequestURI", "EdgeResponseStatus", "", 1),  # Cloudflare
+    ("request_method", "url", "response_status", "", 1),  # Fastly
     ("method", "uri", "status", "latency", 1e-6),  # Echo
     ("httpMethod", "path", "status", "responseLatency", 1),  # AWS API Gateway
     ("httpMethod", "resourcePath", "status", "responseLatency", 1),
     ("method", "path", "status", "service", 1),  # Heroku's router
+)
+
+# Only servers have these names for a request's method: it and a status are enough.
+SERVERS_METHODS = frozenset(
+    ("ClientRequestMethod", "RequestMethod", "httpMethod", "request_method")
 )
 
 # Lists of objects with fields of the same line: the spans of Rust's tracing, the scopes of .NET.

@@ -20,7 +20,7 @@ from ..._core.lines import NO_ID
 from .columns import Columns, columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
 from .entries import Entries
-from .envelopes import ANOTHER_LOG, JOURNAL_BYTES, Layer, Peeled, Peeler, without_colors
+from .envelopes import ANOTHER_LOG, COLOR, JOURNAL_BYTES, Layer, Peeled, Peeler, without_colors
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
 from .own import Form, own_form, own_head
@@ -42,12 +42,19 @@ __all__ = (
     "read",
 )
 
-# A line without ids continues the record before it from the first of these ...
+# A line without ids continues the record before it from the first of these; the last two are of
+# Rich, which structlog uses, and of Monolog ...
 _traceback = re.compile(
     r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
+    rf"|(?:{COLOR})*\u256d(?:{COLOR}|\u2500| ){{1,500}}Traceback |\[stacktrace\]\Z"
 ).match
 # ... up to a line that looks like another logger's.
 _another_log = re.compile(ANOTHER_LOG).match
+# Rich writes the time of each second once, and blanks in its place on the other lines.
+_rich = re.compile(
+    r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
+).match
+_rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
 
@@ -82,6 +89,7 @@ class Steps:
         self.in_traceback = False
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
+        self.is_rich = False  # whether Rich writes the log
         # The source of such an entry, and its ids, with which each further line of it begins.
         self.prefix = ("", "")
 
@@ -172,7 +180,10 @@ class Steps:
             entry = self.records.unknown(line, envelope)
         if envelope is not None and envelope.time is not None:
             is_record = True
+        if self.is_rich and _rich_without_time(plain):
+            entry = self.records.dated(entry)
         self.begin(entry)
+        self.is_rich = self.is_rich or _rich(plain) is not None
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
         if ids > 0:
@@ -198,8 +209,10 @@ class Steps:
     def _is_own_format(self, line: str) -> bool:
         """
         Whether a line in a traceback is a record: in a log whose records have our ids without a
-        time before them.
+        time before them, or in one of Rich.
         """
+        if self.is_rich and _rich_without_time(line):
+            return True
         return self.is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 

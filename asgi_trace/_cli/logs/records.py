@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
 from .envelopes import COLORS, Peeled, service_of, source_of_labels
-from .levels import LEVELS, NAMES, level_of
+from .levels import LETTERS, LEVELS, NAMES, level_of
 from .names import (
     ACCESS,
     EXCEPTIONS,
@@ -26,20 +26,24 @@ from .names import (
     NO_IDS,
     OWN_SPANS,
     ROLES,
+    SERVERS_METHODS,
     SILENT,
+    WEAK_LEVELS,
+    WEAK_TIMES,
     flat,
     may_nest,
 )
 from .own import own_fields
 from .texts import (
     HOST,
-    MILLISECONDS_IN,
-    WITH_UNIT,
     AccessLines,
     access_in,
+    access_line,
     ids_in,
+    milliseconds_in,
     outgoing_in,
     python_pairs,
+    without_clients_text,
 )
 from .times import Clock, find_time, is_zoned
 
@@ -78,9 +82,10 @@ class Entry(NamedTuple):
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
 # for an id.
-_OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@()<>{}*\[\] \t-]{0,400}")
+_OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
-    r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)\b:?"
+    r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
+    r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
     r"|(?<=\[)(?:Trace|Debug|Info|Note|Warning|Error|Fatal)(?=\])"
@@ -89,13 +94,28 @@ _OTHERS_LEVEL = re.compile(
 )
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = re.compile(
-    r"[ \t]*[\]|:-]?[ \t]*\[?"
+    r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
 )
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
-_KLOG = re.compile(r"[IWEF](?=\d{4}(?:\d{4})? \d\d:)")
-_KLOG_LEVELS = {"I": 2, "W": 3, "E": 4, "F": 5}
-_OWN_IDS = re.compile(r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\](?: \[([^\]]*)\])?")
+# A level of one letter or sign, at its place in a line of klog, Android, MongoDB, Tornado and
+# Jupyter, Rails' Semantic Logger, and Redis.
+_LETTER = re.compile(
+    r"([IWEF])(?=\d{4}(?:\d{4})? \d\d:)"
+    r"|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\d+ +\d+ ([VDIWEFA]) "
+    r"|\d{4}-\d\d-\d\dT[\d:.]{8,16}(?:Z|[+-]\d{4}) ([DIWEF])(?= +[A-Z]+ +\[)"
+    r"|\[([DIWEC]) (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d"
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6} ([TDIWEF])(?= \[\d+:)"
+    r"|\d+:[CMSX] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "
+)
+# Another formatter may put a thread or a level where ours has a call of MCP.
+_OWN_IDS = re.compile(
+    r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\]"
+    r"(?: \[([a-z]\w*/[^\] ]+(?: [^\]]*)?|(?:initialize|ping)(?: #[^\] ]+)?)\])?"
+)
+_LONGEST_IDS = 8192
+# Apache's error log has a client's text in its messages, without quotes.
+_OF_CLIENT = "[client "
 _TIME_END = 120
 _LEVEL_END = 160
 # For the times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the
@@ -147,13 +167,14 @@ def _roles(names: tuple[str, ...]) -> _Roles:
 def _is_access(row: tuple[str, str, str, str, float], names: Set[str]) -> bool:
     """
     Whether the *names* of a line's fields are those of a *row* of access lines: a status, and a
-    duration of a request. If the status has its own name, one of these two is enough.
+    duration of a request. If the status or the method has its own name, one of these two is enough.
     """
     method, path, status, duration, _ = row
     if status not in names:
         return False
     has_request = method in names or path in names
-    return has_request + (duration in names) >= (1 if "." in status else 2)
+    is_enough = "." in status or (method in names and method in SERVERS_METHODS)
+    return has_request + (duration in names) >= (1 if is_enough else 2)
 
 
 _new = tuple.__new__
@@ -189,6 +210,9 @@ class Records:
         self._file = file
         self.clock = clock
         self._access_lines = AccessLines()
+        # whether our ids are at the end of the lines of another formatter: a client's text may then
+        # have the same brackets before them
+        self._has_ids_last = False
         self._origins: dict[str, dict[str, Any]] = {}
         self.heads: dict[str, tuple[float, int]] = {}  # time and level by their text
 
@@ -408,12 +432,20 @@ class Records:
             tool,
             number,
         ) = map(get, roles.ours)
-        if roles.ours[0] == "t" and type(stamp) is not str:  # it may be any number
+        types = WEAK_TIMES.get(roles.ours[0])
+        if types is not None and not isinstance(stamp, types):
             stamp = None
+        level_name = roles.ours[1]
+        others = roles.others
+        if level_name in WEAK_LEVELS and not level_of(level_name, level, fields):
+            level, others = None, (*others, level_name)
         if message is None and stamp is None and level is None and roles.access is None:
             return None
         if level is None and "@t" in fields:  # Serilog leaves it out
             level = "Information"
+        number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
+        if number_of_level < 0:
+            number_of_level = level_of(level_name, level, fields)
         when = self.clock.read_value(stamp)
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
@@ -431,18 +463,20 @@ class Records:
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
         if trace:
-            more["trace"] = trace = trace.rpartition("/")[2].removeprefix("0x")
+            trace = _id(trace.rpartition("/")[2].removeprefix("0x"))
+        if trace:
+            more["trace"] = trace
         # A tracer's span may be a span within the request.
         is_own_span = request_id and roles.ours[_SPAN] in OWN_SPANS
         request_id = request_id or trace
         for name, value in (("span" if is_own_span else "inner", span), ("parent", parent)):
-            if value and (value := _id(value)):
-                more[name] = value.removeprefix("0x")
+            if value and (value := _id(_id(value).removeprefix("0x"))):
+                more[name] = value
         if request_id and not trace and "span" not in more:
             more["foreign"] = True
         row = roles.access
         if row is not None and row[3] == "service":  # of Heroku's router: a duration
-            if isinstance(service, str) and WITH_UNIT.fullmatch(service):
+            if isinstance(service, str) and milliseconds_in(service) is not None:
                 service = None
             else:
                 row = None
@@ -451,28 +485,25 @@ class Records:
         if method:
             words = " ".join(filter(None, map(_shown, (method, tool))))
             more["call"] = f"{words} #{_shown(number)}" if number else words
-        others = roles.others
         outgoing = outgoing_in(message)
         if outgoing is not None:
             more |= outgoing
         else:
-            is_access_logger = not logger or "access" in _shown(logger)
+            is_access_logger = not logger or _is_of_access(_shown(logger))
             access = access_in(message) if is_access_logger else None
             if access is not None:
                 logger = None
                 others = tuple(name for name in others if name not in access)
+                if row is not None and "duration_ms" not in access:
+                    beside = _access_of(fields, row) or _NO_MORE
+                    if beside.get("status") == access.get("status"):
+                        access = {**beside, **access}
             elif row is not None and (is_access_logger or row[0] != "method"):
                 access = _access_of(fields, row)
             if access is not None:
                 more["access"] = access
-        number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
-        if number_of_level < 0:
-            level_name = roles.ours[1]
-            number_of_level = level_of(level_name, level, fields)
-            if level_name == "status" and not number_of_level:  # of a response
-                level, others = None, (*others, "status")
-            elif level is not None and (type(level) is not str or level.isdecimal()):
-                level = NAMES[number_of_level]
+        if level is not None and (type(level) is not str or level.isdecimal()):
+            level = NAMES[number_of_level]
         shown_stamp = stamp if type(stamp) is str else _shown_time(when, stamp)
         head = f"{shown_stamp} - {_shown(level)} - [req={request_id or NO_ID}|session={session_id or NO_ID}] - "
         aside = f" logger={_shown(logger)}" if logger else ""
@@ -525,20 +556,33 @@ class Records:
                 if entry is not None:
                     return entry
         plain = COLORS.sub("", line) if "\x1b" in line else line
+        whole = plain
         head = _OTHERS_HEAD.match(plain)
         assert head is not None
+        match = access_line(plain)
+        if match is not None:
+            plain = without_clients_text(match, head.end()) + plain[len(match.string) :]
+            head = _OTHERS_HEAD.match(plain)
+            assert head is not None
         head_end = head.end()
         time = find_time(plain, min(head_end, _TIME_END))
-        level = _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
-        if time and not level:
+        letter = _LETTER.match(plain)
+        level = None if letter else _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
+        if time and not level and not letter:
             level = _LEVEL_NEXT.match(plain, time.end())
-        klog = None if level else _KLOG.match(plain)
-        own = _OWN_IDS.search(plain, 0, head_end) or self._own_ids_behind(plain, head_end)
-        request_id = session_id = trace = span = call = words = ""
-        ends = [match.end() for match in (time, level, own) if match and match.start() < head_end]
+        is_of_client = _OF_CLIENT in plain
+        own = None if is_of_client else self._own_ids(plain, head_end)
+        request_id = session_id = trace = span = service = call = words = ""
+        ends = [
+            match.end() for match in (time, level, letter) if match and match.start() < head_end
+        ]
         if own:
             request_id, session_id, words, call = own.groups("")
-        elif time or level or klog or "RequestId" in plain or plain.startswith("["):
+            if own.start() < head_end:
+                ends.append(_before_message(plain, own.end()))
+        elif is_of_client:
+            pass
+        elif time or level or letter or "RequestId" in plain or plain.startswith("["):
             ids = ids_in(plain, head_end)
             request_id, session_id, trace, span = (
                 _id(ids.request),
@@ -547,13 +591,15 @@ class Records:
                 _id(ids.span),
             )
             request_id = request_id or trace
-            ends.append(ids.end)
+            service = ids.service
+            ends.append(_before_message(plain, ids.end))
         end = max(ends, default=0)
         end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
-        access, id_in_access = self._access(plain, end)
+        plain = whole
+        access, id_in_access = self._access(plain, end, match)
         if access and not request_id:
             request_id = _id(id_in_access)
-        if not (time or level or klog or request_id or access):
+        if not (time or level or letter or request_id or access):
             return None
         when = self.clock.read(time[0]) if time else None
         if envelope is not None and envelope.time is not None:
@@ -564,38 +610,52 @@ class Records:
             more["trace"] = trace
         if span:
             more["inner"] = span
+        if service:
+            more["service"] = service
         if request_id:
             more["foreign"] = True
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
-        number = (
-            LEVELS[level[level.lastindex or 0].rstrip(":").upper()]
-            if level
-            else _KLOG_LEVELS[klog[0]]
-            if klog
-            else 0
-        )
+        number = 0
+        if letter:
+            number = LETTERS[letter[letter.lastindex or 0]]
+        elif level:
+            number = LEVELS[level[level.lastindex or 0].rstrip(":").upper()]
         when = self.at(when)
         end += astral(plain[:end])
         return Entry(
             when, number, _id(request_id), _id(session_id), plain, end, more or None, self._file
         )
 
-    def _own_ids_behind(self, plain: str, head_end: int) -> re.Match[str] | None:
-        """Return our ids if a formatter puts them after the message, at the end of the line."""
-        place = plain.rfind("[req=")
-        match = _OWN_IDS.match(plain, place) if place >= head_end else None
-        return match if match is not None and not plain[match.end() :].strip(")]}>.") else None
+    def _own_ids(self, plain: str, head_end: int) -> re.Match[str] | None:
+        """
+        Return our ids where a formatter puts them: the first before the message, or those at the
+        end of the line.
+        """
+        match = None
+        place = plain.find("[req=")
+        last = plain.rfind("[req=") if place >= 0 else -1
+        while match is None and 0 <= place < head_end:
+            match = _OWN_IDS.match(plain, place, place + _LONGEST_IDS)
+            place = plain.find("[req=", place + 1)
+        if last >= 0 and (match is None or match.start() != last):
+            at_end = _OWN_IDS.match(plain, last, last + _LONGEST_IDS)
+            is_at_end = at_end is not None and _before_message(plain, at_end.end()) == 0
+            if is_at_end and (match is None or self._has_ids_last):
+                return at_end
+            return match
+        if match is not None:
+            self._has_ids_last = _before_message(plain, match.end()) == 0
+        return match
 
-    def _access(self, plain: str, end: int) -> tuple[dict[str, Any] | None, str]:
+    def _access(
+        self, plain: str, end: int, match: re.Match[str] | None
+    ) -> tuple[dict[str, Any] | None, str]:
         access = access_in(plain[end:])
         if access is None and '"' in plain:
             access = access_in(_behind_level(plain))
-        fields_and_id = None
-        if access is None or "duration_ms" not in access:
-            fields_and_id = self._access_lines.read(plain)
-        if fields_and_id is None:
+        if match is None or (access is not None and "duration_ms" in access):
             return access, ""
-        fields, request_id = fields_and_id
+        fields, request_id = self._access_lines.read(match)
         return {**(access or {}), **fields}, request_id
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:
@@ -609,6 +669,13 @@ class Records:
             when = self.clock.read_value(envelope.time)
             more = self._origin(envelope.source) or None
         return Entry(self.at(when), 0, "", "", line, 0, more, self._file)
+
+    def dated(self, entry: Entry) -> Entry:
+        """Return *entry* with the time of the line before as its own."""
+        more = dict(entry.more or _NO_MORE)
+        if more.pop("undated", False):
+            self.undated -= 1
+        return entry._replace(more=more or None)
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -723,12 +790,17 @@ def _access_of(
             access["path"] = HOST.sub("", access["path"])
     lasted = fields.get(duration)
     if isinstance(lasted, str):
-        with_unit = WITH_UNIT.fullmatch(lasted)
+        with_unit = milliseconds_in(lasted)
         if with_unit is not None:
-            lasted, factor = with_unit[1], MILLISECONDS_IN[with_unit[2]]
+            lasted, factor = with_unit, 1
     with suppress(TypeError, ValueError, OverflowError):
         access["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
     return access
+
+
+def _is_of_access(logger: str) -> bool:
+    """Whether a *logger* writes a server's access lines."""
+    return "access" in logger or logger == "tower_http::trace::on_response"
 
 
 def astral(text: str) -> int:
@@ -745,6 +817,11 @@ def _level_in(head: str) -> int:
         return known
     words = (*_CAPITALS.findall(head), *(part.strip().lower() for part in head.split(" - ")))
     return next(filter(None, map(LEVELS.get, words)), 0)
+
+
+def _before_message(line: str, end: int) -> int:
+    """Return *end*, or 0 if only the ends of brackets are behind it: then the message is before."""
+    return end if line[end:].strip(" \t)]}>.") else 0
 
 
 def _behind_level(line: str) -> str:

@@ -16,15 +16,16 @@ from ..._core.lines import parse_access, parse_outgoing, unescape
 
 __all__ = (
     "HOST",
-    "MILLISECONDS_IN",
-    "WITH_UNIT",
     "AccessLines",
     "Ids",
     "access_in",
+    "access_line",
     "accesses_in",
     "ids_in",
+    "milliseconds_in",
     "outgoing_in",
     "python_pairs",
+    "without_clients_text",
 )
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -40,7 +41,7 @@ _OF_HAPROXY = (
 # ``session``, ``trace``, ``span``. It is searched before a message, where there are no quotes.
 _IDS = (
     # OpenStack: [req-UUID user project], [None req-UUID …], [req-GLOBAL req-LOCAL …]
-    ("req-", re.compile(rf"\[(?:[\w-]+ )?(?P<request>req-{UUID})[ \]]")),
+    ("req-", re.compile(rf"\[(?:[\w-]+ )?(?P<request>req-{UUID})(?:\]| (?:[^\]]{{0,200}}\])?)")),
     # Spring Boot 3: [trace-span]; Spring Cloud Sleuth: [service,trace,span]
     ("-", re.compile(r"\[(?P<trace>[0-9a-f]{32}|[0-9a-f]{16})-(?P<span>[0-9a-f]{16})\]")),
     (",", re.compile(r"\[[\w. -]*,(?P<trace>[0-9a-f]{16,32}),(?P<span>[0-9a-f]{16})(?:,\w*)?\]")),
@@ -54,19 +55,43 @@ _IDS = (
 )
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = re.compile(
-    r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|session[-_]?id|rid)"
-    r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})",
+    r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|span[-_]?id|session[-_]?id|rid)"
+    r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})(?![\w.~+/=:@-])",
     re.IGNORECASE,
+)
+_OF_ID = re.compile(r"[\w.~+/=:@-]")
+_KINDS = ("session", "trace", "span")
+# Beside the trace: of OpenTelemetry and Datadog.
+_SERVICE = re.compile(r"[\[ ](?:resource\.service\.name|dd\.service)=([\w.-]{1,128})(?=[\] ])")
+# Writers that put all fields behind the message, where a client's text may be before them:
+# structlog, logrus and zerolog on a terminal, log15, Go's slog, klog with a message in quotes.
+_FIELDS_LAST = re.compile(
+    r"(?:[\d:.TZ+ -]{5,40} )?\[(?:debug {4}|info {5}|warning {2}|error {4}|critical |exception|notset {3})\] "
+    r"|[\dT:.Z+-]{4,35}(?:AM|PM)? (?:TRC|DBG|INF|WRN|ERR|FTL|PNC) "
+    r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4,9}\] "
+    r"|(?:TRACE|TRCE|DEBUG|DBUG|INFO|WARN|EROR|ERROR|CRIT) ?\[\d\d-\d\d\|"
+    r"|\d{4}/\d\d/\d\d [\d:.]{8,15} (?:DEBUG|INFO|WARN|ERROR)(?:[+-]\d{1,3})? "
+    r"|[IWEF]\d{4} [\d:.]{8,15} +\d{1,10} [\w./-]{1,100}:\d{1,6}\] \""
+)
+# Rust's tracing has an id in quotes, at the beginning of a span: a client's address, which has a
+# slash, comes after it.
+_IN_SPAN = re.compile(
+    r"[\dT:.Z-]{20,35} +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,100}(?:\{[^{}\"/]{0,300}\})?:)?"
+    r"[\w:.-]{1,100}\{(?:request_id|req_id|correlation_id)=\"([\w.~+/=:@-]{1,128})\"[ }]"
+)
+_MOST_FIELDS = 2048  # characters of them
+_WORD = re.compile(
+    r"([\w.-]+)=(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s'\"=][^\s'\"]*))(?!\S)|\S+"
 )
 
 
 class Ids:
-    """The ids in a line, and the end of the last one that is in brackets."""
+    """The ids in a line, the service beside them, and the end of the last one that is in brackets."""
 
-    __slots__ = ("end", "request", "session", "span", "trace")
+    __slots__ = ("end", "request", "service", "session", "span", "trace")
 
     def __init__(self) -> None:
-        self.request = self.session = self.trace = self.span = ""
+        self.request = self.session = self.trace = self.span = self.service = ""
         self.end = 0
 
 
@@ -75,13 +100,24 @@ def ids_in(line: str, end: int) -> Ids:
     Return the ids in *line* before *end*: by their names, else in the form of a known writer.
     """
     ids = Ids()
+    if _FIELDS_LAST.match(line) is not None:
+        _read_last(line, ids)
+        return ids
+    in_span = _IN_SPAN.match(line) if '_id="' in line else None
+    if in_span is not None:
+        ids.request = in_span[1]
+        return ids
     for match in _NAMED.finditer(line, 0, end):
-        kind = match[1].lower().replace("_", "").replace("-", "").removesuffix("id")
-        kind = kind if kind in ("session", "trace") else "request"
+        if match.end() == end and _OF_ID.match(line, end):  # the search ends within it
+            continue
+        kind = _kind(match[1])
         if not getattr(ids, kind):
-            setattr(ids, kind, match[2])
+            setattr(ids, kind, match[2].rstrip(":.") or match[2])
             if line.rfind("[", 0, match.start()) > line.rfind("]", 0, match.start()):
                 ids.end = max(ids.end, line.find("]", match.end(), end) + 1)
+    if ids.trace:
+        service = _SERVICE.search(line, 0, end)
+        ids.service = "" if service is None else service[1]
     if ids.request or ids.trace:
         return ids
     for needle, row in _IDS:
@@ -94,6 +130,22 @@ def ids_in(line: str, end: int) -> Ids:
             ids.end = placed.end()
             break
     return ids
+
+
+def _kind(name: str) -> str:
+    kind = name.lower().replace("_", "").replace("-", "").removesuffix("id")
+    return kind if kind in _KINDS else "request"
+
+
+def _read_last(line: str, ids: Ids) -> None:
+    """Fill *ids* with those among the fields at the end of a *line*."""
+    words = list(_WORD.finditer(line, max(0, len(line) - _MOST_FIELDS)))
+    for word in reversed(words):
+        if word[1] is None:  # the message
+            return
+        named = _NAMED.fullmatch(f"{word[1]}={word[2] or word[3] or word[4] or ''}")
+        if named is not None and not getattr(ids, kind := _kind(named[1])):
+            setattr(ids, kind, named[2])
 
 
 # -- pairs -----------------------------------------------------------------------------------------
@@ -129,7 +181,8 @@ def _unquoted(value: str) -> str:
 
 _REQUEST = r'"(?P<method>[A-Z]{3,20}) (?P<path>[^ "]+)(?: (?:HTTP/)?[\d.]+)?"'
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_LASTED = r"\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s)"
+# Go writes 1m2.5s.
+_LASTED = r"(?:\d{1,9}h)?(?:\d{1,9}m)?\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s)"
 
 _ROWS = (
     # ingress-nginx: … "referrer" "agent" length seconds [upstream] … id
@@ -201,6 +254,66 @@ _ROWS = (
             r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
         ),
     ),
+    # uWSGI
+    (
+        "=> generated ",
+        re.compile(
+            r"\A\[pid: \d+\|app: [^|\]]{1,20}\|req: [\d/]{1,40}\] [\da-fA-F.:]* \([^ ()]*\) "
+            r"\{\d+ vars in \d+ bytes\} \[[^\]]{1,40}\] (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) => generated \d+ bytes "
+            r"in (?P<lasted>\d+ (?:msecs|micros)) \(HTTP/[\d.]+ (?P<status>\d{3})\)"
+        ),
+    ),
+    # Serilog's requests, on a terminal and in a file
+    (
+        " responded ",
+        re.compile(
+            r"\A\[?[\d :.T+Z-]{8,40}\[?(?:VRB|DBG|INF|WRN|ERR|FTL)\] HTTP (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+            r"responded (?P<status>\d{3}) in (?P<milliseconds>\d+\.\d+) ms\Z"
+        ),
+    ),
+    # tower-http
+    (
+        "tower_http::trace::on_response",
+        re.compile(
+            r"\A[\dT:.Z-]{20,35} +[A-Z]+ (?:[\w:]+\{[^{} ]{0,200}\}:)?[\w:]+\{method=(?P<method>[A-Z]{3,20}) "
+            r"uri=(?P<path>[^ ]+) version=[^ }]+\}: tower_http::trace::on_response: finished processing request "
+            r"latency=(?P<lasted>\d+ (?:ns|\u03bcs|ms|s)) status=(?P<status>\d{3})"
+        ),
+    ),
+    # IIS, with the fields that it has from the start: … agent referrer status substatus win32 milliseconds
+    (
+        " ",
+        re.compile(
+            r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [\da-fA-F.:%]+ (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) [^ ]+ \d+ "
+            r"[^ ]+ [\da-fA-F.:%]+ [^ ]+ [^ ]+ (?P<status>\d{3}) \d+ \d+ (?P<milliseconds>\d+)\Z"
+        ),
+    ),
+    # CloudFront: date time location bytes client method host path status referrer agent query cookie
+    # result id host protocol bytes seconds
+    (
+        "\t",
+        re.compile(
+            r"\A\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d\t[A-Z]{3}[\w-]*\t\d+\t[\da-f.:]+\t(?P<method>[A-Z]{3,20})\t[^\t]*\t"
+            r"(?P<path>[^\t]+)\t(?P<status>\d{3})\t[^\t]*\t[^\t]*\t[^\t]*\t[^\t]*\t\w+\t(?P<request>[\w=-]{20,80})\t"
+            r"[^\t]*\t\w+\t\d+\t(?P<seconds>\d+\.\d+)\t"
+        ),
+    ),
+    # S3: owner bucket [time] client requester id operation key "request" status error sizes
+    # milliseconds
+    (
+        "] ",
+        re.compile(
+            rf"\A[0-9a-f]{{64}} [\w.-]+ \[[^\]]+\] [^ ]+ [^ ]+ (?P<request>[0-9A-Z]{{16}}) [A-Z]+\.[\w.]+ "
+            rf"[^ ]+ {_REQUEST} (?P<status>\d{{3}}) [\w-]+ (?:\d+|-) (?:\d+|-) (?P<milliseconds>\d+)? "
+        ),
+    ),
+    # Apache's forensic log
+    (
+        "+",
+        re.compile(
+            r"\A\+(?P<request>[\w@:.-]{1,64})\|(?P<method>[A-Z]{3,20}) (?P<path>[^ |]+) HTTP/[\d.]+\|.*"
+        ),
+    ),
     # Phoenix
     (
         "Sent ",
@@ -250,13 +363,21 @@ _ROWS = (
         ),
     ),
 )
+# A search for an expression that begins with \A tries each place of a line all the same.
+_FINDERS = tuple(
+    (needle, row.match if row.pattern.startswith(r"\A") else row.search) for needle, row in _ROWS
+)
 HOST = re.compile(r"\A\w{2,10}://[^/]*(?=/)")
-WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)(ns|us|\u00b5s|ms|s)")
-MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "ms": 1, "s": 1e3}
-"""The milliseconds in a unit of time."""
+_MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "\u03bcs": 1e-3, "ms": 1, "s": 1e3}
+_MILLISECONDS_IN |= {"micros": 1e-3, "msecs": 1}
+_WITH_UNIT = re.compile(
+    rf"(?:(\d{{1,9}})h)?(?:(\d{{1,9}})m)?(\d{{1,30}}(?:\.\d{{1,30}})?) ?({'|'.join(_MILLISECONDS_IN)})"
+)
 # The characters of a line that are searched.
 _MOST_READ = 8192
-_LAST = re.compile(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID})(?(open)\])\Z")
+# Of Apache's mod_unique_id. A name of a cipher or a pod has no letters of both cases and digits.
+_UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
+_LAST = re.compile(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
 _LAST_QUOTED = re.compile(rf' "(?P<request>{HEX}|{UUID})"\Z')
 _SECONDS = re.compile(r"\b(?:rt|request_time|response_time|duration)[=:]\"?(\d+\.\d+)")
 # nginx writes its $request_time with three digits.
@@ -264,7 +385,8 @@ _BARE_SECONDS = re.compile(r" (\d+\.\d{3})(?= |\Z)")
 # A text in quotes is the client's, unless it has one of these names.
 _OF_CLIENT = re.compile(
     r'((?:(?:request|correlation|req|trace)[-_]?id|rt|request_time|response_time|duration)[=:] ?"[\w.~+/=:@-]{1,128}")'
-    rf"|{_QUOTED}",
+    # A quote that is never closed encloses the rest: a search from each such quote would take long.
+    r'|"(?:[^"\\]|\\.)*(?:"|\\?\Z)',
     re.IGNORECASE,
 )
 
@@ -278,21 +400,8 @@ class AccessLines:
         self._quoted = 0
         self._unquoted = 0
 
-    def read(self, line: str) -> tuple[dict[str, Any], str] | None:
-        """
-        Return the fields of an access line, and the id of its request, if it has one; None for any
-        other line.
-        """
-        line = line[:_MOST_READ]
-        for needle, row in _ROWS:
-            if needle not in line:
-                continue
-            match = row.search(line)
-            if match is not None:
-                return self._told(match)
-        return None
-
-    def _told(self, match: re.Match[str]) -> tuple[dict[str, Any], str]:
+    def read(self, match: re.Match[str]) -> tuple[dict[str, Any], str]:
+        """Return the fields of an access line, and the id of its request, if it has one."""
         groups = match.groupdict()
         fields: dict[str, Any] = {
             name: groups[name] for name in ("method", "path") if groups.get(name)
@@ -302,9 +411,9 @@ class AccessLines:
         seconds, milliseconds = groups.get("seconds"), groups.get("milliseconds")
         if "path" in fields:
             fields["path"] = HOST.sub("", fields["path"])
-        lasted = WITH_UNIT.fullmatch(groups.get("lasted") or "")
+        lasted = milliseconds_in(groups.get("lasted") or "")
         if lasted is not None:
-            fields["duration_ms"] = round(float(lasted[1]) * MILLISECONDS_IN[lasted[2]], 4)
+            fields["duration_ms"] = round(lasted, 4)
         elif seconds and seconds != "-1":
             fields["duration_ms"] = round(float(seconds) * 1000, 3)
         elif milliseconds:
@@ -321,10 +430,11 @@ class AccessLines:
         return fields, request
 
     def _last_id_in(self, others: str) -> str:
-        last = _LAST.search(others)
+        word = others[others.rfind(" ") :]
+        last = _LAST.match(word)
         if last is not None:
             return last["request"]
-        quoted = _LAST_QUOTED.search(others)
+        quoted = _LAST_QUOTED.match(word)
         if quoted is None:
             self._unquoted += 1
             return ""
@@ -332,14 +442,69 @@ class AccessLines:
         return quoted["request"] if self._quoted > 10 * self._unquoted else ""
 
 
+def access_line(line: str) -> re.Match[str] | None:
+    """Return the match of a *line* that is an access line; None for any other line."""
+    line = line[:_MOST_READ]
+    for needle, find in _FINDERS:
+        if needle not in line:
+            continue
+        match = find(line)
+        if match is not None:
+            return match
+    return None
+
+
+# The user's name in the common log format: a client may send any.
+_USER = re.compile(
+    r"(?:\A[\w.-]{1,255}|[\da-fA-F.]{0,40}[.:][\da-fA-F.:]{1,40}) - (?!- \[)(.{1,500}?) \[\d\d/[A-Z][a-z]{2}/\d{4}:"
+)
+
+
+def without_clients_text(match: re.Match[str], end: int) -> str:
+    """
+    Return an access line with "-" for each character of a client's text that is not in quotes.
+
+    :param match: of the line.
+    :param end: the place of the first quote.
+    """
+    line = match.string
+    groups = match.re.groupindex
+    if "method" not in groups:
+        return line
+    begin = match.start("method")
+    user = _USER.search(line, 0, begin) if " [" in line[:begin] else None
+    if user is not None:
+        line = _hidden(line, user.start(1), user.end(1))
+    if "captured" in groups:  # the headers of HAProxy
+        begin = match.end("status")
+    return _hidden(line, begin, match.end()) if begin < end else line
+
+
+def _hidden(line: str, start: int, end: int) -> str:
+    return f"{line[:start]}{'-' * (end - start)}{line[end:]}"
+
+
+def milliseconds_in(text: str) -> float | None:
+    """Return the milliseconds in a duration with its unit, such as ``1m2.5s``; None for any other."""
+    match = _WITH_UNIT.fullmatch(text)
+    if match is None:
+        return None
+    hours, minutes, number, unit = match.groups("0")
+    whole_minutes = 60 * int(hours) + int(minutes)
+    return 60_000 * whole_minutes + float(number) * _MILLISECONDS_IN[unit]
+
+
 def access_in(message: str) -> dict[str, Any] | None:
     """
     Return the fields of *message*, if it is an access line: ours, or a server's that is written by
     ``logging``.
     """
-    return parse_access(unescape(message))
+    fields = parse_access(unescape(message))
+    # Other words may be in the places of ours: ``u1 p1 - - - -] paid``.
+    return fields if fields and not _OUTCOME.isdisjoint(fields) else None
 
 
+_OUTCOME = frozenset(("status", "duration_ms"))
 _USUAL_ACCESS = re.compile(
     r"([^ \n\\]+) ([^ \n\\]+) (\d{1,9}) (\d+\.\d)ms (\d{1,20})B ([^ \n\\]+) ([^ \n\\]+)"
     r" ttfb=(\d+\.\d)ms\n|[^\n]*\n",

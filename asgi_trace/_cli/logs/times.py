@@ -28,15 +28,17 @@ _NAMED = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, 
 _NAMED |= {"EST": -5, "EDT": -4, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9, "MSK": 3}
 _NAMED |= {"SAST": 2, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13}
 _NAMES = "|".join(_NAMED)
-_ZONE = rf"(?: ?(?P<zone>{_NAMES}|[+-]\d\d(?::?\d\d)?)(?: UTC)?(?![\w:]))?"
+# JavaScript writes GMT+0100.
+_OFFSET = r"(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?::?\d\d)?"
+_ZONE = rf"(?: ?(?P<zone>(?:{_NAMES})(?![+-]\d)|{_OFFSET})(?: UTC)?(?![\w:]))?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
     rf"(?P<name>[ADFJMNOSadfjmnos][A-Za-z][A-Za-z](?<=(?i:{'|'.join(_MONTHS)})))"
     r"(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\.?"
 )
-# A number that begins a form, and is no part of a longer one. A form that begins with a character
+# A number that begins a form, and is no part of a longer one or of a file's name. A form that begins with a character
 # is tried faster than one that begins with a condition.
-_YEAR = r"(?P<year>\d(?<!\d\d)\d{3})"
+_YEAR = r"(?P<year>\d(?<![\d.]\d)\d{3})"
 _WEEKDAY = r"(?:[A-Z][a-z]{2,8},? )?"
 
 # In the order in which they are tried. Each has its own beginning and end, so that none matches a
@@ -48,8 +50,9 @@ _FORMS = (
     # 20261122T103015Z and 20261122 10:30:15: the basic form of ISO 8601
     rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)T(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?!\d){_ZONE}",
     rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)[T _-]{_SECOND}{_ZONE}",
-    # 22/Nov/2026:10:30:15 +0000: the common log format; 22-Nov-2026 10:30:15: PHP, Tomcat
-    rf"(?P<day>\d\d?)(?P<mark>[/-]){_MONTH}(?P=mark)(?P<year>\d{{4}})[: ]{_SECOND}{_ZONE}",
+    # 22/Nov/2026:10:30:15 +0000: the common log format; 22-Nov-2026 10:30:15: PHP, Tomcat;
+    # 22-Nov-2026::10:30:15: Erlang
+    rf"(?P<day>\d\d?)(?P<mark>[/-]){_MONTH}(?P=mark)(?P<year>\d{{4}})(?:::?| ){_SECOND}{_ZONE}",
     # Sun Nov 22 10:30:15.250 2026: Apache's error log, ctime(), and date(1) with a zone
     rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?P<zone>{_NAMES}))? (?P<year>\d{{4}})(?!\d)",
     # Nov 22 2026 10:30:15: Cisco; Nov 22, 2026 @ 10:30:15.250: Kibana; Nov 22, 2026 10:30:15 AM: Java
@@ -60,6 +63,11 @@ _FORMS = (
     rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?! \d{{4}}\b)",
     # E1122 10:30:15.123456: klog; E20261122 10:30:15.123456: glog
     rf"[IWEF](?<!\w[IWEF])(?P<year>\d{{4}})?(?P<month>\d\d)(?P<day>\d\d) {_SECOND}",
+    # [11/22/26 10:30:15] INFO: Rich, which the SDKs of MCP log with
+    r"\[(?P<month>\d\d)/(?P<day>\d\d)/(?P<short_year>\d\d) (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)\]"
+    r"(?=\Z| +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) )",
+    # [I 261122 10:30:15: Tornado
+    rf"\[[DIWEC] (?P<short_year>\d\d)(?P<month>\d\d)(?P<day>\d\d) {_SECOND}",
     # 26/11/22 10:30:15: Spark
     r"(?P<short_year>\d(?<![\d/]\d)\d)/(?P<month>\d\d)/(?P<day>\d\d) (?P<hour>\d\d):(?P<minute>\d\d):"
     rf"(?P<second>\d\d){_FRACTIONS}(?! ?[AaPp][Mm]\b)",
@@ -68,8 +76,8 @@ _FORMS = (
     # 11/22/2026, 10:30:15 AM: Node, .NET; 22/11/2026 10:30:15: the day or the month is first
     r"(?P<first>\d(?<![\d/-]\d)\d?)(?P<mark>[/-])(?P<second_part>\d\d?)(?P=mark)(?P<year>\d{4}),? "
     rf"{_SECOND}{_ZONE}",
-    # 11-22 10:30:15.250: Android, stern
-    rf"(?P<month>\d(?<![\d-]\d)\d)-(?P<day>\d\d) {_SECOND}",
+    # 11-22 10:30:15.250: Android, stern; 11-22|10:30:15.250: log15, geth
+    rf"(?P<month>\d(?<![\d-]\d)\d)-(?P<day>\d\d)[ |]{_SECOND}",
 )
 _DAY = r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
 _HOURS = r"(?<![\d:])(?P<hour>\d\d):(?P<minute>\d\d)"
@@ -88,44 +96,57 @@ def _without_names(form: str, number: int = 0) -> str:
 
 
 # The seconds since the epoch: a fraction, a bracket or a colon shows that a number is no other one.
-# In 1.7322714151e+09 of zap it is a float.
+# In 1.7322714151e+09 of zap it is a float. Before a level it may be in smaller units.
 _EPOCH = (
     r"(?<![\w.:/-])1\d{9}\.\d{3,9}(?![\w.:/-])|\A1\.\d{4,18}e\+09(?!\w)"
     r"|(?<=\A\[)1\d{9}(?=\])|\A1\d{9}(?=: )"
+    r"|\A1\d{9}(?:\d{3}){0,3}(?=[ \t|:,]{1,3}\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)\b)"
+    r"|\A@4[0-9a-f]{15}[0-3][0-9a-f]{7}(?= )"
 )
 # TAI64N, as multilog and svlogd write it.
 _is_label = re.compile(r"@(4[0-9a-f]{15})([0-3][0-9a-f]{7})").fullmatch
 _LABEL_OF_1970 = 2**62 + 10
-_is_epoch = re.compile(r"1\d{9}(?:\.\d{3,9})?|1\.\d{4,18}e\+09").fullmatch
+_is_epoch = re.compile(r"1\d{9}(?:(?:\d{3}){1,3}|\.\d{3,9})?|1\.\d{4,18}e\+09").fullmatch
 _DATED = re.compile(
     "|".join((*(f"(?:{_without_names(form, at)})" for at, form in enumerate(_FORMS)), _EPOCH))
 )
 # No time is without one of these.
-_SOME_TIME = re.compile(r"\d:\d\d(?!\d)|\d{10}|\dT\d{6}|\.\d+e\+")
+_SOME_TIME = re.compile(r"\d:\d\d(?!\d)|\d{10}|\dT\d{6}|\.\d+e\+|@4")
 _UNDATED = re.compile(
     _without_names(rf"{_SHORT}|{_KITCHEN}|{_HOURS}:(?P<second>\d\d){_FRACTIONS}{_ZONE}(?![\d:])")
 )
 # A date in a form that is not known, before a bare time: the time is not one of today.
 _UNKNOWN_DATE = re.compile(
     r"(?:(?<![\d.])\d{1,4}(?P<mark>[./-])(?:\d{1,2}|[A-Za-z]{3,9})(?P=mark)\d{1,4}|\d{4}-(?:\d{3}|W\d\d(?:-\d)?)"
-    r"|\b(?:19|20)\d\d|\b[A-Z][a-z]{2}\.? +\d\d?|(?<!\d)\d{6}|\u65e5)\.?(?:[T_-]|,? {1,2}| - |\] ?\[)\Z"
+    r"|\b(?:19|20)\d\d|\b[A-Z][a-z]{2}\.? +\d\d?|(?<!\d)\d{6}|\u65e5|\A\W?\d{1,2}[./]\d{1,2}"
+    # the months of syslog in French, German, Spanish, Portuguese, Italian and Dutch
+    r"|\b(?i:janv|f\u00e9vr?|mars|avr|mai|juin|juil|ao\u00fbt|sept|d\u00e9c|m\u00e4r|mrz|okt|dez|ene|abr|ago|dic|fev"
+    r"|set|out|gen|mag|giu|lug|ott|mrt|mei)\.? +\d\d?)\.?(?:[T_-]|,? {1,2}| - |\] ?\[)\Z"
+)
+# A word before a time in a sentence: the time is not the line's own.
+_IN_SENTENCE = re.compile(
+    r"\b(?:at|after|before|between|by|due|expired?|expires|for|from|is|on|since|till|to|until|was) "
+    r"(?:[A-Z][a-z]{2},? )?\Z"
 )
 _FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,9})")
-_ZONED = re.compile(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?[+-]\d\d(?::?\d\d)?)\Z")
+_ZONED = re.compile(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?{_OFFSET})\Z")
 
 
 def find_time(text: str, end: int) -> re.Match[str] | None:
     """
     Return the first time before *end* that has a date, else the first that has none; None, if an
-    unknown date is before it.
+    unknown date is before it, or a word of a sentence.
     """
     if _SOME_TIME.search(text, 0, end) is None:
         return None
     dated = _DATED.search(text, 0, end)
-    if dated is not None:
-        return dated
-    bare = _UNDATED.search(text, 0, end)
-    return None if bare is None or _UNKNOWN_DATE.search(text, 0, bare.start()) else bare
+    match = _UNDATED.search(text, 0, end) if dated is None else dated
+    if match is None:
+        return None
+    start = match.start()
+    if start and _IN_SENTENCE.search(text, max(0, start - 16), start):
+        return None
+    return None if dated is None and _UNKNOWN_DATE.search(text, 0, start) else match
 
 
 def is_zoned(text: str) -> bool:
@@ -192,10 +213,11 @@ def read_zone(name: str) -> tzinfo:
 # The names of the parts of a time: of log4j, of Google Cloud, of Monolog.
 _PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""))
 # Numbers count from the epoch in seconds, milli-, micro- or nanoseconds: their size decides, until
-# the year 5138.
-_UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
+# the year 5138. The factor and the divisor are whole: a quotient of whole numbers is exact.
+_UNITS = ((1e11, 1000, 1), (1e14, 1, 1), (1e17, 1, 10**3), (1e20, 1, 10**6))
 _DAY_LENGTH = 86_400.0
 _NOON = 12
+_HOURS_DIGITS = 2
 _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
 # The rest of a time after its second, as collectors write it: the fraction and the zone.
@@ -266,7 +288,7 @@ class Clock:
         """Return the moment in a field of JSON or logfmt: text in any form, or a number."""
         if isinstance(value, str):
             if value.isdecimal() and value.isascii():  # no form of a time
-                return _of_number(float(value)) if len(value) < 32 else None
+                return _of_number(int(value)) if len(value) < 32 else None
             when = self.read(value)
             if when is not None:
                 return when
@@ -301,7 +323,7 @@ class Clock:
             return None
         joined = "".join(texts)
         if joined.isdecimal() and joined.isascii():
-            moments = [_of_number(float(text)) for text in texts if 0 < len(text) < 32]
+            moments = [_of_number(int(text)) for text in texts if 0 < len(text) < 32]
             numbers = [moment for moment in moments if moment is not None]
             return numbers if len(numbers) == len(texts) else None
         match = _FRACTION_AND_ZONE.fullmatch(texts[0], 19)
@@ -328,7 +350,7 @@ class Clock:
 
     def _whole(self, text: str) -> float | None:
         if _is_epoch(text):
-            return float(text) * 1000
+            return _of_number(int(text) if text.isdecimal() else float(text))
         label = _is_label(text)
         if label is not None:
             return (int(label[1], 16) - _LABEL_OF_1970) * 1000 + int(label[2], 16) / 1e6
@@ -482,13 +504,14 @@ def _parted(text: str) -> tuple[str, str]:
 def _offset(zone: str) -> timedelta:
     if zone in _NAMED:
         return timedelta(hours=_NAMED[zone])
-    digits = zone[1:].replace(":", "").ljust(4, "0")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return -offset if zone[0] == "-" else offset
+    sign, digits = zone.lstrip("GMTUC")[0], zone.lstrip("GMTUC+-").replace(":", "")
+    hours, minutes = (digits[:-2], digits[-2:]) if len(digits) > _HOURS_DIGITS else (digits, "0")
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return -offset if sign == "-" else offset
 
 
 def _of_number(value: float) -> float | None:
-    for most, factor in _UNITS:
+    for most, factor, divisor in _UNITS:
         if 0 < value < most:
-            return float(value) * factor
+            return value * factor / divisor
     return None

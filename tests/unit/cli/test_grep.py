@@ -300,6 +300,23 @@ _STAMP = "2026-11-26T10:00:00.250Z"
 _HEAD = f"{_STAMP} - INFO - [req=a|session=b] - "
 
 
+_CLOUDFRONT = (
+    "2024-11-22\t10:30:15\tLAX1\t392\t192.0.2.100\tGET\td1.cloudfront.net\t/\t503\t-\tcurl/8\t-\t-\tHit\t"
+    "SOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ==\td1.cloudfront.net\thttps\t23\t0.250\t-\tTLSv1.2"
+)
+_LINKERD = f'{{"method":"GET","status":503,"timestamp":"{_STAMP}","total_ns":"250000000","trace_id":"a","uri":"http://b/"}}'
+_KONG = (
+    '{"started_at":1732271415250,"latencies":{"request":250},"request":{"method":"GET","uri":"/","id":"a"},'
+    '"response":{"status":503}}'
+)
+
+
+@pytest.mark.parametrize("line", [_CLOUDFRONT, _LINKERD, _KONG])
+def test_a_duration_is_found_under_any_name(line: str) -> None:
+    for slower, count in (("200ms", 1), ("0.3s", 0)):
+        assert len([*search_requests([f"{line}\n".encode()], read_query(slower=slower))]) == count
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -316,6 +333,9 @@ _HEAD = f"{_STAMP} - INFO - [req=a|session=b] - "
         f"I, [{_STAMP}] INFO -- : [aaaaaaaa] Completed 503 Unavailable in 12ms",
         f'aaaaaaaabbbbccccddddeeeeffff0000 {_STAMP} f b/s 0/0/1/2/30 503 345 - - 1/1/0/0/0 0/0 "GET / HTTP/1.1"',
         f'aaaaaaaabbbbccccddddeeeeffff0000 {_STAMP} f b/s 0/0/1/2/30 503 345 - - 1/1/0/0/0 0/0 "GET /"',
+        _CLOUDFRONT,
+        _LINKERD,
+        _KONG,
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])

@@ -274,6 +274,82 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "no id": ("2024-11-22 10:30:15 INFO shop request_id== x", {"request": ""}),
     "klog": ("W1122 10:30:15.250000       1 pay.go:3] slow", {"request": "", "level": 3}),
+    "gin, more than a minute": (
+        '[GIN] 2024/11/22 - 10:30:15 | 503 |     1m2.5s |       127.0.0.1 | GET      "/x"',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 62_500.0}},
+    ),
+    "uWSGI": (
+        "[pid: 88185|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Fri Nov 22 10:30:15 2024] POST /x => "
+        "generated 47 bytes in 250 msecs (HTTP/1.1 503) 9 headers in 269 bytes (1 switches on core 0)",
+        {"access": {"method": "POST", "path": "/x", "status": 503, "duration_ms": 250.0}},
+    ),
+    "uWSGI, in microseconds": (
+        "[pid: 88185|app: 0|req: 3/3] 127.0.0.1 () {34 vars in 617 bytes} [Fri Nov 22 10:30:15 2024] GET /x => "
+        "generated 215 bytes in 68 micros (HTTP/1.1 200) 9 headers in 310 bytes (1 switches on core 0)",
+        {"access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 0.068}},
+    ),
+    "Serilog's requests": (
+        "2024-11-22 10:30:15.250 +01:00 [INF] HTTP GET /x responded 503 in 250.1234 ms",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.1234}},
+    ),
+    "Serilog's requests, on a terminal": (
+        "[10:30:15 INF] HTTP GET /x responded 503 in 250.1234 ms",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.1234}},
+    ),
+    "tower-http": (
+        "2024-11-22T10:30:15.821422Z DEBUG request{method=GET uri=/x version=HTTP/1.1}: tower_http::trace::on_response:"
+        " finished processing request latency=3 ms status=503",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 3.0}},
+    ),
+    "IIS": (
+        "2024-11-22 10:30:15 10.0.0.2 GET /x - 80 - 10.0.0.1 curl/8+(a;+b) - 404 0 2 1405",
+        {"access": {"method": "GET", "path": "/x", "status": 404, "duration_ms": 1405.0}},
+    ),
+    "CloudFront": (
+        "2024-11-22\t10:30:15\tLAX1\t392\t192.0.2.100\tGET\td1.cloudfront.net\t/x\t503\t-\tcurl/8\t-\t-\tHit\t"
+        "SOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ==\td1.cloudfront.net\thttps\t23\t0.250\t-\tTLSv1.2",
+        {
+            "request": "SOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ==",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "S3": (
+        f"{HEX}{HEX} shop [22/Nov/2024:10:30:15 +0000] 192.0.2.3 {HEX}{HEX} 7B4A0FABBEXAMPLE REST.GET.OBJECT a.txt "
+        '"GET /x HTTP/1.1" 404 NoSuchKey 297 - 33 - "-" "S3Console/0.4" -',
+        {
+            "request": "7B4A0FABBEXAMPLE",
+            "access": {"method": "GET", "path": "/x", "status": 404, "duration_ms": 33.0},
+        },
+    ),
+    "Apache's UNIQUE_ID": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl" Yrm4gcCoAQEAAB1lX0wAAAAD',
+        {"request": "Yrm4gcCoAQEAAB1lX0wAAAAD"},
+    ),
+    "a cipher is no id": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl" ECDHE-ECDSA-DES-CBC3-SHA',
+        {"request": ""},
+    ),
+    "Apache's forensic log": (
+        "+yQtJf8CoAB4AAFNXBIEAAAAA|GET /x HTTP/1.1|Host:localhost%3a8080|User-Agent:curl",
+        {"request": "yQtJf8CoAB4AAFNXBIEAAAAA", "access": {"method": "GET", "path": "/x"}},
+    ),
+    "klog, a level in the message": (
+        "I1122 10:30:15.250000 1 pay.go:3] no ERROR left",
+        {"level": 2},
+    ),
+    "Android": ("03-17 16:13:38.811  1702  2395 E WindowManager: x", {"level": 4}),
+    "MongoDB 3": ("2024-11-22T10:30:15.250+0000 W NETWORK  [conn5] slow", {"level": 3}),
+    "Tornado": ("[E 241122 10:30:15 web:2348] x", {"level": 4}),
+    "Jupyter": ("[W 2024-11-22 10:30:15.250 ServerApp] x", {"level": 3}),
+    "Rails' Semantic Logger": (
+        "2024-11-22 10:30:15.250000 W [12:main] {request_id: r1} Orders -- slow",
+        {"request": "r1", "level": 3},
+    ),
+    "Redis": ("1:M 22 Nov 2024 10:30:15.250 # overcommit_memory is set to 0!", {"level": 3}),
+    "Redis, a note": ("1:M 22 Nov 2024 10:30:15.250 * Ready", {"level": 2}),
+    "PostgreSQL": ("2024-11-22 10:30:15.250 UTC [12] LOG:  duration: 250.123 ms", {"level": 2}),
+    "PostgreSQL, a panic": ("2024-11-22 10:30:15.250 UTC [12] PANIC:  x", {"level": 5}),
+    "NestJS": ("[Nest] 12  - 11/22/2024, 10:30:15 AM     LOG [NestFactory] x", {"level": 2}),
 }
 
 
@@ -796,6 +872,198 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"timestamp": 1, "level": "ERROR", "formattedMessage": "x", "mdc": {"requestId": "r1"}},
         {"request": "r1", "level": 4},
     ),
+    "Logstash, its first form": (
+        {
+            "@message": "x",
+            "@timestamp": "2024-11-22T10:30:15.250Z",
+            "@source_host": "web",
+            "@fields": {
+                "levelname": "WARNING",
+                "name": "shop",
+                "request_id": "r1",
+                "session_id": "s1",
+            },
+        },
+        {"request": "r1", "session": "s1", "level": 3},
+    ),
+    "Logstash, its first form, without ids": (
+        {"@message": "x", "@timestamp": 1, "@fields": {"levelname": "WARNING", "name": "shop"}},
+        {"request": "", "level": 3},
+    ),
+    "Google Cloud's handler for Python": (
+        {
+            "message": "x",
+            "severity": "ERROR",
+            "logging.googleapis.com/labels": {"request_id": "r1", "session_id": "s1"},
+            "logging.googleapis.com/trace": "",
+        },
+        {"request": "r1", "session": "s1", "level": 4},
+    ),
+    "GELF of log4j": (
+        {"version": "1.1", "host": "web", "short_message": "x", "level": 3, "_requestId": "r1"},
+        {"request": "r1", "level": 4},
+    ),
+    "PostgreSQL": (
+        {"timestamp": "2024-11-22 10:30:15.250 UTC", "error_severity": "FATAL", "message": "x"},
+        {"level": 5},
+    ),
+    "MongoDB": (
+        {"t": {"$date": "2024-11-22T10:30:15.250Z"}, "s": "W", "c": "STORAGE", "msg": "x"},
+        {"level": 3, "undated": None},
+    ),
+    "MongoDB, to debug": (
+        {"t": {"$date": "2024-11-22T10:30:15Z"}, "s": "D2", "msg": "x"},
+        {"level": 1},
+    ),
+    "a letter that is no level": ({"s": "W", "msg": "x"}, {"level": 0}),
+    "Nextcloud": (
+        {
+            "reqId": "r1",
+            "level": 3,
+            "time": "2024-11-22T10:30:15Z",
+            "remoteAddr": "",
+            "app": "core",
+            "message": "x",
+        },
+        {"request": "r1", "level": 4},
+    ),
+    "logfmter": (
+        {"at": "WARNING", "when": "2024-11-22 10:30:15,250", "msg": "x"},
+        {"level": 3, "undated": None},
+    ),
+    "a place that is no level": ({"at": "home", "level": "error", "msg": "x"}, {"level": 4}),
+    "a status that is a level": ({"at": "error", "status": 502, "msg": "x"}, {"level": 4}),
+    "a time that is not the line's": (
+        {"created": "2020-01-01T00:00:00Z", "msg": "x"},
+        {"undated": True},
+    ),
+    "logging's own time": ({"created": 1732271415.25, "msg": "x"}, {"undated": None}),
+    "OpenTelemetry's console, outside a request": (
+        {
+            "body": "x",
+            "severity_text": "WARN",
+            "trace_id": f"0x{'0' * 32}",
+            "span_id": f"0x{'0' * 16}",
+        },
+        {"request": "", "trace": None, "inner": None, "span": None},
+    ),
+    "Cloudflare": (
+        {
+            "ClientRequestMethod": "GET",
+            "ClientRequestURI": "/x",
+            "EdgeResponseStatus": 503,
+            "EdgeStartTimestamp": 1732271415250000000,
+            "RayID": "3a6050bcbe121a87",
+        },
+        {
+            "request": "3a6050bcbe121a87",
+            "undated": None,
+            "access": {"method": "GET", "path": "/x", "status": 503},
+        },
+    ),
+    "Fastly": (
+        {"timestamp": 1, "url": "/x", "request_method": "GET", "response_status": 503},
+        {"access": {"method": "GET", "path": "/x", "status": 503}},
+    ),
+    "AWS API Gateway, its example": (
+        {
+            "requestId": UUID,
+            "requestTime": 1,
+            "httpMethod": "GET",
+            "routeKey": "$default",
+            "status": "503",
+        },
+        {"request": UUID, "access": {"method": "GET", "status": 503}},
+    ),
+    "Kong": (
+        {
+            "started_at": 1732271415250,
+            "latencies": {"proxy": 240, "request": 250, "kong": 10},
+            "request": {
+                "method": "GET",
+                "uri": "/x",
+                "id": HEX,
+                "headers": {"x-request-id": "forged"},
+            },
+            "response": {"status": 503},
+        },
+        {
+            "request": HEX,
+            "undated": None,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "Linkerd": (
+        {
+            "timestamp": 1,
+            "method": "GET",
+            "uri": "http://shop/x",
+            "status": 503,
+            "total_ns": "250000000",
+            "trace_id": "",
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+    ),
+    "Semantic Logger's requests": (
+        {
+            "timestamp": 1,
+            "level": "info",
+            "name": "OrdersController",
+            "message": "Completed #index",
+            "duration_ms": 250.5,
+            "duration": "250.5ms",
+            "payload": {"method": "GET", "path": "/x", "status": 503},
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    ".NET's requests": (
+        {
+            "Timestamp": "2024-11-22 10:30:15 ",
+            "LogLevel": "Information",
+            "Category": "Microsoft.AspNetCore.Hosting.Diagnostics",
+            "Message": "Request finished HTTP/1.1 GET http://shop/x - 503 0 - 250.1234ms",
+            "State": {
+                "Method": "GET",
+                "Path": "/x",
+                "StatusCode": 503,
+                "ElapsedMilliseconds": 250.1234,
+            },
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.1234}},
+    ),
+    "tower-http": (
+        {
+            "timestamp": "2024-11-22T10:30:15.25Z",
+            "level": "DEBUG",
+            "fields": {"message": "finished processing request", "latency": "3 ms", "status": 503},
+            "target": "tower_http::trace::on_response",
+            "span": {"method": "GET", "uri": "/x", "name": "request"},
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 3.0}},
+    ),
+    "a call of another service": (
+        {"logger": "shop", "msg": "x", "method": "GET", "uri": "/x", "status": 503, "latency": 5},
+        {"access": None},
+    ),
+    "a server's message and its duration": (
+        {
+            "timestamp": 1,
+            "level": "info",
+            "logger": "api.access",
+            "message": '10.0.0.1:5 - "GET /x HTTP/1.1" 503',
+            "duration": 250_000_000,
+            "http": {
+                "method": "GET",
+                "url": "http://shop/x",
+                "status_code": 503,
+                "request_id": "r1",
+            },
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
     "ours, of a service": (
         {
             "timestamp": 1,
@@ -825,7 +1093,16 @@ def test_json_of_others(fields: dict[str, Any], expected: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    ["eventTime", "requestTimeEpoch", "ts", "t", "@timestamp", "syslog.timestamp", "t.$date"],
+    [
+        "eventTime",
+        "requestTimeEpoch",
+        "ts",
+        "t",
+        "@timestamp",
+        "syslog.timestamp",
+        "t.$date",
+        "when",
+    ],
 )
 @pytest.mark.parametrize("value", ["2024-11-22T10:30:15.250Z", "1732271415250000"])
 def test_the_time_has_many_names(name: str, value: str) -> None:
@@ -942,11 +1219,34 @@ def test_a_logger_may_stand_beside_the_level(head: str, level: int) -> None:
         '"GET /x HTTP/1.1" 200 5 "-" "-" 1 0.1 [',
         "method=GET path=/x status=2 ",
         "a='1' ",
+        "[pid: 1|app: 0|req: 1/1] 1 () {1 vars in 1 bytes} [x] GET /x => generated 1 ",
+        "2024-11-22T10:30:15.821422Z DEBUG r{method=GET uri=/x version=1}: tower_http::trace::on_response ",
+        "2024-11-22 10:30:15 1 GET / - 80 - 1 a - ",
+        "2024-11-22\\t10:30:15\\tLAX1\\t3\\t1\\tGET\\t",
+        "2024-11-22 10:30:15 [INF] HTTP GET /x responded 503 ",
+        "+a|GET /x HTTP/1.1",
+        "1h1m1",
     ],
 )
 def test_a_long_path_of_a_client_takes_no_longer_than_its_length(piece: str) -> None:
     """An expression that is tried at each place of such a line took a second for each."""
     assert entry_of(piece * 2000).request_id == ""
+
+
+@pytest.mark.parametrize("sent", ['\\"', '\\"x ', "\\\\"])
+def test_quotes_that_are_never_closed_enclose_the_rest(sent: str) -> None:
+    line = f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "{sent * 4001} request_id=forged'
+    entry = entry_of(line)
+    assert entry.request_id == ""
+    assert (entry.more or {})["access"]["status"] == 200
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", " \t"])
+def test_blanks_at_the_end_take_no_longer_than_their_number(blank: str) -> None:
+    """A search that began anew at each of them took half a minute."""
+    line = f"level=error msg=x request_id=r1{blank * 60_000}"
+    assert (entry_of(line).request_id, entry_of(line).level) == ("r1", 4)
+    assert entry_of(f"2024-11-22 10:30:15 {blank * 60_000}x").level == 0
 
 
 def test_what_a_client_sends_in_quotes_is_no_id() -> None:

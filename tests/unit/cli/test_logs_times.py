@@ -67,6 +67,11 @@ FORMS = {
     "Java's zone": "2024-11-22T10:30:15Z[UTC]",
     "a zone of Australia": "2024-11-22 21:30:15 AEDT",
     "logcat": "11-22 10:30:15.000",
+    "geth": "11-22|10:30:15.000",
+    "JavaScript": "Fri Nov 22 2024 11:30:15 GMT+0100",
+    "GMT and hours": "2024-11-22 08:30:15 GMT-2",
+    "UTC and hours": "2024-11-22 16:00:15 UTC+05:30",
+    "Erlang": "22-Nov-2024::10:30:15",
 }
 
 
@@ -140,6 +145,8 @@ def test_what_is_no_time_is_none(text: str) -> None:
         "vendredi 22 novembre 2024",
         "2024-Nov-22",
         "Mai 22",
+        "ao\u00fbt 22",
+        "d\u00e9c. 22",
         "241122",
         "04/05/2024",
     ],
@@ -192,6 +199,45 @@ def test_a_clock_of_twelve_hours_is_read_with_its_half(text: str, hour: int) -> 
     assert Clock(timezone.utc, WRITTEN).read(match[0]) == moment
 
 
+@pytest.mark.parametrize("line", ["[10.30 16:49:06] x", "10.30 16:49:06 x", "22/11 10:30:15 x"])
+def test_a_date_of_two_numbers_is_never_today(line: str) -> None:
+    assert find_time(line, 120) is None
+
+
+@pytest.mark.parametrize("level", ["DEBUG   ", "INFO    ", "WARNING ", "ERROR   ", "CRITICAL"])
+def test_richs_date_has_the_month_first(level: str) -> None:
+    """Its level shows whose date it is."""
+    match = find_time(f"[11/12/24 10:30:15] {level} x", 120)
+    assert match is not None
+    expected = datetime(2024, 11, 12, 10, 30, 15, tzinfo=timezone.utc).timestamp() * 1000
+    assert Clock(timezone.utc, WRITTEN).read(match[0]) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "INFO: the certificate expires 2030-01-01 00:00:00",
+        "ERROR connection from 10.0.0.1 () at Fri Jul  1 07:57:30 2005",
+        "INFO shop: retry at 10:30:15",
+        "WARNING shop: closed until 2030-01-01T00:00:00Z",
+    ],
+)
+def test_a_time_in_a_sentence_is_not_the_lines_own(line: str) -> None:
+    assert find_time(line, 120) is None
+
+
+def test_a_number_behind_a_time_is_no_zone() -> None:
+    match = find_time("2024-11-22 10:30:15 -1 left", 120)
+    assert match is not None
+    assert match[0] == "2024-11-22 10:30:15"
+
+
+def test_a_date_in_the_name_of_a_file_is_not_the_lines_own() -> None:
+    match = find_time("nova.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008 12 INFO x", 120)
+    assert match is not None
+    assert match[0] == "2017-05-16 00:00:00.008"
+
+
 @pytest.mark.parametrize(
     ("line", "second"),
     [
@@ -200,6 +246,12 @@ def test_a_clock_of_twelve_hours_is_read_with_its_half(text: str, hour: int) -> 
         ("1732271415: mosquitto version 2 starting", 15),
         ("10:30AM ERR x", 0),  # zerolog
         ("10:30:15 AM ERR x", 15),
+        ("1732271415 ERROR x", 15),
+        ("1732271415250 [INFO] x", 15.25),
+        ("1732271415250000000|WARN|x", 15.25),
+        ("[I 241122 10:30:15 web:2348] x", 15),  # Tornado
+        ("@4000000067405d411dcd6500 x", 15.5),  # multilog
+        ("took @4000000067405d411dcd6500 x", None),
         ("took 1732271415: x", None),
         ("see [1732271415] x", None),
         ("at 10:30AM x", None),
@@ -213,6 +265,14 @@ def test_a_number_or_a_short_time_counts_where_its_writer_puts_it(
     match = find_time(line, 120)
     moment = None if match is None else Clock(timezone.utc, WRITTEN + 12 * 3600).read(match[0])
     assert (None if moment is None else moment / 1000 % 60) == second
+
+
+@given(st.integers(10**12, 4 * 10**12))
+def test_a_number_in_a_smaller_unit_is_exact(milliseconds: int) -> None:
+    """A millisecond less would show another time."""
+    for unit in (1, 10**3, 10**6):
+        for value in (milliseconds * unit, str(milliseconds * unit)):
+            assert Clock().read_value(value) == milliseconds
 
 
 @pytest.mark.parametrize(

@@ -369,6 +369,37 @@ def test_a_line_that_begins_with_ids_is_a_record_of_its_own(before: str) -> None
     assert len(entries_of(f"{before}\n[req=a|session=b] shipped")) == 2
 
 
+def test_rich_leaves_out_a_time_that_it_has_just_written() -> None:
+    """A record with blanks for its time is none of the lines of the one before."""
+    lines = (
+        "[11/22/24 10:30:15] WARNING  [req=r1|session=s1] paid          shop.py:151",
+        "                    ERROR    [req=r2|session=s2] a long         shop.py:152",
+        "                             message                                       ",
+        "                             ERROR in it                                   ",
+    )
+    first, second = entries_of("\n".join(lines))
+    assert [(entry.request_id, entry.level) for entry in (first, second)] == [("r1", 3), ("r2", 4)]
+    assert second.time == first.time
+    assert "undated" not in (second.more or {})
+    assert second.text.count("\n") == 2
+    # In the log of another writer it is a further line.
+    assert len(entries_of("\n".join(("2024-11-22 10:30:15 INFO a report:", lines[1])))) == 1
+
+
+@pytest.mark.parametrize(
+    "traceback",
+    [
+        ("\u256d\u2500 Traceback (most recent call last) \u2500\u256e", "\u2502 x \u2502", "ZeroDivisionError: x"),
+        ("\x1b[31m\u256d\u2500\x1b[0m\x1b[31m\u2500\x1b[0m \x1b[1mTraceback \x1b[0m(most", "ZeroDivisionError: x"),
+        ("[stacktrace]", "#0 /shop/Pay.php(5): pay()", "#1 {main}", '"}'),
+    ],
+)  # fmt: skip
+def test_the_tracebacks_of_rich_and_monolog_are_folded(traceback: tuple[str, ...]) -> None:
+    record = "2024-11-22 10:30:15 [error    ] failed                         request_id=r1"
+    (entry,) = entries_of("\n".join((record, *traceback)))
+    assert entry.text.count("\n") == len(traceback)
+
+
 def test_a_line_of_another_container_is_not_a_further_line() -> None:
     """Also where it is of the same request, and its form begins with the ids."""
     lines = [
