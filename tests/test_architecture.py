@@ -102,6 +102,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "columns",
             "workers",
             "tables",
+            "stores",
             "documents",
             "wanted",
             "summary",
