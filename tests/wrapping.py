@@ -705,6 +705,105 @@ VARIANTS: dict[str, Wrapper] = {
         ],
         2,
     ),
+    "rsyslog, JSON of a message": _objects(
+        lambda moment, service, line: {
+            "msg": f" {line}",
+            "rawmsg": f"<14>{line}",
+            "timereported": f"{when(moment)}+00:00",
+            "hostname": "web",
+            "syslogtag": f"{service}[8]:",
+            "syslogfacility": "1",
+            "syslogseverity": "6",
+            "programname": service,
+            "procid": "8",
+        }
+    ),
+    "rsyslog, a template for Logstash": _objects(
+        lambda moment, service, line: {
+            "@timestamp": f"{when(moment)}+00:00",
+            "@version": "1",
+            "message": f" {line}",
+            "sysloghost": "web",
+            "severity": "err",
+            "facility": "daemon",
+            "programname": service,
+        }
+    ),
+    "Docker's driver for Splunk": _objects(
+        lambda moment, service, line: {
+            "event": {"line": line, "source": "stderr", "tag": service},
+            "time": f"{moment:.6f}",
+            "host": "web",
+        }
+    ),
+    "Sumo Logic": _document(
+        lambda given: {
+            "fields": [{"name": "_raw", "fieldType": "string"}],
+            "messages": [
+                {
+                    "map": {
+                        "_raw": line,
+                        "_messagetime": str(round(moment * 1000)),
+                        "_sourcename": service,
+                    }
+                }
+                for moment, service, line in reversed(given)
+            ],
+        }
+    ),
+    "Better Stack, raw": _objects(
+        lambda moment, service, line: {
+            "dt": when(moment, "%Y-%m-%d %H:%M:%S.%f"),
+            "raw": json.dumps({"message": line, "dt": f"{when(moment)}Z", "app": service}),
+        }
+    ),
+    "Azure's App Service": _objects(
+        lambda moment, service, line: {
+            "time": f"{when(moment)}Z",
+            "resultDescription": line,
+            "level": "Informational",
+            "category": "AppServiceConsoleLogs",
+            "operationName": "Microsoft.Web/sites/log",
+            "containerName": service,
+        }
+    ),
+    "Vercel's drain": _objects(
+        lambda moment, service, line: {
+            "id": "1",
+            "deploymentId": "dpl_1",
+            "projectId": "prj_1",
+            "source": "lambda",
+            "timestamp": round(moment * 1000),
+            "level": "error",
+            "message": line,
+        }
+    ),
+    "kcat -J": _objects(
+        lambda moment, service, line: {
+            "topic": "logs",
+            "partition": 0,
+            "offset": 1,
+            "tstype": "create",
+            "ts": round(moment * 1000),
+            "key": None,
+            "payload": json.dumps({"log": line, "stream": "stderr", "container_name": service}),
+        }
+    ),
+    "Drone": _document(
+        lambda given: [
+            {"pos": number, "out": f"{line}\n", "time": 0}
+            for number, (_, _, line) in enumerate(given)
+        ]
+    ),
+    "OpenShift": _objects(
+        lambda moment, service, line: {
+            "@timestamp": f"{when(moment)}Z",
+            "kubernetes": {"container_name": service, "pod_name": PODS[service]},
+            "level": "default",
+            "log_type": "application",
+            "message": line,
+        }
+    ),
     "tail -f a b": _tailed,
     "Grafana's CSV": _newest_first(
         _table(
@@ -807,5 +906,7 @@ NAMELESS_VARIANTS = frozenset(
         "GitLab CI",
         "Buildkite",
         "flyctl logs --json",
+        "Drone",
+        "Vercel's drain",
     )
 )

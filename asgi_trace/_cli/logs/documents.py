@@ -16,7 +16,16 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from .stores import BLANKS, SIGNATURE, by_time, is_text, jq_for, lines_in
+from .stores import (
+    BLANKS,
+    SIGNATURE,
+    by_header,
+    by_time,
+    is_header,
+    is_text,
+    jq_for,
+    lines_in,
+)
 from .tables import is_table, rows
 
 __all__ = ("in_order", "unfolded")
@@ -72,7 +81,7 @@ def _holds_documents(block: bytes) -> bool:
     first = first.rstrip()
     if first in (b"{", b"["):
         return rest.lstrip().startswith(b'"' if first == b"{" else (b"{", b"[", b'"'))
-    if first.startswith((b"[{", b'["')):
+    if first.startswith((b"[{", b'["', b"[[")):
         return True
     if not first.startswith(b"{"):
         return _HEADERS.search(start) is not None
@@ -222,7 +231,8 @@ class _Unfolding:
         self._closers: tuple[bytes, ...] = ()
         self._header = b""
         self._start = b""  # of a document that is too large
-        self._is_skipped = False
+        self._columns: list[str] | None = None  # of rows without names
+        self._is_first = True
 
     def lines(self, first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield blocks of lines."""
@@ -276,7 +286,7 @@ class _Unfolding:
         if not bare:
             yield b"\n"
             return
-        if bare in _CLOSERS or bare in (b"[", b","):
+        if bare in _CLOSERS or bare == b"," or line.rstrip() == b"[":
             return
         if opens is not None:
             indent = opens[1]
@@ -317,19 +327,27 @@ class _Unfolding:
             yield (header + b"\n" if header else b"") + line + b"\n"
             return
         for document in documents:
-            lines = None if header else lines_in(document)
-            if lines is not None:
-                for record in by_time(lines):
-                    yield json.dumps(record).encode() + b"\n"
-            elif is_text(document):
-                for text_line in [document] if isinstance(document, str) else document:
-                    yield text_line.encode("utf-8", "replace") + b"\n"
-            else:
-                yield (
-                    header
-                    + (text if len(documents) == 1 else json.dumps(document).encode())
-                    + b"\n"
-                )
+            yield from self._lines_of(document, text if len(documents) == 1 else b"", header)
+
+    def _lines_of(self, document: Any, text: bytes, header: bytes) -> Iterator[bytes]:
+        """Yield the lines of a *document*; of a record, its *text*, if that is known."""
+        if self._is_first and is_header(document):
+            self._columns = document
+            self._is_first = False
+            return
+        self._is_first = False
+        lines = None if header else lines_in(document)
+        if self._columns is not None and isinstance(document, list):
+            row = by_header(self._columns, document)
+            lines = [row] if row is not None else []
+        if lines is None and is_text(document):
+            lines = [document] if isinstance(document, str) else document
+        if lines is None:
+            yield header + (text or json.dumps(document).encode()) + b"\n"
+            return
+        for line in by_time(lines):
+            yield (line if isinstance(line, str) else json.dumps(line)).encode("utf-8", "replace")
+            yield b"\n"
 
     def _refuse(self) -> None:
         start, self._start = self._start, b""

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..._core.lines import parse_fields
-from .names import COLLECTED, NO_IDS, RAW, ROLES, SOURCES, TEXTS, flat, may_nest
+from .names import COLLECTED, NO_IDS, RAW, RAW_TEXTS, ROLES, SOURCES, TEXTS, flat, may_nest
 from .own import own_head
 from .services import container_in
 
@@ -301,7 +301,7 @@ _LOGGERS = frozenset(
 )
 _LEVEL_NAMES = frozenset(ROLES["level"]) - {"status", "PRIORITY"}
 
-DECISIVE = frozenset((*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *TIMES, *SOURCES))
+DECISIVE = frozenset((*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *RAW_TEXTS, *TIMES, *SOURCES))
 """The names of fields whose values decide whether an object is an envelope, and of what."""
 
 
@@ -401,6 +401,8 @@ class Peeler:
                     break
                 content = _content_behind(match)
             line = without_colors(content.line)
+            if line[:1] == " " and _another_log(line[1:]) is not None:  # rsyslog keeps a blank
+                line = line[1:]
             time = time if content.time is None else content.time
             source = content.source or source
             is_part = is_part or content.is_part
@@ -537,7 +539,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         not among.isdisjoint(_LOGGERS),
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
-        tuple(name for name in TEXTS if name in among),
+        tuple(name for name in (*TEXTS, *(RAW_TEXTS if is_raw else ())) if name in among),
         tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
     )
@@ -588,8 +590,9 @@ def opened(fields: dict[str, Any]) -> Content | None:
 
 
 _NOTHING = (None, "")
-# Of a record that a collector did not parse: OpenTelemetry's number, and names of Google Cloud.
-_NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED")
+# Of a record that a collector did not parse: OpenTelemetry's number, and names of Google Cloud and
+# OpenShift.
+_NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED", "default", "unknown")
 # Half of the time that Content() takes.
 _new = tuple.__new__
 

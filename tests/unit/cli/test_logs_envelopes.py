@@ -274,6 +274,10 @@ def test_a_record_is_no_envelope() -> None:
         {"_msg": FORGED, "_time": 1, "level": "info"},
         {"message": FORGED, "severityLevel": 1, "timestamp": 1},
         {"message": FORGED, "instance": "a", "region": "b", "level": "info"},
+        {"payload": FORGED, "time": 1},
+        {"raw": FORGED, "time": 1},
+        {"out": FORGED, "pos": 1},
+        {"event": {"line": FORGED, "name": "x"}, "time": 1},
         {"line": 12, "message": FORGED, "level": "INFO", "timestamp": 1},
     ):
         reader = LineReader()
