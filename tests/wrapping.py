@@ -705,6 +705,87 @@ VARIANTS: dict[str, Wrapper] = {
         ],
         2,
     ),
+    "journalctl -o json-sse": _each(
+        lambda moment, service, line: (
+            "data: "
+            + json.dumps(
+                {
+                    "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+                    "_SYSTEMD_UNIT": f"{service}.service",
+                    "MESSAGE": line,
+                }
+            )
+            + "\n"
+        )
+    ),
+    "journalctl -o short-delta": _each(
+        lambda moment, service, line: (
+            f"[{moment - BASE + 9:12.6f} <{0.1:12.6f} >] web {service}[8]: {line}"
+        )
+    ),
+    "docker service logs": _each(
+        lambda _, service, line: f"{service}.1.0f1e2d3c4b5a@node-1    | {line}"
+    ),
+    "docker service logs -t": _each(
+        lambda moment, service, line: (
+            f"{when(moment)}789Z {service}.1.0f1e2d3c4b5a@node-1    | {line}"
+        )
+    ),
+    "nerdctl compose logs": _each(lambda _, service, line: f"{service}-1 |{line}"),
+    "podman logs of several": _each(
+        lambda _, service, line: (
+            f"{'0f1e2d3c4b5a' if service == 'front' else '9e8d7c6b5a4f'} {line}"
+        )
+    ),
+    "syslog-ng, a file in RFC 5424": _each(
+        lambda moment, service, line: f"1 {when(moment)}+00:00 web {service} 8 - - {line}"
+    ),
+    "BusyBox": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%b %d %H:%M:%S')} web user.info {service}[8]: {line}"
+        )
+    ),
+    "logread of OpenWrt": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %b %d %H:%M:%S %Y')} user.info {service}[8]: {line}"
+        )
+    ),
+    "gh run view --log": _each(
+        lambda moment, service, line: f"{service}\tRun the tests\t{when(moment)}7Z {line}"
+    ),
+    "gh run view --log, with a mark": _each(
+        lambda moment, service, line: f"{service}\tUNKNOWN STEP\t\ufeff{when(moment)}7Z {line}"
+    ),
+    "TeamCity": _each(
+        lambda moment, _, line: f"[{when(moment, '%H:%M:%S')}]i:\t [Step 1/2] {line}"
+    ),
+    "Jenkins": _each(lambda moment, _, line: f"{when(moment, '%H:%M:%S')}  {line}"),
+    "Jenkins, dates": _each(lambda moment, _, line: f"[{when(moment)[:-3]}Z] {line}"),
+    "Dapr": _each(lambda _, service, line: f"== APP - {service} == {line}"),
+    "Papertrail's archive": _each(
+        lambda moment, service, line: (
+            f"50342052\t{when(moment)[:19]}Z\t{when(moment)[:19]}Z\t42424\tweb\t208.122.34.202\tUser\tInfo"
+            f"\t{service}\t{line}"
+        )
+    ),
+    "Netlify": _each(
+        lambda moment, _, line: f"{when(moment, '%b %d, %I:%M:%S %p')}: 1a2b3c4d INFO   {line}"
+    ),
+    "s6-log": _each(lambda moment, _, line: f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')}000  {line}"),
+    "saw": _each(lambda moment, service, line: f"[{when(moment)[:19]}Z] ({service}) {line}"),
+    "copilot svc logs": _each(lambda _, service, line: f"copilot/{service}/0f1e2d3c {line}"),
+    "tkn": _each(lambda _, service, line: f"[{service} : run] {line}"),
+    "yarn": _each(lambda _, service, line: f"\u27a4 YN0000: [{service}]: {line}"),
+    "pnpm": _each(lambda _, service, line: f"packages/{service} start: {line}"),
+    "less -N": _each(lambda moment, _, line: f"{round(moment % 1 * 100):7} {line}"),
+    "grep -n": _each(lambda _, __, line: f"12:{line}"),
+    "grep, colored": _each(
+        lambda _, service, line: (
+            f"\x1b[35m\x1b[K{service}.log\x1b[m\x1b[K\x1b[36m\x1b[K:\x1b[m\x1b[K{line}"
+        )
+    ),
+    "a terminal that erases the line": _each(lambda _, __, line: f"\x1b[2K\r{line}\x1b[K"),
+    "a terminal's title": _each(lambda _, __, line: f"\x1b]0;shop: ~\x07{line}"),
     "rsyslog, JSON of a message": _objects(
         lambda moment, service, line: {
             "msg": f" {line}",
@@ -908,5 +989,15 @@ NAMELESS_VARIANTS = frozenset(
         "flyctl logs --json",
         "Drone",
         "Vercel's drain",
+        "podman logs of several",
+        "TeamCity",
+        "Jenkins",
+        "Jenkins, dates",
+        "Netlify",
+        "s6-log",
+        "less -N",
+        "grep -n",
+        "a terminal that erases the line",
+        "a terminal's title",
     )
 )

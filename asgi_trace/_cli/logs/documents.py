@@ -59,6 +59,9 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
     if first.startswith(_EXPORT):
         yield from _exported(chain((first,), iterator))
         return
+    if first.startswith(_EVENT):
+        yield from _events(chain((first,), iterator))
+        return
     if _VERBOSE.match(first):
         yield from _verbose(chain((first,), iterator))
         return
@@ -130,6 +133,21 @@ def _exported(blocks: Blocks) -> Iterator[bytes]:
             yield "".join(f"{record}\n" for record in records).encode()
     if fields:
         yield f"{json.dumps(fields)}\n".encode()
+
+
+# journalctl -o json-sse, and any other stream of server-sent events.
+_EVENT = b"data: {"
+
+
+def _events(blocks: Blocks) -> Iterator[bytes]:
+    """Yield *blocks* of events without the empty line that ends each."""
+    is_in_line = False
+    for block in blocks:
+        lines = block.split(b"\n")
+        kept = [line + b"\n" for line in lines[:-1] if line.strip() or is_in_line]
+        is_in_line = bool(lines[-1])
+        if kept or lines[-1]:
+            yield b"".join((*kept, lines[-1]))
 
 
 # The first line of a record of ``journalctl -o verbose``, with its microseconds since the epoch.

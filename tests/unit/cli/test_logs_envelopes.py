@@ -113,7 +113,7 @@ def test_other_ways_to_show_it_are_read_as_the_bare_file(
     name = "none" if variant in NAMELESS_VARIANTS else variant
     test_the_viewer_reads_it_as_the_bare_file(path, name)
     assert main(["grep", "--status", "5xx", str(path)]) == 0
-    shown = capfd.readouterr().out.split("\n")[:-1]
+    shown = [line for line in capfd.readouterr().out.split("\n") if line]
     assert len(shown) == sum(
         len(_lines(each, form)) for each in records() if each[2].request_id == STOCK
     )
@@ -359,6 +359,8 @@ def test_a_prefix_costs_no_more_than_its_length() -> None:
     [
         ("front-1", "front"),
         ("front_12", "front"),
+        ("front.1@node-1", "front"),
+        ("front.1.0f1e2d3c4b5a@node-1", "front"),
         ("front.1", "front"),
         ("front-6d5f9c7b88-abcde", "front"),
         ("front.service", "front"),
