@@ -103,6 +103,8 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "workers",
             "tables",
             "stores",
+            "blocked",
+            "shown",
             "documents",
             "wanted",
             "summary",

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
+import yaml
+
 from asgi_trace._core.lines import Record, format_access, format_json, format_logfmt, format_text
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
@@ -183,6 +185,65 @@ def _table(
         return sink.getvalue()
 
     return written
+
+
+def _escaped(line: str) -> str:
+    """As ClickHouse escapes a value between tabs."""
+    return line.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _yaml(value: Any) -> str:
+    """As gcloud and aws print it."""
+    return str(yaml.safe_dump(value, default_flow_style=False, width=80))
+
+
+def _vertical(given: list[Line]) -> str:
+    return "\n".join(
+        f"Row {number}:\n──────\nTimestamp:   {when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\n"
+        f"ServiceName: {service}\nBody:        {line}\n"
+        for number, (moment, service, line) in enumerate(given, 1)
+    )
+
+
+def _mysql(given: list[Line]) -> str:
+    stars = "*" * 27
+    return "".join(
+        f"{stars} {number}. row {stars}\ntimestamp: {when(moment, '%Y-%m-%d %H:%M:%S.%f')}\n"
+        f"  service: {service}\n  message: {line}\n"
+        for number, (moment, service, line) in enumerate(given, 1)
+    )
+
+
+def _boxes(given: list[Line]) -> str:
+    width = max(len(line) for _, _, line in given)
+    rows = "".join(
+        f"{number}. │ {when(moment, '%Y-%m-%d %H:%M:%S.%f000'):<29} │ {service:<11} │ {line:<{width}} │\n"
+        for number, (moment, service, line) in enumerate(given, 1)
+    )
+    head = f"   ┌─────────────────────Timestamp─┬─ServiceName─┬─Body{'─' * (width - 4)}─┐\n"
+    return f"{head}{rows}   └{'─' * 31}┴{'─' * 13}┴{'─' * (width + 2)}┘\n"
+
+
+def _debug(moment: float, service: str, line: str) -> str:
+    """As OpenTelemetry's collector shows a line of a file."""
+    return (
+        f"{when(moment)[:-3]}Z\tinfo\tResourceLog #0\nResource SchemaURL: \nResource attributes:\n"
+        f"     -> service.name: Str({service})\nScopeLogs #0\nScopeLogs SchemaURL: \nInstrumentationScope  \n"
+        f"LogRecord #0\nObservedTimestamp: {when(moment, '%Y-%m-%d %H:%M:%S.%f')} +0000 UTC\n"
+        f"Timestamp: 1970-01-01 00:00:00 +0000 UTC\nSeverityText: \nSeverityNumber: Unspecified(0)\n"
+        f"Body: Str({line})\nAttributes:\n     -> log.file.name: Str(app.log)\nTrace ID: \nSpan ID: \nFlags: 0\n"
+        '\t{"otelcol.component.id": "debug", "otelcol.signal": "logs"}'
+    )
+
+
+def _ruby(moment: float, service: str, line: str) -> str:
+    """As Logstash's codec rubydebug shows it."""
+    text = line.replace("\\", "\\\\").replace('"', '\\"')
+    return (
+        f'{{\n       "message" => "{text}",\n    "@timestamp" => {when(moment)[:-3]}Z,\n'
+        f'          "host" => {{\n        "name" => "web"\n    }},\n          "tags" => [\n        [0] "a"\n    ],\n'
+        f'       "service" => "{service}"\n}}'
+    )
 
 
 def _kubernetes(service: str) -> dict[str, Any]:
@@ -786,6 +847,63 @@ VARIANTS: dict[str, Wrapper] = {
     ),
     "a terminal that erases the line": _each(lambda _, __, line: f"\x1b[2K\r{line}\x1b[K"),
     "a terminal's title": _each(lambda _, __, line: f"\x1b]0;shop: ~\x07{line}"),
+    "gcloud logging read, YAML": lambda given: "".join(
+        f"---\n{_yaml(_entry(*line))}" for line in reversed(given)
+    ),
+    "gcloud logging read, a table": _each_behind(
+        f"{'TIMESTAMP':<29}{'CONTAINER_NAME':<16}TEXT_PAYLOAD\n",
+        lambda moment, service, line: f"{when(moment) + 'Z':<29}{service:<16}{line}",
+    ),
+    "aws logs filter-log-events, YAML": lambda given: _yaml(
+        {"events": [_event(*line) for line in given], "searchedLogStreams": []}
+    ),
+    "aws logs get-query-results, YAML": lambda given: _yaml(
+        {"results": [_insight(*line) for line in given], "status": "Complete"}
+    ),
+    "aws logs filter-log-events, text": _each(
+        lambda moment, service, line: (
+            f"EVENTS\t{'38316531' * 7}\t{round(moment * 1000)}\t{service}\t{line}\t{round(moment * 1000)}"
+        )
+    ),
+    "aws logs get-log-events, text": _each(
+        lambda moment, _, line: f"EVENTS\t{round(moment * 1000)}\t{line}\t{round(moment * 1000)}"
+    ),
+    "Fluent Bit's standard output": _each(
+        lambda moment, service, line: (
+            f"[0] kube.var.log.containers.{PODS[service]}_shop_{service}-{'0f1e2d3c' * 8}.log: [[{moment:.9f}, {{}}], "
+            f'{{"time"=>"{when(moment)}Z", "stream"=>"stderr", "_p"=>"F", "log"=>"{line}", '
+            f'"kubernetes"=>{{"pod_name"=>"{PODS[service]}", "container_name"=>"{service}"}}}}]'
+        ),
+    ),
+    "Fluent Bit's standard output, of Docker": _each(
+        lambda moment, service, line: (
+            f'[0] app: [{moment:.9f}, {{"container_name"=>"/{service}", "source"=>"stderr", "log"=>"{line}"}}]'
+        )
+    ),
+    "Fluent Bit's file": _each(
+        lambda moment, service, line: f"{service}: [{moment:.9f}, {json.dumps({'log': line})}]"
+    ),
+    "ClickHouse, TabSeparated": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t{service}\t{_escaped(line)}"
+        )
+    ),
+    "ClickHouse, TabSeparatedWithNamesAndTypes": _each_behind(
+        "Timestamp\tServiceName\tBody\nDateTime64(9)\tLowCardinality(String)\tString\n",
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t{service}\t{_escaped(line)}"
+        ),
+    ),
+    "ClickHouse, TSKV": _each(
+        lambda moment, service, line: (
+            f"Timestamp={when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\tServiceName={service}\tBody={_escaped(line)}"
+        )
+    ),
+    "ClickHouse, Vertical": _vertical,
+    "ClickHouse, PrettyCompact": _boxes,
+    "MySQL, vertical": _mysql,
+    "the debug exporter of a collector": _each(_debug),
+    "Logstash's rubydebug": _each(_ruby),
     "rsyslog, JSON of a message": _objects(
         lambda moment, service, line: {
             "msg": f" {line}",
@@ -989,6 +1107,7 @@ NAMELESS_VARIANTS = frozenset(
         "flyctl logs --json",
         "Drone",
         "Vercel's drain",
+        "aws logs get-log-events, text",
         "podman logs of several",
         "TeamCity",
         "Jenkins",

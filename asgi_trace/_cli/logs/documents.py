@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from .shown import of_ruby, shown_in
 from .stores import (
     BLANKS,
     SIGNATURE,
@@ -46,11 +47,14 @@ _OPENS = re.compile(rb"( *)[{\[]\Z")
 _CLOSERS = (b"}", b"]", b"},", b"],")
 
 
-def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
+def unfolded(
+    blocks: Blocks, complain: Callable[[str], object], is_shown: bool = True
+) -> Iterator[bytes]:
     """
     Yield *blocks*, with a line for each one that a document in them holds.
 
     :param complain: is given a sentence for each document that is too large to be read.
+    :param is_shown: whether they may have records in the forms of :mod:`shown`.
     """
     iterator = iter(blocks)
     first = next(iterator, None)
@@ -61,6 +65,10 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
         return
     if first.startswith(_EVENT):
         yield from _events(chain((first,), iterator))
+        return
+    shown = shown_in(first) if is_shown else None
+    if shown is not None:
+        yield from unfolded(shown(chain((first,), iterator)), complain, is_shown=False)
         return
     if _VERBOSE.match(first):
         yield from _verbose(chain((first,), iterator))
@@ -342,6 +350,8 @@ class _Unfolding:
         header, self._header = self._header, b""
         documents = _parsed(text)
         if not documents:
+            documents, text = _of_ruby(line), b""
+        if not documents:
             yield (header + b"\n" if header else b"") + line + b"\n"
             return
         for document in documents:
@@ -372,6 +382,14 @@ class _Unfolding:
         self._complain(
             f"a JSON document of more than {_LARGEST >> 20} MB is not read; jq -c '{jq_for(start)}' makes lines of it"
         )
+
+
+def _of_ruby(lines: bytes) -> list[Any]:
+    """Return the object in *lines* that Logstash shows, or nothing."""
+    if b'" => ' not in lines:
+        return []
+    fields = of_ruby(lines.decode("utf-8", "replace").split("\n"))
+    return [] if fields is None else [fields]
 
 
 def _parsed(text: bytes) -> list[Any]:

@@ -34,6 +34,8 @@ _COLUMNS = {
     "Status": "status",
     "Message": "message",
     "Content": "message",
+    # gcloud, with --format=csv(textPayload)
+    "text_payload": "textPayload",
 }
 _TIMES = frozenset(ROLES["time"])
 _TEXTS = frozenset(TEXTS)
@@ -116,10 +118,18 @@ def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator
         objects = [
             json.dumps(_fields(columns, _cells(line, separator)))
             for line in lines
-            if line and line != header
+            if line and line != header and _TYPES.match(line) is None
         ]
         if objects:
             yield "".join(f"{record}\n" for record in objects).encode()
+
+
+# The second row of ClickHouse's CSVWithNamesAndTypes and TabSeparatedWithNamesAndTypes.
+_TYPE = (
+    r"\"?(?:LowCardinality|Nullable|DateTime|Date|String|U?Int|Float|Map|Array|Enum|UUID|Bool|FixedString)"
+    r"[^\t\"\n]*\"?"
+)
+_TYPES = re.compile(rf"{_TYPE}(?:[,\t]{_TYPE})+\Z")
 
 
 def _whole_rows(
