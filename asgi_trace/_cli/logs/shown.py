@@ -224,7 +224,9 @@ class _Boxes(_Form):
             return self.rest()
         row = self._row.fullmatch(line)
         cells = [] if row is None else row[1].split("\u2502")
-        if len(cells) != len(self._columns):  # a cell that has such a line: it may be the client's
+        if not cells or len(cells) != len(
+            self._columns
+        ):  # a cell that has such a line: it may be the client's
             return [*self.rest(), line]
         if self._goes_on:
             self._goes_on = False

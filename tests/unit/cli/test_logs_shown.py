@@ -217,7 +217,7 @@ def test_a_record_that_is_too_large_passes_as_it_stands(monkeypatch: pytest.Monk
         '[0] a: [[1732271415.250000000, {}], {"log"=>"' + '", "stream"=>"x' * 5000 + '"}]',
         "Timestamp=1\t" + "a=b\t" * 10_000,
         "EVENTS\t1732271415000\t" * 3000,
-        "┌─" + "┬─" * 10_000,
+        "┌─" + "┬─" * 10_000 + "\nx",
         "---\nk: '" + "x\n  " * 10_000 + "'",
         '---\nk: "' + "x\\\n  " * 10_000 + '"',
         "---\n" + "- " * 10_000,
