@@ -23,6 +23,7 @@ from .stores import (
     by_header,
     by_time,
     is_header,
+    is_of_types,
     is_text,
     jq_for,
     lines_in,
@@ -193,6 +194,11 @@ def _verbose(blocks: Blocks) -> Iterator[bytes]:
                 fields[name] = [line[indent:]]
             elif name and line.startswith(b" " * indent):
                 fields[name].append(line[indent:])
+            elif line.strip() and not line.startswith(b" "):  # of no record
+                if fields:
+                    records.append(_record_of(fields))
+                    fields, name = {}, ""
+                records.append(line + b"\n")
             size += len(line)
             if size > _LARGEST and name:
                 fields[name].clear()
@@ -258,7 +264,7 @@ class _Unfolding:
         self._header = b""
         self._start = b""  # of a document that is too large
         self._columns: list[str] | None = None  # of rows without names
-        self._is_first = True
+        self._count = 0
 
     def lines(self, first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield blocks of lines."""
@@ -359,15 +365,16 @@ class _Unfolding:
 
     def _lines_of(self, document: Any, text: bytes, header: bytes) -> Iterator[bytes]:
         """Yield the lines of a *document*; of a record, its *text*, if that is known."""
-        if self._is_first and is_header(document):
+        self._count += 1
+        if self._count == 1 and is_header(document):
             self._columns = document
-            self._is_first = False
             return
-        self._is_first = False
+        row = None if self._columns is None else by_header(self._columns, document)
+        if self._count == 2 and row is not None and is_of_types(document):
+            return
         lines = None if header else lines_in(document)
-        if self._columns is not None and isinstance(document, list):
-            row = by_header(self._columns, document)
-            lines = [row] if row is not None else []
+        if row is not None:
+            lines = [row]
         if lines is None and is_text(document):
             lines = [document] if isinstance(document, str) else document
         if lines is None:

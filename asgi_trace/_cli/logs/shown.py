@@ -341,6 +341,10 @@ class _Debug(_Form):
     start = re.compile(r"^(?:[^\n]*\t)?ResourceLog #0\nResource SchemaURL:", re.MULTILINE)
     _head = re.compile(r"(?:[^\n]*\t)?ResourceLog #\d+|ScopeLogs #\d+|LogRecord #\d+")
     _field = re.compile(r"([A-Z][A-Za-z]*(?: ID)?): ?(.*)")
+    _aside = re.compile(
+        r"(?:Resource|ScopeLogs) SchemaURL: |(?:Resource a|InstrumentationScope a|A)ttributes:\Z"
+        r"|InstrumentationScope |\t\{"
+    )
     _attribute = re.compile(r" {5}-> ([^:]{1,200}): ([A-Z][A-Za-z]*)\((.*)\)")
     _names: ClassVar = {
         "Timestamp": "Timestamp",
@@ -384,6 +388,8 @@ class _Debug(_Form):
             if self._name == "Flags":
                 self._is_record = False
                 return self.rest()
+        elif self._aside.match(line) is None:
+            return [line]
         return []
 
     def _ends(self, line: str) -> bool:

@@ -23,6 +23,7 @@ __all__ = (
     "by_header",
     "by_time",
     "is_header",
+    "is_of_types",
     "is_text",
     "jq_for",
     "lines_in",
@@ -256,15 +257,17 @@ def is_header(names: Any) -> bool:
 
 
 def by_header(header: list[str], row: Any) -> dict[str, Any] | None:
-    """
-    Return a *row* of a table with this *header*; None for anything else, such as the row of the
-    columns' types.
-    """
+    """Return a *row* of a table with this *header*; None for anything else."""
     if not isinstance(row, list) or len(row) != len(header):
         return None
-    if all(isinstance(cell, str) and _TYPE.match(cell) for cell in row):
-        return None
     return _named(header, row)
+
+
+def is_of_types(row: Any) -> bool:
+    """Whether a *row* has the types of ClickHouse's columns."""
+    return isinstance(row, list) and all(
+        isinstance(cell, str) and _TYPE.match(cell) for cell in row
+    )
 
 
 _TYPE = re.compile(

@@ -297,10 +297,11 @@ def test_rows_after_a_header_have_its_names(types: str) -> None:
     rows = [["2024-11-22 10:30:15.0", "front", f"x{number}"] for number in range(2)]
     header = ["Timestamp", "ServiceName", "Body"]
     data = f"{json.dumps(header)}\n{types}" + "".join(f"{json.dumps(row)}\n" for row in rows)
-    found = b"".join(unfolded([data.encode()], refuse)).splitlines()
-    assert [json.loads(line) for line in found] == [
+    found = b"".join(unfolded([f'{data}["other"]\n'.encode()], refuse)).splitlines()
+    assert [json.loads(line) for line in found[:-1]] == [
         dict(zip(header, row, strict=True)) for row in rows
     ]
+    assert found[-1] == b"other"
 
 
 def test_packed_data_is_read_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -565,10 +566,14 @@ _SHOWN = f"Fri 2024-11-22 10:30:15.250000 UTC [s={'0f' * 16};i=1a;b=2d;m=5f;t=62
 def test_a_record_of_the_journal_is_shown_over_several_lines() -> None:
     """With the further lines of a message, in whatever blocks they arrive."""
     data = f"{_SHOWN}\n    MESSAGE=one\n            two\n    _PID=8\n".encode() * 2
+    boot = b"-- Boot 1 --\n"
     expected = {"__REALTIME_TIMESTAMP": str(0x6277E0A0F1A2B), "MESSAGE": "one\ntwo", "_PID": "8"}
-    for blocks in ([data], data.splitlines(keepends=True), [b"-- Boot 1 --\n" + data]):
+    for blocks in ([data], data.splitlines(keepends=True)):
         whole = b"".join(unfolded(blocks, refuse))
         assert [json.loads(line) for line in whole.splitlines()] == [expected] * 2
+    whole = b"".join(unfolded([boot + data + boot], refuse)).splitlines(keepends=True)
+    assert (whole[0], whole[-1]) == (boot, boot)
+    assert [json.loads(line) for line in whole[1:-1]] == [expected] * 2
 
 
 def test_a_message_adds_no_field_to_a_record_of_the_journal() -> None:
