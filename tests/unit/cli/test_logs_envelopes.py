@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgi_trace._cli.logs import envelopes
 from asgi_trace._cli.logs.envelopes import PREFIXES, Peeler, service_of
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import Entry, LineReader, read
@@ -341,6 +342,25 @@ def test_no_mixture_breaks_it(pieces: list[str]) -> None:
     found = reader.read(text.split("\n")) + reader.finish()
     assert sum(entry.text.count("\n") + 1 for entry in found) >= 1
     json.dumps(list(found))
+
+
+def test_one_expression_tells_the_first_prefix_that_matches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After so many lines without any, all are tried at once: the result is the same."""
+    texts = [wrapper(lines("text")) for wrapper in (WRAPPERS | VARIANTS).values()]
+    for line in {line for text in texts for line in text.split("\n")}:
+        matching = [number for number, prefix in enumerate(PREFIXES) if prefix.match(line)]
+        found = envelopes._any_prefix().match(line)
+        assert matching[:1] == ([] if found is None else [int(str(found.lastgroup)[1:])])
+
+    def entries(text: str) -> list[Entry]:
+        reader = LineReader()
+        return list(reader.read(text.split("\n")) + reader.finish())
+
+    one_by_one = list(map(entries, texts))
+    monkeypatch.setattr(envelopes, "_FIRST_TRIED", 0)
+    assert list(map(entries, texts)) == one_by_one
 
 
 def test_a_prefix_costs_no_more_than_its_length() -> None:
