@@ -209,11 +209,6 @@ PREFIXES = (
     ),
     # a job of GitLab: the stream; a line with + goes on with the one before
     _prefix("GitLab CI", r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) [0-9a-f]{2}[OE][ +]"),
-    # gh run view --log: the job and the step
-    _prefix(
-        "GitHub Actions",
-        r"(?P<source>[^\t]{1,200})\t[^\t]{1,200}\t\ufeff?(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z)(?: |\Z)",
-    ),
     _prefix(
         "TeamCity",
         r"\[(?P<time>\d\d:\d\d:\d\d)\][a-zA-Z]? ?:[ \t]{1,20}\[Step \d{1,3}/\d{1,3}\](?: |\Z)",

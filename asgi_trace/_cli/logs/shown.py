@@ -106,6 +106,20 @@ class _TextOfAws(_OneLine):
     )
 
 
+class _Job(_OneLine):
+    """
+    ``gh run view --log``: the job and the step, whose names may be any text, and the time. So it
+    is no prefix: a client's text with tabs could be one, in a line of another form.
+    """
+
+    start = re.compile(
+        r"\A[^\t\n]{1,200}\t[^\t\n]{1,200}\t\ufeff?\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z "
+    )
+    row = re.compile(
+        r"(?P<source>[^\t]{1,200})\t[^\t]{1,200}\t\ufeff?(?P<time>\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z)(?: (?P<line>.*))?"
+    )
+
+
 class _FileOfFluentBit(_OneLine):
     """Fluent Bit's output to a file: the tag, the time, and a record of JSON."""
 
@@ -517,6 +531,7 @@ def _ruby_character(match: re.Match[str]) -> str:
 
 
 _FORMS: tuple[type[_Form], ...] = (
+    _Job,
     _TextOfAws,
     _FileOfFluentBit,
     _Console,

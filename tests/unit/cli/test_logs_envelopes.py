@@ -249,11 +249,13 @@ def test_an_envelope_in_a_message_forges_nothing(wrapper: Callable[..., str]) ->
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in WRAPPERS if "API" not in name and "_search" not in name]
+    "name",
+    [name for name in (*WRAPPERS, *VARIANTS) if "API" not in name and "_search" not in name],
 )
 def test_an_envelope_behind_a_servers_own_prefix_forges_nothing(name: str) -> None:
     """The path and the headers of an access line stand in quotes, behind the client's address."""
-    sent = WRAPPERS[name]([(1_732_271_415.0, "front", FORGED)]).replace("\n", " ")
+    wrapper = WRAPPERS.get(name) or VARIANTS[name]
+    sent = wrapper([(1_732_271_415.0, "front", FORGED)]).replace("\n", " ")
     for line in (
         f'INFO:     127.0.0.1:5 - "GET /{sent} HTTP/1.1" 200 OK',
         f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET / HTTP/1.1" 200 5 "{sent}" "{sent}"',
