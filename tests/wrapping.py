@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -195,6 +196,12 @@ def _escaped(line: str) -> str:
 def _yaml(value: Any) -> str:
     """As gcloud and aws print it."""
     return str(yaml.safe_dump(value, default_flow_style=False, width=80))
+
+
+def _quoted(line: str) -> str:
+    """As a value of logfmt."""
+    text = line.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"' if re.search('[ "=]', line) else line
 
 
 def _vertical(given: list[Line]) -> str:
@@ -902,6 +909,22 @@ VARIANTS: dict[str, Wrapper] = {
     "ClickHouse, Vertical": _vertical,
     "ClickHouse, PrettyCompact": _boxes,
     "MySQL, vertical": _mysql,
+    "Vector, logfmt": _each(
+        lambda moment, service, line: (
+            f"container_name={service} host=web message={_quoted(line)} source_type=docker_logs stream=stderr "
+            f"timestamp={when(moment)}Z"
+        )
+    ),
+    "VictoriaLogs, logfmt": _each(
+        lambda moment, service, line: (
+            f'_time={when(moment)}Z _stream="{{pod=\\"{PODS[service]}\\"}}" _msg={_quoted(line)}'
+        )
+    ),
+    "pm2 --format": _each(
+        lambda moment, service, line: (
+            f"timestamp={when(moment, '%Y-%m-%d-%H:%M:%S')} app={service} id=0 type=err message={_quoted(line)}"
+        )
+    ),
     "the debug exporter of a collector": _each(_debug),
     "Logstash's rubydebug": _each(_ruby),
     "rsyslog, JSON of a message": _objects(

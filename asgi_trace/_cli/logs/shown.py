@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
+from ..._core.lines import parse_fields
 from .blocked import read_blocks
 from .names import ROLES
 from .services import container_in
@@ -210,6 +211,29 @@ class _NamedBetweenTabs(_Form):
         if None in pairs:
             return [line]
         return [json.dumps({pair[1]: _unescaped(pair[2]) for pair in pairs if pair})]
+
+
+class _Pairs(_Form):
+    """An envelope in logfmt: of Vector, of VictoriaLogs, or of pm2 with ``--format``."""
+
+    start = re.compile(
+        r"\A(?:(?:[\w.]+=(?:\"(?:[^\"\\\n]|\\.)*\"|[^ \n\"]*) ){0,30}"
+        r"(?:source_type=\w+ (?:stream=\w+ )?timestamp=|_msg=)"
+        r"|timestamp=[^ \n]{8,40} app=[^ \n]+ id=\d+ type=(?:out|err) message=)"
+    )
+    _names = (
+        frozenset(("message", "source_type")),
+        frozenset(("_msg", "_time")),
+        frozenset(("app", "id", "type", "message")),
+    )
+
+    def take(self, line: str) -> list[str]:
+        fields = parse_fields(line) if "=" in line else None
+        if fields is None or not any(names <= fields.keys() for names in self._names):
+            return [line]
+        if "app" in fields and "id" in fields:
+            return [_line(str(fields["message"]), fields.get("timestamp"), str(fields["app"]))]
+        return [json.dumps(fields)]
 
 
 # -- tables ----------------------------------------------------------------------------------------
@@ -537,6 +561,7 @@ _FORMS: tuple[type[_Form], ...] = (
     _Console,
     _BetweenTabs,
     _NamedBetweenTabs,
+    _Pairs,
     _Boxes,
     _Aligned,
     _Blocks,

@@ -437,17 +437,27 @@ def _time_of(line: dict[str, Any]) -> Any:
     )
 
 
+# What makes lines of a document, by a text at its beginning: of several, the first counts.
 _JQ = (
-    (b"resourceLogs", ".resourceLogs[] | {resourceLogs: [.]}"),
-    (b"hits", ".hits.hits[]"),
-    (b"logEvents", ".logEvents[]"),
-    (b"events", ".events[]"),
-    (b"results", ".results[] | map({(.field): .value}) | add"),
+    (rb"resourceLogs", ".resourceLogs[] | {resourceLogs: [.]}"),
+    (rb'"hits"', ".hits.hits[]"),
+    (rb"logEvents", ".logEvents[]"),
+    (rb'"datarows"', ".schema as $names | .datarows[] | {schema: $names, datarows: [.]}"),
+    (rb'"fields"\s*:.*"rows"', ".fields as $names | .rows[] | {fields: $names, rows: [.]}"),
+    (rb'"Records"', ".Records[] | {Records: [.]}"),
+    (rb'"matches"', ".matches[]"),
+    (rb'"map"', ".messages[].map"),
+    (rb'"results"\s*:\s*\[\s*\{\s*"events"', ".results[].events[]"),
+    (rb'"events"', ".events[]"),
+    (rb'"nrql"', ".data.actor.account.nrql.results[]"),
+    (rb'"results"\s*:\s*\[\s*\[', ".results[] | map({(.field): .value}) | add"),
+    (rb'"results"', ".results[]"),
     (
-        b'"stream"',
+        rb'"stream"',
         ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
     ),
-    (b"data", ".data[]"),
+    (rb'"logs"', ".logs[]"),
+    (rb"data", ".data[]"),
 )
 
 
@@ -455,4 +465,4 @@ def jq_for(start: bytes) -> str:
     """Return the jq filter that makes lines of a document that begins with *start*."""
     if start.lstrip(BLANKS).startswith(b"["):
         return ".[]"
-    return next((command for name, command in _JQ if name in start), ".")
+    return next((command for text, command in _JQ if re.search(text, start, re.DOTALL)), ".")

@@ -416,6 +416,28 @@ def test_a_document_that_is_too_large_is_named_with_the_remedy(
     assert b"taking" not in found
 
 
+@pytest.mark.parametrize(
+    ("start", "command"),
+    [
+        ('{"preview":false,"fields":[{"name":"_raw"}],"results":[{"_raw":"x"}', ".results[]"),
+        (
+            '{"fields":["_time","_raw"],"rows":[["1","x"]',
+            ".fields as $names | .rows[] | {fields: $names, rows: [.]}",
+        ),
+        ('{"results":[{"events":[{"message":"x"}', ".results[].events[]"),
+        ('{"fields":[{"name":"_raw"}],"messages":[{"map":{"_raw":"x"}}', ".messages[].map"),
+        ('{"Records":[{"Data":"x"}', ".Records[] | {Records: [.]}"),
+        (
+            '{"schema":[{"name":"message"}],"datarows":[["x"]',
+            ".schema as $names | .datarows[] | {schema: $names, datarows: [.]}",
+        ),
+        ('[{"message":"x"}', ".[]"),
+    ],
+)
+def test_a_remedy_is_that_of_the_document(start: str, command: str) -> None:
+    assert stores.jq_for(start.encode()) == command
+
+
 def test_an_array_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it is: gcloud prints all entries as one."""
     document = WRAPPERS["gcloud logging read"](lines("json")).encode()
