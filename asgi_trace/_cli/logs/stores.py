@@ -437,13 +437,24 @@ def _time_of(line: dict[str, Any]) -> Any:
     )
 
 
+_BEFORE_HITS = rb'(?:[^{}]|\{[^{}]*\}){0,2000}?"hits"'
 # What makes lines of a document, by a text at its beginning: of several, the first counts.
 _JQ = (
     (rb"resourceLogs", ".resourceLogs[] | {resourceLogs: [.]}"),
+    (rb'"responses"\s*:\s*\[\s*\{%b' % _BEFORE_HITS, ".responses[].hits.hits[]"),
+    (rb'"response"\s*:\s*\{%b' % _BEFORE_HITS, ".response.hits.hits[]"),
+    (rb'"rawResponse"\s*:\s*\{%b' % _BEFORE_HITS, ".rawResponse.hits.hits[]"),
     (rb'"hits"', ".hits.hits[]"),
     (rb"logEvents", ".logEvents[]"),
     (rb'"datarows"', ".schema as $names | .datarows[] | {schema: $names, datarows: [.]}"),
-    (rb'"fields"\s*:.*"rows"', ".fields as $names | .rows[] | {fields: $names, rows: [.]}"),
+    (
+        rb'"fields"\s*:\s*\[[^\]]*\][^\[]*"rows"',
+        ".fields as $names | .rows[] | {fields: $names, rows: [.]}",
+    ),
+    (
+        rb'"columns"\s*:\s*\[[^\]]*\][^\[]*"rows"',
+        ".columns as $names | .rows[] | {columns: $names, rows: [.]}",
+    ),
     (rb'"Records"', ".Records[] | {Records: [.]}"),
     (rb'"matches"', ".matches[]"),
     (rb'"map"', ".messages[].map"),

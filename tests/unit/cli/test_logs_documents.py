@@ -432,6 +432,9 @@ def test_a_document_that_is_too_large_is_named_with_the_remedy(
             ".schema as $names | .datarows[] | {schema: $names, datarows: [.]}",
         ),
         ('[{"message":"x"}', ".[]"),
+        ('{"id":"1","response":{"took":1,"hits":{"hits":[', ".response.hits.hits[]"),
+        ('{"took":1,"responses":[{"hits":{"hits":[', ".responses[].hits.hits[]"),
+        ('{"hits":{"hits":[{"_source":{"response":{"a":1}}}', ".hits.hits[]"),
     ],
 )
 def test_a_remedy_is_that_of_the_document(start: str, command: str) -> None:
