@@ -305,12 +305,11 @@ PREFIXES = (
     ),
     # several containers of Podman, by their ids
     _prefix("podman logs", r"(?P<source>[0-9a-f]{12}) ", _SOURCE),
-    # the stream of a task of Amazon ECS
+    # the stream of a task of Amazon ECS; an address follows the name of a load balancer
     _prefix(
         "copilot svc logs",
         r"(?P<source>[\w.-]{1,128}/[\w.-]{1,128}/[0-9a-f]{7,32}) ",
         _SOURCE,
-        _SERVED,
     ),
     _prefix("tkn", r"\[(?P<source>[\w.-]{1,128}) : [\w.-]{1,128}\] ", _SOURCE, _SERVED),
     _prefix("yarn", r"(?:\u27a4 YN0000: )?\[(?P<source>[@\w./-]{1,200})\]: ", _SOURCE),
