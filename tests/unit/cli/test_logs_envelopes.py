@@ -563,6 +563,18 @@ def test_multilogs_label_is_a_time() -> None:
     assert [entry.time for entry in found] == [1_732_271_415_000, 1_732_271_415_250]
 
 
+def test_a_list_is_no_syslog() -> None:
+    """Without a priority, a line of RFC 5424 has a time."""
+    for line, source in (
+        ("1 - one two three four - five", None),
+        ("<14>1 - web shop 8 - - five", "shop"),
+        ("1 2024-11-22T10:30:15Z web shop 8 - - five", "shop"),
+    ):
+        reader = LineReader()
+        (entry,) = reader.read([line]) + reader.finish()
+        assert (entry.more or {}).get("source") == source, line
+
+
 def test_a_date_is_no_source() -> None:
     """Of a file, or of a pod."""
     for line in ("2024-11-22\t10:30:15\tFRA2\t12", "11-22 10:30:15.250   812   812 E Shop: x"):
