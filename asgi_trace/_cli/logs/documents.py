@@ -87,8 +87,20 @@ def unfolded(
     yield from iterator
 
 
+# Lines before a document, such as a warning of the program that prints it: the two are often
+# written to one place.
+_WARNINGS = re.compile(rb"(?:[^\n{\[][^\n]*\n|\n){1,5}(?=[{\[])")
+
+
 def _holds_documents(block: bytes) -> bool:
     start = block[:_SNIFFED].lstrip(BLANKS)
+    warnings = _WARNINGS.match(start)
+    if warnings is not None and _begins_document(start[warnings.end() :]):
+        return True
+    return _begins_document(start)
+
+
+def _begins_document(start: bytes) -> bool:
     first, _, rest = start.partition(b"\n")
     first = first.rstrip()
     if first in (b"{", b"["):

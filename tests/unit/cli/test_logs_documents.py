@@ -265,6 +265,8 @@ def test_more_documents(document: Any, indent: int | None, tmp_path: Path) -> No
         "[\n",
         "{\nplain\n",
         "[pod/a/b] x\n",
+        "started\n[pod/a/b] x\n{\nplain\n",
+        'started\n{"message": "x"}\n',
         "[1, 2]\n",
         '{"events": []}\n',
         '{"data": ["x", "y"]}\n',
@@ -283,6 +285,15 @@ def test_what_is_no_document_passes_untouched(text: str) -> None:
     """A record may have lists of its own."""
     data = text.encode()
     assert b"".join(unfolded([data] if data else [], refuse)) == data
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_may_follow_a_warning(name: str) -> None:
+    """Of the command that prints it: it passes as a line."""
+    warning = b"WARNING: The installed extension is in preview.\n\n"
+    data = WRAPPERS[name](lines("json")).encode()
+    whole = b"".join(unfolded([data], refuse))
+    assert b"".join(unfolded([warning + data], refuse)) == warning + whole
 
 
 def test_a_member_that_is_no_object_is_a_line_too() -> None:
