@@ -11,9 +11,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
+
+import yaml
 
 from asgi_trace._core.lines import Record, format_access, format_json, format_logfmt, format_text
 
@@ -183,6 +186,71 @@ def _table(
         return sink.getvalue()
 
     return written
+
+
+def _escaped(line: str) -> str:
+    """As ClickHouse escapes a value between tabs."""
+    return line.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _yaml(value: Any) -> str:
+    """As gcloud and aws print it."""
+    return str(yaml.safe_dump(value, default_flow_style=False, width=80))
+
+
+def _quoted(line: str) -> str:
+    """As a value of logfmt."""
+    text = line.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"' if re.search('[ "=]', line) else line
+
+
+def _vertical(given: list[Line]) -> str:
+    return "\n".join(
+        f"Row {number}:\n──────\nTimestamp:   {when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\n"
+        f"ServiceName: {service}\nBody:        {line}\n"
+        for number, (moment, service, line) in enumerate(given, 1)
+    )
+
+
+def _mysql(given: list[Line]) -> str:
+    stars = "*" * 27
+    return "".join(
+        f"{stars} {number}. row {stars}\ntimestamp: {when(moment, '%Y-%m-%d %H:%M:%S.%f')}\n"
+        f"  service: {service}\n  message: {line}\n"
+        for number, (moment, service, line) in enumerate(given, 1)
+    )
+
+
+def _boxes(given: list[Line]) -> str:
+    width = max(len(line) for _, _, line in given)
+    rows = "".join(
+        f"{number}. │ {when(moment, '%Y-%m-%d %H:%M:%S.%f000'):<29} │ {service:<11} │ {line:<{width}} │\n"
+        for number, (moment, service, line) in enumerate(given, 1)
+    )
+    head = f"   ┌─────────────────────Timestamp─┬─ServiceName─┬─Body{'─' * (width - 4)}─┐\n"
+    return f"{head}{rows}   └{'─' * 31}┴{'─' * 13}┴{'─' * (width + 2)}┘\n"
+
+
+def _debug(moment: float, service: str, line: str) -> str:
+    """As OpenTelemetry's collector shows a line of a file."""
+    return (
+        f"{when(moment)[:-3]}Z\tinfo\tResourceLog #0\nResource SchemaURL: \nResource attributes:\n"
+        f"     -> service.name: Str({service})\nScopeLogs #0\nScopeLogs SchemaURL: \nInstrumentationScope  \n"
+        f"LogRecord #0\nObservedTimestamp: {when(moment, '%Y-%m-%d %H:%M:%S.%f')} +0000 UTC\n"
+        f"Timestamp: 1970-01-01 00:00:00 +0000 UTC\nSeverityText: \nSeverityNumber: Unspecified(0)\n"
+        f"Body: Str({line})\nAttributes:\n     -> log.file.name: Str(app.log)\nTrace ID: \nSpan ID: \nFlags: 0\n"
+        '\t{"otelcol.component.id": "debug", "otelcol.signal": "logs"}'
+    )
+
+
+def _ruby(moment: float, service: str, line: str) -> str:
+    """As Logstash's codec rubydebug shows it."""
+    text = line.replace("\\", "\\\\").replace('"', '\\"')
+    return (
+        f'{{\n       "message" => "{text}",\n    "@timestamp" => {when(moment)[:-3]}Z,\n'
+        f'          "host" => {{\n        "name" => "web"\n    }},\n          "tags" => [\n        [0] "a"\n    ],\n'
+        f'       "service" => "{service}"\n}}'
+    )
 
 
 def _kubernetes(service: str) -> dict[str, Any]:
@@ -705,6 +773,259 @@ VARIANTS: dict[str, Wrapper] = {
         ],
         2,
     ),
+    "journalctl -o json-sse": _each(
+        lambda moment, service, line: (
+            "data: "
+            + json.dumps(
+                {
+                    "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+                    "_SYSTEMD_UNIT": f"{service}.service",
+                    "MESSAGE": line,
+                }
+            )
+            + "\n"
+        )
+    ),
+    "journalctl -o short-delta": _each(
+        lambda moment, service, line: (
+            f"[{moment - BASE + 9:12.6f} <{0.1:12.6f} >] web {service}[8]: {line}"
+        )
+    ),
+    "docker service logs": _each(
+        lambda _, service, line: f"{service}.1.0f1e2d3c4b5a@node-1    | {line}"
+    ),
+    "docker service logs -t": _each(
+        lambda moment, service, line: (
+            f"{when(moment)}789Z {service}.1.0f1e2d3c4b5a@node-1    | {line}"
+        )
+    ),
+    "nerdctl compose logs": _each(lambda _, service, line: f"{service}-1 |{line}"),
+    "podman logs of several": _each(
+        lambda _, service, line: (
+            f"{'0f1e2d3c4b5a' if service == 'front' else '9e8d7c6b5a4f'} {line}"
+        )
+    ),
+    "syslog-ng, a file in RFC 5424": _each(
+        lambda moment, service, line: f"1 {when(moment)}+00:00 web {service} 8 - - {line}"
+    ),
+    "BusyBox": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%b %d %H:%M:%S')} web user.info {service}[8]: {line}"
+        )
+    ),
+    "logread of OpenWrt": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %b %d %H:%M:%S %Y')} user.info {service}[8]: {line}"
+        )
+    ),
+    "gh run view --log": _each(
+        lambda moment, service, line: f"{service}\tRun the tests\t{when(moment)}7Z {line}"
+    ),
+    "gh run view --log, with a mark": _each(
+        lambda moment, service, line: f"{service}\tUNKNOWN STEP\t\ufeff{when(moment)}7Z {line}"
+    ),
+    "TeamCity": _each(
+        lambda moment, _, line: f"[{when(moment, '%H:%M:%S')}]i:\t [Step 1/2] {line}"
+    ),
+    "Jenkins": _each(lambda moment, _, line: f"{when(moment, '%H:%M:%S')}  {line}"),
+    "Jenkins, dates": _each(lambda moment, _, line: f"[{when(moment)[:-3]}Z] {line}"),
+    "Dapr": _each(lambda _, service, line: f"== APP - {service} == {line}"),
+    "Papertrail's archive": _each(
+        lambda moment, service, line: (
+            f"50342052\t{when(moment)[:19]}Z\t{when(moment)[:19]}Z\t42424\tweb\t208.122.34.202\tUser\tInfo"
+            f"\t{service}\t{line}"
+        )
+    ),
+    "Netlify": _each(
+        lambda moment, _, line: f"{when(moment, '%b %d, %I:%M:%S %p')}: 1a2b3c4d INFO   {line}"
+    ),
+    "s6-log": _each(lambda moment, _, line: f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')}000  {line}"),
+    "saw": _each(lambda moment, service, line: f"[{when(moment)[:19]}Z] ({service}) {line}"),
+    "copilot svc logs": _each(lambda _, service, line: f"copilot/{service}/0f1e2d3c {line}"),
+    "tkn": _each(lambda _, service, line: f"[{service} : run] {line}"),
+    "yarn": _each(lambda _, service, line: f"\u27a4 YN0000: [{service}]: {line}"),
+    "pnpm": _each(lambda _, service, line: f"packages/{service} start: {line}"),
+    "less -N": _each(lambda moment, _, line: f"{round(moment % 1 * 100):7} {line}"),
+    "grep -n": _each(lambda _, __, line: f"12:{line}"),
+    "grep, colored": _each(
+        lambda _, service, line: (
+            f"\x1b[35m\x1b[K{service}.log\x1b[m\x1b[K\x1b[36m\x1b[K:\x1b[m\x1b[K{line}"
+        )
+    ),
+    "a terminal that erases the line": _each(lambda _, __, line: f"\x1b[2K\r{line}\x1b[K"),
+    "a terminal's title": _each(lambda _, __, line: f"\x1b]0;shop: ~\x07{line}"),
+    "gcloud logging read, YAML": lambda given: "".join(
+        f"---\n{_yaml(_entry(*line))}" for line in reversed(given)
+    ),
+    "gcloud logging read, a table": _each_behind(
+        f"{'TIMESTAMP':<29}{'CONTAINER_NAME':<16}TEXT_PAYLOAD\n",
+        lambda moment, service, line: f"{when(moment) + 'Z':<29}{service:<16}{line}",
+    ),
+    "aws logs filter-log-events, YAML": lambda given: _yaml(
+        {"events": [_event(*line) for line in given], "searchedLogStreams": []}
+    ),
+    "aws logs get-query-results, YAML": lambda given: _yaml(
+        {"results": [_insight(*line) for line in given], "status": "Complete"}
+    ),
+    "aws logs filter-log-events, text": _each(
+        lambda moment, service, line: (
+            f"EVENTS\t{'38316531' * 7}\t{round(moment * 1000)}\t{service}\t{line}\t{round(moment * 1000)}"
+        )
+    ),
+    "aws logs get-log-events, text": _each(
+        lambda moment, _, line: f"EVENTS\t{round(moment * 1000)}\t{line}\t{round(moment * 1000)}"
+    ),
+    "Fluent Bit's standard output": _each(
+        lambda moment, service, line: (
+            f"[0] kube.var.log.containers.{PODS[service]}_shop_{service}-{'0f1e2d3c' * 8}.log: [[{moment:.9f}, {{}}], "
+            f'{{"time"=>"{when(moment)}Z", "stream"=>"stderr", "_p"=>"F", "log"=>"{line}", '
+            f'"kubernetes"=>{{"pod_name"=>"{PODS[service]}", "container_name"=>"{service}"}}}}]'
+        ),
+    ),
+    "Fluent Bit's standard output, of Docker": _each(
+        lambda moment, service, line: (
+            f'[0] app: [{moment:.9f}, {{"container_name"=>"/{service}", "source"=>"stderr", "log"=>"{line}"}}]'
+        )
+    ),
+    "Fluent Bit's file": _each(
+        lambda moment, service, line: f"{service}: [{moment:.9f}, {json.dumps({'log': line})}]"
+    ),
+    "ClickHouse, TabSeparated": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t{service}\t{_escaped(line)}"
+        )
+    ),
+    "ClickHouse, TabSeparatedWithNamesAndTypes": _each_behind(
+        "Timestamp\tServiceName\tBody\nDateTime64(9)\tLowCardinality(String)\tString\n",
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t{service}\t{_escaped(line)}"
+        ),
+    ),
+    "ClickHouse, TSKV": _each(
+        lambda moment, service, line: (
+            f"Timestamp={when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\tServiceName={service}\tBody={_escaped(line)}"
+        )
+    ),
+    "ClickHouse, Vertical": _vertical,
+    "ClickHouse, PrettyCompact": _boxes,
+    "MySQL, vertical": _mysql,
+    "Vector, logfmt": _each(
+        lambda moment, service, line: (
+            f"container_name={service} host=web message={_quoted(line)} source_type=docker_logs stream=stderr "
+            f"timestamp={when(moment)}Z"
+        )
+    ),
+    "VictoriaLogs, logfmt": _each(
+        lambda moment, service, line: (
+            f'_time={when(moment)}Z _stream="{{pod=\\"{PODS[service]}\\"}}" _msg={_quoted(line)}'
+        )
+    ),
+    "pm2 --format": _each(
+        lambda moment, service, line: (
+            f"timestamp={when(moment, '%Y-%m-%d-%H:%M:%S')} app={service} id=0 type=err message={_quoted(line)}"
+        )
+    ),
+    "the debug exporter of a collector": _each(_debug),
+    "Logstash's rubydebug": _each(_ruby),
+    "rsyslog, JSON of a message": _objects(
+        lambda moment, service, line: {
+            "msg": f" {line}",
+            "rawmsg": f"<14>{line}",
+            "timereported": f"{when(moment)}+00:00",
+            "hostname": "web",
+            "syslogtag": f"{service}[8]:",
+            "syslogfacility": "1",
+            "syslogseverity": "6",
+            "programname": service,
+            "procid": "8",
+        }
+    ),
+    "rsyslog, a template for Logstash": _objects(
+        lambda moment, service, line: {
+            "@timestamp": f"{when(moment)}+00:00",
+            "@version": "1",
+            "message": f" {line}",
+            "sysloghost": "web",
+            "severity": "err",
+            "facility": "daemon",
+            "programname": service,
+        }
+    ),
+    "Docker's driver for Splunk": _objects(
+        lambda moment, service, line: {
+            "event": {"line": line, "source": "stderr", "tag": service},
+            "time": f"{moment:.6f}",
+            "host": "web",
+        }
+    ),
+    "Sumo Logic": _document(
+        lambda given: {
+            "fields": [{"name": "_raw", "fieldType": "string"}],
+            "messages": [
+                {
+                    "map": {
+                        "_raw": line,
+                        "_messagetime": str(round(moment * 1000)),
+                        "_sourcename": service,
+                    }
+                }
+                for moment, service, line in reversed(given)
+            ],
+        }
+    ),
+    "Better Stack, raw": _objects(
+        lambda moment, service, line: {
+            "dt": when(moment, "%Y-%m-%d %H:%M:%S.%f"),
+            "raw": json.dumps({"message": line, "dt": f"{when(moment)}Z", "app": service}),
+        }
+    ),
+    "Azure's App Service": _objects(
+        lambda moment, service, line: {
+            "time": f"{when(moment)}Z",
+            "resultDescription": line,
+            "level": "Informational",
+            "category": "AppServiceConsoleLogs",
+            "operationName": "Microsoft.Web/sites/log",
+            "containerName": service,
+        }
+    ),
+    "Vercel's drain": _objects(
+        lambda moment, service, line: {
+            "id": "1",
+            "deploymentId": "dpl_1",
+            "projectId": "prj_1",
+            "source": "lambda",
+            "timestamp": round(moment * 1000),
+            "level": "error",
+            "message": line,
+        }
+    ),
+    "kcat -J": _objects(
+        lambda moment, service, line: {
+            "topic": "logs",
+            "partition": 0,
+            "offset": 1,
+            "tstype": "create",
+            "ts": round(moment * 1000),
+            "key": None,
+            "payload": json.dumps({"log": line, "stream": "stderr", "container_name": service}),
+        }
+    ),
+    "Drone": _document(
+        lambda given: [
+            {"pos": number, "out": f"{line}\n", "time": 0}
+            for number, (_, _, line) in enumerate(given)
+        ]
+    ),
+    "OpenShift": _objects(
+        lambda moment, service, line: {
+            "@timestamp": f"{when(moment)}Z",
+            "kubernetes": {"container_name": service, "pod_name": PODS[service]},
+            "level": "default",
+            "log_type": "application",
+            "message": line,
+        }
+    ),
     "tail -f a b": _tailed,
     "Grafana's CSV": _newest_first(
         _table(
@@ -807,5 +1128,18 @@ NAMELESS_VARIANTS = frozenset(
         "GitLab CI",
         "Buildkite",
         "flyctl logs --json",
+        "Drone",
+        "Vercel's drain",
+        "aws logs get-log-events, text",
+        "podman logs of several",
+        "TeamCity",
+        "Jenkins",
+        "Jenkins, dates",
+        "Netlify",
+        "s6-log",
+        "less -N",
+        "grep -n",
+        "a terminal that erases the line",
+        "a terminal's title",
     )
 )

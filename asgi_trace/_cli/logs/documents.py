@@ -13,12 +13,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any
 
-from .names import ROLES, flat
+from .shown import of_ruby, shown_in
+from .stores import (
+    BLANKS,
+    SIGNATURE,
+    by_header,
+    by_time,
+    is_header,
+    is_of_types,
+    is_text,
+    jq_for,
+    lines_in,
+)
 from .tables import is_table, rows
-from .times import Clock
 
 __all__ = ("in_order", "unfolded")
 
@@ -36,14 +46,16 @@ _HEADER = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^ \n]*(?: [^ {}\[\]\n]+)?
 _HEADERS = re.compile(rb"^" + _HEADER.pattern.removesuffix(rb"\Z") + rb"\r?\n\{\r?\n", re.MULTILINE)
 _OPENS = re.compile(rb"( *)[{\[]\Z")
 _CLOSERS = (b"}", b"]", b"},", b"],")
-_BLANKS = b" \t\r\n\xef\xbb\xbf"
 
 
-def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
+def unfolded(
+    blocks: Blocks, complain: Callable[[str], object], is_shown: bool = True
+) -> Iterator[bytes]:
     """
     Yield *blocks*, with a line for each one that a document in them holds.
 
     :param complain: is given a sentence for each document that is too large to be read.
+    :param is_shown: whether they may have records in the forms of :mod:`shown`.
     """
     iterator = iter(blocks)
     first = next(iterator, None)
@@ -51,6 +63,13 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
         return
     if first.startswith(_EXPORT):
         yield from _exported(chain((first,), iterator))
+        return
+    if first.startswith(_EVENT):
+        yield from _events(chain((first,), iterator))
+        return
+    shown = shown_in(first) if is_shown else None
+    if shown is not None:
+        yield from unfolded(shown(chain((first,), iterator)), complain, is_shown=False)
         return
     if _VERBOSE.match(first):
         yield from _verbose(chain((first,), iterator))
@@ -68,30 +87,36 @@ def unfolded(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[byte
     yield from iterator
 
 
+# Lines before a document, such as a warning of the program that prints it: the two are often
+# written to one place.
+_WARNINGS = re.compile(rb"(?:[^\n{\[][^\n]*\n|\n){1,5}(?=[{\[])")
+
+
 def _holds_documents(block: bytes) -> bool:
-    start = block[:_SNIFFED].lstrip(_BLANKS)
+    start = block[:_SNIFFED].lstrip(BLANKS)
+    warnings = _WARNINGS.match(start)
+    if warnings is not None and _begins_document(start[warnings.end() :]):
+        return True
+    return _begins_document(start)
+
+
+def _begins_document(start: bytes) -> bool:
     first, _, rest = start.partition(b"\n")
     first = first.rstrip()
     if first in (b"{", b"["):
         return rest.lstrip().startswith(b'"' if first == b"{" else (b"{", b"[", b'"'))
-    if first.startswith((b"[{", b'["')):
+    if first.startswith((b"[{", b'["', b"[[")):
         return True
     if not first.startswith(b"{"):
         return _HEADERS.search(start) is not None
     if len(start) < _SNIFFED:
         documents = _parsed(first)
         if documents:
-            return len(documents) > 1 or _lines_in(documents[0]) is not None
-    return _SIGNATURE.search(start) is not None
+            return len(documents) > 1 or lines_in(documents[0]) is not None
+    return SIGNATURE.search(start) is not None
 
 
 _SNIFFED = 1 << 16
-_SIGNATURE = re.compile(
-    rb'\A\{\s*(?:"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{[^{}]*\}|\[[^\[\]]*\])\s*,\s*){0,12}'
-    rb'"(?:resourceLogs|hits|events|results|data|logEvents|streams|records|entries|messages|responses|columns|tables)"\s*:\s*[\[{]'
-)
-
-
 # -- the journal's export --------------------------------------------------------------------------
 
 _EXPORT = b"__CURSOR="
@@ -131,6 +156,21 @@ def _exported(blocks: Blocks) -> Iterator[bytes]:
         yield f"{json.dumps(fields)}\n".encode()
 
 
+# journalctl -o json-sse, and any other stream of server-sent events.
+_EVENT = b"data: {"
+
+
+def _events(blocks: Blocks) -> Iterator[bytes]:
+    """Yield *blocks* of events without the empty line that ends each."""
+    is_in_line = False
+    for block in blocks:
+        lines = block.split(b"\n")
+        kept = [line + b"\n" for line in lines[:-1] if line.strip() or is_in_line]
+        is_in_line = bool(lines[-1])
+        if kept or lines[-1]:
+            yield b"".join((*kept, lines[-1]))
+
+
 # The first line of a record of ``journalctl -o verbose``, with its microseconds since the epoch.
 _RECORD = re.compile(
     rb"[^ \[\n][^\[\n]{9,60} \[s=[0-9a-f]{32};i=[0-9a-f]+;[^\]\n]*\bt=([0-9a-f]{1,15})\b"
@@ -166,6 +206,11 @@ def _verbose(blocks: Blocks) -> Iterator[bytes]:
                 fields[name] = [line[indent:]]
             elif name and line.startswith(b" " * indent):
                 fields[name].append(line[indent:])
+            elif line.strip() and not line.startswith(b" "):  # of no record
+                if fields:
+                    records.append(_record_of(fields))
+                    fields, name = {}, ""
+                records.append(line + b"\n")
             size += len(line)
             if size > _LARGEST and name:
                 fields[name].clear()
@@ -230,7 +275,8 @@ class _Unfolding:
         self._closers: tuple[bytes, ...] = ()
         self._header = b""
         self._start = b""  # of a document that is too large
-        self._is_skipped = False
+        self._columns: list[str] | None = None  # of rows without names
+        self._count = 0
 
     def lines(self, first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield blocks of lines."""
@@ -284,7 +330,7 @@ class _Unfolding:
         if not bare:
             yield b"\n"
             return
-        if bare in _CLOSERS or bare in (b"[", b","):
+        if bare in _CLOSERS or bare == b"," or line.rstrip() == b"[":
             return
         if opens is not None:
             indent = opens[1]
@@ -322,28 +368,47 @@ class _Unfolding:
         header, self._header = self._header, b""
         documents = _parsed(text)
         if not documents:
+            documents, text = _of_ruby(line), b""
+        if not documents:
             yield (header + b"\n" if header else b"") + line + b"\n"
             return
         for document in documents:
-            lines = None if header else _lines_in(document)
-            if lines is not None:
-                for record in _by_time(lines):
-                    yield json.dumps(record).encode() + b"\n"
-            elif _is_text(document):
-                for text_line in [document] if isinstance(document, str) else document:
-                    yield text_line.encode("utf-8", "replace") + b"\n"
-            else:
-                yield (
-                    header
-                    + (text if len(documents) == 1 else json.dumps(document).encode())
-                    + b"\n"
-                )
+            yield from self._lines_of(document, text if len(documents) == 1 else b"", header)
+
+    def _lines_of(self, document: Any, text: bytes, header: bytes) -> Iterator[bytes]:
+        """Yield the lines of a *document*; of a record, its *text*, if that is known."""
+        self._count += 1
+        if self._count == 1 and is_header(document):
+            self._columns = document
+            return
+        row = None if self._columns is None else by_header(self._columns, document)
+        if self._count == 2 and row is not None and is_of_types(document):
+            return
+        lines = None if header else lines_in(document)
+        if row is not None:
+            lines = [row]
+        if lines is None and is_text(document):
+            lines = [document] if isinstance(document, str) else document
+        if lines is None:
+            yield header + (text or json.dumps(document).encode()) + b"\n"
+            return
+        for line in by_time(lines):
+            yield (line if isinstance(line, str) else json.dumps(line)).encode("utf-8", "replace")
+            yield b"\n"
 
     def _refuse(self) -> None:
         start, self._start = self._start, b""
         self._complain(
-            f"a JSON document of more than {_LARGEST >> 20} MB is not read; jq -c '{_jq_for(start)}' makes lines of it"
+            f"a JSON document of more than {_LARGEST >> 20} MB is not read; jq -c '{jq_for(start)}' makes lines of it"
         )
+
+
+def _of_ruby(lines: bytes) -> list[Any]:
+    """Return the object in *lines* that Logstash shows, or nothing."""
+    if b'" => ' not in lines:
+        return []
+    fields = of_ruby(lines.decode("utf-8", "replace").split("\n"))
+    return [] if fields is None else [fields]
 
 
 def _parsed(text: bytes) -> list[Any]:
@@ -367,222 +432,6 @@ def _parsed(text: bytes) -> list[Any]:
     except (ValueError, RecursionError):
         return []
     return values
-
-
-# -- documents -------------------------------------------------------------------------------------
-
-# The fields of records: an object with one of them is a line and not a document.
-_OF_RECORDS = frozenset(
-    ("message", "msg", "level", "severity", "timestamp", "time", "request_id", "@timestamp")
-)
-_LISTS = ("events", "logEvents", "data", "records", "entries", "logs", "items", "value", "messages")
-_ROWS = (*_LISTS, "rows", "values")
-
-
-def _lines_in(document: Any) -> list[dict[str, Any]] | None:
-    """
-    Return the objects of a document that hold a line each, with the document's common fields; None
-    for a record.
-    """
-    if isinstance(document, list):
-        return [record for record in document if isinstance(record, dict)] or None
-    if not isinstance(document, dict) or not _OF_RECORDS.isdisjoint(document):
-        return None
-    if isinstance(document.get("resourceLogs"), list):
-        return list(_otlp(document["resourceLogs"]))
-    hits = document.get("hits")
-    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
-        return [_hit(hit) for hit in hits["hits"] if isinstance(hit, dict)]
-    data = document.get("data")
-    streams = data.get("result") if isinstance(data, dict) else document.get("streams")
-    if isinstance(streams, list):
-        return list(_loki(streams))
-    results = document.get("results")
-    if isinstance(results, list):
-        return [_insights(row) for row in results if isinstance(row, list)]
-    for name in ("responses", "tables"):
-        inner = document.get(name)
-        if isinstance(inner, list):
-            return [record for part in inner for record in _lines_in(part) or ()]
-    columns = document.get("meta") or document.get("columns")
-    for name in _ROWS if isinstance(columns, list) else _LISTS:
-        rows = document.get(name)
-        if isinstance(rows, list) and rows:
-            if isinstance(columns, list):
-                rows = [_row(columns, record) for record in rows]
-            stream = {key: document[key] for key in ("logStream", "logGroup") if key in document}
-            return [{**stream, **record} for record in rows if isinstance(record, dict)]
-    return None
-
-
-def _is_text(document: Any) -> bool:
-    """Whether a document is a line or several, as a query for the messages alone returns them."""
-    if isinstance(document, list):
-        return bool(document) and all(isinstance(line, str) for line in document)
-    return isinstance(document, str)
-
-
-def _loki(streams: list[Any]) -> Iterator[dict[str, Any]]:
-    for stream in streams:
-        if not isinstance(stream, dict) or not isinstance(stream.get("values"), list):
-            continue
-        for value in stream["values"]:
-            if isinstance(value, list) and len(value) >= 2:
-                yield {
-                    "labels": stream.get("stream") or {"job": ""},
-                    "line": value[1],
-                    "timestamp": value[0],
-                }
-
-
-def _insights(row: list[Any]) -> dict[str, Any]:
-    return {str(cell.get("field")): cell.get("value") for cell in row if isinstance(cell, dict)}
-
-
-def _hit(hit: dict[str, Any]) -> dict[str, Any]:
-    """
-    Return a *hit* of OpenSearch: its source alone, if nothing else was asked for; the values of
-    its fields, each of which is in a list.
-    """
-    if hit.keys() == {"_source"} and isinstance(hit["_source"], dict):
-        return dict(hit["_source"])
-    fields = hit.get("fields")
-    if not isinstance(fields, dict) or "_source" in hit:
-        return hit
-    values = {
-        name: value[0] if isinstance(value, list) and len(value) == 1 else value
-        for name, value in fields.items()
-    }
-    return {**{name: hit[name] for name in hit if name != "fields"}, **values}
-
-
-def _row(columns: list[Any], row: Any) -> Any:
-    """Return a row of a store's table, such as ClickHouse's JSONCompact, by the names of its columns."""
-    if not isinstance(row, list):
-        return row
-    names = [str(column.get("name")) if isinstance(column, dict) else "" for column in columns]
-    return dict(zip(names, row, strict=False))
-
-
-def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
-    for resource in filter(_is_object, resources):
-        about = _attributes(resource.get("resource"))
-        service = {"service.name": about["service.name"]} if "service.name" in about else {}
-        pod = {
-            name: about[f"k8s.{name}"]
-            for name in ("pod.name", "container.name")
-            if f"k8s.{name}" in about
-        }
-        if pod and not service:
-            service = {"pod": pod.get("container.name") or pod.get("pod.name")}
-        for scope in filter(
-            _is_object,
-            resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs") or (),
-        ):
-            for record in filter(_is_object, scope.get("logRecords") or ()):
-                fields = {
-                    name: value
-                    for name, value in record.items()
-                    if name not in ("attributes", "body")
-                }
-                # A time of 0 means that it is not known.
-                if str(fields.get("timeUnixNano") or "0") == "0":
-                    fields["timeUnixNano"] = fields.get("observedTimeUnixNano")
-                logger = (
-                    (scope.get("scope") or {}).get("name")
-                    if _is_object(scope.get("scope"))
-                    else None
-                )
-                yield {
-                    **fields,
-                    **({"logger.name": logger} if logger else {}),
-                    **service,
-                    "body": _value(record.get("body")),
-                    "attributes": _attributes(record),
-                }
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _attributes(holder: Any) -> dict[str, Any]:
-    attributes = holder.get("attributes") if isinstance(holder, dict) else None
-    if not isinstance(attributes, list):
-        return {}
-    return {
-        str(attribute.get("key")): _value(attribute.get("value"))
-        for attribute in attributes
-        if isinstance(attribute, dict)
-    }
-
-
-def _value(value: Any, depth: int = 0) -> Any:
-    """Return the Python value of an AnyValue of OTLP."""
-    if not isinstance(value, dict) or depth > 16:
-        return value
-    for name, inner in value.items():
-        if name == "arrayValue" and isinstance(inner, dict):
-            return [_value(member, depth + 1) for member in inner.get("values") or ()]
-        if name == "kvlistValue" and isinstance(inner, dict):
-            return {
-                str(member.get("key")): _value(member.get("value"), depth + 1)
-                for member in inner.get("values") or ()
-                if isinstance(member, dict)
-            }
-        if name.endswith("Value"):
-            return (
-                int(inner) if name == "intValue" and str(inner).lstrip("-").isdecimal() else inner
-            )
-    return value
-
-
-def _by_time(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return *lines* oldest first; unchanged, if one has no time."""
-    clock = Clock()
-    times = [clock.read_value(_time_of(line)) for line in lines]
-    if not times or None in times:
-        return lines
-    pairs: list[tuple[Any, dict[str, Any]]] = list(zip(times, lines, strict=True))
-    if _is_falling(times):
-        pairs.reverse()
-    pairs.sort(key=lambda pair: pair[0])
-    return [line for _, line in pairs]
-
-
-def _is_falling(times: list[Any]) -> bool:
-    steps = list(pairwise(times))
-    falls: int = sum(first > second for first, second in steps)
-    rises: int = sum(first < second for first, second in steps)
-    return falls > rises
-
-
-def _time_of(line: dict[str, Any]) -> Any:
-    fields = flat(line)
-    return next(
-        (fields[name] for name in ROLES["time"] if fields.get(name) not in (None, "")), None
-    )
-
-
-_JQ = (
-    (b"resourceLogs", ".resourceLogs[] | {resourceLogs: [.]}"),
-    (b"hits", ".hits.hits[]"),
-    (b"logEvents", ".logEvents[]"),
-    (b"events", ".events[]"),
-    (b"results", ".results[] | map({(.field): .value}) | add"),
-    (
-        b'"stream"',
-        ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
-    ),
-    (b"data", ".data[]"),
-)
-
-
-def _jq_for(start: bytes) -> str:
-    """Return the jq filter that makes lines of a document that begins with *start*."""
-    if start.lstrip(_BLANKS).startswith(b"["):
-        return ".[]"
-    return next((command for name, command in _JQ if name in start), ".")
 
 
 # -- order -----------------------------------------------------------------------------------------

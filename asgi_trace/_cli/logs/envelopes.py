@@ -23,6 +23,7 @@ from .names import (
     COLLECTED,
     NO_IDS,
     RAW,
+    RAW_TEXTS,
     ROLES,
     SOURCES,
     TEXTS,
@@ -50,18 +51,24 @@ __all__ = (
     "opened",
     "service_of",
     "source_of_labels",
+    "unnamed",
     "without_colors",
 )
 
 COLOR = r"\x1b\[[\d;]*m"
 COLORS = re.compile(COLOR)
+# A color; and what a terminal is told besides: to erase the line, or the title of its window.
+_SEQUENCES = re.compile(r"\x1b(?:\[[\d;?]{0,40}[A-Za-z]|\][^\x07\x1b\n]{0,200}\x07)")
 # A line with a color in this number of its first characters is recognised without its colors.
 _COLORED = 120
 
 
 def without_colors(line: str) -> str:
-    """Return *line* without its colors, if one of them is at its beginning."""
-    return COLORS.sub("", line) if "\x1b" in line[:_COLORED] else line
+    """
+    Return *line* without its colors and other sequences for a terminal, if one of them is at its
+    beginning.
+    """
+    return _SEQUENCES.sub("", line) if "\x1b" in line[:_COLORED] else line
 
 
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -87,6 +94,10 @@ _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12} "
 _TIME = rf"{_DATE}[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:Z|[+-]\d\d:?\d\d)?"
 _SYSLOG_TIME = rf"{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?"
 _WORD = r"[\w./@-]{1,200}"
+_FACILITY = (
+    r"(?:kern|user|mail|daemon|auth|authpriv|syslog|lpr|news|uucp|cron|ftp|local[0-7])"
+    r"\.(?:emerg|alert|crit|err|warn|warning|notice|info|debug)"
+)
 
 _NO_LEVEL = rf"(?!{_LEVELS}\b)"
 # After a time: this line has the prefix of CRI or logcli, of which the time is only the beginning.
@@ -136,10 +147,12 @@ PREFIXES = (
     _prefix("kubectl --prefix", r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)"),
     # the header of tail and head, which the layer of documents puts before each line
     _prefix("tail of several files", r"==> (?P<source>[^<>\r\n]{1,250}) <== "),
-    # behind its length, where it was received over TCP (RFC 6587)
+    # behind its length, where it was received over TCP (RFC 6587); without a priority in a file of
+    # syslog-ng
     _prefix(
         "RFC 5424",
-        rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>-|{_TIME}) [^ ]{{1,255}} (?P<source>[^ ]{{1,48}}) "
+        rf"(?:(?:\d{{1,6}} )?<\d{{1,3}}>1 -|(?:(?:\d{{1,6}} )?<\d{{1,3}}>)?1 (?P<time>{_TIME}))"
+        r" [^ ]{1,255} (?P<source>[^ ]{1,48}) "
         r"[^ ]{1,128} [^ ]{1,32} (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|\Z)",
     ),
     # without the "structured data" of the RFC
@@ -147,11 +160,15 @@ PREFIXES = (
         "Heroku's drain",
         rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>{_TIME}) [^ ]{{1,255}} (?:app|heroku) (?P<source>[\w.-]{{1,128}}) - ",
     ),
-    # the C library writes no host
+    # the C library writes no host; BusyBox writes the facility and the severity
     _prefix(
         "syslog",
         rf"(?P<priority><\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) (?(priority)(?:{_WORD} )?|{_WORD} )"
-        rf"(?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
+        rf"(?:{_FACILITY} )?(?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
+    ),
+    _prefix(
+        "logread of OpenWrt",
+        rf"(?P<time>[A-Z][a-z][a-z] {_SYSLOG_TIME} \d{{4}}) {_FACILITY} (?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
     ),
     _prefix(
         "journalctl",
@@ -160,7 +177,7 @@ PREFIXES = (
     ),
     _prefix(
         "journalctl -o short-monotonic",
-        rf"\[ *\d{{1,10}}\.\d{{6}}\] {_WORD} (?P<source>{_WORD})\[\d+\]:(?: |\Z)",
+        rf"\[ *\d{{1,10}}\.\d{{6}}(?: < *\d{{0,10}}\.?\d{{0,6}} *>)?\] {_WORD} (?P<source>{_WORD})\[\d+\]:(?: |\Z)",
     ),
     # journalctl -o json-sse and json-seq
     _prefix("a record of JSON", r"(?:data: |\x1e)(?=\{)"),
@@ -205,8 +222,24 @@ PREFIXES = (
     ),
     # a job of GitLab: the stream; a line with + goes on with the one before
     _prefix("GitLab CI", r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) [0-9a-f]{2}[OE][ +]"),
+    _prefix(
+        "TeamCity",
+        r"\[(?P<time>\d\d:\d\d:\d\d)\][a-zA-Z]? ?:[ \t]{1,20}\[Step \d{1,3}/\d{1,3}\](?: |\Z)",
+    ),
     _prefix("Buildkite", r"\x1b_bk;t=(?P<time>\d{13})\x07"),
     _prefix("Cloud Build", r"Step #\d{1,3}(?: - \"(?P<source>[\w.-]{1,128})\")?: "),
+    _prefix("Dapr", r"== APP(?: - (?P<source>[\w.-]{1,128}))? ==(?: |\Z)"),
+    # an archive: its id, two times, the sender's id, name and address, facility, severity
+    _prefix(
+        "Papertrail",
+        rf"\d{{1,20}}\t(?P<time>{_TIME}(?: [+-]\d{{4}})?)\t{_TIME}(?: [+-]\d{{4}})?\t\d{{1,20}}\t[^\t]{{0,255}}"
+        rf"\t[\da-f.:]{{0,45}}\t\w{{1,20}}\t\w{{1,20}}\t(?P<source>[^\t]{{0,255}})\t",
+    ),
+    # the web page of Netlify; of a function, with its request's id and a level
+    _prefix(
+        "Netlify",
+        rf"(?P<time>{_MONTHS} \d\d?, \d\d?:\d\d:\d\d [AP]M): (?:[0-9a-f]{{8}} [A-Z]{{1,10}} +)?",
+    ),
     # DigitalOcean's doctl apps logs
     _prefix(
         "doctl",
@@ -230,6 +263,12 @@ PREFIXES = (
         _KIND,
         _any_log,
     ),
+    _prefix(
+        "nerdctl compose",
+        rf"{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}}) {{1,60}}\|(?! )",
+        _SOURCE,
+        _any_log,
+    ),
     _prefix("podman-compose", rf"\[(?P<source>{_WORD})\] +\|(?: |\Z)", _KIND, _any_log),
     _prefix("awslogs", r"/[\w./#-]{1,512} (?P<source>[^ \"{}=\[\]]{1,512}) ", _KIND),
     _prefix(
@@ -239,14 +278,21 @@ PREFIXES = (
         _KIND,
     ),
     _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME}):?(?:[ \t]{_NO_MORE}|\Z)", _KIND),
+    _prefix("s6-log", rf"(?P<time>{_DATE} \d\d:\d\d:\d\d\.\d{{9}})  ", _KIND),
+    # saw: the time, and the stream
+    _prefix("saw", rf"\[(?P<time>{_TIME})\] \((?P<source>[^() ]{{1,512}})\) ", _KIND),
+    # Jenkins, concurrently
+    _prefix("timestamps in brackets", rf"\[(?P<time>{_TIME})\] ", _KIND),
+    _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d)  ", _KIND),
     # ts, svlogd, multilog, stern --timestamps=short
     _prefix(
         "other timestamps",
-        rf"(?:(?P<time>{_SYSLOG_TIME}|@4[0-9a-f]{{23}})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}"
+        rf"(?:(?P<time>{_SYSLOG_TIME}|@4[0-9a-f]{{23}}|\d{{10}}\.\d{{6}})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}"
         r"|\d\d-\d\d \d\d:\d\d:\d\d) ",
         _KIND,
     ),
-    _prefix("cat -n", r" {0,8}\d{1,9}\t", _KIND),
+    # cat -n and nl, less -N, grep -n
+    _prefix("cat -n", r" {0,8}\d{1,9}\t| {1,8}\d{1,8} |(?!\d\d:\d\d:)\d{1,9}:", _KIND),
     _prefix(
         "syslog without a process",
         rf"(?P<time>{_TIME}) {_NO_LEVEL}{_WORD} {_NO_LEVEL}(?P<source>{_WORD}):(?: |\Z)",
@@ -270,6 +316,17 @@ PREFIXES = (
         _SOURCE,
         _SERVED,
     ),
+    # several containers of Podman, by their ids
+    _prefix("podman logs", r"(?P<source>[0-9a-f]{12}) ", _SOURCE),
+    # the stream of a task of Amazon ECS; an address follows the name of a load balancer
+    _prefix(
+        "copilot svc logs",
+        r"(?P<source>[\w.-]{1,128}/[\w.-]{1,128}/[0-9a-f]{7,32}) ",
+        _SOURCE,
+    ),
+    _prefix("tkn", r"\[(?P<source>[\w.-]{1,128}) : [\w.-]{1,128}\] ", _SOURCE, _SERVED),
+    _prefix("yarn", r"(?:\u27a4 YN0000: )?\[(?P<source>[@\w./-]{1,200})\]: ", _SOURCE),
+    _prefix("pnpm", r"(?P<source>[\w.-]{1,100}/[\w./-]{1,100}) [\w:-]{1,60}: ", _SOURCE, _STAMPED),
     _prefix(
         "kail",
         r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}\[(?P<source>[a-z0-9-]{1,63})\]: ",
@@ -289,6 +346,34 @@ PREFIXES = (
         _SOURCE,
     ),
 )
+
+_NAME = re.compile(r"(\(\?P<|\(\?\()(\w+)")
+_GROUP = re.compile(r"\(\?P<\w+>")
+
+
+def unnamed(expression: str, number: int) -> str:
+    """
+    Return an *expression* without groups: each takes time for every line. Where the expression asks
+    for a group, all get another name.
+    """
+    if "(?(" in expression:
+        return _NAME.sub(rf"\1\2_{number}", expression)
+    return _GROUP.sub("(?:", expression)
+
+
+@lru_cache(maxsize=1)
+def _any_prefix() -> re.Pattern[str]:
+    """Return an expression for all prefixes, whose last group is that of the first one that matches."""
+    return re.compile(
+        "|".join(
+            f"(?P<p{number}>{unnamed(prefix.pattern, number)})"
+            for number, prefix in enumerate(PREFIXES)
+        )
+    )
+
+
+# To compile it takes as long as to try all prefixes for so many lines.
+_FIRST_TRIED = 1000
 
 DOCKERS_PART = 16_000
 """Docker splits a line that is longer: a part has no line feed at its end."""
@@ -313,7 +398,7 @@ _LOGGERS = frozenset(
 )
 _LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
 
-DECISIVE = frozenset((*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *TIMES, *SOURCES))
+DECISIVE = frozenset((*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *RAW_TEXTS, *TIMES, *SOURCES))
 """The names of fields whose values decide whether an object is an envelope, and of what."""
 
 
@@ -356,6 +441,7 @@ class Peeler:
         self._first: tuple[Prefix, ...] = ()
         self._kinds: set[str] = set()
         self._sources: set[tuple[str, str]] = set()
+        self._tried = 0  # lines for which all prefixes were tried
         self._missed: dict[str, int] = {}  # by prefix: lines without another one behind it
 
     def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
@@ -413,6 +499,8 @@ class Peeler:
                     break
                 content = _content_behind(match)
             line = without_colors(content.line)
+            if line[:1] == " " and _another_log(line[1:]) is not None:  # rsyslog keeps a blank
+                line = line[1:]
             time = time if content.time is None else content.time
             source = content.source or source
             is_part = is_part or content.is_part
@@ -428,7 +516,15 @@ class Peeler:
             ):
                 used.add(prefix.name)
                 return match
-        for prefix in PREFIXES:
+        self._tried += 1
+        start = 0
+        if self._tried > _FIRST_TRIED:
+            # A third of the time, for a line without any.
+            found = _any_prefix().match(line)
+            if found is None or found.lastgroup is None:
+                return None
+            start = int(found.lastgroup[1:])
+        for prefix in PREFIXES[start:]:
             match = prefix.match(line)
             if (
                 match is not None
@@ -549,7 +645,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         not among.isdisjoint(_LOGGERS),
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
-        tuple(name for name in TEXTS if name in among),
+        tuple(name for name in (*TEXTS, *(RAW_TEXTS if is_raw else ())) if name in among),
         tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
     )
@@ -600,8 +696,9 @@ def opened(fields: dict[str, Any]) -> Content | None:
 
 
 _NOTHING = (None, "")
-# Of a record that a collector did not parse: OpenTelemetry's number, and names of Google Cloud.
-_NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED")
+# Of a record that a collector did not parse: OpenTelemetry's number, and names of Google Cloud and
+# OpenShift.
+_NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED", "default", "unknown")
 # Half of the time that Content() takes.
 _new = tuple.__new__
 
@@ -626,7 +723,7 @@ def _is_id(value: Any) -> bool:
 
 _INSTANCE = re.compile(
     r"(?:-[a-f0-9]{6,10}-[a-z0-9]{5}"  # a pod of a deployment
-    r"|[-_.]\d{1,5}(?:\.[a-z0-9]{25}(?:@.*)?)?"  # compose, foreman, a stateful set, a swarm's task
+    r"|[-_.]\d{1,5}(?:\.[a-z0-9]{12,25})?(?:@.*)?"  # compose, foreman, a stateful set, a swarm's task
     r"|\.service|\.log(?:\.\d+)?(?:\.gz)?)\Z"
 )
 # prefix/container/task: Amazon ECS

@@ -179,7 +179,9 @@ def _readable(stream: io.BufferedReader) -> Readable:
     start = stream.peek(16)[:16]
     for packing in _PACKINGS:
         if packing.start.match(start):
-            return _Unpacked(stream, packing)
+            unpacked = _Unpacked(stream, packing)
+            # Firehose packs what CloudWatch has packed.
+            return _PackedTwice(unpacked, packing) if unpacked.begins(packing.start) else unpacked
     return _Recoded(stream) if _UTF_16.match(start) else stream
 
 
@@ -194,18 +196,53 @@ class _Unpacked:
             raise OSError(
                 f"this Python has no module for {program}; '{program} -dc' writes the lines"
             ) from None
+        self._start = b""
         self._file: Any = (
             opener(stream, "rb") if packing.program != "gzip" else opener(fileobj=stream)
         )
 
+    def begins(self, start: re.Pattern[bytes]) -> bool:
+        """Whether the unpacked bytes have this *start*; they are not read by it."""
+        self._start = self.read1(_BLOCK)
+        return start.match(self._start) is not None
+
     def read1(self, size: int) -> bytes:
         """Return some bytes, and none at the end; any fault is one of the file."""
+        if self._start:
+            start, self._start = self._start, b""
+            return start
         try:
             return bytes(self._file.read1(size))
         except OSError:
             raise
         except Exception as error:
             raise OSError(str(error)) from error
+
+
+class _Raw(io.RawIOBase):
+    """The bytes of a *source*, for a module that reads from files alone."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill *buffer*, and return the number of its bytes."""
+        data = self._rest or self._source.read1(len(buffer))
+        size = min(len(data), len(buffer))
+        buffer[:size] = data[:size]
+        self._rest = data[size:]
+        return size
+
+
+class _PackedTwice(_Unpacked):
+    """The bytes in a packed file that is *unpacked* already."""
+
+    def __init__(self, unpacked: Readable, packing: _Packing) -> None:
+        super().__init__(io.BufferedReader(_Raw(unpacked), _BLOCK), packing)
 
 
 class _Recoded:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..._core.lines import HEAD
-from .envelopes import Layer, Peeler, source_of_labels
+from .envelopes import Layer, Peeler, source_of_labels, unnamed
 from .frames import contents
 from .own import LONGEST_HEAD, Form, own_form
 
@@ -82,8 +82,6 @@ def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> B
 
 # -- prefixes --------------------------------------------------------------------------------------
 
-_NAME = re.compile(r"(\(\?P<|\(\?\()(\w+)")
-_GROUP = re.compile(r"\(\?P<\w+>")
 # The beginning of a line without an envelope.
 _OWN_HEAD = HEAD.pattern.replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}").replace(r"\Z", "$")
 
@@ -127,20 +125,10 @@ def line_behind(prefix: str, before: tuple[str, ...], is_long: bool) -> re.Patte
 
     It is searched in many lines at once: no part of it may match beyond the end of a line.
     """
-    others = [_unlike(expression, number) for number, expression in enumerate(before)]
+    others = [unnamed(expression, number) for number, expression in enumerate(before)]
     if not is_long:
-        others.append(_unlike(_OWN_HEAD, len(before)))
+        others.append(unnamed(_OWN_HEAD, len(before)))
     unlike = f"(?!{'|'.join(others)})" if others else ""
     pattern = f"{unlike}(?:{prefix})".replace("[^", r"[^\n").replace(r"\s*", r"[^\S\n]*")
     # The empty group is there for a prefix without any: of one group, findall() makes no rows.
     return re.compile(rf"{pattern}(?P<rest>[^\n]*)()\n|[^\n]*\n", re.MULTILINE)
-
-
-def _unlike(expression: str, number: int) -> str:
-    """
-    Return an *expression* without groups: each takes time for every line. Where the expression asks
-    for a group, all get another name.
-    """
-    if "(?(" in expression:
-        return _NAME.sub(rf"\1\2_{number}", expression)
-    return _GROUP.sub("(?:", expression)

@@ -21,6 +21,7 @@ __all__ = (
     "NO_IDS",
     "OWN_SPANS",
     "RAW",
+    "RAW_TEXTS",
     "ROLES",
     "SERVERS_METHODS",
     "SILENT",
@@ -63,6 +64,13 @@ ROLES: dict[str, tuple[str, ...]] = {
         "ISODATE",
         "eventTime",
         "syslog.timestamp",
+        "timereported",
+        "DATE",
+        "dt",
+        "_messagetime",
+        "_messageTime",
+        "generated_at",
+        "received_at",
         "t.$date",
         "EdgeStartTimestamp",
         "t",
@@ -307,6 +315,7 @@ CONTAINERS = frozenset(
         "result",
         "@fields",
         "logging.googleapis.com/labels",
+        "LogMessage",
     )
 )
 
@@ -333,6 +342,16 @@ TEXTS = (
     "short_message",
 )
 """The names of the line in an envelope."""
+
+RAW_TEXTS = (
+    "event.line",
+    "raw",
+    "out",
+    "payload",
+    "resultDescription",
+    "ResultDescription",
+)
+"""The same, where the fields of an object are in a row of ``RAW``: a record may have these names, too."""
 
 SOURCES = (
     "kubernetes.container.name",
@@ -370,6 +389,11 @@ SOURCES = (
     "appname",
     "PROGRAM",
     "program",
+    "programname",
+    "app-name",
+    "event.tag",
+    "_sourcename",
+    "_sourceName",
     "fly.app.name",
     "ContainerName_s",
     "ContainerAppName_s",
@@ -384,7 +408,7 @@ SOURCES = (
 INSTANCES = tuple(
     name
     for name in SOURCES
-    if name not in ("app", "container", "file", "job", "program", "service", "unit")
+    if name not in ("app", "container", "event.tag", "file", "job", "program", "service", "unit")
 )
 """The same, if the object is the record itself: its own fields may have the shorter names."""
 
@@ -412,6 +436,17 @@ RAW = tuple(
             ("_raw", "_time"),  # Splunk
             ("short_message", "_container_name"),  # Docker's GELF
             ("message", "instance", "region", "meta"),  # flyctl logs --json
+            ("msg", "rawmsg", "timereported"),  # rsyslog
+            ("event.line", "event.source"),  # Docker's driver for Splunk
+            ("_raw", "_messagetime"),  # Sumo Logic
+            ("_raw", "_messageTime"),
+            ("raw", "dt"),  # Better Stack
+            ("message", "deploymentId", "projectId", "source"),  # Vercel
+            ("message", "rowId", "requestPath", "source"),
+            ("resultDescription", "operationName", "category"),  # Azure's App Service
+            ("ResultDescription", "TimeGenerated"),
+            ("out", "pos", "time"),  # Drone and Woodpecker
+            ("payload", "topic", "partition", "offset"),  # kcat
         ),
     )
 )
@@ -428,6 +463,7 @@ COLLECTED = tuple(
             ("message", "source_type"),
             ("message", "agent"),
             ("_msg", "_time"),
+            ("message", "dt"),
             ("Body", "Timestamp"),
             ("body", "timeUnixNano"),
             ("line", "timestamp"),
@@ -508,6 +544,7 @@ def _dotted() -> Iterator[str]:
     yield from (name for names in ROLES.values() for name in names)
     yield from EXCEPTIONS
     yield from SOURCES
+    yield from RAW_TEXTS
     yield from (name for row in ACCESS for name in row[:4] if isinstance(name, str))
 
 

@@ -103,6 +103,8 @@ class Steps:
         if line[:1] in ("\0", "\ufeff"):
             line = line.lstrip("\0\ufeff")
         plain = without_colors(line)
+        if plain[:1] == "\r":  # a terminal's line that was erased
+            plain = plain.lstrip("\r")
         if plain.startswith(_OWN_LOGFMT):
             return [self._step(plain, plain, None)]
         match = own_head(plain)

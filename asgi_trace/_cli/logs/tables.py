@@ -34,6 +34,8 @@ _COLUMNS = {
     "Status": "status",
     "Message": "message",
     "Content": "message",
+    # gcloud, with --format=csv(textPayload)
+    "text_payload": "textPayload",
 }
 _TIMES = frozenset(ROLES["time"])
 _TEXTS = frozenset(TEXTS)
@@ -114,12 +116,20 @@ def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator
         lines[0] = lines[0].removeprefix(_MARK)
         # Several exports in one file have a header each.
         objects = [
-            json.dumps(_fields(columns, _cells(line, separator)))
+            json.dumps(_row(columns, line, separator))
             for line in lines
-            if line and line != header
+            if line and line != header and _TYPES.match(line) is None
         ]
         if objects:
             yield "".join(f"{record}\n" for record in objects).encode()
+
+
+# The second row of ClickHouse's CSVWithNamesAndTypes and TabSeparatedWithNamesAndTypes.
+_TYPE = (
+    r"\"?(?:LowCardinality|Nullable|DateTime|Date|String|U?Int|Float|Map|Array|Enum|UUID|Bool|FixedString)"
+    r"[^\t\"\n]*\"?"
+)
+_TYPES = re.compile(rf"{_TYPE}(?:[,\t]{_TYPE})+\Z")
 
 
 def _whole_rows(
@@ -170,6 +180,15 @@ def _text(lines: list[bytes]) -> str:
     return text.replace("\r", " ").replace("\0", "")
 
 
+def _row(columns: Sequence[tuple[str, str]], line: str, separator: str) -> Any:
+    """Return the fields of a row; of a *line* that is none, the text."""
+    try:
+        cells = _cells(line, separator)
+    except csv.Error:  # a quote at a place where a cell has none
+        return line
+    return _fields(columns, cells)
+
+
 def _fields(columns: Sequence[tuple[str, str]], cells: Sequence[str]) -> dict[str, Any]:
     """Return the fields of a row; ``jsonPayload.message`` is the field of an object."""
     fields: dict[str, Any] = {}
@@ -184,6 +203,9 @@ def _fields(columns: Sequence[tuple[str, str]], cells: Sequence[str]) -> dict[st
                 fields[holder][name] = cell
         else:
             fields[column] = _labels(cell) if column in _OBJECTS else cell
+    further = [cell for cell in cells[len(columns) :] if cell]
+    if further:
+        fields["further_cells"] = further
     return fields
 
 

@@ -26,6 +26,7 @@ from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from ..logs.documents import unfolded
 from ..logs.entries import Entries
 from ..logs.files import Log, reason, refuse_terminal
 from ..logs.reader import LogReader, Wanted, last_time, merged, read
@@ -165,7 +166,7 @@ class _Pipe:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        for block in self._log.blocks():
+        for block in unfolded(self._log.blocks(), self._log.complain):
             self._blocks.put(block)
 
     def blocks(self) -> Iterator[bytes]:

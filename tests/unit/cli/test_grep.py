@@ -460,10 +460,18 @@ def _of_windows(data: bytes) -> bytes:
     return data.decode().replace("\n", "\r\n").encode("utf-16")
 
 
+def _packed_twice(data: bytes) -> bytes:
+    """As Firehose stores what CloudWatch sent, with compression."""
+    half = len(data) // 2
+    return gzip.compress(gzip.compress(data[:half]) + gzip.compress(data[half:]))
+
+
 @pytest.mark.parametrize("conditions", [["--request", "req-001"], ["--status", "500"]])
 @pytest.mark.parametrize("name", [[], ["-"]])
 @pytest.mark.parametrize(
-    "pack", [bytes, gzip.compress, bz2.compress, lzma.compress, _of_windows], ids=str
+    "pack",
+    [bytes, gzip.compress, bz2.compress, lzma.compress, _packed_twice, _of_windows],
+    ids=str,
 )
 def test_it_reads_standard_input(conditions: list[str], name: list[str], pack: Any) -> None:
     """Also where it must be read twice, and packed."""

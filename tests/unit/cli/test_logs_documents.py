@@ -4,6 +4,7 @@ Documents that hold many lines, lines that stand over several, and lines that co
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import documents, files
+from asgi_trace._cli.logs import documents, files, stores
 from asgi_trace._cli.logs.documents import in_order, unfolded
 from asgi_trace._cli.logs.files import Log, blocks_of
 from asgi_trace._cli.logs.reader import lines_of, read
@@ -69,6 +70,17 @@ def _whole_lines(pieces: list[bytes]) -> Iterator[bytes]:
             yield half[:end]
         half = half[end:] + piece
     yield half
+
+
+_SUBSCRIBED = {
+    "messageType": "DATA_MESSAGE",
+    "logStream": "front",
+    "logEvents": [{"id": "1", "timestamp": 1732271415000, "message": "x"}],
+}
+
+
+def _packed(document: Any) -> str:
+    return base64.b64encode(gzip.compress(json.dumps(document).encode())).decode()
 
 
 MORE = {
@@ -133,6 +145,98 @@ MORE = {
             }
         ]
     },
+    "OpenSearch, SQL": {
+        "schema": [{"name": "@timestamp", "type": "timestamp"}, {"name": "message"}],
+        "datarows": [["2024-11-22 10:30:15", "x"]],
+        "total": 1,
+    },
+    "Elasticsearch, an asynchronous search": {
+        "id": "a",
+        "is_running": False,
+        "response": {
+            "hits": {"hits": [{"_source": {"@timestamp": "2024-11-22T10:30:15Z", "message": "x"}}]}
+        },
+    },
+    "Splunk": {
+        "preview": False,
+        "messages": [],
+        "fields": [{"name": "_raw"}, {"name": "_time"}],
+        "results": [{"_raw": "x", "_time": "2024-11-22T10:30:15.000+00:00"}],
+    },
+    "Splunk, rows": {
+        "preview": False,
+        "fields": ["_time", "_raw"],
+        "rows": [["2024-11-22T10:30:15.000+00:00", "x"]],
+    },
+    "Splunk, columns": {
+        "preview": False,
+        "fields": ["_time", "_raw"],
+        "columns": [["2024-11-22T10:30:15.000+00:00"], ["x"]],
+    },
+    "New Relic": {
+        "results": [{"events": [{"message": "x", "timestamp": 1732271415000}]}],
+        "performanceStats": {"inspectedCount": 1},
+    },
+    "New Relic, NerdGraph": {
+        "data": {
+            "actor": {
+                "account": {"nrql": {"results": [{"message": "x", "timestamp": 1732271415000}]}}
+            }
+        }
+    },
+    "Axiom": {
+        "status": {"elapsedTime": 1},
+        "matches": [{"_time": "2024-11-22T10:30:15Z", "_rowId": "a", "data": {"message": "x"}}],
+    },
+    "Axiom, tabular": {
+        "format": "tabular",
+        "tables": [
+            {
+                "name": "0",
+                "fields": [{"name": "_time", "type": "datetime"}, {"name": "message"}],
+                "columns": [["2024-11-22T10:30:15Z"], ["x"]],
+            }
+        ],
+    },
+    "Honeycomb": {
+        "complete": True,
+        "data": {"results": [{"data": {"Timestamp": "2024-11-22T10:30:15Z", "message": "x"}}]},
+    },
+    "Sumo Logic": {
+        "fields": [{"name": "_raw", "fieldType": "string"}],
+        "messages": [{"map": {"_raw": "x", "_messagetime": "1732271415000"}}],
+    },
+    "Graylog, search": {
+        "schema": [
+            {"name": "field: timestamp", "field": "timestamp"},
+            {"name": "field: message", "field": "message"},
+        ],
+        "datarows": [["2024-11-22T10:30:15Z", "x"]],
+    },
+    "ClickHouse, JSONColumns": {"Timestamp": ["2024-11-22 10:30:15"], "Body": ["x"]},
+    "ClickHouse, JSONColumnsWithMetadata": {
+        "meta": [{"name": "Timestamp"}, {"name": "Body"}],
+        "data": {"Timestamp": ["2024-11-22 10:30:15"], "Body": ["x"]},
+    },
+    "ClickHouse, JSONObjectEachRow": {"row_1": {"Timestamp": "2024-11-22 10:30:15", "Body": "x"}},
+    "rows of a time and a text": [[1732271415000, "x"]],
+    "rows of a time, a service and a text": [["2024-11-22 10:30:15.000", "front", "x"]],
+    "Kinesis": {
+        "Records": [
+            {"SequenceNumber": "4", "PartitionKey": "p", "Data": _packed(_SUBSCRIBED)},
+        ],
+        "MillisBehindLatest": 0,
+    },
+    "Kinesis, in Lambda": {
+        "Records": [{"kinesis": {"sequenceNumber": "4", "data": _packed(_SUBSCRIBED)}}]
+    },
+    "Firehose": {"records": [{"recordId": "4", "data": _packed(_SUBSCRIBED)}]},
+    "a subscription, in Lambda": {"awslogs": {"data": _packed(_SUBSCRIBED)}},
+    "Ansible": {
+        "rc": 0,
+        "stdout": "2024-11-22T10:30:15Z x",
+        "stdout_lines": ["2024-11-22T10:30:15Z x"],
+    },
     "Graylog": {
         "messages": [
             {"message": {"timestamp": "2024-11-22T10:30:15Z", "message": "x"}, "index": "g"}
@@ -161,8 +265,18 @@ def test_more_documents(document: Any, indent: int | None, tmp_path: Path) -> No
         "[\n",
         "{\nplain\n",
         "[pod/a/b] x\n",
+        "started\n[pod/a/b] x\n{\nplain\n",
+        'started\n{"message": "x"}\n',
         "[1, 2]\n",
         '{"events": []}\n',
+        '{"data": ["x", "y"]}\n',
+        '{"items": [1, 2]}\n',
+        '{"data": {"actor": {}}, "results": []}\n',
+        '{"awslogs": {"data": "no base64"}}\n',
+        f'{{"awslogs": {{"data": "{"/" * 40}"}}}}\n',
+        '{"Records": [{"recordId": "1"}], "message": "x"}\n',
+        '{"time": [1], "message": [1, 2]}\n',
+        '{"data": ' * 300 + "[{}]" + "}" * 300 + "\n",
         "\n\n\n",
         "",
     ],
@@ -171,6 +285,42 @@ def test_what_is_no_document_passes_untouched(text: str) -> None:
     """A record may have lists of its own."""
     data = text.encode()
     assert b"".join(unfolded([data] if data else [], refuse)) == data
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_may_follow_a_warning(name: str) -> None:
+    """Of the command that prints it: it passes as a line."""
+    warning = b"WARNING: The installed extension is in preview.\n\n"
+    data = WRAPPERS[name](lines("json")).encode()
+    whole = b"".join(unfolded([data], refuse))
+    assert b"".join(unfolded([warning + data], refuse)) == warning + whole
+
+
+def test_a_member_that_is_no_object_is_a_line_too() -> None:
+    """No part of a document is lost."""
+    data = json.dumps([{"message": "x"}, "y", [3]]).encode()
+    assert b"".join(unfolded([data], refuse)) == b'{"message": "x"}\ny\n[3]\n'
+
+
+@pytest.mark.parametrize("types", ["", '["DateTime64(9)", "String", "String"]\n'])
+def test_rows_after_a_header_have_its_names(types: str) -> None:
+    """ClickHouse's JSONCompactEachRowWithNames, and the same with types."""
+    rows = [["2024-11-22 10:30:15.0", "front", f"x{number}"] for number in range(2)]
+    header = ["Timestamp", "ServiceName", "Body"]
+    data = f"{json.dumps(header)}\n{types}" + "".join(f"{json.dumps(row)}\n" for row in rows)
+    found = b"".join(unfolded([f'{data}["other"]\n'.encode()], refuse)).splitlines()
+    assert [json.loads(line) for line in found[:-1]] == [
+        dict(zip(header, row, strict=True)) for row in rows
+    ]
+    assert found[-1] == b"other"
+
+
+def test_packed_data_is_read_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data of one record may unpack to any size."""
+    monkeypatch.setattr(stores, "_LARGEST", 1000)
+    packed = base64.b64encode(gzip.compress(b"x" * 1_000_000)).decode()
+    data = json.dumps({"Records": [{"SequenceNumber": "4", "Data": packed}]}).encode()
+    assert b"".join(unfolded([data], refuse)) == b"x" * 1000 + b"\n"
 
 
 def test_an_export_of_the_journal_is_read_in_any_pieces() -> None:
@@ -275,6 +425,31 @@ def test_a_document_that_is_too_large_is_named_with_the_remedy(
     ]
     assert b"after" in found
     assert b"taking" not in found
+
+
+@pytest.mark.parametrize(
+    ("start", "command"),
+    [
+        ('{"preview":false,"fields":[{"name":"_raw"}],"results":[{"_raw":"x"}', ".results[]"),
+        (
+            '{"fields":["_time","_raw"],"rows":[["1","x"]',
+            ".fields as $names | .rows[] | {fields: $names, rows: [.]}",
+        ),
+        ('{"results":[{"events":[{"message":"x"}', ".results[].events[]"),
+        ('{"fields":[{"name":"_raw"}],"messages":[{"map":{"_raw":"x"}}', ".messages[].map"),
+        ('{"Records":[{"Data":"x"}', ".Records[] | {Records: [.]}"),
+        (
+            '{"schema":[{"name":"message"}],"datarows":[["x"]',
+            ".schema as $names | .datarows[] | {schema: $names, datarows: [.]}",
+        ),
+        ('[{"message":"x"}', ".[]"),
+        ('{"id":"1","response":{"took":1,"hits":{"hits":[', ".response.hits.hits[]"),
+        ('{"took":1,"responses":[{"hits":{"hits":[', ".responses[].hits.hits[]"),
+        ('{"hits":{"hits":[{"_source":{"response":{"a":1}}}', ".hits.hits[]"),
+    ],
+)
+def test_a_remedy_is_that_of_the_document(start: str, command: str) -> None:
+    assert stores.jq_for(start.encode()) == command
 
 
 def test_an_array_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,10 +602,14 @@ _SHOWN = f"Fri 2024-11-22 10:30:15.250000 UTC [s={'0f' * 16};i=1a;b=2d;m=5f;t=62
 def test_a_record_of_the_journal_is_shown_over_several_lines() -> None:
     """With the further lines of a message, in whatever blocks they arrive."""
     data = f"{_SHOWN}\n    MESSAGE=one\n            two\n    _PID=8\n".encode() * 2
+    boot = b"-- Boot 1 --\n"
     expected = {"__REALTIME_TIMESTAMP": str(0x6277E0A0F1A2B), "MESSAGE": "one\ntwo", "_PID": "8"}
-    for blocks in ([data], data.splitlines(keepends=True), [b"-- Boot 1 --\n" + data]):
+    for blocks in ([data], data.splitlines(keepends=True)):
         whole = b"".join(unfolded(blocks, refuse))
         assert [json.loads(line) for line in whole.splitlines()] == [expected] * 2
+    whole = b"".join(unfolded([boot + data + boot], refuse)).splitlines(keepends=True)
+    assert (whole[0], whole[-1]) == (boot, boot)
+    assert [json.loads(line) for line in whole[1:-1]] == [expected] * 2
 
 
 def test_a_message_adds_no_field_to_a_record_of_the_journal() -> None:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgi_trace._cli.logs import envelopes
 from asgi_trace._cli.logs.envelopes import PREFIXES, Peeler, service_of
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import Entry, LineReader, read
@@ -113,7 +114,7 @@ def test_other_ways_to_show_it_are_read_as_the_bare_file(
     name = "none" if variant in NAMELESS_VARIANTS else variant
     test_the_viewer_reads_it_as_the_bare_file(path, name)
     assert main(["grep", "--status", "5xx", str(path)]) == 0
-    shown = capfd.readouterr().out.split("\n")[:-1]
+    shown = [line for line in capfd.readouterr().out.split("\n") if line]
     assert len(shown) == sum(
         len(_lines(each, form)) for each in records() if each[2].request_id == STOCK
     )
@@ -248,11 +249,13 @@ def test_an_envelope_in_a_message_forges_nothing(wrapper: Callable[..., str]) ->
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in WRAPPERS if "API" not in name and "_search" not in name]
+    "name",
+    [name for name in (*WRAPPERS, *VARIANTS) if "API" not in name and "_search" not in name],
 )
 def test_an_envelope_behind_a_servers_own_prefix_forges_nothing(name: str) -> None:
     """The path and the headers of an access line stand in quotes, behind the client's address."""
-    sent = WRAPPERS[name]([(1_732_271_415.0, "front", FORGED)]).replace("\n", " ")
+    wrapper = WRAPPERS.get(name) or VARIANTS[name]
+    sent = wrapper([(1_732_271_415.0, "front", FORGED)]).replace("\n", " ")
     for line in (
         f'INFO:     127.0.0.1:5 - "GET /{sent} HTTP/1.1" 200 OK',
         f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET / HTTP/1.1" 200 5 "{sent}" "{sent}"',
@@ -274,6 +277,10 @@ def test_a_record_is_no_envelope() -> None:
         {"_msg": FORGED, "_time": 1, "level": "info"},
         {"message": FORGED, "severityLevel": 1, "timestamp": 1},
         {"message": FORGED, "instance": "a", "region": "b", "level": "info"},
+        {"payload": FORGED, "time": 1},
+        {"raw": FORGED, "time": 1},
+        {"out": FORGED, "pos": 1},
+        {"event": {"line": FORGED, "name": "x"}, "time": 1},
         {"line": 12, "message": FORGED, "level": "INFO", "timestamp": 1},
     ):
         reader = LineReader()
@@ -339,6 +346,25 @@ def test_no_mixture_breaks_it(pieces: list[str]) -> None:
     json.dumps(list(found))
 
 
+def test_one_expression_tells_the_first_prefix_that_matches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After so many lines without any, all are tried at once: the result is the same."""
+    texts = [wrapper(lines("text")) for wrapper in (WRAPPERS | VARIANTS).values()]
+    for line in {line for text in texts for line in text.split("\n")}:
+        matching = [number for number, prefix in enumerate(PREFIXES) if prefix.match(line)]
+        found = envelopes._any_prefix().match(line)
+        assert matching[:1] == ([] if found is None else [int(str(found.lastgroup)[1:])])
+
+    def entries(text: str) -> list[Entry]:
+        reader = LineReader()
+        return list(reader.read(text.split("\n")) + reader.finish())
+
+    one_by_one = list(map(entries, texts))
+    monkeypatch.setattr(envelopes, "_FIRST_TRIED", 0)
+    assert list(map(entries, texts)) == one_by_one
+
+
 def test_a_prefix_costs_no_more_than_its_length() -> None:
     """Each form is matched in one go: twice the line is not four times the steps."""
     for prefix in PREFIXES:
@@ -355,6 +381,8 @@ def test_a_prefix_costs_no_more_than_its_length() -> None:
     [
         ("front-1", "front"),
         ("front_12", "front"),
+        ("front.1@node-1", "front"),
+        ("front.1.0f1e2d3c4b5a@node-1", "front"),
         ("front.1", "front"),
         ("front-6d5f9c7b88-abcde", "front"),
         ("front.service", "front"),
@@ -533,6 +561,18 @@ def test_multilogs_label_is_a_time() -> None:
     lines = [f"{label} {line}" for line in (FORGED, "no time of its own")]
     found = reader.read(lines) + reader.finish()
     assert [entry.time for entry in found] == [1_732_271_415_000, 1_732_271_415_250]
+
+
+def test_a_list_is_no_syslog() -> None:
+    """Without a priority, a line of RFC 5424 has a time."""
+    for line, source in (
+        ("1 - one two three four - five", None),
+        ("<14>1 - web shop 8 - - five", "shop"),
+        ("1 2024-11-22T10:30:15Z web shop 8 - - five", "shop"),
+    ):
+        reader = LineReader()
+        (entry,) = reader.read([line]) + reader.finish()
+        assert (entry.more or {}).get("source") == source, line
 
 
 def test_a_date_is_no_source() -> None:

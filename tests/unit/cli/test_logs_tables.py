@@ -130,6 +130,18 @@ def test_a_quote_without_its_end_is_reported(monkeypatch: pytest.MonkeyPatch) ->
     assert said == [tables._TOO_LARGE]
 
 
+@pytest.mark.parametrize("rest", [b"x\n", b"", b"2024-11-22,x,front\n"])
+def test_a_row_with_a_quote_in_a_cell_is_a_text(rest: bytes) -> None:
+    """In the middle of a cell it has no meaning, and the lines after it are no rows of a client's."""
+    found = read(HEADER + b'2024-11-22,x "y\n' + rest)
+    assert len(found) == 1
+    assert 'x "y' in json.dumps(found[0]).replace('\\"', '"')
+
+
+def test_cells_beyond_the_columns_are_kept() -> None:
+    assert read(HEADER + b"2024-11-22,x,front,y,z\n")[0]["further_cells"] == ["y", "z"]
+
+
 def test_a_cell_longer_than_the_limit_of_pythons_module_is_read() -> None:
     assert (
         read(HEADER + b"2024-11-22," + b"x" * 200_000 + b",front\n")[0]["@message"] == "x" * 200_000

@@ -289,6 +289,18 @@ def test_a_pipe_is_followed(follow: Any) -> None:
         page.wait_for(message)
 
 
+def test_the_documents_of_a_pipe_are_followed(follow: Any) -> None:
+    """As stern and journalctl print them, over several lines, while they are made."""
+    server = follow("-", stdin=subprocess.PIPE)
+    assert server.process.stdin is not None
+    page = server.page()
+    for message in ("first", "second"):
+        record = {"log": stamped(1, message), "stream": "stderr", "container_name": "shop"}
+        server.process.stdin.write(json.dumps(record, indent=2) + "\n")
+        server.process.stdin.flush()
+        page.wait_for(message)
+
+
 @pytest.mark.parametrize(
     ("conditions", "there", "later"),
     [

@@ -1,0 +1,570 @@
+"""
+Records as tools show them to people: over several lines, in the columns of a table, or in a line of
+a form of its own. Each record becomes a line of JSON.
+
+A line that is in no record passes unchanged, and so does a record in which anything is unexpected.
+Memory is bounded: lines of a record that is too large pass unchanged, too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar
+
+from ..._core.lines import parse_fields
+from .blocked import read_blocks
+from .names import ROLES
+from .services import container_in
+
+__all__ = ("in_lines", "of_ruby", "shown_in")
+
+_LARGEST = 16 << 20
+"""The bytes of the lines of the largest record."""
+
+_SNIFFED = 1 << 16
+
+
+class _Form(ABC):
+    """One form of records: takes the lines of a log one by one, and returns lines."""
+
+    start: re.Pattern[str]
+
+    @abstractmethod
+    def take(self, line: str) -> list[str]:
+        """Return the lines that *line* completes."""
+
+    def rest(self) -> list[str]:
+        """Return the lines that were kept back, at the end."""
+        return []
+
+
+def shown_in(block: bytes) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
+    """Return a function that makes lines of a log that begins with *block*; None for other logs."""
+    text = block[:_SNIFFED].decode("utf-8", "replace").lstrip("\ufeff")
+    for form in _FORMS:
+        if form.start.search(text):
+            return lambda blocks: in_lines(blocks, form())
+    return None
+
+
+def in_lines(blocks: Iterable[bytes], form: _Form) -> Iterator[bytes]:
+    """Yield *blocks* of records in a *form*, with a line for each."""
+    half = b""
+    is_piece = False  # of a line that is too large
+    for block in blocks:
+        *lines, rest = (half + block).split(b"\n")
+        made: list[str] = []
+        for line in lines:
+            text = line.decode("utf-8", "replace").removesuffix("\r")
+            made += [text] if is_piece else form.take(text)
+            is_piece = False
+        half = rest
+        whole = "".join(f"{line}\n" for line in made).encode("utf-8", "replace")
+        if len(half) > _LARGEST:
+            whole += half
+            half, is_piece = b"", True
+        if whole:
+            yield whole
+    last = [] if not half else form.take(half.decode("utf-8", "replace"))
+    whole = "".join(f"{line}\n" for line in (*last, *form.rest())).encode("utf-8", "replace")
+    if whole:
+        yield whole
+
+
+def _line(line: str, time: Any = None, source: str = "") -> str:
+    """Return an envelope around a *line*."""
+    return json.dumps({"timestamp": time, "line": line, "labels": {"container": source}})
+
+
+# -- a record in one line --------------------------------------------------------------------------
+
+
+class _OneLine(_Form):
+    """
+    Records that are one line each, with a text before and after the log's line: rows of an
+    expression with the groups ``line``, ``time`` and ``source``, or ``json`` for a record.
+    """
+
+    row: re.Pattern[str]
+
+    def take(self, line: str) -> list[str]:
+        match = self.row.fullmatch(line)
+        if match is None:
+            return [line]
+        groups = match.groupdict("")
+        return [_line(groups["line"], groups.get("time"), groups.get("source", ""))]
+
+
+class _TextOfAws(_OneLine):
+    """``aws logs filter-log-events`` and ``get-log-events`` with ``--output text``."""
+
+    start = re.compile(r"\AEVENTS\t(?:\d{20,60}\t)?\d{13}\t")
+    row = re.compile(
+        r"EVENTS\t(?:\d{20,60}\t\d{13}\t(?P<source>[^\t]{1,512})|\d{13})\t(?P<line>.*)\t(?P<time>\d{13})"
+    )
+
+
+class _Job(_OneLine):
+    """
+    ``gh run view --log``: the job and the step, whose names may be any text, and the time. So it
+    is no prefix: a client's text with tabs could be one, in a line of another form.
+    """
+
+    start = re.compile(
+        r"\A[^\t\n]{1,200}\t[^\t\n]{1,200}\t\ufeff?\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z "
+    )
+    row = re.compile(
+        r"(?P<source>[^\t]{1,200})\t[^\t]{1,200}\t\ufeff?(?P<time>\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z)(?: (?P<line>.*))?"
+    )
+
+
+class _FileOfFluentBit(_OneLine):
+    """Fluent Bit's output to a file: the tag, the time, and a record of JSON."""
+
+    start = re.compile(r"\A[\w.-]{1,200}: \[\d{10}\.\d{1,9}, \{.*\}\]$", re.MULTILINE)
+    row = re.compile(r"(?P<source>[\w.-]{1,200}): \[(?P<time>\d{10}\.\d{1,9}), (?P<line>\{.*\})\]")
+
+
+# The text of a line, its collector's fields before it, and those after it. Strings have no escapes:
+# the fields after the text may be the client's, and nothing in them is used.
+_ASIDE = r'"(?:time|stream|_p|logtag|date|source|container_id|container_name)"=>"[^"]{0,300}"'
+
+
+class _Console(_OneLine):
+    """Fluent Bit's standard output: the records of MessagePack."""
+
+    start = re.compile(r"^\[\d+\] [\w./-]{1,300}: \[\[?\d{10}\.\d{9}, \{", re.MULTILINE)
+    row = re.compile(
+        r"\[\d+\] (?P<tag>[\w./-]{1,300}): \[\[?(?P<time>\d{10}\.\d{9}), (?:\{[^{}]*\}\], \{|\{)"
+        rf'(?P<before>(?:{_ASIDE}, )*)"(?:log|message|MESSAGE)"=>"(?P<line>.*)"\}}\]'
+    )
+    _after = re.compile(rf"(?P<line>.*)\", {_ASIDE[:-1]}")
+    _container = re.compile(r'"container_name"=>"([^"]*)"')
+
+    def take(self, line: str) -> list[str]:
+        kubernetes = line.rfind('", "kubernetes"=>{')
+        match = self.row.fullmatch(line if kubernetes < 0 else f'{line[:kubernetes]}"}}]')
+        if match is None:
+            return [line]
+        text = match["line"]
+        for _ in range(8):
+            shorter = self._after.fullmatch(text)
+            if shorter is None:
+                break
+            text = shorter["line"]
+        tag = match["tag"].removeprefix("kube.")
+        container = self._container.search(match["before"])
+        path = tag.replace(".", "/", tag.count(".") - 1) if tag.endswith(".log") else ""
+        source = container[1] if container else container_in(path)
+        return [_line(text.removesuffix("\\n"), match["time"], source)]
+
+
+_ESCAPED = re.compile(r"\\([\\'btnrf0])")
+_CHARACTERS = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "f": "\f", "0": ""}
+
+
+def _unescaped(text: str) -> str:
+    """Return a *text* that ClickHouse has escaped between tabs."""
+    return _ESCAPED.sub(lambda match: _CHARACTERS.get(match[1], match[1]), text)
+
+
+class _BetweenTabs(_Form):
+    """
+    A time, a service and a line between tabs, as ClickHouse prints them for other programs. A line
+    without an escape passes unchanged: it has this prefix.
+    """
+
+    start = re.compile(r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?\t[\w.-]{0,200}\t")
+    _row = re.compile(r"([^\t]{19,29})\t([\w.-]{0,200})\t(.*)")
+
+    def take(self, line: str) -> list[str]:
+        row = self._row.fullmatch(line) if "\\\\" in line or "\\'" in line else None
+        if row is None or self.start.match(line) is None or _is_json(row[3]):
+            return [line]
+        text = _unescaped(row[3])
+        if "\n" in text:
+            return [_line(text, row[1], row[2])]
+        return [f"{row[1]}\t{row[2]}\t{text}"]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+class _NamedBetweenTabs(_Form):
+    """ClickHouse's TSKV: pairs of name and value."""
+
+    start = re.compile(
+        rf"\A(?:{'|'.join(ROLES['time'])})=[^\t\n]*\t(?:\w+=[^\t\n]*\t)*\w+=.*$", re.M
+    )
+    _pair = re.compile(r"(\w+)=(.*)", re.DOTALL)
+
+    def take(self, line: str) -> list[str]:
+        pairs = [self._pair.fullmatch(cell) for cell in line.split("\t")]
+        if None in pairs:
+            return [line]
+        return [json.dumps({pair[1]: _unescaped(pair[2]) for pair in pairs if pair})]
+
+
+class _Pairs(_Form):
+    """An envelope in logfmt: of Vector, of VictoriaLogs, or of pm2 with ``--format``."""
+
+    start = re.compile(
+        r"\A(?:(?:[\w.]+=(?:\"(?:[^\"\\\n]|\\.)*\"|[^ \n\"]*) ){0,30}"
+        r"(?:source_type=\w+ (?:stream=\w+ )?timestamp=|_msg=)"
+        r"|timestamp=[^ \n]{8,40} app=[^ \n]+ id=\d+ type=(?:out|err) message=)"
+    )
+    _names = (
+        frozenset(("message", "source_type")),
+        frozenset(("_msg", "_time")),
+        frozenset(("app", "id", "type", "message")),
+    )
+
+    def take(self, line: str) -> list[str]:
+        fields = parse_fields(line) if "=" in line else None
+        if fields is None or not any(names <= fields.keys() for names in self._names):
+            return [line]
+        if "app" in fields and "id" in fields:
+            return [_line(str(fields["message"]), fields.get("timestamp"), str(fields["app"]))]
+        return [json.dumps(fields)]
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+class _Boxes(_Form):
+    """ClickHouse's Pretty forms, and others with lines between the cells."""
+
+    start = re.compile(r"\A\s*(?:[\u250c\u256d]\u2500.*\u252c|\u250f\u2501)")
+    _names = re.compile(r" *(?:[\u250c\u256d]\u2500(.*)\u2500[\u2510\u256e]|\u2503 (.*) \u2503)")
+    _row = re.compile(r" *(?:\d+\. )?\u2502(.*)\u2502")
+    _border = re.compile(r" *[\u2514\u251c\u250f\u2521\u2570].*[\u2518\u2524\u2513\u2529\u256f]")
+
+    def __init__(self) -> None:
+        self._columns: list[str] = []
+        self._cells: list[str] = []
+        self._goes_on = False
+
+    def take(self, line: str) -> list[str]:
+        names = self._names.fullmatch(line)
+        if names is not None:
+            cells = re.split(r"[\u252c\u2503]", names[1] or names[2])
+            self._columns = [cell.strip("\u2500 ") for cell in cells]
+            return self.rest()
+        if self._border.fullmatch(line) or not line.strip():
+            return self.rest()
+        row = self._row.fullmatch(line)
+        cells = [] if row is None else row[1].split("\u2502")
+        if not cells or len(cells) != len(
+            self._columns
+        ):  # a cell that has such a line: it may be the client's
+            return [*self.rest(), line]
+        if self._goes_on:
+            self._goes_on = False
+            for place, cell in enumerate(cells):
+                self._add(place, cell)
+            return []
+        made = self.rest()
+        self._cells = [""] * len(cells)
+        for place, cell in enumerate(cells):
+            self._add(place, cell)
+        return made
+
+    def _add(self, place: int, cell: str) -> None:
+        """Add a line of a *cell*, which goes on in the next line after an arrow."""
+        is_further = cell.startswith("\u21b3")
+        text = cell.rstrip()
+        self._goes_on |= text.endswith("\u21b4")
+        text = text.removesuffix("\u21b4").rstrip()
+        if is_further:
+            self._cells[place] += f"\n{text.removeprefix(chr(0x21B3)).removeprefix(' ')}"
+        else:
+            self._cells[place] += text.removeprefix(" ")
+
+    def rest(self) -> list[str]:
+        cells, self._cells = self._cells, []
+        if not cells:
+            return []
+        return [json.dumps(dict(zip(self._columns, cells, strict=True)))]
+
+
+class _Aligned(_Form):
+    """gcloud with ``--format="table(…)"``: columns of fixed widths under names in capitals."""
+
+    start = re.compile(
+        r"\A(?:[A-Z][A-Z0-9_]* +){0,20}(?:TIMESTAMP|TIME) +(?:[A-Z][A-Z0-9_]* +){0,20}(?:TEXT_PAYLOAD|MESSAGE) *$",
+        re.M,
+    )
+    _name = re.compile(r"[A-Z][A-Z0-9_]*")
+    _fields: ClassVar = {"TEXT_PAYLOAD": "textPayload"}
+
+    def __init__(self) -> None:
+        self._columns: list[tuple[str, int]] = []
+
+    def take(self, line: str) -> list[str]:
+        if not self._columns:
+            for match in self._name.finditer(line):
+                self._columns.append((self._fields.get(match[0], match[0].lower()), match.start()))
+            return []
+        starts = [start for _, start in self._columns]
+        ends = [*starts[1:], len(line)]
+        # Where a cell is wider than its column, the places of all after it are unknown.
+        if any(line[start - 1 : start].strip() for start in starts[1:]) or len(line) < starts[-1]:
+            return [line]
+        fields = {
+            name: line[start:end].rstrip() if name != "textPayload" else line[start:end]
+            for (name, start), end in zip(self._columns, ends, strict=True)
+        }
+        return [json.dumps(fields)]
+
+
+# -- fields below each other -----------------------------------------------------------------------
+
+
+class _Blocks(_Form):
+    """
+    A record that is a line with its number, and a line for each field: of ClickHouse's Vertical, and
+    of MySQL's ``\\G``. All values of a record begin in the same column; the further lines of a value
+    do not.
+    """
+
+    start = re.compile(r"\A(?:Row \d+:\n\u2500+\n|\*{10,40} 1\. row \*{10,40}\n)")
+    _number = re.compile(r"Row \d+:|\*{10,40} \d+\. row \*{10,40}")
+    _field = re.compile(r" *([A-Za-z_@][\w.@]*): *")
+
+    def __init__(self) -> None:
+        self._fields: dict[str, str] = {}
+        self._name = ""
+        self._column = 0
+        self._size = 0
+
+    def take(self, line: str) -> list[str]:
+        if self._number.fullmatch(line):
+            return self.rest()
+        if set(line) == {"\u2500"}:
+            return []
+        field = self._field.match(line)
+        if field is not None and not self._fields:
+            self._column = field.end()
+        # An empty value has no blanks behind its name.
+        if field is not None and (field.end() == self._column or field.end() == len(line)):
+            self._name = field[1]
+            self._fields[self._name] = line[self._column :]
+        elif not self._name or self._size > _LARGEST:
+            return [line]
+        else:
+            self._fields[self._name] += f"\n{line}"
+        self._size += len(line)
+        return []
+
+    def rest(self) -> list[str]:
+        fields, self._fields = self._fields, {}
+        self._name, self._size = "", 0
+        if not fields:
+            return []
+        # There is an empty line between two records.
+        return [json.dumps({name: value.rstrip("\n") for name, value in fields.items()})]
+
+
+class _Debug(_Form):
+    """The ``debug`` exporter of OpenTelemetry's collector, with details."""
+
+    start = re.compile(r"^(?:[^\n]*\t)?ResourceLog #0\nResource SchemaURL:", re.MULTILINE)
+    _head = re.compile(r"(?:[^\n]*\t)?ResourceLog #\d+|ScopeLogs #\d+|LogRecord #\d+")
+    _field = re.compile(r"([A-Z][A-Za-z]*(?: ID)?): ?(.*)")
+    _aside = re.compile(
+        r"(?:Resource|ScopeLogs) SchemaURL: |(?:Resource a|InstrumentationScope a|A)ttributes:\Z"
+        r"|InstrumentationScope |\t\{"
+    )
+    _attribute = re.compile(r" {5}-> ([^:]{1,200}): ([A-Z][A-Za-z]*)\((.*)\)")
+    _names: ClassVar = {
+        "Timestamp": "Timestamp",
+        "ObservedTimestamp": "ObservedTimestamp",
+        "SeverityText": "SeverityText",
+        "Body": "Body",
+        "Trace ID": "TraceId",
+        "Span ID": "SpanId",
+    }
+
+    def __init__(self) -> None:
+        self._resource: dict[str, str] = {}
+        self._fields: dict[str, Any] = {}
+        self._name = ""
+        self._is_record = False
+        self._size = 0
+
+    def take(self, line: str) -> list[str]:
+        if self._name == "Body" and not self._ends(line):
+            self._size += len(line)
+            if self._size > _LARGEST:
+                return [line]
+            self._fields["Body"] += f"\n{line}"
+            return []
+        if self._head.fullmatch(line):
+            made = self.rest()
+            self._is_record = line.startswith("LogRecord")
+            if "ResourceLog" in line:
+                self._resource = {}
+            return made
+        attribute = self._attribute.fullmatch(line)
+        field = self._field.fullmatch(line)
+        if attribute is not None:
+            holder = self._fields.setdefault("LogAttributes", {})
+            holder = holder if self._is_record else self._resource
+            holder[attribute[1]] = attribute[3]
+        elif field is not None and self._is_record:
+            self._name = field[1]
+            if self._name in self._names:
+                self._fields[self._names[self._name]] = field[2]
+            if self._name == "Flags":
+                self._is_record = False
+                return self.rest()
+        elif self._aside.match(line) is None:
+            return [line]
+        return []
+
+    def _ends(self, line: str) -> bool:
+        """Whether the body is over: it may have further lines."""
+        return self._fields["Body"].endswith(")") and (
+            line == "Attributes:" or line.startswith("Trace ID: ")
+        )
+
+    def rest(self) -> list[str]:
+        fields, self._fields = self._fields, {}
+        self._name, self._size = "", 0
+        if "Body" not in fields:
+            return []
+        body = re.fullmatch(r"[A-Z][A-Za-z]*\((.*)\)", fields["Body"], re.DOTALL)
+        observed = fields.pop("ObservedTimestamp", "")
+        if fields.get("Timestamp", "1970-").startswith("1970-"):
+            fields["Timestamp"] = observed
+        fields["Timestamp"] = fields["Timestamp"].replace(" +0000 UTC", "Z")
+        fields["Body"] = fields["Body"] if body is None else body[1]
+        container = self._resource.get("k8s.container.name", self._resource.get("k8s.pod.name"))
+        source = self._resource.get("service.name") or container
+        if source:
+            fields["ServiceName"] = source
+        return [json.dumps(fields)]
+
+
+class _Yaml(_Form):
+    """
+    YAML: of gcloud, a document for each record; of ``aws``, one with all events.
+
+    A document that is not understood passes unchanged.
+    """
+
+    start = re.compile(
+        r"\A(?:---\r?\n[A-Za-z@_][\w.@/-]*:(?: |\r?\n)|(?:events|logEvents|results|entries):\r?\n *- )"
+    )
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._size = 0
+
+    def take(self, line: str) -> list[str]:
+        if line == "---":
+            made = self.rest()
+            self._lines.append(line)
+            return made
+        if self._size > _LARGEST:
+            return [line]
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size > _LARGEST:
+            lines, self._lines = self._lines, []
+            return lines
+        return []
+
+    def rest(self) -> list[str]:
+        lines, self._lines = self._lines, []
+        self._size = 0
+        content = lines[1:] if lines[:1] == ["---"] else lines
+        if not any(content):
+            return []
+        try:
+            return [json.dumps(read_blocks(content))]
+        except ValueError:
+            return lines
+
+
+# -- Ruby ------------------------------------------------------------------------------------------
+
+_RUBY_FIELD = re.compile(r'\s*"((?:[^"\\]|\\.)*)" => (.*?),?')
+_RUBY_WORDS: dict[str, Any] = {"nil": None, "true": True, "false": False}
+_RUBY_ESCAPES = re.compile(r"\\(e|#|u\{[0-9a-f]+\}|x[0-9A-F]{2}|a|v|0|.)")
+
+
+def of_ruby(lines: Iterable[str]) -> dict[str, Any] | None:
+    """
+    Return the fields of an object in *lines*, as Logstash's codec ``rubydebug`` shows it; None, if
+    it is anything else.
+    """
+    stack: list[Any] = []
+    for line in lines:
+        bare = line.strip()
+        field = _RUBY_FIELD.fullmatch(line)
+        if not stack:
+            if bare != "{":
+                return None
+            stack.append({})
+        elif bare.rstrip(",") in ("}", "]"):
+            if len(stack) == 1:
+                fields: dict[str, Any] = stack[0]
+                return fields or None
+            stack.pop()
+        elif field is not None or isinstance(stack[-1], list):
+            index = re.fullmatch(r"\[\d+\] (.*)", bare)
+            text = field[2] if field is not None else (index[1] if index else bare).rstrip(",")
+            value = _ruby_value(text)
+            if isinstance(stack[-1], list):
+                stack[-1].append(value)
+            elif field is not None:
+                stack[-1][field[1]] = value
+            if text in ("{", "["):
+                stack.append(value)
+        else:
+            return None
+    return None
+
+
+def _ruby_value(text: str) -> Any:
+    if text in ("{", "{}"):
+        return {}
+    if text in ("[", "[]"):
+        return []
+    if text in _RUBY_WORDS:
+        return _RUBY_WORDS[text]
+    if not text.startswith('"'):
+        return text
+    return _RUBY_ESCAPES.sub(_ruby_character, text[1:-1])
+
+
+def _ruby_character(match: re.Match[str]) -> str:
+    escape = match[1]
+    if escape[0] in "ux" and len(escape) > 1:
+        return chr(min(int(escape.strip("ux{}"), 16), 0x10FFFF))
+    return {"n": "\n", "t": "\t", "r": "\r", "e": "\x1b", "b": "\b", "f": "\f"}.get(escape, escape)
+
+
+_FORMS: tuple[type[_Form], ...] = (
+    _Job,
+    _TextOfAws,
+    _FileOfFluentBit,
+    _Console,
+    _BetweenTabs,
+    _NamedBetweenTabs,
+    _Pairs,
+    _Boxes,
+    _Aligned,
+    _Blocks,
+    _Debug,
+    _Yaml,
+)

@@ -1,0 +1,479 @@
+"""
+Documents of JSON, as log stores answer with them: the log lines in each.
+
+Memory is bounded by the size of one document, which the caller limits.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from .names import ROLES, TEXTS, flat
+from .times import Clock
+
+__all__ = (
+    "BLANKS",
+    "SIGNATURE",
+    "by_header",
+    "by_time",
+    "is_header",
+    "is_of_types",
+    "is_text",
+    "jq_for",
+    "lines_in",
+    "unpacked",
+)
+
+BLANKS = b" \t\r\n\xef\xbb\xbf"
+
+# The fields of records: an object with one of them is a line and not a document.
+_OF_RECORDS = frozenset(
+    ("message", "msg", "level", "severity", "timestamp", "time", "request_id", "@timestamp")
+)
+
+# -- the parts of documents ------------------------------------------------------------------------
+
+# Objects around a document: of Elasticsearch's async search, Kibana, New Relic, Honeycomb.
+_AROUND = ("response", "rawResponse", "data", "actor", "account", "nrql")
+# Lists of documents: of OpenSearch's multi search, of Azure and Axiom.
+_DOCUMENTS = ("responses", "tables")
+# Lists of objects or of lines.
+_LISTS = (
+    "events",
+    "logEvents",
+    "data",
+    "records",
+    "Records",
+    "entries",
+    "logs",
+    "items",
+    "value",
+    "messages",
+    "results",
+    "matches",
+    "stdout_lines",
+)
+# The names of columns, beside lists of rows, or of the columns' values.
+_NAMES = ("meta", "columns", "schema", "fields")
+_ROWS = (*_LISTS, "rows", "values", "datarows")
+# An object with nothing else than one of these is its value: of Sumo Logic, and of Honeycomb.
+_WRAPPED = ("map", "data")
+
+_OUTERMOST = frozenset(
+    ("resourceLogs", "hits", "streams", "awslogs", "row_1", *_AROUND, *_DOCUMENTS, *_NAMES, *_ROWS)
+)
+_NO_RECORD = "".join(f'(?!"{name}")' for name in sorted(_OF_RECORDS))
+SIGNATURE = re.compile(
+    (
+        rf'\A\{{\s*(?:{_NO_RECORD}"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{{[^{{}}]*\}}|\[[^\[\]]*\])\s*,\s*){{0,12}}'
+        rf'(?:"(?:{"|".join(sorted(_OUTERMOST))})"\s*:\s*[\[{{]|"(?:{"|".join(ROLES["time"])})"\s*:\s*\[)'
+    ).encode()
+)
+"""The beginning of a document that is longer than this beginning."""
+
+# The documents within each other.
+_DEEPEST = 8
+
+
+def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
+    """
+    Return the lines in a document: objects, with the document's common fields, and texts; None for
+    a record.
+    """
+    if depth == _DEEPEST:
+        return None
+    if isinstance(document, list):
+        return _members(document)
+    if not isinstance(document, dict):
+        return None
+    columns = _by_columns(document)
+    if columns is not None:
+        return columns
+    if not _OF_RECORDS.isdisjoint(document):
+        return None
+    if isinstance(document.get("resourceLogs"), list):
+        return list(_otlp(document["resourceLogs"]))
+    hits = document.get("hits")
+    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
+        return [_hit(hit) for hit in hits["hits"] if isinstance(hit, dict)]
+    data = document.get("data")
+    streams = data.get("result") if isinstance(data, dict) else document.get("streams")
+    if isinstance(streams, list):
+        return list(_loki(streams))
+    awslogs = document.get("awslogs")
+    if isinstance(awslogs, dict):
+        return unpacked(awslogs.get("data"))
+    for name in _DOCUMENTS:
+        parts = document.get(name)
+        if isinstance(parts, list):
+            found = [lines_in(part, depth + 1) for part in parts]
+            if None not in found:
+                return [line for lines in found for line in lines or ()]
+    listed = _listed(document)
+    if listed is not None:
+        return listed
+    for name in _AROUND:
+        if isinstance(document.get(name), dict):
+            inner = lines_in(document[name], depth + 1)
+            if inner is not None:
+                return inner
+    if document and all(map(_NUMBERED.fullmatch, document)):  # ClickHouse's JSONObjectEachRow
+        return list(document.values())
+    return None
+
+
+_NUMBERED = re.compile(r"row_\d{1,9}")
+
+
+def _members(document: list[Any]) -> list[Any] | None:
+    """Return the lines in a list of objects, or of rows with a time and a text; or in such a row."""
+    row = _unnamed(document)
+    if isinstance(row, dict):
+        return [row]
+    rows = [_unnamed(member) for member in document]
+    return rows if any(isinstance(row, dict) for row in rows) else None
+
+
+def _listed(document: dict[str, Any]) -> list[Any] | None:
+    """Return the lines in a list of the *document*."""
+    names = next((document[name] for name in _NAMES if isinstance(document.get(name), list)), None)
+    for name in _LISTS if names is None else _ROWS:
+        rows = document.get(name)
+        # The values of the columns, and not the columns.
+        if not isinstance(rows, list) or not rows or rows is names:
+            continue
+        stream: dict[str, Any] = {
+            key: document[key] for key in ("logStream", "logGroup") if key in document
+        }
+        lines: list[Any] = []
+        for row in rows:
+            if names is not None and isinstance(row, list):
+                lines.append(_named(names, row))
+            elif isinstance(row, dict):
+                lines += _line(row, stream)
+            elif isinstance(row, list):
+                lines.append(_insights(row) or _unnamed(row))
+            else:
+                lines.append(row)
+        if name == "stdout_lines" or any(isinstance(line, dict) for line in (*rows, *lines)):
+            return lines
+    return None
+
+
+def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
+    """Return the lines in one member of a list, with the fields of its *stream*."""
+    for name in _WRAPPED:
+        if row.keys() == {name} and isinstance(row[name], dict):
+            return [row[name]]
+    if row.keys() == {"events"}:  # of New Relic's results
+        events = row["events"]
+        return events if isinstance(events, list) else [row]
+    kinesis = row.get("kinesis")
+    packed = kinesis if isinstance(kinesis, dict) else row
+    inner = None
+    if not _OF_STREAMS.isdisjoint(packed):
+        inner = unpacked(packed.get("Data", packed.get("data")))
+    return [{**stream, **row}] if inner is None else inner
+
+
+# The fields of a record of Kinesis, and of Firehose, beside the data.
+_OF_STREAMS = frozenset(("SequenceNumber", "sequenceNumber", "recordId"))
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}\Z")
+_LARGEST = 16 << 20
+
+
+def unpacked(data: Any) -> list[Any] | None:
+    """Return the lines in *data* in base64, which may be packed by gzip; None for anything else."""
+    if not isinstance(data, str) or _BASE64.match(data) is None:
+        return None
+    try:
+        content = binascii.a2b_base64(data)
+        if content.startswith(b"\x1f\x8b"):
+            content = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, _LARGEST)
+        text = content.decode()
+    except (ValueError, zlib.error):
+        return None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return text.splitlines()
+    lines = lines_in(document, _DEEPEST - 2)
+    return [document] if lines is None else lines
+
+
+def _named(names: list[Any], row: list[Any]) -> dict[str, Any]:
+    """Return a *row* of a store's table by the *names* of its columns."""
+    return dict(zip(map(_name_of, names), row, strict=False))
+
+
+def _name_of(column: Any) -> str:
+    """Return the name of a *column*; that of Graylog has a title and the name of the field."""
+    if isinstance(column, dict):
+        return str(column.get("field") or column.get("name"))
+    return column if isinstance(column, str) else ""
+
+
+_BARE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\Z")
+
+# Seconds since the epoch, in 2001: a smaller number is no time of a log.
+_LEAST_TIME = 1e9
+
+
+def _unnamed(row: Any) -> Any:
+    """Return a *row* of a time, perhaps a service, and a text; unchanged, if it is no such row."""
+    if not isinstance(row, list) or len(row) not in (2, 3) or not isinstance(row[-1], str):
+        return row
+    time, text = row[0], row[-1]
+    if isinstance(time, str) and _BARE_TIME.match(time) is None:
+        return row
+    if not isinstance(time, str) and (type(time) not in (int, float) or time < _LEAST_TIME):
+        return row
+    fields = {"timestamp": time, "message": text}
+    if len(row) == 3 and isinstance(row[1], str):
+        fields["service"] = row[1]
+    return fields
+
+
+# -- values by their columns -----------------------------------------------------------------------
+
+_TIMES = frozenset(ROLES["time"])
+_TEXTS = frozenset((*TEXTS, *ROLES["message"]))
+
+
+def is_header(names: Any) -> bool:
+    """Whether *names* are those of the columns of a table of log lines."""
+    return (
+        isinstance(names, list)
+        and all(isinstance(name, str) for name in names)
+        and not _TIMES.isdisjoint(names)
+        and not _TEXTS.isdisjoint(names)
+    )
+
+
+def by_header(header: list[str], row: Any) -> dict[str, Any] | None:
+    """Return a *row* of a table with this *header*; None for anything else."""
+    if not isinstance(row, list) or len(row) != len(header):
+        return None
+    return _named(header, row)
+
+
+def is_of_types(row: Any) -> bool:
+    """Whether a *row* has the types of ClickHouse's columns."""
+    return isinstance(row, list) and all(
+        isinstance(cell, str) and _TYPE.match(cell) for cell in row
+    )
+
+
+_TYPE = re.compile(
+    r"(?:LowCardinality|Nullable|DateTime|Date|String|U?Int|Float|Map|Array|Enum|UUID|Bool|FixedString)"
+)
+
+
+def _by_columns(document: dict[str, Any]) -> list[Any] | None:
+    """
+    Return the rows of a *document* that has a list of values for each column: ClickHouse's
+    JSONColumns, Splunk's json_cols, Axiom's tables; None for any other document.
+    """
+    if isinstance(document.get("meta"), list) and isinstance(document.get("data"), dict):
+        document = document["data"]
+    names, values = document.get("fields"), document.get("columns")
+    if not isinstance(names, list) or not isinstance(values, list):
+        names, values = list(document), list(document.values())
+    else:
+        names = list(map(_name_of, names))
+    if not is_header(names) or not all(isinstance(column, list) for column in values):
+        return None
+    if len(set(map(len, values))) != 1 or not values[0] or len(names) != len(values):
+        return None
+    return [_named(names, list(row)) for row in zip(*values, strict=True)]
+
+
+def is_text(document: Any) -> bool:
+    """Whether a document is a line or several, as a query for the messages alone returns them."""
+    if isinstance(document, list):
+        return bool(document) and all(isinstance(line, str) for line in document)
+    return isinstance(document, str)
+
+
+def _loki(streams: list[Any]) -> Iterator[dict[str, Any]]:
+    for stream in streams:
+        if not isinstance(stream, dict) or not isinstance(stream.get("values"), list):
+            continue
+        for value in stream["values"]:
+            if isinstance(value, list) and len(value) >= 2:
+                yield {
+                    "labels": stream.get("stream") or {"job": ""},
+                    "line": value[1],
+                    "timestamp": value[0],
+                }
+
+
+def _insights(row: list[Any]) -> dict[str, Any]:
+    return {str(cell.get("field")): cell.get("value") for cell in row if isinstance(cell, dict)}
+
+
+def _hit(hit: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return a *hit* of OpenSearch: its source alone, if nothing else was asked for; the values of
+    its fields, each of which is in a list.
+    """
+    if hit.keys() == {"_source"} and isinstance(hit["_source"], dict):
+        return dict(hit["_source"])
+    fields = hit.get("fields")
+    if not isinstance(fields, dict) or "_source" in hit:
+        return hit
+    values = {
+        name: value[0] if isinstance(value, list) and len(value) == 1 else value
+        for name, value in fields.items()
+    }
+    return {**{name: hit[name] for name in hit if name != "fields"}, **values}
+
+
+def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
+    for resource in filter(_is_object, resources):
+        about = _attributes(resource.get("resource"))
+        service = {"service.name": about["service.name"]} if "service.name" in about else {}
+        pod = {
+            name: about[f"k8s.{name}"]
+            for name in ("pod.name", "container.name")
+            if f"k8s.{name}" in about
+        }
+        if pod and not service:
+            service = {"pod": pod.get("container.name") or pod.get("pod.name")}
+        for scope in filter(
+            _is_object,
+            resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs") or (),
+        ):
+            for record in filter(_is_object, scope.get("logRecords") or ()):
+                fields = {
+                    name: value
+                    for name, value in record.items()
+                    if name not in ("attributes", "body")
+                }
+                # A time of 0 means that it is not known.
+                if str(fields.get("timeUnixNano") or "0") == "0":
+                    fields["timeUnixNano"] = fields.get("observedTimeUnixNano")
+                logger = (
+                    (scope.get("scope") or {}).get("name")
+                    if _is_object(scope.get("scope"))
+                    else None
+                )
+                yield {
+                    **fields,
+                    **({"logger.name": logger} if logger else {}),
+                    **service,
+                    "body": _value(record.get("body")),
+                    "attributes": _attributes(record),
+                }
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _attributes(holder: Any) -> dict[str, Any]:
+    attributes = holder.get("attributes") if isinstance(holder, dict) else None
+    if not isinstance(attributes, list):
+        return {}
+    return {
+        str(attribute.get("key")): _value(attribute.get("value"))
+        for attribute in attributes
+        if isinstance(attribute, dict)
+    }
+
+
+def _value(value: Any, depth: int = 0) -> Any:
+    """Return the Python value of an AnyValue of OTLP."""
+    if not isinstance(value, dict) or depth > 16:
+        return value
+    for name, inner in value.items():
+        if name == "arrayValue" and isinstance(inner, dict):
+            return [_value(member, depth + 1) for member in inner.get("values") or ()]
+        if name == "kvlistValue" and isinstance(inner, dict):
+            return {
+                str(member.get("key")): _value(member.get("value"), depth + 1)
+                for member in inner.get("values") or ()
+                if isinstance(member, dict)
+            }
+        if name.endswith("Value"):
+            return (
+                int(inner) if name == "intValue" and str(inner).lstrip("-").isdecimal() else inner
+            )
+    return value
+
+
+def by_time(lines: list[Any]) -> list[Any]:
+    """Return *lines* oldest first; unchanged, if one has no time."""
+    if not all(isinstance(line, dict) for line in lines):
+        return lines
+    clock = Clock()
+    times = [clock.read_value(_time_of(line)) for line in lines]
+    if not times or None in times:
+        return lines
+    pairs: list[tuple[Any, dict[str, Any]]] = list(zip(times, lines, strict=True))
+    if _is_falling(times):
+        pairs.reverse()
+    pairs.sort(key=lambda pair: pair[0])
+    return [line for _, line in pairs]
+
+
+def _is_falling(times: list[Any]) -> bool:
+    steps = list(pairwise(times))
+    falls: int = sum(first > second for first, second in steps)
+    rises: int = sum(first < second for first, second in steps)
+    return falls > rises
+
+
+def _time_of(line: dict[str, Any]) -> Any:
+    fields = flat(line)
+    return next(
+        (fields[name] for name in ROLES["time"] if fields.get(name) not in (None, "")), None
+    )
+
+
+_BEFORE_HITS = rb'(?:[^{}]|\{[^{}]*\}){0,2000}?"hits"'
+# What makes lines of a document, by a text at its beginning: of several, the first counts.
+_JQ = (
+    (rb"resourceLogs", ".resourceLogs[] | {resourceLogs: [.]}"),
+    (rb'"responses"\s*:\s*\[\s*\{%b' % _BEFORE_HITS, ".responses[].hits.hits[]"),
+    (rb'"response"\s*:\s*\{%b' % _BEFORE_HITS, ".response.hits.hits[]"),
+    (rb'"rawResponse"\s*:\s*\{%b' % _BEFORE_HITS, ".rawResponse.hits.hits[]"),
+    (rb'"hits"', ".hits.hits[]"),
+    (rb"logEvents", ".logEvents[]"),
+    (rb'"datarows"', ".schema as $names | .datarows[] | {schema: $names, datarows: [.]}"),
+    (
+        rb'"fields"\s*:\s*\[[^\]]*\][^\[]*"rows"',
+        ".fields as $names | .rows[] | {fields: $names, rows: [.]}",
+    ),
+    (
+        rb'"columns"\s*:\s*\[[^\]]*\][^\[]*"rows"',
+        ".columns as $names | .rows[] | {columns: $names, rows: [.]}",
+    ),
+    (rb'"Records"', ".Records[] | {Records: [.]}"),
+    (rb'"matches"', ".matches[]"),
+    (rb'"map"', ".messages[].map"),
+    (rb'"results"\s*:\s*\[\s*\{\s*"events"', ".results[].events[]"),
+    (rb'"events"', ".events[]"),
+    (rb'"nrql"', ".data.actor.account.nrql.results[]"),
+    (rb'"results"\s*:\s*\[\s*\[', ".results[] | map({(.field): .value}) | add"),
+    (rb'"results"', ".results[]"),
+    (
+        rb'"stream"',
+        ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
+    ),
+    (rb'"logs"', ".logs[]"),
+    (rb"data", ".data[]"),
+)
+
+
+def jq_for(start: bytes) -> str:
+    """Return the jq filter that makes lines of a document that begins with *start*."""
+    if start.lstrip(BLANKS).startswith(b"["):
+        return ".[]"
+    return next((command for text, command in _JQ if re.search(text, start, re.DOTALL)), ".")
