@@ -345,8 +345,8 @@ class LineReader:
         """
         if self._entry is not None:
             out.append(self._whole(self._entry))
-        parts = [column[start:end] for column in columns[:-1]]
-        out.extend((*parts, repeat(self._file, end - start)))
+        *parts, heads, _ = (column[start:end] for column in columns)
+        out.extend((*parts, repeat(self._file, end - start), heads))
         self._entry = out.pop()
         self._steps.begin(self._entry)
         self._records.at(columns.times[start])

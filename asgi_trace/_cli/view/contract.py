@@ -24,7 +24,7 @@ __all__ = (
     "Requests",
 )
 
-VERSION = 1
+VERSION = 2
 
 
 class Column(NamedTuple):
@@ -132,8 +132,12 @@ class Chunk(TypedDict):
     errors: Annotated[
         list[tuple[int, int]], "the places of the lines that are errors, and of their `templates`"
     ]
-    text: Annotated[list[str], "the line as it stands in the log"]
-    message: Annotated[list[int], "where in the text the message begins"]
+    heads: Annotated[list[str], "the texts with which lines begin, each the same for many lines"]
+    head: Annotated[
+        int | list[int], "the place of the line's beginning in `heads`, one for all or each"
+    ]
+    text: Annotated[list[str], "the rest of the line as it stands in the log"]
+    message: Annotated[int | list[int], "where in the rest the message begins, one for all or each"]
 
 
 class News(TypedDict):

@@ -177,7 +177,8 @@ class Model:
         # The columns of its entries; texts are cut if there is no room for them.
         self._times: list[int] = []  # in tenths of a millisecond
         self._levels: list[int] = []
-        self._texts: list[str] = []
+        self._heads: list[str] = []
+        self._texts: list[str] = []  # without their heads
         self._messages: list[int] = []
         self._mores: list[dict[str, Any] | None] = []
         self._files: list[int] = []
@@ -206,9 +207,11 @@ class Model:
         columns = Entries.of(entries).columns
         blanks = []
         if not all(columns.requests):
-            named = zip(columns.requests, columns.texts, strict=True)
+            named = zip(columns.requests, columns.heads, columns.texts, strict=True)
             blanks = [
-                at for at, (request, text) in enumerate(named) if not request and _is_blank(text)
+                at
+                for at, (request, head, text) in enumerate(named)
+                if not request and not head and _is_blank(text)
             ]
         if self._base is None or (self._is_base_open and len(blanks) < len(entries)):
             first = 0
@@ -254,12 +257,13 @@ class Model:
         Add the entries with these *columns* and *times* to the chunk, which has room for them, and
         find the request of each.
         """
-        _, levels, ids, session_ids, texts, messages, mores, files = columns
+        _, levels, ids, session_ids, texts, messages, mores, files, heads = columns
         if max(levels) >= _ERROR:
             self._note_errors(levels, texts, messages)
         self._times += map(float.__round__, [when * 10 for when in times])
         self._levels += levels
-        self._texts += self._within_limit(texts)
+        self._heads += heads
+        self._texts += self._within_limit(heads, texts)
         self._messages += messages
         self._mores += mores
         self._files += files
@@ -320,20 +324,20 @@ class Model:
                 template = self._templates.number_of(_message_in(texts[at], messages[at]))
                 self._errors.append((first + at, template))
 
-    def _within_limit(self, texts: Sequence[str]) -> Sequence[str]:
-        """Return *texts*; long ones are cut if the chunk has no room for them."""
-        size = sum(map(len, texts))
+    def _within_limit(self, heads: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
+        """Return *texts*; with their *heads*, long ones are cut if the chunk has no room for them."""
+        size = sum(map(len, heads)) + sum(map(len, texts))
         if self._text_size + size <= _CHUNK_TEXT:
             self._text_size += size
             return texts
         kept_lines = []
-        for text in texts:
-            size = len(text)
+        for head, text in zip(heads, texts, strict=True):
+            size = len(head) + len(text)
             self._text_size += size
             if self._text_size > _CHUNK_TEXT and size > _SHORT_TEXT:
                 self._text_size -= size - _SHORT_TEXT
                 self.cut += 1
-                text = text[:_SHORT_TEXT] + "…"
+                text = text[: _SHORT_TEXT - len(head)] + "…"
             kept_lines.append(text)
         return kept_lines
 
@@ -732,21 +736,22 @@ class Model:
     def _in_tenths(self, place: int) -> Any:
         """Return the same with its times in tenths of a millisecond, for :func:`_packed`."""
         times = self._times[place:]
-        files = self._files[place:]
         places = self._in[place:]
         service_of = {each: self._places.service[each] for each in set(places)}
-        services = list(map(service_of.__getitem__, places))
-        is_one_service = len(set(service_of.values())) == 1
+        heads = self._heads[place:]
+        number_of = {head: number for number, head in enumerate(dict.fromkeys(heads))}
         return {
             "t": list(map(operator.sub, times, (0, *times))),
             "level": self._levels[place:],
             "request": self._requests[place:],
             "late": [value - place for value in self._lates if value >= place],
-            "file": files[0] if len(set(files)) == 1 else files,
-            "service": services[0] if is_one_service else services,
+            "file": _one_or_each(self._files[place:]),
+            "service": _one_or_each(list(map(service_of.__getitem__, places))),
             "errors": [(at - place, template) for at, template in self._errors if at >= place],
+            "heads": list(number_of),
+            "head": _one_or_each(list(map(number_of.__getitem__, heads))),
             "text": self._texts[place:],
-            "message": self._messages[place:],
+            "message": _one_or_each(self._messages[place:]),
         }
 
     def _chunk_at(self, place: int) -> bytes:
@@ -988,7 +993,12 @@ def _message_in(text: str, message: int) -> str:
     return text[message:]
 
 
-_NUMBERS = ("level", "request", "message")
+def _one_or_each(numbers: list[int]) -> int | list[int]:
+    """Return the number that all *numbers* are; else these."""
+    return numbers[0] if numbers.count(numbers[0]) == len(numbers) else numbers
+
+
+_NUMBERS = ("level", "request", "file", "service", "head", "message")
 _WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
 _PIECE = 64
 _BETWEEN = '","'
@@ -1000,7 +1010,7 @@ def _packed(data: Mapping[str, Any]) -> bytes:
     for name, column in data.items():
         if name == "t":
             value = _numbers(column, _in_milliseconds)
-        elif name in _NUMBERS:
+        elif name in _NUMBERS and isinstance(column, list):
             value = _numbers(column)
         elif name == "text":
             value = _texts(column)

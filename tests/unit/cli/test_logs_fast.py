@@ -35,6 +35,8 @@ from asgi_trace._core.lines import (
     format_text,
 )
 
+from ...viewer import Told
+
 # -- logs ------------------------------------------------------------------------------------------
 
 _IDS = ("none", "f3e2a5c40d16b978855bbc1ab4e3b25a", "a", "é", "x|y", "req=1", "0" * 128)
@@ -277,12 +279,21 @@ def test_blocks_give_what_each_line_by_itself_gives(
         assert at_once == entries_of(path, block)
 
 
-def page_of(paths: Sequence[Path]) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the head of the page of some logs, without the time it was made, and its chunks."""
+def page_of(paths: Sequence[Path]) -> tuple[Any, ...]:
+    """
+    Return what the page of some logs tells: its head, without the time it was made, and the columns
+    of its chunks, with whole texts.
+    """
     readers = [read(Log(str(path), pytest.fail), number) for number, path in enumerate(paths)]
     trace = build(merged(readers), "title", [path.name for path in paths])
-    head = {name: value for name, value in trace.head.items() if name != "created"}
-    return head, [gzip.decompress(chunk) for chunk in trace.chunks]
+    told = Told.of(trace)
+    del told.head["created"]
+    heads = {"heads", "head", "text", "message"}  # in which a line of ours may be cut, or not
+    chunks = [
+        {name: column for name, column in chunk.items() if name not in heads}
+        for chunk in told.chunks
+    ]
+    return told.head, chunks, told.texts, told.messages
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -358,7 +369,7 @@ def test_columns_stand_for_all_lines() -> None:
     assert form is not None
     columns = columns_of(form, [line, "", "{}"], records.Records(0, Clock()))
     assert columns.odd == [1, 2]
-    assert [len(column) for column in columns[:-1]] == [3] * 7
+    assert [len(column) for column in columns[:-1]] == [3] * 8
 
 
 @pytest.mark.parametrize("prefix", PREFIXES, ids=lambda prefix: str(prefix.name))
