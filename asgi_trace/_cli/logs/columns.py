@@ -105,6 +105,7 @@ _BEFORE_IDS = " - [req="
 _BEHIND_IDS = "] - "
 # Each line repeats them; with longer ids, a head is no small part of a chunk.
 _LONGEST_IDS = 400
+_LONGEST_HEAD = LONGEST_HEAD + len(_BEFORE_IDS) + _LONGEST_IDS + len(_BEHIND_IDS)
 _OwnerOfLine = tuple[str, str, More]
 _Row = tuple[float, int, str, str, More, str]
 
@@ -113,26 +114,30 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     """
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
-    # A line without the end of the ids is all front.
     fronts, separators, messages = _cut(lines, _BEHIND_IDS)
+    keys = fronts
+    if not all(separators):  # such a line is odd, and so is the front ""
+        pairs = zip(fronts, separators, strict=True)
+        keys = tuple(front if separator else "" for front, separator in pairs)
     # Lines of one request in one second have the same front.
-    distinct = list(dict.fromkeys(fronts))
+    distinct = list(dict.fromkeys(keys))
     heads, _, ids = _cut(distinct, _BEFORE_IDS)
     owners = {bracket: _owner(bracket, records) for bracket in set(ids)}
     moments = _moments(heads, distinct, fronts, records)
     rows_of_fronts = map(_row, map(moments.get, heads), map(owners.get, ids), distinct)
     row_of = dict(zip(distinct, rows_of_fronts, strict=True))
-    odd = _without_value(row_of, fronts)
-    if not all(separators):
-        odd.update(_places(list(map(operator.not_, separators))))
-    rows = map(_or(row_of, _NO_ROW).__getitem__, fronts)
+    rows = list(map(row_of.__getitem__, keys))
+    odd = [place for place, row in enumerate(rows) if row is None] if None in rows else []
+    for place in odd:
+        rows[place] = _NO_ROW
     own_times, levels, requests, sessions, shared, whole_heads = zip(*rows, strict=True)
     times: Sequence[float] = own_times
     if received is not None:
         stamps = {head.partition(" - ")[0] for head in set(heads)}
         times = records.agreed(own_times, stamps, lines, received)
     mores = list(shared)
-    places = _may_be_accesses(messages)
+    joined = "\n".join(messages)
+    places = _may_be_accesses(messages, joined)
     accesses = accesses_in([messages[place] for place in places])
     for place, access in zip(places, accesses, strict=True):
         fields = outgoing_in(messages[place]) if access is None else {"access": access}
@@ -147,18 +152,28 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
         [0] * len(lines),
         mores,
         whole_heads,
-        _with_long(sorted(odd), lines),
+        _with_long(odd, lines) if _has_longer(joined, LONGEST_TEXT - _LONGEST_HEAD) else odd,
     )
 
 
-def _may_be_accesses(messages: Sequence[str]) -> list[int]:
+def _may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
     """Return the places of the *messages* for which :func:`may_be_access` is true."""
-    joined = "\n".join(messages)
     places: set[int] = set()
     for mark in MARKS_OF_ACCESS:
-        if mark in joined:
-            places.update(_places(list(map(operator.contains, messages, repeat(mark)))))
+        if mark[0] in joined:  # a search for one character takes no time
+            places.update([place for place, message in enumerate(messages) if mark in message])
     return sorted(places)
+
+
+def _has_longer(joined: str, most: int) -> bool:
+    """Whether one of the lines *joined* has more characters than *most*; looks at few of them."""
+    start = 0
+    while start + most < len(joined):
+        end = joined.rfind("\n", start, start + most + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def _row(moment: tuple[float, int] | None, owner: _OwnerOfLine | None, front: str) -> _Row | None:
@@ -168,11 +183,10 @@ def _row(moment: tuple[float, int] | None, owner: _OwnerOfLine | None, front: st
 
 
 def _with_long(odd: list[int], lines: Sequence[str]) -> list[int]:
-    """Return *odd* with the places of the lines that are too long to be kept whole."""
-    sizes = list(map(len, lines))
-    if max(sizes) <= LONGEST_TEXT:
+    """Return *odd* with the places of the *lines* that are too long to be kept whole."""
+    if max(map(len, lines)) <= LONGEST_TEXT:
         return odd
-    return sorted({*odd, *(place for place, size in enumerate(sizes) if size > LONGEST_TEXT)})
+    return sorted({*odd, *(place for place, line in enumerate(lines) if len(line) > LONGEST_TEXT)})
 
 
 _NO_MORE: dict[str, Any] = {}

@@ -37,7 +37,7 @@ try:
 except ImportError:  # on Windows
     fcntl = None
 
-__all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "parsed")
+__all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "lines_in", "parsed")
 
 # The number of lines at the beginning of a block that are read to recognise its form.
 LOOKED_AT = 8
@@ -67,8 +67,7 @@ def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
     Return the lines of *text*, each with its line feed, as columns; None, if they are not ours, or
     if their meaning depends on the lines before.
     """
-    lines = text.split("\n")
-    lines.pop()
+    lines = lines_in(text)
     form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
     clock = Clock(zone)
     if form is None:
@@ -77,6 +76,13 @@ def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
         columns = columns_of(form, lines, Records(0, clock))
         block = Parsed(columns, [lines[place] for place in columns.odd], clock.is_zone_assumed)
     return None if clock.is_ambiguous else block
+
+
+def lines_in(text: str) -> list[str]:
+    """Return the lines in *text*, each of which has a line feed there."""
+    lines = text.split("\n")
+    lines.pop()
+    return lines
 
 
 def _parsed_in_envelopes(text: str, lines: list[str], clock: Clock) -> Parsed | None:
@@ -262,7 +268,9 @@ def _serve(zone: str | None, folder: str) -> None:
 
 
 def _answer(block: bytes, zone: tzinfo | None) -> Any:
-    text = block.decode("utf-8", "replace").replace("\r\n", "\n")
+    text = block.decode("utf-8", "replace")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     parsed_block = parsed(text, zone)
     if parsed_block is None:
         return None

@@ -255,8 +255,8 @@ def entries_of(path: Path, block: int, worker: Workers | None = None) -> tuple[l
         return [entry for batch in batches for entry in batch], wanted.cut
 
 
-def _by_line(self: LineReader, text: str) -> list[Entry]:
-    return self.read(text.split("\n")[:-1])
+def _by_line(self: LineReader, text: str, lines: list[str]) -> list[Entry]:
+    return self.read(lines)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -357,7 +357,7 @@ def test_access_lines_at_once_are_those_one_by_one() -> None:
 
 def _last(line: str) -> Entry:
     lines = LineReader()
-    assert not lines.read_text(f"{line}\n")
+    assert not lines.read_text(f"{line}\n", [line])
     (entry,) = lines.finish()
     return entry
 
