@@ -998,6 +998,7 @@ def _one_or_each(numbers: list[int]) -> int | list[int]:
     return numbers[0] if numbers.count(numbers[0]) == len(numbers) else numbers
 
 
+_TEXTS = ("heads", "text")
 _NUMBERS = ("level", "request", "file", "service", "head", "message")
 _WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
 _PIECE = 64
@@ -1012,7 +1013,7 @@ def _packed(data: Mapping[str, Any]) -> bytes:
             value = _numbers(column, _in_milliseconds)
         elif name in _NUMBERS and isinstance(column, list):
             value = _numbers(column)
-        elif name == "text":
+        elif name in _TEXTS:
             value = _texts(column)
         else:
             value = _dumps(column).encode()
