@@ -7,14 +7,12 @@ are packed as soon as a chunk of them is full. Other modules read files and writ
 
 from __future__ import annotations
 
-import gzip
 import heapq
-import json
 import operator
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -25,6 +23,7 @@ from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
 from .errors import Templates
+from .packing import in_milliseconds, packed
 from .places import Places
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
@@ -33,8 +32,6 @@ CHUNK_LINES = 8192
 # If the texts of a chunk exceed this size, they are cut, so that any browser can read a chunk.
 _CHUNK_TEXT = 8 << 20
 _SHORT_TEXT = 1024
-# A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
-_EFFORT = 1
 # The number of requests by which their columns grow.
 _ROOM = 256
 # The most chunks that wait to be packed.
@@ -83,9 +80,12 @@ class Model:
 
     :param title: of the page.
     :param files: the names of the logs.
+    :param pack: like :func:`packed`, and called in a thread of its own.
     """
 
-    def __init__(self, title: str, files: Sequence[str]) -> None:
+    def __init__(
+        self, title: str, files: Sequence[str], pack: Callable[[Any], bytes] = packed
+    ) -> None:
         self.title = title
         self.files = list(files)
         self.left_out: list[str] = []
@@ -170,6 +170,7 @@ class Model:
         # the chunk that is being filled
         self._before_chunk = 0  # how many entries are in the chunks before
         self._chunks: list[Future[bytes] | bytes] = []
+        self._pack_data = pack
         self._pool = ThreadPoolExecutor(1)
         self._clear()
 
@@ -721,20 +722,20 @@ class Model:
         data = self._in_tenths(0)
         self._before_chunk = self.entries
         self._clear()
-        # zlib releases the interpreter's lock: another core can do this.
-        self._chunks.append(self._pool.submit(_packed, data))
+        # zlib releases the interpreter's lock: another core can do this, also without workers.
+        self._chunks.append(self._pool.submit(self._pack_data, data))
         if len(self._chunks) > _MOST_UNPACKED:
             self._chunk_at(len(self._chunks) - 1 - _MOST_UNPACKED)
 
     def _chunk(self, place: int) -> Chunk:
         """Return the entries of the chunk that is being filled, from *place* on."""
         columns = self._in_tenths(place)
-        columns["t"] = list(map(_in_milliseconds, columns["t"]))
+        columns["t"] = list(map(in_milliseconds, columns["t"]))
         chunk: Chunk = columns
         return chunk
 
     def _in_tenths(self, place: int) -> Any:
-        """Return the same with its times in tenths of a millisecond, for :func:`_packed`."""
+        """Return the same with its times in tenths of a millisecond, for :func:`packed`."""
         times = self._times[place:]
         places = self._in[place:]
         service_of = {each: self._places.service[each] for each in set(places)}
@@ -773,7 +774,7 @@ class Model:
         self._is_over = is_last
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
         if self._requests:
-            chunks.append(_packed(self._in_tenths(0)))
+            chunks.append(packed(self._in_tenths(0)))
         return Trace(self._head(), chunks)
 
     def news(self, entries: Sequence[Entry], until: float | None = None) -> Iterator[News]:
@@ -998,53 +999,6 @@ def _one_or_each(numbers: list[int]) -> int | list[int]:
     return numbers[0] if numbers.count(numbers[0]) == len(numbers) else numbers
 
 
-_TEXTS = ("heads", "text")
-_NUMBERS = ("level", "request", "file", "service", "head", "message")
-_WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
-_PIECE = 64
-_BETWEEN = '","'
-
-
-def _packed(data: Mapping[str, Any]) -> bytes:
-    """Return the gzip of the JSON of a chunk; its times are given in tenths of a millisecond."""
-    parts: list[bytes] = []
-    for name, column in data.items():
-        if name == "t":
-            value = _numbers(column, _in_milliseconds)
-        elif name in _NUMBERS and isinstance(column, list):
-            value = _numbers(column)
-        elif name in _TEXTS:
-            value = _texts(column)
-        else:
-            value = _dumps(column).encode()
-        parts += b"," if parts else b"{", f'"{name}":'.encode(), value
-    return gzip.compress(b"".join((*parts, b"}")), _EFFORT, mtime=0)
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _numbers(numbers: Sequence[int], value_of: Callable[[int], float] = int) -> bytes:
-    """Return the JSON of the values of *numbers*, most of which occur often."""
-    shown = {number: repr(value_of(number)) for number in set(numbers)}
-    return f"[{','.join(map(shown.__getitem__, numbers))}]".encode()
-
-
-def _texts(texts: Sequence[str]) -> bytes:
-    """Return the JSON of *texts*, most often without looking at each of them."""
-    written = []
-    for start in range(0, len(texts), _PIECE):
-        piece = texts[start : start + _PIECE]
-        joined = _BETWEEN.join(piece)
-        inner = joined.encode("utf-8", "surrogatepass")
-        # What is to be escaped is all that is left: the quotes between the texts, and no others.
-        if inner.translate(None, _WITHOUT_ESCAPES) != b'""' * (len(piece) - 1):
-            inner = _dumps(piece)[2:-2].encode()
-        written.append(inner)
-    return b'["%b"]' % _BETWEEN.encode().join(written) if texts else b"[]"
-
-
 def _without(
     whole: tuple[float, float], parts: Iterable[tuple[float, float]]
 ) -> Iterator[tuple[float, float]]:
@@ -1060,7 +1014,7 @@ def _without(
 
 
 def _tenth(when: float) -> float:
-    return _in_milliseconds(round(when * 10))
+    return in_milliseconds(round(when * 10))
 
 
 def _tenths(times: Iterable[float | None]) -> list[float | None]:
@@ -1070,10 +1024,6 @@ def _tenths(times: Iterable[float | None]) -> list[float | None]:
         tenths if tenths is None else tenths / 10 if tenths % 10 else tenths // 10
         for tenths in rounded
     ]
-
-
-def _in_milliseconds(tenths: int) -> float:
-    return tenths / 10 if tenths % 10 else tenths // 10
 
 
 def _lines(count: int) -> str:
