@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import layers, reader, records, workers
+from asgi_trace._cli.logs import columns, layers, reader, records, workers
 from asgi_trace._cli.logs.columns import Columns, columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES
 from asgi_trace._cli.logs.files import Log
@@ -39,7 +39,7 @@ from ...viewer import Told
 
 # -- logs ------------------------------------------------------------------------------------------
 
-_IDS = ("none", "f3e2a5c40d16b978855bbc1ab4e3b25a", "a", "é", "x|y", "req=1", "0" * 128)
+_IDS = ("none", "f3e2a5c40d16b978855bbc1ab4e3b25a", "a", "é", "x|y", "req=1", "0" * 128, "y" * 450)
 _MESSAGES = (
     "",
     "Processing payment",
@@ -367,9 +367,27 @@ def test_columns_stand_for_all_lines() -> None:
     line = format_json(Record("2024-01-15T10:30:15.250Z", "INFO", "x", "y", "a", "b", "1" * 32))
     form = own_form(line)
     assert form is not None
-    columns = columns_of(form, [line, "", "{}"], records.Records(0, Clock()))
-    assert columns.odd == [1, 2]
-    assert [len(column) for column in columns[:-1]] == [3] * 8
+    found = columns_of(form, [line, "", "{}"], records.Records(0, Clock()))
+    assert found.odd == [1, 2]
+    assert [len(column) for column in found[:-1]] == [3] * 8
+
+
+@pytest.mark.parametrize(
+    ("joined", "is_there"),
+    [
+        ("", False),
+        ("12345", False),
+        ("123456", True),
+        ("12345\n12345\n", False),
+        ("1\n\n\n\n\n\n12345", False),
+        ("1\n\n\n\n\n\n123456", True),
+        ("12\n123456\n1", True),
+        ("\n123456", True),
+    ],
+)
+def test_a_line_that_is_too_long_is_found(joined: str, is_there: bool) -> None:
+    """Wherever the line feeds before it are."""
+    assert columns._has_longer(joined, 5) is is_there
 
 
 @pytest.mark.parametrize("prefix", PREFIXES, ids=lambda prefix: str(prefix.name))
