@@ -97,10 +97,10 @@ export const VERSION = 2;
  * @property {number | number[]} file the place of the log in `files`, one for all or each
  * @property {number | number[]} service the place of its service in `services`, one for all or each; -1: unknown
  * @property {[number, number][]} errors the places of the lines that are errors, and of their `templates`
- * @property {string[]} heads the texts with which lines begin, each the same for many lines
- * @property {number | number[]} head the place of the line's beginning in `heads`, one for all or each
- * @property {string[]} text the rest of the line as it stands in the log
- * @property {number | number[]} message where in the rest the message begins, one for all or each
+ * @property {string[]} text the line as it stands in the log, without its head
+ * @property {number | number[]} message where in the text the message begins, one for all or each
+ * @property {string[]} heads the heads: texts with which many lines begin; one may be empty
+ * @property {number | number[]} head the place of the line's head in `heads`, one for all or each
  */
 
 /**

@@ -132,12 +132,10 @@ class Chunk(TypedDict):
     errors: Annotated[
         list[tuple[int, int]], "the places of the lines that are errors, and of their `templates`"
     ]
-    heads: Annotated[list[str], "the texts with which lines begin, each the same for many lines"]
-    head: Annotated[
-        int | list[int], "the place of the line's beginning in `heads`, one for all or each"
-    ]
-    text: Annotated[list[str], "the rest of the line as it stands in the log"]
-    message: Annotated[int | list[int], "where in the rest the message begins, one for all or each"]
+    text: Annotated[list[str], "the line as it stands in the log, without its head"]
+    message: Annotated[int | list[int], "where in the text the message begins, one for all or each"]
+    heads: Annotated[list[str], "the heads: texts with which many lines begin; one may be empty"]
+    head: Annotated[int | list[int], "the place of the line's head in `heads`, one for all or each"]
 
 
 class News(TypedDict):

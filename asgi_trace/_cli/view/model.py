@@ -23,7 +23,7 @@ from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
 from .errors import Templates
-from .packing import in_milliseconds, packed
+from .packing import in_milliseconds, numbers_of, packed
 from .places import Places
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
@@ -719,7 +719,7 @@ class Model:
     # -- chunks -----------------------------------------------------------------------------------
 
     def _pack(self) -> None:
-        data = self._in_tenths(0)
+        data = self._to_pack(0)
         self._before_chunk = self.entries
         self._clear()
         # zlib releases the interpreter's lock: another core can do this, also without workers.
@@ -729,30 +729,38 @@ class Model:
 
     def _chunk(self, place: int) -> Chunk:
         """Return the entries of the chunk that is being filled, from *place* on."""
-        columns = self._in_tenths(place)
+        columns = self._to_pack(place)
         columns["t"] = list(map(in_milliseconds, columns["t"]))
+        heads = columns.pop("head")
+        number_of = numbers_of(heads)
+        columns["heads"] = list(number_of)
+        columns["head"] = _one_or_each(list(map(number_of.__getitem__, heads)))
         chunk: Chunk = columns
         return chunk
 
-    def _in_tenths(self, place: int) -> Any:
-        """Return the same with its times in tenths of a millisecond, for :func:`packed`."""
+    def _to_pack(self, place: int) -> Any:
+        """
+        Return the same for :func:`packed`: times are in tenths of a millisecond, and each line has
+        its head itself.
+        """
         times = self._times[place:]
-        places = self._in[place:]
-        service_of = {each: self._places.service[each] for each in set(places)}
-        heads = self._heads[place:]
-        number_of = {head: number for number, head in enumerate(dict.fromkeys(heads))}
+        places = _one_or_each(self._in[place:])
+        service_of = self._places.service
+        if isinstance(places, int):
+            services: int | list[int] = service_of[places]
+        else:
+            services = _one_or_each(list(map(service_of.__getitem__, places)))
         return {
             "t": list(map(operator.sub, times, (0, *times))),
             "level": self._levels[place:],
             "request": self._requests[place:],
             "late": [value - place for value in self._lates if value >= place],
             "file": _one_or_each(self._files[place:]),
-            "service": _one_or_each(list(map(service_of.__getitem__, places))),
+            "service": services,
             "errors": [(at - place, template) for at, template in self._errors if at >= place],
-            "heads": list(number_of),
-            "head": _one_or_each(list(map(number_of.__getitem__, heads))),
             "text": self._texts[place:],
             "message": _one_or_each(self._messages[place:]),
+            "head": self._heads[place:],
         }
 
     def _chunk_at(self, place: int) -> bytes:
@@ -760,8 +768,8 @@ class Model:
         chunk = self._chunks[place]
         if isinstance(chunk, bytes):
             return chunk
-        packed = self._chunks[place] = chunk.result()
-        return packed
+        done = self._chunks[place] = chunk.result()
+        return done
 
     # -- the whole --------------------------------------------------------------------------------
 
@@ -774,7 +782,7 @@ class Model:
         self._is_over = is_last
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
         if self._requests:
-            chunks.append(packed(self._in_tenths(0)))
+            chunks.append(packed(self._to_pack(0)))
         return Trace(self._head(), chunks)
 
     def news(self, entries: Sequence[Entry], until: float | None = None) -> Iterator[News]:

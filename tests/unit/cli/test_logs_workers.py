@@ -172,6 +172,7 @@ def test_an_idle_worker_packs_a_chunk(some: Workers) -> None:
         "late": [1],
         "errors": [(2, 0)],
         "text": ["usual", "naïve \ud800", 'a "quote"'],
+        "head": ["one", "one", ""],
         "message": 0,
     }
     some._start()
