@@ -47,12 +47,21 @@ class Told:
         return cls(trace.head, [_unpacked(chunk) for chunk in trace.chunks])
 
     @property
+    def texts(self) -> list[str]:
+        """The lines of all entries as they stood, each with its further lines."""
+        return [
+            chunk["heads"][head] + text
+            for chunk in self.chunks
+            for head, text in zip(each_of(chunk, "head"), chunk["text"], strict=True)
+        ]
+
+    @property
     def messages(self) -> list[str]:
         """The messages of all entries, with their further lines."""
         return [
             text[message:]
             for chunk in self.chunks
-            for text, message in zip(chunk["text"], chunk["message"], strict=True)
+            for text, message in zip(chunk["text"], each_of(chunk, "message"), strict=True)
         ]
 
     @property
@@ -89,6 +98,12 @@ class Told:
 
     def request(self, number: int) -> dict[str, Any]:
         return {name: column[number] for name, column in self.head["requests"].items()}
+
+
+def each_of(chunk: dict[str, Any], name: str) -> list[Any]:
+    """A column of a chunk that may have one value for all lines."""
+    values = chunk[name]
+    return values if isinstance(values, list) else [values] * len(chunk["t"])
 
 
 def _unpacked(data: bytes) -> Any:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -25,6 +22,7 @@ from asgi_trace._cli.logs import reader
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.view import model
 
+from ..viewer import Told
 from .conftest import new_context, opening, page_of
 
 FORMATTERS = {"text": TextFormatter, "json": JSONFormatter, "logfmt": LogfmtFormatter}
@@ -105,9 +103,7 @@ def texts_of(path: Path) -> list[str]:
 
     entries = reader.merged([reader.read(Log(str(path), refuse), 0)])
     trace = model.build(entries, "shop.log", ["shop.log"])
-    return [
-        text for chunk in trace.chunks for text in json.load(gzip.open(io.BytesIO(chunk)))["text"]
-    ]
+    return Told.of(trace).texts
 
 
 def is_found(query: str, text: str) -> bool:

@@ -21,7 +21,7 @@ from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
 from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
-from .records import ACCESS_FIELDS, LONGEST_TEXT, Records
+from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records
 from .texts import accesses_in, outgoing_in
 
 __all__ = ("Columns", "columns_in_envelopes", "columns_of")
@@ -30,7 +30,10 @@ More = dict[str, Any] | None
 
 
 class Columns(NamedTuple):
-    """The parts of the entries of a block, and the places of the lines that are odd."""
+    """
+    The parts of the entries of a block, as :class:`EntryColumns` has them, and the places of the
+    lines that are odd.
+    """
 
     times: Sequence[float]
     levels: Sequence[int]
@@ -39,6 +42,7 @@ class Columns(NamedTuple):
     texts: Sequence[str]
     messages: Sequence[int]
     mores: Sequence[More]
+    heads: Sequence[str]
     odd: Sequence[int]
 
 
@@ -98,71 +102,100 @@ def _cut(texts: Sequence[str], at: str) -> tuple[tuple[str, ...], ...]:
 # As long as a date and a time at least: a bare time counts from the line before.
 _DATED = re.compile(rf"[0-9]{{4}}[\w:.,+/ -]{{15,{LONGEST_HEAD - 4}}}", re.ASCII)
 _BEFORE_IDS = " - [req="
+_BEHIND_IDS = "] - "
+# Each line repeats them; with longer ids, a head is no small part of a chunk.
+_LONGEST_IDS = 400
+_LONGEST_HEAD = LONGEST_HEAD + len(_BEFORE_IDS) + _LONGEST_IDS + len(_BEHIND_IDS)
 _OwnerOfLine = tuple[str, str, More]
-_Row = tuple[float, int, str, str, More]
+_Row = tuple[float, int, str, str, More, str]
 
 
 def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None) -> Columns:
     """
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
-    ends = list(map(str.find, lines, repeat("] - ")))
-    others = [place for place, end in enumerate(ends) if end < 0] if min(ends) < 0 else []
-    for place in others:
-        ends[place] = len(lines[place])
-    fronts = [line[:end] for line, end in zip(lines, ends, strict=True)]
+    fronts, separators, messages = _cut(lines, _BEHIND_IDS)
+    keys = fronts
+    if not all(separators):  # such a line is odd, and so is the front ""
+        pairs = zip(fronts, separators, strict=True)
+        keys = tuple(front if separator else "" for front, separator in pairs)
     # Lines of one request in one second have the same front.
-    distinct = list(dict.fromkeys(fronts))
+    distinct = list(dict.fromkeys(keys))
     heads, _, ids = _cut(distinct, _BEFORE_IDS)
     owners = {bracket: _owner(bracket, records) for bracket in set(ids)}
     moments = _moments(heads, distinct, fronts, records)
-    rows_of_fronts = map(_row, map(moments.get, heads), map(owners.get, ids))
+    rows_of_fronts = map(_row, map(moments.get, heads), map(owners.get, ids), distinct)
     row_of = dict(zip(distinct, rows_of_fronts, strict=True))
-    odd = _without_value(row_of, fronts) | set(others)
-    rows = map(_or(row_of, _NO_ROW).__getitem__, fronts)
-    own_times, levels, requests, sessions, shared = zip(*rows, strict=True)
+    rows = list(map(row_of.__getitem__, keys))
+    odd = [place for place, row in enumerate(rows) if row is None] if None in rows else []
+    for place in odd:
+        rows[place] = _NO_ROW
+    own_times, levels, requests, sessions, shared, whole_heads = zip(*rows, strict=True)
     times: Sequence[float] = own_times
     if received is not None:
         stamps = {head.partition(" - ")[0] for head in set(heads)}
         times = records.agreed(own_times, stamps, lines, received)
     mores = list(shared)
-    starts = [end + len("] - ") for end in ends]
-    messages = [line[start:] for line, start in zip(lines, starts, strict=True)]
-    places = [
-        place
-        for place, message in enumerate(messages)
-        # may_be_access(), without the call
-        if "ms " in message or "B " in message or '" ' in message or "- - " in message
-    ]
+    joined = "\n".join(messages)
+    places = _may_be_accesses(messages, joined)
     accesses = accesses_in([messages[place] for place in places])
     for place, access in zip(places, accesses, strict=True):
         fields = outgoing_in(messages[place]) if access is None else {"access": access}
         if fields is not None:
             mores[place] = {**(mores[place] or _NO_MORE), **fields}
     return Columns(
-        times, levels, requests, sessions, lines, starts, mores, _with_long(sorted(odd), lines)
+        times,
+        levels,
+        requests,
+        sessions,
+        messages,
+        [0] * len(lines),
+        mores,
+        whole_heads,
+        _with_long(odd, lines) if _has_longer(joined, LONGEST_TEXT - _LONGEST_HEAD) else odd,
     )
 
 
-def _row(moment: tuple[float, int] | None, owner: _OwnerOfLine | None) -> _Row | None:
-    return None if moment is None or owner is None else (*moment, *owner)
+def _may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
+    """Return the places of the *messages* for which :func:`may_be_access` is true."""
+    places: set[int] = set()
+    for mark in MARKS_OF_ACCESS:
+        if mark[0] in joined:  # a search for one character takes no time
+            places.update([place for place, message in enumerate(messages) if mark in message])
+    return sorted(places)
+
+
+def _has_longer(joined: str, most: int) -> bool:
+    """Whether one of the lines *joined* has more characters than *most*; looks at few of them."""
+    start = 0
+    while start + most < len(joined):
+        end = joined.rfind("\n", start, start + most + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
+
+
+def _row(moment: tuple[float, int] | None, owner: _OwnerOfLine | None, front: str) -> _Row | None:
+    if moment is None or owner is None:
+        return None
+    return *moment, *owner, f"{front}{_BEHIND_IDS}"
 
 
 def _with_long(odd: list[int], lines: Sequence[str]) -> list[int]:
-    """Return *odd* with the places of the lines that are too long to be kept whole."""
-    sizes = list(map(len, lines))
-    if max(sizes) <= LONGEST_TEXT:
+    """Return *odd* with the places of the *lines* that are too long to be kept whole."""
+    if max(map(len, lines)) <= LONGEST_TEXT:
         return odd
-    return sorted({*odd, *(place for place, size in enumerate(sizes) if size > LONGEST_TEXT)})
+    return sorted({*odd, *(place for place, line in enumerate(lines) if len(line) > LONGEST_TEXT)})
 
 
 _NO_MORE: dict[str, Any] = {}
-_NO_ROW: _Row = (0.0, 0, "", "", None)
+_NO_ROW: _Row = (0.0, 0, "", "", None, "")
 
 
 def _owner(ids: str, records: Records) -> _OwnerOfLine | None:
     """Return request, session and more in *ids*, the rest of a bracket; None where it is odd."""
-    if not ids.isascii() or "\x1b" in ids:  # a color
+    if not ids.isascii() or "\x1b" in ids or len(ids) > _LONGEST_IDS:  # not ours, or a color
         return None
     request_id, separator, session_id = ids.partition("|session=")
     more = None
@@ -287,9 +320,9 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
         end - start + len(level) + len(bracket)
         for end, level, bracket in zip(stamp_ends, shown, brackets, strict=True)
     ]
-    return Columns(
-        times, levels, requests, sessions, texts, starts, mores, _with_long(sorted(odd), lines)
-    )
+    heads = [""] * len(lines)  # most have a time of their own
+    odd_places = _with_long(sorted(odd), lines)
+    return Columns(times, levels, requests, sessions, texts, starts, mores, heads, odd_places)
 
 
 def _between(

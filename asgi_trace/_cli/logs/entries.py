@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, overload
 
 from .records import Entry
@@ -18,7 +19,11 @@ __all__ = ("Entries", "EntryColumns")
 
 
 class EntryColumns(NamedTuple):
-    """The columns of some entries, in the order of the parts of :class:`Entry`."""
+    """
+    The columns of some entries, in the order of the parts of :class:`Entry`; and ``heads``, the
+    beginnings of texts that many entries have in common. Texts, and the places of messages in them,
+    are without heads. These have ASCII alone, or are empty.
+    """
 
     times: list[float]
     levels: list[int]
@@ -28,6 +33,7 @@ class EntryColumns(NamedTuple):
     messages: list[int]
     mores: list[dict[str, Any] | None]
     files: list[int]
+    heads: list[str]
 
 
 class Entries(Sequence[Entry]):
@@ -40,7 +46,7 @@ class Entries(Sequence[Entry]):
     __slots__ = ("_columns", "_waiting")
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self._columns = EntryColumns([], [], [], [], [], [], [], [])
+        self._columns = EntryColumns([], [], [], [], [], [], [], [], [])
         self._waiting = list(entries)  # those that were added last, one by one
 
     @classmethod
@@ -53,7 +59,7 @@ class Entries(Sequence[Entry]):
         """The columns. A caller may replace single values in them."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            self.extend(zip(*waiting, strict=True))
+            self.extend((*zip(*waiting, strict=True), repeat("", len(waiting))))
         return self._columns
 
     def append(self, entry: Entry) -> None:
@@ -70,7 +76,7 @@ class Entries(Sequence[Entry]):
         """Remove the last entry, and return it."""
         if self._waiting:
             return self._waiting.pop()
-        return Entry._make(column.pop() for column in self._columns)
+        return _entry(column.pop() for column in self._columns)
 
     def take(self, count: int) -> Entries:
         """Remove the first entries, and return them."""
@@ -97,7 +103,7 @@ class Entries(Sequence[Entry]):
         return len(self._columns.times) + len(self._waiting)
 
     def __iter__(self) -> Iterator[Entry]:
-        return map(Entry._make, zip(*self.columns, strict=True))
+        return map(_entry, zip(*self.columns, strict=True))
 
     @overload
     def __getitem__(self, place: int) -> Entry: ...
@@ -105,7 +111,7 @@ class Entries(Sequence[Entry]):
     def __getitem__(self, place: slice) -> Entries: ...
     def __getitem__(self, place: int | slice) -> Entry | Entries:
         if not isinstance(place, slice):
-            return Entry._make(column[place] for column in self.columns)
+            return _entry(column[place] for column in self.columns)
         part = Entries()
         part.extend(column[place] for column in self.columns)
         return part
@@ -114,3 +120,9 @@ class Entries(Sequence[Entry]):
         both = self[:]
         both.extend(others.columns)
         return both
+
+
+def _entry(row: Iterable[Any]) -> Entry:
+    """Return the entry with these values, one of each column."""
+    when, level, request, session, text, message, more, file, head = row
+    return Entry(when, level, request, session, head + text, len(head) + message, more, file)

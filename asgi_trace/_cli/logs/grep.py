@@ -680,7 +680,8 @@ class _Sampled:
         reader = LineReader(zone=self._zone, reading=self.reading)
         texts = [_text(line) for line in lines if line]
         self.reading.looked_at += len(texts)
-        entries = reader.read_text("".join(f"{text}\n" for text in texts)) + reader.finish()
+        whole = "".join(f"{text}\n" for text in texts)
+        entries = reader.read_text(whole, texts) + reader.finish()
         for entry in entries:
             if entry.more is not None and "access" in entry.more:
                 self.has_access = True

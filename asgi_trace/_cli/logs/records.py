@@ -47,7 +47,15 @@ from .texts import (
 )
 from .times import Clock, find_time, is_zoned
 
-__all__ = ("ACCESS_FIELDS", "LONGEST_TEXT", "Entry", "Records", "astral", "may_be_access")
+__all__ = (
+    "ACCESS_FIELDS",
+    "LONGEST_TEXT",
+    "MARKS_OF_ACCESS",
+    "Entry",
+    "Records",
+    "astral",
+    "may_be_access",
+)
 
 
 LONGEST_TEXT = 65_536
@@ -188,10 +196,14 @@ ACCESS_FIELDS = frozenset(
 )
 
 
+# After a duration; after the request, in a server's own line; after neither a duration nor a size;
+# and after a size.
+MARKS_OF_ACCESS = ("ms ", '" ', "- - ", "B ")
+
+
 def may_be_access(message: str) -> bool:
-    """Whether a *message* of ours may be an access line: the words in it decide."""
-    # After a duration; after the request, in a server's own line; after neither a duration nor a
-    # size; and after a size.
+    """Whether a *message* of ours may be an access line: it has one of ``MARKS_OF_ACCESS``."""
+    # In a loop, this would take twice as long.
     return "ms " in message or '" ' in message or "- - " in message or "B " in message
 
 

@@ -2,15 +2,16 @@
 Other processes that read blocks of large logs: on two cores, a page takes about half of the time.
 
 A worker is this Python with this module as its program. It gets blocks on its standard input, and
-answers each with its columns on standard output, both in the format of :mod:`marshal`. It ends when
-its input does. A worker that cannot be started or dies only costs time: the caller then reads the
-block itself.
+answers each with its columns on standard output, in the format of :mod:`marshal`. While it has no
+block to read, it may call a function for its reader. It ends when its input does. A worker that
+cannot be started or dies only costs time: the caller then reads the block itself.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import marshal
 import os
 import queue
@@ -18,10 +19,12 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import tzinfo
+from functools import cache
 from typing import IO, Any, NamedTuple
 
 from .columns import Columns, columns_in_envelopes, columns_of
@@ -37,7 +40,7 @@ try:
 except ImportError:  # on Windows
     fcntl = None
 
-__all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "parsed")
+__all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "lines_in", "parsed")
 
 # The number of lines at the beginning of a block that are read to recognise its form.
 LOOKED_AT = 8
@@ -67,8 +70,7 @@ def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
     Return the lines of *text*, each with its line feed, as columns; None, if they are not ours, or
     if their meaning depends on the lines before.
     """
-    lines = text.split("\n")
-    lines.pop()
+    lines = lines_in(text)
     form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
     clock = Clock(zone)
     if form is None:
@@ -77,6 +79,13 @@ def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
         columns = columns_of(form, lines, Records(0, clock))
         block = Parsed(columns, [lines[place] for place in columns.odd], clock.is_zone_assumed)
     return None if clock.is_ambiguous else block
+
+
+def lines_in(text: str) -> list[str]:
+    """Return the lines in *text*, each of which has a line feed there."""
+    lines = text.split("\n")
+    lines.pop()
+    return lines
 
 
 def _parsed_in_envelopes(text: str, lines: list[str], clock: Clock) -> Parsed | None:
@@ -121,7 +130,10 @@ class Workers:
         self._zone = None if zone is None else _name_of(zone)
         self._count = min(cores(), _MOST_WORKERS) if count is None else count
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+        # Last is None, once all have died.
+        self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()
+        self._alive = 0
+        self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(self._count)
 
     def __enter__(self) -> Workers:
@@ -159,20 +171,45 @@ class Workers:
                 _widen(process.stdin)
                 _widen(process.stdout)
                 self._idle.put(process)
+        self._alive = len(self._processes)
+        if not self._alive:
+            self._idle.put(None)
 
     def _asked(self, block: bytes) -> bytes | None:
-        """Return an idle worker's answer; None, if there is none. Runs in a thread of its own."""
+        """Return a worker's answer; None, if there is none. Runs in a thread of its own."""
+        return self._answer(self._idle.get(), b"", block)
+
+    def call(self, function: Callable[[Any], bytes], argument: Any) -> bytes | None:
+        """
+        Return what *function*, of the top of a module, returns for *argument*, which can be
+        marshalled, in an idle worker; None, if there is none.
+        """
         try:
             process = self._idle.get_nowait()
-        except queue.Empty:  # they have died
+        except queue.Empty:
+            return None
+        name = f"{function.__module__}:{function.__name__}"
+        return self._answer(process, name.encode(), marshal.dumps(argument))
+
+    def _answer(
+        self, process: subprocess.Popen[bytes] | None, name: bytes, data: bytes
+    ) -> bytes | None:
+        """Return what a *process* that was idle answers; None, if it has died."""
+        if process is None:
+            self._idle.put(None)
             return None
         try:
             assert process.stdin is not None
             assert process.stdout is not None
-            _send(block, process.stdin)
+            _send(name, process.stdin)
+            _send(data, process.stdin)
             answer = _received(process.stdout)
         except (OSError, EOFError, ValueError):
-            return None  # and this worker gets no more blocks
+            with self._lock:
+                self._alive -= 1
+                if not self._alive:
+                    self._idle.put(None)
+            return None  # and this worker gets nothing more
         self._idle.put(process)
         return answer
 
@@ -248,7 +285,10 @@ def _received(source: IO[bytes]) -> bytes:
 
 
 def _serve(zone: str | None, folder: str) -> None:
-    """Answer the blocks on standard input until there are no more."""
+    """
+    Answer what comes on standard input until nothing more does: the name of a function and its
+    argument, or no name and a block.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # its reader ends it
     gc.disable()
     if hasattr(os, "nice"):
@@ -258,11 +298,24 @@ def _serve(zone: str | None, folder: str) -> None:
     source, out = sys.stdin.buffer, sys.stdout.buffer
     with contextlib.suppress(EOFError, OSError):
         while True:
-            _send(marshal.dumps(_answer(_received(source), named)), out)
+            name, data = _received(source), _received(source)
+            if name:
+                _send(_function(name.decode())(marshal.loads(data)), out)
+                continue
+            _send(marshal.dumps(_answer(data, named)), out)
+
+
+@cache
+def _function(name: str) -> Callable[[Any], bytes]:
+    module, _, function = name.partition(":")
+    found: Callable[[Any], bytes] = getattr(importlib.import_module(module), function)
+    return found
 
 
 def _answer(block: bytes, zone: tzinfo | None) -> Any:
-    text = block.decode("utf-8", "replace").replace("\r\n", "\n")
+    text = block.decode("utf-8", "replace")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     parsed_block = parsed(text, zone)
     if parsed_block is None:
         return None

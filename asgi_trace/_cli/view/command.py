@@ -25,6 +25,7 @@ from ..logs.times import read_duration, read_since, read_zone
 from ..logs.workers import Workers, cores
 from .latest import Window
 from .model import Model, Trace, build
+from .packing import packed, packing_in
 from .page import write
 
 __all__ = ("run", "tell_page")
@@ -141,8 +142,9 @@ def trace_of(
     *readings*.
     """
     names = [log.name for log in logs]
-    window = Window(lambda: Model(title_of(names), names), MOST_ENTRIES, MOST_ENTRIES)
     workers = _workers(logs, wanted)
+    pack = packed if workers is None else packing_in(workers)
+    window = Window(lambda: Model(title_of(names), names, pack), MOST_ENTRIES, MOST_ENTRIES)
     readers = [
         read(log, number, wanted, reading, workers)
         for number, (log, reading) in enumerate(zip(logs, readings, strict=True))
@@ -153,10 +155,10 @@ def trace_of(
                 window.add(batch, part_read(logs))
                 tell()
             window.finish()
-        model = window.model
-        model.left_out += sentences(wanted)
-        model.summary = summarize(readings, wanted.zone)
-        return model.trace(is_last=True)
+            model = window.model
+            model.left_out += sentences(wanted)
+            model.summary = summarize(readings, wanted.zone)
+            return model.trace(is_last=True)
     finally:
         window.model.close()
 

@@ -1,6 +1,6 @@
 // The types of the page's data, generated from contract.py: python -m tests.unit.cli.test_viewer_contract
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 /**
  * The requests: a list for each of the columns, with one value per request.
@@ -97,8 +97,10 @@ export const VERSION = 1;
  * @property {number | number[]} file the place of the log in `files`, one for all or each
  * @property {number | number[]} service the place of its service in `services`, one for all or each; -1: unknown
  * @property {[number, number][]} errors the places of the lines that are errors, and of their `templates`
- * @property {string[]} text the line as it stands in the log
- * @property {number[]} message where in the text the message begins
+ * @property {string[]} text the line as it stands in the log, without its head
+ * @property {number | number[]} message where in the text the message begins, one for all or each
+ * @property {string[]} heads the heads: texts with which many lines begin; one may be empty
+ * @property {number | number[]} head the place of the line's head in `heads`, one for all or each
  */
 
 /**

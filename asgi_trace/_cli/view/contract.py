@@ -24,7 +24,7 @@ __all__ = (
     "Requests",
 )
 
-VERSION = 1
+VERSION = 2
 
 
 class Column(NamedTuple):
@@ -132,8 +132,10 @@ class Chunk(TypedDict):
     errors: Annotated[
         list[tuple[int, int]], "the places of the lines that are errors, and of their `templates`"
     ]
-    text: Annotated[list[str], "the line as it stands in the log"]
-    message: Annotated[list[int], "where in the text the message begins"]
+    text: Annotated[list[str], "the line as it stands in the log, without its head"]
+    message: Annotated[int | list[int], "where in the text the message begins, one for all or each"]
+    heads: Annotated[list[str], "the heads: texts with which many lines begin; one may be empty"]
+    head: Annotated[int | list[int], "the place of the line's head in `heads`, one for all or each"]
 
 
 class News(TypedDict):

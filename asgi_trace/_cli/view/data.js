@@ -297,9 +297,10 @@ export class Trace {
 
   /** @param {number} index @param {number} start @param {import("./contract.js").Chunk} data */
   #place(index, start, data) {
-    const { t, level, request, late, text } = data;
+    const { t, level, request, late } = data;
+    const { lines, messages } = wholeTexts(data);
     let time = 0;
-    for (let i = 0; i < text.length; i++) {
+    for (let i = 0; i < lines.length; i++) {
       time += t[i];
       this.time[start + i] = time;
       this.level[start + i] = level[i];
@@ -312,10 +313,10 @@ export class Trace {
     }
     this.chunks[index] = {
       start,
-      message: narrow(data.message),
+      message: narrow(messages),
       file: column(data.file),
       service: column(data.service),
-      ...folded(text, data.message, request, this.valueOf),
+      ...folded(lines, messages, request, this.valueOf),
     };
   }
 
@@ -434,6 +435,15 @@ export class Trace {
     }
     return low;
   }
+}
+
+/** The lines as they stood, and where in them their messages begin. @param {import("./contract.js").Chunk} data */
+function wholeTexts({ heads, head, text, message }) {
+  const headOf = (/** @type {number} */ at) => heads[valueAt(head, at)];
+  return {
+    lines: text.map((rest, at) => headOf(at) + rest),
+    messages: text.map((_, at) => headOf(at).length + valueAt(message, at)),
+  };
 }
 
 /** Whole numbers, in as few bytes as they need. @param {number[]} numbers */

@@ -7,14 +7,12 @@ are packed as soon as a chunk of them is full. Other modules read files and writ
 
 from __future__ import annotations
 
-import gzip
 import heapq
-import json
 import operator
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -25,6 +23,7 @@ from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
 from .errors import Templates
+from .packing import in_milliseconds, numbers_of, packed
 from .places import Places
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
@@ -33,8 +32,6 @@ CHUNK_LINES = 8192
 # If the texts of a chunk exceed this size, they are cut, so that any browser can read a chunk.
 _CHUNK_TEXT = 8 << 20
 _SHORT_TEXT = 1024
-# A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
-_EFFORT = 1
 # The number of requests by which their columns grow.
 _ROOM = 256
 # The most chunks that wait to be packed.
@@ -83,9 +80,12 @@ class Model:
 
     :param title: of the page.
     :param files: the names of the logs.
+    :param pack: like :func:`packed`, and called in a thread of its own.
     """
 
-    def __init__(self, title: str, files: Sequence[str]) -> None:
+    def __init__(
+        self, title: str, files: Sequence[str], pack: Callable[[Any], bytes] = packed
+    ) -> None:
         self.title = title
         self.files = list(files)
         self.left_out: list[str] = []
@@ -170,6 +170,7 @@ class Model:
         # the chunk that is being filled
         self._before_chunk = 0  # how many entries are in the chunks before
         self._chunks: list[Future[bytes] | bytes] = []
+        self._pack_data = pack
         self._pool = ThreadPoolExecutor(1)
         self._clear()
 
@@ -177,7 +178,8 @@ class Model:
         # The columns of its entries; texts are cut if there is no room for them.
         self._times: list[int] = []  # in tenths of a millisecond
         self._levels: list[int] = []
-        self._texts: list[str] = []
+        self._heads: list[str] = []
+        self._texts: list[str] = []  # without their heads
         self._messages: list[int] = []
         self._mores: list[dict[str, Any] | None] = []
         self._files: list[int] = []
@@ -206,9 +208,11 @@ class Model:
         columns = Entries.of(entries).columns
         blanks = []
         if not all(columns.requests):
-            named = zip(columns.requests, columns.texts, strict=True)
+            named = zip(columns.requests, columns.heads, columns.texts, strict=True)
             blanks = [
-                at for at, (request, text) in enumerate(named) if not request and _is_blank(text)
+                at
+                for at, (request, head, text) in enumerate(named)
+                if not request and not head and _is_blank(text)
             ]
         if self._base is None or (self._is_base_open and len(blanks) < len(entries)):
             first = 0
@@ -254,12 +258,13 @@ class Model:
         Add the entries with these *columns* and *times* to the chunk, which has room for them, and
         find the request of each.
         """
-        _, levels, ids, session_ids, texts, messages, mores, files = columns
+        _, levels, ids, session_ids, texts, messages, mores, files, heads = columns
         if max(levels) >= _ERROR:
             self._note_errors(levels, texts, messages)
         self._times += map(float.__round__, [when * 10 for when in times])
         self._levels += levels
-        self._texts += self._within_limit(texts)
+        self._heads += heads
+        self._texts += self._within_limit(heads, texts)
         self._messages += messages
         self._mores += mores
         self._files += files
@@ -320,20 +325,20 @@ class Model:
                 template = self._templates.number_of(_message_in(texts[at], messages[at]))
                 self._errors.append((first + at, template))
 
-    def _within_limit(self, texts: Sequence[str]) -> Sequence[str]:
-        """Return *texts*; long ones are cut if the chunk has no room for them."""
-        size = sum(map(len, texts))
+    def _within_limit(self, heads: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
+        """Return *texts*; with their *heads*, long ones are cut if the chunk has no room for them."""
+        size = sum(map(len, heads)) + sum(map(len, texts))
         if self._text_size + size <= _CHUNK_TEXT:
             self._text_size += size
             return texts
         kept_lines = []
-        for text in texts:
-            size = len(text)
+        for head, text in zip(heads, texts, strict=True):
+            size = len(head) + len(text)
             self._text_size += size
             if self._text_size > _CHUNK_TEXT and size > _SHORT_TEXT:
                 self._text_size -= size - _SHORT_TEXT
                 self.cut += 1
-                text = text[:_SHORT_TEXT] + "…"
+                text = text[: _SHORT_TEXT - len(head)] + "…"
             kept_lines.append(text)
         return kept_lines
 
@@ -714,39 +719,48 @@ class Model:
     # -- chunks -----------------------------------------------------------------------------------
 
     def _pack(self) -> None:
-        data = self._in_tenths(0)
+        data = self._to_pack(0)
         self._before_chunk = self.entries
         self._clear()
-        # zlib releases the interpreter's lock: another core can do this.
-        self._chunks.append(self._pool.submit(_packed, data))
+        # zlib releases the interpreter's lock: another core can do this, also without workers.
+        self._chunks.append(self._pool.submit(self._pack_data, data))
         if len(self._chunks) > _MOST_UNPACKED:
             self._chunk_at(len(self._chunks) - 1 - _MOST_UNPACKED)
 
     def _chunk(self, place: int) -> Chunk:
         """Return the entries of the chunk that is being filled, from *place* on."""
-        columns = self._in_tenths(place)
-        columns["t"] = list(map(_in_milliseconds, columns["t"]))
+        columns = self._to_pack(place)
+        columns["t"] = list(map(in_milliseconds, columns["t"]))
+        heads = columns.pop("head")
+        number_of = numbers_of(heads)
+        columns["heads"] = list(number_of)
+        columns["head"] = _one_or_each(list(map(number_of.__getitem__, heads)))
         chunk: Chunk = columns
         return chunk
 
-    def _in_tenths(self, place: int) -> Any:
-        """Return the same with its times in tenths of a millisecond, for :func:`_packed`."""
+    def _to_pack(self, place: int) -> Any:
+        """
+        Return the same for :func:`packed`: times are in tenths of a millisecond, and each line has
+        its head itself.
+        """
         times = self._times[place:]
-        files = self._files[place:]
-        places = self._in[place:]
-        service_of = {each: self._places.service[each] for each in set(places)}
-        services = list(map(service_of.__getitem__, places))
-        is_one_service = len(set(service_of.values())) == 1
+        places = _one_or_each(self._in[place:])
+        service_of = self._places.service
+        if isinstance(places, int):
+            services: int | list[int] = service_of[places]
+        else:
+            services = _one_or_each(list(map(service_of.__getitem__, places)))
         return {
             "t": list(map(operator.sub, times, (0, *times))),
             "level": self._levels[place:],
             "request": self._requests[place:],
             "late": [value - place for value in self._lates if value >= place],
-            "file": files[0] if len(set(files)) == 1 else files,
-            "service": services[0] if is_one_service else services,
+            "file": _one_or_each(self._files[place:]),
+            "service": services,
             "errors": [(at - place, template) for at, template in self._errors if at >= place],
             "text": self._texts[place:],
-            "message": self._messages[place:],
+            "message": _one_or_each(self._messages[place:]),
+            "head": self._heads[place:],
         }
 
     def _chunk_at(self, place: int) -> bytes:
@@ -754,8 +768,8 @@ class Model:
         chunk = self._chunks[place]
         if isinstance(chunk, bytes):
             return chunk
-        packed = self._chunks[place] = chunk.result()
-        return packed
+        done = self._chunks[place] = chunk.result()
+        return done
 
     # -- the whole --------------------------------------------------------------------------------
 
@@ -768,7 +782,7 @@ class Model:
         self._is_over = is_last
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
         if self._requests:
-            chunks.append(_packed(self._in_tenths(0)))
+            chunks.append(packed(self._to_pack(0)))
         return Trace(self._head(), chunks)
 
     def news(self, entries: Sequence[Entry], until: float | None = None) -> Iterator[News]:
@@ -988,50 +1002,9 @@ def _message_in(text: str, message: int) -> str:
     return text[message:]
 
 
-_NUMBERS = ("level", "request", "message")
-_WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
-_PIECE = 64
-_BETWEEN = '","'
-
-
-def _packed(data: Mapping[str, Any]) -> bytes:
-    """Return the gzip of the JSON of a chunk; its times are given in tenths of a millisecond."""
-    parts: list[bytes] = []
-    for name, column in data.items():
-        if name == "t":
-            value = _numbers(column, _in_milliseconds)
-        elif name in _NUMBERS:
-            value = _numbers(column)
-        elif name == "text":
-            value = _texts(column)
-        else:
-            value = _dumps(column).encode()
-        parts += b"," if parts else b"{", f'"{name}":'.encode(), value
-    return gzip.compress(b"".join((*parts, b"}")), _EFFORT, mtime=0)
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _numbers(numbers: Sequence[int], value_of: Callable[[int], float] = int) -> bytes:
-    """Return the JSON of the values of *numbers*, most of which occur often."""
-    shown = {number: repr(value_of(number)) for number in set(numbers)}
-    return f"[{','.join(map(shown.__getitem__, numbers))}]".encode()
-
-
-def _texts(texts: Sequence[str]) -> bytes:
-    """Return the JSON of *texts*, most often without looking at each of them."""
-    written = []
-    for start in range(0, len(texts), _PIECE):
-        piece = texts[start : start + _PIECE]
-        joined = _BETWEEN.join(piece)
-        inner = joined.encode("utf-8", "surrogatepass")
-        # What is to be escaped is all that is left: the quotes between the texts, and no others.
-        if inner.translate(None, _WITHOUT_ESCAPES) != b'""' * (len(piece) - 1):
-            inner = _dumps(piece)[2:-2].encode()
-        written.append(inner)
-    return b'["%b"]' % _BETWEEN.encode().join(written) if texts else b"[]"
+def _one_or_each(numbers: list[int]) -> int | list[int]:
+    """Return the number that all *numbers* are; else these."""
+    return numbers[0] if numbers.count(numbers[0]) == len(numbers) else numbers
 
 
 def _without(
@@ -1049,7 +1022,7 @@ def _without(
 
 
 def _tenth(when: float) -> float:
-    return _in_milliseconds(round(when * 10))
+    return in_milliseconds(round(when * 10))
 
 
 def _tenths(times: Iterable[float | None]) -> list[float | None]:
@@ -1059,10 +1032,6 @@ def _tenths(times: Iterable[float | None]) -> list[float | None]:
         tenths if tenths is None else tenths / 10 if tenths % 10 else tenths // 10
         for tenths in rounded
     ]
-
-
-def _in_milliseconds(tenths: int) -> float:
-    return tenths / 10 if tenths % 10 else tenths // 10
 
 
 def _lines(count: int) -> str:

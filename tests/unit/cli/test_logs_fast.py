@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import layers, reader, records, workers
+from asgi_trace._cli.logs import columns, layers, reader, records, workers
 from asgi_trace._cli.logs.columns import Columns, columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES
 from asgi_trace._cli.logs.files import Log
@@ -35,9 +35,11 @@ from asgi_trace._core.lines import (
     format_text,
 )
 
+from ...viewer import Told
+
 # -- logs ------------------------------------------------------------------------------------------
 
-_IDS = ("none", "f3e2a5c40d16b978855bbc1ab4e3b25a", "a", "é", "x|y", "req=1", "0" * 128)
+_IDS = ("none", "f3e2a5c40d16b978855bbc1ab4e3b25a", "a", "é", "x|y", "req=1", "0" * 128, "y" * 450)
 _MESSAGES = (
     "",
     "Processing payment",
@@ -253,8 +255,8 @@ def entries_of(path: Path, block: int, worker: Workers | None = None) -> tuple[l
         return [entry for batch in batches for entry in batch], wanted.cut
 
 
-def _by_line(self: LineReader, text: str) -> list[Entry]:
-    return self.read(text.split("\n")[:-1])
+def _by_line(self: LineReader, text: str, lines: list[str]) -> list[Entry]:
+    return self.read(lines)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -277,12 +279,21 @@ def test_blocks_give_what_each_line_by_itself_gives(
         assert at_once == entries_of(path, block)
 
 
-def page_of(paths: Sequence[Path]) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the head of the page of some logs, without the time it was made, and its chunks."""
+def page_of(paths: Sequence[Path]) -> tuple[Any, ...]:
+    """
+    Return what the page of some logs tells: its head, without the time it was made, and the columns
+    of its chunks, with whole texts.
+    """
     readers = [read(Log(str(path), pytest.fail), number) for number, path in enumerate(paths)]
     trace = build(merged(readers), "title", [path.name for path in paths])
-    head = {name: value for name, value in trace.head.items() if name != "created"}
-    return head, [gzip.decompress(chunk) for chunk in trace.chunks]
+    told = Told.of(trace)
+    del told.head["created"]
+    heads = {"heads", "head", "text", "message"}  # in which a line of ours may be cut, or not
+    chunks = [
+        {name: column for name, column in chunk.items() if name not in heads}
+        for chunk in told.chunks
+    ]
+    return told.head, chunks, told.texts, told.messages
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -346,7 +357,7 @@ def test_access_lines_at_once_are_those_one_by_one() -> None:
 
 def _last(line: str) -> Entry:
     lines = LineReader()
-    assert not lines.read_text(f"{line}\n")
+    assert not lines.read_text(f"{line}\n", [line])
     (entry,) = lines.finish()
     return entry
 
@@ -356,9 +367,27 @@ def test_columns_stand_for_all_lines() -> None:
     line = format_json(Record("2024-01-15T10:30:15.250Z", "INFO", "x", "y", "a", "b", "1" * 32))
     form = own_form(line)
     assert form is not None
-    columns = columns_of(form, [line, "", "{}"], records.Records(0, Clock()))
-    assert columns.odd == [1, 2]
-    assert [len(column) for column in columns[:-1]] == [3] * 7
+    found = columns_of(form, [line, "", "{}"], records.Records(0, Clock()))
+    assert found.odd == [1, 2]
+    assert [len(column) for column in found[:-1]] == [3] * 8
+
+
+@pytest.mark.parametrize(
+    ("joined", "is_there"),
+    [
+        ("", False),
+        ("12345", False),
+        ("123456", True),
+        ("12345\n12345\n", False),
+        ("1\n\n\n\n\n\n12345", False),
+        ("1\n\n\n\n\n\n123456", True),
+        ("12\n123456\n1", True),
+        ("\n123456", True),
+    ],
+)
+def test_a_line_that_is_too_long_is_found(joined: str, is_there: bool) -> None:
+    """Wherever the line feeds before it are."""
+    assert columns._has_longer(joined, 5) is is_there
 
 
 @pytest.mark.parametrize("prefix", PREFIXES, ids=lambda prefix: str(prefix.name))

@@ -26,6 +26,7 @@ from asgi_trace._cli.logs.wanted import Wanted
 from asgi_trace._cli.logs.workers import Workers
 from asgi_trace._cli.view import command
 from asgi_trace._cli.view.model import Trace
+from asgi_trace._cli.view.packing import packed, packing_in
 from asgi_trace._core.lines import Record, format_json, format_logfmt, format_text
 
 BLOCK = 4000
@@ -161,6 +162,40 @@ def test_workers_that_die_between_two_blocks_cost_nothing_but_time(some: Workers
     results = list(some.read(dying()))
     assert [block for block, _ in results] == blocks
     assert results[1][1] is None
+
+
+def test_an_idle_worker_packs_a_chunk(some: Workers) -> None:
+    """What it returns is the same, whatever is in the columns."""
+    data = {
+        "t": [0, 15, 20],
+        "level": [2, 2, 4],
+        "late": [1],
+        "errors": [(2, 0)],
+        "text": ["usual", "naïve \ud800", 'a "quote"'],
+        "head": ["one", "one", ""],
+        "message": 0,
+    }
+    some._start()
+    assert some.call(packed, data) == packed(data)
+    assert packing_in(some)(data) == packed(data)
+
+
+def test_what_no_worker_packs_is_packed_here(some: Workers) -> None:
+    """None is started, all are busy, or all have died."""
+    data = {"text": ["usual"]}
+    pack = packing_in(some)
+    assert some.call(packed, data) is None
+    assert pack(data) == packed(data)
+    some._start()
+    busy = [some._idle.get_nowait() for _ in some._processes]
+    assert some.call(packed, data) is None
+    for process in busy:
+        assert process is not None
+        process.kill()
+        process.wait()
+        some._idle.put(process)
+    assert [pack(data) for _ in range(5)] == [packed(data)] * 5
+    assert [done for _, done in some.read([b"{}\n"] * 5)] == [None] * 5
 
 
 @pytest.mark.parametrize("answer", [None, b"", b"no marshal", b"("])

@@ -9,13 +9,14 @@ import json
 import random
 import re
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgi_trace._cli.logs.entries import Entries
 from asgi_trace._cli.logs.reader import Entry, LineReader
 from asgi_trace._cli.view import model
 from asgi_trace._cli.view.model import CHUNK_LINES, Model, build
@@ -320,6 +321,34 @@ def test_a_chunk_is_bounded() -> None:
     size = sum(len(text) for text in found.chunks[0]["text"])
     assert size < 9 << 20
     assert found.head["left_out"] == ["The end of 361 lines too long to be shown whole."]
+
+
+def blocks_of(lines: Sequence[str]) -> Entries:
+    """The entries of a block of *lines*, which are read all at once."""
+    reader = LineReader()
+    return reader.read_text("".join(f"{line}\n" for line in lines), list(lines)) + reader.finish()
+
+
+def test_a_chunk_has_each_head_once() -> None:
+    """The lines of one request in one moment begin with the same text."""
+    lines = [stamped(number // 4, f"item {number}", f"r{number // 2}") for number in range(40)]
+    found = Told.of(build([blocks_of(lines)], "x", ["x"]))
+    (chunk,) = found.chunks
+    # The last one waited for further lines, and is whole.
+    assert chunk["heads"] == [line[: line.index("item")] for line in lines[:40:2]] + [""]
+    assert chunk["head"] == [*(number // 2 for number in range(39)), 20]
+    assert chunk["text"] == [f"item {number}" for number in range(39)] + lines[39:]
+    assert found.texts == lines
+    assert found.messages == [f"item {number}" for number in range(40)]
+
+
+def test_a_text_is_cut_at_the_same_place_with_and_without_its_head() -> None:
+    lines = [stamped(number / 1000, "x" * 60_000) for number in range(300)]
+    one, other = (
+        Told.of(build([entries], "x", ["x"])) for entries in (entries_of(*lines), blocks_of(lines))
+    )
+    assert [len(text) for text in one.texts[-3:-1]] == [1025] * 2
+    assert one.texts == other.texts
 
 
 def test_news_are_what_changes() -> None:

@@ -1,0 +1,97 @@
+"""
+Write the columns of a chunk as the gzip of their JSON: here, or in an idle worker.
+
+This module does not know what the columns are about.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..logs.workers import Workers
+
+__all__ = ("in_milliseconds", "numbers_of", "packed", "packing_in")
+
+# A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
+_EFFORT = 1
+_NUMBERS = ("level", "request", "file", "service", "message")
+_WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
+_PIECE = 64
+_BETWEEN = '","'
+
+
+def packing_in(workers: Workers) -> Callable[[Mapping[str, Any]], bytes]:
+    """Return :func:`packed`, done by one of *workers* while one has nothing to read."""
+
+    def pack(data: Mapping[str, Any]) -> bytes:
+        return workers.call(packed, data) or packed(data)
+
+    return pack
+
+
+def packed(data: Mapping[str, Any]) -> bytes:
+    """
+    Return the gzip of the JSON of a chunk. Its times are given in tenths of a millisecond, and for
+    each line its head, in place of the heads and their numbers.
+    """
+    parts: list[bytes] = []
+    for name, value in _written(data):
+        parts += b"," if parts else b"{", f'"{name}":'.encode(), value
+    return gzip.compress(b"".join((*parts, b"}")), _EFFORT, mtime=0)
+
+
+def _written(data: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Yield each column of a chunk, and its JSON."""
+    for name, column in data.items():
+        if name == "t":
+            yield name, _numbers(column, in_milliseconds)
+        elif name == "text":
+            yield name, _texts(column)
+        elif name == "head":
+            number_of = numbers_of(column)
+            yield "heads", _texts(list(number_of))
+            shown = {head: repr(number) for head, number in number_of.items()}
+            yield name, _listed(shown, column) if len(shown) > 1 else b"0"
+        elif name in _NUMBERS and isinstance(column, list):
+            yield name, _numbers(column)
+        else:
+            yield name, _dumps(column).encode()
+
+
+def numbers_of(heads: Sequence[str]) -> dict[str, int]:
+    """Return the number of each of *heads*, in their order."""
+    return {head: number for number, head in enumerate(dict.fromkeys(heads))}
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _numbers(numbers: Sequence[int], value_of: Callable[[int], float] = int) -> bytes:
+    """Return the JSON of the values of *numbers*, most of which occur often."""
+    return _listed({number: repr(value_of(number)) for number in set(numbers)}, numbers)
+
+
+def _listed(shown: Mapping[Any, str], values: Iterable[Any]) -> bytes:
+    return f"[{','.join(map(shown.__getitem__, values))}]".encode()
+
+
+def _texts(texts: Sequence[str]) -> bytes:
+    """Return the JSON of *texts*, most often without looking at each of them."""
+    written = []
+    for start in range(0, len(texts), _PIECE):
+        piece = texts[start : start + _PIECE]
+        joined = _BETWEEN.join(piece)
+        inner = joined.encode("utf-8", "surrogatepass")
+        # What is to be escaped is all that is left: the quotes between the texts, and no others.
+        if inner.translate(None, _WITHOUT_ESCAPES) != b'""' * (len(piece) - 1):
+            inner = _dumps(piece)[2:-2].encode()
+        written.append(inner)
+    return b'["%b"]' % _BETWEEN.encode().join(written) if texts else b"[]"
+
+
+def in_milliseconds(tenths: int) -> float:
+    return tenths / 10 if tenths % 10 else tenths // 10
