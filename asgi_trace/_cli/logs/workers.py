@@ -177,7 +177,7 @@ class Workers:
 
     def _asked(self, block: bytes) -> bytes | None:
         """Return a worker's answer; None, if there is none. Runs in a thread of its own."""
-        return self._answer(self._idle.get(), b"", block)
+        return self._answer_of(self._idle.get(), b"", block)
 
     def call(self, function: Callable[[Any], bytes], argument: Any) -> bytes | None:
         """
@@ -189,9 +189,9 @@ class Workers:
         except queue.Empty:
             return None
         name = f"{function.__module__}:{function.__name__}"
-        return self._answer(process, name.encode(), marshal.dumps(argument))
+        return self._answer_of(process, name.encode(), marshal.dumps(argument))
 
-    def _answer(
+    def _answer_of(
         self, process: subprocess.Popen[bytes] | None, name: bytes, data: bytes
     ) -> bytes | None:
         """Return what a *process* that was idle answers; None, if it has died."""
