@@ -11,7 +11,7 @@ import heapq
 import operator
 import time
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,6 +57,9 @@ _LONGEST = 3e10
 # same for an id that is served again after the first request has ended.
 _EARLIER = 5.0
 _EARLIER_AGAIN = 100.0
+# The most entries with that id that it may take: a client may send thousands of requests with one
+# id in a second.
+_MOST_AGAIN = 256
 _NO_MORE: dict[str, Any] = {}
 _ERROR = 4  # a level
 # The most spans within requests that are kept, and the most open requests with one id in a place.
@@ -632,15 +635,20 @@ class Model:
         others = frozenset(several) - {number}
         least = round((start - (1_100.0 if self._whole_lines else _EARLIER_AGAIN)) * 10)
         taken: list[tuple[int, int]] = []
+        looked_at = 0
         for at in range(len(self._requests) - 1, -1, -1):
-            if self._times[at] < least:
+            if self._times[at] < least or looked_at == _MOST_AGAIN:
                 break
             owner = self._requests[at]
-            if owner in others and self._is_taken(at, start):
+            if owner not in others:
+                continue
+            looked_at += 1
+            if self._is_taken(at, start):
                 self._requests[at] = number
                 taken.append((at, owner))
         first = self._before_chunk
-        lates = frozenset(self._lates)
+        recent = bisect_left(self._lates, taken[-1][0]) if taken else len(self._lates)
+        lates = frozenset(self._lates[recent:])
         owners = {owner for _, owner in taken}
         for at, owner in taken:
             self._moved.append((first + at, number))
@@ -652,7 +660,7 @@ class Model:
         self._lines[number] = len(taken)
         self._seen[number] = when
         gone = frozenset(at for at, _ in taken)
-        self._lates = [at for at in self._lates if at not in gone]
+        self._lates[recent:] = [at for at in self._lates[recent:] if at not in gone]
         for owner in owners:
             self._look_again(owner)
         self._split += owners
@@ -680,7 +688,8 @@ class Model:
         first = self._before_chunk
         if self._first_line[number] < first:  # the rest is in a chunk that is packed
             return
-        kept = [at for at, request in enumerate(self._requests) if request == number]
+        begin = self._first_line[number] - first
+        kept = [at for at in range(begin, len(self._requests)) if self._requests[at] == number]
         if kept:
             self._first_line[number] = first + kept[0]
             self._level[number] = max(self._levels[at] for at in kept)

@@ -513,3 +513,22 @@ def test_the_last_page_is_that_of_a_log_that_goes_on() -> None:
     written = json.loads(gzip.decompress(base64.b64decode(block[1], validate=True)))
     assert written == json.loads(json.dumps(heads[0]))
     assert len(written["requests"]["id"]) == 17_000
+
+
+def test_a_request_looks_at_few_entries_of_others_with_its_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client may send one id with thousands of requests in a second."""
+    looked_at = []
+    is_taken = Model._is_taken
+
+    def counted(made: Model, at: int, start: float) -> bool:
+        looked_at.append(at)
+        return is_taken(made, at, start)
+
+    monkeypatch.setattr(Model, "_is_taken", counted)
+    monkeypatch.setattr(model, "_MOST_AGAIN", 16)
+    lines = [stamped(10, "paying"), stamped(10, "paid"), stamped(10, access(12))] * 200
+    found = told(*lines)
+    assert len(looked_at) <= 16 * 200
+    assert sum(found.head["requests"]["lines"]) == len(lines)
