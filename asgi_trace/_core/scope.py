@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from copy import copy
+from functools import cache
 from time import time
 from typing import Any
 
@@ -773,7 +774,11 @@ def metadata_class(settings: Settings) -> type[ScopeMetadata]:
         (EdgeMetadata, settings.networks is not None),
         (ScopeMetadata, True),
     )
-    bases = tuple(part for part, is_needed in parts if is_needed)
+    return _class_of(tuple(part for part, is_needed in parts if is_needed))
+
+
+@cache
+def _class_of(bases: tuple[type[ScopeMetadata], ...]) -> type[ScopeMetadata]:
     if len(bases) == 1:
         return bases[0]
     made: type[ScopeMetadata] = type(bases[0].__name__, bases, {"__slots__": ()})
