@@ -186,7 +186,7 @@ BUDGETS = (
         "observed-get",
         Cost("observed-get", OBSERVING),
         1000,
-        {_ALL: 2.7},
+        {_ALL: 3.6},
         0.1,
         _THOUSAND,
         less=Cost("observed-get"),
