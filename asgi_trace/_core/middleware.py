@@ -291,9 +291,11 @@ async def _send_error_page(
     message: Message,
 ) -> None:
     """Send *message* of a framework's error page; then make *outer* the current request again."""
-    if message["type"] == "http.response.start":
-        message = request._stamp(message)
-    await send(message)
+    request._server_send = send
+    try:
+        await request._send(message)
+    finally:
+        request._server_send = send_nowhere  # as at the end of the request: no cycle is left
     if message["type"] == "http.response.body" and not message.get("more_body"):
         bind(outer)
 

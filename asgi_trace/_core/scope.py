@@ -301,7 +301,7 @@ class ScopeMetadata(RequestMetadata):
         return not is_given and self._settings.makes_trace_ids
 
     # Not async: returning the server's own awaitable saves a coroutine per message, 140 ns. A method
-    # of this object, not a closure or a partial: 600 instructions and 64 bytes less per request.
+    # of this object, not of a pair of it and the server's send: 600 instructions and 64 bytes less.
     def _send(self, message: Message) -> Awaitable[Any]:
         """Send *message* to the server; if it starts a response, add the request's id."""
         try:

@@ -21,7 +21,7 @@ from .._core.scope import ScopeMetadata
 from .._core.sessions import SessionResolver, query_values
 from . import sdk
 from .observer import Observer, follow_stream
-from .requests import awaits_endpoint, find_request, stream_session
+from .requests import find_request, may_await_endpoint, stream_session
 from .tasks import keep_ids_in_tasks
 
 __all__ = ("MCP", "install", "read_header")
@@ -135,7 +135,7 @@ class MCP(Protocol):
             # Like stream_session(), without its two calls: this runs for each session that is read.
             values = request._values
             opened: str | None = None if values is None else values.get("stream_session")
-            if opened is None and awaits_endpoint(request):
+            if opened is None and may_await_endpoint(request):
                 opened = PENDING
             if opened is not None and (opened is not PENDING or not request.ended):
                 return opened

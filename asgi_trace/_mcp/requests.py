@@ -19,15 +19,15 @@ from . import sdk
 
 __all__ = (
     "await_endpoint",
-    "awaits_endpoint",
     "find_request",
     "learn_call",
+    "may_await_endpoint",
     "open_stream",
     "stream_session",
 )
 
 
-def awaits_endpoint(request: ScopeMetadata) -> bool:
+def may_await_endpoint(request: ScopeMetadata) -> bool:
     """
     Whether the response to *request*, a GET, has not begun, and may be a stream that names its
     session: the SDKs' servers have such streams at ``/sse``.

@@ -117,6 +117,8 @@ def _begins_document(start: bytes) -> bool:
 
 
 _SNIFFED = 1 << 16
+
+
 # -- the journal's export --------------------------------------------------------------------------
 
 _EXPORT = b"__CURSOR="

@@ -573,6 +573,7 @@ class Records:
         assert head is not None
         match = access_line(plain)
         if match is not None:
+            # No id, time or level is searched in a client's text.
             plain = without_clients_text(match, head.end()) + plain[len(match.string) :]
             head = _OTHERS_HEAD.match(plain)
             assert head is not None

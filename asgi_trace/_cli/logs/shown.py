@@ -262,9 +262,8 @@ class _Boxes(_Form):
             return self.rest()
         row = self._row.fullmatch(line)
         cells = [] if row is None else row[1].split("\u2502")
-        if not cells or len(cells) != len(
-            self._columns
-        ):  # a cell that has such a line: it may be the client's
+        # Another number of cells: one of them has such a line in it, which may be the client's.
+        if not cells or len(cells) != len(self._columns):
             return [*self.rest(), line]
         if self._goes_on:
             self._goes_on = False
@@ -416,8 +415,9 @@ class _Debug(_Form):
         attribute = self._attribute.fullmatch(line)
         field = self._field.fullmatch(line)
         if attribute is not None:
-            holder = self._fields.setdefault("LogAttributes", {})
-            holder = holder if self._is_record else self._resource
+            holder = self._resource
+            if self._is_record:
+                holder = self._fields.setdefault("LogAttributes", {})
             holder[attribute[1]] = attribute[3]
         elif field is not None and self._is_record:
             self._name = field[1]

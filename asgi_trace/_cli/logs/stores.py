@@ -20,6 +20,7 @@ from .times import Clock
 __all__ = (
     "BLANKS",
     "SIGNATURE",
+    "TYPE",
     "by_header",
     "by_time",
     "is_header",
@@ -265,14 +266,13 @@ def by_header(header: list[str], row: Any) -> dict[str, Any] | None:
 
 def is_of_types(row: Any) -> bool:
     """Whether a *row* has the types of ClickHouse's columns."""
-    return isinstance(row, list) and all(
-        isinstance(cell, str) and _TYPE.match(cell) for cell in row
-    )
+    return isinstance(row, list) and all(isinstance(cell, str) and _is_type(cell) for cell in row)
 
 
-_TYPE = re.compile(
-    r"(?:LowCardinality|Nullable|DateTime|Date|String|U?Int|Float|Map|Array|Enum|UUID|Bool|FixedString)"
-)
+TYPE = r"(?:LowCardinality|Nullable|DateTime|Date|String|U?Int|Float|Map|Array|Enum|UUID|Bool|FixedString)"
+"""The beginning of the name of a column's type in ClickHouse."""
+
+_is_type = re.compile(TYPE).match
 
 
 def _by_columns(document: dict[str, Any]) -> list[Any] | None:

@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Any
 
 from .names import CONTAINERS, ROLES, TEXTS
+from .stores import TYPE
 
 __all__ = ("is_table", "rows")
 
@@ -125,11 +126,8 @@ def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator
 
 
 # The second row of ClickHouse's CSVWithNamesAndTypes and TabSeparatedWithNamesAndTypes.
-_TYPE = (
-    r"\"?(?:LowCardinality|Nullable|DateTime|Date|String|U?Int|Float|Map|Array|Enum|UUID|Bool|FixedString)"
-    r"[^\t\"\n]*\"?"
-)
-_TYPES = re.compile(rf"{_TYPE}(?:[,\t]{_TYPE})+\Z")
+_CELL = rf"\"?{TYPE}[^\t\"\n]*\"?"
+_TYPES = re.compile(rf"{_CELL}(?:[,\t]{_CELL})+\Z")
 
 
 def _whole_rows(

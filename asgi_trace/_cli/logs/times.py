@@ -36,8 +36,8 @@ _MONTH = (
     rf"(?P<name>[ADFJMNOSadfjmnos][A-Za-z][A-Za-z](?<=(?i:{'|'.join(_MONTHS)})))"
     r"(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\.?"
 )
-# A number that begins a form, and is no part of a longer one or of a file's name. A form that begins with a character
-# is tried faster than one that begins with a condition.
+# A number that begins a form, and is no part of a longer one or of a file's name. A form that
+# begins with a character is tried faster than one that begins with a condition.
 _YEAR = r"(?P<year>\d(?<![\d.]\d)\d{3})"
 _WEEKDAY = r"(?:[A-Z][a-z]{2,8},? )?"
 

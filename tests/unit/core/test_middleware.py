@@ -411,6 +411,21 @@ def test_a_message_after_the_end_is_ignored(crash: bool) -> None:
     assert sent == ["http.response.start", "http.response.body"]
 
 
+def test_an_app_that_is_replaced_is_called() -> None:
+    """The launcher puts spans around the app of a shim that is in use already."""
+    called = []
+
+    async def other(scope: Any, receive: Any, send: Any) -> None:
+        called.append(scope["path"])
+        await hello(scope, receive, send)
+
+    traced = RequestTracingMiddleware(hello, access_log=True)
+    step(traced, http_scope())
+    traced.app = other
+    step(traced, http_scope())
+    assert called == [http_scope()["path"]]
+
+
 def test_wrapping_twice_is_wrapping_once() -> None:
     """One id, one header, one object; the outer shim's."""
     scope = http_scope()
