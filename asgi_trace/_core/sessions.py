@@ -58,6 +58,18 @@ class _Source(NamedTuple):
     is_callers: bool = False  # used from a trusted caller only
 
 
+# A source with its rank, and with the function that makes an id of a candidate: rank, header, name,
+# read, the function, is_callers. A plain tuple, which is unpacked in one step.
+_Prepared = tuple[
+    int,
+    bytes,
+    bytes,
+    Callable[[bytes, bytes], Iterable[bytes]],
+    Callable[[bytes], str | None],
+    bool,
+]
+
+
 def _whole(value: bytes, _name: bytes) -> Iterable[bytes]:
     return (value,)
 
@@ -164,11 +176,14 @@ class SessionResolver:
         self.lowest_rank = len(self._sources)
         self._digest = secret_digest(digest_key)
         self._parse = parse
-        self._by_header: dict[bytes, list[tuple[int, _Source]]] = {}
+        self._by_header: dict[bytes, list[_Prepared]] = {}
         for rank, source in enumerate(self._sources):
-            self._by_header.setdefault(source.header, []).append((rank, source))
+            header, name, read, is_secret, is_callers = source
+            id_of = self._digest if is_secret else parse
+            prepared = rank, header, name, read, id_of, is_callers
+            self._by_header.setdefault(header, []).append(prepared)
         self.header_names = self._by_header.keys() - {_QUERY, _NO_HEADER}
-        self._parameters = [source.name for _, source in self._by_header.get(_QUERY, ())]
+        self._parameters = [source.name for source in self._sources if source.header == _QUERY]
         self.user_rank = self._rank_of(lambda source: source.header == _NO_HEADER)
 
     def may_be_in(self, query_string: bytes) -> bool:
@@ -197,29 +212,21 @@ class SessionResolver:
         """
         if query_string:
             headers = {**headers, _QUERY: (query_string,)}
-        present: list[tuple[int, _Source]] = []
+        present: list[_Prepared] = []
         for header in headers:
             if header in self._by_header:
                 present += self._by_header[header]
         if len(present) > 1:
             present.sort()  # by rank
-        for rank, source in present:
-            if source.is_callers and not is_trusted:
+        for rank, header, name, read, id_of, is_callers in present:
+            if is_callers and not is_trusted:
                 continue
-            session_id = self._first_id(source, headers[source.header])
-            if session_id is not None:
-                return session_id, rank
+            for value in headers[header]:
+                for candidate in read(value, name):
+                    session_id = id_of(candidate) if candidate else None
+                    if session_id is not None:
+                        return session_id, rank
         return None, self.lowest_rank
-
-    def _first_id(self, source: _Source, values: Iterable[bytes]) -> str | None:
-        for value in values:
-            for candidate in source.read(value, source.name):
-                if not candidate:
-                    continue
-                session_id = self._digest(candidate) if source.secret else self._parse(candidate)
-                if session_id is not None:
-                    return session_id
-        return None
 
     def user_session(self, user: object) -> str | None:
         """Return the digest of the id of *user*, from an ASGI scope; None without an id."""
