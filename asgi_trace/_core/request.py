@@ -9,7 +9,7 @@ context variables, ASGI scopes or headers: :mod:`.scope` reads the values of an 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
@@ -18,7 +18,7 @@ from .calls import NO_CALL, Call, clean
 from .faults import report_once
 from .ids import generate_own_ids, generate_request_id, id_by_hand
 from .lines import NO_ID
-from .tracecontext import RANDOM, TraceContext, is_trace_id, new_trace
+from .tracecontext import RANDOM, TraceContext, TraceParts, is_trace_id, new_trace
 
 __all__ = (
     "CALL_NAMES",
@@ -41,7 +41,8 @@ _process = object()
 
 _MOST_COUNTED = 0xFFFF
 # The last four digits of the first calls' spans: formatting them takes 1,500 instructions.
-_LAST_DIGITS = {number: f"{number:04x}" for number in range(1, 17)}
+_MOST_PREPARED = 16
+_LAST_DIGITS = tuple(f"{number:04x}" for number in range(_MOST_PREPARED + 1))
 
 
 def _note_fork() -> None:
@@ -67,7 +68,11 @@ if TYPE_CHECKING:
 
 
 def found_once(
-    default: Any, *, check: Callable[[Any], Any] | None = None, may_come_later: bool = False
+    default: Any,
+    *,
+    check: Callable[[Any], Any] | None = None,
+    may_come_later: bool = False,
+    of_headers: bool = False,
 ) -> Callable[[Callable[[Any], _T]], LateField[_T]]:
     """
     Turn a method into a property; its value is computed once, when it is first read.
@@ -77,6 +82,8 @@ def found_once(
 
     :param check: is given an assigned value and returns the one to keep; by default any is kept.
     :param may_come_later: compute a value that is None again at the next read.
+    :param of_headers: the value is *default* where the request is known to have none of the headers
+        that late fields are read from.
     """
 
     def decorate(find: Callable[[Any], _T]) -> LateField[_T]:
@@ -86,9 +93,13 @@ def found_once(
         # instructions more.
         def read(metadata: RequestMetadata) -> _T:
             values = metadata._values
-            if values is not None and name in values:
-                kept: _T = values[name]
-                return kept
+            if values is not None:
+                if name in values:
+                    kept: _T = values[name]
+                    return kept
+                if of_headers and "known_headers" in values and not values["known_headers"]:
+                    absent: _T = default
+                    return absent
             try:
                 value = find(metadata)
             except Exception:
@@ -429,9 +440,9 @@ class RequestMetadata:
             made = values.setdefault("own_ids", generate_own_ids())
         return made
 
-    def _call_trace(self) -> TraceContext:
+    def _call_trace(self) -> TraceParts:
         """
-        Return the span of an outgoing call that this request makes.
+        Return the trace context of an outgoing call that this request makes.
 
         W3C requires a new span for each call, whether or not it is recorded. Where a tracer records
         spans, this is the tracer's current span, since the called service names it as its parent.
@@ -441,7 +452,7 @@ class RequestMetadata:
             traced: TraceContext = values["calling_span"](self)
             return traced
         trace_id, span_id, flags, parent_span_id = self.trace
-        return new_trace((trace_id, self._call_span_id(span_id), flags, parent_span_id))
+        return trace_id, self._call_span_id(span_id), flags, parent_span_id
 
     def _call_span_id(self, span_id: str) -> str:
         """
@@ -452,28 +463,23 @@ class RequestMetadata:
         It is random where such an id could be used twice: after 65,535 ids, in a forked child, and
         for a span that this object has not made, since another object or process may count too.
         """
-        values = self._values or {}
+        values = self._values
+        if values is None:
+            values = self._late_values()
         _, own_span_id = values["own_ids"] if "own_ids" in values else self._own_ids()
         if span_id == own_span_id:
-            process, counter = values["calls"] if "calls" in values else self._counter_of_calls()
+            if "calls" not in values:
+                values.setdefault("calls", (_process, count(1)))
+            process, counter = values["calls"]
             number = next(counter)
-            made = f"{span_id[:12]}{_LAST_DIGITS.get(number) or f'{number:04x}'}"
+            digits = _LAST_DIGITS[number] if number <= _MOST_PREPARED else f"{number:04x}"
+            made = span_id[:12] + digits
             if made == span_id:  # the request's own span
                 number = next(counter)
                 made = f"{span_id[:12]}{number:04x}"
             if process is _process and number <= _MOST_COUNTED:
                 return made
         return generate_request_id()[:16]
-
-    def _counter_of_calls(self) -> tuple[object, Iterator[int]]:
-        """Return the process in which the calls of this request are counted, and the counter."""
-        values = self._values
-        if values is None:
-            values = self._late_values()
-        counter: tuple[object, Iterator[int]] | None = values.get("calls")
-        if counter is None:
-            counter = values.setdefault("calls", (_process, count(1)))
-        return counter
 
     def _continue_trace(
         self, parent: TraceContext, tracestate: str = "", baggage: str = ""
@@ -550,7 +556,7 @@ class RequestMetadata:
             {name: getattr(self, name) for name in names},
             fields=self.fields,
             own_ids=self._own_ids(),
-            calls=self._counter_of_calls(),
+            calls=self._late_values().setdefault("calls", (_process, count(1))),
         )
         if self._calling_span is not None:
             twin._calling_span = self._calling_span

@@ -77,7 +77,7 @@ class LoggedCall:
         if span is not None:
             self.trace = span.trace
         elif self._request is not None:
-            self.trace = self._request._call_trace()
+            self.trace = TraceContext(*self._request._call_trace())
         self._target = _target(method, url, masks_of(self._request))
         self._error = ""
         self._began = perf_counter()

@@ -89,12 +89,12 @@ def inject(headers: _Headers, *, session: bool = False, baggage: bool = False) -
         )
     metadata = get_request_metadata()
     if metadata is not None:
-        replace(headers, outgoing(metadata, session=session, baggage=baggage))
+        replace(headers, outgoing(metadata, session, baggage))
     return headers
 
 
 def outgoing(
-    metadata: RequestMetadata, *, session: bool, baggage: bool, span: TraceContext | None = None
+    metadata: RequestMetadata, session: bool, baggage: bool, span: TraceContext | None = None
 ) -> dict[str, str]:
     """
     Return the headers of a call that the request *metadata* makes; an empty value means that the
@@ -102,25 +102,27 @@ def outgoing(
 
     :param span: the call's own, where a tracer has made one.
     """
-    headers = {TRACEPARENT: "", TRACESTATE: "", REQUEST_ID: ""}
+    headers: dict[str, str] | None = None
     try:
         trace = span or metadata._call_trace()
-        headers[TRACEPARENT] = format_traceparent(trace)
-        headers[TRACESTATE] = metadata.tracestate
-        request_id = metadata.request_id
-        # An id of ours needs no check, which takes 3,000 instructions.
-        if request_id is None or not metadata._has_random_id():
+        request_id = metadata._request_id
+        # A trace id, or another id of ours, needs no check, which takes 3,000 instructions.
+        if request_id is not trace[0] and not metadata._has_random_id():
             request_id = _safe(request_id)
-        headers[REQUEST_ID] = request_id
+        headers = {
+            TRACEPARENT: format_traceparent(trace),
+            TRACESTATE: metadata.tracestate,
+            REQUEST_ID: request_id or "",
+        }
         if baggage:
             headers[BAGGAGE] = metadata.baggage
         if session:
             headers[SESSION_ID] = _safe(metadata.session_id)
         if formats.write is not None:
-            headers.update(formats.write(trace))
+            headers.update(formats.write(TraceContext(*trace)))
     except Exception:
         report_once("writing the headers of an outgoing call")
-    return headers
+    return headers or {TRACEPARENT: "", TRACESTATE: "", REQUEST_ID: ""}
 
 
 def outgoing_span(span: TraceContext, tracestate: str) -> dict[str, str]:
