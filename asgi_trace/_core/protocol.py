@@ -8,7 +8,7 @@ as MCP, puts a subclass of it into :data:`hooks`, and each shim that is created 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .calls import NO_CALL, Call
@@ -90,6 +90,10 @@ class Protocol:
         Return :data:`PENDING` while the response may still open one.
         """
         return None
+
+    def may_open_session(self, headers: Iterable[Any]) -> bool:
+        """Whether a response with *headers*, of any shape, may open a session."""
+        return False
 
     def stream_started(self, request: ScopeMetadata) -> None:
         """

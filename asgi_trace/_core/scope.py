@@ -346,20 +346,11 @@ class ScopeMetadata(RequestMetadata):
             headers = without_header(headers, name)
         headers.append((name, self._request_id.encode()))
         self._response_headers = message["headers"] = headers
-        if self._ids is not None and self._may_change_session():
-            self._ids = None
+        if self._ids is not None:
+            settings = self._settings
+            if settings.sessions.user_rank >= 0 or settings.protocol.may_open_session(headers):
+                self._ids = None  # the next line searches the session again
         return message
-
-    def _may_change_session(self) -> bool:
-        """Whether the session may be another one since the response has begun."""
-        settings, session = self._settings, self._kept("session")
-        if settings.sessions.user_rank >= 0:
-            return True
-        rank = settings.sessions.lowest_rank if session is None else session[1]
-        try:
-            return settings.protocol.opened_session(self, rank) is not None
-        except Exception:  # reported where the session is found
-            return True
 
     @property
     def _response_started(self) -> bool:
@@ -445,18 +436,18 @@ class ScopeMetadata(RequestMetadata):
     def _settle_session(self, known: _Session | None) -> str | None:
         # Without a lock: the result depends only on values that were read at entry, so two threads
         # get the same.
-        settings, response = self._settings, self._response_headers
+        settings, response, values = self._settings, self._response_headers, self._values
+        if values is None or "known_headers" not in values:
+            values = self._read_headers()
         sessions = settings.sessions
         session_id, rank = None, sessions.lowest_rank
         try:
             if known is not None:
                 session_id, rank, _ = known
-            else:
-                headers = self._known_headers()
-                if headers or self._query_string:
-                    session_id, rank = sessions.resolve(
-                        headers, self._query_string, is_trusted=settings.trust_inbound
-                    )
+            elif values["known_headers"] or self._query_string:
+                session_id, rank = sessions.resolve(
+                    values["known_headers"], self._query_string, is_trusted=settings.trust_inbound
+                )
             if 0 <= sessions.user_rank < rank:
                 user = self._user_session(sessions)
                 if user is PENDING:
@@ -472,9 +463,6 @@ class ScopeMetadata(RequestMetadata):
                 session_id, rank = opened, _FINAL_RANK
         except Exception:
             report_once("reading the session id")
-        values = self._values
-        if values is None:
-            values = self._late_values()
         if session_id is None:
             session_id, _ = values["own_ids"] if "own_ids" in values else self._own_ids()
         values["session"] = session_id, rank, response
@@ -507,17 +495,20 @@ class ScopeMetadata(RequestMetadata):
             self._late_values()["session"] = named, rank, response
 
     def _known_headers(self) -> dict[bytes, list[bytes]]:
-        """
-        Return the values of the headers that late fields are read from, by name.
-
-        ``Accept``, which nearly all requests have, is a late value of its own. Where there are no
-        such headers, ids are generated in the same step.
-        """
-        kept: dict[bytes, list[bytes]]
+        """Return the values of the headers that late fields are read from, by name."""
         values = self._values
-        if values is not None and "known_headers" in values:
-            kept = values["known_headers"]
-            return kept
+        if values is None or "known_headers" not in values:
+            values = self._read_headers()
+        known: dict[bytes, list[bytes]] = values["known_headers"]
+        return known
+
+    def _read_headers(self) -> dict[str, Any]:
+        """
+        Return the late values, with those of the headers: ``known_headers``, and ``accept``, which
+        nearly all requests have.
+
+        Where there are no known headers, ids are generated in the same step.
+        """
         # One pass for all names: 450 instructions a header, where a pass for each name takes 250.
         known: dict[bytes, list[bytes]] = {}
         accept = b""
@@ -539,18 +530,18 @@ class ScopeMetadata(RequestMetadata):
         first: dict[str, Any] = {"accept": accept, "known_headers": known}
         if not known:
             first["own_ids"] = generate_own_ids()
+        values = self._values
         if values is None:
             values = self._late_values(first)
             if values is first:
-                return known
+                return values
         for field, late_value in first.items():  # another thread may have been faster
             values.setdefault(field, late_value)
-        kept = values["known_headers"]
-        return kept
+        return values
 
     # -- late fields -------------------------------------------------------------------------------
 
-    @found_once(NO_CALL)
+    @found_once(NO_CALL, of_headers=True)
     def _call(self) -> Call:
         return self._settings.protocol.find_call(self)
 
@@ -563,8 +554,7 @@ class ScopeMetadata(RequestMetadata):
         """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
         values = self._values
         if values is None or "known_headers" not in values:
-            self._known_headers()
-            values = self._late_values()
+            values = self._read_headers()
         known = values["known_headers"]
         if "kind" in values and values["kind"] == "websocket":
             return "websocket"
@@ -579,9 +569,10 @@ class ScopeMetadata(RequestMetadata):
     @found_once(TraceContext("", ""), check=checked_trace)
     def trace(self) -> TraceContext:
         """The request's place in its distributed trace; see :attr:`RequestMetadata.trace`."""
-        values = self._values or {}
-        known = values["known_headers"] if "known_headers" in values else self._known_headers()
-        settings = self._settings
+        settings, values = self._settings, self._values
+        if values is None or "known_headers" not in values:
+            values = self._read_headers()
+        known: dict[bytes, list[bytes]] = values["known_headers"]
         parent = None
         if known and b"traceparent" in known and settings.trust_inbound:
             parent = _traceparent_of(known)
@@ -601,17 +592,17 @@ class ScopeMetadata(RequestMetadata):
         trace_id, span_id, flags = found
         return new_trace((trace_id, span_id, flags, None))
 
-    @found_once("")
+    @found_once("", of_headers=True)
     def tracestate(self) -> str:
         if self.parent_span_id is None:
             return ""
         return parse_tracestate(self._header_texts(b"tracestate"))
 
-    @found_once("")
+    @found_once("", of_headers=True)
     def baggage(self) -> str:
         return parse_baggage(self._header_texts(b"baggage")) if self._settings.trust_inbound else ""
 
-    @found_once(None)
+    @found_once(None, of_headers=True)
     def linked_trace(self) -> TraceContext | None:
         return None if self._settings.trust_inbound else self._trace_of_headers()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from binascii import Error, a2b_base64
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from .._core.calls import MAX_WORD_LENGTH, NO_CALL, Call, clean
 from .._core.current import elsewhere
@@ -158,20 +159,20 @@ class MCP(Protocol):
             return False
         return request.transport_type == "streamable-http"
 
-    def _opened_by_header(self, request: ScopeMetadata) -> str | None:
-        headers = request._response_headers
-        if headers is None:
-            return None
+    def may_open_session(self, headers: Iterable[Any]) -> bool:
+        """Whether *headers*, of any shape, may have ``Mcp-Session-Id``; few responses do."""
         try:
-            # The lengths are compared first: this runs for each request that logs after its
-            # response's start, and few responses have the header.
             for name, _ in headers:
                 if len(name) == _SESSION_LENGTH and name != b"content-length":
-                    break
-            else:
-                return None
-        except (TypeError, ValueError):  # not a pair, or not bytes
-            pass
+                    return True
+        except Exception:  # not a pair, or not bytes
+            return True
+        return False
+
+    def _opened_by_header(self, request: ScopeMetadata) -> str | None:
+        headers = request._response_headers
+        if headers is None or not self.may_open_session(headers):
+            return None
         return self._first_id(response_values(headers, b"mcp-session-id"))
 
     def _first_id(self, values: Iterable[bytes]) -> str | None:
