@@ -17,6 +17,7 @@ from .faults import own_logger, report_once
 from .lines import ACCESS_LOGGER, format_access, format_usual_access
 from .masks import Masks
 from .own_lines import write_line
+from .protocol import Wrapper
 from .request import RequestMetadata
 from .scope import SCOPE_KEY, Message, Scope
 from .trust import client_host
@@ -29,7 +30,7 @@ _DISCONNECT = "disconnect"
 _TAKEN = "asgi_trace.access"
 
 
-class AccessLog:
+class AccessLog(Wrapper):
     """
     Write an access line for each request of *app* to the logger ``asgi_trace.access``.
 

@@ -22,7 +22,7 @@ from .ids import checked_generator, checked_parser, generate_request_id, parse_i
 from .inside import replace_error_sender, rewrapped, starlette_app, with_first_request
 from .masks import Masks
 from .patterns import Pattern
-from .protocol import hooks
+from .protocol import Wrapper, hooks
 from .request import RequestMetadata
 from .response_headers import Answers
 from .scope import (
@@ -186,6 +186,16 @@ class RequestTracingMiddleware:
         )
         self._watch_first_request()
 
+    @property
+    def app(self) -> ASGIApp:
+        """The app inside, or a wrapper of ours around it."""
+        return self._app
+
+    @app.setter
+    def app(self, app: ASGIApp) -> None:
+        self._app = app
+        self._serve = app.__call__ if isinstance(app, Wrapper) else app
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """
         Serve one connection. Lifespan, unknown types and scopes already traced are passed on
@@ -197,12 +207,12 @@ class RequestTracingMiddleware:
         if not request._read(scope, self._settings):
             return await self._pass(scope, receive, send)
 
-        app = self.app  # CPython 3.11 calls a variable faster than an attribute
+        serve = self._serve  # CPython 3.11 calls a variable faster than an attribute
         scope[SCOPE_KEY] = request
         request._server_send = send
         token = bind(request)
         try:
-            return await app(scope, receive, request._send)
+            return await serve(scope, receive, request._send)
         except BaseException as exc:
             token = await self._crashed(exc, request, token, scope)
             raise

@@ -113,7 +113,7 @@ class Settings:
         self.answers = answers
         self.masks = masks
         self.header = header
-        self.answer = header, len(header)
+        self.answer = header, len(header), protocol.follows_streams
         self.generate = generate
         self.makes_trace_ids = generate is generate_request_id
         self.parse = parse
@@ -330,18 +330,17 @@ class ScopeMetadata(RequestMetadata):
             headers = [*message["headers"]]
         except (KeyError, TypeError):  # no headers, or None
             headers = [*(message.get("headers") or ())]
-        name, length = self._settings.answer
+        name, length, may_be_stream = self._settings.answer
         try:
-            for key, _ in headers:
+            for key, value in headers:
                 # 18 ns a header instead of 45 for lower() on each; content-type is as long as
                 # x-request-id.
-                if (
-                    len(key) == length
-                    and key != b"content-type"
-                    and (type(key) is not bytes or key.lower() == name)
-                ):
-                    headers = without_header(headers, name)
-                    break
+                if len(key) == length:
+                    if key == b"content-type":
+                        may_be_stream = may_be_stream and value not in _other_types
+                    elif type(key) is not bytes or key.lower() == name:
+                        headers = without_header(headers, name)
+                        break
         except (TypeError, ValueError, AttributeError):  # not a pair, or not bytes
             headers = without_header(headers, name)
         headers.append((name, self._request_id.encode()))
@@ -350,7 +349,24 @@ class ScopeMetadata(RequestMetadata):
             settings = self._settings
             if settings.sessions.user_rank >= 0 or settings.protocol.may_open_session(headers):
                 self._ids = None  # the next line searches the session again
+        if may_be_stream:
+            self._follow_stream(headers)
         return message
+
+    def _follow_stream(self, headers: list[Any]) -> None:
+        """Tell the protocol if this is a GET whose response, with *headers*, is a stream of events."""
+        try:
+            for media_type in response_values(headers, b"content-type"):
+                if _names_events(media_type):
+                    if self.method == "GET":
+                        self._settings.protocol.stream_started(self)
+                elif len(media_type) <= _LONGEST_REMEMBERED:
+                    if len(_other_types) >= _MOST_REMEMBERED:
+                        _other_types.clear()
+                    _other_types.add(media_type)
+                return
+        except Exception:
+            report_once("observing a stream")
 
     @property
     def _response_started(self) -> bool:
@@ -446,7 +462,7 @@ class ScopeMetadata(RequestMetadata):
                 session_id, rank, _ = known
             elif values["known_headers"] or self._query_string:
                 session_id, rank = sessions.resolve(
-                    values["known_headers"], self._query_string, is_trusted=settings.trust_inbound
+                    values["known_headers"], self._query_string, settings.trust_inbound
                 )
             if 0 <= sessions.user_rank < rank:
                 user = self._user_session(sessions)
@@ -552,7 +568,7 @@ class ScopeMetadata(RequestMetadata):
     @found_once("http")
     def transport_type(self) -> str | None:
         """``websocket``, ``sse``, ``http``, or the protocol's own, such as ``streamable-http``."""
-        values = self._values
+        settings, values = self._settings, self._values
         if values is None or "known_headers" not in values:
             values = self._read_headers()
         known = values["known_headers"]
@@ -560,8 +576,8 @@ class ScopeMetadata(RequestMetadata):
             return "websocket"
         accept: bytes = values["accept"]
         accepts_events = _accepts_events(accept)
-        if known or accepts_events:
-            own = self._settings.protocol.find_transport(self, known, accept.lower())
+        if accepts_events or (known and not settings.protocol.headers.isdisjoint(known)):
+            own = settings.protocol.find_transport(self, known, accept.lower())
             if own is not None:
                 return own
         return "sse" if accepts_events else "http"
@@ -654,9 +670,7 @@ def _traceparent_of(known: Mapping[bytes, list[bytes]]) -> tuple[str, str, int] 
     """Return trace-id, span-id and flags of the one ``traceparent`` in the *known* headers."""
     inbound = known.get(b"traceparent", ())
     # With two headers the caller is unknown: the standard restarts the trace.
-    if len(inbound) != 1:
-        return None
-    return read_traceparent(inbound[0].decode("ascii", "replace"))
+    return read_traceparent(inbound[0].decode("ascii", "replace")) if len(inbound) == 1 else None
 
 
 class EdgeMetadata(ScopeMetadata):
@@ -702,43 +716,6 @@ class AnsweringMetadata(ScopeMetadata):
         return parse_id(session_id.encode("latin-1", "replace"))
 
 
-class StreamMetadata(ScopeMetadata):
-    """The metadata of a request; a protocol observes its response if that is a stream of events."""
-
-    __slots__ = ()
-
-    def _stamp(self, message: Message) -> Message:
-        """
-        Return a response's first *message* with our header; tell the protocol of a stream.
-        """
-        message = ScopeMetadata._stamp(self, message)  # super() takes 1,000 more on CPython 3.11
-        try:
-            for name, value in message["headers"]:
-                if name == b"content-type":
-                    if value not in _other_types:
-                        self._follow_stream()
-                    return message
-        except (TypeError, ValueError):  # not a pair, or not bytes
-            pass
-        self._follow_stream()
-        return message
-
-    def _follow_stream(self) -> None:
-        """Tell the protocol if this is a GET whose response is a stream of events."""
-        try:
-            for media_type in response_values(self._response_headers or (), b"content-type"):
-                if _names_events(media_type):
-                    if self.method == "GET":
-                        self._settings.protocol.stream_started(self)
-                elif len(media_type) <= _LONGEST_REMEMBERED:
-                    if len(_other_types) >= _MOST_REMEMBERED:
-                        _other_types.clear()
-                    _other_types.add(media_type)
-                return
-        except Exception:
-            report_once("observing a stream")
-
-
 class UserMetadata(ScopeMetadata):
     """The metadata of a request; its user may be its session, so it holds the scope."""
 
@@ -761,7 +738,6 @@ def metadata_class(settings: Settings) -> type[ScopeMetadata]:
     parts: tuple[tuple[type[ScopeMetadata], bool], ...] = (
         (UserMetadata, settings.sessions.user_rank >= 0),
         (AnsweringMetadata, settings.answers.needed),
-        (StreamMetadata, settings.protocol.follows_streams),
         (EdgeMetadata, settings.networks is not None),
         (ScopeMetadata, True),
     )

@@ -198,7 +198,6 @@ class SessionResolver:
         self,
         headers: Mapping[bytes, Iterable[bytes]],
         query_string: bytes,
-        *,
         is_trusted: bool = True,
     ) -> tuple[str | None, int]:
         """

@@ -13,6 +13,7 @@ from typing import Any
 from .._core.faults import report_once
 from .._core.headers import response_values
 from .._core.patterns import Pattern
+from .._core.protocol import Wrapper
 from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
 from .jsonrpc import MAX_MESSAGE_SIZE, read_endpoint, read_error, read_posted
 from .requests import await_endpoint, learn_call, open_stream
@@ -23,7 +24,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[Any]]
 
 
-class Observer:
+class Observer(Wrapper):
     """
     Observe the calls to *app*, an ASGI 3 application inside the shim: the JSON-RPC message of each
     POST, and its reply.

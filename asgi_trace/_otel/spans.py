@@ -19,6 +19,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from .._core.faults import report_once
+from .._core.protocol import Wrapper
 from .._core.request import RequestMetadata
 from .._core.scope import SCOPE_KEY, Scope
 from .attributes import (
@@ -67,7 +68,7 @@ _FASTAPI = "fastapi.telemetry"
 _MOST_WRAPPERS = 64
 
 
-class RequestSpans:
+class RequestSpans(Wrapper):
     """
     Make a SERVER span for each request of an ASGI *app*: inside the shim, around everything else.
 

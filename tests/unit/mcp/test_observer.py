@@ -529,6 +529,8 @@ async def test_a_stream_of_anything_else_gets_a_session_with_its_first_event(hea
         (b"text/event-stream, */*;q=0.1", EVENT_STREAM),
         (b"text/event-stream", (b"Content-Type", b"Text/Event-Stream; charset=utf-8")),
         (b"text/event-stream", ("content-type", "text/event-stream")),
+        (b"text/event-stream", (b"content-type", bytearray(b"text/event-stream"))),
+        (b"text/event-stream", [b"content-type", b"text/event-stream"]),
     ],
 )
 async def test_a_stream_elsewhere_has_a_session_at_once(
@@ -545,6 +547,15 @@ async def test_a_stream_elsewhere_has_a_session_at_once(
     assert started == before
     assert after == [OPENED if first is ENDPOINT else before] * 2
     assert metadata.session_id == after[0]
+
+
+@pytest.mark.usefixtures("with_sdk")
+@pytest.mark.parametrize("name", ["X-Request-ID", "X-Id", "X-Correlation-Number"])
+async def test_a_stream_is_found_under_any_name_for_the_request_id(name: str) -> None:
+    """The names are told apart by their length first, and one is as long as content-type."""
+    exchange = Exchange(b"", headers=[EVENTS], method="GET", path="/sse")
+    metadata = await exchange.run(ENDPOINT, headers=[EVENT_STREAM], header_name=name)
+    assert metadata.session_id == OPENED
 
 
 @pytest.mark.usefixtures("without_sdk")
