@@ -21,7 +21,7 @@ from weakref import WeakSet
 from .._core.faults import warn_once
 from .._core.inside import rewrapped
 from .._core.middleware import RequestTracingMiddleware
-from .._logging.setup import configure_logging, root_level_watched
+from .._logging.setup import configure_logging, root_has_writer, root_level_watched
 from .environment import (
     INSTALL_OTEL,
     OTEL,
@@ -32,7 +32,15 @@ from .environment import (
     read_otel,
 )
 
-__all__ = ("AS_IT_IS", "ON_APP", "load_app_for_server", "own_shim", "prepare_logging", "traced")
+__all__ = (
+    "AS_IT_IS",
+    "ON_APP",
+    "load_app_for_server",
+    "own_shim",
+    "prepare_logging",
+    "root_has_writer",
+    "traced",
+)
 
 ON_APP = "_ASGI_TRACE_ON_APP"
 """Names a function, as ``module:function``, that :func:`traced` calls with each app and its shim."""

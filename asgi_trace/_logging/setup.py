@@ -42,6 +42,7 @@ __all__ = (
     "configure_logging",
     "give_forms",
     "gives_forms",
+    "root_has_writer",
     "root_level_watched",
     "serve_untouched",
 )
@@ -406,10 +407,10 @@ def configure_logging(
     ``[req=…|session=…]`` before the message, unless it names ``request_id``. Formatters of any
     other class are not changed; their records have the ids as attributes, as with
     :func:`~asgi_trace.stamp_records`. Rich's handlers write plain lines. A handler is added only
-    where the root logger has none, for lines that no other handler writes. This function may be
-    called before or after the program or a server has set up logging, and more than once: each
-    handler gets its form when it writes. Where the program has set no record factory, one is set
-    that makes the same records in two thirds of the time.
+    where the root logger has none but OpenTelemetry's, for lines that no other handler writes. This
+    function may be called before or after the program or a server has set up logging, and more than
+    once: each handler gets its form when it writes. Where the program has set no record factory,
+    one is set that makes the same records in two thirds of the time.
 
     Messages that Python prints without a logger are logged too: warnings by ``py.warnings``,
     exceptions that end a thread by ``asgi_trace.threads``, unless the program has its own
@@ -441,7 +442,7 @@ def configure_logging(
     streams = [
         handler.stream for handler in root.handlers if isinstance(handler, logging.StreamHandler)
     ]
-    has_handler = bool(root.handlers) or _pytest_will_log()
+    has_handler = root_has_writer() or _pytest_will_log()
     if not has_handler or (stream is not None and stream not in streams):
         handler = _RootHandler(stream or sys.stderr)
         root.addHandler(handler)
@@ -449,6 +450,19 @@ def configure_logging(
             logging.lastResort = handler
     log_uncaught()
     _watch_for_requests()
+
+
+def root_has_writer() -> bool:
+    """
+    Whether the root logger has a handler besides OpenTelemetry's, which exports and writes nothing.
+
+    ``opentelemetry-instrument`` adds one to each program, and hides it from
+    :func:`logging.basicConfig` for the same reason: that would not add a handler that writes.
+    """
+    return any(
+        not type(handler).__module__.startswith("opentelemetry.")
+        for handler in logging.root.handlers
+    )
 
 
 def _set_default_level(root: logging.Logger) -> None:
@@ -512,11 +526,11 @@ def root_level_watched() -> Iterator[Callable[[], int]]:
     Python's default is equal to an explicit WARNING: this block distinguishes the two.
     """
     root = logging.root
-    if root.level == logging.WARNING and not root.handlers:
+    if root.level == logging.WARNING and not root_has_writer():
         root.level = _UnsetLevel(logging.WARNING)
 
     def level() -> int:
-        is_unset = isinstance(root.level, _UnsetLevel) and not root.handlers
+        is_unset = isinstance(root.level, _UnsetLevel) and not root_has_writer()
         return logging.INFO if is_unset else int(root.level)
 
     try:

@@ -219,8 +219,6 @@ async def work(marker: str):
         logging.getLogger("shop").info("%s ends", marker)
 
 
-# The launcher gives the root logger a handler that exports, so that none is added for lines.
-logging.root.addHandler(logging.StreamHandler())
 configure_logging(formatter=JSONFormatter())
 app = RequestTracingMiddleware(RequestSpans(api))
 """

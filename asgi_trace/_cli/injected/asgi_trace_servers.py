@@ -69,16 +69,16 @@ def _prepare() -> None:
 
 def _traced(app: Any) -> Any:
     """Return *app*, traced; unchanged, if that fails."""
-    shim = _safely(lambda: _package().traced(app, _level_of_program()))
+    shim = _safely(_trace, app)
     return app if shim is None else shim
 
 
-def _level_of_program() -> int:
-    """Return the root logger's level: INFO where none is set, and there is no handler."""
-    root = logging.root
-    is_unset = isinstance(root.level, UnsetLevel) and not root.handlers
+def _trace(app: Any) -> Any:
+    package, root = _package(), logging.root
+    # The program's level is INFO where none is set, and there is no handler.
+    is_unset = isinstance(root.level, UnsetLevel) and not package.root_has_writer()
     root.level = int(root.level)
-    return logging.INFO if is_unset else root.level
+    return package.traced(app, logging.INFO if is_unset else root.level)
 
 
 # -- servers ---------------------------------------------------------------------------------------
