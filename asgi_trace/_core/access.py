@@ -99,7 +99,6 @@ class _Exchange:
     """One request and its response, as seen in the messages of ``receive`` and ``send``."""
 
     method: str | None = None
-    crash_status: int | None = None
     # the outcome, if the app returns before its response is complete
     unfinished: str | None = None
 
@@ -207,7 +206,7 @@ class _Exchange:
             if message is not None:
                 return message, fields
         if self._status is None and outcome == "crash":
-            fields["status"] = self.crash_status
+            fields["status"] = 500  # by the shim, a framework or the server
         if self._close_code is not None:
             fields["close_code"] = self._close_code
         if outcome is not None:
@@ -237,7 +236,6 @@ def _shown_client(client: Any) -> str | None:
 
 
 class _HTTPExchange(_Exchange):
-    crash_status = 500  # by the shim, a framework or the server
     unfinished = "incomplete"
     _has_trailers = False
 

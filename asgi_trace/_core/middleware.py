@@ -47,14 +47,17 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[Any]]
 _HEADER_NAME = Pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 _ERROR_BODY = b"Internal Server Error"
-_ERROR_START: Message = {
-    "type": "http.response.start",
-    "status": 500,
-    "headers": [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(_ERROR_BODY)).encode()),
-    ],
-}
+_ERROR_PAGE: tuple[Message, Message] = (
+    {
+        "type": "http.response.start",
+        "status": 500,
+        "headers": [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(_ERROR_BODY)).encode()),
+        ],
+    },
+    {"type": "http.response.body", "body": _ERROR_BODY},
+)
 
 
 class RequestTracingMiddleware:
@@ -84,7 +87,8 @@ class RequestTracingMiddleware:
     :param generator: returns a new request id, in place of 32 random hexadecimal characters.
     :param validator: is given a client's id and returns whether it may be used. It narrows the rule
         for ids and cannot widen it: other characters are not safe on a log line.
-    :param error_response: answer 500, with the id, when an app raises before it has responded.
+    :param error_response: answer 500, with the id, when an app raises before it has responded; to
+        a websocket where the server can send it a response.
     :param keep_context: leave the context variable set when the app is done, for servers that log
         after that.
     :param access_log: write a line per request to the logger ``asgi_trace.access``, at its end.
@@ -245,14 +249,14 @@ class RequestTracingMiddleware:
             stamp_exception(exc, request)
             if is_inside and isinstance(exc, Exception):
                 token = bind(request)  # resetting with it leaves the request set
-        if request._response_started or scope["type"] != "http" or not isinstance(exc, Exception):
+        if request._response_started or not isinstance(exc, Exception):
             return token
         try:
             if is_inside:
                 replace_error_sender(scope, partial(_send_error_page, request, outer))
             elif self._error_response:
-                await request._send(_ERROR_START)
-                await request._send({"type": "http.response.body", "body": _ERROR_BODY})
+                for message in _error_page(scope):
+                    await request._send(message)
         except Exception:
             pass  # the client is gone, or the server refuses: the caller raises the app's exception
         return token
@@ -308,6 +312,15 @@ async def _send_error_page(
         request._server_send = send_nowhere  # as at the end of the request: no cycle is left
     if message["type"] == "http.response.body" and not message.get("more_body"):
         bind(outer)
+
+
+def _error_page(scope: Scope) -> tuple[Message, ...]:
+    """Return the messages of a 500: for a websocket by the extension, none if the server lacks it."""
+    if scope["type"] == "http":
+        return _ERROR_PAGE
+    if "websocket.http.response" in scope.get("extensions", ()):
+        return tuple({**message, "type": f"websocket.{message['type']}"} for message in _ERROR_PAGE)
+    return ()
 
 
 def _check_header(option: str, name: object, example: str) -> None:

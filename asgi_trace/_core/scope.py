@@ -313,6 +313,8 @@ class ScopeMetadata(RequestMetadata):
                 "websocket.http.response.start",
             }:
                 message = self._stamp(message)
+            elif kind == "websocket.close" and self._response_headers is None:
+                self._response_headers = []  # the server's 403, which has no header of ours
         except Exception:
             report_once("adding the response header")
         send = self._server_send  # CPython 3.11 calls a variable faster than a slot

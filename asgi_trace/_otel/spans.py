@@ -302,7 +302,7 @@ class _OwnExchange(_Exchange):
             attributes[OUTCOME] = outcome
         failed = self.raised if isinstance(self.raised, Exception) else None
         status = self._ending.status
-        if status is None and outcome == "crash" and self._scope["type"] == "http":
+        if status is None and outcome == "crash":
             status = 500  # by the shim, a framework or the server
         if status is not None:
             attributes["http.response.status_code"] = status

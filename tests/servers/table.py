@@ -80,7 +80,7 @@ HYPERCORN = (
     ServerLine("late-crash-traceback", "crash-late", TRACEBACK, ALWAYS),
     ServerLine("websocket", "echo", '"GET {path} {version}" 101', ALWAYS, websocket=True),
     ServerLine("websocket-denial", "refuse", '"GET {path} {version}" 401', ALWAYS, websocket=True),
-    ServerLine("websocket-crash", "crash", '"GET {path} {version}" 500', KEPT, websocket=True),
+    ServerLine("websocket-crash", "crash", '"GET {path} {version}" 500', ALWAYS, websocket=True),
     ServerLine("websocket-traceback", "crash", TRACEBACK, ALWAYS, websocket=True),
     ServerLine("websocket-late-traceback", "crash-late", TRACEBACK, ALWAYS, websocket=True),
 )

@@ -387,6 +387,17 @@ def test_refused_websocket(server: RunningServer) -> None:
     assert lines_of(server, request, "is refused") == stamped(request, "is refused")
 
 
+@each_server
+def test_websocket_crash_before_the_accept(server: RunningServer) -> None:
+    """The client gets a 500: with the request id where the server can send it a response."""
+    request = Request(server)
+    with handshake(server, request, "crash") as received:
+        status, header_values, _ = read_response(received)
+        server.settle()
+
+    assert (status, header_values) == (500, [request.request_id] if server.kind.denial else [])
+
+
 @each_line
 def test_line_of_the_server(server: RunningServer, version: str, expected: ServerLine) -> None:
     """

@@ -216,6 +216,7 @@ def test_one_line_when_the_request_is_over(
             {"status": 101, "bytes": 0, "close_code": 1001},
         ),
         (App({"type": "websocket.close"}), (), {"status": 403, "bytes": 0}),
+        (App(KeyError("x")), (), {"status": 500, "bytes": 0, "outcome": "crash"}),
         (
             App(
                 {"type": "websocket.http.response.start", "status": 401},

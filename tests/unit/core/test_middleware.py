@@ -602,6 +602,10 @@ def test_a_session_that_was_set_by_hand_stays(user: Any) -> None:
     assert seen == [str(user)]
 
 
+# A server that can send a response to a websocket in place of accepting it.
+DENIABLE = websocket_scope(extensions={"websocket.http.response": {}})
+
+
 @pytest.mark.parametrize(
     ("app", "scope", "options", "answered"),
     [
@@ -609,6 +613,11 @@ def test_a_session_that_was_set_by_hand_stays(user: Any) -> None:
         (responding(then=KeyError("x")), http_scope(app=object()), {}, False),
         (responding(then=KeyError("x")), http_scope(), {"error_response": False}, False),
         (responding(then=KeyError("x")), websocket_scope(), {}, False),
+        (responding(then=KeyError("x")), websocket_scope(extensions=None), {}, False),
+        (responding(then=KeyError("x")), DENIABLE, {}, True),
+        (responding(then=KeyError("x")), DENIABLE, {"error_response": False}, False),
+        (responding({"type": "websocket.accept"}, then=KeyError("x")), DENIABLE, {}, False),
+        (responding({"type": "websocket.close"}, then=KeyError("x")), DENIABLE, {}, False),
         (responding(HELLO_START, then=KeyError("x")), http_scope(), {}, False),
         (responding(HELLO_START, HELLO_BODY, then=KeyError("x")), http_scope(), {}, False),
         (responding(then=asyncio.CancelledError()), http_scope(), {}, False),
@@ -633,11 +642,13 @@ def test_a_bare_crash_is_answered_and_raised(
         Context().run(coroutine.send, None)
     metadata = metadata_of(caught.value)
     assert metadata is scope["asgi_trace"]
-    statuses = [message["status"] for message in sent if message["type"] == "http.response.start"]
-    assert (statuses == [500]) == answered
+    prefix = "websocket.http" if scope["type"] == "websocket" else "http"
+    assert [message.get("status") for message in sent].count(500) == answered
     if answered:
-        assert response_ids(sent) == [metadata.request_id.encode()]  # type: ignore[union-attr]
-        assert sent[1] == {"type": "http.response.body", "body": b"Internal Server Error"}
+        start, body = sent
+        assert start["type"] == f"{prefix}.response.start"
+        assert response_ids([start]) == [metadata.request_id.encode()]  # type: ignore[union-attr]
+        assert body == {"type": f"{prefix}.response.body", "body": b"Internal Server Error"}
 
 
 def test_a_framework_inside_the_shim_does_not_hide_that_it_is_outermost() -> None:
