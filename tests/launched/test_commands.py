@@ -352,6 +352,20 @@ def test_opentelemetrys_launcher(both: str, tmp_path: Path) -> None:
     assert server.text.count('"kind": "SpanKind.SERVER"') == 2
 
 
+ELASTIC = {"ELASTIC_APM_DISABLE_SEND": "true"}
+BESIDE_ELASTIC = (f"{RUN} elasticapm-run", f"elasticapm-run {RUN}")
+
+
+@pytest.mark.parametrize("both", BESIDE_ELASTIC, ids=["ours-first", "theirs-first"])
+def test_elastics_launcher(both: str, tmp_path: Path) -> None:
+    """In either order its agent runs, and the lines have our ids."""
+    app = f"{SHOP}import elasticapm\nprint(elasticapm._activation_method, flush=True)\n"
+    with started(f"{both} {UVICORN}", tmp_path, app, **ELASTIC) as server:
+        seen = visit(server)
+    check(server, seen)
+    assert "wrapper" in server.text.splitlines()
+
+
 @pytest.mark.parametrize("both", BOTH, ids=["ours-first", "theirs-first"])
 def test_the_children_of_both_launchers(both: str, tmp_path: Path) -> None:
     """A child of a child has both hooks, too."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = os.path.dirname(__file__)
 
-# The modules in which servers take their apps, or start.
+# The modules in which servers take their apps, or start, and those of other launchers.
 _MODULES = frozenset(
     (
         "uvicorn.config",
@@ -28,6 +28,7 @@ _MODULES = frozenset(
         "gunicorn.arbiter",
         "gunicorn.workers.gasgi",
         "opentelemetry.instrumentation.auto_instrumentation",
+        "elasticapm.instrumentation.wrapper",
     )
 )
 
@@ -44,7 +45,8 @@ def stand_first() -> None:
     """
     Keep our directory first on ``PYTHONPATH``, for the processes that this one starts.
 
-    OpenTelemetry's ``sitecustomize`` puts its own directory first, and runs no other one.
+    The launchers of OpenTelemetry and Elastic APM put their own directory first, and their
+    ``sitecustomize`` runs no other one.
     """
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if DIRECTORY in paths:

@@ -217,6 +217,11 @@ def _hook_opentelemetrys_command(auto_instrumentation: Any) -> None:
     _replace(auto_instrumentation, "execl", _before(stand_first))
 
 
+def _hook_elastics_command(wrapper: Any) -> None:
+    """The same for ``elasticapm-run``."""
+    _replace(wrapper.os, "execl", _before(stand_first))
+
+
 HOOKS: dict[str, Callable[[Any], None]] = {
     "uvicorn.config": _hook_uvicorn,
     "hypercorn.utils": _hook_hypercorn,
@@ -228,5 +233,6 @@ HOOKS: dict[str, Callable[[Any], None]] = {
     "gunicorn.arbiter": _hook_gunicorns_main_process,
     "gunicorn.workers.gasgi": _hook_gunicorns_asgi_worker,
     "opentelemetry.instrumentation.auto_instrumentation": _hook_opentelemetrys_command,
+    "elasticapm.instrumentation.wrapper": _hook_elastics_command,
 }
 """The function that hooks each module of a server, once it has run."""
