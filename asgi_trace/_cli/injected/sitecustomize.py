@@ -19,9 +19,12 @@ if sys.version_info >= (3, 10):  # noqa: UP036
 
 sys.path[:] = [path for path in sys.path if path != _directory]
 try:
-    # If there is none, this raises the usual error of a missing sitecustomize. Python ignores that
-    # error, and reports any other one.
     import sitecustomize  # noqa: F401
+except ImportError as exc:
+    if getattr(exc, "name", None) != "sitecustomize":  # Python 2 ignores the error of a missing one
+        raise
+    # There is none. The sitecustomize of another launcher may run this one: it would end by an error.
+    sys.modules["sitecustomize"] = type(sys)("sitecustomize")
 finally:
     if sys.version_info >= (3, 10):  # noqa: UP036
         asgi_trace_finder.stand_first()

@@ -224,6 +224,26 @@ def test_the_users_own_sitecustomize_runs(tmp_path: Path) -> None:
     assert with_us[1].splitlines()[1:] == without.stdout.splitlines()
 
 
+RUNS_THE_NEXT = """
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+sys.path = [path for path in sys.path if not __file__.startswith(path)]
+spec = PathFinder.find_spec("sitecustomize")
+spec.loader.exec_module(module_from_spec(spec))
+print("started")
+"""
+
+
+def test_a_sitecustomize_before_ours_runs_ours(tmp_path: Path) -> None:
+    """And starts its own tool after that: New Relic's does so, and does not expect an error."""
+    (tmp_path / "sitecustomize.py").write_text(RUNS_THE_NEXT)
+    first = f'PYTHONPATH="{tmp_path}{os.pathsep}$PYTHONPATH"'
+    watching = "import sys; print([type(f).__name__ for f in sys.meta_path].count('_Finder'))"
+    command = f'{first} exec {shlex.quote(sys.executable)} -c "{watching}"'
+    assert seen("sh", "-c", command) == (0, "started\n1\n", "")
+
+
 def test_an_error_in_the_users_sitecustomize_is_reported_as_it_is_without_us(
     tmp_path: Path,
 ) -> None:
