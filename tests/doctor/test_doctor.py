@@ -206,15 +206,17 @@ def test_the_app_may_be_named_by_the_variable(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this platform has no such signal")
-def test_ctrl_c_ends_it(tmp_path: Path) -> None:
-    """And the command with its processes."""
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_it(name: str, tmp_path: Path) -> None:
+    """And the command with its processes: Ctrl-C, a time limit of CI, a terminal that is closed."""
+    ending = getattr(signal, name)
     (tmp_path / "wait.sh").write_text("echo $$ waits; sleep 600\n")
     command = [*COMMAND, "sh", "wait.sh"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         number = int(process.stderr.readline().split()[0])
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        process.send_signal(ending)
+        assert process.wait(60) == 128 + ending
         with pytest.raises(ProcessLookupError):
             os.kill(number, 0)
 

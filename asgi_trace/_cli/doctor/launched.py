@@ -33,6 +33,12 @@ _VARIABLE = "_ASGI_TRACE_DOCTOR"
 _BETWEEN_LOOKS = 0.05
 _TO_END = 3.0
 _TO_VANISH = 1.0
+# What ends the doctor, and so the command: Ctrl-C, a cancelled job of CI, a terminal that is closed.
+_ENDS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)  # Windows has no SIGHUP
+]
 # A worker's exit code after which gunicorn starts no other worker, and ends.
 _NO_OTHER = 3
 
@@ -74,8 +80,11 @@ def _outcome(
     """Return the report of the server's process, or the reason why there is none."""
     if shutil.which(words[0]) is None:
         words = [neighbour(words[0]) or words[0], *words[1:]]
-    interrupts: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    # Not an exception: the command could not be ended while it is half started.
+    caught: list[int] = []
+    for number in _ENDS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, lambda number, _: caught.append(number))
     try:
         command = subprocess.Popen(
             words,
@@ -89,13 +98,11 @@ def _outcome(
         return f"there is no command {words[0]!r}{'; ' if rule else ''}{rule}"
     except OSError as exc:
         return f"{words[0]!r} cannot be started: {exc.strerror}"
-    finally:
-        signal.signal(signal.SIGINT, before)
     path, deadline = folder / "report", time.monotonic() + seconds
     try:
-        if interrupts:  # while the command was half started, and could not be ended
-            raise KeyboardInterrupt
         while not path.exists():
+            if caught:
+                sys.exit(128 + caught[0])  # as a shell reports the signal
             code = command.poll()
             if code is not None and not (folder / "claim").exists():
                 ended = f"{' '.join(words)!r} ended with exit code {code}, and no server has taken an app"
