@@ -606,6 +606,59 @@ VARIANTS: dict[str, Wrapper] = {
     "Docker Compose around RFC 5424": _each(
         lambda moment, service, line: f"logs-1  | <14>1 {when(moment)}Z web {service} 8 - - {line}"
     ),
+    "journalctl --no-hostname": _each(
+        lambda moment, service, line: f"{when(moment, '%b %d %H:%M:%S')} {service}[8]: {line}"
+    ),
+    "journalctl -o short-unix --no-hostname": _each(
+        lambda moment, service, line: f"{moment:.6f} {service}[8]: {line}"
+    ),
+    "journalctl -o with-unit, of a user": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %Y-%m-%d %H:%M:%S UTC')} web user@1000.service/{service}.service[8]: {line}"
+        )
+    ),
+    "journalctl -o with-unit, a template": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %Y-%m-%d %H:%M:%S UTC')} web {service}@blue.service[8]: {line}"
+        )
+    ),
+    "Docker's driver for syslog": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%b %d %H:%M:%S')} web {service}/0f1e2d3c4b5a[8]: {line}"
+        )
+    ),
+    "sam logs": _each(
+        lambda moment, service, line: (
+            f"2024/11/22/{service}[$LATEST]{'0f1e2d3c' * 4} {when(moment)} {line}"
+        )
+    ),
+    "Scalingo": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')}000 +0000 UTC [{service}-1] {line}"
+        )
+    ),
+    "Bamboo": _each(lambda moment, _, line: f"build\t{when(moment, '%d-%b-%Y %H:%M:%S')}\t{line}"),
+    "Render": _each(lambda moment, _, line: f"{when(moment, '%Y-%m-%d %H:%M:%S')}  {line}"),
+    "ts -s": _each(lambda _, __, line: f"00:00:01 {line}"),
+    "Grafana's text": _each(
+        lambda moment, _, line: f"{round(moment * 1000)}\t{when(moment)[:-3]}Z\t{line}"
+    ),
+    "parallel --tag": _each(lambda _, service, line: f"{service}\t{line}"),
+    "drone": _each(lambda _, service, line: f"[{service}:3] {line}"),
+    "grep -C": _each(
+        lambda moment, service, line: f"{service}.log{':-'[round(moment * 20) % 2]}{line}"
+    ),
+    "grep -nC": _each(
+        lambda moment, service, line: "{0}.log{2}12{2}{1}".format(
+            service, line, ":-"[round(moment * 20) % 2]
+        )
+    ),
+    "journalctl on a terminal, an error": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%b %d %H:%M:%S')} web {service}[8]: \x1b[0;1;31m{line}\x1b[0m"
+        )
+    ),
+    "a color around the line": _each(lambda _, __, line: f"\x1b[31m{line}\x1b[0m"),
     "GitLab CI": _each(lambda moment, _, line: f"{when(moment)}Z 01O {line}"),
     "Buildkite": _each(lambda moment, _, line: f"\x1b_bk;t={round(moment * 1e3)}\x07{line}"),
     "Cloud Build": _each(lambda _, service, line: f'Step #0 - "{service}": {line}'),
@@ -1133,6 +1186,11 @@ NAMELESS_VARIANTS = frozenset(
         "aws logs get-log-events, text",
         "podman logs of several",
         "TeamCity",
+        "Bamboo",
+        "Render",
+        "ts -s",
+        "Grafana's text",
+        "a color around the line",
         "Jenkins",
         "Jenkins, dates",
         "Netlify",

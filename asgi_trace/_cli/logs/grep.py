@@ -269,7 +269,7 @@ _BESIDE_STATUS = (
     rb"(?:(?= [\d.]{1,40}ms | - (?:-|\d{1,20}B) )|(?<=[\"2] \d{3})|(?<=Completed \d{3})(?= )"
     rb"|(?<=\d \d{3})(?= \+?\d))"
 )
-_END_OF_STATUS = rb"(?![^ \r\n\"\\])"
+_END_OF_STATUS = rb"(?![^ \r\n\t\"\\,;|\x1b])"
 # The text between the name and the value of a field of JSON or logfmt.
 _EQUALS = rb"\\*\"?\s*[:=]\s*\\*\"?"
 # A request without a status right after it: the status is before the request, or after a color.
