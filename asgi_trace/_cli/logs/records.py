@@ -717,9 +717,7 @@ class Records:
         moment = self.clock.read_value(received)
         if moment is None or when is None:
             return moment if when is None else when
-        if is_zoned(stamp) or (
-            isinstance(received, str) and not is_zoned(received) and not received.isdecimal()
-        ):
+        if is_zoned(stamp) or (isinstance(received, str) and not is_zoned(received)):
             return when
         return _nearest(when, moment)
 
@@ -884,6 +882,8 @@ def _behind(message: str, text: str) -> str:
 
 
 def _shown_trace(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("{") and '"stacktrace"' in value:
+        value = parse_fields(value) or value  # a store's column of text
     if isinstance(value, dict) and isinstance(value.get("stacktrace"), str):
         return str(value["stacktrace"])
     if isinstance(value, list) and all(isinstance(line, str) for line in value):

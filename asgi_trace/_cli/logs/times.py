@@ -150,8 +150,8 @@ def find_time(text: str, end: int) -> re.Match[str] | None:
 
 
 def is_zoned(text: str) -> bool:
-    """Whether a time names its zone."""
-    return text.endswith("Z") or _ZONED.search(text) is not None
+    """Whether a time names its zone, or counts from the epoch."""
+    return text.endswith("Z") or _ZONED.search(text) is not None or bool(_is_epoch(text))
 
 
 # -- the user's options ----------------------------------------------------------------------------

@@ -474,6 +474,7 @@ def test_the_envelopes_time_stands_for_a_time_without_a_zone() -> None:
             "2024-11-22T10:30:15.300000000Z 2024-11-22 10:30:14.250Z - INFO - [req=r1|session=s1] - x",
             14_250,
         ),
+        ("1732271415.300000 2024-11-22 12:30:15 - WARNING - [req=r1|session=s1] - x", 15_300),
         ("2024-11-22T10:30:15.300000000Z x", 15_300),
     ):
         reader = LineReader()
