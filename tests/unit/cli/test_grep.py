@@ -460,6 +460,11 @@ def _of_windows(data: bytes) -> bytes:
     return data.decode().replace("\n", "\r\n").encode("utf-16")
 
 
+def _without_mark(data: bytes) -> bytes:
+    """As other programs of Windows write it."""
+    return data.decode().replace("\n", "\r\n").encode("utf-16-le")
+
+
 def _packed_twice(data: bytes) -> bytes:
     """As Firehose stores what CloudWatch sent, with compression."""
     half = len(data) // 2
@@ -470,7 +475,7 @@ def _packed_twice(data: bytes) -> bytes:
 @pytest.mark.parametrize("name", [[], ["-"]])
 @pytest.mark.parametrize(
     "pack",
-    [bytes, gzip.compress, bz2.compress, lzma.compress, _packed_twice, _of_windows],
+    [bytes, gzip.compress, bz2.compress, lzma.compress, _packed_twice, _of_windows, _without_mark],
     ids=str,
 )
 def test_it_reads_standard_input(conditions: list[str], name: list[str], pack: Any) -> None:
