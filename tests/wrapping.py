@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -229,6 +230,46 @@ def _boxes(given: list[Line]) -> str:
     )
     head = f"   ┌─────────────────────Timestamp─┬─ServiceName─┬─Body{'─' * (width - 4)}─┐\n"
     return f"{head}{rows}   └{'─' * 31}┴{'─' * 13}┴{'─' * (width + 2)}┘\n"
+
+
+def _ruled(begin: str, end: str, cell: str) -> Wrapper:
+    """A table with a ruler of hyphens below the names; *begin* and *end* are its own."""
+
+    def written(given: list[Line]) -> str:
+        names = ("timestamp", "service", "message")
+        rows = [(when(moment, "%Y-%m-%d %H:%M:%S.%f"), *rest) for moment, *rest in given]
+        sizes = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+        ruler = "+".join("-" * len(cell.format(" " * size)) for size in sizes)
+        border = f"{begin.strip('-')}{ruler}{end}\n"
+        side = re.sub(r"[|+]", "|", begin).strip("-")
+        lines = [
+            f"{side}{'|'.join(cell.format(text.ljust(size)) for text, size in zip(row, sizes, strict=True))}{side}\n"
+            for row in (names, *rows)
+        ]
+        return (border if side else "") + lines[0] + border + "".join(lines[1:])
+
+    return written
+
+
+def _ripgrep(given: list[Line]) -> str:
+    records: list[dict[str, Any]] = []
+    for number, (_, service, line) in enumerate(given, 1):
+        path = {"text": f"{service}.log"}
+        match = {
+            "path": path,
+            "lines": {"text": f"{line}\n"},
+            "line_number": number,
+            "absolute_offset": 0,
+            "submatches": [],
+        }
+        end = {"path": path, "binary_offset": None, "stats": {"matches": 1}}
+        records += (
+            {"type": "begin", "data": {"path": path}},
+            {"type": "match", "data": match},
+            {"type": "end", "data": end},
+        )
+    records.append({"type": "summary", "data": {"elapsed_total": {"secs": 0}, "stats": {}}})
+    return "".join(f"{json.dumps(record)}\n" for record in records)
 
 
 def _debug(moment: float, service: str, line: str) -> str:
@@ -659,6 +700,145 @@ VARIANTS: dict[str, Wrapper] = {
         )
     ),
     "a color around the line": _each(lambda _, __, line: f"\x1b[31m{line}\x1b[0m"),
+    "OpenObserve": _document(
+        lambda given: {
+            "took": 3,
+            "hits": [
+                {
+                    "_timestamp": round(moment * 1e6),
+                    "kubernetes_container_name": service,
+                    "log": line,
+                    "stream": "stderr",
+                }
+                for moment, service, line in reversed(given)
+            ],
+            "total": len(given),
+        }
+    ),
+    "Quickwit": _document(
+        lambda given: {
+            "num_hits": len(given),
+            "hits": [
+                {
+                    "timestamp_nanos": int(_nanoseconds(moment)),
+                    "service_name": service,
+                    "body": {"message": line},
+                    "severity_number": 0,
+                }
+                for moment, service, line in given
+            ],
+        }
+    ),
+    "SigNoz": _document(
+        lambda given: {
+            "status": "success",
+            "data": {
+                "result": [
+                    {
+                        "queryName": "A",
+                        "list": [
+                            {
+                                "timestamp": f"{when(moment)}Z",
+                                "data": {
+                                    "body": line,
+                                    "severity_text": "",
+                                    "severity_number": 0,
+                                    "resources_string": {"service.name": service},
+                                },
+                            }
+                            for moment, service, line in reversed(given)
+                        ],
+                    }
+                ]
+            },
+        }
+    ),
+    "OpenSearch's bulk API": _each(
+        lambda moment, service, line: (
+            '{"index": {"_index": "logs"}}\n'
+            + json.dumps(
+                {"@timestamp": f"{when(moment)}Z", "log": line, "kubernetes": _kubernetes(service)}
+            )
+        )
+    ),
+    "gcloud pubsub subscriptions pull": _document(
+        lambda given: [
+            {
+                "ackId": "a1",
+                "message": {
+                    "data": b64encode(json.dumps(_entry(*line)).encode()).decode(),
+                    "messageId": "1",
+                },
+            }
+            for line in given
+        ],
+        2,
+    ),
+    "Mezmo": _objects(
+        lambda moment, service, line: {
+            "_line": line,
+            "_app": service,
+            "_ts": round(moment * 1000),
+            "level": "info",
+        }
+    ),
+    "Loggly": _document(
+        lambda given: {
+            "total_events": len(given),
+            "events": [
+                {"raw": line, "timestamp": round(moment * 1000), "logtypes": [], "id": "1"}
+                for moment, _, line in reversed(given)
+            ],
+        }
+    ),
+    "Fluent Bit, the journal": _objects(
+        lambda moment, service, line: {
+            "date": moment,
+            "systemd_unit": f"{service}.service",
+            "priority": "6",
+            "message": line,
+        }
+    ),
+    "rg --json": _ripgrep,
+    "CloudWatch's console, JSON": _document(
+        lambda given: [
+            {
+                "@timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f")[:-3],
+                "@message": json.loads(line) if line.startswith("{") else line,
+                "@logStream": service,
+            }
+            for moment, service, line in reversed(given)
+        ]
+    ),
+    "psql": _ruled("-", "", " {} "),
+    "MySQL": _ruled("+", "+", " {} "),
+    "Elasticsearch's SQL, text": _ruled("-", "", "{}"),
+    "aws --output table": _ruled("|+", "+|", " {} "),
+    "psql, expanded": _each(
+        lambda moment, service, line: (
+            f"-[ RECORD 1 ]{'-' * 30}\ntime    | {when(moment, '%Y-%m-%d %H:%M:%S.%f')}+00\n"
+            f"service | {service}\nmessage | {line}"
+        )
+    ),
+    "ClickHouse, CSV": _each(
+        lambda moment, service, line: '"{}","{}","{}"'.format(
+            when(moment, "%Y-%m-%d %H:%M:%S.%f000"), service, line.replace('"', '""')
+        )
+    ),
+    "ClickHouse, TabSeparated, two columns": _each(
+        lambda moment, _, line: f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t{_escaped(line)}"
+    ),
+    "Alloy's loki.echo": _each(
+        lambda moment, service, line: (
+            f"ts={when(moment)}Z level=info component_id=loki.echo.a entry={_quoted(line)} "
+            f'entry_timestamp={when(moment)}Z labels="{{container=\\"{service}\\"}}"'
+        )
+    ),
+    "RFC 5424 over TCP, without line feeds": lambda given: "".join(
+        f"{len(message.encode())} {message}"
+        for moment, service, line in given
+        for message in [f"<14>1 {when(moment)}Z web {service} 8 - - {line}"]
+    ),
     "GitLab CI": _each(lambda moment, _, line: f"{when(moment)}Z 01O {line}"),
     "Buildkite": _each(lambda moment, _, line: f"\x1b_bk;t={round(moment * 1e3)}\x07{line}"),
     "Cloud Build": _each(lambda _, service, line: f'Step #0 - "{service}": {line}'),
@@ -1185,6 +1365,8 @@ NAMELESS_VARIANTS = frozenset(
         "Vercel's drain",
         "aws logs get-log-events, text",
         "podman logs of several",
+        "Loggly",
+        "ClickHouse, TabSeparated, two columns",
         "TeamCity",
         "Bamboo",
         "Render",

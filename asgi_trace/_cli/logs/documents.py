@@ -67,6 +67,9 @@ def unfolded(
     if first.startswith(_EVENT):
         yield from _events(chain((first,), iterator))
         return
+    if _is_counted(first):
+        yield from _without_counts(chain((first,), iterator))
+        return
     shown = shown_in(first) if is_shown else None
     if shown is not None:
         yield from unfolded(shown(chain((first,), iterator)), complain, is_shown=False)
@@ -171,6 +174,40 @@ def _events(blocks: Blocks) -> Iterator[bytes]:
         is_in_line = bool(lines[-1])
         if kept or lines[-1]:
             yield b"".join((*kept, lines[-1]))
+
+
+# The number of bytes of a message of syslog before it, where no line feed is after it (RFC 6587).
+_COUNT = re.compile(rb"([1-9]\d{0,6}) (?=<\d{1,3}>)")
+_LONGEST_COUNT = len("1234567 <123>")
+
+
+def _is_counted(block: bytes) -> bool:
+    count = _COUNT.match(block)
+    end = 0 if count is None else count.end() + int(count[1])
+    return end > 0 and block[end - 1 : end] != b"\n" and _COUNT.match(block, end) is not None
+
+
+def _without_counts(blocks: Blocks) -> Iterator[bytes]:
+    """Yield *blocks* of messages behind their lengths, each with a line feed instead."""
+    rest = b""
+    for block in blocks:
+        data = rest + block
+        messages: list[bytes] = []
+        start = 0
+        while count := _COUNT.match(data, start):
+            end = count.end() + int(count[1])
+            if end > len(data):
+                break
+            messages.append(data[count.end() : end])
+            start = end
+        rest = data[start:]
+        if (count is None and len(rest) > _LONGEST_COUNT) or len(rest) > _LARGEST:  # anything else
+            messages.append(rest.rstrip(b"\n"))
+            rest = b""
+        if messages:
+            yield b"\n".join((*messages, b""))
+    if rest:
+        yield rest
 
 
 # The first line of a record of ``journalctl -o verbose``, with its microseconds since the epoch.

@@ -73,6 +73,10 @@ ROLES: dict[str, tuple[str, ...]] = {
         "received_at",
         "t.$date",
         "EdgeStartTimestamp",
+        "_timestamp",
+        "p_timestamp",
+        "timestamp_nanos",
+        "_ts",
         "t",
         "started_at",
         "created",
@@ -285,6 +289,9 @@ SILENT = frozenset(
         "ecs.version",
         "ingestionTime",
         "droppedAttributesCount",
+        "@logStream",
+        "@log",
+        "@ptr",
     )
 )
 
@@ -316,6 +323,11 @@ CONTAINERS = frozenset(
         "@fields",
         "logging.googleapis.com/labels",
         "LogMessage",
+        "@message",
+        "body",
+        "Body",
+        "resources_string",
+        "resources",
     )
 )
 
@@ -340,12 +352,14 @@ TEXTS = (
     "LogEntry",
     "Log_s",
     "short_message",
+    "_line",
 )
 """The names of the line in an envelope."""
 
 RAW_TEXTS = (
     "event.line",
     "raw",
+    "lines.text",
     "out",
     "payload",
     "resultDescription",
@@ -356,6 +370,9 @@ RAW_TEXTS = (
 SOURCES = (
     "kubernetes.container.name",
     "kubernetes.container_name",
+    "kubernetes_container_name",
+    "k8s.container.name",
+    "k8s_container_name",
     "containerName",
     "container_name",
     "container",
@@ -375,6 +392,7 @@ SOURCES = (
     "app",
     "kubernetes.pod.name",
     "kubernetes.pod_name",
+    "kubernetes_pod_name",
     "kubernetes.pod",
     "podName",
     "pod_name",
@@ -397,6 +415,10 @@ SOURCES = (
     "fly.app.name",
     "ContainerName_s",
     "ContainerAppName_s",
+    "systemd_unit",
+    "syslog_identifier",
+    "_app",
+    "path.text",
     "unit",
     "job",
     "_stream",
@@ -445,6 +467,9 @@ RAW = tuple(
             ("message", "rowId", "requestPath", "source"),
             ("resultDescription", "operationName", "category"),  # Azure's App Service
             ("ResultDescription", "TimeGenerated"),
+            ("lines.text", "line_number", "absolute_offset"),  # ripgrep
+            ("_line", "_ts"),  # Mezmo, LogDNA
+            ("raw", "logtypes", "timestamp"),  # Loggly
             ("out", "pos", "time"),  # Drone and Woodpecker
             ("payload", "topic", "partition", "offset"),  # kcat
         ),
@@ -468,6 +493,7 @@ COLLECTED = tuple(
             ("body", "timeUnixNano"),
             ("line", "timestamp"),
             ("_source", "_index"),
+            ("body", "severity_number", "severity_text"),
         ),
     )
 )

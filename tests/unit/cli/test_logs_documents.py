@@ -343,6 +343,19 @@ def test_an_export_of_the_journal_is_read_in_any_pieces() -> None:
     assert b"".join(unfolded([data + b"MESSAGE\n" + b"\xff" * 8 + b"x\n"], refuse)) == whole
 
 
+def test_a_message_of_syslog_is_as_long_as_its_length_tells() -> None:
+    """In blocks of any size, also with a line feed in it; anything else passes unchanged."""
+    messages = [f"<14>1 - web shop 8 - - {text}".encode() for text in ("a", "b\n9 <14>x", "c")]
+    data = b"".join(b"%d %b" % (len(message), message) for message in messages)
+    for size in (40, 47, len(data)):
+        blocks = [data[:size], *(data[at : at + 1] for at in range(size, len(data)))]
+        assert b"".join(unfolded(blocks, pytest.fail)) == b"\n".join((*messages, b""))
+    cut = data + b"99 <14>1 - web shop 8 - - d"
+    assert b"".join(unfolded([cut], pytest.fail)).endswith(b"\n99 <14>1 - web shop 8 - - d")
+    other = b"30 <14>1 - web shop\n12 <14>x\n"
+    assert b"".join(unfolded([other], pytest.fail)) == other
+
+
 def test_documents_without_anything_between_are_several() -> None:
     """As Firehose writes those of CloudWatch; a broken one stays as it is."""
     events = [
