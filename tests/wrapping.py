@@ -774,6 +774,23 @@ VARIANTS: dict[str, Wrapper] = {
         ],
         2,
     ),
+    "pm2's JSON": _objects(
+        lambda moment, service, line: {
+            "message": f"{line}\n",
+            "timestamp": f"{when(moment)[:-3]}Z",
+            "type": "err",
+            "process_id": 0,
+            "app_name": service,
+        }
+    ),
+    "FireLens": _objects(
+        lambda _, service, line: {
+            "source": "stderr",
+            "log": line,
+            "container_id": "0f1e-1",
+            "container_name": service,
+        }
+    ),
     "Mezmo": _objects(
         lambda moment, service, line: {
             "_line": line,

@@ -10,6 +10,7 @@ left out, and a command that splits it is suggested.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -104,7 +105,7 @@ def _holds_documents(block: bytes) -> bool:
 
 
 def _begins_document(start: bytes) -> bool:
-    first, _, rest = start.partition(b"\n")
+    first, line_feed, rest = start.partition(b"\n")
     first = first.rstrip()
     if first in (b"{", b"["):
         return rest.lstrip().startswith(b'"' if first == b"{" else (b"{", b"[", b'"'))
@@ -112,14 +113,25 @@ def _begins_document(start: bytes) -> bool:
         return True
     if not first.startswith(b"{"):
         return _HEADERS.search(start) is not None
-    if len(start) < _SNIFFED:
+    if line_feed or len(start) < _SNIFFED:
         documents = _parsed(first)
         if documents:
             return len(documents) > 1 or lines_in(documents[0]) is not None
+    elif b"}{" in first and _is_followed(first):
+        return True
     return SIGNATURE.search(start) is not None
 
 
 _SNIFFED = 1 << 16
+
+
+def _is_followed(line: bytes) -> bool:
+    """Whether an object is right behind the first one in a *line*."""
+    text = line.decode("utf-8", "replace")
+    with contextlib.suppress(ValueError, RecursionError):
+        _, end = json.JSONDecoder().raw_decode(text)
+        return text.startswith("{", end)
+    return False
 
 
 # -- the journal's export --------------------------------------------------------------------------

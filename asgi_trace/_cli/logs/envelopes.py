@@ -371,7 +371,7 @@ PREFIXES = (
     _prefix(
         "grep -H",
         rf"{_NO_LEVEL}(?!{_DATE}[ \t])(?P<source>(?:(?!{_AFTER_NAME})[^\s:|{{}}\"=\[\]]){{1,250}})[:-]"
-        r"(?:(?!\d{4}-\d\d)\d{1,12}[:-]){0,2}",
+        r"(?:(?!\d{4}-\d\d|\d\d:\d\d:\d\d )\d{1,12}[:-]){0,2}",
         _SOURCE,
     ),
 )
@@ -467,7 +467,8 @@ class Peeler:
     """The envelopes of one log: a form that an earlier line had is tried first."""
 
     def __init__(self) -> None:
-        self._first: tuple[Prefix, ...] = ()
+        self._recent: tuple[Prefix, ...] = ()
+        self._first: tuple[Prefix, ...] = ()  # the same, in the order of the table
         self._kinds: set[str] = set()
         self._sources: set[tuple[str, str]] = set()
         self._tried = 0  # lines for which all prefixes were tried
@@ -513,7 +514,7 @@ class Peeler:
         time: Any = None
         source = ""
         is_part = False
-        used: set[str] = set()  # each kind stands around a line once
+        used: set[str] = set()
         for _ in range(_MOST_NESTED):
             if line.startswith("{"):
                 fields, content = _content_in(line)
@@ -538,11 +539,7 @@ class Peeler:
     def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
         for prefix in self._first:
             match: re.Match[str] | None = prefix.match(line)
-            if (
-                match is not None
-                and prefix.name not in used
-                and self._is_trusted(prefix, match, line)
-            ):
+            if match is not None and self._is_trusted(prefix, match, line, used):
                 used.add(prefix.name)
                 return match
         self._tried += 1
@@ -555,17 +552,18 @@ class Peeler:
             start = int(found.lastgroup[1:])
         for prefix in PREFIXES[start:]:
             match = prefix.match(line)
-            if (
-                match is not None
-                and prefix.name not in used
-                and self._is_trusted(prefix, match, line)
-            ):
+            if match is not None and self._is_trusted(prefix, match, line, used):
                 used.add(prefix.name)
-                self._first = (prefix, *(other for other in self._first if other is not prefix))[:3]
+                others = (other for other in self._recent if other is not prefix)
+                self._recent = (prefix, *others)[:3]
+                self._first = tuple(sorted(self._recent, key=PREFIXES.index))
                 return match
         return None
 
-    def _is_trusted(self, prefix: Prefix, match: re.Match[str], line: str) -> bool:
+    def _is_trusted(self, prefix: Prefix, match: re.Match[str], line: str, used: Set[str]) -> bool:
+        # Around a prefix there may be one of its kind: the time of the record itself is none.
+        if prefix.name in used and prefix.begins(line[match.end() :]) is None:
+            return False
         if prefix.trust == _ALWAYS:
             return True
         key = (prefix.name, match["source"]) if prefix.trust == _SOURCE else None
@@ -594,9 +592,12 @@ _MOST_MISSED = 100
 
 
 def _begins_with_another(prefix: Prefix, text: str) -> bool:
-    """Whether *text*, after a *prefix*, begins with another one, and a logger's line after that."""
+    """
+    Whether *text*, after a *prefix*, begins with another one, and a logger's line after that. The
+    other may be of the same kind, if that is enough for a logger's line.
+    """
     for other in PREFIXES:
-        match = other.match(text) if other is not prefix else None
+        match = other.match(text) if other is not prefix or other.trust == _KIND else None
         if match is not None and (
             other.trust == _ALWAYS or other.begins(text[match.end() :]) is not None
         ):

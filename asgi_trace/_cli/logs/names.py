@@ -468,6 +468,8 @@ RAW = tuple(
             ("resultDescription", "operationName", "category"),  # Azure's App Service
             ("ResultDescription", "TimeGenerated"),
             ("lines.text", "line_number", "absolute_offset"),  # ripgrep
+            ("MESSAGE", "PROGRAM"),  # syslog-ng
+            ("message", "process_id", "app_name"),  # pm2
             ("_line", "_ts"),  # Mezmo, LogDNA
             ("raw", "logtypes", "timestamp"),  # Loggly
             ("out", "pos", "time"),  # Drone and Woodpecker
@@ -483,6 +485,7 @@ COLLECTED = tuple(
             ("log", "time"),
             ("log", "date"),
             ("log", "kubernetes"),
+            ("log", "container_id"),  # FireLens, Docker's driver for Fluentd
             ("message", "kubernetes"),
             ("message", "stream"),
             ("message", "source_type"),

@@ -372,6 +372,14 @@ def test_documents_without_anything_between_are_several() -> None:
     assert b"".join(unfolded([data[:-1]], refuse)) == data[:-1] + b"\n"
 
 
+@pytest.mark.parametrize("before", ["", '{"index": {"_index": "logs"}}\n'])
+def test_what_stands_between_the_objects_of_a_large_log_is_no_line(before: str) -> None:
+    """The format json_stream of Fluent Bit has nothing there, the bulk API its actions."""
+    objects = [json.dumps({"date": number, "log": "x" * 500}) for number in range(500)]
+    data = "".join(f"{before}{each}{before[-1:]}" for each in objects).encode()
+    assert b"".join(unfolded([data], refuse)).decode().splitlines() == objects
+
+
 def test_pretty_printed_lines_stand_behind_a_line_of_text(tmp_path: Path) -> None:
     """With ``aws logs tail --format short``, which names no stream."""
     path = tmp_path / "app.log"
