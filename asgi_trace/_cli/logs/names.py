@@ -101,6 +101,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "level.name",
         "levelno",
         "level_number",
+        "level_value",
         "severityNumber",
         "SeverityNumber",
         "severity_number",

@@ -94,6 +94,7 @@ _OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
+    r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
     r"|(?<=\[)(?:Trace|Debug|Info|Note|Warning|Error|Fatal)(?=\])"
