@@ -73,6 +73,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "received_at",
         "t.$date",
         "EdgeStartTimestamp",
+        "requestReceivedTimestamp",
         "_timestamp",
         "p_timestamp",
         "timestamp_nanos",
@@ -315,6 +316,7 @@ CONTAINERS = frozenset(
         "eventProperties",
         "contextMap",
         "Properties",
+        "properties",
         "named_tags",
         "content",
         "data",
@@ -552,6 +554,15 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "uri", "status", "latency", 1e-6),  # Echo
     ("httpMethod", "path", "status", "responseLatency", 1),  # AWS API Gateway
     ("httpMethod", "resourcePath", "status", "responseLatency", 1),
+    ("request.method", "request.uri", "response.status", "latency", 1),  # APISIX
+    ("httpMethod", "requestUri", "httpStatus", "timeTaken", 1000),  # Azure's Application Gateway
+    # middlewares of many
+    ("method", "path", "status_code", "process_time", 1000),
+    ("method", "path", "status_code", "process_time_ms", 1),
+    ("method", "path", "status_code", "latency_ms", 1),
+    ("method", "path", "status_code", "elapsed_ms", 1),
+    ("method", "path", "status_code", "response_time_ms", 1),
+    ("method", "path", "status", "latency_ms", 1),
     ("method", "path", "status", "service", 1),  # Heroku's router
 )
 

@@ -246,6 +246,38 @@ _ROWS = (
             r'+[\da-f.:]+ \| (?P<method>[A-Z]+) +"(?P<path>/[^"]*)"'
         ),
     ),
+    # Fiber
+    (
+        " | ",
+        re.compile(
+            rf"\A\d\d:\d\d:\d\d \| (?P<status>\d{{3}}) \| +(?P<lasted>{_LASTED}) \| [\da-f.:]+ \| "
+            r"(?P<method>[A-Z]+) *\| (?P<path>/[^ |]*) "
+        ),
+    ),
+    # Tornado
+    (
+        "ms",
+        re.compile(
+            r"\A\[[DIWEC] \d{6} [\d:.]{8,15} web:\d+\] (?P<status>\d{3}) (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+            rf"\([\da-f.:]+\) (?P<lasted>{_LASTED})\Z"
+        ),
+    ),
+    # Squid
+    (
+        "/",
+        re.compile(
+            r"\A\d{10}\.\d{3} +(?P<milliseconds>\d+) [\da-f.:]+ [A-Z_]+/(?P<status>\d{3}) \d+ "
+            r"(?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+        ),
+    ),
+    # ASP.NET Core
+    (
+        "Request finished HTTP/",
+        re.compile(
+            r"\bRequest finished HTTP/[\d.]+ (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) - (?P<status>\d{3}) "
+            rf"(?:\d+|-) [^ ]+(?: charset=[\w-]+)? (?P<lasted>{_LASTED})\Z"
+        ),
+    ),
     # morgan: dev, and tiny
     (
         " ms",

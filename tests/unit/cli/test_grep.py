@@ -331,6 +331,10 @@ def test_a_duration_is_found_under_any_name(line: str) -> None:
         f'{{"time": "{_STAMP}", "request_id": "a", "method": "GET", "path": "", "response_code":"503", "duration":1}}',
         f'time={_STAMP} request_id=a method=GET path=/ status="503" duration=1 msg=x',
         f"I, [{_STAMP}] INFO -- : [aaaaaaaa] Completed 503 Unavailable in 12ms",
+        "10:30:15.250 request_id=aaaaaaaa [info] Sent 503 in 12ms",
+        f'\x1b[31m{_HEAD}127.0.0.1:1 - "GET / HTTP/1.1" 503\x1b[0m',
+        f'{{"timestamp": "{_STAMP}", "operation_Id": "a", "url": "/", "resultCode": "503", "duration": 1.5,'
+        '"http.method": "GET"}',
         f'aaaaaaaabbbbccccddddeeeeffff0000 {_STAMP} f b/s 0/0/1/2/30 503 345 - - 1/1/0/0/0 0/0 "GET / HTTP/1.1"',
         f'aaaaaaaabbbbccccddddeeeeffff0000 {_STAMP} f b/s 0/0/1/2/30 503 345 - - 1/1/0/0/0 0/0 "GET /"',
         _CLOUDFRONT,

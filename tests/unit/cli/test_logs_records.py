@@ -278,6 +278,31 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         '[GIN] 2024/11/22 - 10:30:15 | 503 |     1m2.5s |       127.0.0.1 | GET      "/x"',
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 62_500.0}},
     ),
+    "Fiber": (
+        "10:30:15 | 503 |  250.5ms | 127.0.0.1 | GET | /x | -",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "Tornado's requests": (
+        "[E 241122 10:30:15 web:2348] 503 GET /x (127.0.0.1) 250.50ms",
+        {
+            "level": 4,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "Squid": (
+        "1732271415.250    250 10.0.0.1 TCP_MISS/503 157 GET http://shop/x - HIER_DIRECT/10.0.0.2 text/html",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+    ),
+    "ASP.NET Core": (
+        "10:30:15 info: Microsoft.AspNetCore.Hosting.Diagnostics[2] Request finished HTTP/1.1 GET http://shop/x "
+        "- 503 157 text/plain 250.5ms",
+        {
+            "level": 2,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "PHP": ("[22-Nov-2024 10:30:15 UTC] PHP Fatal error:  Uncaught x", {"level": 5}),
+    "PHP, a warning": ("[22-Nov-2024 10:30:15 UTC] PHP Warning:  Undefined x", {"level": 3}),
     "uWSGI": (
         "[pid: 88185|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Fri Nov 22 10:30:15 2024] POST /x => "
         "generated 47 bytes in 250 msecs (HTTP/1.1 503) 9 headers in 269 bytes (1 switches on core 0)",
@@ -990,6 +1015,47 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "request": HEX,
             "undated": None,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "APISIX": (
+        {
+            "start_time": 1732271415250,
+            "latency": 250.5,
+            "request": {"method": "GET", "uri": "/x", "headers": {"x-request-id": "forged"}},
+            "response": {"status": 503},
+        },
+        {
+            "request": "",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "Azure's Application Gateway": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "properties": {
+                "httpMethod": "GET",
+                "requestUri": "/x",
+                "httpStatus": 503,
+                "timeTaken": 0.25,
+            },
+        },
+        {
+            "undated": None,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "a middleware": (
+        {
+            "timestamp": "2024-11-22T10:30:15.25Z",
+            "method": "GET",
+            "path": "/x",
+            "status_code": 503,
+            "process_time": 0.25,
+            "request_id": "r1",
+        },
+        {
+            "request": "r1",
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
         },
     ),
