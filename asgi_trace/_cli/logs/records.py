@@ -280,7 +280,8 @@ class Records:
         if moment is None:
             return None
         head_values = moment, _level_in(name)
-        if stamp[2:3] != ":":  # a bare time may be of the next day later
+        # A bare time may be of the next day later, and one of an hour that comes twice of the second.
+        if stamp[2:3] != ":" and not self.clock.is_ambiguous:
             if len(self.heads) >= _MOST_HEADS:
                 self.heads.clear()
             self.heads[head] = head_values

@@ -369,6 +369,7 @@ class Clock:
         if match is None:
             return None
         parts = match.groupdict()
+        was_ambiguous, self.is_ambiguous = self.is_ambiguous, False
         try:
             seconds = self._seconds(parts)
         except (
@@ -377,13 +378,18 @@ class Clock:
             OSError,
             ZoneInfoNotFoundError,
         ):  # the 30th of February; a year that the platform cannot hold; a place that is not known
+            self.is_ambiguous = was_ambiguous
             return None
+        is_twice = self.is_ambiguous
+        self.is_ambiguous |= was_ambiguous
         if not parts.get("day") and not parts.get("first"):
             seconds = self._past_midnight(seconds)
         elif self.last >= 0 and not parts.get("zone") and seconds * 1000 < self.last - 60_000:
             seconds = self._again(seconds)
         # A clock that was never set may show a time before 1970.
-        milliseconds = self._known[text] = max(0, round(seconds * 1000))
+        milliseconds = max(0, round(seconds * 1000))
+        if not is_twice:
+            self._known[text] = milliseconds
         return milliseconds
 
     def _seconds(self, parts: dict[str, str | None]) -> float:
@@ -490,15 +496,12 @@ class Clock:
 
     def _again(self, seconds: float) -> float:
         """
-        Return the second of the two moments of a local time when clocks are set back, if it is
-        nearer.
+        Return the second of the two moments of a local time when clocks are set back: a log goes on.
         """
         try:
-            second = datetime.fromtimestamp(seconds, self.zone).replace(fold=1).timestamp()
+            return datetime.fromtimestamp(seconds, self.zone).replace(fold=1).timestamp()
         except (ValueError, OverflowError, OSError):
             return seconds
-        last = self.last / 1000
-        return second if abs(second - last) < abs(seconds - last) else seconds
 
 
 def _parted(text: str) -> tuple[str, str]:

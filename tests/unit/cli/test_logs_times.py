@@ -375,6 +375,27 @@ def test_a_zone_is_that_of_the_log() -> None:
     assert clock.read("2024-10-27 02:00:01") == before + 2000
 
 
+@pytest.mark.parametrize("count", [1, 300])
+def test_a_second_that_comes_twice_is_two_moments(count: int) -> None:
+    """The log goes on, in any number of lines, and with a time that was read before."""
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    clocks = ("02:30:00,100", "02:59:59,100", "02:30:00,200", "02:59:59,200", "03:10:00,000")
+    lines = [
+        f"2024-10-27 {clock} - INFO - [req=r|session=s] - x\n"
+        for clock in clocks
+        for _ in range(count)
+    ]
+    given = [line.rstrip("\n") for line in lines]
+    entries = reader.read_text("".join(lines), given) + reader.finish()
+    assert [round(entry.time / 1000 - 1_729_989_000, 1) for entry in entries[::count]] == [
+        0.1,
+        1799.1,
+        3600.2,
+        5399.2,
+        6000.0,
+    ]
+
+
 @pytest.mark.parametrize("name", ["Nowhere/Else", "../etc/passwd", "+1", ""])
 def test_a_zone_that_is_none_is_one_sentence(name: str) -> None:
     with pytest.raises(
