@@ -668,6 +668,16 @@ VARIANTS: dict[str, Wrapper] = {
             f"{when(moment, '%b %d %H:%M:%S')} web {service}/0f1e2d3c4b5a[8]: {line}"
         )
     ),
+    "docker logs --details": _each(
+        lambda moment, service, line: (
+            f"{when(moment)}000Z com.docker.compose.project=shop,com.docker.compose.service={service} {line}"
+        )
+    ),
+    "docker service logs --details": _each(
+        lambda _, service, line: (
+            f"{service}.1.0f1e2d3c4b5a@node-1    | com.docker.swarm.node.id=a,com.docker.swarm.task=b {line}"
+        )
+    ),
     "sam logs": _each(
         lambda moment, service, line: (
             f"2024/11/22/{service}[$LATEST]{'0f1e2d3c' * 4} {when(moment)} {line}"

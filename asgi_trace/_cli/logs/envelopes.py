@@ -276,6 +276,11 @@ PREFIXES = (
         _KIND,
         _any_log,
     ),
+    _prefix(
+        "docker logs --details",
+        r"(?:com\.docker\.(?:compose\.service=(?P<source>[^ ,=]{1,200})|[\w.]{1,100}=[^ ,=]{0,200})(?:,|(?= ))){1,30} ",
+        _KIND,
+    ),
     # foreman, honcho, pm2, supervisor-stdout
     _prefix(
         "a process manager",

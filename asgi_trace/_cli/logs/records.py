@@ -616,9 +616,12 @@ class Records:
             request_id = _id(id_in_access)
         if not (time or level or letter or request_id or access):
             return None
-        when = self.clock.read(time[0]) if time else None
+        stamp = time[0] if time else ""
+        if match is not None and "utc" in match.re.groupindex:
+            stamp = f"{match['utc']}Z"
+        when = self.clock.read(stamp) if stamp else None
         if envelope is not None and envelope.time is not None:
-            when = self._agreed(when, time[0] if time else "", envelope.time)
+            when = self._agreed(when, stamp, envelope.time)
         more: dict[str, Any] | None = {"access": access} if access else {}
         assert more is not None
         if trace:

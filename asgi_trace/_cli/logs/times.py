@@ -63,6 +63,8 @@ _FORMS = (
     rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?P<zone>{_NAMES}))? (?P<year>\d{{4}})(?!\d)",
     # Nov 22 2026 10:30:15: Cisco; Nov 22, 2026 @ 10:30:15.250: Kibana; Nov 22, 2026 10:30:15 AM: Java
     rf"{_MONTH} {{1,2}}(?P<day>\d\d?),? (?P<year>\d{{4}}),?(?: @| at)? {_SECOND}{_ZONE}",
+    # Nov 22, 10:30:15 AM: Netlify
+    rf"{_MONTH} (?P<day>\d\d?), {_SECOND}(?! \d{{4}}\b)",
     # Sun, 22 Nov 2026 10:30:15 GMT: RFC 5322; 22 Nov 10:30:15: Redis, before its version 3
     rf"(?P<day>\d\d?) {_MONTH} (?:(?P<year>\d{{4}}) )?{_SECOND}{_ZONE}",
     # Nov 22 10:30:15: syslog (RFC 3164)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -1208,6 +1209,22 @@ def test_a_message_is_no_access_line_and_gives_no_id() -> None:
     quoted = '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "{}"'
     for sent in (f"[{HEX}]", "0A000102:8225_0A000103:01BB_67405CC7_0001:3835", f"x] [{HEX}]"):
         assert entry_of(quoted.format(sent)).request_id == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2024-11-22 10:30:15 10.0.0.2 GET /x - 443 - 10.0.0.1 curl - 500 0 0 250",
+        "2024-11-22\t10:30:15\tLHR62-C1\t157\t10.0.0.1\tGET\td1.cloudfront.net\t/x\t500\t-\tcurl\t-\t-\tMiss"
+        f"\t{HEX}\tshop\thttps\t10\t0.250\t-",
+    ],
+    ids=["IIS", "CloudFront"],
+)
+def test_a_time_of_the_extended_log_format_is_in_utc(line: str) -> None:
+    """Whatever the zone of the log's other lines is."""
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    (entry,) = reader.read([line]) + reader.finish()
+    assert entry.time == 1_732_271_415_000
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ FORMS = {
     "PHP": "22-Nov-2024 10:30:15 UTC",
     "PHP, a place": "22-Nov-2024 11:30:15 Europe/Berlin",
     "RFC 850": "Friday, 22-Nov-24 10:30:15 GMT",
+    "Netlify": "Nov 22, 10:30:15 AM",
     "Boost": "2024-Nov-22 10:30:15.000",
     "pm2": "2024-11-22-10:30:15",
     "a short year and a half of the day": "11/22/24, 10:30:15 AM",
