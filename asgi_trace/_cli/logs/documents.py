@@ -84,11 +84,17 @@ def unfolded(
     if _FILE.match(first):
         yield from _named(chain((first,), iterator))
         return
-    if _holds_documents(first):
-        yield from _Unfolding(complain).lines(first, iterator)
-        return
-    yield first
-    yield from iterator
+    block: bytes | None = first
+    if not _holds_documents(first):
+        while block is not None and _DOCUMENT.search(block) is None:
+            yield block
+            block = next(iterator, None)
+    if block is not None:
+        yield from _Unfolding(complain).lines(block, iterator)
+
+
+# A line that is a document, behind lines of another log: of a collector, CloudWatch, Loki.
+_DOCUMENT = re.compile(rb'^\{ ?"(?:resourceLogs|messageType|streams)" ?:', re.MULTILINE)
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often

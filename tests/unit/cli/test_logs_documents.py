@@ -372,6 +372,18 @@ def test_documents_without_anything_between_are_several() -> None:
     assert b"".join(unfolded([data[:-1]], refuse)) == data[:-1] + b"\n"
 
 
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_a_document_may_follow_lines_of_another_log(blocks: int) -> None:
+    """As where two logs were joined; the lines before and behind it stay as they are."""
+    record = {"timeUnixNano": "1732271415250000000", "body": {"stringValue": "x"}}
+    document = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]})
+    lines = ["2024-11-22 10:30:15 - INFO - [req=r1|session=s1] - before", document, "after"]
+    data = [f"{line}\n".encode() for line in lines]
+    given = [b"".join(data)] if blocks == 1 else [data[0], b"".join(data[1:])]
+    before, made, after = b"".join(unfolded(given, refuse)).decode().splitlines()
+    assert (before, json.loads(made)["body"], after) == (lines[0], "x", "after")
+
+
 @pytest.mark.parametrize("before", ["", '{"index": {"_index": "logs"}}\n'])
 def test_what_stands_between_the_objects_of_a_large_log_is_no_line(before: str) -> None:
     """The format json_stream of Fluent Bit has nothing there, the bulk API its actions."""
