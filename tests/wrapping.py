@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -229,6 +230,46 @@ def _boxes(given: list[Line]) -> str:
     )
     head = f"   ┌─────────────────────Timestamp─┬─ServiceName─┬─Body{'─' * (width - 4)}─┐\n"
     return f"{head}{rows}   └{'─' * 31}┴{'─' * 13}┴{'─' * (width + 2)}┘\n"
+
+
+def _ruled(begin: str, end: str, cell: str) -> Wrapper:
+    """A table with a ruler of hyphens below the names; *begin* and *end* are its own."""
+
+    def written(given: list[Line]) -> str:
+        names = ("timestamp", "service", "message")
+        rows = [(when(moment, "%Y-%m-%d %H:%M:%S.%f"), *rest) for moment, *rest in given]
+        sizes = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+        ruler = "+".join("-" * len(cell.format(" " * size)) for size in sizes)
+        border = f"{begin.strip('-')}{ruler}{end}\n"
+        side = re.sub(r"[|+]", "|", begin).strip("-")
+        lines = [
+            f"{side}{'|'.join(cell.format(text.ljust(size)) for text, size in zip(row, sizes, strict=True))}{side}\n"
+            for row in (names, *rows)
+        ]
+        return (border if side else "") + lines[0] + border + "".join(lines[1:])
+
+    return written
+
+
+def _ripgrep(given: list[Line]) -> str:
+    records: list[dict[str, Any]] = []
+    for number, (_, service, line) in enumerate(given, 1):
+        path = {"text": f"{service}.log"}
+        match = {
+            "path": path,
+            "lines": {"text": f"{line}\n"},
+            "line_number": number,
+            "absolute_offset": 0,
+            "submatches": [],
+        }
+        end = {"path": path, "binary_offset": None, "stats": {"matches": 1}}
+        records += (
+            {"type": "begin", "data": {"path": path}},
+            {"type": "match", "data": match},
+            {"type": "end", "data": end},
+        )
+    records.append({"type": "summary", "data": {"elapsed_total": {"secs": 0}, "stats": {}}})
+    return "".join(f"{json.dumps(record)}\n" for record in records)
 
 
 def _debug(moment: float, service: str, line: str) -> str:
@@ -605,6 +646,225 @@ VARIANTS: dict[str, Wrapper] = {
     ),
     "Docker Compose around RFC 5424": _each(
         lambda moment, service, line: f"logs-1  | <14>1 {when(moment)}Z web {service} 8 - - {line}"
+    ),
+    "journalctl --no-hostname": _each(
+        lambda moment, service, line: f"{when(moment, '%b %d %H:%M:%S')} {service}[8]: {line}"
+    ),
+    "journalctl -o short-unix --no-hostname": _each(
+        lambda moment, service, line: f"{moment:.6f} {service}[8]: {line}"
+    ),
+    "journalctl -o with-unit, of a user": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %Y-%m-%d %H:%M:%S UTC')} web user@1000.service/{service}.service[8]: {line}"
+        )
+    ),
+    "journalctl -o with-unit, a template": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%a %Y-%m-%d %H:%M:%S UTC')} web {service}@blue.service[8]: {line}"
+        )
+    ),
+    "Docker's driver for syslog": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%b %d %H:%M:%S')} web {service}/0f1e2d3c4b5a[8]: {line}"
+        )
+    ),
+    "docker logs --details": _each(
+        lambda moment, service, line: (
+            f"{when(moment)}000Z com.docker.compose.project=shop,com.docker.compose.service={service} {line}"
+        )
+    ),
+    "docker service logs --details": _each(
+        lambda _, service, line: (
+            f"{service}.1.0f1e2d3c4b5a@node-1    | com.docker.swarm.node.id=a,com.docker.swarm.task=b {line}"
+        )
+    ),
+    "sam logs": _each(
+        lambda moment, service, line: (
+            f"2024/11/22/{service}[$LATEST]{'0f1e2d3c' * 4} {when(moment)} {line}"
+        )
+    ),
+    "Scalingo": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')}000 +0000 UTC [{service}-1] {line}"
+        )
+    ),
+    "Bamboo": _each(lambda moment, _, line: f"build\t{when(moment, '%d-%b-%Y %H:%M:%S')}\t{line}"),
+    "Render": _each(lambda moment, _, line: f"{when(moment, '%Y-%m-%d %H:%M:%S')}  {line}"),
+    "ts -s": _each(lambda _, __, line: f"00:00:01 {line}"),
+    "Grafana's text": _each(
+        lambda moment, _, line: f"{round(moment * 1000)}\t{when(moment)[:-3]}Z\t{line}"
+    ),
+    "parallel --tag": _each(lambda _, service, line: f"{service}\t{line}"),
+    "drone": _each(lambda _, service, line: f"[{service}:3] {line}"),
+    "grep -C": _each(
+        lambda moment, service, line: f"{service}.log{':-'[round(moment * 20) % 2]}{line}"
+    ),
+    "grep -nC": _each(
+        lambda moment, service, line: "{0}.log{2}12{2}{1}".format(
+            service, line, ":-"[round(moment * 20) % 2]
+        )
+    ),
+    "journalctl on a terminal, an error": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%b %d %H:%M:%S')} web {service}[8]: \x1b[0;1;31m{line}\x1b[0m"
+        )
+    ),
+    "a color around the line": _each(lambda _, __, line: f"\x1b[31m{line}\x1b[0m"),
+    "OpenObserve": _document(
+        lambda given: {
+            "took": 3,
+            "hits": [
+                {
+                    "_timestamp": round(moment * 1e6),
+                    "kubernetes_container_name": service,
+                    "log": line,
+                    "stream": "stderr",
+                }
+                for moment, service, line in reversed(given)
+            ],
+            "total": len(given),
+        }
+    ),
+    "Quickwit": _document(
+        lambda given: {
+            "num_hits": len(given),
+            "hits": [
+                {
+                    "timestamp_nanos": int(_nanoseconds(moment)),
+                    "service_name": service,
+                    "body": {"message": line},
+                    "severity_number": 0,
+                }
+                for moment, service, line in given
+            ],
+        }
+    ),
+    "SigNoz": _document(
+        lambda given: {
+            "status": "success",
+            "data": {
+                "result": [
+                    {
+                        "queryName": "A",
+                        "list": [
+                            {
+                                "timestamp": f"{when(moment)}Z",
+                                "data": {
+                                    "body": line,
+                                    "severity_text": "",
+                                    "severity_number": 0,
+                                    "resources_string": {"service.name": service},
+                                },
+                            }
+                            for moment, service, line in reversed(given)
+                        ],
+                    }
+                ]
+            },
+        }
+    ),
+    "OpenSearch's bulk API": _each(
+        lambda moment, service, line: (
+            '{"index": {"_index": "logs"}}\n'
+            + json.dumps(
+                {"@timestamp": f"{when(moment)}Z", "log": line, "kubernetes": _kubernetes(service)}
+            )
+        )
+    ),
+    "gcloud pubsub subscriptions pull": _document(
+        lambda given: [
+            {
+                "ackId": "a1",
+                "message": {
+                    "data": b64encode(json.dumps(_entry(*line)).encode()).decode(),
+                    "messageId": "1",
+                },
+            }
+            for line in given
+        ],
+        2,
+    ),
+    "pm2's JSON": _objects(
+        lambda moment, service, line: {
+            "message": f"{line}\n",
+            "timestamp": f"{when(moment)[:-3]}Z",
+            "type": "err",
+            "process_id": 0,
+            "app_name": service,
+        }
+    ),
+    "FireLens": _objects(
+        lambda _, service, line: {
+            "source": "stderr",
+            "log": line,
+            "container_id": "0f1e-1",
+            "container_name": service,
+        }
+    ),
+    "Mezmo": _objects(
+        lambda moment, service, line: {
+            "_line": line,
+            "_app": service,
+            "_ts": round(moment * 1000),
+            "level": "info",
+        }
+    ),
+    "Loggly": _document(
+        lambda given: {
+            "total_events": len(given),
+            "events": [
+                {"raw": line, "timestamp": round(moment * 1000), "logtypes": [], "id": "1"}
+                for moment, _, line in reversed(given)
+            ],
+        }
+    ),
+    "Fluent Bit, the journal": _objects(
+        lambda moment, service, line: {
+            "date": moment,
+            "systemd_unit": f"{service}.service",
+            "priority": "6",
+            "message": line,
+        }
+    ),
+    "rg --json": _ripgrep,
+    "CloudWatch's console, JSON": _document(
+        lambda given: [
+            {
+                "@timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f")[:-3],
+                "@message": json.loads(line) if line.startswith("{") else line,
+                "@logStream": service,
+            }
+            for moment, service, line in reversed(given)
+        ]
+    ),
+    "psql": _ruled("-", "", " {} "),
+    "MySQL": _ruled("+", "+", " {} "),
+    "Elasticsearch's SQL, text": _ruled("-", "", "{}"),
+    "aws --output table": _ruled("|+", "+|", " {} "),
+    "psql, expanded": _each(
+        lambda moment, service, line: (
+            f"-[ RECORD 1 ]{'-' * 30}\ntime    | {when(moment, '%Y-%m-%d %H:%M:%S.%f')}+00\n"
+            f"service | {service}\nmessage | {line}"
+        )
+    ),
+    "ClickHouse, CSV": _each(
+        lambda moment, service, line: '"{}","{}","{}"'.format(
+            when(moment, "%Y-%m-%d %H:%M:%S.%f000"), service, line.replace('"', '""')
+        )
+    ),
+    "ClickHouse, TabSeparated, two columns": _each(
+        lambda moment, _, line: f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t{_escaped(line)}"
+    ),
+    "Alloy's loki.echo": _each(
+        lambda moment, service, line: (
+            f"ts={when(moment)}Z level=info component_id=loki.echo.a entry={_quoted(line)} "
+            f'entry_timestamp={when(moment)}Z labels="{{container=\\"{service}\\"}}"'
+        )
+    ),
+    "RFC 5424 over TCP, without line feeds": lambda given: "".join(
+        f"{len(message.encode())} {message}"
+        for moment, service, line in given
+        for message in [f"<14>1 {when(moment)}Z web {service} 8 - - {line}"]
     ),
     "GitLab CI": _each(lambda moment, _, line: f"{when(moment)}Z 01O {line}"),
     "Buildkite": _each(lambda moment, _, line: f"\x1b_bk;t={round(moment * 1e3)}\x07{line}"),
@@ -1132,7 +1392,14 @@ NAMELESS_VARIANTS = frozenset(
         "Vercel's drain",
         "aws logs get-log-events, text",
         "podman logs of several",
+        "Loggly",
+        "ClickHouse, TabSeparated, two columns",
         "TeamCity",
+        "Bamboo",
+        "Render",
+        "ts -s",
+        "Grafana's text",
+        "a color around the line",
         "Jenkins",
         "Jenkins, dates",
         "Netlify",

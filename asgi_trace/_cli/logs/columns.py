@@ -226,6 +226,7 @@ def _moments(
     place = 0
     clock = records.clock
     last = clock.last
+    was_ambiguous, clock.is_ambiguous = clock.is_ambiguous, False
     # Reversed, so that the dict has the first front of each head.
     front_of = dict(zip(reversed(heads), reversed(distinct), strict=True))
     for head in dict.fromkeys(heads):
@@ -241,6 +242,9 @@ def _moments(
             known = records.head(head)
         times[head] = known
     clock.last = last
+    if clock.is_ambiguous:  # the same head may mean another time in a later line
+        return dict.fromkeys(times)
+    clock.is_ambiguous = was_ambiguous
     return times
 
 

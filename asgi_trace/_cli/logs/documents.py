@@ -10,6 +10,7 @@ left out, and a command that splits it is suggested.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +68,9 @@ def unfolded(
     if first.startswith(_EVENT):
         yield from _events(chain((first,), iterator))
         return
+    if _is_counted(first):
+        yield from _without_counts(chain((first,), iterator))
+        return
     shown = shown_in(first) if is_shown else None
     if shown is not None:
         yield from unfolded(shown(chain((first,), iterator)), complain, is_shown=False)
@@ -80,11 +84,17 @@ def unfolded(
     if _FILE.match(first):
         yield from _named(chain((first,), iterator))
         return
-    if _holds_documents(first):
-        yield from _Unfolding(complain).lines(first, iterator)
-        return
-    yield first
-    yield from iterator
+    block: bytes | None = first
+    if not _holds_documents(first):
+        while block is not None and _DOCUMENT.search(block) is None:
+            yield block
+            block = next(iterator, None)
+    if block is not None:
+        yield from _Unfolding(complain).lines(block, iterator)
+
+
+# A line that is a document, behind lines of another log: of a collector, CloudWatch, Loki.
+_DOCUMENT = re.compile(rb'^\{ ?"(?:resourceLogs|messageType|streams)" ?:', re.MULTILINE)
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often
@@ -101,7 +111,7 @@ def _holds_documents(block: bytes) -> bool:
 
 
 def _begins_document(start: bytes) -> bool:
-    first, _, rest = start.partition(b"\n")
+    first, line_feed, rest = start.partition(b"\n")
     first = first.rstrip()
     if first in (b"{", b"["):
         return rest.lstrip().startswith(b'"' if first == b"{" else (b"{", b"[", b'"'))
@@ -109,14 +119,25 @@ def _begins_document(start: bytes) -> bool:
         return True
     if not first.startswith(b"{"):
         return _HEADERS.search(start) is not None
-    if len(start) < _SNIFFED:
+    if line_feed or len(start) < _SNIFFED:
         documents = _parsed(first)
         if documents:
             return len(documents) > 1 or lines_in(documents[0]) is not None
+    elif b"}{" in first and _is_followed(first):
+        return True
     return SIGNATURE.search(start) is not None
 
 
 _SNIFFED = 1 << 16
+
+
+def _is_followed(line: bytes) -> bool:
+    """Whether an object is right behind the first one in a *line*."""
+    text = line.decode("utf-8", "replace")
+    with contextlib.suppress(ValueError, RecursionError):
+        _, end = json.JSONDecoder().raw_decode(text)
+        return text.startswith("{", end)
+    return False
 
 
 # -- the journal's export --------------------------------------------------------------------------
@@ -171,6 +192,40 @@ def _events(blocks: Blocks) -> Iterator[bytes]:
         is_in_line = bool(lines[-1])
         if kept or lines[-1]:
             yield b"".join((*kept, lines[-1]))
+
+
+# The number of bytes of a message of syslog before it, where no line feed is after it (RFC 6587).
+_COUNT = re.compile(rb"([1-9]\d{0,6}) (?=<\d{1,3}>)")
+_LONGEST_COUNT = len("1234567 <123>")
+
+
+def _is_counted(block: bytes) -> bool:
+    count = _COUNT.match(block)
+    end = 0 if count is None else count.end() + int(count[1])
+    return end > 0 and block[end - 1 : end] != b"\n" and _COUNT.match(block, end) is not None
+
+
+def _without_counts(blocks: Blocks) -> Iterator[bytes]:
+    """Yield *blocks* of messages behind their lengths, each with a line feed instead."""
+    rest = b""
+    for block in blocks:
+        data = rest + block
+        messages: list[bytes] = []
+        start = 0
+        while count := _COUNT.match(data, start):
+            end = count.end() + int(count[1])
+            if end > len(data):
+                break
+            messages.append(data[count.end() : end])
+            start = end
+        rest = data[start:]
+        if (count is None and len(rest) > _LONGEST_COUNT) or len(rest) > _LARGEST:  # anything else
+            messages.append(rest.rstrip(b"\n"))
+            rest = b""
+        if messages:
+            yield b"\n".join((*messages, b""))
+    if rest:
+        yield rest
 
 
 # The first line of a record of ``journalctl -o verbose``, with its microseconds since the epoch.

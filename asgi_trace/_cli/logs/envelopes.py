@@ -59,16 +59,22 @@ COLOR = r"\x1b\[[\d;]*m"
 COLORS = re.compile(COLOR)
 # A color; and what a terminal is told besides: to erase the line, or the title of its window.
 _SEQUENCES = re.compile(r"\x1b(?:\[[\d;?]{0,40}[A-Za-z]|\][^\x07\x1b\n]{0,200}\x07)")
-# A line with a color in this number of its first characters is recognised without its colors.
+# A line with a color in this number of its first characters, or at its end, is recognised without
+# its colors.
 _COLORED = 120
+_COLORED_ENDS = ("\x1b[0m", "\x1b[m", "\x1b[K")
 
 
 def without_colors(line: str) -> str:
     """
     Return *line* without its colors and other sequences for a terminal, if one of them is at its
-    beginning.
+    beginning or at its end.
     """
-    return _SEQUENCES.sub("", line) if "\x1b" in line[:_COLORED] else line
+    return (
+        _SEQUENCES.sub("", line)
+        if "\x1b" in line[:_COLORED] or line.endswith(_COLORED_ENDS)
+        else line
+    )
 
 
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -111,6 +117,8 @@ _DATED = re.compile(_DATE_FIRST).match
 _SERVED = re.compile(
     rf"{_DATE_FIRST}|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:"
 ).match
+# The end of a file's name, in which there may be a hyphen, too.
+_AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|timestamp=)"
 # The same, where an exception may have the form of the prefix: its message may be any JSON.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
 
@@ -160,10 +168,11 @@ PREFIXES = (
         "Heroku's drain",
         rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>{_TIME}) [^ ]{{1,255}} (?:app|heroku) (?P<source>[\w.-]{{1,128}}) - ",
     ),
-    # the C library writes no host; BusyBox writes the facility and the severity
+    # the C library writes no host, nor does journalctl --no-hostname; BusyBox writes the facility and
+    # the severity
     _prefix(
         "syslog",
-        rf"(?P<priority><\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) (?(priority)(?:{_WORD} )?|{_WORD} )"
+        rf"(?P<priority><\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) (?:{_WORD} |(?(priority)|(?={_WORD}\[\d+\]:)))"
         rf"(?:{_FACILITY} )?(?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
     ),
     _prefix(
@@ -172,7 +181,8 @@ PREFIXES = (
     ),
     _prefix(
         "journalctl",
-        rf"(?:[A-Z][a-z][a-z] )?(?P<time>{_TIME}(?: [A-Z]{{1,5}})?|\d{{10}}\.\d{{6}}) {_WORD} "
+        rf"(?:[A-Z][a-z][a-z] )?(?P<time>{_TIME}(?: [A-Z]{{1,5}})?|(?P<unix>\d{{10}}\.\d{{6}})) "
+        rf"(?:{_WORD} |(?(unix)(?={_WORD}\[)|(?!)))(?:user@\d{{1,10}}\.service/)?"
         rf"(?P<source>[\w.@-]{{1,200}}\.service|{_WORD})(?:/[\w.-]{{1,200}})?\[\d+\]:(?: |\Z)",
     ),
     _prefix(
@@ -216,6 +226,18 @@ PREFIXES = (
         rf"(?P<time>{_TIME}) \d{{4}}/\d\d/\d\d/(?P<source>[\w-]{{0,140}})\[[\w$]{{1,40}}\][0-9a-f]{{32}}(?: |\Z)",
     ),
     _prefix(
+        "sam logs",
+        rf"\d{{4}}/\d\d/\d\d/(?P<source>[\w-]{{0,140}})\[[\w$]{{1,40}}\][0-9a-f]{{32}} (?P<time>{_TIME}) ",
+    ),
+    _prefix(
+        "Scalingo",
+        rf"(?P<time>{_DATE} \d\d:\d\d:\d\d\.\d{{9}} \+0000) UTC \[(?P<source>[\w-]{{1,64}})\] ",
+    ),
+    _prefix(
+        "Bamboo",
+        rf"(?:build|command|error|simple)\t(?P<time>\d\d-{_MONTHS}-\d{{4}} \d\d:\d\d:\d\d)\t",
+    ),
+    _prefix(
         "docker logs -t",
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d\.\d{{9}}(?:Z|[+-]\d\d:\d\d))(?: {_NO_MORE}|\Z)",
         is_long=True,
@@ -254,6 +276,11 @@ PREFIXES = (
         _KIND,
         _any_log,
     ),
+    _prefix(
+        "docker logs --details",
+        r"(?:com\.docker\.(?:compose\.service=(?P<source>[^ ,=]{1,200})|[\w.]{1,100}=[^ ,=]{0,200})(?:,|(?= ))){1,30} ",
+        _KIND,
+    ),
     # foreman, honcho, pm2, supervisor-stdout
     _prefix(
         "a process manager",
@@ -277,13 +304,19 @@ PREFIXES = (
         rf"{_NO_MORE}{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=<>\[\]]{{1,512}})(?: |\Z)",
         _KIND,
     ),
-    _prefix("timestamps", rf"(?:\d{{19}}\t)?(?P<time>{_TIME}):?(?:[ \t]{_NO_MORE}|\Z)", _KIND),
-    _prefix("s6-log", rf"(?P<time>{_DATE} \d\d:\d\d:\d\d\.\d{{9}})  ", _KIND),
+    _prefix(
+        "timestamps",
+        rf"(?:\d{{13}}(?:\d{{6}})?\t)?(?P<time>{_TIME}):?(?:[ \t]{_NO_MORE}|\Z)",
+        _KIND,
+    ),
+    # s6-log, Render
+    _prefix("s6-log", rf"(?P<time>{_DATE} \d\d:\d\d:\d\d(?:\.\d{{9}})?)  ", _KIND),
     # saw: the time, and the stream
     _prefix("saw", rf"\[(?P<time>{_TIME})\] \((?P<source>[^() ]{{1,512}})\) ", _KIND),
     # Jenkins, concurrently
     _prefix("timestamps in brackets", rf"\[(?P<time>{_TIME})\] ", _KIND),
-    _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d)  ", _KIND),
+    # with one blank: ts -s
+    _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d)  ?", _KIND),
     # ts, svlogd, multilog, stern --timestamps=short
     _prefix(
         "other timestamps",
@@ -335,14 +368,15 @@ PREFIXES = (
     ),
     _prefix(
         "brackets",
-        rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})[ \t]*\] (?!\d{{4}}/\d\d/\d\d - )",
+        rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})(?::\d{{1,9}}|[ \t]*)\] (?!\d{{4}}/\d\d/\d\d - )",
         _SOURCE,
     ),
+    _prefix("parallel --tag", rf"(?P<source>[a-z]{_WORD})\t", _SOURCE, _STAMPED),
     _prefix("a name", rf"(?P<source>[a-z]{_WORD})(?::{_WORD})?: ", _SOURCE, _STAMPED),
     _prefix(
         "grep -H",
-        rf"{_NO_LEVEL}(?!{_DATE}[ \t])(?P<source>[^\s:|{{}}\"=\[\]]{{1,250}})[:-]"
-        r"(?:(?!\d{4}-\d\d)\d{1,12}[:-]){0,2}",
+        rf"{_NO_LEVEL}(?!{_DATE}[ \t])(?P<source>(?:(?!{_AFTER_NAME})[^\s:|{{}}\"=\[\]]){{1,250}})[:-]"
+        r"(?:(?!\d{4}-\d\d|\d\d:\d\d:\d\d )\d{1,12}[:-]){0,2}",
         _SOURCE,
     ),
 )
@@ -438,7 +472,8 @@ class Peeler:
     """The envelopes of one log: a form that an earlier line had is tried first."""
 
     def __init__(self) -> None:
-        self._first: tuple[Prefix, ...] = ()
+        self._recent: tuple[Prefix, ...] = ()
+        self._first: tuple[Prefix, ...] = ()  # the same, in the order of the table
         self._kinds: set[str] = set()
         self._sources: set[tuple[str, str]] = set()
         self._tried = 0  # lines for which all prefixes were tried
@@ -484,7 +519,7 @@ class Peeler:
         time: Any = None
         source = ""
         is_part = False
-        used: set[str] = set()  # each kind stands around a line once
+        used: set[str] = set()
         for _ in range(_MOST_NESTED):
             if line.startswith("{"):
                 fields, content = _content_in(line)
@@ -509,11 +544,7 @@ class Peeler:
     def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
         for prefix in self._first:
             match: re.Match[str] | None = prefix.match(line)
-            if (
-                match is not None
-                and prefix.name not in used
-                and self._is_trusted(prefix, match, line)
-            ):
+            if match is not None and self._is_trusted(prefix, match, line, used):
                 used.add(prefix.name)
                 return match
         self._tried += 1
@@ -526,17 +557,18 @@ class Peeler:
             start = int(found.lastgroup[1:])
         for prefix in PREFIXES[start:]:
             match = prefix.match(line)
-            if (
-                match is not None
-                and prefix.name not in used
-                and self._is_trusted(prefix, match, line)
-            ):
+            if match is not None and self._is_trusted(prefix, match, line, used):
                 used.add(prefix.name)
-                self._first = (prefix, *(other for other in self._first if other is not prefix))[:3]
+                others = (other for other in self._recent if other is not prefix)
+                self._recent = (prefix, *others)[:3]
+                self._first = tuple(sorted(self._recent, key=PREFIXES.index))
                 return match
         return None
 
-    def _is_trusted(self, prefix: Prefix, match: re.Match[str], line: str) -> bool:
+    def _is_trusted(self, prefix: Prefix, match: re.Match[str], line: str, used: Set[str]) -> bool:
+        # Around a prefix there may be one of its kind: the time of the record itself is none.
+        if prefix.name in used and prefix.begins(line[match.end() :]) is None:
+            return False
         if prefix.trust == _ALWAYS:
             return True
         key = (prefix.name, match["source"]) if prefix.trust == _SOURCE else None
@@ -565,9 +597,12 @@ _MOST_MISSED = 100
 
 
 def _begins_with_another(prefix: Prefix, text: str) -> bool:
-    """Whether *text*, after a *prefix*, begins with another one, and a logger's line after that."""
+    """
+    Whether *text*, after a *prefix*, begins with another one, and a logger's line after that. The
+    other may be of the same kind, if that is enough for a logger's line.
+    """
     for other in PREFIXES:
-        match = other.match(text) if other is not prefix else None
+        match = other.match(text) if other is not prefix or other.trust == _KIND else None
         if match is not None and (
             other.trust == _ALWAYS or other.begins(text[match.end() :]) is not None
         ):
@@ -724,10 +759,10 @@ def _is_id(value: Any) -> bool:
 _INSTANCE = re.compile(
     r"(?:-[a-f0-9]{6,10}-[a-z0-9]{5}"  # a pod of a deployment
     r"|[-_.]\d{1,5}(?:\.[a-z0-9]{12,25})?(?:@.*)?"  # compose, foreman, a stateful set, a swarm's task
-    r"|\.service|\.log(?:\.\d+)?(?:\.gz)?)\Z"
+    r"|(?:@[\w:.-]{1,100})?\.service|\.log(?:\.\d+)?(?:\.gz)?)\Z"
 )
-# prefix/container/task: Amazon ECS
-_TASK = re.compile(r"[^/]+/([^/]+)/[0-9a-f]+\Z")
+# prefix/container/task: Amazon ECS; container/id: a tag of Docker
+_TASK = re.compile(r"(?:[^/]+/([^/]+)/[0-9a-f]+|([^/]+)/[0-9a-f]{12})\Z")
 
 
 def service_of(source: str) -> str:
@@ -737,7 +772,7 @@ def service_of(source: str) -> str:
     """
     task = _TASK.match(source)
     if task is not None:
-        return task[1]
+        return task[1] or task[2]
     container = container_in(source)
     if container:
         return container

@@ -166,8 +166,12 @@ _PACKINGS = (
     _Packing(re.compile(rb"\xfd7zXZ\x00"), "xz", "lzma", "LZMAFile"),
     _Packing(re.compile(rb"\x28\xb5\x2f\xfd"), "zstd", "compression.zstd", "ZstdFile"),
 )
-# A byte order mark and a character of ASCII, which a log begins with.
-_UTF_16 = re.compile(rb"\xff\xfe[\x01-\x7f]\x00|\xfe\xff\x00[\x01-\x7f]")
+# A byte order mark and a character of ASCII, which a log begins with; or eight such characters.
+_UTF_16 = (
+    ("utf-16", re.compile(rb"\xff\xfe[\x01-\x7f]\x00|\xfe\xff\x00[\x01-\x7f]")),
+    ("utf-16-le", re.compile(rb"(?:[\x01-\x7f]\x00){8}")),
+    ("utf-16-be", re.compile(rb"(?:\x00[\x01-\x7f]){8}")),
+)
 
 
 def _readable(stream: io.BufferedReader) -> Readable:
@@ -182,7 +186,10 @@ def _readable(stream: io.BufferedReader) -> Readable:
             unpacked = _Unpacked(stream, packing)
             # Firehose packs what CloudWatch has packed.
             return _PackedTwice(unpacked, packing) if unpacked.begins(packing.start) else unpacked
-    return _Recoded(stream) if _UTF_16.match(start) else stream
+    for encoding, begins in _UTF_16:
+        if begins.match(start):
+            return _Recoded(stream, encoding)
+    return stream
 
 
 class _Unpacked:
@@ -248,9 +255,9 @@ class _PackedTwice(_Unpacked):
 class _Recoded:
     """Text in UTF-16, as shells of Windows write it, in UTF-8."""
 
-    def __init__(self, stream: io.BufferedReader) -> None:
+    def __init__(self, stream: io.BufferedReader, encoding: str) -> None:
         self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
 
     def read1(self, size: int) -> bytes:
         """Return some bytes, and none at the end."""

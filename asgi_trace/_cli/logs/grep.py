@@ -263,13 +263,13 @@ def _read_status(text: str) -> Callable[[int], bool]:
 
 
 # The text beside a status in an access line: after it the duration or, without one, the size; before
-# it the end of the request (a quote, which JSON may write as \u0022), or a word of Rails; HAProxy has
-# a number on each side.
+# it the end of the request (a quote, which JSON may write as \u0022), or a word of Rails or Phoenix;
+# HAProxy has a number on each side.
 _BESIDE_STATUS = (
     rb"(?:(?= [\d.]{1,40}ms | - (?:-|\d{1,20}B) )|(?<=[\"2] \d{3})|(?<=Completed \d{3})(?= )"
-    rb"|(?<=\d \d{3})(?= \+?\d))"
+    rb"|(?<=Sent \d{3})(?= in )|(?<=\d \d{3})(?= \+?\d))"
 )
-_END_OF_STATUS = rb"(?![^ \r\n\"\\])"
+_END_OF_STATUS = rb"(?![^ \r\n\t\"\\,;|\x1b])"
 # The text between the name and the value of a field of JSON or logfmt.
 _EQUALS = rb"\\*\"?\s*[:=]\s*\\*\"?"
 # A request without a status right after it: the status is before the request, or after a color.
@@ -301,6 +301,7 @@ def _marks(codes: frozenset[bytes]) -> tuple[_Mark, ...]:
         (b" ", b" %b%b%b" % (digits, in_text, _BESIDE_STATUS)),
         (b"tatus", rb"tatus\w*%b%b%b" % (_EQUALS, digits, in_field)),
         (b"response_code", b"response_code%b%b%b" % (_EQUALS, digits, in_field)),
+        (b"resultCode", b"resultCode%b%b%b" % (_EQUALS, digits, in_field)),
         (b"\t", b"\t%b%b(?=\t)" % (digits, in_field)),
         (b" HTTP/", _NO_STATUS_BEHIND),
     )

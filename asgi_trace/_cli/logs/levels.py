@@ -15,7 +15,7 @@ LEVELS = {
         (
             "NOTSET DEFAULT UNSPECIFIED",
             "DEBUG TRACE VERBOSE FINE FINER FINEST DBUG TRCE DBG TRC DEBU TRAC",
-            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK INF NOTE LOG",
+            "INFO NOTICE SUCCESS INFORMATION INFORMATIONAL OK INF NOTE LOG CONFIG",
             "WARNING WARN WRN",
             "ERROR EXCEPTION ERR EROR SEVERE ERRO FAIL",
             "CRITICAL FATAL EMERGENCY EMERG ALERT CRIT PANIC DPANIC FTL PNC FATA PANI",
@@ -36,7 +36,13 @@ _OPENTELEMETRY = (0, 1, 9, 13, 17, 21)
 _AZURE = (0, 0, 1, 2, 3, 4)  # Application Insights, Nextcloud: from 0, which is verbose, to 4
 _SYSLOG = (5, 5, 5, 4, 3, 2, 2, 1)  # RFC 5424: the level of each number
 
+_DOTNET = (0, 0, 2, 3, 4, 5)  # 0 is Trace, 5 Critical
+_MONOLOG = (0, 100, 200, 300, 400, 500)
+_GOOGLE = (0, 100, 200, 400, 500, 600)
+_LOGBACK = (0, 5_000, 20_000, 30_000, 40_000, 50_000)
+
 _SCALES = {
+    "LogLevel": _DOTNET,
     "severityNumber": _OPENTELEMETRY,
     "SeverityNumber": _OPENTELEMETRY,
     "severity_number": _OPENTELEMETRY,
@@ -67,9 +73,12 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
             return known
         if value in _OF_NPM:
             return _OF_NPM[value]
-        if not value.isdecimal() or len(value) > 4:
-            # slog writes INFO+2
-            return LEVELS.get(value.partition("+")[0].partition("-")[0].strip().upper(), 0)
+        if value in LETTERS:
+            return LETTERS[value]
+        if not value.isdecimal() or len(value) > 5:
+            # slog writes INFO+2, the JSON of Protocol Buffers SEVERITY_NUMBER_INFO2
+            bare = value.partition("+")[0].partition("-")[0].strip().upper()
+            return LEVELS.get(bare.removeprefix("SEVERITY_NUMBER_").rstrip("234"), 0)
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
@@ -82,4 +91,8 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
         scale = _AZURE
     if name == "level" and not _OF_PINO.isdisjoint(names):
         scale = _PINO
+    if value >= _MONOLOG[1]:  # no other number is as large
+        scale = _GOOGLE if name == "severity" else _MONOLOG
+    if value >= _LOGBACK[1]:
+        scale = _LOGBACK
     return max(0, sum(value >= least for least in scale) - 1)

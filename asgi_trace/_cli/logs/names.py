@@ -73,6 +73,11 @@ ROLES: dict[str, tuple[str, ...]] = {
         "received_at",
         "t.$date",
         "EdgeStartTimestamp",
+        "requestReceivedTimestamp",
+        "_timestamp",
+        "p_timestamp",
+        "timestamp_nanos",
+        "_ts",
         "t",
         "started_at",
         "created",
@@ -97,6 +102,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "level.name",
         "levelno",
         "level_number",
+        "level_value",
         "severityNumber",
         "SeverityNumber",
         "severity_number",
@@ -285,6 +291,9 @@ SILENT = frozenset(
         "ecs.version",
         "ingestionTime",
         "droppedAttributesCount",
+        "@logStream",
+        "@log",
+        "@ptr",
     )
 )
 
@@ -307,6 +316,7 @@ CONTAINERS = frozenset(
         "eventProperties",
         "contextMap",
         "Properties",
+        "properties",
         "named_tags",
         "content",
         "data",
@@ -316,6 +326,11 @@ CONTAINERS = frozenset(
         "@fields",
         "logging.googleapis.com/labels",
         "LogMessage",
+        "@message",
+        "body",
+        "Body",
+        "resources_string",
+        "resources",
     )
 )
 
@@ -340,12 +355,14 @@ TEXTS = (
     "LogEntry",
     "Log_s",
     "short_message",
+    "_line",
 )
 """The names of the line in an envelope."""
 
 RAW_TEXTS = (
     "event.line",
     "raw",
+    "lines.text",
     "out",
     "payload",
     "resultDescription",
@@ -356,6 +373,9 @@ RAW_TEXTS = (
 SOURCES = (
     "kubernetes.container.name",
     "kubernetes.container_name",
+    "kubernetes_container_name",
+    "k8s.container.name",
+    "k8s_container_name",
     "containerName",
     "container_name",
     "container",
@@ -375,6 +395,7 @@ SOURCES = (
     "app",
     "kubernetes.pod.name",
     "kubernetes.pod_name",
+    "kubernetes_pod_name",
     "kubernetes.pod",
     "podName",
     "pod_name",
@@ -397,6 +418,10 @@ SOURCES = (
     "fly.app.name",
     "ContainerName_s",
     "ContainerAppName_s",
+    "systemd_unit",
+    "syslog_identifier",
+    "_app",
+    "path.text",
     "unit",
     "job",
     "_stream",
@@ -445,6 +470,11 @@ RAW = tuple(
             ("message", "rowId", "requestPath", "source"),
             ("resultDescription", "operationName", "category"),  # Azure's App Service
             ("ResultDescription", "TimeGenerated"),
+            ("lines.text", "line_number", "absolute_offset"),  # ripgrep
+            ("MESSAGE", "PROGRAM"),  # syslog-ng
+            ("message", "process_id", "app_name"),  # pm2
+            ("_line", "_ts"),  # Mezmo, LogDNA
+            ("raw", "logtypes", "timestamp"),  # Loggly
             ("out", "pos", "time"),  # Drone and Woodpecker
             ("payload", "topic", "partition", "offset"),  # kcat
         ),
@@ -458,6 +488,7 @@ COLLECTED = tuple(
             ("log", "time"),
             ("log", "date"),
             ("log", "kubernetes"),
+            ("log", "container_id"),  # FireLens, Docker's driver for Fluentd
             ("message", "kubernetes"),
             ("message", "stream"),
             ("message", "source_type"),
@@ -468,6 +499,7 @@ COLLECTED = tuple(
             ("body", "timeUnixNano"),
             ("line", "timestamp"),
             ("_source", "_index"),
+            ("body", "severity_number", "severity_text"),
         ),
     )
 )
@@ -522,6 +554,15 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "uri", "status", "latency", 1e-6),  # Echo
     ("httpMethod", "path", "status", "responseLatency", 1),  # AWS API Gateway
     ("httpMethod", "resourcePath", "status", "responseLatency", 1),
+    ("request.method", "request.uri", "response.status", "latency", 1),  # APISIX
+    ("httpMethod", "requestUri", "httpStatus", "timeTaken", 1000),  # Azure's Application Gateway
+    # middlewares of many
+    ("method", "path", "status_code", "process_time", 1000),
+    ("method", "path", "status_code", "process_time_ms", 1),
+    ("method", "path", "status_code", "latency_ms", 1),
+    ("method", "path", "status_code", "elapsed_ms", 1),
+    ("method", "path", "status_code", "response_time_ms", 1),
+    ("method", "path", "status", "latency_ms", 1),
     ("method", "path", "status", "service", 1),  # Heroku's router
 )
 

@@ -94,6 +94,7 @@ _OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = re.compile(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
+    r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
     r"|(?<=\[)(?:Trace|Debug|Info|Note|Warning|Error|Fatal)(?=\])"
@@ -279,7 +280,8 @@ class Records:
         if moment is None:
             return None
         head_values = moment, _level_in(name)
-        if stamp[2:3] != ":":  # a bare time may be of the next day later
+        # A bare time may be of the next day later, and one of an hour that comes twice of the second.
+        if stamp[2:3] != ":" and not self.clock.is_ambiguous:
             if len(self.heads) >= _MOST_HEADS:
                 self.heads.clear()
             self.heads[head] = head_values
@@ -614,9 +616,12 @@ class Records:
             request_id = _id(id_in_access)
         if not (time or level or letter or request_id or access):
             return None
-        when = self.clock.read(time[0]) if time else None
+        stamp = time[0] if time else ""
+        if match is not None and "utc" in match.re.groupindex:
+            stamp = f"{match['utc']}Z"
+        when = self.clock.read(stamp) if stamp else None
         if envelope is not None and envelope.time is not None:
-            when = self._agreed(when, time[0] if time else "", envelope.time)
+            when = self._agreed(when, stamp, envelope.time)
         more: dict[str, Any] | None = {"access": access} if access else {}
         assert more is not None
         if trace:
@@ -717,9 +722,7 @@ class Records:
         moment = self.clock.read_value(received)
         if moment is None or when is None:
             return moment if when is None else when
-        if is_zoned(stamp) or (
-            isinstance(received, str) and not is_zoned(received) and not received.isdecimal()
-        ):
+        if is_zoned(stamp) or (isinstance(received, str) and not is_zoned(received)):
             return when
         return _nearest(when, moment)
 
@@ -884,6 +887,8 @@ def _behind(message: str, text: str) -> str:
 
 
 def _shown_trace(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("{") and '"stacktrace"' in value:
+        value = parse_fields(value) or value  # a store's column of text
     if isinstance(value, dict) and isinstance(value.get("stacktrace"), str):
         return str(value["stacktrace"])
     if isinstance(value, list) and all(isinstance(line, str) for line in value):

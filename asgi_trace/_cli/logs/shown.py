@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from ..._core.lines import parse_fields
 from .blocked import read_blocks
+from .envelopes import source_of_labels
 from .names import ROLES
 from .services import container_in
 
@@ -173,12 +174,14 @@ def _unescaped(text: str) -> str:
 
 class _BetweenTabs(_Form):
     """
-    A time, a service and a line between tabs, as ClickHouse prints them for other programs. A line
-    without an escape passes unchanged: it has this prefix.
+    A time, perhaps a service, and a line between tabs, as ClickHouse prints them for other programs.
+    A line without an escape passes unchanged: it has this prefix.
     """
 
-    start = re.compile(r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?\t[\w.-]{0,200}\t")
-    _row = re.compile(r"([^\t]{19,29})\t([\w.-]{0,200})\t(.*)")
+    start = re.compile(
+        r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?\t(?:[\w.-]{0,200}\t|(?=\{\"|timestamp=|\d{4}-))"
+    )
+    _row = re.compile(r"([^\t]{19,29})\t(?:([\w.-]{0,200})\t)?(.*)")
 
     def take(self, line: str) -> list[str]:
         row = self._row.fullmatch(line) if "\\\\" in line or "\\'" in line else None
@@ -186,8 +189,8 @@ class _BetweenTabs(_Form):
             return [line]
         text = _unescaped(row[3])
         if "\n" in text:
-            return [_line(text, row[1], row[2])]
-        return [f"{row[1]}\t{row[2]}\t{text}"]
+            return [_line(text, row[1], row[2] or "")]
+        return [f"{line[: row.start(3)]}{text}"]
 
 
 def _is_json(text: str) -> bool:
@@ -196,6 +199,19 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+class _WithoutNames(_Form):
+    """The same between commas, in quotes."""
+
+    start = re.compile(
+        r'\A"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?",(?:"[\w.-]{0,200}",)?"(?:\{|timestamp=|\d{4}-)'
+    )
+    _row = re.compile(r'"([\d :.-]{19,29})",(?:"([\w.-]{0,200})",)?"((?:[^"]|"")*)"')
+
+    def take(self, line: str) -> list[str]:
+        row = self._row.fullmatch(line)
+        return [line] if row is None else [_line(row[3].replace('""', '"'), row[1], row[2] or "")]
 
 
 class _NamedBetweenTabs(_Form):
@@ -214,17 +230,19 @@ class _NamedBetweenTabs(_Form):
 
 
 class _Pairs(_Form):
-    """An envelope in logfmt: of Vector, of VictoriaLogs, or of pm2 with ``--format``."""
+    """An envelope in logfmt: of Vector, VictoriaLogs, Alloy's ``loki.echo``, pm2 with ``--format``."""
 
     start = re.compile(
         r"\A(?:(?:[\w.]+=(?:\"(?:[^\"\\\n]|\\.)*\"|[^ \n\"]*) ){0,30}"
         r"(?:source_type=\w+ (?:stream=\w+ )?timestamp=|_msg=)"
-        r"|timestamp=[^ \n]{8,40} app=[^ \n]+ id=\d+ type=(?:out|err) message=)"
+        r"|timestamp=[^ \n]{8,40} app=[^ \n]+ id=\d+ type=(?:out|err) message="
+        r"|ts=[^ \n]{8,40} (?:[\w.]+=[^ \n\"]* ){1,10}entry=\")"
     )
     _names = (
         frozenset(("message", "source_type")),
         frozenset(("_msg", "_time")),
         frozenset(("app", "id", "type", "message")),
+        frozenset(("entry", "entry_timestamp")),
     )
 
     def take(self, line: str) -> list[str]:
@@ -233,6 +251,9 @@ class _Pairs(_Form):
             return [line]
         if "app" in fields and "id" in fields:
             return [_line(str(fields["message"]), fields.get("timestamp"), str(fields["app"]))]
+        if "entry" in fields:
+            labels = source_of_labels(str(fields.get("labels", "")))
+            return [_line(str(fields["entry"]), fields["entry_timestamp"], labels)]
         return [json.dumps(fields)]
 
 
@@ -294,6 +315,57 @@ class _Boxes(_Form):
         return [json.dumps(dict(zip(self._columns, cells, strict=True)))]
 
 
+class _Ruled(_Form):
+    """
+    Tables with a ruler of hyphens below the names: of psql, MySQL, Elasticsearch's text, and ``aws``.
+
+    The ruler's crosses show where each cell begins: a cell may have the sign between two in it.
+    """
+
+    start = re.compile(
+        rf"\A(?:[^\n]*\n){{0,5}}?[ |]*(?:{'|'.join(ROLES['time'])}|logStreamName)\b[^\n]*\|[^\n]*\n[|+]{{0,2}}-+\+-"
+    )
+    _ruler = re.compile(r"[|+]{0,2}-+(?:\+-+)+[|+]{0,2}")
+    _count = re.compile(r"\(\d+ rows?\)|\d+ rows? in set.*")
+
+    def __init__(self) -> None:
+        self._columns: list[str] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._kept = ""  # a line that may have the names
+
+    def take(self, line: str) -> list[str]:
+        line = line.rstrip()
+        if self._ruler.fullmatch(line):
+            self._starts = [
+                match.end() for match in re.finditer(r"(?:\A\|?\+|\A|(?<=-)\+(?=-))", line)
+            ]
+            # Without a border at its end, the last cell may be longer than the ruler.
+            last = len(line.rstrip("|+")) if line[-1] in "|+" else _LARGEST
+            self._ends = [*(start - 1 for start in self._starts[1:]), last]
+            names = [cell.strip() for cell in self._cells(self._kept)]
+            if not self._columns and all(names):
+                self._columns = names
+            return []
+        if not self._columns:
+            self._kept = line
+            return []
+        cells = self._cells(line)
+        if not any(cells):
+            return [] if self._count.fullmatch(line) or not line else [line]
+        return [json.dumps(dict(zip(self._columns, cells, strict=True)))]
+
+    def _cells(self, line: str) -> list[str]:
+        """Return the cells of a *line*; empty ones, if it has none."""
+        inner = "".join(line[start - 1 : start] for start in self._starts[1:])
+        if inner.strip("|") or len(inner) < len(self._starts) - 1:
+            return [""] * len(self._starts)
+        return [
+            line[start:end].removeprefix(" ").rstrip()
+            for start, end in zip(self._starts, self._ends, strict=True)
+        ]
+
+
 class _Aligned(_Form):
     """gcloud with ``--format="table(…)"``: columns of fixed widths under names in capitals."""
 
@@ -329,14 +401,14 @@ class _Aligned(_Form):
 
 class _Blocks(_Form):
     """
-    A record that is a line with its number, and a line for each field: of ClickHouse's Vertical, and
-    of MySQL's ``\\G``. All values of a record begin in the same column; the further lines of a value
-    do not.
+    A record that is a line with its number, and a line for each field: of ClickHouse's Vertical,
+    MySQL's ``\\G``, psql's ``\\x``. All values of a record begin in the same column; the further lines
+    of a value do not.
     """
 
-    start = re.compile(r"\A(?:Row \d+:\n\u2500+\n|\*{10,40} 1\. row \*{10,40}\n)")
-    _number = re.compile(r"Row \d+:|\*{10,40} \d+\. row \*{10,40}")
-    _field = re.compile(r" *([A-Za-z_@][\w.@]*): *")
+    start = re.compile(r"\A(?:Row \d+:\n\u2500+\n|\*{10,40} 1\. row \*{10,40}\n|-\[ RECORD 1 \])")
+    _number = re.compile(r"Row \d+:|\*{10,40} \d+\. row \*{10,40}|-\[ RECORD \d+ \][-+]*")
+    _field = re.compile(r" *([A-Za-z_@][\w.@]*)(?:: *| *\| )")
 
     def __init__(self) -> None:
         self._fields: dict[str, str] = {}
@@ -560,9 +632,11 @@ _FORMS: tuple[type[_Form], ...] = (
     _FileOfFluentBit,
     _Console,
     _BetweenTabs,
+    _WithoutNames,
     _NamedBetweenTabs,
     _Pairs,
     _Boxes,
+    _Ruled,
     _Aligned,
     _Blocks,
     _Debug,

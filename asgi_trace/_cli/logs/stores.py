@@ -58,6 +58,8 @@ _LISTS = (
     "messages",
     "results",
     "matches",
+    "hits",
+    "list",
     "stdout_lines",
 )
 # The names of columns, beside lists of rows, or of the columns' values.
@@ -96,6 +98,9 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
     columns = _by_columns(document)
     if columns is not None:
         return columns
+    packed = _packed(document)
+    if packed is not None:
+        return packed
     if not _OF_RECORDS.isdisjoint(document):
         return None
     if isinstance(document.get("resourceLogs"), list):
@@ -106,7 +111,10 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
     data = document.get("data")
     streams = data.get("result") if isinstance(data, dict) else document.get("streams")
     if isinstance(streams, list):
-        return list(_loki(streams))
+        signoz = [lines_in(stream, depth + 1) for stream in filter(_is_object, streams)]
+        return [*_loki(streams), *(line for lines in signoz for line in lines or ())]
+    if _is_aside(document):
+        return []
     awslogs = document.get("awslogs")
     if isinstance(awslogs, dict):
         return unpacked(awslogs.get("data"))
@@ -132,12 +140,35 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
 _NUMBERED = re.compile(r"row_\d{1,9}")
 
 
+def _is_aside(document: dict[str, Any]) -> bool:
+    """
+    Whether a *document* only tells about those beside it: an action of OpenSearch's bulk API, the
+    beginning and the end of a file for ripgrep.
+    """
+    if document.keys() in _ACTIONS:
+        return all(isinstance(about, dict) for about in document.values())
+    about = document.get("data")
+    return (
+        document.get("type") in _OF_RIPGREP
+        and isinstance(about, dict)
+        and not _OF_RIPGREP[document["type"]].isdisjoint(about)
+    )
+
+
+_ACTIONS = ({"index"}, {"create"})
+_OF_RIPGREP = {"begin": {"path"}, "end": {"stats"}, "summary": {"stats"}}
+
+
 def _members(document: list[Any]) -> list[Any] | None:
     """Return the lines in a list of objects, or of rows with a time and a text; or in such a row."""
     row = _unnamed(document)
     if isinstance(row, dict):
         return [row]
-    rows = [_unnamed(member) for member in document]
+    rows = [
+        line
+        for member in document
+        for line in (_line(member, {}) if isinstance(member, dict) else [_unnamed(member)])
+    ]
     return rows if any(isinstance(row, dict) for row in rows) else None
 
 
@@ -175,16 +206,21 @@ def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
     if row.keys() == {"events"}:  # of New Relic's results
         events = row["events"]
         return events if isinstance(events, list) else [row]
-    kinesis = row.get("kinesis")
-    packed = kinesis if isinstance(kinesis, dict) else row
-    inner = None
-    if not _OF_STREAMS.isdisjoint(packed):
-        inner = unpacked(packed.get("Data", packed.get("data")))
-    return [{**stream, **row}] if inner is None else inner
+    packed = _packed(row)
+    return [{**stream, **row}] if packed is None else packed
 
 
-# The fields of a record of Kinesis, and of Firehose, beside the data.
-_OF_STREAMS = frozenset(("SequenceNumber", "sequenceNumber", "recordId"))
+def _packed(row: dict[str, Any]) -> list[Any] | None:
+    """Return the lines in the data of a *row* of a stream; None for any other row."""
+    holder = next((row[name] for name in _PACKED_IN if isinstance(row.get(name), dict)), row)
+    if _OF_STREAMS.isdisjoint(holder):
+        return None
+    return unpacked(holder.get("Data", holder.get("data")))
+
+
+# The fields of a record of Kinesis, Firehose and Pub/Sub beside the data, and what holds them all.
+_OF_STREAMS = frozenset(("SequenceNumber", "sequenceNumber", "recordId", "messageId"))
+_PACKED_IN = ("kinesis", "message")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}\Z")
 _LARGEST = 16 << 20
 

@@ -184,6 +184,7 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"'
 # Go writes 1m2.5s.
 _LASTED = r"(?:\d{1,9}h)?(?:\d{1,9}m)?\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s)"
 
+# The group ``utc`` is a time of the extended log file format of W3C: it has no zone and is in UTC.
 _ROWS = (
     # ingress-nginx: … "referrer" "agent" length seconds [upstream] … id
     (
@@ -246,6 +247,38 @@ _ROWS = (
             r'+[\da-f.:]+ \| (?P<method>[A-Z]+) +"(?P<path>/[^"]*)"'
         ),
     ),
+    # Fiber
+    (
+        " | ",
+        re.compile(
+            rf"\A\d\d:\d\d:\d\d \| (?P<status>\d{{3}}) \| +(?P<lasted>{_LASTED}) \| [\da-f.:]+ \| "
+            r"(?P<method>[A-Z]+) *\| (?P<path>/[^ |]*) "
+        ),
+    ),
+    # Tornado
+    (
+        "ms",
+        re.compile(
+            r"\A\[[DIWEC] \d{6} [\d:.]{8,15} web:\d+\] (?P<status>\d{3}) (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+            rf"\([\da-f.:]+\) (?P<lasted>{_LASTED})\Z"
+        ),
+    ),
+    # Squid
+    (
+        "/",
+        re.compile(
+            r"\A\d{10}\.\d{3} +(?P<milliseconds>\d+) [\da-f.:]+ [A-Z_]+/(?P<status>\d{3}) \d+ "
+            r"(?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+        ),
+    ),
+    # ASP.NET Core
+    (
+        "Request finished HTTP/",
+        re.compile(
+            r"\bRequest finished HTTP/[\d.]+ (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) - (?P<status>\d{3}) "
+            rf"(?:\d+|-) [^ ]+(?: charset=[\w-]+)? (?P<lasted>{_LASTED})\Z"
+        ),
+    ),
     # morgan: dev, and tiny
     (
         " ms",
@@ -284,8 +317,8 @@ _ROWS = (
     (
         " ",
         re.compile(
-            r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [\da-fA-F.:%]+ (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) [^ ]+ \d+ "
-            r"[^ ]+ [\da-fA-F.:%]+ [^ ]+ [^ ]+ (?P<status>\d{3}) \d+ \d+ (?P<milliseconds>\d+)\Z"
+            r"\A(?P<utc>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) [\da-fA-F.:%]+ (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+            r"[^ ]+ \d+ [^ ]+ [\da-fA-F.:%]+ [^ ]+ [^ ]+ (?P<status>\d{3}) \d+ \d+ (?P<milliseconds>\d+)\Z"
         ),
     ),
     # CloudFront: date time location bytes client method host path status referrer agent query cookie
@@ -293,7 +326,7 @@ _ROWS = (
     (
         "\t",
         re.compile(
-            r"\A\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d\t[A-Z]{3}[\w-]*\t\d+\t[\da-f.:]+\t(?P<method>[A-Z]{3,20})\t[^\t]*\t"
+            r"\A(?P<utc>\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d)\t[A-Z]{3}[\w-]*\t\d+\t[\da-f.:]+\t(?P<method>[A-Z]{3,20})\t[^\t]*\t"
             r"(?P<path>[^\t]+)\t(?P<status>\d{3})\t[^\t]*\t[^\t]*\t[^\t]*\t[^\t]*\t\w+\t(?P<request>[\w=-]{20,80})\t"
             r"[^\t]*\t\w+\t\d+\t(?P<seconds>\d+\.\d+)\t"
         ),

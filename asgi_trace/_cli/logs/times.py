@@ -30,7 +30,9 @@ _NAMED |= {"SAST": 2, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13}
 _NAMES = "|".join(_NAMED)
 # JavaScript writes GMT+0100.
 _OFFSET = r"(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?::?\d\d)?"
-_ZONE = rf"(?: ?(?P<zone>(?:{_NAMES})(?![+-]\d)|{_OFFSET})(?: UTC)?(?![\w:]))?"
+# PHP writes the name of a place.
+_PLACE = r"(?:Africa|America|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_/-]{2,40}"
+_ZONE = rf"(?: ?(?P<zone>(?:{_NAMES})(?![+-]\d)|{_OFFSET}|{_PLACE})(?: UTC)?(?![\w:]))?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
     rf"(?P<name>[ADFJMNOSadfjmnos][A-Za-z][A-Za-z](?<=(?i:{'|'.join(_MONTHS)})))"
@@ -45,18 +47,24 @@ _WEEKDAY = r"(?:[A-Z][a-z]{2,8},? )?"
 # part of another. A weekday may stand before each.
 _FORMS = (
     # 2026-11-22T10:30:15.250Z, 2026-11-22 10:30:15,250 +01:00, 2026/11/22 10:30:15 of nginx's
-    # error log and Go, 2026/11/22 - 10:30:15 of gin, [2026-11-22][10:30:15] of fern
-    rf"{_YEAR}(?P<mark>[-/.])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)(?:[T \t_]|, | - |\] ?\[){_CLOCK}{_ZONE}",
+    # error log and Go, 2026/11/22 - 10:30:15 of gin, [2026-11-22][10:30:15] of fern,
+    # 2026-11-22-10:30:15 of pm2
+    rf"{_YEAR}(?P<mark>[-/.])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)(?:[T \t_-]|, | - | at |\] ?\[){_CLOCK}{_ZONE}",
     # 20261122T103015Z and 20261122 10:30:15: the basic form of ISO 8601
     rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)T(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?!\d){_ZONE}",
     rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)[T _-]{_SECOND}{_ZONE}",
     # 22/Nov/2026:10:30:15 +0000: the common log format; 22-Nov-2026 10:30:15: PHP, Tomcat;
     # 22-Nov-2026::10:30:15: Erlang
     rf"(?P<day>\d\d?)(?P<mark>[/-]){_MONTH}(?P=mark)(?P<year>\d{{4}})(?:::?| ){_SECOND}{_ZONE}",
+    # Sunday, 22-Nov-26 10:30:15 GMT: RFC 850; 2026-Nov-22 10:30:15: Boost
+    rf"(?P<day>\d\d)-{_MONTH}-(?P<short_year>\d\d) {_SECOND}{_ZONE}",
+    rf"{_YEAR}(?P<mark>[ -]){_MONTH}(?P=mark)(?P<day>\d\d) {_SECOND}{_ZONE}",
     # Sun Nov 22 10:30:15.250 2026: Apache's error log, ctime(), and date(1) with a zone
     rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?P<zone>{_NAMES}))? (?P<year>\d{{4}})(?!\d)",
     # Nov 22 2026 10:30:15: Cisco; Nov 22, 2026 @ 10:30:15.250: Kibana; Nov 22, 2026 10:30:15 AM: Java
     rf"{_MONTH} {{1,2}}(?P<day>\d\d?),? (?P<year>\d{{4}}),?(?: @| at)? {_SECOND}{_ZONE}",
+    # Nov 22, 10:30:15 AM: Netlify
+    rf"{_MONTH} (?P<day>\d\d?), {_SECOND}(?! \d{{4}}\b)",
     # Sun, 22 Nov 2026 10:30:15 GMT: RFC 5322; 22 Nov 10:30:15: Redis, before its version 3
     rf"(?P<day>\d\d?) {_MONTH} (?:(?P<year>\d{{4}}) )?{_SECOND}{_ZONE}",
     # Nov 22 10:30:15: syslog (RFC 3164)
@@ -68,6 +76,11 @@ _FORMS = (
     r"(?=\Z| +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) )",
     # [I 261122 10:30:15: Tornado
     rf"\[[DIWEC] (?P<short_year>\d\d)(?P<month>\d\d)(?P<day>\d\d) {_SECOND}",
+    # 261122 10:30:15: MySQL, before its version 5.7
+    rf"\A(?P<short_year>\d\d)(?P<month>\d\d)(?P<day>\d\d) {{1,2}}{_SECOND}",
+    # 11/22/26 10:30:15 AM: where clocks have twelve hours, the month is first
+    r"(?P<month>\d(?<![\d/]\d)\d?)/(?P<day>\d\d?)/(?P<short_year>\d\d),? (?P<hour>\d\d?):(?P<minute>\d\d):"
+    rf"(?P<second>\d\d){_FRACTIONS}[ \u202f]?{_HALF}{_ZONE}",
     # 26/11/22 10:30:15: Spark
     r"(?P<short_year>\d(?<![\d/]\d)\d)/(?P<month>\d\d)/(?P<day>\d\d) (?P<hour>\d\d):(?P<minute>\d\d):"
     rf"(?P<second>\d\d){_FRACTIONS}(?! ?[AaPp][Mm]\b)",
@@ -129,7 +142,7 @@ _IN_SENTENCE = re.compile(
     r"(?:[A-Z][a-z]{2},? )?\Z"
 )
 _FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,9})")
-_ZONED = re.compile(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?{_OFFSET})\Z")
+_ZONED = re.compile(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?(?:{_OFFSET}|{_PLACE}))\Z")
 
 
 def find_time(text: str, end: int) -> re.Match[str] | None:
@@ -150,8 +163,8 @@ def find_time(text: str, end: int) -> re.Match[str] | None:
 
 
 def is_zoned(text: str) -> bool:
-    """Whether a time names its zone."""
-    return text.endswith("Z") or _ZONED.search(text) is not None
+    """Whether a time names its zone, or counts from the epoch."""
+    return text.endswith("Z") or _ZONED.search(text) is not None or bool(_is_epoch(text))
 
 
 # -- the user's options ----------------------------------------------------------------------------
@@ -358,20 +371,27 @@ class Clock:
         if match is None:
             return None
         parts = match.groupdict()
+        was_ambiguous, self.is_ambiguous = self.is_ambiguous, False
         try:
             seconds = self._seconds(parts)
         except (
             ValueError,
             OverflowError,
             OSError,
-        ):  # the 30th of February; a year that the platform cannot hold
+            ZoneInfoNotFoundError,
+        ):  # the 30th of February; a year that the platform cannot hold; a place that is not known
+            self.is_ambiguous = was_ambiguous
             return None
+        is_twice = self.is_ambiguous
+        self.is_ambiguous |= was_ambiguous
         if not parts.get("day") and not parts.get("first"):
             seconds = self._past_midnight(seconds)
         elif self.last >= 0 and not parts.get("zone") and seconds * 1000 < self.last - 60_000:
             seconds = self._again(seconds)
         # A clock that was never set may show a time before 1970.
-        milliseconds = self._known[text] = max(0, round(seconds * 1000))
+        milliseconds = max(0, round(seconds * 1000))
+        if not is_twice:
+            self._known[text] = milliseconds
         return milliseconds
 
     def _seconds(self, parts: dict[str, str | None]) -> float:
@@ -389,7 +409,8 @@ class Clock:
             seconds = moment.timestamp()
             self.is_ambiguous |= moment.replace(fold=1).timestamp() != seconds
             return seconds
-        return moment.replace(tzinfo=timezone(_offset(zone))).timestamp()
+        known = ZoneInfo(zone) if "/" in zone else timezone(_offset(zone))
+        return moment.replace(tzinfo=known).timestamp()
 
     def _date(self, parts: dict[str, str | None], hour: int, minute: int) -> tuple[int, int, int]:
         if parts.get("first"):
@@ -477,15 +498,12 @@ class Clock:
 
     def _again(self, seconds: float) -> float:
         """
-        Return the second of the two moments of a local time when clocks are set back, if it is
-        nearer.
+        Return the second of the two moments of a local time when clocks are set back: a log goes on.
         """
         try:
-            second = datetime.fromtimestamp(seconds, self.zone).replace(fold=1).timestamp()
+            return datetime.fromtimestamp(seconds, self.zone).replace(fold=1).timestamp()
         except (ValueError, OverflowError, OSError):
             return seconds
-        last = self.last / 1000
-        return second if abs(second - last) < abs(seconds - last) else seconds
 
 
 def _parted(text: str) -> tuple[str, str]:

@@ -33,6 +33,12 @@ _MOST_CALLS = 1_000
 _MOST_NOTES = 20
 # An id of more requests than this does not relate them.
 _MOST_RELATED = 2_000
+# The time of relating by time grows with the square of a family: small ones always are, and so many
+# pairs in others.
+_FEW_RELATED = 100
+_MOST_PAIRS = 10_000_000
+# The callers of callers that are followed.
+_DEEPEST = 200
 # The differences in notes are multiples of one of these, the largest that fits.
 _STEPS = (3_600_000.0, 60_000.0, 1_000.0, 500.0, 100.0, 10.0, 1.0)
 
@@ -113,13 +119,21 @@ class Callers:
 
     def _resolve(self, numbers: Iterable[int], before_of: dict[int, int]) -> None:
         done: set[int] = set()
+        room = _MOST_PAIRS
         for number in numbers:
             family = self._family[number]
-            if id(family) not in done:
-                done.add(id(family))
-                self._resolve_family(sorted(family), before_of)
+            if id(family) in done:
+                continue
+            done.add(id(family))
+            size = len(family)
+            pairs = 0 if size <= _FEW_RELATED else size * size
+            is_by_time = size <= _MOST_RELATED and pairs <= room
+            room -= pairs if is_by_time else 0
+            self._resolve_family(sorted(family), before_of, is_by_time)
 
-    def _resolve_family(self, family: list[int], before_of: dict[int, int]) -> None:
+    def _resolve_family(
+        self, family: list[int], before_of: dict[int, int], is_by_time: bool
+    ) -> None:
         parent = self.parent
         for number in family:
             before_of.setdefault(number, parent[number])
@@ -136,7 +150,7 @@ class Callers:
                 uncalled.append(number)
                 continue
             parent[number] = caller
-        if len(family) > _MOST_RELATED:
+        if not is_by_time:
             return
         for number, caller in self._by_time(family, uncalled):
             if self._may_call(caller, number):
@@ -154,12 +168,14 @@ class Callers:
         return self.inner.get(span) if caller is None else caller
 
     def _may_call(self, caller: int, number: int) -> bool:
-        """Whether *caller* may have called *number*: it is not one of its callees, at any depth."""
-        while caller >= 0:
+        """Whether *caller* may have called *number*: it is not one of its callees, nor too deep."""
+        for _ in range(_DEEPEST):
+            if caller < 0:
+                return True
             if caller == number:
                 return False
             caller = self.parent[caller]
-        return True
+        return False
 
     # -- by time -----------------------------------------------------------------------------------
 

@@ -331,6 +331,10 @@ def test_a_duration_is_found_under_any_name(line: str) -> None:
         f'{{"time": "{_STAMP}", "request_id": "a", "method": "GET", "path": "", "response_code":"503", "duration":1}}',
         f'time={_STAMP} request_id=a method=GET path=/ status="503" duration=1 msg=x',
         f"I, [{_STAMP}] INFO -- : [aaaaaaaa] Completed 503 Unavailable in 12ms",
+        "10:30:15.250 request_id=aaaaaaaa [info] Sent 503 in 12ms",
+        f'\x1b[31m{_HEAD}127.0.0.1:1 - "GET / HTTP/1.1" 503\x1b[0m',
+        f'{{"timestamp": "{_STAMP}", "operation_Id": "a", "url": "/", "resultCode": "503", "duration": 1.5,'
+        '"http.method": "GET"}',
         f'aaaaaaaabbbbccccddddeeeeffff0000 {_STAMP} f b/s 0/0/1/2/30 503 345 - - 1/1/0/0/0 0/0 "GET / HTTP/1.1"',
         f'aaaaaaaabbbbccccddddeeeeffff0000 {_STAMP} f b/s 0/0/1/2/30 503 345 - - 1/1/0/0/0 0/0 "GET /"',
         _CLOUDFRONT,
@@ -460,6 +464,11 @@ def _of_windows(data: bytes) -> bytes:
     return data.decode().replace("\n", "\r\n").encode("utf-16")
 
 
+def _without_mark(data: bytes) -> bytes:
+    """As other programs of Windows write it."""
+    return data.decode().replace("\n", "\r\n").encode("utf-16-le")
+
+
 def _packed_twice(data: bytes) -> bytes:
     """As Firehose stores what CloudWatch sent, with compression."""
     half = len(data) // 2
@@ -470,7 +479,7 @@ def _packed_twice(data: bytes) -> bytes:
 @pytest.mark.parametrize("name", [[], ["-"]])
 @pytest.mark.parametrize(
     "pack",
-    [bytes, gzip.compress, bz2.compress, lzma.compress, _packed_twice, _of_windows],
+    [bytes, gzip.compress, bz2.compress, lzma.compress, _packed_twice, _of_windows, _without_mark],
     ids=str,
 )
 def test_it_reads_standard_input(conditions: list[str], name: list[str], pack: Any) -> None:

@@ -343,6 +343,19 @@ def test_an_export_of_the_journal_is_read_in_any_pieces() -> None:
     assert b"".join(unfolded([data + b"MESSAGE\n" + b"\xff" * 8 + b"x\n"], refuse)) == whole
 
 
+def test_a_message_of_syslog_is_as_long_as_its_length_tells() -> None:
+    """In blocks of any size, also with a line feed in it; anything else passes unchanged."""
+    messages = [f"<14>1 - web shop 8 - - {text}".encode() for text in ("a", "b\n9 <14>x", "c")]
+    data = b"".join(b"%d %b" % (len(message), message) for message in messages)
+    for size in (40, 47, len(data)):
+        blocks = [data[:size], *(data[at : at + 1] for at in range(size, len(data)))]
+        assert b"".join(unfolded(blocks, pytest.fail)) == b"\n".join((*messages, b""))
+    cut = data + b"99 <14>1 - web shop 8 - - d"
+    assert b"".join(unfolded([cut], pytest.fail)).endswith(b"\n99 <14>1 - web shop 8 - - d")
+    other = b"30 <14>1 - web shop\n12 <14>x\n"
+    assert b"".join(unfolded([other], pytest.fail)) == other
+
+
 def test_documents_without_anything_between_are_several() -> None:
     """As Firehose writes those of CloudWatch; a broken one stays as it is."""
     events = [
@@ -357,6 +370,26 @@ def test_documents_without_anything_between_are_several() -> None:
     found = b"".join(unfolded([data], refuse)).splitlines()
     assert [json.loads(line)["message"] for line in found] == ["x0", "x1", "x2"]
     assert b"".join(unfolded([data[:-1]], refuse)) == data[:-1] + b"\n"
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_a_document_may_follow_lines_of_another_log(blocks: int) -> None:
+    """As where two logs were joined; the lines before and behind it stay as they are."""
+    record = {"timeUnixNano": "1732271415250000000", "body": {"stringValue": "x"}}
+    document = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]})
+    lines = ["2024-11-22 10:30:15 - INFO - [req=r1|session=s1] - before", document, "after"]
+    data = [f"{line}\n".encode() for line in lines]
+    given = [b"".join(data)] if blocks == 1 else [data[0], b"".join(data[1:])]
+    before, made, after = b"".join(unfolded(given, refuse)).decode().splitlines()
+    assert (before, json.loads(made)["body"], after) == (lines[0], "x", "after")
+
+
+@pytest.mark.parametrize("before", ["", '{"index": {"_index": "logs"}}\n'])
+def test_what_stands_between_the_objects_of_a_large_log_is_no_line(before: str) -> None:
+    """The format json_stream of Fluent Bit has nothing there, the bulk API its actions."""
+    objects = [json.dumps({"date": number, "log": "x" * 500}) for number in range(500)]
+    data = "".join(f"{before}{each}{before[-1:]}" for each in objects).encode()
+    assert b"".join(unfolded([data], refuse)).decode().splitlines() == objects
 
 
 def test_pretty_printed_lines_stand_behind_a_line_of_text(tmp_path: Path) -> None:

@@ -434,6 +434,17 @@ def test_a_line_of_another_server_is_in_an_envelope_too(around: str, line: str) 
         ("stern", "overmind"),
         ("stern", "journalctl"),
         ("aws logs tail", "supervisor"),
+        ("docker logs -t", "pm2, timestamps"),
+        ("kubectl logs --prefix --timestamps", "pm2, timestamps"),
+        ("Heroku", "pm2, timestamps"),
+        ("fluentd", "pm2, timestamps"),
+        ("overmind", "docker compose logs"),
+        ("foreman", "pm2"),
+        ("foreman", "supervisor"),
+        ("syslog-ng", "pm2"),
+        ("pm2's JSON", "supervisor"),
+        ("FireLens", "overmind"),
+        ("grep -H", "foreman"),
     ],
 )
 def test_a_process_manager_in_a_container_names_the_service(
@@ -441,11 +452,12 @@ def test_a_process_manager_in_a_container_names_the_service(
 ) -> None:
     """The line of another prefix follows the one that counts only before a line."""
     path = tmp_path / "app.log"
+    wrappers = WRAPPERS | VARIANTS
     inside = [
-        (moment, service, WRAPPERS[inner]([(moment, service, line)]).rstrip("\n"))
+        (moment, service, wrappers[inner]([(moment, service, line)]).rstrip("\n"))
         for moment, service, line in lines(form)
     ]
-    path.write_text(WRAPPERS[outer](inside), encoding="utf-8")
+    path.write_text(wrappers[outer](inside), encoding="utf-8")
     os.utime(path, (BASE + 60, BASE + 60))
     test_the_viewer_reads_it_as_the_bare_file(path, inner)
 
@@ -474,6 +486,7 @@ def test_the_envelopes_time_stands_for_a_time_without_a_zone() -> None:
             "2024-11-22T10:30:15.300000000Z 2024-11-22 10:30:14.250Z - INFO - [req=r1|session=s1] - x",
             14_250,
         ),
+        ("1732271415.300000 2024-11-22 12:30:15 - WARNING - [req=r1|session=s1] - x", 15_300),
         ("2024-11-22T10:30:15.300000000Z x", 15_300),
     ):
         reader = LineReader()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -278,6 +279,31 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         '[GIN] 2024/11/22 - 10:30:15 | 503 |     1m2.5s |       127.0.0.1 | GET      "/x"',
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 62_500.0}},
     ),
+    "Fiber": (
+        "10:30:15 | 503 |  250.5ms | 127.0.0.1 | GET | /x | -",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "Tornado's requests": (
+        "[E 241122 10:30:15 web:2348] 503 GET /x (127.0.0.1) 250.50ms",
+        {
+            "level": 4,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "Squid": (
+        "1732271415.250    250 10.0.0.1 TCP_MISS/503 157 GET http://shop/x - HIER_DIRECT/10.0.0.2 text/html",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+    ),
+    "ASP.NET Core": (
+        "10:30:15 info: Microsoft.AspNetCore.Hosting.Diagnostics[2] Request finished HTTP/1.1 GET http://shop/x "
+        "- 503 157 text/plain 250.5ms",
+        {
+            "level": 2,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "PHP": ("[22-Nov-2024 10:30:15 UTC] PHP Fatal error:  Uncaught x", {"level": 5}),
+    "PHP, a warning": ("[22-Nov-2024 10:30:15 UTC] PHP Warning:  Undefined x", {"level": 3}),
     "uWSGI": (
         "[pid: 88185|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Fri Nov 22 10:30:15 2024] POST /x => "
         "generated 47 bytes in 250 msecs (HTTP/1.1 503) 9 headers in 269 bytes (1 switches on core 0)",
@@ -993,6 +1019,47 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
         },
     ),
+    "APISIX": (
+        {
+            "start_time": 1732271415250,
+            "latency": 250.5,
+            "request": {"method": "GET", "uri": "/x", "headers": {"x-request-id": "forged"}},
+            "response": {"status": 503},
+        },
+        {
+            "request": "",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "Azure's Application Gateway": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "properties": {
+                "httpMethod": "GET",
+                "requestUri": "/x",
+                "httpStatus": 503,
+                "timeTaken": 0.25,
+            },
+        },
+        {
+            "undated": None,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "a middleware": (
+        {
+            "timestamp": "2024-11-22T10:30:15.25Z",
+            "method": "GET",
+            "path": "/x",
+            "status_code": 503,
+            "process_time": 0.25,
+            "request_id": "r1",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
     "Linkerd": (
         {
             "timestamp": 1,
@@ -1145,6 +1212,22 @@ def test_a_message_is_no_access_line_and_gives_no_id() -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "2024-11-22 10:30:15 10.0.0.2 GET /x - 443 - 10.0.0.1 curl - 500 0 0 250",
+        "2024-11-22\t10:30:15\tLHR62-C1\t157\t10.0.0.1\tGET\td1.cloudfront.net\t/x\t500\t-\tcurl\t-\t-\tMiss"
+        f"\t{HEX}\tshop\thttps\t10\t0.250\t-",
+    ],
+    ids=["IIS", "CloudFront"],
+)
+def test_a_time_of_the_extended_log_format_is_in_utc(line: str) -> None:
+    """Whatever the zone of the log's other lines is."""
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    (entry,) = reader.read([line]) + reader.finish()
+    assert entry.time == 1_732_271_415_000
+
+
+@pytest.mark.parametrize(
     ("number", "level"), [(10, 1), (20, 1), (30, 2), (40, 3), (50, 4), (60, 5)]
 )
 def test_pinos_numbers(number: int, level: int) -> None:
@@ -1167,6 +1250,16 @@ def test_pinos_numbers(number: int, level: int) -> None:
         ("severityNumber", 9, (), 2),
         ("SeverityNumber", 17, (), 4),
         ("PRIORITY", "3", (), 4),
+        ("severityNumber", "SEVERITY_NUMBER_WARN2", (), 3),
+        ("LogLevel", 0, (), 1),
+        ("LogLevel", "3", (), 3),
+        ("level", 300, ("level",), 3),
+        ("severity", 300, (), 2),
+        ("severity", 500, (), 4),
+        ("level_value", 20_000, (), 2),
+        ("level_value", "40000", (), 4),
+        ("level", "W", (), 3),
+        ("level", "CONFIG", (), 2),
         ("severityLevel", 0, (), 1),
         ("severityLevel", "4", (), 5),
         ("lvl", "eror", (), 4),

@@ -45,6 +45,12 @@ FORMS = {
     "glog": "I20241122 10:30:15.000000",
     "the epoch": "1732271415.000000",
     "PHP": "22-Nov-2024 10:30:15 UTC",
+    "PHP, a place": "22-Nov-2024 11:30:15 Europe/Berlin",
+    "RFC 850": "Friday, 22-Nov-24 10:30:15 GMT",
+    "Netlify": "Nov 22, 10:30:15 AM",
+    "Boost": "2024-Nov-22 10:30:15.000",
+    "pm2": "2024-11-22-10:30:15",
+    "a short year and a half of the day": "11/22/24, 10:30:15 AM",
     "Tomcat": "22-Nov-2024 10:30:15.000",
     "Oracle": "22-NOV-2024 10:30:15",
     "java.util.logging": "Nov 22, 2024 10:30:15 AM",
@@ -143,11 +149,10 @@ def test_what_is_no_time_is_none(text: str) -> None:
         "2024-327",
         "2024\u5e7411\u670822\u65e5",
         "vendredi 22 novembre 2024",
-        "2024-Nov-22",
+        "2024-Novembre-22",
         "Mai 22",
         "ao\u00fbt 22",
         "d\u00e9c. 22",
-        "241122",
         "04/05/2024",
     ],
 )
@@ -202,6 +207,20 @@ def test_a_clock_of_twelve_hours_is_read_with_its_half(text: str, hour: int) -> 
 @pytest.mark.parametrize("line", ["[10.30 16:49:06] x", "10.30 16:49:06 x", "22/11 10:30:15 x"])
 def test_a_date_of_two_numbers_is_never_today(line: str) -> None:
     assert find_time(line, 120) is None
+
+
+def test_the_date_of_an_old_mysql_begins_its_line() -> None:
+    """Elsewhere six digits are any number."""
+    match = find_time("241122  9:30:15 [ERROR] x", 120)
+    assert match is not None
+    assert Clock(timezone.utc, WRITTEN).read(match[0]) == 1_732_267_815_000
+    for line in ("[241122 10:30:15.250] x", "shop 241122  10:30:15 x"):
+        assert find_time(line, 120) is None
+
+
+def test_a_place_that_is_not_known_gives_no_time() -> None:
+    """Any guess would be wrong by hours."""
+    assert Clock().read("22-Nov-2024 10:30:15 Europe/Nowhere") is None
 
 
 @pytest.mark.parametrize("level", ["DEBUG   ", "INFO    ", "WARNING ", "ERROR   ", "CRITICAL"])
@@ -355,6 +374,27 @@ def test_a_zone_is_that_of_the_log() -> None:
     assert before is not None
     clock.last = before
     assert clock.read("2024-10-27 02:00:01") == before + 2000
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_a_second_that_comes_twice_is_two_moments(count: int) -> None:
+    """The log goes on, in any number of lines, and with a time that was read before."""
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    clocks = ("02:30:00,100", "02:59:59,100", "02:30:00,200", "02:59:59,200", "03:10:00,000")
+    lines = [
+        f"2024-10-27 {clock} - INFO - [req=r|session=s] - x\n"
+        for clock in clocks
+        for _ in range(count)
+    ]
+    given = [line.rstrip("\n") for line in lines]
+    entries = reader.read_text("".join(lines), given) + reader.finish()
+    assert [round(entry.time / 1000 - 1_729_989_000, 1) for entry in entries[::count]] == [
+        0.1,
+        1799.1,
+        3600.2,
+        5399.2,
+        6000.0,
+    ]
 
 
 @pytest.mark.parametrize("name", ["Nowhere/Else", "../etc/passwd", "+1", ""])

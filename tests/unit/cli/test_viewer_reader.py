@@ -109,6 +109,14 @@ def test_a_traceback_is_folded_into_its_entry(form: Any) -> None:
     assert second.text[second.message :] == "after"
 
 
+def test_a_traceback_from_a_column_of_text_is_folded_too() -> None:
+    """A store may return an object as its text."""
+    failed = json.dumps({"type": "KeyError", "message": "'bulb'", "stacktrace": TRACEBACK})
+    fields = {"timestamp": "2024-01-15 10:30:15.250", "message": "failed", "exception": failed}
+    (entry,) = entries_of(json.dumps(fields))
+    assert entry.text[entry.message :] == f"failed\n{TRACEBACK}"
+
+
 OTHERS = {
     "asgi-correlation-id": (
         f"INFO: \t  2024-01-15 10:30:15,250 project.views:12 [{HEX}] This is a view's line",

@@ -18,6 +18,7 @@ from asgi_trace._cli.logs.reader import merged, read
 from asgi_trace._cli.logs.records import Entry
 from asgi_trace._cli.logs.services import services_of_files
 from asgi_trace._cli.logs.summary import Reading
+from asgi_trace._cli.view import callers
 from asgi_trace._cli.view.command import read_wanted, trace_of
 from asgi_trace._cli.view.errors import OTHERS, Templates, summary_of, template_of
 from asgi_trace._cli.view.model import Model
@@ -572,6 +573,43 @@ def test_clocks_of_many_calls_are_compared_by_most_of_them(tmp_path: Path) -> No
 
 
 # -- lines without a span --------------------------------------------------------------------------
+
+
+def test_callers_of_callers_are_followed_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deeper request has no caller: the time for each would grow with the chain."""
+    monkeypatch.setattr(callers, "_DEEPEST", 3)
+    lines = [
+        stamped(number, ACCESS).replace(
+            "|session=s1]", f"|session=s1|span={number + 1:016x}|parent={number:016x}]"
+        )
+        for number in range(6)
+    ]
+    path = tmp_path / "app.log"
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    assert [*told(path).head["requests"]["parent"]] == [-1, 0, 1, -1, 3, 4]
+
+
+def test_so_many_requests_are_related_by_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those with an id of few others always are."""
+    monkeypatch.setattr(callers, "_FEW_RELATED", 2)
+    monkeypatch.setattr(callers, "_MOST_PAIRS", 9)
+    logs: dict[str, list[str]] = {"front": [], "stock": []}
+    for number, extra in enumerate((0, 1, 1)):
+        whose = f"r{number}"
+        logs["front"].append(stamped(2, ACCESS, whose))
+        logs["stock"] += [stamped(1.8, ACCESS.replace("900.0", "500.0"), whose)]
+        logs["stock"] += [stamped(1.9, ACCESS.replace("900.0", "500.0"), whose)] * extra
+    found = told(*_written(logs, tmp_path, False))
+    columns = found.head["requests"]
+    related = Counter(
+        columns["id"][number] for number, parent in enumerate(columns["parent"]) if parent >= 0
+    )
+    assert sorted(related.items()) == [("r0", 1), ("r1", 2)]
+
 
 SPAN = "00f067aa0ba902b7"
 
