@@ -108,7 +108,8 @@ LOGFMT = Named(
     r'(?:([!#-<>-\[\]-~]+)|"([ !#-\[\]-~]*)")',
     rf"({_ID})(?: session_id=({_ID}))? trace_id=([0-9a-f]{{32}})"
     r"(?: span_id=([0-9a-f]{16}))?(?: parent_span_id=([0-9a-f]{16}))?(?: service=([\w.-]{1,128}))?"
-    r"(?:( method=)[A-Z]{1,20} path=[!#-<>-\[\]-~]+ status=\d{3} duration_ms=\d+\.\d+ bytes=\d+ "
+    r'(?:( method=)[A-Z]{1,20} path=(?:[!#-<>-\[\]-~]+|"[ !#-\[\]-~]+") status=\d{3} '
+    r"duration_ms=\d+\.\d+ bytes=\d+ "
     r"transport=[a-z-]+ client=[!#-<>-\[\]-~]+(?: ttfb_ms=(\d+\.\d+))?)?",
 )
 _JSON = Form(False, JSON.start, re.compile(JSON.pattern, re.ASCII))
