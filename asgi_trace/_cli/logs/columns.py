@@ -298,10 +298,9 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     bare: Sequence[str] = messages
     if form.start == LOGFMT.start:
         bare = [text[1:-1] if text[:1] == '"' else text for text in messages]
-    rows = zip(lines, stamp_ends, shown, brackets, bare, asides, strict=True)
+    rows = zip(lines, stamp_ends, shown, bare, asides, strict=True)
     texts = [
-        f"{line[start:end]}{level}{bracket}{message}{aside}"
-        for line, end, level, bracket, message, aside in rows
+        f"{line[start:end]}{level}{message}{aside}" for line, end, level, message, aside in rows
     ]
     places = _places(accesses)
     for place, fields in zip(places, accesses_in([bare[place] for place in places]), strict=True):
@@ -316,13 +315,9 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
         mores[place] = {**mores[place], "access": fields}
         texts[place] = texts[place].removesuffix(asides[place])
     odd.update(place for place in _places(access_loggers) if not accesses[place])
-    starts = [
-        end - start + len(level) + len(bracket)
-        for end, level, bracket in zip(stamp_ends, shown, brackets, strict=True)
-    ]
-    heads = [""] * len(lines)  # most have a time of their own
+    starts = [end - start + len(level) for end, level in zip(stamp_ends, shown, strict=True)]
     odd_places = _with_long(sorted(odd), lines)
-    return Columns(times, levels, requests, sessions, texts, starts, mores, heads, odd_places)
+    return Columns(times, levels, requests, sessions, texts, starts, mores, brackets, odd_places)
 
 
 def _between(
@@ -389,7 +384,7 @@ def _level_and_logger(text: str, form: Named) -> tuple[int, str, str, bool] | No
     if match is None or match[1] not in LEVELS:
         return None
     level, logger = match.groups()
-    return LEVELS[level], f" - {level} - ", f" logger={logger}", "access" in logger
+    return LEVELS[level], f" - {level}", f" logger={logger}", "access" in logger
 
 
 def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
@@ -409,5 +404,5 @@ def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
             more[name] = value
     if session_id in NO_IDS:
         session_id = ""
-    bracket = f"[req={request_id}|session={session_id or NO_ID}] - "
+    bracket = f" - [req={request_id}|session={session_id or NO_ID}] - "
     return request_id, session_id, more, bracket, bool(access), bool(first_byte)

@@ -20,9 +20,9 @@ __all__ = ("Entries", "EntryColumns")
 
 class EntryColumns(NamedTuple):
     """
-    The columns of some entries, in the order of the parts of :class:`Entry`; and ``heads``, the
-    beginnings of texts that many entries have in common. Texts, and the places of messages in them,
-    are without heads. These have ASCII alone, or are empty.
+    The columns of some entries, in the order of the parts of :class:`Entry`; and ``heads``, texts
+    before the messages that many entries have in common. Texts, and the places of messages in them,
+    are without heads. These have ASCII alone, as all that is before them, or are empty.
     """
 
     times: list[float]
@@ -125,4 +125,5 @@ class Entries(Sequence[Entry]):
 def _entry(row: Iterable[Any]) -> Entry:
     """Return the entry with these values, one of each column."""
     when, level, request, session, text, message, more, file, head = row
-    return Entry(when, level, request, session, head + text, len(head) + message, more, file)
+    whole = f"{text[:message]}{head}{text[message:]}" if head else text
+    return Entry(when, level, request, session, whole, len(head) + message, more, file)

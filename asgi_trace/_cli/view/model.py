@@ -182,7 +182,7 @@ class Model:
         self._times: list[int] = []  # in tenths of a millisecond
         self._levels: list[int] = []
         self._heads: list[str] = []
-        self._texts: list[str] = []  # without their heads
+        self._texts: list[str] = []  # without their heads, which are before the messages
         self._messages: list[int] = []
         self._mores: list[dict[str, Any] | None] = []
         self._files: list[int] = []
@@ -906,7 +906,7 @@ class Model:
             else:
                 values = [whole[number] for number in numbers]
             if column.is_time:
-                values = _tenths(values)
+                values = _in_tenths(values)
             if self._is_over and values is not whole:
                 del whole[:]
             columns[column.name] = values
@@ -1034,13 +1034,9 @@ def _tenth(when: float) -> float:
     return in_milliseconds(round(when * 10))
 
 
-def _tenths(times: Iterable[float | None]) -> list[float | None]:
-    """Return :func:`_tenth` of each of *times*, without two calls for each."""
-    rounded = [None if when is None else round(when * 10) for when in times]
-    return [
-        tenths if tenths is None else tenths / 10 if tenths % 10 else tenths // 10
-        for tenths in rounded
-    ]
+def _in_tenths(times: Iterable[float | None]) -> list[int | None]:
+    """Return each of *times* in tenths of a millisecond."""
+    return [None if when is None else round(when * 10) for when in times]
 
 
 def _lines(count: int) -> str:

@@ -21,8 +21,8 @@ from asgi_trace._cli.logs.columns import Columns, columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.own import own_form
-from asgi_trace._cli.logs.records import Records
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, merged, read
+from asgi_trace._cli.logs.records import Records
 from asgi_trace._cli.logs.texts import access_in, accesses_in
 from asgi_trace._cli.logs.times import Clock
 from asgi_trace._cli.logs.workers import Parsed, Workers
