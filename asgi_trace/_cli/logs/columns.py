@@ -17,6 +17,7 @@ from itertools import compress, repeat
 from typing import Any, NamedTuple
 
 from ..._core.lines import HEAD, NO_ID
+from .entries import values_at
 from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
@@ -115,10 +116,11 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
     fronts, separators, messages = _cut(lines, _BEHIND_IDS)
-    keys = fronts
-    if not all(separators):  # such a line is odd, and so is the front ""
-        pairs = zip(fronts, separators, strict=True)
-        keys = tuple(front if separator else "" for front, separator in pairs)
+    keys = list(fronts)
+    if separators.count(_BEHIND_IDS) < len(lines):  # such a line is odd, and so is the front ""
+        for place, separator in enumerate(separators):
+            if not separator:
+                keys[place] = ""
     # Lines of one request in one second have the same front.
     distinct = list(dict.fromkeys(keys))
     heads, _, ids = _cut(distinct, _BEFORE_IDS)
@@ -126,10 +128,10 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     moments = _moments(heads, distinct, fronts, records)
     rows_of_fronts = map(_row, map(moments.get, heads), map(owners.get, ids), distinct)
     row_of = dict(zip(distinct, rows_of_fronts, strict=True))
-    rows = list(map(row_of.__getitem__, keys))
-    odd = [place for place, row in enumerate(rows) if row is None] if None in rows else []
-    for place in odd:
-        rows[place] = _NO_ROW
+    odd: list[int] = []
+    if None in row_of.values():
+        odd = [place for place, key in enumerate(keys) if row_of[key] is None]
+    rows = values_at(keys, _or(row_of, _NO_ROW))
     own_times, levels, requests, sessions, shared, whole_heads = zip(*rows, strict=True)
     times: Sequence[float] = own_times
     if received is not None:
@@ -160,7 +162,7 @@ def _may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
     """Return the places of the *messages* for which :func:`may_be_access` is true."""
     places: set[int] = set()
     for mark in MARKS_OF_ACCESS:
-        if mark[0] in joined:  # a search for one character takes no time
+        if mark in joined:  # one search takes less time than one for each message
             places.update([place for place, message in enumerate(messages) if mark in message])
     return sorted(places)
 
@@ -287,10 +289,10 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
         (owner_of, tails),
     ):
         odd |= _without_value(known, keys)
-    whole = map(_or(second_of, 0).__getitem__, seconds)
-    parts = map(_or(part_of, 0).__getitem__, fractions)
-    kinds = list(map(_or(level_of, _NO_KIND).__getitem__, names))
-    owners = list(map(_or(owner_of, _NO_NAMED_OWNER).__getitem__, tails))
+    whole = values_at(seconds, _or(second_of, 0))
+    parts = values_at(fractions, _or(part_of, 0))
+    kinds = values_at(names, _or(level_of, _NO_KIND))
+    owners = values_at(tails, _or(owner_of, _NO_NAMED_OWNER))
     times = list(map(operator.add, whole, parts))
     levels, shown, asides, access_loggers = zip(*kinds, strict=True)
     requests, sessions, shared, brackets, accesses, first_bytes = zip(*owners, strict=True)
@@ -316,7 +318,9 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
         texts[place] = texts[place].removesuffix(asides[place])
     odd.update(place for place in _places(access_loggers) if not accesses[place])
     starts = [end - start + len(level) for end, level in zip(stamp_ends, shown, strict=True)]
-    odd_places = _with_long(sorted(odd), lines)
+    odd_places = sorted(odd)
+    if max(message_ends) > LONGEST_TEXT - _LONGEST_HEAD:
+        odd_places = _with_long(odd_places, lines)
     return Columns(times, levels, requests, sessions, texts, starts, mores, brackets, odd_places)
 
 
@@ -342,7 +346,7 @@ def _without_value(known: dict[str, Any], keys: Sequence[str]) -> set[int]:
     unknown = {key for key, value in known.items() if value is None}
     if not unknown:
         return set()
-    return set(_places(list(map(unknown.__contains__, keys))))
+    return {place for place, key in enumerate(keys) if key in unknown}
 
 
 def _or(known: dict[str, Any], value: Any) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import accumulate, repeat
 from typing import Any
 
-from ..logs.entries import Entries
+from ..logs.entries import Entries, values_at
 from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
@@ -224,11 +224,11 @@ class Model:
             self._base = int(columns.times[first])
             self._last = 0.0
         self._is_base_open &= len(blanks) == len(entries)
-        absolute = self._spread(columns.times, self._base, until)
+        times = self._spread(columns.times, self._base, until)
         # The time of a blank line, such as that of its file, must not stretch the axis.
         for at in blanks:
-            absolute[at] = absolute[at - 1] if at else self._base + self._last
-        times = self._ascending(absolute, self._base)
+            times[at] = times[at - 1] if at else self._last
+        times = self._ascending(times)
         place = 0
         while place < len(entries):
             if len(self._requests) == CHUNK_LINES:
@@ -237,24 +237,22 @@ class Model:
             self._fill([column[place:end] for column in columns], times[place:end])
             place = end
 
-    def _ascending(self, times: list[float], base: int) -> list[float]:
-        """Return *times* relative to *base*, none before the one it follows, and note silences."""
-        last = self._last
-        shown = []
-        zero = float(base)  # with it, each time is a float
-        for when in times:
-            when -= zero
-            if when < last:
-                if last - when > _SPREAD:
-                    self.held += 1
-                when = last
-            elif when - last >= _SILENCE:
-                self._silence_from.append(last)
-                self._silence_to.append(when)
-            shown.append(when)
-            last = when
-        self._last = last
-        return shown
+    def _ascending(self, times: list[float]) -> list[float]:
+        """Return *times*, none before the one it follows, and note silences."""
+        steps = list(map(operator.sub, times, (self._last, *times)))
+        if min(steps) < 0:
+            held = list(accumulate((self._last, *times), max))[1:]
+            self.held += sum(map(_SPREAD.__lt__, map(operator.sub, held, times)))
+            times = held
+            steps = list(map(operator.sub, times, (self._last, *times)))
+        if max(steps) >= _SILENCE:
+            before = (self._last, *times)
+            for at, step in enumerate(steps):
+                if step >= _SILENCE:
+                    self._silence_from.append(before[at])
+                    self._silence_to.append(times[at])
+        self._last = times[-1]
+        return times
 
     def _fill(self, columns: list[list[Any]], times: list[float]) -> None:
         """
@@ -309,7 +307,7 @@ class Model:
         """Return the place of each entry; a log's place may change when a line names a service."""
         of_file = self._places.of_file
         if not any("source" in more or "service" in more for more in filter(None, mores)):
-            return list(map(of_file.__getitem__, files))
+            return list(values_at(files, of_file))
         places = []
         for more, file in zip(mores, files, strict=True):
             if more is not None and ("source" in more or "service" in more):
@@ -346,28 +344,31 @@ class Model:
         return kept_lines
 
     def _spread(self, exact: list[float], base: int, until: float | None) -> list[float]:
-        """Return *exact* times; those of one whole second are spread in their order."""
-        times = exact.copy()
-        if int not in set(map(type, times)):
-            return times
-        place, count = 0, len(times)
-        while place < count:
-            when = times[place]
+        """Return *exact* times after *base*; those of one whole second are spread in their order."""
+        zero = float(base)  # with it, each time is a float
+        if int not in set(map(type, exact)):
+            return [when - zero for when in exact]
+        times: list[float] = []
+        while len(times) < len(exact):
+            place = len(times)
+            when = exact[place]
             if type(when) is not int:
-                place += 1
+                times.append(when - zero)
                 continue
-            end = bisect_right(times, when, place)
+            end = bisect_right(exact, when, place)
             self._whole_lines += end - place
-            limit = when + 1000.0
-            if end < count:
-                limit = min(limit, times[end])
+            begin = when - zero
+            limit = begin + 1000.0
+            if end < len(exact):
+                limit = min(limit, exact[end] - zero)
             elif until is not None:
-                limit = min(limit, until)
-            start = max(when, base + self._last)
-            if start < when + 1000:
+                limit = min(limit, until - zero)
+            start, step = max(begin, self._last), 0.0
+            if start < begin + 1000:
                 step = min(max(limit - start, 0.0) / (end - place), _SPREAD)
-                times[place:end] = [start + step * number for number in range(end - place)]
-            place = end
+            else:
+                start = begin
+            times += [start + step * number for number in range(end - place)]
         return times
 
     # -- requests ---------------------------------------------------------------------------------
@@ -743,7 +744,7 @@ class Model:
         heads = columns.pop("head")
         number_of = numbers_of(heads)
         columns["heads"] = list(number_of)
-        columns["head"] = _one_or_each(list(map(number_of.__getitem__, heads)))
+        columns["head"] = _one_or_each(list(values_at(heads, number_of)))
         chunk: Chunk = columns
         return chunk
 
@@ -758,7 +759,7 @@ class Model:
         if isinstance(places, int):
             services: int | list[int] = service_of[places]
         else:
-            services = _one_or_each(list(map(service_of.__getitem__, places)))
+            services = _one_or_each(list(values_at(places, service_of)))
         return {
             "t": list(map(operator.sub, times, (0, *times))),
             "level": self._levels[place:],
