@@ -249,7 +249,7 @@ def _moments(
 # -- JSON and logfmt -------------------------------------------------------------------------------
 
 
-_NamedOwner = tuple[str, str, dict[str, Any], str, bool, bool]
+_NamedOwner = tuple[str, str, dict[str, Any], str]
 
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _FRACTION = re.compile(r"\.(\d{1,9})Z", re.ASCII)
@@ -272,10 +272,18 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     messages = _between(lines, name_ends, len(form.before_message), message_ends)
     before_tail = len(form.before_ids)
     tails = [line[end + before_tail :] for line, end in zip(lines, message_ends, strict=True)]
+    level_of = {text: _level_and_logger(text, form) for text in set(names)}
+    kinds = values_at(names, _or(level_of, _NO_KIND))
+    levels, shown, asides, access_loggers = zip(*kinds, strict=True)
+    # The fields of an access line are cut off: the rest is the same on all lines of its request.
+    fields_of: dict[int, str] = {}
+    for place in _places(access_loggers):
+        ids, before, fields_of[place] = tails[place].partition(form.before_fields)
+        if before:
+            tails[place] = ids + form.end
     second_of = {text: _second(text, form.start, records) for text in dict.fromkeys(seconds)}
     part_of = {text: _part(text) for text in set(fractions)}
-    level_of = {text: _level_and_logger(text, form) for text in set(names)}
-    is_ids = re.compile(form.ids, re.ASCII).fullmatch
+    is_ids = re.compile(form.ids + re.escape(form.end), re.ASCII).fullmatch
     owner_of = {text: _named_owner(is_ids(text)) for text in set(tails)}
 
     odd = _without_message(form, messages)
@@ -291,11 +299,9 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
         odd |= _without_value(known, keys)
     whole = values_at(seconds, _or(second_of, 0))
     parts = values_at(fractions, _or(part_of, 0))
-    kinds = values_at(names, _or(level_of, _NO_KIND))
-    owners = values_at(tails, _or(owner_of, _NO_NAMED_OWNER))
     times = list(map(operator.add, whole, parts))
-    levels, shown, asides, access_loggers = zip(*kinds, strict=True)
-    requests, sessions, shared, brackets, accesses, first_bytes = zip(*owners, strict=True)
+    owners = values_at(tails, _or(owner_of, _NO_NAMED_OWNER))
+    requests, sessions, shared, brackets = zip(*owners, strict=True)
     mores = list(shared)
     bare: Sequence[str] = messages
     if form.start == LOGFMT.start:
@@ -304,19 +310,21 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     texts = [
         f"{line[start:end]}{level}{message}{aside}" for line, end, level, message, aside in rows
     ]
-    places = _places(accesses)
-    for place, fields in zip(places, accesses_in([bare[place] for place in places]), strict=True):
+    is_fields = re.compile(form.fields + re.escape(form.end), re.ASCII).fullmatch
+    accesses = accesses_in([bare[place] for place in fields_of])
+    for (place, text), access in zip(fields_of.items(), accesses, strict=True):
+        match = is_fields(text)
         # The message has the values of all fields: they are not shown beside it.
         if (
-            fields is None
-            or not ACCESS_FIELDS.issubset(fields)
-            or (first_bytes[place] and "ttfb_ms" not in fields)
+            match is None
+            or access is None
+            or not ACCESS_FIELDS.issubset(access)
+            or (match[1] and "ttfb_ms" not in access)
         ):
             odd.add(place)
             continue
-        mores[place] = {**mores[place], "access": fields}
+        mores[place] = {**mores[place], "access": access}
         texts[place] = texts[place].removesuffix(asides[place])
-    odd.update(place for place in _places(access_loggers) if not accesses[place])
     starts = [end - start + len(level) for end, level in zip(stamp_ends, shown, strict=True)]
     odd_places = sorted(odd)
     if max(message_ends) > LONGEST_TEXT - _LONGEST_HEAD:
@@ -362,7 +370,7 @@ def _places(marks: Sequence[object]) -> list[int]:
 
 
 _NO_KIND = (0, "", "", False)
-_NO_NAMED_OWNER: _NamedOwner = ("", "", {}, "", False, False)
+_NO_NAMED_OWNER: _NamedOwner = ("", "", {}, "")
 
 
 def _second(stamp: str, start: str, records: Records) -> int | None:
@@ -392,13 +400,10 @@ def _level_and_logger(text: str, form: Named) -> tuple[int, str, str, bool] | No
 
 
 def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
-    """
-    Return request, session, more, the bracket to show, and whether it is an access line's with and
-    without the time to the first byte; None where it is odd.
-    """
+    """Return request, session, more and the bracket to show; None where it is odd."""
     if match is None:
         return None
-    request_id, session_id, trace, span, parent, service, access, first_byte = match.groups("")
+    request_id, session_id, trace, span, parent, service = match.groups("")
     if request_id in NO_IDS or trace in NO_IDS:
         return None
     # Most often the trace is the request: one string for both.
@@ -409,4 +414,4 @@ def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
     if session_id in NO_IDS:
         session_id = ""
     bracket = f" - [req={request_id}|session={session_id or NO_ID}] - "
-    return request_id, session_id, more, bracket, bool(access), bool(first_byte)
+    return request_id, session_id, more, bracket
