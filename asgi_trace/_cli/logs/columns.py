@@ -128,10 +128,12 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     moments = _moments(heads, distinct, fronts, records)
     rows_of_fronts = map(_row, map(moments.get, heads), map(owners.get, ids), distinct)
     row_of = dict(zip(distinct, rows_of_fronts, strict=True))
+    rows = list(values_at(keys, row_of))
     odd: list[int] = []
     if None in row_of.values():
-        odd = [place for place, key in enumerate(keys) if row_of[key] is None]
-    rows = values_at(keys, _or(row_of, _NO_ROW))
+        odd = [place for place, row in enumerate(rows) if row is None]
+    for place in odd:
+        rows[place] = _NO_ROW
     own_times, levels, requests, sessions, shared, whole_heads = zip(*rows, strict=True)
     times: Sequence[float] = own_times
     if received is not None:
@@ -162,7 +164,7 @@ def _may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
     """Return the places of the *messages* for which :func:`may_be_access` is true."""
     places: set[int] = set()
     for mark in MARKS_OF_ACCESS:
-        if mark in joined:  # one search takes less time than one for each message
+        if mark[0] in joined:  # a search for one character takes no time
             places.update([place for place, message in enumerate(messages) if mark in message])
     return sorted(places)
 
