@@ -239,19 +239,19 @@ class Model:
 
     def _ascending(self, times: list[float]) -> list[float]:
         """Return *times*, none before the one it follows, and note silences."""
-        steps = list(map(operator.sub, times, (self._last, *times)))
-        if min(steps) < 0:
-            held = list(accumulate((self._last, *times), max))[1:]
+        if times[0] < self._last or times != sorted(times):
+            held = list(accumulate(times, max, initial=self._last))[1:]
             self.held += sum(map(_SPREAD.__lt__, map(operator.sub, held, times)))
             times = held
-            steps = list(map(operator.sub, times, (self._last, *times)))
-        if max(steps) >= _SILENCE:
-            before = (self._last, *times)
-            for at, step in enumerate(steps):
-                if step >= _SILENCE:
-                    self._silence_from.append(before[at])
-                    self._silence_to.append(times[at])
-        self._last = times[-1]
+        place = 0
+        while place < len(times):
+            end = bisect_left(times, self._last + _SILENCE, place)
+            if end == place:
+                self._silence_from.append(self._last)
+                self._silence_to.append(times[place])
+                end += 1
+            self._last = times[end - 1]
+            place = end
         return times
 
     def _fill(self, columns: list[list[Any]], times: list[float]) -> None:
@@ -262,7 +262,7 @@ class Model:
         _, levels, ids, session_ids, texts, messages, mores, files, heads = columns
         if max(levels) >= _ERROR:
             self._note_errors(levels, texts, messages)
-        self._times += map(float.__round__, [when * 10 for when in times])
+        self._times += map(float.__round__, [when * 10.0 for when in times])
         self._levels += levels
         self._heads += heads
         self._texts += self._within_limit(heads, texts)
@@ -368,7 +368,7 @@ class Model:
                 step = min(max(limit - start, 0.0) / (end - place), _SPREAD)
             else:
                 start = begin
-            times += [start + step * number for number in range(end - place)]
+            times += accumulate(repeat(step, end - place - 1), initial=start)
         return times
 
     # -- requests ---------------------------------------------------------------------------------
@@ -1037,7 +1037,7 @@ def _tenth(when: float) -> float:
 
 def _in_tenths(times: Iterable[float | None]) -> list[int | None]:
     """Return each of *times* in tenths of a millisecond."""
-    return [None if when is None else round(when * 10) for when in times]
+    return [None if when is None else round(when * 10.0) for when in times]
 
 
 def _lines(count: int) -> str:
