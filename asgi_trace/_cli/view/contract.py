@@ -42,9 +42,10 @@ class Column(NamedTuple):
     is_time: bool = False
     """Whether values are times, which are written in tenths of a millisecond."""
 
-    def empty(self) -> Any:
-        """Return what holds the values, without any."""
-        return array(self.typecode) if self.typecode else []
+    def empty(self, size: int = 0) -> Any:
+        """Return what holds the values, with the initial one of so many requests."""
+        value = [self.initial]
+        return (array(self.typecode, value) if self.typecode else value) * size
 
 
 REQUEST_COLUMNS = (

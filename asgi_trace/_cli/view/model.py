@@ -146,16 +146,16 @@ class Model:
         # The requests with one id in one place, where there are several.
         self._several: dict[tuple[int, str], list[int]] = {}
         self._of_trace: dict[str, int] = {}
-        # How each column gets the values of new requests.
-        self._new_requests: list[tuple[Callable[[Iterable[Any]], None], Any]] = [
-            *((columns[column.name].extend, column.initial) for column in REQUEST_COLUMNS),
-            (self._place.extend, 0),
-            (self._logged_session.extend, ""),
-            (self._ended.extend, None),
-            (self._began.extend, 0.0),
-            (self._has_own.extend, False),
-            (self._is_text.extend, False),
-            (self._seen.extend, 0.0),
+        # Each column, and the values by which it grows.
+        self._rooms: list[tuple[Any, Any]] = [
+            *((columns[column.name], column.empty(_ROOM)) for column in REQUEST_COLUMNS),
+            (self._place, [0] * _ROOM),
+            (self._logged_session, [""] * _ROOM),
+            (self._ended, [None] * _ROOM),
+            (self._began, array("d", bytes(8 * _ROOM))),
+            (self._has_own, bytes(_ROOM)),
+            (self._is_text, bytes(_ROOM)),
+            (self._seen, [0.0] * _ROOM),
         ]
         self._of_access = [
             (name, columns[name]) for name in ("method", "path", "status", "outcome")
@@ -328,7 +328,7 @@ class Model:
 
     def _within_limit(self, heads: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
         """Return *texts*; with their *heads*, long ones are cut if the chunk has no room for them."""
-        size = sum(map(len, heads)) + sum(map(len, texts))
+        size = len("".join(heads)) + len("".join(texts))  # in half of the time of a sum
         if self._text_size + size <= _CHUNK_TEXT:
             self._text_size += size
             return texts
@@ -452,8 +452,8 @@ class Model:
     def _open(self, request_id: str, place: int, when: float, more: dict[str, Any]) -> int:
         number = self._count
         if number == len(self._ids):
-            for extend, initial in self._new_requests:
-                extend(repeat(initial, _ROOM))
+            for values, room in self._rooms:
+                values.extend(room)
         self._count += 1
         self._place[number] = place
         self._ids[number] = request_id
@@ -575,11 +575,13 @@ class Model:
         for name, values in self._of_access:
             if name in access:
                 values[number] = self._shared.setdefault(access[name], access[name])
-        self._has_own[number] |= is_own
+        if is_own:
+            self._has_own[number] = True
         if start is not None:
             self._duration[number] = duration
             self._began[number] = start
-            self._start[number] = min(start, self._start[number])
+            if start < self._start[number]:
+                self._start[number] = start
             self._end[number] = self._ended[number] = when
             first_byte = access.get("ttfb_ms")
             if first_byte is not None and first_byte <= duration:
