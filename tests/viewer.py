@@ -50,9 +50,11 @@ class Told:
     def texts(self) -> list[str]:
         """The lines of all entries as they stood, each with its further lines."""
         return [
-            chunk["heads"][head] + text
+            text[:place] + chunk["heads"][head] + text[place:]
             for chunk in self.chunks
-            for head, text in zip(each_of(chunk, "head"), chunk["text"], strict=True)
+            for head, text, place in zip(
+                each_of(chunk, "head"), chunk["text"], each_of(chunk, "message"), strict=True
+            )
         ]
 
     @property
@@ -97,7 +99,15 @@ class Told:
         ]
 
     def request(self, number: int) -> dict[str, Any]:
-        return {name: column[number] for name, column in self.head["requests"].items()}
+        """The values of a request, with times in milliseconds."""
+        columns = self.head["requests"].items()
+        return in_milliseconds({name: column[number] for name, column in columns})
+
+
+def in_milliseconds(request: dict[str, Any]) -> dict[str, Any]:
+    """The values of a request, the times of which the page has in tenths of a millisecond."""
+    times = {name: request[name] for name in ("start", "first_byte", "end")}
+    return {**request, **{name: when and when / 10 for name, when in times.items()}}
 
 
 def each_of(chunk: dict[str, Any], name: str) -> list[Any]:

@@ -17,6 +17,7 @@ from itertools import compress, repeat
 from typing import Any, NamedTuple
 
 from ..._core.lines import HEAD, NO_ID
+from .entries import values_at
 from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
@@ -115,10 +116,11 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
     fronts, separators, messages = _cut(lines, _BEHIND_IDS)
-    keys = fronts
-    if not all(separators):  # such a line is odd, and so is the front ""
-        pairs = zip(fronts, separators, strict=True)
-        keys = tuple(front if separator else "" for front, separator in pairs)
+    keys = list(fronts)
+    if separators.count(_BEHIND_IDS) < len(lines):  # such a line is odd, and so is the front ""
+        for place, separator in enumerate(separators):
+            if not separator:
+                keys[place] = ""
     # Lines of one request in one second have the same front.
     distinct = list(dict.fromkeys(keys))
     heads, _, ids = _cut(distinct, _BEFORE_IDS)
@@ -126,8 +128,10 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     moments = _moments(heads, distinct, fronts, records)
     rows_of_fronts = map(_row, map(moments.get, heads), map(owners.get, ids), distinct)
     row_of = dict(zip(distinct, rows_of_fronts, strict=True))
-    rows = list(map(row_of.__getitem__, keys))
-    odd = [place for place, row in enumerate(rows) if row is None] if None in rows else []
+    rows = list(values_at(keys, row_of))
+    odd: list[int] = []
+    if None in row_of.values():
+        odd = [place for place, row in enumerate(rows) if row is None]
     for place in odd:
         rows[place] = _NO_ROW
     own_times, levels, requests, sessions, shared, whole_heads = zip(*rows, strict=True)
@@ -251,7 +255,7 @@ def _moments(
 # -- JSON and logfmt -------------------------------------------------------------------------------
 
 
-_NamedOwner = tuple[str, str, dict[str, Any], str, bool, bool]
+_NamedOwner = tuple[str, str, dict[str, Any], str]
 
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _FRACTION = re.compile(r"\.(\d{1,9})Z", re.ASCII)
@@ -274,10 +278,18 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     messages = _between(lines, name_ends, len(form.before_message), message_ends)
     before_tail = len(form.before_ids)
     tails = [line[end + before_tail :] for line, end in zip(lines, message_ends, strict=True)]
+    level_of = {text: _level_and_logger(text, form) for text in set(names)}
+    kinds = values_at(names, _or(level_of, _NO_KIND))
+    levels, shown, asides, access_loggers = zip(*kinds, strict=True)
+    # The fields of an access line are cut off: the rest is the same on all lines of its request.
+    fields_of: dict[int, str] = {}
+    for place in _places(access_loggers):
+        ids, before, fields_of[place] = tails[place].partition(form.before_fields)
+        if before:
+            tails[place] = ids + form.end
     second_of = {text: _second(text, form.start, records) for text in dict.fromkeys(seconds)}
     part_of = {text: _part(text) for text in set(fractions)}
-    level_of = {text: _level_and_logger(text, form) for text in set(names)}
-    is_ids = re.compile(form.ids, re.ASCII).fullmatch
+    is_ids = re.compile(form.ids + re.escape(form.end), re.ASCII).fullmatch
     owner_of = {text: _named_owner(is_ids(text)) for text in set(tails)}
 
     odd = _without_message(form, messages)
@@ -291,42 +303,39 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
         (owner_of, tails),
     ):
         odd |= _without_value(known, keys)
-    whole = map(_or(second_of, 0).__getitem__, seconds)
-    parts = map(_or(part_of, 0).__getitem__, fractions)
-    kinds = list(map(_or(level_of, _NO_KIND).__getitem__, names))
-    owners = list(map(_or(owner_of, _NO_NAMED_OWNER).__getitem__, tails))
+    whole = values_at(seconds, _or(second_of, 0))
+    parts = values_at(fractions, _or(part_of, 0))
     times = list(map(operator.add, whole, parts))
-    levels, shown, asides, access_loggers = zip(*kinds, strict=True)
-    requests, sessions, shared, brackets, accesses, first_bytes = zip(*owners, strict=True)
+    owners = values_at(tails, _or(owner_of, _NO_NAMED_OWNER))
+    requests, sessions, shared, brackets = zip(*owners, strict=True)
     mores = list(shared)
     bare: Sequence[str] = messages
     if form.start == LOGFMT.start:
         bare = [text[1:-1] if text[:1] == '"' else text for text in messages]
-    rows = zip(lines, stamp_ends, shown, brackets, bare, asides, strict=True)
+    rows = zip(lines, stamp_ends, shown, bare, asides, strict=True)
     texts = [
-        f"{line[start:end]}{level}{bracket}{message}{aside}"
-        for line, end, level, bracket, message, aside in rows
+        f"{line[start:end]}{level}{message}{aside}" for line, end, level, message, aside in rows
     ]
-    places = _places(accesses)
-    for place, fields in zip(places, accesses_in([bare[place] for place in places]), strict=True):
+    is_fields = re.compile(form.fields + re.escape(form.end), re.ASCII).fullmatch
+    accesses = accesses_in([bare[place] for place in fields_of])
+    for (place, text), access in zip(fields_of.items(), accesses, strict=True):
+        match = is_fields(text)
         # The message has the values of all fields: they are not shown beside it.
         if (
-            fields is None
-            or not ACCESS_FIELDS.issubset(fields)
-            or (first_bytes[place] and "ttfb_ms" not in fields)
+            match is None
+            or access is None
+            or not ACCESS_FIELDS.issubset(access)
+            or (match[1] and "ttfb_ms" not in access)
         ):
             odd.add(place)
             continue
-        mores[place] = {**mores[place], "access": fields}
+        mores[place] = {**mores[place], "access": access}
         texts[place] = texts[place].removesuffix(asides[place])
-    odd.update(place for place in _places(access_loggers) if not accesses[place])
-    starts = [
-        end - start + len(level) + len(bracket)
-        for end, level, bracket in zip(stamp_ends, shown, brackets, strict=True)
-    ]
-    heads = [""] * len(lines)  # most have a time of their own
-    odd_places = _with_long(sorted(odd), lines)
-    return Columns(times, levels, requests, sessions, texts, starts, mores, heads, odd_places)
+    starts = [end - start + len(level) for end, level in zip(stamp_ends, shown, strict=True)]
+    odd_places = sorted(odd)
+    if max(message_ends) > LONGEST_TEXT - _LONGEST_HEAD:
+        odd_places = _with_long(odd_places, lines)
+    return Columns(times, levels, requests, sessions, texts, starts, mores, brackets, odd_places)
 
 
 def _between(
@@ -351,7 +360,7 @@ def _without_value(known: dict[str, Any], keys: Sequence[str]) -> set[int]:
     unknown = {key for key, value in known.items() if value is None}
     if not unknown:
         return set()
-    return set(_places(list(map(unknown.__contains__, keys))))
+    return {place for place, key in enumerate(keys) if key in unknown}
 
 
 def _or(known: dict[str, Any], value: Any) -> dict[str, Any]:
@@ -367,7 +376,7 @@ def _places(marks: Sequence[object]) -> list[int]:
 
 
 _NO_KIND = (0, "", "", False)
-_NO_NAMED_OWNER: _NamedOwner = ("", "", {}, "", False, False)
+_NO_NAMED_OWNER: _NamedOwner = ("", "", {}, "")
 
 
 def _second(stamp: str, start: str, records: Records) -> int | None:
@@ -393,17 +402,14 @@ def _level_and_logger(text: str, form: Named) -> tuple[int, str, str, bool] | No
     if match is None or match[1] not in LEVELS:
         return None
     level, logger = match.groups()
-    return LEVELS[level], f" - {level} - ", f" logger={logger}", "access" in logger
+    return LEVELS[level], f" - {level}", f" logger={logger}", "access" in logger
 
 
 def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
-    """
-    Return request, session, more, the bracket to show, and whether it is an access line's with and
-    without the time to the first byte; None where it is odd.
-    """
+    """Return request, session, more and the bracket to show; None where it is odd."""
     if match is None:
         return None
-    request_id, session_id, trace, span, parent, service, access, first_byte = match.groups("")
+    request_id, session_id, trace, span, parent, service = match.groups("")
     if request_id in NO_IDS or trace in NO_IDS:
         return None
     # Most often the trace is the request: one string for both.
@@ -413,5 +419,5 @@ def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
             more[name] = value
     if session_id in NO_IDS:
         session_id = ""
-    bracket = f"[req={request_id}|session={session_id or NO_ID}] - "
-    return request_id, session_id, more, bracket, bool(access), bool(first_byte)
+    bracket = f" - [req={request_id}|session={session_id or NO_ID}] - "
+    return request_id, session_id, more, bracket

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from .records import Entry
 
-__all__ = ("Entries", "EntryColumns")
+__all__ = ("Entries", "EntryColumns", "values_at")
 
 
 class EntryColumns(NamedTuple):
     """
-    The columns of some entries, in the order of the parts of :class:`Entry`; and ``heads``, the
-    beginnings of texts that many entries have in common. Texts, and the places of messages in them,
-    are without heads. These have ASCII alone, or are empty.
+    The columns of some entries, in the order of the parts of :class:`Entry`; and ``heads``, texts
+    before the messages that many entries have in common. Texts, and the places of messages in them,
+    are without heads. These have ASCII alone, as all that is before them, or are empty.
     """
 
     times: list[float]
@@ -90,10 +90,10 @@ class Entries(Sequence[Entry]):
         times = self.columns.times
         if times == sorted(times):
             return
-        order = operator.itemgetter(*sorted(range(len(times)), key=times.__getitem__))
+        order = sorted(range(len(times)), key=times.__getitem__)
         lists: Iterable[list[Any]] = self._columns
         for column in lists:
-            column[:] = order(column)
+            column[:] = values_at(order, column)
 
     def before(self, when: float) -> int:
         """Return the number of entries before a time; the entries must be sorted."""
@@ -122,7 +122,21 @@ class Entries(Sequence[Entry]):
         return both
 
 
+_Value = TypeVar("_Value")
+
+
+def values_at(
+    keys: Sequence[Any], known: Mapping[Any, _Value] | Sequence[_Value]
+) -> Sequence[_Value]:
+    """Return the value of each of *keys* in *known*, in half of the time of a loop or of ``map``."""
+    if len(keys) < 2:
+        return [known[key] for key in keys]
+    values: tuple[_Value, ...] = operator.itemgetter(*keys)(known)
+    return values
+
+
 def _entry(row: Iterable[Any]) -> Entry:
     """Return the entry with these values, one of each column."""
     when, level, request, session, text, message, more, file, head = row
-    return Entry(when, level, request, session, head + text, len(head) + message, more, file)
+    whole = f"{text[:message]}{head}{text[message:]}" if head else text
+    return Entry(when, level, request, session, whole, len(head) + message, more, file)

@@ -63,17 +63,20 @@ class Named(NamedTuple):
     A form with names: the texts between its parts, and regular expressions of the parts.
 
     A line is *start*, time, *before_level*, level and logger, *before_message*, message,
-    *before_ids*, and the ids with what follows them.
+    *before_ids*, and the ids; in an access line *before_fields* and its fields; and *end*.
     """
 
     start: str
     before_level: str
     before_message: str
     before_ids: str
+    before_fields: str
+    end: str
     time: str
     level_and_logger: str
     message: str
     ids: str
+    fields: str
 
     @property
     def pattern(self) -> str:
@@ -81,6 +84,7 @@ class Named(NamedTuple):
         return (
             f"{re.escape(self.start)}({self.time}){self.before_level}{self.level_and_logger}"
             f"{self.before_message}{self.message}{self.before_ids}{self.ids}"
+            f"(?:({self.before_fields}){self.fields})?{re.escape(self.end)}"
         )
 
 
@@ -89,27 +93,32 @@ JSON = Named(
     '", "level": "',
     '", "message": "',
     '", "request_id": "',
+    ', "method": "',
+    "}",
     r'[0-9][^"\\\n]{0,40}',
     r'(\w{1,20})", "logger": "([!#-\[\]-~]{1,200})',
     r"([ !#-\[\]-~]+)()",
     rf'({_ID})"(?:, "session_id": "({_ID})")?, "trace_id": "([0-9a-f]{{32}})"'
     r'(?:, "span_id": "([0-9a-f]{16})")?(?:, "parent_span_id": "([0-9a-f]{16})")?'
-    r'(?:, "service": "([\w.-]{1,128})")?'
-    r'(?:(, "method": ")[A-Z]{1,20}", "path": "[!#-\[\]-~]+", "status": \d{3}, "duration_ms": \d+\.\d+, '
-    r'"bytes": \d+, "transport": "[a-z-]+", "client": "[!#-\[\]-~]+"(?:, "ttfb_ms": (\d+\.\d+))?)?\}',
+    r'(?:, "service": "([\w.-]{1,128})")?',
+    r'[A-Z]{1,20}", "path": "[!#-\[\]-~]+", "status": \d{3}, "duration_ms": \d+\.\d+, "bytes": \d+, '
+    r'"transport": "[a-z-]+", "client": "[!#-\[\]-~]+"(?:, "ttfb_ms": (\d+\.\d+))?',
 )
 LOGFMT = Named(
     "timestamp=",
     " level=",
     " message=",
     " request_id=",
+    " method=",
+    "",
     r"[0-9][^ \"=\\\n]{0,40}",
     r"(\w{1,20}) logger=([!#-<>-\[\]-~]{1,200})",
     r'(?:([!#-<>-\[\]-~]+)|"([ !#-\[\]-~]*)")',
     rf"({_ID})(?: session_id=({_ID}))? trace_id=([0-9a-f]{{32}})"
-    r"(?: span_id=([0-9a-f]{16}))?(?: parent_span_id=([0-9a-f]{16}))?(?: service=([\w.-]{1,128}))?"
-    r"(?:( method=)[A-Z]{1,20} path=[!#-<>-\[\]-~]+ status=\d{3} duration_ms=\d+\.\d+ bytes=\d+ "
-    r"transport=[a-z-]+ client=[!#-<>-\[\]-~]+(?: ttfb_ms=(\d+\.\d+))?)?",
+    r"(?: span_id=([0-9a-f]{16}))?(?: parent_span_id=([0-9a-f]{16}))?(?: service=([\w.-]{1,128}))?",
+    r'[A-Z]{1,20} path=(?:[!#-<>-\[\]-~]+|"[ !#-\[\]-~]+") status=\d{3} '
+    r"duration_ms=\d+\.\d+ bytes=\d+ "
+    r"transport=[a-z-]+ client=[!#-<>-\[\]-~]+(?: ttfb_ms=(\d+\.\d+))?",
 )
 _JSON = Form(False, JSON.start, re.compile(JSON.pattern, re.ASCII))
 _LOGFMT = Form(False, LOGFMT.start, re.compile(LOGFMT.pattern, re.ASCII))

@@ -105,6 +105,11 @@ class Steps:
         plain = without_colors(line)
         if plain[:1] == "\r":  # a terminal's line that was erased
             plain = plain.lstrip("\r")
+        if plain.startswith(_OWN_NAMED):
+            named = self.records.own_named(plain)
+            if named is not None:
+                self.begin(named)
+                return [Step(named)]
         if plain.startswith(_OWN_LOGFMT):
             return [self._step(plain, plain, None)]
         match = own_head(plain)
@@ -373,11 +378,6 @@ class LineReader:
                 return
             self._begin(self._records.own(match, line), out)
             return
-        if line.startswith(_OWN_NAMED):
-            named = self._records.own_named(line)
-            if named is not None:
-                self._begin(named, out)
-                return
         for step in self._steps.take(line):
             self._take_step(step, out)
 

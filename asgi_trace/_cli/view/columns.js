@@ -20,6 +20,8 @@ const NUMBERS = {
   level: Uint8Array,
   late: Int32Array,
 };
+// The columns of times, which are written in tenths of a millisecond and are here in milliseconds.
+const TIMES = new Set(["start", "first_byte", "end"]);
 const LEAST_ROOM = 1024;
 
 /**
@@ -53,8 +55,14 @@ function isNumbers(name) {
 /** @param {NumberColumn} name @param {(number | null)[]} values */
 function numbersOf(name, values) {
   const found = new NUMBERS[name](values.length);
-  for (let r = 0; r < values.length; r++) found[r] = values[r] ?? NaN;
+  for (let r = 0; r < values.length; r++) found[r] = numberOf(name, values[r]);
   return found;
+}
+
+/** @param {NumberColumn} name @param {number | null} value */
+function numberOf(name, value) {
+  if (value === null) return NaN;
+  return TIMES.has(name) ? value / 10 : value;
 }
 
 /** The list with one of equal values, those of other lists included. @param {unknown[]} values @param {Map<unknown, unknown>} known */
@@ -76,7 +84,7 @@ export function put(columns, r, request) {
   for (const [name, value] of Object.entries(request)) {
     if (isNumbers(name)) {
       const numbers = withRoom(columns[name], r + 1);
-      numbers[r] = /** @type {number | null} */ (value) ?? NaN;
+      numbers[r] = numberOf(name, /** @type {number | null} */ (value));
       Object.assign(columns, { [name]: numbers });
     } else lists[name][r] = value;
   }

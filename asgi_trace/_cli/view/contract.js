@@ -1,6 +1,6 @@
 // The types of the page's data, generated from contract.py: python -m tests.unit.cli.test_viewer_contract
 
-export const VERSION = 2;
+export const VERSION = 3;
 
 /**
  * The requests: a list for each of the columns, with one value per request.
@@ -13,9 +13,9 @@ export const VERSION = 2;
  * @property {(string | null)[]} method the HTTP method
  * @property {(string | null)[]} path the path of its access line, with the query
  * @property {(number | null)[]} status the HTTP status
- * @property {number[]} start when it began
- * @property {(number | null)[]} first_byte when its body began
- * @property {number[]} end when it ended, as far as is known
+ * @property {number[]} start when it began, in tenths of a millisecond
+ * @property {(number | null)[]} first_byte when its body began, the same
+ * @property {number[]} end when it ended, as far as is known, the same
  * @property {(number | null)[]} duration its duration as measured, in milliseconds
  * @property {(string | null)[]} outcome how it ended, such as `crash`
  * @property {(string | null)[]} call the MCP call
@@ -37,9 +37,9 @@ export const VERSION = 2;
  * @property {string | null} method the HTTP method
  * @property {string | null} path the path of its access line, with the query
  * @property {number | null} status the HTTP status
- * @property {number} start when it began
- * @property {number | null} first_byte when its body began
- * @property {number} end when it ended, as far as is known
+ * @property {number} start when it began, in tenths of a millisecond
+ * @property {number | null} first_byte when its body began, the same
+ * @property {number} end when it ended, as far as is known, the same
  * @property {number | null} duration its duration as measured, in milliseconds
  * @property {string | null} outcome how it ended, such as `crash`
  * @property {string | null} call the MCP call
@@ -97,9 +97,9 @@ export const VERSION = 2;
  * @property {number | number[]} file the place of the log in `files`, one for all or each
  * @property {number | number[]} service the place of its service in `services`, one for all or each; -1: unknown
  * @property {[number, number][]} errors the places of the lines that are errors, and of their `templates`
- * @property {string[]} text the line as it stands in the log, without its head
- * @property {number | number[]} message where in the text the message begins, one for all or each
- * @property {string[]} heads the heads: texts with which many lines begin; one may be empty
+ * @property {string[]} text the line as it stands in the log, without its head, which is before the message
+ * @property {number | number[]} message where in the text the head is left out, and the message begins; one for all or each
+ * @property {string[]} heads the heads: texts that many lines have before the message; one may be empty
  * @property {number | number[]} head the place of the line's head in `heads`, one for all or each
  */
 

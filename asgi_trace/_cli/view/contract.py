@@ -3,8 +3,9 @@ The data of the page: the JSON that the model writes and the page's script reads
 
 This module is the only definition. The model makes its columns from ``REQUEST_COLUMNS``, and mypy
 checks the rest of its output against the other types. ``contract.js`` is generated from this
-module and has the same types for the page's script. All times are in milliseconds after
-``Head.base``. A change that today's script cannot read needs a new ``VERSION``.
+module and has the same types for the page's script. Times are in milliseconds after
+``Head.base``, those of requests in tenths of a millisecond: whole numbers are written in half of
+the time. A change that today's script cannot read needs a new ``VERSION``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = (
     "Requests",
 )
 
-VERSION = 2
+VERSION = 3
 
 
 class Column(NamedTuple):
@@ -39,11 +40,12 @@ class Column(NamedTuple):
     typecode: str = ""
     """The typecode of the array that holds the values; where it is empty, a list holds them."""
     is_time: bool = False
-    """Whether values are times, which are written to the tenth of a millisecond."""
+    """Whether values are times, which are written in tenths of a millisecond."""
 
-    def empty(self) -> Any:
-        """Return what holds the values, without any."""
-        return array(self.typecode) if self.typecode else []
+    def empty(self, size: int = 0) -> Any:
+        """Return what holds the values, with the initial one of so many requests."""
+        value = [self.initial]
+        return (array(self.typecode, value) if self.typecode else value) * size
 
 
 REQUEST_COLUMNS = (
@@ -55,9 +57,9 @@ REQUEST_COLUMNS = (
     Column("method", str | None, None, "the HTTP method"),
     Column("path", str | None, None, "the path of its access line, with the query"),
     Column("status", int | None, None, "the HTTP status"),
-    Column("start", float, 0.0, "when it began", "d", is_time=True),
-    Column("first_byte", float | None, None, "when its body began", is_time=True),
-    Column("end", float, 0.0, "when it ended, as far as is known", is_time=True),
+    Column("start", int, 0.0, "when it began, in tenths of a millisecond", "d", is_time=True),
+    Column("first_byte", int | None, None, "when its body began, the same", is_time=True),
+    Column("end", int, 0.0, "when it ended, as far as is known, the same", is_time=True),
     Column("duration", float | None, None, "its duration as measured, in milliseconds"),
     Column("outcome", str | None, None, "how it ended, such as `crash`"),
     Column("call", str | None, None, "the MCP call"),
@@ -132,9 +134,16 @@ class Chunk(TypedDict):
     errors: Annotated[
         list[tuple[int, int]], "the places of the lines that are errors, and of their `templates`"
     ]
-    text: Annotated[list[str], "the line as it stands in the log, without its head"]
-    message: Annotated[int | list[int], "where in the text the message begins, one for all or each"]
-    heads: Annotated[list[str], "the heads: texts with which many lines begin; one may be empty"]
+    text: Annotated[
+        list[str], "the line as it stands in the log, without its head, which is before the message"
+    ]
+    message: Annotated[
+        int | list[int],
+        "where in the text the head is left out, and the message begins; one for all or each",
+    ]
+    heads: Annotated[
+        list[str], "the heads: texts that many lines have before the message; one may be empty"
+    ]
     head: Annotated[int | list[int], "the place of the line's head in `heads`, one for all or each"]
 
 

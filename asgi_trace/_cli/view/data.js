@@ -441,7 +441,10 @@ export class Trace {
 function wholeTexts({ heads, head, text, message }) {
   const headOf = (/** @type {number} */ at) => heads[valueAt(head, at)];
   return {
-    lines: text.map((rest, at) => headOf(at) + rest),
+    lines: text.map((rest, at) => {
+      const place = valueAt(message, at);
+      return rest.slice(0, place) + headOf(at) + rest.slice(place);
+    }),
     messages: text.map((_, at) => headOf(at).length + valueAt(message, at)),
   };
 }

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..logs.entries import values_at
 from ..logs.workers import Workers
 
 __all__ = ("in_milliseconds", "numbers_of", "packed", "packing_in")
@@ -75,8 +76,8 @@ def _numbers(numbers: Sequence[int], value_of: Callable[[int], float] = int) -> 
     return _listed({number: repr(value_of(number)) for number in set(numbers)}, numbers)
 
 
-def _listed(shown: Mapping[Any, str], values: Iterable[Any]) -> bytes:
-    return f"[{','.join(map(shown.__getitem__, values))}]".encode()
+def _listed(shown: Mapping[Any, str], values: Sequence[Any]) -> bytes:
+    return f"[{','.join(values_at(values, shown))}]".encode()
 
 
 def _texts(texts: Sequence[str]) -> bytes:

@@ -22,6 +22,7 @@ from asgi_trace._cli.logs.envelopes import PREFIXES
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.own import own_form
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, merged, read
+from asgi_trace._cli.logs.records import Records
 from asgi_trace._cli.logs.texts import access_in, accesses_in
 from asgi_trace._cli.logs.times import Clock
 from asgi_trace._cli.logs.workers import Parsed, Workers
@@ -65,6 +66,8 @@ _ACCESS_FIELDS: dict[str, Any] = {
     "ttfb_ms": 1.7,
 }
 _ACCESS = format_access(_ACCESS_FIELDS)
+# With a query, logfmt puts quotes around the path.
+_QUERY_FIELDS = {**_ACCESS_FIELDS, "path": "/api/invoice?id=5"}
 _TIMES = (
     "2024-01-15 10:30:15",
     "2024-01-15 10:30:16",
@@ -80,7 +83,8 @@ _TIMES = (
 
 
 def _access(record: Record, extra: dict[str, Any]) -> Record:
-    return record._replace(message=_ACCESS, logger=ACCESS_LOGGER, extra=extra)
+    message = format_access(_QUERY_FIELDS) if extra is _QUERY_FIELDS else _ACCESS
+    return record._replace(message=message, logger=ACCESS_LOGGER, extra=extra)
 
 
 _plain = st.builds(
@@ -107,6 +111,7 @@ _accesses = st.builds(
     st.sampled_from(
         (
             _ACCESS_FIELDS,
+            _QUERY_FIELDS,
             {name: value for name, value in _ACCESS_FIELDS.items() if name != "ttfb_ms"},
             {**_ACCESS_FIELDS, "outcome": "crash"},
             {**_ACCESS_FIELDS, "path": "/other"},
@@ -325,6 +330,18 @@ def test_an_access_line_is_read_without_its_fields_only_if_its_message_has_them(
     assert entry.text.endswith(f"- {_ACCESS}")
     other = _last(_forms[form](_access(record, {**_ACCESS_FIELDS, "tenant": "acme"})))
     assert other.text.endswith(" tenant=acme")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "logfmt"])
+def test_an_access_line_whose_path_has_a_query_is_read_with_its_block(form: str) -> None:
+    record = Record("2024-01-15T10:30:15.250Z", "INFO", request_id="a", trace_id="0" * 31 + "1")
+    line = _forms[form](_access(record, _QUERY_FIELDS))
+    known = own_form(line)
+    assert known is not None
+    found = columns_of(known, [line], Records(0, Clock()))
+    assert found.odd == []
+    assert found.mores[0] is not None
+    assert found.mores[0]["access"] == _QUERY_FIELDS
 
 
 def test_access_lines_at_once_are_those_one_by_one() -> None:

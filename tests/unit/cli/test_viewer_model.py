@@ -23,7 +23,7 @@ from asgi_trace._cli.view.model import CHUNK_LINES, Model, build
 from asgi_trace._cli.view.page import write
 from asgi_trace._core.lines import Record, format_access, format_json
 
-from ...viewer import Told, stamped
+from ...viewer import Told, in_milliseconds, stamped
 
 
 def entries_of(*lines: str) -> list[Entry]:
@@ -144,7 +144,7 @@ def test_what_is_written_after_the_end_is_late() -> None:
     )  # fmt: skip
     assert found.late == ["task done", "task failed"]
     assert found.head["requests"]["late"] == [2, 0]
-    assert found.head["requests"]["end"] == [1000, 4000]
+    assert [found.request(number)["end"] for number in range(2)] == [1000, 4000]
 
 
 @pytest.mark.parametrize(
@@ -342,6 +342,24 @@ def test_a_chunk_has_each_head_once() -> None:
     assert found.messages == [f"item {number}" for number in range(40)]
 
 
+def test_a_chunk_has_each_head_of_json_once() -> None:
+    """The head is behind the time, which is another one on each line."""
+    moment = "2024-01-15T10:30:15.{:03}Z"
+    records = [
+        Record(moment.format(number), "INFO", "shop", "x", f"r{number // 5}", "s1", "a" * 32)
+        for number in range(20)
+    ]
+    found = Told.of(build([blocks_of([format_json(record) for record in records])], "x", ["x"]))
+    (chunk,) = found.chunks
+    assert chunk["heads"][:4] == [f" - [req=r{number}|session=s1] - " for number in range(4)]
+    assert chunk["head"][:19] == [number // 5 for number in range(19)]
+    assert chunk["text"][0] == "2024-01-15T10:30:15.000Z - INFOx logger=shop"
+    assert found.texts == [
+        f"{moment.format(number)} - INFO - [req=r{number // 5}|session=s1] - x logger=shop"
+        for number in range(20)
+    ]
+
+
 def test_a_text_is_cut_at_the_same_place_with_and_without_its_head() -> None:
     lines = [stamped(number / 1000, "x" * 60_000) for number in range(300)]
     one, other = (
@@ -372,7 +390,7 @@ def test_news_are_what_changes() -> None:
         size = rng.choice((1, 7, 300))
         for news in trace.news(entries[place : place + size]):
             for number, columns in news["requests"]:
-                requests[number : number + 1] = [columns]
+                requests[number : number + 1] = [in_milliseconds(columns)]
             sessions += news["sessions"]
             chunks.append(news["chunk"])
             for entry, number in news.get("moved", ()):

@@ -503,7 +503,7 @@ def test_clocks_that_differ_are_mentioned(
     assert bars_of(found) == PURCHASE
     columns = found.head["requests"]
     starts = {
-        path: start - columns["start"][columns["path"].index("/buy")]
+        path: (start - columns["start"][columns["path"].index("/buy")]) / 10
         for path, start in zip(columns["path"], columns["start"], strict=True)
     }
     assert (starts["/charge"], starts["/reserve"]) == (500, 110 + ahead)
