@@ -307,14 +307,15 @@ class ScopeMetadata(RequestMetadata):
         try:
             kind = message["type"]
             # Most messages are bodies, and one comparison takes less than a search in the set.
-            if kind != "http.response.body" and kind in {
-                "http.response.start",
-                "websocket.accept",
-                "websocket.http.response.start",
-            }:
-                message = self._stamp(message)
-            elif kind == "websocket.close" and self._response_headers is None:
-                self._response_headers = []  # the server's 403, which has no header of ours
+            if kind != "http.response.body":
+                if kind in {
+                    "http.response.start",
+                    "websocket.accept",
+                    "websocket.http.response.start",
+                }:
+                    message = self._stamp(message)
+                elif kind == "websocket.close" and self._response_headers is None:
+                    self._response_headers = []  # the server's 403, which has no header of ours
         except Exception:
             report_once("adding the response header")
         send = self._server_send  # CPython 3.11 calls a variable faster than a slot
