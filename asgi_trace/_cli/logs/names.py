@@ -356,6 +356,7 @@ TEXTS = (
     "Log_s",
     "short_message",
     "_line",
+    "@rawstring",
 )
 """The names of the line in an envelope."""
 
@@ -363,6 +364,8 @@ RAW_TEXTS = (
     "event.line",
     "raw",
     "lines.text",
+    "text",
+    "record",
     "out",
     "payload",
     "resultDescription",
@@ -421,6 +424,7 @@ SOURCES = (
     "systemd_unit",
     "syslog_identifier",
     "_app",
+    "subsystemName",
     "path.text",
     "unit",
     "job",
@@ -474,6 +478,9 @@ RAW = tuple(
             ("MESSAGE", "PROGRAM"),  # syslog-ng
             ("message", "process_id", "app_name"),  # pm2
             ("_line", "_ts"),  # Mezmo, LogDNA
+            ("@rawstring", "@timestamp"),  # LogScale
+            ("text", "applicationName", "subsystemName"),  # Coralogix
+            ("record", "type", "time"),  # the Telemetry API of AWS Lambda
             ("raw", "logtypes", "timestamp"),  # Loggly
             ("out", "pos", "time"),  # Drone and Woodpecker
             ("payload", "topic", "partition", "offset"),  # kcat
