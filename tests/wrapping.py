@@ -829,9 +829,6 @@ VARIANTS: dict[str, Wrapper] = {
             "subsystemName": service,
         }
     ),
-    "AWS Lambda's Telemetry API": _objects(
-        lambda moment, _, line: {"time": f"{when(moment)}Z", "type": "function", "record": line}
-    ),
     "Grafana's queries": _document(
         lambda given: {
             "results": {
@@ -869,6 +866,18 @@ VARIANTS: dict[str, Wrapper] = {
                     for moment, service, line in given
                 ]
             }
+        }
+    ),
+    "Azure's diagnostics": _document(
+        lambda given: {
+            "records": [
+                {
+                    "time": f"{when(moment)}Z",
+                    "category": "ContainerAppConsoleLogs",
+                    "properties": {"Log": line, "ContainerName": service, "Stream": "stderr"},
+                }
+                for moment, service, line in given
+            ]
         }
     ),
     "Mezmo": _objects(
@@ -1462,7 +1471,6 @@ NAMELESS_VARIANTS = frozenset(
         "Vercel's drain",
         "aws logs get-log-events, text",
         "podman logs of several",
-        "AWS Lambda's Telemetry API",
         "Google Cloud's console",
         "Loggly",
         "ClickHouse, TabSeparated, two columns",

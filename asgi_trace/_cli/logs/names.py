@@ -316,7 +316,6 @@ CONTAINERS = frozenset(
         "eventProperties",
         "contextMap",
         "Properties",
-        "properties",
         "named_tags",
         "content",
         "data",
@@ -327,10 +326,6 @@ CONTAINERS = frozenset(
         "logging.googleapis.com/labels",
         "LogMessage",
         "@message",
-        "body",
-        "Body",
-        "resources_string",
-        "resources",
     )
 )
 
@@ -365,7 +360,6 @@ RAW_TEXTS = (
     "raw",
     "lines.text",
     "text",
-    "record",
     "out",
     "payload",
     "resultDescription",
@@ -425,6 +419,8 @@ SOURCES = (
     "syslog_identifier",
     "_app",
     "subsystemName",
+    "resources.service.name",
+    "resources_string.service.name",
     "path.text",
     "unit",
     "job",
@@ -476,11 +472,10 @@ RAW = tuple(
             ("ResultDescription", "TimeGenerated"),
             ("lines.text", "line_number", "absolute_offset"),  # ripgrep
             ("MESSAGE", "PROGRAM"),  # syslog-ng
-            ("message", "process_id", "app_name"),  # pm2
+            ("message", "timestamp", "type", "process_id", "app_name"),  # pm2
             ("_line", "_ts"),  # Mezmo, LogDNA
             ("@rawstring", "@timestamp"),  # LogScale
             ("text", "applicationName", "subsystemName"),  # Coralogix
-            ("record", "type", "time"),  # the Telemetry API of AWS Lambda
             ("raw", "logtypes", "timestamp"),  # Loggly
             ("out", "pos", "time"),  # Drone and Woodpecker
             ("payload", "topic", "partition", "offset"),  # kcat

@@ -230,7 +230,12 @@ def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
         events = row["events"]
         return events if isinstance(events, list) else [row]
     packed = _packed(row)
-    return [{**stream, **row}] if packed is None else packed
+    if packed is not None:
+        return packed
+    holder: dict[str, Any] = next(
+        (row[name] for mark, name in _HOLDERS if mark in row and _is_object(row.get(name))), {}
+    )
+    return [{**stream, **row, **holder}]
 
 
 def _packed(row: dict[str, Any]) -> list[Any] | None:
@@ -240,6 +245,10 @@ def _packed(row: dict[str, Any]) -> list[Any] | None:
         return None
     return unpacked(holder.get("Data", holder.get("data")))
 
+
+# The fields that have the line or the whole record in them, beside one that shows the writer: of
+# Quickwit, and of Azure's diagnostics.
+_HOLDERS = (("timestamp_nanos", "body"), ("category", "properties"))
 
 # The fields of a record of Kinesis, Firehose and Pub/Sub beside the data, and what holds them all.
 _OF_STREAMS = frozenset(("SequenceNumber", "sequenceNumber", "recordId", "messageId"))
@@ -423,11 +432,12 @@ def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
                     if _is_object(scope.get("scope"))
                     else None
                 )
+                body = _value(record.get("body"))
                 yield {
                     **fields,
                     **({"logger.name": logger} if logger else {}),
                     **service,
-                    "body": _value(record.get("body")),
+                    "fields" if _is_object(body) else "body": body,
                     "attributes": _attributes(record),
                 }
 
