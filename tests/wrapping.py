@@ -678,6 +678,17 @@ VARIANTS: dict[str, Wrapper] = {
             f"{service}.1.0f1e2d3c4b5a@node-1    | com.docker.swarm.node.id=a,com.docker.swarm.task=b {line}"
         )
     ),
+    "rsyslog to another host": _each(
+        lambda moment, service, line: f"<14>{when(moment)}+00:00 web {service}[8]: {line}"
+    ),
+    "RFC 3164 with a year": _each(
+        lambda moment, service, line: (
+            f"<14>{when(moment, '%b %d %Y %H:%M:%S')} web {service}[8]: {line}"
+        )
+    ),
+    "Google Cloud's console": _each(
+        lambda moment, _, line: f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')[:-3]} UTC {line}"
+    ),
     "sam logs": _each(
         lambda moment, service, line: (
             f"2024/11/22/{service}[$LATEST]{'0f1e2d3c' * 4} {when(moment)} {line}"
@@ -799,6 +810,74 @@ VARIANTS: dict[str, Wrapper] = {
             "log": line,
             "container_id": "0f1e-1",
             "container_name": service,
+        }
+    ),
+    "LogScale": _objects(
+        lambda moment, service, line: {
+            "@rawstring": line,
+            "@timestamp": round(moment * 1000),
+            "#type": "x",
+            "container": service,
+        }
+    ),
+    "Coralogix": _objects(
+        lambda moment, service, line: {
+            "timestamp": round(moment * 1000),
+            "severity": 3,
+            "text": line,
+            "applicationName": "shop",
+            "subsystemName": service,
+        }
+    ),
+    "Grafana's queries": _document(
+        lambda given: {
+            "results": {
+                "A": {
+                    "frames": [
+                        {
+                            "schema": {
+                                "fields": [
+                                    {"name": name} for name in ("labels", "Time", "Line", "tsNs")
+                                ]
+                            },
+                            "data": {
+                                "values": [
+                                    [{"container": service} for _, service, _ in given],
+                                    [round(moment * 1000) for moment, _, _ in given],
+                                    [line for _, _, line in given],
+                                    [_nanoseconds(moment) for moment, _, _ in given],
+                                ]
+                            },
+                        }
+                    ]
+                }
+            }
+        }
+    ),
+    "CloudWatch's live tail": _document(
+        lambda given: {
+            "sessionUpdate": {
+                "sessionResults": [
+                    {
+                        "logStreamName": service,
+                        "message": line,
+                        "timestamp": round(moment * 1000),
+                    }
+                    for moment, service, line in given
+                ]
+            }
+        }
+    ),
+    "Azure's diagnostics": _document(
+        lambda given: {
+            "records": [
+                {
+                    "time": f"{when(moment)}Z",
+                    "category": "ContainerAppConsoleLogs",
+                    "properties": {"Log": line, "ContainerName": service, "Stream": "stderr"},
+                }
+                for moment, service, line in given
+            ]
         }
     ),
     "Mezmo": _objects(
@@ -1392,6 +1471,7 @@ NAMELESS_VARIANTS = frozenset(
         "Vercel's drain",
         "aws logs get-log-events, text",
         "podman logs of several",
+        "Google Cloud's console",
         "Loggly",
         "ClickHouse, TabSeparated, two columns",
         "TeamCity",

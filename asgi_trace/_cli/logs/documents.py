@@ -86,15 +86,21 @@ def unfolded(
         return
     block: bytes | None = first
     if not _holds_documents(first):
-        while block is not None and _DOCUMENT.search(block) is None:
+        while block is not None and not _has_document(block):
             yield block
             block = next(iterator, None)
     if block is not None:
         yield from _Unfolding(complain).lines(block, iterator)
 
 
-# A line that is a document, behind lines of another log: of a collector, CloudWatch, Loki.
-_DOCUMENT = re.compile(rb'^\{ ?"(?:resourceLogs|messageType|streams)" ?:', re.MULTILINE)
+# The beginning of a line that is a document, behind lines of another log: of a collector,
+# CloudWatch, Loki.
+_STARTS = (b'{"resourceLogs"', b'{"messageType"', b'{"streams"')
+
+
+def _has_document(block: bytes) -> bool:
+    # An expression for the beginnings of lines takes a hundred times as long.
+    return any(start in block and b"\n" + start in b"\n" + block for start in _STARTS)
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often

@@ -98,7 +98,7 @@ _any_log = re.compile(
 _DATE = r"\d{4}-\d\d-\d\d"
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12} "
 _TIME = rf"{_DATE}[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?(?:Z|[+-]\d\d:?\d\d)?"
-_SYSLOG_TIME = rf"{_MONTHS} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?"
+_SYSLOG_TIME = rf"{_MONTHS} [ \d]\d (?:\d{{4}} )?\d\d:\d\d:\d\d(?:\.\d{{1,9}})?"
 _WORD = r"[\w./@-]{1,200}"
 _FACILITY = (
     r"(?:kern|user|mail|daemon|auth|authpriv|syslog|lpr|news|uucp|cron|ftp|local[0-7])"
@@ -179,9 +179,10 @@ PREFIXES = (
         "logread of OpenWrt",
         rf"(?P<time>[A-Z][a-z][a-z] {_SYSLOG_TIME} \d{{4}}) {_FACILITY} (?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
     ),
+    # also rsyslog to another host, with a priority
     _prefix(
         "journalctl",
-        rf"(?:[A-Z][a-z][a-z] )?(?P<time>{_TIME}(?: [A-Z]{{1,5}})?|(?P<unix>\d{{10}}\.\d{{6}})) "
+        rf"(?:[A-Z][a-z][a-z] |<\d{{1,3}}>)?(?P<time>{_TIME}(?: [A-Z]{{1,5}})?|(?P<unix>\d{{10}}\.\d{{6}})) "
         rf"(?:{_WORD} |(?(unix)(?={_WORD}\[)|(?!)))(?:user@\d{{1,10}}\.service/)?"
         rf"(?P<source>[\w.@-]{{1,200}}\.service|{_WORD})(?:/[\w.-]{{1,200}})?\[\d+\]:(?: |\Z)",
     ),
@@ -199,7 +200,7 @@ PREFIXES = (
     _prefix("cf logs", rf" *(?P<time>{_TIME}) \[[A-Z][\w/ -]{{0,100}}\] +(?:OUT|ERR)(?: |\Z)"),
     _prefix(
         "logcli",
-        rf"(?P<time>{_TIME}) ?(?P<labels>\{{(?:[\w.]+=\"(?:[^\"\\]|\\.)*\"(?:, ?)?)*\}})\s*",
+        rf"(?P<time>{_TIME})[ \t]?(?P<labels>\{{(?:[\w.]+=\"(?:[^\"\\]|\\.)*\"(?:, ?)?)*\}})\s*",
     ),
     # fluentd's files; and columns of a store: time, service, line
     _prefix(
@@ -306,7 +307,7 @@ PREFIXES = (
     ),
     _prefix(
         "timestamps",
-        rf"(?:\d{{13}}(?:\d{{6}})?\t)?(?P<time>{_TIME}):?(?:[ \t]{_NO_MORE}|\Z)",
+        rf"(?:\d{{13}}(?:\d{{6}})?\t)?(?P<time>{_TIME}(?: (?:UTC|GMT|CES?T|[ECMP][SD]T))?):?(?:[ \t]{_NO_MORE}|\Z)",
         _KIND,
     ),
     # s6-log, Render

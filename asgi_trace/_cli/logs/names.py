@@ -316,7 +316,6 @@ CONTAINERS = frozenset(
         "eventProperties",
         "contextMap",
         "Properties",
-        "properties",
         "named_tags",
         "content",
         "data",
@@ -327,10 +326,6 @@ CONTAINERS = frozenset(
         "logging.googleapis.com/labels",
         "LogMessage",
         "@message",
-        "body",
-        "Body",
-        "resources_string",
-        "resources",
     )
 )
 
@@ -356,6 +351,7 @@ TEXTS = (
     "Log_s",
     "short_message",
     "_line",
+    "@rawstring",
 )
 """The names of the line in an envelope."""
 
@@ -363,6 +359,7 @@ RAW_TEXTS = (
     "event.line",
     "raw",
     "lines.text",
+    "text",
     "out",
     "payload",
     "resultDescription",
@@ -421,6 +418,9 @@ SOURCES = (
     "systemd_unit",
     "syslog_identifier",
     "_app",
+    "subsystemName",
+    "resources.service.name",
+    "resources_string.service.name",
     "path.text",
     "unit",
     "job",
@@ -472,8 +472,10 @@ RAW = tuple(
             ("ResultDescription", "TimeGenerated"),
             ("lines.text", "line_number", "absolute_offset"),  # ripgrep
             ("MESSAGE", "PROGRAM"),  # syslog-ng
-            ("message", "process_id", "app_name"),  # pm2
+            ("message", "timestamp", "type", "process_id", "app_name"),  # pm2
             ("_line", "_ts"),  # Mezmo, LogDNA
+            ("@rawstring", "@timestamp"),  # LogScale
+            ("text", "applicationName", "subsystemName"),  # Coralogix
             ("raw", "logtypes", "timestamp"),  # Loggly
             ("out", "pos", "time"),  # Drone and Woodpecker
             ("payload", "topic", "partition", "offset"),  # kcat

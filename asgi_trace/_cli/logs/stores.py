@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -40,8 +40,9 @@ _OF_RECORDS = frozenset(
 
 # -- the parts of documents ------------------------------------------------------------------------
 
-# Objects around a document: of Elasticsearch's async search, Kibana, New Relic, Honeycomb.
-_AROUND = ("response", "rawResponse", "data", "actor", "account", "nrql")
+# Objects around a document: of Elasticsearch's async search, Kibana, New Relic, Honeycomb, CloudWatch's
+# live tail.
+_AROUND = ("response", "rawResponse", "data", "actor", "account", "nrql", "sessionUpdate")
 # Lists of documents: of OpenSearch's multi search, of Azure and Axiom.
 _DOCUMENTS = ("responses", "tables")
 # Lists of objects or of lines.
@@ -60,6 +61,7 @@ _LISTS = (
     "matches",
     "hits",
     "list",
+    "sessionResults",
     "stdout_lines",
 )
 # The names of columns, beside lists of rows, or of the columns' values.
@@ -124,6 +126,8 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
             found = [lines_in(part, depth + 1) for part in parts]
             if None not in found:
                 return [line for lines in found for line in lines or ()]
+    if isinstance(document.get("results"), dict):
+        return list(_framed(document["results"].values()))
     listed = _listed(document)
     if listed is not None:
         return listed
@@ -138,6 +142,25 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
 
 
 _NUMBERED = re.compile(r"row_\d{1,9}")
+
+
+def _framed(results: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the frames in *results* of Grafana: each frame has its columns' values."""
+    for result in filter(_is_object, results):
+        for frame in filter(_is_object, result.get("frames") or ()):
+            schema, data = frame.get("schema"), frame.get("data")
+            names = schema.get("fields") if isinstance(schema, dict) else None
+            values = data.get("values") if isinstance(data, dict) else None
+            if isinstance(names, list) and isinstance(values, list):
+                for row in zip(*filter(_is_list, values), strict=False):
+                    yield {
+                        _SHOWN.get(name, name): cell
+                        for name, cell in _named(names, list(row)).items()
+                    }
+
+
+# Grafana's names of columns.
+_SHOWN = {"tsNs": "timestamp", "Time": "time", "Line": "line"}
 
 
 def _is_aside(document: dict[str, Any]) -> bool:
@@ -207,7 +230,12 @@ def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
         events = row["events"]
         return events if isinstance(events, list) else [row]
     packed = _packed(row)
-    return [{**stream, **row}] if packed is None else packed
+    if packed is not None:
+        return packed
+    holder: dict[str, Any] = next(
+        (row[name] for mark, name in _HOLDERS if mark in row and _is_object(row.get(name))), {}
+    )
+    return [{**stream, **row, **holder}]
 
 
 def _packed(row: dict[str, Any]) -> list[Any] | None:
@@ -217,6 +245,10 @@ def _packed(row: dict[str, Any]) -> list[Any] | None:
         return None
     return unpacked(holder.get("Data", holder.get("data")))
 
+
+# The fields that have the line or the whole record in them, beside one that shows the writer: of
+# Quickwit, and of Azure's diagnostics.
+_HOLDERS = (("timestamp_nanos", "body"), ("category", "properties"))
 
 # The fields of a record of Kinesis, Firehose and Pub/Sub beside the data, and what holds them all.
 _OF_STREAMS = frozenset(("SequenceNumber", "sequenceNumber", "recordId", "messageId"))
@@ -400,17 +432,22 @@ def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
                     if _is_object(scope.get("scope"))
                     else None
                 )
+                body = _value(record.get("body"))
                 yield {
                     **fields,
                     **({"logger.name": logger} if logger else {}),
                     **service,
-                    "body": _value(record.get("body")),
+                    "fields" if _is_object(body) else "body": body,
                     "attributes": _attributes(record),
                 }
 
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
 
 
 def _attributes(holder: Any) -> dict[str, Any]:

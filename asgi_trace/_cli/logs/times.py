@@ -32,7 +32,8 @@ _NAMES = "|".join(_NAMED)
 _OFFSET = r"(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?::?\d\d)?"
 # PHP writes the name of a place.
 _PLACE = r"(?:Africa|America|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_/-]{2,40}"
-_ZONE = rf"(?: ?(?P<zone>(?:{_NAMES})(?![+-]\d)|{_OFFSET}|{_PLACE})(?: UTC)?(?![\w:]))?"
+_ZONE = rf"(?: ?(?P<zone>(?:{_NAMES})(?![+-]\d)|{_OFFSET})(?: UTC)?(?![\w:]))?"
+_ZONE_OR_PLACE = _ZONE.replace(_OFFSET, f"{_OFFSET}|{_PLACE}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
     rf"(?P<name>[ADFJMNOSadfjmnos][A-Za-z][A-Za-z](?<=(?i:{'|'.join(_MONTHS)})))"
@@ -55,7 +56,7 @@ _FORMS = (
     rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)[T _-]{_SECOND}{_ZONE}",
     # 22/Nov/2026:10:30:15 +0000: the common log format; 22-Nov-2026 10:30:15: PHP, Tomcat;
     # 22-Nov-2026::10:30:15: Erlang
-    rf"(?P<day>\d\d?)(?P<mark>[/-]){_MONTH}(?P=mark)(?P<year>\d{{4}})(?:::?| ){_SECOND}{_ZONE}",
+    rf"(?P<day>\d\d?)(?P<mark>[/-]){_MONTH}(?P=mark)(?P<year>\d{{4}})(?:::?| ){_SECOND}{_ZONE_OR_PLACE}",
     # Sunday, 22-Nov-26 10:30:15 GMT: RFC 850; 2026-Nov-22 10:30:15: Boost
     rf"(?P<day>\d\d)-{_MONTH}-(?P<short_year>\d\d) {_SECOND}{_ZONE}",
     rf"{_YEAR}(?P<mark>[ -]){_MONTH}(?P=mark)(?P<day>\d\d) {_SECOND}{_ZONE}",

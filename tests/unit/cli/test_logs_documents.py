@@ -384,6 +384,19 @@ def test_a_document_may_follow_lines_of_another_log(blocks: int) -> None:
     assert (before, json.loads(made)["body"], after) == (lines[0], "x", "after")
 
 
+def test_a_body_of_otlp_may_have_the_fields_of_the_record(tmp_path: Path) -> None:
+    """As a collector's parser of JSON makes it."""
+    fields = {"timestamp": "2024-11-22T10:30:15.250Z", "message": "x", "request_id": "r1"}
+    values = [{"key": name, "value": {"stringValue": value}} for name, value in fields.items()]
+    record = {"body": {"kvlistValue": {"values": values}}, "severityText": "ERROR"}
+    document = {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
+    path = tmp_path / "otlp.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    (entry,) = [entry for batch in read(Log(str(path), pytest.fail)) for entry in batch]
+    assert (entry.request_id, entry.level, entry.time) == ("r1", 4, 1_732_271_415_250)
+    assert entry.text[entry.message :].startswith("x")
+
+
 @pytest.mark.parametrize("before", ["", '{"index": {"_index": "logs"}}\n'])
 def test_what_stands_between_the_objects_of_a_large_log_is_no_line(before: str) -> None:
     """The format json_stream of Fluent Bit has nothing there, the bulk API its actions."""

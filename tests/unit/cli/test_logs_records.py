@@ -1034,12 +1034,10 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Azure's Application Gateway": (
         {
             "time": "2024-11-22T10:30:15.25Z",
-            "properties": {
-                "httpMethod": "GET",
-                "requestUri": "/x",
-                "httpStatus": 503,
-                "timeTaken": 0.25,
-            },
+            "httpMethod": "GET",
+            "requestUri": "/x",
+            "httpStatus": 503,
+            "timeTaken": 0.25,
         },
         {
             "undated": None,
@@ -1225,6 +1223,16 @@ def test_a_time_of_the_extended_log_format_is_in_utc(line: str) -> None:
     reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
     (entry,) = reader.read([line]) + reader.finish()
     assert entry.time == 1_732_271_415_000
+
+
+@pytest.mark.parametrize("name", ["body", "Body", "params", "properties", "query", "payload"])
+def test_what_a_client_has_sent_is_no_field_of_the_record(name: str) -> None:
+    """Middlewares log the fields of a request's body, whose names the client chooses."""
+    sent = {"request_id": "forged", "session_id": "forged", "trace_id": "forged", "level": "error"}
+    fields = {"timestamp": "2024-11-22T10:30:15Z", "level": "info", "message": "got it"}
+    entry = entry_of(json.dumps({**fields, name: sent}))
+    assert (entry.request_id, entry.session_id, entry.level) == ("", "", 2)
+    assert "trace" not in (entry.more or {})
 
 
 @pytest.mark.parametrize(
