@@ -376,7 +376,9 @@ class LineReader:
             if match[6] == "|" and entry is not None and (entry.request_id or NO_ID) == match[2]:
                 self._go_on(line[match.end() :])
                 return
-            self._begin(self._records.own(match, line), out)
+            entry = self._records.own(match, line)
+            self._steps.begin(entry)
+            self._keep(entry, out)
             return
         for step in self._steps.take(line):
             self._take_step(step, out)
@@ -388,11 +390,6 @@ class LineReader:
         if not step.is_record:
             self.reading.unread += 1
         self._keep(step.entry, out)
-
-    def _begin(self, entry: Entry, out: Entries) -> None:
-        """Keep back a record of ours that did not come from the steps."""
-        self._steps.begin(entry)
-        self._keep(entry, out)
 
     def _keep(self, entry: Entry, out: Entries) -> None:
         """Keep *entry* back, and add the one before it to *out*."""
