@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from ..._core.lines import NO_ID, escape, id_color
 from .envelopes import COLOR, COLORS, JOURNAL_BYTES
 from .files import Log, drop_output, reason, refuse_terminal
+from .own import JSON, LOGFMT, OWN_HEAD
 from .reader import LineReader, Steps, lines_of
 from .records import Entry
 from .services import service_of_file
@@ -431,6 +432,12 @@ class _Finder:
 _MOST_REQUESTS = 100_000
 
 
+# A record of ours, which continues no record before it: in text, it has a mark of its own.
+_OWN_RECORD = re.compile(
+    "|".join((OWN_HEAD.replace("[-|]", "-"), JSON.pattern, LOGFMT.pattern)).encode()
+)
+
+
 class _Found(NamedTuple):
     """
     A line, and the time of its record: that of the line before, if it cannot be read.
@@ -481,6 +488,8 @@ def search(
         is_line_end = block.endswith(b"\n")
         is_whole = not has_parts(block)
         while start < len(block):
+            if is_wanted and is_whole and _OWN_RECORD.match(block, start):
+                is_wanted = False
             if not is_wanted and is_whole:
                 place = find(block, start)
                 if place < 0:
