@@ -149,7 +149,7 @@ def read_query(
         read_since(since, zone) if since else None,
         _read_path(path) if path else None,
         codes,
-        read_duration("--slower", slower) * 1000 if slower else None,
+        round(read_duration("--slower", slower) * 1000, 6) if slower else None,
         zone,
         _word_of(path or ""),
         frozenset(b"%d" % code for code in range(100, 10_000) if codes is not None and codes(code)),
@@ -320,11 +320,9 @@ def _behind(codes: Set[bytes], digits: int) -> bytes:
     return rb"(?<=[^\d](?:%b))" % b"|".join(ends) if ends else rb"(?!)"
 
 
-# Bytes that the names of durations have in common.
+# Bytes that the names of durations have in common, apart from those of our own.
 _DURATIONS = (
-    b"uration",
-    b"atency",
-    b"atencies",
+    b"atenc",
     b"esponseTime",
     b"request_time",
     b"lapsed",
@@ -334,9 +332,25 @@ _DURATIONS = (
     b" HTTP/",
     b"Completed ",
 )
-_NUMBER = re.compile(rb"(\d+)(?:\.\d+)? ?\Z")
-_BEFORE_UNIT = frozenset(b"0123456789 ")
-_BEFORE = 32
+# A number with more digits behind its point is taken for a long one.
+_MOST_DECIMALS = 6
+
+
+@lru_cache(maxsize=4)
+def _long_durations(least: float) -> tuple[re.Pattern[bytes], ...]:
+    """
+    Return expressions for durations that may be longer than *least* milliseconds, since they have
+    as many digits: a number before its unit, and the field of a name with "uration".
+    """
+    digits = len(str(int(least)))
+    decimals = [b"", *(rb"\.\d{%d}" % count for count in range(1, _MOST_DECIMALS + 1))]
+    numbers = [rb"\d{%d}%b" % (digits, some) for some in decimals]
+    numbers.append(rb"\d{%d}" % (_MOST_DECIMALS + 1))
+    ends = b"|".join(
+        rb"(?<=%b%bms)" % (number, blank) for number in numbers for blank in (b"", b" ")
+    )
+    short = rb"_ms%b(?=\d)\d{0,%d}(?:\.\d+)?(?![\w.])" % (_EQUALS, digits - 1)
+    return re.compile(b"ms(?:%b)" % ends), re.compile(b"uration(?!%b)" % short)
 
 
 def _word_of(path: str) -> bytes:
@@ -602,8 +616,9 @@ def _places(block: bytes, query: Query) -> Iterable[int]:
     if query.word:
         return _places_of(block, query.word)
     if query.slower is not None:
+        found = (pattern.finditer(block) for pattern in _long_durations(query.slower))
         named = (_places_of(block, word) for word in _DURATIONS)
-        return sorted(chain(_places_of_milliseconds(block, query.slower), *named))
+        return sorted(chain((match.start() for match in chain(*found)), *named))
     return _starts(block)
 
 
@@ -620,16 +635,6 @@ def _places_of(block: bytes, word: bytes) -> Iterator[int]:
     while place >= 0:
         yield place
         place = block.find(word, place + 1)
-
-
-def _places_of_milliseconds(block: bytes, least: float) -> Iterator[int]:
-    """Yield the places of durations that may be longer than *least* milliseconds."""
-    for place in _places_of(block, b"ms"):
-        if not place or block[place - 1] not in _BEFORE_UNIT:
-            continue
-        number = _NUMBER.search(block, max(place - _BEFORE, 0), place)
-        if number is not None and int(number[1]) + 1 > least:
-            yield place
 
 
 # -- samples of the logs ---------------------------------------------------------------------------

@@ -317,6 +317,29 @@ def test_a_duration_is_found_under_any_name(line: str) -> None:
         assert len([*search_requests([f"{line}\n".encode()], read_query(slower=slower))]) == count
 
 
+_DURATIONS = st.integers(0, 10**6).map(lambda tenths: tenths / 10)
+
+
+@given(duration=_DURATIONS, least=_DURATIONS, form=st.sampled_from(sorted(FORMS)))
+def test_the_slower_requests_are_those_with_a_longer_duration(
+    duration: float, least: float, form: str
+) -> None:
+    """The digits decide which lines are read: none with a longer duration is left out."""
+    line = FORMS[form](access("req", BOB, 0, "/", 200, duration))
+    slower = read_query(slower=f"{least}ms")
+    assert [*search_requests([f"{line}\n".encode()], slower)] == ["req"] * (duration > least)
+
+
+@pytest.mark.parametrize(
+    "value", ["1900.5", '"1900.5"', "1.9005e3", "1_900.5", "01900.5", "1900.50000000001"]
+)
+def test_a_number_of_another_form_is_read(value: str) -> None:
+    line = f"time={_STAMP} request_id=a method=GET path=/ status=200 duration_ms={value} msg=x\n"
+    slower = read_query(slower="1900ms")
+    read = [*search_requests([line.encode()], slower, has_parts=lambda block: True)]
+    assert [*search_requests([line.encode()], slower)] == read
+
+
 @pytest.mark.parametrize(
     "line",
     [
