@@ -85,6 +85,12 @@ class Query:
         return (self.path, self.status, self.slower) != (None, None, None)
 
     @property
+    def is_of_lines(self) -> bool:
+        """Whether it has conditions for each line, not for access lines alone."""
+        conditions = (self.request, self.session, self.since, self.beginning, self.span)
+        return (*conditions, self.service) != (None,) * 6
+
+    @property
     def needle(self) -> bytes:
         """Bytes that each matching line contains; empty, if they are not known."""
         if self.related:
@@ -447,8 +453,9 @@ _MOST_REQUESTS = 100_000
 
 
 # A record of ours, which continues no record before it: in text, it has a mark of its own.
+_OWN_TEXT = re.compile(OWN_HEAD.replace("[-|]", "-").encode())
 _OWN_RECORD = re.compile(
-    "|".join((OWN_HEAD.replace("[-|]", "-"), JSON.pattern, LOGFMT.pattern)).encode()
+    b"|".join((_OWN_TEXT.pattern, JSON.pattern.encode(), LOGFMT.pattern.encode()))
 )
 
 
@@ -490,6 +497,7 @@ def search(
     that name none; *written* is the time of the last write to the log, in seconds since the epoch.
     """
     steps = Steps(0, Clock(query.zone, written))
+    alone = None if query.is_of_lines else requests  # if the request alone decides
     is_wanted = False  # the record that this line belongs to
     is_line_end = True
     pending = b""  # parts of a line, and empty lines, until their record is known
@@ -516,6 +524,14 @@ def search(
             end = block.find(b"\n", start) + 1 or len(block)
             line = block[start:end]
             start = end
+            if alone is not None and is_whole and not pending and (own := _OWN_TEXT.match(line)):
+                request_id = own[2].decode("utf-8", "replace")
+                time = steps.begin_own(own[1].decode(), request_id)
+                if time is not None:
+                    when, is_wanted = time, request_id in alone
+                    if is_wanted:
+                        yield _Found(when, line)
+                    continue
             taken = steps.take(_text(line))
             if not taken or (is_wanted and not line.strip() and taken[0].entry is None):
                 pending += line
