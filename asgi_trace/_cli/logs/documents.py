@@ -93,8 +93,9 @@ def unfolded(
         yield from _Unfolding(complain).lines(block, iterator)
 
 
-# A line that is a document, behind lines of another log: of a collector, CloudWatch, Loki.
-_DOCUMENT = re.compile(rb'^\{ ?"(?:resourceLogs|messageType|streams)" ?:', re.MULTILINE)
+# A line that is a document, behind lines of another log: of a collector, CloudWatch, Loki. The start
+# of a line is looked for behind the bracket: "^" would be tried at each byte.
+_DOCUMENT = re.compile(rb'\{(?<![^\n]\{) ?"(?:resourceLogs|messageType|streams)" ?:')
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often
