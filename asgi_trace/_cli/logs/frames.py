@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from functools import cache
 from itertools import compress, count, repeat
@@ -251,25 +251,23 @@ def _in_fixed_texts(objects: Sequence[str], frame: _Frame) -> Contents:
     if fixed.times is not None:
         times = list(columns[fixed.times])
     sources = [frame.source] * len(objects)
-    others = set(_places_of_false(lines))
-    others.update(_places_of_false(map(str.startswith, objects, repeat(fixed.begin))))
-    others.update(_places_of_false(map(str.endswith, objects, repeat(fixed.end))))
-    others.update(_places_of_false(map(DOCKERS_PART.__gt__, map(len, lines))))
+    checks: list[Sequence[object]] = [
+        lines,
+        list(map(str.startswith, objects, repeat(fixed.begin))),
+        list(map(str.endswith, objects, repeat(fixed.end))),
+    ]
+    if max(map(len, lines)) >= DOCKERS_PART:
+        checks.append([len(line) < DOCKERS_PART for line in lines])
     if fixed.times is not None:
-        others.update(_places_of_false(times))
-    for column in columns:
-        if not _are_plain(column):
-            others.update(_places_of_false(map(_are_plain, column)))
-    if others:
-        places = sorted(others)
+        checks.append(times)
+    checks += [list(map(_are_plain, column)) for column in columns if not _are_plain(column)]
+    failed = (map(operator.not_, check) for check in checks if not all(check))
+    places = sorted({place for marks in failed for place in compress(count(), marks)})
+    if places:
         rest = _matched([objects[place] for place in places], frame)
         for place, line, time, source in zip(places, *rest, strict=True):
             lines[place], times[place], sources[place] = line, time, source
     return Contents(lines, times, sources)
-
-
-def _places_of_false(marks: Iterable[object]) -> Iterator[int]:
-    return compress(count(), map(operator.not_, marks))
 
 
 # -- patterns --------------------------------------------------------------------------------------
@@ -303,10 +301,18 @@ def _matched(objects: Sequence[str], frame: _Frame) -> Contents:
 
 def _unescaped(strings: Sequence[str]) -> list[str]:
     """Return the lines in *strings* of JSON, given without their quotes; "" for an invalid one."""
-    if _are_plain(strings):
-        return list(strings)
-    # One call for all takes half of the time. No string of JSON has a line feed in it, so each of
-    # *strings* is one value of the list at least.
+    lines = list(strings)
+    # No string of JSON has a line feed in it.
+    odd = "\n".join(lines).encode("utf-8", "surrogatepass").translate(None, _PLAIN).split(b"\n")
+    places = list(compress(count(), odd))
+    for place, line in zip(places, _decoded([lines[place] for place in places]), strict=True):
+        lines[place] = line
+    return lines
+
+
+def _decoded(strings: Sequence[str]) -> list[str]:
+    """Return the result of :func:`_unescaped` for *strings*, most of which have an escape."""
+    # One call for all takes half of the time. Each of *strings* is one value of the list at least.
     between = '",\n"'
     text = f'["{between.join(strings)}"]'
     values: list[Any] = []

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from ..._core.lines import NO_ID, escape, id_color
 from .envelopes import COLOR, COLORS, JOURNAL_BYTES
 from .files import Log, drop_output, reason, refuse_terminal
+from .own import JSON, LOGFMT, OWN_HEAD
 from .reader import LineReader, Steps, lines_of
 from .records import Entry
 from .services import service_of_file
@@ -82,6 +83,12 @@ class Query:
     def by_access_line(self) -> bool:
         """Whether the access lines must be read before anything can be shown."""
         return (self.path, self.status, self.slower) != (None, None, None)
+
+    @property
+    def is_of_lines(self) -> bool:
+        """Whether it has conditions for each line, not for access lines alone."""
+        conditions = (self.request, self.session, self.since, self.beginning, self.span)
+        return (*conditions, self.service) != (None,) * 6
 
     @property
     def needle(self) -> bytes:
@@ -148,7 +155,7 @@ def read_query(
         read_since(since, zone) if since else None,
         _read_path(path) if path else None,
         codes,
-        read_duration("--slower", slower) * 1000 if slower else None,
+        round(read_duration("--slower", slower) * 1000, 6) if slower else None,
         zone,
         _word_of(path or ""),
         frozenset(b"%d" % code for code in range(100, 10_000) if codes is not None and codes(code)),
@@ -273,7 +280,7 @@ _END_OF_STATUS = rb"(?![^ \r\n\t\"\\,;|\x1b])"
 # The text between the name and the value of a field of JSON or logfmt.
 _EQUALS = rb"\\*\"?\s*[:=]\s*\\*\"?"
 # A request without a status right after it: the status is before the request, or after a color.
-_NO_STATUS_BEHIND = rb" HTTP/(?![\d.]+\\*\" \d{3})"
+_NO_STATUS_BEHIND = rb"H(?<= H)TTP/(?![\d.]+\\*\" \d{3})"
 
 
 class _Mark(NamedTuple):
@@ -303,7 +310,7 @@ def _marks(codes: frozenset[bytes]) -> tuple[_Mark, ...]:
         (b"response_code", b"response_code%b%b%b" % (_EQUALS, digits, in_field)),
         (b"resultCode", b"resultCode%b%b%b" % (_EQUALS, digits, in_field)),
         (b"\t", b"\t%b%b(?=\t)" % (digits, in_field)),
-        (b" HTTP/", _NO_STATUS_BEHIND),
+        (b"H", _NO_STATUS_BEHIND),
     )
     return tuple(_Mark(word, re.compile(pattern)) for word, pattern in rows)
 
@@ -319,11 +326,9 @@ def _behind(codes: Set[bytes], digits: int) -> bytes:
     return rb"(?<=[^\d](?:%b))" % b"|".join(ends) if ends else rb"(?!)"
 
 
-# Bytes that the names of durations have in common.
+# Bytes that the names of durations have in common, apart from those of our own.
 _DURATIONS = (
-    b"uration",
-    b"atency",
-    b"atencies",
+    b"atenc",
     b"esponseTime",
     b"request_time",
     b"lapsed",
@@ -333,9 +338,25 @@ _DURATIONS = (
     b" HTTP/",
     b"Completed ",
 )
-_NUMBER = re.compile(rb"(\d+)(?:\.\d+)? ?\Z")
-_BEFORE_UNIT = frozenset(b"0123456789 ")
-_BEFORE = 32
+# A number with more digits behind its point is taken for a long one.
+_MOST_DECIMALS = 6
+
+
+@lru_cache(maxsize=4)
+def _long_durations(least: float) -> tuple[re.Pattern[bytes], ...]:
+    """
+    Return expressions for durations that may be longer than *least* milliseconds, since they have
+    as many digits: a number before its unit, and the field of a name with "uration".
+    """
+    digits = len(str(int(least)))
+    decimals = [b"", *(rb"\.\d{%d}" % count for count in range(1, _MOST_DECIMALS + 1))]
+    numbers = [rb"\d{%d}%b" % (digits, some) for some in decimals]
+    numbers.append(rb"\d{%d}" % (_MOST_DECIMALS + 1))
+    ends = b"|".join(
+        rb"(?<=%b%bms)" % (number, blank) for number in numbers for blank in (b"", b" ")
+    )
+    short = rb"_ms%b(?=\d)\d{0,%d}(?:\.\d+)?(?![\w.])" % (_EQUALS, digits - 1)
+    return re.compile(b"ms(?:%b)" % ends), re.compile(b"uration(?!%b)" % short)
 
 
 def _word_of(path: str) -> bytes:
@@ -348,7 +369,7 @@ def _word_of(path: str) -> bytes:
 
 # Ids of at most this number of lengths are searched without an expression.
 _FEW = 4
-_LONG_REQUEST_ID = re.compile(rb'equest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
+_LONG_REQUEST_ID = re.compile(rb'q(?<=eq)uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
 _ANY_REQUEST_ID = re.compile(rb"equest_?[iI]d")
 _REQUEST_ID = re.compile(
     rf'req(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))(?:{COLOR})*([\w.~+/=:@-]+)'.encode()
@@ -393,11 +414,11 @@ class _Finder:
             return self._matches(_REQUEST_ID, block)
         # A fifth of the time that the expression takes.
         places = self._behind(b"req=", block.split(b"req="))
-        first = _LONG_REQUEST_ID.search(block) if b"equest" in block else None
+        first = _LONG_REQUEST_ID.search(block)
         if first is None:
             return places
         # All lines of a log nearly always have the same name for the id.
-        name = block[first.start() : first.start(1)]
+        name = block[first.start() - len(b"e") : first.start(1)]
         parts = block.split(name)
         times = len(parts) - 1
         if times == block.count(b"equest") or times == len(_ANY_REQUEST_ID.findall(block)):
@@ -431,6 +452,13 @@ class _Finder:
 _MOST_REQUESTS = 100_000
 
 
+# A record of ours, which continues no record before it: in text, it has a mark of its own.
+_OWN_TEXT = re.compile(OWN_HEAD.replace("[-|]", "-").encode())
+_OWN_RECORD = re.compile(
+    b"|".join((_OWN_TEXT.pattern, JSON.pattern.encode(), LOGFMT.pattern.encode()))
+)
+
+
 class _Found(NamedTuple):
     """
     A line, and the time of its record: that of the line before, if it cannot be read.
@@ -440,14 +468,15 @@ class _Found(NamedTuple):
     line: bytes
 
 
-# Parts of lines that a container's runtime has split: the searched text may be in any of them.
-_PARTS = (b"stdout P ", b"stderr P ")
+# A part of a line that a container's runtime has split: the searched text may be in any of them. A
+# search for an expression that begins with a rare character takes less time than one for a short word.
+_PART = re.compile(rb"P(?<=std(?:out|err) P) ")
 
 
 def _has_parts(block: bytes) -> bool:
     """Whether the searched text may be split over lines, so that each line must be read."""
     has_bytes = b'"MESSAGE"' in block and JOURNAL_BYTES.search(block) is not None
-    return has_bytes or (b" P " in block and any(part in block for part in _PARTS))
+    return has_bytes or _PART.search(block) is not None
 
 
 def search(
@@ -468,6 +497,7 @@ def search(
     that name none; *written* is the time of the last write to the log, in seconds since the epoch.
     """
     steps = Steps(0, Clock(query.zone, written))
+    alone = None if query.is_of_lines else requests  # if the request alone decides
     is_wanted = False  # the record that this line belongs to
     is_line_end = True
     pending = b""  # parts of a line, and empty lines, until their record is known
@@ -481,6 +511,8 @@ def search(
         is_line_end = block.endswith(b"\n")
         is_whole = not has_parts(block)
         while start < len(block):
+            if is_wanted and is_whole and _OWN_RECORD.match(block, start):
+                is_wanted = False
             if not is_wanted and is_whole:
                 place = find(block, start)
                 if place < 0:
@@ -492,6 +524,14 @@ def search(
             end = block.find(b"\n", start) + 1 or len(block)
             line = block[start:end]
             start = end
+            if alone is not None and is_whole and not pending and (own := _OWN_TEXT.match(line)):
+                request_id = own[2].decode("utf-8", "replace")
+                time = steps.begin_own(own[1].decode(), request_id)
+                if time is not None:
+                    when, is_wanted = time, request_id in alone
+                    if is_wanted:
+                        yield _Found(when, line)
+                    continue
             taken = steps.take(_text(line))
             if not taken or (is_wanted and not line.strip() and taken[0].entry is None):
                 pending += line
@@ -593,8 +633,9 @@ def _places(block: bytes, query: Query) -> Iterable[int]:
     if query.word:
         return _places_of(block, query.word)
     if query.slower is not None:
+        found = (pattern.finditer(block) for pattern in _long_durations(query.slower))
         named = (_places_of(block, word) for word in _DURATIONS)
-        return sorted(chain(_places_of_milliseconds(block, query.slower), *named))
+        return sorted(chain((match.start() for match in chain(*found)), *named))
     return _starts(block)
 
 
@@ -611,16 +652,6 @@ def _places_of(block: bytes, word: bytes) -> Iterator[int]:
     while place >= 0:
         yield place
         place = block.find(word, place + 1)
-
-
-def _places_of_milliseconds(block: bytes, least: float) -> Iterator[int]:
-    """Yield the places of durations that may be longer than *least* milliseconds."""
-    for place in _places_of(block, b"ms"):
-        if not place or block[place - 1] not in _BEFORE_UNIT:
-            continue
-        number = _NUMBER.search(block, max(place - _BEFORE, 0), place)
-        if number is not None and int(number[1]) + 1 > least:
-            yield place
 
 
 # -- samples of the logs ---------------------------------------------------------------------------

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..._core.lines import HEAD
 from .envelopes import Layer, Peeler, source_of_labels, unnamed
 from .frames import contents
-from .own import LONGEST_HEAD, Form, own_form
+from .own import OWN_HEAD, Form, own_form
 
 __all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")
 
@@ -82,9 +81,6 @@ def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> B
 
 # -- prefixes --------------------------------------------------------------------------------------
 
-# The beginning of a line without an envelope.
-_OWN_HEAD = HEAD.pattern.replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}").replace(r"\Z", "$")
-
 
 def _cut(text: str, layer: Layer) -> Bare:
     """Return the lines of *text* without a prefix."""
@@ -127,7 +123,7 @@ def line_behind(prefix: str, before: tuple[str, ...], is_long: bool) -> re.Patte
     """
     others = [unnamed(expression, number) for number, expression in enumerate(before)]
     if not is_long:
-        others.append(unnamed(_OWN_HEAD, len(before)))
+        others.append(unnamed(OWN_HEAD, len(before)))
     unlike = f"(?!{'|'.join(others)})" if others else ""
     pattern = f"{unlike}(?:{prefix})".replace("[^", r"[^\n").replace(r"\s*", r"[^\S\n]*")
     # The empty group is there for a prefix without any: of one group, findall() makes no rows.

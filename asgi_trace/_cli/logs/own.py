@@ -16,6 +16,7 @@ __all__ = (
     "JSON",
     "LOGFMT",
     "LONGEST_HEAD",
+    "OWN_HEAD",
     "Form",
     "Named",
     "own_fields",
@@ -50,8 +51,8 @@ class Form(NamedTuple):
 
 
 # For a search in many lines at once: "$" matches the end of each line. A longer head is no match.
-_HEAD = HEAD.pattern.replace(r"\Z", "$").replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}")
-_TEXT = Form(True, "", re.compile(rf"{_HEAD}([^\n]*)"))
+OWN_HEAD = HEAD.pattern.replace(r"\Z", "$").replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}")
+_TEXT = Form(True, "", re.compile(rf"{OWN_HEAD}([^\n]*)"))
 
 # Lines with ids and no other fields, or with the fields of an access line of ours. A line that a
 # reader of JSON or logfmt could read in another way does not match.

@@ -108,7 +108,7 @@ class Steps:
         if plain.startswith(_OWN_NAMED):
             named = self.records.own_named(plain)
             if named is not None:
-                self.begin(named)
+                self.begin(named.request_id)
                 return [Step(named)]
         if plain.startswith(_OWN_LOGFMT):
             return [self._step(plain, plain, None)]
@@ -158,11 +158,22 @@ class Steps:
         self.in_traceback = False
         self.prefix = ("", "")
 
-    def begin(self, entry: Entry) -> None:
-        """Note that *entry* began."""
-        self.request = entry.request_id
+    def begin(self, request_id: str) -> None:
+        """Note that an entry of this request began."""
+        self.request = request_id
         self.in_traceback = False
         self.prefix = ("", "")
+
+    def begin_own(self, head: str, request_id: str) -> float | None:
+        """
+        Note that a record of our text began, and return its time; None, if that has no known form.
+        """
+        known = self.records.head(head)
+        if known is None:
+            return None
+        self.begin(request_id)
+        self.is_foreign = False
+        return self.records.at(known[0])
 
     def _step(self, plain: str, line: str, envelope: Peeled | None) -> Step:
         match = own_head(plain)
@@ -189,7 +200,7 @@ class Steps:
             is_record = True
         if self.is_rich and _rich_without_time(plain):
             entry = self.records.dated(entry)
-        self.begin(entry)
+        self.begin(entry.request_id)
         self.is_rich = self.is_rich or _rich(plain) is not None
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
@@ -201,7 +212,7 @@ class Steps:
         if match[6] == "|" and self.request is not None and (self.request or NO_ID) == match[2]:
             return Step(None, line[match.end() :])
         entry = self.records.own(match, line, envelope)
-        self.begin(entry)
+        self.begin(entry.request_id)
         self.is_foreign = False
         return Step(entry)
 
@@ -364,7 +375,7 @@ class LineReader:
         *parts, heads, _ = (column[start:end] for column in columns)
         out.extend((*parts, repeat(self._file, end - start), heads))
         self._entry = out.pop()
-        self._steps.begin(self._entry)
+        self._steps.begin(self._entry.request_id)
         self._records.at(columns.times[start])
         self._records.at(columns.times[end - 1])
 
@@ -376,7 +387,9 @@ class LineReader:
             if match[6] == "|" and entry is not None and (entry.request_id or NO_ID) == match[2]:
                 self._go_on(line[match.end() :])
                 return
-            self._begin(self._records.own(match, line), out)
+            entry = self._records.own(match, line)
+            self._steps.begin(entry.request_id)
+            self._keep(entry, out)
             return
         for step in self._steps.take(line):
             self._take_step(step, out)
@@ -388,11 +401,6 @@ class LineReader:
         if not step.is_record:
             self.reading.unread += 1
         self._keep(step.entry, out)
-
-    def _begin(self, entry: Entry, out: Entries) -> None:
-        """Keep back a record of ours that did not come from the steps."""
-        self._steps.begin(entry)
-        self._keep(entry, out)
 
     def _keep(self, entry: Entry, out: Entries) -> None:
         """Keep *entry* back, and add the one before it to *out*."""

@@ -296,6 +296,39 @@ def test_a_servers_own_access_line_will_do(grep: Any, log: Path, form: Any, mess
     assert grep("--status", "503", "--path", "/api/x", log) == (0, [expected], [])
 
 
+_MIXED = [
+    *(form(record(request, BOB, 1, "took 5ms")) for form in FORMS.values() for request in "xyz"),
+    *(format_text(record(request, BOB, 2, f"failed\n{TRACEBACK}")) for request in "xyz"),
+    *(
+        f"2024-01-15T10:30:15.5Z stdout F {format_text(record(request, BOB, 3, ''))}"
+        for request in "xy"
+    ),
+    "0 no time - INFO - [req=x|session=b] - text",
+    "10:30:15 - INFO - [req=y|session=b] - text",
+    "2024-01-15 10:30:15 - INFO - [req=x|session=b] | text",
+    "2024-01-15 10:30:15 - INFO - [req=none|session=b] -",
+    *TRACEBACK.splitlines(),
+    "",
+    " ",
+]
+
+
+@given(
+    lines=st.lists(st.sampled_from(_MIXED), max_size=12),
+    requests=st.sets(st.sampled_from("xyz")),
+    cut=st.integers(0, 12),
+)
+def test_passing_over_lines_by_their_bytes_finds_the_same(
+    lines: list[str], requests: set[str], cut: int
+) -> None:
+    blocks = ["".join(f"{line}\n" for line in part).encode() for part in (lines[:cut], lines[cut:])]
+    find = shortcut(Query(), requests)
+    each_is_read = [*search(blocks, Query(), requests, find, has_parts=lambda block: True)]
+    assert [found.line for found in search(blocks, Query(), requests, find) if found.line] == [
+        found.line for found in each_is_read if found.line
+    ]
+
+
 _STAMP = "2026-11-26T10:00:00.250Z"
 _HEAD = f"{_STAMP} - INFO - [req=a|session=b] - "
 
@@ -315,6 +348,29 @@ _KONG = (
 def test_a_duration_is_found_under_any_name(line: str) -> None:
     for slower, count in (("200ms", 1), ("0.3s", 0)):
         assert len([*search_requests([f"{line}\n".encode()], read_query(slower=slower))]) == count
+
+
+_DURATIONS = st.integers(0, 10**6).map(lambda tenths: tenths / 10)
+
+
+@given(duration=_DURATIONS, least=_DURATIONS, form=st.sampled_from(sorted(FORMS)))
+def test_the_slower_requests_are_those_with_a_longer_duration(
+    duration: float, least: float, form: str
+) -> None:
+    """The digits decide which lines are read: none with a longer duration is left out."""
+    line = FORMS[form](access("req", BOB, 0, "/", 200, duration))
+    slower = read_query(slower=f"{least}ms")
+    assert [*search_requests([f"{line}\n".encode()], slower)] == ["req"] * (duration > least)
+
+
+@pytest.mark.parametrize(
+    "value", ["1900.5", '"1900.5"', "1.9005e3", "1_900.5", "01900.5", "1900.50000000001"]
+)
+def test_a_number_of_another_form_is_read(value: str) -> None:
+    line = f"time={_STAMP} request_id=a method=GET path=/ status=200 duration_ms={value} msg=x\n"
+    slower = read_query(slower="1900ms")
+    read = [*search_requests([line.encode()], slower, has_parts=lambda block: True)]
+    assert [*search_requests([line.encode()], slower)] == read
 
 
 @pytest.mark.parametrize(
