@@ -287,7 +287,7 @@ class Model:
                 span = more.get("span")
                 is_usual = not ("access" in more or "call" in more or "outgoing" in more)
             number = of_span.get(span, -1) if span else of_id.get(request_id, -1)
-            if number < 0 and not span:
+            if number < 0 and not (span and request_id in of_id):
                 number = self._open(request_id, place, when, more or _NO_MORE)
             elif number < 0 or place_of[number] != place or when - seen[number] >= _GAP:
                 number = self._request_of(request_id, more or _NO_MORE, place, when)
