@@ -414,9 +414,12 @@ def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
         return None
     # Most often the trace is the request: one string for both.
     more: dict[str, Any] = {"trace": request_id if trace == request_id else trace}
-    for name, value in (("span", span), ("parent", parent), ("service", service)):
-        if value:
-            more[name] = value
+    if span:
+        more["span"] = span
+    if parent:
+        more["parent"] = parent
+    if service:
+        more["service"] = service
     if session_id in NO_IDS:
         session_id = ""
     bracket = f" - [req={request_id}|session={session_id or NO_ID}] - "

@@ -306,7 +306,8 @@ class Model:
     def _places_of(self, mores: Sequence[dict[str, Any] | None], files: Sequence[int]) -> list[int]:
         """Return the place of each entry; a log's place may change when a line names a service."""
         of_file = self._places.of_file
-        if not any("source" in more or "service" in more for more in filter(None, mores)):
+        names: set[str] = set().union(*filter(None, mores))  # faster than a look into each by itself
+        if names.isdisjoint(("source", "service")):
             return list(values_at(files, of_file))
         places = []
         for more, file in zip(mores, files, strict=True):
