@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import compress, repeat
 from typing import Any, NamedTuple
@@ -316,19 +316,11 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     texts = [
         f"{line[start:end]}{level}{message}{aside}" for line, end, level, message, aside in rows
     ]
-    is_fields = re.compile(form.fields + re.escape(form.end), re.ASCII).fullmatch
-    accesses = accesses_in([bare[place] for place in fields_of])
-    for (place, text), access in zip(fields_of.items(), accesses, strict=True):
-        match = is_fields(text)
-        # The message has the values of all fields: they are not shown beside it.
-        if (
-            match is None
-            or access is None
-            or not ACCESS_FIELDS.issubset(access)
-            or (match[1] and "ttfb_ms" not in access)
-        ):
+    for place, access in _accesses(form, fields_of, bare):
+        if access is None:
             odd.add(place)
             continue
+        # The message has the values of all fields: they are not shown beside it.
         mores[place] = {**mores[place], "access": access}
         texts[place] = texts[place].removesuffix(asides[place])
     starts = [end - start + len(level) for end, level in zip(stamp_ends, shown, strict=True)]
@@ -336,6 +328,28 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     if max(message_ends) > LONGEST_TEXT - _LONGEST_HEAD:
         odd_places = _with_long(odd_places, lines)
     return Columns(times, levels, requests, sessions, texts, starts, mores, brackets, odd_places)
+
+
+def _accesses(
+    form: Named, fields_of: dict[int, str], messages: Sequence[str]
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """
+    Yield the place of each access line, and the fields in its message; None, where it has others
+    behind its ids.
+
+    :param fields_of: what each has behind its ids, by its place.
+    """
+    is_fields = re.compile(form.fields + re.escape(form.end), re.ASCII).fullmatch
+    accesses = accesses_in([messages[place] for place in fields_of])
+    for (place, text), access in zip(fields_of.items(), accesses, strict=True):
+        match = is_fields(text)
+        is_odd = (
+            match is None
+            or access is None
+            or not ACCESS_FIELDS.issubset(access)
+            or (match[1] and "ttfb_ms" not in access)
+        )
+        yield place, None if is_odd else access
 
 
 def _between(
@@ -414,9 +428,12 @@ def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
         return None
     # Most often the trace is the request: one string for both.
     more: dict[str, Any] = {"trace": request_id if trace == request_id else trace}
-    for name, value in (("span", span), ("parent", parent), ("service", service)):
-        if value:
-            more[name] = value
+    if span:
+        more["span"] = span
+    if parent:
+        more["parent"] = parent
+    if service:
+        more["service"] = service
     if session_id in NO_IDS:
         session_id = ""
     bracket = f" - [req={request_id}|session={session_id or NO_ID}] - "
