@@ -38,6 +38,7 @@ asgi_trace.RequestTracingMiddleware = Slow
 
 SLOW_PARTS = """
 import asgi_trace
+from asgi_trace._core.scope import ScopeMetadata
 from asgi_trace._core.sessions import SessionResolver
 from asgi_trace._logging.formatters import OwnForm
 from asgi_trace._mcp.observer import Observer
@@ -53,7 +54,7 @@ def slowed(owner, name):
 slowed(asgi_trace.TextFormatter, "format")
 slowed(asgi_trace.JSONFormatter, "format")
 slowed(OwnForm, "format")
-slowed(asgi_trace.RequestMetadata, "_own_ids")
+slowed(ScopeMetadata, "_read_headers")
 slowed(SessionResolver, "resolve")
 slowed(asgi_trace, "inject")
 slowed(Observer, "__call__")

@@ -205,7 +205,8 @@ class RequestTracingMiddleware:
         Serve one connection. Lifespan, unknown types and scopes already traced are passed on
         unchanged.
         """
-        if scope["type"] not in {"http", "websocket"} or SCOPE_KEY in scope:
+        kind = scope["type"]
+        if (kind != "http" and kind != "websocket") or SCOPE_KEY in scope:
             return await self._pass(scope, receive, send)
         request = self._request()
         if not request._read(scope, self._settings):

@@ -24,6 +24,7 @@ __all__ = (
     "CALL_NAMES",
     "LateField",
     "RequestMetadata",
+    "another",
     "checked_trace",
     "found_once",
 )
@@ -72,7 +73,7 @@ def found_once(
     *,
     check: Callable[[Any], Any] | None = None,
     may_come_later: bool = False,
-    of_headers: bool = False,
+    headers: str = "",
 ) -> Callable[[Callable[[Any], _T]], LateField[_T]]:
     """
     Turn a method into a property; its value is computed once, when it is first read.
@@ -82,8 +83,8 @@ def found_once(
 
     :param check: is given an assigned value and returns the one to keep; by default any is kept.
     :param may_come_later: compute a value that is None again at the next read.
-    :param of_headers: the value is *default* where the request is known to have none of the headers
-        that late fields are read from.
+    :param headers: the late value with the headers of this value, where a request has any: without
+        them, the value is *default*.
     """
 
     def decorate(find: Callable[[Any], _T]) -> LateField[_T]:
@@ -97,7 +98,8 @@ def found_once(
                 if name in values:
                     kept: _T = values[name]
                     return kept
-                if of_headers and "known_headers" in values and not values["known_headers"]:
+                is_read = headers and "known_headers" in values
+                if is_read and (headers not in values or not values[headers]):
                     absent: _T = default
                     return absent
             try:
@@ -307,9 +309,7 @@ class RequestMetadata:
                 if word is not None:
                     ids[name] = word
         if len(ids) > 4:
-            # Another object than before: formatters keep the text of the ids of the last line, and
-            # compare objects. A request may learn its parent or its call after its first line.
-            ids["span_id"] = f"{span_id[:1]}{span_id[1:]}"
+            ids["span_id"] = another(span_id)
         return ids
 
     def _keep_ids(self, ids: dict[str, str], version: object) -> None:
@@ -618,6 +618,16 @@ class RequestMetadata:
     def __repr__(self) -> str:
         names = ("session_id", "request_id", "start_time", "method", "path", "transport_type")
         return f"RequestMetadata({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+
+def another(span_id: str) -> str:
+    """
+    Return another object with the text of *span_id*, for a line that shows more than four ids.
+
+    Formatters keep the text of the ids of the last line, and compare objects; a request may learn
+    its parent or its call after its first line.
+    """
+    return f"{span_id[:1]}{span_id[1:]}"
 
 
 def _plain(value: object) -> str | float | None:

@@ -35,7 +35,7 @@ from .ids import (
 from .lines import NO_ID
 from .masks import Masks
 from .protocol import PENDING, Protocol
-from .request import RequestMetadata, checked_trace, found_once
+from .request import RequestMetadata, another, checked_trace, found_once
 from .response_headers import Answers
 from .sessions import SessionResolver
 from .tracecontext import (
@@ -73,6 +73,9 @@ _USUAL_HEADER = b"x-request-id"
 _MOST_SHOWN = 60
 
 
+_TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
+
+
 class Settings:
     """
     The options for reading requests, prepared once; :class:`~asgi_trace.RequestTracingMiddleware`
@@ -80,6 +83,7 @@ class Settings:
     """
 
     __slots__ = (
+        "all_late_headers",
         "answer",
         "answers",
         "distrusting",
@@ -88,7 +92,6 @@ class Settings:
         "inbound",
         "is_plain",
         "late_headers",
-        "late_headers_and_accept",
         "makes_trace_ids",
         "masks",
         "networks",
@@ -122,12 +125,11 @@ class Settings:
         self.trust_inbound = bool(trust_inbound)
         self.networks = trust_inbound if isinstance(trust_inbound, TrustedNetworks) else None
         self.inbound = any_named(header)
-        # All headers that late fields are read from, but for Accept.
-        standard = {b"baggage", b"traceparent", b"tracestate"}
-        self.late_headers = sessions.header_names | self.protocol.headers | standard
+        # The headers of the session, of the protocol's call, and of the caller's data.
+        self.late_headers = sessions.header_names | self.protocol.headers | {b"baggage"}
         # Whether a request without any of these headers has generated ids alone.
         self.is_plain = self.makes_trace_ids and sessions.user_rank < 0
-        self.late_headers_and_accept = self.late_headers | {b"accept"}
+        self.all_late_headers = self.late_headers | _TRACE_HEADERS | {b"accept"}
         self.distrusting = self
         if self.networks is not None:
             self.distrusting = copy(self)
@@ -145,6 +147,9 @@ def _warn_of_header(name: bytes, value: bytes) -> None:
 
 # Raises TypeError for a name that is not bytes; calling the name's own method would not.
 _is_lower = bytes.islower
+
+
+_OTHER_STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
 
 
 async def send_nowhere(message: Message) -> None:
@@ -306,13 +311,9 @@ class ScopeMetadata(RequestMetadata):
         """Send *message* to the server; if it starts a response, add the request's id."""
         try:
             kind = message["type"]
-            # Most messages are bodies, and one comparison takes less than a search in the set.
+            # Most messages are bodies. One comparison takes less than a search in a set.
             if kind != "http.response.body":
-                if kind in {
-                    "http.response.start",
-                    "websocket.accept",
-                    "websocket.http.response.start",
-                }:
+                if kind == "http.response.start" or kind in _OTHER_STARTS:
                     message = self._stamp(message)
                 elif kind == "websocket.close" and self._response_headers is None:
                     self._response_headers = []  # the server's 403, which has no header of ours
@@ -340,7 +341,8 @@ class ScopeMetadata(RequestMetadata):
                 # x-request-id.
                 if len(key) == length:
                     if key == b"content-type":
-                        may_be_stream = may_be_stream and value not in _other_types
+                        if may_be_stream and value in _other_types:
+                            may_be_stream = False
                     elif type(key) is not bytes or key.lower() == name:
                         headers = without_header(headers, name)
                         break
@@ -399,28 +401,35 @@ class ScopeMetadata(RequestMetadata):
 
     def _plain_line_ids(self) -> dict[str, str] | None:
         """
-        Find all ids of a request that has no inbound ids and no call, in one pass: 16,000
-        instructions less than value by value. None for any other request.
+        Find all ids of a request that has no session and no call, in one pass: 16,000 instructions
+        less than value by value. None for any other request.
         """
         settings, values = self._settings, self._values
         if not settings.is_plain or (values is not None and not _FOUND.isdisjoint(values)):
             return None
         if self._query_string and settings.sessions.may_be_in(self._query_string):
             return None
-        if self._known_headers():
+        if values is None or "known_headers" not in values:
+            values = self._read_headers()
+        if values["known_headers"]:
             return None
         if settings.protocol.opened_session(self, settings.sessions.lowest_rank) is not None:
             return None
         # All threads use these ids. The session and the trace need not be kept: whoever reads them
         # later gets the same, from the same ids.
-        kept = self._values or {}
-        session_id, span_id = kept["own_ids"] if "own_ids" in kept else self._own_ids()
-        return {
+        session_id, span_id = values["own_ids"] if "own_ids" in values else self._own_ids()
+        ids = {
             "request_id": self._request_id,
             "session_id": session_id,
             "trace_id": self._request_id,
             "span_id": span_id,
         }
+        if "trace_headers" in values:
+            ids["trace_id"], _, _, parent_span_id = self.trace
+            if parent_span_id is not None:
+                ids["span_id"] = another(span_id)
+                ids["parent_span_id"] = parent_span_id
+        return ids
 
     # -- the session -------------------------------------------------------------------------------
 
@@ -514,39 +523,56 @@ class ScopeMetadata(RequestMetadata):
             self._late_values()["session"] = named, rank, response
 
     def _known_headers(self) -> dict[bytes, list[bytes]]:
-        """Return the values of the headers that late fields are read from, by name."""
+        """Return the values of the headers in ``Settings.late_headers``, by name."""
         values = self._values
         if values is None or "known_headers" not in values:
             values = self._read_headers()
         known: dict[bytes, list[bytes]] = values["known_headers"]
         return known
 
+    def _trace_headers(self) -> dict[bytes, list[bytes]]:
+        """Return the values of the headers of the trace, by name."""
+        values = self._values
+        if values is None or "known_headers" not in values:
+            values = self._read_headers()
+        traced: dict[bytes, list[bytes]] = values.get("trace_headers", {})
+        return traced
+
     def _read_headers(self) -> dict[str, Any]:
         """
-        Return the late values, with those of the headers: ``known_headers``, and ``accept``, which
-        nearly all requests have.
+        Return the late values, with those of the headers: ``known_headers``; ``trace_headers``
+        where there are any; and ``accept``, which nearly all requests have.
 
         Where there are no known headers, ids are generated in the same step.
         """
         # One pass for all names: 450 instructions a header, where a pass for each name takes 250.
         known: dict[bytes, list[bytes]] = {}
+        traced: dict[bytes, list[bytes]] | None = None
         accept = b""
         settings = self._settings
-        names = settings.late_headers_and_accept
+        names = settings.all_late_headers
         try:
             for name, value in self._headers:
                 if name not in names:
                     continue
                 if name == b"accept":
                     accept = value if not accept else b"%b,%b" % (accept, value)
-                if name in settings.late_headers:
-                    if name in known:
-                        known[name].append(value)
-                    else:
-                        known[name] = [value]
+                    if name not in settings.late_headers:
+                        continue
+                headers = known
+                if name in _TRACE_HEADERS:
+                    headers = traced = traced or {}
+                if name in headers:
+                    headers[name].append(value)
+                else:
+                    headers[name] = [value]
         except Exception:  # an item is no pair: the headers before it are used
             report_once("reading the headers")
         first: dict[str, Any] = {"accept": accept, "known_headers": known}
+        if traced is not None:
+            first["trace_headers"] = traced
+            for name in settings.late_headers.intersection(traced):  # the program's choice
+                known[name] = traced[name]
         if not known:
             first["own_ids"] = generate_own_ids()
         values = self._values
@@ -560,7 +586,7 @@ class ScopeMetadata(RequestMetadata):
 
     # -- late fields -------------------------------------------------------------------------------
 
-    @found_once(NO_CALL, of_headers=True)
+    @found_once(NO_CALL, headers="known_headers")
     def _call(self) -> Call:
         return self._settings.protocol.find_call(self)
 
@@ -591,10 +617,9 @@ class ScopeMetadata(RequestMetadata):
         settings, values = self._settings, self._values
         if values is None or "known_headers" not in values:
             values = self._read_headers()
-        known: dict[bytes, list[bytes]] = values["known_headers"]
         parent = None
-        if known and b"traceparent" in known and settings.trust_inbound:
-            parent = _traceparent_of(known)
+        if "trace_headers" in values and settings.trust_inbound:
+            parent = _traceparent_of(values["trace_headers"])
         # The common cases first: they take half as long as the general one.
         if parent is None and ("id_is_given" in values or not settings.makes_trace_ids):
             return self._find_trace()
@@ -605,23 +630,25 @@ class ScopeMetadata(RequestMetadata):
         return new_trace((trace_id, span_id, flags, parent_span_id))
 
     def _trace_of_headers(self) -> TraceContext | None:
-        found = _traceparent_of(self._known_headers())
+        found = _traceparent_of(self._trace_headers())
         if found is None:
             return None
         trace_id, span_id, flags = found
         return new_trace((trace_id, span_id, flags, None))
 
-    @found_once("", of_headers=True)
+    @found_once("", headers="trace_headers")
     def tracestate(self) -> str:
         if self.parent_span_id is None:
             return ""
-        return parse_tracestate(self._header_texts(b"tracestate"))
+        return parse_tracestate(_texts(self._trace_headers(), b"tracestate"))
 
-    @found_once("", of_headers=True)
+    @found_once("", headers="known_headers")
     def baggage(self) -> str:
-        return parse_baggage(self._header_texts(b"baggage")) if self._settings.trust_inbound else ""
+        if not self._settings.trust_inbound:
+            return ""
+        return parse_baggage(_texts(self._known_headers(), b"baggage"))
 
-    @found_once(None, of_headers=True)
+    @found_once(None, headers="trace_headers")
     def linked_trace(self) -> TraceContext | None:
         return None if self._settings.trust_inbound else self._trace_of_headers()
 
@@ -639,9 +666,6 @@ class ScopeMetadata(RequestMetadata):
     def _header(self, name: bytes) -> list[bytes]:
         """Return every value of the header *name* (lower case) at the start of the request."""
         return header_values(self._headers, name)
-
-    def _header_texts(self, name: bytes) -> list[str]:
-        return [value.decode("latin-1") for value in self._known_headers().get(name, ())]
 
 
 # Clients send few values of Accept: one that is remembered takes half of the steps.
@@ -669,9 +693,13 @@ def _accepts_events(accept: bytes) -> bool:
     return accepts
 
 
-def _traceparent_of(known: Mapping[bytes, list[bytes]]) -> tuple[str, str, int] | None:
-    """Return trace-id, span-id and flags of the one ``traceparent`` in the *known* headers."""
-    inbound = known.get(b"traceparent", ())
+def _texts(headers: Mapping[bytes, list[bytes]], name: bytes) -> list[str]:
+    return [value.decode("latin-1") for value in headers.get(name, ())]
+
+
+def _traceparent_of(traced: Mapping[bytes, list[bytes]]) -> tuple[str, str, int] | None:
+    """Return trace-id, span-id and flags of the one ``traceparent`` in the headers *traced*."""
+    inbound = traced.get(b"traceparent", ())
     # With two headers the caller is unknown: the standard restarts the trace.
     return read_traceparent(inbound[0].decode("ascii", "replace")) if len(inbound) == 1 else None
 

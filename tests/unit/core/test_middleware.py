@@ -17,6 +17,7 @@ import pytest
 
 from asgi_trace import (
     RequestMetadata,
+    RequestTracingFilter,
     RequestTracingMiddleware,
     TraceContext,
     bound_request_metadata,
@@ -27,6 +28,7 @@ from asgi_trace import (
 from asgi_trace._core import exceptions
 from asgi_trace._core.exceptions import metadata_of
 from asgi_trace._core.tracecontext import RANDOM
+from asgi_trace._logging.records import IDS
 
 from ...asgi import (
     HELLO_BODY,
@@ -139,6 +141,51 @@ def test_the_trace_goes_on_or_starts(
     assert (metadata.trace_id, metadata.parent_span_id) == (metadata.trace.trace_id, parent)
     assert re.fullmatch("[0-9a-f]{16}", metadata.span_id)
     assert metadata.span_id != "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+@pytest.mark.parametrize("is_read_first", [True, False])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"traceparent", PARENT)],
+        [(b"traceparent", PARENT), (b"tracestate", b"a=1")],
+        [(b"traceparent", PARENT), (b"traceparent", PARENT)],
+        [(b"traceparent", b"00-0-0-0")],
+        [(b"traceparent", PARENT), (b"x-request-id", b"r-1")],
+        [(b"traceparent", PARENT), (b"x-session-id", b"alice")],
+    ],
+)
+def test_a_line_has_the_ids_that_its_request_has(
+    headers: list[tuple[bytes, bytes]], is_read_first: bool, is_trusted: bool
+) -> None:
+    """Whether or not they were read before, in a trace and outside of one."""
+    record = logging.LogRecord("shop", logging.INFO, __file__, 1, "sold", (), None)
+    seen: list[dict[str, Any]] = []
+
+    def ids_of(metadata: Any) -> dict[str, Any]:
+        return {name: getattr(metadata, name) for name in (*IDS, "parent_span_id")}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        metadata = scope["asgi_trace"]
+        if is_read_first:
+            seen.append(ids_of(metadata))
+        RequestTracingFilter().filter(record)
+        seen.append(ids_of(metadata))
+
+    step(RequestTracingMiddleware(app, trust_inbound=is_trusted), http_scope(headers))
+    written = {name: vars(record).get(name) for name in (*IDS, "parent_span_id")}
+    assert seen == [written] * len(seen)
+
+
+def test_the_trace_can_be_the_session() -> None:
+    """A program may name traceparent as a source: it is the trace all the same."""
+    scope = http_scope([(b"traceparent", PARENT)])
+    step(RequestTracingMiddleware(hello, session_sources=["header:traceparent"]), scope)
+    metadata = scope["asgi_trace"]
+    assert metadata.session_id == PARENT.decode()
+    assert metadata.parent_span_id == "b7ad6b7169203331"
 
 
 def test_a_short_request_id_gets_a_trace_of_its_own() -> None:
