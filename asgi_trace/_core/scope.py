@@ -72,7 +72,6 @@ SCOPE_KEY = "asgi_trace"
 _USUAL_HEADER = b"x-request-id"
 _MOST_SHOWN = 60
 
-
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 
 
@@ -568,7 +567,7 @@ class ScopeMetadata(RequestMetadata):
                     headers[name] = [value]
         except Exception:  # an item is no pair: the headers before it are used
             report_once("reading the headers")
-        first: dict[str, Any] = {"accept": accept, "known_headers": known}
+        first: dict[str, Any] = {"known_headers": known, "accept": accept}
         if traced is not None:
             first["trace_headers"] = traced
             for name in settings.late_headers.intersection(traced):  # the program's choice
@@ -580,7 +579,9 @@ class ScopeMetadata(RequestMetadata):
             values = self._late_values(first)
             if values is first:
                 return values
-        for field, late_value in first.items():  # another thread may have been faster
+        # Another thread may have been faster. The known headers come last: they are looked for, to
+        # see whether the headers were read.
+        for field, late_value in reversed(first.items()):
             values.setdefault(field, late_value)
         return values
 

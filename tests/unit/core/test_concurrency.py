@@ -73,6 +73,26 @@ async def test_2000_interleaved_requests_never_mix() -> None:
     assert ids["3"] == ("r3", "s3")
 
 
+def test_a_thread_that_reads_meanwhile_finds_the_trace() -> None:
+    """Whoever sees that the headers were read sees all of them, at whatever moment it looks."""
+    parent = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    scope = http_scope([(b"traceparent", parent), (b"accept", b"text/event-stream")])
+    step(RequestTracingMiddleware(hello), scope)
+    metadata, seen = scope["asgi_trace"], []
+
+    class Watched(dict[str, Any]):
+        def setdefault(self, name: str, value: Any = None) -> Any:
+            kept = super().setdefault(name, value)
+            if not seen and "known_headers" in self:
+                seen.append("meanwhile")
+                seen.append((metadata.parent_span_id, metadata.transport_type))
+            return kept
+
+    metadata._values = Watched(ids_version=object())
+    assert metadata.parent_span_id == "b7ad6b7169203331"
+    assert seen == ["meanwhile", ("b7ad6b7169203331", "sse")]
+
+
 @pytest.mark.anyio
 async def test_task_groups_and_threads_inherit() -> None:
     """On asyncio and trio alike."""
