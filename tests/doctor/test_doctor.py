@@ -212,7 +212,12 @@ def test_a_signal_ends_it(name: str, tmp_path: Path) -> None:
     ending = getattr(signal, name)
     (tmp_path / "wait.sh").write_text("echo $$ waits; sleep 600\n")
     command = [*COMMAND, "sh", "wait.sh"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    former = signal.signal(ending, signal.SIG_DFL)  # the tests may run under nohup
+    try:
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(ending, former)
+    with process:
         assert process.stderr is not None
         number = int(process.stderr.readline().split()[0])
         process.send_signal(ending)
