@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import asgi_trace
+from asgi_trace._cli.doctor import launched
 
 from .apps import BROKEN, FAULTY, HANGING, HEALTHY, ODD, SHOP, STOPS_NEVER, STREAMS_FOR_EVER
 
@@ -288,3 +289,12 @@ def test_a_wrong_use_is_one_sentence(words: tuple[str, ...], error: str, tmp_pat
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith(f"asgi-trace doctor: {error}")
+
+
+def test_signals_are_handled_as_before_once_the_command_has_ended() -> None:
+    """A program that calls the command may have handlers of its own."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with launched._signals_caught() as caught:
+        signal.raise_signal(signal.SIGTERM)
+    assert caught == [signal.SIGTERM]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -78,13 +78,39 @@ def _outcome(
     words: Sequence[str], environment: dict[str, str], folder: Path, seconds: float
 ) -> dict[str, Any] | str:
     """Return the report of the server's process, or the reason why there is none."""
+    with _signals_caught() as caught:
+        return _outcome_unless(caught, words, environment, folder, seconds)
+
+
+@contextlib.contextmanager
+def _signals_caught() -> Iterator[list[int]]:
+    """
+    Collect the signals that end this process, inside the ``with`` block.
+
+    They raise no exception: a command that is half started could not be ended.
+    """
+    caught: list[int] = []
+    former = {number: signal.getsignal(number) for number in _ENDS}
+    heeded = [number for number in _ENDS if former[number] != signal.SIG_IGN]  # as under nohup
+    try:
+        for number in heeded:
+            signal.signal(number, lambda number, _: caught.append(number))
+        yield caught
+    finally:
+        for number in heeded:
+            signal.signal(number, former[number])
+
+
+def _outcome_unless(
+    caught: list[int],
+    words: Sequence[str],
+    environment: dict[str, str],
+    folder: Path,
+    seconds: float,
+) -> dict[str, Any] | str:
+    """The same; exits as soon as a signal is *caught*."""
     if shutil.which(words[0]) is None:
         words = [neighbour(words[0]) or words[0], *words[1:]]
-    # Not an exception: the command could not be ended while it is half started.
-    caught: list[int] = []
-    for number in _ENDS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, lambda number, _: caught.append(number))
     try:
         command = subprocess.Popen(
             words,

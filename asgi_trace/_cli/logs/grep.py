@@ -87,8 +87,15 @@ class Query:
     @property
     def is_of_lines(self) -> bool:
         """Whether it has conditions for each line, not for access lines alone."""
-        conditions = (self.request, self.session, self.since, self.beginning, self.span)
-        return (*conditions, self.service) != (None,) * 6
+        conditions = (
+            self.request,
+            self.session,
+            self.since,
+            self.beginning,
+            self.span,
+            self.service,
+        )
+        return any(condition is not None for condition in conditions)
 
     @property
     def needle(self) -> bytes:

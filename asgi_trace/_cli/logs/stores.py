@@ -147,7 +147,8 @@ _NUMBERED = re.compile(r"row_\d{1,9}")
 def _framed(results: Iterable[Any]) -> Iterator[dict[str, Any]]:
     """Yield the rows of the frames in *results* of Grafana: each frame has its columns' values."""
     for result in filter(_is_object, results):
-        for frame in filter(_is_object, result.get("frames") or ()):
+        frames = result.get("frames")
+        for frame in filter(_is_object, frames if isinstance(frames, list) else ()):
             schema, data = frame.get("schema"), frame.get("data")
             names = schema.get("fields") if isinstance(schema, dict) else None
             values = data.get("values") if isinstance(data, dict) else None
@@ -170,16 +171,14 @@ def _is_aside(document: dict[str, Any]) -> bool:
     """
     if document.keys() in _ACTIONS:
         return all(isinstance(about, dict) for about in document.values())
-    about = document.get("data")
-    return (
-        document.get("type") in _OF_RIPGREP
-        and isinstance(about, dict)
-        and not _OF_RIPGREP[document["type"]].isdisjoint(about)
-    )
+    kind, about = document.get("type"), document.get("data")
+    if not isinstance(kind, str) or not isinstance(about, dict):
+        return False
+    return not _OF_RIPGREP.get(kind, set()).isdisjoint(about)
 
 
 _ACTIONS = ({"index"}, {"create"})
-_OF_RIPGREP = {"begin": {"path"}, "end": {"stats"}, "summary": {"stats"}}
+_OF_RIPGREP: dict[str, set[str]] = {"begin": {"path"}, "end": {"stats"}, "summary": {"stats"}}
 
 
 def _members(document: list[Any]) -> list[Any] | None:

@@ -685,3 +685,30 @@ def test_the_rest_of_a_line_that_is_read_in_pieces_is_no_record_of_the_journal()
     pieces = [f"{_SHOWN}\n    MESSAGE=one", f"{_SHOWN}\n    _PID=8\n"]
     whole = b"".join(unfolded([piece.encode() for piece in pieces], refuse))
     assert json.loads(whole)["_PID"] == "8"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"type": ["begin"], "data": {"path": 1}},
+        {"type": {"begin": 1}, "data": {}},
+        {"type": "begin", "data": ["path"]},
+        {"results": {"A": {"frames": 5}}},
+        {"results": {"A": {"frames": {"schema": 1}}}},
+        {
+            "results": {
+                "A": {
+                    "frames": [{"schema": {"fields": [{"name": [1]}]}, "data": {"values": [[1]]}}]
+                }
+            }
+        },
+        {"index": []},
+        {"message": {"messageId": 1, "data": 5}},
+    ],
+    ids=str,
+)
+def test_an_object_of_another_shape_breaks_nothing(document: dict[str, Any]) -> None:
+    """A program may log any JSON: its names may be those of a store."""
+    text = json.dumps(document).encode() + b"\n"
+    assert isinstance(stores.lines_in(document), (list, type(None)))
+    b"".join(unfolded(iter([text]), print))
