@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import compress, repeat
-from typing import Any, NamedTuple
+from itertools import chain, compress, count, repeat
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..._core.lines import HEAD, NO_ID
-from .entries import values_at
+from .entries import Common, values_at
 from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
 from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records
 from .texts import accesses_in, outgoing_in
+from .times import Clock
 
 __all__ = ("Columns", "columns_in_envelopes", "columns_of")
 
@@ -32,18 +33,14 @@ More = dict[str, Any] | None
 
 class Columns(NamedTuple):
     """
-    The parts of the entries of a block, as :class:`EntryColumns` has them, and the places of the
+    The columns of the entries of a block, as :class:`EntryColumns` has them, and the places of the
     lines that are odd.
     """
 
     times: Sequence[float]
-    levels: Sequence[int]
-    requests: Sequence[str]
-    sessions: Sequence[str]
+    commons: Sequence[Common]
     texts: Sequence[str]
     messages: Sequence[int]
-    mores: Sequence[More]
-    heads: Sequence[str]
     odd: Sequence[int]
 
 
@@ -69,33 +66,29 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
     columns = columns_of(form, bare.lines, records, bare.times)
     if bare.sources is not None:
         origins = {source: records.origin(source) for source in set(bare.sources)}
-        mores = _with_origins(columns.mores, bare.sources, origins)
-        columns = columns._replace(mores=mores)
+        commons = _with_origins(columns.commons, bare.sources, origins)
+        columns = columns._replace(commons=commons)
     return columns
 
 
 def _with_origins(
-    mores: Sequence[More], sources: Sequence[str], origins: dict[str, dict[str, Any]]
-) -> Sequence[More]:
-    """Return *mores*, each with the values of its line's source."""
-    known: dict[tuple[int, str], dict[str, Any]] = {}  # lines of one request share one dict
-    merged: list[More] = []
-    for more, source in zip(mores, sources, strict=True):
-        if more is None:
-            merged.append(origins[source] or None)
-            continue
-        key = id(more), source
-        both = known.get(key)
-        if both is None:
-            both = known[key] = {**origins[source], **more}
-        merged.append(both)
-    return merged
+    commons: Sequence[Common], sources: Sequence[str], origins: dict[str, dict[str, Any]]
+) -> Sequence[Common]:
+    """Return *commons*, each with the values of its line's source."""
+    pairs = list(zip(commons, sources, strict=True))
+    known: dict[tuple[Common, str], Common] = {}
+    for common, source in set(pairs):
+        level, request_id, session_id, more, file, head = common.parts
+        origin = origins[source]
+        more = origin or None if more is None else {**origin, **more}
+        known[common, source] = Common(level, request_id, session_id, more, file, head)
+    return values_at(pairs, known)
 
 
-def _cut(texts: Sequence[str], at: str) -> tuple[tuple[str, ...], ...]:
+def _cut(texts: Sequence[str], at: str) -> tuple[list[str], list[str], list[str]]:
     """Return the part before the first *at* of each text, *at* itself or "", and the rest."""
-    before, separators, behind = zip(*map(str.partition, texts, repeat(at)), strict=True)
-    return before, separators, behind
+    parts = list(chain.from_iterable(map(str.partition, texts, repeat(at))))
+    return parts[::3], parts[1::3], parts[2::3]
 
 
 # -- text ------------------------------------------------------------------------------------------
@@ -108,7 +101,6 @@ _BEHIND_IDS = "] - "
 _LONGEST_IDS = 400
 _LONGEST_HEAD = LONGEST_HEAD + len(_BEFORE_IDS) + _LONGEST_IDS + len(_BEHIND_IDS)
 _OwnerOfLine = tuple[str, str, More]
-_Row = tuple[float, int, str, str, More, str]
 
 
 def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None) -> Columns:
@@ -116,57 +108,79 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
     fronts, separators, messages = _cut(lines, _BEHIND_IDS)
-    keys = list(fronts)
+    keys: Sequence[str] = fronts
     if separators.count(_BEHIND_IDS) < len(lines):  # such a line is odd, and so is the front ""
-        for place, separator in enumerate(separators):
-            if not separator:
-                keys[place] = ""
+        pairs = zip(fronts, separators, strict=True)
+        keys = [front if separator else "" for front, separator in pairs]
     # Lines of one request in one second have the same front.
     distinct = list(dict.fromkeys(keys))
     heads, _, ids = _cut(distinct, _BEFORE_IDS)
     owners = {bracket: _owner(bracket, records) for bracket in set(ids)}
     moments = _moments(heads, distinct, fronts, records)
-    rows_of_fronts = map(_row, map(moments.get, heads), map(owners.get, ids), distinct)
-    row_of = dict(zip(distinct, rows_of_fronts, strict=True))
-    rows = list(values_at(keys, row_of))
-    odd: list[int] = []
-    if None in row_of.values():
-        odd = [place for place, row in enumerate(rows) if row is None]
-    for place in odd:
-        rows[place] = _NO_ROW
-    own_times, levels, requests, sessions, shared, whole_heads = zip(*rows, strict=True)
-    times: Sequence[float] = own_times
+    time_of: dict[str, float] = {}
+    common_of: dict[str, Common] = {}
+    is_any_odd = False
+    file = records.file
+    for front, head, bracket in zip(distinct, heads, ids, strict=True):
+        moment, owner = moments[head], owners[bracket]
+        if moment is None or owner is None:
+            is_any_odd = True
+            time_of[front], common_of[front] = 0.0, _ODD
+            continue
+        time_of[front], level = moment
+        common_of[front] = Common(level, *owner, file, f"{front}{_BEHIND_IDS}")
+    times = values_at(keys, time_of)
+    commons = list(values_at(keys, common_of))
+    odd = [place for place, common in enumerate(commons) if common is _ODD] if is_any_odd else []
     if received is not None:
         stamps = {head.partition(" - ")[0] for head in set(heads)}
-        times = records.agreed(own_times, stamps, lines, received)
-    mores = list(shared)
+        times = records.agreed(times, stamps, lines, received)
     joined = "\n".join(messages)
     places = _may_be_accesses(messages, joined)
     accesses = accesses_in([messages[place] for place in places])
     for place, access in zip(places, accesses, strict=True):
         fields = outgoing_in(messages[place]) if access is None else {"access": access}
         if fields is not None:
-            mores[place] = {**(mores[place] or _NO_MORE), **fields}
+            commons[place] = _with_fields(commons[place], fields)
     return Columns(
         times,
-        levels,
-        requests,
-        sessions,
+        commons,
         messages,
         [0] * len(lines),
-        mores,
-        whole_heads,
         _with_long(odd, lines) if _has_longer(joined, LONGEST_TEXT - _LONGEST_HEAD) else odd,
+    )
+
+
+# Of an odd line: not used.
+_ODD = Common(0, "", "", None, 0, "")
+
+
+def _with_fields(common: Common, fields: dict[str, Any]) -> Common:
+    """Return *common* for one line that has these *fields*, too."""
+    more = fields if common.more is None else {**common.more, **fields}
+    return Common(
+        common.level, common.request_id, common.session_id, more, common.file, common.head
     )
 
 
 def _may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
     """Return the places of the *messages* for which :func:`may_be_access` is true."""
-    places: set[int] = set()
-    for mark in MARKS_OF_ACCESS:
-        if mark[0] in joined:  # a search for one character takes no time
-            places.update([place for place, message in enumerate(messages) if mark in message])
-    return sorted(places)
+    places: list[int] = []
+    for mark, pattern in _MARKS_OF_ACCESS:
+        # Most often, the messages with one mark are those with the others.
+        known = sum(messages[place].count(mark) for place in places)
+        if len(pattern.findall(joined)) > known:
+            others = [place for place, message in enumerate(messages) if mark in message]
+            places = sorted({*places, *others})
+    return places
+
+
+# A search for an expression that begins with one character takes a third of the time of one for
+# a short text, where the character is rare.
+_MARKS_OF_ACCESS = [
+    (mark, re.compile(rf"{re.escape(mark[0])}(?={re.escape(mark[1:])})"))
+    for mark in MARKS_OF_ACCESS
+]
 
 
 def _has_longer(joined: str, most: int) -> bool:
@@ -180,21 +194,11 @@ def _has_longer(joined: str, most: int) -> bool:
     return False
 
 
-def _row(moment: tuple[float, int] | None, owner: _OwnerOfLine | None, front: str) -> _Row | None:
-    if moment is None or owner is None:
-        return None
-    return *moment, *owner, f"{front}{_BEHIND_IDS}"
-
-
 def _with_long(odd: list[int], lines: Sequence[str]) -> list[int]:
     """Return *odd* with the places of the *lines* that are too long to be kept whole."""
     if max(map(len, lines)) <= LONGEST_TEXT:
         return odd
     return sorted({*odd, *(place for place, line in enumerate(lines) if len(line) > LONGEST_TEXT)})
-
-
-_NO_MORE: dict[str, Any] = {}
-_NO_ROW: _Row = (0.0, 0, "", "", None, "")
 
 
 def _owner(ids: str, records: Records) -> _OwnerOfLine | None:
@@ -227,18 +231,16 @@ def _moments(
     :param fronts: the fronts of all lines.
     """
     times: dict[str, tuple[float, int] | None] = {}
-    place = 0
+    place = at = 0
     clock = records.clock
     last = clock.last
     was_ambiguous, clock.is_ambiguous = clock.is_ambiguous, False
-    # Reversed, so that the dict has the first front of each head.
-    front_of = dict(zip(reversed(heads), reversed(distinct), strict=True))
     for head in dict.fromkeys(heads):
-        front = front_of[head]
         known = records.heads.get(head)
         if known is None and _DATED.fullmatch(head):
             # When clocks are set back, a time without a zone may depend on the line before.
-            place = fronts.index(front, place)
+            at = heads.index(head, at)
+            place = fronts.index(distinct[at], place)
             head_before = fronts[place - 1].partition(_BEFORE_IDS)[0] if place else ""
             before = times.get(head_before)
             if before is not None:
@@ -255,10 +257,126 @@ def _moments(
 # -- JSON and logfmt -------------------------------------------------------------------------------
 
 
-_NamedOwner = tuple[str, str, dict[str, Any], str]
-
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _FRACTION = re.compile(r"\.(\d{1,9})Z", re.ASCII)
+_MOST_KNOWN = 4096
+_Value = TypeVar("_Value")
+
+
+class _Known(dict[str, Any], Generic[_Value]):
+    """
+    The values of texts that come often: *value_of* is called once for each. A text for which it
+    returns None makes its line odd.
+    """
+
+    def __init__(self, value_of: Callable[[str], _Value | None], otherwise: _Value) -> None:
+        super().__init__()
+        self._value_of = value_of
+        self._otherwise = otherwise
+        self._has_odd = False
+
+    def __missing__(self, text: str) -> _Value | None:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        value = self[text] = self._value_of(text)
+        self._has_odd |= value is None
+        return value
+
+    def of(self, texts: Sequence[str], odd: set[int]) -> Sequence[_Value]:
+        """Return the value of each of *texts*, and add the places of the odd ones to *odd*."""
+        values: Sequence[Any] = values_at(texts, self)
+        if self._has_odd:
+            odd.update(place for place, value in enumerate(values) if value is None)
+            values = [self._otherwise if value is None else value for value in values]
+        return values
+
+
+class _Kind(NamedTuple):
+    """What the level and the logger of a line tell."""
+
+    level: str
+    aside: str
+    is_access: bool
+
+
+_Owner = tuple[str, str, dict[str, Any]]
+_NO_OWNER: _Owner = ("", "", {})
+
+
+class _Parts:
+    """
+    The values of the parts of lines in one *form*, which are the same in each log.
+    """
+
+    def __init__(self, form: Named) -> None:
+        self.form = form
+        self.seconds = _Known(self._second, 0)
+        self.fractions = _Known(_fraction, 0.0)
+        self.kinds = _Known(self._kind, _Kind("INFO", "", False))
+        self.owners = _Known(self._owner, _NO_OWNER)
+        self.are_fields = re.compile(form.fields + re.escape(form.end), re.ASCII).fullmatch
+        self._is_kind = re.compile(form.level_and_logger, re.ASCII).fullmatch
+        self._are_ids = re.compile(form.ids + re.escape(form.end), re.ASCII).fullmatch
+        self._is_message = re.compile(form.message, re.ASCII).fullmatch
+        self._are_messages = re.compile(rf"(?:{form.message}\n)*", re.ASCII).fullmatch
+        self._clock = Clock()
+
+    def _second(self, text: str) -> int | None:
+        """Return the moment of the whole second with which a line begins."""
+        second = text.removeprefix(self.form.start)
+        if not text.startswith(self.form.start) or not _SECOND.fullmatch(second):
+            return None
+        moment = self._clock.read(f"{second}Z")
+        return None if moment is None else int(moment)
+
+    def _kind(self, text: str) -> _Kind | None:
+        match = self._is_kind(text)
+        if match is None or match[1] not in LEVELS:
+            return None
+        level, logger = match.groups()
+        return _Kind(level, f" logger={logger}", "access" in logger)
+
+    def _owner(self, text: str) -> _Owner | None:
+        """Return request, session and more."""
+        match = self._are_ids(text)
+        if match is None:
+            return None
+        request_id, session_id, trace, span, parent, service = match.groups("")
+        if request_id in NO_IDS or trace in NO_IDS:
+            return None
+        # Most often the trace is the request: one string for both.
+        more: dict[str, Any] = {"trace": request_id if trace == request_id else trace}
+        if span:
+            more["span"] = span
+        if parent:
+            more["parent"] = parent
+        if service:
+            more["service"] = service
+        return request_id, "" if session_id in NO_IDS else session_id, more
+
+    def odd_messages(self, messages: Sequence[str]) -> Iterable[int]:
+        """Return the places of the *messages* that are not in this form."""
+        if all(messages) and self.form.is_quoted and _is_plain("".join(messages)):
+            return ()
+        if self._are_messages("\n".join((*messages, ""))):
+            return ()
+        return [place for place, message in enumerate(messages) if not self._is_message(message)]
+
+
+def _is_plain(text: str) -> bool:
+    """Whether *text* has only printable ASCII without quotes and backslashes."""
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
+
+
+def _fraction(text: str) -> float | None:
+    """Return the milliseconds that a fraction of a second and ``Z`` mean."""
+    if text == "Z":
+        return 0
+    match = _FRACTION.fullmatch(text)
+    return None if match is None else float(f"0.{match[1]}") * 1000
+
+
+_parts = lru_cache(maxsize=None)(_Parts)
 
 
 def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
@@ -266,72 +384,69 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     ``{"timestamp": "`` ``2024-01-15T10:30:15.250Z`` ``", "level": "`` ``INFO", "logger": "shop``
     ``", "message": "`` ``message`` ``", "request_id": "`` ``a1b2c3d4", "session_id": …``
     """
-    # Where a text is missing, the line is odd; where they are in another order, a part is empty.
-    stamp_ends = list(map(str.find, lines, repeat(form.before_level)))
-    name_ends = list(map(str.find, lines, repeat(form.before_message), stamp_ends))
-    message_ends = list(map(str.find, lines, repeat(form.before_ids), name_ends))
+    # Where a text is missing, or they are in another order, a later part is odd.
+    fronts, _, rests = _cut(lines, form.before_level)
+    names, _, rests = _cut(rests, form.before_message)
+    messages, _, tails = _cut(rests, form.before_ids)
+    parts = _parts(form)
+    odd = set(parts.odd_messages(messages))
     start = len(form.start)
-    second_end = start + len("2024-01-15T10:30:15")
-    seconds = [line[:second_end] for line in lines]
-    fractions = [line[second_end:end] for line, end in zip(lines, stamp_ends, strict=True)]
-    names = _between(lines, stamp_ends, len(form.before_level), name_ends)
-    messages = _between(lines, name_ends, len(form.before_message), message_ends)
-    before_tail = len(form.before_ids)
-    tails = [line[end + before_tail :] for line, end in zip(lines, message_ends, strict=True)]
-    level_of = {text: _level_and_logger(text, form) for text in set(names)}
-    kinds = values_at(names, _or(level_of, _NO_KIND))
-    levels, shown, asides, access_loggers = zip(*kinds, strict=True)
+    end = start + len("2024-01-15T10:30:15")
+    seconds = parts.seconds.of([front[:end] for front in fronts], odd)
+    fractions = parts.fractions.of([front[end:] for front in fronts], odd)
+    levels, asides, access_loggers = zip(*parts.kinds.of(names, odd), strict=True)
     # The fields of an access line are cut off: the rest is the same on all lines of its request.
     fields_of: dict[int, str] = {}
-    for place in _places(access_loggers):
+    for place in compress(count(), access_loggers):
         ids, before, fields_of[place] = tails[place].partition(form.before_fields)
         if before:
             tails[place] = ids + form.end
-    second_of = {text: _second(text, form.start, records) for text in dict.fromkeys(seconds)}
-    part_of = {text: _part(text) for text in set(fractions)}
-    is_ids = re.compile(form.ids + re.escape(form.end), re.ASCII).fullmatch
-    owner_of = {text: _named_owner(is_ids(text)) for text in set(tails)}
-
-    odd = _without_message(form, messages)
-    for ends in (stamp_ends, name_ends, message_ends):
-        if min(ends) < 0:
-            odd.update(place for place, end in enumerate(ends) if end < 0)
-    for known, keys in (
-        (second_of, seconds),
-        (part_of, fractions),
-        (level_of, names),
-        (owner_of, tails),
-    ):
-        odd |= _without_value(known, keys)
-    whole = values_at(seconds, _or(second_of, 0))
-    parts = values_at(fractions, _or(part_of, 0))
-    times = list(map(operator.add, whole, parts))
-    owners = values_at(tails, _or(owner_of, _NO_NAMED_OWNER))
-    requests, sessions, shared, brackets = zip(*owners, strict=True)
-    mores = list(shared)
+    owners = parts.owners.of(tails, odd)
+    commons = _commons(tails, owners, levels, records.file)
     bare: Sequence[str] = messages
-    if form.start == LOGFMT.start:
+    if not form.is_quoted:
         bare = [text[1:-1] if text[:1] == '"' else text for text in messages]
-    rows = zip(lines, stamp_ends, shown, bare, asides, strict=True)
-    texts = [
-        f"{line[start:end]}{level}{message}{aside}" for line, end, level, message, aside in rows
-    ]
-    for place, access in _accesses(form, fields_of, bare):
+    rows = zip(fronts, bare, asides, strict=True)
+    texts = [f"{front[start:]}{message}{aside}" for front, message, aside in rows]
+    for place, access in _accesses(parts, fields_of, bare):
         if access is None:
             odd.add(place)
             continue
         # The message has the values of all fields: they are not shown beside it.
-        mores[place] = {**mores[place], "access": access}
+        commons[place] = _with_fields(commons[place], {"access": access})
         texts[place] = texts[place].removesuffix(asides[place])
-    starts = [end - start + len(level) for end, level in zip(stamp_ends, shown, strict=True)]
+    starts = list(map(operator.sub, map(len, fronts), repeat(start)))
     odd_places = sorted(odd)
-    if max(message_ends) > LONGEST_TEXT - _LONGEST_HEAD:
+    if max(map(len, texts)) > LONGEST_TEXT - _LONGEST_HEAD:
         odd_places = _with_long(odd_places, lines)
-    return Columns(times, levels, requests, sessions, texts, starts, mores, brackets, odd_places)
+    return Columns(list(map(operator.add, seconds, fractions)), commons, texts, starts, odd_places)
+
+
+def _commons(
+    tails: Sequence[str], owners: Sequence[_Owner], levels: Sequence[str], file: int
+) -> list[Common]:
+    """Return what each line has in common with others, by the owner in its *tail* and its level."""
+    owner_of = dict(zip(tails, owners, strict=True))
+    usual = max(set(levels), key=levels.count)
+    common_of = {tail: _common(owner, usual, file) for tail, owner in owner_of.items()}
+    commons = list(values_at(tails, common_of))
+    others: dict[tuple[str, str], Common] = {}
+    for place in compress(count(), map(usual.__ne__, levels)):
+        key = tails[place], levels[place]
+        if key not in others:
+            others[key] = _common(owners[place], levels[place], file)
+        commons[place] = others[key]
+    return commons
+
+
+def _common(owner: _Owner, level: str, file: int) -> Common:
+    request_id, session_id, more = owner
+    head = f" - {level} - [req={request_id}|session={session_id or NO_ID}] - "
+    return Common(LEVELS[level], request_id, session_id, more, file, head)
 
 
 def _accesses(
-    form: Named, fields_of: dict[int, str], messages: Sequence[str]
+    parts: _Parts, fields_of: dict[int, str], messages: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """
     Yield the place of each access line, and the fields in its message; None, where it has others
@@ -339,10 +454,9 @@ def _accesses(
 
     :param fields_of: what each has behind its ids, by its place.
     """
-    is_fields = re.compile(form.fields + re.escape(form.end), re.ASCII).fullmatch
     accesses = accesses_in([messages[place] for place in fields_of])
     for (place, text), access in zip(fields_of.items(), accesses, strict=True):
-        match = is_fields(text)
+        match = parts.are_fields(text)
         is_odd = (
             match is None
             or access is None
@@ -350,91 +464,3 @@ def _accesses(
             or (match[1] and "ttfb_ms" not in access)
         )
         yield place, None if is_odd else access
-
-
-def _between(
-    lines: Sequence[str], ends: Sequence[int], size: int, next_ends: Sequence[int]
-) -> list[str]:
-    """Return the part of each line from *size* after the first place up to the second."""
-    rows = zip(lines, ends, next_ends, strict=True)
-    return [line[end + size : next_end] for line, end, next_end in rows]
-
-
-def _without_message(form: Named, messages: Sequence[str]) -> set[int]:
-    """Return the places of the *messages* that are not in this *form*."""
-    block = re.compile(rf"(?:{form.message}\n)*", re.ASCII)
-    if block.fullmatch("\n".join((*messages, ""))):
-        return set()
-    is_message = re.compile(form.message, re.ASCII).fullmatch
-    return {place for place, message in enumerate(messages) if not is_message(message)}
-
-
-def _without_value(known: dict[str, Any], keys: Sequence[str]) -> set[int]:
-    """Return the places of those *keys* without a known value."""
-    unknown = {key for key, value in known.items() if value is None}
-    if not unknown:
-        return set()
-    return {place for place, key in enumerate(keys) if key in unknown}
-
-
-def _or(known: dict[str, Any], value: Any) -> dict[str, Any]:
-    """Return *known* with *value* in place of None: the value of an odd line is not used."""
-    if all(known.values()):
-        return known
-    return {key: value if present is None else present for key, present in known.items()}
-
-
-def _places(marks: Sequence[object]) -> list[int]:
-    """Return the places of those *marks* that are true."""
-    return list(compress(range(len(marks)), marks))
-
-
-_NO_KIND = (0, "", "", False)
-_NO_NAMED_OWNER: _NamedOwner = ("", "", {}, "")
-
-
-def _second(stamp: str, start: str, records: Records) -> int | None:
-    """Return the moment of a whole second after the *start* of a line; None, where it is odd."""
-    text = stamp[len(start) :]
-    if not stamp.startswith(start) or not _SECOND.fullmatch(text):
-        return None
-    moment = records.clock.read(f"{text}Z")
-    return None if moment is None else int(moment)
-
-
-@lru_cache(maxsize=4096)
-def _part(fraction: str) -> float | None:
-    """Return the milliseconds that a *fraction* of a second and ``Z`` mean; None, where it is odd."""
-    if fraction == "Z":
-        return 0
-    match = _FRACTION.fullmatch(fraction)
-    return None if match is None else float(f"0.{match[1]}") * 1000
-
-
-def _level_and_logger(text: str, form: Named) -> tuple[int, str, str, bool] | None:
-    match = re.fullmatch(form.level_and_logger, text, re.ASCII)
-    if match is None or match[1] not in LEVELS:
-        return None
-    level, logger = match.groups()
-    return LEVELS[level], f" - {level}", f" logger={logger}", "access" in logger
-
-
-def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
-    """Return request, session, more and the bracket to show; None where it is odd."""
-    if match is None:
-        return None
-    request_id, session_id, trace, span, parent, service = match.groups("")
-    if request_id in NO_IDS or trace in NO_IDS:
-        return None
-    # Most often the trace is the request: one string for both.
-    more: dict[str, Any] = {"trace": request_id if trace == request_id else trace}
-    if span:
-        more["span"] = span
-    if parent:
-        more["parent"] = parent
-    if service:
-        more["service"] = service
-    if session_id in NO_IDS:
-        session_id = ""
-    bracket = f" - [req={request_id}|session={session_id or NO_ID}] - "
-    return request_id, session_id, more, bracket

@@ -10,30 +10,59 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any, NamedTuple, TypeVar, overload
 
 from .records import Entry
 
-__all__ = ("Entries", "EntryColumns", "values_at")
+__all__ = ("Common", "Entries", "EntryColumns", "values_at")
+
+
+class Common:
+    """
+    What the lines of one request, log and level have in common, apart from their times: the parts
+    of :class:`Entry` other than ``time``, ``text`` and ``message``; and ``head``, the text before
+    their messages. It has ASCII alone, as all that is before it, or is empty.
+
+    Two of these are equal only if they are the same object: a model finds each one's request once.
+    """
+
+    __slots__ = ("file", "head", "level", "more", "request_id", "session_id")
+
+    def __init__(
+        self,
+        level: int,
+        request_id: str,
+        session_id: str,
+        more: dict[str, Any] | None,
+        file: int,
+        head: str,
+    ) -> None:
+        self.level = level
+        self.request_id = request_id
+        self.session_id = session_id
+        self.more = more
+        self.file = file
+        self.head = head
+
+    @property
+    def parts(self) -> tuple[int, str, str, dict[str, Any] | None, int, str]:
+        """The parts, in the order of the class's parameters."""
+        return self.level, self.request_id, self.session_id, self.more, self.file, self.head
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Common, self.parts
 
 
 class EntryColumns(NamedTuple):
     """
-    The columns of some entries, in the order of the parts of :class:`Entry`; and ``heads``, texts
-    before the messages that many entries have in common. Texts, and the places of messages in them,
-    are without heads. These have ASCII alone, as all that is before them, or are empty.
+    The columns of some entries: their times, what they have in common with others, their texts
+    without the heads, and the places of the messages in these texts.
     """
 
     times: list[float]
-    levels: list[int]
-    requests: list[str]
-    sessions: list[str]
+    commons: list[Common]
     texts: list[str]
     messages: list[int]
-    mores: list[dict[str, Any] | None]
-    files: list[int]
-    heads: list[str]
 
 
 class Entries(Sequence[Entry]):
@@ -46,7 +75,7 @@ class Entries(Sequence[Entry]):
     __slots__ = ("_columns", "_waiting")
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self._columns = EntryColumns([], [], [], [], [], [], [], [], [])
+        self._columns = EntryColumns([], [], [], [])
         self._waiting = list(entries)  # those that were added last, one by one
 
     @classmethod
@@ -59,7 +88,7 @@ class Entries(Sequence[Entry]):
         """The columns. A caller may replace single values in them."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            self.extend((*zip(*waiting, strict=True), repeat("", len(waiting))))
+            self.extend(zip(*map(_parts, waiting), strict=True))
         return self._columns
 
     def append(self, entry: Entry) -> None:
@@ -135,8 +164,15 @@ def values_at(
     return values
 
 
+def _parts(entry: Entry) -> tuple[float, Common, str, int]:
+    """Return the values of *entry*, one for each column."""
+    when, level, request, session, text, message, more, file = entry
+    return when, Common(level, request, session, more, file, ""), text, message
+
+
 def _entry(row: Iterable[Any]) -> Entry:
     """Return the entry with these values, one of each column."""
-    when, level, request, session, text, message, more, file, head = row
+    when, common, text, message = row
+    level, request, session, more, file, head = common.parts
     whole = f"{text[:message]}{head}{text[message:]}" if head else text
     return Entry(when, level, request, session, whole, len(head) + message, more, file)

@@ -64,7 +64,8 @@ class Named(NamedTuple):
     A form with names: the texts between its parts, and regular expressions of the parts.
 
     A line is *start*, time, *before_level*, level and logger, *before_message*, message,
-    *before_ids*, and the ids; in an access line *before_fields* and its fields; and *end*.
+    *before_ids*, and the ids; in an access line *before_fields* and its fields; and *end*. Where
+    the form *is_quoted*, each message is in quotes, which are not parts of it.
     """
 
     start: str
@@ -78,6 +79,7 @@ class Named(NamedTuple):
     message: str
     ids: str
     fields: str
+    is_quoted: bool
 
     @property
     def pattern(self) -> str:
@@ -104,6 +106,7 @@ JSON = Named(
     r'(?:, "service": "([\w.-]{1,128})")?',
     r'[A-Z]{1,20}", "path": "[!#-\[\]-~]+", "status": \d{3}, "duration_ms": \d+\.\d+, "bytes": \d+, '
     r'"transport": "[a-z-]+", "client": "[!#-\[\]-~]+"(?:, "ttfb_ms": (\d+\.\d+))?',
+    is_quoted=True,
 )
 LOGFMT = Named(
     "timestamp=",
@@ -120,6 +123,7 @@ LOGFMT = Named(
     r'[A-Z]{1,20} path=(?:[!#-<>-\[\]-~]+|"[ !#-\[\]-~]+") status=\d{3} '
     r"duration_ms=\d+\.\d+ bytes=\d+ "
     r"transport=[a-z-]+ client=[!#-<>-\[\]-~]+(?: ttfb_ms=(\d+\.\d+))?",
+    is_quoted=False,
 )
 _JSON = Form(False, JSON.start, re.compile(JSON.pattern, re.ASCII))
 _LOGFMT = Form(False, LOGFMT.start, re.compile(LOGFMT.pattern, re.ASCII))

@@ -286,7 +286,7 @@ class LineReader:
         """Return the result of :meth:`read_text` for the text of a *block* without envelopes."""
         entries = Entries()
         self._clock.is_zone_assumed |= block.is_zone_assumed
-        self._take_columns(block.odd_lines, block.columns, entries)
+        self._take_columns(block.odd_lines, self._in_file(block.columns), entries)
         self._note(entries)
         return self._timed(entries)
 
@@ -298,9 +298,16 @@ class LineReader:
             return self.read_text(text, lines)
         entries = Entries()
         self._clock.is_zone_assumed |= block.is_zone_assumed
-        self._take_wrapped_columns(form, text, lines, block.columns, entries)
+        self._take_wrapped_columns(form, text, lines, self._in_file(block.columns), entries)
         self._note(entries)
         return self._timed(entries)
+
+    def _in_file(self, columns: Columns) -> Columns:
+        """Return a worker's *columns*, which name no log, as those of this one."""
+        if self._file:
+            for common in set(columns.commons):
+                common.file = self._file
+        return columns
 
     def read_text(self, text: str, lines: list[str]) -> Entries:
         """
@@ -372,8 +379,8 @@ class LineReader:
         """
         if self._entry is not None:
             out.append(self._whole(self._entry))
-        *parts, heads, _ = (column[start:end] for column in columns)
-        out.extend((*parts, repeat(self._file, end - start), heads))
+        *parts, _ = (column[start:end] for column in columns)
+        out.extend(parts)
         self._entry = out.pop()
         self._steps.begin(self._entry.request_id)
         self._records.at(columns.times[start])

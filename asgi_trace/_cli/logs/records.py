@@ -220,7 +220,7 @@ class Records:
         self.when: float | None = None  # of the line before
         self.first_when: float | None = None
         self.undated = 0
-        self._file = file
+        self.file = file
         self.clock = clock
         self._access_lines = AccessLines()
         # whether our ids are at the end of the lines of another formatter: a client's text may then
@@ -265,7 +265,7 @@ class Records:
             session_id = ""
         if not line.isascii():
             end += astral(line[:end])
-        return Entry(when, level, request_id, session_id, line, end, more, self._file)
+        return Entry(when, level, request_id, session_id, line, end, more, self.file)
 
     def head(self, head: str) -> tuple[float, int] | None:
         """
@@ -381,7 +381,7 @@ class Records:
         text = f"{stamp} - {level} - [req={request_id}|session={shown_session}] - {message}{aside}"
         end = len(text) - len(message) - len(aside)
         # Half of the time that Entry() takes.
-        return _new(Entry, (when, number, request_id, session_id, text, end, more, self._file))
+        return _new(Entry, (when, number, request_id, session_id, text, end, more, self.file))
 
     def details(self, words: str, call: str) -> dict[str, Any] | None:
         """Return the values in the *words* of a bracket, and in the *call* after it."""
@@ -536,7 +536,7 @@ class Records:
             text = "\n".join((text, *filter(None, traces)))
         end = len(head) if head.isascii() else len(head) + astral(head)
         return Entry(
-            when, number_of_level, request_id, session_id, text, end, more or None, self._file
+            when, number_of_level, request_id, session_id, text, end, more or None, self.file
         )
 
     def _behind_own_ids(
@@ -641,7 +641,7 @@ class Records:
         when = self.at(when)
         end += astral(plain[:end])
         return Entry(
-            when, number, _id(request_id), _id(session_id), plain, end, more or None, self._file
+            when, number, _id(request_id), _id(session_id), plain, end, more or None, self.file
         )
 
     def _own_ids(self, plain: str, head_end: int) -> re.Match[str] | None:
@@ -686,7 +686,7 @@ class Records:
         if envelope is not None:
             when = self.clock.read_value(envelope.time)
             more = self._origin(envelope.source) or None
-        return Entry(self.at(when), 0, "", "", line, 0, more, self._file)
+        return Entry(self.at(when), 0, "", "", line, 0, more, self.file)
 
     def dated(self, entry: Entry) -> Entry:
         """Return *entry* with the time of the line before as its own."""

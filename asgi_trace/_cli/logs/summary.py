@@ -58,10 +58,12 @@ class Reading:
                     self.looks[_look(entry)] += 1
         known = self.ids
         columns = entries.columns
-        if set(columns.requests).difference(known, ("",)):
-            for request, when in zip(columns.requests, columns.times, strict=True):
-                if request and len(known) < _MOST_IDS:
-                    known.setdefault(request, when)
+        at = 0
+        for common in dict.fromkeys(columns.commons):
+            request = common.request_id
+            if request and request not in known and len(known) < _MOST_IDS:
+                at = columns.commons.index(common, at)
+                known[request] = columns.times[at]
 
 
 # The kinds of lines without ids, and advice for each.

@@ -21,13 +21,14 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import tzinfo
 from functools import cache
 from typing import IO, Any, NamedTuple
 
 from .columns import Columns, columns_in_envelopes, columns_of
+from .entries import Common, values_at
 from .envelopes import Peeler
 from .layers import without_envelopes, wrapped, wrapping_of
 from .own import own_form
@@ -235,14 +236,36 @@ def _name_of(zone: tzinfo) -> str:
 def _result_of(block: bytes, future: Future[bytes | None]) -> tuple[bytes, Parsed | None]:
     """Return a *block* with what is in its answer; None, if the reader has to read it."""
     answer = future.result()
-    if not answer:
-        return block, None
+    return block, _parsed_in(answer) if answer else None
+
+
+def _parsed_in(answer: bytes) -> Parsed | None:
     try:
         columns, *others = marshal.loads(answer)
     except (EOFError, ValueError, TypeError):  # not whole; or None, which has no parts
-        return block, None
-    return block, Parsed(Columns(*columns), *others)
+        return None
+    return Parsed(_loaded(*columns), *others)
 
+
+def _loaded(
+    times: Sequence[float], commons: _Numbered, texts: Sequence[str], *others: Sequence[int]
+) -> Columns:
+    """Return the columns in a worker's answer."""
+    rows, numbers = commons
+    distinct = [Common(*row) for row in rows]
+    return Columns(times, values_at(numbers, distinct), texts, *others)
+
+
+def _dumped(columns: Columns) -> tuple[Any, ...]:
+    """Return *columns* as a worker's answer, in types that can be marshalled."""
+    number_of = {common: number for number, common in enumerate(dict.fromkeys(columns.commons))}
+    rows = [common.parts for common in number_of]
+    numbers = list(values_at(columns.commons, number_of))
+    return columns.times, (rows, numbers), *columns[2:]
+
+
+# What lines have in common, each once, and the number of each line's.
+_Numbered = tuple[Sequence[tuple[Any, ...]], Sequence[int]]
 
 # The size of a pipe, in bytes.
 _WIDE = 1 << 20
@@ -319,4 +342,4 @@ def _answer(block: bytes, zone: tzinfo | None) -> Any:
     parsed_block = parsed(text, zone)
     if parsed_block is None:
         return None
-    return tuple(parsed_block.columns), *parsed_block[1:]
+    return _dumped(parsed_block.columns), *parsed_block[1:]

@@ -16,14 +16,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, repeat
+from math import inf
 from typing import Any
 
-from ..logs.entries import Entries, values_at
+from ..logs.entries import Common, Entries, values_at
 from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
 from .errors import Templates
-from .packing import in_milliseconds, numbers_of, packed
+from .packing import in_milliseconds, packed
 from .places import Places
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
@@ -136,7 +137,11 @@ class Model:
         self._began = array("d")  # when it began by its access line, else its first entry
         self._has_own = bytearray()  # whether it has an access line of ours
         self._is_text = bytearray()  # whether its first line is text of ours, without a span
-        self._seen: list[float] = []  # when the last entry was
+        self._seen: list[float] = []  # when the last entry was that was looked at
+        # When the last entry of an open request was, if the next one may be added without a look at
+        # it; else minus infinity.
+        self._quiet: list[float] = []
+        self._passed: set[int] = set()  # requests whose id and place later ones have, too
         self._shared: dict[Any, Any] = {}  # each value once, since many requests have the same
         # The request that an entry with a span, or one without, belongs to; in other places than
         # the first that had the same, by both.
@@ -156,6 +161,7 @@ class Model:
             (self._has_own, bytes(_ROOM)),
             (self._is_text, bytes(_ROOM)),
             (self._seen, [0.0] * _ROOM),
+            (self._quiet, [-inf] * _ROOM),
         ]
         self._of_access = [
             (name, columns[name]) for name in ("method", "path", "status", "outcome")
@@ -180,15 +186,15 @@ class Model:
     def _clear(self) -> None:
         # The columns of its entries; texts are cut if there is no room for them.
         self._times: list[int] = []  # in tenths of a millisecond
-        self._levels: list[int] = []
-        self._heads: list[str] = []
+        self._commons: list[Common] = []
         self._texts: list[str] = []  # without their heads, which are before the messages
         self._messages: list[int] = []
-        self._mores: list[dict[str, Any] | None] = []
-        self._files: list[int] = []
         self._requests: list[int] = []
-        self._in: list[int] = []  # the place of each
+        self._unowned: dict[int, int] = {}  # the places of those without a request
+        # The request of entries that have these parts in common.
+        self._number_of: dict[Common, int] = {}
         self._lates: list[int] = []  # which entries of the chunk
+        self._failed: list[int] = []  # the errors whose template is not yet known
         self._errors: list[tuple[int, int]] = []  # which entries, and their templates
         self._text_size = 0
 
@@ -209,14 +215,11 @@ class Model:
         if not entries:
             return
         columns = Entries.of(entries).columns
-        blanks = []
-        if not all(columns.requests):
-            named = zip(columns.requests, columns.heads, columns.texts, strict=True)
-            blanks = [
-                at
-                for at, (request, head, text) in enumerate(named)
-                if not request and not head and _is_blank(text)
-            ]
+        blanks = [
+            at
+            for at, common in enumerate(columns.commons)
+            if not common.request_id and not common.head and _is_blank(columns.texts[at])
+        ]
         if self._base is None or (self._is_base_open and len(blanks) < len(entries)):
             first = 0
             while first < len(blanks) < len(entries) and blanks[first] == first:
@@ -234,7 +237,12 @@ class Model:
             if len(self._requests) == CHUNK_LINES:
                 self._pack()
             end = place + CHUNK_LINES - len(self._requests)
-            self._fill([column[place:end] for column in columns], times[place:end])
+            self._fill(
+                times[place:end],
+                columns.commons[place:end],
+                columns.texts[place:end],
+                columns.messages[place:end],
+            )
             place = end
 
     def _ascending(self, times: list[float]) -> list[float]:
@@ -254,82 +262,101 @@ class Model:
             place = end
         return times
 
-    def _fill(self, columns: list[list[Any]], times: list[float]) -> None:
-        """
-        Add the entries with these *columns* and *times* to the chunk, which has room for them, and
-        find the request of each.
-        """
-        _, levels, ids, session_ids, texts, messages, mores, files, heads = columns
-        if max(levels) >= _ERROR:
-            self._note_errors(levels, texts, messages)
-        self._times += map(float.__round__, [when * 10.0 for when in times])
-        self._levels += levels
-        self._heads += heads
-        self._texts += self._within_limit(heads, texts)
-        self._messages += messages
-        self._mores += mores
-        self._files += files
-        self._unknown += ids.count("")
-        places = self._places_of(mores, files)
-        self._in += places
-        requests, ended, seen = self._requests, self._ended, self._seen
-        of_id, of_span, place_of = self._of_id, self._of_span, self._place
-        sessions, ends = self._logged_session, self._end
-        counts, worst = self._lines, self._level
-        rows = zip(times, levels, ids, session_ids, mores, places, strict=True)
-        for when, level, request_id, session_id, more, place in rows:
-            if not request_id:
-                requests.append(-1)
-                continue
-            span = None
-            is_usual = True
-            if more is not None:
-                span = more.get("span")
-                is_usual = not ("access" in more or "call" in more or "outgoing" in more)
-            number = of_span.get(span, -1) if span else of_id.get(request_id, -1)
-            if number < 0 and not (span and request_id in of_id):
-                number = self._open(request_id, place, when, more or _NO_MORE)
-            elif number < 0 or place_of[number] != place or when - seen[number] >= _GAP:
-                number = self._request_of(request_id, more or _NO_MORE, place, when)
-            if is_usual and ended[number] is None:
-                # The same as _note() for nine of ten entries, in half of the time.
-                requests.append(number)
-                counts[number] += 1
-                seen[number] = ends[number] = when
-                if level > worst[number]:
-                    worst[number] = level
-                if session_id and session_id != sessions[number]:
-                    self._set_session(number, session_id)
-            else:
-                requests.append(self._note(number, level, session_id, more, when))
-
-    def _places_of(self, mores: Sequence[dict[str, Any] | None], files: Sequence[int]) -> list[int]:
-        """Return the place of each entry; a log's place may change when a line names a service."""
-        of_file = self._places.of_file
-        # Faster than a look into each by itself.
-        names: set[str] = set().union(*filter(None, mores))
-        if names.isdisjoint(("source", "service")):
-            return list(values_at(files, of_file))
-        places = []
-        for more, file in zip(mores, files, strict=True):
-            if more is not None and ("source" in more or "service" in more):
-                places.append(self._places.of(more, file))
-            else:
-                places.append(of_file[file])
-        return places
-
-    def _note_errors(
-        self, levels: Sequence[int], texts: Sequence[str], messages: Sequence[int]
+    def _fill(
+        self,
+        times: list[float],
+        commons: list[Common],
+        texts: list[str],
+        messages: list[int],
     ) -> None:
-        """Note the templates of the errors among the next entries of the chunk."""
+        """
+        Add the entries with these columns to the chunk, which has room for them, and find the
+        request of each.
+        """
         first = len(self._requests)
-        for at, level in enumerate(levels):
-            if level >= _ERROR:
-                template = self._templates.number_of(_message_in(texts[at], messages[at]))
-                self._errors.append((first + at, template))
+        self._times += map(float.__round__, [when * 10.0 for when in times])
+        self._commons += commons
+        self._texts += self._within_limit(commons, texts)
+        self._messages += messages
+        requests, quiet, ends, counts = self._requests, self._quiet, self._end, self._lines
+        # The request that was found last: nine of ten entries need no more than this.
+        numbers = map(self._number_of.get, commons, repeat(-1))
+        for when, number, common in zip(times, numbers, commons, strict=True):
+            if number < 0 or when - quiet[number] >= _GAP:
+                number = self._request_of_line(common, when)
+            else:
+                quiet[number] = ends[number] = when
+                counts[number] += 1
+            requests.append(number)
+        for at in self._failed:
+            message = _message_in(texts[at - first], messages[at - first])
+            self._errors.append((at, self._templates.number_of(message)))
+        self._failed.clear()
 
-    def _within_limit(self, heads: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
-        """Return *texts*; with their *heads*, long ones are cut if the chunk has no room for them."""
+    def _request_of_line(self, common: Common, when: float) -> int:
+        """Return the request of the next entry of the chunk, and note all that the entry tells."""
+        request_id, session_id, level = common.request_id, common.session_id, common.level
+        more = common.more or _NO_MORE
+        place = self._place_of(common) if more else self._places.of_file[common.file]
+        if level >= _ERROR:
+            self._failed.append(len(self._requests))
+        if not request_id:
+            self._unowned[len(self._requests)] = place
+            self._unknown += 1
+            return -1
+        span = more.get("span")
+        number = self._of_span.get(span, -1) if span else self._of_id.get(request_id, -1)
+        if number < 0 and not (span and request_id in self._of_id):
+            number = self._open(request_id, place, when, more)
+        elif (
+            number < 0
+            or self._place[number] != place
+            or (when - self._quiet[number] >= _GAP and when - self._seen[number] >= _GAP)
+        ):
+            number = self._request_of(request_id, more, place, when)
+        is_usual = not ("access" in more or "call" in more or "outgoing" in more)
+        if not is_usual:  # an access line may begin a new request
+            number = self._learn(number, when, more)
+        self._lines[number] += 1
+        self._seen[number] = when
+        if level > self._level[number]:
+            self._level[number] = level
+        if session_id and session_id != self._logged_session[number]:
+            self._set_session(number, session_id)
+        ended = self._ended[number]
+        if ended is not None:
+            if when > ended and "access" not in more:
+                self._note_late(number, level)
+            return number
+        self._end[number] = when
+        if is_usual and level < _ERROR and number not in self._passed:
+            self._number_of[common] = number
+            self._quiet[number] = when
+        return number
+
+    def _last_seen(self, number: int) -> float:
+        """Return the time of the last entry of a request."""
+        return max(self._seen[number], self._quiet[number])
+
+    def _look_at_next(self, number: int) -> None:
+        """Look at the next entry of a request: it may belong to another one, or be late."""
+        self._seen[number] = self._last_seen(number)
+        self._quiet[number] = -inf
+
+    def _place_of(self, common: Common) -> int:
+        """Return the place of an entry; a log's place may change when a line names a service."""
+        more, of_file = common.more, self._places.of_file
+        if not more or not ("source" in more or "service" in more):
+            return of_file[common.file]
+        before = of_file[common.file]
+        place = self._places.of(more, common.file)
+        if of_file[common.file] != before:
+            self._number_of.clear()
+        return place
+
+    def _within_limit(self, commons: Sequence[Common], texts: Sequence[str]) -> Sequence[str]:
+        """Return *texts*; with their heads, long ones are cut if the chunk has no room for them."""
+        heads = [common.head for common in commons]
         size = len("".join(heads)) + len("".join(texts))  # in half of the time of a sum
         if self._text_size + size <= _CHUNK_TEXT:
             self._text_size += size
@@ -389,7 +416,7 @@ class Model:
             number = self._with(self._of_id, request_id, place)
             if number < 0:
                 return self._open(request_id, place, when, more)
-        seen = self._seen[number]
+        seen = self._last_seen(number)
         silent = when - seen
         if silent > _AFTER_END and not span and self._is_another(number, when):
             return self._open(request_id, place, when, more)
@@ -418,35 +445,9 @@ class Model:
         is_called = "parent" in more or "trace" not in more
         return -1 if is_called and self._is_text[number] else number
 
-    def _note(
-        self,
-        number: int,
-        level: int,
-        session_id: str,
-        more: dict[str, Any] | None,
-        when: float,
-    ) -> int:
-        """Note the values of an entry. Returns its request: an access line may begin a new one."""
-        is_access = False
-        if more is not None:
-            number = self._learn(number, when, more)
-            is_access = "access" in more
-        self._lines[number] += 1
-        self._seen[number] = when
-        if level > self._level[number]:
-            self._level[number] = level
-        if session_id and session_id != self._logged_session[number]:
-            self._set_session(number, session_id)
-        ended = self._ended[number]
-        if ended is None:
-            self._end[number] = when
-        elif when > ended and not is_access:
-            self._note_late(number, level)
-        return number
-
     def _is_another(self, number: int, when: float) -> bool:
         """Whether an entry belongs to another request than the earlier one with its id."""
-        silent = when - self._seen[number]
+        silent = when - self._last_seen(number)
         if self._ended[number] is not None:
             return True
         return silent > (_AFTER_ALL if self._status[number] is None else _AFTER_ANSWER)
@@ -492,6 +493,10 @@ class Model:
     def _is_current(self, number: int) -> None:
         """Assign later entries of the request's id and place without a span to it."""
         request_id, place = self._ids[number], self._place[number]
+        before = self._with(self._of_id, request_id, place)
+        if before >= 0 and before != number:
+            self._passed.add(before)
+            self._look_at_next(before)
         first = self._of_id[request_id]
         if self._place[first] == place:
             self._of_id[request_id] = number
@@ -526,6 +531,8 @@ class Model:
         """Give a request the session of its latest entry: a session may be known late."""
         logged = self._logged_session[number]
         self._logged_session[number] = session_id
+        if logged:  # and may come again
+            self._number_of.clear()
         if logged.startswith(session_id):  # the same, cut by another form
             return
         session = self._session_of.get(session_id)
@@ -587,6 +594,7 @@ class Model:
             if start < self._start[number]:
                 self._start[number] = start
             self._end[number] = self._ended[number] = when
+            self._quiet[number] = -inf
             first_byte = access.get("ttfb_ms")
             if first_byte is not None and first_byte <= duration:
                 self._first_byte[number] = start + first_byte
@@ -663,7 +671,7 @@ class Model:
             self._late[owner] -= at in lates
             self._first_line[number] = first + at
             self._start[number] = min(self._start[number], self._times[at] / 10)
-            self._level[number] = max(self._level[number], self._levels[at])
+            self._level[number] = max(self._level[number], self._commons[at].level)
         self._lines[number] = len(taken)
         self._seen[number] = when
         gone = frozenset(at for at, _ in taken)
@@ -675,7 +683,7 @@ class Model:
 
     def _is_taken(self, at: int, start: float) -> bool:
         """Whether an entry without a span belongs to another request, which began at *start*."""
-        more = self._mores[at]
+        more = self._commons[at].more
         if more is not None and ("span" in more or "access" in more):
             return False
         when, owner = self._times[at] / 10, self._requests[at]
@@ -699,7 +707,7 @@ class Model:
         kept = [at for at in range(begin, len(self._requests)) if self._requests[at] == number]
         if kept:
             self._first_line[number] = first + kept[0]
-            self._level[number] = max(self._levels[at] for at in kept)
+            self._level[number] = max(self._commons[at].level for at in kept)
             self._start[number] = min(self._began[number], self._times[kept[0]] / 10)
 
     def _note_call(self, number: int, when: float, call: dict[str, Any]) -> None:
@@ -747,37 +755,44 @@ class Model:
         """Return the entries of the chunk that is being filled, from *place* on."""
         columns = self._to_pack(place)
         columns["t"] = list(map(in_milliseconds, columns["t"]))
-        heads = columns.pop("head")
-        number_of = numbers_of(heads)
-        columns["heads"] = list(number_of)
-        columns["head"] = _one_or_each(list(values_at(heads, number_of)))
         chunk: Chunk = columns
         return chunk
 
     def _to_pack(self, place: int) -> Any:
         """
-        Return the same for :func:`packed`: times are in tenths of a millisecond, and each line has
-        its head itself.
+        Return the same for :func:`packed`: times are in tenths of a millisecond.
         """
         times = self._times[place:]
-        places = _one_or_each(self._in[place:])
-        service_of = self._places.service
-        if isinstance(places, int):
-            services: int | list[int] = service_of[places]
-        else:
-            services = _one_or_each(list(values_at(places, service_of)))
+        commons = self._commons[place:]
+        number_of_head: dict[str, int] = {}
+        head_of = {
+            common: number_of_head.setdefault(common.head, len(number_of_head))
+            for common in dict.fromkeys(commons)
+        }
         return {
             "t": list(map(operator.sub, times, (0, *times))),
-            "level": self._levels[place:],
+            "level": [common.level for common in commons],
             "request": self._requests[place:],
             "late": [value - place for value in self._lates if value >= place],
-            "file": _one_or_each(self._files[place:]),
-            "service": services,
+            "file": _one_or_each([common.file for common in commons]),
+            "service": self._services(place),
             "errors": [(at - place, template) for at, template in self._errors if at >= place],
             "text": self._texts[place:],
             "message": _one_or_each(self._messages[place:]),
-            "head": self._heads[place:],
+            "heads": list(number_of_head),
+            "head": _one_or_each(list(values_at(commons, head_of))),
         }
+
+    def _services(self, first: int) -> int | list[int]:
+        """Return the service of each entry of the chunk from the *first* on, or one for all."""
+        service_of = self._places.service
+        if len(service_of) == 1:
+            return service_of[0]
+        places = [self._place[number] for number in self._requests[first:]]
+        for at, place in self._unowned.items():
+            if at >= first:
+                places[at - first] = place
+        return _one_or_each(list(values_at(places, service_of)))
 
     def _chunk_at(self, place: int) -> bytes:
         """Return a chunk, when it has been packed."""

@@ -14,11 +14,12 @@ from typing import Any
 from ..logs.entries import values_at
 from ..logs.workers import Workers
 
-__all__ = ("in_milliseconds", "numbers_of", "packed", "packing_in")
+__all__ = ("in_milliseconds", "packed", "packing_in")
 
 # A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
 _EFFORT = 1
-_NUMBERS = ("level", "request", "file", "service", "message")
+_NUMBERS = ("level", "request", "file", "service", "message", "head")
+_TEXTS = ("text", "heads")
 _WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
 _PIECE = 64
 _BETWEEN = '","'
@@ -35,8 +36,7 @@ def packing_in(workers: Workers) -> Callable[[Mapping[str, Any]], bytes]:
 
 def packed(data: Mapping[str, Any]) -> bytes:
     """
-    Return the gzip of the JSON of a chunk. Its times are given in tenths of a millisecond, and for
-    each line its head, in place of the heads and their numbers.
+    Return the gzip of the JSON of a chunk. Its times are given in tenths of a millisecond.
     """
     parts: list[bytes] = []
     for name, value in _written(data):
@@ -49,22 +49,12 @@ def _written(data: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
     for name, column in data.items():
         if name == "t":
             yield name, _numbers(column, in_milliseconds)
-        elif name == "text":
+        elif name in _TEXTS:
             yield name, _texts(column)
-        elif name == "head":
-            number_of = numbers_of(column)
-            yield "heads", _texts(list(number_of))
-            shown = {head: repr(number) for head, number in number_of.items()}
-            yield name, _listed(shown, column) if len(shown) > 1 else b"0"
         elif name in _NUMBERS and isinstance(column, list):
             yield name, _numbers(column)
         else:
             yield name, _dumps(column).encode()
-
-
-def numbers_of(heads: Sequence[str]) -> dict[str, int]:
-    """Return the number of each of *heads*, in their order."""
-    return {head: number for number, head in enumerate(dict.fromkeys(heads))}
 
 
 def _dumps(value: Any) -> str:
@@ -73,11 +63,8 @@ def _dumps(value: Any) -> str:
 
 def _numbers(numbers: Sequence[int], value_of: Callable[[int], float] = int) -> bytes:
     """Return the JSON of the values of *numbers*, most of which occur often."""
-    return _listed({number: repr(value_of(number)) for number in set(numbers)}, numbers)
-
-
-def _listed(shown: Mapping[Any, str], values: Sequence[Any]) -> bytes:
-    return f"[{','.join(values_at(values, shown))}]".encode()
+    shown = {number: repr(value_of(number)) for number in set(numbers)}
+    return f"[{','.join(values_at(numbers, shown))}]".encode()
 
 
 def _texts(texts: Sequence[str]) -> bytes:

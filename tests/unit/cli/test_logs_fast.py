@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import columns, layers, reader, records, workers
-from asgi_trace._cli.logs.columns import Columns, columns_of
+from asgi_trace._cli.logs.columns import columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.own import own_form
@@ -246,8 +246,7 @@ class _Worker(Workers):
 
     def read(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Parsed | None]]:
         for block in blocks:
-            answer = marshal.loads(marshal.dumps(workers._answer(block, None)))
-            yield block, None if answer is None else Parsed(Columns(*answer[0]), *answer[1:])
+            yield block, workers._parsed_in(marshal.dumps(workers._answer(block, None)))
 
 
 def entries_of(path: Path, block: int, worker: Workers | None = None) -> tuple[list[Entry], int]:
@@ -340,8 +339,9 @@ def test_an_access_line_whose_path_has_a_query_is_read_with_its_block(form: str)
     assert known is not None
     found = columns_of(known, [line], Records(0, Clock()))
     assert found.odd == []
-    assert found.mores[0] is not None
-    assert found.mores[0]["access"] == _QUERY_FIELDS
+    more = found.commons[0].more
+    assert more is not None
+    assert more["access"] == _QUERY_FIELDS
 
 
 def test_access_lines_at_once_are_those_one_by_one() -> None:
@@ -386,7 +386,7 @@ def test_columns_stand_for_all_lines() -> None:
     assert form is not None
     found = columns_of(form, [line, "", "{}"], records.Records(0, Clock()))
     assert found.odd == [1, 2]
-    assert [len(column) for column in found[:-1]] == [3] * 8
+    assert [len(column) for column in found[:-1]] == [3] * 4
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,8 @@ def test_an_idle_worker_packs_a_chunk(some: Workers) -> None:
         "late": [1],
         "errors": [(2, 0)],
         "text": ["usual", "naïve \ud800", 'a "quote"'],
-        "head": ["one", "one", ""],
+        "heads": ["one", ""],
+        "head": [0, 0, 1],
         "message": 0,
     }
     some._start()
