@@ -22,7 +22,7 @@ from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
 from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
-from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records
+from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records, more_of
 from .texts import accesses_in, outgoing_in
 
 __all__ = ("Columns", "columns_in_envelopes", "columns_of")
@@ -427,13 +427,7 @@ def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:
     if request_id in NO_IDS or trace in NO_IDS:
         return None
     # Most often the trace is the request: one string for both.
-    more: dict[str, Any] = {"trace": request_id if trace == request_id else trace}
-    if span:
-        more["span"] = span
-    if parent:
-        more["parent"] = parent
-    if service:
-        more["service"] = service
+    more = more_of(request_id if trace == request_id else trace, span, parent, service)
     if session_id in NO_IDS:
         session_id = ""
     bracket = f" - [req={request_id}|session={session_id or NO_ID}] - "

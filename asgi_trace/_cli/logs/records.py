@@ -55,6 +55,7 @@ __all__ = (
     "Records",
     "astral",
     "may_be_access",
+    "more_of",
 )
 
 
@@ -84,6 +85,18 @@ class Entry(NamedTuple):
     message: int
     more: dict[str, Any] | None
     file: int
+
+
+def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
+    """Return the ``more`` of an :class:`Entry` with those that a line of ours names."""
+    more = {"trace": trace}
+    if span:
+        more["span"] = span
+    if parent:
+        more["parent"] = parent
+    if service:
+        more["service"] = service
+    return more
 
 
 # -- lines of others -------------------------------------------------------------------------------
@@ -326,13 +339,8 @@ class Records:
         None for a line with other fields: :meth:`named` gives the same result for all lines.
         """
         row = own_fields(line)
-        return None if row is None else self._own_row(row)
-
-    def _own_row(self, row: Sequence[str]) -> Entry | None:
-        """
-        Return the entry of the *row* of a line of ours in JSON or logfmt, made by :mod:`own`; None
-        if the fields do not suffice.
-        """
+        if row is None:
+            return None
         (
             stamp,
             level,
@@ -352,13 +360,7 @@ class Records:
         number = LEVELS.get(level)
         if when is None or number is None or request_id in NO_IDS or trace in NO_IDS:
             return None
-        more: dict[str, Any] = {"trace": trace}
-        if span:
-            more["span"] = span
-        if parent:
-            more["parent"] = parent
-        if service:
-            more["service"] = service
+        more = more_of(trace, span, parent, service)
         message = message or quoted
         if not access:
             if "access" in logger:
