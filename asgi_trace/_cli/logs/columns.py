@@ -22,7 +22,7 @@ from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
 from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
-from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records, more_of
+from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records, is_of_access, more_of
 from .texts import accesses_in, outgoing_in
 
 __all__ = ("Columns", "columns_in_envelopes", "columns_of")
@@ -164,7 +164,8 @@ def _may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
     """Return the places of the *messages* for which :func:`may_be_access` is true."""
     places: set[int] = set()
     for mark in MARKS_OF_ACCESS:
-        if mark[0] in joined:  # a search for one character takes no time
+        # A search for one character takes no time.
+        if mark[0] in joined and mark in joined:
             places.update([place for place, message in enumerate(messages) if mark in message])
     return sorted(places)
 
@@ -416,7 +417,7 @@ def _level_and_logger(text: str, form: Named) -> tuple[int, str, str, bool] | No
     if match is None or match[1] not in LEVELS:
         return None
     level, logger = match.groups()
-    return LEVELS[level], f" - {level}", f" logger={logger}", "access" in logger
+    return LEVELS[level], f" - {level}", f" logger={logger}", is_of_access(logger)
 
 
 def _named_owner(match: re.Match[str] | None) -> _NamedOwner | None:

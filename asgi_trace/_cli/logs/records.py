@@ -54,6 +54,7 @@ __all__ = (
     "Entry",
     "Records",
     "astral",
+    "is_of_access",
     "may_be_access",
     "more_of",
 )
@@ -211,14 +212,21 @@ ACCESS_FIELDS = frozenset(
 
 
 # After a duration; after the request, in a server's own line; after neither a duration nor a size;
-# and after a size.
-MARKS_OF_ACCESS = ("ms ", '" ', "- - ", "B ")
+# after a size; and in the lines of runserver and quart, before the method and after the path.
+MARKS_OF_ACCESS = ("ms ", '" ', "- - ", "B ", "HTTP ", " 1.1 ")
 
 
 def may_be_access(message: str) -> bool:
     """Whether a *message* of ours may be an access line: it has one of ``MARKS_OF_ACCESS``."""
     # In a loop, this would take twice as long.
-    return "ms " in message or '" ' in message or "- - " in message or "B " in message
+    return (
+        "ms " in message
+        or '" ' in message
+        or "- - " in message
+        or "B " in message
+        or "HTTP " in message
+        or " 1.1 " in message
+    )
 
 
 class Records:
@@ -363,7 +371,7 @@ class Records:
         more = more_of(trace, span, parent, service)
         message = message or quoted
         if not access:
-            if "access" in logger:
+            if is_of_access(logger):
                 return None
             aside = f" logger={logger}"
         else:
@@ -505,7 +513,7 @@ class Records:
         if outgoing is not None:
             more |= outgoing
         else:
-            is_access_logger = not logger or _is_of_access(_shown(logger))
+            is_access_logger = not logger or is_of_access(_shown(logger))
             access = access_in(message) if is_access_logger else None
             if access is not None:
                 logger = None
@@ -816,9 +824,12 @@ def _access_of(
     return access
 
 
-def _is_of_access(logger: str) -> bool:
+def is_of_access(logger: str) -> bool:
     """Whether a *logger* writes a server's access lines."""
-    return "access" in logger or logger == "tower_http::trace::on_response"
+    return "access" in logger or logger in _ACCESS_LOGGERS
+
+
+_ACCESS_LOGGERS = frozenset(("django.channels.server", "tower_http::trace::on_response"))
 
 
 def astral(text: str) -> int:
