@@ -194,6 +194,11 @@ class _Recorder(_StreamHandler):
         self.logs[log] += self._precisely.format(record).split("\n")
         super().emit(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        # A reader such as head has closed the pipe: run() meets the same error, and ends by it.
+        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+            super().handleError(record)
+
 
 def run(stream: TextIO | None = None, output: str | None = None) -> int:
     """
@@ -228,6 +233,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     with _open_warehouse(warehouse), socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         asyncio.run(_tell(server, listener, calls))
+    out.flush()
     for text in _grouped(calls, recorder.lines):
         print(text, file=out)
     if [call.status for call in calls] != [200, 200, 200, 500]:

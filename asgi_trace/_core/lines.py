@@ -983,6 +983,17 @@ _SERVER_ACCESS = Pattern(
     r'(?:\[[^\]]*\] )?[^ ]* - (?:- \[[^\]]*\] )?"(?P<method>[A-Z]+) (?P<path>.+?) (?:HTTP/[\d.]+|[\d.]+|ws)" '
     r"(?P<status>\d{3})(?: (?P<duration_ms>\d+\.\d{3}))?(?= |\Z)",
 )
+# Those of servers for development, with a duration in another unit and its milliseconds. The path
+# of the first is decoded, and may have anything in it: its line is matched up to its end.
+_DEVELOPMENT_ACCESS = (
+    # quart run
+    (
+        Pattern(r"[\da-fA-F.:]{2,60} ([A-Z]+) (/.*) 1\.1 (-|\d{3}) (?:-|\d{1,20}) (\d{1,12})"),
+        1e-3,
+    ),
+    # Django's runserver, by daphne
+    (Pattern(r"HTTP ([A-Z]+) ([^ ]+) (\d{3}) \[(\d{1,12}\.\d\d), [^ \]]+\]"), 1e3),
+)
 # The log may have any encoding, and a path is decoded: other characters than ASCII are encoded.
 _NOT_IN_WORD = Pattern(r"[^!-~]")
 
@@ -1078,7 +1089,7 @@ def parse_access(message: str) -> dict[str, Any] | None:
     match = _ACCESS.fullmatch(message)
     if match is None:
         match = _SERVER_ACCESS.match(message)
-        return None if match is None else _access_fields(match.groups())
+        return _development_access(message) if match is None else _access_fields(match.groups())
     *words, rest = match.groups()
     method, path, status, duration, size, transport, client, ttfb, parent = words
     if rest is None and None not in words[:-1] and "-" not in words:
@@ -1098,6 +1109,16 @@ def parse_access(message: str) -> dict[str, Any] | None:
         return fields
     others = {} if rest is None else _parse_pairs(rest)
     return None if others is None else _access_fields(words) | others
+
+
+def _development_access(message: str) -> dict[str, Any] | None:
+    for pattern, milliseconds in _DEVELOPMENT_ACCESS:
+        match = pattern.fullmatch(message)
+        if match is not None:
+            *words, lasted = match.groups()
+            duration = round(float(lasted) * milliseconds, 3)
+            return {**_access_fields(words), "duration_ms": duration}
+    return None
 
 
 def _access_fields(words: Sequence[str | None]) -> dict[str, Any]:

@@ -124,6 +124,25 @@ def test_fastapis_command_serves_no_shim_around_its_object(tmp_path: Path) -> No
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"{command}: nothing is wrong")
 
 
+def test_daphnes_access_lines_are_missed_only_without_ours(tmp_path: Path) -> None:
+    for option, is_told in (("", True), (", access_log=True", False)):
+        write(tmp_path, f"configure_logging()\napp = RequestTracingMiddleware(api{option})")
+        done = examined(tmp_path, "daphne -p 0 shop:app")
+        assert ("daphne's access lines" in done.stdout) == is_told
+
+
+@pytest.mark.parametrize("command", ["gunicorn", "python -m gunicorn"])
+def test_a_worker_that_serves_no_asgi_app_has_its_remedy(command: str, tmp_path: Path) -> None:
+    write(tmp_path, "app = api")
+    options = "-b 127.0.0.1:0 --no-control-socket shop:app"
+    done = examined(tmp_path, f"{command} {options}", "--timeout", "3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        "asgi-trace doctor: no server has taken an app within 3 seconds; "
+        "gunicorn's default worker serves no ASGI app, and -k uvicorn_worker.UvicornWorker does"
+    )
+
+
 def test_a_command_whose_app_cannot_be_loaded_has_its_own_error(tmp_path: Path) -> None:
     done = examined(
         write(tmp_path, "raise RuntimeError('no database')"), "uvicorn shop:app --port 0"

@@ -508,6 +508,90 @@ def test_a_function_can_look_at_each_app(tmp_path: Path) -> None:
     )
 
 
+# -- servers for development -----------------------------------------------------------------------
+
+QUART = """
+import asyncio
+from quart import Quart
+
+app = Quart("shop")
+
+@app.get("/ok")
+async def ok():
+    return "fine"
+
+@app.get("/crash/<path:name>")
+async def crash(name):
+    await asyncio.sleep(0.05)
+    raise RuntimeError(name)
+"""
+DJANGO = """
+import os, sys, time
+from django.core.asgi import get_asgi_application
+from django.http import HttpResponse
+from django.urls import path
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "shop"
+DEBUG = True
+SECRET_KEY = "x"
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = ["daphne"]
+ROOT_URLCONF = "shop"
+ASGI_APPLICATION = "shop.application"
+LOGGING_CONFIG = None
+application = None
+
+def crash(request, name):
+    time.sleep(0.05)
+    raise RuntimeError(name)
+
+urlpatterns = [path("ok", lambda request: HttpResponse("fine")), path("crash/<path:name>", crash)]
+
+if __name__ == "__main__":
+    import shop
+    from django.core.management import execute_from_command_line
+    shop.application = get_asgi_application()
+    execute_from_command_line(sys.argv)
+"""
+QUART_RUN = (f"{RUN} quart --app shop run --port {{port}}", QUART)
+RUNSERVER = (f"{RUN} python shop.py runserver --noreload 127.0.0.1:{{port}}", DJANGO)
+DEVELOPMENT = {
+    # its lines have the logger of the app, which alone says nothing in a named form
+    "quart run": (QUART_RUN, "text"),
+    "quart run, its own form": (QUART_RUN, ""),
+    "runserver by daphne": (RUNSERVER, "text"),
+    "runserver by daphne, its own form": (RUNSERVER, ""),
+    "runserver by daphne, JSON": (RUNSERVER, "json"),
+    "runserver by daphne, logfmt": (RUNSERVER, "logfmt"),
+}
+
+
+@pytest.mark.parametrize("name", DEVELOPMENT)
+def test_requests_are_found_by_the_access_lines_of(name: str, tmp_path: Path) -> None:
+    """With status, duration and path, which may look like the rest of such a line."""
+    (command, app), form = DEVELOPMENT[name]
+    path = "/crash/1.1%20200%204%205"
+    with started(command, tmp_path, app, ASGI_TRACE_FORMAT=form) as server:
+        server.get("/ok", request_id="first")
+        assert server.get(path, request_id="second").status_code == 500
+    (tmp_path / "server.log").write_text(server.text)
+    for condition in (
+        ("--status", "500"),
+        ("--slower", "40ms"),
+        ("--path", "/crash/*"),
+        ("--status", "5xx", "--slower", "40ms", "--path", "/crash/*"),
+    ):
+        assert _found(tmp_path / "server.log", *condition) == {"second"}, condition
+    assert _found(tmp_path / "server.log", "--status", "200") == {"first"}
+
+
+def _found(log: Path, *condition: str) -> set[str]:
+    """Return the ids of the requests that ``asgi-trace grep`` finds."""
+    command = [sys.executable, "-m", "asgi_trace", "grep", *condition, str(log)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
+    return {request_id for request_id in ("first", "second") if request_id in done.stdout}
+
+
 # -- a shim that is forgotten ------------------------------------------------------------------------
 
 FORGOTTEN = f"{SHOP}\nimport asgi_trace\nasgi_trace.configure_logging()\n"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from ..._core.access import AccessLog
 from ..._core.current import bound_request_metadata
 from ..._core.ids import generate_request_id
 from ..._core.middleware import RequestTracingMiddleware
@@ -394,7 +395,8 @@ def _server_lines(patient: Patient) -> Iterator[Remark]:
             f"Lines that a server logs when the app is done have no ids: {', '.join(lines)}.",
             "keep_context=True, or start the server by 'asgi-trace run'",
         )
-    if patient.server in ("", "daphne") and find_spec("daphne") is not None:
+    is_daphne = patient.server in ("", "daphne") and find_spec("daphne") is not None
+    if is_daphne and not isinstance(shim.app, AccessLog):
         yield Remark(
             NOTE,
             "daphne's access lines do not go through logging, and have no ids.",

@@ -134,7 +134,7 @@ def _outcome_unless(
                 ended = f"{' '.join(words)!r} ended with exit code {code}, and no server has taken an app"
                 return ended if code else f"{ended}; a server in the background is not waited for"
             if time.monotonic() > deadline and not (folder / "claim").exists():
-                return f"no server has taken an app within {seconds:g} seconds; --timeout gives it longer"
+                return f"no server has taken an app within {seconds:g} seconds; {_remedy(words)}"
             if time.monotonic() > deadline + 6 * seconds:  # a process that was killed
                 return "the process that examined the app has ended without a report"
             time.sleep(_BETWEEN_LOOKS)
@@ -142,6 +142,16 @@ def _outcome_unless(
         return outcome
     finally:
         _end(command)
+
+
+def _remedy(words: Sequence[str]) -> str:
+    """What to do about a command of *words* that runs on, and takes no app."""
+    names_worker = any(word.startswith(("-k", "--worker-class")) for word in words)
+    if "gunicorn" in map(os.path.basename, words) and not names_worker:
+        return (
+            "gunicorn's default worker serves no ASGI app, and -k uvicorn_worker.UvicornWorker does"
+        )
+    return "--timeout gives it longer"
 
 
 def _end(command: subprocess.Popen[bytes]) -> None:

@@ -22,7 +22,7 @@ from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
 from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
-from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records
+from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records, is_of_access, more_of
 from .texts import accesses_in, outgoing_in
 from .times import Clock
 
@@ -166,21 +166,28 @@ def _with_fields(common: Common, fields: dict[str, Any]) -> Common:
 def _may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
     """Return the places of the *messages* for which :func:`may_be_access` is true."""
     places: list[int] = []
-    for mark, pattern in _MARKS_OF_ACCESS:
+    for mark, find in _FINDERS:
+        if mark.strip()[0] not in joined:  # a search for one character takes no time
+            continue
         # Most often, the messages with one mark are those with the others.
         known = sum(messages[place].count(mark) for place in places)
-        if len(pattern.findall(joined)) > known:
+        if not places or len(find(joined)) > known:
             others = [place for place, message in enumerate(messages) if mark in message]
             places = sorted({*places, *others})
     return places
 
 
-# A search for an expression that begins with one character takes a third of the time of one for
-# a short text, where the character is rare.
-_MARKS_OF_ACCESS = [
-    (mark, re.compile(rf"{re.escape(mark[0])}(?={re.escape(mark[1:])})"))
-    for mark in MARKS_OF_ACCESS
-]
+def _finder(mark: str) -> Callable[[str], list[str]]:
+    """
+    Return what finds each *mark* in a text: an expression that begins with one character takes a
+    third of the time of a search for a short text, where the character is rare.
+    """
+    blanks = len(mark) - len(mark.lstrip())
+    first, rest = re.escape(mark[blanks]), re.escape(mark[blanks + 1 :])
+    return re.compile(rf"{first}(?<={' ' * blanks}{first})(?={rest})").findall
+
+
+_FINDERS = [(mark, _finder(mark)) for mark in MARKS_OF_ACCESS]
 
 
 def _has_longer(joined: str, most: int) -> bool:
@@ -334,7 +341,7 @@ class _Parts:
         if match is None or match[1] not in LEVELS:
             return None
         level, logger = match.groups()
-        return _Kind(level, f" logger={logger}", "access" in logger)
+        return _Kind(level, f" logger={logger}", is_of_access(logger))
 
     def _owner(self, text: str) -> _Owner | None:
         """Return request, session and more."""
@@ -345,13 +352,7 @@ class _Parts:
         if request_id in NO_IDS or trace in NO_IDS:
             return None
         # Most often the trace is the request: one string for both.
-        more: dict[str, Any] = {"trace": request_id if trace == request_id else trace}
-        if span:
-            more["span"] = span
-        if parent:
-            more["parent"] = parent
-        if service:
-            more["service"] = service
+        more = more_of(request_id if trace == request_id else trace, span, parent, service)
         return request_id, "" if session_id in NO_IDS else session_id, more
 
     def odd_messages(self, messages: Sequence[str]) -> Iterable[int]:

@@ -278,9 +278,9 @@ def _read_status(text: str) -> Callable[[int], bool]:
 
 # The text beside a status in an access line: after it the duration or, without one, the size; before
 # it the end of the request (a quote, which JSON may write as \u0022), or a word of Rails or Phoenix;
-# HAProxy has a number on each side.
+# HAProxy has a number on each side, as has quart, and Django's runserver a bracket after it.
 _BESIDE_STATUS = (
-    rb"(?:(?= [\d.]{1,40}ms | - (?:-|\d{1,20}B) )|(?<=[\"2] \d{3})|(?<=Completed \d{3})(?= )"
+    rb"(?:(?= [\d.]{1,40}ms | - (?:-|\d{1,20}B?)(?![^\s\"\\])| \[\d)|(?<=[\"2] \d{3})|(?<=Completed \d{3})(?= )"
     rb"|(?<=Sent \d{3})(?= in )|(?<=\d \d{3})(?= \+?\d))"
 )
 _END_OF_STATUS = rb"(?![^ \r\n\t\"\\,;|\x1b])"
@@ -333,17 +333,20 @@ def _behind(codes: Set[bytes], digits: int) -> bytes:
     return rb"(?<=[^\d](?:%b))" % b"|".join(ends) if ends else rb"(?!)"
 
 
-# Bytes that the names of durations have in common, apart from those of our own.
+# Bytes that the names of durations have in common, apart from those of our own; and bytes of access
+# lines whose durations have neither a name nor a unit.
 _DURATIONS = (
     b"atenc",
     b"esponseTime",
-    b"request_time",
+    b"_time",
+    b"imeTaken",
     b"lapsed",
     b"connect=",
     b"total_ns",
     b".cloudfront.net\t",
-    b" HTTP/",
+    b"HTTP",
     b"Completed ",
+    b" 1.1 ",
 )
 # A number with more digits behind its point is taken for a long one.
 _MOST_DECIMALS = 6

@@ -54,7 +54,9 @@ __all__ = (
     "Entry",
     "Records",
     "astral",
+    "is_of_access",
     "may_be_access",
+    "more_of",
 )
 
 
@@ -84,6 +86,18 @@ class Entry(NamedTuple):
     message: int
     more: dict[str, Any] | None
     file: int
+
+
+def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
+    """Return the ``more`` of an :class:`Entry` with those that a line of ours names."""
+    more = {"trace": trace}
+    if span:
+        more["span"] = span
+    if parent:
+        more["parent"] = parent
+    if service:
+        more["service"] = service
+    return more
 
 
 # -- lines of others -------------------------------------------------------------------------------
@@ -198,14 +212,21 @@ ACCESS_FIELDS = frozenset(
 
 
 # After a duration; after the request, in a server's own line; after neither a duration nor a size;
-# and after a size.
-MARKS_OF_ACCESS = ("ms ", '" ', "- - ", "B ")
+# after a size; and in the lines of runserver and quart, before the method and after the path.
+MARKS_OF_ACCESS = ("ms ", '" ', "- - ", "B ", "HTTP ", " 1.1 ")
 
 
 def may_be_access(message: str) -> bool:
     """Whether a *message* of ours may be an access line: it has one of ``MARKS_OF_ACCESS``."""
     # In a loop, this would take twice as long.
-    return "ms " in message or '" ' in message or "- - " in message or "B " in message
+    return (
+        "ms " in message
+        or '" ' in message
+        or "- - " in message
+        or "B " in message
+        or "HTTP " in message
+        or " 1.1 " in message
+    )
 
 
 class Records:
@@ -326,13 +347,8 @@ class Records:
         None for a line with other fields: :meth:`named` gives the same result for all lines.
         """
         row = own_fields(line)
-        return None if row is None else self._own_row(row)
-
-    def _own_row(self, row: Sequence[str]) -> Entry | None:
-        """
-        Return the entry of the *row* of a line of ours in JSON or logfmt, made by :mod:`own`; None
-        if the fields do not suffice.
-        """
+        if row is None:
+            return None
         (
             stamp,
             level,
@@ -352,16 +368,10 @@ class Records:
         number = LEVELS.get(level)
         if when is None or number is None or request_id in NO_IDS or trace in NO_IDS:
             return None
-        more: dict[str, Any] = {"trace": trace}
-        if span:
-            more["span"] = span
-        if parent:
-            more["parent"] = parent
-        if service:
-            more["service"] = service
+        more = more_of(trace, span, parent, service)
         message = message or quoted
         if not access:
-            if "access" in logger:
+            if is_of_access(logger):
                 return None
             aside = f" logger={logger}"
         else:
@@ -503,7 +513,7 @@ class Records:
         if outgoing is not None:
             more |= outgoing
         else:
-            is_access_logger = not logger or _is_of_access(_shown(logger))
+            is_access_logger = not logger or is_of_access(_shown(logger))
             access = access_in(message) if is_access_logger else None
             if access is not None:
                 logger = None
@@ -814,9 +824,12 @@ def _access_of(
     return access
 
 
-def _is_of_access(logger: str) -> bool:
+def is_of_access(logger: str) -> bool:
     """Whether a *logger* writes a server's access lines."""
-    return "access" in logger or logger == "tower_http::trace::on_response"
+    return "access" in logger or logger in _ACCESS_LOGGERS
+
+
+_ACCESS_LOGGERS = frozenset(("django.channels.server", "tower_http::trace::on_response"))
 
 
 def astral(text: str) -> int:

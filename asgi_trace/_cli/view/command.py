@@ -243,7 +243,7 @@ def tell_page(
         _save(trace, output)
     except OSError as error:
         return complain(f"{output or 'the temporary folder'}: {reason(error)}")
-    print(f"\nAll of it on one page: {Path(output).resolve().as_uri()}", file=out)
+    print(f"\nAll of it on one page: {Path(output).resolve().as_uri()}", file=out, flush=True)
     return 0
 
 

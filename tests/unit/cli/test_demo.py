@@ -219,6 +219,25 @@ def test_a_page_that_cannot_be_written_is_one_sentence() -> None:
     assert (done.returncode, done.stderr) == (2, said)
 
 
+@pytest.mark.parametrize("command", [COMMAND, [*COMMAND, "--mcp"]], ids=["demo", "MCP demo"])
+def test_it_ends_quietly_where_its_reader_has_enough(command: list[str], tmp_path: Path) -> None:
+    """As in ``asgi-trace demo | head -1``; and no page is left that nobody was told of."""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        for _ in range(3):  # the title, and the first line of the log
+            assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=120) == 0
+    assert list(tmp_path.glob("*.html")) == []
+
+
 def test_without_uvicorn_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['uvicorn'] = None; from asgi_trace._cli.main import main; sys.exit(main(['demo']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import logging
 import lzma
 import os
@@ -15,7 +16,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ from asgi_trace._cli.logs import files
 from asgi_trace._cli.logs import grep as command
 from asgi_trace._cli.logs.files import Log, blocks_of
 from asgi_trace._cli.logs.grep import Query, read_query, search, search_requests, shortcut
+from asgi_trace._cli.logs.names import ACCESS
+from asgi_trace._cli.logs.reader import LineReader
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import (
     Record,
@@ -49,6 +52,7 @@ from asgi_trace._core.lines import (
 )
 
 from ...asgi import HELLO_BODY, HELLO_START, call, http_scope
+from .test_logs_records import TEXTS
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 ALICE, BOB = "abc12345-6789-full", "def67890"
@@ -396,6 +400,9 @@ def test_a_number_of_another_form_is_read(value: str) -> None:
         _CLOUDFRONT,
         _LINKERD,
         _KONG,
+        f"{_HEAD}127.0.0.1:1 GET / 1.1 503 265 15617",
+        f"{_HEAD}127.0.0.1:1 GET / 1.1 503 - 15617",
+        f"{_HEAD}HTTP GET / 503 [0.10, 127.0.0.1:1]",
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
@@ -404,6 +411,42 @@ def test_a_status_is_found_wherever_it_stands(line: str, end: str) -> None:
     block = f"{line}{end}".encode()
     for status, count in ((">=500", 1), ("503", 1), ("5xx", 1), ("!=503", 0), (">503", 0)):
         assert len([*search_requests([block], read_query(status=status))]) == count
+
+
+def _accesses() -> Iterator[Any]:
+    """Each form of access line that names its request, and each set of names for its fields."""
+    for name, (line, _) in TEXTS.items():
+        yield pytest.param(line, id=name)
+    for method, path, status, duration, milliseconds in ACCESS:
+        fields = {"time": _STAMP, "request_id": "a", method: "GET", path: "/x", status: 503}
+        if method == path:
+            fields[path] = "GET /x HTTP/1.1"
+        if duration == "service":
+            fields |= {"connect": "1ms", "service": "250ms"}
+        elif duration:
+            fields[duration] = 250 / milliseconds
+        yield pytest.param(json.dumps(fields), id=f"JSON {method} {path} {duration}")
+        values = (f'{key}="{value}"' for key, value in fields.items())
+        yield pytest.param(" ".join(values), id=f"logfmt {method} {path} {duration}")
+
+
+@pytest.mark.parametrize("line", [*_accesses()])
+def test_a_request_is_found_by_what_its_access_line_says(line: str) -> None:
+    """The bytes decide which lines are read: what the page shows, each option finds."""
+    lines = LineReader()
+    entries = lines.read([line]) + lines.finish()
+    access = (entries[0].more or {}).get("access", {}) if entries and entries[0].request_id else {}
+    status, path, duration = map(access.get, ("status", "path", "duration_ms"))
+    options: dict[str, Any] = {}
+    if status is not None:
+        options["status"] = str(status)
+    if path is not None:
+        options["path"] = path
+    if duration:
+        options["slower"] = f"{duration * 0.9:.6f}ms"
+    for name, value in options.items():
+        query = read_query(**{name: value})
+        assert [*search_requests([f"{line}\n".encode()], query)] == [entries[0].request_id], name
 
 
 @pytest.mark.parametrize(

@@ -861,6 +861,18 @@ def test_the_access_line_looks_as_documented(fields: dict[str, Any], message: st
             '[2026-11-22 16:03:00 +0000] 127.0.0.1 - "GET /x HTTP/1.1" 200 1.234',
             {"method": "GET", "path": "/x", "status": 200, "duration_ms": 1.234},
         ),
+        (
+            "::1:50312 GET /a b 1.1 500 2 3 1.1 404 265 15617",
+            {"method": "GET", "path": "/a b 1.1 500 2 3", "status": 404, "duration_ms": 15.617},
+        ),
+        (
+            "127.0.0.1:50312 GET /x 1.1 - - 15617",
+            {"method": "GET", "path": "/x", "duration_ms": 15.617},
+        ),
+        (
+            "HTTP GET /x?y=1 500 [0.13, 127.0.0.1:52428]",
+            {"method": "GET", "path": "/x?y=1", "status": 500, "duration_ms": 130.0},
+        ),
     ],
     ids=[
         "uvicorn",
@@ -869,6 +881,9 @@ def test_the_access_line_looks_as_documented(fields: dict[str, Any], message: st
         "hypercorn, websocket",
         "gunicorn",
         "granian",
+        "quart run",
+        "quart run, a client that has left",
+        "Django's runserver by daphne",
     ],
 )
 def test_servers_access_lines_are_read(message: str, expected: dict[str, Any]) -> None:
@@ -885,6 +900,10 @@ def test_servers_access_lines_are_read(message: str, expected: dict[str, Any]) -
         'https://api.example.com:443 "POST /charge HTTP/1.1" 402 None',
         'HTTP Request: GET https://api.example.com/ "HTTP/1.1 200 OK"',
         'GET /x 200 1.0ms 1B http me end="half',
+        "HTTP GET /x 500 [0.13, 127.0.0.1:52428] was slow",
+        "HTTP GET /x 500 [0.13]",
+        "shop GET /x 1.1 500 265 15617",
+        "127.0.0.1:5 GET /x 1.1 500 265 15617 us",
     ],
 )
 def test_other_messages_are_no_access_lines(message: str) -> None:
