@@ -24,7 +24,7 @@ from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
 from .errors import Templates
-from .packing import in_milliseconds, packed
+from .packing import OF_COMMONS, in_milliseconds, packed
 from .places import Places
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
@@ -196,7 +196,7 @@ class Model:
         self._lates: list[int] = []  # which entries of the chunk
         self._failed: list[int] = []  # the errors whose template is not yet known
         self._errors: list[tuple[int, int]] = []  # which entries, and their templates
-        self._text_size = 0
+        self._most_text = 0  # no less than the size of the texts and heads
 
     # -- entries ----------------------------------------------------------------------------------
 
@@ -215,11 +215,13 @@ class Model:
         if not entries:
             return
         columns = Entries.of(entries).columns
-        blanks = [
-            at
-            for at, common in enumerate(columns.commons)
-            if not common.request_id and not common.head and _is_blank(columns.texts[at])
-        ]
+        blanks = []
+        if not all(common.request_id for common in set(columns.commons)):
+            blanks = [
+                at
+                for at, common in enumerate(columns.commons)
+                if not common.request_id and not common.head and _is_blank(columns.texts[at])
+            ]
         if self._base is None or (self._is_base_open and len(blanks) < len(entries)):
             first = 0
             while first < len(blanks) < len(entries) and blanks[first] == first:
@@ -356,20 +358,24 @@ class Model:
 
     def _within_limit(self, commons: Sequence[Common], texts: Sequence[str]) -> Sequence[str]:
         """Return *texts*; with their heads, long ones are cut if the chunk has no room for them."""
-        heads = [common.head for common in commons]
-        size = len("".join(heads)) + len("".join(texts))  # in half of the time of a sum
-        if self._text_size + size <= _CHUNK_TEXT:
-            self._text_size += size
+        longest = max(len(common.head) for common in set(commons))
+        most = len("".join(texts)) + longest * len(texts)  # in half of the time of a sum
+        if self._most_text + most <= _CHUNK_TEXT:
+            self._most_text += most
             return texts
+        before = len(self._texts)
+        rows = zip(self._commons[:before], self._texts, strict=True)
+        total = sum(len(common.head) + len(text) for common, text in rows)
         kept_lines = []
-        for head, text in zip(heads, texts, strict=True):
-            size = len(head) + len(text)
-            self._text_size += size
-            if self._text_size > _CHUNK_TEXT and size > _SHORT_TEXT:
-                self._text_size -= size - _SHORT_TEXT
+        for common, text in zip(commons, texts, strict=True):
+            size = len(common.head) + len(text)
+            total += size
+            if total > _CHUNK_TEXT and size > _SHORT_TEXT:
+                total -= size - _SHORT_TEXT
                 self.cut += 1
-                text = text[: _SHORT_TEXT - len(head)] + "…"
+                text = text[: _SHORT_TEXT - len(common.head)] + "…"
             kept_lines.append(text)
+        self._most_text = total
         return kept_lines
 
     def _spread(self, exact: list[float], base: int, until: float | None) -> list[float]:
@@ -463,18 +469,24 @@ class Model:
         self._start[number] = self._end[number] = when
         self._first_line[number] = self._before_chunk + len(self._requests)
         self._began[number] = self._seen[number] = when
+        if not more:
+            self._is_text[number] = True
+        else:
+            self._know(number, more)
+        first = self._of_id.setdefault(request_id, number)
+        if first != number:
+            self._share_id(first, number)
+        return number
+
+    def _know(self, number: int, more: dict[str, Any]) -> None:
+        """Note the spans and the trace of a new request."""
         if "span" in more:
             self._give_span(number, more)
         else:
             self._is_text[number] = "foreign" not in more and "trace" not in more
         if "inner" in more and len(self._callers.inner) < _MOST_INNER:
             self._callers.inner[more["inner"]] = number
-        if "trace" in more:
-            self._set_trace(number, more)
-        first = self._of_id.setdefault(request_id, number)
-        if first != number:
-            self._share_id(first, number)
-        return number
+        self._set_trace(number, more)
 
     def _share_id(self, first: int, number: int) -> None:
         """Note that a new request has the id of another one, the *first* that had it."""
@@ -755,32 +767,37 @@ class Model:
         """Return the entries of the chunk that is being filled, from *place* on."""
         columns = self._to_pack(place)
         columns["t"] = list(map(in_milliseconds, columns["t"]))
+        commons = columns.pop("common")
+        for name in OF_COMMONS:
+            if isinstance(columns[name], list):
+                columns[name] = list(values_at(commons, columns[name]))
         chunk: Chunk = columns
         return chunk
 
     def _to_pack(self, place: int) -> Any:
         """
-        Return the same for :func:`packed`: times are in tenths of a millisecond.
+        Return the same for :func:`packed`: times are in tenths of a millisecond, and the columns
+        ``OF_COMMONS`` have one value for those lines that have the same number as ``common``.
         """
         times = self._times[place:]
         commons = self._commons[place:]
+        number_of = {common: number for number, common in enumerate(dict.fromkeys(commons))}
         number_of_head: dict[str, int] = {}
-        head_of = {
-            common: number_of_head.setdefault(common.head, len(number_of_head))
-            for common in dict.fromkeys(commons)
-        }
+        for common in number_of:
+            number_of_head.setdefault(common.head, len(number_of_head))
         return {
+            "common": list(values_at(commons, number_of)),
             "t": list(map(operator.sub, times, (0, *times))),
-            "level": [common.level for common in commons],
+            "level": [common.level for common in number_of],
             "request": self._requests[place:],
             "late": [value - place for value in self._lates if value >= place],
-            "file": _one_or_each([common.file for common in commons]),
+            "file": _one_or_each([common.file for common in number_of]),
             "service": self._services(place),
             "errors": [(at - place, template) for at, template in self._errors if at >= place],
             "text": self._texts[place:],
             "message": _one_or_each(self._messages[place:]),
             "heads": list(number_of_head),
-            "head": _one_or_each(list(values_at(commons, head_of))),
+            "head": _one_or_each([number_of_head[common.head] for common in number_of]),
         }
 
     def _services(self, first: int) -> int | list[int]:
@@ -788,7 +805,7 @@ class Model:
         service_of = self._places.service
         if len(service_of) == 1:
             return service_of[0]
-        places = [self._place[number] for number in self._requests[first:]]
+        places = [self._place[number] if number >= 0 else 0 for number in self._requests[first:]]
         for at, place in self._unowned.items():
             if at >= first:
                 places[at - first] = place

@@ -14,11 +14,12 @@ from typing import Any
 from ..logs.entries import values_at
 from ..logs.workers import Workers
 
-__all__ = ("in_milliseconds", "packed", "packing_in")
+__all__ = ("OF_COMMONS", "in_milliseconds", "packed", "packing_in")
 
 # A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
 _EFFORT = 1
-_NUMBERS = ("level", "request", "file", "service", "message", "head")
+OF_COMMONS = ("level", "file", "head")
+_NUMBERS = ("request", "service", "message")
 _TEXTS = ("text", "heads")
 _WITHOUT_ESCAPES = bytes(code for code in range(0x20, 0x7F) if chr(code) not in '"\\')
 _PIECE = 64
@@ -36,7 +37,10 @@ def packing_in(workers: Workers) -> Callable[[Mapping[str, Any]], bytes]:
 
 def packed(data: Mapping[str, Any]) -> bytes:
     """
-    Return the gzip of the JSON of a chunk. Its times are given in tenths of a millisecond.
+    Return the gzip of the JSON of a chunk.
+
+    Its times are given in tenths of a millisecond, and the columns ``OF_COMMONS`` with one value
+    for all lines that have the same number in the column ``common``, which is not written.
     """
     parts: list[bytes] = []
     for name, value in _written(data):
@@ -47,10 +51,14 @@ def packed(data: Mapping[str, Any]) -> bytes:
 def _written(data: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
     """Yield each column of a chunk, and its JSON."""
     for name, column in data.items():
+        if name == "common":
+            continue
         if name == "t":
             yield name, _numbers(column, in_milliseconds)
         elif name in _TEXTS:
             yield name, _texts(column)
+        elif name in OF_COMMONS and isinstance(column, list):
+            yield name, _listed(list(map(repr, column)), data["common"])
         elif name in _NUMBERS and isinstance(column, list):
             yield name, _numbers(column)
         else:
@@ -63,8 +71,11 @@ def _dumps(value: Any) -> str:
 
 def _numbers(numbers: Sequence[int], value_of: Callable[[int], float] = int) -> bytes:
     """Return the JSON of the values of *numbers*, most of which occur often."""
-    shown = {number: repr(value_of(number)) for number in set(numbers)}
-    return f"[{','.join(values_at(numbers, shown))}]".encode()
+    return _listed({number: repr(value_of(number)) for number in set(numbers)}, numbers)
+
+
+def _listed(shown: Mapping[Any, str] | Sequence[str], keys: Sequence[Any]) -> bytes:
+    return f"[{','.join(values_at(keys, shown))}]".encode()
 
 
 def _texts(texts: Sequence[str]) -> bytes:

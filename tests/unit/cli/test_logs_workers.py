@@ -167,13 +167,14 @@ def test_workers_that_die_between_two_blocks_cost_nothing_but_time(some: Workers
 def test_an_idle_worker_packs_a_chunk(some: Workers) -> None:
     """What it returns is the same, whatever is in the columns."""
     data = {
+        "common": [0, 0, 1],
         "t": [0, 15, 20],
-        "level": [2, 2, 4],
+        "level": [2, 4],
         "late": [1],
         "errors": [(2, 0)],
         "text": ["usual", "naïve \ud800", 'a "quote"'],
         "heads": ["one", ""],
-        "head": [0, 0, 1],
+        "head": [0, 1],
         "message": 0,
     }
     some._start()

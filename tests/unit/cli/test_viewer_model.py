@@ -351,9 +351,9 @@ def test_a_chunk_has_each_head_of_json_once() -> None:
     ]
     found = Told.of(build([blocks_of([format_json(record) for record in records])], "x", ["x"]))
     (chunk,) = found.chunks
-    assert chunk["heads"][:4] == [f" - [req=r{number}|session=s1] - " for number in range(4)]
+    assert chunk["heads"][:4] == [f" - INFO - [req=r{number}|session=s1] - " for number in range(4)]
     assert chunk["head"][:19] == [number // 5 for number in range(19)]
-    assert chunk["text"][0] == "2024-01-15T10:30:15.000Z - INFOx logger=shop"
+    assert chunk["text"][0] == "2024-01-15T10:30:15.000Zx logger=shop"
     assert found.texts == [
         f"{moment.format(number)} - INFO - [req=r{number // 5}|session=s1] - x logger=shop"
         for number in range(20)

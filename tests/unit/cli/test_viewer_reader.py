@@ -542,7 +542,11 @@ def test_no_bytes_break_it(
     path = tmp_path_factory.getbasetemp() / "hostile.log"
     data = b"\n".join(lines) + b"\n" * is_ended
     path.write_bytes(data)
-    found = [entry for batch in read(Log(str(path), pytest.fail)) for entry in batch]
+    complaints: list[object] = []
+    found = [entry for batch in read(Log(str(path), complaints.append)) for entry in batch]
+    if complaints:  # it begins like a packed file, and is none
+        assert data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"))
+        return
     count = data.count(b"\n") + (not data.endswith(b"\n") and data != b"")
     # JSON may hold line feeds of its own.
     assert sum(entry.text.count("\n") + 1 for entry in found) >= count
