@@ -96,13 +96,13 @@ def unfolded(
 
 
 # The beginning of a line that is a document, behind lines of another log: of a collector,
-# CloudWatch, Loki.
-_STARTS = (b'{"resourceLogs"', b'{"messageType"', b'{"streams"')
+# CloudWatch, Loki. An expression that begins with one character takes a third of the time of a
+# search for the words, and where a block does not have that character, a search for it takes none.
+_DOCUMENT = Pattern(rb'\{(?<![^\n]\{)"(?:resourceLogs|messageType|streams)"')
 
 
 def _has_document(block: bytes) -> bool:
-    # An expression for the beginnings of lines takes a hundred times as long.
-    return any(start in block and b"\n" + start in b"\n" + block for start in _STARTS)
+    return b"{" in block and _DOCUMENT.search(block) is not None
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often

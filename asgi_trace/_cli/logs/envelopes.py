@@ -748,8 +748,8 @@ _NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED", "default", "unknown")
 _new = tuple.__new__
 
 
-JOURNAL_BYTES = Pattern(rb'"MESSAGE"\s*:\s*\[')
-"""The beginning of a text that the journal writes as a list of bytes."""
+JOURNAL_BYTES = Pattern(rb'M(?<="M)ESSAGE"\s*:\s*\[')
+"""The beginning of a text that the journal writes as a list of bytes, behind its first quote."""
 
 
 def _from_bytes(numbers: list[Any]) -> str:
