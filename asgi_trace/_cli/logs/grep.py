@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import io
 import operator
 import os
 import re
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
-from itertools import chain, compress, count
+from itertools import chain, compress, count, islice
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
@@ -417,10 +418,7 @@ class _Finder:
         return self._places[number] if number < len(self._places) else -1
 
     def _all(self, block: bytes) -> list[int]:
-        is_colored = b"\x1b" in block
-        if self._of_few:
-            return [match.start() for match in self._of_few[is_colored].finditer(block)]
-        if is_colored or len(self._lengths) > _FEW_LENGTHS:
+        if b"\x1b" in block or len(self._lengths) > _FEW:
             return self._matches(_REQUEST_ID, block)
         # A fifth of the time that the expression takes.
         places = self._behind(b"req=", block.split(b"req="))
@@ -485,7 +483,7 @@ _PART = re.compile(rb"P(?<=std(?:out|err) P) ")
 
 def _has_parts(block: bytes) -> bool:
     """Whether the searched text may be split over lines, so that each line must be read."""
-    has_bytes = b'"MESSAGE"' in block and JOURNAL_BYTES.search(block) is not None
+    has_bytes = b'"' in block and JOURNAL_BYTES.search(block) is not None
     return has_bytes or _PART.search(block) is not None
 
 
@@ -666,9 +664,10 @@ def _places_of(block: bytes, word: bytes) -> Iterator[int]:
 
 # -- samples of the logs ---------------------------------------------------------------------------
 
-# The number of lines that are examined of the first block of a log, and of each later one.
+# The number of lines that are examined: the first ones of a log, and some of each later megabyte.
 _FIRST_SAMPLE = 1000
 _LATER_SAMPLE = 20
+_MEGABYTE = 1 << 20
 
 
 class _Sampled:
@@ -707,20 +706,24 @@ class _Sampled:
     def lines(self) -> Iterator[bytes]:
         """Yield the blocks of the log's lines."""
         is_first, self._is_sampled = not self._is_sampled, True
-        size = _FIRST_SAMPLE
+        room = _FIRST_SAMPLE
         self._end = 0
         for block in lines_of(self.log, self._zone):
-            self._end += len(block)
+            start, self._end = self._end, self._end + len(block)
             if is_first:
                 if self._is_counted:
                     self.reading.lines += block.count(b"\n") + (not block.endswith(b"\n"))
-                self._sample(block.split(b"\n", size)[:size])
-                size = _LATER_SAMPLE
+                is_next = start // _MEGABYTE < self._end // _MEGABYTE
+                size = max(room, _LATER_SAMPLE if is_next else 0)
+                lines = [*islice(io.BytesIO(block), size)]  # without a copy of the block
+                room = max(0, room - len(lines))
+                if lines:
+                    self._sample(lines)
             yield block
 
     def _sample(self, lines: list[bytes]) -> None:
         reader = LineReader(zone=self._zone, reading=self.reading)
-        texts = [_text(line) for line in lines if line]
+        texts = [_text(line) for line in lines if line != b"\n"]
         self.reading.looked_at += len(texts)
         whole = "".join(f"{text}\n" for text in texts)
         entries = reader.read_text(whole, texts) + reader.finish()
@@ -780,6 +783,9 @@ def _write(lines: Iterable[_Found]) -> bool:
 
 # -- the command -----------------------------------------------------------------------------------
 
+# A block is searched several times: the bytes of one, and a copy of it, are in a core's own cache.
+_BLOCK = 1 << 18
+
 
 def run(arguments: Sequence[str], **conditions: str | None) -> int:
     """
@@ -798,7 +804,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         _complain(str(error))
         return 2
     # The order of lines of the same second: a rotated log comes before the one that continues it.
-    logs = sorted((Log(name, _complain) for name in files or ("-",)), key=Log.last_written)
+    logs = sorted((Log(name, _complain, _BLOCK) for name in files or ("-",)), key=Log.last_written)
     sampled = [_Sampled(log, query.zone) for log in logs]
     with contextlib.ExitStack() as spools:
         requests = None
