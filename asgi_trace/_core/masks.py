@@ -197,7 +197,7 @@ class Masks:
             self._remember_plain(path)
             return path
         segments = _SLACK_HOOK.sub(MASK, path).split("/")
-        words: Pattern | None = None  # segments after these words are secrets
+        words: re.Pattern[str] | None = None  # segments after these words are secrets
         for index, segment in enumerate(segments):
             if words is not None and _is_secret_after(words, segment):
                 segments[index] = MASK
@@ -347,7 +347,7 @@ def _mask_basic(match: re.Match[str]) -> str:
     return f"{match[1]}{MASK}" if b":" in decoded else match[0]
 
 
-def _announced_by(segment: str) -> Pattern | None:
+def _announced_by(segment: str) -> re.Pattern[str] | None:
     """Return the words of which *segment* has one: a secret may follow it. None without one."""
     forms = _forms(segment)
     if max(form.count("-") for form in forms) > _MOST_WORDS + 1:
@@ -355,7 +355,7 @@ def _announced_by(segment: str) -> Pattern | None:
     return next((words for words in (_ONE_TIME, _HOOK) if any(map(words.search, forms))), None)
 
 
-def _is_secret_after(words: Pattern, segment: str) -> bool:
+def _is_secret_after(words: re.Pattern[str], segment: str) -> bool:
     if _PLAIN_SEGMENT.fullmatch(segment):
         return False
     return words is _ONE_TIME or not _ID.fullmatch(segment)

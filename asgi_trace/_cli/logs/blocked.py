@@ -12,15 +12,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..._core.patterns import Pattern
+
 __all__ = ("read_blocks",)
 
 # The objects and lists within each other.
 _DEEPEST = 50
-_KEY = re.compile(
+_KEY = Pattern(
     r"(?P<key>[A-Za-z_@$/][\w.@$/-]*|'(?:[^']|'')*'|\"(?:[^\"\\]|\\.)*\"):(?: +(?P<value>.*)|\Z)"
 )
-_BLOCK = re.compile(r"[|>][-+]?\Z")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?\Z")
+_BLOCK = Pattern(r"[|>][-+]?\Z")
+_NUMBER = Pattern(r"-?\d+(?:\.\d+)?\Z")
 _WORDS: dict[str, Any] = {"null": None, "~": None, "true": True, "false": False, "{}": {}, "[]": []}
 
 
@@ -156,7 +158,7 @@ def _quotes_in(text: str, quote: str) -> int:
     return text.count(quote) if quote else 0
 
 
-_ESCAPED = re.compile(r"\\.")
+_ESCAPED = Pattern(r"\\.")
 
 
 def _folded(pieces: list[str], quote: str) -> str:
@@ -204,9 +206,9 @@ def _scalar(text: str) -> Any:
     return text
 
 
-_SINGLE = re.compile(r"'[^']*(?:''[^']*)*'")
+_SINGLE = Pattern(r"'[^']*(?:''[^']*)*'")
 # The escapes of YAML that JSON does not have.
-_ESCAPES = re.compile(r"\\(x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8}|.)")
+_ESCAPES = Pattern(r"\\(x[0-9A-Fa-f]{2}|U[0-9A-Fa-f]{8}|.)")
 _OF_YAML = {
     "0": "\\u0000",
     "a": "\\u0007",

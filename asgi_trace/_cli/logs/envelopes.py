@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..._core.lines import parse_fields
+from ..._core.patterns import Pattern
 from .names import (
     COLLECTED,
     NO_IDS,
@@ -56,9 +57,9 @@ __all__ = (
 )
 
 COLOR = r"\x1b\[[\d;]*m"
-COLORS = re.compile(COLOR)
+COLORS = Pattern(COLOR)
 # A color; and what a terminal is told besides: to erase the line, or the title of its window.
-_SEQUENCES = re.compile(r"\x1b(?:\[[\d;?]{0,40}[A-Za-z]|\][^\x07\x1b\n]{0,200}\x07)")
+_SEQUENCES = Pattern(r"\x1b(?:\[[\d;?]{0,40}[A-Za-z]|\][^\x07\x1b\n]{0,200}\x07)")
 # A line with a color in this number of its first characters, or at its end, is recognised without
 # its colors.
 _COLORED = 120
@@ -135,7 +136,7 @@ class Prefix(NamedTuple):
     """One form of a prefix. One that *is_long* is longer than any head of ours."""
 
     name: str
-    match: Any
+    expression: re.Pattern[str]
     trust: int
     begins: Any
     is_long: bool
@@ -143,14 +144,17 @@ class Prefix(NamedTuple):
     @property
     def pattern(self) -> str:
         """The regular expression."""
-        compiled: re.Pattern[str] = self.match.__self__
-        return compiled.pattern
+        return self.expression.pattern
+
+    def match(self, line: str) -> re.Match[str] | None:
+        """Return the match of the prefix at the beginning of a *line*."""
+        return self.expression.match(line)
 
 
 def _prefix(
     name: str, pattern: str, trust: int = _ALWAYS, begins: Any = _DATED, is_long: bool = False
 ) -> Prefix:
-    return Prefix(name, re.compile(pattern).match, trust, begins, is_long)
+    return Prefix(name, Pattern(pattern), trust, begins, is_long)
 
 
 PREFIXES = (
@@ -386,8 +390,8 @@ PREFIXES = (
     ),
 )
 
-_NAME = re.compile(r"(\(\?P<|\(\?\()(\w+)")
-_GROUP = re.compile(r"\(\?P<\w+>")
+_NAME = Pattern(r"(\(\?P<|\(\?\()(\w+)")
+_GROUP = Pattern(r"\(\?P<\w+>")
 
 
 def unnamed(expression: str, number: int) -> str:
@@ -504,7 +508,8 @@ class Peeler:
                 break
             layers.append(layer)
             used.add(layer.prefix.name)
-            line = line[layer.prefix.match(line).end() :]
+            match = layer.prefix.match(line)
+            line = line if match is None else line[match.end() :]
         return tuple(layers), line
 
     def _known_layer(self, line: str, used: Set[str]) -> Layer | None:
@@ -548,7 +553,7 @@ class Peeler:
 
     def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
         for prefix in self._first:
-            match: re.Match[str] | None = prefix.match(line)
+            match = prefix.expression.match(line)
             if match is not None and self._is_trusted(prefix, match, line, used):
                 used.add(prefix.name)
                 return match
@@ -561,7 +566,7 @@ class Peeler:
                 return None
             start = int(found.lastgroup[1:])
         for prefix in PREFIXES[start:]:
-            match = prefix.match(line)
+            match = prefix.expression.match(line)
             if match is not None and self._is_trusted(prefix, match, line, used):
                 used.add(prefix.name)
                 others = (other for other in self._recent if other is not prefix)
@@ -644,7 +649,7 @@ def _content_behind(match: re.Match[str]) -> Content:
     )
 
 
-_LABEL = re.compile(r'([\w.]+)="((?:[^"\\]|\\.)*)"')
+_LABEL = Pattern(r'([\w.]+)="((?:[^"\\]|\\.)*)"')
 
 
 def source_of_labels(labels: str) -> str:
@@ -743,8 +748,8 @@ _NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED", "default", "unknown")
 _new = tuple.__new__
 
 
-JOURNAL_BYTES = re.compile(rb'"MESSAGE"\s*:\s*\[')
-"""The beginning of a text that the journal writes as a list of bytes."""
+JOURNAL_BYTES = Pattern(rb'M(?<="M)ESSAGE"\s*:\s*\[')
+"""The beginning of a text that the journal writes as a list of bytes, behind its first quote."""
 
 
 def _from_bytes(numbers: list[Any]) -> str:
@@ -761,13 +766,13 @@ def _is_id(value: Any) -> bool:
 
 # -- services --------------------------------------------------------------------------------------
 
-_INSTANCE = re.compile(
+_INSTANCE = Pattern(
     r"(?:-[a-f0-9]{6,10}-[a-z0-9]{5}"  # a pod of a deployment
     r"|[-_.]\d{1,5}(?:\.[a-z0-9]{12,25})?(?:@.*)?"  # compose, foreman, a stateful set, a swarm's task
     r"|(?:@[\w:.-]{1,100})?\.service|\.log(?:\.\d+)?(?:\.gz)?)\Z"
 )
 # prefix/container/task: Amazon ECS; container/id: a tag of Docker
-_TASK = re.compile(r"(?:[^/]+/([^/]+)/[0-9a-f]+|([^/]+)/[0-9a-f]{12})\Z")
+_TASK = Pattern(r"(?:[^/]+/([^/]+)/[0-9a-f]+|([^/]+)/[0-9a-f]{12})\Z")
 
 
 def service_of(source: str) -> str:

@@ -32,15 +32,19 @@ class Readable(Protocol):
         """Return some bytes, and none at the end."""
 
 
-def blocks_of(stream: Readable, start: bytes = b"") -> Iterator[bytes]:
+def blocks_of(stream: Readable, start: bytes = b"", most: int | None = None) -> Iterator[bytes]:
     """
     Yield the bytes of *stream* as they arrive, in blocks that end where a line ends.
 
     :param start: bytes that were read from it before.
+    :param most: the bytes of a block after the first one, which shows what the log is; as many as
+        of the first, when left out.
     """
     pieces: list[bytes] = []
     size = 0
-    while data := start or stream.read1(_BLOCK):
+    start = start or stream.read1(_BLOCK)
+    later = min(most or _BLOCK, _BLOCK)
+    while data := start or stream.read1(later):
         start = b""
         end = data.rfind(b"\n") + 1
         size += len(data)
@@ -63,11 +67,16 @@ class Log:
     """
     One log: a file, compressed or not, or a pipe. A part that cannot be read is reported once, to
     *complain*.
+
+    :param most: the bytes of a block after the first one, see :func:`blocks_of`.
     """
 
-    def __init__(self, name: str, complain: Callable[[str], object]) -> None:
+    def __init__(
+        self, name: str, complain: Callable[[str], object], most: int | None = None
+    ) -> None:
         self.name = "standard input" if name == "-" else name
         self._complain = complain
+        self._most = most
         self._said: set[str] = set()
         self._target: str | int = _STDIN if name == "-" else name
         self._is_spooled = False
@@ -114,7 +123,7 @@ class Log:
             is_file = stream.seekable()
             readable = _readable(stream)
             start = b"" if is_file or readable is not stream else _arrived(stream)
-            for block in blocks_of(readable, start):
+            for block in blocks_of(readable, start, self._most):
                 self.done = stream.tell() if is_file else 0
                 yield block
 

@@ -19,6 +19,7 @@ from functools import cache
 from itertools import compress, count, repeat
 from typing import Any, NamedTuple, cast
 
+from ..._core.patterns import Pattern
 from .envelopes import DECISIVE, DOCKERS_PART, TIMES, Content, opened
 
 __all__ = ("Contents", "contents")
@@ -104,9 +105,9 @@ class _Frame(NamedTuple):
 
 
 _VALUE = r'[^"\\\x00-\x1f]*'
-_PAIR = re.compile(rf'"(?P<name>{_VALUE})" ?: ?"(?P<value>{_VALUE})"')
-_WORD = re.compile(r"\w")
-_AFTER = re.compile(rf'" ?(?:, ?"{_VALUE}" ?: ?"?|\}}\Z)')
+_PAIR = Pattern(rf'"(?P<name>{_VALUE})" ?: ?"(?P<value>{_VALUE})"')
+_WORD = Pattern(r"\w")
+_AFTER = Pattern(rf'" ?(?:, ?"{_VALUE}" ?: ?"?|\}}\Z)')
 
 
 def _frame_of(text: str) -> _Frame | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import io
 import operator
 import os
 import re
@@ -20,10 +21,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
-from itertools import chain, compress, count
+from itertools import chain, compress, count, islice
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
+from ..._core.patterns import Pattern
 from .envelopes import COLOR, COLORS, JOURNAL_BYTES
 from .files import Log, drop_output, reason, refuse_terminal
 from .own import JSON, LOGFMT, OWN_HEAD
@@ -377,8 +379,10 @@ def _word_of(path: str) -> bytes:
     return max(re.findall(r"[\w-]+", path, re.ASCII), key=len, default="").encode()
 
 
-# Ids of at most this number of lengths are searched without an expression.
-_FEW = 4
+# At most this number of ids are searched by an expression for them; more, of at most this number of
+# lengths, without one.
+_FEW = 1000
+_FEW_LENGTHS = 4
 _LONG_REQUEST_ID = re.compile(rb'q(?<=eq)uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*")([\w.~+/=:@-]+)')
 _ANY_REQUEST_ID = re.compile(rb"equest_?[iI]d")
 _REQUEST_ID = re.compile(
@@ -403,11 +407,40 @@ def shortcut(
     return _Finder({request_id.encode() for request_id in requests}).find
 
 
+# The first character is the rarest one of the names.
+_BEFORE_ID = rb'q(?:=(?<=req=)|uest(?<=equest)_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))'
+# The most bytes of an id in an expression, and the fewest: less of them begins too many others.
+_MOST_COMPARED = 64
+_LEAST_COMPARED = 6
+
+
+def _beginning_of(ids: Set[bytes], compared: int = 0) -> bytes:
+    """
+    Return an expression that matches where one of some *ids* begins, and where few others do.
+
+    :param compared: the number of bytes that were compared before.
+    """
+    if len(ids) < 2:
+        return re.escape(min(ids)[: max(2, _LEAST_COMPARED - compared)]) if ids else b"(?!)"
+    further: dict[bytes, set[bytes]] = {}
+    for request_id in ids:
+        further.setdefault(request_id[:1], set()).add(request_id[1:])
+    if b"" in further:  # the whole id begins another one
+        return b""
+    ways = (re.escape(byte) + _beginning_of(rests, compared + 1) for byte, rests in further.items())
+    return b"(?:%b)" % b"|".join(ways) if len(further) > 1 else b"".join(ways)
+
+
 class _Finder:
     """The places of some requests' lines in a block, which is searched once."""
 
     def __init__(self, ids: Set[bytes]) -> None:
         self._ids = ids
+        few = {request_id[:_MOST_COMPARED] for request_id in ids} if len(ids) <= _FEW else None
+        colors = b"(?:%b)*" % COLOR.encode()
+        self._of_few = few is not None and tuple(
+            Pattern(_BEFORE_ID + color + _beginning_of(few)) for color in (b"", colors)
+        )
         self._lengths = sorted({len(request_id) for request_id in ids})
         self._block = b""
         self._places: list[int] = []
@@ -420,7 +453,10 @@ class _Finder:
         return self._places[number] if number < len(self._places) else -1
 
     def _all(self, block: bytes) -> list[int]:
-        if b"\x1b" in block or len(self._lengths) > _FEW:
+        is_colored = b"\x1b" in block
+        if self._of_few:
+            return [match.start() for match in self._of_few[is_colored].finditer(block)]
+        if is_colored or len(self._lengths) > _FEW_LENGTHS:
             return self._matches(_REQUEST_ID, block)
         # A fifth of the time that the expression takes.
         places = self._behind(b"req=", block.split(b"req="))
@@ -485,7 +521,7 @@ _PART = re.compile(rb"P(?<=std(?:out|err) P) ")
 
 def _has_parts(block: bytes) -> bool:
     """Whether the searched text may be split over lines, so that each line must be read."""
-    has_bytes = b'"MESSAGE"' in block and JOURNAL_BYTES.search(block) is not None
+    has_bytes = b'"' in block and JOURNAL_BYTES.search(block) is not None
     return has_bytes or _PART.search(block) is not None
 
 
@@ -666,9 +702,10 @@ def _places_of(block: bytes, word: bytes) -> Iterator[int]:
 
 # -- samples of the logs ---------------------------------------------------------------------------
 
-# The number of lines that are examined of the first block of a log, and of each later one.
+# The number of lines that are examined: the first ones of a log, and some of each later megabyte.
 _FIRST_SAMPLE = 1000
 _LATER_SAMPLE = 20
+_MEGABYTE = 1 << 20
 
 
 class _Sampled:
@@ -707,20 +744,24 @@ class _Sampled:
     def lines(self) -> Iterator[bytes]:
         """Yield the blocks of the log's lines."""
         is_first, self._is_sampled = not self._is_sampled, True
-        size = _FIRST_SAMPLE
+        room = _FIRST_SAMPLE
         self._end = 0
         for block in lines_of(self.log, self._zone):
-            self._end += len(block)
+            start, self._end = self._end, self._end + len(block)
             if is_first:
                 if self._is_counted:
                     self.reading.lines += block.count(b"\n") + (not block.endswith(b"\n"))
-                self._sample(block.split(b"\n", size)[:size])
-                size = _LATER_SAMPLE
+                is_next = start // _MEGABYTE < self._end // _MEGABYTE
+                size = max(room, _LATER_SAMPLE if is_next else 0)
+                lines = [*islice(io.BytesIO(block), size)]  # without a copy of the block
+                room = max(0, room - len(lines))
+                if lines:
+                    self._sample(lines)
             yield block
 
     def _sample(self, lines: list[bytes]) -> None:
         reader = LineReader(zone=self._zone, reading=self.reading)
-        texts = [_text(line) for line in lines if line]
+        texts = [_text(line) for line in lines if line != b"\n"]
         self.reading.looked_at += len(texts)
         whole = "".join(f"{text}\n" for text in texts)
         entries = reader.read_text(whole, texts) + reader.finish()
@@ -780,6 +821,9 @@ def _write(lines: Iterable[_Found]) -> bool:
 
 # -- the command -----------------------------------------------------------------------------------
 
+# A block is searched several times: the bytes of one, and a copy of it, are in a core's own cache.
+_BLOCK = 1 << 18
+
 
 def run(arguments: Sequence[str], **conditions: str | None) -> int:
     """
@@ -798,7 +842,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         _complain(str(error))
         return 2
     # The order of lines of the same second: a rotated log comes before the one that continues it.
-    logs = sorted((Log(name, _complain) for name in files or ("-",)), key=Log.last_written)
+    logs = sorted((Log(name, _complain, _BLOCK) for name in files or ("-",)), key=Log.last_written)
     sampled = [_Sampled(log, query.zone) for log in logs]
     with contextlib.ExitStack() as spools:
         requests = None

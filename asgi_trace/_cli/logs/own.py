@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from ..._core.lines import HEAD
+from ..._core.patterns import Pattern
 
 __all__ = (
     "JSON",
@@ -52,7 +53,7 @@ class Form(NamedTuple):
 
 # For a search in many lines at once: "$" matches the end of each line. A longer head is no match.
 OWN_HEAD = HEAD.pattern.replace(r"\Z", "$").replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}")
-_TEXT = Form(True, "", re.compile(rf"{OWN_HEAD}([^\n]*)"))
+_TEXT = Form(True, "", Pattern(rf"{OWN_HEAD}([^\n]*)"))
 
 # Lines with ids and no other fields, or with the fields of an access line of ours. A line that a
 # reader of JSON or logfmt could read in another way does not match.
@@ -125,8 +126,8 @@ LOGFMT = Named(
     r"transport=[a-z-]+ client=[!#-<>-\[\]-~]+(?: ttfb_ms=(\d+\.\d+))?",
     is_quoted=False,
 )
-_JSON = Form(False, JSON.start, re.compile(JSON.pattern, re.ASCII))
-_LOGFMT = Form(False, LOGFMT.start, re.compile(LOGFMT.pattern, re.ASCII))
+_JSON = Form(False, JSON.start, Pattern(JSON.pattern, re.ASCII))
+_LOGFMT = Form(False, LOGFMT.start, Pattern(LOGFMT.pattern, re.ASCII))
 
 
 def own_head(line: str) -> re.Match[str] | None:

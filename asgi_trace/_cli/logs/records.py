@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
+from ..._core.patterns import Pattern
 from .envelopes import COLORS, Peeled, service_of, source_of_labels
 from .levels import LETTERS, LEVELS, NAMES, level_of
 from .names import (
@@ -104,8 +105,8 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
 # for an id.
-_OTHERS_HEAD = re.compile(r"[\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
-_OTHERS_LEVEL = re.compile(
+_OTHERS_HEAD = Pattern(r"[\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
+_OTHERS_LEVEL = Pattern(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
@@ -116,14 +117,14 @@ _OTHERS_LEVEL = re.compile(
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
 )
 # The level right after the time, in letters that elsewhere are those of any word.
-_LEVEL_NEXT = re.compile(
+_LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
 )
-_CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
+_CAPITALS = Pattern(r"\b[A-Z]{3,}\b")
 # A level of one letter or sign, at its place in a line of klog, Android, MongoDB, Tornado and
 # Jupyter, Rails' Semantic Logger, and Redis.
-_LETTER = re.compile(
+_LETTER = Pattern(
     r"([IWEF])(?=\d{4}(?:\d{4})? \d\d:)"
     r"|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\d+ +\d+ ([VDIWEFA]) "
     r"|\d{4}-\d\d-\d\dT[\d:.]{8,16}(?:Z|[+-]\d{4}) ([DIWEF])(?= +[A-Z]+ +\[)"
@@ -132,7 +133,7 @@ _LETTER = re.compile(
     r"|\d+:[CMSX] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "
 )
 # Another formatter may put a thread or a level where ours has a call of MCP.
-_OWN_IDS = re.compile(
+_OWN_IDS = Pattern(
     r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\]"
     r"(?: \[([a-z]\w*/[^\] ]+(?: [^\]]*)?|(?:initialize|ping)(?: #[^\] ]+)?)\])?"
 )

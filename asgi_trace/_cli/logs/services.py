@@ -6,10 +6,12 @@ import os
 import re
 from collections.abc import Sequence
 
+from ..._core.patterns import Pattern
+
 __all__ = ("container_in", "service_of_file", "services_of_files")
 
 # The parts of a file name that are not the service: an ending, a number, a date, the kind of log.
-_ASIDE = re.compile(
+_ASIDE = Pattern(
     r"(?:\.(?:gz|bz2|xz|zst|log|logs|json|jsonl|ndjson|logfmt|txt|out|err)"
     r"|[-_.]\d{4}-?\d\d-?\d\d(?:[-_T]?\d{2,6})*|[-_.]\d+"
     r"|(?:\A|[-_.])(?:access|app|application|current|debug|error|errors|info|log|logs|messages|output"
@@ -21,7 +23,7 @@ _NO_SERVICE = frozenset(("", "standard input", "tmp", "var"))
 
 # The files on a node of Kubernetes: pods/NAMESPACE_POD_UID/CONTAINER/0.log, and
 # containers/POD_NAMESPACE_CONTAINER-ID.log.
-_ON_NODES = re.compile(
+_ON_NODES = Pattern(
     r"(?:\A|/)(?:[^/]+_[^/]+_[^/]+/([a-z0-9-]+)/\d+|[^/_]+_[^/_]+_([a-z0-9-]+)-[0-9a-f]{64})\.log"
 )
 

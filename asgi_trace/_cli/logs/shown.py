@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 from ..._core.lines import parse_fields
+from ..._core.patterns import Pattern
 from .blocked import read_blocks
 from .envelopes import source_of_labels
 from .names import ROLES
@@ -102,8 +103,8 @@ class _OneLine(_Form):
 class _TextOfAws(_OneLine):
     """``aws logs filter-log-events`` and ``get-log-events`` with ``--output text``."""
 
-    start = re.compile(r"\AEVENTS\t(?:\d{20,60}\t)?\d{13}\t")
-    row = re.compile(
+    start = Pattern(r"\AEVENTS\t(?:\d{20,60}\t)?\d{13}\t")
+    row = Pattern(
         r"EVENTS\t(?:\d{20,60}\t\d{13}\t(?P<source>[^\t]{1,512})|\d{13})\t(?P<line>.*)\t(?P<time>\d{13})"
     )
 
@@ -114,10 +115,8 @@ class _Job(_OneLine):
     is no prefix: a client's text with tabs could be one, in a line of another form.
     """
 
-    start = re.compile(
-        r"\A[^\t\n]{1,200}\t[^\t\n]{1,200}\t\ufeff?\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z "
-    )
-    row = re.compile(
+    start = Pattern(r"\A[^\t\n]{1,200}\t[^\t\n]{1,200}\t\ufeff?\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z ")
+    row = Pattern(
         r"(?P<source>[^\t]{1,200})\t[^\t]{1,200}\t\ufeff?(?P<time>\d{4}-\d\d-\d\dT[\d:]{8}\.\d{7}Z)(?: (?P<line>.*))?"
     )
 
@@ -125,8 +124,8 @@ class _Job(_OneLine):
 class _FileOfFluentBit(_OneLine):
     """Fluent Bit's output to a file: the tag, the time, and a record of JSON."""
 
-    start = re.compile(r"\A[\w.-]{1,200}: \[\d{10}\.\d{1,9}, \{.*\}\]$", re.MULTILINE)
-    row = re.compile(r"(?P<source>[\w.-]{1,200}): \[(?P<time>\d{10}\.\d{1,9}), (?P<line>\{.*\})\]")
+    start = Pattern(r"\A[\w.-]{1,200}: \[\d{10}\.\d{1,9}, \{.*\}\]$", re.MULTILINE)
+    row = Pattern(r"(?P<source>[\w.-]{1,200}): \[(?P<time>\d{10}\.\d{1,9}), (?P<line>\{.*\})\]")
 
 
 # The text of a line, its collector's fields before it, and those after it. Strings have no escapes:
@@ -137,13 +136,13 @@ _ASIDE = r'"(?:time|stream|_p|logtag|date|source|container_id|container_name)"=>
 class _Console(_OneLine):
     """Fluent Bit's standard output: the records of MessagePack."""
 
-    start = re.compile(r"^\[\d+\] [\w./-]{1,300}: \[\[?\d{10}\.\d{9}, \{", re.MULTILINE)
-    row = re.compile(
+    start = Pattern(r"^\[\d+\] [\w./-]{1,300}: \[\[?\d{10}\.\d{9}, \{", re.MULTILINE)
+    row = Pattern(
         r"\[\d+\] (?P<tag>[\w./-]{1,300}): \[\[?(?P<time>\d{10}\.\d{9}), (?:\{[^{}]*\}\], \{|\{)"
         rf'(?P<before>(?:{_ASIDE}, )*)"(?:log|message|MESSAGE)"=>"(?P<line>.*)"\}}\]'
     )
-    _after = re.compile(rf"(?P<line>.*)\", {_ASIDE[:-1]}")
-    _container = re.compile(r'"container_name"=>"([^"]*)"')
+    _after = Pattern(rf"(?P<line>.*)\", {_ASIDE[:-1]}")
+    _container = Pattern(r'"container_name"=>"([^"]*)"')
 
     def take(self, line: str) -> list[str]:
         kubernetes = line.rfind('", "kubernetes"=>{')
@@ -163,7 +162,7 @@ class _Console(_OneLine):
         return [_line(text.removesuffix("\\n"), match["time"], source)]
 
 
-_ESCAPED = re.compile(r"\\([\\'btnrf0])")
+_ESCAPED = Pattern(r"\\([\\'btnrf0])")
 _CHARACTERS = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "f": "\f", "0": ""}
 
 
@@ -178,10 +177,10 @@ class _BetweenTabs(_Form):
     A line without an escape passes unchanged: it has this prefix.
     """
 
-    start = re.compile(
+    start = Pattern(
         r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?\t(?:[\w.-]{0,200}\t|(?=\{\"|timestamp=|\d{4}-))"
     )
-    _row = re.compile(r"([^\t]{19,29})\t(?:([\w.-]{0,200})\t)?(.*)")
+    _row = Pattern(r"([^\t]{19,29})\t(?:([\w.-]{0,200})\t)?(.*)")
 
     def take(self, line: str) -> list[str]:
         row = self._row.fullmatch(line) if "\\\\" in line or "\\'" in line else None
@@ -204,10 +203,10 @@ def _is_json(text: str) -> bool:
 class _WithoutNames(_Form):
     """The same between commas, in quotes."""
 
-    start = re.compile(
+    start = Pattern(
         r'\A"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?",(?:"[\w.-]{0,200}",)?"(?:\{|timestamp=|\d{4}-)'
     )
-    _row = re.compile(r'"([\d :.-]{19,29})",(?:"([\w.-]{0,200})",)?"((?:[^"]|"")*)"')
+    _row = Pattern(r'"([\d :.-]{19,29})",(?:"([\w.-]{0,200})",)?"((?:[^"]|"")*)"')
 
     def take(self, line: str) -> list[str]:
         row = self._row.fullmatch(line)
@@ -217,10 +216,8 @@ class _WithoutNames(_Form):
 class _NamedBetweenTabs(_Form):
     """ClickHouse's TSKV: pairs of name and value."""
 
-    start = re.compile(
-        rf"\A(?:{'|'.join(ROLES['time'])})=[^\t\n]*\t(?:\w+=[^\t\n]*\t)*\w+=.*$", re.M
-    )
-    _pair = re.compile(r"(\w+)=(.*)", re.DOTALL)
+    start = Pattern(rf"\A(?:{'|'.join(ROLES['time'])})=[^\t\n]*\t(?:\w+=[^\t\n]*\t)*\w+=.*$", re.M)
+    _pair = Pattern(r"(\w+)=(.*)", re.DOTALL)
 
     def take(self, line: str) -> list[str]:
         pairs = [self._pair.fullmatch(cell) for cell in line.split("\t")]
@@ -232,7 +229,7 @@ class _NamedBetweenTabs(_Form):
 class _Pairs(_Form):
     """An envelope in logfmt: of Vector, VictoriaLogs, Alloy's ``loki.echo``, pm2 with ``--format``."""
 
-    start = re.compile(
+    start = Pattern(
         r"\A(?:(?:[\w.]+=(?:\"(?:[^\"\\\n]|\\.)*\"|[^ \n\"]*) ){0,30}"
         r"(?:source_type=\w+ (?:stream=\w+ )?timestamp=|_msg=)"
         r"|timestamp=[^ \n]{8,40} app=[^ \n]+ id=\d+ type=(?:out|err) message="
@@ -263,10 +260,10 @@ class _Pairs(_Form):
 class _Boxes(_Form):
     """ClickHouse's Pretty forms, and others with lines between the cells."""
 
-    start = re.compile(r"\A\s*(?:[\u250c\u256d]\u2500.*\u252c|\u250f\u2501)")
-    _names = re.compile(r" *(?:[\u250c\u256d]\u2500(.*)\u2500[\u2510\u256e]|\u2503 (.*) \u2503)")
-    _row = re.compile(r" *(?:\d+\. )?\u2502(.*)\u2502")
-    _border = re.compile(r" *[\u2514\u251c\u250f\u2521\u2570].*[\u2518\u2524\u2513\u2529\u256f]")
+    start = Pattern(r"\A\s*(?:[\u250c\u256d]\u2500.*\u252c|\u250f\u2501)")
+    _names = Pattern(r" *(?:[\u250c\u256d]\u2500(.*)\u2500[\u2510\u256e]|\u2503 (.*) \u2503)")
+    _row = Pattern(r" *(?:\d+\. )?\u2502(.*)\u2502")
+    _border = Pattern(r" *[\u2514\u251c\u250f\u2521\u2570].*[\u2518\u2524\u2513\u2529\u256f]")
 
     def __init__(self) -> None:
         self._columns: list[str] = []
@@ -322,11 +319,11 @@ class _Ruled(_Form):
     The ruler's crosses show where each cell begins: a cell may have the sign between two in it.
     """
 
-    start = re.compile(
+    start = Pattern(
         rf"\A(?:[^\n]*\n){{0,5}}?[ |]*(?:{'|'.join(ROLES['time'])}|logStreamName)\b[^\n]*\|[^\n]*\n[|+]{{0,2}}-+\+-"
     )
-    _ruler = re.compile(r"[|+]{0,2}-+(?:\+-+)+[|+]{0,2}")
-    _count = re.compile(r"\(\d+ rows?\)|\d+ rows? in set.*")
+    _ruler = Pattern(r"[|+]{0,2}-+(?:\+-+)+[|+]{0,2}")
+    _count = Pattern(r"\(\d+ rows?\)|\d+ rows? in set.*")
 
     def __init__(self) -> None:
         self._columns: list[str] = []
@@ -369,11 +366,11 @@ class _Ruled(_Form):
 class _Aligned(_Form):
     """gcloud with ``--format="table(…)"``: columns of fixed widths under names in capitals."""
 
-    start = re.compile(
+    start = Pattern(
         r"\A(?:[A-Z][A-Z0-9_]* +){0,20}(?:TIMESTAMP|TIME) +(?:[A-Z][A-Z0-9_]* +){0,20}(?:TEXT_PAYLOAD|MESSAGE) *$",
         re.M,
     )
-    _name = re.compile(r"[A-Z][A-Z0-9_]*")
+    _name = Pattern(r"[A-Z][A-Z0-9_]*")
     _fields: ClassVar = {"TEXT_PAYLOAD": "textPayload"}
 
     def __init__(self) -> None:
@@ -406,9 +403,9 @@ class _Blocks(_Form):
     of a value do not.
     """
 
-    start = re.compile(r"\A(?:Row \d+:\n\u2500+\n|\*{10,40} 1\. row \*{10,40}\n|-\[ RECORD 1 \])")
-    _number = re.compile(r"Row \d+:|\*{10,40} \d+\. row \*{10,40}|-\[ RECORD \d+ \][-+]*")
-    _field = re.compile(r" *([A-Za-z_@][\w.@]*)(?:: *| *\| )")
+    start = Pattern(r"\A(?:Row \d+:\n\u2500+\n|\*{10,40} 1\. row \*{10,40}\n|-\[ RECORD 1 \])")
+    _number = Pattern(r"Row \d+:|\*{10,40} \d+\. row \*{10,40}|-\[ RECORD \d+ \][-+]*")
+    _field = Pattern(r" *([A-Za-z_@][\w.@]*)(?:: *| *\| )")
 
     def __init__(self) -> None:
         self._fields: dict[str, str] = {}
@@ -447,14 +444,14 @@ class _Blocks(_Form):
 class _Debug(_Form):
     """The ``debug`` exporter of OpenTelemetry's collector, with details."""
 
-    start = re.compile(r"^(?:[^\n]*\t)?ResourceLog #0\nResource SchemaURL:", re.MULTILINE)
-    _head = re.compile(r"(?:[^\n]*\t)?ResourceLog #\d+|ScopeLogs #\d+|LogRecord #\d+")
-    _field = re.compile(r"([A-Z][A-Za-z]*(?: ID)?): ?(.*)")
-    _aside = re.compile(
+    start = Pattern(r"^(?:[^\n]*\t)?ResourceLog #0\nResource SchemaURL:", re.MULTILINE)
+    _head = Pattern(r"(?:[^\n]*\t)?ResourceLog #\d+|ScopeLogs #\d+|LogRecord #\d+")
+    _field = Pattern(r"([A-Z][A-Za-z]*(?: ID)?): ?(.*)")
+    _aside = Pattern(
         r"(?:Resource|ScopeLogs) SchemaURL: |(?:Resource a|InstrumentationScope a|A)ttributes:\Z"
         r"|InstrumentationScope |\t\{"
     )
-    _attribute = re.compile(r" {5}-> ([^:]{1,200}): ([A-Z][A-Za-z]*)\((.*)\)")
+    _attribute = Pattern(r" {5}-> ([^:]{1,200}): ([A-Z][A-Za-z]*)\((.*)\)")
     _names: ClassVar = {
         "Timestamp": "Timestamp",
         "ObservedTimestamp": "ObservedTimestamp",
@@ -533,7 +530,7 @@ class _Yaml(_Form):
     A document that is not understood passes unchanged.
     """
 
-    start = re.compile(
+    start = Pattern(
         r"\A(?:---\r?\n[A-Za-z@_][\w.@/-]*:(?: |\r?\n)|(?:events|logEvents|results|entries):\r?\n *- )"
     )
 
@@ -569,9 +566,9 @@ class _Yaml(_Form):
 
 # -- Ruby ------------------------------------------------------------------------------------------
 
-_RUBY_FIELD = re.compile(r'\s*"((?:[^"\\]|\\.)*)" => (.*?),?')
+_RUBY_FIELD = Pattern(r'\s*"((?:[^"\\]|\\.)*)" => (.*?),?')
 _RUBY_WORDS: dict[str, Any] = {"nil": None, "true": True, "false": False}
-_RUBY_ESCAPES = re.compile(r"\\(e|#|u\{[0-9a-f]+\}|x[0-9A-F]{2}|a|v|0|.)")
+_RUBY_ESCAPES = Pattern(r"\\(e|#|u\{[0-9a-f]+\}|x[0-9A-F]{2}|a|v|0|.)")
 
 
 def of_ruby(lines: Iterable[str]) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
+from ..._core.patterns import Pattern
 from .names import ROLES, TEXTS, flat
 from .times import Clock
 
@@ -74,7 +75,7 @@ _OUTERMOST = frozenset(
     ("resourceLogs", "hits", "streams", "awslogs", "row_1", *_AROUND, *_DOCUMENTS, *_NAMES, *_ROWS)
 )
 _NO_RECORD = "".join(f'(?!"{name}")' for name in sorted(_OF_RECORDS))
-SIGNATURE = re.compile(
+SIGNATURE = Pattern(
     (
         rf'\A\{{\s*(?:{_NO_RECORD}"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{{[^{{}}]*\}}|\[[^\[\]]*\])\s*,\s*){{0,12}}'
         rf'(?:"(?:{"|".join(sorted(_OUTERMOST))})"\s*:\s*[\[{{]|"(?:{"|".join(ROLES["time"])})"\s*:\s*\[)'
@@ -141,7 +142,7 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
     return None
 
 
-_NUMBERED = re.compile(r"row_\d{1,9}")
+_NUMBERED = Pattern(r"row_\d{1,9}")
 
 
 def _framed(results: Iterable[Any]) -> Iterator[dict[str, Any]]:
@@ -252,7 +253,7 @@ _HOLDERS = (("timestamp_nanos", "body"), ("category", "properties"))
 # The fields of a record of Kinesis, Firehose and Pub/Sub beside the data, and what holds them all.
 _OF_STREAMS = frozenset(("SequenceNumber", "sequenceNumber", "recordId", "messageId"))
 _PACKED_IN = ("kinesis", "message")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}\Z")
+_BASE64 = Pattern(r"[A-Za-z0-9+/]{16,}={0,2}\Z")
 _LARGEST = 16 << 20
 
 
@@ -287,7 +288,7 @@ def _name_of(column: Any) -> str:
     return column if isinstance(column, str) else ""
 
 
-_BARE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\Z")
+_BARE_TIME = Pattern(r"\d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\Z")
 
 # Seconds since the epoch, in 2001: a smaller number is no time of a log.
 _LEAST_TIME = 1e9

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
+from ..._core.patterns import Pattern
 from .entries import Entries
 from .records import Entry
 
@@ -70,7 +71,7 @@ class Reading:
 _LOOKS: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
         "YAML or a table",
-        re.compile(
+        Pattern(
             r"---|(?:insertId|logName|textPayload|jsonPayload): |Row \d+:|\s*[┌┏╔├│┃║└─━]{2}|\[\d+\] \S+: \["
         ),
         "JSON can be read: of gcloud logging read --format=json, FORMAT JSONEachRow of ClickHouse, "
@@ -78,22 +79,22 @@ _LOOKS: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ),
     (
         "JSON or logfmt",
-        re.compile(r"\s*[{\[]|.{0,120}\[req=none"),
+        Pattern(r"\s*[{\[]|.{0,120}\[req=none"),
         "asgi_trace.JSONFormatter, LogfmtFormatter and loggers.structlog_processor add request_id",
     ),
     (
         "access lines of a server",
-        re.compile(r'.*"[A-Z]+ [^"]* HTTP/'),
+        Pattern(r'.*"[A-Z]+ [^"]* HTTP/'),
         "configure_logging() gives the ids to a Python server's own lines; nginx has $request_id",
     ),
     (
         "text with a time",
-        re.compile(r".{0,60}\d\d:\d\d"),
+        Pattern(r".{0,60}\d\d:\d\d"),
         "configure_logging() or TextFormatter puts [req=…|session=…] into text",
     ),
     (
         "text without a time",
-        re.compile(r""),
+        Pattern(r""),
         "configure_logging() or TextFormatter puts a time and [req=…|session=…] into text",
     ),
 )

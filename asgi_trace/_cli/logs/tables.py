@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from ..._core.patterns import Pattern
 from .names import CONTAINERS, ROLES, TEXTS
 from .stores import TYPE
 
@@ -45,9 +46,7 @@ _OBJECTS = CONTAINERS - _TEXTS
 # Azure writes the zone of a time into the name of its column.
 _ZONES = {" [UTC]": " UTC", " [Local Time]": ""}
 _NAME = r'(?:[\w@$#.:/ \[\]-]{1,100}|"[\w@$#.:/ \[\]-]{1,100}")'
-_HEADER = re.compile(
-    rf"{_NAME}(?:(?P<separator>[,;\t]){_NAME}(?:(?P=separator){_NAME}){{0,500}})\Z"
-)
+_HEADER = Pattern(rf"{_NAME}(?:(?P<separator>[,;\t]){_NAME}(?:(?P=separator){_NAME}){{0,500}})\Z")
 _LONGEST_HEADER = 1 << 16
 _MARK = "\ufeff"
 
@@ -91,7 +90,7 @@ def _cells(row: str, separator: str) -> list[str]:
 
 
 # Between tabs there are no quotes, and ClickHouse escapes a line feed, a tab and others.
-_ESCAPED = re.compile(r"\\([\\'btnrf0])")
+_ESCAPED = Pattern(r"\\([\\'btnrf0])")
 _CHARACTERS = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "f": "\f", "0": ""}
 
 
@@ -127,7 +126,7 @@ def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator
 
 # The second row of ClickHouse's CSVWithNamesAndTypes and TabSeparatedWithNamesAndTypes.
 _CELL = rf"\"?{TYPE}[^\t\"\n]*\"?"
-_TYPES = re.compile(rf"{_CELL}(?:[,\t]{_CELL})+\Z")
+_TYPES = Pattern(rf"{_CELL}(?:[,\t]{_CELL})+\Z")
 
 
 def _whole_rows(

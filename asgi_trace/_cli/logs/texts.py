@@ -9,10 +9,12 @@ the user agent of an access line, and in quotes.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from ..._core.lines import parse_access, parse_outgoing, unescape
+from ..._core.patterns import Pattern
 
 __all__ = (
     "HOST",
@@ -41,31 +43,31 @@ _OF_HAPROXY = (
 # ``session``, ``trace``, ``span``. It is searched before a message, where there are no quotes.
 _IDS = (
     # OpenStack: [req-UUID user project], [None req-UUID …], [req-GLOBAL req-LOCAL …]
-    ("req-", re.compile(rf"\[(?:[\w-]+ )?(?P<request>req-{UUID})(?:\]| (?:[^\]]{{0,200}}\])?)")),
+    ("req-", Pattern(rf"\[(?:[\w-]+ )?(?P<request>req-{UUID})(?:\]| (?:[^\]]{{0,200}}\])?)")),
     # Spring Boot 3: [trace-span]; Spring Cloud Sleuth: [service,trace,span]
-    ("-", re.compile(r"\[(?P<trace>[0-9a-f]{32}|[0-9a-f]{16})-(?P<span>[0-9a-f]{16})\]")),
-    (",", re.compile(r"\[[\w. -]*,(?P<trace>[0-9a-f]{16,32}),(?P<span>[0-9a-f]{16})(?:,\w*)?\]")),
+    ("-", Pattern(r"\[(?P<trace>[0-9a-f]{32}|[0-9a-f]{16})-(?P<span>[0-9a-f]{16})\]")),
+    (",", Pattern(r"\[[\w. -]*,(?P<trace>[0-9a-f]{16,32}),(?P<span>[0-9a-f]{16})(?:,\w*)?\]")),
     # AWS Lambda
-    ("RequestId:", re.compile(rf"\bRequestId: (?P<request>{UUID})")),
-    ("Z", re.compile(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
+    ("RequestId:", Pattern(rf"\bRequestId: (?P<request>{UUID})")),
+    ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
     # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
-    ("[", re.compile(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
+    ("[", Pattern(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
     # nginx and HAProxy, if their id comes first
-    (" ", re.compile(rf"\A(?P<request>{HEX}|{UUID}) ")),
+    (" ", Pattern(rf"\A(?P<request>{HEX}|{UUID}) ")),
 )
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
-_NAMED = re.compile(
+_NAMED = Pattern(
     r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|span[-_]?id|session[-_]?id|rid)"
     r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})(?![\w.~+/=:@-])",
     re.IGNORECASE,
 )
-_OF_ID = re.compile(r"[\w.~+/=:@-]")
+_OF_ID = Pattern(r"[\w.~+/=:@-]")
 _KINDS = ("session", "trace", "span")
 # Beside the trace: of OpenTelemetry and Datadog.
-_SERVICE = re.compile(r"[\[ ](?:resource\.service\.name|dd\.service)=([\w.-]{1,128})(?=[\] ])")
+_SERVICE = Pattern(r"[\[ ](?:resource\.service\.name|dd\.service)=([\w.-]{1,128})(?=[\] ])")
 # Writers that put all fields behind the message, where a client's text may be before them:
 # structlog, logrus and zerolog on a terminal, log15, Go's slog, klog with a message in quotes.
-_FIELDS_LAST = re.compile(
+_FIELDS_LAST = Pattern(
     r"(?:[\d:.TZ+ -]{5,40} )?\[(?:debug {4}|info {5}|warning {2}|error {4}|critical |exception|notset {3})\] "
     r"|[\dT:.Z+-]{4,35}(?:AM|PM)? (?:TRC|DBG|INF|WRN|ERR|FTL|PNC) "
     r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4,9}\] "
@@ -75,12 +77,12 @@ _FIELDS_LAST = re.compile(
 )
 # Rust's tracing has an id in quotes, at the beginning of a span: a client's address, which has a
 # slash, comes after it.
-_IN_SPAN = re.compile(
+_IN_SPAN = Pattern(
     r"[\dT:.Z-]{20,35} +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,100}(?:\{[^{}\"/]{0,300}\})?:)?"
     r"[\w:.-]{1,100}\{(?:request_id|req_id|correlation_id)=\"([\w.~+/=:@-]{1,128})\"[ }]"
 )
 _MOST_FIELDS = 2048  # characters of them
-_WORD = re.compile(
+_WORD = Pattern(
     r"([\w.-]+)=(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s'\"=][^\s'\"]*))(?!\S)|\S+"
 )
 
@@ -151,8 +153,8 @@ def _read_last(line: str, ids: Ids) -> None:
 # -- pairs -----------------------------------------------------------------------------------------
 
 _PAIR = r"([\w.]+)=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^'\"\s]+)(?: |\Z)"
-_ONE_PAIR = re.compile(_PAIR)
-_PAIRS = re.compile(rf"(?:{_PAIR})+\Z")
+_ONE_PAIR = Pattern(_PAIR)
+_PAIRS = Pattern(rf"(?:{_PAIR})+\Z")
 
 
 def python_pairs(line: str) -> dict[str, Any] | None:
@@ -189,7 +191,7 @@ _ROWS = (
     # ingress-nginx: … "referrer" "agent" length seconds [upstream] … id
     (
         "] [",
-        re.compile(
+        Pattern(
             rf"{_REQUEST} (?P<status>\d{{3}}) (?:\d+|-) {_QUOTED} {_QUOTED} \d+ (?P<seconds>\d+\.\d+) \[.*"
             rf" (?P<request>{HEX}|{UUID})\Z"
         ),
@@ -198,7 +200,7 @@ _ROWS = (
     # "upstream"
     (
         '" "',
-        re.compile(
+        Pattern(
             rf"{_REQUEST} (?P<status>\d{{1,3}}) .{{1,200}}? \d+ \d+ (?P<milliseconds>\d+) (?:\d+|-) "
             rf'{_QUOTED} {_QUOTED} "(?P<request>[\w.~+/=:@-]{{1,128}})" {_QUOTED} {_QUOTED}'
         ),
@@ -207,7 +209,7 @@ _ROWS = (
     # all of this
     (
         "/",
-        re.compile(
+        Pattern(
             rf"\A(?:(?P<request>{HEX}|{UUID}|{_OF_HAPROXY}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) "
             rf"(?P<status>\d{{3}}) \+?\d+ [^\"]{{0,1000}}?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}"
             rf"(?: (?P<last>{HEX}|{UUID}|{_OF_HAPROXY})\Z)?"
@@ -217,7 +219,7 @@ _ROWS = (
     # "Root=trace"
     (
         "app/",
-        re.compile(
+        Pattern(
             r"\A\w+ [\dT:.Z-]+ app/[^ ]+ [^ ]+ [^ ]+ -?[\d.]+ (?P<seconds>[\d.]+|-1) -?[\d.]+ "
             r"(?P<status>\d{3}) [^ ]+ \d+ \d+ "
             rf'"(?P<method>[A-Z]+) \w+://[^/ "]*(?P<path>/[^ "]*) [^"]*" {_QUOTED} [^"]*"(?P<request>(?:Self=[^;"]*;)?'
@@ -227,7 +229,7 @@ _ROWS = (
     # AWS' classic load balancer, also without the time and its name, which are an envelope
     (
         '"',
-        re.compile(
+        Pattern(
             r"\A(?:[\dT:.-]+Z [\w.-]+ )?[\d.]+:\d+ (?:[\d.]+:\d+|-) -?[\d.]+ (?P<seconds>[\d.]+|-1) -?[\d.]+ "
             r'(?P<status>\d{3}) [^ ]+ \d+ \d+ "(?P<method>[A-Z]+) \w+://[^/ "]*(?P<path>/[^ "]*) '
         ),
@@ -235,14 +237,14 @@ _ROWS = (
     # chi: its id, and the time of work after the request; gin
     (
         '" from ',
-        re.compile(
+        Pattern(
             rf'\A\d{{4}}/\d\d/\d\d [\d:.]+ (?:\[(?P<request>[\w.-]+/\w+-\d{{6,9}})\] )?{_REQUEST} from [^ "]+ - '
             rf"(?P<status>\d{{3}}) \d+B in (?P<lasted>{_LASTED})\Z"
         ),
     ),
     (
         " | ",
-        re.compile(
+        Pattern(
             rf"\A(?:\[GIN\] )?\d{{4}}/\d\d/\d\d - [\d:.]+ \| (?P<status>\d{{3}}) \| +(?P<lasted>{_LASTED}) \| "
             r'+[\da-f.:]+ \| (?P<method>[A-Z]+) +"(?P<path>/[^"]*)"'
         ),
@@ -250,7 +252,7 @@ _ROWS = (
     # Fiber
     (
         " | ",
-        re.compile(
+        Pattern(
             rf"\A\d\d:\d\d:\d\d \| (?P<status>\d{{3}}) \| +(?P<lasted>{_LASTED}) \| [\da-f.:]+ \| "
             r"(?P<method>[A-Z]+) *\| (?P<path>/[^ |]*) "
         ),
@@ -258,7 +260,7 @@ _ROWS = (
     # Tornado
     (
         "ms",
-        re.compile(
+        Pattern(
             r"\A\[[DIWEC] \d{6} [\d:.]{8,15} web:\d+\] (?P<status>\d{3}) (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
             rf"\([\da-f.:]+\) (?P<lasted>{_LASTED})\Z"
         ),
@@ -266,7 +268,7 @@ _ROWS = (
     # Squid
     (
         "/",
-        re.compile(
+        Pattern(
             r"\A\d{10}\.\d{3} +(?P<milliseconds>\d+) [\da-f.:]+ [A-Z_]+/(?P<status>\d{3}) \d+ "
             r"(?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
         ),
@@ -274,7 +276,7 @@ _ROWS = (
     # ASP.NET Core
     (
         "Request finished HTTP/",
-        re.compile(
+        Pattern(
             r"\bRequest finished HTTP/[\d.]+ (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) - (?P<status>\d{3}) "
             rf"(?:\d+|-) [^ ]+(?: charset=[\w-]+)? (?P<lasted>{_LASTED})\Z"
         ),
@@ -282,7 +284,7 @@ _ROWS = (
     # morgan: dev, and tiny
     (
         " ms",
-        re.compile(
+        Pattern(
             r"\A(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*) (?P<status>\d{3})(?: (?:\d+|-) -)? "
             r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
         ),
@@ -290,7 +292,7 @@ _ROWS = (
     # uWSGI
     (
         "=> generated ",
-        re.compile(
+        Pattern(
             r"\A\[pid: \d+\|app: [^|\]]{1,20}\|req: [\d/]{1,40}\] [\da-fA-F.:]* \([^ ()]*\) "
             r"\{\d+ vars in \d+ bytes\} \[[^\]]{1,40}\] (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) => generated \d+ bytes "
             r"in (?P<lasted>\d+ (?:msecs|micros)) \(HTTP/[\d.]+ (?P<status>\d{3})\)"
@@ -299,7 +301,7 @@ _ROWS = (
     # Serilog's requests, on a terminal and in a file
     (
         " responded ",
-        re.compile(
+        Pattern(
             r"\A\[?[\d :.T+Z-]{8,40}\[?(?:VRB|DBG|INF|WRN|ERR|FTL)\] HTTP (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
             r"responded (?P<status>\d{3}) in (?P<milliseconds>\d+\.\d+) ms\Z"
         ),
@@ -307,7 +309,7 @@ _ROWS = (
     # tower-http
     (
         "tower_http::trace::on_response",
-        re.compile(
+        Pattern(
             r"\A[\dT:.Z-]{20,35} +[A-Z]+ (?:[\w:]+\{[^{} ]{0,200}\}:)?[\w:]+\{method=(?P<method>[A-Z]{3,20}) "
             r"uri=(?P<path>[^ ]+) version=[^ }]+\}: tower_http::trace::on_response: finished processing request "
             r"latency=(?P<lasted>\d+ (?:ns|\u03bcs|ms|s)) status=(?P<status>\d{3})"
@@ -316,7 +318,7 @@ _ROWS = (
     # IIS, with the fields that it has from the start: … agent referrer status substatus win32 milliseconds
     (
         " ",
-        re.compile(
+        Pattern(
             r"\A(?P<utc>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) [\da-fA-F.:%]+ (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
             r"[^ ]+ \d+ [^ ]+ [\da-fA-F.:%]+ [^ ]+ [^ ]+ (?P<status>\d{3}) \d+ \d+ (?P<milliseconds>\d+)\Z"
         ),
@@ -325,7 +327,7 @@ _ROWS = (
     # result id host protocol bytes seconds
     (
         "\t",
-        re.compile(
+        Pattern(
             r"\A(?P<utc>\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d)\t[A-Z]{3}[\w-]*\t\d+\t[\da-f.:]+\t(?P<method>[A-Z]{3,20})\t[^\t]*\t"
             r"(?P<path>[^\t]+)\t(?P<status>\d{3})\t[^\t]*\t[^\t]*\t[^\t]*\t[^\t]*\t\w+\t(?P<request>[\w=-]{20,80})\t"
             r"[^\t]*\t\w+\t\d+\t(?P<seconds>\d+\.\d+)\t"
@@ -335,7 +337,7 @@ _ROWS = (
     # milliseconds
     (
         "] ",
-        re.compile(
+        Pattern(
             rf"\A[0-9a-f]{{64}} [\w.-]+ \[[^\]]+\] [^ ]+ [^ ]+ (?P<request>[0-9A-Z]{{16}}) [A-Z]+\.[\w.]+ "
             rf"[^ ]+ {_REQUEST} (?P<status>\d{{3}}) [\w-]+ (?:\d+|-) (?:\d+|-) (?P<milliseconds>\d+)? "
         ),
@@ -343,46 +345,44 @@ _ROWS = (
     # Apache's forensic log
     (
         "+",
-        re.compile(
+        Pattern(
             r"\A\+(?P<request>[\w@:.-]{1,64})\|(?P<method>[A-Z]{3,20}) (?P<path>[^ |]+) HTTP/[\d.]+\|.*"
         ),
     ),
     # Phoenix
     (
         "Sent ",
-        re.compile(rf"\[info\] +Sent (?P<status>\d{{3}}) in (?P<lasted>{_LASTED})\Z"),
+        Pattern(rf"\[info\] +Sent (?P<status>\d{{3}}) in (?P<lasted>{_LASTED})\Z"),
     ),
     # OpenStack
     (
         '" status: ',
-        re.compile(
-            rf"{_REQUEST} status: (?P<status>\d{{3}}) +len: \d+ time: (?P<seconds>\d+\.\d+)"
-        ),
+        Pattern(rf"{_REQUEST} status: (?P<status>\d{{3}}) +len: \d+ time: (?P<seconds>\d+\.\d+)"),
     ),
     # Rails: Started GET "/path" for …, Completed 200 OK in 12ms, and lograge's line
     (
         "method=",
-        re.compile(
+        Pattern(
             r"\bmethod=(?P<method>[A-Z]+) path=(?P<path>[^ \"]+) (?:[a-z]+=[^ \"]+ ){0,8}?status=(?P<status>\d{3})"
             r"(?: duration=(?P<milliseconds>\d+\.\d+))?"
         ),
     ),
-    ("Started ", re.compile(r'\bStarted (?P<method>[A-Z]+) "(?P<path>[^"]+)" for ')),
+    ("Started ", Pattern(r'\bStarted (?P<method>[A-Z]+) "(?P<path>[^"]+)" for ')),
     (
         "Completed ",
-        re.compile(r"\bCompleted (?P<status>\d{3}) .{0,60}?\bin (?P<milliseconds>\d+)ms"),
+        Pattern(r"\bCompleted (?P<status>\d{3}) .{0,60}?\bin (?P<milliseconds>\d+)ms"),
     ),
     # AWS Lambda
     (
         "REPORT",
-        re.compile(
+        Pattern(
             rf"\AREPORT RequestId: (?P<request>{UUID})\s+Duration: (?P<milliseconds>[\d.]+) ms"
         ),
     ),
     # traefik: … "referrer" "agent" number "router" "server" milliseconds
     (
         "ms",
-        re.compile(
+        Pattern(
             rf"{_REQUEST} (?P<status>\d{{3}}) (?:\d+|-) {_QUOTED} {_QUOTED} \d+ {_QUOTED} {_QUOTED} "
             r"(?P<milliseconds>\d+)ms"
         ),
@@ -391,32 +391,40 @@ _ROWS = (
     # has further text of its own after it
     (
         '"',
-        re.compile(
+        Pattern(
             rf"{_REQUEST} (?P<status>\d{{3}})(?: (?:\d+|-)(?: {_QUOTED} {_QUOTED})?)?(?P<others> .*|\Z)"
         ),
     ),
 )
-# A search for an expression that begins with \A tries each place of a line all the same.
-_FINDERS = tuple(
-    (needle, row.match if row.pattern.startswith(r"\A") else row.search) for needle, row in _ROWS
-)
-HOST = re.compile(r"\A\w{2,10}://[^/]*(?=/)")
+
+
+@cache
+def _finders() -> tuple[tuple[str, Callable[[str], re.Match[str] | None]], ...]:
+    """Return the rows of access lines, each with the function that finds it in a line."""
+    # A search for an expression that begins with \A tries each place of a line all the same.
+    return tuple(
+        (needle, row.match if row.pattern.startswith(r"\A") else row.search)
+        for needle, row in _ROWS
+    )
+
+
+HOST = Pattern(r"\A\w{2,10}://[^/]*(?=/)")
 _MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "\u03bcs": 1e-3, "ms": 1, "s": 1e3}
 _MILLISECONDS_IN |= {"micros": 1e-3, "msecs": 1}
-_WITH_UNIT = re.compile(
+_WITH_UNIT = Pattern(
     rf"(?:(\d{{1,9}})h)?(?:(\d{{1,9}})m)?(\d{{1,30}}(?:\.\d{{1,30}})?) ?({'|'.join(_MILLISECONDS_IN)})"
 )
 # The characters of a line that are searched.
 _MOST_READ = 8192
 # Of Apache's mod_unique_id. A name of a cipher or a pod has no letters of both cases and digits.
 _UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
-_LAST = re.compile(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
-_LAST_QUOTED = re.compile(rf' "(?P<request>{HEX}|{UUID})"\Z')
-_SECONDS = re.compile(r"\b(?:rt|request_time|response_time|duration)[=:]\"?(\d+\.\d+)")
+_LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
+_LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
+_SECONDS = Pattern(r"\b(?:rt|request_time|response_time|duration)[=:]\"?(\d+\.\d+)")
 # nginx writes its $request_time with three digits.
-_BARE_SECONDS = re.compile(r" (\d+\.\d{3})(?= |\Z)")
+_BARE_SECONDS = Pattern(r" (\d+\.\d{3})(?= |\Z)")
 # A text in quotes is the client's, unless it has one of these names.
-_OF_CLIENT = re.compile(
+_OF_CLIENT = Pattern(
     r'((?:(?:request|correlation|req|trace)[-_]?id|rt|request_time|response_time|duration)[=:] ?"[\w.~+/=:@-]{1,128}")'
     # A quote that is never closed encloses the rest: a search from each such quote would take long.
     r'|"(?:[^"\\]|\\.)*(?:"|\\?\Z)',
@@ -478,7 +486,7 @@ class AccessLines:
 def access_line(line: str) -> re.Match[str] | None:
     """Return the match of a *line* that is an access line; None for any other line."""
     line = line[:_MOST_READ]
-    for needle, find in _FINDERS:
+    for needle, find in _finders():
         if needle not in line:
             continue
         match = find(line)
@@ -488,7 +496,7 @@ def access_line(line: str) -> re.Match[str] | None:
 
 
 # The user's name in the common log format: a client may send any.
-_USER = re.compile(
+_USER = Pattern(
     r"(?:\A[\w.-]{1,255}|[\da-fA-F.]{0,40}[.:][\da-fA-F.:]{1,40}) - (?!- \[)(.{1,500}?) \[\d\d/[A-Z][a-z]{2}/\d{4}:"
 )
 
@@ -538,7 +546,7 @@ def access_in(message: str) -> dict[str, Any] | None:
 
 
 _OUTCOME = frozenset(("status", "duration_ms"))
-_USUAL_ACCESS = re.compile(
+_USUAL_ACCESS = Pattern(
     r"([^ \n\\]+) ([^ \n\\]+) (\d{1,9}) (\d+\.\d)ms (\d{1,20})B ([^ \n\\]+) ([^ \n\\]+)"
     r" ttfb=(\d+\.\d)ms\n|[^\n]*\n",
     re.ASCII,

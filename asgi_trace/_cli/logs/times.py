@@ -15,6 +15,8 @@ from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ..._core.patterns import Pattern
+
 __all__ = ("Clock", "find_time", "is_zoned", "read_duration", "read_since", "read_zone")
 
 # The half of the day, where a clock has twelve hours; the narrow space is that of ICU.
@@ -100,7 +102,7 @@ _BARE = rf"{_HOURS}(?::(?P<second>\d\d){_FRACTIONS})?{_IN_HALF}{_ZONE}"
 _SHORT = rf"(?<![\d:])(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d){_FRACTIONS}[ \u202f]?{_HALF}{_ZONE}"
 _KITCHEN = rf"\A(?P<hour>\d\d?):(?P<minute>\d\d){_HALF}"
 
-_READ = tuple(re.compile(f"{_WEEKDAY}{form}") for form in (*_FORMS, _BARE, _SHORT, _KITCHEN, _DAY))
+_READ = tuple(Pattern(f"{_WEEKDAY}{form}") for form in (*_FORMS, _BARE, _SHORT, _KITCHEN, _DAY))
 
 
 def _without_names(form: str, number: int = 0) -> str:
@@ -121,16 +123,16 @@ _EPOCH = (
 _is_label = re.compile(r"@(4[0-9a-f]{15})([0-3][0-9a-f]{7})").fullmatch
 _LABEL_OF_1970 = 2**62 + 10
 _is_epoch = re.compile(r"1\d{9}(?:(?:\d{3}){1,3}|\.\d{3,9})?|1\.\d{4,18}e\+09").fullmatch
-_DATED = re.compile(
+_DATED = Pattern(
     "|".join((*(f"(?:{_without_names(form, at)})" for at, form in enumerate(_FORMS)), _EPOCH))
 )
 # No time is without one of these.
-_SOME_TIME = re.compile(r"\d:\d\d(?!\d)|\d{10}|\dT\d{6}|\.\d+e\+|@4")
-_UNDATED = re.compile(
+_SOME_TIME = Pattern(r"\d:\d\d(?!\d)|\d{10}|\dT\d{6}|\.\d+e\+|@4")
+_UNDATED = Pattern(
     _without_names(rf"{_SHORT}|{_KITCHEN}|{_HOURS}:(?P<second>\d\d){_FRACTIONS}{_ZONE}(?![\d:])")
 )
 # A date in a form that is not known, before a bare time: the time is not one of today.
-_UNKNOWN_DATE = re.compile(
+_UNKNOWN_DATE = Pattern(
     r"(?:(?<![\d.])\d{1,4}(?P<mark>[./-])(?:\d{1,2}|[A-Za-z]{3,9})(?P=mark)\d{1,4}|\d{4}-(?:\d{3}|W\d\d(?:-\d)?)"
     r"|\b(?:19|20)\d\d|\b[A-Z][a-z]{2}\.? +\d\d?|(?<!\d)\d{6}|\u65e5|\A\W?\d{1,2}[./]\d{1,2}"
     # the months of syslog in French, German, Spanish, Portuguese, Italian and Dutch
@@ -138,12 +140,12 @@ _UNKNOWN_DATE = re.compile(
     r"|set|out|gen|mag|giu|lug|ott|mrt|mei)\.? +\d\d?)\.?(?:[T_-]|,? {1,2}| - |\] ?\[)\Z"
 )
 # A word before a time in a sentence: the time is not the line's own.
-_IN_SENTENCE = re.compile(
+_IN_SENTENCE = Pattern(
     r"\b(?:at|after|before|between|by|due|expired?|expires|for|from|is|on|since|till|to|until|was) "
     r"(?:[A-Z][a-z]{2},? )?\Z"
 )
-_FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,9})")
-_ZONED = re.compile(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?(?:{_OFFSET}|{_PLACE}))\Z")
+_FRACTION = Pattern(r"(?<=:\d\d)[.,](\d{1,9})")
+_ZONED = Pattern(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?(?:{_OFFSET}|{_PLACE}))\Z")
 
 
 def find_time(text: str, end: int) -> re.Match[str] | None:
@@ -235,7 +237,7 @@ _HOURS_DIGITS = 2
 _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
 # The rest of a time after its second, as collectors write it: the fraction and the zone.
-_FRACTION_AND_ZONE = re.compile(r"\.[0-9]{1,9}(Z|[+-][0-9]{2}:?[0-9]{2})")
+_FRACTION_AND_ZONE = Pattern(r"\.[0-9]{1,9}(Z|[+-][0-9]{2}:?[0-9]{2})")
 _POWERS = tuple(10**digits for digits in range(10))
 # The milliseconds for each text of a fraction, such as ".250".
 _MILLISECONDS = {
