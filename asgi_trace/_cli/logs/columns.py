@@ -138,7 +138,7 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     times: Sequence[float] = own_times
     if received is not None:
         stamps = {head.partition(" - ")[0] for head in set(heads)}
-        times = records.agreed(own_times, stamps, lines, received)
+        times = records.agreed(own_times, stamps, lines, received, odd)
     mores = list(shared)
     joined = "\n".join(messages)
     places = _may_be_accesses(messages, joined)

@@ -8,13 +8,15 @@ it by itself, so the result is that of the reader for each line.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from .envelopes import Layer, Peeler, source_of_labels, unnamed
 from .frames import contents
 from .own import OWN_HEAD, Form, own_form
+from .stamps import texts_around, times_of
 
 __all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")
 
@@ -59,10 +61,12 @@ def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> B
     """
     bare = Bare(lines)
     for layer in layers:
+        if bare.lines is not lines:
+            text = _joined(bare.lines)
         if layer.prefix is None:
-            inner = Bare(*contents(bare.lines))
+            inner = Bare(*contents(bare.lines, text))
         else:
-            inner = _cut(text if bare.lines is lines else "\n".join((*bare.lines, "")), layer)
+            inner = _cut_at_texts(bare.lines, layer) or _cut(text, layer)
         times, sources = inner.times, inner.sources
         if times is None or bare.times is None:
             times = times or bare.times
@@ -79,7 +83,42 @@ def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> B
     return bare
 
 
+def _joined(lines: Iterable[str]) -> str:
+    return "\n".join((*lines, ""))
+
+
 # -- prefixes --------------------------------------------------------------------------------------
+
+
+# The number of lines at the beginning of a block in which a prefix is looked for.
+_LOOKED_AT = 8
+
+
+def _cut_at_texts(lines: Sequence[str], layer: Layer) -> Bare | None:
+    """Return *lines* without a prefix of which only the time varies; None for any other."""
+    prefix = layer.prefix
+    assert prefix is not None
+    if not prefix.is_fixed or layer.before:
+        return None
+    heads = filter(None, map(prefix.match, lines[:_LOOKED_AT]))
+    whole = (head for head in heads if head["part"] != "P" and head[0].endswith(" "))
+    texts = next((texts_around(head[0], "", head["time"]) for head in whole), None)
+    if texts is None or texts.begin:
+        return None
+    parts = zip(*map(str.partition, lines, repeat(texts.middle)), strict=True)
+    times, middles, bare = map(list, parts)
+    places = [place for place, middle in enumerate(middles) if not middle] if "" in middles else []
+    rest = [lines[place] for place in places]
+    others = Bare(())
+    if rest:
+        # Of another stream, perhaps. Half of the lines at most, so that it takes no longer than all.
+        alike = _cut_at_texts(rest, layer) if 2 * len(rest) < len(lines) else None
+        others = alike or _cut(_joined(rest), layer)
+    for place, line in zip(places, others.lines, strict=True):
+        bare[place] = line
+    stamps = others.times or [None] * len(rest)
+    received = times_of(times, texts.zone, places, others.lines, stamps)
+    return None if received is None else Bare(bare, received)
 
 
 def _cut(text: str, layer: Layer) -> Bare:

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import tzinfo
 from functools import cache
@@ -32,6 +32,7 @@ from .envelopes import Peeler
 from .layers import without_envelopes, wrapped, wrapping_of
 from .own import own_form
 from .records import Records
+from .stamps import Stamps
 from .times import Clock, read_zone
 
 fcntl: Any
@@ -98,11 +99,18 @@ def _parsed_in_envelopes(text: str, lines: list[str], clock: Clock) -> Parsed | 
         return None
     bare = without_envelopes(text, lines, layers)
     # A time without its date or zone depends on the lines before, too.
-    times = [when for when in bare.times or () if when is not None] if form.is_text else []
-    if times and clock.read_all(times) is None:
+    if form.is_text and not _are_complete(bare.times, clock):
         return None
     columns = columns_in_envelopes(form, bare, Records(0, clock))
     return Parsed(columns, [], clock.is_zone_assumed, wrapping_of(form, layers))
+
+
+def _are_complete(times: Sequence[Any] | None, clock: Clock) -> bool:
+    """Whether all *times* of envelopes have a date and a zone."""
+    if isinstance(times, Stamps):
+        return None not in {times.second(run, clock) for run in times.runs}
+    known = [when for when in times or () if when is not None]
+    return not known or clock.read_all(known) is not None
 
 
 def cores() -> int:
