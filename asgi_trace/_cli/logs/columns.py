@@ -67,7 +67,7 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
     of their envelopes.
     """
     columns = columns_of(form, bare.lines, records, bare.times)
-    if bare.sources is not None:
+    if bare.sources is not None and any(bare.sources):
         origins = {source: records.origin(source) for source in set(bare.sources)}
         mores = _with_origins(columns.mores, bare.sources, origins)
         columns = columns._replace(mores=mores)
