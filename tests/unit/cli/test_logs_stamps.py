@@ -99,6 +99,9 @@ _texts = st.one_of(
             f'{LINE}\\n","stream":"stdout","time":"{RECEIVED}"}}',
             f'{LINE} "quoted" \\ \t \ud800 \U0001f600',
             f"Z stdout F {LINE}",
+            *[LINE.replace("] - ", "] | ")] * 2,
+            LINE.replace("] - ", "] | ").replace("req=a", "req=c"),
+            LINE.replace("] - ", "] |"),
             "  File 'x', line 1",
             "",
         )
