@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import HEAD, NO_ID
 from .entries import values_at
+from .frames import unescaped
 from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
-from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
+from .own import JSON, JSON_IN_STRING, LOGFMT, LONGEST_HEAD, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records
 from .texts import accesses_in, outgoing_in
 
@@ -66,12 +67,30 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
     Return the columns of *bare* lines, most of which have this *form*, with the times and sources
     of their envelopes.
     """
-    columns = columns_of(form, bare.lines, records, bare.times)
+    columns = (
+        _in_strings(bare.lines, records)
+        if bare.is_escaped
+        else columns_of(form, bare.lines, records, bare.times)
+    )
     if bare.sources is not None and any(bare.sources):
         origins = {source: records.origin(source) for source in set(bare.sources)}
         mores = _with_origins(columns.mores, bare.sources, origins)
         columns = columns._replace(mores=mores)
     return columns
+
+
+def _in_strings(escaped: Sequence[str], records: Records) -> Columns:
+    """Return the columns of lines that are *escaped*, most of which are in our JSON."""
+    columns = _named(JSON_IN_STRING, escaped, records)
+    if not columns.odd:
+        return columns
+    # In most of these, a message has an escape.
+    odd = _named(JSON, unescaped([escaped[place] for place in columns.odd]), records)
+    merged: list[list[Any]] = [list(column) for column in columns[:-1]]
+    for column, values in zip(merged, odd, strict=False):
+        for place, value in zip(columns.odd, values, strict=True):
+            column[place] = value
+    return Columns._make((*merged, [columns.odd[place] for place in odd.odd]))
 
 
 def _with_origins(

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 from .envelopes import DECISIVE, DOCKERS_PART, TIMES, Content, opened
 from .stamps import texts_around, times_of
 
-__all__ = ("Contents", "contents")
+__all__ = ("Contents", "contents", "strings", "unescaped")
 
 # The number of objects at the beginning of a block in which a frame is looked for.
 _LOOKED_AT = 8
@@ -44,12 +44,30 @@ def contents(objects: Sequence[str], text: str | None = None) -> Contents:
 
     :param text: the objects, each with a line feed.
     """
-    frame = next(filter(None, map(_frame_of, objects[:_LOOKED_AT])), None)
+    frame = _first_frame(objects)
     if frame is not None:
         text = "\n".join((*objects, "")) if text is None else text
         return _around_times(objects, text, frame) or _in_fixed_texts(objects, frame)
     lines, times, sources, _ = zip(*map(_content, objects), strict=True)
     return Contents(lines, times, sources)
+
+
+def strings(objects: Sequence[str], text: str) -> Contents | None:
+    """
+    Return the result of :func:`contents`, but with the lines as they are in the strings, of which
+    some may be invalid; None, if these are not at the same place in most of the *objects*.
+    """
+    frame = _first_frame(objects)
+    return None if frame is None else _around_times(objects, text, frame, is_escaped=True)
+
+
+def unescaped(escaped: Sequence[str]) -> list[str]:
+    """Return the lines in *escaped* strings of :func:`strings`; "" for an invalid one."""
+    return _unescaped(escaped)
+
+
+def _first_frame(objects: Sequence[str]) -> _Frame | None:
+    return next(filter(None, map(_frame_of, objects[:_LOOKED_AT])), None)
 
 
 _NONE = Content("", None, "", False)
@@ -193,10 +211,14 @@ def _pattern(around: str, timer: str, decisive: Set[str] | None) -> re.Pattern[s
 # -- the same texts --------------------------------------------------------------------------------
 
 
-def _around_times(objects: Sequence[str], text: str, frame: _Frame) -> Contents | None:
+def _around_times(
+    objects: Sequence[str], text: str, frame: _Frame, *, is_escaped: bool = False
+) -> Contents | None:
     """
     Return the contents of *objects* of which most have this *frame*, apart from its line and time;
     None, if they begin or end in several ways.
+
+    :param is_escaped: whether the lines are left as they are in their strings.
     """
     pairs = (*_PAIR.finditer(frame.head), *_PAIR.finditer(frame.tail))
     time = next((pair["value"] for pair in pairs if pair["name"] == frame.timer), None)
@@ -208,12 +230,13 @@ def _around_times(objects: Sequence[str], text: str, frame: _Frame) -> Contents 
         return None
     cut = str.partition if texts.is_time_first else str.rpartition
     first, middles, last = map(list, zip(*map(cut, inner, repeat(texts.middle)), strict=True))
-    times, strings = (first, last) if texts.is_time_first else (last, first)
-    lines = _unescaped(strings)
-    checks: list[Sequence[object]] = [lines, middles]
-    places = _failed(checks, lines)
+    times, escaped = (first, last) if texts.is_time_first else (last, first)
+    lines = escaped if is_escaped else _unescaped(escaped)
+    places = _failed([lines, middles], lines)
     sources = [frame.source] * len(objects)
     others = _matched([objects[place] for place in places], frame) if places else _NOTHING
+    if is_escaped:
+        others = others._replace(lines=[""] * len(places))
     received = times_of(times, texts.zone, places, others.lines, others.times)
     if received is None:
         return None

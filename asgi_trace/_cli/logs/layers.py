@@ -14,8 +14,8 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from .envelopes import Layer, Peeler, source_of_labels, unnamed
-from .frames import contents
-from .own import OWN_HEAD, Form, own_form
+from .frames import contents, strings
+from .own import JSON, OWN_HEAD, Form, own_form
 from .stamps import texts_around, times_of
 
 __all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")
@@ -26,12 +26,14 @@ class Bare(NamedTuple):
     Lines without their envelopes: "" for a line that the reader must read by itself.
 
     ``times`` and ``sources`` are those of the innermost envelopes that have them; None, if no
-    envelope of the log has any. A line that the runtime has split is empty, too.
+    envelope of the log has any. A line that the runtime has split is empty, too. Lines that are
+    *escaped* are as in a string of JSON.
     """
 
     lines: Sequence[str]
     times: Sequence[Any] | None = None
     sources: Sequence[str] | None = None
+    is_escaped: bool = False
 
 
 def wrapped(lines: Sequence[str], peeler: Peeler) -> tuple[Form | None, tuple[Layer, ...]]:
@@ -53,18 +55,20 @@ def wrapping_of(form: Form, layers: Sequence[Layer]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> Bare:
+def without_envelopes(form: Form, text: str, lines: Sequence[str], layers: Sequence[Layer]) -> Bare:
     """
     Return *lines* without their *layers*.
 
+    :param form: of most of the lines in them.
     :param text: the lines, each with its line feed.
     """
     bare = Bare(lines)
-    for layer in layers:
+    for number, layer in enumerate(layers, 1):
         if bare.lines is not lines:
             text = _joined(bare.lines)
         if layer.prefix is None:
-            inner = Bare(*contents(bare.lines, text))
+            is_kept = number == len(layers) and form.start == JSON.start
+            inner = _opened(bare.lines, text, is_kept=is_kept)
         else:
             inner = _cut_at_texts(bare.lines, layer) or _cut(text, layer)
         times, sources = inner.times, inner.sources
@@ -79,8 +83,18 @@ def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> B
             sources = sources or bare.sources
         elif "" in sources:
             sources = [nested or outer for outer, nested in zip(bare.sources, sources, strict=True)]
-        bare = Bare(inner.lines, times, sources)
+        bare = Bare(inner.lines, times, sources, inner.is_escaped)
     return bare
+
+
+def _opened(objects: Sequence[str], text: str, *, is_kept: bool) -> Bare:
+    """
+    Return the lines in *objects* of JSON.
+
+    :param is_kept: whether they may be escaped.
+    """
+    escaped = strings(objects, text) if is_kept else None
+    return Bare(*contents(objects, text)) if escaped is None else Bare(*escaped, is_escaped=True)
 
 
 def _joined(lines: Iterable[str]) -> str:

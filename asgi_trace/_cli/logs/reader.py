@@ -341,9 +341,10 @@ class LineReader:
             for line in lines:
                 self._take(line, out)
             return
-        bare = without_envelopes(text, lines, layers)
+        bare = without_envelopes(form, text, lines, layers)
         columns = columns_in_envelopes(form, bare, self._records)
-        self._take_wrapped_columns(form, text, lines, columns, out, bare.lines)
+        texts = () if bare.is_escaped else bare.lines
+        self._take_wrapped_columns(form, text, lines, columns, out, texts)
 
     def _take_wrapped_columns(
         self,
@@ -360,7 +361,8 @@ class LineReader:
         :param bare: the lines without these, where they are known.
         """
         odd = set(columns.odd)
-        if not form.is_text and "[req=" in text:
+        # A search for one character takes no time.
+        if not form.is_text and "[" in text and "[req=" in text:
             odd.update(place for place, line in enumerate(lines) if "[req=" in line)
         start = 0
         for place in (*sorted(odd), len(lines)):

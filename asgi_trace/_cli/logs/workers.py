@@ -97,7 +97,7 @@ def _parsed_in_envelopes(text: str, lines: list[str], clock: Clock) -> Parsed | 
     # Sources that count are those of the lines before, and colors may be anywhere.
     if form is None or "\x1b" in text or any(layer.known is not None for layer in layers):
         return None
-    bare = without_envelopes(text, lines, layers)
+    bare = without_envelopes(form, text, lines, layers)
     # A time without its date or zone depends on the lines before, too.
     if form.is_text and not _are_complete(bare.times, clock):
         return None

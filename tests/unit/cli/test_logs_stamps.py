@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import layers
+from asgi_trace._cli.logs import frames, layers
 from asgi_trace._cli.logs.envelopes import Layer
 from asgi_trace._cli.logs.layers import Bare
 from asgi_trace._cli.logs.reader import Entry, LineReader
@@ -27,7 +27,8 @@ def of_cri(time: str, line: str) -> str:
 
 
 def of_docker(time: str, line: str) -> str:
-    return json.dumps({"log": f"{line}\n", "stream": "stdout", "time": time}, separators=(",", ":"))
+    fields = {"log": f"{line}\n", "stream": "stdout", "time": time}
+    return json.dumps(fields, separators=(",", ":")).replace("&", "\\u0026")
 
 
 def of_a_collector(time: str, line: str) -> str:
@@ -107,6 +108,35 @@ _texts = st.one_of(
         )
     ),
 )
+_JSON_LINE = (
+    '{"timestamp": "2024-01-15T10:30:15.250Z", "level": "INFO", "logger": "shop", "message": "MESSAGE", '
+    '"request_id": "a", "trace_id": "0af7651916cd43dd8448eb211c80319c"}'
+)
+_json_texts = st.sampled_from(
+    (
+        *[_JSON_LINE] * 4,
+        *(
+            _JSON_LINE.replace("MESSAGE", message)
+            for message in (
+                r"\"quoted\"",
+                r"a \\ b",
+                "a & b",
+                "\u00e9",
+                "\t",
+                "[req=a",
+                "",
+                r'x", "y',
+            )
+        ),
+        _JSON_LINE.replace('"', r"\""),
+        _JSON_LINE.replace('"MESSAGE', r"\"MESSAGE"),
+        _JSON_LINE.replace("INFO", "LOUD"),
+        _JSON_LINE[:-1],
+        LINE,
+        LINE.replace("] - ", '] | "more" '),
+        "",
+    )
+)
 _others = st.sampled_from(
     (
         "",
@@ -135,11 +165,12 @@ def blocks(draw: st.DrawFn) -> list[str]:
     """Return lines in one envelope, and a few others."""
     envelope = draw(st.sampled_from(ENVELOPES))
     lines = []
+    texts = draw(st.sampled_from((_texts, _texts, _json_texts)))
     stamps = draw(st.lists(_stamps, min_size=1, max_size=30))
     if draw(st.booleans()):
         stamps.sort()
     for stamp in stamps:
-        line = envelope(stamp, draw(_texts))
+        line = envelope(stamp, draw(texts))
         if draw(st.integers(0, 9)) == 0:
             line = draw(_others)
         lines.append(line)
@@ -239,6 +270,27 @@ def test_one_other_line_leaves_the_rest_to_be_cut_at_once(
     monkeypatch.setattr(layers, "_cut", note)
     entries_of(lines, at_once=True)
     assert cut == [f"{odd}\n"]
+
+
+def test_strings_with_our_json_are_read_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one whose message has an escape is made a line before."""
+    lines = [of_docker(RECEIVED, _JSON_LINE) for _ in range(100)]
+    lines[50] = of_docker(RECEIVED, _JSON_LINE.replace("MESSAGE", "a & b"))
+    lines[70] = of_docker(RECEIVED, _JSON_LINE.replace('"', r"\""))
+    expected = entries_of(lines, at_once=False)
+    read: list[str] = []
+
+    def note(strings: list[str]) -> list[str]:
+        read.extend(strings)
+        return unescaped(strings)
+
+    unescaped = frames._unescaped
+    monkeypatch.setattr(frames, "_unescaped", note)
+    assert entries_of(lines, at_once=True) == expected
+    assert [json.loads(f'"{string}"') for string in read] == [
+        _JSON_LINE.replace("MESSAGE", "a & b"),
+        _JSON_LINE.replace('"', r"\""),
+    ]
 
 
 @pytest.mark.parametrize(
