@@ -89,6 +89,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "files",
             "times",
+            "stamps",
             "levels",
             "names",
             "services",

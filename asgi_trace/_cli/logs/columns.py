@@ -17,11 +17,13 @@ from itertools import chain, compress, count, repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..._core.lines import HEAD, NO_ID
+from ..._core.patterns import Pattern
 from .entries import Common, values_at
+from .frames import unescaped
 from .layers import Bare
 from .levels import LEVELS
 from .names import NO_IDS
-from .own import JSON, LOGFMT, LONGEST_HEAD, Form, Named
+from .own import JSON, JSON_IN_STRING, LOGFMT, LONGEST_HEAD, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records, is_of_access, more_of
 from .texts import accesses_in, outgoing_in
 from .times import Clock
@@ -63,12 +65,30 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
     Return the columns of *bare* lines, most of which have this *form*, with the times and sources
     of their envelopes.
     """
-    columns = columns_of(form, bare.lines, records, bare.times)
-    if bare.sources is not None:
+    columns = (
+        _in_strings(bare.lines, records)
+        if bare.is_escaped
+        else columns_of(form, bare.lines, records, bare.times)
+    )
+    if bare.sources is not None and any(bare.sources):
         origins = {source: records.origin(source) for source in set(bare.sources)}
         commons = _with_origins(columns.commons, bare.sources, origins)
         columns = columns._replace(commons=commons)
     return columns
+
+
+def _in_strings(escaped: Sequence[str], records: Records) -> Columns:
+    """Return the columns of lines that are *escaped*, most of which are in our JSON."""
+    columns = _named(JSON_IN_STRING, escaped, records)
+    if not columns.odd:
+        return columns
+    # In most of these, a message has an escape.
+    odd = _named(JSON, unescaped([escaped[place] for place in columns.odd]), records)
+    merged: list[list[Any]] = [list(column) for column in columns[:-1]]
+    for column, values in zip(merged, odd, strict=False):
+        for place, value in zip(columns.odd, values, strict=True):
+            column[place] = value
+    return Columns._make((*merged, [columns.odd[place] for place in odd.odd]))
 
 
 def _with_origins(
@@ -134,7 +154,7 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     odd = [place for place, common in enumerate(commons) if common is _ODD] if is_any_odd else []
     if received is not None:
         stamps = {head.partition(" - ")[0] for head in set(heads)}
-        times = records.agreed(times, stamps, lines, received)
+        times = records.agreed(times, stamps, lines, received, odd)
     joined = "\n".join(messages)
     places = _may_be_accesses(messages, joined)
     accesses = accesses_in([messages[place] for place in places])
@@ -166,25 +186,25 @@ def _with_fields(common: Common, fields: dict[str, Any]) -> Common:
 def _may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
     """Return the places of the *messages* for which :func:`may_be_access` is true."""
     places: list[int] = []
-    for mark, find in _FINDERS:
+    for mark, pattern in _FINDERS:
         if mark.strip()[0] not in joined:  # a search for one character takes no time
             continue
         # Most often, the messages with one mark are those with the others.
         known = sum(messages[place].count(mark) for place in places)
-        if not places or len(find(joined)) > known:
+        if not places or len(pattern.findall(joined)) > known:
             others = [place for place, message in enumerate(messages) if mark in message]
             places = sorted({*places, *others})
     return places
 
 
-def _finder(mark: str) -> Callable[[str], list[str]]:
+def _finder(mark: str) -> re.Pattern[str]:
     """
-    Return what finds each *mark* in a text: an expression that begins with one character takes a
+    Return an expression for each *mark* in a text: one that begins with a single character takes a
     third of the time of a search for a short text, where the character is rare.
     """
     blanks = len(mark) - len(mark.lstrip())
     first, rest = re.escape(mark[blanks]), re.escape(mark[blanks + 1 :])
-    return re.compile(rf"{first}(?<={' ' * blanks}{first})(?={rest})").findall
+    return Pattern(rf"{first}(?<={' ' * blanks}{first})(?={rest})")
 
 
 _FINDERS = [(mark, _finder(mark)) for mark in MARKS_OF_ACCESS]

@@ -133,13 +133,19 @@ _ALWAYS, _KIND, _SOURCE = range(3)
 
 
 class Prefix(NamedTuple):
-    """One form of a prefix. One that *is_long* is longer than any head of ours."""
+    """
+    One form of a prefix.
+
+    One that *is_long* is longer than any head of ours. One that *is_fixed* is there, whatever the
+    digits of its time are, and whatever is behind it.
+    """
 
     name: str
     expression: re.Pattern[str]
     trust: int
     begins: Any
     is_long: bool
+    is_fixed: bool
 
     @property
     def pattern(self) -> str:
@@ -152,14 +158,24 @@ class Prefix(NamedTuple):
 
 
 def _prefix(
-    name: str, pattern: str, trust: int = _ALWAYS, begins: Any = _DATED, is_long: bool = False
+    name: str,
+    pattern: str,
+    trust: int = _ALWAYS,
+    begins: Any = _DATED,
+    is_long: bool = False,
+    is_fixed: bool = False,
 ) -> Prefix:
-    return Prefix(name, Pattern(pattern), trust, begins, is_long)
+    return Prefix(name, Pattern(pattern), trust, begins, is_long, is_fixed)
 
 
 PREFIXES = (
     # containerd and CRI-O: P is a part of a line that the runtime has split
-    _prefix("cri", rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<part>[FP])(?: |\Z)", is_long=True),
+    _prefix(
+        "cri",
+        rf"(?P<time>{_TIME}) (?:stdout|stderr) (?P<part>[FP])(?: |\Z)",
+        is_long=True,
+        is_fixed=True,
+    ),
     _prefix("kubectl --prefix", r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)"),
     # the header of tail and head, which the layer of documents puts before each line
     _prefix("tail of several files", r"==> (?P<source>[^<>\r\n]{1,250}) <== "),

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple, cast
 
 from ..._core.patterns import Pattern
 from .envelopes import DECISIVE, DOCKERS_PART, TIMES, Content, opened
+from .stamps import texts_around, times_of
 
-__all__ = ("Contents", "contents")
+__all__ = ("Contents", "contents", "strings", "unescaped")
 
 # The number of objects at the beginning of a block in which a frame is looked for.
 _LOOKED_AT = 8
@@ -38,13 +39,36 @@ class Contents(NamedTuple):
     sources: Sequence[str]
 
 
-def contents(objects: Sequence[str]) -> Contents:
-    """Return the lines in *objects*, each of which is a line of JSON or of another form."""
-    frame = next(filter(None, map(_frame_of, objects[:_LOOKED_AT])), None)
+def contents(objects: Sequence[str], text: str | None = None) -> Contents:
+    """
+    Return the lines in *objects*, each of which is a line of JSON or of another form.
+
+    :param text: the objects, each with a line feed.
+    """
+    frame = _first_frame(objects)
     if frame is not None:
-        return _in_fixed_texts(objects, frame)
+        text = "\n".join((*objects, "")) if text is None else text
+        return _around_times(objects, text, frame) or _in_fixed_texts(objects, frame)
     lines, times, sources, _ = zip(*map(_content, objects), strict=True)
     return Contents(lines, times, sources)
+
+
+def strings(objects: Sequence[str], text: str) -> Contents | None:
+    """
+    Return the result of :func:`contents`, but with the lines as they are in the strings, of which
+    some may be invalid; None, if these are not at the same place in most of the *objects*.
+    """
+    frame = _first_frame(objects)
+    return None if frame is None else _around_times(objects, text, frame, is_escaped=True)
+
+
+def unescaped(escaped: Sequence[str]) -> list[str]:
+    """Return the lines in *escaped* strings of :func:`strings`; "" for an invalid one."""
+    return _unescaped(escaped)
+
+
+def _first_frame(objects: Sequence[str]) -> _Frame | None:
+    return next(filter(None, map(_frame_of, objects[:_LOOKED_AT])), None)
 
 
 _NONE = Content("", None, "", False)
@@ -185,6 +209,54 @@ def _pattern(around: str, timer: str, decisive: Set[str] | None) -> re.Pattern[s
     return re.compile(rf"(){expression}(\n)|[^\n]*\n")
 
 
+# -- the same texts --------------------------------------------------------------------------------
+
+
+def _around_times(
+    objects: Sequence[str], text: str, frame: _Frame, *, is_escaped: bool = False
+) -> Contents | None:
+    """
+    Return the contents of *objects* of which most have this *frame*, apart from its line and time;
+    None, if they begin or end in several ways.
+
+    :param is_escaped: whether the lines are left as they are in their strings.
+    """
+    pairs = (*_PAIR.finditer(frame.head), *_PAIR.finditer(frame.tail))
+    time = next((pair["value"] for pair in pairs if pair["name"] == frame.timer), None)
+    texts = texts_around(frame.head, frame.tail, time)
+    if texts is None or not (text.startswith(texts.begin) and text.endswith(f"{texts.end}\n")):
+        return None
+    inner = text[len(texts.begin) : -len(texts.end) - 1].split(f"{texts.end}\n{texts.begin}")
+    if len(inner) != len(objects):
+        return None
+    cut = str.partition if texts.is_time_first else str.rpartition
+    first, middles, last = map(list, zip(*map(cut, inner, repeat(texts.middle)), strict=True))
+    times, escaped = (first, last) if texts.is_time_first else (last, first)
+    lines = escaped if is_escaped else _unescaped(escaped)
+    places = _failed([lines, middles], lines)
+    sources = [frame.source] * len(objects)
+    others = _matched([objects[place] for place in places], frame) if places else _NOTHING
+    if is_escaped:
+        others = others._replace(lines=[""] * len(places))
+    received = times_of(times, texts.zone, places, others.lines, others.times)
+    if received is None:
+        return None
+    for place, line, source in zip(places, others.lines, others.sources, strict=True):
+        lines[place], sources[place] = line, source
+    return Contents(lines, received, sources)
+
+
+def _failed(checks: Sequence[Sequence[object]], lines: Sequence[str]) -> list[int]:
+    """Return the places at which one of *checks* is false, or one of *lines* may be only a part."""
+    if max(map(len, lines)) >= DOCKERS_PART:
+        checks = (*checks, [len(line) < DOCKERS_PART for line in lines])
+    failed = (map(operator.not_, check) for check in checks if not all(check))
+    return sorted({place for marks in failed for place in compress(count(), marks)})
+
+
+_NOTHING = Contents((), (), ())
+
+
 # -- fixed texts -----------------------------------------------------------------------------------
 
 
@@ -257,13 +329,10 @@ def _in_fixed_texts(objects: Sequence[str], frame: _Frame) -> Contents:
         list(map(str.startswith, objects, repeat(fixed.begin))),
         list(map(str.endswith, objects, repeat(fixed.end))),
     ]
-    if max(map(len, lines)) >= DOCKERS_PART:
-        checks.append([len(line) < DOCKERS_PART for line in lines])
     if fixed.times is not None:
         checks.append(times)
     checks += [list(map(_are_plain, column)) for column in columns if not _are_plain(column)]
-    failed = (map(operator.not_, check) for check in checks if not all(check))
-    places = sorted({place for marks in failed for place in compress(count(), marks)})
+    places = _failed(checks, lines)
     if places:
         rest = _matched([objects[place] for place in places], frame)
         for place, line, time, source in zip(places, *rest, strict=True):
@@ -304,10 +373,12 @@ def _unescaped(strings: Sequence[str]) -> list[str]:
     """Return the lines in *strings* of JSON, given without their quotes; "" for an invalid one."""
     lines = list(strings)
     # No string of JSON has a line feed in it.
-    odd = "\n".join(lines).encode("utf-8", "surrogatepass").translate(None, _PLAIN).split(b"\n")
-    places = list(compress(count(), odd))
-    for place, line in zip(places, _decoded([lines[place] for place in places]), strict=True):
-        lines[place] = line
+    odd = "\n".join(lines).encode("utf-8", "surrogatepass").translate(None, _PLAIN)
+    if len(odd) >= len(lines):
+        places = list(compress(count(), odd.split(b"\n")))
+        others = _decoded([lines[place] for place in places])
+        for place, line in zip(places, others, strict=True):
+            lines[place] = line
     return lines
 
 

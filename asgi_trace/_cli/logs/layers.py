@@ -8,13 +8,15 @@ it by itself, so the result is that of the reader for each line.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from .envelopes import Layer, Peeler, source_of_labels, unnamed
-from .frames import contents
-from .own import OWN_HEAD, Form, own_form
+from .frames import contents, strings
+from .own import JSON, OWN_HEAD, Form, own_form
+from .stamps import texts_around, times_of
 
 __all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")
 
@@ -24,12 +26,14 @@ class Bare(NamedTuple):
     Lines without their envelopes: "" for a line that the reader must read by itself.
 
     ``times`` and ``sources`` are those of the innermost envelopes that have them; None, if no
-    envelope of the log has any. A line that the runtime has split is empty, too.
+    envelope of the log has any. A line that the runtime has split is empty, too. Lines that are
+    *escaped* are as in a string of JSON.
     """
 
     lines: Sequence[str]
     times: Sequence[Any] | None = None
     sources: Sequence[str] | None = None
+    is_escaped: bool = False
 
 
 def wrapped(lines: Sequence[str], peeler: Peeler) -> tuple[Form | None, tuple[Layer, ...]]:
@@ -51,18 +55,22 @@ def wrapping_of(form: Form, layers: Sequence[Layer]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> Bare:
+def without_envelopes(form: Form, text: str, lines: Sequence[str], layers: Sequence[Layer]) -> Bare:
     """
     Return *lines* without their *layers*.
 
+    :param form: of most of the lines in them.
     :param text: the lines, each with its line feed.
     """
     bare = Bare(lines)
-    for layer in layers:
+    for number, layer in enumerate(layers, 1):
+        if bare.lines is not lines:
+            text = _joined(bare.lines)
         if layer.prefix is None:
-            inner = Bare(*contents(bare.lines))
+            is_kept = number == len(layers) and form.start == JSON.start
+            inner = _opened(bare.lines, text, is_kept=is_kept)
         else:
-            inner = _cut(text if bare.lines is lines else "\n".join((*bare.lines, "")), layer)
+            inner = _cut_at_texts(bare.lines, layer) or _cut(text, layer)
         times, sources = inner.times, inner.sources
         if times is None or bare.times is None:
             times = times or bare.times
@@ -75,11 +83,56 @@ def without_envelopes(text: str, lines: list[str], layers: Sequence[Layer]) -> B
             sources = sources or bare.sources
         elif "" in sources:
             sources = [nested or outer for outer, nested in zip(bare.sources, sources, strict=True)]
-        bare = Bare(inner.lines, times, sources)
+        bare = Bare(inner.lines, times, sources, inner.is_escaped)
     return bare
 
 
+def _opened(objects: Sequence[str], text: str, *, is_kept: bool) -> Bare:
+    """
+    Return the lines in *objects* of JSON.
+
+    :param is_kept: whether they may be escaped.
+    """
+    escaped = strings(objects, text) if is_kept else None
+    return Bare(*contents(objects, text)) if escaped is None else Bare(*escaped, is_escaped=True)
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "\n".join((*lines, ""))
+
+
 # -- prefixes --------------------------------------------------------------------------------------
+
+
+# The number of lines at the beginning of a block in which a prefix is looked for.
+_LOOKED_AT = 8
+
+
+def _cut_at_texts(lines: Sequence[str], layer: Layer) -> Bare | None:
+    """Return *lines* without a prefix of which only the time varies; None for any other."""
+    prefix = layer.prefix
+    assert prefix is not None
+    if not prefix.is_fixed or layer.before:
+        return None
+    heads = filter(None, map(prefix.match, lines[:_LOOKED_AT]))
+    whole = (head for head in heads if head["part"] != "P" and head[0].endswith(" "))
+    texts = next((texts_around(head[0], "", head["time"]) for head in whole), None)
+    if texts is None or texts.begin:
+        return None
+    parts = zip(*map(str.partition, lines, repeat(texts.middle)), strict=True)
+    times, middles, bare = map(list, parts)
+    places = [place for place, middle in enumerate(middles) if not middle] if "" in middles else []
+    rest = [lines[place] for place in places]
+    others = Bare(())
+    if rest:
+        # Of another stream, perhaps. Half of the lines at most, so that it takes no longer than all.
+        alike = _cut_at_texts(rest, layer) if 2 * len(rest) < len(lines) else None
+        others = alike or _cut(_joined(rest), layer)
+    for place, line in zip(places, others.lines, strict=True):
+        bare[place] = line
+    stamps = others.times or [None] * len(rest)
+    received = times_of(times, texts.zone, places, others.lines, stamps)
+    return None if received is None else Bare(bare, received)
 
 
 def _cut(text: str, layer: Layer) -> Bare:

@@ -15,6 +15,7 @@ from ..._core.patterns import Pattern
 
 __all__ = (
     "JSON",
+    "JSON_IN_STRING",
     "LOGFMT",
     "LONGEST_HEAD",
     "OWN_HEAD",
@@ -126,6 +127,21 @@ LOGFMT = Named(
     r"transport=[a-z-]+ client=[!#-<>-\[\]-~]+(?: ttfb_ms=(\d+\.\d+))?",
     is_quoted=False,
 )
+# Of patterns, those without a quote in a set of characters: the backslash is in none of these sets.
+_TEXTS = ("start", "before_level", "before_message", "before_ids", "before_fields")
+_PATTERNS = ("level_and_logger", "ids", "fields")
+
+
+def _in_string(form: Named) -> Named:
+    """Return a *form* as it is in a string of JSON."""
+    texts = {name: getattr(form, name).replace('"', r"\"") for name in _TEXTS}
+    patterns = {name: getattr(form, name).replace('"', r'\\"') for name in _PATTERNS}
+    return form._replace(**texts, **patterns)
+
+
+JSON_IN_STRING = _in_string(JSON)
+"""Our JSON in a string of JSON, where no part of it has an escape."""
+
 _JSON = Form(False, JSON.start, Pattern(JSON.pattern, re.ASCII))
 _LOGFMT = Form(False, LOGFMT.start, Pattern(LOGFMT.pattern, re.ASCII))
 

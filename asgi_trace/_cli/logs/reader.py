@@ -208,9 +208,19 @@ class Steps:
             self.prefix = source, f"{plain[ids : plain.find(']', ids) + 1]} "
         return Step(entry, "", is_record)
 
+    def continued(self, match: re.Match[str]) -> str | None:
+        """
+        Return the text behind *match*, the head of a line of ours, if it continues the entry before;
+        else None.
+        """
+        if match[6] != "|" or self.request is None or (self.request or NO_ID) != match[2]:
+            return None
+        return match.string[match.end() :]
+
     def _stamped(self, match: re.Match[str], line: str, envelope: Peeled | None) -> Step:
-        if match[6] == "|" and self.request is not None and (self.request or NO_ID) == match[2]:
-            return Step(None, line[match.end() :])
+        further = self.continued(match)
+        if further is not None:
+            return Step(None, further)
         entry = self.records.own(match, line, envelope)
         self.begin(entry.request_id)
         self.is_foreign = False
@@ -338,16 +348,28 @@ class LineReader:
             for line in lines:
                 self._take(line, out)
             return
-        bare = without_envelopes(text, lines, layers)
+        bare = without_envelopes(form, text, lines, layers)
         columns = columns_in_envelopes(form, bare, self._records)
-        self._take_wrapped_columns(form, text, lines, columns, out)
+        texts = () if bare.is_escaped else bare.lines
+        self._take_wrapped_columns(form, text, lines, columns, out, texts)
 
     def _take_wrapped_columns(
-        self, form: Form, text: str, lines: list[str], columns: Columns, out: Entries
+        self,
+        form: Form,
+        text: str,
+        lines: list[str],
+        columns: Columns,
+        out: Entries,
+        bare: Sequence[str] = (),
     ) -> None:
-        """Take the *lines* of *text*, of which *columns* has the parts, out of their envelopes."""
+        """
+        Take the *lines* of *text*, of which *columns* has the parts, out of their envelopes.
+
+        :param bare: the lines without these, where they are known.
+        """
         odd = set(columns.odd)
-        if not form.is_text and "[req=" in text:
+        # A search for one character takes no time.
+        if not form.is_text and "[" in text and "[req=" in text:
             odd.update(place for place, line in enumerate(lines) if "[req=" in line)
         start = 0
         for place in (*sorted(odd), len(lines)):
@@ -357,9 +379,21 @@ class LineReader:
             if start < place:
                 self._take_all(columns, start, place, out)
                 self._steps.is_foreign = False
-            if place < len(lines):
+            if place < len(lines) and not (bare and self._continues(bare[place])):
                 self._take(lines[place], out)
             start = place + 1
+
+    def _continues(self, bare: str) -> bool:
+        """
+        Whether a line, given without its envelopes, is a further one of our text: it is taken then,
+        in a tenth of the time.
+        """
+        match = own_head(bare) if not self._steps.has_parts and "\x1b" not in bare else None
+        text = None if match is None else self._steps.continued(match)
+        if text is None:
+            return False
+        self._go_on(text)
+        return True
 
     def _take_columns(self, odd_lines: list[str], columns: Columns, out: Entries) -> None:
         """Take the lines of *columns*; those that are odd one by one."""

@@ -35,6 +35,7 @@ from .names import (
     may_nest,
 )
 from .own import own_fields
+from .stamps import Run, Stamps
 from .texts import (
     HOST,
     AccessLines,
@@ -315,13 +316,20 @@ class Records:
         stamps: Set[str],
         lines: Sequence[str],
         received: Sequence[Any],
+        odd: Sequence[int],
     ) -> list[float]:
         """
         Return the *times* of *lines* of our text that were *received* at those of their envelopes.
 
         :param stamps: the texts of the times.
+        :param odd: the places of lines whose time is not used.
         """
-        moments = None if any(map(is_zoned, stamps)) else self.clock.read_all(received)
+        is_zone_missing = not any(map(is_zoned, stamps))
+        if isinstance(received, Stamps) and is_zone_missing:
+            agreed = self._agreed_in_runs(times, received, odd)
+            if agreed is not None:
+                return agreed
+        moments = self.clock.read_all(received) if is_zone_missing else None
         if moments is None:
             return [
                 self._agreed(when, line.partition(" - ")[0], moment) or 0
@@ -336,6 +344,24 @@ class Records:
             else _nearest(when, moment)
             for when, moment in zip(times, moments, strict=True)
         ]
+
+    def _agreed_in_runs(
+        self, times: Sequence[float], received: Stamps, odd: Sequence[int]
+    ) -> list[float] | None:
+        """
+        Return the result of :meth:`agreed` for *times* without a zone; None, if one of the envelopes
+        has no known second.
+        """
+        own = list(times)
+        for place in odd:  # so that it is no special one among those of its second
+            own[place] = own[place - 1]
+        agreed: list[float] = []
+        for run in received.runs:
+            second = received.second(run, self.clock)
+            if second is None:
+                return None
+            agreed += _agreed_in_run(own[run.start : run.end], received, run, second)
+        return agreed
 
     def origin(self, source: str) -> dict[str, Any]:
         """Return the values of an entry's *source*, a shared dict that callers must not change."""
@@ -736,6 +762,38 @@ class Records:
         if is_zoned(stamp) or (isinstance(received, str) and not is_zoned(received)):
             return when
         return _nearest(when, moment)
+
+
+def _agreed_in_run(
+    own: Sequence[float], received: Stamps, run: Run, second: int
+) -> Sequence[float]:
+    """Return the result of :func:`_nearest` for the *own* times of the lines of a *run*."""
+    distinct = set(own)
+    if len(set(map(type, own))) > 1:  # an int may be equal to a float
+        return list(map(_nearest, own, received.moments(run, second)))
+    if all(_is_kept(when, second, second + 1000) for when in distinct):
+        return own
+    moments = received.moments(run, second)
+    latest = max(moments)
+    replaced = {when for when in distinct if _is_replaced(when, second, latest)}
+    if len(replaced) == len(distinct):
+        return moments
+    return [
+        moment if when in replaced else _nearest(when, moment)
+        for when, moment in zip(own, moments, strict=True)
+    ]
+
+
+def _is_kept(when: float, first: float, last: float) -> bool:
+    """Whether :func:`_nearest` returns *when* for all moments from *first* to *last*."""
+    is_of_zone = abs(first - when) < _ZONE_STEP // 2 > abs(last - when)
+    is_late = first - when >= _RECEIVED or when - last >= _RECEIVED
+    return is_of_zone and (is_late or type(when) is float)
+
+
+def _is_replaced(when: float, first: float, last: float) -> bool:
+    """Whether :func:`_nearest` returns the moment for all moments from *first* to *last*."""
+    return type(when) is int and last - when < _RECEIVED and when - first < _RECEIVED
 
 
 def _nearest(when: float, moment: float) -> float:

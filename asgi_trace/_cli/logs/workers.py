@@ -33,6 +33,7 @@ from .envelopes import Peeler
 from .layers import without_envelopes, wrapped, wrapping_of
 from .own import own_form
 from .records import Records
+from .stamps import Stamps
 from .times import Clock, read_zone
 
 fcntl: Any
@@ -97,13 +98,20 @@ def _parsed_in_envelopes(text: str, lines: list[str], clock: Clock) -> Parsed | 
     # Sources that count are those of the lines before, and colors may be anywhere.
     if form is None or "\x1b" in text or any(layer.known is not None for layer in layers):
         return None
-    bare = without_envelopes(text, lines, layers)
+    bare = without_envelopes(form, text, lines, layers)
     # A time without its date or zone depends on the lines before, too.
-    times = [when for when in bare.times or () if when is not None] if form.is_text else []
-    if times and clock.read_all(times) is None:
+    if form.is_text and not _are_complete(bare.times, clock):
         return None
     columns = columns_in_envelopes(form, bare, Records(0, clock))
     return Parsed(columns, [], clock.is_zone_assumed, wrapping_of(form, layers))
+
+
+def _are_complete(times: Sequence[Any] | None, clock: Clock) -> bool:
+    """Whether all *times* of envelopes have a date and a zone."""
+    if isinstance(times, Stamps):
+        return None not in {times.second(run, clock) for run in times.runs}
+    known = [when for when in times or () if when is not None]
+    return not known or clock.read_all(known) is not None
 
 
 def cores() -> int:
