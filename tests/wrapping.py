@@ -368,6 +368,29 @@ def _otlp(moment: float, service: str, line: str) -> dict[str, Any]:
     return {"resource": {"attributes": about}, "scopeLogs": [{"scope": {}, "logRecords": [record]}]}
 
 
+def _with_underscores(value: Any) -> Any:
+    """The same with the names of the protocol, as a program writes it that is told to keep them."""
+    if isinstance(value, list):
+        return [_with_underscores(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        re.sub("[A-Z]", lambda match: f"_{match[0].lower()}", name): _with_underscores(inner)
+        for name, inner in value.items()
+    }
+
+
+def _lnav(moment: float, service: str, line: str) -> dict[str, Any]:
+    """A row of lnav's ``all_logs``; the level is its guess."""
+    return {
+        "log_line": 0,
+        "log_time": when(moment, "%Y-%m-%d %H:%M:%S.%f")[:-3],
+        "log_level": "info",
+        "log_path": f"/var/log/{service}.log",
+        "log_text": line,
+    }
+
+
 def _collected(moment: float, service: str, line: str) -> dict[str, Any]:
     """As the collector writes a line of which it knows no severity."""
     logs = _otlp(moment, service, line)
@@ -1452,6 +1475,62 @@ VARIANTS: dict[str, Wrapper] = {
     ),
     "ts": _each(lambda moment, _, line: f"{when(moment, '%b %d %H:%M:%S')} {line}"),
     "svlogd": _each(lambda moment, _, line: f"{when(moment, '%Y-%m-%d_%H:%M:%S.%f')} {line}"),
+    "Vector's native_json": _objects(
+        lambda moment, service, line: {
+            "log": {
+                "kubernetes": {"container_name": service, "pod_name": PODS[service]},
+                "message": line,
+                "source_type": "kubernetes_logs",
+                "stream": "stderr",
+                "timestamp": f"{when(moment)}Z",
+            }
+        }
+    ),
+    "OTLP, the protocol's names": _objects(
+        lambda *line: {"resource_logs": [_with_underscores(_otlp(*line))]}
+    ),
+    "OTLP, the protocol's names, one document": _document(
+        lambda given: {"resource_logs": [_with_underscores(_otlp(*line)) for line in given]}
+    ),
+    "Azure's Event Hub": _document(
+        lambda given: {
+            "records": [
+                {
+                    "time": f"{when(moment)}0Z",
+                    "resourceId": "/SUBSCRIPTIONS/0/PROVIDERS/MICROSOFT.APP/MANAGEDENVIRONMENTS/E",
+                    "category": "ContainerAppConsoleLogs",
+                    "properties": {"ContainerName": service, "Log": line, "Stream": "stderr"},
+                }
+                for moment, service, line in given
+            ]
+        }
+    ),
+    "AWS Lambda's Telemetry API": _document(
+        lambda given: [
+            {"time": f"{when(moment)[:-3]}Z", "type": "function", "record": line}
+            for moment, _, line in given
+        ]
+    ),
+    "lnav": _document(lambda given: [_lnav(*line) for line in given]),
+    "lnav's CSV": _table(
+        ["log_line", "log_time", "log_level", "log_path", "log_text"],
+        lambda *line: [str(value) for value in _lnav(*line).values()],
+    ),
+    "SQLite's JSON": lambda given: (
+        "["
+        + ",\n".join(
+            json.dumps({"timestamp": when(moment), "service": service, "message": line})
+            for moment, service, line in given
+        )
+        + "]\n"
+    ),
+    "ts -s, with microseconds": _each(lambda _, __, line: f"00:00:01.000100 {line}"),
+    "ts, seconds": _each(lambda moment, _, line: f"{int(moment)} {line}"),
+    "parallel --tagstring": _each(lambda _, service, line: f"[{service}]\t{line}"),
+    "podman logs --names": _each(lambda _, service, line: f"{service}_1 {line}"),
+    "podman logs -t --names": _each(
+        lambda moment, service, line: f"{service} {when(moment)}000+00:00 {line}"
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
@@ -1488,5 +1567,8 @@ NAMELESS_VARIANTS = frozenset(
         "grep -n",
         "a terminal that erases the line",
         "a terminal's title",
+        "AWS Lambda's Telemetry API",
+        "ts -s, with microseconds",
+        "ts, seconds",
     )
 )

@@ -62,6 +62,8 @@ def unfolded(
     first = next(iterator, None)
     if first is None:
         return
+    if _IN_COLOR.match(first):
+        first, iterator = _bare(first), map(_bare, iterator)
     if first.startswith(_EXPORT):
         yield from _exported(chain((first,), iterator))
         return
@@ -93,9 +95,19 @@ def unfolded(
         yield from _Unfolding(complain).lines(block, iterator)
 
 
+# jq -C: the colors stand between the parts of JSON, whose strings have none.
+_COLOR = rb"\x1b\[[\d;]{0,40}m"
+_IN_COLOR = re.compile(rb"(?:%b)+[{\[](?:%b)*\r?\n" % (_COLOR, _COLOR))
+_COLORS = re.compile(_COLOR)
+
+
+def _bare(block: bytes) -> bytes:
+    return _COLORS.sub(b"", block)
+
+
 # The beginning of a line that is a document, behind lines of another log: of a collector,
 # CloudWatch, Loki.
-_STARTS = (b'{"resourceLogs"', b'{"messageType"', b'{"streams"')
+_STARTS = (b'{"resourceLogs"', b'{"resource_logs"', b'{"messageType"', b'{"streams"')
 
 
 def _has_document(block: bytes) -> bool:
@@ -430,6 +442,10 @@ class _Unfolding:
     def _document(self, text: bytes, line: bytes) -> Iterator[bytes]:
         header, self._header = self._header, b""
         documents = _parsed(text)
+        if not documents and (text.startswith(b"[{") or text.endswith(b"}]")):
+            # A list may begin or end on the line of one of its objects, as SQLite writes it.
+            text = text.removeprefix(b"[").removesuffix(b"]")
+            documents = _parsed(text)
         if not documents:
             documents, text = _of_ruby(line), b""
         if not documents:
