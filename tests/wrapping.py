@@ -251,6 +251,34 @@ def _ruled(begin: str, end: str, cell: str) -> Wrapper:
     return written
 
 
+def _bars(top: str, ruler: str, bottom: str, bar: str) -> Wrapper:
+    """A table of SQLite: each border has its beginning, its line, its cross and its end."""
+
+    def written(given: list[Line]) -> str:
+        rows = [("timestamp", "service", "message")]
+        rows += [(when(moment, "%Y-%m-%d %H:%M:%S.%f"), *rest) for moment, *rest in given]
+        sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        pad = " " if bar else ""
+
+        def border(signs: str) -> str:
+            if not signs:
+                return ""
+            begin, line, cross, end = signs.split(",")
+            return begin + cross.join(line * (size + 2 * len(pad)) for size in sizes) + end + "\n"
+
+        texts = [
+            bar
+            + (bar or "  ").join(
+                f"{pad}{text.ljust(size)}{pad}" for text, size in zip(row, sizes, strict=True)
+            )
+            + f"{bar}\n"
+            for row in rows
+        ]
+        return "".join((border(top), texts[0], border(ruler), *texts[1:], border(bottom)))
+
+    return written
+
+
 def _ripgrep(given: list[Line]) -> str:
     records: list[dict[str, Any]] = []
     for number, (_, service, line) in enumerate(given, 1):
@@ -1530,6 +1558,28 @@ VARIANTS: dict[str, Wrapper] = {
     "podman logs --names": _each(lambda _, service, line: f"{service}_1 {line}"),
     "podman logs -t --names": _each(
         lambda moment, service, line: f"{service} {when(moment)}000+00:00 {line}"
+    ),
+    "SQLite's box": _bars("┌,─,┬,┐", "├,─,┼,┤", "└,─,┴,┘", "│"),
+    "SQLite's Markdown": _bars("", "|,-,|,|", "", "|"),
+    "SQLite's columns": _bars("", ",-,  ,", "", ""),
+    "SQLite's list": _each_behind(
+        "timestamp|service|message\n",
+        lambda moment, service, line: f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')}|{service}|{line}",
+    ),
+    "psql --no-align": lambda given: (
+        "timestamp|service|message\n"
+        + "".join(f"{when(moment)}+00|{service}|{line}\n" for moment, service, line in given)
+        + f"({len(given)} rows)\n"
+    ),
+    "ClickHouse, Markdown": _each_behind(
+        "| Timestamp | ServiceName | Body |\n|:-|:-|:-|\n",
+        lambda moment, service, line: (
+            f"| {when(moment, '%Y-%m-%d %H:%M:%S.%f000')} | {service} | {_escaped(line)} |"
+        ),
+    ),
+    "ClickHouse, Values": lambda given: ",".join(
+        f"('{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}','{service}','{_escaped(line)}')"
+        for moment, service, line in given
     ),
     "multilog": _each(
         lambda moment, _, line: (

@@ -19,6 +19,7 @@ from .blocked import read_blocks
 from .envelopes import source_of_labels
 from .names import ROLES
 from .services import container_in
+from .stores import has_text_last
 
 __all__ = ("in_lines", "of_ruby", "shown_in")
 
@@ -214,6 +215,49 @@ class _WithoutNames(_Form):
         return [line] if row is None else [_line(row[3].replace('""', '"'), row[1], row[2] or "")]
 
 
+class _Values(_Form):
+    """The same in brackets, all in one line, as ClickHouse's form Values has them."""
+
+    start = re.compile(
+        r"\A\('\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?',(?:'[\w.-]{0,200}',)?'(?:\{|timestamp=|\d{4}-)"
+    )
+    _row = re.compile(r"\('([\d :.-]{19,29})',(?:'([\w.-]{0,200})',)?'((?:[^'\\]|\\.)*)'\)(?:,|\Z)")
+
+    def take(self, line: str) -> list[str]:
+        found: list[str] = []
+        end = 0
+        while end < len(line):
+            row = self._row.match(line, end)
+            if row is None:
+                return [line]
+            found.append(_line(_unescaped(row[3]), row[1], row[2] or ""))
+            end = row.end()
+        return found
+
+
+class _Markdown(_Form):
+    """ClickHouse's table in Markdown: its ruler has colons, and its cells are not aligned."""
+
+    start = re.compile(r"\A\|[^\n]{1,1000} \|\r?\n\|(?::-+:?\||-+:\|)+\r?$", re.M)
+
+    def __init__(self) -> None:
+        self._columns: list[str] = []
+
+    def take(self, line: str) -> list[str]:
+        if not self._columns:
+            self._columns = self._cells(line, -1)
+            return []
+        if not set(line) - set("|:-"):
+            return []
+        cells = self._cells(line, len(self._columns) - 1)
+        if len(cells) != len(self._columns) or not has_text_last(self._columns):
+            return [line]
+        return [json.dumps(dict(zip(self._columns, map(_unescaped, cells), strict=True)))]
+
+    def _cells(self, line: str, most: int) -> list[str]:
+        return line.removeprefix("| ").removesuffix(" |").split(" | ", most)
+
+
 class _NamedBetweenTabs(_Form):
     """ClickHouse's TSKV: pairs of name and value."""
 
@@ -261,7 +305,7 @@ class _Pairs(_Form):
 
 
 class _Boxes(_Form):
-    """ClickHouse's Pretty forms, and others with lines between the cells."""
+    """ClickHouse's Pretty forms, SQLite's box, and others with lines between the cells."""
 
     start = re.compile(r"\A\s*(?:[\u250c\u256d]\u2500.*\u252c|\u250f\u2501)")
     _names = re.compile(r" *(?:[\u250c\u256d]\u2500(.*)\u2500[\u2510\u256e]|\u2503 (.*) \u2503)")
@@ -286,6 +330,9 @@ class _Boxes(_Form):
         # Another number of cells: one of them has such a line in it, which may be the client's.
         if not cells or len(cells) != len(self._columns):
             return [*self.rest(), line]
+        if not any(self._columns):  # SQLite's are below the border
+            self._columns = [cell.strip() for cell in cells]
+            return []
         if self._goes_on:
             self._goes_on = False
             for place, cell in enumerate(cells):
@@ -317,29 +364,31 @@ class _Boxes(_Form):
 
 class _Ruled(_Form):
     """
-    Tables with a ruler of hyphens below the names: of psql, MySQL, Elasticsearch's text, and ``aws``.
+    Tables with a ruler of hyphens below the names: of psql, MySQL, SQLite, Elasticsearch's text, and
+    ``aws``.
 
     The ruler's crosses show where each cell begins: a cell may have the sign between two in it.
     """
 
     start = re.compile(
-        rf"\A(?:[^\n]*\n){{0,5}}?[ |]*(?:{'|'.join(ROLES['time'])}|logStreamName)\b[^\n]*\|[^\n]*\n[|+]{{0,2}}-+\+-"
+        rf"\A(?:[^\n]*\n){{0,5}}?[ |]*(?:{'|'.join(ROLES['time'])}|logStreamName)\b[^\n]*\n[|+]{{0,2}}-+(?:[+|]|  )-"
     )
-    _ruler = re.compile(r"[|+]{0,2}-+(?:\+-+)+[|+]{0,2}")
+    _ruler = re.compile(r"[|+]{0,2}-+(?:(?:[+|]|  )-+)+[|+]{0,2}")
+    _crosses = re.compile(r"\A\|?\+|\A\||\A|(?<=-)(?:[+|]|  )(?=-)")
     _count = re.compile(r"\(\d+ rows?\)|\d+ rows? in set.*")
 
     def __init__(self) -> None:
         self._columns: list[str] = []
         self._starts: list[int] = []
         self._ends: list[int] = []
+        self._between = "|"
         self._kept = ""  # a line that may have the names
 
     def take(self, line: str) -> list[str]:
         line = line.rstrip()
         if self._ruler.fullmatch(line):
-            self._starts = [
-                match.end() for match in re.finditer(r"(?:\A\|?\+|\A|(?<=-)\+(?=-))", line)
-            ]
+            self._starts = [match.end() for match in self._crosses.finditer(line)]
+            self._between = " " if "  " in line else "|"
             # Without a border at its end, the last cell may be longer than the ruler.
             last = len(line.rstrip("|+")) if line[-1] in "|+" else _LARGEST
             self._ends = [*(start - 1 for start in self._starts[1:]), last]
@@ -358,7 +407,7 @@ class _Ruled(_Form):
     def _cells(self, line: str) -> list[str]:
         """Return the cells of a *line*; empty ones, if it has none."""
         inner = "".join(line[start - 1 : start] for start in self._starts[1:])
-        if inner.strip("|") or len(inner) < len(self._starts) - 1:
+        if inner.strip(self._between) or len(inner) < len(self._starts) - 1:
             return [""] * len(self._starts)
         return [
             line[start:end].removeprefix(" ").rstrip()
@@ -633,6 +682,8 @@ _FORMS: tuple[type[_Form], ...] = (
     _Console,
     _BetweenTabs,
     _WithoutNames,
+    _Values,
+    _Markdown,
     _NamedBetweenTabs,
     _Pairs,
     _Boxes,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from .names import ROLES, TEXTS, flat
+from .names import ROLES, SOURCES, TEXTS, flat
 from .times import Clock
 
 __all__ = (
@@ -23,6 +23,7 @@ __all__ = (
     "TYPE",
     "by_header",
     "by_time",
+    "has_text_last",
     "is_header",
     "is_of_types",
     "is_text",
@@ -354,6 +355,17 @@ def is_header(names: Any) -> bool:
         and not _TIMES.isdisjoint(names)
         and not _TEXTS.isdisjoint(names)
     )
+
+
+_OF_WRITERS = frozenset((*ROLES["time"], *ROLES["level"], *SOURCES))
+
+
+def has_text_last(names: list[str]) -> bool:
+    """
+    Whether only the last of a table's columns may have a client's text: then a sign that separates
+    cells without quotes may be in it, and in no other.
+    """
+    return is_header(names) and names[-1] in _TEXTS and _OF_WRITERS.issuperset(names[:-1])
 
 
 def by_header(header: list[str], row: Any) -> dict[str, Any] | None:
