@@ -1581,6 +1581,23 @@ VARIANTS: dict[str, Wrapper] = {
         f"('{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}','{service}','{_escaped(line)}')"
         for moment, service, line in given
     ),
+    "Ansible": lambda given: (
+        "\nPLAY [all] ****\n\nTASK [debug] ****\n"
+        + "".join(
+            f'ok: [{service}] => {{\n    "msg": [\n        {json.dumps(line)}\n    ]\n}}\n'
+            for _, service, line in given
+        )
+        + "\nPLAY RECAP ****\nfront                      : ok=2    changed=0    unreachable=0\n"
+    ),
+    "Ansible -v": lambda given: (
+        "No config file found; using defaults\n\nPLAY [all] ****\n\nTASK [command] ****\n"
+        + "".join(
+            f"changed: [{service}] => "
+            + json.dumps({"msg": "", "rc": 0, "stdout": line, "stdout_lines": [line]})
+            + "\n"
+            for _, service, line in given
+        )
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"

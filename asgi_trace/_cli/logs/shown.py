@@ -575,6 +575,64 @@ class _Debug(_Form):
         return [json.dumps(fields)]
 
 
+class _Ansible(_Form):
+    """
+    The results of Ansible's tasks: a host, and an object with the lines in ``msg`` or
+    ``stdout_lines``. What tells of the play is left out; a result without lines passes unchanged.
+    """
+
+    _result = r"(?:ok|changed|failed|fatal): \[(?P<host>[\w.@:-]{1,253})(?: -> [^\]\n]{1,253})?\]"
+    _config = r"(?:No config file found; using defaults|Using [^\n]{1,300} as config file)"
+    start = re.compile(
+        rf"\A(?:{_config}\r?\n)?\s*(?:(?:PLAY|TASK) \[[^\n]*\] \*{{3}}|{_result}(?:: [A-Z]+!)? => )"
+    )
+    _head = re.compile(
+        rf"{_result}(?:: [A-Z]+!)? => (?:\(item=.{{0,1000}}?\) => )?(?P<object>\{{.*)"
+    )
+    _aside = re.compile(
+        rf"(?:(?:PLAY|TASK|RUNNING HANDLER|PLAY RECAP)(?: \[.*\])? \*{{3,}}|{_result}"
+        rf"|{_config}|skipping: .*|[\w.@:-]{{1,253}} +: ok=\d+ +changed=\d+ .*|)"
+    )
+
+    def __init__(self) -> None:
+        self._host = ""
+        self._lines: list[str] = []  # of a result
+        self._objects: list[str] = []  # the same without what is before the object
+        self._size = 0
+
+    def take(self, line: str) -> list[str]:
+        if self._lines:
+            self._lines.append(line)
+            self._objects.append(line)
+        else:
+            head = self._head.fullmatch(line)
+            if head is None:
+                return [] if self._aside.fullmatch(line) else [line]
+            self._host, self._lines, self._objects = head["host"], [line], [head["object"]]
+        self._size += len(line)
+        is_whole = line == "}" or (len(self._lines) == 1 and line.endswith("}"))
+        return self.rest() if is_whole or self._size > _LARGEST else []
+
+    def rest(self) -> list[str]:
+        lines, self._lines = self._lines, []
+        self._size = 0
+        try:
+            result = json.loads("\n".join(self._objects)) if lines else {}
+        except (ValueError, RecursionError):
+            return lines
+        texts = [text for name, value in result.items() for text in self._texts(name, value)]
+        return [_line(text, source=self._host) for text in texts] or lines
+
+    def _texts(self, name: str, value: Any) -> Iterator[str]:
+        """Yield the lines in a field of a result: Ansible reads a text that is JSON."""
+        if isinstance(value, dict) and isinstance(value.get("stdout_lines"), list):
+            value, name = value["stdout_lines"], "stdout_lines"
+        if name != "msg" and not name.endswith("stdout_lines"):
+            return
+        for text in value if isinstance(value, list) else [value]:
+            yield from text.splitlines() if isinstance(text, str) else (json.dumps(text),)
+
+
 class _Yaml(_Form):
     """
     YAML: of gcloud, a document for each record; of ``aws``, one with all events.
@@ -691,5 +749,6 @@ _FORMS: tuple[type[_Form], ...] = (
     _Aligned,
     _Blocks,
     _Debug,
+    _Ansible,
     _Yaml,
 )

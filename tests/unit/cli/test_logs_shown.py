@@ -29,6 +29,7 @@ SHOWN = (
     "ClickHouse, Markdown",
     "SQLite's box",
     "SQLite's Markdown",
+    "Ansible",
     "MySQL, vertical",
     "the debug exporter of a collector",
 )
@@ -114,6 +115,21 @@ def test_a_row_is_not_split_where_the_sign_may_be_in_a_text(names: tuple[str, ..
     assert read(f"{head}{row}\n") == [row]
     bare = f"{'|'.join(names)}\n2024-11-22 10:30:15|x|{FORGED}|front\n"
     assert "\n".join(map(str, read(bare))) == bare.rstrip()
+
+
+def test_a_result_of_ansible_has_lines_in_several_places() -> None:
+    """And one without lines, or that is cut off, passes as it stands."""
+    results = (
+        'ok: [web-1] => (item=a) => {"msg": "one\\ntwo"}',
+        'fatal: [web-1 -> db]: FAILED! => {"out": {"stdout_lines": ["three", {"a": 1}]}}',
+        'ok: [web-1] => {"changed": false}',
+        "ok: [web-1] => {",
+        '    "msg": "four"',
+    )
+    found = read("TASK [x] ***\n" + "".join(f"{line}\n" for line in results))
+    assert [line["line"] for line in found[:4]] == ["one", "two", "three", '{"a": 1}']
+    assert {line["labels"]["container"] for line in found[:4]} == {"web-1"}
+    assert found[4:] == list(results[2:])
 
 
 def test_a_cell_goes_on_in_the_next_line() -> None:
@@ -242,8 +258,9 @@ def test_a_record_that_is_too_large_passes_as_it_stands(monkeypatch: pytest.Monk
         "('2024-11-22 10:30:15','2024-" + "x') " * 10_000,
         "| Timestamp | Body |\n|:-|:-|\n" + "| a" * 10_000,
         "time  a\n----  -\n" + "x  " * 10_000,
+        "ok: [a] => " + "(item=) => " * 10_000,
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_no_text_takes_steps_without_end(line: str) -> None:
     """And none is lost without a trace, in whichever form a log begins."""
