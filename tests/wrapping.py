@@ -205,6 +205,14 @@ def _quoted(line: str) -> str:
     return f'"{text}"' if re.search('[ "=]', line) else line
 
 
+def _as_map(line: str) -> dict[str, str]:
+    """The fields of a line of JSON, each as a text."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in json.loads(line).items()
+    }
+
+
 def _vertical(given: list[Line]) -> str:
     return "\n".join(
         f"Row {number}:\n──────\nTimestamp:   {when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\n"
@@ -1597,6 +1605,20 @@ VARIANTS: dict[str, Wrapper] = {
             + "\n"
             for _, service, line in given
         )
+    ),
+    "ClickHouse, a column of JSON": _objects(
+        lambda moment, service, line: {
+            "Timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+            "ServiceName": service,
+            "Body": json.loads(line) if line.startswith("{") else line,
+        }
+    ),
+    "ClickHouse, a column of maps": _objects(
+        lambda moment, service, line: {
+            "Timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+            "ServiceName": service,
+            "Body": _as_map(line) if line.startswith("{") else line,
+        }
     ),
     "multilog": _each(
         lambda moment, _, line: (

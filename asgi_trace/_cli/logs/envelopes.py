@@ -717,6 +717,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
         value = fields[name]
         if type(value) is list and name == "MESSAGE":
             value = _from_bytes(value)
+        elif type(value) is dict and name == "Body" and "ServiceName" in fields:
+            value = _as_text(value)  # a column of a collector's table: JSON, or a map
         if type(value) is str and (value or line is None):
             text_name, line = name, value
             if value:
@@ -759,6 +761,15 @@ def _from_bytes(numbers: list[Any]) -> str:
     try:
         return COLORS.sub("", bytes(numbers).decode("utf-8", "replace"))
     except (TypeError, ValueError):
+        return ""
+
+
+def _as_text(fields: dict[str, Any]) -> str:
+    from json import dumps
+
+    try:
+        return dumps(fields)
+    except RecursionError:
         return ""
 
 
