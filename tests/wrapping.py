@@ -205,6 +205,14 @@ def _quoted(line: str) -> str:
     return f'"{text}"' if re.search('[ "=]', line) else line
 
 
+def _as_map(line: str) -> dict[str, str]:
+    """The fields of a line of JSON, each as a text."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in json.loads(line).items()
+    }
+
+
 def _vertical(given: list[Line]) -> str:
     return "\n".join(
         f"Row {number}:\n──────\nTimestamp:   {when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\n"
@@ -247,6 +255,34 @@ def _ruled(begin: str, end: str, cell: str) -> Wrapper:
             for row in (names, *rows)
         ]
         return (border if side else "") + lines[0] + border + "".join(lines[1:])
+
+    return written
+
+
+def _bars(top: str, ruler: str, bottom: str, bar: str) -> Wrapper:
+    """A table of SQLite: each border has its beginning, its line, its cross and its end."""
+
+    def written(given: list[Line]) -> str:
+        rows = [("timestamp", "service", "message")]
+        rows += [(when(moment, "%Y-%m-%d %H:%M:%S.%f"), *rest) for moment, *rest in given]
+        sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        pad = " " if bar else ""
+
+        def border(signs: str) -> str:
+            if not signs:
+                return ""
+            begin, line, cross, end = signs.split(",")
+            return begin + cross.join(line * (size + 2 * len(pad)) for size in sizes) + end + "\n"
+
+        texts = [
+            bar
+            + (bar or "  ").join(
+                f"{pad}{text.ljust(size)}{pad}" for text, size in zip(row, sizes, strict=True)
+            )
+            + f"{bar}\n"
+            for row in rows
+        ]
+        return "".join((border(top), texts[0], border(ruler), *texts[1:], border(bottom)))
 
     return written
 
@@ -366,6 +402,29 @@ def _otlp(moment: float, service: str, line: str) -> dict[str, Any]:
     }
     about = [{"key": "service.name", "value": {"stringValue": service}}]
     return {"resource": {"attributes": about}, "scopeLogs": [{"scope": {}, "logRecords": [record]}]}
+
+
+def _with_underscores(value: Any) -> Any:
+    """The same with the names of the protocol, as a program writes it that is told to keep them."""
+    if isinstance(value, list):
+        return [_with_underscores(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        re.sub("[A-Z]", lambda match: f"_{match[0].lower()}", name): _with_underscores(inner)
+        for name, inner in value.items()
+    }
+
+
+def _lnav(moment: float, service: str, line: str) -> dict[str, Any]:
+    """A row of lnav's ``all_logs``; the level is its guess."""
+    return {
+        "log_line": 0,
+        "log_time": when(moment, "%Y-%m-%d %H:%M:%S.%f")[:-3],
+        "log_level": "info",
+        "log_path": f"/var/log/{service}.log",
+        "log_text": line,
+    }
 
 
 def _collected(moment: float, service: str, line: str) -> dict[str, Any]:
@@ -1452,6 +1511,115 @@ VARIANTS: dict[str, Wrapper] = {
     ),
     "ts": _each(lambda moment, _, line: f"{when(moment, '%b %d %H:%M:%S')} {line}"),
     "svlogd": _each(lambda moment, _, line: f"{when(moment, '%Y-%m-%d_%H:%M:%S.%f')} {line}"),
+    "Vector's native_json": _objects(
+        lambda moment, service, line: {
+            "log": {
+                "kubernetes": {"container_name": service, "pod_name": PODS[service]},
+                "message": line,
+                "source_type": "kubernetes_logs",
+                "stream": "stderr",
+                "timestamp": f"{when(moment)}Z",
+            }
+        }
+    ),
+    "OTLP, the protocol's names": _objects(
+        lambda *line: {"resource_logs": [_with_underscores(_otlp(*line))]}
+    ),
+    "OTLP, the protocol's names, one document": _document(
+        lambda given: {"resource_logs": [_with_underscores(_otlp(*line)) for line in given]}
+    ),
+    "Azure's Event Hub": _document(
+        lambda given: {
+            "records": [
+                {
+                    "time": f"{when(moment)}0Z",
+                    "resourceId": "/SUBSCRIPTIONS/0/PROVIDERS/MICROSOFT.APP/MANAGEDENVIRONMENTS/E",
+                    "category": "ContainerAppConsoleLogs",
+                    "properties": {"ContainerName": service, "Log": line, "Stream": "stderr"},
+                }
+                for moment, service, line in given
+            ]
+        }
+    ),
+    "AWS Lambda's Telemetry API": _document(
+        lambda given: [
+            {"time": f"{when(moment)[:-3]}Z", "type": "function", "record": line}
+            for moment, _, line in given
+        ]
+    ),
+    "lnav": _document(lambda given: [_lnav(*line) for line in given]),
+    "lnav's CSV": _table(
+        ["log_line", "log_time", "log_level", "log_path", "log_text"],
+        lambda *line: [str(value) for value in _lnav(*line).values()],
+    ),
+    "SQLite's JSON": lambda given: (
+        "["
+        + ",\n".join(
+            json.dumps({"timestamp": when(moment), "service": service, "message": line})
+            for moment, service, line in given
+        )
+        + "]\n"
+    ),
+    "ts -s, with microseconds": _each(lambda _, __, line: f"00:00:01.000100 {line}"),
+    "ts, seconds": _each(lambda moment, _, line: f"{int(moment)} {line}"),
+    "parallel --tagstring": _each(lambda _, service, line: f"[{service}]\t{line}"),
+    "podman logs --names": _each(lambda _, service, line: f"{service}_1 {line}"),
+    "podman logs -t --names": _each(
+        lambda moment, service, line: f"{service} {when(moment)}000+00:00 {line}"
+    ),
+    "SQLite's box": _bars("┌,─,┬,┐", "├,─,┼,┤", "└,─,┴,┘", "│"),
+    "SQLite's Markdown": _bars("", "|,-,|,|", "", "|"),
+    "SQLite's columns": _bars("", ",-,  ,", "", ""),
+    "SQLite's list": _each_behind(
+        "timestamp|service|message\n",
+        lambda moment, service, line: f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')}|{service}|{line}",
+    ),
+    "psql --no-align": lambda given: (
+        "timestamp|service|message\n"
+        + "".join(f"{when(moment)}+00|{service}|{line}\n" for moment, service, line in given)
+        + f"({len(given)} rows)\n"
+    ),
+    "ClickHouse, Markdown": _each_behind(
+        "| Timestamp | ServiceName | Body |\n|:-|:-|:-|\n",
+        lambda moment, service, line: (
+            f"| {when(moment, '%Y-%m-%d %H:%M:%S.%f000')} | {service} | {_escaped(line)} |"
+        ),
+    ),
+    "ClickHouse, Values": lambda given: ",".join(
+        f"('{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}','{service}','{_escaped(line)}')"
+        for moment, service, line in given
+    ),
+    "Ansible": lambda given: (
+        "\nPLAY [all] ****\n\nTASK [debug] ****\n"
+        + "".join(
+            f'ok: [{service}] => {{\n    "msg": [\n        {json.dumps(line)}\n    ]\n}}\n'
+            for _, service, line in given
+        )
+        + "\nPLAY RECAP ****\nfront                      : ok=2    changed=0    unreachable=0\n"
+    ),
+    "Ansible -v": lambda given: (
+        "No config file found; using defaults\n\nPLAY [all] ****\n\nTASK [command] ****\n"
+        + "".join(
+            f"changed: [{service}] => "
+            + json.dumps({"msg": "", "rc": 0, "stdout": line, "stdout_lines": [line]})
+            + "\n"
+            for _, service, line in given
+        )
+    ),
+    "ClickHouse, a column of JSON": _objects(
+        lambda moment, service, line: {
+            "Timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+            "ServiceName": service,
+            "Body": json.loads(line) if line.startswith("{") else line,
+        }
+    ),
+    "ClickHouse, a column of maps": _objects(
+        lambda moment, service, line: {
+            "Timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+            "ServiceName": service,
+            "Body": _as_map(line) if line.startswith("{") else line,
+        }
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
@@ -1488,5 +1656,8 @@ NAMELESS_VARIANTS = frozenset(
         "grep -n",
         "a terminal that erases the line",
         "a terminal's title",
+        "AWS Lambda's Telemetry API",
+        "ts -s, with microseconds",
+        "ts, seconds",
     )
 )

@@ -64,6 +64,8 @@ def unfolded(
     first = next(iterator, None)
     if first is None:
         return
+    if _IN_COLOR.match(first):
+        first, iterator = _bare(first), map(_bare, iterator)
     if first.startswith(_EXPORT):
         yield from _exported(chain((first,), iterator))
         return
@@ -95,10 +97,20 @@ def unfolded(
         yield from _Unfolding(complain).lines(block, iterator)
 
 
+# jq -C: the colors stand between the parts of JSON, whose strings have none.
+_COLOR = rb"\x1b\[[\d;]{0,40}m"
+_IN_COLOR = Pattern(rb"(?:%b)+[{\[](?:%b)*\r?\n" % (_COLOR, _COLOR))
+_COLORS = Pattern(_COLOR)
+
+
+def _bare(block: bytes) -> bytes:
+    return _COLORS.sub(b"", block)
+
+
 # The beginning of a line that is a document, behind lines of another log: of a collector,
 # CloudWatch, Loki. An expression that begins with one character takes a third of the time of a
 # search for the words, and where a block does not have that character, a search for it takes none.
-_DOCUMENT = Pattern(rb'\{(?<![^\n]\{)"(?:resourceLogs|messageType|streams)"')
+_DOCUMENT = Pattern(rb'\{(?<![^\n]\{)"(?:resourceLogs|resource_logs|messageType|streams)"')
 
 
 def _has_document(block: bytes) -> bool:
@@ -431,6 +443,10 @@ class _Unfolding:
     def _document(self, text: bytes, line: bytes) -> Iterator[bytes]:
         header, self._header = self._header, b""
         documents = _parsed(text)
+        if not documents and (text.startswith(b"[{") or text.endswith(b"}]")):
+            # A list may begin or end on the line of one of its objects, as SQLite writes it.
+            text = text.removeprefix(b"[").removesuffix(b"]")
+            documents = _parsed(text)
         if not documents:
             documents, text = _of_ruby(line), b""
         if not documents:

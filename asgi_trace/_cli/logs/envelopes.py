@@ -287,10 +287,10 @@ PREFIXES = (
         "Netlify",
         rf"(?P<time>{_MONTHS} \d\d?, \d\d?:\d\d:\d\d [AP]M): (?:[0-9a-f]{{8}} [A-Z]{{1,10}} +)?",
     ),
-    # DigitalOcean's doctl apps logs
+    # DigitalOcean's doctl apps logs; podman logs -t --names
     _prefix(
         "doctl",
-        r"(?P<source>[a-z][a-z0-9-]{0,62}) (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z) ",
+        r"(?P<source>[a-z][a-z0-9_-]{0,62}) (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}(?:Z|[+-]\d\d:\d\d)) ",
         _SOURCE,
         _any_log,
     ),
@@ -341,11 +341,11 @@ PREFIXES = (
     # Jenkins, concurrently
     _prefix("timestamps in brackets", rf"\[(?P<time>{_TIME})\] ", _KIND),
     # with one blank: ts -s
-    _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d)  ?", _KIND),
+    _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d(?:\.\d{6})?)  ?", _KIND),
     # ts, svlogd, multilog, stern --timestamps=short
     _prefix(
         "other timestamps",
-        rf"(?:(?P<time>{_SYSLOG_TIME}|@4[0-9a-f]{{23}}|\d{{10}}\.\d{{6}})|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}"
+        rf"(?:(?P<time>{_SYSLOG_TIME}|@4[0-9a-f]{{23}}|\d{{10}}(?:\.\d{{6}})?)|{_DATE}_\d\d:\d\d:\d\d\.\d{{1,9}}"
         r"|\d\d-\d\d \d\d:\d\d:\d\d) ",
         _KIND,
     ),
@@ -374,7 +374,9 @@ PREFIXES = (
         _SOURCE,
         _SERVED,
     ),
-    # several containers of Podman, by their ids
+    # several containers of Podman, by the names that its compose gives
+    _prefix("podman logs --names", r"(?P<source>[a-z][\w.-]{0,120}_\d{1,4}) ", _SOURCE, _STAMPED),
+    # the same, by their ids
     _prefix("podman logs", r"(?P<source>[0-9a-f]{12}) ", _SOURCE),
     # the stream of a task of Amazon ECS; an address follows the name of a load balancer
     _prefix(
@@ -393,7 +395,7 @@ PREFIXES = (
     ),
     _prefix(
         "brackets",
-        rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})(?::\d{{1,9}}|[ \t]*)\] (?!\d{{4}}/\d\d/\d\d - )",
+        rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})(?::\d{{1,9}}|[ \t]*)\][ \t](?!\d{{4}}/\d\d/\d\d - )",
         _SOURCE,
     ),
     _prefix("parallel --tag", rf"(?P<source>[a-z]{_WORD})\t", _SOURCE, _STAMPED),
@@ -648,7 +650,12 @@ class Content(NamedTuple):
 def _content_in(line: str) -> tuple[dict[str, Any] | None, Content | None]:
     """Return the fields of a *line* of JSON, and its content if it is an envelope."""
     fields = parse_fields(line)
-    return fields, None if fields is None else opened(fields)
+    if fields is None:
+        return None, None
+    inner = fields.get("log") if len(fields) == 1 else None
+    if type(inner) is dict and "source_type" in inner:  # Vector's native_json
+        fields = inner
+    return fields, opened(fields)
 
 
 def _content_behind(match: re.Match[str]) -> Content:
@@ -731,6 +738,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
         value = fields[name]
         if type(value) is list and name == "MESSAGE":
             value = _from_bytes(value)
+        elif type(value) is dict and name == "Body" and "ServiceName" in fields:
+            value = _as_text(value)  # a column of a collector's table: JSON, or a map
         if type(value) is str and (value or line is None):
             text_name, line = name, value
             if value:
@@ -773,6 +782,15 @@ def _from_bytes(numbers: list[Any]) -> str:
     try:
         return COLORS.sub("", bytes(numbers).decode("utf-8", "replace"))
     except (TypeError, ValueError):
+        return ""
+
+
+def _as_text(fields: dict[str, Any]) -> str:
+    from json import dumps
+
+    try:
+        return dumps(fields)
+    except RecursionError:
         return ""
 
 

@@ -79,6 +79,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "timestamp_nanos",
         "_ts",
         "t",
+        "log_time",
         "started_at",
         "created",
         "when",
@@ -352,6 +353,7 @@ TEXTS = (
     "short_message",
     "_line",
     "@rawstring",
+    "log_text",
 )
 """The names of the line in an envelope."""
 
@@ -364,6 +366,7 @@ RAW_TEXTS = (
     "payload",
     "resultDescription",
     "ResultDescription",
+    "record",
 )
 """The same, where the fields of an object are in a row of ``RAW``: a record may have these names, too."""
 
@@ -426,6 +429,7 @@ SOURCES = (
     "job",
     "_stream",
     "log.file.path",
+    "log_path",
     "file",
 )
 """The process that wrote the line: the name of its service before that of one instance."""
@@ -479,6 +483,8 @@ RAW = tuple(
             ("raw", "logtypes", "timestamp"),  # Loggly
             ("out", "pos", "time"),  # Drone and Woodpecker
             ("payload", "topic", "partition", "offset"),  # kcat
+            ("record", "type", "time"),  # AWS Lambda's Telemetry API
+            ("log_text", "log_time"),  # lnav
         ),
     )
 )

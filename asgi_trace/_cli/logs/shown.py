@@ -20,6 +20,7 @@ from .blocked import read_blocks
 from .envelopes import source_of_labels
 from .names import ROLES
 from .services import container_in
+from .stores import has_text_last
 
 __all__ = ("in_lines", "of_ruby", "shown_in")
 
@@ -213,6 +214,49 @@ class _WithoutNames(_Form):
         return [line] if row is None else [_line(row[3].replace('""', '"'), row[1], row[2] or "")]
 
 
+class _Values(_Form):
+    """The same in brackets, all in one line, as ClickHouse's form Values has them."""
+
+    start = Pattern(
+        r"\A\('\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?',(?:'[\w.-]{0,200}',)?'(?:\{|timestamp=|\d{4}-)"
+    )
+    _row = Pattern(r"\('([\d :.-]{19,29})',(?:'([\w.-]{0,200})',)?'((?:[^'\\]|\\.)*)'\)(?:,|\Z)")
+
+    def take(self, line: str) -> list[str]:
+        found: list[str] = []
+        end = 0
+        while end < len(line):
+            row = self._row.match(line, end)
+            if row is None:
+                return [line]
+            found.append(_line(_unescaped(row[3]), row[1], row[2] or ""))
+            end = row.end()
+        return found
+
+
+class _Markdown(_Form):
+    """ClickHouse's table in Markdown: its ruler has colons, and its cells are not aligned."""
+
+    start = Pattern(r"\A\|[^\n]{1,1000} \|\r?\n\|(?::-+:?\||-+:\|)+\r?$", re.M)
+
+    def __init__(self) -> None:
+        self._columns: list[str] = []
+
+    def take(self, line: str) -> list[str]:
+        if not self._columns:
+            self._columns = self._cells(line, -1)
+            return []
+        if not set(line) - set("|:-"):
+            return []
+        cells = self._cells(line, len(self._columns) - 1)
+        if len(cells) != len(self._columns) or not has_text_last(self._columns):
+            return [line]
+        return [json.dumps(dict(zip(self._columns, map(_unescaped, cells), strict=True)))]
+
+    def _cells(self, line: str, most: int) -> list[str]:
+        return line.removeprefix("| ").removesuffix(" |").split(" | ", most)
+
+
 class _NamedBetweenTabs(_Form):
     """ClickHouse's TSKV: pairs of name and value."""
 
@@ -258,7 +302,7 @@ class _Pairs(_Form):
 
 
 class _Boxes(_Form):
-    """ClickHouse's Pretty forms, and others with lines between the cells."""
+    """ClickHouse's Pretty forms, SQLite's box, and others with lines between the cells."""
 
     start = Pattern(r"\A\s*(?:[\u250c\u256d]\u2500.*\u252c|\u250f\u2501)")
     _names = Pattern(r" *(?:[\u250c\u256d]\u2500(.*)\u2500[\u2510\u256e]|\u2503 (.*) \u2503)")
@@ -283,6 +327,9 @@ class _Boxes(_Form):
         # Another number of cells: one of them has such a line in it, which may be the client's.
         if not cells or len(cells) != len(self._columns):
             return [*self.rest(), line]
+        if not any(self._columns):  # SQLite's are below the border
+            self._columns = [cell.strip() for cell in cells]
+            return []
         if self._goes_on:
             self._goes_on = False
             for place, cell in enumerate(cells):
@@ -314,29 +361,31 @@ class _Boxes(_Form):
 
 class _Ruled(_Form):
     """
-    Tables with a ruler of hyphens below the names: of psql, MySQL, Elasticsearch's text, and ``aws``.
+    Tables with a ruler of hyphens below the names: of psql, MySQL, SQLite, Elasticsearch's text, and
+    ``aws``.
 
     The ruler's crosses show where each cell begins: a cell may have the sign between two in it.
     """
 
     start = Pattern(
-        rf"\A(?:[^\n]*\n){{0,5}}?[ |]*(?:{'|'.join(ROLES['time'])}|logStreamName)\b[^\n]*\|[^\n]*\n[|+]{{0,2}}-+\+-"
+        rf"\A(?:[^\n]*\n){{0,5}}?[ |]*(?:{'|'.join(ROLES['time'])}|logStreamName)\b[^\n]*\n[|+]{{0,2}}-+(?:[+|]|  )-"
     )
-    _ruler = Pattern(r"[|+]{0,2}-+(?:\+-+)+[|+]{0,2}")
+    _ruler = Pattern(r"[|+]{0,2}-+(?:(?:[+|]|  )-+)+[|+]{0,2}")
+    _crosses = Pattern(r"\A\|?\+|\A\||\A|(?<=-)(?:[+|]|  )(?=-)")
     _count = Pattern(r"\(\d+ rows?\)|\d+ rows? in set.*")
 
     def __init__(self) -> None:
         self._columns: list[str] = []
         self._starts: list[int] = []
         self._ends: list[int] = []
+        self._between = "|"
         self._kept = ""  # a line that may have the names
 
     def take(self, line: str) -> list[str]:
         line = line.rstrip()
         if self._ruler.fullmatch(line):
-            self._starts = [
-                match.end() for match in re.finditer(r"(?:\A\|?\+|\A|(?<=-)\+(?=-))", line)
-            ]
+            self._starts = [match.end() for match in self._crosses.finditer(line)]
+            self._between = " " if "  " in line else "|"
             # Without a border at its end, the last cell may be longer than the ruler.
             last = len(line.rstrip("|+")) if line[-1] in "|+" else _LARGEST
             self._ends = [*(start - 1 for start in self._starts[1:]), last]
@@ -355,7 +404,7 @@ class _Ruled(_Form):
     def _cells(self, line: str) -> list[str]:
         """Return the cells of a *line*; empty ones, if it has none."""
         inner = "".join(line[start - 1 : start] for start in self._starts[1:])
-        if inner.strip("|") or len(inner) < len(self._starts) - 1:
+        if inner.strip(self._between) or len(inner) < len(self._starts) - 1:
             return [""] * len(self._starts)
         return [
             line[start:end].removeprefix(" ").rstrip()
@@ -523,6 +572,62 @@ class _Debug(_Form):
         return [json.dumps(fields)]
 
 
+class _Ansible(_Form):
+    """
+    The results of Ansible's tasks: a host, and an object with the lines in ``msg`` or
+    ``stdout_lines``. What tells of the play is left out; a result without lines passes unchanged.
+    """
+
+    _result = r"(?:ok|changed|failed|fatal): \[(?P<host>[\w.@:-]{1,253})(?: -> [^\]\n]{1,253})?\]"
+    _config = r"(?:No config file found; using defaults|Using [^\n]{1,300} as config file)"
+    start = Pattern(
+        rf"\A(?:{_config}\r?\n)?\s*(?:(?:PLAY|TASK) \[[^\n]*\] \*{{3}}|{_result}(?:: [A-Z]+!)? => )"
+    )
+    _head = Pattern(rf"{_result}(?:: [A-Z]+!)? => (?:\(item=.{{0,1000}}?\) => )?(?P<object>\{{.*)")
+    _aside = Pattern(
+        rf"(?:(?:PLAY|TASK|RUNNING HANDLER|PLAY RECAP)(?: \[.*\])? \*{{3,}}|{_result}"
+        rf"|{_config}|skipping: .*|[\w.@:-]{{1,253}} +: ok=\d+ +changed=\d+ .*|)"
+    )
+
+    def __init__(self) -> None:
+        self._host = ""
+        self._lines: list[str] = []  # of a result
+        self._objects: list[str] = []  # the same without what is before the object
+        self._size = 0
+
+    def take(self, line: str) -> list[str]:
+        if self._lines:
+            self._lines.append(line)
+            self._objects.append(line)
+        else:
+            head = self._head.fullmatch(line)
+            if head is None:
+                return [] if self._aside.fullmatch(line) else [line]
+            self._host, self._lines, self._objects = head["host"], [line], [head["object"]]
+        self._size += len(line)
+        is_whole = line == "}" or (len(self._lines) == 1 and line.endswith("}"))
+        return self.rest() if is_whole or self._size > _LARGEST else []
+
+    def rest(self) -> list[str]:
+        lines, self._lines = self._lines, []
+        self._size = 0
+        try:
+            result = json.loads("\n".join(self._objects)) if lines else {}
+        except (ValueError, RecursionError):
+            return lines
+        texts = [text for name, value in result.items() for text in self._texts(name, value)]
+        return [_line(text, source=self._host) for text in texts] or lines
+
+    def _texts(self, name: str, value: Any) -> Iterator[str]:
+        """Yield the lines in a field of a result: Ansible reads a text that is JSON."""
+        if isinstance(value, dict) and isinstance(value.get("stdout_lines"), list):
+            value, name = value["stdout_lines"], "stdout_lines"
+        if name != "msg" and not name.endswith("stdout_lines"):
+            return
+        for text in value if isinstance(value, list) else [value]:
+            yield from text.splitlines() if isinstance(text, str) else (json.dumps(text),)
+
+
 class _Yaml(_Form):
     """
     YAML: of gcloud, a document for each record; of ``aws``, one with all events.
@@ -630,6 +735,8 @@ _FORMS: tuple[type[_Form], ...] = (
     _Console,
     _BetweenTabs,
     _WithoutNames,
+    _Values,
+    _Markdown,
     _NamedBetweenTabs,
     _Pairs,
     _Boxes,
@@ -637,5 +744,6 @@ _FORMS: tuple[type[_Form], ...] = (
     _Aligned,
     _Blocks,
     _Debug,
+    _Ansible,
     _Yaml,
 )

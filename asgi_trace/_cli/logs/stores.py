@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..._core.patterns import Pattern
-from .names import ROLES, TEXTS, flat
+from .names import ROLES, SOURCES, TEXTS, flat
 from .times import Clock
 
 __all__ = (
@@ -24,6 +24,7 @@ __all__ = (
     "TYPE",
     "by_header",
     "by_time",
+    "has_text_last",
     "is_header",
     "is_of_types",
     "is_text",
@@ -72,7 +73,18 @@ _ROWS = (*_LISTS, "rows", "values", "datarows")
 _WRAPPED = ("map", "data")
 
 _OUTERMOST = frozenset(
-    ("resourceLogs", "hits", "streams", "awslogs", "row_1", *_AROUND, *_DOCUMENTS, *_NAMES, *_ROWS)
+    (
+        "resourceLogs",
+        "resource_logs",
+        "hits",
+        "streams",
+        "awslogs",
+        "row_1",
+        *_AROUND,
+        *_DOCUMENTS,
+        *_NAMES,
+        *_ROWS,
+    )
 )
 _NO_RECORD = "".join(f'(?!"{name}")' for name in sorted(_OF_RECORDS))
 SIGNATURE = Pattern(
@@ -104,8 +116,12 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
     packed = _packed(document)
     if packed is not None:
         return packed
+    if isinstance(document.get("Properties"), list):
+        return [_of_seq(document)]
     if not _OF_RECORDS.isdisjoint(document):
         return None
+    if isinstance(document.get("resource_logs"), list):
+        document = _in_camel_case(document)
     if isinstance(document.get("resourceLogs"), list):
         return list(_otlp(document["resourceLogs"]))
     hits = document.get("hits")
@@ -232,10 +248,27 @@ def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
     packed = _packed(row)
     if packed is not None:
         return packed
+    if isinstance(row.get("Properties"), list):
+        row = _of_seq(row)
     holder: dict[str, Any] = next(
         (row[name] for mark, name in _HOLDERS if mark in row and _is_object(row.get(name))), {}
     )
     return [{**stream, **row, **holder}]
+
+
+def _of_seq(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an event of Seq's API with the properties, and the message, by their names."""
+    tokens = row.get("MessageTemplateTokens")
+    texts = [token.get("Text", token.get("RawText", "")) for token in _objects_in(tokens)]
+    properties = {
+        str(property.get("Name")): property.get("Value")
+        for property in _objects_in(row["Properties"])
+    }
+    return {"RenderedMessage": "".join(map(str, texts)), **row, "Properties": properties}
+
+
+def _objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    return filter(_is_object, value) if isinstance(value, list) else iter(())
 
 
 def _packed(row: dict[str, Any]) -> list[Any] | None:
@@ -325,6 +358,17 @@ def is_header(names: Any) -> bool:
     )
 
 
+_OF_WRITERS = frozenset((*ROLES["time"], *ROLES["level"], *SOURCES))
+
+
+def has_text_last(names: list[str]) -> bool:
+    """
+    Whether only the last of a table's columns may have a client's text: then a sign that separates
+    cells without quotes may be in it, and in no other.
+    """
+    return is_header(names) and names[-1] in _TEXTS and _OF_WRITERS.issuperset(names[:-1])
+
+
 def by_header(header: list[str], row: Any) -> dict[str, Any] | None:
     """Return a *row* of a table with this *header*; None for anything else."""
     if not isinstance(row, list) or len(row) != len(header):
@@ -401,6 +445,24 @@ def _hit(hit: dict[str, Any]) -> dict[str, Any]:
         for name, value in fields.items()
     }
     return {**{name: hit[name] for name in hit if name != "fields"}, **values}
+
+
+_UNDERSCORE = Pattern(r"_([a-z])")
+_DEEPEST_OTLP = 32
+
+
+def _in_camel_case(value: Any, depth: int = 0) -> Any:
+    """Return OTLP with its names as JSON has them, of JSON that has those of the protocol."""
+    if depth > _DEEPEST_OTLP:
+        return value
+    if isinstance(value, list):
+        return [_in_camel_case(member, depth + 1) for member in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        _UNDERSCORE.sub(lambda match: match[1].upper(), name): _in_camel_case(inner, depth + 1)
+        for name, inner in value.items()
+    }
 
 
 def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
@@ -514,6 +576,7 @@ _BEFORE_HITS = rb'(?:[^{}]|\{[^{}]*\}){0,2000}?"hits"'
 # What makes lines of a document, by a text at its beginning: of several, the first counts.
 _JQ = (
     (rb"resourceLogs", ".resourceLogs[] | {resourceLogs: [.]}"),
+    (rb"resource_logs", ".resource_logs[] | {resource_logs: [.]}"),
     (rb'"responses"\s*:\s*\[\s*\{%b' % _BEFORE_HITS, ".responses[].hits.hits[]"),
     (rb'"response"\s*:\s*\{%b' % _BEFORE_HITS, ".response.hits.hits[]"),
     (rb'"rawResponse"\s*:\s*\{%b' % _BEFORE_HITS, ".rawResponse.hits.hits[]"),

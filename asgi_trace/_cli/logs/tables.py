@@ -1,5 +1,5 @@
 """
-Tables of values separated by commas, semicolons or tabs, as log stores export them: each row
+Tables of values separated by commas, semicolons, tabs or bars, as log stores export them: each row
 becomes an object of JSON.
 
 The first line of a table has the names of its columns, with one for the line and one for its time.
@@ -17,7 +17,7 @@ from typing import Any
 
 from ..._core.patterns import Pattern
 from .names import CONTAINERS, ROLES, TEXTS
-from .stores import TYPE
+from .stores import TYPE, has_text_last
 
 __all__ = ("is_table", "rows")
 
@@ -46,7 +46,7 @@ _OBJECTS = CONTAINERS - _TEXTS
 # Azure writes the zone of a time into the name of its column.
 _ZONES = {" [UTC]": " UTC", " [Local Time]": ""}
 _NAME = r'(?:[\w@$#.:/ \[\]-]{1,100}|"[\w@$#.:/ \[\]-]{1,100}")'
-_HEADER = Pattern(rf"{_NAME}(?:(?P<separator>[,;\t]){_NAME}(?:(?P=separator){_NAME}){{0,500}})\Z")
+_HEADER = Pattern(rf"{_NAME}(?:(?P<separator>[,;\t|]){_NAME}(?:(?P=separator){_NAME}){{0,500}})\Z")
 _LONGEST_HEADER = 1 << 16
 _MARK = "\ufeff"
 
@@ -67,6 +67,8 @@ def _separator(header: str) -> str | None:
     if match is None:
         return None
     names = {name for name, _ in _columns(header, match["separator"])}
+    if match["separator"] == "|":
+        return "|" if has_text_last(header.split("|")) else None
     is_of_lines = not names.isdisjoint(_TIMES) and not _TEXTS.isdisjoint(
         name.rpartition(".")[2] if name.partition(".")[0] in CONTAINERS else name for name in names
     )
@@ -83,7 +85,9 @@ def _columns(header: str, separator: str) -> list[tuple[str, str]]:
     return columns
 
 
-def _cells(row: str, separator: str) -> list[str]:
+def _cells(row: str, separator: str, most: int = -1) -> list[str]:
+    if separator == "|":
+        return row.split("|", most)
     if separator == "\t":
         return [_ESCAPED.sub(_character, cell) for cell in row.split(separator)]
     return next(csv.reader([row], delimiter=separator), [])
@@ -111,22 +115,23 @@ def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator
     header = _first_line(first)
     separator = _separator(header) or ","
     columns = _columns(header, separator)
-    has_quotes = separator != "\t"
+    has_quotes = separator not in "\t|"
     for lines in _whole_rows(chain((first,), iterator), has_quotes, complain):
         lines[0] = lines[0].removeprefix(_MARK)
         # Several exports in one file have a header each.
         objects = [
             json.dumps(_row(columns, line, separator))
             for line in lines
-            if line and line != header and _TYPES.match(line) is None
+            if line and line != header and _NO_ROW.match(line) is None
         ]
         if objects:
             yield "".join(f"{record}\n" for record in objects).encode()
 
 
-# The second row of ClickHouse's CSVWithNamesAndTypes and TabSeparatedWithNamesAndTypes.
+# The second row of ClickHouse's CSVWithNamesAndTypes and TabSeparatedWithNamesAndTypes; and what psql
+# writes at the end.
 _CELL = rf"\"?{TYPE}[^\t\"\n]*\"?"
-_TYPES = Pattern(rf"{_CELL}(?:[,\t]{_CELL})+\Z")
+_NO_ROW = Pattern(rf"(?:{_CELL}(?:[,\t]{_CELL})+|\(\d+ rows?\))\Z")
 
 
 def _whole_rows(
@@ -180,8 +185,10 @@ def _text(lines: list[bytes]) -> str:
 def _row(columns: Sequence[tuple[str, str]], line: str, separator: str) -> Any:
     """Return the fields of a row; of a *line* that is none, the text."""
     try:
-        cells = _cells(line, separator)
+        cells = _cells(line, separator, len(columns) - 1)
     except csv.Error:  # a quote at a place where a cell has none
+        return line
+    if separator == "|" and len(cells) < len(columns):  # the text goes on
         return line
     return _fields(columns, cells)
 

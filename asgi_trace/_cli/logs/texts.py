@@ -15,6 +15,7 @@ from typing import Any
 
 from ..._core.lines import parse_access, parse_outgoing, unescape
 from ..._core.patterns import Pattern
+from .envelopes import COLORS
 
 __all__ = (
     "HOST",
@@ -540,7 +541,10 @@ def access_in(message: str) -> dict[str, Any] | None:
     Return the fields of *message*, if it is an access line: ours, or a server's that is written by
     ``logging``.
     """
-    fields = parse_access(unescape(message))
+    text = unescape(message)
+    if "\x1b" in text:  # of Django's runserver on a terminal
+        text = COLORS.sub("", text)
+    fields = parse_access(text)
     # Other words may be in the places of ours: ``u1 p1 - - - -] paid``.
     return fields if fields and not _OUTCOME.isdisjoint(fields) else None
 

@@ -403,6 +403,7 @@ def test_a_number_of_another_form_is_read(value: str) -> None:
         f"{_HEAD}127.0.0.1:1 GET / 1.1 503 265 15617",
         f"{_HEAD}127.0.0.1:1 GET / 1.1 503 - 15617",
         f"{_HEAD}HTTP GET / 503 [0.10, 127.0.0.1:1]",
+        rf"{_HEAD}\x1b[35;1mHTTP GET / 503 [0.10, 127.0.0.1:1]\x1b[0m",
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])

@@ -8,6 +8,7 @@ import base64
 import gzip
 import io
 import json
+import re
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from asgi_trace._cli.logs import documents, files, stores
 from asgi_trace._cli.logs.documents import in_order, unfolded
 from asgi_trace._cli.logs.files import Log, blocks_of
 from asgi_trace._cli.logs.reader import lines_of, read
+from asgi_trace._cli.logs.records import Entry
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import Record, format_json
 
@@ -232,6 +234,14 @@ MORE = {
     },
     "Firehose": {"records": [{"recordId": "4", "data": _packed(_SUBSCRIBED)}]},
     "a subscription, in Lambda": {"awslogs": {"data": _packed(_SUBSCRIBED)}},
+    "Seq": [
+        {
+            "Timestamp": "2024-11-22T10:30:15.2500000Z",
+            "Properties": [{"Name": "request_id", "Value": FRONT}],
+            "MessageTemplateTokens": [{"Text": "x"}],
+            "Level": "Error",
+        }
+    ],
     "Ansible": {
         "rc": 0,
         "stdout": "2024-11-22T10:30:15Z x",
@@ -313,6 +323,24 @@ def test_rows_after_a_header_have_its_names(types: str) -> None:
         dict(zip(header, row, strict=True)) for row in rows
     ]
     assert found[-1] == b"other"
+
+
+def test_an_event_of_seq_has_the_properties_and_the_message_of_its_record(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    event = {
+        "Timestamp": "2024-11-22T10:30:15.2500000Z",
+        "Properties": [{"Name": "request_id", "Value": FRONT}, {"Name": "n", "Value": 3}, None],
+        "MessageTemplateTokens": [{"Text": "took "}, {"PropertyName": "n", "RawText": "{n}"}],
+        "Level": "Warning",
+    }
+    path.write_text(json.dumps([event, {**event, "RenderedMessage": "took 3"}]))
+    for entry, message in zip(_entries(path), ("took {n}", "took 3"), strict=True):
+        assert (entry.level, entry.request_id) == (3, FRONT)
+        assert entry.text[entry.message :].startswith(message)
+
+
+def _entries(path: Path) -> list[Entry]:
+    return [entry for batch in read(Log(str(path), refuse)) for entry in batch]
 
 
 def test_packed_data_is_read_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,6 +450,31 @@ def test_pretty_printed_lines_are_joined(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(json.loads(line), indent=2) + "\n" for line in given_lines))
     found = b"".join(lines_of(Log(str(path), refuse))).splitlines()
     assert [json.loads(line) for line in found] == [json.loads(line) for line in given_lines]
+
+
+def _colored(pretty: str) -> str:
+    """As jq -C prints it: the colors of a name, of a text, and of what is between them."""
+    lines = [
+        re.sub(
+            r'^( *)("(?:[^"\\]|\\.)*")(: )?(.*?)(,?)$',
+            "\\1\x1b[0m\x1b[34;1m\\2\x1b[0m\x1b[1;39m\\3\x1b[0m\x1b[0;32m\\4\x1b[0m\x1b[1;39m\\5",
+            line,
+        )
+        for line in pretty.split("\n")
+    ]
+    inner = re.sub(r"(?m)^( *)([\]}])", "\\1\x1b[1;39m\\2", "\n".join(lines))
+    return f"\x1b[1;39m{inner}\x1b[0m"
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+def test_pretty_printed_lines_may_be_in_color(is_list: bool) -> None:
+    """As ``jq -C .`` prints lines, and ``jq -Cs .`` a list of them."""
+    given = [json.loads(line) for _, _, line in lines("json")]
+    shown = [given] if is_list else given
+    text = "".join(_colored(json.dumps(value, indent=2)) + "\n" for value in shown)
+    assert '\x1b[34;1m"request_id"\x1b[0m' in text
+    found = b"".join(unfolded([text.encode()], refuse)).splitlines()
+    assert [json.loads(line) for line in found] == given
 
 
 class Raw(io.RawIOBase):

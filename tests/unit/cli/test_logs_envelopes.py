@@ -249,6 +249,17 @@ def test_an_envelope_in_a_message_forges_nothing(wrapper: Callable[..., str]) ->
 
 
 @pytest.mark.parametrize(
+    "beside", [{"path": "/x"}, {"ServiceName": "front", "SeverityText": "INFO"}]
+)
+def test_the_body_of_a_request_is_no_line(beside: dict[str, str]) -> None:
+    """An object is one only as the column of a collector that knows no level."""
+    record = {"Timestamp": "2024-11-22 10:30:15.000", "Body": {"request_id": VICTIM}, **beside}
+    reader = LineReader()
+    (entry,) = reader.read([json.dumps(record)]) + reader.finish()
+    assert entry.request_id == ""
+
+
+@pytest.mark.parametrize(
     "name",
     [name for name in (*WRAPPERS, *VARIANTS) if "API" not in name and "_search" not in name],
 )

@@ -26,6 +26,10 @@ SHOWN = (
     "ClickHouse, TSKV",
     "ClickHouse, Vertical",
     "ClickHouse, PrettyCompact",
+    "ClickHouse, Markdown",
+    "SQLite's box",
+    "SQLite's Markdown",
+    "Ansible",
     "MySQL, vertical",
     "the debug exporter of a collector",
 )
@@ -97,6 +101,35 @@ def test_a_cell_with_the_line_of_a_table_adds_no_column(cell: str) -> None:
         ["r2"],
     )
     assert "forged" not in json.dumps([record for record in found if isinstance(record, dict)])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("Timestamp", "path", "Body"), ("Timestamp", "Body", "ServiceName")],
+    ids=["another text", "the text is not the last"],
+)
+def test_a_row_is_not_split_where_the_sign_may_be_in_a_text(names: tuple[str, ...]) -> None:
+    """Of a form without quotes: the text of one column would become that of another."""
+    row = f"| 2024-11-22 10:30:15 | x | {FORGED} | front |"
+    head = f"| {' | '.join(names)} |\n|:-|:-|:-|\n"
+    assert read(f"{head}{row}\n") == [row]
+    bare = f"{'|'.join(names)}\n2024-11-22 10:30:15|x|{FORGED}|front\n"
+    assert "\n".join(map(str, read(bare))) == bare.rstrip()
+
+
+def test_a_result_of_ansible_has_lines_in_several_places() -> None:
+    """And one without lines, or that is cut off, passes as it stands."""
+    results = (
+        'ok: [web-1] => (item=a) => {"msg": "one\\ntwo"}',
+        'fatal: [web-1 -> db]: FAILED! => {"out": {"stdout_lines": ["three", {"a": 1}]}}',
+        'ok: [web-1] => {"changed": false}',
+        "ok: [web-1] => {",
+        '    "msg": "four"',
+    )
+    found = read("TASK [x] ***\n" + "".join(f"{line}\n" for line in results))
+    assert [line["line"] for line in found[:4]] == ["one", "two", "three", '{"a": 1}']
+    assert {line["labels"]["container"] for line in found[:4]} == {"web-1"}
+    assert found[4:] == list(results[2:])
 
 
 def test_a_cell_goes_on_in_the_next_line() -> None:
@@ -222,8 +255,12 @@ def test_a_record_that_is_too_large_passes_as_it_stands(monkeypatch: pytest.Monk
         '---\nk: "' + "x\\\n  " * 10_000 + '"',
         "---\n" + "- " * 10_000,
         '{\n  "a" => ' + '"\\' * 10_000,
+        "('2024-11-22 10:30:15','2024-" + "x') " * 10_000,
+        "| Timestamp | Body |\n|:-|:-|\n" + "| a" * 10_000,
+        "time  a\n----  -\n" + "x  " * 10_000,
+        "ok: [a] => " + "(item=) => " * 10_000,
     ],
-    ids=range(10),
+    ids=range(14),
 )
 def test_no_text_takes_steps_without_end(line: str) -> None:
     """And none is lost without a trace, in whichever form a log begins."""

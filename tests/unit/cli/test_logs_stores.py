@@ -151,6 +151,26 @@ def test_our_json_lines_are_columns_of_clickhouse(
     assert [entry.session_id for entry in found] == ["customer-12"] * 3
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 15), reason="chdb ends a process of CPython 3.15")
+@pytest.mark.parametrize("form", ["text", "json", "logfmt"])
+def test_raw_lines_come_back_in_each_form_of_clickhouse(
+    form: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "lines.json"
+    rows = (
+        {"Timestamp": f"{moment:.6f}", "ServiceName": service, "Body": line}
+        for moment, service, line in lines(form)
+    )
+    written.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    columns = "Timestamp String, ServiceName String, Body String"
+    time = "toDateTime64(Timestamp, 6, 'UTC') AS Timestamp"
+    query = f"SELECT {time}, ServiceName, Body FROM file('{written}', JSONEachRow, '{columns}')"
+    for name in ("Markdown", "Values", "TSKV", "CSV", "JSONCompact", "PrettyCompact", "Vertical"):
+        printed = tmp_path / "printed"
+        printed.write_text(str(clickhouse().query(query, name)))
+        check(printed, tmp_path, capfd)
+
+
 def test_grafana_is_given_six_lines() -> None:
     """They are YAML: two data sources, each of which names the other."""
     (block,) = blocks("yaml")

@@ -59,6 +59,14 @@ def test_quotes_have_no_meaning_between_tabs() -> None:
     assert [fields["Body"] for fields in read(data)] == ['"one\nfront\ttwo\\', "x"]
 
 
+def test_a_bar_in_the_last_cell_is_its_text() -> None:
+    """As SQLite and psql print tables: without quotes. A text that goes on is no further row."""
+    data = b"timestamp|service|message\n2024-11-22 10:30:15|front|a|b\nc\n(1 row)\n"
+    row, further = b"".join(unfolded([data], refuse)).splitlines()
+    assert json.loads(row)["message"] == "a|b"
+    assert json.loads(further) == "c"
+
+
 def test_the_zone_of_a_column_is_that_of_its_times() -> None:
     """As Azure's portal names it."""
     data = b'"TimeGenerated [UTC]",LogEntry\n"11/22/2024, 1:30:15.250 PM",hello\n'
