@@ -98,9 +98,12 @@ def unfolded(
 _STARTS = (b'{"resourceLogs"', b'{"messageType"', b'{"streams"')
 
 
+# What is looked for first is one character, which takes a third of the time of longer texts.
+_START = re.compile(rb"\n(?=%b)" % b"|".join(map(re.escape, _STARTS)))
+
+
 def _has_document(block: bytes) -> bool:
-    # An expression for the beginnings of lines takes a hundred times as long.
-    return any(start in block and b"\n" + start in b"\n" + block for start in _STARTS)
+    return block.startswith(_STARTS) or _START.search(block) is not None
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often
