@@ -88,6 +88,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "_cli.logs",
         (
             "files",
+            "lines",
             "times",
             "stamps",
             "levels",

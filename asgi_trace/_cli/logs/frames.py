@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, cast
 
 from ..._core.patterns import Pattern
 from .envelopes import DECISIVE, DOCKERS_PART, TIMES, Content, opened
+from .lines import Lines
 from .stamps import texts_around, times_of
 
 __all__ = ("Contents", "contents", "strings", "unescaped")
@@ -39,27 +40,22 @@ class Contents(NamedTuple):
     sources: Sequence[str]
 
 
-def contents(objects: Sequence[str], text: str | None = None) -> Contents:
-    """
-    Return the lines in *objects*, each of which is a line of JSON or of another form.
-
-    :param text: the objects, each with a line feed.
-    """
+def contents(objects: Sequence[str]) -> Contents:
+    """Return the lines in *objects*, each of which is a line of JSON or of another form."""
     frame = _first_frame(objects)
     if frame is not None:
-        text = "\n".join((*objects, "")) if text is None else text
-        return _around_times(objects, text, frame) or _in_fixed_texts(objects, frame)
+        return _around_times(objects, frame) or _in_fixed_texts(objects, frame)
     lines, times, sources, _ = zip(*map(_content, objects), strict=True)
     return Contents(lines, times, sources)
 
 
-def strings(objects: Sequence[str], text: str) -> Contents | None:
+def strings(objects: Sequence[str]) -> Contents | None:
     """
     Return the result of :func:`contents`, but with the lines as they are in the strings, of which
     some may be invalid; None, if these are not at the same place in most of the *objects*.
     """
     frame = _first_frame(objects)
-    return None if frame is None else _around_times(objects, text, frame, is_escaped=True)
+    return None if frame is None else _around_times(objects, frame, is_escaped=True)
 
 
 def unescaped(escaped: Sequence[str]) -> list[str]:
@@ -213,7 +209,7 @@ def _pattern(around: str, timer: str, decisive: Set[str] | None) -> re.Pattern[s
 
 
 def _around_times(
-    objects: Sequence[str], text: str, frame: _Frame, *, is_escaped: bool = False
+    objects: Sequence[str], frame: _Frame, *, is_escaped: bool = False
 ) -> Contents | None:
     """
     Return the contents of *objects* of which most have this *frame*, apart from its line and time;
@@ -224,17 +220,16 @@ def _around_times(
     pairs = (*_PAIR.finditer(frame.head), *_PAIR.finditer(frame.tail))
     time = next((pair["value"] for pair in pairs if pair["name"] == frame.timer), None)
     texts = texts_around(frame.head, frame.tail, time)
-    if texts is None or not (text.startswith(texts.begin) and text.endswith(f"{texts.end}\n")):
-        return None
-    inner = text[len(texts.begin) : -len(texts.end) - 1].split(f"{texts.end}\n{texts.begin}")
-    if len(inner) != len(objects):
+    objects = Lines.of(objects)
+    inner = None if texts is None else objects.within(texts.begin, texts.end)
+    if texts is None or inner is None:
         return None
     cut = str.partition if texts.is_time_first else str.rpartition
     first, middles, last = map(list, zip(*map(cut, inner, repeat(texts.middle)), strict=True))
     times, escaped = (first, last) if texts.is_time_first else (last, first)
     lines = escaped if is_escaped else _unescaped(escaped)
     places = _failed([lines, middles], lines)
-    sources = [frame.source] * len(objects)
+    sources = [frame.source] * len(inner)
     others = _matched([objects[place] for place in places], frame) if places else _NOTHING
     if is_escaped:
         others = others._replace(lines=[""] * len(places))

@@ -8,13 +8,14 @@ it by itself, so the result is that of the reader for each line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import repeat
 from typing import Any, NamedTuple
 
 from .envelopes import Layer, Peeler, source_of_labels, unnamed
 from .frames import contents, strings
+from .lines import LOOKED_AT, Lines
 from .own import JSON, OWN_HEAD, Form, own_form
 from .stamps import texts_around, times_of
 
@@ -55,22 +56,19 @@ def wrapping_of(form: Form, layers: Sequence[Layer]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def without_envelopes(form: Form, text: str, lines: Sequence[str], layers: Sequence[Layer]) -> Bare:
+def without_envelopes(form: Form, lines: Lines, layers: Sequence[Layer]) -> Bare:
     """
     Return *lines* without their *layers*.
 
     :param form: of most of the lines in them.
-    :param text: the lines, each with its line feed.
     """
     bare = Bare(lines)
     for number, layer in enumerate(layers, 1):
-        if bare.lines is not lines:
-            text = _joined(bare.lines)
         if layer.prefix is None:
             is_kept = number == len(layers) and form.start == JSON.start
-            inner = _opened(bare.lines, text, is_kept=is_kept)
+            inner = _opened(bare.lines, is_kept=is_kept)
         else:
-            inner = _cut_at_texts(bare.lines, layer) or _cut(text, layer)
+            inner = _cut_at_texts(bare.lines, layer) or _cut(Lines.of(bare.lines).text, layer)
         times, sources = inner.times, inner.sources
         if times is None or bare.times is None:
             times = times or bare.times
@@ -87,25 +85,17 @@ def without_envelopes(form: Form, text: str, lines: Sequence[str], layers: Seque
     return bare
 
 
-def _opened(objects: Sequence[str], text: str, *, is_kept: bool) -> Bare:
+def _opened(objects: Sequence[str], *, is_kept: bool) -> Bare:
     """
     Return the lines in *objects* of JSON.
 
     :param is_kept: whether they may be escaped.
     """
-    escaped = strings(objects, text) if is_kept else None
-    return Bare(*contents(objects, text)) if escaped is None else Bare(*escaped, is_escaped=True)
-
-
-def _joined(lines: Iterable[str]) -> str:
-    return "\n".join((*lines, ""))
+    escaped = strings(objects) if is_kept else None
+    return Bare(*contents(objects)) if escaped is None else Bare(*escaped, is_escaped=True)
 
 
 # -- prefixes --------------------------------------------------------------------------------------
-
-
-# The number of lines at the beginning of a block in which a prefix is looked for.
-_LOOKED_AT = 8
 
 
 def _cut_at_texts(lines: Sequence[str], layer: Layer) -> Bare | None:
@@ -114,7 +104,7 @@ def _cut_at_texts(lines: Sequence[str], layer: Layer) -> Bare | None:
     assert prefix is not None
     if not prefix.is_fixed or layer.before:
         return None
-    heads = filter(None, map(prefix.match, lines[:_LOOKED_AT]))
+    heads = filter(None, map(prefix.match, lines[:LOOKED_AT]))
     whole = (head for head in heads if head["part"] != "P" and head[0].endswith(" "))
     texts = next((texts_around(head[0], "", head["time"]) for head in whole), None)
     if texts is None or texts.begin:
@@ -127,7 +117,7 @@ def _cut_at_texts(lines: Sequence[str], layer: Layer) -> Bare | None:
     if rest:
         # Of another stream, perhaps. Half of the lines at most, so that it takes no longer than all.
         alike = _cut_at_texts(rest, layer) if 2 * len(rest) < len(lines) else None
-        others = alike or _cut(_joined(rest), layer)
+        others = alike or _cut(Lines.of(rest).text, layer)
     for place, line in zip(places, others.lines, strict=True):
         bare[place] = line
     stamps = others.times or [None] * len(rest)

@@ -23,12 +23,13 @@ from .entries import Entries
 from .envelopes import ANOTHER_LOG, COLOR, JOURNAL_BYTES, Layer, Peeled, Peeler, without_colors
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
+from .lines import LOOKED_AT, Lines
 from .own import Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
 from .times import Clock
 from .wanted import Wanted
-from .workers import LOOKED_AT, Parsed, Workers, lines_in
+from .workers import Parsed, Workers
 
 __all__ = (
     "Entry",
@@ -300,15 +301,15 @@ class LineReader:
         self._note(entries)
         return self._timed(entries)
 
-    def read_wrapped(self, block: Parsed, text: str, lines: list[str]) -> Entries:
-        """Return the result of :meth:`read_text` for the *text* of a *block* in envelopes."""
+    def read_wrapped(self, block: Parsed, lines: Lines) -> Entries:
+        """Return the result of :meth:`read_text` for the *lines* of a *block* in envelopes."""
         form, layers = self._steps.wrapped(lines[:LOOKED_AT])
         # The worker's envelopes may not be those of the lines before.
         if form is None or wrapping_of(form, layers) != block.wrapping:
-            return self.read_text(text, lines)
+            return self.read_text(lines.text, lines)
         entries = Entries()
         self._clock.is_zone_assumed |= block.is_zone_assumed
-        self._take_wrapped_columns(form, text, lines, self._in_file(block.columns), entries)
+        self._take_wrapped_columns(form, lines, self._in_file(block.columns), entries)
         self._note(entries)
         return self._timed(entries)
 
@@ -319,7 +320,7 @@ class LineReader:
                 common.file = self._file
         return columns
 
-    def read_text(self, text: str, lines: list[str]) -> Entries:
+    def read_text(self, text: str, lines: Sequence[str]) -> Entries:
         """
         Return the result of :meth:`read` for the *lines* in *text*.
 
@@ -328,48 +329,47 @@ class LineReader:
         entries = Entries()
         form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
         if form is None:
-            self._take_wrapped(text, lines, entries)
+            block = lines if isinstance(lines, Lines) else Lines(text, list(lines))
+            self._take_wrapped(block, entries)
         else:
             columns = columns_of(form, lines, self._records)
             self._take_columns([lines[place] for place in columns.odd], columns, entries)
         self._note(entries)
         return self._timed(entries)
 
-    def _take_wrapped(self, text: str, lines: list[str], out: Entries) -> None:
-        """Take *lines* of *text*: at once, if they are ours in the same envelopes."""
+    def _take_wrapped(self, lines: Lines, out: Entries) -> None:
+        """Take *lines*: at once, if they are ours in the same envelopes."""
         form, layers = self._steps.wrapped(lines[:LOOKED_AT])
         if form is None:  # the first lines of a log show what their envelopes are
             for line in lines[:LOOKED_AT]:
                 self._take(line, out)
             form, layers = self._steps.wrapped(lines[:LOOKED_AT])
-            lines = lines[LOOKED_AT:]
-            text = "\n".join((*lines, ""))
-        if form is None or not lines or "\x1b" in text:  # colors may be anywhere
+            lines = Lines.of(lines[LOOKED_AT:])
+        if form is None or not lines[:1] or "\x1b" in lines.text:  # colors may be anywhere
             for line in lines:
                 self._take(line, out)
             return
-        bare = without_envelopes(form, text, lines, layers)
+        bare = without_envelopes(form, lines, layers)
         columns = columns_in_envelopes(form, bare, self._records)
         texts = () if bare.is_escaped else bare.lines
-        self._take_wrapped_columns(form, text, lines, columns, out, texts)
+        self._take_wrapped_columns(form, lines, columns, out, texts)
 
     def _take_wrapped_columns(
         self,
         form: Form,
-        text: str,
-        lines: list[str],
+        lines: Lines,
         columns: Columns,
         out: Entries,
         bare: Sequence[str] = (),
     ) -> None:
         """
-        Take the *lines* of *text*, of which *columns* has the parts, out of their envelopes.
+        Take the *lines*, of which *columns* has the parts, out of their envelopes.
 
         :param bare: the lines without these, where they are known.
         """
         odd = set(columns.odd)
         # A search for one character takes no time.
-        if not form.is_text and "[" in text and "[req=" in text:
+        if not form.is_text and "[" in lines.text and "[req=" in lines.text:
             odd.update(place for place, line in enumerate(lines) if "[req=" in line)
         start = 0
         for place in (*sorted(odd), len(lines)):
@@ -666,11 +666,13 @@ class LogReader:
             text = text.replace("\r\n", "\n")
         if self._in_line:  # the last line has no end
             text += "\n"
-        lines = lines_in(text)
+        lines = Lines(text)
+        reader = self._lines
+        entries = (
+            reader.read_text(text, lines) if done is None else reader.read_wrapped(done, lines)
+        )
         self._count(len(lines))
-        if done is None:
-            return self._wanted.among(self._lines.read_text(text, lines))
-        return self._wanted.among(self._lines.read_wrapped(done, text, lines))
+        return self._wanted.among(entries)
 
     def _may_have(self, block: bytes) -> bool:
         """Whether a block may have a wanted line."""

@@ -31,6 +31,7 @@ from .columns import Columns, columns_in_envelopes, columns_of
 from .entries import Common, values_at
 from .envelopes import Peeler
 from .layers import without_envelopes, wrapped, wrapping_of
+from .lines import LOOKED_AT, Lines
 from .own import own_form
 from .records import Records
 from .stamps import Stamps
@@ -42,10 +43,8 @@ try:
 except ImportError:  # on Windows
     fcntl = None
 
-__all__ = ("LOOKED_AT", "Parsed", "Workers", "cores", "lines_in", "parsed")
+__all__ = ("Parsed", "Workers", "cores", "parsed")
 
-# The number of lines at the beginning of a block that are read to recognise its form.
-LOOKED_AT = 8
 _MOST_WORKERS = 4
 # The number of blocks per worker that are read ahead.
 _AHEAD = 2
@@ -72,33 +71,26 @@ def parsed(text: str, zone: tzinfo | None) -> Parsed | None:
     Return the lines of *text*, each with its line feed, as columns; None, if they are not ours, or
     if their meaning depends on the lines before.
     """
-    lines = lines_in(text)
+    lines = Lines(text)
     form = next(filter(None, map(own_form, lines[:LOOKED_AT])), None)
     clock = Clock(zone)
     if form is None:
-        block = _parsed_in_envelopes(text, lines, clock)
+        block = _parsed_in_envelopes(lines, clock)
     else:
         columns = columns_of(form, lines, Records(0, clock))
         block = Parsed(columns, [lines[place] for place in columns.odd], clock.is_zone_assumed)
     return None if clock.is_ambiguous else block
 
 
-def lines_in(text: str) -> list[str]:
-    """Return the lines in *text*, each of which has a line feed there."""
-    lines = text.split("\n")
-    lines.pop()
-    return lines
-
-
-def _parsed_in_envelopes(text: str, lines: list[str], clock: Clock) -> Parsed | None:
+def _parsed_in_envelopes(lines: Lines, clock: Clock) -> Parsed | None:
     peeler = Peeler()
     for line in lines[:LOOKED_AT]:
         peeler.peel(line)
     form, layers = wrapped(lines[:LOOKED_AT], peeler)
     # Sources that count are those of the lines before, and colors may be anywhere.
-    if form is None or "\x1b" in text or any(layer.known is not None for layer in layers):
+    if form is None or "\x1b" in lines.text or any(layer.known is not None for layer in layers):
         return None
-    bare = without_envelopes(form, text, lines, layers)
+    bare = without_envelopes(form, lines, layers)
     # A time without its date or zone depends on the lines before, too.
     if form.is_text and not _are_complete(bare.times, clock):
         return None

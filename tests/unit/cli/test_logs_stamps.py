@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timezone
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from asgi_trace._cli.logs import frames, layers
 from asgi_trace._cli.logs.envelopes import Layer
 from asgi_trace._cli.logs.layers import Bare
+from asgi_trace._cli.logs.lines import Lines
 from asgi_trace._cli.logs.reader import Entry, LineReader
 from asgi_trace._cli.logs.records import Records
 from asgi_trace._cli.logs.stamps import Stamps, times_of
@@ -291,6 +293,26 @@ def test_strings_with_our_json_are_read_as_they_are(monkeypatch: pytest.MonkeyPa
         _JSON_LINE.replace("MESSAGE", "a & b"),
         _JSON_LINE.replace('"', r"\""),
     ]
+
+
+_pieces = st.sampled_from(("", "<", ">", "<a>", "a", "<<>>", "<\u00e9>"))
+
+
+@given(lines=st.lists(_pieces, min_size=1, max_size=20))
+def test_a_block_cut_within_its_lines_has_the_same_lines(lines: list[str]) -> None:
+    """Of two texts that are in each line, and of none: it is split then."""
+    text = "".join(f"{line}\n" for line in lines)
+    for begin, end in (("<", ">"), ("", ">"), ("<", ""), ("", "")):
+        block = Lines(text)
+        assert block[:8] == lines[:8]
+        inner = block.within(begin, end)
+        are_within = all(re.fullmatch(f"{begin}.*{end}", line) for line in lines)
+        assert (inner is not None) == are_within
+        assert inner is None or [f"{begin}{each}{end}" for each in inner] == lines
+        assert len(block) == len(lines)
+        assert [block[place] for place in range(len(lines))] == lines
+        assert [*block] == lines
+        assert block[1:3] == lines[1:3]
 
 
 @pytest.mark.parametrize(

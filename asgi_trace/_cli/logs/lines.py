@@ -1,0 +1,71 @@
+"""
+The lines of a block, which is split only as far as they are looked at: to split it all takes as long
+as a third of the work on the lines of a container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+__all__ = ("LOOKED_AT", "Lines")
+
+LOOKED_AT = 8
+"""The number of lines at the beginning of a block that are read to recognise its form."""
+
+
+_FIRST = tuple(slice(count) for count in range(LOOKED_AT + 1))
+
+
+class Lines(Sequence[str]):
+    """
+    The lines of a *text*, each of which has a line feed there.
+
+    :param lines: the same, if they are known.
+    """
+
+    def __init__(self, text: str, lines: list[str] | None = None) -> None:
+        self.text = text
+        self._first = text.split("\n", LOOKED_AT)[:-1]
+        self._lines = lines
+        self._begin = self._end = ""
+        self._inner: list[str] | None = None  # what is between these two in each line
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> Lines:
+        """Return *lines* as an object of this class."""
+        return lines if isinstance(lines, Lines) else cls("\n".join((*lines, "")), list(lines))
+
+    def within(self, begin: str, end: str) -> list[str] | None:
+        """Return what is between *begin* and *end* in each line; None, if one has other texts."""
+        if not self.text.startswith(begin) or not self.text.endswith(f"{end}\n"):
+            return None
+        inner = self.text[len(begin) : -len(end) - 1].split(f"{end}\n{begin}")
+        if "\n" in "".join(inner):
+            return None
+        self._begin, self._inner, self._end = begin, inner, end
+        return inner
+
+    def _all(self) -> list[str]:
+        if self._lines is None:
+            self._lines = self.text.split("\n")
+            self._lines.pop()
+        return self._lines
+
+    def __len__(self) -> int:
+        return len(self._all() if self._inner is None else self._inner)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            is_first = place in _FIRST
+            return (self._first if is_first else self._all())[place]
+        if self._inner is not None:
+            return f"{self._begin}{self._inner[place]}{self._end}"
+        return self._all()[place]
