@@ -286,7 +286,7 @@ def _moments(
 
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _FRACTION = re.compile(r"\.(\d{1,9})Z", re.ASCII)
-_MOST_KNOWN = 4096
+_MOST_KNOWN = 1024
 _Value = TypeVar("_Value")
 
 

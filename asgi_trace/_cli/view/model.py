@@ -831,6 +831,11 @@ class Model:
         chunks = [self._chunk_at(place) for place in range(len(self._chunks))]
         if self._requests:
             chunks.append(packed(self._to_pack(0)))
+        if is_last:  # these are for entries alone, and the head takes much memory
+            self._of_id.clear()
+            self._number_of.clear()
+            for values in (self._seen, self._quiet, self._logged_session):
+                values.clear()
         return Trace(self._head(), chunks)
 
     def news(self, entries: Sequence[Entry], until: float | None = None) -> Iterator[News]:
