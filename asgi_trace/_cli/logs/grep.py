@@ -278,27 +278,32 @@ def _read_status(text: str) -> Callable[[int], bool]:
 # -- on the bytes ----------------------------------------------------------------------------------
 
 
-# The text beside a status in an access line: after it the duration or, without one, the size; before
-# it the end of the request (a quote, which JSON may write as \u0022), or a word of Rails or Phoenix;
-# HAProxy has a number on each side.
-_BESIDE_STATUS = (
-    rb"(?:(?= [\d.]{1,40}ms | - (?:-|\d{1,20}B) )|(?<=[\"2] \d{3})|(?<=Completed \d{3})(?= )"
-    rb"|(?<=Sent \d{3})(?= in )|(?<=\d \d{3})(?= \+?\d))"
+# The text beside a status in an access line that may have an id, of which one is enough.
+_BESIDE_STATUS = b"|".join(
+    (
+        rb"(?= [\d.]{1,40}ms )",  # ours: the duration
+        rb"(?= - (?:-|\d{1,20}B) )",  # or, without one, the size
+        rb"(?<=[\"2] \d{3})",  # the end of the request: a quote, which JSON may write as \u0022
+        rb"(?<=\d \d{3})(?= \+?\d)",  # a number on each side: HAProxy
+        rb"(?<=Completed \d{3})(?= )",  # Rails
+        rb"(?<=Sent \d{3})(?= in )",  # Phoenix
+        rb"(?= (?:\x1b\[[\d;]{1,20}m)?\|)",  # gin, in colors too; Fiber
+    )
 )
 _END_OF_STATUS = rb"(?![^ \r\n\t\"\\,;|\x1b])"
 # The text between the name and the value of a field of JSON or logfmt.
 _EQUALS = rb"\\*\"?\s*[:=]\s*\\*\"?"
 # A request without a status right after it: the status is before the request, or after a color.
-_NO_STATUS_BEHIND = rb"H(?<= H)TTP/(?![\d.]+\\*\" \d{3})"
+_NO_STATUS_BEHIND = rb"(?<= HTTP/)(?![\d.]+\\*\" \d{3})"
 
 
 class _Mark(NamedTuple):
     """
-    An expression that matches in each line of some writers that may be wanted, and a word that is
-    in each match: a search for the word alone takes less time, and comes first.
+    An expression that matches in each line of some writers that may be wanted, and its first byte:
+    where a block does not have it, a search for it alone takes nearly no time.
     """
 
-    word: bytes
+    first: bytes
     pattern: re.Pattern[bytes]
 
 
@@ -313,15 +318,18 @@ def _marks(codes: frozenset[bytes]) -> tuple[_Mark, ...]:
     digits = rb"[%b]\d\d\d?" % first
     in_text = rb"%b(?:%b|%b)" % (_END_OF_STATUS, _behind(codes, 3), _behind(codes, 4))
     in_field = rb"(?:%b|%b)" % (_behind(codes, 3), _behind(codes, 4))
+    status = digits + in_field
+    field = _EQUALS + status
     rows = (
-        (b" ", b" %b%b%b" % (digits, in_text, _BESIDE_STATUS)),
-        (b"tatus", rb"tatus\w*%b%b%b" % (_EQUALS, digits, in_field)),
-        (b"response_code", b"response_code%b%b%b" % (_EQUALS, digits, in_field)),
-        (b"resultCode", b"resultCode%b%b%b" % (_EQUALS, digits, in_field)),
-        (b"\t", b"\t%b%b(?=\t)" % (digits, in_field)),
-        (b"H", _NO_STATUS_BEHIND),
+        (b" ", b" %b%b(?:%b)" % (digits, in_text, _BESIDE_STATUS)),
+        (b"u", rb"u(?:(?<=tatu)s\w*|(?<=resu)ltCode)%b" % field),
+        (b"_", rb"_(?<=response_)code%b" % field),
+        (b"\t", rb"\t%b(?=\t)" % status),
+        (b"\\", rb"\\t%b(?=\\t)" % status),  # the same in JSON
+        # uWSGI has "(HTTP/1.1 500)", Squid "TCP_MISS/500 1234".
+        (b"/", rb"/(?:%b|(?<=\(HTTP/)[\d.]+ %b\)|%b(?= \d))" % (_NO_STATUS_BEHIND, status, status)),
     )
-    return tuple(_Mark(word, re.compile(pattern)) for word, pattern in rows)
+    return tuple(_Mark(first, re.compile(pattern)) for first, pattern in rows)
 
 
 def _behind(codes: Set[bytes], digits: int) -> bytes:
@@ -335,37 +343,45 @@ def _behind(codes: Set[bytes], digits: int) -> bytes:
     return rb"(?<=[^\d](?:%b))" % b"|".join(ends) if ends else rb"(?!)"
 
 
-# Bytes that the names of durations have in common, apart from those of our own.
+# The fields of durations, apart from those with "uration" in their names; and access lines whose
+# duration may have no unit, or another one than ms.
 _DURATIONS = (
-    b"atenc",
-    b"esponseTime",
-    b"request_time",
-    b"lapsed",
-    b"connect=",
-    b"total_ns",
-    b".cloudfront.net\t",
-    b" HTTP/",
-    b"Completed ",
+    (b"c", rb"c(?<=atenc)"),
+    (b"T", rb"T(?:(?<=esponseT)ime|(?<=timeT)aken)"),
+    (b"_", rb"_(?:(?<=(?:request|process|esponse)_)time|(?<=total_)ns)"),
+    (b"p", rb"p(?<=lap)sed"),
+    (b"t", rb"t(?<=connect)="),  # Heroku
+    (b"\t", rb"\t(?<=\.cloudfront\.net\t)"),
+    (b"\\", rb"\\(?<=\.cloudfront\.net\\)t"),  # the same in JSON
+    (b"C", rb"C(?=ompleted )"),  # Rails
+    # Servers' requests; "TCP_MISS/500 1234" of Squid, the times of HAProxy, the date of gin, the path
+    # of Fiber.
+    (b"/", rb"/(?:(?<= HTTP/)|(?=\+?\d+ \d)|(?<=\d{4}/\d\d/)(?=\d\d - )|(?<=\| /))"),
 )
 # A number with more digits behind its point is taken for a long one.
 _MOST_DECIMALS = 6
 
 
 @lru_cache(maxsize=4)
-def _long_durations(least: float) -> tuple[re.Pattern[bytes], ...]:
+def _marks_of_slow(least: float) -> tuple[_Mark, ...]:
     """
-    Return expressions for durations that may be longer than *least* milliseconds, since they have
-    as many digits: a number before its unit, and the field of a name with "uration".
+    Return the marks of access lines that may be slower than *least* milliseconds, since a number
+    before its unit, or in the field of a name with "uration", has as many digits.
     """
     digits = len(str(int(least)))
     decimals = [b"", *(rb"\.\d{%d}" % count for count in range(1, _MOST_DECIMALS + 1))]
     numbers = [rb"\d{%d}%b" % (digits, some) for some in decimals]
     numbers.append(rb"\d{%d}" % (_MOST_DECIMALS + 1))
     ends = b"|".join(
-        rb"(?<=%b%bms)" % (number, blank) for number in numbers for blank in (b"", b" ")
+        rb"(?<=%b%bm)" % (number, blank) for number in numbers for blank in (b"", b" ")
     )
     short = rb"_ms%b(?=\d)\d{0,%d}(?:\.\d+)?(?![\w.])" % (_EQUALS, digits - 1)
-    return re.compile(b"ms(?:%b)" % ends), re.compile(b"uration(?!%b)" % short)
+    rows = (
+        (b"m", b"m(?=s)(?:%b)" % ends),
+        (b"u", b"u(?=ration(?!%b))" % short),
+        *_DURATIONS,
+    )
+    return tuple(_Mark(first, re.compile(pattern)) for first, pattern in rows)
 
 
 def _word_of(path: str) -> bytes:
@@ -671,15 +687,17 @@ def _candidates(block: bytes, query: Query, has_parts: bool) -> Iterator[bytes]:
 def _places(block: bytes, query: Query) -> Iterable[int]:
     """Return, in order, places in those access lines of a block that may match."""
     if query.status is not None:
-        marks = [mark for mark in _marks(query.codes) if mark.word in block]
-        return sorted(match.start() for mark in marks for match in mark.pattern.finditer(block))
+        return _marked(block, _marks(query.codes))
     if query.word:
         return _places_of(block, query.word)
     if query.slower is not None:
-        found = (pattern.finditer(block) for pattern in _long_durations(query.slower))
-        named = (_places_of(block, word) for word in _DURATIONS)
-        return sorted(chain((match.start() for match in chain(*found)), *named))
+        return _marked(block, _marks_of_slow(query.slower))
     return _starts(block)
+
+
+def _marked(block: bytes, marks: Sequence[_Mark]) -> Iterable[int]:
+    found = (mark.pattern.finditer(block) for mark in marks if mark.first in block)
+    return sorted(match.start() for match in chain.from_iterable(found))
 
 
 def _starts(block: bytes) -> Iterator[int]:

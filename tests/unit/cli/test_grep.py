@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import logging
 import lzma
 import os
@@ -49,6 +50,7 @@ from asgi_trace._core.lines import (
 )
 
 from ...asgi import HELLO_BODY, HELLO_START, call, http_scope
+from .test_logs_records import NAMED, TEXTS
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 ALICE, BOB = "abc12345-6789-full", "def67890"
@@ -404,6 +406,39 @@ def test_a_status_is_found_wherever_it_stands(line: str, end: str) -> None:
     block = f"{line}{end}".encode()
     for status, count in ((">=500", 1), ("503", 1), ("5xx", 1), ("!=503", 0), (">503", 0)):
         assert len([*search_requests([block], read_query(status=status))]) == count
+
+
+_OF_OTHERS = {
+    **{name: line for name, (line, _) in TEXTS.items()},
+    **{name: json.dumps(fields) for name, (fields, _) in NAMED.items()},
+    "the time that some middlewares name": json.dumps(
+        {"time": _STAMP, "reqId": "a", "method": "GET", "path": "/x", "status_code": 503}
+        | {"response_time_ms": 250.5}
+    ),
+}
+# As the writer alone has it, in Docker's JSON, with ids of ours or of another name, and in a color.
+_AROUND: dict[str, Callable[[str], str]] = {
+    "bare": str,
+    "docker": lambda line: json.dumps({"log": f"{line}\n", "stream": "stdout", "time": _STAMP}),
+    "ours": lambda line: f"{line} [req=a|session=b]",
+    "named": lambda line: f"{line} request_id=abc",
+    "colored": lambda line: f"\x1b[32m{line}\x1b[0m",
+}
+
+
+@pytest.mark.parametrize("around", _AROUND.values(), ids=_AROUND)
+@pytest.mark.parametrize("line", _OF_OTHERS.values(), ids=_OF_OTHERS)
+def test_the_access_lines_of_all_writers_are_found(line: str, around: Any) -> None:
+    """The bytes decide which lines are read: none that matches is left out."""
+    block = f"{around(line)}\n".encode()
+    for conditions in (
+        *({"status": status} for status in (">=100", "200", "4xx", "503")),
+        *({"slower": slower} for slower in ("1ms", "200ms", "1m")),
+        {"path": "/x"},
+    ):
+        query = read_query(**conditions)
+        each_is_read = [*search_requests([block], query, has_parts=lambda block: True)]
+        assert [*search_requests([block], query)] == each_is_read
 
 
 @pytest.mark.parametrize(
