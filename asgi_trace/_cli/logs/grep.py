@@ -511,10 +511,10 @@ class _Finder:
 _MOST_REQUESTS = 100_000
 
 
+_OWN_TEXT = re.compile(OWN_HEAD.encode())
 # A record of ours, which continues no record before it: in text, it has a mark of its own.
-_OWN_TEXT = re.compile(OWN_HEAD.replace("[-|]", "-").encode())
 _OWN_RECORD = re.compile(
-    b"|".join((_OWN_TEXT.pattern, JSON.pattern.encode(), LOGFMT.pattern.encode()))
+    "|".join((OWN_HEAD.replace("[-|]", "-"), JSON.pattern, LOGFMT.pattern)).encode()
 )
 
 
@@ -585,7 +585,12 @@ def search(
             start = end
             if alone is not None and is_whole and not pending and (own := _OWN_TEXT.match(line)):
                 request_id = own[2].decode("utf-8", "replace")
-                time = steps.begin_own(own[1].decode(), request_id)
+                is_further = own[6] == b"|"
+                if is_further and steps.goes_on(request_id):
+                    if is_wanted:
+                        yield _Found(when, line)
+                    continue
+                time = None if is_further else steps.begin_own(own[1].decode(), request_id)
                 if time is not None:
                     when, is_wanted = time, request_id in alone
                     if is_wanted:

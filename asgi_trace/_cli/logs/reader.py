@@ -164,6 +164,10 @@ class Steps:
         self.in_traceback = False
         self.prefix = ("", "")
 
+    def goes_on(self, request_id: str) -> bool:
+        """Whether a further line of our text, of this request, continues the entry before it."""
+        return self.request is not None and (self.request or NO_ID) == request_id
+
     def begin_own(self, head: str, request_id: str) -> float | None:
         """
         Note that a record of our text began, and return its time; None, if that has no known form.
@@ -209,7 +213,7 @@ class Steps:
         return Step(entry, "", is_record)
 
     def _stamped(self, match: re.Match[str], line: str, envelope: Peeled | None) -> Step:
-        if match[6] == "|" and self.request is not None and (self.request or NO_ID) == match[2]:
+        if match[6] == "|" and self.goes_on(match[2]):
             return Step(None, line[match.end() :])
         entry = self.records.own(match, line, envelope)
         self.begin(entry.request_id)
