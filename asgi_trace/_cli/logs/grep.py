@@ -15,7 +15,6 @@ import operator
 import os
 import re
 import sys
-import tempfile
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -63,7 +62,7 @@ class Query:
     shown, since lines of text have no trace id, and so are the *related* requests, if the beginning
     is that of a trace id. *path* and *status* return whether a path and a status match; *slower* is
     in milliseconds, *since* in seconds since the epoch, *zone* is for times without a zone. *word*
-    and *codes* are bytes of each access line that matches.
+    is bytes of each access line that matches, and *codes* are its statuses.
     """
 
     request: str | None = None
@@ -74,7 +73,7 @@ class Query:
     slower: float | None = None
     zone: tzinfo | None = None
     word: bytes = b""
-    codes: frozenset[bytes] = frozenset()
+    codes: frozenset[int] = frozenset()
     beginning: str | None = None
     trace: str | None = None
     span: str | None = None
@@ -167,7 +166,7 @@ def read_query(
         round(read_duration("--slower", slower) * 1000, 6) if slower else None,
         zone,
         _word_of(path or ""),
-        frozenset(b"%d" % code for code in range(100, 10_000) if codes is not None and codes(code)),
+        frozenset(filter(codes, range(100, 10_000))) if codes else frozenset(),
         trace=_read_hex("--trace", trace, 32) if trace else None,
         span=_read_hex("--span", span, 16) if span else None,
         service=service or None,
@@ -308,20 +307,19 @@ class _Mark(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def _marks(codes: frozenset[bytes]) -> tuple[_Mark, ...]:
+def _marks(codes: frozenset[int]) -> tuple[_Mark, ...]:
     """Return the marks of access lines with one of the status *codes*: each such line has one."""
     if not codes:
         return ()
     # The digits come first, and which they are last: an expression that begins with one character
     # and no choice is searched for in half of the time.
-    first = bytes({code[0] for code in codes})
-    digits = rb"[%b]\d\d\d?" % first
-    in_text = rb"%b(?:%b|%b)" % (_END_OF_STATUS, _behind(codes, 3), _behind(codes, 4))
-    in_field = rb"(?:%b|%b)" % (_behind(codes, 3), _behind(codes, 4))
-    status = digits + in_field
+    ways = [way for digits in (3, 4) if (way := _ways(codes, digits))]
+    digits = rb"[%b]\d\d\d?" % bytes({code[0] for way in ways for code in way})
+    of_code = b"|".join(rb"(?<=[^\d](?:%b))" % b"|".join(way) for way in ways)
+    status = rb"%b(?:%b)" % (digits, of_code)
     field = _EQUALS + status
     rows = (
-        (b" ", b" %b%b(?:%b)" % (digits, in_text, _BESIDE_STATUS)),
+        (b" ", b" %b%b(?:%b)(?:%b)" % (digits, _END_OF_STATUS, of_code, _BESIDE_STATUS)),
         (b"u", rb"u(?:(?<=tatu)s\w*|(?<=resu)ltCode)%b" % field),
         (b"_", rb"_(?<=response_)code%b" % field),
         (b"\t", rb"\t%b(?=\t)" % status),
@@ -329,18 +327,18 @@ def _marks(codes: frozenset[bytes]) -> tuple[_Mark, ...]:
         # uWSGI has "(HTTP/1.1 500)", Squid "TCP_MISS/500 1234".
         (b"/", rb"/(?:%b|(?<=\(HTTP/)[\d.]+ %b\)|%b(?= \d))" % (_NO_STATUS_BEHIND, status, status)),
     )
-    return tuple(_Mark(first, re.compile(pattern)) for first, pattern in rows)
+    return tuple(_Mark(first, Pattern(pattern)) for first, pattern in rows)
 
 
-def _behind(codes: Set[bytes], digits: int) -> bytes:
-    """Return an expression that matches after one of those *codes* with this number of *digits*."""
+def _ways(codes: frozenset[int], digits: int) -> list[bytes]:
+    """Return expressions for those of the *codes* that have this number of *digits*."""
     step = 10 ** (digits - 1)
-    ends = []
+    ways: list[bytes] = []
     for first in range(1, 10):
-        alike = {b"%d" % code for code in range(first * step, (first + 1) * step)}
-        whole = rb"%d%b" % (first, rb"\d" * (digits - 1))
-        ends += [whole] if alike <= codes else sorted(alike & codes)
-    return rb"(?<=[^\d](?:%b))" % b"|".join(ends) if ends else rb"(?!)"
+        alike = sorted(codes.intersection(range(first * step, (first + 1) * step)))
+        any_of_them = b"%d%b" % (first, rb"\d" * (digits - 1))
+        ways += [any_of_them] if len(alike) == step else [b"%d" % code for code in alike]
+    return ways
 
 
 # The fields of durations, apart from those with "uration" in their names; and access lines whose
@@ -381,7 +379,7 @@ def _marks_of_slow(least: float) -> tuple[_Mark, ...]:
         (b"u", b"u(?=ration(?!%b))" % short),
         *_DURATIONS,
     )
-    return tuple(_Mark(first, re.compile(pattern)) for first, pattern in rows)
+    return tuple(_Mark(first, Pattern(pattern)) for first, pattern in rows)
 
 
 def _word_of(path: str) -> bytes:
@@ -421,7 +419,7 @@ def shortcut(
 
 
 # The first character is the rarest one of the names.
-_BEFORE_ID = rb'q(?:=(?<=req=)|uest(?<=equest)_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))'
+_BEFORE_ID = rb'q(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))'
 # The most bytes of an id in an expression, and the fewest: less of them begins too many others.
 _MOST_COMPARED = 64
 _LEAST_COMPARED = 6
@@ -869,7 +867,9 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         if query.by_access_line or query.trace:
             for log in logs:
                 if not log.can_be_read_again():
-                    log.spool(spools.enter_context(tempfile.TemporaryFile()))
+                    from tempfile import TemporaryFile
+
+                    log.spool(spools.enter_context(TemporaryFile()))
         if query.trace:
             requests = _requests_of(query.trace, sampled, query.zone)
         elif query.beginning and _TRACE.fullmatch(query.beginning):
