@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ("SHELLS", "script")
 
@@ -18,8 +18,7 @@ _FUNCTION = "_asgi_trace"
 _FILE = "FILE"
 
 
-@dataclass(frozen=True)
-class _Argument:
+class _Argument(NamedTuple):
     """
     An option, which has *names*, or a positional argument, which has none.
 
@@ -34,8 +33,7 @@ class _Argument:
     text: str
 
 
-@dataclass(frozen=True)
-class _Command:
+class _Command(NamedTuple):
     name: str
     text: str
     options: tuple[_Argument, ...]

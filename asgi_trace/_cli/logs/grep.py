@@ -15,7 +15,6 @@ import operator
 import os
 import re
 import sys
-import tempfile
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -63,7 +62,7 @@ class Query:
     shown, since lines of text have no trace id, and so are the *related* requests, if the beginning
     is that of a trace id. *path* and *status* return whether a path and a status match; *slower* is
     in milliseconds, *since* in seconds since the epoch, *zone* is for times without a zone. *word*
-    and *codes* are bytes of each access line that matches.
+    is bytes of each access line that matches, and *codes* are its statuses.
     """
 
     request: str | None = None
@@ -74,7 +73,7 @@ class Query:
     slower: float | None = None
     zone: tzinfo | None = None
     word: bytes = b""
-    codes: frozenset[bytes] = frozenset()
+    codes: frozenset[int] = frozenset()
     beginning: str | None = None
     trace: str | None = None
     span: str | None = None
@@ -167,7 +166,7 @@ def read_query(
         round(read_duration("--slower", slower) * 1000, 6) if slower else None,
         zone,
         _word_of(path or ""),
-        frozenset(b"%d" % code for code in range(100, 10_000) if codes is not None and codes(code)),
+        frozenset(filter(codes, range(100, 10_000))) if codes else frozenset(),
         trace=_read_hex("--trace", trace, 32) if trace else None,
         span=_read_hex("--span", span, 16) if span else None,
         service=service or None,
@@ -278,97 +277,112 @@ def _read_status(text: str) -> Callable[[int], bool]:
 # -- on the bytes ----------------------------------------------------------------------------------
 
 
-# The text beside a status in an access line: after it the duration or, without one, the size; before
-# it the end of the request (a quote, which JSON may write as \u0022), or a word of Rails or Phoenix;
-# HAProxy has a number on each side, as has quart, and Django's runserver a bracket after it.
-_BESIDE_STATUS = (
-    rb"(?:(?= [\d.]{1,40}ms | - (?:-|\d{1,20}B?)(?![^\s\"\\])| \[\d)|(?<=[\"2] \d{3})|(?<=Completed \d{3})(?= )"
-    rb"|(?<=Sent \d{3})(?= in )|(?<=\d \d{3})(?= \+?\d))"
+# The text beside a status in an access line that may have an id, of which one is enough.
+_BESIDE_STATUS = b"|".join(
+    (
+        rb"(?= [\d.]{1,40}ms )",  # ours: the duration
+        rb"(?= - (?:-|\d{1,20}B?)(?![^\s\"\\]))",  # or, without one, the size
+        rb"(?<=[\"2] \d{3})",  # the end of the request: a quote, which JSON may write as \u0022
+        rb"(?<=\d \d{3})(?= \+?\d)",  # a number on each side: HAProxy, quart
+        rb"(?<=Completed \d{3})(?= )",  # Rails
+        rb"(?<=Sent \d{3})(?= in )",  # Phoenix
+        rb"(?= (?:\x1b\[[\d;]{1,20}m)?\|)",  # gin, in colors too; Fiber
+        rb"(?= \[\d)",  # Django's runserver with daphne
+    )
 )
 _END_OF_STATUS = rb"(?![^ \r\n\t\"\\,;|\x1b])"
 # The text between the name and the value of a field of JSON or logfmt.
 _EQUALS = rb"\\*\"?\s*[:=]\s*\\*\"?"
 # A request without a status right after it: the status is before the request, or after a color.
-_NO_STATUS_BEHIND = rb"H(?<= H)TTP/(?![\d.]+\\*\" \d{3})"
+_NO_STATUS_BEHIND = rb"(?<= HTTP/)(?![\d.]+\\*\" \d{3})"
 
 
 class _Mark(NamedTuple):
     """
-    An expression that matches in each line of some writers that may be wanted, and a word that is
-    in each match: a search for the word alone takes less time, and comes first.
+    An expression that matches in each line of some writers that may be wanted, and its first byte:
+    where a block does not have it, a search for it alone takes nearly no time.
     """
 
-    word: bytes
+    first: bytes
     pattern: re.Pattern[bytes]
 
 
 @lru_cache(maxsize=4)
-def _marks(codes: frozenset[bytes]) -> tuple[_Mark, ...]:
+def _marks(codes: frozenset[int]) -> tuple[_Mark, ...]:
     """Return the marks of access lines with one of the status *codes*: each such line has one."""
     if not codes:
         return ()
     # The digits come first, and which they are last: an expression that begins with one character
     # and no choice is searched for in half of the time.
-    first = bytes({code[0] for code in codes})
-    digits = rb"[%b]\d\d\d?" % first
-    in_text = rb"%b(?:%b|%b)" % (_END_OF_STATUS, _behind(codes, 3), _behind(codes, 4))
-    in_field = rb"(?:%b|%b)" % (_behind(codes, 3), _behind(codes, 4))
+    ways = [way for digits in (3, 4) if (way := _ways(codes, digits))]
+    digits = rb"[%b]\d\d\d?" % bytes({code[0] for way in ways for code in way})
+    of_code = b"|".join(rb"(?<=[^\d](?:%b))" % b"|".join(way) for way in ways)
+    status = rb"%b(?:%b)" % (digits, of_code)
+    field = _EQUALS + status
     rows = (
-        (b" ", b" %b%b%b" % (digits, in_text, _BESIDE_STATUS)),
-        (b"tatus", rb"tatus\w*%b%b%b" % (_EQUALS, digits, in_field)),
-        (b"response_code", b"response_code%b%b%b" % (_EQUALS, digits, in_field)),
-        (b"resultCode", b"resultCode%b%b%b" % (_EQUALS, digits, in_field)),
-        (b"\t", b"\t%b%b(?=\t)" % (digits, in_field)),
-        (b"H", _NO_STATUS_BEHIND),
+        (b" ", b" %b%b(?:%b)(?:%b)" % (digits, _END_OF_STATUS, of_code, _BESIDE_STATUS)),
+        (b"u", rb"u(?:(?<=tatu)s\w*|(?<=resu)ltCode)%b" % field),
+        (b"_", rb"_(?<=response_)code%b" % field),
+        (b"\t", rb"\t%b(?=\t)" % status),
+        (b"\\", rb"\\t%b(?=\\t)" % status),  # the same in JSON
+        # uWSGI has "(HTTP/1.1 500)", Squid "TCP_MISS/500 1234".
+        (b"/", rb"/(?:%b|(?<=\(HTTP/)[\d.]+ %b\)|%b(?= \d))" % (_NO_STATUS_BEHIND, status, status)),
     )
-    return tuple(_Mark(word, re.compile(pattern)) for word, pattern in rows)
+    return tuple(_Mark(first, Pattern(pattern)) for first, pattern in rows)
 
 
-def _behind(codes: Set[bytes], digits: int) -> bytes:
-    """Return an expression that matches after one of those *codes* with this number of *digits*."""
+def _ways(codes: frozenset[int], digits: int) -> list[bytes]:
+    """Return expressions for those of the *codes* that have this number of *digits*."""
     step = 10 ** (digits - 1)
-    ends = []
+    ways: list[bytes] = []
     for first in range(1, 10):
-        alike = {b"%d" % code for code in range(first * step, (first + 1) * step)}
-        whole = rb"%d%b" % (first, rb"\d" * (digits - 1))
-        ends += [whole] if alike <= codes else sorted(alike & codes)
-    return rb"(?<=[^\d](?:%b))" % b"|".join(ends) if ends else rb"(?!)"
+        alike = sorted(codes.intersection(range(first * step, (first + 1) * step)))
+        any_of_them = b"%d%b" % (first, rb"\d" * (digits - 1))
+        ways += [any_of_them] if len(alike) == step else [b"%d" % code for code in alike]
+    return ways
 
 
-# Bytes that the names of durations have in common, apart from those of our own; and bytes of access
-# lines whose durations have neither a name nor a unit.
+# The fields of durations, apart from those with "uration" in their names; and access lines whose
+# duration may have no unit, or another one than ms.
 _DURATIONS = (
-    b"atenc",
-    b"esponseTime",
-    b"_time",
-    b"imeTaken",
-    b"lapsed",
-    b"connect=",
-    b"total_ns",
-    b".cloudfront.net\t",
-    b"HTTP",
-    b"Completed ",
-    b" 1.1 ",
+    (b"c", rb"c(?<=atenc)"),
+    (b"T", rb"T(?:(?<=esponseT)ime|(?<=timeT)aken)"),
+    (b"_", rb"_(?:(?<=(?:request|process|esponse)_)time|(?<=total_)ns)"),
+    (b"p", rb"p(?<=lap)sed"),
+    (b"t", rb"t(?<=connect)="),  # Heroku
+    (b"\t", rb"\t(?<=\.cloudfront\.net\t)"),
+    (b"\\", rb"\\(?<=\.cloudfront\.net\\)t"),  # the same in JSON
+    (b"C", rb"C(?=ompleted )"),  # Rails
+    (b"H", rb"H(?=TTP [A-Z])"),  # Django's runserver with daphne
+    (b".", rb"\.(?<= 1\.)1 "),  # quart
+    # Servers' requests; "TCP_MISS/500 1234" of Squid, the times of HAProxy, the date of gin, the path
+    # of Fiber.
+    (b"/", rb"/(?:(?<= HTTP/)|(?=\+?\d+ \d)|(?<=\d{4}/\d\d/)(?=\d\d - )|(?<=\| /))"),
 )
 # A number with more digits behind its point is taken for a long one.
 _MOST_DECIMALS = 6
 
 
 @lru_cache(maxsize=4)
-def _long_durations(least: float) -> tuple[re.Pattern[bytes], ...]:
+def _marks_of_slow(least: float) -> tuple[_Mark, ...]:
     """
-    Return expressions for durations that may be longer than *least* milliseconds, since they have
-    as many digits: a number before its unit, and the field of a name with "uration".
+    Return the marks of access lines that may be slower than *least* milliseconds, since a number
+    before its unit, or in the field of a name with "uration", has as many digits.
     """
     digits = len(str(int(least)))
     decimals = [b"", *(rb"\.\d{%d}" % count for count in range(1, _MOST_DECIMALS + 1))]
     numbers = [rb"\d{%d}%b" % (digits, some) for some in decimals]
     numbers.append(rb"\d{%d}" % (_MOST_DECIMALS + 1))
     ends = b"|".join(
-        rb"(?<=%b%bms)" % (number, blank) for number in numbers for blank in (b"", b" ")
+        rb"(?<=%b%bm)" % (number, blank) for number in numbers for blank in (b"", b" ")
     )
     short = rb"_ms%b(?=\d)\d{0,%d}(?:\.\d+)?(?![\w.])" % (_EQUALS, digits - 1)
-    return re.compile(b"ms(?:%b)" % ends), re.compile(b"uration(?!%b)" % short)
+    rows = (
+        (b"m", b"m(?=s)(?:%b)" % ends),
+        (b"u", b"u(?=ration(?!%b))" % short),
+        *_DURATIONS,
+    )
+    return tuple(_Mark(first, Pattern(pattern)) for first, pattern in rows)
 
 
 def _word_of(path: str) -> bytes:
@@ -408,7 +422,7 @@ def shortcut(
 
 
 # The first character is the rarest one of the names.
-_BEFORE_ID = rb'q(?:=(?<=req=)|uest(?<=equest)_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))'
+_BEFORE_ID = rb'q(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))'
 # The most bytes of an id in an expression, and the fewest: less of them begins too many others.
 _MOST_COMPARED = 64
 _LEAST_COMPARED = 6
@@ -498,10 +512,10 @@ class _Finder:
 _MOST_REQUESTS = 100_000
 
 
+_OWN_TEXT = re.compile(OWN_HEAD.encode())
 # A record of ours, which continues no record before it: in text, it has a mark of its own.
-_OWN_TEXT = re.compile(OWN_HEAD.replace("[-|]", "-").encode())
 _OWN_RECORD = re.compile(
-    b"|".join((_OWN_TEXT.pattern, JSON.pattern.encode(), LOGFMT.pattern.encode()))
+    "|".join((OWN_HEAD.replace("[-|]", "-"), JSON.pattern, LOGFMT.pattern)).encode()
 )
 
 
@@ -572,7 +586,12 @@ def search(
             start = end
             if alone is not None and is_whole and not pending and (own := _OWN_TEXT.match(line)):
                 request_id = own[2].decode("utf-8", "replace")
-                time = steps.begin_own(own[1].decode(), request_id)
+                is_further = own[6] == b"|"
+                if is_further and steps.goes_on(request_id):
+                    if is_wanted:
+                        yield _Found(when, line)
+                    continue
+                time = None if is_further else steps.begin_own(own[1].decode(), request_id)
                 if time is not None:
                     when, is_wanted = time, request_id in alone
                     if is_wanted:
@@ -674,15 +693,17 @@ def _candidates(block: bytes, query: Query, has_parts: bool) -> Iterator[bytes]:
 def _places(block: bytes, query: Query) -> Iterable[int]:
     """Return, in order, places in those access lines of a block that may match."""
     if query.status is not None:
-        marks = [mark for mark in _marks(query.codes) if mark.word in block]
-        return sorted(match.start() for mark in marks for match in mark.pattern.finditer(block))
+        return _marked(block, _marks(query.codes))
     if query.word:
         return _places_of(block, query.word)
     if query.slower is not None:
-        found = (pattern.finditer(block) for pattern in _long_durations(query.slower))
-        named = (_places_of(block, word) for word in _DURATIONS)
-        return sorted(chain((match.start() for match in chain(*found)), *named))
+        return _marked(block, _marks_of_slow(query.slower))
     return _starts(block)
+
+
+def _marked(block: bytes, marks: Sequence[_Mark]) -> Iterable[int]:
+    found = (mark.pattern.finditer(block) for mark in marks if mark.first in block)
+    return sorted(match.start() for match in chain.from_iterable(found))
 
 
 def _starts(block: bytes) -> Iterator[int]:
@@ -849,7 +870,9 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         if query.by_access_line or query.trace:
             for log in logs:
                 if not log.can_be_read_again():
-                    log.spool(spools.enter_context(tempfile.TemporaryFile()))
+                    from tempfile import TemporaryFile
+
+                    log.spool(spools.enter_context(TemporaryFile()))
         if query.trace:
             requests = _requests_of(query.trace, sampled, query.zone)
         elif query.beginning and _TRACE.fullmatch(query.beginning):

@@ -165,6 +165,10 @@ class Steps:
         self.in_traceback = False
         self.prefix = ("", "")
 
+    def goes_on(self, request_id: str) -> bool:
+        """Whether a further line of our text, of this request, continues the entry before it."""
+        return self.request is not None and (self.request or NO_ID) == request_id
+
     def begin_own(self, head: str, request_id: str) -> float | None:
         """
         Note that a record of our text began, and return its time; None, if that has no known form.
@@ -214,9 +218,9 @@ class Steps:
         Return the text behind *match*, the head of a line of ours, if it continues the entry before;
         else None.
         """
-        if match[6] != "|" or self.request is None or (self.request or NO_ID) != match[2]:
-            return None
-        return match.string[match.end() :]
+        if match[6] == "|" and self.goes_on(match[2]):
+            return match.string[match.end() :]
+        return None
 
     def _stamped(self, match: re.Match[str], line: str, envelope: Peeled | None) -> Step:
         further = self.continued(match)

@@ -52,7 +52,7 @@ from asgi_trace._core.lines import (
 )
 
 from ...asgi import HELLO_BODY, HELLO_START, call, http_scope
-from .test_logs_records import TEXTS
+from .test_logs_records import NAMED, TEXTS
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 ALICE, BOB = "abc12345-6789-full", "def67890"
@@ -448,6 +448,39 @@ def test_a_request_is_found_by_what_its_access_line_says(line: str) -> None:
     for name, value in options.items():
         query = read_query(**{name: value})
         assert [*search_requests([f"{line}\n".encode()], query)] == [entries[0].request_id], name
+
+
+_OF_OTHERS = {
+    **{name: line for name, (line, _) in TEXTS.items()},
+    **{name: json.dumps(fields) for name, (fields, _) in NAMED.items()},
+    "the time that some middlewares name": json.dumps(
+        {"time": _STAMP, "reqId": "a", "method": "GET", "path": "/x", "status_code": 503}
+        | {"response_time_ms": 250.5}
+    ),
+}
+# As the writer alone has it, in Docker's JSON, with ids of ours or of another name, and in a color.
+_AROUND: dict[str, Callable[[str], str]] = {
+    "bare": str,
+    "docker": lambda line: json.dumps({"log": f"{line}\n", "stream": "stdout", "time": _STAMP}),
+    "ours": lambda line: f"{line} [req=a|session=b]",
+    "named": lambda line: f"{line} request_id=abc",
+    "colored": lambda line: f"\x1b[32m{line}\x1b[0m",
+}
+
+
+@pytest.mark.parametrize("around", _AROUND.values(), ids=_AROUND)
+@pytest.mark.parametrize("line", _OF_OTHERS.values(), ids=_OF_OTHERS)
+def test_the_access_lines_of_all_writers_are_found(line: str, around: Any) -> None:
+    """The bytes decide which lines are read: none that matches is left out."""
+    block = f"{around(line)}\n".encode()
+    for conditions in (
+        *({"status": status} for status in (">=100", "200", "4xx", "503")),
+        *({"slower": slower} for slower in ("1ms", "200ms", "1m")),
+        {"path": "/x"},
+    ):
+        query = read_query(**conditions)
+        each_is_read = [*search_requests([block], query, has_parts=lambda block: True)]
+        assert [*search_requests([block], query)] == each_is_read
 
 
 @pytest.mark.parametrize(
