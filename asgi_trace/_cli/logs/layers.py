@@ -111,16 +111,17 @@ def _cut_at_texts(lines: Sequence[str], layer: Layer) -> Bare | None:
         return None
     parts = zip(*map(str.partition, lines, repeat(texts.middle)), strict=True)
     times, middles, bare = map(list, parts)
-    places = [place for place, middle in enumerate(middles) if not middle] if "" in middles else []
-    rest = [lines[place] for place in places]
+    places: list[int] = []
     others = Bare(())
-    if rest:
+    if not all(middles):
+        places = [place for place, middle in enumerate(middles) if not middle]
+        rest = [lines[place] for place in places]
         # Of another stream, perhaps. Half of the lines at most, so that it takes no longer than all.
         alike = _cut_at_texts(rest, layer) if 2 * len(rest) < len(lines) else None
         others = alike or _cut(Lines.of(rest).text, layer)
     for place, line in zip(places, others.lines, strict=True):
         bare[place] = line
-    stamps = others.times or [None] * len(rest)
+    stamps = others.times or [None] * len(places)
     received = times_of(times, texts.zone, places, others.lines, stamps)
     return None if received is None else Bare(bare, received)
 

@@ -26,7 +26,10 @@ class Lines(Sequence[str]):
 
     def __init__(self, text: str, lines: list[str] | None = None) -> None:
         self.text = text
-        self._first = text.split("\n", LOOKED_AT)[:-1]
+        end = 0
+        for _ in range(LOOKED_AT):
+            end = text.find("\n", end) + 1 or len(text)
+        self._first = text[:end].split("\n")[:-1]
         self._lines = lines
         self._begin = self._end = ""
         self._inner: list[str] | None = None  # what is between these two in each line

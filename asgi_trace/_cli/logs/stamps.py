@@ -79,27 +79,30 @@ class Stamps(Sequence[Any]):
     def __init__(
         self, texts: Sequence[str], zone: str, runs: Sequence[Run], others: Mapping[int, Any]
     ) -> None:
-        self._texts = texts
-        self._zone = zone
+        self.texts = texts
+        self.zone = zone
         self._others = others
         self.runs = runs
 
     def second(self, run: Run, clock: Clock) -> int | None:
         """Return the second of a *run* in milliseconds since the epoch; None, if there is none."""
-        moment = clock.read(f"{run.second}{self._zone}")
+        moment = clock.read(f"{run.second}{self.zone}")
         return moment if type(moment) is int else None
 
     def moments(self, run: Run, second: int) -> list[float]:
         """Return the times of a *run*, of which the *second* is known, in the same unit."""
-        fractions = [text[_SECOND_END + 1 :] for text in self._texts[run.start : run.end]]
+        fractions = [text[_SECOND_END + 1 :] for text in self.texts[run.start : run.end]]
         # The quotient is float(f"0.{fraction}"), in half of the time.
         return [second + int(fraction) / _POWERS[len(fraction)] * 1000 for fraction in fractions]
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self.texts)
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self.__getitem__, range(len(self)))
+        values: list[Any] = [f"{text}{self.zone}" for text in self.texts]
+        for place, value in self._others.items():
+            values[place] = value
+        return iter(values)
 
     def __contains__(self, value: object) -> bool:
         values = self._others.values() if value is None else iter(self)
@@ -114,7 +117,7 @@ class Stamps(Sequence[Any]):
             return list(self)[place]
         if place in self._others:
             return self._others[place]
-        return f"{self._texts[place]}{self._zone}"
+        return f"{self.texts[place]}{self.zone}"
 
 
 def times_of(
@@ -127,21 +130,36 @@ def times_of(
     :param lines: those at these places: the time of an empty line is not used.
     :param times: those at these places.
     """
-    others = dict(zip(places, times, strict=True))
-    usual = next((text for place, text in enumerate(texts) if place not in others), "")
+    among = set(places)
+    usual = next((text for place, text in enumerate(texts) if place not in among), "")
+    others: dict[int, Any] = {}
     is_regular = True
-    for place, line in zip(places, lines, strict=True):
-        digits = _digits(others[place], zone) if line else ""
-        is_regular = is_regular and digits is not None
-        texts[place] = digits or (texts[place - 1] if place else usual)
+    rows = zip(places, lines, _all_digits(times, zone), strict=True)
+    for number, (place, line, digits) in enumerate(rows):
+        if line and digits is not None:
+            texts[place] = digits
+            continue
+        is_regular = is_regular and not line
+        others[place] = times[number]
+        texts[place] = texts[place - 1] if place else usual
     starts = _starts(texts)
     if not _are_times(texts, starts):
         return None
-    ends = (*starts[1:], len(texts))
-    rows = zip(starts, ends, strict=True)
-    runs = [Run(texts[start][:_SECOND_END], start, end) for start, end in rows]
+    has_runs = is_regular and len(starts) <= _most_runs(texts)
+    ends = (*starts[1:], len(texts)) if has_runs else ()
+    runs = [
+        Run(texts[start][:_SECOND_END], start, end)
+        for start, end in zip(starts, ends, strict=False)
+    ]
     stamps = Stamps(texts, zone, runs, others)
-    return stamps if is_regular and len(runs) <= _most_runs(texts) else list(stamps)
+    return stamps if has_runs else list(stamps)
+
+
+def _all_digits(times: Sequence[Any], zone: str) -> Sequence[str | None]:
+    """Return the result of :func:`_digits` for each of *times*."""
+    if isinstance(times, Stamps) and times.zone == zone:
+        return times.texts
+    return [_digits(time, zone) for time in times]
 
 
 def _digits(time: Any, zone: str) -> str | None:
