@@ -1,5 +1,6 @@
 """
-The envelopes of a block of lines, taken off all lines at once: each layer by one expression.
+The envelopes of a block of lines, taken off all lines at once: each layer by one expression, or at
+the texts that are the same in all lines.
 
 The layers are those of earlier lines. A line with others is left empty here, and the reader reads
 it by itself, so the result is that of the reader for each line.
