@@ -576,6 +576,7 @@ def search(
             if not is_wanted and is_whole:
                 place = find(block, start)
                 if place < 0:
+                    steps.jump()
                     break
                 begin = block.rfind(b"\n", start, place) + 1 or start
                 if begin > start:

@@ -213,6 +213,15 @@ def test_it_shows_the_lines_asked_for(
     assert grep(*conditions, log) == (0 if expected else 1, expected, [])
 
 
+def test_a_further_line_is_shown_after_lines_that_were_left_out() -> None:
+    """Those of another request, at the end of a block: the further line continues none of them."""
+    record_of_x, record_of_y = (format_text(record(name, BOB, 1, "paid")) for name in "xy")
+    further = record_of_x.replace("] - ", "] | ")
+    blocks = [f"{record_of_x}\n{record_of_y}\n".encode(), f"{further}\n".encode()]
+    found = search(blocks, Query(), {"x"}, shortcut(Query(), {"x"}))
+    assert b"".join(each.line for each in found).decode() == f"{record_of_x}\n{further}\n"
+
+
 def test_each_line_is_taken_for_what_it_is(grep: Any, tmp_path: Path) -> None:
     """One log may have lines of all forms."""
     path = tmp_path / "mixed.log"
