@@ -421,7 +421,7 @@ def shortcut(
     return _Finder({request_id.encode() for request_id in requests}).find
 
 
-# The first character is the rarest one of the names.
+# The names of an id, from their rarest character on, and the text behind them.
 _BEFORE_ID = rb'q(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))'
 # The most bytes of an id in an expression, and the fewest: less of them begins too many others.
 _MOST_COMPARED = 64
@@ -450,11 +450,14 @@ class _Finder:
 
     def __init__(self, ids: Set[bytes]) -> None:
         self._ids = ids
-        few = {request_id[:_MOST_COMPARED] for request_id in ids} if len(ids) <= _FEW else None
-        colors = b"(?:%b)*" % COLOR.encode()
-        self._of_few = few is not None and tuple(
-            Pattern(_BEFORE_ID + color + _beginning_of(few)) for color in (b"", colors)
-        )
+        # An expression for few ids, and one that passes over colors before them.
+        self._of_few: tuple[re.Pattern[bytes], ...] = ()
+        if len(ids) <= _FEW:
+            beginning = _beginning_of({request_id[:_MOST_COMPARED] for request_id in ids})
+            colors = b"(?:%b)*" % COLOR.encode()
+            self._of_few = tuple(
+                Pattern(_BEFORE_ID + between + beginning) for between in (b"", colors)
+            )
         self._lengths = sorted({len(request_id) for request_id in ids})
         self._block = b""
         self._places: list[int] = []
