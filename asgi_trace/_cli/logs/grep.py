@@ -874,7 +874,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         if query.by_access_line or query.trace:
             for log in logs:
                 if not log.can_be_read_again():
-                    from tempfile import TemporaryFile
+                    from tempfile import TemporaryFile  # a pipe is rare, and its import is slow
 
                     log.spool(spools.enter_context(TemporaryFile()))
         if query.trace:
