@@ -197,6 +197,7 @@ class Model:
         self._failed: list[int] = []  # the errors whose template is not yet known
         self._errors: list[tuple[int, int]] = []  # which entries, and their templates
         self._most_text = 0  # no less than the size of the texts and heads
+        self._is_size_known = True  # whether it is that size
 
     # -- entries ----------------------------------------------------------------------------------
 
@@ -362,10 +363,9 @@ class Model:
         most = len("".join(texts)) + longest * len(texts)  # in half of the time of a sum
         if self._most_text + most <= _CHUNK_TEXT:
             self._most_text += most
+            self._is_size_known = False
             return texts
-        before = len(self._texts)
-        rows = zip(self._commons[:before], self._texts, strict=True)
-        total = sum(len(common.head) + len(text) for common, text in rows)
+        total = self._most_text if self._is_size_known else self._size()
         kept_lines = []
         for common, text in zip(commons, texts, strict=True):
             size = len(common.head) + len(text)
@@ -376,7 +376,13 @@ class Model:
                 text = text[: _SHORT_TEXT - len(common.head)] + "…"
             kept_lines.append(text)
         self._most_text = total
+        self._is_size_known = True
         return kept_lines
+
+    def _size(self) -> int:
+        """Return the size of the texts of the chunk, with their heads."""
+        rows = zip(self._commons, self._texts, strict=False)
+        return sum(len(common.head) + len(text) for common, text in rows)
 
     def _spread(self, exact: list[float], base: int, until: float | None) -> list[float]:
         """Return *exact* times after *base*; those of one whole second are spread in their order."""

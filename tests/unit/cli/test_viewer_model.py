@@ -369,6 +369,14 @@ def test_a_text_is_cut_at_the_same_place_with_and_without_its_head() -> None:
     assert one.texts == other.texts
 
 
+def test_a_text_is_cut_at_the_same_place_however_many_lines_come_at_once() -> None:
+    entries = blocks_of([stamped(number / 1000, "x" * 60_000) for number in range(300)])
+    whole = Told.of(build([entries], "x", ["x"]))
+    for size in (1, 7, 150):
+        batches = [entries[start : start + size] for start in range(0, 300, size)]
+        assert Told.of(build(batches, "x", ["x"])).texts == whole.texts
+
+
 def test_news_are_what_changes() -> None:
     """What a page that follows is told makes what the whole page says, in pieces of any size."""
     rng = random.Random(7)
