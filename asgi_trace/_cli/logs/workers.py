@@ -46,8 +46,9 @@ except ImportError:  # on Windows
 __all__ = ("Parsed", "Workers", "cores", "parsed")
 
 _MOST_WORKERS = 4
-# The number of blocks per worker that are read ahead.
-_AHEAD = 2
+# The number of blocks that are read ahead, besides one for each worker: each takes some two
+# megabytes until its lines are on the page.
+_AHEAD = 1
 # Workers leave the processors to their reader while it has work to do: it alone makes the page.
 _NICE = 5
 
@@ -149,7 +150,7 @@ class Workers:
         waiting: deque[tuple[bytes, Future[bytes | None]]] = deque()
         for block in blocks:
             waiting.append((block, self._threads.submit(self._asked, block)))
-            if len(waiting) > self._count * _AHEAD:
+            if len(waiting) > self._count + _AHEAD:
                 yield _result_of(*waiting.popleft())
         while waiting:
             yield _result_of(*waiting.popleft())
