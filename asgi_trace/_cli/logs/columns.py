@@ -1,10 +1,10 @@
 """
-A block of our own lines as columns: one list for each part of an entry, with one value a line.
+A block of our own lines as columns, see :mod:`entries`, with one value a line.
 
-Lines are cut at fixed texts, by methods of ``str`` that :func:`map` calls, and each part that comes
-often, such as the second or the request, is read once a block. A line of any other shape is *odd*:
-its values are ignored, and the reader reads it by itself. The result is that of the reader for each
-line.
+Lines are cut at fixed texts, by methods of ``str`` that :func:`map` calls. A part that comes often,
+such as the second or the request, is read once, and in JSON and logfmt it is kept for later blocks.
+A line of any other shape is *odd*: its values are ignored, and the reader reads it by itself. The
+result is that of the reader for each line.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import chain, compress, count, repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -397,7 +397,7 @@ def _fraction(text: str) -> float | None:
     return None if match is None else float(f"0.{match[1]}") * 1000
 
 
-_parts = lru_cache(maxsize=None)(_Parts)
+_parts = cache(_Parts)
 
 
 def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:

@@ -1,5 +1,6 @@
 """
-Many entries as columns: one list for each part of an entry, with one value for each of them.
+Many entries as columns: a list of their times, one of their texts, and one of objects that stand for
+what entries have in common.
 
 Blocks of our own lines are columns from the start and stay so up to the page: this takes a third of
 the time of one object for each line. As a sequence, the columns are the entries themselves.
@@ -19,11 +20,11 @@ __all__ = ("Common", "Entries", "EntryColumns", "values_at")
 
 class Common:
     """
-    What the lines of one request, log and level have in common, apart from their times: the parts
-    of :class:`Entry` other than ``time``, ``text`` and ``message``; and ``head``, the text before
-    their messages. It has ASCII alone, as all that is before it, or is empty.
+    What lines of one request, log and level have in common: the parts of :class:`Entry` other than
+    ``time``, ``text`` and ``message``, and ``head``, the text before their messages.
 
-    Two of these are equal only if they are the same object: a model finds each one's request once.
+    The head is empty, or it and all text before it is ASCII. Each object is equal to itself alone,
+    so that a model can remember the request of each.
     """
 
     __slots__ = ("file", "head", "level", "more", "request_id", "session_id")

@@ -21,13 +21,11 @@ from typing import Any, NamedTuple, cast
 
 from ..._core.patterns import Pattern
 from .envelopes import DECISIVE, DOCKERS_PART, TIMES, Content, opened
-from .lines import Lines
+from .lines import LOOKED_AT, Lines
 from .stamps import texts_around, times_of
 
 __all__ = ("Contents", "contents", "strings", "unescaped")
 
-# The number of objects at the beginning of a block in which a frame is looked for.
-_LOOKED_AT = 8
 # The most names in a frame: an expression for thousands of values takes long to compile.
 _MOST_NAMES = 100
 
@@ -58,13 +56,8 @@ def strings(objects: Sequence[str]) -> Contents | None:
     return None if frame is None else _around_times(objects, frame, is_escaped=True)
 
 
-def unescaped(escaped: Sequence[str]) -> list[str]:
-    """Return the lines in *escaped* strings of :func:`strings`; "" for an invalid one."""
-    return _unescaped(escaped)
-
-
 def _first_frame(objects: Sequence[str]) -> _Frame | None:
-    return next(filter(None, map(_frame_of, objects[:_LOOKED_AT])), None)
+    return next(filter(None, map(_frame_of, objects[:LOOKED_AT])), None)
 
 
 _NONE = Content("", None, "", False)
@@ -227,7 +220,7 @@ def _around_times(
     cut = str.partition if texts.is_time_first else str.rpartition
     first, middles, last = map(list, zip(*map(cut, inner, repeat(texts.middle)), strict=True))
     times, escaped = (first, last) if texts.is_time_first else (last, first)
-    lines = escaped if is_escaped else _unescaped(escaped)
+    lines = escaped if is_escaped else unescaped(escaped)
     places = _failed([lines, middles], lines)
     sources = [frame.source] * len(inner)
     others = _matched([objects[place] for place in places], frame) if places else _NOTHING
@@ -304,7 +297,7 @@ def _cut_at(text: str, varying: Set[str]) -> tuple[list[str], list[str]]:
 
 def _in_fixed_texts(objects: Sequence[str], frame: _Frame) -> Contents:
     """Return the contents of *objects*, most of which have the fixed texts of this *frame*."""
-    fixed = _fixed_texts(frame, objects[: -_LOOKED_AT - 1 : -1])
+    fixed = _fixed_texts(frame, objects[: -LOOKED_AT - 1 : -1])
     start, end = len(fixed.begin), -len(fixed.end)
     strings: Sequence[str] = [text[start:end] for text in objects]
     columns: list[Sequence[str]] = []
@@ -314,7 +307,7 @@ def _in_fixed_texts(objects: Sequence[str], frame: _Frame) -> Contents:
     for text in fixed.after:
         strings, _, values = zip(*map(str.rpartition, strings, repeat(text)), strict=True)
         columns.append(values)
-    lines = _unescaped(strings)
+    lines = unescaped(strings)
     times: list[Any] = [None] * len(objects)
     if fixed.times is not None:
         times = list(columns[fixed.times])
@@ -342,7 +335,7 @@ def _matched(objects: Sequence[str], frame: _Frame) -> Contents:
     """Return the contents of *objects*, most of which match the pattern of this *frame*."""
     heads, _, rests = zip(*map(str.partition, objects, repeat(frame.before)), strict=True)
     strings, _, tails = zip(*map(str.rpartition, rests, repeat(frame.after)), strict=True)
-    lines = _unescaped(strings)
+    lines = unescaped(strings)
     arounds = map(frame.joint.join, zip(heads, tails, strict=True))
     columns = list(zip(*frame.pattern.findall("\n".join((*arounds, ""))), strict=True))
     times: list[Any] = [None] * len(objects)
@@ -364,7 +357,7 @@ def _matched(objects: Sequence[str], frame: _Frame) -> Contents:
     return Contents(lines, times, cast("list[str]", sources))
 
 
-def _unescaped(strings: Sequence[str]) -> list[str]:
+def unescaped(strings: Sequence[str]) -> list[str]:
     """Return the lines in *strings* of JSON, given without their quotes; "" for an invalid one."""
     lines = list(strings)
     # No string of JSON has a line feed in it.
@@ -378,7 +371,7 @@ def _unescaped(strings: Sequence[str]) -> list[str]:
 
 
 def _decoded(strings: Sequence[str]) -> list[str]:
-    """Return the result of :func:`_unescaped` for *strings*, most of which have an escape."""
+    """Return the result of :func:`unescaped` for *strings*, most of which have an escape."""
     # One call for all takes half of the time. Each of *strings* is one value of the list at least.
     between = '",\n"'
     text = f'["{between.join(strings)}"]'

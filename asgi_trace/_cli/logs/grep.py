@@ -423,7 +423,7 @@ def shortcut(
 
 # The names of an id, from their rarest character on, and the text behind them.
 _BEFORE_ID = rb'q(?:=|uest_?[iI]d(?:=\\*"?|\\*"\s*:\s*\\*"))'
-# The most bytes of an id in an expression, and the fewest: less of them begins too many others.
+# The most bytes of an id in an expression, and the fewest: fewer would find too many other ids.
 _MOST_COMPARED = 64
 _LEAST_COMPARED = 6
 

@@ -1,6 +1,6 @@
 """
-The lines of a block, which is split only as far as they are looked at: to split it all takes as long
-as a third of the work on the lines of a container.
+The lines of a block, which is split only as far as its lines are used. To split all of it would take
+a third of the time that is needed to read the lines of a container.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress, count
 from typing import Any, NamedTuple, overload
 
-from .times import Clock
+from .times import POWERS, Clock
 
 __all__ = ("Run", "Stamps", "Texts", "texts_around", "times_of")
 
@@ -24,8 +24,7 @@ _SECOND = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}\
 _DIGITS = b"0123456789"
 _SECOND_END = len("2024-01-15T10:30:15")
 _LENGTHS = frozenset(_SECOND_END + len(".") + digits for digits in range(1, 10))
-_POWERS = tuple(10**digits for digits in range(10))
-# With fewer lines to a second, most of the work is that for seconds.
+# Runs save no time where a second has fewer lines: each run has work of its own.
 _LEAST_LINES = 8
 
 
@@ -93,7 +92,7 @@ class Stamps(Sequence[Any]):
         """Return the times of a *run*, of which the *second* is known, in the same unit."""
         fractions = [text[_SECOND_END + 1 :] for text in self.texts[run.start : run.end]]
         # The quotient is float(f"0.{fraction}"), in half of the time.
-        return [second + int(fraction) / _POWERS[len(fraction)] * 1000 for fraction in fractions]
+        return [second + int(fraction) / POWERS[len(fraction)] * 1000 for fraction in fractions]
 
     def __len__(self) -> int:
         return len(self.texts)

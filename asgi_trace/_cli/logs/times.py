@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ..._core.patterns import Pattern
 
-__all__ = ("Clock", "find_time", "is_zoned", "read_duration", "read_since", "read_zone")
+__all__ = ("POWERS", "Clock", "find_time", "is_zoned", "read_duration", "read_since", "read_zone")
 
 # The half of the day, where a clock has twelve hours; the narrow space is that of ICU.
 _HALF = r"(?P<half>[AP]\.?M\.?|[ap]\.?m\.?)(?!\w)"
@@ -238,7 +238,8 @@ _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
 # The rest of a time after its second, as collectors write it: the fraction and the zone.
 _FRACTION_AND_ZONE = Pattern(r"\.[0-9]{1,9}(Z|[+-][0-9]{2}:?[0-9]{2})")
-_POWERS = tuple(10**digits for digits in range(10))
+POWERS = tuple(10**digits for digits in range(10))
+"""The number that a fraction of a second is divided by, for each number of its digits."""
 # The milliseconds for each text of a fraction, such as ".250".
 _MILLISECONDS = {
     f"{mark}{number:03}": float(f"0.{number:03}") * 1000 for mark in ".," for number in range(1000)
@@ -360,7 +361,7 @@ class Clock:
         fractions = [text[20:end] for text in texts]
         # The quotient is float(f"0.{fraction}"), in half of the time.
         return [
-            whole[second] + int(fraction) / _POWERS[len(fraction)] * 1000
+            whole[second] + int(fraction) / POWERS[len(fraction)] * 1000
             for second, fraction in zip(seconds, fractions, strict=True)
         ]
 

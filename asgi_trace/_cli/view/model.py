@@ -311,11 +311,7 @@ class Model:
         number = self._of_span.get(span, -1) if span else self._of_id.get(request_id, -1)
         if number < 0 and not (span and request_id in self._of_id):
             number = self._open(request_id, place, when, more)
-        elif (
-            number < 0
-            or self._place[number] != place
-            or (when - self._quiet[number] >= _GAP and when - self._seen[number] >= _GAP)
-        ):
+        elif number < 0 or self._place[number] != place or when - self._last_seen(number) >= _GAP:
             number = self._request_of(request_id, more, place, when)
         is_usual = not ("access" in more or "call" in more or "outgoing" in more)
         if not is_usual:  # an access line may begin a new request
@@ -381,6 +377,7 @@ class Model:
 
     def _size(self) -> int:
         """Return the size of the texts of the chunk, with their heads."""
+        # What further lines have in common may be there already, without their texts.
         rows = zip(self._commons, self._texts, strict=False)
         return sum(len(common.head) + len(text) for common, text in rows)
 

@@ -138,7 +138,7 @@ def test_a_block_gives_what_each_object_gives_by_itself(objects: list[str]) -> N
 @settings(max_examples=400, deadline=None)
 @given(strings=st.lists(st.sampled_from(_STRINGS), min_size=1, max_size=6))
 def test_strings_give_what_each_gives_by_itself(strings: list[str]) -> None:
-    assert frames._unescaped(strings) == list(map(frames._unescaped_one, strings))
+    assert frames.unescaped(strings) == list(map(frames._unescaped_one, strings))
 
 
 OF_DOCKER = '{{"log":"{}\\n","stream":"stdout","time":"{}"}}'

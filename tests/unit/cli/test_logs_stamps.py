@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import frames, layers
+from asgi_trace._cli.logs import columns, frames, layers
 from asgi_trace._cli.logs.envelopes import Layer
 from asgi_trace._cli.logs.layers import Bare
 from asgi_trace._cli.logs.lines import Lines
@@ -286,8 +286,9 @@ def test_strings_with_our_json_are_read_as_they_are(monkeypatch: pytest.MonkeyPa
         read.extend(strings)
         return unescaped(strings)
 
-    unescaped = frames._unescaped
-    monkeypatch.setattr(frames, "_unescaped", note)
+    unescaped = frames.unescaped
+    for module in (columns, frames):
+        monkeypatch.setattr(module, "unescaped", note)
     assert entries_of(lines, at_once=True) == expected
     assert [json.loads(f'"{string}"') for string in read] == [
         _JSON_LINE.replace("MESSAGE", "a & b"),
