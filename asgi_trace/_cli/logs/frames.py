@@ -170,11 +170,18 @@ def _source(fields: dict[str, Any], holder: str, timer: str) -> str | None:
     Return the source of an envelope with these *fields*; None, if it is none whatever its line and
     its time are.
     """
-    any_line = {**fields, holder: "x", **({timer: "x"} if timer else {})}
+    line = _other_than(fields[holder])
+    time = _other_than(fields[timer]) if timer else None
+    any_line = {**fields, holder: line, **({timer: time} if timer else {})}
     content = opened(any_line)
-    if content is None or content.line != "x" or content.time != ("x" if timer else None):
+    if content is None or content.line != line or content.time != time:
         return None
     return content.source
+
+
+def _other_than(value: str) -> str:
+    """Return another text than *value*, which a further field may have, too."""
+    return "y" if _is_line(value, "x") else "x"
 
 
 def _pattern(around: str, timer: str, decisive: Set[str] | None) -> re.Pattern[str]:

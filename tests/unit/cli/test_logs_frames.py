@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import frames
@@ -131,6 +131,7 @@ def _at_once(objects: list[str]) -> list[tuple[str, Any, str]]:
 
 @settings(max_examples=400, deadline=None)
 @given(objects=blocks())
+@example(objects=[f'{{"message":"{line}\\n","labels":{{"log":"x"}}}}' for line in ("x", LINE)])
 def test_a_block_gives_what_each_object_gives_by_itself(objects: list[str]) -> None:
     assert _at_once(objects) == _by_itself(objects)
 
