@@ -447,7 +447,8 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         finally:
             tracemalloc.stop()
 
-    assert peak(100) < 2 * peak(25)
+    # What else allocates memory meanwhile, such as a tool that traces the tests, counts in some only.
+    assert min(peak(100) for _ in range(3)) < 2 * min(peak(25) for _ in range(3))
 
 
 @given(
