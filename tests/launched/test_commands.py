@@ -512,7 +512,7 @@ def test_a_function_can_look_at_each_app(tmp_path: Path) -> None:
 
 QUART = """
 import asyncio
-from quart import Quart
+from quart import Quart, request
 
 app = Quart("shop")
 
@@ -522,7 +522,7 @@ async def ok():
 
 @app.get("/crash/<path:name>")
 async def crash(name):
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(float(request.headers["wait"]))
     raise RuntimeError(name)
 """
 DJANGO = """
@@ -542,7 +542,7 @@ LOGGING_CONFIG = None
 application = None
 
 def crash(request, name):
-    time.sleep(0.05)
+    time.sleep(float(request.headers["wait"]))
     raise RuntimeError(name)
 
 urlpatterns = [path("ok", lambda request: HttpResponse("fine")), path("crash/<path:name>", crash)]
@@ -572,14 +572,20 @@ def test_requests_are_found_by_the_access_lines_of(name: str, tmp_path: Path) ->
     (command, app), form = DEVELOPMENT[name]
     path = "/crash/1.1%20200%204%205"
     with started(command, tmp_path, app, ASGI_TRACE_FORMAT=form) as server:
+        server.get("/not/there")  # the first request of a server may take long
+        began = time.monotonic()
         server.get("/ok", request_id="first")
-        assert server.get(path, request_id="second").status_code == 500
+        server.wait_for("/ok")
+        taken = time.monotonic() - began  # at least what the access line tells
+        wait = f"{taken + 0.05:.3f}"
+        assert server.get(path, request_id="second", wait=wait).status_code == 500
     (tmp_path / "server.log").write_text(server.text)
+    slower = f"{taken + 0.02:.3f}s"  # runserver rounds to 0.01 s
     for condition in (
         ("--status", "500"),
-        ("--slower", "40ms"),
+        ("--slower", slower),
         ("--path", "/crash/*"),
-        ("--status", "5xx", "--slower", "40ms", "--path", "/crash/*"),
+        ("--status", "5xx", "--slower", slower, "--path", "/crash/*"),
     ):
         assert _found(tmp_path / "server.log", *condition) == {"second"}, condition
     assert _found(tmp_path / "server.log", "--status", "200") == {"first"}
