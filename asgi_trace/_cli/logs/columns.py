@@ -71,9 +71,7 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
         else columns_of(form, bare.lines, records, bare.times)
     )
     if bare.sources is not None and any(bare.sources):
-        origins = {source: records.origin(source) for source in set(bare.sources)}
-        commons = _with_origins(columns.commons, bare.sources, origins)
-        columns = columns._replace(commons=commons)
+        columns = columns._replace(commons=_with_origins(columns, bare.sources, records))
     return columns
 
 
@@ -91,18 +89,33 @@ def _in_strings(escaped: Sequence[str], records: Records) -> Columns:
     return Columns._make((*merged, [columns.odd[place] for place in odd.odd]))
 
 
-def _with_origins(
-    commons: Sequence[Common], sources: Sequence[str], origins: dict[str, dict[str, Any]]
-) -> Sequence[Common]:
-    """Return *commons*, each with the values of its line's source."""
+def _with_origins(columns: Columns, sources: Sequence[str], records: Records) -> Sequence[Common]:
+    """Return what the lines of *columns* have in common, with the values of their *sources*."""
+    commons = columns.commons
+    origins = {source: records.origin(source) for source in set(sources)}
+    source_of = dict(zip(commons, sources, strict=True))
+    expected = list(sources)
+    for place in columns.odd:
+        expected[place] = source_of[commons[place]]
+    if list(values_at(commons, source_of)) == expected:
+        for common, source in source_of.items():
+            common.more = _with_origin(common, origins[source])
+        return commons
+    # One request in two sources.
     pairs = list(zip(commons, sources, strict=True))
     known: dict[tuple[Common, str], Common] = {}
     for common, source in set(pairs):
-        level, request_id, session_id, more, file, head = common.parts
-        origin = origins[source]
-        more = origin or None if more is None else {**origin, **more}
+        level, request_id, session_id, _, file, head = common.parts
+        more = _with_origin(common, origins[source])
         known[common, source] = Common(level, request_id, session_id, more, file, head)
     return values_at(pairs, known)
+
+
+def _with_origin(common: Common, origin: dict[str, Any]) -> More:
+    """Return what a line has more than its ids, with the values of its source."""
+    if common.more is None:
+        return origin or None
+    return {**origin, **common.more}
 
 
 def _cut(texts: Sequence[str], at: str) -> tuple[list[str], list[str], list[str]]:
@@ -139,19 +152,22 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     moments = _moments(heads, distinct, fronts, records)
     time_of: dict[str, float] = {}
     common_of: dict[str, Common] = {}
+    odd_common = Common(0, "", "", None, 0, "")  # not used
     is_any_odd = False
     file = records.file
     for front, head, bracket in zip(distinct, heads, ids, strict=True):
         moment, owner = moments[head], owners[bracket]
         if moment is None or owner is None:
             is_any_odd = True
-            time_of[front], common_of[front] = 0.0, _ODD
+            time_of[front], common_of[front] = 0.0, odd_common
             continue
         time_of[front], level = moment
         common_of[front] = Common(level, *owner, file, f"{front}{_BEHIND_IDS}")
     times = values_at(keys, time_of)
     commons = list(values_at(keys, common_of))
-    odd = [place for place, common in enumerate(commons) if common is _ODD] if is_any_odd else []
+    odd: list[int] = []
+    if is_any_odd:
+        odd = [place for place, common in enumerate(commons) if common is odd_common]
     if received is not None:
         stamps = {head.partition(" - ")[0] for head in set(heads)}
         times = records.agreed(times, stamps, lines, received, odd)
@@ -169,10 +185,6 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
         [0] * len(lines),
         _with_long(odd, lines) if _has_longer(joined, LONGEST_TEXT - _LONGEST_HEAD) else odd,
     )
-
-
-# Of an odd line: not used.
-_ODD = Common(0, "", "", None, 0, "")
 
 
 def _with_fields(common: Common, fields: dict[str, Any]) -> Common:

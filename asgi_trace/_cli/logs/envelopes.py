@@ -176,7 +176,11 @@ PREFIXES = (
         is_long=True,
         is_fixed=True,
     ),
-    _prefix("kubectl --prefix", r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)"),
+    _prefix(
+        "kubectl --prefix",
+        r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)",
+        is_fixed=True,
+    ),
     # the header of tail and head, which the layer of documents puts before each line
     _prefix("tail of several files", r"==> (?P<source>[^<>\r\n]{1,250}) <== "),
     # behind its length, where it was received over TCP (RFC 6587); without a priority in a file of
@@ -198,6 +202,7 @@ PREFIXES = (
         "syslog",
         rf"(?P<priority><\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) (?:{_WORD} |(?(priority)|(?={_WORD}\[\d+\]:)))"
         rf"(?:{_FACILITY} )?(?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
+        is_fixed=True,
     ),
     _prefix(
         "logread of OpenWrt",
@@ -209,6 +214,7 @@ PREFIXES = (
         rf"(?:[A-Z][a-z][a-z] |<\d{{1,3}}>)?(?P<time>{_TIME}(?: [A-Z]{{1,5}})?|(?P<unix>\d{{10}}\.\d{{6}})) "
         rf"(?:{_WORD} |(?(unix)(?={_WORD}\[)|(?!)))(?:user@\d{{1,10}}\.service/)?"
         rf"(?P<source>[\w.@-]{{1,200}}\.service|{_WORD})(?:/[\w.-]{{1,200}})?\[\d+\]:(?: |\Z)",
+        is_fixed=True,
     ),
     _prefix(
         "journalctl -o short-monotonic",
@@ -300,6 +306,7 @@ PREFIXES = (
         rf"{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})  +[|│](?: |\Z)",
         _KIND,
         _any_log,
+        is_fixed=True,
     ),
     _prefix(
         "docker logs --details",
@@ -321,7 +328,13 @@ PREFIXES = (
         _SOURCE,
         _any_log,
     ),
-    _prefix("podman-compose", rf"\[(?P<source>{_WORD})\] +\|(?: |\Z)", _KIND, _any_log),
+    _prefix(
+        "podman-compose",
+        rf"\[(?P<source>{_WORD})\] +\|(?: |\Z)",
+        _KIND,
+        _any_log,
+        is_fixed=True,
+    ),
     _prefix("awslogs", r"/[\w./#-]{1,512} (?P<source>[^ \"{}=\[\]]{1,512}) ", _KIND),
     _prefix(
         "aws logs tail",

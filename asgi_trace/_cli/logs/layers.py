@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
+from .entries import values_at
 from .envelopes import Layer, Peeler, source_of_labels, unnamed
 from .frames import contents, strings
 from .lines import LOOKED_AT, Lines
@@ -100,13 +101,28 @@ def _opened(objects: Sequence[str], *, is_kept: bool) -> Bare:
 
 
 def _cut_at_texts(lines: Sequence[str], layer: Layer) -> Bare | None:
-    """Return *lines* without a prefix of which only the time varies; None for any other."""
+    """
+    Return *lines* without a prefix of which only the time varies, or that many of them have; None
+    for any other.
+    """
     prefix = layer.prefix
     assert prefix is not None
     if not prefix.is_fixed or layer.before:
         return None
     heads = filter(None, map(prefix.match, lines[:LOOKED_AT]))
-    whole = (head for head in heads if head["part"] != "P" and head[0].endswith(" "))
+    whole = [head for head in heads if head[0].endswith(" ")]
+    if not whole:
+        return None
+    if "part" in whole[0].groupdict():
+        return _cut_at_times(lines, layer, whole)
+    return _cut_at_end(lines, layer, whole[0][0])
+
+
+def _cut_at_times(
+    lines: Sequence[str], layer: Layer, heads: Sequence[re.Match[str]]
+) -> Bare | None:
+    """Return *lines* without a prefix, of which only the time varies between some *heads*."""
+    whole = (head for head in heads if head["part"] != "P")
     texts = next((texts_around(head[0], "", head["time"]) for head in whole), None)
     if texts is None or texts.begin:
         return None
@@ -120,11 +136,57 @@ def _cut_at_texts(lines: Sequence[str], layer: Layer) -> Bare | None:
         # Of another stream, perhaps. Half of the lines at most, so that it takes no longer than all.
         alike = _cut_at_texts(rest, layer) if 2 * len(rest) < len(lines) else None
         others = alike or _cut(Lines.of(rest).text, layer)
-    for place, line in zip(places, others.lines, strict=True):
-        bare[place] = line
+    _put(others.lines, places, bare)
     stamps = others.times or [None] * len(places)
     received = times_of(times, texts.zone, places, others.lines, stamps)
     return None if received is None else Bare(bare, received)
+
+
+# The length of the text at the end of a prefix.
+_END = 2
+# Where fewer lines than this have the same prefix, one expression for all takes no longer.
+_FEWEST_ALIKE = 4
+_ANY_LINE = "x"
+
+
+def _cut_at_end(lines: Sequence[str], layer: Layer, head: str) -> Bare | None:
+    """
+    Return *lines* without a prefix that many of them have, at the text with which one, the *head*,
+    ends; None, if few are alike, or if this text is also before its end.
+    """
+    end = head[-_END:]
+    if head.find(end) != len(head) - _END:
+        return None
+    inner = lines.within(head, "") if isinstance(lines, Lines) else None
+    if inner is not None:
+        fronts, ends, bare = [head[:-_END]] * len(inner), [end] * len(inner), inner
+    else:
+        parts = list(chain.from_iterable(map(str.partition, lines, repeat(end))))
+        fronts, ends, bare = parts[::3], parts[1::3], parts[2::3]
+    place_of = {front: place for place, front in enumerate(dict.fromkeys(fronts))}
+    if len(place_of) * _FEWEST_ALIKE > len(fronts):
+        return None
+    kinds = _cut("".join(f"{front}{end}{_ANY_LINE}\n" for front in place_of), layer)
+    kind_of = values_at(fronts, place_of)
+    times = None if kinds.times is None else list(values_at(kind_of, kinds.times))
+    sources = None if kinds.sources is None else list(values_at(kind_of, kinds.sources))
+    are_whole = list(map(_ANY_LINE.__eq__, kinds.lines))
+    if "" in ends or not all(are_whole):
+        rows = enumerate(zip(kind_of, ends, strict=True))
+        places = [place for place, (kind, end) in rows if not end or not are_whole[kind]]
+        others = _cut(Lines.of([lines[place] for place in places]).text, layer)
+        _put(others.lines, places, bare)
+        _put(others.times, places, times)
+        _put(others.sources, places, sources)
+    return Bare(bare, times, sources)
+
+
+def _put(values: Sequence[Any] | None, places: Sequence[int], column: list[Any] | None) -> None:
+    """Put *values* in these *places* of a *column*; None stands for no value."""
+    if column is None:
+        return
+    for place, value in zip(places, values or repeat(None), strict=False):
+        column[place] = value
 
 
 def _cut(text: str, layer: Layer) -> Bare:

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import columns, layers, reader, records, workers
 from asgi_trace._cli.logs.columns import columns_of
-from asgi_trace._cli.logs.envelopes import PREFIXES
+from asgi_trace._cli.logs.envelopes import PREFIXES, Layer
 from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.lines import Lines
 from asgi_trace._cli.logs.own import own_form
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, merged, read
 from asgi_trace._cli.logs.records import Records
@@ -414,3 +415,92 @@ def test_a_prefix_that_is_matched_with_many_lines_ends_with_its_line(prefix: Any
     pattern = layers.line_behind(prefix.pattern, others, prefix.is_long).pattern
     rest = re.sub(r"\[\^\\(?:S\\)?n(?:[^\]\\]|\\.)*\]", "", pattern)
     assert not any(each in rest for each in ("[^", r"\s", r"\S", r"\D", r"\W", "(?s"))
+
+
+# Beginnings of lines by the prefix that some of them have, and the others nearly.
+_BEGINNINGS = {
+    "compose": (
+        "front-1  | ",
+        "db-1     | ",
+        "front-1  │ ",
+        "db-1  |",
+        "INFO  | ",
+        "front-1 | ",
+        "  | ",
+        "a  | b  | ",
+        "2024-01-15  | ",
+        "front-1  || ",
+    ),
+    "podman-compose": ("[front] | ", "[db]  | ", "[db]  |", "[front] |x", "[a b] | ", "[a] "),
+    "kubectl --prefix": (
+        "[pod/a-1/b] ",
+        "[pod/a-2/c] ",
+        "[pod/a/b]",
+        "[pod/A/b] ",
+        "[pod/a/b]x ",
+        "[pod/a/b/c] ",
+        "[x] ",
+        "[pod/a] / ",
+    ),
+    "syslog": (
+        "Jan 15 10:30:15 host shop[1]: ",
+        "Jan 15 10:30:16 host shop[1]: ",
+        "Jan 15 10:30:16 shop[1]: ",
+        "Jan 15 10:30:16 shop: ",
+        "Jan 15 10:30:16 host local0.info shop[1]: ",
+        "<14>Jan 15 10:30:16 shop: ",
+        "Jan 15 10:30:16 host shop[1]:",
+        "Jan 15 10:30:16 a b: c: ",
+        "Jan 15 10:30:16 shop: foo[1]: ",
+    ),
+    "journalctl": (
+        "2024-01-15T10:30:15+0000 host shop[1]: ",
+        "2024-01-15T10:30:16+0000 host shop[2]: ",
+        "1705311015.123456 host shop[1]: ",
+        "1705311015.123456 shop[1]: ",
+        "Mon 2024-01-15 10:30:15 UTC host shop[1]: ",
+        "2024-01-15T10:30:15+0000 host user@1000.service/shop.service[2]: ",
+        "2024-01-15T10:30:15+0000 host shop: ",
+        "2024-01-15T10:30:15+0000 host shop[1]:",
+    ),
+}
+_RESTS = (
+    "2024-01-15 10:30:15 - INFO - [req=a|session=b] - message",
+    "",
+    " ",
+    " | x",
+    "] - y",
+    '{"a": 1}',
+    "[pod/a-1/b] z",
+    "front-1  | q",
+    "\u2028x\x1c",
+    "host a[1]: b",
+)
+
+
+def test_each_prefix_that_may_be_cut_at_its_end_is_tried() -> None:
+    """CRI's is cut at what is behind its time."""
+    assert {prefix.name for prefix in PREFIXES if prefix.is_fixed} == {*_BEGINNINGS, "cri"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_prefix_that_many_lines_have_is_that_of_each(data: st.DataObject) -> None:
+    """Line, time and source are the same as by the expression for all lines."""
+    name = data.draw(st.sampled_from(sorted(_BEGINNINGS)))
+    heads = data.draw(st.lists(st.sampled_from(_BEGINNINGS[name]), min_size=1, max_size=3))
+    line = st.tuples(st.sampled_from((*heads, *heads, "")), st.sampled_from(_RESTS))
+    block = Lines("".join(f"{''.join(parts)}\n" for parts in data.draw(st.lists(line, min_size=8))))
+    (prefix,) = (each for each in PREFIXES if each.name == name)
+    layer = Layer(prefix)
+    found = layers._cut_at_texts(block, layer)
+    event("cut at once" if found is not None else "by an expression")
+    if found is not None:
+        assert _rows(found) == _rows(layers._cut(block.text, layer))
+
+
+def _rows(bare: layers.Bare) -> list[Any]:
+    """The lines without a prefix, with time and source; these are not used where there is none."""
+    unknown = [None] * len(bare.lines)
+    rows = zip(bare.lines, bare.times or unknown, bare.sources or unknown, strict=True)
+    return [row if row[0] else "" for row in rows]
