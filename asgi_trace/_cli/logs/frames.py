@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import suppress
 from functools import cache
 from itertools import compress, count, repeat
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 from ..._core.patterns import Pattern
 from .envelopes import DECISIVE, DOCKERS_PART, TIMES, Content, opened
 from .lines import LOOKED_AT, Lines
-from .stamps import texts_around, times_of
+from .stamps import Texts, texts_around, times_of
 
 __all__ = ("Contents", "contents", "strings", "unescaped")
 
@@ -42,7 +42,7 @@ def contents(objects: Sequence[str]) -> Contents:
     """Return the lines in *objects*, each of which is a line of JSON or of another form."""
     frame = _first_frame(objects)
     if frame is not None:
-        return _around_times(objects, frame) or _in_fixed_texts(objects, frame)
+        return _within_texts(objects, frame) or _in_fixed_texts(objects, frame)
     lines, times, sources, _ = zip(*map(_content, objects), strict=True)
     return Contents(lines, times, sources)
 
@@ -53,7 +53,7 @@ def strings(objects: Sequence[str]) -> Contents | None:
     some may be invalid; None, if these are not at the same place in most of the *objects*.
     """
     frame = _first_frame(objects)
-    return None if frame is None else _around_times(objects, frame, is_escaped=True)
+    return None if frame is None else _within_texts(objects, frame, is_escaped=True)
 
 
 def _first_frame(objects: Sequence[str]) -> _Frame | None:
@@ -208,7 +208,7 @@ def _pattern(around: str, timer: str, decisive: Set[str] | None) -> re.Pattern[s
 # -- the same texts --------------------------------------------------------------------------------
 
 
-def _around_times(
+def _within_texts(
     objects: Sequence[str], frame: _Frame, *, is_escaped: bool = False
 ) -> Contents | None:
     """
@@ -217,28 +217,48 @@ def _around_times(
 
     :param is_escaped: whether the lines are left as they are in their strings.
     """
-    pairs = (*_PAIR.finditer(frame.head), *_PAIR.finditer(frame.tail))
-    time = next((pair["value"] for pair in pairs if pair["name"] == frame.timer), None)
-    texts = texts_around(frame.head, frame.tail, time)
+    texts = _texts_of(frame)
     objects = Lines.of(objects)
     inner = None if texts is None else objects.within(texts.begin, texts.end)
     if texts is None or inner is None:
         return None
-    cut = str.partition if texts.is_time_first else str.rpartition
-    first, middles, last = map(list, zip(*map(cut, inner, repeat(texts.middle)), strict=True))
-    times, escaped = (first, last) if texts.is_time_first else (last, first)
+    escaped = list(inner)
+    middles: list[str] = []
+    times: list[str] = []
+    if frame.timer:
+        cut = str.partition if texts.is_time_first else str.rpartition
+        first, middles, last = map(list, zip(*map(cut, inner, repeat(texts.middle)), strict=True))
+        times, escaped = (first, last) if texts.is_time_first else (last, first)
     lines = escaped if is_escaped else unescaped(escaped)
     places = _failed([lines, middles], lines)
     sources = [frame.source] * len(inner)
     others = _matched([objects[place] for place in places], frame) if places else _NOTHING
     if is_escaped:
         others = others._replace(lines=[""] * len(places))
-    received = times_of(times, texts.zone, places, others.lines, others.times)
+    received: Sequence[Any] | None = _put(others.times, places, [None] * len(inner))
+    if frame.timer:
+        received = times_of(times, texts.zone, places, others.lines, others.times)
     if received is None:
         return None
-    for place, line, source in zip(places, others.lines, others.sources, strict=True):
-        lines[place], sources[place] = line, source
-    return Contents(lines, received, sources)
+    return Contents(
+        _put(others.lines, places, lines), received, _put(others.sources, places, sources)
+    )
+
+
+def _texts_of(frame: _Frame) -> Texts | None:
+    """Return the texts of a *frame* around its line and its time; None, if they have other parts."""
+    if not frame.timer:
+        return Texts(frame.head, "", frame.tail, "", is_time_first=True)
+    pairs = (*_PAIR.finditer(frame.head), *_PAIR.finditer(frame.tail))
+    time = next((pair["value"] for pair in pairs if pair["name"] == frame.timer), None)
+    return texts_around(frame.head, frame.tail, time)
+
+
+def _put(values: Iterable[Any], places: Sequence[int], column: list[Any]) -> list[Any]:
+    """Return *column* with these *values* in these *places*."""
+    for place, value in zip(places, values, strict=True):
+        column[place] = value
+    return column
 
 
 def _failed(checks: Sequence[Sequence[object]], lines: Sequence[str]) -> list[int]:

@@ -1,6 +1,6 @@
 """
 The envelopes of a block of lines, taken off all lines at once: each layer by one expression, or at
-the texts that are the same in all lines.
+the texts that many lines have.
 
 The layers are those of earlier lines. A line with others is left empty here, and the reader reads
 it by itself, so the result is that of the reader for each line.
@@ -19,7 +19,7 @@ from .envelopes import Layer, Peeler, source_of_labels, unnamed
 from .frames import contents, strings
 from .lines import LOOKED_AT, Lines
 from .own import JSON, OWN_HEAD, Form, own_form
-from .stamps import texts_around, times_of
+from .stamps import Stamps, texts_around, times_of
 
 __all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")
 
@@ -94,7 +94,9 @@ def _opened(objects: Sequence[str], *, is_kept: bool) -> Bare:
     :param is_kept: whether they may be escaped.
     """
     escaped = strings(objects) if is_kept else None
-    return Bare(*contents(objects)) if escaped is None else Bare(*escaped, is_escaped=True)
+    lines, times, sources = escaped or contents(objects)
+    has_times = isinstance(times, Stamps) or any(times)
+    return Bare(lines, times if has_times else None, sources, escaped is not None)
 
 
 # -- prefixes --------------------------------------------------------------------------------------
@@ -159,7 +161,7 @@ def _cut_at_end(lines: Sequence[str], layer: Layer, head: str) -> Bare | None:
         return None
     inner = lines.within(head, "") if isinstance(lines, Lines) else None
     if inner is not None:
-        fronts, ends, bare = [head[:-_END]] * len(inner), [end] * len(inner), inner
+        fronts, ends, bare = [head[:-_END]] * len(inner), [end] * len(inner), list(inner)
     else:
         parts = list(chain.from_iterable(map(str.partition, lines, repeat(end))))
         fronts, ends, bare = parts[::3], parts[1::3], parts[2::3]

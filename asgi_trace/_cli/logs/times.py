@@ -231,6 +231,7 @@ _PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""))
 # Numbers count from the epoch in seconds, milli-, micro- or nanoseconds: their size decides, until
 # the year 5138. The factor and the divisor are whole: a quotient of whole numbers is exact.
 _UNITS = ((1e11, 1000, 1), (1e14, 1, 1), (1e17, 1, 10**3), (1e20, 1, 10**6))
+_LENGTHS = frozenset(range(1, 32))  # of a number that may be a time
 _DAY_LENGTH = 86_400.0
 _NOON = 12
 _HOURS_DIGITS = 2
@@ -340,9 +341,8 @@ class Clock:
             return None
         joined = "".join(texts)
         if joined.isdecimal() and joined.isascii():
-            moments = [_of_number(int(text)) for text in texts if 0 < len(text) < 32]
-            numbers = [moment for moment in moments if moment is not None]
-            return numbers if len(numbers) == len(texts) else None
+            lengths = set(map(len, texts))
+            return _of_numbers(list(map(int, texts))) if lengths <= _LENGTHS else None
         match = _FRACTION_AND_ZONE.fullmatch(texts[0], 19)
         if match is None or "\n" in joined:
             return None
@@ -537,3 +537,13 @@ def _of_number(value: float) -> float | None:
         if 0 < value < most:
             return value * factor / divisor
     return None
+
+
+def _of_numbers(values: Sequence[int]) -> list[float] | None:
+    """Return the result of :func:`_of_number` for *values*; None, if one of them is no time."""
+    least, largest = min(values), max(values)
+    for most, factor, divisor in _UNITS:
+        if least > 0 and largest < most <= 1000 * least:  # all have the same unit
+            return [value * factor / divisor for value in values]
+    moments = [moment for moment in map(_of_number, values) if moment is not None]
+    return moments if len(moments) == len(values) else None
