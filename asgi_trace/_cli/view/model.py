@@ -1010,14 +1010,16 @@ class Model:
     def _silences(self) -> list[tuple[float, float]]:
         """Return the times at which no open request logged, as while an event loop is blocked."""
         least = 2000.0 if self._whole_lines else _SILENCE
+        pairs = zip(self._silence_from, self._silence_to, strict=True)
+        long = [(start, end) for start, end in pairs if end - start >= least]
+        if not long:  # most often, and to sort the requests takes time
+            return []
         order = sorted(range(self._count), key=self._start.__getitem__)
         starts = [self._start[number] for number in order]
         silences: list[tuple[float, float]] = []
         opened: list[tuple[float, int]] = []
         place = 0
-        for start, end in zip(self._silence_from, self._silence_to, strict=True):
-            if end - start < least:
-                continue
+        for start, end in long:
             until = bisect_right(starts, start)
             for number in order[place:until]:
                 heapq.heappush(opened, (self._end[number], number))
