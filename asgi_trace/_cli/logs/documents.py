@@ -64,6 +64,7 @@ def unfolded(
     first = next(iterator, None)
     if first is None:
         return
+    first = first.removeprefix(_MARK) or first
     if _IN_COLOR.match(first):
         first, iterator = _bare(first), map(_bare, iterator)
     if first.startswith(_EXPORT):
@@ -96,6 +97,9 @@ def unfolded(
     if block is not None:
         yield from _Unfolding(complain).lines(block, iterator)
 
+
+# A shell of Windows writes it before the first line.
+_MARK = b"\xef\xbb\xbf"
 
 # jq -C: the colors stand between the parts of JSON, whose strings have none.
 _COLOR = rb"\x1b\[[\d;]{0,40}m"
@@ -179,7 +183,7 @@ def _exported(blocks: Blocks) -> Iterator[bytes]:
         records: list[str] = []
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
-            name, is_text, value = data[start:end].partition(b"=")
+            name, is_text, value = data[start:end].removesuffix(b"\r").partition(b"=")
             if name and not is_text:
                 size = int.from_bytes(data[end + 1 : end + 9], "little")
                 first, end = end + 9, end + 9 + min(size, _LARGEST)
@@ -267,7 +271,7 @@ def _verbose(blocks: Blocks) -> Iterator[bytes]:
     is_in_line = False
     for block in blocks:
         records: list[bytes] = []
-        lines = block.split(b"\n")
+        lines = block.replace(b"\r\n", b"\n").split(b"\n")
         if is_in_line:  # the rest of a line that is too large
             del lines[0]
         for line in lines:

@@ -46,7 +46,7 @@ class _Form(ABC):
 
 def shown_in(block: bytes) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
     """Return a function that makes lines of a log that begins with *block*; None for other logs."""
-    text = block[:_SNIFFED].decode("utf-8", "replace").lstrip("\ufeff")
+    text = block[:_SNIFFED].decode("utf-8", "replace").replace("\r\n", "\n")
     for form in _FORMS:
         if form.start.search(text):
             return lambda blocks: in_lines(blocks, form())

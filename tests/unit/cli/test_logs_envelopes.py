@@ -120,6 +120,20 @@ def test_other_ways_to_show_it_are_read_as_the_bare_file(
     )
 
 
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if "without line feeds" not in name])
+def test_a_file_of_windows_is_read_as_the_bare_file(
+    tmp_path: Path, form: str, variant: str
+) -> None:
+    """Its shells write a mark before the first line, two characters at each end, or UTF-16."""
+    text = re.sub("\r?\n", "\r\n", VARIANTS[variant](lines(form)))
+    path = tmp_path / "app.log"
+    name = "none" if variant in NAMELESS_VARIANTS else variant
+    for encoding in ("utf-8-sig", "utf-16") if text[0].isascii() else ("utf-8-sig",):
+        path.write_bytes(text.encode(encoding))
+        os.utime(path, (BASE + 60, BASE + 60))
+        test_the_viewer_reads_it_as_the_bare_file(path, name)
+
+
 @pytest.mark.parametrize(
     "around",
     [
