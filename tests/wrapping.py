@@ -1304,6 +1304,12 @@ VARIANTS: dict[str, Wrapper] = {
             f"Timestamp={when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\tServiceName={service}\tBody={_escaped(line)}"
         )
     ),
+    "ClickHouse, all columns": _each_behind(
+        "Timestamp\tTraceId\tSpanId\tTraceFlags\tSeverityText\tSeverityNumber\tServiceName\tBody\tLogAttributes\n",
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t\t\t0\t\t0\t{service}\t{_escaped(line)}\t{{}}"
+        ),
+    ),
     "ClickHouse, Vertical": _vertical,
     "ClickHouse, PrettyCompact": _boxes,
     "MySQL, vertical": _mysql,

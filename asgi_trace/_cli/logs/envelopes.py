@@ -768,7 +768,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
 _NOTHING = (None, "")
 # Of a record that a collector did not parse: OpenTelemetry's number, and names of Google Cloud and
 # OpenShift.
-_NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED", "default", "unknown")
+_NO_LEVELS = (*_NOTHING, 0, "0", "DEFAULT", "UNSPECIFIED", "default", "unknown")
 # Half of the time that Content() takes.
 _new = tuple.__new__
 
