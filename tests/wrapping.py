@@ -1101,6 +1101,27 @@ VARIANTS: dict[str, Wrapper] = {
             "_container_name": service,
         }
     ),
+    "Docker's GELF in Graylog": _document(
+        lambda given: {
+            "messages": [
+                {
+                    "message": {
+                        "timestamp": f"{when(moment)[:-3]}Z",
+                        "source": "web",
+                        "message": line,
+                        "level": 3,
+                        "container_name": service,
+                        "image_name": "shop",
+                        "created": "2024-11-20T00:00:00.5Z",
+                        "tag": "0f1e2d3c4b5a",
+                    },
+                    "index": "graylog_0",
+                }
+                for moment, service, line in reversed(given)
+            ],
+            "total_results": len(given),
+        }
+    ),
     "Splunk": _objects(
         lambda moment, service, line: {
             "preview": False,

@@ -280,8 +280,8 @@ def _packed(row: dict[str, Any]) -> list[Any] | None:
 
 
 # The fields that have the line or the whole record in them, beside one that shows the writer: of
-# Quickwit, and of Azure's diagnostics.
-_HOLDERS = (("timestamp_nanos", "body"), ("category", "properties"))
+# Quickwit, of Azure's diagnostics, and of Graylog.
+_HOLDERS = (("timestamp_nanos", "body"), ("category", "properties"), ("index", "message"))
 
 # The fields of a record of Kinesis, Firehose and Pub/Sub beside the data, and what holds them all.
 _OF_STREAMS = frozenset(("SequenceNumber", "sequenceNumber", "recordId", "messageId"))
