@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
 from ..._core.patterns import Pattern
-from .envelopes import COLOR, COLORS, JOURNAL_BYTES
+from .envelopes import COLOR, COLORS, DOCKERS_PART, JOURNAL_BYTES
 from .files import Log, drop_output, reason, refuse_terminal
 from .own import JSON, LOGFMT, OWN_HEAD
 from .reader import LineReader, Steps, lines_of
@@ -539,7 +539,22 @@ _PART = re.compile(rb"P(?<=std(?:out|err) P) ")
 def _has_parts(block: bytes) -> bool:
     """Whether the searched text may be split over lines, so that each line must be read."""
     has_bytes = b'"' in block and JOURNAL_BYTES.search(block) is not None
-    return has_bytes or _PART.search(block) is not None
+    return has_bytes or _PART.search(block) is not None or _has_dockers_part(block)
+
+
+def _has_dockers_part(block: bytes) -> bool:
+    """Whether a *block* may have a part of a line that Docker has split: it is a long line itself."""
+    start = 0
+    while start + DOCKERS_PART < len(block):
+        end = block.rfind(b"\n", start, start + DOCKERS_PART)
+        if end < 0:
+            end = block.find(b"\n", start)
+            if b'"log"' in block[start : end + 1 or len(block)]:
+                return True
+            if end < 0:
+                return False
+        start = end + 1
+    return False
 
 
 def search(
@@ -563,7 +578,9 @@ def search(
     alone = None if query.is_of_lines else requests  # if the request alone decides
     is_wanted = False  # the record that this line belongs to
     is_line_end = True
-    pending = b""  # parts of a line, and empty lines, until their record is known
+    pending = b""  # empty lines, until their record is known
+    parts: dict[tuple[str, str], bytes] = {}  # of lines, until their rest comes
+    had_parts = False  # the block before
     when = -float("inf")
     for block in blocks:
         start = 0
@@ -572,7 +589,8 @@ def search(
             if is_wanted:
                 yield _Found(when, block[:start])
         is_line_end = block.endswith(b"\n")
-        is_whole = not has_parts(block)
+        was_split, had_parts = had_parts, has_parts(block)
+        is_whole = not had_parts and not (was_split and parts)
         while start < len(block):
             if is_wanted and is_whole and _OWN_RECORD.match(block, start):
                 is_wanted = False
@@ -602,9 +620,13 @@ def search(
                         yield _Found(when, line)
                     continue
             taken = steps.take(_text(line))
-            if not taken or (is_wanted and not line.strip() and taken[0].entry is None):
+            if not taken:
+                parts[steps.writer] = parts.get(steps.writer, b"") + line
+                continue
+            if is_wanted and not line.strip() and taken[0].entry is None:
                 pending += line
                 continue
+            before = parts.pop(steps.writer, b"") if parts else b""
             is_shown = False
             for step in taken:
                 entry = step.entry
@@ -617,16 +639,14 @@ def search(
                     )
                 is_shown = is_shown or is_wanted
             if is_shown:
-                is_going_on = taken[0].entry is None or bool(pending.strip())
-                yield _Found(when, pending + line if is_going_on else line)
+                yield _Found(when, (pending if taken[0].entry is None else b"") + before + line)
             pending = b""
         yield _Found(when, b"")
-    for step in steps.rest():  # parts of an incomplete line
+    for step, part in zip(steps.rest(), parts.values(), strict=False):  # of incomplete lines
         entry = step.entry
         is_in = entry is not None and (requests is None or entry.request_id in requests)
         if entry is not None and is_in and step.is_record and query.wants(entry, service):
-            yield _Found(when, pending)
-            break
+            yield _Found(when, part)
     if is_wanted and not is_line_end:
         yield _Found(when, b"\n")  # another log's line may follow
 
@@ -680,7 +700,7 @@ def _candidates(block: bytes, query: Query, has_parts: bool) -> Iterator[bytes]:
     needle, word = query.needle, query.word
     places: Iterable[int]
     if has_parts:
-        places, word = _starts(block), b""
+        places, word, needle = _starts(block), b"", b""
     else:
         places = _places(block, query)
     end = 0

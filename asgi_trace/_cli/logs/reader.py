@@ -85,7 +85,9 @@ class Steps:
     def __init__(self, file: int, clock: Clock) -> None:
         self.records = Records(file, clock)
         self._peeler = Peeler()
-        self._parts: dict[str, str] = {}
+        # The source and the stream of the last line, if it was a part or parts wait for their rest.
+        self.writer = ("", "")
+        self._parts: dict[tuple[str, str], str] = {}
         self.request: str | None = None  # of the entry that a line may continue; None at first
         self.in_traceback = False
         # whether that entry has our ids in the form of another formatter
@@ -117,13 +119,16 @@ class Steps:
         if match is not None:
             return [self._stamped(match, plain, None)]
         peeled = self._peeler.peel(plain)
+        if peeled.is_part or self._parts:
+            stream = _stream(plain)
+            self.writer = peeled.source, stream[stream.lastindex or 0] if stream else ""
         if peeled.is_part:
-            if len(self._parts) < _MOST_PARTS:
-                part = self._parts.get(peeled.source, "") + peeled.line
-                self._parts[peeled.source] = part[:_LONGEST_PART]
+            if self.writer in self._parts or len(self._parts) < _MOST_PARTS:
+                part = self._parts.get(self.writer, "") + peeled.line
+                self._parts[self.writer] = part[:_LONGEST_PART]
             return []
-        if self._parts and peeled.source in self._parts:
-            joined = without_colors(self._parts.pop(peeled.source) + peeled.line)
+        if self._parts and self.writer in self._parts:
+            joined = without_colors(self._parts.pop(self.writer) + peeled.line)
             whole = self._peeler.peel(joined)
             peeled = Peeled(whole.line, whole.fields, peeled.time, peeled.source)
         is_bare = peeled.time is None and not peeled.source and peeled.line == plain
@@ -138,7 +143,8 @@ class Steps:
         """Return the parts of incomplete lines, at the end of a log."""
         parts, self._parts = self._parts, {}
         return [
-            self._step(line, line, Peeled(line, source=source)) for source, line in parts.items()
+            self._step(line, line, Peeled(line, source=source))
+            for (source, _), line in parts.items()
         ]
 
     @property
@@ -249,6 +255,11 @@ class Steps:
         return self.is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 
+# The stream of a container, of containerd and of Docker: a runtime writes the lines of both to one
+# file as they come, so a line of the other one may be between two parts.
+_stream = re.compile(
+    r'[^{"]{0,400}? (std(?:out|err)) [FP] |[^{"]{0,400}\{.*"stream" ?: ?"(std(?:out|err))"'
+).match
 # Limits for lines that a runtime has split: the number of their sources, and their length.
 _MOST_PARTS = 1000
 _LONGEST_PART = 4 << 20

@@ -540,6 +540,57 @@ def test_a_split_line_is_whole_again() -> None:
     ]
 
 
+def _of_containerd(line: str, stream: str) -> list[str]:
+    """A runtime splits a line of more than 16 KB."""
+    pieces = [line[start : start + 16_384] for start in range(0, len(line), 16_384)]
+    marks = ["P"] * (len(pieces) - 1) + ["F"]
+    time = "2024-11-22T10:30:15.000000000Z"
+    return [f"{time} {stream} {mark} {piece}" for mark, piece in zip(marks, pieces, strict=True)]
+
+
+def _of_docker(line: str, stream: str) -> list[str]:
+    pieces = [line[start : start + 16_384] for start in range(0, len(line) + 1, 16_384)]
+    pieces[-1] += "\n"
+    time = "2024-11-22T10:30:15.000000000Z"
+    return [json.dumps({"log": piece, "stream": stream, "time": time}) for piece in pieces]
+
+
+@pytest.mark.parametrize("around", [_of_containerd, _of_docker])
+def test_lines_of_the_other_stream_may_be_between_the_parts_of_a_line(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    form: str,
+    around: Callable[[str, str], list[str]],
+) -> None:
+    """Both tools read the whole line, also where only its last part has the ids."""
+    before, beside, record = (records()[place][2] for place in (2, 5, 1))
+    long = around(FORMS[form](record._replace(message="x" * 40_000)), "stderr")
+    (between,) = around(FORMS[form](beside), "stdout")
+    assert len(long) == 3
+    path = tmp_path / "app.log"
+    told = [*around(FORMS[form](before), "stdout"), long[0], between, *long[1:]]
+    path.write_text("".join(f"{line}\n" for line in told), encoding="utf-8")
+    found = [(entry.request_id, len(entry.text) > 40_000) for entry in entries_of(path)]
+    assert found == [(STOCK, False), (STOCK, False), (FRONT, True)]
+    for conditions, shown in (
+        (["--request", FRONT], long),
+        (["--session", "customer-1"], long),
+        (["--status", "5xx"], [told[0], between]),
+    ):
+        assert main(["grep", *conditions, str(path)]) == 0
+        assert capfd.readouterr().out.splitlines() == shown
+
+
+def test_the_id_of_an_access_line_may_be_in_another_part_of_it(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str
+) -> None:
+    """Its path may be long."""
+    path = tmp_path / "app.log"
+    path.write_text(WRAPPERS["containerd, split"](lines(form)), encoding="utf-8")
+    assert main(["grep", "--status", "500", "--session", "customer-12", str(path)]) == 0
+    assert "failed" in capfd.readouterr().out
+
+
 def test_no_source_is_read_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part whose rest never comes is forgotten."""
     monkeypatch.setattr("asgi_trace._cli.logs.reader._MOST_PARTS", 10)
