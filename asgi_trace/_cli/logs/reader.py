@@ -89,6 +89,7 @@ class Steps:
         self.writer = ("", "")
         self._parts: dict[tuple[str, str], str] = {}
         self.request: str | None = None  # of the entry that a line may continue; None at first
+        self.source = ""  # of that entry
         self.in_traceback = False
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
@@ -165,9 +166,10 @@ class Steps:
         self.in_traceback = False
         self.prefix = ("", "")
 
-    def begin(self, request_id: str) -> None:
-        """Note that an entry of this request began."""
+    def begin(self, request_id: str, source: str = "") -> None:
+        """Note that an entry of this request began, in a line of this *source*."""
         self.request = request_id
+        self.source = source
         self.in_traceback = False
         self.prefix = ("", "")
 
@@ -195,7 +197,9 @@ class Steps:
         if prefix and plain.startswith(prefix) and source == of_entry:
             return Step(None, plain[len(prefix) :])
         is_object = plain.startswith("{")
-        goes_on = self.request is not None and self._goes_on(plain)
+        # Lines of several services come by turns: none is a part of another one's traceback.
+        is_of_another = plain != "" and source != self.source and "" not in (source, self.source)
+        goes_on = self.request is not None and not is_of_another and self._goes_on(plain)
         if goes_on and not is_object:
             if self._is_own_format(plain):
                 goes_on = False
@@ -211,7 +215,7 @@ class Steps:
             is_record = True
         if self.is_rich and _rich_without_time(plain):
             entry = self.records.dated(entry)
-        self.begin(entry.request_id)
+        self.begin(entry.request_id, source)
         self.is_rich = self.is_rich or _rich(plain) is not None
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
@@ -233,7 +237,7 @@ class Steps:
         if further is not None:
             return Step(None, further)
         entry = self.records.own(match, line, envelope)
-        self.begin(entry.request_id)
+        self.begin(entry.request_id, "" if envelope is None else envelope.source)
         self.is_foreign = False
         return Step(entry)
 
@@ -431,7 +435,7 @@ class LineReader:
         *parts, _ = (column[start:end] for column in columns)
         out.extend(parts)
         self._entry = out.pop()
-        self._steps.begin(self._entry.request_id)
+        self._steps.begin(self._entry.request_id, (self._entry.more or {}).get("source", ""))
         self._records.at(columns.times[start])
         self._records.at(columns.times[end - 1])
 

@@ -540,6 +540,30 @@ def test_a_split_line_is_whole_again() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "around", ["docker compose logs", "kubectl logs --prefix", "stern", "logcli -o jsonl"]
+)
+def test_a_traceback_is_not_continued_by_another_service(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str, around: str
+) -> None:
+    """Two services crash at once: each line stays with its service, and none is shown for the other."""
+    ordering, taken = (FORMS[form](records()[place][2]) for place in (1, 2))
+    crash = ["ERROR: crashed", *TRACEBACK.split("\n")]
+    told = [("front", line) for line in (ordering, *crash[:2])]
+    told += [("stock", taken), *(("front", line) for line in crash[2:4]), ("stock", taken)]
+    path = tmp_path / "app.log"
+    path.write_text(WRAPPERS[around]([(BASE, *each) for each in told]), encoding="utf-8")
+    found = entries_of(path)
+    assert [(entry.more or {})["service"] for entry in found] == [
+        "front",
+        *("front", "stock") * 2,
+    ]
+    assert [entry.text.count("\n") for entry in found] == [0, 1, 0, 1, 0]
+    assert main(["grep", "--request", STOCK, str(path)]) == 0
+    out = capfd.readouterr().out
+    assert (out.count("taking"), out.count("shelf")) == (2, 0)
+
+
 def _of_containerd(line: str, stream: str) -> list[str]:
     """A runtime splits a line of more than 16 KB."""
     pieces = [line[start : start + 16_384] for start in range(0, len(line), 16_384)]
