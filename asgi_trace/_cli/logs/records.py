@@ -144,8 +144,8 @@ _OF_CLIENT = "[client "
 _TIME_END = 120
 _LEVEL_END = 160
 # For the times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the
-# first number, and a line is received within the second one.
-_ZONE_STEP = 1_800_000
+# first number (Nepal has +05:45), and a line is received within the second one.
+_ZONE_STEP = 900_000
 _RECEIVED = 2_000
 
 _ROLE_NAMES = tuple(ROLES)

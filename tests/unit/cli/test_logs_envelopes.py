@@ -508,6 +508,10 @@ def test_the_envelopes_time_stands_for_a_time_without_a_zone() -> None:
             15_250,
         ),
         (
+            "2024-11-22T10:30:15.300000000Z 2024-11-22 16:15:15,250 - INFO - [req=r1|session=s1] - x",
+            15_250,
+        ),
+        (
             "2024-11-22T10:30:15.300000000Z 2024-11-22 10:30:14.250Z - INFO - [req=r1|session=s1] - x",
             14_250,
         ),
