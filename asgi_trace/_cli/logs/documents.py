@@ -67,27 +67,19 @@ def unfolded(
     first = first.removeprefix(_MARK) or first
     if _IN_COLOR.match(first):
         first, iterator = _bare(first), map(_bare, iterator)
-    if first.startswith(_EXPORT):
-        yield from _exported(chain((first,), iterator))
-        return
-    if first.startswith(_EVENT):
-        yield from _events(chain((first,), iterator))
-        return
-    if _is_counted(first):
-        yield from _without_counts(chain((first,), iterator))
-        return
-    shown = shown_in(first) if is_shown else None
-    if shown is not None:
-        yield from unfolded(shown(chain((first,), iterator)), complain, is_shown=False)
-        return
-    if _VERBOSE.match(first):
-        yield from _verbose(chain((first,), iterator))
-        return
-    if is_table(first):
-        yield from rows(chain((first,), iterator), complain)
-        return
-    if _FILE.match(first):
-        yield from _named(chain((first,), iterator))
+    end = 0  # of the lines before the first record
+    form = _named if _FILE.match(first) else _form_of(first, complain, is_shown)
+    for _ in range(_MOST_WARNINGS):
+        warning = _WARNING.match(first, end) if form is None else None
+        if warning is None:
+            break
+        end = warning.end()
+        form = _form_of(first[end : end + _LOOKED_AT], complain, is_shown)
+    if form is not None:
+        made = form(chain((first[end:],), iterator))
+        # The first block shows the order of the lines.
+        yield first[:end] + next(made, b"")
+        yield from made
         return
     block: bytes | None = first
     if not _holds_documents(first):
@@ -96,6 +88,27 @@ def unfolded(
             block = next(iterator, None)
     if block is not None:
         yield from _Unfolding(complain).lines(block, iterator)
+
+
+def _form_of(
+    start: bytes, complain: Callable[[str], object], is_shown: bool
+) -> Callable[[Blocks], Iterator[bytes]] | None:
+    """
+    Return the function that reads records in the form of which a log has the *start*; None for
+    lines and for JSON.
+    """
+    if start.startswith(_EXPORT):
+        return _exported
+    if start.startswith(_EVENT):
+        return _events
+    if _is_counted(start):
+        return _without_counts
+    shown = shown_in(start) if is_shown else None
+    if shown is not None:
+        return lambda blocks: unfolded(shown(blocks), complain, is_shown=False)
+    if _VERBOSE.match(start):
+        return _verbose
+    return (lambda blocks: rows(blocks, complain)) if is_table(start) else None
 
 
 # A shell of Windows writes it before the first line.
@@ -124,6 +137,10 @@ def _has_document(block: bytes) -> bool:
 # Lines before a document, such as a warning of the program that prints it: the two are often
 # written to one place.
 _WARNINGS = Pattern(rb"(?:[^\n{\[][^\n]*\n|\n){1,5}(?=[{\[])")
+# The same before records in another form: no line of a log, which has a time, a level or JSON first.
+_WARNING = Pattern(rb"(?![\d{\[<\"]|INFO|DEBUG|ERROR)[^\n]*\n")
+_MOST_WARNINGS = 5
+_LOOKED_AT = 8192
 
 
 def _holds_documents(block: bytes) -> bool:

@@ -26,7 +26,7 @@ from asgi_trace._cli.logs.records import Entry
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import Record, format_json
 
-from ...wrapping import FRONT, WRAPPERS, lines
+from ...wrapping import FRONT, VARIANTS, WRAPPERS, lines
 
 DOCUMENTS = (
     "Loki's API",
@@ -297,11 +297,27 @@ def test_what_is_no_document_passes_untouched(text: str) -> None:
     assert b"".join(unfolded([data] if data else [], refuse)) == data
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+OTHER_FORMS = (
+    "journalctl -o export",
+    "journalctl -o verbose",
+    "psql, expanded",
+    "aws logs filter-log-events, text",
+    "aws logs filter-log-events, YAML",
+    "gcloud logging read, a table",
+    "Fluent Bit's file",
+    "ClickHouse, Vertical",
+    "Kibana's CSV",
+    "SQLite's list",
+    "Vector, logfmt",
+    "gh run view --log",
+)
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTS, *OTHER_FORMS])
 def test_a_document_may_follow_a_warning(name: str) -> None:
     """Of the command that prints it: it passes as a line."""
     warning = b"WARNING: The installed extension is in preview.\n\n"
-    data = WRAPPERS[name](lines("json")).encode()
+    data = (WRAPPERS | VARIANTS)[name](lines("json")).encode()
     whole = b"".join(unfolded([data], refuse))
     assert b"".join(unfolded([warning + data], refuse)) == warning + whole
 
