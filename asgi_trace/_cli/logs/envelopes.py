@@ -803,7 +803,8 @@ def _is_id(value: Any) -> bool:
 _INSTANCE = Pattern(
     r"(?:-[a-f0-9]{6,10}-[a-z0-9]{5}"  # a pod of a deployment
     r"|[-_.]\d{1,5}(?:\.[a-z0-9]{12,25})?(?:@.*)?"  # compose, foreman, a stateful set, a swarm's task
-    r"|(?:@[\w:.-]{1,100})?\.service|\.log(?:\.\d+)?(?:\.gz)?)\Z"
+    r"|(?:@[\w:.-]{1,100})?\.service"
+    r"|(?:[-.]\d{4}-?\d\d-?\d\d)?\.log(?:[-.]\d[\d-]{0,15})?(?:\.(?:gz|bz2|xz|zst))?)\Z"
 )
 # prefix/container/task: Amazon ECS; container/id: a tag of Docker
 _TASK = Pattern(r"(?:[^/]+/([^/]+)/[0-9a-f]+|([^/]+)/[0-9a-f]{12})\Z")

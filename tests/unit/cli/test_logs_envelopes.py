@@ -412,6 +412,8 @@ def test_a_prefix_costs_no_more_than_its_length() -> None:
         ("front-6d5f9c7b88-abcde", "front"),
         ("front.service", "front"),
         ("/var/log/front.log.1.gz", "front"),
+        ("/var/log/front.log-20241122.gz", "front"),
+        ("front-2024-11-22.log", "front"),
         ("front/front/0f1e2d3c4b5a", "front"),
         ("order-service", "order-service"),
         ("db", "db"),
