@@ -565,6 +565,7 @@ def search(
     service: str = "",
     has_parts: Callable[[bytes], bool] = _has_parts,
     written: float | None = None,
+    known: Steps | None = None,
 ) -> Iterator[_Found]:
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
@@ -573,8 +574,9 @@ def search(
     a block, from a given place on, of a line that may match, or -1: text before it is skipped. An
     empty line is yielded after each block, since the next one may be late. *service* is for lines
     that name none; *written* is the time of the last write to the log, in seconds since the epoch.
+    *known* has read some of its lines: what a prefix is may be shown by a line that is skipped here.
     """
-    steps = Steps(0, Clock(query.zone, written))
+    steps = Steps(0, Clock(query.zone, written), known)
     alone = None if query.is_of_lines else requests  # if the request alone decides
     is_wanted = False  # the record that this line belongs to
     is_line_end = True
@@ -661,9 +663,10 @@ def search_requests(
     service: str = "",
     has_parts: Callable[[bytes], bool] = _has_parts,
     written: float | None = None,
+    known: Steps | None = None,
 ) -> Iterator[str]:
     """Yield the id of each request with an access line that matches the *query*."""
-    steps = Steps(0, Clock(query.zone, written))
+    steps = Steps(0, Clock(query.zone, written), known)
     for block in blocks:
         for line in _candidates(block, query, has_parts(block)):
             steps.jump()
@@ -678,9 +681,11 @@ def search_requests(
                     yield entry.request_id
 
 
-def search_trace(blocks: Iterable[bytes], trace: str, zone: tzinfo | None) -> Iterator[str]:
+def search_trace(
+    blocks: Iterable[bytes], trace: str, zone: tzinfo | None, known: Steps
+) -> Iterator[str]:
     """Yield the id of each request whose lines name the *trace*."""
-    steps = Steps(0, Clock(zone))
+    steps = Steps(0, Clock(zone), known)
     for block in blocks:
         end = 0
         for place in _places_of(block, trace.encode()):
@@ -765,6 +770,7 @@ class _Sampled:
         written = log.last_written()
         self.written = written if written < float("inf") else None
         self.reading = Reading(log.name)
+        self.known = Steps(0, Clock(zone, self.written))
         self.is_named = True  # whether each line names its request's id as we do
         self.has_access = self.has_duration = False  # whether access lines were seen, and durations
         self._zone = zone
@@ -805,7 +811,7 @@ class _Sampled:
             yield block
 
     def _sample(self, lines: list[bytes]) -> None:
-        reader = LineReader(zone=self._zone, reading=self.reading)
+        reader = LineReader(zone=self._zone, reading=self.reading, known=self.known)
         texts = [_text(line) for line in lines if line != b"\n"]
         self.reading.looked_at += len(texts)
         whole = "".join(f"{text}\n" for text in texts)
@@ -913,6 +919,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
                 sample.service,
                 sample.has_parts,
                 sample.written,
+                sample.known,
             )
             for sample in sampled
         )
@@ -957,7 +964,7 @@ def _requests_of(trace: str, logs: Sequence[_Sampled], zone: tzinfo | None) -> s
     """Return the ids of the requests of a *trace*; its id may be that of its first request, too."""
     requests = {trace}
     for log in logs:
-        for request_id in search_trace(log.lines(), trace, zone):
+        for request_id in search_trace(log.lines(), trace, zone, log.known):
             if len(requests) < _MOST_REQUESTS:
                 requests.add(request_id)
     return requests
@@ -974,7 +981,9 @@ def _with_trace(query: Query, logs: Sequence[_Sampled]) -> Query:
 def _requests_wanted(logs: Sequence[_Sampled], query: Query) -> set[str]:
     requests: set[str] = set()
     for log in logs:
-        request_ids = search_requests(log.lines(), query, log.service, log.has_parts, log.written)
+        request_ids = search_requests(
+            log.lines(), query, log.service, log.has_parts, log.written, log.known
+        )
         for request_id in request_ids:
             if len(requests) == _MOST_REQUESTS and request_id not in requests:
                 _complain(

@@ -80,11 +80,14 @@ class Steps:
 
     :param file: the log's number.
     :param clock: reads the log's times.
+    :param known: of the same log: what it learns about its envelopes and access lines is known here.
     """
 
-    def __init__(self, file: int, clock: Clock) -> None:
-        self.records = Records(file, clock)
-        self._peeler = Peeler()
+    def __init__(self, file: int, clock: Clock, known: Steps | None = None) -> None:
+        self.records: Records = Records(
+            file, clock, None if known is None else known.records.access_lines
+        )
+        self._peeler: Peeler = Peeler() if known is None else known._peeler
         # The source and the stream of the last line, if it was a part or parts wait for their rest.
         self.writer = ("", "")
         self._parts: dict[tuple[str, str], str] = {}
@@ -278,6 +281,7 @@ class LineReader:
     epoch.
     :param zone: of times that name none; the machine's own when left out.
     :param reading: is filled with the results of reading.
+    :param known: see :class:`Steps`.
     """
 
     def __init__(
@@ -286,12 +290,13 @@ class LineReader:
         when: float = 0.0,
         zone: tzinfo | None = None,
         reading: Reading | None = None,
+        known: Steps | None = None,
     ) -> None:
         self.cut = 0  # entries whose text was too long
         self.reading = reading or Reading("")
         self._clock = Clock(zone, when / 1000 if 0 < when < float("inf") else None)
         self._file = file
-        self._steps = Steps(file, self._clock)
+        self._steps = Steps(file, self._clock, known)
         self._records = self._steps.records
         self._default = when
         self._early = Entries()
