@@ -374,6 +374,7 @@ class _Unfolding:
         self._start = b""  # of a document that is too large
         self._columns: list[str] | None = None  # of rows without names
         self._count = 0
+        self._is_over = False
 
     def lines(self, first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield blocks of lines."""
@@ -394,6 +395,7 @@ class _Unfolding:
             else:
                 half = [half[0][:_SNIFFED]]  # of a document that is too large
             block = next(blocks, None)
+        self._is_over = True
         if half and size > _LARGEST:
             self._start = half[0][:_SNIFFED]
             self._refuse()
@@ -464,6 +466,9 @@ class _Unfolding:
     def _document(self, text: bytes, line: bytes) -> Iterator[bytes]:
         header, self._header = self._header, b""
         documents = _parsed(text)
+        rest = b""
+        if not documents and self._is_over:
+            documents, rest = _cut_off(text)
         if not documents and (text.startswith(b"[{") or text.endswith(b"}]")):
             # A list may begin or end on the line of one of its objects, as SQLite writes it.
             text = text.removeprefix(b"[").removesuffix(b"]")
@@ -475,6 +480,8 @@ class _Unfolding:
             return
         for document in documents:
             yield from self._lines_of(document, text if len(documents) == 1 else b"", header)
+        if rest:
+            yield rest + b"\n"
 
     def _lines_of(self, document: Any, text: bytes, header: bytes) -> Iterator[bytes]:
         """Yield the lines of a *document*; of a record, its *text*, if that is known."""
@@ -510,6 +517,31 @@ def _of_ruby(lines: bytes) -> list[Any]:
         return []
     fields = of_ruby(lines.decode("utf-8", "replace").split("\n"))
     return [] if fields is None else [fields]
+
+
+_PARTS_OF_JSON = Pattern(rb'"(?:[^"\\]|\\.)*("?)|[{}\[\]]', re.DOTALL)
+
+
+def _cut_off(text: bytes) -> tuple[list[Any], bytes]:
+    """
+    Return the document of which *text* is the beginning, up to the last whole object or list in it,
+    and the rest; nothing, if there is none.
+    """
+    closers: list[bytes] = []
+    end = depth = 0
+    for part in _PARTS_OF_JSON.finditer(text):
+        if part[1] == b"":  # the text ends within a string
+            break
+        if part[0] in b"{[":
+            closers.append(b"}" if part[0] == b"{" else b"]")
+        elif part[0] in b"}]":
+            if not closers or closers.pop() != part[0]:
+                return [], b""
+            end, depth = part.end(), len(closers)
+    documents = _parsed(text[:end] + b"".join(closers[:depth][::-1])) if depth else []
+    if len(documents) != 1 or lines_in(documents[0]) is None:
+        return [], b""
+    return documents, text[end:].strip(b", ")
 
 
 def _parsed(text: bytes) -> list[Any]:

@@ -297,6 +297,20 @@ def test_what_is_no_document_passes_untouched(text: str) -> None:
     assert b"".join(unfolded([data] if data else [], refuse)) == data
 
 
+@pytest.mark.parametrize("name", [*DOCUMENTS, "lnav", "Quickwit"])
+def test_a_document_that_is_cut_off_has_the_lines_before_its_end(name: str) -> None:
+    """As a download that was stopped leaves it."""
+    data = (WRAPPERS | VARIANTS)[name](lines("json")).encode()
+    whole = b"".join(unfolded([data], refuse)).splitlines()
+    counts = []
+    for size in range(len(data) // 2, len(data) - 2, 7):
+        found = b"".join(unfolded([data[:size]], refuse)).splitlines()
+        counts.append(sum(line in whole for line in found))
+    assert counts[0] >= 2
+    assert counts == sorted(counts)
+    assert counts[-1] >= len(whole) - 1
+
+
 OTHER_FORMS = (
     "journalctl -o export",
     "journalctl -o verbose",
