@@ -455,6 +455,24 @@ def test_a_body_of_otlp_may_have_the_fields_of_the_record(tmp_path: Path) -> Non
     assert entry.text[entry.message :].startswith("x")
 
 
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"scopeLogs": 7},
+        {"scopeLogs": [{"logRecords": True}]},
+        {"scopeLogs": [{"logRecords": [{"body": {"arrayValue": {"values": 1.5}}}]}]},
+        {"scopeLogs": [{"logRecords": [{"body": {"kvlistValue": {"values": 1.5}}}]}]},
+        {"scopeLogs": [{"logRecords": [{"body": {"intValue": "9" * 5000}}]}]},
+        {"scopeLogs": [{"logRecords": [{"body": {"intValue": "--5"}}]}]},
+    ],
+    ids=str,
+)
+def test_a_record_of_a_collector_with_other_types_breaks_nothing(resource: dict[str, Any]) -> None:
+    for document in (resource, {"scopeLogs": [{"logRecords": [{"body": {"stringValue": "x"}}]}]}):
+        data = json.dumps({"resourceLogs": [document]}).encode()
+        assert (b'"x"' in b"".join(unfolded([data], refuse))) == (document is not resource)
+
+
 @pytest.mark.parametrize("before", ["", '{"index": {"_index": "logs"}}\n'])
 def test_what_stands_between_the_objects_of_a_large_log_is_no_line(before: str) -> None:
     """The format json_stream of Fluent Bit has nothing there, the bulk API its actions."""
