@@ -1101,6 +1101,27 @@ VARIANTS: dict[str, Wrapper] = {
             "_container_name": service,
         }
     ),
+    "Docker's GELF in Graylog": _document(
+        lambda given: {
+            "messages": [
+                {
+                    "message": {
+                        "timestamp": f"{when(moment)[:-3]}Z",
+                        "source": "web",
+                        "message": line,
+                        "level": 3,
+                        "container_name": service,
+                        "image_name": "shop",
+                        "created": "2024-11-20T00:00:00.5Z",
+                        "tag": "0f1e2d3c4b5a",
+                    },
+                    "index": "graylog_0",
+                }
+                for moment, service, line in reversed(given)
+            ],
+            "total_results": len(given),
+        }
+    ),
     "Splunk": _objects(
         lambda moment, service, line: {
             "preview": False,
@@ -1303,6 +1324,12 @@ VARIANTS: dict[str, Wrapper] = {
         lambda moment, service, line: (
             f"Timestamp={when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\tServiceName={service}\tBody={_escaped(line)}"
         )
+    ),
+    "ClickHouse, all columns": _each_behind(
+        "Timestamp\tTraceId\tSpanId\tTraceFlags\tSeverityText\tSeverityNumber\tServiceName\tBody\tLogAttributes\n",
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}\t\t\t0\t\t0\t{service}\t{_escaped(line)}\t{{}}"
+        ),
     ),
     "ClickHouse, Vertical": _vertical,
     "ClickHouse, PrettyCompact": _boxes,

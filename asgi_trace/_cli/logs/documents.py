@@ -64,29 +64,22 @@ def unfolded(
     first = next(iterator, None)
     if first is None:
         return
+    first = first.removeprefix(_MARK) or first
     if _IN_COLOR.match(first):
         first, iterator = _bare(first), map(_bare, iterator)
-    if first.startswith(_EXPORT):
-        yield from _exported(chain((first,), iterator))
-        return
-    if first.startswith(_EVENT):
-        yield from _events(chain((first,), iterator))
-        return
-    if _is_counted(first):
-        yield from _without_counts(chain((first,), iterator))
-        return
-    shown = shown_in(first) if is_shown else None
-    if shown is not None:
-        yield from unfolded(shown(chain((first,), iterator)), complain, is_shown=False)
-        return
-    if _VERBOSE.match(first):
-        yield from _verbose(chain((first,), iterator))
-        return
-    if is_table(first):
-        yield from rows(chain((first,), iterator), complain)
-        return
-    if _FILE.match(first):
-        yield from _named(chain((first,), iterator))
+    end = 0  # of the lines before the first record
+    form = _named if _FILE.match(first) else _form_of(first, complain, is_shown)
+    for _ in range(_MOST_WARNINGS):
+        warning = _WARNING.match(first, end) if form is None else None
+        if warning is None:
+            break
+        end = warning.end()
+        form = _form_of(first[end : end + _LOOKED_AT], complain, is_shown)
+    if form is not None:
+        made = form(chain((first[end:],), iterator))
+        # The first block shows the order of the lines.
+        yield first[:end] + next(made, b"")
+        yield from made
         return
     block: bytes | None = first
     if not _holds_documents(first):
@@ -96,6 +89,30 @@ def unfolded(
     if block is not None:
         yield from _Unfolding(complain).lines(block, iterator)
 
+
+def _form_of(
+    start: bytes, complain: Callable[[str], object], is_shown: bool
+) -> Callable[[Blocks], Iterator[bytes]] | None:
+    """
+    Return the function that reads records in the form of which a log has the *start*; None for
+    lines and for JSON.
+    """
+    if start.startswith(_EXPORT):
+        return _exported
+    if start.startswith(_EVENT):
+        return _events
+    if _is_counted(start):
+        return _without_counts
+    shown = shown_in(start) if is_shown else None
+    if shown is not None:
+        return lambda blocks: unfolded(shown(blocks), complain, is_shown=False)
+    if _VERBOSE.match(start):
+        return _verbose
+    return (lambda blocks: rows(blocks, complain)) if is_table(start) else None
+
+
+# A shell of Windows writes it before the first line.
+_MARK = b"\xef\xbb\xbf"
 
 # jq -C: the colors stand between the parts of JSON, whose strings have none.
 _COLOR = rb"\x1b\[[\d;]{0,40}m"
@@ -120,6 +137,10 @@ def _has_document(block: bytes) -> bool:
 # Lines before a document, such as a warning of the program that prints it: the two are often
 # written to one place.
 _WARNINGS = Pattern(rb"(?:[^\n{\[][^\n]*\n|\n){1,5}(?=[{\[])")
+# The same before records in another form: no line of a log, which has a time, a level or JSON first.
+_WARNING = Pattern(rb"(?![\d{\[<\"]|INFO|DEBUG|ERROR)[^\n]*\n")
+_MOST_WARNINGS = 5
+_LOOKED_AT = 8192
 
 
 def _holds_documents(block: bytes) -> bool:
@@ -179,7 +200,7 @@ def _exported(blocks: Blocks) -> Iterator[bytes]:
         records: list[str] = []
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
-            name, is_text, value = data[start:end].partition(b"=")
+            name, is_text, value = data[start:end].removesuffix(b"\r").partition(b"=")
             if name and not is_text:
                 size = int.from_bytes(data[end + 1 : end + 9], "little")
                 first, end = end + 9, end + 9 + min(size, _LARGEST)
@@ -267,7 +288,7 @@ def _verbose(blocks: Blocks) -> Iterator[bytes]:
     is_in_line = False
     for block in blocks:
         records: list[bytes] = []
-        lines = block.split(b"\n")
+        lines = block.replace(b"\r\n", b"\n").split(b"\n")
         if is_in_line:  # the rest of a line that is too large
             del lines[0]
         for line in lines:
@@ -353,6 +374,7 @@ class _Unfolding:
         self._start = b""  # of a document that is too large
         self._columns: list[str] | None = None  # of rows without names
         self._count = 0
+        self._is_over = False
 
     def lines(self, first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield blocks of lines."""
@@ -373,6 +395,7 @@ class _Unfolding:
             else:
                 half = [half[0][:_SNIFFED]]  # of a document that is too large
             block = next(blocks, None)
+        self._is_over = True
         if half and size > _LARGEST:
             self._start = half[0][:_SNIFFED]
             self._refuse()
@@ -443,6 +466,9 @@ class _Unfolding:
     def _document(self, text: bytes, line: bytes) -> Iterator[bytes]:
         header, self._header = self._header, b""
         documents = _parsed(text)
+        rest = b""
+        if not documents and self._is_over:
+            documents, rest = _cut_off(text)
         if not documents and (text.startswith(b"[{") or text.endswith(b"}]")):
             # A list may begin or end on the line of one of its objects, as SQLite writes it.
             text = text.removeprefix(b"[").removesuffix(b"]")
@@ -454,6 +480,8 @@ class _Unfolding:
             return
         for document in documents:
             yield from self._lines_of(document, text if len(documents) == 1 else b"", header)
+        if rest:
+            yield rest + b"\n"
 
     def _lines_of(self, document: Any, text: bytes, header: bytes) -> Iterator[bytes]:
         """Yield the lines of a *document*; of a record, its *text*, if that is known."""
@@ -489,6 +517,31 @@ def _of_ruby(lines: bytes) -> list[Any]:
         return []
     fields = of_ruby(lines.decode("utf-8", "replace").split("\n"))
     return [] if fields is None else [fields]
+
+
+_PARTS_OF_JSON = Pattern(rb'"(?:[^"\\]|\\.)*("?)|[{}\[\]]', re.DOTALL)
+
+
+def _cut_off(text: bytes) -> tuple[list[Any], bytes]:
+    """
+    Return the document of which *text* is the beginning, up to the last whole object or list in it,
+    and the rest; nothing, if there is none.
+    """
+    closers: list[bytes] = []
+    end = depth = 0
+    for part in _PARTS_OF_JSON.finditer(text):
+        if part[1] == b"":  # the text ends within a string
+            break
+        if part[0] in b"{[":
+            closers.append(b"}" if part[0] == b"{" else b"]")
+        elif part[0] in b"}]":
+            if not closers or closers.pop() != part[0]:
+                return [], b""
+            end, depth = part.end(), len(closers)
+    documents = _parsed(text[:end] + b"".join(closers[:depth][::-1])) if depth else []
+    if len(documents) != 1 or lines_in(documents[0]) is None:
+        return [], b""
+    return documents, text[end:].strip(b", ")
 
 
 def _parsed(text: bytes) -> list[Any]:

@@ -781,7 +781,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
 _NOTHING = (None, "")
 # Of a record that a collector did not parse: OpenTelemetry's number, and names of Google Cloud and
 # OpenShift.
-_NO_LEVELS = (*_NOTHING, 0, "DEFAULT", "UNSPECIFIED", "default", "unknown")
+_NO_LEVELS = (*_NOTHING, 0, "0", "DEFAULT", "UNSPECIFIED", "default", "unknown")
 # Half of the time that Content() takes.
 _new = tuple.__new__
 
@@ -816,7 +816,8 @@ def _is_id(value: Any) -> bool:
 _INSTANCE = Pattern(
     r"(?:-[a-f0-9]{6,10}-[a-z0-9]{5}"  # a pod of a deployment
     r"|[-_.]\d{1,5}(?:\.[a-z0-9]{12,25})?(?:@.*)?"  # compose, foreman, a stateful set, a swarm's task
-    r"|(?:@[\w:.-]{1,100})?\.service|\.log(?:\.\d+)?(?:\.gz)?)\Z"
+    r"|(?:@[\w:.-]{1,100})?\.service"
+    r"|(?:[-.]\d{4}-?\d\d-?\d\d)?\.log(?:[-.]\d[\d-]{0,15})?(?:\.(?:gz|bz2|xz|zst))?)\Z"
 )
 # prefix/container/task: Amazon ECS; container/id: a tag of Docker
 _TASK = Pattern(r"(?:[^/]+/([^/]+)/[0-9a-f]+|([^/]+)/[0-9a-f]{12})\Z")

@@ -170,6 +170,8 @@ def _source(fields: dict[str, Any], holder: str, timer: str) -> str | None:
     Return the source of an envelope with these *fields*; None, if it is none whatever its line and
     its time are.
     """
+    if timer and timer not in fields:  # what ends it was taken for the time
+        return None
     line = _other_than(fields[holder])
     time = _other_than(fields[timer]) if timer else None
     any_line = {**fields, holder: line, **({timer: time} if timer else {})}

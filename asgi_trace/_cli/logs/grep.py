@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
 from ..._core.patterns import Pattern
-from .envelopes import COLOR, COLORS, JOURNAL_BYTES
+from .envelopes import COLOR, COLORS, DOCKERS_PART, JOURNAL_BYTES
 from .files import Log, drop_output, reason, refuse_terminal
 from .own import JSON, LOGFMT, OWN_HEAD
 from .reader import LineReader, Steps, lines_of
@@ -539,7 +539,22 @@ _PART = re.compile(rb"P(?<=std(?:out|err) P) ")
 def _has_parts(block: bytes) -> bool:
     """Whether the searched text may be split over lines, so that each line must be read."""
     has_bytes = b'"' in block and JOURNAL_BYTES.search(block) is not None
-    return has_bytes or _PART.search(block) is not None
+    return has_bytes or _PART.search(block) is not None or _has_dockers_part(block)
+
+
+def _has_dockers_part(block: bytes) -> bool:
+    """Whether a *block* may have a part of a line that Docker has split: it is a long line itself."""
+    start = 0
+    while start + DOCKERS_PART < len(block):
+        end = block.rfind(b"\n", start, start + DOCKERS_PART)
+        if end < 0:
+            end = block.find(b"\n", start)
+            if b'"log"' in block[start : end + 1 or len(block)]:
+                return True
+            if end < 0:
+                return False
+        start = end + 1
+    return False
 
 
 def search(
@@ -550,6 +565,7 @@ def search(
     service: str = "",
     has_parts: Callable[[bytes], bool] = _has_parts,
     written: float | None = None,
+    known: Steps | None = None,
 ) -> Iterator[_Found]:
     """
     Yield each line whose record the *query* wants, and the unstamped lines of its traceback.
@@ -558,12 +574,15 @@ def search(
     a block, from a given place on, of a line that may match, or -1: text before it is skipped. An
     empty line is yielded after each block, since the next one may be late. *service* is for lines
     that name none; *written* is the time of the last write to the log, in seconds since the epoch.
+    *known* has read some of its lines: what a prefix is may be shown by a line that is skipped here.
     """
-    steps = Steps(0, Clock(query.zone, written))
+    steps = Steps(0, Clock(query.zone, written), known)
     alone = None if query.is_of_lines else requests  # if the request alone decides
     is_wanted = False  # the record that this line belongs to
     is_line_end = True
-    pending = b""  # parts of a line, and empty lines, until their record is known
+    pending = b""  # empty lines, until their record is known
+    parts: dict[tuple[str, str], bytes] = {}  # of lines, until their rest comes
+    had_parts = False  # the block before
     when = -float("inf")
     for block in blocks:
         start = 0
@@ -572,7 +591,8 @@ def search(
             if is_wanted:
                 yield _Found(when, block[:start])
         is_line_end = block.endswith(b"\n")
-        is_whole = not has_parts(block)
+        was_split, had_parts = had_parts, has_parts(block)
+        is_whole = not had_parts and not (was_split and parts)
         while start < len(block):
             if is_wanted and is_whole and _OWN_RECORD.match(block, start):
                 is_wanted = False
@@ -602,9 +622,13 @@ def search(
                         yield _Found(when, line)
                     continue
             taken = steps.take(_text(line))
-            if not taken or (is_wanted and not line.strip() and taken[0].entry is None):
+            if not taken:
+                parts[steps.writer] = parts.get(steps.writer, b"") + line
+                continue
+            if is_wanted and not line.strip() and taken[0].entry is None:
                 pending += line
                 continue
+            before = parts.pop(steps.writer, b"") if parts else b""
             is_shown = False
             for step in taken:
                 entry = step.entry
@@ -617,16 +641,14 @@ def search(
                     )
                 is_shown = is_shown or is_wanted
             if is_shown:
-                is_going_on = taken[0].entry is None or bool(pending.strip())
-                yield _Found(when, pending + line if is_going_on else line)
+                yield _Found(when, (pending if taken[0].entry is None else b"") + before + line)
             pending = b""
         yield _Found(when, b"")
-    for step in steps.rest():  # parts of an incomplete line
+    for step, part in zip(steps.rest(), parts.values(), strict=False):  # of incomplete lines
         entry = step.entry
         is_in = entry is not None and (requests is None or entry.request_id in requests)
         if entry is not None and is_in and step.is_record and query.wants(entry, service):
-            yield _Found(when, pending)
-            break
+            yield _Found(when, part)
     if is_wanted and not is_line_end:
         yield _Found(when, b"\n")  # another log's line may follow
 
@@ -641,9 +663,10 @@ def search_requests(
     service: str = "",
     has_parts: Callable[[bytes], bool] = _has_parts,
     written: float | None = None,
+    known: Steps | None = None,
 ) -> Iterator[str]:
     """Yield the id of each request with an access line that matches the *query*."""
-    steps = Steps(0, Clock(query.zone, written))
+    steps = Steps(0, Clock(query.zone, written), known)
     for block in blocks:
         for line in _candidates(block, query, has_parts(block)):
             steps.jump()
@@ -658,9 +681,11 @@ def search_requests(
                     yield entry.request_id
 
 
-def search_trace(blocks: Iterable[bytes], trace: str, zone: tzinfo | None) -> Iterator[str]:
+def search_trace(
+    blocks: Iterable[bytes], trace: str, zone: tzinfo | None, known: Steps
+) -> Iterator[str]:
     """Yield the id of each request whose lines name the *trace*."""
-    steps = Steps(0, Clock(zone))
+    steps = Steps(0, Clock(zone), known)
     for block in blocks:
         end = 0
         for place in _places_of(block, trace.encode()):
@@ -680,7 +705,7 @@ def _candidates(block: bytes, query: Query, has_parts: bool) -> Iterator[bytes]:
     needle, word = query.needle, query.word
     places: Iterable[int]
     if has_parts:
-        places, word = _starts(block), b""
+        places, word, needle = _starts(block), b"", b""
     else:
         places = _places(block, query)
     end = 0
@@ -745,6 +770,7 @@ class _Sampled:
         written = log.last_written()
         self.written = written if written < float("inf") else None
         self.reading = Reading(log.name)
+        self.known = Steps(0, Clock(zone, self.written))
         self.is_named = True  # whether each line names its request's id as we do
         self.has_access = self.has_duration = False  # whether access lines were seen, and durations
         self._zone = zone
@@ -785,7 +811,7 @@ class _Sampled:
             yield block
 
     def _sample(self, lines: list[bytes]) -> None:
-        reader = LineReader(zone=self._zone, reading=self.reading)
+        reader = LineReader(zone=self._zone, reading=self.reading, known=self.known)
         texts = [_text(line) for line in lines if line != b"\n"]
         self.reading.looked_at += len(texts)
         whole = "".join(f"{text}\n" for text in texts)
@@ -893,6 +919,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
                 sample.service,
                 sample.has_parts,
                 sample.written,
+                sample.known,
             )
             for sample in sampled
         )
@@ -937,7 +964,7 @@ def _requests_of(trace: str, logs: Sequence[_Sampled], zone: tzinfo | None) -> s
     """Return the ids of the requests of a *trace*; its id may be that of its first request, too."""
     requests = {trace}
     for log in logs:
-        for request_id in search_trace(log.lines(), trace, zone):
+        for request_id in search_trace(log.lines(), trace, zone, log.known):
             if len(requests) < _MOST_REQUESTS:
                 requests.add(request_id)
     return requests
@@ -954,7 +981,9 @@ def _with_trace(query: Query, logs: Sequence[_Sampled]) -> Query:
 def _requests_wanted(logs: Sequence[_Sampled], query: Query) -> set[str]:
     requests: set[str] = set()
     for log in logs:
-        request_ids = search_requests(log.lines(), query, log.service, log.has_parts, log.written)
+        request_ids = search_requests(
+            log.lines(), query, log.service, log.has_parts, log.written, log.known
+        )
         for request_id in request_ids:
             if len(requests) == _MOST_REQUESTS and request_id not in requests:
                 _complain(

@@ -464,6 +464,7 @@ RAW = tuple(
             ("message", "fly"),
             ("_raw", "_time"),  # Splunk
             ("short_message", "_container_name"),  # Docker's GELF
+            ("message", "container_name", "image_name", "tag"),  # the same in Graylog and Logstash
             ("message", "instance", "region", "meta"),  # flyctl logs --json
             ("msg", "rawmsg", "timereported"),  # rsyslog
             ("event.line", "event.source"),  # Docker's driver for Splunk

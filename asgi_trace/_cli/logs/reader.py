@@ -80,13 +80,19 @@ class Steps:
 
     :param file: the log's number.
     :param clock: reads the log's times.
+    :param known: of the same log: what it learns about its envelopes and access lines is known here.
     """
 
-    def __init__(self, file: int, clock: Clock) -> None:
-        self.records = Records(file, clock)
-        self._peeler = Peeler()
-        self._parts: dict[str, str] = {}
+    def __init__(self, file: int, clock: Clock, known: Steps | None = None) -> None:
+        self.records: Records = Records(
+            file, clock, None if known is None else known.records.access_lines
+        )
+        self._peeler: Peeler = Peeler() if known is None else known._peeler
+        # The source and the stream of the last line, if it was a part or parts wait for their rest.
+        self.writer = ("", "")
+        self._parts: dict[tuple[str, str], str] = {}
         self.request: str | None = None  # of the entry that a line may continue; None at first
+        self.source = ""  # of that entry
         self.in_traceback = False
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
@@ -117,13 +123,16 @@ class Steps:
         if match is not None:
             return [self._stamped(match, plain, None)]
         peeled = self._peeler.peel(plain)
+        if peeled.is_part or self._parts:
+            stream = _stream(plain)
+            self.writer = peeled.source, stream[stream.lastindex or 0] if stream else ""
         if peeled.is_part:
-            if len(self._parts) < _MOST_PARTS:
-                part = self._parts.get(peeled.source, "") + peeled.line
-                self._parts[peeled.source] = part[:_LONGEST_PART]
+            if self.writer in self._parts or len(self._parts) < _MOST_PARTS:
+                part = self._parts.get(self.writer, "") + peeled.line
+                self._parts[self.writer] = part[:_LONGEST_PART]
             return []
-        if self._parts and peeled.source in self._parts:
-            joined = without_colors(self._parts.pop(peeled.source) + peeled.line)
+        if self._parts and self.writer in self._parts:
+            joined = without_colors(self._parts.pop(self.writer) + peeled.line)
             whole = self._peeler.peel(joined)
             peeled = Peeled(whole.line, whole.fields, peeled.time, peeled.source)
         is_bare = peeled.time is None and not peeled.source and peeled.line == plain
@@ -138,7 +147,8 @@ class Steps:
         """Return the parts of incomplete lines, at the end of a log."""
         parts, self._parts = self._parts, {}
         return [
-            self._step(line, line, Peeled(line, source=source)) for source, line in parts.items()
+            self._step(line, line, Peeled(line, source=source))
+            for (source, _), line in parts.items()
         ]
 
     @property
@@ -159,9 +169,10 @@ class Steps:
         self.in_traceback = False
         self.prefix = ("", "")
 
-    def begin(self, request_id: str) -> None:
-        """Note that an entry of this request began."""
+    def begin(self, request_id: str, source: str = "") -> None:
+        """Note that an entry of this request began, in a line of this *source*."""
         self.request = request_id
+        self.source = source
         self.in_traceback = False
         self.prefix = ("", "")
 
@@ -189,7 +200,9 @@ class Steps:
         if prefix and plain.startswith(prefix) and source == of_entry:
             return Step(None, plain[len(prefix) :])
         is_object = plain.startswith("{")
-        goes_on = self.request is not None and self._goes_on(plain)
+        # Lines of several services come by turns: none is a part of another one's traceback.
+        is_of_another = plain != "" and source != self.source and "" not in (source, self.source)
+        goes_on = self.request is not None and not is_of_another and self._goes_on(plain)
         if goes_on and not is_object:
             if self._is_own_format(plain):
                 goes_on = False
@@ -205,7 +218,7 @@ class Steps:
             is_record = True
         if self.is_rich and _rich_without_time(plain):
             entry = self.records.dated(entry)
-        self.begin(entry.request_id)
+        self.begin(entry.request_id, source)
         self.is_rich = self.is_rich or _rich(plain) is not None
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
@@ -227,7 +240,7 @@ class Steps:
         if further is not None:
             return Step(None, further)
         entry = self.records.own(match, line, envelope)
-        self.begin(entry.request_id)
+        self.begin(entry.request_id, "" if envelope is None else envelope.source)
         self.is_foreign = False
         return Step(entry)
 
@@ -249,6 +262,11 @@ class Steps:
         return self.is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 
+# The stream of a container, of containerd and of Docker: a runtime writes the lines of both to one
+# file as they come, so a line of the other one may be between two parts.
+_stream = re.compile(
+    r'[^{"]{0,400}? (std(?:out|err)) [FP] |[^{"]{0,400}\{.*"stream" ?: ?"(std(?:out|err))"'
+).match
 # Limits for lines that a runtime has split: the number of their sources, and their length.
 _MOST_PARTS = 1000
 _LONGEST_PART = 4 << 20
@@ -263,6 +281,7 @@ class LineReader:
     epoch.
     :param zone: of times that name none; the machine's own when left out.
     :param reading: is filled with the results of reading.
+    :param known: see :class:`Steps`.
     """
 
     def __init__(
@@ -271,12 +290,13 @@ class LineReader:
         when: float = 0.0,
         zone: tzinfo | None = None,
         reading: Reading | None = None,
+        known: Steps | None = None,
     ) -> None:
         self.cut = 0  # entries whose text was too long
         self.reading = reading or Reading("")
         self._clock = Clock(zone, when / 1000 if 0 < when < float("inf") else None)
         self._file = file
-        self._steps = Steps(file, self._clock)
+        self._steps = Steps(file, self._clock, known)
         self._records = self._steps.records
         self._default = when
         self._early = Entries()
@@ -420,7 +440,7 @@ class LineReader:
         *parts, _ = (column[start:end] for column in columns)
         out.extend(parts)
         self._entry = out.pop()
-        self._steps.begin(self._entry.request_id)
+        self._steps.begin(self._entry.request_id, (self._entry.more or {}).get("source", ""))
         self._records.at(columns.times[start])
         self._records.at(columns.times[end - 1])
 

@@ -144,8 +144,8 @@ _OF_CLIENT = "[client "
 _TIME_END = 120
 _LEVEL_END = 160
 # For the times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the
-# first number, and a line is received within the second one.
-_ZONE_STEP = 1_800_000
+# first number (Nepal has +05:45), and a line is received within the second one.
+_ZONE_STEP = 900_000
 _RECEIVED = 2_000
 
 _ROLE_NAMES = tuple(ROLES)
@@ -237,15 +237,16 @@ class Records:
 
     :param file: the log's number.
     :param clock: reads the log's times.
+    :param access_lines: of the same log.
     """
 
-    def __init__(self, file: int, clock: Clock) -> None:
+    def __init__(self, file: int, clock: Clock, access_lines: AccessLines | None = None) -> None:
         self.when: float | None = None  # of the line before
         self.first_when: float | None = None
         self.undated = 0
         self.file = file
         self.clock = clock
-        self._access_lines = AccessLines()
+        self.access_lines = access_lines or AccessLines()
         # whether our ids are at the end of the lines of another formatter: a client's text may then
         # have the same brackets before them
         self._has_ids_last = False
@@ -710,7 +711,7 @@ class Records:
             access = access_in(_behind_level(plain))
         if match is None or (access is not None and "duration_ms" in access):
             return access, ""
-        fields, request_id = self._access_lines.read(match)
+        fields, request_id = self.access_lines.read(match)
         return {**(access or {}), **fields}, request_id
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:

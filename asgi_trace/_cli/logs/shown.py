@@ -46,7 +46,7 @@ class _Form(ABC):
 
 def shown_in(block: bytes) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
     """Return a function that makes lines of a log that begins with *block*; None for other logs."""
-    text = block[:_SNIFFED].decode("utf-8", "replace").lstrip("\ufeff")
+    text = block[:_SNIFFED].decode("utf-8", "replace").replace("\r\n", "\n")
     for form in _FORMS:
         if form.start.search(text):
             return lambda blocks: in_lines(blocks, form())
@@ -384,7 +384,10 @@ class _Ruled(_Form):
     def take(self, line: str) -> list[str]:
         line = line.rstrip()
         if self._ruler.fullmatch(line):
-            self._starts = [match.end() for match in self._crosses.finditer(line)]
+            starts = [match.end() for match in self._crosses.finditer(line)]
+            if self._columns and len(starts) != len(self._columns):  # of another table
+                return [line]
+            self._starts = starts
             self._between = " " if "  " in line else "|"
             # Without a border at its end, the last cell may be longer than the ruler.
             last = len(line.rstrip("|+")) if line[-1] in "|+" else _LARGEST
@@ -394,8 +397,8 @@ class _Ruled(_Form):
                 self._columns = names
             return []
         if not self._columns:
-            self._kept = line
-            return []
+            before, self._kept = self._kept, line
+            return [before] if before else []
         cells = self._cells(line)
         if not any(cells):
             return [] if self._count.fullmatch(line) or not line else [line]
@@ -410,6 +413,9 @@ class _Ruled(_Form):
             line[start:end].removeprefix(" ").rstrip()
             for start, end in zip(self._starts, self._ends, strict=True)
         ]
+
+    def rest(self) -> list[str]:
+        return [] if self._columns or not self._kept else [self._kept]
 
 
 class _Aligned(_Form):

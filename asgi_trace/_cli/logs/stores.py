@@ -280,8 +280,8 @@ def _packed(row: dict[str, Any]) -> list[Any] | None:
 
 
 # The fields that have the line or the whole record in them, beside one that shows the writer: of
-# Quickwit, and of Azure's diagnostics.
-_HOLDERS = (("timestamp_nanos", "body"), ("category", "properties"))
+# Quickwit, of Azure's diagnostics, and of Graylog.
+_HOLDERS = (("timestamp_nanos", "body"), ("category", "properties"), ("index", "message"))
 
 # The fields of a record of Kinesis, Firehose and Pub/Sub beside the data, and what holds them all.
 _OF_STREAMS = frozenset(("SequenceNumber", "sequenceNumber", "recordId", "messageId"))
@@ -476,11 +476,10 @@ def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
         }
         if pod and not service:
             service = {"pod": pod.get("container.name") or pod.get("pod.name")}
-        for scope in filter(
-            _is_object,
-            resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs") or (),
+        for scope in _objects_in(
+            resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs")
         ):
-            for record in filter(_is_object, scope.get("logRecords") or ()):
+            for record in _objects_in(scope.get("logRecords")):
                 fields = {
                     name: value
                     for name, value in record.items()
@@ -523,23 +522,27 @@ def _attributes(holder: Any) -> dict[str, Any]:
     }
 
 
+# Of 64 bits; Python refuses to read thousands of digits.
+_WHOLE = Pattern(r"-?[0-9]{1,20}\Z")
+
+
 def _value(value: Any, depth: int = 0) -> Any:
     """Return the Python value of an AnyValue of OTLP."""
     if not isinstance(value, dict) or depth > 16:
         return value
     for name, inner in value.items():
         if name == "arrayValue" and isinstance(inner, dict):
-            return [_value(member, depth + 1) for member in inner.get("values") or ()]
+            values = inner.get("values")
+            members = values if isinstance(values, list) else ()
+            return [_value(member, depth + 1) for member in members]
         if name == "kvlistValue" and isinstance(inner, dict):
             return {
                 str(member.get("key")): _value(member.get("value"), depth + 1)
-                for member in inner.get("values") or ()
-                if isinstance(member, dict)
+                for member in _objects_in(inner.get("values"))
             }
         if name.endswith("Value"):
-            return (
-                int(inner) if name == "intValue" and str(inner).lstrip("-").isdecimal() else inner
-            )
+            is_whole = name == "intValue" and _WHOLE.match(str(inner)) is not None
+            return int(inner) if is_whole else inner
     return value
 
 

@@ -52,6 +52,7 @@ from asgi_trace._core.lines import (
 )
 
 from ...asgi import HELLO_BODY, HELLO_START, call, http_scope
+from ...wrapping import VARIANTS
 from .test_logs_records import NAMED, TEXTS
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
@@ -963,6 +964,27 @@ def test_colored_text_is_read(grep: Any, tmp_path: Path) -> None:
     path.write_text(f"{line}\r\n")
     for conditions in (["--request", "r1"], ["--session", ALICE], ["--status", "500"]):
         assert grep(*conditions, path) == (0, [line], [])
+
+
+def test_a_line_that_is_skipped_shows_what_a_prefix_is(grep: Any, tmp_path: Path) -> None:
+    """Tilt aligns the names of services: without it, one is the beginning of a further line."""
+    skipped, wanted = (f"{_STAMP} - INFO - [req={each}|session=none] - x" for each in ("r2", "r1"))
+    path = tmp_path / "app.log"
+    given = [("front", skipped), ("stock", wanted), ("front", "a line of another form")]
+    path.write_text(VARIANTS["tilt"]([(0.0, *each) for each in given]), encoding="utf-8")
+    shown = path.read_text(encoding="utf-8").splitlines()[1:2]
+    assert grep("--request", "r1", path) == (0, shown, [])
+
+
+def test_an_id_that_a_client_sends_in_quotes_is_none_of_the_lines(
+    grep: Any, tmp_path: Path
+) -> None:
+    """The other lines of the log have none: they count also where they are skipped."""
+    request_id = "0f1e2d3c" * 4
+    line = '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET / HTTP/1.1" 200 5 "-" "curl" "{}"'
+    path = tmp_path / "access.log"
+    path.write_text("".join(f"{line.format(sent)}\n" for sent in ("-", request_id, "-")))
+    assert grep("--request", request_id, path)[:2] == (1, [])
 
 
 LINES = st.one_of(

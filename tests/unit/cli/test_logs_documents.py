@@ -26,7 +26,7 @@ from asgi_trace._cli.logs.records import Entry
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import Record, format_json
 
-from ...wrapping import FRONT, WRAPPERS, lines
+from ...wrapping import FRONT, VARIANTS, WRAPPERS, lines
 
 DOCUMENTS = (
     "Loki's API",
@@ -297,11 +297,41 @@ def test_what_is_no_document_passes_untouched(text: str) -> None:
     assert b"".join(unfolded([data] if data else [], refuse)) == data
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", [*DOCUMENTS, "lnav", "Quickwit"])
+def test_a_document_that_is_cut_off_has_the_lines_before_its_end(name: str) -> None:
+    """As a download that was stopped leaves it."""
+    data = (WRAPPERS | VARIANTS)[name](lines("json")).encode()
+    whole = b"".join(unfolded([data], refuse)).splitlines()
+    counts = []
+    for size in range(len(data) // 2, len(data) - 2, 7):
+        found = b"".join(unfolded([data[:size]], refuse)).splitlines()
+        counts.append(sum(line in whole for line in found))
+    assert counts[0] >= 2
+    assert counts == sorted(counts)
+    assert counts[-1] >= len(whole) - 1
+
+
+OTHER_FORMS = (
+    "journalctl -o export",
+    "journalctl -o verbose",
+    "psql, expanded",
+    "aws logs filter-log-events, text",
+    "aws logs filter-log-events, YAML",
+    "gcloud logging read, a table",
+    "Fluent Bit's file",
+    "ClickHouse, Vertical",
+    "Kibana's CSV",
+    "SQLite's list",
+    "Vector, logfmt",
+    "gh run view --log",
+)
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTS, *OTHER_FORMS])
 def test_a_document_may_follow_a_warning(name: str) -> None:
     """Of the command that prints it: it passes as a line."""
     warning = b"WARNING: The installed extension is in preview.\n\n"
-    data = WRAPPERS[name](lines("json")).encode()
+    data = (WRAPPERS | VARIANTS)[name](lines("json")).encode()
     whole = b"".join(unfolded([data], refuse))
     assert b"".join(unfolded([warning + data], refuse)) == warning + whole
 
@@ -423,6 +453,24 @@ def test_a_body_of_otlp_may_have_the_fields_of_the_record(tmp_path: Path) -> Non
     (entry,) = [entry for batch in read(Log(str(path), pytest.fail)) for entry in batch]
     assert (entry.request_id, entry.level, entry.time) == ("r1", 4, 1_732_271_415_250)
     assert entry.text[entry.message :].startswith("x")
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"scopeLogs": 7},
+        {"scopeLogs": [{"logRecords": True}]},
+        {"scopeLogs": [{"logRecords": [{"body": {"arrayValue": {"values": 1.5}}}]}]},
+        {"scopeLogs": [{"logRecords": [{"body": {"kvlistValue": {"values": 1.5}}}]}]},
+        {"scopeLogs": [{"logRecords": [{"body": {"intValue": "9" * 5000}}]}]},
+        {"scopeLogs": [{"logRecords": [{"body": {"intValue": "--5"}}]}]},
+    ],
+    ids=str,
+)
+def test_a_record_of_a_collector_with_other_types_breaks_nothing(resource: dict[str, Any]) -> None:
+    for document in (resource, {"scopeLogs": [{"logRecords": [{"body": {"stringValue": "x"}}]}]}):
+        data = json.dumps({"resourceLogs": [document]}).encode()
+        assert (b'"x"' in b"".join(unfolded([data], refuse))) == (document is not resource)
 
 
 @pytest.mark.parametrize("before", ["", '{"index": {"_index": "logs"}}\n'])

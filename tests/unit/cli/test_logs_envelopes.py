@@ -120,6 +120,20 @@ def test_other_ways_to_show_it_are_read_as_the_bare_file(
     )
 
 
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if "without line feeds" not in name])
+def test_a_file_of_windows_is_read_as_the_bare_file(
+    tmp_path: Path, form: str, variant: str
+) -> None:
+    """Its shells write a mark before the first line, two characters at each end, or UTF-16."""
+    text = re.sub("\r?\n", "\r\n", VARIANTS[variant](lines(form)))
+    path = tmp_path / "app.log"
+    name = "none" if variant in NAMELESS_VARIANTS else variant
+    for encoding in ("utf-8-sig", "utf-16") if text[0].isascii() else ("utf-8-sig",):
+        path.write_bytes(text.encode(encoding))
+        os.utime(path, (BASE + 60, BASE + 60))
+        test_the_viewer_reads_it_as_the_bare_file(path, name)
+
+
 @pytest.mark.parametrize(
     "around",
     [
@@ -398,6 +412,8 @@ def test_a_prefix_costs_no_more_than_its_length() -> None:
         ("front-6d5f9c7b88-abcde", "front"),
         ("front.service", "front"),
         ("/var/log/front.log.1.gz", "front"),
+        ("/var/log/front.log-20241122.gz", "front"),
+        ("front-2024-11-22.log", "front"),
         ("front/front/0f1e2d3c4b5a", "front"),
         ("order-service", "order-service"),
         ("db", "db"),
@@ -494,6 +510,10 @@ def test_the_envelopes_time_stands_for_a_time_without_a_zone() -> None:
             15_250,
         ),
         (
+            "2024-11-22T10:30:15.300000000Z 2024-11-22 16:15:15,250 - INFO - [req=r1|session=s1] - x",
+            15_250,
+        ),
+        (
             "2024-11-22T10:30:15.300000000Z 2024-11-22 10:30:14.250Z - INFO - [req=r1|session=s1] - x",
             14_250,
         ),
@@ -524,6 +544,81 @@ def test_a_split_line_is_whole_again() -> None:
         (FRONT, True),
         (FRONT, True),
     ]
+
+
+@pytest.mark.parametrize(
+    "around", ["docker compose logs", "kubectl logs --prefix", "stern", "logcli -o jsonl"]
+)
+def test_a_traceback_is_not_continued_by_another_service(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str, around: str
+) -> None:
+    """Two services crash at once: each line stays with its service, and none is shown for the other."""
+    ordering, taken = (FORMS[form](records()[place][2]) for place in (1, 2))
+    crash = ["ERROR: crashed", *TRACEBACK.split("\n")]
+    told = [("front", line) for line in (ordering, *crash[:2])]
+    told += [("stock", taken), *(("front", line) for line in crash[2:4]), ("stock", taken)]
+    path = tmp_path / "app.log"
+    path.write_text(WRAPPERS[around]([(BASE, *each) for each in told]), encoding="utf-8")
+    found = entries_of(path)
+    assert [(entry.more or {})["service"] for entry in found] == [
+        "front",
+        *("front", "stock") * 2,
+    ]
+    assert [entry.text.count("\n") for entry in found] == [0, 1, 0, 1, 0]
+    assert main(["grep", "--request", STOCK, str(path)]) == 0
+    out = capfd.readouterr().out
+    assert (out.count("taking"), out.count("shelf")) == (2, 0)
+
+
+def _of_containerd(line: str, stream: str) -> list[str]:
+    """A runtime splits a line of more than 16 KB."""
+    pieces = [line[start : start + 16_384] for start in range(0, len(line), 16_384)]
+    marks = ["P"] * (len(pieces) - 1) + ["F"]
+    time = "2024-11-22T10:30:15.000000000Z"
+    return [f"{time} {stream} {mark} {piece}" for mark, piece in zip(marks, pieces, strict=True)]
+
+
+def _of_docker(line: str, stream: str) -> list[str]:
+    pieces = [line[start : start + 16_384] for start in range(0, len(line) + 1, 16_384)]
+    pieces[-1] += "\n"
+    time = "2024-11-22T10:30:15.000000000Z"
+    return [json.dumps({"log": piece, "stream": stream, "time": time}) for piece in pieces]
+
+
+@pytest.mark.parametrize("around", [_of_containerd, _of_docker])
+def test_lines_of_the_other_stream_may_be_between_the_parts_of_a_line(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    form: str,
+    around: Callable[[str, str], list[str]],
+) -> None:
+    """Both tools read the whole line, also where only its last part has the ids."""
+    before, beside, record = (records()[place][2] for place in (2, 5, 1))
+    long = around(FORMS[form](record._replace(message="x" * 40_000)), "stderr")
+    (between,) = around(FORMS[form](beside), "stdout")
+    assert len(long) == 3
+    path = tmp_path / "app.log"
+    told = [*around(FORMS[form](before), "stdout"), long[0], between, *long[1:]]
+    path.write_text("".join(f"{line}\n" for line in told), encoding="utf-8")
+    found = [(entry.request_id, len(entry.text) > 40_000) for entry in entries_of(path)]
+    assert found == [(STOCK, False), (STOCK, False), (FRONT, True)]
+    for conditions, shown in (
+        (["--request", FRONT], long),
+        (["--session", "customer-1"], long),
+        (["--status", "5xx"], [told[0], between]),
+    ):
+        assert main(["grep", *conditions, str(path)]) == 0
+        assert capfd.readouterr().out.splitlines() == shown
+
+
+def test_the_id_of_an_access_line_may_be_in_another_part_of_it(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str
+) -> None:
+    """Its path may be long."""
+    path = tmp_path / "app.log"
+    path.write_text(WRAPPERS["containerd, split"](lines(form)), encoding="utf-8")
+    assert main(["grep", "--status", "500", "--session", "customer-12", str(path)]) == 0
+    assert "failed" in capfd.readouterr().out
 
 
 def test_no_source_is_read_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

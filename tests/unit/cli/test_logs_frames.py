@@ -88,6 +88,7 @@ _COLLECTORS = (
     ("message", "nodeName", "podName", "labels"),
     ("time", "_time", "log", "stream", "service"),
     ("_time", "_msg"),
+    ("log", "time"),
 )
 _TEXT_NAMES = ("log", "line", "MESSAGE", "message", "_msg")
 
@@ -132,6 +133,7 @@ def _at_once(objects: list[str]) -> list[tuple[str, Any, str]]:
 @settings(max_examples=400, deadline=None)
 @given(objects=blocks())
 @example(objects=[f'{{"message":"{line}\\n","labels":{{"log":"x"}}}}' for line in ("x", LINE)])
+@example(objects=[f'{{"log":"{LINE}","time":"{TIME}"}}', '{"log":"x"}'])
 def test_a_block_gives_what_each_object_gives_by_itself(objects: list[str]) -> None:
     assert _at_once(objects) == _by_itself(objects)
 

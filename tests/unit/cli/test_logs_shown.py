@@ -76,6 +76,18 @@ def test_lines_between_records_pass_unchanged() -> None:
     assert found[4] == own
 
 
+def test_another_table_and_what_is_before_the_first_one_pass_unchanged() -> None:
+    """As psql prints the results of several queries: the second has other columns."""
+    first = (
+        "timestamp           | message\n--------------------+---------\n2024-11-22 10:30:15 | x\n"
+    )
+    second = [" a | b | c", "---+---+---", " 1 | 2 | 3"]
+    found = read("\n".join(("Timing is on.", "Pager usage is off.", first, *second, "")))
+    assert found[:2] == ["Timing is on.", "Pager usage is off."]
+    assert found[2] == {"timestamp": "2024-11-22 10:30:15", "message": "x"}
+    assert found[-3:] == second
+
+
 def test_the_text_of_fluent_bit_names_no_source() -> None:
     """Its strings have no escapes: a client's may look like further fields."""
     text = 'x", "container_name"=>"forged'
