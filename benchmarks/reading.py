@@ -58,6 +58,7 @@ PROMISES = (
     Promise("grep", "text", 1.8, 1.0),
     Promise("grep", "json", 1.4, 1.0),
     Promise("grep", "logfmt", 0.85, 1.0),
+    Promise("view", "text", 1.5, envelopes.GOAL, "compose"),
     Promise("view", "text", 1.9, envelopes.GOAL, "CRI"),
     Promise("view", "text", 2.0, envelopes.GOAL, "docker"),
     Promise("view", "json", 2.1, envelopes.GOAL, "docker"),
