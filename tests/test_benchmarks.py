@@ -438,7 +438,7 @@ def slowed(owner, name):
         return real(lines)
     setattr(owner, name, slow)
 
-slowed(frames, "_unescaped")
+slowed(frames, "unescaped")
 """
 
 
