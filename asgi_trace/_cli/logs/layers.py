@@ -8,13 +8,13 @@ it by itself, so the result is that of the reader for each line.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
-from .entries import values_at
 from .envelopes import Layer, Peeler, source_of_labels, unnamed
 from .frames import contents, strings
 from .lines import LOOKED_AT, Lines
@@ -169,9 +169,11 @@ def _cut_at_end(lines: Sequence[str], layer: Layer, head: str) -> Bare | None:
     if len(place_of) * _FEWEST_ALIKE > len(fronts):
         return None
     kinds = _cut("".join(f"{front}{end}{_ANY_LINE}\n" for front in place_of), layer)
-    kind_of = values_at(fronts, place_of)
-    times = None if kinds.times is None else list(values_at(kind_of, kinds.times))
-    sources = None if kinds.sources is None else list(values_at(kind_of, kinds.sources))
+    # In half of the time of map().
+    kind_of = operator.itemgetter(*fronts)(place_of)
+    values_in = operator.itemgetter(*kind_of)
+    times = None if kinds.times is None else list(values_in(kinds.times))
+    sources = None if kinds.sources is None else list(values_in(kinds.sources))
     are_whole = list(map(_ANY_LINE.__eq__, kinds.lines))
     if "" in ends or not all(are_whole):
         rows = enumerate(zip(kind_of, ends, strict=True))
