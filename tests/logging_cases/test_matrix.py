@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,13 +126,25 @@ def started(command: list[str], folder: Path, **variables: str) -> Iterator[Call
     try:
         yield lambda: path.read_text(encoding="utf-8", errors="backslashreplace")
     finally:
-        process.terminate()
         try:
-            process.wait(PATIENCE)
+            stop(process)
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """
+    Have *process* end. It is told twice, if need be: before CPython 3.12, ``asyncio.wait_for()`` may
+    lose a cancellation.
+    """
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE / 2)
+    if process.returncode is None:
+        process.terminate()
+        process.wait(PATIENCE / 2)
 
 
 def until(holds: Callable[[], bool], written: Callable[[], str]) -> None:

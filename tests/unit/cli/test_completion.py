@@ -30,6 +30,7 @@ compopt() { :; }
 _asgi_trace
 printf '%s\\n' "${COMPREPLY[@]}"
 """
+# A terminal shows what is typed ahead twice: the words that are waited for are in no typed line.
 _ZSH = """\
 zmodload zsh/zpty
 zpty shop zsh -f -i
@@ -38,12 +39,12 @@ zpty -w shop 'zstyle ":completion:*" list-colors "no=<" ; zstyle ":completion:*"
 zpty -w shop 'source '$SCRIPT
 zpty -w shop 'offers='$PWD'/.offered'
 zpty -w shop 'compadd() { builtin compadd -O got "$@"; print -l -r -- $got >>$offers; builtin compadd "$@" }'
-zpty -w shop 'bindkey "^I" complete-word; print ready'
-zpty -r -m shop line '*ready*ready*'
+zpty -w shop 'bindkey "^I" complete-word; print rea""dy'
+zpty -r -m shop line '*ready*'
 zpty -w -n shop "$LINE"$'\\t'
 zpty -w -n shop $'\\C-u'
-zpty -w shop 'print finished'
-zpty -r -m shop line '*finished*finished*'
+zpty -w shop 'print fini""shed'
+zpty -r -m shop line '*finished*'
 sort -u .offered 2>/dev/null
 """
 _FISH = """\
