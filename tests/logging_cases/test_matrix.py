@@ -135,16 +135,15 @@ def started(command: list[str], folder: Path, **variables: str) -> Iterator[Call
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """
-    Have *process* end. It is told twice, if need be: before CPython 3.12, ``asyncio.wait_for()`` may
-    lose a cancellation.
-    """
+    """End *process* by a signal."""
     process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(PATIENCE / 2)
-    if process.returncode is None:
+    # Before CPython 3.12, asyncio.wait_for() may lose a cancellation: a second signal makes another.
+    if sys.version_info < (3, 12):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE / 2)
+            return
         process.terminate()
-        process.wait(PATIENCE / 2)
+    process.wait(PATIENCE)
 
 
 def until(holds: Callable[[], bool], written: Callable[[], str]) -> None:

@@ -13,15 +13,16 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import chain, compress, count, repeat
+from itertools import compress, count, repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..._core.lines import HEAD, NO_ID
 from ..._core.patterns import Pattern
-from .entries import Common, values_at
+from .entries import Common
 from .frames import unescaped
 from .layers import Bare
 from .levels import LEVELS
+from .lines import cut, values_at
 from .names import NO_IDS
 from .own import JSON, JSON_IN_STRING, LOGFMT, LONGEST_HEAD, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records, is_of_access, more_of
@@ -118,12 +119,6 @@ def _with_origin(common: Common, origin: dict[str, Any]) -> More:
     return {**origin, **common.more}
 
 
-def _cut(texts: Sequence[str], at: str) -> tuple[list[str], list[str], list[str]]:
-    """Return the part before the first *at* of each text, *at* itself or "", and the rest."""
-    parts = list(chain.from_iterable(map(str.partition, texts, repeat(at))))
-    return parts[::3], parts[1::3], parts[2::3]
-
-
 # -- text ------------------------------------------------------------------------------------------
 
 # As long as a date and a time at least: a bare time counts from the line before.
@@ -140,14 +135,14 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
     """
     ``2024-01-15 10:30:15 - INFO`` `` - [req=`` ``a1b2c3d4|session=12345678`` ``] - `` ``message``
     """
-    fronts, separators, messages = _cut(lines, _BEHIND_IDS)
+    fronts, separators, messages = cut(lines, _BEHIND_IDS)
     keys: Sequence[str] = fronts
     if separators.count(_BEHIND_IDS) < len(lines):  # such a line is odd, and so is the front ""
         pairs = zip(fronts, separators, strict=True)
         keys = [front if separator else "" for front, separator in pairs]
     # Lines of one request in one second have the same front.
     distinct = list(dict.fromkeys(keys))
-    heads, _, ids = _cut(distinct, _BEFORE_IDS)
+    heads, _, ids = cut(distinct, _BEFORE_IDS)
     owners = {bracket: _owner(bracket, records) for bracket in set(ids)}
     moments = _moments(heads, distinct, fronts, records)
     time_of: dict[str, float] = {}
@@ -418,9 +413,9 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
     ``", "message": "`` ``message`` ``", "request_id": "`` ``a1b2c3d4", "session_id": …``
     """
     # Where a text is missing, or they are in another order, a later part is odd.
-    fronts, _, rests = _cut(lines, form.before_level)
-    names, _, rests = _cut(rests, form.before_message)
-    messages, _, tails = _cut(rests, form.before_ids)
+    fronts, _, rests = cut(lines, form.before_level)
+    names, _, rests = cut(rests, form.before_message)
+    messages, _, tails = cut(rests, form.before_ids)
     parts = _parts(form)
     odd = set(parts.odd_messages(messages))
     start = len(form.start)

@@ -8,14 +8,14 @@ the time of one object for each line. As a sequence, the columns are the entries
 
 from __future__ import annotations
 
-import operator
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar, overload
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, overload
 
+from .lines import values_at
 from .records import Entry
 
-__all__ = ("Common", "Entries", "EntryColumns", "values_at")
+__all__ = ("Common", "Entries", "EntryColumns")
 
 
 class Common:
@@ -150,19 +150,6 @@ class Entries(Sequence[Entry]):
         both = self[:]
         both.extend(others.columns)
         return both
-
-
-_Value = TypeVar("_Value")
-
-
-def values_at(
-    keys: Sequence[Any], known: Mapping[Any, _Value] | Sequence[_Value]
-) -> Sequence[_Value]:
-    """Return the value of each of *keys* in *known*, in half of the time of a loop or of ``map``."""
-    if len(keys) < 2:
-        return [known[key] for key in keys]
-    values: tuple[_Value, ...] = operator.itemgetter(*keys)(known)
-    return values
 
 
 def _parts(entry: Entry) -> tuple[float, Common, str, int]:

@@ -24,7 +24,7 @@ from .envelopes import DECISIVE, DOCKERS_PART, TIMES, Content, opened
 from .lines import LOOKED_AT, Lines
 from .stamps import Texts, texts_around, times_of
 
-__all__ = ("Contents", "contents", "strings", "unescaped")
+__all__ = ("Contents", "contents", "put", "strings", "unescaped")
 
 # The most names in a frame: an expression for thousands of values takes long to compile.
 _MOST_NAMES = 100
@@ -237,13 +237,13 @@ def _within_texts(
     others = _matched([objects[place] for place in places], frame) if places else _NOTHING
     if is_escaped:
         others = others._replace(lines=[""] * len(places))
-    received: Sequence[Any] | None = _put(others.times, places, [None] * len(inner))
+    received: Sequence[Any] | None = put(others.times, places, [None] * len(inner))
     if frame.timer:
         received = times_of(times, texts.zone, places, others.lines, others.times)
     if received is None:
         return None
     return Contents(
-        _put(others.lines, places, lines), received, _put(others.sources, places, sources)
+        put(others.lines, places, lines), received, put(others.sources, places, sources)
     )
 
 
@@ -256,8 +256,8 @@ def _texts_of(frame: _Frame) -> Texts | None:
     return texts_around(frame.head, frame.tail, time)
 
 
-def _put(values: Iterable[Any], places: Sequence[int], column: list[Any]) -> list[Any]:
-    """Return *column* with these *values* in these *places*."""
+def put(values: Iterable[Any], places: Sequence[int], column: list[Any]) -> list[Any]:
+    """Put *values* in these *places* of a *column*, and return it."""
     for place, value in zip(places, values, strict=True):
         column[place] = value
     return column

@@ -8,16 +8,14 @@ it by itself, so the result is that of the reader for each line.
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from .envelopes import Layer, Peeler, source_of_labels, unnamed
-from .frames import contents, strings
-from .lines import LOOKED_AT, Lines
+from .frames import contents, put, strings
+from .lines import LOOKED_AT, Lines, cut, values_at
 from .own import JSON, OWN_HEAD, Form, own_form
 from .stamps import Stamps, texts_around, times_of
 
@@ -128,8 +126,7 @@ def _cut_at_times(
     texts = next((texts_around(head[0], "", head["time"]) for head in whole), None)
     if texts is None or texts.begin:
         return None
-    parts = zip(*map(str.partition, lines, repeat(texts.middle)), strict=True)
-    times, middles, bare = map(list, parts)
+    times, middles, bare = cut(lines, texts.middle)
     places: list[int] = []
     others = Bare(())
     if not all(middles):
@@ -138,7 +135,7 @@ def _cut_at_times(
         # Of another stream, perhaps. Half of the lines at most, so that it takes no longer than all.
         alike = _cut_at_texts(rest, layer) if 2 * len(rest) < len(lines) else None
         others = alike or _cut(Lines.of(rest).text, layer)
-    _put(others.lines, places, bare)
+    put(others.lines, places, bare)
     stamps = others.times or [None] * len(places)
     received = times_of(times, texts.zone, places, others.lines, stamps)
     return None if received is None else Bare(bare, received)
@@ -153,8 +150,8 @@ _ANY_LINE = "x"
 
 def _cut_at_end(lines: Sequence[str], layer: Layer, head: str) -> Bare | None:
     """
-    Return *lines* without a prefix that many of them have, at the text with which one, the *head*,
-    ends; None, if few are alike, or if this text is also before its end.
+    Return *lines* without a prefix that many of them have. They are cut at the text at the end of
+    one such prefix, the *head*. None, if few lines have the same, or if the head has this text twice.
     """
     end = head[-_END:]
     if head.find(end) != len(head) - _END:
@@ -163,34 +160,26 @@ def _cut_at_end(lines: Sequence[str], layer: Layer, head: str) -> Bare | None:
     if inner is not None:
         fronts, ends, bare = [head[:-_END]] * len(inner), [end] * len(inner), list(inner)
     else:
-        parts = list(chain.from_iterable(map(str.partition, lines, repeat(end))))
-        fronts, ends, bare = parts[::3], parts[1::3], parts[2::3]
+        fronts, ends, bare = cut(lines, end)
     place_of = {front: place for place, front in enumerate(dict.fromkeys(fronts))}
     if len(place_of) * _FEWEST_ALIKE > len(fronts):
         return None
     kinds = _cut("".join(f"{front}{end}{_ANY_LINE}\n" for front in place_of), layer)
-    # In half of the time of map().
-    kind_of = operator.itemgetter(*fronts)(place_of)
-    values_in = operator.itemgetter(*kind_of)
-    times = None if kinds.times is None else list(values_in(kinds.times))
-    sources = None if kinds.sources is None else list(values_in(kinds.sources))
+    kind_of = values_at(fronts, place_of)
+    times = None if kinds.times is None else list(values_at(kind_of, kinds.times))
+    sources = None if kinds.sources is None else list(values_at(kind_of, kinds.sources))
     are_whole = list(map(_ANY_LINE.__eq__, kinds.lines))
     if "" in ends or not all(are_whole):
         rows = enumerate(zip(kind_of, ends, strict=True))
         places = [place for place, (kind, end) in rows if not end or not are_whole[kind]]
         others = _cut(Lines.of([lines[place] for place in places]).text, layer)
-        _put(others.lines, places, bare)
-        _put(others.times, places, times)
-        _put(others.sources, places, sources)
+        unknown = [None] * len(places)
+        put(others.lines, places, bare)
+        if times is not None:
+            put(others.times or unknown, places, times)
+        if sources is not None:
+            put(others.sources or unknown, places, sources)
     return Bare(bare, times, sources)
-
-
-def _put(values: Sequence[Any] | None, places: Sequence[int], column: list[Any] | None) -> None:
-    """Put *values* in these *places* of a *column*; None stands for no value."""
-    if column is None:
-        return
-    for place, value in zip(places, values or repeat(None), strict=False):
-        column[place] = value
 
 
 def _cut(text: str, layer: Layer) -> Bare:

@@ -1,14 +1,18 @@
 """
 The lines of a block, which is split only as far as its lines are used. To split all of it would take
 a third of the time that is needed to read the lines of a container.
+
+Two functions do for all lines at once what a loop would do for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import overload
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any, TypeVar, overload
 
-__all__ = ("LOOKED_AT", "Lines")
+__all__ = ("LOOKED_AT", "Lines", "cut", "values_at")
 
 LOOKED_AT = 8
 """The number of lines at the beginning of a block that are read to recognise its form."""
@@ -72,3 +76,24 @@ class Lines(Sequence[str]):
         if self._inner is not None:
             return f"{self._begin}{self._inner[place]}{self._end}"
         return self._all()[place]
+
+
+# -- all lines at once ----------------------------------------------------------------------------
+
+_Value = TypeVar("_Value")
+
+
+def values_at(
+    keys: Sequence[Any], known: Mapping[Any, _Value] | Sequence[_Value]
+) -> Sequence[_Value]:
+    """Return the value of each of *keys* in *known*, in half of the time of a loop or of ``map``."""
+    if len(keys) < 2:
+        return [known[key] for key in keys]
+    values: tuple[_Value, ...] = operator.itemgetter(*keys)(known)
+    return values
+
+
+def cut(texts: Sequence[str], at: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the part before the first *at* of each text, *at* itself or "", and the rest."""
+    parts = list(chain.from_iterable(map(str.partition, texts, repeat(at))))
+    return parts[::3], parts[1::3], parts[2::3]

@@ -17,6 +17,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from ..._core.lines import NO_ID
+from ..._core.patterns import Pattern
 from .columns import Columns, columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
 from .entries import Entries
@@ -124,7 +125,7 @@ class Steps:
             return [self._stamped(match, plain, None)]
         peeled = self._peeler.peel(plain)
         if peeled.is_part or self._parts:
-            stream = _stream(plain)
+            stream = _STREAM.match(plain)
             self.writer = peeled.source, stream[stream.lastindex or 0] if stream else ""
         if peeled.is_part:
             if self.writer in self._parts or len(self._parts) < _MOST_PARTS:
@@ -264,9 +265,9 @@ class Steps:
 
 # The stream of a container, of containerd and of Docker: a runtime writes the lines of both to one
 # file as they come, so a line of the other one may be between two parts.
-_stream = re.compile(
+_STREAM = Pattern(
     r'[^{"]{0,400}? (std(?:out|err)) [FP] |[^{"]{0,400}\{.*"stream" ?: ?"(std(?:out|err))"'
-).match
+)
 # Limits for lines that a runtime has split: the number of their sources, and their length.
 _MOST_PARTS = 1000
 _LONGEST_PART = 4 << 20

@@ -28,10 +28,10 @@ from functools import cache
 from typing import IO, Any, NamedTuple
 
 from .columns import Columns, columns_in_envelopes, columns_of
-from .entries import Common, values_at
+from .entries import Common
 from .envelopes import Peeler
 from .layers import without_envelopes, wrapped, wrapping_of
-from .lines import LOOKED_AT, Lines
+from .lines import LOOKED_AT, Lines, values_at
 from .own import own_form
 from .records import Records
 from .stamps import Stamps

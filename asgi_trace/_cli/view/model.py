@@ -19,7 +19,8 @@ from itertools import accumulate, repeat
 from math import inf
 from typing import Any
 
-from ..logs.entries import Common, Entries, values_at
+from ..logs.entries import Common, Entries
+from ..logs.lines import values_at
 from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..logs.entries import values_at
+from ..logs.lines import values_at
 from ..logs.workers import Workers
 
 __all__ = ("OF_COMMONS", "in_milliseconds", "packed", "packing_in")

@@ -30,7 +30,8 @@ compopt() { :; }
 _asgi_trace
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-# A terminal shows what is typed ahead twice: the words that are waited for are in no typed line.
+# A terminal shows a line twice that is typed before the shell is ready. So the test waits for words
+# that the shell prints, and that are in no typed line.
 _ZSH = """\
 zmodload zsh/zpty
 zpty shop zsh -f -i
