@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from .envelopes import Layer, Peeler, source_of_labels, unnamed
@@ -126,7 +127,9 @@ def _cut_at_times(
     texts = next((texts_around(head[0], "", head["time"]) for head in whole), None)
     if texts is None or texts.begin:
         return None
-    times, middles, bare = cut(lines, texts.middle)
+    # Where each line has other parts, this takes less time than cut().
+    parts = zip(*map(str.partition, lines, repeat(texts.middle)), strict=True)
+    times, middles, bare = map(list, parts)
     places: list[int] = []
     others = Bare(())
     if not all(middles):
