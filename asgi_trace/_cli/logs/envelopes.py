@@ -14,7 +14,7 @@ envelope.
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from ..._core.patterns import Pattern
 from .names import (
     COLLECTED,
     NO_IDS,
+    PODS,
     RAW,
     RAW_TEXTS,
     ROLES,
@@ -49,6 +50,8 @@ __all__ = (
     "Peeled",
     "Peeler",
     "Prefix",
+    "container_of",
+    "in_pod",
     "opened",
     "service_of",
     "source_of_labels",
@@ -178,7 +181,7 @@ PREFIXES = (
     ),
     _prefix(
         "kubectl --prefix",
-        r"\[pod/[a-z0-9.-]{1,253}/(?P<source>[a-z0-9-]{1,63})\](?: |\Z)",
+        r"\[pod/(?P<source>[a-z0-9.-]{1,253}/[a-z0-9-]{1,63})\](?: |\Z)",
         is_fixed=True,
     ),
     # the header of tail and head, which the layer of documents puts before each line
@@ -376,8 +379,8 @@ PREFIXES = (
     ),
     _prefix(
         "stern",
-        rf"(?!{_UUID})(?:[a-z0-9-]{{1,63}} )?(?!{_DATE})[a-z0-9.]+-[a-z0-9.-]{{1,253}} (?!{_DATE})"
-        r"(?P<source>[a-z0-9-]{1,63}) ",
+        rf"(?!{_UUID})(?:[a-z0-9-]{{1,63}} )?(?!{_DATE})(?P<source>[a-z0-9.]+-[a-z0-9.-]{{1,253}} (?!{_DATE})"
+        r"[a-z0-9-]{1,63}) ",
         _SOURCE,
         _SERVED,
     ),
@@ -402,7 +405,7 @@ PREFIXES = (
     _prefix("pnpm", r"(?P<source>[\w.-]{1,100}/[\w./-]{1,100}) [\w:-]{1,60}: ", _SOURCE, _STAMPED),
     _prefix(
         "kail",
-        r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}\[(?P<source>[a-z0-9-]{1,63})\]: ",
+        r"[a-z0-9-]{1,63}/(?P<source>[a-z0-9.-]{1,253}\[[a-z0-9-]{1,63}\]): ",
         _SOURCE,
         _SERVED,
     ),
@@ -612,7 +615,7 @@ class Peeler:
             return False
         if prefix.trust == _ALWAYS:
             return True
-        key = (prefix.name, match["source"]) if prefix.trust == _SOURCE else None
+        key = (prefix.name, container_of(match["source"])) if prefix.trust == _SOURCE else None
         if (key in self._sources) if key else (prefix.name in self._kinds):
             return True
         rest = line[match.end() : match.end() + _LOOKED_AT]
@@ -694,7 +697,23 @@ def source_of_labels(labels: str) -> str:
     without one.
     """
     value_of = dict(_LABEL.findall(labels))
-    return next((value_of[name] for name in SOURCES if value_of.get(name)), "")
+    name = next((name for name in SOURCES if value_of.get(name)), "")
+    return in_pod(name, value_of, PODS) if name else ""
+
+
+def in_pod(name: str, fields: Mapping[str, Any], pods: Sequence[str]) -> str:
+    """
+    Return the source in the field *name*, with its pod if that is in one of the *pods*, other
+    fields: ``front-5d9c/front``.
+    """
+    source: str = fields[name]
+    if name in PODS:
+        return source
+    for pod_name in pods:
+        pod = fields.get(pod_name)
+        if pod and type(pod) is str:
+            return f"{pod}/{source}"
+    return source
 
 
 # -- JSON ------------------------------------------------------------------------------------------
@@ -712,6 +731,7 @@ class _Shape(NamedTuple):
     texts: tuple[str, ...]
     times: tuple[str, ...]
     sources: tuple[str, ...]
+    pods: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -729,6 +749,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         tuple(name for name in (*TEXTS, *(RAW_TEXTS if is_raw else ())) if name in among),
         tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
+        tuple(name for name in PODS if name in among),
     )
 
 
@@ -773,7 +794,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
     for name in shape.sources:
         value = fields[name]
         if value and type(value) is str:
-            source = source_of_labels(value) if value.startswith("{") else value
+            is_labels = value.startswith("{")
+            source = source_of_labels(value) if is_labels else in_pod(name, fields, shape.pods)
             break
     return _new(Content, (line, time, source, is_part))
 
@@ -823,6 +845,16 @@ _INSTANCE = Pattern(
 _TASK = Pattern(r"(?:[^/]+/([^/]+)/[0-9a-f]+|([^/]+)/[0-9a-f]{12})\Z")
 
 
+# A container in a pod, as stern and kail write it.
+_IN_POD = Pattern(r"[a-z0-9.-]{1,253}(?: ([a-z0-9-]{1,63})|\[([a-z0-9-]{1,63})\])\Z")
+
+
+def container_of(source: str) -> str:
+    """Return the container of a *source* that is one in a pod; else *source* itself."""
+    match = _IN_POD.match(source) if source[-1:] == "]" or " " in source else None
+    return source if match is None else match[1] or match[2]
+
+
 def service_of(source: str) -> str:
     """
     Return the service that a *source* is an instance of: ``front`` for ``front-1`` and for its
@@ -834,4 +866,5 @@ def service_of(source: str) -> str:
     container = container_in(source)
     if container:
         return container
-    return _INSTANCE.sub("", source.rpartition("/")[2]) or source
+    name = container_of(source.rpartition("/")[2])
+    return _INSTANCE.sub("", name) or source

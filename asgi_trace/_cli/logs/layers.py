@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from .envelopes import Layer, Peeler, source_of_labels, unnamed
+from .envelopes import Layer, Peeler, container_of, source_of_labels, unnamed
 from .frames import contents, put, strings
 from .lines import LOOKED_AT, Lines, cut, values_at
 from .own import JSON, OWN_HEAD, Form, own_form
@@ -208,9 +208,10 @@ def _cut(text: str, layer: Layer) -> Bare:
         sources = ["" if value == "-" else value for value in sources]
     if layer.known is not None and sources is not None:
         known = {source for name, source in layer.known if name == prefix.name}
-        if not known.issuperset(sources):
+        unknown = {source for source in set(sources) if container_of(source) not in known}
+        if unknown:
             pairs = zip(lines, sources, strict=True)
-            lines = [line if source in known else "" for line, source in pairs]
+            lines = ["" if source in unknown else line for line, source in pairs]
     if "part" in at and "P" in columns[at["part"]]:
         pairs = zip(lines, columns[at["part"]], strict=True)
         lines = ["" if part == "P" else line for line, part in pairs]

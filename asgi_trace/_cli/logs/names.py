@@ -20,6 +20,7 @@ __all__ = (
     "NESTED_LISTS",
     "NO_IDS",
     "OWN_SPANS",
+    "PODS",
     "RAW",
     "RAW_TEXTS",
     "ROLES",
@@ -370,6 +371,20 @@ RAW_TEXTS = (
 )
 """The same, where the fields of an object are in a row of ``RAW``: a record may have these names, too."""
 
+PODS = (
+    "kubernetes.pod.name",
+    "kubernetes.pod_name",
+    "kubernetes_pod_name",
+    "kubernetes.pod",
+    "k8s.pod.name",
+    "k8s_pod_name",
+    "resource.labels.pod_name",
+    "podName",
+    "pod_name",
+    "pod",
+)
+"""The pod of Kubernetes: a service has several, and each has containers of the same names."""
+
 SOURCES = (
     "kubernetes.container.name",
     "kubernetes.container_name",
@@ -393,13 +408,7 @@ SOURCES = (
     "cloud_RoleName",
     "AppRoleName",
     "app",
-    "kubernetes.pod.name",
-    "kubernetes.pod_name",
-    "kubernetes_pod_name",
-    "kubernetes.pod",
-    "podName",
-    "pod_name",
-    "pod",
+    *PODS,
     "_SYSTEMD_UNIT",
     "SYSLOG_IDENTIFIER",
     "logStreamName",

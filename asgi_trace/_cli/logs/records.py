@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
-from .envelopes import COLORS, Peeled, service_of, source_of_labels
+from .envelopes import COLORS, Peeled, in_pod, service_of, source_of_labels
 from .levels import LETTERS, LEVELS, NAMES, level_of
 from .names import (
     ACCESS,
@@ -26,6 +26,7 @@ from .names import (
     NESTED_LISTS,
     NO_IDS,
     OWN_SPANS,
+    PODS,
     ROLES,
     SERVERS_METHODS,
     SILENT,
@@ -163,6 +164,7 @@ class _Roles(NamedTuple):
     others: tuple[str, ...]
     access: tuple[str, str, str, str, float] | None
     source: str
+    pods: tuple[str, ...]
     nesting: tuple[str, ...]
 
 
@@ -186,7 +188,8 @@ def _roles(names: tuple[str, ...]) -> _Roles:
         default=None,
     )
     source = next((name for name in INSTANCES if name in among), "")
-    return _Roles(ours, exceptions, others, access, source, tuple(filter(may_nest, names)))
+    pods = tuple(name for name in PODS if name in among)
+    return _Roles(ours, exceptions, others, access, source, pods, tuple(filter(may_nest, names)))
 
 
 def _is_access(row: tuple[str, str, str, str, float], names: Set[str]) -> bool:
@@ -505,7 +508,7 @@ class Records:
         if envelope is not None and envelope.source:
             more.update(self._origin(envelope.source))
         elif roles.source:
-            more.update(self._origin(_source_in(fields[roles.source])))
+            more.update(self._origin(_source_in(fields, roles.source, roles.pods)))
         if when is None:
             more["undated"] = True
             self.undated += 1
@@ -848,10 +851,11 @@ def _opened(fields: dict[str, Any]) -> dict[str, Any]:
 _OF_PARTS = frozenset(("name", "Message", "{OriginalFormat}"))
 
 
-def _source_in(value: Any) -> str:
+def _source_in(fields: dict[str, Any], name: str, pods: Sequence[str]) -> str:
+    value = fields[name]
     if not isinstance(value, str):
         return ""
-    return source_of_labels(value) if value.startswith("{") else value[:512]
+    return source_of_labels(value) if value.startswith("{") else in_pod(name, fields, pods)[:512]
 
 
 def _access_of(

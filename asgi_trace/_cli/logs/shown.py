@@ -571,10 +571,11 @@ class _Debug(_Form):
             fields["Timestamp"] = observed
         fields["Timestamp"] = fields["Timestamp"].replace(" +0000 UTC", "Z")
         fields["Body"] = fields["Body"] if body is None else body[1]
-        container = self._resource.get("k8s.container.name", self._resource.get("k8s.pod.name"))
-        source = self._resource.get("service.name") or container
+        source = self._resource.get("service.name") or self._resource.get("k8s.container.name")
         if source:
             fields["ServiceName"] = source
+        if "k8s.pod.name" in self._resource:
+            fields["k8s.pod.name"] = self._resource["k8s.pod.name"]
         return [json.dumps(fields)]
 
 

@@ -468,14 +468,10 @@ def _in_camel_case(value: Any, depth: int = 0) -> Any:
 def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
     for resource in filter(_is_object, resources):
         about = _attributes(resource.get("resource"))
-        service = {"service.name": about["service.name"]} if "service.name" in about else {}
-        pod = {
-            name: about[f"k8s.{name}"]
-            for name in ("pod.name", "container.name")
-            if f"k8s.{name}" in about
-        }
-        if pod and not service:
-            service = {"pod": pod.get("container.name") or pod.get("pod.name")}
+        names = ["service.name", "k8s.pod.name"]
+        if "service.name" not in about:
+            names.append("k8s.container.name")
+        service = {name: about[name] for name in names if name in about}
         for scope in _objects_in(
             resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs")
         ):

@@ -419,10 +419,51 @@ def test_a_prefix_costs_no_more_than_its_length() -> None:
         ("db", "db"),
         ("/var/log/pods/shop_front-6d5f9c7b88-abcde_0f1e-2d/front/0.log", "front"),
         (f"/var/log/containers/front-0_shop_front-{'0f1e2d3c' * 8}.log", "front"),
+        ("front-6d5f9c7b88-abcde/front", "front"),
+        ("front-6d5f9c7b88-abcde front", "front"),
+        ("front-6d5f9c7b88-abcde[front]", "front"),
     ],
 )
 def test_a_source_is_an_instance_of_a_service(source: str, service: str) -> None:
     assert service_of(source) == service
+
+
+_BARE = "2024-11-22 10:30:15 - INFO - [req=a|session=b] - paid"
+_POD = "front-6d5f9c7b88-abcde"
+
+
+def _resource(**attributes: str) -> dict[str, Any]:
+    about = [
+        {"key": name.replace("_", "."), "value": {"stringValue": value}}
+        for name, value in attributes.items()
+    ]
+    logs = [
+        {"logRecords": [{"timeUnixNano": "1732271415000000000", "body": {"stringValue": _BARE}}]}
+    ]
+    return {"resourceLogs": [{"resource": {"attributes": about}, "scopeLogs": logs}]}
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"message": _BARE, "nodeName": "n", "podName": _POD, "containerName": "front"},
+        {"log": _BARE, "stream": "stderr", "kubernetes": {"pod_name": _POD, "container_name": "front"}},
+        {"message": _BARE, "kubernetes": {"pod": {"name": _POD}, "container": {"name": "front"}}, "agent": {}},
+        {"line": _BARE, "labels": {"pod": _POD, "container": "front"}},
+        {"textPayload": _BARE, "insertId": "1", "resource": {"labels": {"pod_name": _POD, "container_name": "front"}}},
+        {"Body": _BARE, "ServiceName": "front", "ResourceAttributes": {"k8s.pod.name": _POD}},
+        _resource(service_name="front", k8s_pod_name=_POD, k8s_container_name="app"),
+        _resource(k8s_pod_name=_POD, k8s_container_name="front"),
+        {"request_id": "a", "message": "paid", "kubernetes": {"pod_name": _POD, "container_name": "front"}},
+    ],
+)  # fmt: skip
+def test_a_source_in_kubernetes_has_its_pod(wrapped: dict[str, Any], tmp_path: Path) -> None:
+    """A service has several pods, and each of them has its own tracebacks."""
+    path = tmp_path / "app.log"
+    path.write_text(f"{json.dumps(wrapped)}\n")
+    (entry,) = [entry for entries in read(Log(str(path), pytest.fail)) for entry in entries]
+    more = entry.more or {}
+    assert (entry.request_id, more["source"], more["service"]) == ("a", f"{_POD}/front", "front")
 
 
 ADDRESSED = '10.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /take HTTP/1.1" 500 5 "-" "-"'
