@@ -682,13 +682,18 @@ def search_requests(
 
 
 def search_trace(
-    blocks: Iterable[bytes], trace: str, zone: tzinfo | None, known: Steps
+    blocks: Iterable[bytes],
+    trace: str,
+    zone: tzinfo | None,
+    known: Steps,
+    has_parts: Callable[[bytes], bool] = _has_parts,
 ) -> Iterator[str]:
     """Yield the id of each request whose lines name the *trace*."""
     steps = Steps(0, Clock(zone), known)
     for block in blocks:
         end = 0
-        for place in _places_of(block, trace.encode()):
+        places = _starts(block) if has_parts(block) else _places_of(block, trace.encode())
+        for place in places:
             if place < end:
                 continue
             start = block.rfind(b"\n", 0, place) + 1
@@ -964,7 +969,7 @@ def _requests_of(trace: str, logs: Sequence[_Sampled], zone: tzinfo | None) -> s
     """Return the ids of the requests of a *trace*; its id may be that of its first request, too."""
     requests = {trace}
     for log in logs:
-        for request_id in search_trace(log.lines(), trace, zone, log.known):
+        for request_id in search_trace(log.lines(), trace, zone, log.known, log.has_parts):
             if len(requests) < _MOST_REQUESTS:
                 requests.add(request_id)
     return requests

@@ -1279,6 +1279,25 @@ def test_a_trace_that_a_request_began_has_its_id(
     assert shown_by(["--trace", TRACE, str(log)], capfd) == ["front of the trace"]
 
 
+@pytest.mark.parametrize("form", ["json", "logfmt"])
+@pytest.mark.parametrize("place", [10, -10], ids=["in the trace", "before it"])
+def test_the_trace_of_a_split_line_is_known(
+    form: str, place: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither part of it has both its trace and its request."""
+    line = hop(form, "front", FRONT_SPAN, "order-1", TRACE, "front of the trace")
+    at = line.index(TRACE) + place
+    rest = hop("text", "stock", STOCK_SPAN, "order-1", TRACE, "stock of the trace")
+    log = tmp_path / "app.log"
+    log.write_text(
+        f"{_STAMP} stdout P {line[:at]}\n{_STAMP} stdout F {line[at:]}\n{_STAMP} stdout F {rest}\n"
+    )
+    assert shown_by(["--trace", TRACE, str(log)], capfd) == [
+        "front of the trace",
+        "stock of the trace",
+    ]
+
+
 def test_the_service_of_a_container_is_known(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
