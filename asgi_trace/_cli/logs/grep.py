@@ -28,7 +28,7 @@ from ..._core.patterns import Pattern
 from .envelopes import COLOR, COLORS, DOCKERS_PART, JOURNAL_BYTES
 from .files import Log, drop_output, reason, refuse_terminal
 from .own import JSON, LOGFMT, OWN_HEAD
-from .reader import LineReader, Steps, lines_of
+from .reader import MOST_BETWEEN, LineReader, Steps, lines_of
 from .records import Entry
 from .services import service_of_file
 from .summary import Reading, hints, summarize
@@ -583,6 +583,9 @@ def search(
     pending = b""  # empty lines, until their record is known
     parts: dict[tuple[str, str], bytes] = {}  # of lines, until their rest comes
     had_parts = False  # the block before
+    # The sources of wanted records that a later line may continue, and the number of the last one.
+    awaited: set[str] = set()
+    last_awaited = 0
     when = -float("inf")
     for block in blocks:
         start = 0
@@ -596,7 +599,9 @@ def search(
         while start < len(block):
             if is_wanted and is_whole and _OWN_RECORD.match(block, start):
                 is_wanted = False
-            if not is_wanted and is_whole:
+            if awaited and steps.number - last_awaited > MOST_BETWEEN:
+                awaited.clear()
+            if not is_wanted and is_whole and not awaited:
                 place = find(block, start)
                 if place < 0:
                     steps.jump()
@@ -639,6 +644,12 @@ def search(
                         and (requests is None or entry.request_id in requests)
                         and query.wants(entry, service)
                     )
+                    source = steps.awaited_source
+                    if is_wanted and source:
+                        awaited.add(source)
+                        last_awaited = steps.number
+                    else:
+                        awaited.discard(steps.source)
                 is_shown = is_shown or is_wanted
             if is_shown:
                 yield _Found(when, (pending if taken[0].entry is None else b"") + before + line)

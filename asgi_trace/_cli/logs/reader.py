@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID
 from ..._core.patterns import Pattern
 from .columns import Columns, columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
-from .entries import Entries
+from .entries import Common, Entries
 from .envelopes import ANOTHER_LOG, COLOR, JOURNAL_BYTES, Layer, Peeled, Peeler, without_colors
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
@@ -75,6 +75,25 @@ class Step(NamedTuple):
     is_record: bool = True
 
 
+MOST_BETWEEN = 1000
+"""The most lines of other sources that may come between a record and a line that continues it."""
+
+_MOST_SOURCES = 1000
+
+
+class _Left(NamedTuple):
+    """
+    A record that was left for a line of another source, with that line's number, and what
+    :class:`Steps` has noted of the record.
+    """
+
+    entry: Entry
+    number: int
+    in_traceback: bool
+    is_foreign: bool
+    prefix: str
+
+
 class Steps:
     """
     Takes the lines of one log one by one, without their envelopes.
@@ -100,12 +119,18 @@ class Steps:
         self.is_rich = False  # whether Rich writes the log
         # The source of such an entry, and its ids, with which each further line of it begins.
         self.prefix = ("", "")
+        self.number = 0  # of the line
+        # That entry, if it has a source and our ids in another form, and those left of each source.
+        # In our own forms, each line names its request.
+        self._entry: Entry | None = None
+        self._left: dict[str, _Left] = {}
 
     def take(self, line: str) -> list[Step]:
         """
         Return the steps of *line*: none if it is a part of a line, and several if it contains
         several.
         """
+        self.number += 1
         # A log that was truncated while it was written begins with NUL bytes; one that was made by
         # a shell of Windows, with a mark.
         if line[:1] in ("\0", "\ufeff"):
@@ -169,13 +194,65 @@ class Steps:
         self.request = None
         self.in_traceback = False
         self.prefix = ("", "")
+        self._entry = None
+        self._left.clear()
 
     def begin(self, request_id: str, source: str = "") -> None:
         """Note that an entry of this request began, in a line of this *source*."""
+        self._leave(self.number)
+        if self._left:
+            self._left.pop(source, None)
         self.request = request_id
         self.source = source
         self.in_traceback = False
         self.prefix = ("", "")
+
+    def pass_over(self, commons: Sequence[Common]) -> None:
+        """Note that lines of ours were taken, which have these values in common."""
+        self._leave(self.number + 1)
+        self.number += len(commons)
+        for common in set(commons) if self._left else ():
+            self._left.pop((common.more or _NO_MORE).get("source", ""), None)
+
+    def _leave(self, number: int) -> None:
+        """Note that the line of this *number* begins another entry, perhaps of another source."""
+        entry, self._entry = self._entry, None
+        if entry is None:
+            return
+        if len(self._left) == _MOST_SOURCES:
+            self._left.clear()
+        prefix = self.prefix[1]
+        self._left[self.source] = _Left(entry, number, self.in_traceback, self.is_foreign, prefix)
+
+    @property
+    def awaited_source(self) -> str:
+        """The source of the last record, if a line behind those of other sources may continue it."""
+        return "" if self._entry is None else self.source
+
+    def _returned(self, line: str, source: str) -> Entry | None:
+        """
+        Return an entry for a *line* that continues the record which its *source* has left; None for
+        any other line.
+        """
+        left = self._left.get(source)
+        if left is None or self.number - left.number >= MOST_BETWEEN:
+            return None
+        text, in_traceback = line, True
+        if left.prefix and line.startswith(left.prefix):
+            text, in_traceback = line[len(left.prefix) :], left.in_traceback
+        elif (
+            not (left.in_traceback or _traceback(line))
+            or _another_log(line)
+            or line.startswith("{")
+            or self._is_own_format(line, left.is_foreign)
+        ):
+            return None
+        entry = _continued(left.entry, text)
+        self.begin(entry.request_id, source)
+        self.in_traceback, self.is_foreign = in_traceback, left.is_foreign
+        self.prefix = source, left.prefix
+        self._entry = entry
+        return entry
 
     def goes_on(self, request_id: str) -> bool:
         """Whether a further line of our text, of this request, continues the entry before it."""
@@ -203,9 +280,12 @@ class Steps:
         is_object = plain.startswith("{")
         # Lines of several services come by turns: none is a part of another one's traceback.
         is_of_another = plain != "" and source != self.source and "" not in (source, self.source)
+        returned = self._returned(plain, source) if is_of_another and self._left else None
+        if returned is not None:
+            return Step(returned)
         goes_on = self.request is not None and not is_of_another and self._goes_on(plain)
         if goes_on and not is_object:
-            if self._is_own_format(plain):
+            if self._is_own_format(plain, self.is_foreign):
                 goes_on = False
             else:
                 return Step(None, line)
@@ -225,6 +305,8 @@ class Steps:
         self.is_foreign = ids >= 0
         if ids > 0:
             self.prefix = source, f"{plain[ids : plain.find(']', ids) + 1]} "
+        if source and entry.more and "foreign" in entry.more:
+            self._entry = entry
         return Step(entry, "", is_record)
 
     def continued(self, match: re.Match[str]) -> str | None:
@@ -253,15 +335,19 @@ class Steps:
             return True
         return False
 
-    def _is_own_format(self, line: str) -> bool:
+    def _is_own_format(self, line: str, is_foreign: bool) -> bool:
         """
         Whether a line in a traceback is a record: in a log whose records have our ids without a
         time before them, or in one of Rich.
+
+        :param is_foreign: whether the record before has our ids in the form of another formatter.
         """
         if self.is_rich and _rich_without_time(line):
             return True
-        return self.is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
+        return is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
+
+_NO_MORE: dict[str, Any] = {}
 
 # The stream of a container, of containerd and of Docker: a runtime writes the lines of both to one
 # file as they come, so a line of the other one may be between two parts.
@@ -417,6 +503,7 @@ class LineReader:
         text = None if match is None else self._steps.continued(match)
         if text is None:
             return False
+        self._steps.number += 1
         self._go_on(text)
         return True
 
@@ -441,7 +528,8 @@ class LineReader:
         *parts, _ = (column[start:end] for column in columns)
         out.extend(parts)
         self._entry = out.pop()
-        self._steps.begin(self._entry.request_id, (self._entry.more or {}).get("source", ""))
+        self._steps.pass_over(columns.commons[start:end])
+        self._steps.begin(self._entry.request_id, (self._entry.more or _NO_MORE).get("source", ""))
         self._records.at(columns.times[start])
         self._records.at(columns.times[end - 1])
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from asgi_trace import RequestMetadata, TextFormatter, bound_request_metadata
 from asgi_trace._cli.logs import reader
 from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.grep import read_query, search, shortcut
 from asgi_trace._cli.logs.reader import (
     Entry,
     LineReader,
@@ -694,3 +695,107 @@ def test_a_traceback_that_is_read_later_stays_with_its_record(later: str) -> Non
     assert rest[:4] == (record.time, 0, "r1", "s1")
     assert rest.text.rstrip("\n") == TRACEBACK
     assert other.text.endswith("after")
+
+
+# -- several services in one log -------------------------------------------------------------------
+
+_RAISED = TRACEBACK.split("\n")
+_OWN = "2024-01-15 10:30:15 - INFO - [req=m1|session=a]"
+# The records of each service: the request, and the lines.
+SERVICES = {
+    "shop": [
+        ("s1", ["2024-01-15 10:30:15,100 ERROR [req=s1|session=a] order failed", *_RAISED]),
+        ("s2", ["2024-01-15 10:30:15,900 INFO [req=s2|session=b] an order"]),
+        ("s1", ["2024-01-15 10:30:16,100 ERROR [req=s1|session=a] failed again", *_RAISED]),
+        ("s2", ["2024-01-15 10:30:16,200 ERROR [req=s2|session=b] failed", "  at once"]),
+    ],
+    "stock": [
+        ("t1", ["ERROR:stock:[req=t1|session=a] none left", *_RAISED]),
+        ("t2", ["INFO:stock:[req=t2|session=b] one left"]),
+        ("t2", ["ERROR:stock:[req=t2|session=b] lost", "[req=t2|session=b]   and found"]),
+        ("t1", ["ERROR:stock:[req=t1|session=a] none left", *_RAISED]),
+    ],
+    "mail": [("m1", [f"{_OWN} - sent"]), ("m1", [f"{_OWN} - failed", f"{_OWN} | at once"])] * 4,
+}
+# In Kubernetes, the containers of all have the same name.
+BY_TURNS = {
+    "compose": "{service}-1  | {line}",
+    "kubectl": "[pod/{service}-5d9c7f8b6d-x2x4z/app] {line}",
+    "stern -o json": '{{"message":{json},"nodeName":"n1","namespace":"shop",'
+    '"podName":"{service}-5d9c7f8b6d-x2x4z","containerName":"app"}}',
+    "Loki": '{{"line":{json},"labels":{{"container":"app","pod":"{service}-0"}}}}',
+    "CloudWatch": '{{"logStreamName": "{service}", "timestamp": 1705314615123, "message": {json}}}',
+}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "source"),
+    [
+        ("[pod/{}/app] ", "{}/app"),
+        ("{} app ", "{} app"),  # stern
+        ("shop {} app ", "{} app"),  # stern --all-namespaces
+        ("shop/{}[app]: ", "{}[app]"),  # kail
+    ],
+)
+def test_pods_of_one_service_are_several_sources(prefix: str, source: str) -> None:
+    """What one of them raised is not the other one's."""
+    pods = ("front-5d9c7f8b6d-x2x4z", "front-5d9c7f8b6d-zz9k2")
+    lines = [
+        f"{prefix.format(pods[0])}2024-01-15 10:30:15,100 ERROR [req=a|session=s] failed",
+        f"{prefix.format(pods[1])}2024-01-15 10:30:15,100 INFO [req=b|session=s] paid",
+        *(f"{prefix.format(pods[0])}{line}" for line in _RAISED),
+    ]
+    found = entries_of("\n".join(lines))
+    assert [(entry.request_id, entry.text.count("\n")) for entry in found] == [
+        ("a", 0),
+        ("b", 0),
+        ("a", 3),
+    ]
+    origins = [entry.more or {} for entry in found]
+    places = [pods[0], pods[1], pods[0]]
+    assert [more["source"] for more in origins] == [source.format(pod) for pod in places]
+    assert {more["service"] for more in origins} == {"app"}
+
+
+@given(st.data(), st.sampled_from(list(BY_TURNS)), st.integers(1, 40))
+def test_lines_of_services_come_by_turns(data: st.DataObject, form: str, size: int) -> None:
+    """
+    A traceback belongs to the record of its own service, wherever another one's lines part the two,
+    and however many lines are read at once: the page and ``grep`` show all of it.
+    """
+    waiting = {
+        service: [(request, line) for request, lines in records for line in lines]
+        for service, records in SERVICES.items()
+    }
+    rows: list[tuple[str, str, str]] = []
+    while waiting:
+        service = data.draw(st.sampled_from(list(waiting)))
+        request, bare = waiting[service].pop(0)
+        whole = BY_TURNS[form].format(service=service, line=bare, json=json.dumps(bare))
+        rows.append((request, bare, whole))
+        waiting = {name: lines for name, lines in waiting.items() if lines}
+    whole_lines = [whole for _, _, whole in rows]
+    pieces = [whole_lines[start : start + size] for start in range(0, len(rows), size)]
+    blocks = ["".join(f"{line}\n" for line in piece) for piece in pieces]
+    reader = LineReader()
+    entries: list[Entry] = []
+    for block, piece in zip(blocks, pieces, strict=True):
+        entries += reader.read_text(block, piece)
+    entries += reader.finish()
+    for wanted in ("s1", "s2", "t1", "t2", "m1"):
+        shown = [
+            line.removeprefix(f"{_OWN} | ")  # it is there, if the line is parted from its record
+            for entry in entries
+            if entry.request_id == wanted
+            for line in entry.text.split("\n")
+        ]
+        expected = [
+            bare.removeprefix(f"{_OWN} | ").replace("[req=t2|session=b]   ", "  ")
+            for request, bare, _ in rows
+            if request == wanted
+        ]
+        assert shown == expected
+        query = read_query(request=wanted)
+        found = search([block.encode() for block in blocks], query, None, shortcut(query, None))
+        lines = b"".join(each.line for each in found).decode().splitlines()
+        assert lines == [whole for request, _, whole in rows if request == wanted]
