@@ -7,14 +7,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-# One regular expression for text, json.loads() for JSON, findall() for logfmt; their results are
-# not used.
+# One regular expression for text and for lines of another formatter, json.loads() for JSON, findall()
+# for logfmt; their results are not used.
 _LOOP = r"""
 import json, re, resource, sys
 form, path = sys.argv[1:]
 head = re.compile(r"([\w:.,+ -]+?) - (\w+) - \[req=([^|\]]*)\|session=([^|\]]*)[^\]]*\] ([-|]) (.*)")
 pair = re.compile(r'([^ =]+)=("(?:[^"\\]|\\.)*"|[^ ]*)')
-read = {"text": head.match, "json": json.loads, "logfmt": pair.findall}[form]
+other = re.compile(r"([\d:, -]+) (\w+) (\S+) \[req=([^|\]]*)\|session=([^|\]]*)[^\]]*\] (.*)")
+read = {"text": head.match, "json": json.loads, "logfmt": pair.findall, "python": other.match}[form]
 with open(path, encoding="utf-8") as log:
     for line in log:
         read(line)

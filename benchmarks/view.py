@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from asgi_trace import (
     JSONFormatter,
     LogfmtFormatter,
     RequestMetadata,
+    RequestTracingFilter,
     TextFormatter,
     bound_request_metadata,
 )
@@ -38,7 +39,29 @@ from . import plain
 
 LINES = 1_000_000
 LINES_PER_REQUEST = 10
-FORMATTERS = {"text": TextFormatter, "json": JSONFormatter, "logfmt": LogfmtFormatter}
+
+
+class PythonFormatter(logging.Formatter):
+    """Somebody's own formatter, of the standard library, with our ids."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "%(asctime)s %(levelname)s %(name)s [req=%(request_id)s|session=%(session_id)s] %(message)s"
+        )
+        self._filter = RequestTracingFilter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a *record*."""
+        self._filter.filter(record)
+        return super().format(record)
+
+
+FORMATTERS: dict[str, Callable[[], logging.Formatter]] = {
+    "text": TextFormatter,
+    "json": JSONFormatter,
+    "logfmt": LogfmtFormatter,
+    "python": PythonFormatter,
+}
 
 _PATHS = ("/api/payment", "/api/profile", "/api/status", "/api/invoice?id=5", "/api/items/7")
 _MESSAGES = (
@@ -71,6 +94,7 @@ GOALS = {
     "text": Cost(seconds=20, work=20, memory=150, size=120, ratio=3, part=0.6),
     "json": Cost(seconds=40, work=40, memory=150, size=120, ratio=2.5, part=0.6),
     "logfmt": Cost(seconds=40, work=40, memory=150, size=120, ratio=3, part=0.6),
+    "python": Cost(seconds=40, work=40, memory=150, size=120, ratio=3, part=0.6),
 }
 
 

@@ -101,6 +101,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "texts",
             "records",
             "entries",
+            "others",
             "columns",
             "workers",
             "stores",

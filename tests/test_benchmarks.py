@@ -404,6 +404,8 @@ def test_the_viewers_cost_is_measured(capsys: pytest.CaptureFixture[str]) -> Non
         "limits",
         "logfmt",
         "limits",
+        "python",
+        "limits",
     ]
     assert all(0 < float(seconds) < 60 for _, _, _, seconds, *_ in rows[1::2])
 

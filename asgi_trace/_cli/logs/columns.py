@@ -17,34 +17,21 @@ from itertools import compress, count, repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..._core.lines import HEAD, NO_ID
-from ..._core.patterns import Pattern
-from .entries import Common
+from .entries import Columns, Common, with_fields
 from .frames import unescaped
 from .layers import Bare
 from .levels import LEVELS
 from .lines import cut, values_at
 from .names import NO_IDS
-from .own import JSON, JSON_IN_STRING, LOGFMT, LONGEST_HEAD, Form, Named
-from .records import ACCESS_FIELDS, LONGEST_TEXT, MARKS_OF_ACCESS, Records, is_of_access, more_of
+from .others import columns_of_others
+from .own import JSON, JSON_IN_STRING, LOGFMT, LONGEST_HEAD, OTHERS, Form, Named
+from .records import ACCESS_FIELDS, LONGEST_TEXT, Records, is_of_access, may_be_accesses, more_of
 from .texts import accesses_in, outgoing_in
 from .times import Clock
 
-__all__ = ("Columns", "columns_in_envelopes", "columns_of")
+__all__ = ("columns_in_envelopes", "columns_of")
 
 More = dict[str, Any] | None
-
-
-class Columns(NamedTuple):
-    """
-    The columns of the entries of a block, as :class:`EntryColumns` has them, and the places of the
-    lines that are odd.
-    """
-
-    times: Sequence[float]
-    commons: Sequence[Common]
-    texts: Sequence[str]
-    messages: Sequence[int]
-    odd: Sequence[int]
 
 
 def columns_of(
@@ -55,6 +42,8 @@ def columns_of(
 
     :param received: the times of their envelopes.
     """
+    if form is OTHERS:
+        return columns_of_others(lines, records, received)
     if form.is_text:
         return _text(lines, records, received)
     # The other forms name the zone of their times.
@@ -71,6 +60,10 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
         if bare.is_escaped
         else columns_of(form, bare.lines, records, bare.times)
     )
+    if not bare.is_escaped and "\x1b" in "".join(bare.lines):
+        # Colors in a string of JSON, which the reader removes.
+        colored = (place for place, line in enumerate(bare.lines) if "\x1b" in line)
+        columns = columns._replace(odd=sorted({*columns.odd, *colored}))
     if bare.sources is not None and any(bare.sources):
         columns = columns._replace(commons=_with_origins(columns, bare.sources, records))
     return columns
@@ -167,12 +160,12 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
         stamps = {head.partition(" - ")[0] for head in set(heads)}
         times = records.agreed(times, stamps, lines, received, odd)
     joined = "\n".join(messages)
-    places = _may_be_accesses(messages, joined)
+    places = may_be_accesses(messages, joined)
     accesses = accesses_in([messages[place] for place in places])
     for place, access in zip(places, accesses, strict=True):
         fields = outgoing_in(messages[place]) if access is None else {"access": access}
         if fields is not None:
-            commons[place] = _with_fields(commons[place], fields)
+            commons[place] = with_fields(commons[place], fields)
     return Columns(
         times,
         commons,
@@ -180,41 +173,6 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
         [0] * len(lines),
         _with_long(odd, lines) if _has_longer(joined, LONGEST_TEXT - _LONGEST_HEAD) else odd,
     )
-
-
-def _with_fields(common: Common, fields: dict[str, Any]) -> Common:
-    """Return *common* for one line that has these *fields*, too."""
-    more = fields if common.more is None else {**common.more, **fields}
-    return Common(
-        common.level, common.request_id, common.session_id, more, common.file, common.head
-    )
-
-
-def _may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
-    """Return the places of the *messages* for which :func:`may_be_access` is true."""
-    places: list[int] = []
-    for mark, pattern in _FINDERS:
-        if mark.strip()[0] not in joined:  # a search for one character takes no time
-            continue
-        # Most often, the messages with one mark are those with the others.
-        known = sum(messages[place].count(mark) for place in places)
-        if not places or len(pattern.findall(joined)) > known:
-            others = [place for place, message in enumerate(messages) if mark in message]
-            places = sorted({*places, *others})
-    return places
-
-
-def _finder(mark: str) -> re.Pattern[str]:
-    """
-    Return an expression for each *mark* in a text: one that begins with a single character takes a
-    third of the time of a search for a short text, where the character is rare.
-    """
-    blanks = len(mark) - len(mark.lstrip())
-    first, rest = re.escape(mark[blanks]), re.escape(mark[blanks + 1 :])
-    return Pattern(rf"{first}(?<={' ' * blanks}{first})(?={rest})")
-
-
-_FINDERS = [(mark, _finder(mark)) for mark in MARKS_OF_ACCESS]
 
 
 def _has_longer(joined: str, most: int) -> bool:
@@ -441,7 +399,7 @@ def _named(form: Named, lines: Sequence[str], records: Records) -> Columns:
             odd.add(place)
             continue
         # The message has the values of all fields: they are not shown beside it.
-        commons[place] = _with_fields(commons[place], {"access": access})
+        commons[place] = with_fields(commons[place], {"access": access})
         texts[place] = texts[place].removesuffix(asides[place])
     starts = list(map(operator.sub, map(len, fronts), repeat(start)))
     odd_places = sorted(odd)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, overload
 from .lines import values_at
 from .records import Entry
 
-__all__ = ("Common", "Entries", "EntryColumns")
+__all__ = ("Columns", "Common", "Entries", "EntryColumns", "with_fields")
 
 
 class Common:
@@ -54,6 +54,14 @@ class Common:
         return Common, self.parts
 
 
+def with_fields(common: Common, fields: dict[str, Any]) -> Common:
+    """Return *common* for one line that has these *fields*, too."""
+    more = fields if common.more is None else {**common.more, **fields}
+    return Common(
+        common.level, common.request_id, common.session_id, more, common.file, common.head
+    )
+
+
 class EntryColumns(NamedTuple):
     """
     The columns of some entries: their times, what they have in common with others, their texts
@@ -64,6 +72,19 @@ class EntryColumns(NamedTuple):
     commons: list[Common]
     texts: list[str]
     messages: list[int]
+
+
+class Columns(NamedTuple):
+    """
+    The columns of the entries of a block, as :class:`EntryColumns` has them, and the places of the
+    lines that are odd.
+    """
+
+    times: Sequence[float]
+    commons: Sequence[Common]
+    texts: Sequence[str]
+    messages: Sequence[int]
+    odd: Sequence[int]
 
 
 class Entries(Sequence[Entry]):

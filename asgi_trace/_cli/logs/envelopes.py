@@ -522,6 +522,11 @@ class Peeler:
         self._tried = 0  # lines for which all prefixes were tried
         self._missed: dict[str, int] = {}  # by prefix: lines without another one behind it
 
+    @property
+    def trusted(self) -> tuple[int, int]:
+        """The numbers of kinds and of sources with which a prefix counts: they only grow."""
+        return len(self._kinds), len(self._sources)
+
     def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
         """
         Return the envelopes around *line* that earlier lines also had, the outermost first; and the
@@ -609,14 +614,21 @@ class Peeler:
                 return match
         return None
 
+    def is_bare(self, line: str) -> bool:
+        """Whether *line* has no prefix that counts by what earlier lines have shown."""
+        matches = ((prefix, prefix.match(line)) for prefix in PREFIXES)
+        return not any(match and self._is_known(prefix, match) for prefix, match in matches)
+
+    def _is_known(self, prefix: Prefix, match: re.Match[str]) -> bool:
+        if prefix.trust == _SOURCE:
+            return (prefix.name, container_of(match["source"])) in self._sources
+        return prefix.trust == _ALWAYS or prefix.name in self._kinds
+
     def _is_trusted(self, prefix: Prefix, match: re.Match[str], line: str, used: Set[str]) -> bool:
         # Around a prefix there may be one of its kind: the time of the record itself is none.
         if prefix.name in used and prefix.begins(line[match.end() :]) is None:
             return False
-        if prefix.trust == _ALWAYS:
-            return True
-        key = (prefix.name, container_of(match["source"])) if prefix.trust == _SOURCE else None
-        if (key in self._sources) if key else (prefix.name in self._kinds):
+        if self._is_known(prefix, match):
             return True
         rest = line[match.end() : match.end() + _LOOKED_AT]
         if prefix.begins(rest) is None:
@@ -626,9 +638,9 @@ class Peeler:
             if not _begins_with_another(prefix, rest):
                 self._missed[prefix.name] = missed + 1
                 return False
-        if key:
+        if prefix.trust == _SOURCE:
             if len(self._sources) < 10_000:
-                self._sources.add(key)
+                self._sources.add((prefix.name, container_of(match["source"])))
         else:
             self._kinds.add(prefix.name)
         return True

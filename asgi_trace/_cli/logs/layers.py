@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from .envelopes import Layer, Peeler, container_of, source_of_labels, unnamed
 from .frames import contents, put, strings
 from .lines import LOOKED_AT, Lines, cut, values_at
-from .own import JSON, OWN_HEAD, Form, own_form
+from .own import JSON, OTHERS, OWN_HEAD, Form, is_of_others, own_form
 from .stamps import Stamps, texts_around, times_of
 
 __all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")
@@ -39,12 +39,18 @@ class Bare(NamedTuple):
 
 
 def wrapped(lines: Sequence[str], peeler: Peeler) -> tuple[Form | None, tuple[Layer, ...]]:
-    """Return the form of the first of *lines* that is ours in envelopes, and these."""
-    for line in lines:
-        layers, bare = peeler.layers(line)
+    """
+    Return the form of the first of *lines* that is ours in envelopes, and these; else that of the
+    first one with our ids in another form, which may be in none.
+    """
+    peeled = [peeler.layers(line) for line in lines]
+    for layers, bare in peeled:
         form = own_form(bare) if layers else None
         if form is not None:
             return form, layers
+    for layers, bare in peeled:
+        if is_of_others(bare) and peeler.is_bare(bare):
+            return OTHERS, layers
     return None, ()
 
 

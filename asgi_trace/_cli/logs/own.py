@@ -14,13 +14,19 @@ from ..._core.lines import HEAD
 from ..._core.patterns import Pattern
 
 __all__ = (
+    "BEFORE_STAMP",
+    "ID",
     "JSON",
     "JSON_IN_STRING",
     "LOGFMT",
+    "LONGEST_FRONT",
     "LONGEST_HEAD",
+    "OTHERS",
     "OWN_HEAD",
+    "STAMP",
     "Form",
     "Named",
+    "is_of_others",
     "own_fields",
     "own_form",
     "own_head",
@@ -142,6 +148,22 @@ def _in_string(form: Named) -> Named:
 JSON_IN_STRING = _in_string(JSON)
 """Our JSON in a string of JSON, where no part of it has an escape."""
 
+# Our ids in the form of another formatter, behind a time of ISO 8601: the text before the time, which
+# has no digits, the time, and one of our ids.
+BEFORE_STAMP = r"(?:[!-*,-/:-z|}~][ -/:-~]{0,40})?"
+STAMP = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+LONGEST_FRONT = 110
+ID = r"[\w.~+/=:@-]{0,128}"
+OTHERS = Form(
+    True,
+    "[req=",
+    Pattern(
+        rf"{BEFORE_STAMP}{STAMP}[^\n]{{0,{LONGEST_FRONT}}}?\[req={ID}\|session={ID}[|\]][^\n]*",
+        re.ASCII,
+    ),
+)
+"""Most lines of another formatter with our ids; :mod:`others` reads them."""
+
 _JSON = Form(False, JSON.start, Pattern(JSON.pattern, re.ASCII))
 _LOGFMT = Form(False, LOGFMT.start, Pattern(LOGFMT.pattern, re.ASCII))
 
@@ -161,6 +183,11 @@ def own_form(line: str) -> Form | None:
         if line.startswith(form.start) and form.row(line) is not None:
             return form
     return None
+
+
+def is_of_others(line: str) -> bool:
+    """Whether a *line* has our ids in the form of another formatter, behind a time."""
+    return OTHERS.line.match(line) is not None and own_head(line) is None
 
 
 def own_fields(line: str) -> Row | None:

@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID
 from ..._core.patterns import Pattern
-from .columns import Columns, columns_in_envelopes, columns_of
+from .columns import columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
-from .entries import Common, Entries
+from .entries import Columns, Entries
 from .envelopes import ANOTHER_LOG, COLOR, JOURNAL_BYTES, Layer, Peeled, Peeler, without_colors
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
 from .lines import LOOKED_AT, Lines
-from .own import Form, own_form, own_head
+from .own import OTHERS, Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
 from .times import Clock
@@ -182,6 +182,11 @@ class Steps:
         """Whether parts of a line wait for the rest of it."""
         return bool(self._parts)
 
+    @property
+    def trusted(self) -> tuple[int, int]:
+        """See :class:`Peeler`."""
+        return self._peeler.trusted
+
     def wrapped(self, lines: Sequence[str]) -> tuple[Form | None, tuple[Layer, ...]]:
         """
         Return the form of the first of *lines* that is ours in envelopes that earlier lines had,
@@ -207,12 +212,46 @@ class Steps:
         self.in_traceback = False
         self.prefix = ("", "")
 
-    def pass_over(self, commons: Sequence[Common]) -> None:
-        """Note that lines of ours were taken, which have these values in common."""
+    def pass_over(self, columns: Columns, start: int, end: int, entry: Entry) -> None:
+        """Note that records of ours, *columns* from *start* to *end*, were taken, the last as *entry*."""
         self._leave(self.number + 1)
-        self.number += len(commons)
-        for common in set(commons) if self._left else ():
+        self.number += end - start
+        for common in set(columns.commons[start:end]) if self._left else ():
             self._left.pop((common.more or _NO_MORE).get("source", ""), None)
+        self.begin(entry.request_id, (entry.more or _NO_MORE).get("source", ""))
+
+    def pass_over_others(self, columns: Columns, start: int, end: int, entry: Entry) -> None:
+        """The same for records of another formatter with our ids."""
+        self._leave(self.number + 1)
+        self.number += end - start
+        more = entry.more or _NO_MORE
+        source = more.get("source", "")
+        if source:
+            self._leave_sources(columns, max(start, end - MOST_BETWEEN), end)
+        self.begin(entry.request_id, source)
+        self.records.has_ids_last = False
+        self.is_foreign = True
+        self.prefix = source, _ids_in(entry.text)
+        if source and "foreign" in more:
+            self._entry = entry
+
+    def _leave_sources(self, columns: Columns, start: int, end: int) -> None:
+        """Keep the last record of each source in *columns* from *start* to *end*."""
+        seen: set[str] = set()
+        for place in range(end - 1, start - 1, -1):
+            common = columns.commons[place]
+            more = common.more or _NO_MORE
+            source = more.get("source", "")
+            if source in seen:
+                continue
+            seen.add(source)
+            self._left.pop(source, None)
+            if source and "foreign" in more and len(self._left) < _MOST_SOURCES:
+                ids = common.request_id, common.session_id
+                when = columns.times[place]
+                entry = Entry(when, common.level, *ids, "", 0, common.more, common.file)
+                number = self.number - (end - 1 - place) + 1
+                self._left[source] = _Left(entry, number, False, True, _ids_in(common.head))
 
     def _leave(self, number: int) -> None:
         """Note that the line of this *number* begins another entry, perhaps of another source."""
@@ -304,7 +343,7 @@ class Steps:
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
         if ids > 0:
-            self.prefix = source, f"{plain[ids : plain.find(']', ids) + 1]} "
+            self.prefix = source, _ids_in(plain)
         if source and entry.more and "foreign" in entry.more:
             self._entry = entry
         return Step(entry, "", is_record)
@@ -348,6 +387,13 @@ class Steps:
 
 
 _NO_MORE: dict[str, Any] = {}
+
+
+def _ids_in(text: str) -> str:
+    """Return our ids in *text* with their brackets and a blank, as they begin a further line."""
+    start = text.find("[req=")
+    return f"{text[start : text.find(']', start) + 1]} "
+
 
 # The stream of a container, of containerd and of Docker: a runtime writes the lines of both to one
 # file as they come, so a line of the other one may be between two parts.
@@ -451,7 +497,7 @@ class LineReader:
     def _take_wrapped(self, lines: Lines, out: Entries) -> None:
         """Take *lines*: at once, if they are ours in the same envelopes."""
         form, layers = self._steps.wrapped(lines[:LOOKED_AT])
-        if form is None:  # the first lines of a log show what their envelopes are
+        if form is None or not layers:  # the first lines of a log show what their envelopes are
             for line in lines[:LOOKED_AT]:
                 self._take(line, out)
             form, layers = self._steps.wrapped(lines[:LOOKED_AT])
@@ -482,14 +528,20 @@ class LineReader:
         # A search for one character takes no time.
         if not form.is_text and "[" in lines.text and "[req=" in lines.text:
             odd.update(place for place, line in enumerate(lines) if "[req=" in line)
+        trusted = self._steps.trusted
         start = 0
         for place in (*sorted(odd), len(lines)):
+            # A line has shown that what seemed to be a part of the next ones is an envelope.
+            if form is OTHERS and self._steps.trusted != trusted:
+                for line in lines[start:]:
+                    self._take(line, out)
+                return
             while start < place and self._steps.has_parts:
                 self._take(lines[start], out)
                 start += 1
             if start < place:
-                self._take_all(columns, start, place, out)
-                self._steps.is_foreign = False
+                self._take_all(columns, start, place, out, form)
+                self._steps.is_foreign = form is OTHERS
             if place < len(lines) and not (bare and self._continues(bare[place])):
                 self._take(lines[place], out)
             start = place + 1
@@ -518,7 +570,9 @@ class LineReader:
         if start < len(columns.times):
             self._take_all(columns, start, len(columns.times), out)
 
-    def _take_all(self, columns: Columns, start: int, end: int, out: Entries) -> None:
+    def _take_all(
+        self, columns: Columns, start: int, end: int, out: Entries, form: Form | None = None
+    ) -> None:
         """
         Take the lines of *columns* from *start* to *end*, which are ours; only the last one may be
         continued by a later line.
@@ -528,8 +582,8 @@ class LineReader:
         *parts, _ = (column[start:end] for column in columns)
         out.extend(parts)
         self._entry = out.pop()
-        self._steps.pass_over(columns.commons[start:end])
-        self._steps.begin(self._entry.request_id, (self._entry.more or _NO_MORE).get("source", ""))
+        note = self._steps.pass_over_others if form is OTHERS else self._steps.pass_over
+        note(columns, start, end, self._entry)
         self._records.at(columns.times[start])
         self._records.at(columns.times[end - 1])
 

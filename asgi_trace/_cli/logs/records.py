@@ -53,12 +53,11 @@ from .times import Clock, find_time, is_zoned
 __all__ = (
     "ACCESS_FIELDS",
     "LONGEST_TEXT",
-    "MARKS_OF_ACCESS",
     "Entry",
     "Records",
     "astral",
     "is_of_access",
-    "may_be_access",
+    "may_be_accesses",
     "more_of",
 )
 
@@ -234,6 +233,33 @@ def may_be_access(message: str) -> bool:
     )
 
 
+def may_be_accesses(messages: Sequence[str], joined: str) -> list[int]:
+    """Return the places of the *messages* for which :func:`may_be_access` is true."""
+    places: list[int] = []
+    for mark, pattern in _FINDERS:
+        if mark.strip()[0] not in joined:  # a search for one character takes no time
+            continue
+        # Most often, the messages with one mark are those with the others.
+        known = sum(messages[place].count(mark) for place in places)
+        if not places or len(pattern.findall(joined)) > known:
+            others = [place for place, message in enumerate(messages) if mark in message]
+            places = sorted({*places, *others})
+    return places
+
+
+def _finder(mark: str) -> re.Pattern[str]:
+    """
+    Return an expression for each *mark* in a text: one that begins with a single character takes a
+    third of the time of a search for a short text, where the character is rare.
+    """
+    blanks = len(mark) - len(mark.lstrip())
+    first, rest = re.escape(mark[blanks]), re.escape(mark[blanks + 1 :])
+    return Pattern(rf"{first}(?<={' ' * blanks}{first})(?={rest})")
+
+
+_FINDERS = [(mark, _finder(mark)) for mark in MARKS_OF_ACCESS]
+
+
 class Records:
     """
     Makes entries of the lines of one log.
@@ -252,9 +278,11 @@ class Records:
         self.access_lines = access_lines or AccessLines()
         # whether our ids are at the end of the lines of another formatter: a client's text may then
         # have the same brackets before them
-        self._has_ids_last = False
+        self.has_ids_last = False
         self._origins: dict[str, dict[str, Any]] = {}
         self.heads: dict[str, tuple[float, int]] = {}  # time and level by their text
+        # The level in a front of another formatter, see :mod:`others`; None, if it has no usual one.
+        self.fronts: dict[tuple[str, int, str], int | None] = {}
 
     # -- our own text ------------------------------------------------------------------------------
 
@@ -652,7 +680,7 @@ class Records:
         end = max(ends, default=0)
         end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
         plain = whole
-        access, id_in_access = self._access(plain, end, match)
+        access, id_in_access = self.access(plain, end, match)
         if access and not request_id:
             request_id = _id(id_in_access)
         if not (time or level or letter or request_id or access):
@@ -699,16 +727,20 @@ class Records:
         if last >= 0 and (match is None or match.start() != last):
             at_end = _OWN_IDS.match(plain, last, last + _LONGEST_IDS)
             is_at_end = at_end is not None and _before_message(plain, at_end.end()) == 0
-            if is_at_end and (match is None or self._has_ids_last):
+            if is_at_end and (match is None or self.has_ids_last):
                 return at_end
             return match
         if match is not None:
-            self._has_ids_last = _before_message(plain, match.end()) == 0
+            self.has_ids_last = _before_message(plain, match.end()) == 0
         return match
 
-    def _access(
+    def access(
         self, plain: str, end: int, match: re.Match[str] | None
     ) -> tuple[dict[str, Any] | None, str]:
+        """
+        Return the fields of a line with a message at *end*, and the id of its request, if it is an
+        access line; *match* is the result of :func:`access_line`.
+        """
         access = access_in(plain[end:])
         if access is None and '"' in plain:
             access = access_in(_behind_level(plain))
@@ -752,6 +784,14 @@ class Records:
     def _searched_time(self, text: str) -> float | None:
         match = find_time(text, _TIME_END)
         return self.clock.read(match[0]) if match else None
+
+    def agreed_at(self, when: float, stamp: str, received: Any) -> float:
+        """
+        Return the time *when*, written as *stamp*, of a line that was *received* at the time of its
+        envelope; None for *received* is an unknown time.
+        """
+        agreed = when if received is None else self._agreed(when, stamp, received)
+        return when if agreed is None else agreed
 
     def _agreed(self, when: float | None, stamp: str, received: Any) -> float | None:
         """

@@ -9,7 +9,7 @@ the user agent of an access line, and in quotes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,7 @@ __all__ = (
     "Ids",
     "access_in",
     "access_line",
+    "access_lines",
     "accesses_in",
     "ids_in",
     "milliseconds_in",
@@ -494,6 +495,42 @@ def access_line(line: str) -> re.Match[str] | None:
         if match is not None:
             return match
     return None
+
+
+# For lines that begin with a time, or with a word before one: what each access line has.
+_MARKS = (
+    '"',
+    " ms",
+    "app/",
+    "Request finished HTTP/",
+    "=> generated ",
+    " responded ",
+    "tower_http::trace::on_response",
+    "Sent ",
+    "method=",
+    "Completed ",
+)
+_TIMES_OF_HAPROXY = Pattern(r"\d/-?\d+/")
+
+
+def access_lines(lines: Sequence[str], joined: str) -> Iterator[tuple[int, re.Match[str]]]:
+    """
+    Yield the matches of :func:`access_line` for *lines* that begin with a time of ISO 8601, and
+    their places.
+
+    :param joined: the lines as one text.
+    """
+    places: set[int] = set()
+    for mark in _MARKS:
+        if mark in joined:
+            places.update([place for place, line in enumerate(lines) if mark in line])
+    if "/" in joined and _TIMES_OF_HAPROXY.search(joined) is not None:
+        find = _TIMES_OF_HAPROXY.search
+        places.update(place for place, line in enumerate(lines) if find(line) is not None)
+    for place in sorted(places):
+        match = access_line(lines[place])
+        if match is not None:
+            yield place, match
 
 
 # The user's name in the common log format: a client may send any.

@@ -27,8 +27,8 @@ from datetime import tzinfo
 from functools import cache
 from typing import IO, Any, NamedTuple
 
-from .columns import Columns, columns_in_envelopes, columns_of
-from .entries import Common
+from .columns import columns_in_envelopes, columns_of
+from .entries import Columns, Common
 from .envelopes import Peeler
 from .layers import without_envelopes, wrapped, wrapping_of
 from .lines import LOOKED_AT, Lines, values_at

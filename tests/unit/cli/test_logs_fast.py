@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import columns, layers, reader, records, workers
+from asgi_trace._cli.logs import columns, layers, others, reader, records, workers
 from asgi_trace._cli.logs.columns import columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES, Layer
 from asgi_trace._cli.logs.files import Log
@@ -55,6 +55,13 @@ _MESSAGES = (
     'a "quote" and = and {"timestamp": "x"}',
     "Traceback (most recent call last):\n  File 'x'\nKeyError: 'bulb'",
     "x" * 70_000,
+    '127.0.0.1:5000 - "GET /x?a=[req=b|session=c] HTTP/1.1" 500',
+    '127.0.0.1:5000 - "GET /[client%20x HTTP/1.1" 200 OK',
+    '10.0.0.1 - - [15/Jan/2024:10:30:15 +0000] "GET / HTTP/1.1" 200 5 "-" "4bf92f3577b34da6a3ce929d0e0e4736"',
+    '"GET / HTTP/1.1" 200 5 "-" "Mozilla" rt=0.250 4bf92f3577b34da6a3ce929d0e0e4736',
+    "Completed 500 Internal Server Error in 12ms",
+    "haproxy[1]: 10.0.0.1:3 front back/a 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {} x",
+    "-> GET http://stock/take 200 1.2ms",
 )
 _ACCESS_FIELDS: dict[str, Any] = {
     "method": "GET",
@@ -126,6 +133,36 @@ _forms: dict[str, Callable[[Record], str]] = {
     "json": format_json,
     "logfmt": format_logfmt,
 }
+
+
+def _of_another_formatter(form: str) -> Callable[[Record], str]:
+    """Return a function that writes a record as a formatter with this *form*."""
+
+    def write(record: Record) -> str:
+        words = f"|span={record.span_id}" if record.span_id != "none" else ""
+        fields = {
+            **record._asdict(),
+            "ids": f"[req={record.request_id}|session={record.session_id}{words}]",
+            "call": " [tools/call add #7]" if record.mcp_method else "",
+            "trace": "\nTraceback (most recent call last):\nKeyError" if record.exception else "",
+        }
+        return form.format(**fields)
+
+    return write
+
+
+_OF_OTHERS: dict[str, Callable[[Record], str]] = {
+    form: _of_another_formatter(form)
+    for form in (
+        "{time} {level} {ids} {message}{trace}",
+        "{time} - {logger} - {level} - {ids}{call} - {message}{trace}",
+        "{level:8} {time} {logger}: {ids}: {message}{trace}",
+        "[{level}] {time} (MainThread) {ids}{call} {message}{trace}",
+        "{time} {level} {message} {ids}{trace}",
+        "{ids} {time} {level} {message}{trace}",
+    )
+}
+_forms |= _OF_OTHERS
 _others = st.sampled_from(
     (
         "",
@@ -214,7 +251,8 @@ _ENVELOPES: tuple[Callable[[str], str], ...] = (
 @st.composite
 def logs(draw: st.DrawFn) -> bytes:
     """Return a log of one form, or of several, with what else may stand in one."""
-    forms = draw(st.sampled_from((("text",), ("json",), ("logfmt",), tuple(_forms))))
+    one = st.sampled_from([(form,) for form in _forms])
+    forms = draw(st.one_of(one, st.just(tuple(_forms))))
     wrappers = draw(
         st.one_of(
             st.tuples(st.sampled_from(_WRAPPERS)),
@@ -378,6 +416,62 @@ def _last(line: str) -> Entry:
     assert not lines.read_text(f"{line}\n", [line])
     (entry,) = lines.finish()
     return entry
+
+
+_PYTHON_LINE = "2024-01-15 10:30:{:02},{:03} {} shop.pay [req=r{}|session=s] {}"
+
+
+@pytest.mark.parametrize("envelope", ["{}", "front-1  | {}", '{{"log":"{}\\n","stream":"stderr"}}'])
+def test_lines_of_another_formatter_are_read_at_once(
+    envelope: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in envelopes; one by one are only the first ones and one for each front."""
+    messages = ("paid", "GET /api 200 1.8ms 68B http 127.0.0.1:1", "took 12ms")
+    levels = ("INFO", "WARNING", "ERROR")
+    lines = [
+        envelope.format(
+            _PYTHON_LINE.format(
+                number // 100, number % 1000, levels[number % 3], number // 9, messages[number % 3]
+            )
+        )
+        for number in range(3000)
+    ]
+    alone = LineReader()
+    expected = list(alone.read(lines) + alone.finish())
+    read: list[str] = []
+    other = Records.other
+
+    def counted(self: Records, line: str, *arguments: Any) -> Entry | None:
+        read.append(line)
+        return other(self, line, *arguments)
+
+    monkeypatch.setattr(Records, "other", counted)
+    at_once = LineReader()
+    found: list[Entry] = []
+    for start in range(0, 3000, 1000):
+        some = lines[start : start + 1000]
+        found += at_once.read_text("".join(f"{line}\n" for line in some), some)
+    assert [*found, *at_once.finish()] == expected
+    assert len(read) < 50
+
+
+def test_fronts_that_all_differ_are_not_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as those with the number of a thread: to read each would take longer than to read its line."""
+    lines = [
+        f"2024-01-15 10:30:15,000 INFO [{number}] [req=a|session=b] paid" for number in range(500)
+    ]
+    asked: list[str] = []
+    level = others._level
+
+    def counted(front: others.Front, stamp: str) -> int | None:
+        asked.append(stamp)
+        return level(front, stamp)
+
+    monkeypatch.setattr(others, "_level", counted)
+    reader = LineReader()
+    entries = reader.read_text("".join(f"{line}\n" for line in lines), lines) + reader.finish()
+    assert [entry.text for entry in entries] == lines
+    assert 0 < len(asked) < 100
 
 
 def test_columns_stand_for_all_lines() -> None:
