@@ -28,6 +28,7 @@ from .lines import LOOKED_AT, Lines
 from .own import Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
+from .texts import HEX, UUID
 from .times import Clock
 from .wanted import Wanted
 from .workers import Parsed, Workers
@@ -50,8 +51,29 @@ _traceback = re.compile(
     r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
     rf"|(?:{COLOR})*\u256d(?:{COLOR}|\u2500| ){{1,500}}Traceback |\[stacktrace\]\Z"
 ).match
-# ... up to a line that looks like another logger's.
-_another_log = re.compile(ANOTHER_LOG).match
+# ... up to a line that looks like another logger's: also one of those that begin with neither a time
+# nor a level.
+_HEADS = (
+    r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
+    rf"\[(?:{UUID}|{HEX})\] |Started [A-Z]{{3,7}} \"/|method=[A-Z]{{3,7}} path=",  # Rails
+    r"\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:",  # Tornado, Jupyter
+    r"(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
+    r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
+    r"\[pid: \d{1,9}\|app: ",  # uWSGI
+    r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
+    r"(?:START|END|REPORT) RequestId: ",  # AWS Lambda
+    r"\[Nest\] \d{1,9} ",
+    r"\[GIN\] \d{4}/",
+    r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] |\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
+    r"(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]",  # .NET
+    r"\[?\d\d-[A-Z][a-z]{2}-\d{4} \d\d:",  # PHP, Tomcat
+    r"\d{1,7}:[CMSX] \d\d [A-Z][a-z]{2} \d{4} ",  # Redis
+    # access lines, after a host, an id or an address of IPv6
+    r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
+)
+_ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *_HEADS)))
+# FastAPI's command aligns its levels on the right.
+_OF_FASTAPI = Pattern(r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)")
 # Rich writes the time of each second once, and blanks in its place on the other lines.
 _rich = re.compile(
     r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
@@ -248,7 +270,9 @@ class Steps:
     def _goes_on(self, line: str) -> bool:
         if not line:
             return True
-        if (self.in_traceback or _traceback(line)) and not _another_log(line):
+        if line[0] == " " and _OF_FASTAPI.match(line) is not None:
+            return False
+        if (self.in_traceback or _traceback(line)) and _ANOTHER_LOG.match(line) is None:
             self.in_traceback = True
             return True
         return False

@@ -18,7 +18,9 @@ from ..._core.patterns import Pattern
 from .envelopes import COLORS
 
 __all__ = (
+    "HEX",
     "HOST",
+    "UUID",
     "AccessLines",
     "Ids",
     "access_in",
