@@ -129,7 +129,7 @@ _DATED = Pattern(
 # No time is without one of these.
 _SOME_TIME = Pattern(r"\d:\d\d(?!\d)|\d{10}|\dT\d{6}|\.\d+e\+|@4")
 _UNDATED = Pattern(
-    _without_names(rf"{_SHORT}|{_KITCHEN}|{_HOURS}:(?P<second>\d\d){_FRACTIONS}{_ZONE}(?![\d:])")
+    _without_names(rf"{_SHORT}|{_KITCHEN}|{_HOURS}:(?P<second>\d\d){_FRACTIONS}{_ZONE}(?!\d|:\w)")
 )
 # A date in a form that is not known, before a bare time: the time is not one of today.
 _UNKNOWN_DATE = Pattern(
