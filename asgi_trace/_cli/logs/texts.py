@@ -423,9 +423,14 @@ _MOST_READ = 8192
 _UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
 _LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
 _LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
-_SECONDS = Pattern(r"\b(?:rt|request_time|response_time|duration)[=:]\"?(\d+\.\d+)")
-# nginx writes its $request_time with three digits.
-_BARE_SECONDS = Pattern(r" (\d+\.\d{3})(?= |\Z)")
+_DURATION = r"\b(?:rt|request_time|response_time|duration)[=:]\"?"
+# The durations behind a request, and the milliseconds in their unit. nginx writes its $request_time
+# with three digits, Rack four, gunicorn and actix six; a time has more before the point.
+_DURATIONS = (
+    (Pattern(rf"{_DURATION}(\d+\.\d+)(?![\d.]| ?ms)"), 1e3),
+    (Pattern(rf"(?:{_DURATION}| )(\d{{1,9}}(?:\.\d{{1,9}})?) ?ms(?=[ \"]|\Z)"), 1),
+    (Pattern(r" (\d{1,6}\.\d{3,6})(?= |\Z)"), 1e3),
+)
 # A text in quotes is the client's, unless it has one of these names.
 _OF_CLIENT = Pattern(
     r'((?:(?:request|correlation|req|trace)[-_]?id|rt|request_time|response_time|duration)[=:] ?"[\w.~+/=:@-]{1,128}")'
@@ -466,9 +471,11 @@ class AccessLines:
         others = groups.get("others")
         if others:
             of_server = _OF_CLIENT.sub(r"\1", others)
-            told = _SECONDS.search(of_server) or _BARE_SECONDS.search(of_server)
-            if told is not None:
-                fields["duration_ms"] = round(float(told[1]) * 1000, 3)
+            for duration, factor in _DURATIONS:
+                told = duration.search(of_server)
+                if told is not None:
+                    fields["duration_ms"] = round(float(told[1]) * factor, 3)
+                    break
             named = _NAMED.search(of_server)
             request = self._last_id_in(others) if named is None else named[2]
         return fields, request

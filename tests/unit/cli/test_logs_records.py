@@ -376,6 +376,34 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "PostgreSQL": ("2024-11-22 10:30:15.250 UTC [12] LOG:  duration: 250.123 ms", {"level": 2}),
     "PostgreSQL, a panic": ("2024-11-22 10:30:15.250 UTC [12] PANIC:  x", {"level": 5}),
     "NestJS": ("[Nest] 12  - 11/22/2024, 10:30:15 AM     LOG [NestFactory] x", {"level": 2}),
+    "gunicorn, with seconds": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 265 "-" "curl/8" 0.250123',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.123}},
+    ),
+    "Rack": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 0.0125',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 12.5}},
+    ),
+    "actix": (
+        '[2024-11-22T10:30:15Z INFO  actix_web::middleware::logger] 127.0.0.1 "GET /x HTTP/1.1" 503 5 "-" "curl/8" '
+        "0.250123",
+        {
+            "level": 2,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.123},
+        },
+    ),
+    "morgan, its time behind the combined format": (
+        '::1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 "-" "curl/8" - 250.123 ms',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.123}},
+    ),
+    "a named duration in milliseconds": (
+        '::1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 "-" "curl/8" duration=250.5ms',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "a time is no duration": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 "-" "curl/8" 1732271415.250 0.125',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 125.0}},
+    ),
 }
 
 
