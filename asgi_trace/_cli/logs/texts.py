@@ -184,7 +184,8 @@ def _unquoted(value: str) -> str:
 
 # -- access lines ----------------------------------------------------------------------------------
 
-_REQUEST = r'"(?P<method>[A-Z]{3,20}) (?P<path>[^ "]+)(?: (?:HTTP/)?[\d.]+)?"'
+# Apache writes a quote of the client's as \".
+_REQUEST = r'"(?P<method>[A-Z]{3,20}) (?P<path>(?:[^ "\\]|\\.)+)(?: (?:HTTP/)?[\d.]+)?"'
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 # Go writes 1m2.5s.
 _LASTED = r"(?:\d{1,9}h)?(?:\d{1,9}m)?\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s)"

@@ -404,6 +404,14 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 "-" "curl/8" 1732271415.250 0.125',
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 125.0}},
     ),
+    "Apache, a quote in the request": (
+        r'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x\" HTTP/1.1" 503 5 "-" "curl/8"',
+        {"access": {"method": "GET", "path": '/x\\"', "status": 503}},
+    ),
+    "Apache, a status in the request": (
+        r'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x\" 200 5 HTTP/1.1" 503 5 "-" "curl/8"',
+        {"access": None},
+    ),
 }
 
 
