@@ -55,6 +55,11 @@ _IDS = (
     ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
     # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
     ("[", Pattern(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
+    # loguru, with an id behind its time and level
+    (
+        " | ",
+        Pattern(rf"\A[\d T:.,+Z-]{{19,40}} \| (?:[A-Z]{{4,8}} *\| )?(?P<request>{HEX}|{UUID}) \|"),
+    ),
     # nginx and HAProxy, if their id comes first
     (" ", Pattern(rf"\A(?P<request>{HEX}|{UUID}) ")),
 )

@@ -412,6 +412,14 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         r'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x\" 200 5 HTTP/1.1" 503 5 "-" "curl/8"',
         {"access": None},
     ),
+    "loguru, an id behind the level": (
+        f"2024-11-22 10:30:15.250 | ERROR    | {HEX} | shop:pay:12 - failed",
+        {"request": HEX, "level": 4},
+    ),
+    "loguru, an id in the message": (
+        f"2024-11-22 10:30:15.250 | ERROR    | shop:pay:12 - failed | {HEX} | x",
+        {"request": "", "level": 4},
+    ),
 }
 
 
