@@ -274,6 +274,23 @@ _ROWS = (
             rf"\([\da-f.:]+\) (?P<lasted>{_LASTED})\Z"
         ),
     ),
+    # Sanic: worker time level: client request status bytes milliseconds; before its version 24.12
+    # without these
+    (
+        "://",
+        Pattern(
+            r"\A(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?: [+-]\d{4})? INFO: [^ ]+ "
+            r"(?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) (?P<status>\d{3}) (?:\d+|chunked) "
+            rf"(?: +(?P<lasted>{_LASTED}))?\Z"
+        ),
+    ),
+    (
+        "(sanic.access)",
+        Pattern(
+            r"\A\[[\d :+-]{19,30}\] - \(sanic\.access\)\[INFO\]\[[^\] ]+\]: (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+            r" (?P<status>\d{3}) (?:-?\d+|chunked)\Z"
+        ),
+    ),
     # Squid
     (
         "/",

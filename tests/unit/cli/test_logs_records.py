@@ -420,6 +420,25 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"2024-11-22 10:30:15.250 | ERROR    | shop:pay:12 - failed | {HEX} | x",
         {"request": "", "level": 4},
     ),
+    "Sanic": (
+        "Main |2024-11-22 10:30:15 +0000 INFO: 127.0.0.1:5 GET http://shop/x?y=1 503 2  250.5ms",
+        {
+            "level": 2,
+            "service": None,
+            "access": {"method": "GET", "path": "/x?y=1", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "Sanic, a worker for development": (
+        "Srv 0 10:30:15 INFO: 127.0.0.1:5 GET http://shop/x 503 chunked  250.5ms",
+        {
+            "level": 2,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "Sanic, before its version 24": (
+        "[2024-11-22 10:30:15 +0000] - (sanic.access)[INFO][127.0.0.1:5]: GET http://shop/x  503 2",
+        {"level": 2, "access": {"method": "GET", "path": "/x", "status": 503}},
+    ),
 }
 
 
