@@ -72,8 +72,12 @@ _HEADS = (
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )
 _ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *_HEADS)))
-# FastAPI's command aligns its levels on the right.
-_OF_FASTAPI = Pattern(r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)")
+# Records that begin with blanks: FastAPI's command aligns its levels on the right, and Next.js begins
+# each line with a blank.
+_INDENTED = Pattern(
+    r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
+    r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
+)
 # Rich writes the time of each second once, and blanks in its place on the other lines.
 _rich = re.compile(
     r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
@@ -270,7 +274,7 @@ class Steps:
     def _goes_on(self, line: str) -> bool:
         if not line:
             return True
-        if line[0] == " " and _OF_FASTAPI.match(line) is not None:
+        if line[0] == " " and _INDENTED.match(line) is not None:
             return False
         if (self.in_traceback or _traceback(line)) and _ANOTHER_LOG.match(line) is None:
             self.in_traceback = True

@@ -262,7 +262,7 @@ _ROWS = (
     (
         " | ",
         Pattern(
-            rf"\A\d\d:\d\d:\d\d \| (?P<status>\d{{3}}) \| +(?P<lasted>{_LASTED}) \| [\da-f.:]+ \| "
+            rf"\A\d\d:\d\d:\d\d \| (?P<status>\d{{3}}) \| +(?P<lasted>{_LASTED}) \| +[\da-f.:]+ \| "
             r"(?P<method>[A-Z]+) *\| (?P<path>/[^ |]*) "
         ),
     ),
@@ -307,12 +307,29 @@ _ROWS = (
             rf"(?:\d+|-) [^ ]+(?: charset=[\w-]+)? (?P<lasted>{_LASTED})\Z"
         ),
     ),
-    # morgan: dev, and tiny
+    # morgan: dev, tiny, and short
     (
         " ms",
         Pattern(
-            r"\A(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*) (?P<status>\d{3})(?: (?:\d+|-) -)? "
+            r"\A(?:[\da-fA-F.:]+ - [^ ]{1,255} )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
+            r"(?P<status>\d{3})(?: (?:\d+|-) -)? "
             r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
+        ),
+    ),
+    # next dev
+    (
+        " in ",
+        Pattern(
+            r"\A ?(?P<method>[A-Z]{3,7}) (?P<path>/[^ ]*) (?P<status>\d{3}) in "
+            rf"(?P<lasted>{_LASTED})(?: \([^()]{{1,200}}\))?\Z"
+        ),
+    ),
+    # PHP's built-in server
+    (
+        "]: ",
+        Pattern(
+            r"\A\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}\] (?:\[[\da-f:]+\]|[\d.]+):\d+ "
+            r"\[(?P<status>\d{3})\]: (?P<method>[A-Z]{3,20}) (?P<path>/[^ ]*)(?: - .*)?\Z"
         ),
     ),
     # uWSGI

@@ -439,6 +439,22 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "[2024-11-22 10:30:15 +0000] - (sanic.access)[INFO][127.0.0.1:5]: GET http://shop/x  503 2",
         {"level": 2, "access": {"method": "GET", "path": "/x", "status": 503}},
     ),
+    "Fiber, on a terminal": (
+        "10:30:15 | 503 |     250.5ms |       127.0.0.1 | GET     | /x       | failed",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "morgan, short": (
+        "::1 - - GET /x HTTP/1.1 503 5 - 250.500 ms",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "Next.js": (
+        " GET /x 503 in 1.25s (compile: 1.1s, render: 150ms)",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 1250.0}},
+    ),
+    "PHP's server": (
+        "[Fri Nov 22 10:30:15 2024] [::1]:41342 [404]: GET /x - No such file or directory",
+        {"access": {"method": "GET", "path": "/x", "status": 404}},
+    ),
 }
 
 

@@ -436,6 +436,7 @@ def test_the_tracebacks_of_rich_and_monolog_are_folded(traceback: tuple[str, ...
         'shop.example:80 127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5',
         "      INFO   Application startup complete.",
         '   WARNING   127.0.0.1:41342 - "GET /x HTTP/1.1" 503',
+        " GET /x 503 in 250ms",
     ],
 )
 def test_a_record_after_a_traceback_is_no_part_of_it(line: str) -> None:
