@@ -647,8 +647,9 @@ class Records:
             service = ids.service
             ends.append(_before_message(plain, ids.end))
         end = max(ends, default=0)
-        end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
         plain = whole
+        if end:
+            end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
         access, id_in_access = self._access(plain, end, match)
         if access and not request_id:
             request_id = _id(id_in_access)

@@ -1273,6 +1273,28 @@ def test_gelfs_two_messages_are_shown_once() -> None:
     assert alike.text[alike.message :] == "x host=a"
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("GET /x 503 250.500 ms - 12", "GET /x 503 250.500 ms - 12"),
+        (
+            "::1 - - GET /x HTTP/1.1 503 5 - 250.500 ms",
+            "::1 - - GET /x HTTP/1.1 503 5 - 250.500 ms",
+        ),
+        (
+            "[pid: 88|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Fri Nov 22 10:30:15 2024] GET /x => "
+            "generated 4 bytes in 2 msecs (HTTP/1.1 503) 9 headers",
+            "GET /x => generated 4 bytes in 2 msecs (HTTP/1.1 503) 9 headers",
+        ),
+    ],
+    ids=["morgan", "morgan, short", "uWSGI"],
+)
+def test_the_message_of_an_access_line_has_its_request(line: str, shown: str) -> None:
+    """A request is hidden where ids are searched, and shown all the same."""
+    entry = entry_of(line)
+    assert entry.text[entry.message :] == shown
+
+
 def test_a_message_is_no_access_line_and_gives_no_id() -> None:
     """What a client sends stands behind the head of a line, and is in the form of a server's there."""
     for sent in (
