@@ -656,8 +656,9 @@ class Records:
         if not (time or level or letter or request_id or access):
             return None
         stamp = time[0] if time else ""
-        if match is not None and "utc" in match.re.groupindex:
-            stamp = f"{match['utc']}Z"
+        if match is not None:
+            times = match.groupdict("")
+            stamp = f"{times['utc']}Z" if "utc" in times else stamp or times.get("time", "")
         when = self.clock.read(stamp) if stamp else None
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, stamp, envelope.time)

@@ -196,6 +196,7 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _LASTED = r"(?:\d{1,9}h)?(?:\d{1,9}m)?\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s)"
 
 # The group ``utc`` is a time of the extended log file format of W3C: it has no zone and is in UTC.
+# The group ``time`` is one behind the request.
 _ROWS = (
     # ingress-nginx: … "referrer" "agent" length seconds [upstream] … id
     (
@@ -408,6 +409,13 @@ _ROWS = (
         Pattern(
             r"\bmethod=(?P<method>[A-Z]+) path=(?P<path>[^ \"]+) (?:[a-z]+=[^ \"]+ ){0,8}?status=(?P<status>\d{3})"
             r"(?: duration=(?P<milliseconds>\d+\.\d+))?"
+        ),
+    ),
+    (
+        "Started ",
+        Pattern(
+            r'\A(?:\[[^\]" ]{1,128}\] ){0,4}Started (?P<method>[A-Z]+) "(?P<path>[^"]+)" for [\da-fA-F.:]+ at '
+            r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\Z"
         ),
     ),
     ("Started ", Pattern(r'\bStarted (?P<method>[A-Z]+) "(?P<path>[^"]+)" for ')),

@@ -1295,6 +1295,32 @@ def test_the_message_of_an_access_line_has_its_request(line: str, shown: str) ->
     assert entry.text[entry.message :] == shown
 
 
+RAILS = f'[{UUID}] Started GET "{{}}" for 127.0.0.1 at 2024-11-22 10:30:15 +0100'
+
+
+def test_rails_writes_the_time_of_a_request_behind_it() -> None:
+    """Since its version 8, no line has another one; those of the same request come after it."""
+    reader = LineReader()
+    lines = [RAILS.format("/x"), f"[{UUID}] Completed 503 Service Unavailable in 12ms"]
+    entries = reader.read(lines) + reader.finish()
+    assert [entry.time for entry in entries] == [1_732_267_815_000] * 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RAILS.format('/x" for 127.0.0.1 at 2001-01-01 00:00:00 +0000'),
+        'INFO:shop:Started GET "/x" for 127.0.0.1 at 2001-01-01 00:00:00 +0000',
+    ],
+    ids=["a path", "a message"],
+)
+def test_what_looks_like_rails_time_forges_none(line: str) -> None:
+    reader = LineReader()
+    lines = ["2024-11-22T10:30:15Z INFO x", line]
+    entries = reader.read(lines) + reader.finish()
+    assert [entry.time for entry in entries] == [1_732_271_415_000] * 2
+
+
 def test_a_message_is_no_access_line_and_gives_no_id() -> None:
     """What a client sends stands behind the head of a line, and is in the form of a server's there."""
     for sent in (
