@@ -41,7 +41,9 @@ from .texts import (
     AccessLines,
     access_in,
     access_line,
+    console_fields,
     ids_in,
+    is_in_utc,
     milliseconds_in,
     outgoing_in,
     python_pairs,
@@ -595,18 +597,13 @@ class Records:
 
     def other(self, line: str, envelope: Peeled | None = None) -> Entry | None:
         """Return the entry of a line that is not of our text form; None when its form is unknown."""
-        if line.startswith("{") or line.partition("=")[0].replace("_", "a").isalnum():
-            fields = (
-                envelope.fields
-                if envelope is not None and envelope.fields is not None
-                else python_pairs(line) or parse_fields(line)
-            )
-            if fields is not None and len(fields) > 1:
-                if line[0] != "{":
-                    fields = _with_whole_time(fields)
-                entry = self.named(fields, envelope)
-                if entry is not None:
-                    return entry
+        fields = _fields_in(line, envelope)
+        if fields is not None and len(fields) > 1:
+            if line[0] != "{":
+                fields = _with_whole_time(fields)
+            entry = self.named(fields, envelope)
+            if entry is not None:
+                return entry
         plain = COLORS.sub("", line) if "\x1b" in line else line
         whole = plain
         head = _OTHERS_HEAD.match(plain)
@@ -659,6 +656,8 @@ class Records:
         if match is not None:
             times = match.groupdict("")
             stamp = f"{times['utc']}Z" if "utc" in times else stamp or times.get("time", "")
+        if time and not time.start() and is_in_utc(plain):
+            stamp = f"{stamp}Z"
         when = self.clock.read(stamp) if stamp else None
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, stamp, envelope.time)
@@ -807,6 +806,17 @@ def _nearest(when: float, moment: float) -> float:
 
 
 # -- parts -----------------------------------------------------------------------------------------
+
+
+def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
+    """Return the fields of a *line* that is made of names and values; None for any other line."""
+    if line[:1].isdigit() and "\thttp.log." in line:
+        return console_fields(line)
+    if not line.startswith("{") and not line.partition("=")[0].replace("_", "a").isalnum():
+        return None
+    if envelope is not None and envelope.fields is not None:
+        return envelope.fields
+    return python_pairs(line) or parse_fields(line)
 
 
 _is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from ..._core.lines import parse_access, parse_outgoing, unescape
+from ..._core.lines import parse_access, parse_fields, parse_outgoing, unescape
 from ..._core.patterns import Pattern
 from .envelopes import COLORS
 
@@ -26,7 +26,9 @@ __all__ = (
     "access_in",
     "access_line",
     "accesses_in",
+    "console_fields",
     "ids_in",
+    "is_in_utc",
     "milliseconds_in",
     "outgoing_in",
     "python_pairs",
@@ -185,6 +187,32 @@ def _unquoted(value: str) -> str:
         return str(literal_eval(value))
     except (ValueError, SyntaxError):
         return value[1:-1]
+
+
+# -- the console form of Caddy ---------------------------------------------------------------------
+
+# Its times are in UTC.
+_IN_UTC = Pattern(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d{3,9})?\t(?:[A-Z]{4,6}|[a-z]{4,6})\t")
+# A message has a client's text: the fields begin at the only tab behind it.
+_OF_CADDY = Pattern(
+    r"([\d/]{10} [\d:.]{8,18}|1\.\d{4,18}e\+09)\t(\w{4,6})\t(http\.log\.[\w.-]{1,200})\t([^\t]*)\t(\{.*\})\Z"
+)
+
+
+def is_in_utc(line: str) -> bool:
+    """Whether the time without a zone that begins a *line* is in UTC."""
+    return _IN_UTC.match(line) is not None
+
+
+def console_fields(line: str) -> dict[str, Any] | None:
+    """Return the fields of a *line* that Caddy writes about a request; None for any other line."""
+    match = _OF_CADDY.match(line)
+    fields = None if match is None else parse_fields(match[5])
+    if match is None or fields is None:
+        return None
+    time, level, logger, message, _ = match.groups()
+    zone = "Z" if is_in_utc(line) else ""
+    return {**fields, "ts": f"{time}{zone}", "level": level, "logger": logger, "msg": message}
 
 
 # -- access lines ----------------------------------------------------------------------------------

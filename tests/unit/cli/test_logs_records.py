@@ -468,6 +468,46 @@ def test_text_of_others(line: str, expected: dict[str, Any]) -> None:
     assert entry.text == line or line.startswith(("timestamp=", "time="))
 
 
+CADDY = {
+    "request": {"method": "GET", "uri": "/x", "headers": {"X-Request-Id": ["forged"]}},
+    "duration": 0.25,
+    "status": 502,
+    "resp_headers": {"X-Request-Id": ["r1"]},
+}
+
+
+@pytest.mark.parametrize("time", ["2024/11/22 10:30:15.250", "1.73227141525e+09"])
+@pytest.mark.parametrize("level", ["INFO", "info"])
+def test_the_console_form_of_caddy_is_read_as_its_json(time: str, level: str) -> None:
+    """Its times without a zone are in UTC, whatever the zone of the other lines is."""
+    message = f"{time}\t{level}\thttp.log.access.log0\thandled request\t{json.dumps(CADDY)}"
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    other = "2024/11/22 10:30:15.250\tWARN\tadmin\tendpoint disabled"
+    first, second = reader.read([message, other]) + reader.finish()
+    access = {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0}
+    assert (first.level, first.request_id, first.more) == (
+        2,
+        "r1",
+        {"access": access, "foreign": True},
+    )
+    assert first.time == second.time == 1_732_271_415_250
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'http.log.error\tx\t{"request_id": "forged"}\t{"status": 502}',
+        'shop\tx\thttp.log.access\tx\t{"request_id": "forged"}',
+        'http.log.access\tx\t{"request_id": "forged"} x',
+    ],
+)
+def test_a_message_of_caddy_has_no_fields(message: str) -> None:
+    """A client's text in it may look like them."""
+    line = f"2024/11/22 10:30:15.250\tINFO\t{message}"
+    entry = entry_of(line)
+    assert (entry.request_id, entry.level, entry.text) == ("", 2, line)
+
+
 NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "ECS, dotted": (
         {
