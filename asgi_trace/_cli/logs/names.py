@@ -536,6 +536,7 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("request_method", "request_uri", "status", "request_time", 1000),  # nginx
     ("request_method", "uri", "status", "request_time", 1000),  # nginx
     ("request", "request", "status", "request_time", 1000),  # nginx
+    ("request", "request", "status", "duration", 1000),  # Sanic
     ("http.request.method", "url.path", "http.response.status_code", "event.duration", 1e-6),  # ECS
     ("http.request.method", "url.original", "http.response.status_code", "event.duration", 1e-6),
     ("http.method", "http.target", "http.status_code", "duration_ms", 1),
@@ -547,6 +548,7 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "path", "status", "request_time", 1000),
     ("method", "path", "status", "duration", 1),  # lograge
     ("method", "url", "status", "duration", 1),  # zerolog
+    ("method", "path", "status", "latency", 1),  # slog, zap
     ("request.method", "request.path", "response.status", "response.latency", 1e-6),  # slog-http
     ("meta.req.method", "meta.req.url", "meta.res.statusCode", "meta.responseTime", 1),  # winston
     ("proxy.method", "proxy.path", "proxy.statusCode", "duration", 1),  # Vercel

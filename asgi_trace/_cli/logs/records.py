@@ -884,16 +884,33 @@ def _access_of(
         for name, key in (("method", method), ("path", path)):
             if isinstance(fields.get(key), str):
                 access[name] = fields[key]
-        if "path" in access:
-            access["path"] = HOST.sub("", access["path"])
+    if "path" in access:
+        access["path"] = HOST.sub("", access["path"])
     lasted = fields.get(duration)
     if isinstance(lasted, str):
-        with_unit = milliseconds_in(lasted)
+        with_unit = milliseconds_in(lasted.strip())
         if with_unit is not None:
             lasted, factor = with_unit, 1
+    elif factor == 1 and "msg" in fields and type(fields.get("level")) is str:
+        factor = _factor_of_go(lasted, "ts" in fields)
     with suppress(TypeError, ValueError, OverflowError):
         access["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
     return access
+
+
+def _factor_of_go(lasted: Any, is_zap: bool) -> float:
+    """
+    Return the milliseconds in one of a duration that a program in Go has logged as a number: zap
+    writes seconds with a fraction, slog and logrus whole nanoseconds. Those that the program has
+    counted itself are milliseconds.
+    """
+    if type(lasted) is int and lasted >= _LEAST_NANOSECONDS:
+        return 1e-6
+    return 1000 if is_zap and type(lasted) is float else 1
+
+
+# No request takes less, nor as many milliseconds.
+_LEAST_NANOSECONDS = 10_000
 
 
 def is_of_access(logger: str) -> bool:

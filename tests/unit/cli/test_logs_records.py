@@ -1248,6 +1248,67 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
         },
     ),
+    "slog's requests": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "INFO",
+            "msg": "request",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "duration": 250_500_000,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "slog's requests, in milliseconds": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "INFO",
+            "msg": "request",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "latency": 250,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+    ),
+    "zap's requests": (
+        {
+            "level": "info",
+            "ts": 1732271415.25,
+            "msg": "/x",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "latency": 0.2505,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "pino's own duration": (
+        {
+            "level": 30,
+            "time": 1732271415250,
+            "msg": "request",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "duration": 25_000,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 25_000.0}},
+    ),
+    "Sanic": (
+        {
+            "timestamp": "2024-11-22 10:30:15 +0000",
+            "level": "INFO",
+            "message": "",
+            "host": "127.0.0.1:5",
+            "request": "GET http://shop/x",
+            "status": 503,
+            "byte": 2,
+            "duration": " 250.5ms",
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
     "ours, of a service": (
         {
             "timestamp": 1,
