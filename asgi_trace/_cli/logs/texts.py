@@ -9,6 +9,7 @@ the user agent of an access line, and in quotes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -249,7 +250,7 @@ _ROWS = (
         "/",
         Pattern(
             rf"\A(?:(?P<request>{HEX}|{UUID}|{_OF_HAPROXY}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) "
-            rf"(?P<status>\d{{3}}) \+?\d+ [^\"]{{0,1000}}?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}"
+            rf"(?P<status>\d{{3}}) \+?\d+ (?P<captured>[^\"]{{0,1000}}?){_REQUEST}"
             rf"(?: (?P<last>{HEX}|{UUID}|{_OF_HAPROXY})\Z)?"
         ),
     ),
@@ -516,6 +517,12 @@ _OF_CLIENT = Pattern(
 )
 
 
+# HAProxy escapes these characters in a header.
+_CAPTURED = Pattern(r"[{|]([^{|}]*)(?=[|}])")
+_MOST_CAPTURED = 20
+_IS_ID = Pattern(rf"{HEX}|{UUID}|{_OF_HAPROXY}")
+
+
 class AccessLines:
     """The access lines of one log, in the forms of other servers."""
 
@@ -524,6 +531,9 @@ class AccessLines:
         # lines.
         self._quoted = 0
         self._unquoted = 0
+        # The same for the headers that HAProxy captures: their number, the place of one, and whether
+        # it was an id.
+        self._captured: Counter[tuple[int, int, bool]] = Counter()
 
     def read(self, match: re.Match[str]) -> tuple[dict[str, Any], str]:
         """Return the fields of an access line, and the id of its request, if it has one."""
@@ -543,7 +553,9 @@ class AccessLines:
             fields["duration_ms"] = round(float(seconds) * 1000, 3)
         elif milliseconds:
             fields["duration_ms"] = float(milliseconds)
-        request = groups.get("request") or groups.get("captured") or groups.get("last") or ""
+        request = groups.get("request") or groups.get("last") or ""
+        if not request and groups.get("captured"):
+            request = self._captured_id(groups["captured"])
         others = groups.get("others")
         if others:
             of_server = _OF_CLIENT.sub(r"\1", others)
@@ -555,6 +567,21 @@ class AccessLines:
             named = _NAMED.search(of_server)
             request = self._last_id_in(others) if named is None else named[2]
         return fields, request
+
+    def _captured_id(self, captured: str) -> str:
+        """Return the first id in text with *captured* headers that is where nearly all lines have one."""
+        values = _CAPTURED.findall(captured)[:_MOST_CAPTURED]
+        number = len(values)
+        request = ""
+        for place, value in enumerate(values):
+            if not value:
+                continue
+            is_id = _IS_ID.fullmatch(value) is not None
+            self._captured[number, place, is_id] += 1
+            others = self._captured[number, place, False]
+            if is_id and self._captured[number, place, True] > 10 * others:
+                request = request or value
+        return request
 
     def _last_id_in(self, others: str) -> str:
         word = others[others.rfind(" ") :]

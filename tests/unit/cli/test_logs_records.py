@@ -1578,6 +1578,33 @@ def test_blanks_at_the_end_take_no_longer_than_their_number(blank: str) -> None:
     assert entry_of(f"2024-11-22 10:30:15 {blank * 60_000}x").level == 0
 
 
+HAPROXY = (
+    "127.0.0.1:5 [22/Nov/2024:10:30:15.250] front back/s1 0/0/1/12/250 503 157 - - ---- 1/1/0/0/0 0/0 "
+    '{} "GET /x HTTP/1.1"'
+)
+
+
+@pytest.mark.parametrize(
+    ("captured", "ids"),
+    [
+        (("{shop|%s}", "{shop|%s}", "{shop|}"), (HEX, HEX, "")),
+        (("{shop|curl/8} {%s}", "{%s|curl/8} {}"), (HEX, "")),
+        (("{curl/8|%s}", "{%s|}"), (HEX, "")),
+        (("{curl/8}", "{%s}"), ("", "")),
+        (("{curl/8|%s}", "{%s}"), (HEX, HEX)),
+    ],
+    ids=["second", "of the answer", "a user agent", "a user agent alone", "of another front"],
+)
+def test_the_id_of_haproxy_is_the_header_that_is_one_in_all_lines(
+    captured: tuple[str, ...], ids: tuple[str, ...]
+) -> None:
+    """A client may send an id in another header that is captured."""
+    reader = LineReader()
+    lines = [HAPROXY.format(each.replace("%s", HEX)) for each in captured]
+    entries = reader.read(lines) + reader.finish()
+    assert tuple(entry.request_id for entry in entries) == ids
+
+
 def test_what_a_client_sends_in_quotes_is_no_id() -> None:
     """
     The user agent and the forwarded address of a log without $request_id, once its lines have been
