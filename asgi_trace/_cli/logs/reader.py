@@ -57,7 +57,7 @@ _HEADS = (
     r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
     rf"\[(?:{UUID}|{HEX})\] |Started [A-Z]{{3,7}} \"/|method=[A-Z]{{3,7}} path=",  # Rails
     r"\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:",  # Tornado, Jupyter
-    r"(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
+    r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
     r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
     r"\[pid: \d{1,9}\|app: ",  # uWSGI
     r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
@@ -85,6 +85,9 @@ _rich = re.compile(
 _rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
+
+# The lines of a frame below its first one: of Sanic's tracebacks, and banners.
+_FRAME = "\u2502\u2570"
 
 # The most entries that wait for the first one with a time.
 _MOST_EARLY = 10_000
@@ -276,6 +279,8 @@ class Steps:
             return True
         if line[0] == " " and _INDENTED.match(line) is not None:
             return False
+        if line[0] in _FRAME:
+            return True
         if (self.in_traceback or _traceback(line)) and _ANOTHER_LOG.match(line) is None:
             self.in_traceback = True
             return True

@@ -107,8 +107,8 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 # -- lines of others -------------------------------------------------------------------------------
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
-# for an id.
-_OTHERS_HEAD = Pattern(r"[\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
+# for an id. Sanic draws a frame around a traceback.
+_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = Pattern(
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS

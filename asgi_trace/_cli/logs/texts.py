@@ -309,7 +309,7 @@ _ROWS = (
     (
         "://",
         Pattern(
-            r"\A(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?: [+-]\d{4})? INFO: [^ ]+ "
+            r"\A(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?: [+-]\d{4})? (?:INFO|ACCESS): [^ ]+ "
             r"(?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) (?P<status>\d{3}) (?:\d+|chunked) "
             rf"(?: +(?P<lasted>{_LASTED}))?\Z"
         ),

@@ -435,6 +435,14 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
         },
     ),
+    "Sanic, on a terminal": (
+        "Main |2024-11-22 10:30:15 +0000 ACCESS: 127.0.0.1:5 GET http://shop/x 503 2  250.5ms",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "Sanic, a traceback in a frame": (
+        "\u256d Srv 0 2024-11-22 10:30:15 +0000 ERROR: Exception occurred while handling uri: 'http://shop/x'",
+        {"level": 4, "undated": None},
+    ),
     "Sanic, before its version 24": (
         "[2024-11-22 10:30:15 +0000] - (sanic.access)[INFO][127.0.0.1:5]: GET http://shop/x  503 2",
         {"level": 2, "access": {"method": "GET", "path": "/x", "status": 503}},

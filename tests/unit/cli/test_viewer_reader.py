@@ -400,9 +400,10 @@ def test_rich_leaves_out_a_time_that_it_has_just_written() -> None:
         ("\u256d\u2500 Traceback (most recent call last) \u2500\u256e", "\u2502 x \u2502", "ZeroDivisionError: x"),
         ("\x1b[31m\u256d\u2500\x1b[0m\x1b[31m\u2500\x1b[0m \x1b[1mTraceback \x1b[0m(most", "ZeroDivisionError: x"),
         ("[stacktrace]", "#0 /shop/Pay.php(5): pay()", "#1 {main}", '"}'),
+        ("\u2502 shop.py:10 pay:", "\u2502   charge()", "\u2570 ValueError: x"),
     ],
 )  # fmt: skip
-def test_the_tracebacks_of_rich_and_monolog_are_folded(traceback: tuple[str, ...]) -> None:
+def test_the_tracebacks_of_rich_monolog_and_sanic_are_folded(traceback: tuple[str, ...]) -> None:
     record = "2024-11-22 10:30:15 [error    ] failed                         request_id=r1"
     (entry,) = entries_of("\n".join((record, *traceback)))
     assert entry.text.count("\n") == len(traceback)
@@ -418,6 +419,7 @@ def test_the_tracebacks_of_rich_and_monolog_are_folded(traceback: tuple[str, ...
         "[W 2024-11-22 10:30:15.250 ServerApp] x",
         "Main  2024-11-22 10:30:15 +0000 INFO: paid",
         "Srv 0 10:30:15 INFO: paid",
+        "\u256d Srv 0 10:30:15 ERROR: failed",
         "HTTP GET /x 500 [0.25, 127.0.0.1:41342]",
         "GET /x 503 250.500 ms - 12",
         "[pid: 88|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Fri Nov 22 10:30:15 2024] GET /x => generated "
