@@ -124,6 +124,14 @@ _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
 )
+# The text before a time in a message: behind a level and a logger, or a level and a word of it.
+_IN_MESSAGE = Pattern(
+    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?:[\w.]{1,100}:[^\[]|[ \t]+[^ \t\[|-])"  # Python, uvicorn
+    r"| {2,6}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) {3}[^ \[]"  # FastAPI's command
+    r"|\[(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\] [^ \[(|-]"  # granian
+    r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] "  # logrus, on a terminal
+    r"|(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]"  # .NET
+)
 _CAPITALS = Pattern(r"\b[A-Z]{3,}\b")
 # A level of one letter or sign, at its place in a line of klog, Android, MongoDB, Tornado and
 # Jupyter, Rails' Semantic Logger, and Redis.
@@ -616,6 +624,8 @@ class Records:
             assert head is not None
         head_end = head.end()
         time = find_time(plain, min(head_end, _TIME_END))
+        if time and match is None and _IN_MESSAGE.match(plain, 0, time.start()) is not None:
+            time = None
         letter = _LETTER.match(plain)
         level = None if letter else _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
         if time and not level and not letter:

@@ -341,7 +341,7 @@ _ROWS = (
     (
         " ms",
         Pattern(
-            r"\A(?:[\da-fA-F.:]+ - [^ ]{1,255} )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
+            r"\A(?:[\da-fA-F.:]+ - (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
             r"(?P<status>\d{3})(?: (?:\d+|-) -)? "
             r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
         ),
@@ -610,7 +610,8 @@ def access_line(line: str) -> re.Match[str] | None:
 
 # The user's name in the common log format: a client may send any.
 _USER = Pattern(
-    r"(?:\A[\w.-]{1,255}|[\da-fA-F.]{0,40}[.:][\da-fA-F.:]{1,40}) - (?!- \[)(.{1,500}?) \[\d\d/[A-Z][a-z]{2}/\d{4}:"
+    r"(?:\A[\w.-]{1,255}|[\da-fA-F.]{0,40}[.:][\da-fA-F.:]{1,40}) - "
+    r"(?!- \[)(?P<user>.{1,500}?) \[\d\d/[A-Z][a-z]{2}/\d{4}:"
 )
 
 
@@ -626,9 +627,11 @@ def without_clients_text(match: re.Match[str], end: int) -> str:
     if "method" not in groups:
         return line
     begin = match.start("method")
-    user = _USER.search(line, 0, begin) if " [" in line[:begin] else None
-    if user is not None:
-        line = _hidden(line, user.start(1), user.end(1))
+    user = match if "user" in groups else None
+    if user is None and " [" in line[:begin]:
+        user = _USER.search(line, 0, begin)
+    if user is not None and user["user"]:
+        line = _hidden(line, *user.span("user"))
     if "captured" in groups:  # the headers of HAProxy
         begin = match.end("status")
     return _hidden(line, begin, match.end()) if begin < end else line

@@ -5,6 +5,7 @@ Ids, levels and access fields where other writers put them: one case for each ro
 from __future__ import annotations
 
 import json
+from datetime import timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -1404,6 +1405,15 @@ def test_the_message_of_an_access_line_has_its_request(line: str, shown: str) ->
     assert entry.text[entry.message :] == shown
 
 
+def test_a_name_forges_no_time() -> None:
+    """A client of an access line gives its own name."""
+    reader = LineReader()
+    lines = ["2024-11-22T10:30:15Z INFO x"]
+    lines += ["::1 - 2001-01-01T00:00:00Z GET /x HTTP/1.1 503 5 - 250.500 ms"]
+    entries = reader.read(lines) + reader.finish()
+    assert [entry.time for entry in entries] == [1_732_271_415_000] * 2
+
+
 RAILS = f'[{UUID}] Started GET "{{}}" for 127.0.0.1 at 2024-11-22 10:30:15 +0100'
 
 
@@ -1428,6 +1438,51 @@ def test_what_looks_like_rails_time_forges_none(line: str) -> None:
     lines = ["2024-11-22T10:30:15Z INFO x", line]
     entries = reader.read(lines) + reader.finish()
     assert [entry.time for entry in entries] == [1_732_271_415_000] * 2
+
+
+@pytest.mark.parametrize(
+    ("head", "moment"),
+    [
+        ("10:30:15.250 [main] INFO  shop - ", "10:30:15.250"),
+        ("[10:30:15.250] INFO (12): ", "10:30:15.250"),
+        ("10:30:15: ", "10:30:15"),
+        ("Srv 0 10:30:15 INFO: ", "10:30:15"),
+        ("10:30AM ERR ", "10:30AM"),
+        ("INFO:shop:", ""),
+        ("INFO:     127.0.0.1:5 ", ""),
+        ("      INFO   ", ""),
+        ("[INFO] ", ""),
+        ("ERRO[0012] ", ""),
+        ("fail: Shop.Pay[0] ", ""),
+        ("Not Found: /x/2001-01-01T00:00:00Z", ""),
+    ],
+)
+@pytest.mark.parametrize("sent", ["paid 2001-01-01T00:00:00Z", "x/2001-01-01T00:00:00Z"])
+def test_a_date_in_a_message_is_not_the_time_of_its_line(head: str, moment: str, sent: str) -> None:
+    """A client may send one; the line has a time without a date before it, or none."""
+    reader = LineReader(zone=timezone.utc)
+    before = "2024-11-22T10:30:14Z"
+    _, entry = reader.read([f"{before} INFO x", f"{head}{sent}"]) + reader.finish()
+    expected = Clock(timezone.utc).read(moment or before)
+    assert expected is not None
+    assert entry.time % 86_400_000 == expected % 86_400_000
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "INFO:     ",
+        "INFO:shop:",
+        "INFO:shop:[",
+        "ERROR - ",
+        "[INFO] [",
+        "[ERROR]\t",
+        "INFO  ",
+        "WARNING: - ",
+    ],
+)
+def test_a_time_right_behind_a_level_is_that_of_the_line(head: str) -> None:
+    assert entry_of(f"{head}2024-11-22T10:30:15Z paid").time == 1_732_271_415_000
 
 
 def test_a_message_is_no_access_line_and_gives_no_id() -> None:
