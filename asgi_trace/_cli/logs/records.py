@@ -110,7 +110,7 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 # for an id. Sanic draws a frame around a traceback.
 _OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = Pattern(
-    r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
+    r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
@@ -119,6 +119,8 @@ _OTHERS_LEVEL = Pattern(
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
 )
+# Django's messages about a request end with its path, which is decoded.
+_BEFORE_PATH = ": /"
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
@@ -623,6 +625,9 @@ class Records:
             head = _OTHERS_HEAD.match(plain)
             assert head is not None
         head_end = head.end()
+        path = plain.find(_BEFORE_PATH, 0, head_end)
+        if path >= 0:
+            head_end = path
         time = find_time(plain, min(head_end, _TIME_END))
         if time and match is None and _IN_MESSAGE.match(plain, 0, time.start()) is not None:
             time = None
