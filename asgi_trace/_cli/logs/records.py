@@ -25,6 +25,7 @@ from .names import (
     INSTANCES,
     NESTED_LISTS,
     NO_IDS,
+    OF_ID,
     OWN_SPANS,
     ROLES,
     SERVERS_METHODS,
@@ -522,6 +523,8 @@ class Records:
             more["undated"] = True
             self.undated += 1
         when = self.at(when)
+        if request_id is None and roles.access is not None and not OF_ID.isdisjoint(fields):
+            request_id = get("id")
         request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
         message = _shown(message)
         if message.startswith("[req=") and not request_id:

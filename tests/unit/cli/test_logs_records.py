@@ -1257,6 +1257,96 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
         },
     ),
+    "Echo": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "id": "r1",
+            "remote_ip": "127.0.0.1",
+            "method": "GET",
+            "uri": "/x",
+            "status": 503,
+            "latency": 250_500_000,
+            "latency_human": "250.5ms",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "slog-http, its id": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "INFO",
+            "msg": "x",
+            "id": "r1",
+            "request": {"method": "GET", "path": "/x"},
+            "response": {"latency": 250_000_000, "status": 503},
+        },
+        {"request": "r1"},
+    ),
+    "an id of something else": (
+        {"level": "INFO", "msg": "x", "id": "r1", "method": "GET", "path": "/x", "status": 503},
+        {"request": ""},
+    ),
+    "chi's httplog": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "ERROR",
+            "msg": "Response: 503 Service Unavailable",
+            "httpRequest": {"method": "GET", "path": "/x", "requestID": "r1"},
+            "httpResponse": {"status": 503, "bytes": 5, "elapsed": 250.5},
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "GitLab": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "correlation_id": "r1",
+            "duration_s": 0.2505,
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "GitLab's Workhorse": (
+        {
+            "time": "2024-11-22T10:30:15Z",
+            "level": "info",
+            "msg": "access",
+            "method": "GET",
+            "uri": "/x",
+            "status": 503,
+            "correlation_id": "r1",
+            "duration_ms": 250,
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "Docker's registry": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "info",
+            "msg": "response completed",
+            "http.request.id": "r1",
+            "http.request.method": "GET",
+            "http.request.uri": "/x",
+            "http.response.status": 503,
+            "http.response.duration": "250.5ms",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
     "slog's requests": (
         {
             "time": "2024-11-22T10:30:15.25Z",
