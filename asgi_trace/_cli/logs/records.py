@@ -671,14 +671,18 @@ class Records:
         if not (time or level or letter or request_id or access):
             return None
         stamp = time[0] if time else ""
+        received = None if envelope is None else envelope.time
         if match is not None:
             times = match.groupdict("")
-            stamp = f"{times['utc']}Z" if "utc" in times else stamp or times.get("time", "")
+            if "utc" in times:
+                stamp = f"{times['utc']}Z"
+            elif not stamp and received is None:  # the envelope's is more exact
+                stamp = times.get("time", "")
         if time and not time.start() and is_in_utc(plain):
             stamp = f"{stamp}Z"
         when = self.clock.read(stamp) if stamp else None
-        if envelope is not None and envelope.time is not None:
-            when = self._agreed(when, stamp, envelope.time)
+        if received is not None:
+            when = self._agreed(when, stamp, received)
         more: dict[str, Any] | None = {"access": access} if access else {}
         assert more is not None
         if trace:

@@ -1513,6 +1513,8 @@ def test_rails_writes_the_time_of_a_request_behind_it() -> None:
     lines = [RAILS.format("/x"), f"[{UUID}] Completed 503 Service Unavailable in 12ms"]
     entries = reader.read(lines) + reader.finish()
     assert [entry.time for entry in entries] == [1_732_267_815_000] * 2
+    in_container = entry_of(f"2024-11-22T09:30:15.250000000Z stdout F {lines[0]}")
+    assert in_container.time == 1_732_267_815_250
 
 
 @pytest.mark.parametrize(
