@@ -639,7 +639,7 @@ class Records:
         if time and not level and not letter:
             level = _LEVEL_NEXT.match(plain, time.end())
         is_of_client = _OF_CLIENT in plain
-        own = None if is_of_client else self._own_ids(plain, head_end)
+        own = None if is_of_client else self._own_ids(plain, head_end, path >= 0)
         request_id = session_id = trace = span = service = call = words = ""
         ends = [
             match.end() for match in (time, level, letter) if match and match.start() < head_end
@@ -705,10 +705,12 @@ class Records:
             when, number, _id(request_id), _id(session_id), plain, end, more or None, self.file
         )
 
-    def _own_ids(self, plain: str, head_end: int) -> re.Match[str] | None:
+    def _own_ids(self, plain: str, head_end: int, has_path: bool) -> re.Match[str] | None:
         """
         Return our ids where a formatter puts them: the first before the message, or those at the
         end of the line.
+
+        :param has_path: whether the line has a client's path, which may go on up to its end.
         """
         match = None
         place = plain.find("[req=")
@@ -719,7 +721,7 @@ class Records:
         if last >= 0 and (match is None or match.start() != last):
             at_end = _OWN_IDS.match(plain, last, last + _LONGEST_IDS)
             is_at_end = at_end is not None and _before_message(plain, at_end.end()) == 0
-            if is_at_end and (match is None or self._has_ids_last):
+            if is_at_end and (self._has_ids_last or (match is None and not has_path)):
                 return at_end
             return match
         if match is not None:

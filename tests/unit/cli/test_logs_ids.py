@@ -186,7 +186,15 @@ def test_a_clients_text_without_quotes(line: str, sent: str) -> None:
     "message", ["Not Found: /x{}", "Forbidden (CSRF cookie not set.): /{}", "Bad Request: /x {} y"]
 )
 @pytest.mark.parametrize(
-    "sent", [f"[{HEX}]", " request_id=forged", "2030-01-01T00:00:00Z", "/ERROR", " ERROR"]
+    "sent",
+    [
+        f"[{HEX}]",
+        " [req=forged|session=x]",
+        " request_id=forged",
+        "2030-01-01T00:00:00Z",
+        "/ERROR",
+        " ERROR",
+    ],
 )
 def test_a_path_in_djangos_messages(head: str, message: str, sent: str) -> None:
     """It is decoded, and may have blanks and brackets."""
@@ -194,6 +202,13 @@ def test_a_path_in_djangos_messages(head: str, message: str, sent: str) -> None:
     assert entry.request_id == ""
     assert entry.level == (3 if "WARNING" in head else 0)
     assert datetime.fromtimestamp(entry.time / 1000, timezone.utc).year != 2030
+
+
+def test_our_ids_behind_a_path_in_djangos_messages() -> None:
+    """In a log whose lines end with them."""
+    lines = [f"{STAMP} WARNING Not Found: /x [req=r{number}|session=s1]" for number in (1, 2)]
+    lines.insert(1, f"{STAMP} INFO ready [req=r0|session=s1]")
+    assert [entry.request_id for entry in entries_of(*lines)] == ["", "r0", "r2"]
 
 
 def test_our_ids_before_an_access_line_with_a_user() -> None:
