@@ -193,7 +193,7 @@ def _unquoted(value: str) -> str:
 # -- the console form of Caddy ---------------------------------------------------------------------
 
 # Its times are in UTC.
-_IN_UTC = Pattern(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d{3,9})?\t(?:[A-Z]{4,6}|[a-z]{4,6})\t")
+_IN_UTC = Pattern(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\t(?:[A-Z]{4,6}|[a-z]{4,6})\t")
 # A message has a client's text: the fields begin at the only tab behind it.
 _OF_CADDY = Pattern(
     r"([\d/]{10} [\d:.]{8,18}|1\.\d{4,18}e\+09)\t(\w{4,6})\t(http\.log\.[\w.-]{1,200})\t([^\t]*)\t(\{.*\})\Z"

@@ -502,6 +502,13 @@ def test_the_console_form_of_caddy_is_read_as_its_json(time: str, level: str) ->
     assert first.time == second.time == 1_732_271_415_250
 
 
+@pytest.mark.parametrize("time", ["2024/11/22 10:30:15", "2024-11-22T10:30:15.250"])
+def test_other_times_of_zap_are_in_the_zone_of_the_log(time: str) -> None:
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    (entry,) = reader.read([f"{time}\tINFO\tshop\tpaid"]) + reader.finish()
+    assert entry.time // 1000 == 1_732_267_815
+
+
 @pytest.mark.parametrize(
     "message",
     [
