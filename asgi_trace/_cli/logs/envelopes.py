@@ -325,9 +325,10 @@ PREFIXES = (
         _KIND,
         _any_log,
     ),
+    # Sanic writes such a bar, too, behind the name of its worker
     _prefix(
         "nerdctl compose",
-        rf"{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}}) {{1,60}}\|(?! )",
+        rf"{_NO_LEVEL}(?!Main {{1,4}}\|\d{{4}}-)(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}}) {{1,60}}\|(?! )",
         _SOURCE,
         _any_log,
     ),

@@ -19,6 +19,7 @@ __all__ = (
     "INSTANCES",
     "NESTED_LISTS",
     "NO_IDS",
+    "OF_ID",
     "OWN_SPANS",
     "PODS",
     "RAW",
@@ -168,6 +169,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "_request_id",
         "_requestId",
         "http.request_id",
+        "httpRequest.requestID",
         "RayID",
     ),
     "session": (
@@ -545,6 +547,7 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("request_method", "request_uri", "status", "request_time", 1000),  # nginx
     ("request_method", "uri", "status", "request_time", 1000),  # nginx
     ("request", "request", "status", "request_time", 1000),  # nginx
+    ("request", "request", "status", "duration", 1000),  # Sanic
     ("http.request.method", "url.path", "http.response.status_code", "event.duration", 1e-6),  # ECS
     ("http.request.method", "url.original", "http.response.status_code", "event.duration", 1e-6),
     ("http.method", "http.target", "http.status_code", "duration_ms", 1),
@@ -555,8 +558,26 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     # ingress-nginx: its duration is in seconds, too
     ("method", "path", "status", "request_time", 1000),
     ("method", "path", "status", "duration", 1),  # lograge
+    ("method", "path", "status", "duration_s", 1000),  # GitLab
+    ("method", "uri", "status", "duration_ms", 1),  # GitLab's Workhorse
     ("method", "url", "status", "duration", 1),  # zerolog
+    ("method", "path", "status", "latency", 1),  # slog, zap
     ("request.method", "request.path", "response.status", "response.latency", 1e-6),  # slog-http
+    (
+        "httpRequest.method",
+        "httpRequest.path",
+        "httpResponse.status",
+        "httpResponse.elapsed",
+        1,
+    ),  # chi
+    # Docker's registry
+    (
+        "http.request.method",
+        "http.request.uri",
+        "http.response.status",
+        "http.response.duration",
+        1,
+    ),
     ("meta.req.method", "meta.req.url", "meta.res.statusCode", "meta.responseTime", 1),  # winston
     ("proxy.method", "proxy.path", "proxy.statusCode", "duration", 1),  # Vercel
     ("http.method", "url", "resultCode", "duration", 1),  # Application Insights
@@ -583,6 +604,9 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "path", "status", "latency_ms", 1),
     ("method", "path", "status", "service", 1),  # Heroku's router
 )
+
+# Only writers whose "id" is that of the request have these names: Echo, slog-http.
+OF_ID = frozenset(("latency_human", "response.latency"))
 
 # Only servers have these names for a request's method: it and a status are enough.
 SERVERS_METHODS = frozenset(

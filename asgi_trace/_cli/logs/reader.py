@@ -28,6 +28,7 @@ from .lines import LOOKED_AT, Lines
 from .own import OTHERS, Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
+from .texts import HEX, UUID
 from .times import Clock
 from .wanted import Wanted
 from .workers import Parsed, Workers
@@ -50,8 +51,33 @@ _traceback = re.compile(
     r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
     rf"|(?:{COLOR})*\u256d(?:{COLOR}|\u2500| ){{1,500}}Traceback |\[stacktrace\]\Z"
 ).match
-# ... up to a line that looks like another logger's.
-_another_log = re.compile(ANOTHER_LOG).match
+# ... up to a line that looks like another logger's: also one of those that begin with neither a time
+# nor a level.
+_HEADS = (
+    r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
+    rf"\[(?:{UUID}|{HEX})\] |Started [A-Z]{{3,7}} \"/|method=[A-Z]{{3,7}} path=",  # Rails
+    r"\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:",  # Tornado, Jupyter
+    r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
+    r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
+    r"\[pid: \d{1,9}\|app: ",  # uWSGI
+    r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
+    r"(?:START|END|REPORT) RequestId: ",  # AWS Lambda
+    r"\[Nest\] \d{1,9} ",
+    r"\[GIN\] \d{4}/",
+    r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] |\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
+    r"(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]",  # .NET
+    r"\[?\d\d-[A-Z][a-z]{2}-\d{4} \d\d:",  # PHP, Tomcat
+    r"\d{1,7}:[CMSX] \d\d [A-Z][a-z]{2} \d{4} ",  # Redis
+    # access lines, after a host, an id or an address of IPv6
+    r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
+)
+_ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *_HEADS)))
+# Records that begin with blanks: FastAPI's command aligns its levels on the right, and Next.js begins
+# each line with a blank.
+_INDENTED = Pattern(
+    r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
+    r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
+)
 # Rich writes the time of each second once, and blanks in its place on the other lines.
 _rich = re.compile(
     r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
@@ -59,6 +85,9 @@ _rich = re.compile(
 _rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
+
+# The lines of a frame below its first one: of Sanic's tracebacks, and banners.
+_FRAME = "\u2502\u2570"
 
 # The most entries that wait for the first one with a time.
 _MOST_EARLY = 10_000
@@ -280,8 +309,7 @@ class Steps:
         if left.prefix and line.startswith(left.prefix):
             text, in_traceback = line[len(left.prefix) :], left.in_traceback
         elif (
-            not (left.in_traceback or _traceback(line))
-            or _another_log(line)
+            not _continues(line, left.in_traceback)
             or line.startswith("{")
             or self._is_own_format(line, left.is_foreign)
         ):
@@ -369,10 +397,10 @@ class Steps:
     def _goes_on(self, line: str) -> bool:
         if not line:
             return True
-        if (self.in_traceback or _traceback(line)) and not _another_log(line):
-            self.in_traceback = True
-            return True
-        return False
+        if not _continues(line, self.in_traceback):
+            return False
+        self.in_traceback = self.in_traceback or line[0] not in _FRAME
+        return True
 
     def _is_own_format(self, line: str, is_foreign: bool) -> bool:
         """
@@ -387,6 +415,15 @@ class Steps:
 
 
 _NO_MORE: dict[str, Any] = {}
+
+
+def _continues(line: str, in_traceback: bool) -> bool:
+    """Whether a *line* that is not empty continues the record before it, perhaps *in_traceback*."""
+    if line[0] == " " and _INDENTED.match(line) is not None:
+        return False
+    if line[0] in _FRAME:
+        return True
+    return (in_traceback or _traceback(line) is not None) and _ANOTHER_LOG.match(line) is None
 
 
 def _ids_in(text: str) -> str:

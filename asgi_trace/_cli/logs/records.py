@@ -25,6 +25,7 @@ from .names import (
     INSTANCES,
     NESTED_LISTS,
     NO_IDS,
+    OF_ID,
     OWN_SPANS,
     PODS,
     ROLES,
@@ -42,7 +43,9 @@ from .texts import (
     AccessLines,
     access_in,
     access_line,
+    console_fields,
     ids_in,
+    is_in_utc,
     milliseconds_in,
     outgoing_in,
     python_pairs,
@@ -105,10 +108,10 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 # -- lines of others -------------------------------------------------------------------------------
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
-# for an id.
-_OTHERS_HEAD = Pattern(r"[\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
+# for an id. Sanic draws a frame around a traceback.
+_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = Pattern(
-    r"\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
+    r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
@@ -117,10 +120,20 @@ _OTHERS_LEVEL = Pattern(
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
 )
+# Django's messages about a request end with its path, which is decoded.
+_BEFORE_PATH = ": /"
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
+)
+# The text before a time in a message: behind a level and a logger, or a level and a word of it.
+_IN_MESSAGE = Pattern(
+    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?:[\w.]{1,100}:[^\[]|[ \t]+[^ \t\[|-])"  # Python, uvicorn
+    r"| {2,6}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) {3}[^ \[]"  # FastAPI's command
+    r"|\[(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\] [^ \[(|-]"  # granian
+    r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] "  # logrus, on a terminal
+    r"|(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]"  # .NET
 )
 _CAPITALS = Pattern(r"\b[A-Z]{3,}\b")
 # A level of one letter or sign, at its place in a line of klog, Android, MongoDB, Tornado and
@@ -541,6 +554,8 @@ class Records:
             more["undated"] = True
             self.undated += 1
         when = self.at(when)
+        if request_id is None and roles.access is not None and not OF_ID.isdisjoint(fields):
+            request_id = get("id")
         request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
         message = _shown(message)
         if message.startswith("[req=") and not request_id:
@@ -626,18 +641,13 @@ class Records:
 
     def other(self, line: str, envelope: Peeled | None = None) -> Entry | None:
         """Return the entry of a line that is not of our text form; None when its form is unknown."""
-        if line.startswith("{") or line.partition("=")[0].replace("_", "a").isalnum():
-            fields = (
-                envelope.fields
-                if envelope is not None and envelope.fields is not None
-                else python_pairs(line) or parse_fields(line)
-            )
-            if fields is not None and len(fields) > 1:
-                if line[0] != "{":
-                    fields = _with_whole_time(fields)
-                entry = self.named(fields, envelope)
-                if entry is not None:
-                    return entry
+        fields = _fields_in(line, envelope)
+        if fields is not None and len(fields) > 1:
+            if line[0] != "{":
+                fields = _with_whole_time(fields)
+            entry = self.named(fields, envelope)
+            if entry is not None:
+                return entry
         plain = COLORS.sub("", line) if "\x1b" in line else line
         whole = plain
         head = _OTHERS_HEAD.match(plain)
@@ -649,13 +659,18 @@ class Records:
             head = _OTHERS_HEAD.match(plain)
             assert head is not None
         head_end = head.end()
+        path = plain.find(_BEFORE_PATH, 0, head_end)
+        if path >= 0:
+            head_end = path
         time = find_time(plain, min(head_end, _TIME_END))
+        if time and match is None and _IN_MESSAGE.match(plain, 0, time.start()) is not None:
+            time = None
         letter = _LETTER.match(plain)
         level = None if letter else _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
         if time and not level and not letter:
             level = _LEVEL_NEXT.match(plain, time.end())
         is_of_client = _OF_CLIENT in plain
-        own = None if is_of_client else self._own_ids(plain, head_end)
+        own = None if is_of_client else self._own_ids(plain, head_end, path >= 0)
         request_id = session_id = trace = span = service = call = words = ""
         ends = [
             match.end() for match in (time, level, letter) if match and match.start() < head_end
@@ -678,19 +693,27 @@ class Records:
             service = ids.service
             ends.append(_before_message(plain, ids.end))
         end = max(ends, default=0)
-        end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
         plain = whole
+        if end:
+            end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
         access, id_in_access = self.access(plain, end, match)
         if access and not request_id:
             request_id = _id(id_in_access)
         if not (time or level or letter or request_id or access):
             return None
         stamp = time[0] if time else ""
-        if match is not None and "utc" in match.re.groupindex:
-            stamp = f"{match['utc']}Z"
+        received = None if envelope is None else envelope.time
+        if match is not None:
+            times = match.groupdict("")
+            if "utc" in times:
+                stamp = f"{times['utc']}Z"
+            elif not stamp and received is None:  # the envelope's is more exact
+                stamp = times.get("time", "")
+        if time and not time.start() and is_in_utc(plain):
+            stamp = f"{stamp}Z"
         when = self.clock.read(stamp) if stamp else None
-        if envelope is not None and envelope.time is not None:
-            when = self._agreed(when, stamp, envelope.time)
+        if received is not None:
+            when = self._agreed(when, stamp, received)
         more: dict[str, Any] | None = {"access": access} if access else {}
         assert more is not None
         if trace:
@@ -713,10 +736,12 @@ class Records:
             when, number, _id(request_id), _id(session_id), plain, end, more or None, self.file
         )
 
-    def _own_ids(self, plain: str, head_end: int) -> re.Match[str] | None:
+    def _own_ids(self, plain: str, head_end: int, has_path: bool) -> re.Match[str] | None:
         """
         Return our ids where a formatter puts them: the first before the message, or those at the
         end of the line.
+
+        :param has_path: whether the line has a client's path, which may go on up to its end.
         """
         match = None
         place = plain.find("[req=")
@@ -727,7 +752,7 @@ class Records:
         if last >= 0 and (match is None or match.start() != last):
             at_end = _OWN_IDS.match(plain, last, last + _LONGEST_IDS)
             is_at_end = at_end is not None and _before_message(plain, at_end.end()) == 0
-            if is_at_end and (match is None or self.has_ids_last):
+            if is_at_end and (self.has_ids_last or (match is None and not has_path)):
                 return at_end
             return match
         if match is not None:
@@ -850,6 +875,17 @@ def _nearest(when: float, moment: float) -> float:
 # -- parts -----------------------------------------------------------------------------------------
 
 
+def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
+    """Return the fields of a *line* that is made of names and values; None for any other line."""
+    if line[:1].isdigit() and "\thttp.log." in line:
+        return console_fields(line)
+    if not line.startswith("{") and not line.partition("=")[0].replace("_", "a").isalnum():
+        return None
+    if envelope is not None and envelope.fields is not None:
+        return envelope.fields
+    return python_pairs(line) or parse_fields(line)
+
+
 _is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
 _is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
 
@@ -916,16 +952,33 @@ def _access_of(
         for name, key in (("method", method), ("path", path)):
             if isinstance(fields.get(key), str):
                 access[name] = fields[key]
-        if "path" in access:
-            access["path"] = HOST.sub("", access["path"])
+    if "path" in access:
+        access["path"] = HOST.sub("", access["path"])
     lasted = fields.get(duration)
     if isinstance(lasted, str):
-        with_unit = milliseconds_in(lasted)
+        with_unit = milliseconds_in(lasted.strip())
         if with_unit is not None:
             lasted, factor = with_unit, 1
+    elif factor == 1 and "msg" in fields and type(fields.get("level")) is str:
+        factor = _factor_of_go(lasted, "ts" in fields)
     with suppress(TypeError, ValueError, OverflowError):
         access["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
     return access
+
+
+def _factor_of_go(lasted: Any, is_zap: bool) -> float:
+    """
+    Return the milliseconds in one of a duration that a program in Go has logged as a number: zap
+    writes seconds with a fraction, slog and logrus whole nanoseconds. Those that the program has
+    counted itself are milliseconds.
+    """
+    if type(lasted) is int and lasted >= _LEAST_NANOSECONDS:
+        return 1e-6
+    return 1000 if is_zap and type(lasted) is float else 1
+
+
+# No request takes less, nor as many milliseconds.
+_LEAST_NANOSECONDS = 10_000
 
 
 def is_of_access(logger: str) -> bool:

@@ -9,23 +9,28 @@ the user agent of an access line, and in quotes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from ..._core.lines import parse_access, parse_outgoing, unescape
+from ..._core.lines import parse_access, parse_fields, parse_outgoing, unescape
 from ..._core.patterns import Pattern
 from .envelopes import COLORS
 
 __all__ = (
+    "HEX",
     "HOST",
+    "UUID",
     "AccessLines",
     "Ids",
     "access_in",
     "access_line",
     "access_lines",
     "accesses_in",
+    "console_fields",
     "ids_in",
+    "is_in_utc",
     "milliseconds_in",
     "outgoing_in",
     "python_pairs",
@@ -54,6 +59,11 @@ _IDS = (
     ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
     # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
     ("[", Pattern(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
+    # loguru, with an id behind its time and level
+    (
+        " | ",
+        Pattern(rf"\A[\d T:.,+Z-]{{19,40}} \| (?:[A-Z]{{4,8}} *\| )?(?P<request>{HEX}|{UUID}) \|"),
+    ),
     # nginx and HAProxy, if their id comes first
     (" ", Pattern(rf"\A(?P<request>{HEX}|{UUID}) ")),
 )
@@ -181,14 +191,42 @@ def _unquoted(value: str) -> str:
         return value[1:-1]
 
 
+# -- the console form of Caddy ---------------------------------------------------------------------
+
+# Its times are in UTC.
+_IN_UTC = Pattern(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\t(?:[A-Z]{4,6}|[a-z]{4,6})\t")
+# A message has a client's text: the fields begin at the only tab behind it.
+_OF_CADDY = Pattern(
+    r"([\d/]{10} [\d:.]{8,18}|1\.\d{4,18}e\+09)\t(\w{4,6})\t(http\.log\.[\w.-]{1,200})\t([^\t]*)\t(\{.*\})\Z"
+)
+
+
+def is_in_utc(line: str) -> bool:
+    """Whether the time without a zone that begins a *line* is in UTC."""
+    return _IN_UTC.match(line) is not None
+
+
+def console_fields(line: str) -> dict[str, Any] | None:
+    """Return the fields of a *line* that Caddy writes about a request; None for any other line."""
+    match = _OF_CADDY.match(line)
+    fields = None if match is None else parse_fields(match[5])
+    if match is None or fields is None:
+        return None
+    time, level, logger, message, _ = match.groups()
+    zone = "Z" if is_in_utc(line) else ""
+    return {**fields, "ts": f"{time}{zone}", "level": level, "logger": logger, "msg": message}
+
+
 # -- access lines ----------------------------------------------------------------------------------
 
-_REQUEST = r'"(?P<method>[A-Z]{3,20}) (?P<path>[^ "]+)(?: (?:HTTP/)?[\d.]+)?"'
+# Apache writes a quote of the client's as \".
+_REQUEST = r'"(?P<method>[A-Z]{3,20}) (?P<path>(?:[^ "\\]|\\.)+)(?: (?:HTTP/)?[\d.]+)?"'
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 # Go writes 1m2.5s.
 _LASTED = r"(?:\d{1,9}h)?(?:\d{1,9}m)?\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s)"
 
 # The group ``utc`` is a time of the extended log file format of W3C: it has no zone and is in UTC.
+# The group ``time`` is one behind the request.
 _ROWS = (
     # ingress-nginx: … "referrer" "agent" length seconds [upstream] … id
     (
@@ -213,7 +251,7 @@ _ROWS = (
         "/",
         Pattern(
             rf"\A(?:(?P<request>{HEX}|{UUID}|{_OF_HAPROXY}) )?.* (?:-?\d+/){{4}}\+?(?P<milliseconds>\d+) "
-            rf"(?P<status>\d{{3}}) \+?\d+ [^\"]{{0,1000}}?(?:\{{(?P<captured>{HEX}|{UUID})[|}}][^\"]*)?{_REQUEST}"
+            rf"(?P<status>\d{{3}}) \+?\d+ (?P<captured>[^\"]{{0,1000}}?){_REQUEST}"
             rf"(?: (?P<last>{HEX}|{UUID}|{_OF_HAPROXY})\Z)?"
         ),
     ),
@@ -255,7 +293,7 @@ _ROWS = (
     (
         " | ",
         Pattern(
-            rf"\A\d\d:\d\d:\d\d \| (?P<status>\d{{3}}) \| +(?P<lasted>{_LASTED}) \| [\da-f.:]+ \| "
+            rf"\A\d\d:\d\d:\d\d \| (?P<status>\d{{3}}) \| +(?P<lasted>{_LASTED}) \| +[\da-f.:]+ \| "
             r"(?P<method>[A-Z]+) *\| (?P<path>/[^ |]*) "
         ),
     ),
@@ -265,6 +303,23 @@ _ROWS = (
         Pattern(
             r"\A\[[DIWEC] \d{6} [\d:.]{8,15} web:\d+\] (?P<status>\d{3}) (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
             rf"\([\da-f.:]+\) (?P<lasted>{_LASTED})\Z"
+        ),
+    ),
+    # Sanic: worker time level: client request status bytes milliseconds; before its version 24.12
+    # without these
+    (
+        "://",
+        Pattern(
+            r"\A(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?: [+-]\d{4})? (?:INFO|ACCESS): [^ ]+ "
+            r"(?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) (?P<status>\d{3}) (?:\d+|chunked) "
+            rf"(?: +(?P<lasted>{_LASTED}))?\Z"
+        ),
+    ),
+    (
+        "(sanic.access)",
+        Pattern(
+            r"\A\[[\d :+-]{19,30}\] - \(sanic\.access\)\[INFO\]\[[^\] ]+\]: (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+            r" (?P<status>\d{3}) (?:-?\d+|chunked)\Z"
         ),
     ),
     # Squid
@@ -283,12 +338,29 @@ _ROWS = (
             rf"(?:\d+|-) [^ ]+(?: charset=[\w-]+)? (?P<lasted>{_LASTED})\Z"
         ),
     ),
-    # morgan: dev, and tiny
+    # morgan: dev, tiny, and short
     (
         " ms",
         Pattern(
-            r"\A(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*) (?P<status>\d{3})(?: (?:\d+|-) -)? "
+            r"\A(?:[\da-fA-F.:]+ - (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
+            r"(?P<status>\d{3})(?: (?:\d+|-) -)? "
             r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
+        ),
+    ),
+    # next dev
+    (
+        " in ",
+        Pattern(
+            r"\A ?(?P<method>[A-Z]{3,7}) (?P<path>/[^ ]*) (?P<status>\d{3}) in "
+            rf"(?P<lasted>{_LASTED})(?: \([^()]{{1,200}}\))?\Z"
+        ),
+    ),
+    # PHP's built-in server
+    (
+        "]: ",
+        Pattern(
+            r"\A\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}\] (?:\[[\da-f:]+\]|[\d.]+):\d+ "
+            r"\[(?P<status>\d{3})\]: (?P<method>[A-Z]{3,20}) (?P<path>/[^ ]*)(?: - .*)?\Z"
         ),
     ),
     # uWSGI
@@ -369,6 +441,13 @@ _ROWS = (
             r"(?: duration=(?P<milliseconds>\d+\.\d+))?"
         ),
     ),
+    (
+        "Started ",
+        Pattern(
+            r'\A(?:\[[^\]" ]{1,128}\] ){0,4}Started (?P<method>[A-Z]+) "(?P<path>[^"]+)" for [\da-fA-F.:]+ at '
+            r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\Z"
+        ),
+    ),
     ("Started ", Pattern(r'\bStarted (?P<method>[A-Z]+) "(?P<path>[^"]+)" for ')),
     (
         "Completed ",
@@ -422,9 +501,14 @@ _MOST_READ = 8192
 _UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
 _LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
 _LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
-_SECONDS = Pattern(r"\b(?:rt|request_time|response_time|duration)[=:]\"?(\d+\.\d+)")
-# nginx writes its $request_time with three digits.
-_BARE_SECONDS = Pattern(r" (\d+\.\d{3})(?= |\Z)")
+_DURATION = r"\b(?:rt|request_time|response_time|duration)[=:]\"?"
+# The durations behind a request, and the milliseconds in their unit. nginx writes its $request_time
+# with three digits, Rack four, gunicorn and actix six; a time has more before the point.
+_DURATIONS = (
+    (Pattern(rf"{_DURATION}(\d+\.\d+)(?![\d.]| ?ms)"), 1e3),
+    (Pattern(rf"(?:{_DURATION}| )(\d{{1,9}}(?:\.\d{{1,9}})?) ?ms(?=[ \"]|\Z)"), 1),
+    (Pattern(r" (\d{1,6}\.\d{3,6})(?= |\Z)"), 1e3),
+)
 # A text in quotes is the client's, unless it has one of these names.
 _OF_CLIENT = Pattern(
     r'((?:(?:request|correlation|req|trace)[-_]?id|rt|request_time|response_time|duration)[=:] ?"[\w.~+/=:@-]{1,128}")'
@@ -432,6 +516,12 @@ _OF_CLIENT = Pattern(
     r'|"(?:[^"\\]|\\.)*(?:"|\\?\Z)',
     re.IGNORECASE,
 )
+
+
+# HAProxy escapes these characters in a header.
+_CAPTURED = Pattern(r"[{|]([^{|}]*)(?=[|}])")
+_MOST_CAPTURED = 20
+_IS_ID = Pattern(rf"{HEX}|{UUID}|{_OF_HAPROXY}")
 
 
 class AccessLines:
@@ -442,6 +532,9 @@ class AccessLines:
         # lines.
         self._quoted = 0
         self._unquoted = 0
+        # The same for the headers that HAProxy captures: their number, the place of one, and whether
+        # it was an id.
+        self._captured: Counter[tuple[int, int, bool]] = Counter()
 
     def read(self, match: re.Match[str]) -> tuple[dict[str, Any], str]:
         """Return the fields of an access line, and the id of its request, if it has one."""
@@ -461,16 +554,35 @@ class AccessLines:
             fields["duration_ms"] = round(float(seconds) * 1000, 3)
         elif milliseconds:
             fields["duration_ms"] = float(milliseconds)
-        request = groups.get("request") or groups.get("captured") or groups.get("last") or ""
+        request = groups.get("request") or groups.get("last") or ""
+        if not request and groups.get("captured"):
+            request = self._captured_id(groups["captured"])
         others = groups.get("others")
         if others:
             of_server = _OF_CLIENT.sub(r"\1", others)
-            told = _SECONDS.search(of_server) or _BARE_SECONDS.search(of_server)
-            if told is not None:
-                fields["duration_ms"] = round(float(told[1]) * 1000, 3)
+            for duration, factor in _DURATIONS:
+                told = duration.search(of_server)
+                if told is not None:
+                    fields["duration_ms"] = round(float(told[1]) * factor, 3)
+                    break
             named = _NAMED.search(of_server)
             request = self._last_id_in(others) if named is None else named[2]
         return fields, request
+
+    def _captured_id(self, captured: str) -> str:
+        """Return the first id in text with *captured* headers that is where nearly all lines have one."""
+        values = _CAPTURED.findall(captured)[:_MOST_CAPTURED]
+        number = len(values)
+        request = ""
+        for place, value in enumerate(values):
+            if not value:
+                continue
+            is_id = _IS_ID.fullmatch(value) is not None
+            self._captured[number, place, is_id] += 1
+            others = self._captured[number, place, False]
+            if is_id and self._captured[number, place, True] > 10 * others:
+                request = request or value
+        return request
 
     def _last_id_in(self, others: str) -> str:
         word = others[others.rfind(" ") :]
@@ -502,6 +614,8 @@ _MARKS = (
     '"',
     " ms",
     "app/",
+    "://",
+    "(sanic.access)",
     "Request finished HTTP/",
     "=> generated ",
     " responded ",
@@ -535,7 +649,8 @@ def access_lines(lines: Sequence[str], joined: str) -> Iterator[tuple[int, re.Ma
 
 # The user's name in the common log format: a client may send any.
 _USER = Pattern(
-    r"(?:\A[\w.-]{1,255}|[\da-fA-F.]{0,40}[.:][\da-fA-F.:]{1,40}) - (?!- \[)(.{1,500}?) \[\d\d/[A-Z][a-z]{2}/\d{4}:"
+    r"(?:\A[\w.-]{1,255}|[\da-fA-F.]{0,40}[.:][\da-fA-F.:]{1,40}) - "
+    r"(?!- \[)(?P<user>.{1,500}?) \[\d\d/[A-Z][a-z]{2}/\d{4}:"
 )
 
 
@@ -551,9 +666,11 @@ def without_clients_text(match: re.Match[str], end: int) -> str:
     if "method" not in groups:
         return line
     begin = match.start("method")
-    user = _USER.search(line, 0, begin) if " [" in line[:begin] else None
-    if user is not None:
-        line = _hidden(line, user.start(1), user.end(1))
+    user = match if "user" in groups else None
+    if user is None and " [" in line[:begin]:
+        user = _USER.search(line, 0, begin)
+    if user is not None and user["user"]:
+        line = _hidden(line, *user.span("user"))
     if "captured" in groups:  # the headers of HAProxy
         begin = match.end("status")
     return _hidden(line, begin, match.end()) if begin < end else line

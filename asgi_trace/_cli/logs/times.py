@@ -129,33 +129,48 @@ _DATED = Pattern(
 # No time is without one of these.
 _SOME_TIME = Pattern(r"\d:\d\d(?!\d)|\d{10}|\dT\d{6}|\.\d+e\+|@4")
 _UNDATED = Pattern(
-    _without_names(rf"{_SHORT}|{_KITCHEN}|{_HOURS}:(?P<second>\d\d){_FRACTIONS}{_ZONE}(?![\d:])")
+    _without_names(rf"{_SHORT}|{_KITCHEN}|{_HOURS}:(?P<second>\d\d){_FRACTIONS}{_ZONE}(?!\d|:\w)")
 )
-# A date in a form that is not known, before a bare time: the time is not one of today.
+# A date in a form that is not known, before a bare time: the time is not one of today. Sanic numbers
+# its workers.
 _UNKNOWN_DATE = Pattern(
     r"(?:(?<![\d.])\d{1,4}(?P<mark>[./-])(?:\d{1,2}|[A-Za-z]{3,9})(?P=mark)\d{1,4}|\d{4}-(?:\d{3}|W\d\d(?:-\d)?)"
-    r"|\b(?:19|20)\d\d|\b[A-Z][a-z]{2}\.? +\d\d?|(?<!\d)\d{6}|\u65e5|\A\W?\d{1,2}[./]\d{1,2}"
+    r"|\b(?:19|20)\d\d|\b(?!Srv )[A-Z][a-z]{2}\.? +\d\d?|(?<!\d)\d{6}|\u65e5|\A\W?\d{1,2}[./]\d{1,2}"
     # the months of syslog in French, German, Spanish, Portuguese, Italian and Dutch
     r"|\b(?i:janv|f\u00e9vr?|mars|avr|mai|juin|juil|ao\u00fbt|sept|d\u00e9c|m\u00e4r|mrz|okt|dez|ene|abr|ago|dic|fev"
     r"|set|out|gen|mag|giu|lug|ott|mrt|mei)\.? +\d\d?)\.?(?:[T_-]|,? {1,2}| - |\] ?\[)\Z"
 )
-# A word before a time in a sentence: the time is not the line's own.
+# A word before a time in a sentence, or the slash of a path: the time is not the line's own.
 _IN_SENTENCE = Pattern(
-    r"\b(?:at|after|before|between|by|due|expired?|expires|for|from|is|on|since|till|to|until|was) "
+    r"/\Z|\b(?:at|after|before|between|by|due|expired?|expires|for|from|is|on|since|till|to|until|was) "
     r"(?:[A-Z][a-z]{2},? )?\Z"
 )
 _FRACTION = Pattern(r"(?<=:\d\d)[.,](\d{1,9})")
 _ZONED = Pattern(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?(?:{_OFFSET}|{_PLACE}))\Z")
 
 
+_SHORTEST_TIME = len("10:30:15")
+_BESIDE = Pattern(rf"\W*{_WEEKDAY}")
+_BEGINNING = 24  # with the name of a worker
+
+
 def find_time(text: str, end: int) -> re.Match[str] | None:
     """
     Return the first time before *end* that has a date, else the first that has none; None, if an
-    unknown date is before it, or a word of a sentence.
+    unknown date is before it, or a word of a sentence. Where a line begins with a time and a word,
+    a date behind them is one of its message.
     """
     if _SOME_TIME.search(text, 0, end) is None:
         return None
     dated = _DATED.search(text, 0, end)
+    if dated is not None and dated.start() >= _SHORTEST_TIME:
+        begins = _UNDATED.search(text, 0, min(dated.start(), _BEGINNING))
+        if (
+            begins is not None
+            and _UNKNOWN_DATE.search(text, 0, begins.start()) is None
+            and _BESIDE.fullmatch(text, begins.end(), dated.start()) is None
+        ):
+            dated = None
     match = _UNDATED.search(text, 0, end) if dated is None else dated
     if match is None:
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -139,6 +140,10 @@ UNQUOTED = {
     "a path of lograge": (
         "I, [2024-11-22T10:30:15.250000 #8]  INFO -- : method=GET path=/{} status=200 duration=25.50 view=1.00"
     ),
+    "a path of Sanic": "Main |2024-11-22 10:30:15 +0000 INFO: 127.0.0.1:5 GET http://shop/{} 200 2  0.4ms",
+    "a path of PHP's server": "[Fri Nov 22 10:30:15 2024] 127.0.0.1:41342 [200]: GET /{}",
+    "a path of Next.js": " GET /{} 200 in 250ms",
+    "a user of morgan's short form": "::1 - {} GET /x HTTP/1.1 200 5 - 250.500 ms",
     "a header of Apache's forensic log": "+yQtJf8CoAB4AAFNXBIEAAAAA|GET /x HTTP/1.1|User-Agent:{}",
 }
 
@@ -165,6 +170,45 @@ def test_a_clients_text_without_quotes(line: str, sent: str) -> None:
     assert entry.time < 1_800_000_000_000
     assert (entry.more or {})["access"]["path"].startswith("/")
     assert sent in entry.text
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "WARNING 2024-11-22 10:30:15,250 log ",
+        "[22/Nov/2024 10:30:15] ",
+        "10:30:15 ",
+        "WARNING:django.request:",
+        "",
+    ],
+)
+@pytest.mark.parametrize(
+    "message", ["Not Found: /x{}", "Forbidden (CSRF cookie not set.): /{}", "Bad Request: /x {} y"]
+)
+@pytest.mark.parametrize(
+    "sent",
+    [
+        f"[{HEX}]",
+        " [req=forged|session=x]",
+        " request_id=forged",
+        "2030-01-01T00:00:00Z",
+        "/ERROR",
+        " ERROR",
+    ],
+)
+def test_a_path_in_djangos_messages(head: str, message: str, sent: str) -> None:
+    """It is decoded, and may have blanks and brackets."""
+    entry = entry_of(f"{head}{message.format(sent)}")
+    assert entry.request_id == ""
+    assert entry.level == (3 if "WARNING" in head else 0)
+    assert datetime.fromtimestamp(entry.time / 1000, timezone.utc).year != 2030
+
+
+def test_our_ids_behind_a_path_in_djangos_messages() -> None:
+    """In a log whose lines end with them."""
+    lines = [f"{STAMP} WARNING Not Found: /x [req=r{number}|session=s1]" for number in (1, 2)]
+    lines.insert(1, f"{STAMP} INFO ready [req=r0|session=s1]")
+    assert [entry.request_id for entry in entries_of(*lines)] == ["", "r0", "r2"]
 
 
 def test_our_ids_before_an_access_line_with_a_user() -> None:

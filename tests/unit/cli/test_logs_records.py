@@ -5,6 +5,7 @@ Ids, levels and access fields where other writers put them: one case for each ro
 from __future__ import annotations
 
 import json
+from datetime import timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -376,6 +377,93 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "PostgreSQL": ("2024-11-22 10:30:15.250 UTC [12] LOG:  duration: 250.123 ms", {"level": 2}),
     "PostgreSQL, a panic": ("2024-11-22 10:30:15.250 UTC [12] PANIC:  x", {"level": 5}),
     "NestJS": ("[Nest] 12  - 11/22/2024, 10:30:15 AM     LOG [NestFactory] x", {"level": 2}),
+    "gunicorn, with seconds": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 265 "-" "curl/8" 0.250123',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.123}},
+    ),
+    "Rack": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 0.0125',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 12.5}},
+    ),
+    "actix": (
+        '[2024-11-22T10:30:15Z INFO  actix_web::middleware::logger] 127.0.0.1 "GET /x HTTP/1.1" 503 5 "-" "curl/8" '
+        "0.250123",
+        {
+            "level": 2,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.123},
+        },
+    ),
+    "morgan, its time behind the combined format": (
+        '::1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 "-" "curl/8" - 250.123 ms',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.123}},
+    ),
+    "a named duration in milliseconds": (
+        '::1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 "-" "curl/8" duration=250.5ms',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "a time is no duration": (
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 "-" "curl/8" 1732271415.250 0.125',
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 125.0}},
+    ),
+    "Apache, a quote in the request": (
+        r'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x\" HTTP/1.1" 503 5 "-" "curl/8"',
+        {"access": {"method": "GET", "path": '/x\\"', "status": 503}},
+    ),
+    "Apache, a status in the request": (
+        r'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x\" 200 5 HTTP/1.1" 503 5 "-" "curl/8"',
+        {"access": None},
+    ),
+    "loguru, an id behind the level": (
+        f"2024-11-22 10:30:15.250 | ERROR    | {HEX} | shop:pay:12 - failed",
+        {"request": HEX, "level": 4},
+    ),
+    "loguru, an id in the message": (
+        f"2024-11-22 10:30:15.250 | ERROR    | shop:pay:12 - failed | {HEX} | x",
+        {"request": "", "level": 4},
+    ),
+    "Sanic": (
+        "Main |2024-11-22 10:30:15 +0000 INFO: 127.0.0.1:5 GET http://shop/x?y=1 503 2  250.5ms",
+        {
+            "level": 2,
+            "service": None,
+            "access": {"method": "GET", "path": "/x?y=1", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "Sanic, a worker for development": (
+        "Srv 0 10:30:15 INFO: 127.0.0.1:5 GET http://shop/x 503 chunked  250.5ms",
+        {
+            "level": 2,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "Sanic, on a terminal": (
+        "Main |2024-11-22 10:30:15 +0000 ACCESS: 127.0.0.1:5 GET http://shop/x 503 2  250.5ms",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "Sanic, a traceback in a frame": (
+        "\u256d Srv 0 2024-11-22 10:30:15 +0000 ERROR: Exception occurred while handling uri: 'http://shop/x'",
+        {"level": 4, "undated": None},
+    ),
+    "Sanic, before its version 24": (
+        "[2024-11-22 10:30:15 +0000] - (sanic.access)[INFO][127.0.0.1:5]: GET http://shop/x  503 2",
+        {"level": 2, "access": {"method": "GET", "path": "/x", "status": 503}},
+    ),
+    "Fiber, on a terminal": (
+        "10:30:15 | 503 |     250.5ms |       127.0.0.1 | GET     | /x       | failed",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "morgan, short": (
+        "::1 - - GET /x HTTP/1.1 503 5 - 250.500 ms",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "Next.js": (
+        " GET /x 503 in 1.25s (compile: 1.1s, render: 150ms)",
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 1250.0}},
+    ),
+    "PHP's server": (
+        "[Fri Nov 22 10:30:15 2024] [::1]:41342 [404]: GET /x - No such file or directory",
+        {"access": {"method": "GET", "path": "/x", "status": 404}},
+    ),
 }
 
 
@@ -387,6 +475,53 @@ def test_text_of_others(line: str, expected: dict[str, Any]) -> None:
     found = {"request": entry.request_id, "level": entry.level, **more}
     assert {name: found.get(name) for name in expected} == expected
     assert entry.text == line or line.startswith(("timestamp=", "time="))
+
+
+CADDY = {
+    "request": {"method": "GET", "uri": "/x", "headers": {"X-Request-Id": ["forged"]}},
+    "duration": 0.25,
+    "status": 502,
+    "resp_headers": {"X-Request-Id": ["r1"]},
+}
+
+
+@pytest.mark.parametrize("time", ["2024/11/22 10:30:15.250", "1.73227141525e+09"])
+@pytest.mark.parametrize("level", ["INFO", "info"])
+def test_the_console_form_of_caddy_is_read_as_its_json(time: str, level: str) -> None:
+    """Its times without a zone are in UTC, whatever the zone of the other lines is."""
+    message = f"{time}\t{level}\thttp.log.access.log0\thandled request\t{json.dumps(CADDY)}"
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    other = "2024/11/22 10:30:15.250\tWARN\tadmin\tendpoint disabled"
+    first, second = reader.read([message, other]) + reader.finish()
+    access = {"method": "GET", "path": "/x", "status": 502, "duration_ms": 250.0}
+    assert (first.level, first.request_id, first.more) == (
+        2,
+        "r1",
+        {"access": access, "foreign": True},
+    )
+    assert first.time == second.time == 1_732_271_415_250
+
+
+@pytest.mark.parametrize("time", ["2024/11/22 10:30:15", "2024-11-22T10:30:15.250"])
+def test_other_times_of_zap_are_in_the_zone_of_the_log(time: str) -> None:
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    (entry,) = reader.read([f"{time}\tINFO\tshop\tpaid"]) + reader.finish()
+    assert entry.time // 1000 == 1_732_267_815
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'http.log.error\tx\t{"request_id": "forged"}\t{"status": 502}',
+        'shop\tx\thttp.log.access\tx\t{"request_id": "forged"}',
+        'http.log.access\tx\t{"request_id": "forged"} x',
+    ],
+)
+def test_a_message_of_caddy_has_no_fields(message: str) -> None:
+    """A client's text in it may look like them."""
+    line = f"2024/11/22 10:30:15.250\tINFO\t{message}"
+    entry = entry_of(line)
+    assert (entry.request_id, entry.level, entry.text) == ("", 2, line)
 
 
 NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -1129,6 +1264,157 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
         },
     ),
+    "Echo": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "id": "r1",
+            "remote_ip": "127.0.0.1",
+            "method": "GET",
+            "uri": "/x",
+            "status": 503,
+            "latency": 250_500_000,
+            "latency_human": "250.5ms",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "slog-http, its id": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "INFO",
+            "msg": "x",
+            "id": "r1",
+            "request": {"method": "GET", "path": "/x"},
+            "response": {"latency": 250_000_000, "status": 503},
+        },
+        {"request": "r1"},
+    ),
+    "an id of something else": (
+        {"level": "INFO", "msg": "x", "id": "r1", "method": "GET", "path": "/x", "status": 503},
+        {"request": ""},
+    ),
+    "chi's httplog": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "ERROR",
+            "msg": "Response: 503 Service Unavailable",
+            "httpRequest": {"method": "GET", "path": "/x", "requestID": "r1"},
+            "httpResponse": {"status": 503, "bytes": 5, "elapsed": 250.5},
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "GitLab": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "correlation_id": "r1",
+            "duration_s": 0.2505,
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "GitLab's Workhorse": (
+        {
+            "time": "2024-11-22T10:30:15Z",
+            "level": "info",
+            "msg": "access",
+            "method": "GET",
+            "uri": "/x",
+            "status": 503,
+            "correlation_id": "r1",
+            "duration_ms": 250,
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "Docker's registry": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "info",
+            "msg": "response completed",
+            "http.request.id": "r1",
+            "http.request.method": "GET",
+            "http.request.uri": "/x",
+            "http.response.status": 503,
+            "http.response.duration": "250.5ms",
+        },
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "slog's requests": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "INFO",
+            "msg": "request",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "duration": 250_500_000,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "slog's requests, in milliseconds": (
+        {
+            "time": "2024-11-22T10:30:15.25Z",
+            "level": "INFO",
+            "msg": "request",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "latency": 250,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
+    ),
+    "zap's requests": (
+        {
+            "level": "info",
+            "ts": 1732271415.25,
+            "msg": "/x",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "latency": 0.2505,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
+    "pino's own duration": (
+        {
+            "level": 30,
+            "time": 1732271415250,
+            "msg": "request",
+            "method": "GET",
+            "path": "/x",
+            "status": 503,
+            "duration": 25_000,
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 25_000.0}},
+    ),
+    "Sanic": (
+        {
+            "timestamp": "2024-11-22 10:30:15 +0000",
+            "level": "INFO",
+            "message": "",
+            "host": "127.0.0.1:5",
+            "request": "GET http://shop/x",
+            "status": 503,
+            "byte": 2,
+            "duration": " 250.5ms",
+        },
+        {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
+    ),
     "ours, of a service": (
         {
             "timestamp": 1,
@@ -1192,6 +1478,110 @@ def test_gelfs_two_messages_are_shown_once() -> None:
         json.dumps({"short_message": "x", "full_message": "x", "host": "a", "level": 3})
     )
     assert alike.text[alike.message :] == "x host=a"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("GET /x 503 250.500 ms - 12", "GET /x 503 250.500 ms - 12"),
+        (
+            "::1 - - GET /x HTTP/1.1 503 5 - 250.500 ms",
+            "::1 - - GET /x HTTP/1.1 503 5 - 250.500 ms",
+        ),
+        (
+            "[pid: 88|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Fri Nov 22 10:30:15 2024] GET /x => "
+            "generated 4 bytes in 2 msecs (HTTP/1.1 503) 9 headers",
+            "GET /x => generated 4 bytes in 2 msecs (HTTP/1.1 503) 9 headers",
+        ),
+    ],
+    ids=["morgan", "morgan, short", "uWSGI"],
+)
+def test_the_message_of_an_access_line_has_its_request(line: str, shown: str) -> None:
+    """A request is hidden where ids are searched, and shown all the same."""
+    entry = entry_of(line)
+    assert entry.text[entry.message :] == shown
+
+
+def test_a_name_forges_no_time() -> None:
+    """A client of an access line gives its own name."""
+    reader = LineReader()
+    lines = ["2024-11-22T10:30:15Z INFO x"]
+    lines += ["::1 - 2001-01-01T00:00:00Z GET /x HTTP/1.1 503 5 - 250.500 ms"]
+    entries = reader.read(lines) + reader.finish()
+    assert [entry.time for entry in entries] == [1_732_271_415_000] * 2
+
+
+RAILS = f'[{UUID}] Started GET "{{}}" for 127.0.0.1 at 2024-11-22 10:30:15 +0100'
+
+
+def test_rails_writes_the_time_of_a_request_behind_it() -> None:
+    """Since its version 8, no line has another one; those of the same request come after it."""
+    reader = LineReader()
+    lines = [RAILS.format("/x"), f"[{UUID}] Completed 503 Service Unavailable in 12ms"]
+    entries = reader.read(lines) + reader.finish()
+    assert [entry.time for entry in entries] == [1_732_267_815_000] * 2
+    in_container = entry_of(f"2024-11-22T09:30:15.250000000Z stdout F {lines[0]}")
+    assert in_container.time == 1_732_267_815_250
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RAILS.format('/x" for 127.0.0.1 at 2001-01-01 00:00:00 +0000'),
+        'INFO:shop:Started GET "/x" for 127.0.0.1 at 2001-01-01 00:00:00 +0000',
+    ],
+    ids=["a path", "a message"],
+)
+def test_what_looks_like_rails_time_forges_none(line: str) -> None:
+    reader = LineReader()
+    lines = ["2024-11-22T10:30:15Z INFO x", line]
+    entries = reader.read(lines) + reader.finish()
+    assert [entry.time for entry in entries] == [1_732_271_415_000] * 2
+
+
+@pytest.mark.parametrize(
+    ("head", "moment"),
+    [
+        ("10:30:15.250 [main] INFO  shop - ", "10:30:15.250"),
+        ("[10:30:15.250] INFO (12): ", "10:30:15.250"),
+        ("10:30:15: ", "10:30:15"),
+        ("Srv 0 10:30:15 INFO: ", "10:30:15"),
+        ("10:30AM ERR ", "10:30AM"),
+        ("INFO:shop:", ""),
+        ("INFO:     127.0.0.1:5 ", ""),
+        ("      INFO   ", ""),
+        ("[INFO] ", ""),
+        ("ERRO[0012] ", ""),
+        ("fail: Shop.Pay[0] ", ""),
+        ("Not Found: /x/2001-01-01T00:00:00Z", ""),
+    ],
+)
+@pytest.mark.parametrize("sent", ["paid 2001-01-01T00:00:00Z", "x/2001-01-01T00:00:00Z"])
+def test_a_date_in_a_message_is_not_the_time_of_its_line(head: str, moment: str, sent: str) -> None:
+    """A client may send one; the line has a time without a date before it, or none."""
+    reader = LineReader(zone=timezone.utc)
+    before = "2024-11-22T10:30:14Z"
+    _, entry = reader.read([f"{before} INFO x", f"{head}{sent}"]) + reader.finish()
+    expected = Clock(timezone.utc).read(moment or before)
+    assert expected is not None
+    assert entry.time % 86_400_000 == expected % 86_400_000
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "INFO:     ",
+        "INFO:shop:",
+        "INFO:shop:[",
+        "ERROR - ",
+        "[INFO] [",
+        "[ERROR]\t",
+        "INFO  ",
+        "WARNING: - ",
+    ],
+)
+def test_a_time_right_behind_a_level_is_that_of_the_line(head: str) -> None:
+    assert entry_of(f"{head}2024-11-22T10:30:15Z paid").time == 1_732_271_415_000
 
 
 def test_a_message_is_no_access_line_and_gives_no_id() -> None:
@@ -1348,6 +1738,33 @@ def test_blanks_at_the_end_take_no_longer_than_their_number(blank: str) -> None:
     line = f"level=error msg=x request_id=r1{blank * 60_000}"
     assert (entry_of(line).request_id, entry_of(line).level) == ("r1", 4)
     assert entry_of(f"2024-11-22 10:30:15 {blank * 60_000}x").level == 0
+
+
+HAPROXY = (
+    "127.0.0.1:5 [22/Nov/2024:10:30:15.250] front back/s1 0/0/1/12/250 503 157 - - ---- 1/1/0/0/0 0/0 "
+    '{} "GET /x HTTP/1.1"'
+)
+
+
+@pytest.mark.parametrize(
+    ("captured", "ids"),
+    [
+        (("{shop|%s}", "{shop|%s}", "{shop|}"), (HEX, HEX, "")),
+        (("{shop|curl/8} {%s}", "{%s|curl/8} {}"), (HEX, "")),
+        (("{curl/8|%s}", "{%s|}"), (HEX, "")),
+        (("{curl/8}", "{%s}"), ("", "")),
+        (("{curl/8|%s}", "{%s}"), (HEX, HEX)),
+    ],
+    ids=["second", "of the answer", "a user agent", "a user agent alone", "of another front"],
+)
+def test_the_id_of_haproxy_is_the_header_that_is_one_in_all_lines(
+    captured: tuple[str, ...], ids: tuple[str, ...]
+) -> None:
+    """A client may send an id in another header that is captured."""
+    reader = LineReader()
+    lines = [HAPROXY.format(each.replace("%s", HEX)) for each in captured]
+    entries = reader.read(lines) + reader.finish()
+    assert tuple(entry.request_id for entry in entries) == ids
 
 
 def test_what_a_client_sends_in_quotes_is_no_id() -> None:

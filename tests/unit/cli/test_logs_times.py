@@ -347,6 +347,20 @@ def test_a_year_that_is_missing_is_that_of_the_file(
     assert moments == expected
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("10:30:15: Starting worker", "10:30:15"),  # arq
+        ("10:30:15:250 x", None),
+        ("10:30:15:aa:bb:cc is up", None),
+        ("10:30:155 x", None),
+    ],
+)
+def test_a_colon_ends_a_bare_time_where_a_blank_is_behind_it(line: str, found: str | None) -> None:
+    match = find_time(line, 120)
+    assert (match and match[0]) == found
+
+
 def test_a_bare_time_swallows_no_date_beside_it() -> None:
     """Whichever stands first."""
     for line in (

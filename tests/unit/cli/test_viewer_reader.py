@@ -401,12 +401,51 @@ def test_rich_leaves_out_a_time_that_it_has_just_written() -> None:
         ("\u256d\u2500 Traceback (most recent call last) \u2500\u256e", "\u2502 x \u2502", "ZeroDivisionError: x"),
         ("\x1b[31m\u256d\u2500\x1b[0m\x1b[31m\u2500\x1b[0m \x1b[1mTraceback \x1b[0m(most", "ZeroDivisionError: x"),
         ("[stacktrace]", "#0 /shop/Pay.php(5): pay()", "#1 {main}", '"}'),
+        ("\u2502 shop.py:10 pay:", "\u2502   charge()", "\u2570 ValueError: x"),
     ],
 )  # fmt: skip
-def test_the_tracebacks_of_rich_and_monolog_are_folded(traceback: tuple[str, ...]) -> None:
+def test_the_tracebacks_of_rich_monolog_and_sanic_are_folded(traceback: tuple[str, ...]) -> None:
     record = "2024-11-22 10:30:15 [error    ] failed                         request_id=r1"
     (entry,) = entries_of("\n".join((record, *traceback)))
     assert entry.text.count("\n") == len(traceback)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I, [2024-11-22T10:30:15.250000 #8]  INFO -- : paid",
+        f"[{UUID}] Completed 500 Internal Server Error in 12ms",
+        'Started GET "/orders" for 127.0.0.1 at 2024-11-22 10:30:15 +0000',
+        "[E 241122 10:30:15 web:2348] 500 GET /x (127.0.0.1) 250.50ms",
+        "[W 2024-11-22 10:30:15.250 ServerApp] x",
+        "Main  2024-11-22 10:30:15 +0000 INFO: paid",
+        "Srv 0 10:30:15 INFO: paid",
+        "\u256d Srv 0 10:30:15 ERROR: failed",
+        "HTTP GET /x 500 [0.25, 127.0.0.1:41342]",
+        "GET /x 503 250.500 ms - 12",
+        "[pid: 88|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Fri Nov 22 10:30:15 2024] GET /x => generated "
+        "4 bytes in 2 msecs (HTTP/1.1 503)",
+        '(APIServer pid=12) INFO:     127.0.0.1:41342 - "POST /v1/chat/completions HTTP/1.1" 503',
+        f"END RequestId: {UUID}",
+        "[Nest] 12  - 11/22/2024, 10:30:15 AM   ERROR [ExceptionsHandler] x",
+        '[GIN] 2024/11/22 - 10:30:15 | 503 |     250.5ms |       127.0.0.1 | GET      "/x"',
+        "ERRO[0012] failed",
+        "10:30AM ERR failed",
+        "fail: Microsoft.AspNetCore.Server.Kestrel[13]",
+        "[22-Nov-2024 10:30:15 UTC] PHP Warning:  Undefined x",
+        "22-Nov-2024 10:30:15.250 SEVERE [main] org.apache.catalina x",
+        "1:M 22 Nov 2024 10:30:15.250 * Ready",
+        '::1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5',
+        'shop.example:80 127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5',
+        "      INFO   Application startup complete.",
+        '   WARNING   127.0.0.1:41342 - "GET /x HTTP/1.1" 503',
+        " GET /x 503 in 250ms",
+    ],
+)
+def test_a_record_after_a_traceback_is_no_part_of_it(line: str) -> None:
+    """Whether or not it begins with a time or a level: an access line would not be found, else."""
+    entries = entries_of("\n".join(("ERROR:shop:failed", TRACEBACK, line)))
+    assert [entry.text for entry in entries] == [f"ERROR:shop:failed\n{TRACEBACK}", line]
 
 
 def test_a_line_of_another_container_is_not_a_further_line() -> None:
