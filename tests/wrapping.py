@@ -1647,6 +1647,12 @@ VARIANTS: dict[str, Wrapper] = {
             "Body": _as_map(line) if line.startswith("{") else line,
         }
     ),
+    "rsyslog, without a tag": _each(
+        lambda moment, _, line: f"{when(moment, '%b %d %H:%M:%S')} web {line}"
+    ),
+    "rsyslog to another host, without a tag": _each(
+        lambda moment, _, line: f"<14>{when(moment, '%b %d %H:%M:%S')} web {line}"
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
@@ -1686,5 +1692,7 @@ NAMELESS_VARIANTS = frozenset(
         "AWS Lambda's Telemetry API",
         "ts -s, with microseconds",
         "ts, seconds",
+        "rsyslog, without a tag",
+        "rsyslog to another host, without a tag",
     )
 )

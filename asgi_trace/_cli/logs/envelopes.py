@@ -355,6 +355,12 @@ PREFIXES = (
     _prefix("timestamps in brackets", rf"\[(?P<time>{_TIME})\] ", _KIND),
     # with one blank: ts -s
     _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d(?:\.\d{6})?)  ?", _KIND),
+    # of a program that sends lines without its name, such as the SysLogHandler of Python
+    _prefix(
+        "syslog without a tag",
+        rf"(?:<\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) {_NO_LEVEL}(?!{_DATE} ){_WORD} ",
+        _KIND,
+    ),
     # ts, svlogd, multilog, stern --timestamps=short
     _prefix(
         "other timestamps",
