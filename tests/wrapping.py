@@ -1653,6 +1653,7 @@ VARIANTS: dict[str, Wrapper] = {
     "rsyslog to another host, without a tag": _each(
         lambda moment, _, line: f"<14>{when(moment, '%b %d %H:%M:%S')} web {line}"
     ),
+    "rsyslog, a template of the message": _each(lambda _, __, line: f" {line}"),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
@@ -1694,5 +1695,6 @@ NAMELESS_VARIANTS = frozenset(
         "ts, seconds",
         "rsyslog, without a tag",
         "rsyslog to another host, without a tag",
+        "rsyslog, a template of the message",
     )
 )
