@@ -1654,6 +1654,23 @@ VARIANTS: dict[str, Wrapper] = {
         lambda moment, _, line: f"<14>{when(moment, '%b %d %H:%M:%S')} web {line}"
     ),
     "rsyslog, a template of the message": _each(lambda _, __, line: f" {line}"),
+    "journalctl -o short-iso --no-hostname": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%dT%H:%M:%S+00:00')} {service}[8]: {line}"
+        )
+    ),
+    "journalctl -o short-full --no-hostname": _each(
+        lambda moment, service, line: (
+            f"{when(moment + 3600, '%a %Y-%m-%d %H:%M:%S CET')} {service}[8]: {line}"
+        )
+    ),
+    "journalctl -o short-monotonic --no-hostname": _each(
+        lambda moment, service, line: f"[{moment - BASE + 9:12.6f}] {service}[8]: {line}"
+    ),
+    "journalctl -o short-delta, from its first line": lambda given: "".join(
+        f"[{moment - BASE + 9:12.6f}{f' < {0.1:12.6f} >' if moment > BASE else ' ' * 16}] web {service}[8]: {line}\n"
+        for moment, service, line in given
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"

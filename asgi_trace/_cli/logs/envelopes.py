@@ -208,6 +208,14 @@ PREFIXES = (
         "logread of OpenWrt",
         rf"(?P<time>[A-Z][a-z][a-z] {_SYSLOG_TIME} \d{{4}}) {_FACILITY} (?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
     ),
+    # snap logs, too; a logger that writes its name and process like this seldom has a time with a T
+    # and a zone
+    _prefix(
+        "journalctl --no-hostname",
+        rf"(?P<day>[A-Z][a-z][a-z] )?(?P<time>{_DATE}(?(day) |T)[0-9][0-9]:[0-9][0-9]:[0-9][0-9](?:\.\d{{1,9}})?"
+        r"(?(day) [A-Z]{1,5}|(?:Z|[+-]\d\d:?\d\d))) (?P<source>[\w.@-]{1,200})\[\d+\]:(?: |\Z)",
+        is_fixed=True,
+    ),
     # also rsyslog to another host, with a priority
     _prefix(
         "journalctl",
@@ -216,9 +224,11 @@ PREFIXES = (
         rf"(?P<source>[\w.@-]{{1,200}}\.service|{_WORD})(?:/[\w.-]{{1,200}})?\[\d+\]:(?: |\Z)",
         is_fixed=True,
     ),
+    # and short-delta, whose first line has blanks in the place of the difference
     _prefix(
         "journalctl -o short-monotonic",
-        rf"\[ *\d{{1,10}}\.\d{{6}}(?: < *\d{{0,10}}\.?\d{{0,6}} *>)?\] {_WORD} (?P<source>{_WORD})\[\d+\]:(?: |\Z)",
+        rf"\[ *\d{{1,10}}\.\d{{6}}(?: < *\d{{0,10}}\.?\d{{0,6}}[ *]*>| {{1,20}})?\] "
+        rf"(?:{_WORD} )?(?P<source>{_WORD})\[\d+\]:(?: |\Z)",
     ),
     # journalctl -o json-sse and json-seq
     _prefix("a record of JSON", r"(?:data: |\x1e)(?=\{)"),
