@@ -1671,6 +1671,23 @@ VARIANTS: dict[str, Wrapper] = {
         f"[{moment - BASE + 9:12.6f}{f' < {0.1:12.6f} >' if moment > BASE else ' ' * 16}] web {service}[8]: {line}\n"
         for moment, service, line in given
     ),
+    "journalctl -o json, a user's unit": _objects(
+        lambda moment, service, line: {
+            "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+            "_SYSTEMD_UNIT": "user@1000.service",
+            "_SYSTEMD_USER_UNIT": f"{service}.service",
+            "SYSLOG_IDENTIFIER": "python",
+            "MESSAGE": line,
+        }
+    ),
+    "journalctl -o json, of systemd-cat": _objects(
+        lambda moment, service, line: {
+            "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+            "_SYSTEMD_UNIT": "session-1.scope",
+            "SYSLOG_IDENTIFIER": service,
+            "MESSAGE": line,
+        }
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"

@@ -788,7 +788,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
     source = ""
     for name in shape.sources:
         value = fields[name]
-        if value and type(value) is str:
+        # A session's scope has the name of no service: a program in it has its own identifier.
+        if value and type(value) is str and not value.endswith(".scope"):
             source = source_of_labels(value) if value.startswith("{") else value
             break
     return _new(Content, (line, time, source, is_part))

@@ -400,6 +400,7 @@ SOURCES = (
     "podName",
     "pod_name",
     "pod",
+    "_SYSTEMD_USER_UNIT",
     "_SYSTEMD_UNIT",
     "SYSLOG_IDENTIFIER",
     "logStreamName",
