@@ -1688,6 +1688,25 @@ VARIANTS: dict[str, Wrapper] = {
             "MESSAGE": line,
         }
     ),
+    "docker json-file with a tag": _objects(
+        lambda moment, service, line: {
+            "log": f"{line}\n",
+            "stream": "stderr",
+            "attrs": {"tag": f"{service}/0f1e2d3c4b5a"},
+            "time": f"{when(moment)}000Z",
+        }
+    ),
+    "docker json-file with labels": _objects(
+        lambda moment, service, line: {
+            "log": f"{line}\n",
+            "stream": "stderr",
+            "attrs": {
+                "com.docker.compose.project": "shop",
+                "com.docker.compose.service": service,
+            },
+            "time": f"{when(moment)}000Z",
+        }
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"

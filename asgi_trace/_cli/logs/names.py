@@ -382,6 +382,8 @@ SOURCES = (
     "resource.labels.container_name",
     "resource.labels.service_name",
     "com.amazonaws.ecs.container-name",
+    "attrs.com.docker.compose.service",
+    "attrs.tag",
     "CONTAINER_NAME",
     "ContainerName",
     "_container_name",
