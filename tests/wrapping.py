@@ -1707,6 +1707,8 @@ VARIANTS: dict[str, Wrapper] = {
             "time": f"{when(moment)}000Z",
         }
     ),
+    "k9s": _each(lambda moment, service, line: f"{when(moment)}789Z {service} {line}"),
+    "podman logs --names, without a number": _each(lambda _, service, line: f"{service} {line}"),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"

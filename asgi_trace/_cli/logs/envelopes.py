@@ -127,6 +127,14 @@ _AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|timestamp=)"
 # The same, where an exception may have the form of the prefix: its message may be any JSON.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
 
+_own_named = re.compile(r"\{\"timestamp\": \"|timestamp=\d").match
+
+
+def _ours(text: str) -> re.Match[str] | None:
+    """Return the match of the beginning of a line of ours; None, if *text* does not begin with one."""
+    return own_head(text) or _own_named(text)
+
+
 # When a prefix counts: always; or if a logger's line follows it, here or earlier in the same log;
 # or if a logger's line follows it, here or earlier after the same source.
 _ALWAYS, _KIND, _SOURCE = range(3)
@@ -405,6 +413,9 @@ PREFIXES = (
     ),
     # several containers of Podman, by the names that its compose gives
     _prefix("podman logs --names", r"(?P<source>[a-z][\w.-]{0,120}_\d{1,4}) ", _SOURCE, _STAMPED),
+    # the same by other names, and k9s with the container's: only before a line of ours, since a word
+    # before a time is in many a sentence
+    _prefix("a container", r"(?P<source>[a-z][\w.-]{0,120}) ", _SOURCE, _ours),
     # the same, by their ids
     _prefix("podman logs", r"(?P<source>[0-9a-f]{12}) ", _SOURCE),
     # the stream of a task of Amazon ECS; an address follows the name of a load balancer
