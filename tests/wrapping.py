@@ -1709,6 +1709,16 @@ VARIANTS: dict[str, Wrapper] = {
     ),
     "k9s": _each(lambda moment, service, line: f"{when(moment)}789Z {service} {line}"),
     "podman logs --names, without a number": _each(lambda _, service, line: f"{service} {line}"),
+    "pm2 --log-date-format": _each(
+        lambda moment, service, line: (
+            f"0|{service}  | {when(moment + 3600, '%Y-%m-%d %H:%M:%S')} +01:00: {line}"
+        )
+    ),
+    "pm2 --log-date-format, of minutes": _each(
+        lambda moment, service, line: (
+            f"0|{service}  | {when(moment, '%Y-%m-%d %H:%M')} +00:00: {line}"
+        )
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"

@@ -362,9 +362,12 @@ PREFIXES = (
     ),
     _prefix(
         "timestamps",
-        rf"(?:\d{{13}}(?:\d{{6}})?\t)?(?P<time>{_TIME}(?: (?:UTC|GMT|CES?T|[ECMP][SD]T))?):?(?:[ \t]{_NO_MORE}|\Z)",
+        rf"(?:\d{{13}}(?:\d{{6}})?\t)?(?P<time>{_TIME}(?: (?:UTC|GMT|CES?T|[ECMP][SD]T|[+-]\d\d:\d\d))?):?"
+        rf"(?:[ \t]{_NO_MORE}|\Z)",
         _KIND,
     ),
+    # pm2 with the --log-date-format of its documentation: without seconds, this is no time of a line
+    _prefix("timestamps of minutes", rf"{_DATE} \d\d:\d\d [+-]\d\d:\d\d: ", _KIND),
     # s6-log, Render
     _prefix("s6-log", rf"(?P<time>{_DATE} \d\d:\d\d:\d\d(?:\.\d{{9}})?)  ", _KIND),
     # saw: the time, and the stream
