@@ -1719,6 +1719,9 @@ VARIANTS: dict[str, Wrapper] = {
             f"0|{service}  | {when(moment, '%Y-%m-%d %H:%M')} +00:00: {line}"
         )
     ),
+    "aws logs filter-log-events --query, text": _each(
+        lambda moment, _, line: f"{round(moment * 1000)}\t{line}"
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
@@ -1761,5 +1764,6 @@ NAMELESS_VARIANTS = frozenset(
         "rsyslog, without a tag",
         "rsyslog to another host, without a tag",
         "rsyslog, a template of the message",
+        "aws logs filter-log-events --query, text",
     )
 )

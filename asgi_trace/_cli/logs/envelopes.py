@@ -368,6 +368,8 @@ PREFIXES = (
     ),
     # pm2 with the --log-date-format of its documentation: without seconds, this is no time of a line
     _prefix("timestamps of minutes", rf"{_DATE} \d\d:\d\d [+-]\d\d:\d\d: ", _KIND),
+    # of aws logs with a --query of a time and a line, and --output text
+    _prefix("timestamps of the epoch", r"(?P<time>1\d{12})\t", _KIND),
     # s6-log, Render
     _prefix("s6-log", rf"(?P<time>{_DATE} \d\d:\d\d:\d\d(?:\.\d{{9}})?)  ", _KIND),
     # saw: the time, and the stream
