@@ -1722,6 +1722,17 @@ VARIANTS: dict[str, Wrapper] = {
     "aws logs filter-log-events --query, text": _each(
         lambda moment, _, line: f"{round(moment * 1000)}\t{line}"
     ),
+    "gcloud logging read, JSON of some fields": _document(
+        lambda given: [
+            {"severity": "INFO", "textPayload": line, "timestamp": f"{when(moment)}Z"}
+            for moment, _, line in reversed(given)
+        ],
+        2,
+    ),
+    "gcloud logging read, CSV of some fields": _table(
+        ["timestamp", "severity", "text_payload"],
+        lambda moment, _, line: [f"{when(moment)}Z", "INFO", line],
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
@@ -1765,5 +1776,7 @@ NAMELESS_VARIANTS = frozenset(
         "rsyslog to another host, without a tag",
         "rsyslog, a template of the message",
         "aws logs filter-log-events --query, text",
+        "gcloud logging read, JSON of some fields",
+        "gcloud logging read, CSV of some fields",
     )
 )

@@ -455,6 +455,7 @@ RAW = tuple(
             ("MESSAGE", "__REALTIME_TIMESTAMP"),  # the journal
             ("@message", "@timestamp"),  # CloudWatch Insights
             ("textPayload", "insertId"),  # Google Cloud
+            ("textPayload", "severity"),  # the same with some of its fields
             ("message", "logStreamName"),  # CloudWatch
             ("message", "podName", "nodeName"),  # stern
             ("Log", "TimeStamp"),  # Azure
