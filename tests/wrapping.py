@@ -1733,6 +1733,23 @@ VARIANTS: dict[str, Wrapper] = {
         ["timestamp", "severity", "text_payload"],
         lambda moment, _, line: [f"{when(moment)}Z", "INFO", line],
     ),
+    "Azure's App Service, CSV": _table(
+        ["TimeGenerated [UTC]", "Level", "Host", "ResultDescription"],
+        lambda moment, _, line: [
+            when(moment, "%m/%d/%Y, %I:%M:%S.%f")[:-3] + " AM",
+            "Informational",
+            "web",
+            line,
+        ],
+    ),
+    "Azure's container apps, CSV": _table(
+        ["TimeGenerated [UTC]", "ContainerAppName", "Log"],
+        lambda moment, service, line: [
+            when(moment, "%m/%d/%Y, %I:%M:%S.%f")[:-3] + " AM",
+            service,
+            line,
+        ],
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
@@ -1778,5 +1795,6 @@ NAMELESS_VARIANTS = frozenset(
         "aws logs filter-log-events --query, text",
         "gcloud logging read, JSON of some fields",
         "gcloud logging read, CSV of some fields",
+        "Azure's App Service, CSV",
     )
 )

@@ -421,6 +421,7 @@ SOURCES = (
     "fly.app.name",
     "ContainerName_s",
     "ContainerAppName_s",
+    "ContainerAppName",
     "systemd_unit",
     "syslog_identifier",
     "_app",
