@@ -1750,6 +1750,11 @@ VARIANTS: dict[str, Wrapper] = {
             line,
         ],
     ),
+    "Scalingo, in summer": _each(
+        lambda moment, service, line: (
+            f"{when(moment + 7200, '%Y-%m-%d %H:%M:%S.%f')}000 +0200 CEST [{service}-1] {line}"
+        )
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"

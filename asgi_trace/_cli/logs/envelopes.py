@@ -280,7 +280,7 @@ PREFIXES = (
     ),
     _prefix(
         "Scalingo",
-        rf"(?P<time>{_DATE} \d\d:\d\d:\d\d\.\d{{9}} \+0000) UTC \[(?P<source>[\w-]{{1,64}})\] ",
+        rf"(?P<time>{_DATE} \d\d:\d\d:\d\d\.\d{{9}} [+-]\d{{4}}) [A-Z]{{1,5}} \[(?P<source>[\w-]{{1,64}})\] ",
     ),
     _prefix(
         "Bamboo",
