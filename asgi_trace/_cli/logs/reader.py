@@ -615,7 +615,8 @@ def _falls(lines: list[str], zone: tzinfo | None) -> int:
     rises = falls = 0
     last = -1.0
     further: list[str] = []
-    for step in (step for line in lines for step in steps.take(line)):
+    # The lines of one event are in their own order, whatever the order of the events is.
+    for step in (step for line in lines for step in steps.take(line)[:1]):
         entry = step.entry
         head = None if entry is None else own_head(entry.text)
         if entry is None:
