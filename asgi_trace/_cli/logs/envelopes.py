@@ -400,7 +400,7 @@ PREFIXES = (
     ),
     _prefix(
         "overmind",
-        rf" {{0,40}}(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ",
+        rf" {{0,40}}(?:\d{{1,4}}\|)?{_NO_LEVEL}(?!std(?:out|err) )(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ",
         _SOURCE,
     ),
     _prefix(

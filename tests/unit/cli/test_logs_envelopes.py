@@ -457,6 +457,7 @@ def test_a_line_of_another_server_is_in_an_envelope_too(around: str, line: str) 
         ("docker compose logs", "foreman"),
         ("docker compose logs", "supervisor"),
         ("kubectl logs --prefix --timestamps", "pm2"),
+        ("kubectl logs --prefix --timestamps", "supervisor"),
         ("kubectl logs --prefix --timestamps", "RFC 5424"),
         ("stern", "overmind"),
         ("stern", "journalctl"),
