@@ -1755,6 +1755,15 @@ VARIANTS: dict[str, Wrapper] = {
             f"{when(moment + 7200, '%Y-%m-%d %H:%M:%S.%f')}000 +0200 CEST [{service}-1] {line}"
         )
     ),
+    "a date with slashes": _each(
+        lambda moment, _, line: f"{when(moment, '%Y/%m/%d %H:%M:%S')} {line}"
+    ),
+    "a date with the day first": _each(
+        lambda moment, _, line: f"{when(moment, '%d-%m-%Y %H:%M:%S')}: {line}"
+    ),
+    "a date with the name of the month": _each(
+        lambda moment, _, line: f"[{when(moment, '%Y-%b-%d %H:%M:%S.%f')}] {line}"
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
@@ -1801,5 +1810,8 @@ NAMELESS_VARIANTS = frozenset(
         "gcloud logging read, JSON of some fields",
         "gcloud logging read, CSV of some fields",
         "Azure's App Service, CSV",
+        "a date with slashes",
+        "a date with the day first",
+        "a date with the name of the month",
     )
 )

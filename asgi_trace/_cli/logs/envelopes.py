@@ -366,6 +366,14 @@ PREFIXES = (
         rf"(?:[ \t]{_NO_MORE}|\Z)",
         _KIND,
     ),
+    # the same with the day first, with slashes, or with the name of the month: of pm2, Go, Coolify
+    _prefix(
+        "timestamps of another date",
+        r"\[?(?P<time>(?:\d{4}/\d\d/\d\d|\d\d[-/.]\d\d[-/.]\d{4}|\d{4}-[A-Z][a-z]{2}-\d\d"
+        r"|\d\d-[A-Z][a-z]{2}-\d{4}),? "
+        r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d|[AP]M))?)\]?:?[ \t]",
+        _KIND,
+    ),
     # pm2 with the --log-date-format of its documentation: without seconds, this is no time of a line
     _prefix("timestamps of minutes", rf"{_DATE} \d\d:\d\d [+-]\d\d:\d\d: ", _KIND),
     # of aws logs with a --query of a time and a line, and --output text
