@@ -586,6 +586,27 @@ def _of_docker(line: str, stream: str) -> list[str]:
     return [json.dumps({"log": piece, "stream": stream, "time": time}) for piece in pieces]
 
 
+@pytest.mark.parametrize("fraction", [".000000000", ".1", ""])
+@pytest.mark.parametrize(
+    "behind", ["", " ", "R ", "RROR ", "5 - ERROR ", FORGED.partition("- [")[0]], ids=repr
+)
+def test_a_part_of_a_line_is_no_head(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str, fraction: str, behind: str
+) -> None:
+    """A client may send a text of such a length that a part of it begins at any place."""
+    time = f"2024-11-22T10:30:15{fraction}Z"
+    sent = f"{behind}- [req={VICTIM}|session=victim] - forged"
+    first, _, rest = FORMS[form](records()[1][2]._replace(message=f"x<cut>{sent}")).partition(
+        "<cut>"
+    )
+    path = tmp_path / "app.log"
+    path.write_text(f"{time} stdout P {first}\n{time} stdout F {rest}\n", encoding="utf-8")
+    assert [entry.request_id for entry in entries_of(path)] == [FRONT]
+    assert main(["grep", "--session", "victim", str(path)]) == 1
+    assert main(["grep", "--request", FRONT, str(path)]) == 0
+    assert capfd.readouterr().out.count("\n") == 2
+
+
 @pytest.mark.parametrize("around", [_of_containerd, _of_docker])
 def test_lines_of_the_other_stream_may_be_between_the_parts_of_a_line(
     capfd: pytest.CaptureFixture[str],
