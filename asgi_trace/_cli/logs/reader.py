@@ -58,6 +58,8 @@ _rich = re.compile(
 ).match
 _rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
+# The prefix of journalctl is longer.
+_LEAST_MARGIN = " " * 20
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
 
 # The most entries that wait for the first one with a time.
@@ -95,6 +97,7 @@ class Steps:
         self.request: str | None = None  # of the entry that a line may continue; None at first
         self.source = ""  # of that entry
         self.in_traceback = False
+        self.margin = 0  # the number of blanks before each line of its traceback
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
         self.is_rich = False  # whether Rich writes the log
@@ -176,6 +179,7 @@ class Steps:
         self.source = source
         self.in_traceback = False
         self.prefix = ("", "")
+        self.margin = 0
 
     def goes_on(self, request_id: str) -> bool:
         """Whether a further line of our text, of this request, continues the entry before it."""
@@ -208,7 +212,7 @@ class Steps:
             if self._is_own_format(plain):
                 goes_on = False
             else:
-                return Step(None, line)
+                return Step(None, self._outdented(line))
         entry = self.records.other(plain, envelope)
         is_record = entry is not None
         if entry is None:
@@ -252,6 +256,23 @@ class Steps:
             self.in_traceback = True
             return True
         return False
+
+    def _outdented(self, line: str) -> str:
+        """
+        Return a further *line* without the blanks that journalctl has below the prefix of an event,
+        where it shows a traceback or a line of ours.
+        """
+        if not line.startswith(_LEAST_MARGIN):
+            return line
+        bare = line.lstrip(" ")
+        margin = len(line) - len(bare)
+        match = own_head(bare)
+        further = None if match is None else self.continued(match)
+        if further is not None:
+            return further
+        if bare.startswith(_TRACEBACK):
+            self.margin = margin
+        return line[self.margin :] if margin >= self.margin else line
 
     def _is_own_format(self, line: str) -> bool:
         """

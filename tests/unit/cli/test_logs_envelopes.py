@@ -38,6 +38,7 @@ from ...wrapping import (
     WRAPPERS,
     lines,
     records,
+    when,
 )
 
 if sys.platform != "win32":
@@ -569,6 +570,45 @@ def test_a_traceback_is_not_continued_by_another_service(
     assert main(["grep", "--request", STOCK, str(path)]) == 0
     out = capfd.readouterr().out
     assert (out.count("taking"), out.count("shelf")) == (2, 0)
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_the_further_lines_of_an_event_of_the_journal_are_indented(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, is_ours: bool
+) -> None:
+    """By the length of its prefix, which no line of a traceback has."""
+    text = ""
+    for moment, service, record in records() * 40:
+        first, *further = format_text(record).split("\n")
+        if not is_ours:
+            further = [line.partition("] | ")[2] for line in further]
+        head = f"{when(moment, '%b %d %H:%M:%S')} web {service}[8]: "
+        text += "".join(
+            f"{line}\n" for line in (head + first, *(" " * len(head) + x for x in further))
+        )
+    path = tmp_path / "app.log"
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (BASE + 60, BASE + 60))
+    found = entries_of(path)
+    assert [entry.text.partition("\n")[2] for entry in found] == [
+        "",
+        "",
+        "",
+        "",
+        TRACEBACK,
+        "",
+        "",
+    ] * 40
+    assert main(["grep", "--request", STOCK, str(path)]) == 0
+    assert capfd.readouterr().out.count("\n") == 7 * 40
+
+
+def test_a_line_with_another_id_in_an_event_of_the_journal_is_its_text() -> None:
+    """A client's text may have line feeds."""
+    first = f"Nov 22 10:30:15 web shop[8]: 2024-11-22 10:30:15 - INFO - [req={FRONT}|session=s] - x"
+    reader = LineReader()
+    found = reader.read([first, " " * 29 + FORGED, " " * 29 + FORGED.replace("] - ", "] | ")])
+    assert [entry.request_id for entry in found + reader.finish()] == [FRONT]
 
 
 def _of_containerd(line: str, stream: str) -> list[str]:
