@@ -5,6 +5,7 @@ Ids, levels and access fields where other writers put them: one case for each ro
 from __future__ import annotations
 
 import json
+import warnings
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -1192,6 +1193,18 @@ def test_gelfs_two_messages_are_shown_once() -> None:
         json.dumps({"short_message": "x", "full_message": "x", "host": "a", "level": 3})
     )
     assert alike.text[alike.message :] == "x host=a"
+
+
+@pytest.mark.parametrize("escape", ["\\K", "\\777", "\\N{DIGIT ONE}", "\\xzz", "\\U00110000"])
+def test_an_escape_that_python_does_not_write_is_text(escape: str) -> None:
+    """And no warning is shown."""
+    line = f"timestamp='2024-11-22T10:30:15Z' level='error' request_id='r1{escape}' event='x'"
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        reader = LineReader()
+        (entry,) = reader.read([line]) + reader.finish()
+    assert (entry.request_id, entry.level) == (f"r1{escape}", 4)
+    assert shown == []
 
 
 def test_a_message_is_no_access_line_and_gives_no_id() -> None:
