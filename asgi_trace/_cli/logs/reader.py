@@ -16,7 +16,7 @@ from datetime import tzinfo
 from itertools import repeat
 from typing import NamedTuple
 
-from ..._core.lines import NO_ID
+from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
 from .columns import Columns, columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
@@ -58,6 +58,8 @@ _rich = re.compile(
 ).match
 _rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
+# rsyslog writes it in the place of a line feed.
+_LINE_FEED = "#012"
 # The prefix of journalctl is longer.
 _LEAST_MARGIN = " " * 20
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
@@ -143,9 +145,19 @@ class Steps:
         if is_bare:
             envelope = peeled if peeled.fields is not None else None
             return [self._step(plain, line, envelope)]
+        if _LINE_FEED in peeled.line and peeled.fields is None and _TRACEBACK in peeled.line:
+            first, *further = peeled.line.split(_LINE_FEED)
+            if parse_fields(peeled.line) is None:
+                return [self._step(first, first, peeled), *map(self._further, further)]
         if peeled.fields is not None or "\n" not in peeled.line:
             return [self._step(peeled.line, peeled.line, peeled)]
         return [self._step(line_part, line_part, peeled) for line_part in peeled.line.split("\n")]
+
+    def _further(self, text: str) -> Step:
+        """Return the step of a *text* that continues the entry before it, whatever it is."""
+        match = own_head(text)
+        further = None if match is None else self.continued(match)
+        return Step(None, text if further is None else further)
 
     def rest(self) -> list[Step]:
         """Return the parts of incomplete lines, at the end of a log."""
@@ -417,6 +429,8 @@ class LineReader:
         # A search for one character takes no time.
         if not form.is_text and "[" in lines.text and "[req=" in lines.text:
             odd.update(place for place, line in enumerate(lines) if "[req=" in line)
+        if form.is_text and _LINE_FEED in lines.text:
+            odd.update(place for place, line in enumerate(lines) if _LINE_FEED in line)
         start = 0
         for place in (*sorted(odd), len(lines)):
             while start < place and self._steps.has_parts:

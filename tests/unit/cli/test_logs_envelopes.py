@@ -603,6 +603,41 @@ def test_the_further_lines_of_an_event_of_the_journal_are_indented(
     assert capfd.readouterr().out.count("\n") == 7 * 40
 
 
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_the_line_feeds_of_rsyslog_are_those_of_a_traceback(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, is_ours: bool
+) -> None:
+    """A line of it is a whole event, as Python's SysLogHandler sends it."""
+    text = ""
+    for moment, service, record in records() * 40:
+        first, *further = format_text(record).split("\n")
+        if not is_ours:
+            further = [line.partition("] | ")[2] for line in further]
+        head = f"{when(moment, '%b %d %H:%M:%S')} web {service}[8]: "
+        text += f"{head}{'#012'.join((first, *further))}\n"
+    path = tmp_path / "app.log"
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (BASE + 60, BASE + 60))
+    found = entries_of(path)
+    assert [entry.text.partition("\n")[2] for entry in found] == [
+        *("", "", "", "", TRACEBACK, "", "")
+    ] * 40
+    assert [entry.request_id or "none" for entry in found] == [
+        record.request_id for _, _, record in records()
+    ] * 40
+    assert main(["grep", "--request", STOCK, str(path)]) == 0
+    assert capfd.readouterr().out.count("\n") == 3 * 40
+
+
+def test_the_line_feeds_of_rsyslog_forge_nothing(form: str) -> None:
+    """A client may send the same characters."""
+    sent = f"x#012{FORGED}#012Traceback (most recent call last):#012{FORGED}"
+    for line in FORMS[form](records()[1][2]._replace(message=sent)).split("\n"):
+        reader = LineReader()
+        read = reader.read([f"Nov 22 10:30:15 web shop[8]: {line}"] * 2)
+        assert [entry.request_id for entry in read + reader.finish()] == [FRONT] * 2
+
+
 def test_a_line_with_another_id_in_an_event_of_the_journal_is_its_text() -> None:
     """A client's text may have line feeds."""
     first = f"Nov 22 10:30:15 web shop[8]: 2024-11-22 10:30:15 - INFO - [req={FRONT}|session=s] - x"
