@@ -1647,6 +1647,123 @@ VARIANTS: dict[str, Wrapper] = {
             "Body": _as_map(line) if line.startswith("{") else line,
         }
     ),
+    "rsyslog, without a tag": _each(
+        lambda moment, _, line: f"{when(moment, '%b %d %H:%M:%S')} web {line}"
+    ),
+    "rsyslog to another host, without a tag": _each(
+        lambda moment, _, line: f"<14>{when(moment, '%b %d %H:%M:%S')} web {line}"
+    ),
+    "rsyslog, a template of the message": _each(lambda _, __, line: f" {line}"),
+    "journalctl -o short-iso --no-hostname": _each(
+        lambda moment, service, line: (
+            f"{when(moment, '%Y-%m-%dT%H:%M:%S+00:00')} {service}[8]: {line}"
+        )
+    ),
+    "journalctl -o short-full --no-hostname": _each(
+        lambda moment, service, line: (
+            f"{when(moment + 3600, '%a %Y-%m-%d %H:%M:%S CET')} {service}[8]: {line}"
+        )
+    ),
+    "journalctl -o short-monotonic --no-hostname": _each(
+        lambda moment, service, line: f"[{moment - BASE + 9:12.6f}] {service}[8]: {line}"
+    ),
+    "journalctl -o short-delta, from its first line": lambda given: "".join(
+        f"[{moment - BASE + 9:12.6f}{f' < {0.1:12.6f} >' if moment > BASE else ' ' * 16}] web {service}[8]: {line}\n"
+        for moment, service, line in given
+    ),
+    "journalctl -o json, a user's unit": _objects(
+        lambda moment, service, line: {
+            "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+            "_SYSTEMD_UNIT": "user@1000.service",
+            "_SYSTEMD_USER_UNIT": f"{service}.service",
+            "SYSLOG_IDENTIFIER": "python",
+            "MESSAGE": line,
+        }
+    ),
+    "journalctl -o json, of systemd-cat": _objects(
+        lambda moment, service, line: {
+            "__REALTIME_TIMESTAMP": str(round(moment * 1e6)),
+            "_SYSTEMD_UNIT": "session-1.scope",
+            "SYSLOG_IDENTIFIER": service,
+            "MESSAGE": line,
+        }
+    ),
+    "docker json-file with a tag": _objects(
+        lambda moment, service, line: {
+            "log": f"{line}\n",
+            "stream": "stderr",
+            "attrs": {"tag": f"{service}/0f1e2d3c4b5a"},
+            "time": f"{when(moment)}000Z",
+        }
+    ),
+    "docker json-file with labels": _objects(
+        lambda moment, service, line: {
+            "log": f"{line}\n",
+            "stream": "stderr",
+            "attrs": {
+                "com.docker.compose.project": "shop",
+                "com.docker.compose.service": service,
+            },
+            "time": f"{when(moment)}000Z",
+        }
+    ),
+    "k9s": _each(lambda moment, service, line: f"{when(moment)}789Z {service} {line}"),
+    "podman logs --names, without a number": _each(lambda _, service, line: f"{service} {line}"),
+    "pm2 --log-date-format": _each(
+        lambda moment, service, line: (
+            f"0|{service}  | {when(moment + 3600, '%Y-%m-%d %H:%M:%S')} +01:00: {line}"
+        )
+    ),
+    "pm2 --log-date-format, of minutes": _each(
+        lambda moment, service, line: (
+            f"0|{service}  | {when(moment, '%Y-%m-%d %H:%M')} +00:00: {line}"
+        )
+    ),
+    "aws logs filter-log-events --query, text": _each(
+        lambda moment, _, line: f"{round(moment * 1000)}\t{line}"
+    ),
+    "gcloud logging read, JSON of some fields": _document(
+        lambda given: [
+            {"severity": "INFO", "textPayload": line, "timestamp": f"{when(moment)}Z"}
+            for moment, _, line in reversed(given)
+        ],
+        2,
+    ),
+    "gcloud logging read, CSV of some fields": _table(
+        ["timestamp", "severity", "text_payload"],
+        lambda moment, _, line: [f"{when(moment)}Z", "INFO", line],
+    ),
+    "Azure's App Service, CSV": _table(
+        ["TimeGenerated [UTC]", "Level", "Host", "ResultDescription"],
+        lambda moment, _, line: [
+            when(moment, "%m/%d/%Y, %I:%M:%S.%f")[:-3] + " AM",
+            "Informational",
+            "web",
+            line,
+        ],
+    ),
+    "Azure's container apps, CSV": _table(
+        ["TimeGenerated [UTC]", "ContainerAppName", "Log"],
+        lambda moment, service, line: [
+            when(moment, "%m/%d/%Y, %I:%M:%S.%f")[:-3] + " AM",
+            service,
+            line,
+        ],
+    ),
+    "Scalingo, in summer": _each(
+        lambda moment, service, line: (
+            f"{when(moment + 7200, '%Y-%m-%d %H:%M:%S.%f')}000 +0200 CEST [{service}-1] {line}"
+        )
+    ),
+    "a date with slashes": _each(
+        lambda moment, _, line: f"{when(moment, '%Y/%m/%d %H:%M:%S')} {line}"
+    ),
+    "a date with the day first": _each(
+        lambda moment, _, line: f"{when(moment, '%d-%m-%Y %H:%M:%S')}: {line}"
+    ),
+    "a date with the name of the month": _each(
+        lambda moment, _, line: f"[{when(moment, '%Y-%b-%d %H:%M:%S.%f')}] {line}"
+    ),
     "multilog": _each(
         lambda moment, _, line: (
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
@@ -1686,5 +1803,15 @@ NAMELESS_VARIANTS = frozenset(
         "AWS Lambda's Telemetry API",
         "ts -s, with microseconds",
         "ts, seconds",
+        "rsyslog, without a tag",
+        "rsyslog to another host, without a tag",
+        "rsyslog, a template of the message",
+        "aws logs filter-log-events --query, text",
+        "gcloud logging read, JSON of some fields",
+        "gcloud logging read, CSV of some fields",
+        "Azure's App Service, CSV",
+        "a date with slashes",
+        "a date with the day first",
+        "a date with the name of the month",
     )
 )

@@ -67,6 +67,9 @@ def unfolded(
     first = first.removeprefix(_MARK) or first
     if _IN_COLOR.match(first):
         first, iterator = _bare(first), map(_bare, iterator)
+    if _is_indented(first):
+        yield from unfolded(_outdented(chain((first,), iterator)), complain, is_shown)
+        return
     end = 0  # of the lines before the first record
     form = _named if _FILE.match(first) else _form_of(first, complain, is_shown)
     for _ in range(_MOST_WARNINGS):
@@ -122,6 +125,31 @@ _COLORS = Pattern(_COLOR)
 
 def _bare(block: bytes) -> bytes:
     return _COLORS.sub(b"", block)
+
+
+# A blank before each line: of rsyslog with a template of the message alone, which begins behind the
+# colon of its tag, and of docker logs with --details, where there are none.
+_AFTER_BLANK = Pattern(
+    rb" (?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\{\"|(?:timestamp|time|ts|level)=)[^\n]*\n"
+)
+
+
+def _is_indented(block: bytes) -> bool:
+    """Whether each line at the beginning of a log has a blank before it, and the first is a logger's."""
+    if _AFTER_BLANK.match(block) is None:
+        return False
+    *lines, _ = block[:_LOOKED_AT].split(b"\n")
+    return all(line.startswith(b" ") for line in lines if line.strip())
+
+
+def _outdented(blocks: Blocks) -> Iterator[bytes]:
+    """Yield *blocks* without the blank before each line."""
+    is_in_line = False
+    for block in blocks:
+        lines = block.split(b"\n")
+        first = lines[0] if is_in_line else lines[0].removeprefix(b" ")
+        is_in_line = bool(lines[-1])
+        yield b"\n".join((first, *(line.removeprefix(b" ") for line in lines[1:])))
 
 
 # The beginning of a line that is a document, behind lines of another log: of a collector,

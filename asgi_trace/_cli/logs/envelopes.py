@@ -130,6 +130,14 @@ _AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|timestamp=)"
 # The same, where an exception may have the form of the prefix: its message may be any JSON.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
 
+_own_named = re.compile(r"\{\"timestamp\": \"|timestamp=\d").match
+
+
+def _ours(text: str) -> re.Match[str] | None:
+    """Return the match of the beginning of a line of ours; None, if *text* does not begin with one."""
+    return own_head(text) or _own_named(text)
+
+
 # When a prefix counts: always; or if a logger's line follows it, here or earlier in the same log;
 # or if a logger's line follows it, here or earlier after the same source.
 _ALWAYS, _KIND, _SOURCE = range(3)
@@ -211,6 +219,14 @@ PREFIXES = (
         "logread of OpenWrt",
         rf"(?P<time>[A-Z][a-z][a-z] {_SYSLOG_TIME} \d{{4}}) {_FACILITY} (?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
     ),
+    # snap logs, too; a logger that writes its name and process like this seldom has a time with a T
+    # and a zone
+    _prefix(
+        "journalctl --no-hostname",
+        rf"(?P<day>[A-Z][a-z][a-z] )?(?P<time>{_DATE}(?(day) |T)[0-9][0-9]:[0-9][0-9]:[0-9][0-9](?:\.\d{{1,9}})?"
+        r"(?(day) [A-Z]{1,5}|(?:Z|[+-]\d\d:?\d\d))) (?P<source>[\w.@-]{1,200})\[\d+\]:(?: |\Z)",
+        is_fixed=True,
+    ),
     # also rsyslog to another host, with a priority
     _prefix(
         "journalctl",
@@ -219,9 +235,11 @@ PREFIXES = (
         rf"(?P<source>[\w.@-]{{1,200}}\.service|{_WORD})(?:/[\w.-]{{1,200}})?\[\d+\]:(?: |\Z)",
         is_fixed=True,
     ),
+    # and short-delta, whose first line has blanks in the place of the difference
     _prefix(
         "journalctl -o short-monotonic",
-        rf"\[ *\d{{1,10}}\.\d{{6}}(?: < *\d{{0,10}}\.?\d{{0,6}} *>)?\] {_WORD} (?P<source>{_WORD})\[\d+\]:(?: |\Z)",
+        rf"\[ *\d{{1,10}}\.\d{{6}}(?: < *\d{{0,10}}\.?\d{{0,6}}[ *]*>| {{1,20}})?\] "
+        rf"(?:{_WORD} )?(?P<source>{_WORD})\[\d+\]:(?: |\Z)",
     ),
     # journalctl -o json-sse and json-seq
     _prefix("a record of JSON", r"(?:data: |\x1e)(?=\{)"),
@@ -265,7 +283,7 @@ PREFIXES = (
     ),
     _prefix(
         "Scalingo",
-        rf"(?P<time>{_DATE} \d\d:\d\d:\d\d\.\d{{9}} \+0000) UTC \[(?P<source>[\w-]{{1,64}})\] ",
+        rf"(?P<time>{_DATE} \d\d:\d\d:\d\d\.\d{{9}} [+-]\d{{4}}) [A-Z]{{1,5}} \[(?P<source>[\w-]{{1,64}})\] ",
     ),
     _prefix(
         "Bamboo",
@@ -348,9 +366,22 @@ PREFIXES = (
     ),
     _prefix(
         "timestamps",
-        rf"(?:\d{{13}}(?:\d{{6}})?\t)?(?P<time>{_TIME}(?: (?:UTC|GMT|CES?T|[ECMP][SD]T))?):?(?:[ \t]{_NO_MORE}|\Z)",
+        rf"(?:\d{{13}}(?:\d{{6}})?\t)?(?P<time>{_TIME}(?: (?:UTC|GMT|CES?T|[ECMP][SD]T|[+-]\d\d:\d\d))?):?"
+        rf"(?:[ \t]{_NO_MORE}|\Z)",
         _KIND,
     ),
+    # the same with the day first, with slashes, or with the name of the month: of pm2, Go, Coolify
+    _prefix(
+        "timestamps of another date",
+        r"\[?(?P<time>(?:\d{4}/\d\d/\d\d|\d\d[-/.]\d\d[-/.]\d{4}|\d{4}-[A-Z][a-z]{2}-\d\d"
+        r"|\d\d-[A-Z][a-z]{2}-\d{4}),? "
+        r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d|[AP]M))?)\]?:?[ \t]",
+        _KIND,
+    ),
+    # pm2 with the --log-date-format of its documentation: without seconds, this is no time of a line
+    _prefix("timestamps of minutes", rf"{_DATE} \d\d:\d\d [+-]\d\d:\d\d: ", _KIND),
+    # of aws logs with a --query of a time and a line, and --output text
+    _prefix("timestamps of the epoch", r"(?P<time>1\d{12})\t", _KIND),
     # s6-log, Render
     _prefix("s6-log", rf"(?P<time>{_DATE} \d\d:\d\d:\d\d(?:\.\d{{9}})?)  ", _KIND),
     # saw: the time, and the stream
@@ -359,6 +390,12 @@ PREFIXES = (
     _prefix("timestamps in brackets", rf"\[(?P<time>{_TIME})\] ", _KIND),
     # with one blank: ts -s
     _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d(?:\.\d{6})?)  ?", _KIND),
+    # of a program that sends lines without its name, such as the SysLogHandler of Python
+    _prefix(
+        "syslog without a tag",
+        rf"(?:<\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}) {_NO_LEVEL}(?!{_DATE} ){_WORD} ",
+        _KIND,
+    ),
     # ts, svlogd, multilog, stern --timestamps=short
     _prefix(
         "other timestamps",
@@ -375,7 +412,7 @@ PREFIXES = (
     ),
     _prefix(
         "overmind",
-        rf" {{0,40}}(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ",
+        rf" {{0,40}}(?:\d{{1,4}}\|)?{_NO_LEVEL}(?!std(?:out|err) )(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ",
         _SOURCE,
     ),
     _prefix(
@@ -393,6 +430,9 @@ PREFIXES = (
     ),
     # several containers of Podman, by the names that its compose gives
     _prefix("podman logs --names", r"(?P<source>[a-z][\w.-]{0,120}_\d{1,4}) ", _SOURCE, _STAMPED),
+    # the same by other names, and k9s with the container's: only before a line of ours, since a word
+    # before a time is in many a sentence
+    _prefix("a container", r"(?P<source>[a-z][\w.-]{0,120}) ", _SOURCE, _ours),
     # the same, by their ids
     _prefix("podman logs", r"(?P<source>[0-9a-f]{12}) ", _SOURCE),
     # the stream of a task of Amazon ECS; an address follows the name of a load balancer
@@ -806,7 +846,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
     source = ""
     for name in shape.sources:
         value = fields[name]
-        if value and type(value) is str:
+        # A session's scope has the name of no service: a program in it has its own identifier.
+        if value and type(value) is str and not value.endswith(".scope"):
             is_labels = value.startswith("{")
             source = source_of_labels(value) if is_labels else in_pod(name, fields, shape.pods)
             break

@@ -399,6 +399,8 @@ SOURCES = (
     "resource.labels.container_name",
     "resource.labels.service_name",
     "com.amazonaws.ecs.container-name",
+    "attrs.com.docker.compose.service",
+    "attrs.tag",
     "CONTAINER_NAME",
     "ContainerName",
     "_container_name",
@@ -411,6 +413,7 @@ SOURCES = (
     "AppRoleName",
     "app",
     *PODS,
+    "_SYSTEMD_USER_UNIT",
     "_SYSTEMD_UNIT",
     "SYSLOG_IDENTIFIER",
     "logStreamName",
@@ -429,6 +432,7 @@ SOURCES = (
     "fly.app.name",
     "ContainerName_s",
     "ContainerAppName_s",
+    "ContainerAppName",
     "systemd_unit",
     "syslog_identifier",
     "_app",
@@ -463,6 +467,7 @@ RAW = tuple(
             ("MESSAGE", "__REALTIME_TIMESTAMP"),  # the journal
             ("@message", "@timestamp"),  # CloudWatch Insights
             ("textPayload", "insertId"),  # Google Cloud
+            ("textPayload", "severity"),  # the same with some of its fields
             ("message", "logStreamName"),  # CloudWatch
             ("message", "podName", "nodeName"),  # stern
             ("Log", "TimeStamp"),  # Azure

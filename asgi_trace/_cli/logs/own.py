@@ -168,13 +168,22 @@ _JSON = Form(False, JSON.start, Pattern(JSON.pattern, re.ASCII))
 _LOGFMT = Form(False, LOGFMT.start, Pattern(LOGFMT.pattern, re.ASCII))
 
 
+# The prefix of a container's runtime may have a short time. The text behind it is of a client, where
+# the runtime has split a line: the prefix and the beginning of that text are no head.
+_of_runtime = re.compile(r"[0-9T:.+Z-]{20,35} std(?:out|err) [FP] ").match
+_SHORTEST_PREFIX = len("2024-11-22T10:30:15Z stdout F")
+
+
 def own_head(line: str) -> re.Match[str] | None:
     """
     Return the match of the head of a line in our text form, without an envelope; None for any other
     line.
     """
     match: re.Match[str] | None = HEAD.match(line)
-    return match if match is not None and match.end(1) <= LONGEST_HEAD else None
+    if match is None or match.end(1) > LONGEST_HEAD:
+        return None
+    is_part = match.end(1) >= _SHORTEST_PREFIX and _of_runtime(line) is not None
+    return None if is_part else match
 
 
 def own_form(line: str) -> Form | None:

@@ -16,7 +16,7 @@ from datetime import tzinfo
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from ..._core.lines import NO_ID
+from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
 from .columns import columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
@@ -84,6 +84,10 @@ _rich = re.compile(
 ).match
 _rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
+# rsyslog writes it in the place of a line feed.
+_LINE_FEED = "#012"
+# The prefix of journalctl is longer.
+_LEAST_MARGIN = " " * 20
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
 
 # The lines of a frame below its first one: of Sanic's tracebacks, and banners.
@@ -143,6 +147,7 @@ class Steps:
         self.request: str | None = None  # of the entry that a line may continue; None at first
         self.source = ""  # of that entry
         self.in_traceback = False
+        self.margin = 0  # the number of blanks before each line of its traceback
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
         self.is_rich = False  # whether Rich writes the log
@@ -194,9 +199,19 @@ class Steps:
         if is_bare:
             envelope = peeled if peeled.fields is not None else None
             return [self._step(plain, line, envelope)]
+        if _LINE_FEED in peeled.line and peeled.fields is None and _TRACEBACK in peeled.line:
+            first, *further = peeled.line.split(_LINE_FEED)
+            if parse_fields(peeled.line) is None:
+                return [self._step(first, first, peeled), *map(self._further, further)]
         if peeled.fields is not None or "\n" not in peeled.line:
             return [self._step(peeled.line, peeled.line, peeled)]
         return [self._step(line_part, line_part, peeled) for line_part in peeled.line.split("\n")]
+
+    def _further(self, text: str) -> Step:
+        """Return the step of a *text* that continues the entry before it, whatever it is."""
+        match = own_head(text)
+        further = None if match is None else self.continued(match)
+        return Step(None, text if further is None else further)
 
     def rest(self) -> list[Step]:
         """Return the parts of incomplete lines, at the end of a log."""
@@ -240,6 +255,7 @@ class Steps:
         self.source = source
         self.in_traceback = False
         self.prefix = ("", "")
+        self.margin = 0
 
     def pass_over(self, columns: Columns, start: int, end: int, entry: Entry) -> None:
         """Note that records of ours, *columns* from *start* to *end*, were taken, the last as *entry*."""
@@ -355,7 +371,7 @@ class Steps:
             if self._is_own_format(plain, self.is_foreign):
                 goes_on = False
             else:
-                return Step(None, line)
+                return Step(None, self._outdented(line))
         entry = self.records.other(plain, envelope)
         is_record = entry is not None
         if entry is None:
@@ -401,6 +417,23 @@ class Steps:
             return False
         self.in_traceback = self.in_traceback or line[0] not in _FRAME
         return True
+
+    def _outdented(self, line: str) -> str:
+        """
+        Return a further *line* without the blanks that journalctl has below the prefix of an event,
+        where it shows a traceback or a line of ours.
+        """
+        if not line.startswith(_LEAST_MARGIN):
+            return line
+        bare = line.lstrip(" ")
+        margin = len(line) - len(bare)
+        match = own_head(bare)
+        further = None if match is None else self.continued(match)
+        if further is not None:
+            return further
+        if bare.startswith(_TRACEBACK):
+            self.margin = margin
+        return line[self.margin :] if margin >= self.margin else line
 
     def _is_own_format(self, line: str, is_foreign: bool) -> bool:
         """
@@ -565,6 +598,8 @@ class LineReader:
         # A search for one character takes no time.
         if not form.is_text and "[" in lines.text and "[req=" in lines.text:
             odd.update(place for place, line in enumerate(lines) if "[req=" in line)
+        if form.is_text and _LINE_FEED in lines.text:
+            odd.update(place for place, line in enumerate(lines) if _LINE_FEED in line)
         trusted = self._steps.trusted
         start = 0
         for place in (*sorted(odd), len(lines)):
@@ -794,7 +829,8 @@ def _falls(lines: list[str], zone: tzinfo | None) -> int:
     rises = falls = 0
     last = -1.0
     further: list[str] = []
-    for step in (step for line in lines for step in steps.take(line)):
+    # The lines of one event are in their own order, whatever the order of the events is.
+    for step in (step for line in lines for step in steps.take(line)[:1]):
         entry = step.entry
         head = None if entry is None else own_head(entry.text)
         if entry is None:

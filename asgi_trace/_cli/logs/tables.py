@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any
 
 from ..._core.patterns import Pattern
-from .names import CONTAINERS, ROLES, TEXTS
+from .names import CONTAINERS, RAW, ROLES, TEXTS
 from .stores import TYPE, has_text_last
 
 __all__ = ("is_table", "rows")
@@ -69,10 +69,10 @@ def _separator(header: str) -> str | None:
     names = {name for name, _ in _columns(header, match["separator"])}
     if match["separator"] == "|":
         return "|" if has_text_last(header.split("|")) else None
-    is_of_lines = not names.isdisjoint(_TIMES) and not _TEXTS.isdisjoint(
+    has_line = any(fields <= names for fields in RAW) or not _TEXTS.isdisjoint(
         name.rpartition(".")[2] if name.partition(".")[0] in CONTAINERS else name for name in names
     )
-    return match["separator"] if is_of_lines else None
+    return match["separator"] if has_line and not names.isdisjoint(_TIMES) else None
 
 
 def _columns(header: str, separator: str) -> list[tuple[str, str]]:

@@ -182,9 +182,17 @@ def python_pairs(line: str) -> dict[str, Any] | None:
     }
 
 
+# What repr() writes: of another escape, Python warns on the terminal.
+_OF_REPR = Pattern(
+    r"(?:[^\\]|\\(?:[\\'\"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}))*\Z", re.DOTALL
+)
+
+
 def _unquoted(value: str) -> str:
     from ast import literal_eval
 
+    if "\\" not in value or _OF_REPR.match(value) is None:
+        return value[1:-1]
     try:
         return str(literal_eval(value))
     except (ValueError, SyntaxError):

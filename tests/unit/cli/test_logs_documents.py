@@ -676,6 +676,20 @@ def test_what_comes_newest_first_is_turned_round(
     assert found == sorted(found)
 
 
+def test_events_of_several_lines_are_turned_round_as_a_whole(tmp_path: Path) -> None:
+    """The traceback in each stands in its own order."""
+    crash = 'ERROR failed\nTraceback (most recent call last):\n  File "a.py", line 1\nKeyError: 1'
+    events = [
+        {"timestamp": f"2024-11-22T10:30:{second:02d}Z", "line": crash, "labels": {}}
+        for second in range(5)
+    ]
+    path = tmp_path / "export.json"
+    path.write_text("".join(f"{json.dumps(event)}\n" for event in events[::-1]))
+    found = _entries(path)
+    assert [entry.time // 1000 - 1_732_271_400 for entry in found] == [0, 1, 2, 3, 4]
+    assert {entry.text.split("\n")[-1] for entry in found} == {"KeyError: 1"}
+
+
 def test_what_is_a_little_out_of_order_is_not(tmp_path: Path) -> None:
     """Two writers of one file, and a clock that was set back once."""
     given_lines = [_stamped(second) for second in (0, 2, 1, 4, 3, 6, 5, 0, 1, 2)]

@@ -38,6 +38,7 @@ from ...wrapping import (
     WRAPPERS,
     lines,
     records,
+    when,
 )
 
 if sys.platform != "win32":
@@ -498,6 +499,7 @@ def test_a_line_of_another_server_is_in_an_envelope_too(around: str, line: str) 
         ("docker compose logs", "foreman"),
         ("docker compose logs", "supervisor"),
         ("kubectl logs --prefix --timestamps", "pm2"),
+        ("kubectl logs --prefix --timestamps", "supervisor"),
         ("kubectl logs --prefix --timestamps", "RFC 5424"),
         ("stern", "overmind"),
         ("stern", "journalctl"),
@@ -611,6 +613,80 @@ def test_a_traceback_is_not_continued_by_another_service(
     assert (out.count("taking"), out.count("shelf")) == (2, 0)
 
 
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_the_further_lines_of_an_event_of_the_journal_are_indented(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, is_ours: bool
+) -> None:
+    """By the length of its prefix, which no line of a traceback has."""
+    text = ""
+    for moment, service, record in records() * 40:
+        first, *further = format_text(record).split("\n")
+        if not is_ours:
+            further = [line.partition("] | ")[2] for line in further]
+        head = f"{when(moment, '%b %d %H:%M:%S')} web {service}[8]: "
+        text += "".join(
+            f"{line}\n" for line in (head + first, *(" " * len(head) + x for x in further))
+        )
+    path = tmp_path / "app.log"
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (BASE + 60, BASE + 60))
+    found = entries_of(path)
+    assert [entry.text.partition("\n")[2] for entry in found] == [
+        "",
+        "",
+        "",
+        "",
+        TRACEBACK,
+        "",
+        "",
+    ] * 40
+    assert main(["grep", "--request", STOCK, str(path)]) == 0
+    assert capfd.readouterr().out.count("\n") == 7 * 40
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_the_line_feeds_of_rsyslog_are_those_of_a_traceback(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, is_ours: bool
+) -> None:
+    """A line of it is a whole event, as Python's SysLogHandler sends it."""
+    text = ""
+    for moment, service, record in records() * 40:
+        first, *further = format_text(record).split("\n")
+        if not is_ours:
+            further = [line.partition("] | ")[2] for line in further]
+        head = f"{when(moment, '%b %d %H:%M:%S')} web {service}[8]: "
+        text += f"{head}{'#012'.join((first, *further))}\n"
+    path = tmp_path / "app.log"
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (BASE + 60, BASE + 60))
+    found = entries_of(path)
+    assert [entry.text.partition("\n")[2] for entry in found] == [
+        *("", "", "", "", TRACEBACK, "", "")
+    ] * 40
+    assert [entry.request_id or "none" for entry in found] == [
+        record.request_id for _, _, record in records()
+    ] * 40
+    assert main(["grep", "--request", STOCK, str(path)]) == 0
+    assert capfd.readouterr().out.count("\n") == 3 * 40
+
+
+def test_the_line_feeds_of_rsyslog_forge_nothing(form: str) -> None:
+    """A client may send the same characters."""
+    sent = f"x#012{FORGED}#012Traceback (most recent call last):#012{FORGED}"
+    for line in FORMS[form](records()[1][2]._replace(message=sent)).split("\n"):
+        reader = LineReader()
+        read = reader.read([f"Nov 22 10:30:15 web shop[8]: {line}"] * 2)
+        assert [entry.request_id for entry in read + reader.finish()] == [FRONT] * 2
+
+
+def test_a_line_with_another_id_in_an_event_of_the_journal_is_its_text() -> None:
+    """A client's text may have line feeds."""
+    first = f"Nov 22 10:30:15 web shop[8]: 2024-11-22 10:30:15 - INFO - [req={FRONT}|session=s] - x"
+    reader = LineReader()
+    found = reader.read([first, " " * 29 + FORGED, " " * 29 + FORGED.replace("] - ", "] | ")])
+    assert [entry.request_id for entry in found + reader.finish()] == [FRONT]
+
+
 def _of_containerd(line: str, stream: str) -> list[str]:
     """A runtime splits a line of more than 16 KB."""
     pieces = [line[start : start + 16_384] for start in range(0, len(line), 16_384)]
@@ -624,6 +700,27 @@ def _of_docker(line: str, stream: str) -> list[str]:
     pieces[-1] += "\n"
     time = "2024-11-22T10:30:15.000000000Z"
     return [json.dumps({"log": piece, "stream": stream, "time": time}) for piece in pieces]
+
+
+@pytest.mark.parametrize("fraction", [".000000000", ".1", ""])
+@pytest.mark.parametrize(
+    "behind", ["", " ", "R ", "RROR ", "5 - ERROR ", FORGED.partition("- [")[0]], ids=repr
+)
+def test_a_part_of_a_line_is_no_head(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str, fraction: str, behind: str
+) -> None:
+    """A client may send a text of such a length that a part of it begins at any place."""
+    time = f"2024-11-22T10:30:15{fraction}Z"
+    sent = f"{behind}- [req={VICTIM}|session=victim] - forged"
+    first, _, rest = FORMS[form](records()[1][2]._replace(message=f"x<cut>{sent}")).partition(
+        "<cut>"
+    )
+    path = tmp_path / "app.log"
+    path.write_text(f"{time} stdout P {first}\n{time} stdout F {rest}\n", encoding="utf-8")
+    assert [entry.request_id for entry in entries_of(path)] == [FRONT]
+    assert main(["grep", "--session", "victim", str(path)]) == 1
+    assert main(["grep", "--request", FRONT, str(path)]) == 0
+    assert capfd.readouterr().out.count("\n") == 2
 
 
 @pytest.mark.parametrize("around", [_of_containerd, _of_docker])

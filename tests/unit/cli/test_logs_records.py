@@ -5,6 +5,7 @@ Ids, levels and access fields where other writers put them: one case for each ro
 from __future__ import annotations
 
 import json
+import warnings
 from datetime import timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -1582,6 +1583,18 @@ def test_a_date_in_a_message_is_not_the_time_of_its_line(head: str, moment: str,
 )
 def test_a_time_right_behind_a_level_is_that_of_the_line(head: str) -> None:
     assert entry_of(f"{head}2024-11-22T10:30:15Z paid").time == 1_732_271_415_000
+
+
+@pytest.mark.parametrize("escape", ["\\K", "\\777", "\\N{DIGIT ONE}", "\\xzz", "\\U00110000"])
+def test_an_escape_that_python_does_not_write_is_text(escape: str) -> None:
+    """And no warning is shown."""
+    line = f"timestamp='2024-11-22T10:30:15Z' level='error' request_id='r1{escape}' event='x'"
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        reader = LineReader()
+        (entry,) = reader.read([line]) + reader.finish()
+    assert (entry.request_id, entry.level) == (f"r1{escape}", 4)
+    assert shown == []
 
 
 def test_a_message_is_no_access_line_and_gives_no_id() -> None:
