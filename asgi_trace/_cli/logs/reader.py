@@ -545,7 +545,7 @@ class LineReader:
         for place, when in enumerate(times):
             if type(when) is not int:
                 self._precise = when
-            elif when < self._precise < when + 1000:
+            elif 0 <= when < self._precise < when + 1000:
                 times[place] = self._precise
 
     def _date(self, entries: Entries) -> None:

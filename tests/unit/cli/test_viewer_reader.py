@@ -313,15 +313,14 @@ def test_lines_that_tell_nothing_are_kept() -> None:
     ]
 
 
-def test_what_stands_before_the_only_time_has_it() -> None:
-    """However the log ends."""
-    times = [
-        entry.time
-        for entry in entries_of(
-            "Starting up\n2024-01-15 10:30:15Z - INFO - [req=r1|session=s1] - paid"
-        )
-    ]
-    assert times == [at("2024-01-15T10:30:15")] * 2
+@pytest.mark.parametrize("moment", ["2024-01-15T10:30:15", "2024-01-15T10:30:15.250"])
+@pytest.mark.parametrize("before", ["Starting up", "", "  Listening"])
+def test_what_stands_before_the_first_time_has_it(before: str, moment: str) -> None:
+    """However many lines have it, and whether the time is a whole second."""
+    line = f"{moment}Z - INFO - [req=r1|session=s1] - paid"
+    for count in (1, 3):
+        found = entries_of("\n".join((before, *[line] * count)))
+        assert [entry.time for entry in found] == [at(moment)] * (1 + count)
 
 
 def test_a_clock_that_was_never_set_stands_at_the_beginning() -> None:
