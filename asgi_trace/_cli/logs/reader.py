@@ -21,7 +21,16 @@ from ..._core.patterns import Pattern
 from .columns import Columns, columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
 from .entries import Entries
-from .envelopes import ANOTHER_LOG, COLOR, JOURNAL_BYTES, Layer, Peeled, Peeler, without_colors
+from .envelopes import (
+    ANOTHER_LOG,
+    COLOR,
+    JOURNAL_BYTES,
+    LAMBDA,
+    Layer,
+    Peeled,
+    Peeler,
+    without_colors,
+)
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
 from .lines import LOOKED_AT, Lines
@@ -50,8 +59,8 @@ _traceback = re.compile(
     r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
     rf"|(?:{COLOR})*\u256d(?:{COLOR}|\u2500| ){{1,500}}Traceback |\[stacktrace\]\Z"
 ).match
-# ... up to a line that looks like another logger's.
-_another_log = re.compile(ANOTHER_LOG).match
+# ... up to a line that looks like another logger's, or begins with our ids.
+_another_log = re.compile(rf"{ANOTHER_LOG}|{LAMBDA}|\[req=[^|\]]+\|session=").match
 # Rich writes the time of each second once, and blanks in its place on the other lines.
 _rich = re.compile(
     r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "

@@ -279,6 +279,8 @@ def test_a_cut_session_id_matches_the_whole_one(grep: Any, tmp_path: Path) -> No
                 '127.0.0.1:5 - - [15/Jan/2024:10:30:16 +0000] "GET / 1.1" 200',
                 '{"timestamp": "2024-01-15T10:30:16+00:00", "message": "half a li',
                 "2024-01-15 10:30:16 - INFO - [req=r1|sess",
+                "START RequestId: 7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a Version: $LATEST",
+                "[req=r2|session=s] shipped",
                 format_line("2024-01-15 10:30:16", "INFO", "r2", "s", "stamped"),
             )
         ),
