@@ -820,9 +820,23 @@ class _Sampled:
             if entry.more is not None and "access" in entry.more:
                 self.has_access = True
                 self.has_duration |= "duration_ms" in entry.more["access"]
-        named = {match[1].decode() for line in lines for match in _REQUEST_ID.finditer(line)}
+        if self.is_named and self.reading.has_ids:
+            self.is_named = self._are_named(lines, entries)
+
+    def _are_named(self, lines: Sequence[bytes], entries: Iterable[Entry]) -> bool:
+        """Whether each of *lines*, with these *entries*, names its request's id as we do."""
+        found = [_REQUEST_ID.findall(line) for line in lines]
+        named = {request_id.decode() for ids in found for request_id in ids}
         if any(map(is_plain, {entry.request_id for entry in entries} - named - {""})):
-            self.is_named = False
+            return False
+        # A server's line may have, without a name, the id that a line of ours names.
+        others = [_text(line) for line, ids in zip(lines, found, strict=True) if not ids]
+        reader = LineReader(zone=self._zone, known=self.known)
+        return not any(
+            is_plain(entry.request_id) and entry.request_id
+            for entry in reader.read_text("".join(f"{text}\n" for text in others), others)
+            + reader.finish()
+        )
 
 
 def _complain(sentence: str) -> None:

@@ -978,6 +978,22 @@ def test_a_line_that_is_skipped_shows_what_a_prefix_is(grep: Any, tmp_path: Path
     assert grep("--request", "r1", path) == (0, shown, [])
 
 
+def test_a_servers_line_without_a_name_for_its_id_is_one_of_the_request(
+    grep: Any, tmp_path: Path
+) -> None:
+    """Also beside lines of ours, which name the same id."""
+    request_id = "0f1e2d3c" * 4
+    nginx = '127.0.0.1 - - [15/Jan/2024:10:30:15 +0000] "GET /x HTTP/1.1" 500 5 "-" "-" '
+    lines = [
+        f"app-1  | {format_text(access(request_id, 'none', 15, '/x', 500, 12.5))}",
+        f"app-1  | {format_text(access('other', 'none', 15, '/y', 200, 12.5))}",
+        f"nginx-1  | {nginx}{request_id}",
+    ]
+    path = tmp_path / "compose.log"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    assert grep("--status", "500", path)[1] == [lines[0], lines[2]]
+
+
 def test_an_id_that_a_client_sends_in_quotes_is_none_of_the_lines(
     grep: Any, tmp_path: Path
 ) -> None:
