@@ -634,10 +634,8 @@ def search(
                 entry = step.entry
                 if entry is not None:
                     when = entry.time if entry.time >= 0 else when
-                    is_wanted = (
-                        step.is_record
-                        and (requests is None or entry.request_id in requests)
-                        and query.wants(entry, service)
+                    is_wanted = (requests is None or entry.request_id in requests) and query.wants(
+                        entry, service
                     )
                 is_shown = is_shown or is_wanted
             if is_shown:
@@ -647,7 +645,7 @@ def search(
     for step, part in zip(steps.rest(), parts.values(), strict=False):  # of incomplete lines
         entry = step.entry
         is_in = entry is not None and (requests is None or entry.request_id in requests)
-        if entry is not None and is_in and step.is_record and query.wants(entry, service):
+        if entry is not None and is_in and query.wants(entry, service):
             yield _Found(when, part)
     if is_wanted and not is_line_end:
         yield _Found(when, b"\n")  # another log's line may follow

@@ -994,6 +994,25 @@ def test_a_servers_line_without_a_name_for_its_id_is_one_of_the_request(
     assert grep("--status", "500", path)[1] == [lines[0], lines[2]]
 
 
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        ["--since", "2024-01-15 10:30:16"],
+        ["--service", "front"],
+        ["--request", "none"],
+        ["--session", "none"],
+    ],
+)
+def test_a_line_that_somebody_printed_is_shown_where_no_id_is_asked_for(
+    grep: Any, tmp_path: Path, conditions: list[str]
+) -> None:
+    """It has the time of the line before, and the service of its container."""
+    later = format_text(record("none", "none", 16, "starting"))
+    path = tmp_path / "compose.log"
+    path.write_text(f"front-1  | {later}\nfront-1  | printed by somebody\n")
+    assert grep(*conditions, path) == (0, path.read_text().splitlines(), [])
+
+
 def test_an_id_that_a_client_sends_in_quotes_is_none_of_the_lines(
     grep: Any, tmp_path: Path
 ) -> None:
