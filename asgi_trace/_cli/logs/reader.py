@@ -37,6 +37,7 @@ from .lines import LOOKED_AT, Lines
 from .own import Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
+from .texts import AccessLines
 from .times import Clock
 from .wanted import Wanted
 from .workers import Parsed, Workers
@@ -86,6 +87,17 @@ class Step(NamedTuple):
 
 class Steps:
     """
+class _Shown:
+    """What the lines of one log have shown of its other lines."""
+
+    def __init__(self) -> None:
+        self.peeler = Peeler()
+        self.access_lines = AccessLines()
+        self.is_rich = False  # whether Rich writes the log
+        # whether records have our ids, and begin like those of no other logger
+        self.has_foreign = False
+
+
     Takes the lines of one log one by one, without their envelopes.
 
     :param file: the log's number.
@@ -94,10 +106,9 @@ class Steps:
     """
 
     def __init__(self, file: int, clock: Clock, known: Steps | None = None) -> None:
-        self.records: Records = Records(
-            file, clock, None if known is None else known.records.access_lines
-        )
-        self._peeler: Peeler = Peeler() if known is None else known._peeler
+        self._shown: _Shown = _Shown() if known is None else known._shown
+        self._peeler = self._shown.peeler
+        self.records: Records = Records(file, clock, self._shown.access_lines)
         # The source and the stream of the last line, if it was a part or parts wait for their rest.
         self.writer = ("", "")
         self._parts: dict[tuple[str, str], str] = {}
@@ -106,7 +117,6 @@ class Steps:
         self.in_traceback = False
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
-        self.is_rich = False  # whether Rich writes the log
         # The source of such an entry, and its ids, with which each further line of it begins.
         self.prefix = ("", "")
 
@@ -226,10 +236,10 @@ class Steps:
             entry = self.records.unknown(line, envelope)
         if envelope is not None and envelope.time is not None:
             is_record = True
-        if self.is_rich and _rich_without_time(plain):
+        if self._shown.is_rich and _rich_without_time(plain):
             entry = self.records.dated(entry)
         self.begin(entry.request_id, source)
-        self.is_rich = self.is_rich or _rich(plain) is not None
+        self._shown.is_rich |= _rich(plain) is not None
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
         if ids > 0:
@@ -247,6 +257,8 @@ class Steps:
 
     def _stamped(self, match: re.Match[str], line: str, envelope: Peeled | None) -> Step:
         further = self.continued(match)
+        if ids >= 0 and '"' not in plain[:ids] and not _another_log(plain):
+            self._shown.has_foreign = True
         if further is not None:
             return Step(None, further)
         entry = self.records.own(match, line, envelope)
@@ -267,9 +279,10 @@ class Steps:
         Whether a line in a traceback is a record: in a log whose records have our ids without a
         time before them, or in one of Rich.
         """
-        if self.is_rich and _rich_without_time(line):
+        if self._shown.is_rich and _rich_without_time(line):
             return True
-        return self.is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
+        has_foreign = self.is_foreign or self._shown.has_foreign
+        return has_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 
 # The stream of a container, of containerd and of Docker: a runtime writes the lines of both to one

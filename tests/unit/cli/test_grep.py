@@ -978,6 +978,18 @@ def test_a_line_that_is_skipped_shows_what_a_prefix_is(grep: Any, tmp_path: Path
     assert grep("--request", "r1", path) == (0, shown, [])
 
 
+def test_a_line_that_is_skipped_shows_that_rich_writes_the_log(grep: Any, tmp_path: Path) -> None:
+    """It writes the time of each second once: blanks begin a record, too."""
+    lines = [
+        "[11/22/24 10:30:15] WARNING  [req=r1|session=s1] paid     shop.py:151",
+        "                    ERROR    [req=r2|session=s2] failed   shop.py:152",
+        "                    INFO     [req=r3|session=s3] shipped  shop.py:153",
+    ]
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(lines))
+    assert grep("--request", "r2", path)[:2] == (0, [lines[1]])
+
+
 def test_a_servers_line_without_a_name_for_its_id_is_one_of_the_request(
     grep: Any, tmp_path: Path
 ) -> None:

@@ -376,6 +376,15 @@ def test_a_line_that_begins_with_ids_is_a_record_of_its_own(before: str) -> None
     assert len(entries_of(f"{before}\n[req=a|session=b] shipped")) == 2
 
 
+def test_a_record_with_a_date_of_another_form_ends_a_servers_traceback() -> None:
+    """An earlier record had our ids behind such a date, too."""
+    shipped, paid = (f"22.11.2024 10:30:15 INFO [req={each}|session=s] x" for each in ("a", "b"))
+    crash = f"ERROR:    Exception in ASGI application\n{TRACEBACK}"
+    found = entries_of(f"{shipped}\n{crash}\n{paid}")
+    assert [entry.request_id for entry in found] == ["a", "", "b"]
+    assert found[1].text == crash
+
+
 def test_rich_leaves_out_a_time_that_it_has_just_written() -> None:
     """A record with blanks for its time is none of the lines of the one before."""
     lines = (
