@@ -70,6 +70,8 @@ _rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").
 _OWN_LOGFMT = "timestamp="
 _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
 
+# The number of the first lines of a log that show what its envelopes are.
+_LEARNED_FROM = 200
 # The most entries that wait for the first one with a time.
 _MOST_EARLY = 10_000
 
@@ -85,8 +87,6 @@ class Step(NamedTuple):
     is_record: bool = True
 
 
-class Steps:
-    """
 class _Shown:
     """What the lines of one log have shown of its other lines."""
 
@@ -98,11 +98,13 @@ class _Shown:
         self.has_foreign = False
 
 
+class Steps:
+    """
     Takes the lines of one log one by one, without their envelopes.
 
     :param file: the log's number.
     :param clock: reads the log's times.
-    :param known: of the same log: what it learns about its envelopes and access lines is known here.
+    :param known: of the same log: what its lines show about the log is known here.
     """
 
     def __init__(self, file: int, clock: Clock, known: Steps | None = None) -> None:
@@ -176,6 +178,17 @@ class _Shown:
         """Whether parts of a line wait for the rest of it."""
         return bool(self._parts)
 
+    def look_at(self, lines: Iterable[str]) -> None:
+        """
+        Learn the envelopes of *lines* before they are taken: a later line may show what is before
+        an earlier one, such as the name of a container before what it prints at its start.
+        """
+        for line in lines:
+            plain = without_colors(line)
+            if not plain.startswith("{") and own_head(plain) is None:
+                self._peeler.peel(plain)
+        self._peeler.forget_missed()
+
     def wrapped(self, lines: Sequence[str]) -> tuple[Form | None, tuple[Layer, ...]]:
         """
         Return the form of the first of *lines* that is ours in envelopes that earlier lines had,
@@ -244,6 +257,8 @@ class _Shown:
         self.is_foreign = ids >= 0
         if ids > 0:
             self.prefix = source, f"{plain[ids : plain.find(']', ids) + 1]} "
+        if ids >= 0 and '"' not in plain[:ids] and not _another_log(plain):
+            self._shown.has_foreign = True
         return Step(entry, "", is_record)
 
     def continued(self, match: re.Match[str]) -> str | None:
@@ -257,8 +272,6 @@ class _Shown:
 
     def _stamped(self, match: re.Match[str], line: str, envelope: Peeled | None) -> Step:
         further = self.continued(match)
-        if ids >= 0 and '"' not in plain[:ids] and not _another_log(plain):
-            self._shown.has_foreign = True
         if further is not None:
             return Step(None, further)
         entry = self.records.own(match, line, envelope)
@@ -322,12 +335,20 @@ class LineReader:
         self._steps = Steps(file, self._clock, known)
         self._records = self._steps.records
         self._default = when
+        self._unknown = _LEARNED_FROM
         self._early = Entries()
         self._precise = 0.0  # the log's latest time that has a fraction
         self._entry: Entry | None = None
         self._finished: Entry | None = None  # the last one returned by finish()
         self._further: list[str] = []
         self._room = 0
+
+    def look_at(self, lines: Sequence[str]) -> None:
+        """Learn what the first *lines* of a log show about each other."""
+        if self._unknown and not any(map(own_form, lines[:LOOKED_AT])):
+            first = lines[: self._unknown]
+            self._unknown -= len(first)
+            self._steps.look_at(first)
 
     def read(self, lines: Iterable[str]) -> Entries:
         """
@@ -715,6 +736,7 @@ class LogReader:
             text += "\n"
         lines = Lines(text)
         reader = self._lines
+        reader.look_at(lines)
         entries = (
             reader.read_text(text, lines) if done is None else reader.read_wrapped(done, lines)
         )
