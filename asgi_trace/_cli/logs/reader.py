@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from itertools import repeat
+from math import nextafter
 from typing import NamedTuple
 
 from ..._core.lines import NO_ID
@@ -809,7 +810,7 @@ def merged(logs: Sequence[Iterator[Entries]]) -> Iterator[Entries]:
 
     Lines of one log that are up to two seconds out of order are sorted.
     """
-    waiting = Entries()
+    waiting = [Entries() for _ in logs]
     reached = {number: -float("inf") for number in range(len(logs))}
     while reached:
         number = min(reached, key=reached.__getitem__)
@@ -820,15 +821,30 @@ def merged(logs: Sequence[Iterator[Entries]]) -> Iterator[Entries]:
         if not batch:
             continue
         reached[number] = batch.columns.times[-1]
-        waiting.extend(batch.columns)
-        waiting.sort()
-        ready = waiting.before(min(reached.values()) - _SLACK)
-        if len(waiting) - ready > _MOST_HELD:
-            ready = len(waiting) - _MOST_HELD // 2
+        waiting[number].extend(batch.columns)
+        waiting[number].sort()
+        ready = _taken_before(min(reached.values()) - _SLACK, waiting)
         if ready:
-            yield waiting.take(ready)
-    if waiting:
-        yield waiting
+            yield ready
+        if sum(map(len, waiting)) > _MOST_HELD:
+            times = sorted(when for entries in waiting for when in entries.columns.times)
+            yield _taken_before(nextafter(times[-_MOST_HELD // 2], float("inf")), waiting)
+    rest = _taken_before(float("inf"), waiting)
+    if rest:
+        yield rest
+
+
+def _taken_before(limit: float, waiting: Sequence[Entries]) -> Entries:
+    """
+    Remove the entries before a time from those that are *waiting*, those of each log in the order of
+    their times, and return them in this order.
+    """
+    ready, *others = [entries.take(entries.before(limit)) for entries in waiting] or [Entries()]
+    for part in others:
+        ready.extend(part.columns)
+    if others:
+        ready.sort()
+    return ready
 
 
 def last_time(logs: Iterable[Log], zone: tzinfo | None = None) -> float | None:

@@ -618,6 +618,20 @@ def test_logs_are_merged_by_time(tmp_path: Path) -> None:
     assert found == ["a1", "b2", "a2.5", "a3", "b3\n  more of it", "a9"]
 
 
+@pytest.mark.parametrize("block", [1 << 20, 100])
+def test_lines_of_the_same_time_are_in_the_order_of_their_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """Also the last one of a log, which another log continues."""
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", block)
+    logs = [
+        written(tmp_path / name, *(stamped(1, f"{name}{each}") for each in range(3)))
+        for name in ("a", "b")
+    ]
+    batches = merged([read(log, number) for number, log in enumerate(logs)])
+    assert messages(batches) == ["a0", "a1", "a2", "b0", "b1", "b2"]
+
+
 def test_logs_of_many_blocks_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a bounded number of entries held, all in order."""
     monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 1000)
