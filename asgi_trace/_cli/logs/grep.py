@@ -795,17 +795,22 @@ class _Sampled:
         is_first, self._is_sampled = not self._is_sampled, True
         room = _FIRST_SAMPLE
         self._end = 0
+        is_in_line = False  # whether the block before ended within a line
         for block in lines_of(self.log, self._zone):
             start, self._end = self._end, self._end + len(block)
             if is_first:
                 if self._is_counted:
-                    self.reading.lines += block.count(b"\n") + (not block.endswith(b"\n"))
+                    ends = block.count(b"\n") + (not block.endswith(b"\n"))
+                    self.reading.lines += ends - is_in_line
                 is_next = start // _MEGABYTE < self._end // _MEGABYTE
                 size = max(room, _LATER_SAMPLE if is_next else 0)
-                lines = [*islice(io.BytesIO(block), size)]  # without a copy of the block
+                lines = [
+                    *islice(io.BytesIO(block), is_in_line, size)
+                ]  # without a copy of the block
                 room = max(0, room - len(lines))
                 if lines:
                     self._sample(lines)
+                is_in_line = not block.endswith(b"\n")
             yield block
 
     def _sample(self, lines: list[bytes]) -> None:

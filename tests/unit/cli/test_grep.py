@@ -1125,6 +1125,20 @@ def test_a_line_longer_than_memory_is_read_in_pieces(monkeypatch: pytest.MonkeyP
         ]
 
 
+def test_a_line_that_is_read_in_pieces_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also for the summary: a piece is not examined, which takes as long as for all of its bytes."""
+    monkeypatch.setattr(files, "_BLOCK", 100)
+    monkeypatch.setattr(files, "_LONGEST_LINE", 200)
+    path = tmp_path / "app.log"
+    path.write_text(f"{_HEAD}{'x' * 5000}\n{_HEAD}short\n")
+    log = command._Sampled(Log(str(path), pytest.fail), None)
+    log._is_counted = True
+    assert len([*log.lines()]) > 10
+    assert (log.reading.lines, log.reading.looked_at) == (2, 2)
+
+
 class Endless(io.RawIOBase):
     """*blocks* blocks of a log, made as they are read."""
 
