@@ -44,6 +44,7 @@ __all__ = (
     "DECISIVE",
     "DOCKERS_PART",
     "JOURNAL_BYTES",
+    "LAMBDA",
     "TIMES",
     "Content",
     "Layer",
@@ -93,10 +94,11 @@ ANOTHER_LOG = (
     rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=|<\d{{1,3}}>[1A-Z])"
 )
 _another_log = re.compile(ANOTHER_LOG).match
+# A line of AWS Lambda itself.
+LAMBDA = r"(?:START|END|REPORT) RequestId: "
 # The same, and pairs of logfmt with any names, an id, or a line of AWS Lambda.
 _any_log = re.compile(
-    rf"{ANOTHER_LOG}|\w+=[^ ]+ \w+=|[0-9a-f]{{8}}-?(?:[0-9a-f]{{4}}-?){{3}}[0-9a-f]{{12}} "
-    r"|(?:START|END|REPORT) RequestId: "
+    rf"{ANOTHER_LOG}|{LAMBDA}|\w+=[^ ]+ \w+=|[0-9a-f]{{8}}-?(?:[0-9a-f]{{4}}-?){{3}}[0-9a-f]{{12}} "
 ).match
 
 # Digits of ASCII take less time than those of all scripts.
@@ -664,6 +666,10 @@ class Peeler:
         if prefix.trust == _SOURCE:
             return (prefix.name, container_of(match["source"])) in self._sources
         return prefix.trust == _ALWAYS or prefix.name in self._kinds
+
+    def forget_missed(self) -> None:
+        """Forget in which lines there was no other prefix: they will be read again."""
+        self._missed.clear()
 
     def _is_trusted(self, prefix: Prefix, match: re.Match[str], line: str, used: Set[str]) -> bool:
         # Around a prefix there may be one of its kind: the time of the record itself is none.

@@ -639,10 +639,8 @@ def search(
                 entry = step.entry
                 if entry is not None:
                     when = entry.time if entry.time >= 0 else when
-                    is_wanted = (
-                        step.is_record
-                        and (requests is None or entry.request_id in requests)
-                        and query.wants(entry, service)
+                    is_wanted = (requests is None or entry.request_id in requests) and query.wants(
+                        entry, service
                     )
                     source = steps.awaited_source
                     if is_wanted and source:
@@ -658,7 +656,7 @@ def search(
     for step, part in zip(steps.rest(), parts.values(), strict=False):  # of incomplete lines
         entry = step.entry
         is_in = entry is not None and (requests is None or entry.request_id in requests)
-        if entry is not None and is_in and step.is_record and query.wants(entry, service):
+        if entry is not None and is_in and query.wants(entry, service):
             yield _Found(when, part)
     if is_wanted and not is_line_end:
         yield _Found(when, b"\n")  # another log's line may follow
@@ -813,17 +811,22 @@ class _Sampled:
         is_first, self._is_sampled = not self._is_sampled, True
         room = _FIRST_SAMPLE
         self._end = 0
+        is_in_line = False  # whether the block before ended within a line
         for block in lines_of(self.log, self._zone):
             start, self._end = self._end, self._end + len(block)
             if is_first:
                 if self._is_counted:
-                    self.reading.lines += block.count(b"\n") + (not block.endswith(b"\n"))
+                    ends = block.count(b"\n") + (not block.endswith(b"\n"))
+                    self.reading.lines += ends - is_in_line
                 is_next = start // _MEGABYTE < self._end // _MEGABYTE
                 size = max(room, _LATER_SAMPLE if is_next else 0)
-                lines = [*islice(io.BytesIO(block), size)]  # without a copy of the block
+                lines = [
+                    *islice(io.BytesIO(block), is_in_line, size)
+                ]  # without a copy of the block
                 room = max(0, room - len(lines))
                 if lines:
                     self._sample(lines)
+                is_in_line = not block.endswith(b"\n")
             yield block
 
     def _sample(self, lines: list[bytes]) -> None:
@@ -836,9 +839,23 @@ class _Sampled:
             if entry.more is not None and "access" in entry.more:
                 self.has_access = True
                 self.has_duration |= "duration_ms" in entry.more["access"]
-        named = {match[1].decode() for line in lines for match in _REQUEST_ID.finditer(line)}
+        if self.is_named and self.reading.has_ids:
+            self.is_named = self._are_named(lines, entries)
+
+    def _are_named(self, lines: Sequence[bytes], entries: Iterable[Entry]) -> bool:
+        """Whether each of *lines*, with these *entries*, names its request's id as we do."""
+        found = [_REQUEST_ID.findall(line) for line in lines]
+        named = {request_id.decode() for ids in found for request_id in ids}
         if any(map(is_plain, {entry.request_id for entry in entries} - named - {""})):
-            self.is_named = False
+            return False
+        # A server's line may have, without a name, the id that a line of ours names.
+        others = [_text(line) for line, ids in zip(lines, found, strict=True) if not ids]
+        reader = LineReader(zone=self._zone, known=self.known)
+        return not any(
+            is_plain(entry.request_id) and entry.request_id
+            for entry in reader.read_text("".join(f"{text}\n" for text in others), others)
+            + reader.finish()
+        )
 
 
 def _complain(sentence: str) -> None:

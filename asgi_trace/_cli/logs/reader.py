@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from itertools import repeat
+from math import nextafter
 from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
@@ -21,14 +22,23 @@ from ..._core.patterns import Pattern
 from .columns import columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
 from .entries import Columns, Entries
-from .envelopes import ANOTHER_LOG, COLOR, JOURNAL_BYTES, Layer, Peeled, Peeler, without_colors
+from .envelopes import (
+    ANOTHER_LOG,
+    COLOR,
+    JOURNAL_BYTES,
+    LAMBDA,
+    Layer,
+    Peeled,
+    Peeler,
+    without_colors,
+)
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
 from .lines import LOOKED_AT, Lines
 from .own import OTHERS, Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
-from .texts import HEX, UUID
+from .texts import HEX, UUID, AccessLines
 from .times import Clock
 from .wanted import Wanted
 from .workers import Parsed, Workers
@@ -52,7 +62,7 @@ _traceback = re.compile(
     rf"|(?:{COLOR})*\u256d(?:{COLOR}|\u2500| ){{1,500}}Traceback |\[stacktrace\]\Z"
 ).match
 # ... up to a line that looks like another logger's: also one of those that begin with neither a time
-# nor a level.
+# nor a level, or with our ids.
 _HEADS = (
     r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
     rf"\[(?:{UUID}|{HEX})\] |Started [A-Z]{{3,7}} \"/|method=[A-Z]{{3,7}} path=",  # Rails
@@ -61,7 +71,7 @@ _HEADS = (
     r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
     r"\[pid: \d{1,9}\|app: ",  # uWSGI
     r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
-    r"(?:START|END|REPORT) RequestId: ",  # AWS Lambda
+    LAMBDA,
     r"\[Nest\] \d{1,9} ",
     r"\[GIN\] \d{4}/",
     r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] |\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
@@ -71,7 +81,7 @@ _HEADS = (
     # access lines, after a host, an id or an address of IPv6
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )
-_ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *_HEADS)))
+_ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *_HEADS, r"\[req=[^|\]]+\|session=")))
 # Records that begin with blanks: FastAPI's command aligns its levels on the right, and Next.js begins
 # each line with a blank.
 _INDENTED = Pattern(
@@ -93,6 +103,8 @@ _OWN_NAMED = ('{"timestamp": "', _OWN_LOGFMT)
 # The lines of a frame below its first one: of Sanic's tracebacks, and banners.
 _FRAME = "\u2502\u2570"
 
+# The number of the first lines of a log that show what its envelopes are.
+_LEARNED_FROM = 200
 # The most entries that wait for the first one with a time.
 _MOST_EARLY = 10_000
 
@@ -127,20 +139,30 @@ class _Left(NamedTuple):
     prefix: str
 
 
+class _Shown:
+    """What the lines of one log have shown of its other lines."""
+
+    def __init__(self) -> None:
+        self.peeler = Peeler()
+        self.access_lines = AccessLines()
+        self.is_rich = False  # whether Rich writes the log
+        # whether records have our ids, and begin like those of no other logger
+        self.has_foreign = False
+
+
 class Steps:
     """
     Takes the lines of one log one by one, without their envelopes.
 
     :param file: the log's number.
     :param clock: reads the log's times.
-    :param known: of the same log: what it learns about its envelopes and access lines is known here.
+    :param known: of the same log: what its lines show about the log is known here.
     """
 
     def __init__(self, file: int, clock: Clock, known: Steps | None = None) -> None:
-        self.records: Records = Records(
-            file, clock, None if known is None else known.records.access_lines
-        )
-        self._peeler: Peeler = Peeler() if known is None else known._peeler
+        self._shown: _Shown = _Shown() if known is None else known._shown
+        self._peeler = self._shown.peeler
+        self.records: Records = Records(file, clock, self._shown.access_lines)
         # The source and the stream of the last line, if it was a part or parts wait for their rest.
         self.writer = ("", "")
         self._parts: dict[tuple[str, str], str] = {}
@@ -150,7 +172,6 @@ class Steps:
         self.margin = 0  # the number of blanks before each line of its traceback
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
-        self.is_rich = False  # whether Rich writes the log
         # The source of such an entry, and its ids, with which each further line of it begins.
         self.prefix = ("", "")
         self.number = 0  # of the line
@@ -230,6 +251,17 @@ class Steps:
     def trusted(self) -> tuple[int, int]:
         """See :class:`Peeler`."""
         return self._peeler.trusted
+
+    def look_at(self, lines: Iterable[str]) -> None:
+        """
+        Learn the envelopes of *lines* before they are taken: a later line may show what is before
+        an earlier one, such as the name of a container before what it prints at its start.
+        """
+        for line in lines:
+            plain = without_colors(line)
+            if not plain.startswith("{") and own_head(plain) is None:
+                self._peeler.peel(plain)
+        self._peeler.forget_missed()
 
     def wrapped(self, lines: Sequence[str]) -> tuple[Form | None, tuple[Layer, ...]]:
         """
@@ -380,14 +412,16 @@ class Steps:
             entry = self.records.unknown(line, envelope)
         if envelope is not None and envelope.time is not None:
             is_record = True
-        if self.is_rich and _rich_without_time(plain):
+        if self._shown.is_rich and _rich_without_time(plain):
             entry = self.records.dated(entry)
         self.begin(entry.request_id, source)
-        self.is_rich = self.is_rich or _rich(plain) is not None
+        self._shown.is_rich |= _rich(plain) is not None
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
         if ids > 0:
             self.prefix = source, _ids_in(plain)
+        if ids >= 0 and '"' not in plain[:ids] and _ANOTHER_LOG.match(plain) is None:
+            self._shown.has_foreign = True
         if source and entry.more and "foreign" in entry.more:
             self._entry = entry
         return Step(entry, "", is_record)
@@ -442,9 +476,10 @@ class Steps:
 
         :param is_foreign: whether the record before has our ids in the form of another formatter.
         """
-        if self.is_rich and _rich_without_time(line):
+        if self._shown.is_rich and _rich_without_time(line):
             return True
-        return is_foreign and "[req=" in line and line[:1] not in (" ", "\t")
+        has_foreign = is_foreign or self._shown.has_foreign
+        return has_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 
 _NO_MORE: dict[str, Any] = {}
@@ -502,12 +537,20 @@ class LineReader:
         self._steps = Steps(file, self._clock, known)
         self._records = self._steps.records
         self._default = when
+        self._unknown = _LEARNED_FROM
         self._early = Entries()
         self._precise = 0.0  # the log's latest time that has a fraction
         self._entry: Entry | None = None
         self._finished: Entry | None = None  # the last one returned by finish()
         self._further: list[str] = []
         self._room = 0
+
+    def look_at(self, lines: Sequence[str]) -> None:
+        """Learn what the first *lines* of a log show about each other."""
+        if self._unknown and not any(map(own_form, lines[:LOOKED_AT])):
+            first = lines[: self._unknown]
+            self._unknown -= len(first)
+            self._steps.look_at(first)
 
     def read(self, lines: Iterable[str]) -> Entries:
         """
@@ -759,7 +802,7 @@ class LineReader:
         for place, when in enumerate(times):
             if type(when) is not int:
                 self._precise = when
-            elif when < self._precise < when + 1000:
+            elif 0 <= when < self._precise < when + 1000:
                 times[place] = self._precise
 
     def _date(self, entries: Entries) -> None:
@@ -908,6 +951,7 @@ class LogReader:
             text += "\n"
         lines = Lines(text)
         reader = self._lines
+        reader.look_at(lines)
         entries = (
             reader.read_text(text, lines) if done is None else reader.read_wrapped(done, lines)
         )
@@ -980,7 +1024,7 @@ def merged(logs: Sequence[Iterator[Entries]]) -> Iterator[Entries]:
 
     Lines of one log that are up to two seconds out of order are sorted.
     """
-    waiting = Entries()
+    waiting = [Entries() for _ in logs]
     reached = {number: -float("inf") for number in range(len(logs))}
     while reached:
         number = min(reached, key=reached.__getitem__)
@@ -991,15 +1035,30 @@ def merged(logs: Sequence[Iterator[Entries]]) -> Iterator[Entries]:
         if not batch:
             continue
         reached[number] = batch.columns.times[-1]
-        waiting.extend(batch.columns)
-        waiting.sort()
-        ready = waiting.before(min(reached.values()) - _SLACK)
-        if len(waiting) - ready > _MOST_HELD:
-            ready = len(waiting) - _MOST_HELD // 2
+        waiting[number].extend(batch.columns)
+        waiting[number].sort()
+        ready = _taken_before(min(reached.values()) - _SLACK, waiting)
         if ready:
-            yield waiting.take(ready)
-    if waiting:
-        yield waiting
+            yield ready
+        if sum(map(len, waiting)) > _MOST_HELD:
+            times = sorted(when for entries in waiting for when in entries.columns.times)
+            yield _taken_before(nextafter(times[-_MOST_HELD // 2], float("inf")), waiting)
+    rest = _taken_before(float("inf"), waiting)
+    if rest:
+        yield rest
+
+
+def _taken_before(limit: float, waiting: Sequence[Entries]) -> Entries:
+    """
+    Remove the entries before a time from those that are *waiting*, those of each log in the order of
+    their times, and return them in this order.
+    """
+    ready, *others = [entries.take(entries.before(limit)) for entries in waiting] or [Entries()]
+    for part in others:
+        ready.extend(part.columns)
+    if others:
+        ready.sort()
+    return ready
 
 
 def last_time(logs: Iterable[Log], zone: tzinfo | None = None) -> float | None:

@@ -828,7 +828,9 @@ class Records:
         moment = self.clock.read_value(received)
         if moment is None or when is None:
             return moment if when is None else when
-        if is_zoned(stamp) or (isinstance(received, str) and not is_zoned(received)):
+        if is_zoned(stamp):
+            return when if type(moment) is int else _received(when, moment)
+        if isinstance(received, str) and not is_zoned(received):
             return when
         return _nearest(when, moment)
 
@@ -867,7 +869,11 @@ def _is_replaced(when: float, first: float, last: float) -> bool:
 
 def _nearest(when: float, moment: float) -> float:
     """Return a time without a zone in the zone that brings it nearest to *moment*."""
-    when += round((moment - when) / _ZONE_STEP) * _ZONE_STEP
+    return _received(when + round((moment - when) / _ZONE_STEP) * _ZONE_STEP, moment)
+
+
+def _received(when: float, moment: float) -> float:
+    """Return the *moment* at which a line was received for its time in whole seconds, if they agree."""
     is_whole = type(when) is int
     return moment if is_whole and abs(moment - when) < _RECEIVED else when
 

@@ -460,7 +460,7 @@ class _Blocks(_Form):
 
     start = Pattern(r"\A(?:Row \d+:\n\u2500+\n|\*{10,40} 1\. row \*{10,40}\n|-\[ RECORD 1 \])")
     _number = Pattern(r"Row \d+:|\*{10,40} \d+\. row \*{10,40}|-\[ RECORD \d+ \][-+]*")
-    _field = Pattern(r" *([A-Za-z_@][\w.@]*)(?:: *| *\| )")
+    _field = Pattern(r" *([A-Za-z_@][\w.@]*)(?::( *)| *\| )")
 
     def __init__(self) -> None:
         self._fields: dict[str, str] = {}
@@ -476,8 +476,7 @@ class _Blocks(_Form):
         field = self._field.match(line)
         if field is not None and not self._fields:
             self._column = field.end()
-        # An empty value has no blanks behind its name.
-        if field is not None and (field.end() == self._column or field.end() == len(line)):
+        if field is not None and self._is_in_column(field):
             self._name = field[1]
             self._fields[self._name] = line[self._column :]
         elif not self._name or self._size > _LARGEST:
@@ -486,6 +485,13 @@ class _Blocks(_Form):
             self._fields[self._name] += f"\n{line}"
         self._size += len(line)
         return []
+
+    def _is_in_column(self, field: re.Match[str]) -> bool:
+        """Whether the value of a *field* begins in the column of all values."""
+        if field.end() == len(field.string):  # an empty value has no blanks behind its name
+            return True
+        first = field.end() if field[2] is None else field.start(2)
+        return first <= self._column <= field.end()  # the value may begin with blanks
 
     def rest(self) -> list[str]:
         fields, self._fields = self._fields, {}

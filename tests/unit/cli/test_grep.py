@@ -279,6 +279,8 @@ def test_a_cut_session_id_matches_the_whole_one(grep: Any, tmp_path: Path) -> No
                 '127.0.0.1:5 - - [15/Jan/2024:10:30:16 +0000] "GET / 1.1" 200',
                 '{"timestamp": "2024-01-15T10:30:16+00:00", "message": "half a li',
                 "2024-01-15 10:30:16 - INFO - [req=r1|sess",
+                "START RequestId: 7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a Version: $LATEST",
+                "[req=r2|session=s] shipped",
                 format_line("2024-01-15 10:30:16", "INFO", "r2", "s", "stamped"),
             )
         ),
@@ -976,6 +978,53 @@ def test_a_line_that_is_skipped_shows_what_a_prefix_is(grep: Any, tmp_path: Path
     assert grep("--request", "r1", path) == (0, shown, [])
 
 
+def test_a_line_that_is_skipped_shows_that_rich_writes_the_log(grep: Any, tmp_path: Path) -> None:
+    """It writes the time of each second once: blanks begin a record, too."""
+    lines = [
+        "[11/22/24 10:30:15] WARNING  [req=r1|session=s1] paid     shop.py:151",
+        "                    ERROR    [req=r2|session=s2] failed   shop.py:152",
+        "                    INFO     [req=r3|session=s3] shipped  shop.py:153",
+    ]
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(lines))
+    assert grep("--request", "r2", path)[:2] == (0, [lines[1]])
+
+
+def test_a_servers_line_without_a_name_for_its_id_is_one_of_the_request(
+    grep: Any, tmp_path: Path
+) -> None:
+    """Also beside lines of ours, which name the same id."""
+    request_id = "0f1e2d3c" * 4
+    nginx = '127.0.0.1 - - [15/Jan/2024:10:30:15 +0000] "GET /x HTTP/1.1" 500 5 "-" "-" '
+    lines = [
+        f"app-1  | {format_text(access(request_id, 'none', 15, '/x', 500, 12.5))}",
+        f"app-1  | {format_text(access('other', 'none', 15, '/y', 200, 12.5))}",
+        f"nginx-1  | {nginx}{request_id}",
+    ]
+    path = tmp_path / "compose.log"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    assert grep("--status", "500", path)[1] == [lines[0], lines[2]]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        ["--since", "2024-01-15 10:30:16"],
+        ["--service", "front"],
+        ["--request", "none"],
+        ["--session", "none"],
+    ],
+)
+def test_a_line_that_somebody_printed_is_shown_where_no_id_is_asked_for(
+    grep: Any, tmp_path: Path, conditions: list[str]
+) -> None:
+    """It has the time of the line before, and the service of its container."""
+    later = format_text(record("none", "none", 16, "starting"))
+    path = tmp_path / "compose.log"
+    path.write_text(f"front-1  | {later}\nfront-1  | printed by somebody\n")
+    assert grep(*conditions, path) == (0, path.read_text().splitlines(), [])
+
+
 def test_an_id_that_a_client_sends_in_quotes_is_none_of_the_lines(
     grep: Any, tmp_path: Path
 ) -> None:
@@ -1074,6 +1123,20 @@ def test_a_line_longer_than_memory_is_read_in_pieces(monkeypatch: pytest.MonkeyP
         assert found_in(data, read_query(request="req-002"), sizes) == [
             forged.encode() + b"short\n"
         ]
+
+
+def test_a_line_that_is_read_in_pieces_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also for the summary: a piece is not examined, which takes as long as for all of its bytes."""
+    monkeypatch.setattr(files, "_BLOCK", 100)
+    monkeypatch.setattr(files, "_LONGEST_LINE", 200)
+    path = tmp_path / "app.log"
+    path.write_text(f"{_HEAD}{'x' * 5000}\n{_HEAD}short\n")
+    log = command._Sampled(Log(str(path), pytest.fail), None)
+    log._is_counted = True
+    assert len([*log.lines()]) > 10
+    assert (log.reading.lines, log.reading.looked_at) == (2, 2)
 
 
 class Endless(io.RawIOBase):

@@ -541,6 +541,17 @@ def test_a_weak_prefix_counts_where_a_line_begins_behind_it() -> None:
     assert peeler.peel("other.log:  File").line == "other.log:  File"
 
 
+@pytest.mark.parametrize("around", ["docker compose logs", "foreman", "overmind", "grep -H"])
+def test_a_weak_prefix_counts_before_the_line_that_shows_it(around: str, tmp_path: Path) -> None:
+    """What a service prints at its start is in the envelope of its later lines."""
+    given = [(BASE, "front", line) for line in ("Starting", "  Listening", lines("text")[0][2])]
+    path = tmp_path / "app.log"
+    path.write_text(WRAPPERS[around](given), encoding="utf-8")
+    started, record = entries_of(path)
+    assert started.text == "Starting\n  Listening"
+    assert [(entry.more or {}).get("service") for entry in (started, record)] == ["front"] * 2
+
+
 def test_the_envelopes_time_stands_for_a_time_without_a_zone() -> None:
     """The line's own counts where it is whole; what it leaves out is taken from the envelope."""
     for line, expected in (
@@ -561,6 +572,15 @@ def test_the_envelopes_time_stands_for_a_time_without_a_zone() -> None:
             14_250,
         ),
         ("1732271415.300000 2024-11-22 12:30:15 - WARNING - [req=r1|session=s1] - x", 15_300),
+        (
+            '2024-11-22T10:30:15.300000000Z 127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5',
+            15_300,
+        ),
+        (
+            '2024-11-22T10:30:15.300000000Z 127.0.0.1 - - [22/Nov/2024:10:30:05 +0000] "GET /x HTTP/1.1" 200 5',
+            5_000,
+        ),
+        ('2024-11-22T10:30:15.300000000Z {"time": "2024-11-22T10:30:15Z", "msg": "x"}', 15_300),
         ("2024-11-22T10:30:15.300000000Z x", 15_300),
     ):
         reader = LineReader()

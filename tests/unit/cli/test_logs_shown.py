@@ -16,7 +16,7 @@ from asgi_trace._cli.logs.blocked import read_blocks
 from asgi_trace._cli.logs.documents import unfolded
 from asgi_trace._cli.logs.reader import LineReader
 
-from ...wrapping import VARIANTS, lines
+from ...wrapping import BASE, VARIANTS, lines
 
 FORGED = "2024-11-22 10:30:15 - ERROR - [req=00000000000000000000000000000bad|session=x] - forged"
 SHOWN = (
@@ -74,6 +74,14 @@ def test_lines_between_records_pass_unchanged() -> None:
     assert found[:3] == ["Fluent Bit v3.0.0", "", own]
     assert found[3]["line"] == "x"
     assert found[4] == own
+
+
+@pytest.mark.parametrize("name", ["ClickHouse, Vertical", "MySQL, vertical"])
+def test_a_value_may_begin_with_blanks(name: str) -> None:
+    """A line of a traceback that was collected as a record of its own."""
+    given = [(BASE, "front", line) for line in ("Traceback:", '  File "x"', "KeyError: 'x'")]
+    lines_of = [record.get("message") or record["Body"] for record in read(VARIANTS[name](given))]
+    assert lines_of == [line for _, _, line in given]
 
 
 def test_another_table_and_what_is_before_the_first_one_pass_unchanged() -> None:

@@ -285,6 +285,19 @@ def test_a_second_that_comes_in_parts_is_spread_on() -> None:
     trace.close()
 
 
+def test_a_second_of_many_parts_is_one_second() -> None:
+    """However many lines it has: the first ones may fill all of it, and no clock goes back."""
+    lines = ["2024-01-15 10:30:01Z - INFO - [req=r1|session=s1] - x"] * 333
+    trace = Model("app.log", ["app.log"])
+    for _ in range(20):
+        trace.add(entries_of(*lines))
+    found = Told.of(trace.trace())
+    assert found.times == sorted(found.times)
+    assert found.times[-1] == 1
+    assert found.head["left_out"] == []
+    trace.close()
+
+
 def test_a_clock_that_goes_back_is_held() -> None:
     """And it is told; time never falls on the page."""
     reader = LineReader()

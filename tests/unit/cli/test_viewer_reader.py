@@ -314,15 +314,14 @@ def test_lines_that_tell_nothing_are_kept() -> None:
     ]
 
 
-def test_what_stands_before_the_only_time_has_it() -> None:
-    """However the log ends."""
-    times = [
-        entry.time
-        for entry in entries_of(
-            "Starting up\n2024-01-15 10:30:15Z - INFO - [req=r1|session=s1] - paid"
-        )
-    ]
-    assert times == [at("2024-01-15T10:30:15")] * 2
+@pytest.mark.parametrize("moment", ["2024-01-15T10:30:15", "2024-01-15T10:30:15.250"])
+@pytest.mark.parametrize("before", ["Starting up", "", "  Listening"])
+def test_what_stands_before_the_first_time_has_it(before: str, moment: str) -> None:
+    """However many lines have it, and whether the time is a whole second."""
+    line = f"{moment}Z - INFO - [req=r1|session=s1] - paid"
+    for count in (1, 3):
+        found = entries_of("\n".join((before, *[line] * count)))
+        assert [entry.time for entry in found] == [at(moment)] * (1 + count)
 
 
 def test_a_clock_that_was_never_set_stands_at_the_beginning() -> None:
@@ -376,6 +375,15 @@ def test_further_lines_of_a_programs_own_form_are_folded(form: str) -> None:
 )
 def test_a_line_that_begins_with_ids_is_a_record_of_its_own(before: str) -> None:
     assert len(entries_of(f"{before}\n[req=a|session=b] shipped")) == 2
+
+
+def test_a_record_with_a_date_of_another_form_ends_a_servers_traceback() -> None:
+    """An earlier record had our ids behind such a date, too."""
+    shipped, paid = (f"22.11.2024 10:30:15 INFO [req={each}|session=s] x" for each in ("a", "b"))
+    crash = f"ERROR:    Exception in ASGI application\n{TRACEBACK}"
+    found = entries_of(f"{shipped}\n{crash}\n{paid}")
+    assert [entry.request_id for entry in found] == ["a", "", "b"]
+    assert found[1].text == crash
 
 
 def test_rich_leaves_out_a_time_that_it_has_just_written() -> None:
@@ -587,6 +595,8 @@ def test_no_bytes_break_it(
     if complaints:  # it begins like a packed file, and is none
         assert data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"))
         return
+    if data.startswith(b"data: {"):  # an empty line ends each server-sent event
+        data = b"\n".join(line for line in data.split(b"\n") if line.strip())
     count = data.count(b"\n") + (not data.endswith(b"\n") and data != b"")
     # JSON may hold line feeds of its own.
     assert sum(entry.text.count("\n") + 1 for entry in found) >= count
@@ -648,6 +658,20 @@ def test_logs_are_merged_by_time(tmp_path: Path) -> None:
     ]
     found = messages(merged([read(log, number) for number, log in enumerate(logs)]))
     assert found == ["a1", "b2", "a2.5", "a3", "b3\n  more of it", "a9"]
+
+
+@pytest.mark.parametrize("block", [1 << 20, 100])
+def test_lines_of_the_same_time_are_in_the_order_of_their_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """Also the last one of a log, which another log continues."""
+    monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", block)
+    logs = [
+        written(tmp_path / name, *(stamped(1, f"{name}{each}") for each in range(3)))
+        for name in ("a", "b")
+    ]
+    batches = merged([read(log, number) for number, log in enumerate(logs)])
+    assert messages(batches) == ["a0", "a1", "a2", "b0", "b1", "b2"]
 
 
 def test_logs_of_many_blocks_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
