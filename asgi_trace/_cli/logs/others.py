@@ -99,7 +99,7 @@ def _odd(lines: Sequence[str], messages: Sequence[str], tails: Sequence[str]) ->
     for mark in ("\x1b", "[client "):
         if mark in joined:
             odd.update(place for place, line in enumerate(lines) if mark in line)
-    if joined.count(_IDS) > len(lines) - len(odd):
+    if _IDS in "\n".join(tails):
         odd.update(place for place, tail in enumerate(tails) if _IDS in tail)
     if len(max(lines, key=len)) > LONGEST_TEXT:
         odd.update(place for place, line in enumerate(lines) if len(line) > LONGEST_TEXT)

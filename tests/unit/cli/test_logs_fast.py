@@ -455,6 +455,21 @@ def test_lines_of_another_formatter_are_read_at_once(
     assert len(read) < 50
 
 
+def test_a_message_with_brackets_like_ours_is_read_by_itself() -> None:
+    """In a log that has our ids at the end of its lines, the last ones count."""
+    lines = [
+        *["2024-01-15 10:30:15,000 INFO [req=a|session=b] paid"] * 8,
+        "2024-01-15 10:30:15,000 INFO paid [req=a|session=b]",
+        "2024-01-15 10:30:15,000 INFO [req=a|session=b] said [req=c|session=d]",
+        *["a line without any"] * 4,
+    ]
+    reader = LineReader()
+    at_once = reader.read_text("".join(f"{line}\n" for line in lines), lines) + reader.finish()
+    alone = LineReader()
+    assert list(at_once) == list(alone.read(lines) + alone.finish())
+    assert at_once[9].request_id == "c"
+
+
 def test_fronts_that_all_differ_are_not_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as those with the number of a thread: to read each would take longer than to read its line."""
     lines = [
