@@ -24,7 +24,7 @@ from .levels import LEVELS
 from .lines import cut, values_at
 from .names import NO_IDS
 from .others import columns_of_others
-from .own import JSON, JSON_IN_STRING, LOGFMT, LONGEST_HEAD, OTHERS, Form, Named
+from .own import LONGEST_HEAD, OTHERS, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, Records, is_of_access, may_be_accesses, more_of
 from .texts import accesses_in, outgoing_in
 from .times import Clock
@@ -44,10 +44,11 @@ def columns_of(
     """
     if form is OTHERS:
         return columns_of_others(lines, records, received)
-    if form.is_text:
+    if form.named is None:
         return _text(lines, records, received)
     # The other forms name the zone of their times.
-    return _named(LOGFMT if form.start == LOGFMT.start else JSON, lines, records)
+    columns = _named(form.named, lines, records)
+    return _with_own_origins(columns, records) if form.has_source else columns
 
 
 def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
@@ -55,27 +56,30 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
     Return the columns of *bare* lines, most of which have this *form*, with the times and sources
     of their envelopes.
     """
-    columns = (
-        _in_strings(bare.lines, records)
-        if bare.is_escaped
-        else columns_of(form, bare.lines, records, bare.times)
-    )
+    if bare.is_escaped:
+        columns = _in_strings(form, bare.lines, records)
+    elif form.named is not None:
+        columns = _named(form.named, bare.lines, records)
+    else:
+        columns = columns_of(form, bare.lines, records, bare.times)
     if not bare.is_escaped and "\x1b" in "".join(bare.lines):
         # Colors in a string of JSON, which the reader removes.
         colored = (place for place, line in enumerate(bare.lines) if "\x1b" in line)
         columns = columns._replace(odd=sorted({*columns.odd, *colored}))
     if bare.sources is not None and any(bare.sources):
         columns = columns._replace(commons=_with_origins(columns, bare.sources, records))
-    return columns
+    return _with_own_origins(columns, records) if form.has_source else columns
 
 
-def _in_strings(escaped: Sequence[str], records: Records) -> Columns:
-    """Return the columns of lines that are *escaped*, most of which are in our JSON."""
-    columns = _named(JSON_IN_STRING, escaped, records)
+def _in_strings(form: Form, escaped: Sequence[str], records: Records) -> Columns:
+    """Return the columns of lines that are *escaped*, most of which are in this *form* of JSON."""
+    assert form.named is not None
+    assert form.in_string is not None
+    columns = _named(form.in_string, escaped, records)
     if not columns.odd:
         return columns
     # In most of these, a message has an escape.
-    odd = _named(JSON, unescaped([escaped[place] for place in columns.odd]), records)
+    odd = _named(form.named, unescaped([escaped[place] for place in columns.odd]), records)
     merged: list[list[Any]] = [list(column) for column in columns[:-1]]
     for column, values in zip(merged, odd, strict=False):
         for place, value in zip(columns.odd, values, strict=True):
@@ -103,6 +107,15 @@ def _with_origins(columns: Columns, sources: Sequence[str], records: Records) ->
         more = _with_origin(common, origins[source])
         known[common, source] = Common(level, request_id, session_id, more, file, head)
     return values_at(pairs, known)
+
+
+def _with_own_origins(columns: Columns, records: Records) -> Columns:
+    """Return *columns* in which a line without a source has the name of its service as one."""
+    for common in set(columns.commons):
+        more = common.more or {}
+        if "service" in more and "source" not in more:
+            common.more = {**records.origin(more["service"]), **more}
+    return columns
 
 
 def _with_origin(common: Common, origin: dict[str, Any]) -> More:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from .envelopes import Layer, Peeler, container_of, source_of_labels, unnamed
 from .frames import contents, put, strings
 from .lines import LOOKED_AT, Lines, cut, values_at
-from .own import JSON, OTHERS, OWN_HEAD, Form, is_of_others, own_form
+from .own import OTHERS, OWN_HEAD, Form, is_of_others, own_form
 from .stamps import Stamps, texts_around, times_of
 
 __all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")
@@ -56,7 +56,7 @@ def wrapped(lines: Sequence[str], peeler: Peeler) -> tuple[Form | None, tuple[La
 
 def wrapping_of(form: Form, layers: Sequence[Layer]) -> tuple[str, ...]:
     """Return the names of a *form* and its *layers*: lines with the same are read alike."""
-    names = [form.start]
+    names = [form.name]
     for layer in layers:
         names += (prefix.name for prefix in layer.before)
         names.append("JSON" if layer.prefix is None else f"in {layer.prefix.name}")
@@ -72,7 +72,7 @@ def without_envelopes(form: Form, lines: Lines, layers: Sequence[Layer]) -> Bare
     bare = Bare(lines)
     for number, layer in enumerate(layers, 1):
         if layer.prefix is None:
-            is_kept = number == len(layers) and form.start == JSON.start
+            is_kept = number == len(layers) and form.in_string is not None
             inner = _opened(bare.lines, is_kept=is_kept)
         else:
             inner = _cut_at_texts(bare.lines, layer) or _cut(Lines.of(bare.lines).text, layer)

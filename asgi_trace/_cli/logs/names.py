@@ -233,6 +233,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "SourceContext",
         "LOGGER",
         "logger.name",
+        "otel.scope.name",
         "@module",
         "Category",
         "name",

@@ -8,16 +8,16 @@ in another form has only empty strings. This module does not interpret the parts
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..._core.lines import HEAD
+from ..._core.lines import HEAD, STORES, Store
 from ..._core.patterns import Pattern
+from .names import INSTANCES
 
 __all__ = (
     "BEFORE_STAMP",
     "ID",
     "JSON",
-    "JSON_IN_STRING",
     "LOGFMT",
     "LONGEST_FRONT",
     "LONGEST_HEAD",
@@ -36,35 +36,6 @@ __all__ = (
 LONGEST_HEAD = 45
 
 Row = tuple[str, ...]
-
-
-class Form(NamedTuple):
-    """
-    One form of our lines.
-
-    The parts of text are: time and level, request, session, the rest of the bracket, call, mark,
-    message. Those of JSON and logfmt are: time, level, logger, message, the same in quotes,
-    request, session, trace, span, parent, service, whether it is an access line, and its time to
-    the first byte.
-    """
-
-    is_text: bool
-    start: str
-    line: re.Pattern[str]
-
-    def row(self, line: str) -> Row | None:
-        """Return the parts of a *line*; None for one of another form."""
-        match = self.line.fullmatch(line)
-        return None if match is None else match.groups("")
-
-
-# For a search in many lines at once: "$" matches the end of each line. A longer head is no match.
-OWN_HEAD = HEAD.pattern.replace(r"\Z", "$").replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}")
-_TEXT = Form(True, "", Pattern(rf"{OWN_HEAD}([^\n]*)"))
-
-# Lines with ids and no other fields, or with the fields of an access line of ours. A line that a
-# reader of JSON or logfmt could read in another way does not match.
-_ID = r"[\w.~+/=:@-]{1,128}"
 
 
 class Named(NamedTuple):
@@ -93,10 +64,55 @@ class Named(NamedTuple):
     def pattern(self) -> str:
         """The regular expression of a line."""
         return (
-            f"{re.escape(self.start)}({self.time}){self.before_level}{self.level_and_logger}"
-            f"{self.before_message}{self.message}{self.before_ids}{self.ids}"
-            f"(?:({self.before_fields}){self.fields})?{re.escape(self.end)}"
+            f"{re.escape(self.start)}({self.time}){re.escape(self.before_level)}{self.level_and_logger}"
+            f"{re.escape(self.before_message)}{self.message}{re.escape(self.before_ids)}{self.ids}"
+            f"(?:({re.escape(self.before_fields)}){self.fields})?{re.escape(self.end)}"
         )
+
+
+class Form(NamedTuple):
+    """
+    One form of our lines.
+
+    The parts of text are: time and level, request, session, the rest of the bracket, call, mark,
+    message. Those of JSON and logfmt are: time, level, logger, message, the same in quotes,
+    request, session, trace, span, parent, service, whether it is an access line, and its time to
+    the first byte.
+
+    :param in_string: the form in a string of JSON, where no part of a line has an escape.
+    :param has_source: whether a reader of fields takes the name of the service for the source.
+    """
+
+    is_text: bool
+    start: str
+    line: re.Pattern[str]
+    named: Named | None = None
+    in_string: Named | None = None
+    has_source: bool = False
+
+    @property
+    def name(self) -> str:
+        """A text that differs between all forms."""
+        return self.start if self.named is None else f"{self.start}{self.named.before_level}"
+
+    def may_be(self, line: str) -> bool:
+        """Whether a *line* begins like those of this form."""
+        before_level = "" if self.named is None else self.named.before_level
+        return line.startswith(self.start) and before_level in line
+
+    def row(self, line: str) -> Row | None:
+        """Return the parts of a *line*; None for one of another form."""
+        match = self.line.fullmatch(line)
+        return None if match is None else match.groups("")
+
+
+# For a search in many lines at once: "$" matches the end of each line. A longer head is no match.
+OWN_HEAD = HEAD.pattern.replace(r"\Z", "$").replace("{0,80}", f"{{0,{LONGEST_HEAD - 1}}}")
+_TEXT = Form(True, "", Pattern(rf"{OWN_HEAD}([^\n]*)"))
+
+# Lines with ids and no other fields, or with the fields of an access line of ours. A line that a
+# reader of JSON or logfmt could read in another way does not match.
+_ID = r"[\w.~+/=:@-]{1,128}"
 
 
 JSON = Named(
@@ -145,8 +161,31 @@ def _in_string(form: Named) -> Named:
     return form._replace(**texts, **patterns)
 
 
-JSON_IN_STRING = _in_string(JSON)
-"""Our JSON in a string of JSON, where no part of it has an escape."""
+_ACCESS = frozenset(("path", "status", "duration_ms", "bytes", "transport", "client", "ttfb_ms"))
+
+
+def _with_names_of(store: Store) -> Named:
+    """Return the form of our JSON with the names of a log *store*."""
+    # A field of an access line that has the same name as one of the store gets another one.
+    fields = JSON.fields
+    for name in _ACCESS.intersection(store.names.values()):
+        fields = fields.replace(f'"{name}"', f'"{name}_"')
+    texts: dict[str, Any] = {name: getattr(JSON, name) for name in _TEXTS}
+    patterns: dict[str, Any] = {"level_and_logger": JSON.level_and_logger, "ids": JSON.ids}
+    for ours, name in store.names.items():
+        for part, text in texts.items():
+            texts[part] = text.replace(f'"{ours}"', f'"{name}"')
+        for part, pattern in patterns.items():
+            patterns[part] = pattern.replace(f'"{ours}"', f'"{re.escape(name)}"')
+    always = "".join(f', "{name}": "{value}"' for name, value in store.always.items())
+    patterns["ids"] += re.escape(always)
+    return JSON._replace(**texts, **patterns, fields=fields)
+
+
+def _form(named: Named, *, has_source: bool = False) -> Form:
+    pattern = Pattern(named.pattern, re.ASCII)
+    return Form(False, named.start, pattern, named, _in_string(named), has_source)
+
 
 # Our ids in the form of another formatter, behind a time of ISO 8601: the text before the time, which
 # has no digits, the time, and one of our ids.
@@ -164,8 +203,12 @@ OTHERS = Form(
 )
 """Most lines of another formatter with our ids; :mod:`others` reads them."""
 
-_JSON = Form(False, JSON.start, Pattern(JSON.pattern, re.ASCII))
-_LOGFMT = Form(False, LOGFMT.start, Pattern(LOGFMT.pattern, re.ASCII))
+_JSON = _form(JSON)
+_LOGFMT = Form(False, LOGFMT.start, Pattern(LOGFMT.pattern, re.ASCII), LOGFMT)
+_OF_STORES = tuple(
+    _form(_with_names_of(store), has_source=store.names.get("service") in INSTANCES)
+    for store in STORES.values()
+)
 
 
 # The prefix of a container's runtime may have a short time. The text behind it is of a client, where
@@ -189,7 +232,7 @@ def own_head(line: str) -> re.Match[str] | None:
 def own_form(line: str) -> Form | None:
     """Return the form of a *line* of ours that has a row; None for any other."""
     for form in _FORMS:
-        if line.startswith(form.start) and form.row(line) is not None:
+        if form.may_be(line) and form.row(line) is not None:
             return form
     return None
 
@@ -208,4 +251,4 @@ def own_fields(line: str) -> Row | None:
 
 
 _NAMED = (_JSON, _LOGFMT)
-_FORMS = (*_NAMED, _TEXT)
+_FORMS = (*_NAMED, *_OF_STORES, _TEXT)

@@ -591,7 +591,8 @@ class Records:
             access = access_in(message) if is_access_logger else None
             if access is not None:
                 logger = None
-                others = tuple(name for name in others if name not in access)
+                # A field of ours whose name a log store uses for another one has a mark at its end.
+                others = tuple(name for name in others if name.removesuffix("_") not in access)
                 if row is not None and "duration_ms" not in access:
                     beside = _access_of(fields, row) or _NO_MORE
                     if beside.get("status") == access.get("status"):

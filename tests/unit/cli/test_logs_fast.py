@@ -9,6 +9,7 @@ import json
 import marshal
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from asgi_trace._cli.logs.workers import Parsed, Workers
 from asgi_trace._cli.view.model import build
 from asgi_trace._core.lines import (
     ACCESS_LOGGER,
+    STORES,
+    Naming,
     Record,
     format_access,
     format_json,
@@ -163,6 +166,8 @@ _OF_OTHERS: dict[str, Callable[[Record], str]] = {
     )
 }
 _forms |= _OF_OTHERS
+_OF_STORES = {store: partial(format_json, naming=Naming(store)) for store in STORES}
+_forms |= _OF_STORES
 _others = st.sampled_from(
     (
         "",
@@ -416,6 +421,32 @@ def _last(line: str) -> Entry:
     assert not lines.read_text(f"{line}\n", [line])
     (entry,) = lines.finish()
     return entry
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("envelope", [str, _of_docker])
+def test_lines_with_the_names_of_a_store_are_read_at_once(
+    store: str, envelope: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Access lines too, whose fields may have such a name, and lines that name their service."""
+    ids = {"request_id": "a", "trace_id": "0" * 31 + "1", "span_id": "00f067aa0ba902b7"}
+    usual = Record("2024-01-15T10:30:15.250Z", "INFO", "shop", "paid", **ids)
+    written = (
+        usual,
+        usual._replace(session_id="s", level="WARNING"),
+        usual._replace(service="front", parent_span_id="00f067aa0ba902b8"),
+        _access(usual, _ACCESS_FIELDS),
+    )
+    lines = [envelope(_OF_STORES[store](record)) for record in written] * 10
+    alone = LineReader()
+    expected = list(alone.read(lines) + alone.finish())
+    assert {entry.request_id for entry in expected} == {"a"}
+    at_once = LineReader()
+    text = "".join(f"{line}\n" for line in lines)
+    at_once.read_text(text, lines)  # the first lines of a log show their envelopes
+    monkeypatch.setattr(Records, "named", lambda self, fields, envelope=None: pytest.fail(fields))
+    found = at_once.read_text(text, lines) + at_once.finish()
+    assert list(found)[1:] == expected
 
 
 _PYTHON_LINE = "2024-01-15 10:30:{:02},{:03} {} shop.pay [req=r{}|session=s] {}"
