@@ -34,8 +34,14 @@ __all__ = ("columns_in_envelopes", "columns_of")
 More = dict[str, Any] | None
 
 
-def columns_of(
-    form: Form, lines: Sequence[str], records: Records, received: Sequence[Any] | None = None
+def columns_of(form: Form, lines: Sequence[str], records: Records) -> Columns:
+    """Return the columns of *lines*, most of which have this *form*."""
+    columns = _columns(form, lines, records, None)
+    return _with_own_origins(columns, records) if form.has_source else columns
+
+
+def _columns(
+    form: Form, lines: Sequence[str], records: Records, received: Sequence[Any] | None
 ) -> Columns:
     """
     Return the columns of *lines*, most of which have this *form*.
@@ -47,8 +53,7 @@ def columns_of(
     if form.named is None:
         return _text(lines, records, received)
     # The other forms name the zone of their times.
-    columns = _named(form.named, lines, records)
-    return _with_own_origins(columns, records) if form.has_source else columns
+    return _named(form.named, lines, records)
 
 
 def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
@@ -58,12 +63,10 @@ def columns_in_envelopes(form: Form, bare: Bare, records: Records) -> Columns:
     """
     if bare.is_escaped:
         columns = _in_strings(form, bare.lines, records)
-    elif form.named is not None:
-        columns = _named(form.named, bare.lines, records)
     else:
-        columns = columns_of(form, bare.lines, records, bare.times)
+        columns = _columns(form, bare.lines, records, bare.times)
     if not bare.is_escaped and "\x1b" in "".join(bare.lines):
-        # Colors in a string of JSON, which the reader removes.
+        # These had colors in a string of JSON, which the reader removes.
         colored = (place for place, line in enumerate(bare.lines) if "\x1b" in line)
         columns = columns._replace(odd=sorted({*columns.odd, *colored}))
     if bare.sources is not None and any(bare.sources):

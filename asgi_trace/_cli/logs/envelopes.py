@@ -51,6 +51,7 @@ __all__ = (
     "Peeled",
     "Peeler",
     "Prefix",
+    "begins_log",
     "container_of",
     "in_pod",
     "opened",
@@ -93,7 +94,7 @@ ANOTHER_LOG = (
     rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ])"
     rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=|<\d{{1,3}}>[1A-Z])"
 )
-_another_log = re.compile(ANOTHER_LOG).match
+begins_log = re.compile(ANOTHER_LOG).match
 # A line of AWS Lambda itself.
 LAMBDA = r"(?:START|END|REPORT) RequestId: "
 # The same, and pairs of logfmt with any names, an id, or a line of AWS Lambda.
@@ -132,12 +133,12 @@ _AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|timestamp=)"
 # The same, where an exception may have the form of the prefix: its message may be any JSON.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
 
-_own_named = re.compile(r"\{\"timestamp\": \"|timestamp=\d").match
+_OWN_NAMED = Pattern(r"\{\"timestamp\": \"|timestamp=\d")
 
 
 def _ours(text: str) -> re.Match[str] | None:
     """Return the match of the beginning of a line of ours; None, if *text* does not begin with one."""
-    return own_head(text) or _own_named(text)
+    return own_head(text) or _OWN_NAMED.match(text)
 
 
 # When a prefix counts: always; or if a logger's line follows it, here or earlier in the same log;
@@ -221,8 +222,8 @@ PREFIXES = (
         "logread of OpenWrt",
         rf"(?P<time>[A-Z][a-z][a-z] {_SYSLOG_TIME} \d{{4}}) {_FACILITY} (?P<source>{_WORD})(?:\[\d+\])?:(?: |\Z)",
     ),
-    # snap logs, too; a logger that writes its name and process like this seldom has a time with a T
-    # and a zone
+    # Also snap logs. A logger that writes its name and process like this seldom writes a time with
+    # a T and a zone.
     _prefix(
         "journalctl --no-hostname",
         rf"(?P<day>[A-Z][a-z][a-z] )?(?P<time>{_DATE}(?(day) |T)[0-9][0-9]:[0-9][0-9]:[0-9][0-9](?:\.\d{{1,9}})?"
@@ -432,8 +433,8 @@ PREFIXES = (
     ),
     # several containers of Podman, by the names that its compose gives
     _prefix("podman logs --names", r"(?P<source>[a-z][\w.-]{0,120}_\d{1,4}) ", _SOURCE, _STAMPED),
-    # the same by other names, and k9s with the container's: only before a line of ours, since a word
-    # before a time is in many a sentence
+    # The same by other names, and k9s with the name of the container. Only before a line of ours:
+    # many sentences have a word before a time.
     _prefix("a container", r"(?P<source>[a-z][\w.-]{0,120}) ", _SOURCE, _ours),
     # the same, by their ids
     _prefix("podman logs", r"(?P<source>[0-9a-f]{12}) ", _SOURCE),
@@ -567,7 +568,7 @@ class Peeler:
 
     @property
     def trusted(self) -> tuple[int, int]:
-        """The numbers of kinds and of sources with which a prefix counts: they only grow."""
+        """How many kinds of prefixes count by now, and how many sources before which one counts."""
         return len(self._kinds), len(self._sources)
 
     def layers(self, line: str) -> tuple[tuple[Layer, ...], str]:
@@ -626,7 +627,7 @@ class Peeler:
                     break
                 content = _content_behind(match)
             line = without_colors(content.line)
-            if line[:1] == " " and _another_log(line[1:]) is not None:  # rsyslog keeps a blank
+            if line[:1] == " " and begins_log(line[1:]) is not None:  # rsyslog keeps a blank
                 line = line[1:]
             time = time if content.time is None else content.time
             source = content.source or source
@@ -841,7 +842,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
         return None
     is_part = text_name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
     line = line.rstrip("\r\n")
-    if not is_collected and _another_log(line) is None:
+    if not is_collected and begins_log(line) is None:
         return None
     time = None
     for name in shape.times:

@@ -820,9 +820,8 @@ class _Sampled:
                     self.reading.lines += ends - is_in_line
                 is_next = start // _MEGABYTE < self._end // _MEGABYTE
                 size = max(room, _LATER_SAMPLE if is_next else 0)
-                lines = [
-                    *islice(io.BytesIO(block), is_in_line, size)
-                ]  # without a copy of the block
+                # Without a copy of the block.
+                lines = [*islice(io.BytesIO(block), is_in_line, size)]
                 room = max(0, room - len(lines))
                 if lines:
                     self._sample(lines)
@@ -851,11 +850,9 @@ class _Sampled:
         # A server's line may have, without a name, the id that a line of ours names.
         others = [_text(line) for line, ids in zip(lines, found, strict=True) if not ids]
         reader = LineReader(zone=self._zone, known=self.known)
-        return not any(
-            is_plain(entry.request_id) and entry.request_id
-            for entry in reader.read_text("".join(f"{text}\n" for text in others), others)
-            + reader.finish()
-        )
+        unnamed = reader.read_text("".join(f"{text}\n" for text in others), others)
+        unnamed += reader.finish()
+        return not any(entry.request_id and is_plain(entry.request_id) for entry in unnamed)
 
 
 def _complain(sentence: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..._core.patterns import Pattern
 from .entries import Columns, Common, with_fields
-from .envelopes import ANOTHER_LOG, Peeler
+from .envelopes import Peeler, begins_log
 from .lines import cut, values_at
 from .names import NO_IDS
 from .own import BEFORE_STAMP, ID, LONGEST_FRONT, STAMP, own_head
@@ -34,7 +34,8 @@ _BRACKET = Pattern(rf"({ID})\|session=({ID})((?:\|{ID})*)", re.ASCII)
 # The characters between the bracket and the message, and those of a line whose message is before it.
 _BETWEEN = " \t]|)-:"
 _NO_MESSAGE = " \t)]}>."
-# To read a front takes as long as to read several lines: so many are read of a block, and kept of a log.
+# The most fronts that are read of one block, since each takes as long as several lines; and the most
+# that are kept of a log.
 _MOST_READ = 64
 _MOST_FRONTS = 4096
 # The text before a time, the length of the time, and the text behind it.
@@ -163,14 +164,13 @@ def _level(front: Front, stamp: str) -> int | None:
     if not is_bare or time is None or time.span() != (len(before), len(before) + size):
         return None
     entry = Records(0, Clock(timezone.utc)).other(line)
-    if entry is None or _another_log(line) is None or not entry.level:
+    if entry is None or begins_log(line) is None or not entry.level:
         return None
     expected = ("a", "b", len(line) - 1, {"foreign": True})
     is_usual = (entry.request_id, entry.session_id, entry.message, entry.more) == expected
     return entry.level if is_usual else None
 
 
-_another_log = re.compile(ANOTHER_LOG).match
 # The fields of an access line of IIS may go on behind our ids.
 _OF_IIS = Pattern(rf"{STAMP} [\da-fA-F.:%]+ [A-Z]{{3,20}} ")
 

@@ -403,7 +403,8 @@ class Model:
             elif until is not None:
                 limit = min(limit, until - zero)
             start, step = max(begin, self._last), 0.0
-            if start < begin + 1000.1:  # the steps before may have filled the second
+            # The steps before may have filled the second, and their sum is not exact.
+            if start < begin + 1000.1:
                 step = min(max(limit - start, 0.0) / (end - place), _SPREAD)
             else:
                 start = begin

@@ -478,6 +478,22 @@ def test_text_of_others(line: str, expected: dict[str, Any]) -> None:
     assert entry.text == line or line.startswith(("timestamp=", "time="))
 
 
+@pytest.mark.parametrize(
+    "front", ["2024-11-22 10:30:15,250 INFO shop ", "INFO 2024-11-22T10:30:15Z "]
+)
+@pytest.mark.parametrize("line", [line for line, _ in TEXTS.values()], ids=TEXTS)
+def test_a_message_that_looks_like_a_servers_line_is_read_alike_in_a_block(
+    front: str, line: str
+) -> None:
+    """Behind a formatter's front with our ids, where lines are read all at once."""
+    plain = f"{front}[req=a|session=b] paid"
+    lines = [plain] * 10 + [f"{front}[req=a|session=b] {line}", plain]
+    alone, at_once = LineReader(), LineReader()
+    expected = alone.read(lines) + alone.finish()
+    found = at_once.read_text("".join(f"{line}\n" for line in lines), lines) + at_once.finish()
+    assert list(found) == list(expected)
+
+
 CADDY = {
     "request": {"method": "GET", "uri": "/x", "headers": {"X-Request-Id": ["forged"]}},
     "duration": 0.25,
