@@ -24,7 +24,7 @@ from .levels import LEVELS
 from .lines import cut, values_at
 from .names import NO_IDS
 from .others import columns_of_others
-from .own import LONGEST_HEAD, OTHERS, Form, Named
+from .own import BEFORE_IDS, LONGEST_HEAD, OTHERS, Form, Named
 from .records import ACCESS_FIELDS, LONGEST_TEXT, Records, is_of_access, may_be_accesses, more_of
 from .texts import accesses_in, outgoing_in
 from .times import Clock
@@ -132,11 +132,10 @@ def _with_origin(common: Common, origin: dict[str, Any]) -> More:
 
 # As long as a date and a time at least: a bare time counts from the line before.
 _DATED = re.compile(rf"[0-9]{{4}}[\w:.,+/ -]{{15,{LONGEST_HEAD - 4}}}", re.ASCII)
-_BEFORE_IDS = " - [req="
 _BEHIND_IDS = "] - "
 # Each line repeats them; with longer ids, a head is no small part of a chunk.
 _LONGEST_IDS = 400
-_LONGEST_HEAD = LONGEST_HEAD + len(_BEFORE_IDS) + _LONGEST_IDS + len(_BEHIND_IDS)
+_LONGEST_HEAD = LONGEST_HEAD + len(BEFORE_IDS) + _LONGEST_IDS + len(_BEHIND_IDS)
 _OwnerOfLine = tuple[str, str, More]
 
 
@@ -151,7 +150,7 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
         keys = [front if separator else "" for front, separator in pairs]
     # Lines of one request in one second have the same front.
     distinct = list(dict.fromkeys(keys))
-    heads, _, ids = cut(distinct, _BEFORE_IDS)
+    heads, _, ids = cut(distinct, BEFORE_IDS)
     owners = {bracket: _owner(bracket, records) for bracket in set(ids)}
     moments = _moments(heads, distinct, fronts, records)
     time_of: dict[str, float] = {}
@@ -249,7 +248,7 @@ def _moments(
             # When clocks are set back, a time without a zone may depend on the line before.
             at = heads.index(head, at)
             place = fronts.index(distinct[at], place)
-            head_before = fronts[place - 1].partition(_BEFORE_IDS)[0] if place else ""
+            head_before = fronts[place - 1].partition(BEFORE_IDS)[0] if place else ""
             before = times.get(head_before)
             if before is not None:
                 clock.last = before[0]

@@ -15,6 +15,7 @@ from ..._core.patterns import Pattern
 from .names import INSTANCES
 
 __all__ = (
+    "BEFORE_IDS",
     "BEFORE_STAMP",
     "ID",
     "JSON",
@@ -31,6 +32,9 @@ __all__ = (
     "own_form",
     "own_head",
 )
+
+BEFORE_IDS = " - [req="
+"""What is between time and level, and the ids, in our text."""
 
 # A longer time and level is preceded by an envelope with the characters of a head.
 LONGEST_HEAD = 45
@@ -222,6 +226,8 @@ def own_head(line: str) -> re.Match[str] | None:
     Return the match of the head of a line in our text form, without an envelope; None for any other
     line.
     """
+    if BEFORE_IDS not in line:  # a tenth of the time of the rest
+        return None
     match: re.Match[str] | None = HEAD.match(line)
     if match is None or match.end(1) > LONGEST_HEAD:
         return None

@@ -111,6 +111,8 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 # for an id. Sanic draws a frame around a traceback.
 _OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = Pattern(
+    # One look at the first letter: a sixth of the time, in a line without a level.
+    r"(?=[A-Z]|[acdefintw])(?:"
     r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
@@ -119,6 +121,7 @@ _OTHERS_LEVEL = Pattern(
     r"|(?<=\[)(?:Trace|Debug|Info|Note|Warning|Error|Fatal)(?=\])"
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
+    r")"
 )
 # Django's messages about a request end with its path, which is decoded.
 _BEFORE_PATH = ": /"

@@ -675,13 +675,18 @@ def without_clients_text(match: re.Match[str], end: int) -> str:
         return line
     begin = match.start("method")
     user = match if "user" in groups else None
-    if user is None and " [" in line[:begin]:
+    if user is None and " [" in line[:begin] and _may_have_user(line[:begin]):
         user = _USER.search(line, 0, begin)
     if user is not None and user["user"]:
         line = _hidden(line, *user.span("user"))
     if "captured" in groups:  # the headers of HAProxy
         begin = match.end("status")
     return _hidden(line, begin, match.end()) if begin < end else line
+
+
+def _may_have_user(before: str) -> bool:
+    """Whether :data:`_USER` may match in the text *before* a request: most often, no user is named."""
+    return " - - [" not in before or before.count(" - ") > 1
 
 
 def _hidden(line: str, start: int, end: int) -> str:
