@@ -509,6 +509,10 @@ _MOST_READ = 8192
 _UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
 _LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
 _LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
+# The times, sizes and addresses that a server may write behind its id: a client's text is longer or
+# in quotes of its own.
+_NUMBERS = Pattern(r'[\d.,:-]{1,31}|"[\d.,:-]{1,31}"')
+_MOST_NUMBERS = 6
 _DURATION = r"\b(?:rt|request_time|response_time|duration)[=:]\"?"
 # The durations behind a request, and the milliseconds in their unit. nginx writes its $request_time
 # with three digits, Rack four, gunicorn and actix six; a time has more before the point.
@@ -593,7 +597,10 @@ class AccessLines:
         return request
 
     def _last_id_in(self, others: str) -> str:
-        word = others[others.rfind(" ") :]
+        words = others.rsplit(" ", _MOST_NUMBERS)[1:]
+        while len(words) > 1 and _NUMBERS.fullmatch(words[-1]) is not None:
+            words.pop()
+        word = f" {words[-1]}" if words else ""
         last = _LAST.match(word)
         if last is not None:
             return last["request"]

@@ -77,6 +77,18 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
         },
     ),
+    "nginx, before its times": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8" {HEX} '
+        "0.250 0.249 10.0.0.2:80 .",
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 250.0},
+        },
+    ),
+    "nginx, quoted, before its time": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8" "{HEX}" "0.250"',
+        {"request": HEX, "access": {"method": "GET", "path": "/x", "status": 200}},
+    ),
     "nginx, named": (
         f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl/8" request_id={HEX}',
         {"request": HEX, "access": {"method": "GET", "path": "/x", "status": 200}},
@@ -1626,6 +1638,14 @@ def test_a_message_is_no_access_line_and_gives_no_id() -> None:
     quoted = '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "{}"'
     for sent in (f"[{HEX}]", "0A000102:8225_0A000103:01BB_67405CC7_0001:3835", f"x] [{HEX}]"):
         assert entry_of(quoted.format(sent)).request_id == ""
+    for sent in (
+        f"x {HEX} 0.250",
+        f"x {HEX} 0.250 ",
+        f"{HEX} \\x220.250\\x22",
+        f'{HEX} \\"0.250\\"',
+    ):
+        assert entry_of(quoted.format(sent)).request_id == ""
+        assert entry_of(f"{quoted.format(sent)} 0.250").request_id == ""
 
 
 @pytest.mark.parametrize(
