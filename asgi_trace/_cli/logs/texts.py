@@ -639,7 +639,8 @@ _MARKS = (
     "method=",
     "Completed ",
 )
-_TIMES_OF_HAPROXY = Pattern(r"\d/-?\d+/")
+# A search for a slash takes a tenth of the time of one for a digit.
+_TIMES_OF_HAPROXY = Pattern(r"/(?<=\d/)-?\d+/")
 
 
 def access_lines(lines: Sequence[str], joined: str) -> Iterator[tuple[int, re.Match[str]]]:
