@@ -658,10 +658,11 @@ def _flatten(fields: Mapping[str, Any], prefix: str, flattened: dict[str, Any], 
     for name, value in fields.items():
         if len(flattened) >= _MOST_FIELDS:
             return
-        if isinstance(value, dict) and value and may_nest(f"{prefix}{name}".partition(".")[0]):
+        dotted = f"{prefix}{name}" if prefix else name
+        if type(value) is dict and value and may_nest(dotted.partition(".")[0]):
             inner.append((name, value))
         else:
-            flattened.setdefault(f"{prefix}{name}", value)
+            flattened.setdefault(dotted, value)
     if depth == _MOST_NESTED:
         return
     for name, value in inner:
