@@ -700,7 +700,8 @@ class Records:
         plain = whole
         if end:
             end += len(plain[end:]) - len(plain[end:].lstrip(" \t]|)-:"))
-        access, id_in_access = self.access(plain, end, match)
+        source = "" if envelope is None else envelope.source
+        access, id_in_access = self.access(plain, end, match, source)
         if access and not request_id:
             request_id = _id(id_in_access)
         if not (time or level or letter or request_id or access):
@@ -764,18 +765,18 @@ class Records:
         return match
 
     def access(
-        self, plain: str, end: int, match: re.Match[str] | None
+        self, plain: str, end: int, match: re.Match[str] | None, source: str = ""
     ) -> tuple[dict[str, Any] | None, str]:
         """
         Return the fields of a line with a message at *end*, and the id of its request, if it is an
-        access line; *match* is the result of :func:`access_line`.
+        access line; *match* is the result of :func:`access_line`, and *source* that of the line.
         """
         access = access_in(plain[end:])
         if access is None and '"' in plain:
             access = access_in(_behind_level(plain))
         if match is None or (access is not None and "duration_ms" in access):
             return access, ""
-        fields, request_id = self.access_lines.read(match)
+        fields, request_id = self.access_lines.read(match, self._origin(source).get("service", ""))
         return {**(access or {}), **fields}, request_id
 
     def unknown(self, line: str, envelope: Peeled | None = None) -> Entry:

@@ -541,15 +541,17 @@ class AccessLines:
 
     def __init__(self) -> None:
         # nginx writes its $request_id on each line; a client's text in quotes is only on its own
-        # lines.
-        self._quoted = 0
-        self._unquoted = 0
-        # The same for the headers that HAProxy captures: their number, the place of one, and whether
-        # it was an id.
-        self._captured: Counter[tuple[int, int, bool]] = Counter()
+        # lines. By the service of the lines.
+        self._quoted: Counter[str] = Counter()
+        self._unquoted: Counter[str] = Counter()
+        # The same for the headers that HAProxy captures: the service, their number, the place of
+        # one, and whether it was an id.
+        self._captured: Counter[tuple[str, int, int, bool]] = Counter()
 
-    def read(self, match: re.Match[str]) -> tuple[dict[str, Any], str]:
-        """Return the fields of an access line, and the id of its request, if it has one."""
+    def read(self, match: re.Match[str], service: str = "") -> tuple[dict[str, Any], str]:
+        """
+        Return the fields of an access line of a *service*, and the id of its request, if it has one.
+        """
         groups = match.groupdict()
         fields: dict[str, Any] = {
             name: groups[name] for name in ("method", "path") if groups.get(name)
@@ -568,7 +570,7 @@ class AccessLines:
             fields["duration_ms"] = float(milliseconds)
         request = groups.get("request") or groups.get("last") or ""
         if not request and groups.get("captured"):
-            request = self._captured_id(groups["captured"])
+            request = self._captured_id(groups["captured"], service)
         others = groups.get("others")
         if others:
             of_server = _OF_CLIENT.sub(r"\1", others)
@@ -578,10 +580,10 @@ class AccessLines:
                     fields["duration_ms"] = round(float(told[1]) * factor, 3)
                     break
             named = _NAMED.search(of_server)
-            request = self._last_id_in(others) if named is None else named[2]
+            request = self._last_id_in(others, service) if named is None else named[2]
         return fields, request
 
-    def _captured_id(self, captured: str) -> str:
+    def _captured_id(self, captured: str, service: str) -> str:
         """Return the first id in text with *captured* headers that is where nearly all lines have one."""
         values = _CAPTURED.findall(captured)[:_MOST_CAPTURED]
         number = len(values)
@@ -590,13 +592,13 @@ class AccessLines:
             if not value:
                 continue
             is_id = _IS_ID.fullmatch(value) is not None
-            self._captured[number, place, is_id] += 1
-            others = self._captured[number, place, False]
-            if is_id and self._captured[number, place, True] > 10 * others:
+            self._captured[service, number, place, is_id] += 1
+            others = self._captured[service, number, place, False]
+            if is_id and self._captured[service, number, place, True] > 10 * others:
                 request = request or value
         return request
 
-    def _last_id_in(self, others: str) -> str:
+    def _last_id_in(self, others: str, service: str) -> str:
         words = others.rsplit(" ", _MOST_NUMBERS)[1:]
         while len(words) > 1 and _NUMBERS.fullmatch(words[-1]) is not None:
             words.pop()
@@ -606,10 +608,11 @@ class AccessLines:
             return last["request"]
         quoted = _LAST_QUOTED.match(word)
         if quoted is None:
-            self._unquoted += 1
+            self._unquoted[service] += 1
             return ""
-        self._quoted += 1
-        return quoted["request"] if self._quoted > 10 * self._unquoted else ""
+        self._quoted[service] += 1
+        is_usual = self._quoted[service] > 10 * self._unquoted[service]
+        return quoted["request"] if is_usual else ""
 
 
 def access_line(line: str) -> re.Match[str] | None:

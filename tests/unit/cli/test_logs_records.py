@@ -1644,8 +1644,9 @@ def test_a_message_is_no_access_line_and_gives_no_id() -> None:
         f"{HEX} \\x220.250\\x22",
         f'{HEX} \\"0.250\\"',
     ):
-        assert entry_of(quoted.format(sent)).request_id == ""
-        assert entry_of(f"{quoted.format(sent)} 0.250").request_id == ""
+        forwarded = f'{quoted.format("curl")} "{sent}"'
+        assert entry_of(forwarded).request_id == ""
+        assert entry_of(f"{forwarded} 0.250").request_id == ""
 
 
 @pytest.mark.parametrize(
@@ -1834,6 +1835,22 @@ def test_what_a_client_sends_in_quotes_is_no_id() -> None:
         f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /{HEX} HTTP/1.1" 200 157 "{HEX}" "{HEX}"'
     )
     assert entry_of(plain).request_id == ""
+
+
+@pytest.mark.parametrize("prefixes", [("web-1    | ", "web-2    | ", "front-1  | "), ("", "", "")])
+def test_an_id_in_quotes_counts_where_all_lines_of_its_service_have_one(
+    prefixes: tuple[str, ...],
+) -> None:
+    """Beside the lines of other services; all replicas of one are known by the first."""
+    line = '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 157 "-" "curl" "{}"'
+    sent = ("10.0.0.9", HEX, HEX)
+    reader = LineReader()
+    entries = reader.read(
+        prefix + line.format(value) for prefix, value in zip(prefixes, sent, strict=True)
+    )
+    entries += reader.finish()
+    named = HEX if prefixes[2] else ""
+    assert [entry.request_id for entry in entries] == ["", "", named]
 
 
 VALUES = st.recursive(
