@@ -541,7 +541,7 @@ class AccessLines:
 
     def __init__(self) -> None:
         # nginx writes its $request_id on each line; a client's text in quotes is only on its own
-        # lines. By the service of the lines.
+        # lines. Of the lines with a text in quotes there, by their service.
         self._quoted: Counter[str] = Counter()
         self._unquoted: Counter[str] = Counter()
         # The same for the headers that HAProxy captures: the service, their number, the place of
@@ -580,7 +580,7 @@ class AccessLines:
                     fields["duration_ms"] = round(float(told[1]) * factor, 3)
                     break
             named = _NAMED.search(of_server)
-            request = self._last_id_in(others, service) if named is None else named[2]
+            request = self.last_id(others, service) if named is None else named[2]
         return fields, request
 
     def _captured_id(self, captured: str, service: str) -> str:
@@ -598,7 +598,8 @@ class AccessLines:
                 request = request or value
         return request
 
-    def _last_id_in(self, others: str, service: str) -> str:
+    def last_id(self, others: str, service: str) -> str:
+        """Return the id in the *others* of a line of a *service*, the text behind those that all servers write."""
         words = others.rsplit(" ", _MOST_NUMBERS)[1:]
         while len(words) > 1 and _NUMBERS.fullmatch(words[-1]) is not None:
             words.pop()
@@ -608,7 +609,7 @@ class AccessLines:
             return last["request"]
         quoted = _LAST_QUOTED.match(word)
         if quoted is None:
-            self._unquoted[service] += 1
+            self._unquoted[service] += '"' in others
             return ""
         self._quoted[service] += 1
         is_usual = self._quoted[service] > 10 * self._unquoted[service]

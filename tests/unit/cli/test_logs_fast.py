@@ -652,3 +652,72 @@ def _rows(bare: layers.Bare) -> list[Any]:
     unknown = [None] * len(bare.lines)
     rows = zip(bare.lines, bare.times or unknown, bare.sources or unknown, strict=True)
     return [row if row[0] else "" for row in rows]
+
+
+_CLIENTS = ("10.0.0.1", "203.0.113.9", "::1", "2001:db8::1:2", "fe80::1")
+_PATHS = (
+    "/",
+    "/x?y=1&status=500",
+    "/2024-01-15T10:30:15Z",
+    "/ERROR:",
+    "/[req=a|session=b]",
+    f"/{'a' * 32}",
+)
+_AGENTS = (
+    "-",
+    "",
+    "curl/8.4.0",
+    "Mozilla/5.0 (X11; Linux x86_64)",
+    "request_id=forged",
+    f"{'b' * 32} 0.250",
+    "12 ms ERROR",
+)
+_BEHIND = (
+    "",
+    f" {'c' * 32}",
+    f' "{"d" * 32}"',
+    f' "{"d" * 32}" "-"',
+    " 0.250",
+    " rt=0.250",
+    ' "10.0.0.9"',
+)
+_SOURCES = ("", "web-1  | ", "front-1  | ", "2024-01-15T10:30:16.250Z stdout F ")
+
+
+@st.composite
+def _usual_accesses(draw: st.DrawFn) -> str:
+    """Lines that are usual access lines of servers, or nearly so."""
+    client, path = draw(st.sampled_from(_CLIENTS)), draw(st.sampled_from(_PATHS))
+    request = f'"{draw(st.sampled_from(("GET", "DELETE")))} {path} HTTP/{draw(st.sampled_from(("1.1", "2", "2.0")))}"'
+    status = draw(st.sampled_from(("200", "404", "503")))
+    source = draw(st.sampled_from(_SOURCES))
+    if draw(st.booleans()):
+        phrase = draw(
+            st.sampled_from((" OK", " Not Found", "", " Multi-Status", " I'm a Teapot", " 12 ms"))
+        )
+        return f"{source}INFO:     {client}:4711 - {request} {status}{phrase}"
+    time = draw(
+        st.sampled_from(
+            (
+                "22/Nov/2024:10:30:15 +0000",
+                "22/Nov/2024:10:30:15 -0530",
+                "31/Nov/2024:10:30:15 +0000",
+            )
+        )
+    )
+    user = draw(st.sampled_from(("-", "-", "joe", f"{'e' * 32}")))
+    size = draw(st.sampled_from(("157", "-", "0")))
+    referrer, agent = draw(st.sampled_from(_AGENTS)), draw(st.sampled_from(_AGENTS))
+    behind = draw(st.sampled_from(_BEHIND))
+    return f'{source}{client} - {user} [{time}] {request} {status} {size} "{referrer}" "{agent}"{behind}'
+
+
+@settings(max_examples=300, deadline=None)
+@given(lines=st.lists(_usual_accesses(), min_size=1, max_size=8))
+def test_a_usual_access_line_is_read_as_any_other_is(lines: list[str]) -> None:
+    reader = LineReader()
+    at_a_glance = list(reader.read(lines) + reader.finish())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_USUAL", ())
+        reader = LineReader()
+        assert at_a_glance == list(reader.read(lines) + reader.finish())
