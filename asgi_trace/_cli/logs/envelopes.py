@@ -23,6 +23,7 @@ from ..._core.patterns import Pattern
 from .names import (
     COLLECTED,
     NO_IDS,
+    PARTS,
     PODS,
     RAW,
     RAW_TEXTS,
@@ -519,7 +520,9 @@ _LOGGERS = frozenset(
 )
 _LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
 
-DECISIVE = frozenset((*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *RAW_TEXTS, *TIMES, *SOURCES))
+DECISIVE = frozenset(
+    (*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *RAW_TEXTS, *TIMES, *SOURCES, *PARTS)
+)
 """The names of fields whose values decide whether an object is an envelope, and of what."""
 
 
@@ -780,7 +783,7 @@ def in_pod(name: str, fields: Mapping[str, Any], pods: Sequence[str]) -> str:
 
 
 class _Shape(NamedTuple):
-    """The kind of a JSON object by its fields' names, and the names of text, times and sources."""
+    """The kind of a JSON object by its fields' names, and the names of those with a purpose."""
 
     is_raw: bool
     is_collected: bool
@@ -792,6 +795,7 @@ class _Shape(NamedTuple):
     times: tuple[str, ...]
     sources: tuple[str, ...]
     pods: tuple[str, ...]
+    parts: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -810,6 +814,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
         tuple(name for name in PODS if name in among),
+        tuple(name for name in PARTS if name in among),
     )
 
 
@@ -841,6 +846,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
     if line is None:
         return None
     is_part = text_name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
+    if shape.parts:
+        is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
     line = line.rstrip("\r\n")
     if not is_collected and begins_log(line) is None:
         return None

@@ -706,6 +706,64 @@ def _of_docker(line: str, stream: str) -> list[str]:
     return [json.dumps({"log": piece, "stream": stream, "time": time}) for piece in pieces]
 
 
+_MARKED: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "Fluent Bit": ("log", {"date": BASE, "stream": "stderr"}, {"logtag": "P"}, {"logtag": "F"}),
+    "Docker's driver for the journal": (
+        "MESSAGE",
+        {"__REALTIME_TIMESTAMP": f"{BASE * 1e6:.0f}", "CONTAINER_NAME": "front"},
+        {"CONTAINER_PARTIAL_MESSAGE": "true", "CONTAINER_PARTIAL_LAST": "false"},
+        {"CONTAINER_PARTIAL_LAST": "true"},
+    ),
+    "Docker's driver for Fluentd": (
+        "log",
+        {"container_id": "0f", "container_name": "/front", "source": "stderr"},
+        {"partial_message": "true", "partial_last": "false"},
+        {"partial_message": "true", "partial_last": "true"},
+    ),
+    "the journal": (
+        "MESSAGE",
+        {"__REALTIME_TIMESTAMP": f"{BASE * 1e6:.0f}", "_SYSTEMD_UNIT": "front.service"},
+        {"_LINE_BREAK": "line-max"},
+        {},
+    ),
+    "Vector": (
+        "message",
+        {"source_type": "docker_logs", "container_name": "front", "timestamp": f"{when(BASE)}Z"},
+        {"_partial": True},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("count", [1, 30])
+@pytest.mark.parametrize("collector", _MARKED)
+def test_parts_of_a_line_that_a_collector_has_marked_are_read_as_the_line(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str, collector: str, count: int
+) -> None:
+    """By both tools, also between lines that are whole; the id may be in any part."""
+    name, beside, part, last = _MARKED[collector]
+    log: list[str] = []
+    for each in records() * count:
+        for line in _lines(each, form):
+            whole = json.dumps({name: line, **beside, **(last if "logtag" in last else {})})
+            pieces = [line[start : start + 70] for start in range(0, len(line), 70)]
+            marked = [{name: piece, **beside, **part} for piece in pieces]
+            marked[-1] = {name: pieces[-1], **beside, **last}
+            log += [whole] if each[2].message == "taking" else map(json.dumps, marked)
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"{line}\n" for line in log), encoding="utf-8")
+    found = [(entry.request_id or "none", entry.level) for entry in entries_of(path)]
+    levels = {"INFO": 2, "WARNING": 3, "ERROR": 4}
+    assert found == [
+        (record.request_id, levels[record.level]) for _, _, record in records() * count
+    ]
+    assert main(["grep", "--request", STOCK, str(path)]) == 0
+    out = capfd.readouterr().out.splitlines()
+    text = "".join(json.loads(line)[name] for line in out)
+    wanted = [each for each in records() * count if each[2].request_id == STOCK]
+    assert text == "".join(line for each in wanted for line in _lines(each, form))
+
+
 @pytest.mark.parametrize("fraction", [".000000000", ".1", ""])
 @pytest.mark.parametrize(
     "behind", ["", " ", "R ", "RROR ", "5 - ERROR ", FORGED.partition("- [")[0]], ids=repr
