@@ -47,7 +47,7 @@ Blocks = Iterable[bytes]
 _OF_TAIL = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^ \n]*(?: [^ {}\[\]\n]+)? ?"
 _HEADER = Pattern(_OF_TAIL + rb"\Z")
 _HEADERS = Pattern(rb"^" + _OF_TAIL + rb"\r?\n\{\r?\n", re.MULTILINE)
-_OPENS = Pattern(rb"( *)[{\[]\Z")
+_OPENS = Pattern(rb"([ \t]*)[{\[]\Z")
 _CLOSERS = (b"}", b"]", b"},", b"],")
 
 
@@ -163,8 +163,11 @@ def _has_document(block: bytes) -> bool:
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often
-# written to one place.
-_WARNINGS = Pattern(rb"(?:[^\n{\[][^\n]*\n|\n){1,5}(?=[{\[])")
+# written to one place. Also the headers that curl -i prints, and pages without lines.
+_WARNINGS = Pattern(
+    rb"(?:(?:HTTP/[\d.]{1,3} \d{3}[^\n]*\n(?:[\w-]+: [^\n]*\n){0,100}\r?\n)+"
+    rb"|(?:[^\n{\[][^\n]*\n|\n){1,5})?(?:(?:\[\]|\{\})?[ \t\r]*\n){0,100}(?=[{\[])"
+)
 # The same before records in another form: no line of a log, which has a time, a level or JSON first.
 _WARNING = Pattern(rb"(?![\d{\[<\"]|INFO|DEBUG|ERROR)[^\n]*\n")
 _MOST_WARNINGS = 5
@@ -495,7 +498,7 @@ class _Unfolding:
         header, self._header = self._header, b""
         documents = _parsed(text)
         rest = b""
-        if not documents and self._is_over:
+        if not documents and (self._is_over or SIGNATURE.search(text[:_SNIFFED])):
             documents, rest = _cut_off(text)
         if not documents and (text.startswith(b"[{") or text.endswith(b"}]")):
             # A list may begin or end on the line of one of its objects, as SQLite writes it.
@@ -552,8 +555,8 @@ _PARTS_OF_JSON = Pattern(rb'"(?:[^"\\]|\\.)*("?)|[{}\[\]]', re.DOTALL)
 
 def _cut_off(text: bytes) -> tuple[list[Any], bytes]:
     """
-    Return the document of which *text* is the beginning, up to the last whole object or list in it,
-    and the rest; nothing, if there is none.
+    Return the document that *text* begins with, or of which it is the beginning, up to the last whole
+    object or list in it, and the rest; nothing, if there is none.
     """
     closers: list[bytes] = []
     end = depth = 0
@@ -566,7 +569,10 @@ def _cut_off(text: bytes) -> tuple[list[Any], bytes]:
             if not closers or closers.pop() != part[0]:
                 return [], b""
             end, depth = part.end(), len(closers)
-    documents = _parsed(text[:end] + b"".join(closers[:depth][::-1])) if depth else []
+            if not depth:  # such as the prompt of a shell behind it, but no further document
+                end = 0 if text[end : end + 1] in (b"{", b"[") else end
+                break
+    documents = _parsed(text[:end] + b"".join(closers[:depth][::-1])) if end else []
     if len(documents) != 1 or lines_in(documents[0]) is None:
         return [], b""
     return documents, text[end:].strip(b", ")

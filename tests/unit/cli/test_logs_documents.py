@@ -336,6 +336,44 @@ def test_a_document_may_follow_a_warning(name: str) -> None:
     assert b"".join(unfolded([warning + data], refuse)) == warning + whole
 
 
+_HEADERS = "".join(f"x-header-{number}: {{}}\r\n" for number in range(20))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize(
+    "before",
+    ["[]\n", "{}\n[]\n\n", "WARNING: preview\n[]\n", f"HTTP/2 200 \r\n{_HEADERS}\r\n"],
+    ids=["an empty page", "three empty pages", "a warning and a page", "headers"],
+)
+def test_a_document_may_follow_an_empty_page_or_the_headers_of_http(name: str, before: str) -> None:
+    """As loops over queries and ``curl -i`` write them: they pass as lines."""
+    data = WRAPPERS[name](lines("json")).encode()
+    whole = b"".join(unfolded([data], refuse)).splitlines()
+    found = b"".join(unfolded([before.encode() + data], refuse)).splitlines()
+    assert found[-len(whole) :] == whole
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("end", ["", "\n", "exit\n"], ids=repr)
+def test_the_prompt_of_a_shell_may_be_right_behind_a_document(name: str, end: str) -> None:
+    """Many an API ends its answer without a line feed."""
+    data = WRAPPERS[name](lines("json")).rstrip("\n").encode()
+    whole = b"".join(unfolded([data], refuse))
+    prompt = f"user@host:~$ {end}".encode()
+    found = b"".join(unfolded([data + prompt], refuse))
+    assert found.startswith(whole)
+    assert found[len(whole) :].strip(b"] \n") == prompt.strip()
+
+
+def test_an_array_may_be_indented_by_tabs() -> None:
+    """By ``jq --tab``, and by editors."""
+    data = json.loads(WRAPPERS["gcloud logging read"](lines("json")))
+    by_blanks, by_tabs = (json.dumps(data, indent=each).encode() for each in (2, "\t"))
+    whole = b"".join(unfolded([by_blanks], refuse))
+    assert whole.count(b"\n") == 7
+    assert b"".join(unfolded([by_tabs], refuse)) == whole
+
+
 def test_a_member_that_is_no_object_is_a_line_too() -> None:
     """No part of a document is lost."""
     data = json.dumps([{"message": "x"}, "y", [3]]).encode()
