@@ -183,6 +183,8 @@ def _holds_documents(block: bytes) -> bool:
 
 
 def _begins_document(start: bytes) -> bool:
+    if _QUOTED.match(start):
+        return True
     first, line_feed, rest = start.partition(b"\n")
     first = first.rstrip()
     if first in (b"{", b"["):
@@ -201,6 +203,13 @@ def _begins_document(start: bytes) -> bool:
 
 
 _SNIFFED = 1 << 16
+
+# Lines as strings of JSON, as jq writes them without -r: one at least, of which the first is a logger's.
+_STRING = rb'(?:[^"\\\x00-\x1f]|\\.)*"\r?(?:\n|\Z)'
+_QUOTED = Pattern(
+    rb'"(?=\{\\"|\[?\d{4}-\d\d-\d\d[T ]\d\d:|(?:timestamp|time|ts|level)=)%b(?:"%b|\Z)'
+    % (_STRING, _STRING)
+)
 
 
 def _is_followed(line: bytes) -> bool:

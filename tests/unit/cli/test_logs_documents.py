@@ -336,6 +336,27 @@ def test_a_document_may_follow_a_warning(name: str) -> None:
     assert b"".join(unfolded([warning + data], refuse)) == warning + whole
 
 
+@pytest.mark.parametrize("form", ["text", "json", "logfmt"])
+@pytest.mark.parametrize("around", ["none", "docker json-file"])
+def test_lines_may_be_strings_of_json(form: str, around: str) -> None:
+    """As ``jq .message`` writes them without ``-r``."""
+    data = WRAPPERS[around](lines(form))
+    quoted = "".join(f"{json.dumps(line)}\n" for line in data.splitlines()).encode()
+    for given_lines in (quoted, quoted.replace(b"\n", b"\r\n"), quoted.partition(b"\n")[0]):
+        count = given_lines.count(b"\n") or 1
+        found = b"".join(unfolded([given_lines], refuse)).decode()
+        assert found.splitlines() == data.splitlines()[:count]
+
+
+def test_a_line_of_quoted_texts_is_no_string_of_json() -> None:
+    """Neither is a log of which only the first line is in quotes."""
+    for text in (
+        '"2024-11-22 10:30:15" "a"\n"b" "c"\n',
+        '"2024-11-22 10:30:15 x"\n{"a": 1}\n"b"\n',
+    ):
+        assert b"".join(unfolded([text.encode()], refuse)).decode() == text
+
+
 _HEADERS = "".join(f"x-header-{number}: {{}}\r\n" for number in range(20))
 
 
