@@ -67,6 +67,8 @@ def unfolded(
     first = first.removeprefix(_MARK) or first
     if _IN_COLOR.match(first):
         first, iterator = _bare(first), map(_bare, iterator)
+    if first.startswith(b"{") and _ENDED in first[:_SNIFFED]:
+        first, iterator = _with_line_feeds(first), map(_with_line_feeds, iterator)
     if _is_indented(first):
         yield from unfolded(_outdented(chain((first,), iterator)), complain, is_shown)
         return
@@ -125,6 +127,14 @@ _COLORS = Pattern(_COLOR)
 
 def _bare(block: bytes) -> bytes:
     return _COLORS.sub(b"", block)
+
+
+# The end of a message of GELF over TCP. Within JSON such a byte is never bare.
+_ENDED = b"}\0"
+
+
+def _with_line_feeds(block: bytes) -> bytes:
+    return block.replace(_ENDED, b"}\n")
 
 
 # A blank before each line: of rsyslog with a template of the message alone, which begins behind the

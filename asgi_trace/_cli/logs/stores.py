@@ -438,12 +438,14 @@ def _hit(hit: dict[str, Any]) -> dict[str, Any]:
     if hit.keys() == {"_source"} and isinstance(hit["_source"], dict):
         return dict(hit["_source"])
     fields = hit.get("fields")
-    if not isinstance(fields, dict) or "_source" in hit:
+    if not isinstance(fields, dict):
         return hit
     values = {
         name: value[0] if isinstance(value, list) and len(value) == 1 else value
         for name, value in fields.items()
     }
+    if "_source" in hit:  # of which the query may have asked for the text alone
+        return {**hit, "fields": values}
     return {**{name: hit[name] for name in hit if name != "fields"}, **values}
 
 
