@@ -532,7 +532,7 @@ class Peeled(NamedTuple):
 
     ``fields`` are those of the line, if it is JSON. ``time`` is the text of the innermost
     envelope's time; ``source`` is the innermost source. ``is_part`` is true if the runtime has
-    split the line: the next part belongs to it.
+    split the line: the next part belongs to it. ``depth`` is the number of envelopes.
     """
 
     line: str
@@ -540,6 +540,7 @@ class Peeled(NamedTuple):
     time: Any = None
     source: str = ""
     is_part: bool = False
+    depth: int = 0
 
 
 class Layer(NamedTuple):
@@ -609,14 +610,18 @@ class Peeler:
             before.append(prefix)
         return None
 
-    def peel(self, line: str) -> Peeled:
-        """Return *line* without its envelopes; unchanged if it has none."""
+    def peel(self, line: str, most: int = _MOST_NESTED) -> Peeled:
+        """
+        Return *line* without its envelopes, the outermost *most* of them; unchanged if it has none.
+
+        A part of a line is left as it is: it may begin with any text of a client.
+        """
         fields: dict[str, Any] | None = None
         time: Any = None
         source = ""
-        is_part = False
+        depth = 0
         used: set[str] = set()
-        for _ in range(_MOST_NESTED):
+        while depth < most:
             if line.startswith("{"):
                 fields, content = _content_in(line)
                 if content is None:
@@ -629,13 +634,15 @@ class Peeler:
                 if match is None:
                     break
                 content = _content_behind(match)
+            depth += 1
+            time = time if content.time is None else content.time
+            source = content.source or source
+            if content.is_part:
+                return Peeled(content.line, None, time, source, True, depth)
             line = without_colors(content.line)
             if line[:1] == " " and begins_log(line[1:]) is not None:  # rsyslog keeps a blank
                 line = line[1:]
-            time = time if content.time is None else content.time
-            source = content.source or source
-            is_part = is_part or content.is_part
-        return Peeled(line, fields, time, source, is_part)
+        return Peeled(line, fields, time, source, False, depth)
 
     def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
         for prefix in self._first:

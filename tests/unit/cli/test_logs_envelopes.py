@@ -706,6 +706,36 @@ def _of_docker(line: str, stream: str) -> list[str]:
     return [json.dumps({"log": piece, "stream": stream, "time": time}) for piece in pieces]
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["a ", "front-1  | ", "[pod/a-6d5f9c7b88-abcde/a] ", "2024-11-22T10:30:15Z stdout F ", "{"],
+)
+@pytest.mark.parametrize("place", [1, 2], ids=["within", "last"])
+@pytest.mark.parametrize("around", [_of_containerd, _of_docker])
+def test_an_envelope_at_the_beginning_of_a_part_forges_nothing(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    form: str,
+    around: Callable[[str, str], list[str]],
+    place: int,
+    before: str,
+) -> None:
+    """A client's text may have any length, so that any of it stands there."""
+    sent = before + FORGED if before != "{" else json.dumps({"log": FORGED, "stream": "stdout"})
+    head = len(FORMS[form](records()[1][2]._replace(message="<cut>")).partition("<cut>")[0])
+    message = "x" * (16_384 * place - head) + sent + "x" * 16_384 * (2 - place)
+    path = tmp_path / "app.log"
+    log = around(FORMS[form](records()[1][2]._replace(message=message)), "stdout")
+    assert FORGED in log[place].replace("\\", "")
+    path.write_text("".join(f"{line}\n" for line in log), encoding="utf-8")
+    assert [(entry.request_id, "forged" in entry.text) for entry in entries_of(path)] == [
+        (FRONT, True)
+    ]
+    assert main(["grep", "--session", "victim", str(path)]) == 1
+    assert main(["grep", "--request", FRONT, str(path)]) == 0
+    assert capfd.readouterr().out.splitlines() == log
+
+
 _MARKED: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "Fluent Bit": ("log", {"date": BASE, "stream": "stderr"}, {"logtag": "P"}, {"logtag": "F"}),
     "Docker's driver for the journal": (
