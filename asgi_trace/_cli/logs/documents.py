@@ -140,7 +140,7 @@ def _with_line_feeds(block: bytes) -> bytes:
 # A blank before each line: of rsyslog with a template of the message alone, which begins behind the
 # colon of its tag, and of docker logs with --details, where there are none.
 _AFTER_BLANK = Pattern(
-    rb" (?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\{\"|(?:timestamp|time|ts|level)=)[^\n]*\n"
+    rb" (?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\{\"|(?:@?timestamp|time|ts|level)=)[^\n]*\n"
 )
 
 
@@ -217,7 +217,7 @@ _SNIFFED = 1 << 16
 # Lines as strings of JSON, as jq writes them without -r: one at least, of which the first is a logger's.
 _STRING = rb'(?:[^"\\\x00-\x1f]|\\.)*"\r?(?:\n|\Z)'
 _QUOTED = Pattern(
-    rb'"(?=\{\\"|\[?\d{4}-\d\d-\d\d[T ]\d\d:|(?:timestamp|time|ts|level)=)%b(?:"%b|\Z)'
+    rb'"(?=\{\\"|\[?\d{4}-\d\d-\d\d[T ]\d\d:|(?:@?timestamp|time|ts|level)=)%b(?:"%b|\Z)'
     % (_STRING, _STRING)
 )
 

@@ -93,7 +93,8 @@ ANOTHER_LOG = (
     rf"(?:{COLOR})*"
     r"(?:[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d\d/\d\d/\d\d "
     rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ])"
-    rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=|<\d{{1,3}}>[1A-Z])"
+    rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\""
+    r"|(?:@?timestamp|time|ts|level|lvl|msg)=|<\d{1,3}>[1A-Z])"
 )
 begins_log = re.compile(ANOTHER_LOG).match
 # A line of AWS Lambda itself.
@@ -122,7 +123,7 @@ _NO_LEVEL = rf"(?!{_LEVELS}\b)"
 _NO_MORE = r"(?!std(?:out|err) [FP](?: |\Z)|\{(?:\}|[\w.]+=\"))"
 # A line of ours, or of another logger that writes the date first; and also one of nginx or klog.
 _DATE_FIRST = (
-    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|(?:\d\d-\d\d )?\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)="
+    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|(?:\d\d-\d\d )?\d\d:\d\d:\d\d)|\{ ?\"|(?:@?timestamp|time|ts|level)="
     r"|\[pod/"
 )
 _DATED = re.compile(_DATE_FIRST).match
@@ -130,11 +131,17 @@ _SERVED = re.compile(
     rf"{_DATE_FIRST}|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:"
 ).match
 # The end of a file's name, in which there may be a hyphen, too.
-_AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|timestamp=)"
-# The same, where an exception may have the form of the prefix: its message may be any JSON.
-_STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
+_AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|@?time(?:stamp)?=)"
+# A line of ours in JSON or logfmt, also with the names of ECS or Google Cloud.
+_NAMED = (
+    r"\{\"timestamp\": \"|timestamp=\d"
+    r"|\{\"@timestamp\": \"[^ \"]{1,40}\", \"log\.level\": |@timestamp=[^ ]{1,40} log\.level="
+    r"|\{\"time\": \"[^ \"]{1,40}\", \"severity\": |time=[^ ]{1,40} severity="
+)
+# The same as above, where an exception may have the form of the prefix: its message may be any JSON.
+_STAMPED = re.compile(rf"\d{{4}}-\d\d-\d\d[T ]\d\d:|{_NAMED}").match
 
-_OWN_NAMED = Pattern(r"\{\"timestamp\": \"|timestamp=\d")
+_OWN_NAMED = Pattern(_NAMED)
 
 
 def _ours(text: str) -> re.Match[str] | None:
@@ -260,7 +267,7 @@ PREFIXES = (
     # fluentd's files; and columns of a store: time, service, line
     _prefix(
         "fluentd",
-        rf"(?P<time>{_TIME})\t(?P<source>[\w.-]{{1,200}})\t(?=\{{ ?\"|\d{{4}}-\d\d-|timestamp=)",
+        rf"(?P<time>{_TIME})\t(?P<source>[\w.-]{{1,200}})\t(?=\{{ ?\"|\d{{4}}-\d\d-|@?time(?:stamp)?=)",
     ),
     _prefix(
         "fluentd's stdout",

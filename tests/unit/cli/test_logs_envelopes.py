@@ -23,7 +23,7 @@ from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import Entry, LineReader, read
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.main import main
-from asgi_trace._core.lines import format_json, format_text
+from asgi_trace._core.lines import Naming, format_json, format_logfmt, format_text
 
 from ...viewer import Told
 from ...wrapping import (
@@ -214,6 +214,50 @@ def test_a_found_line_stands_as_it_does_in_the_log(
     assert [entry.time for entry in found] == [
         entry.time for entry in entries_of(log) if entry.request_id == STOCK
     ]
+
+
+_AROUND_NAMES = (
+    "none",
+    "docker compose logs",
+    "kubectl logs --timestamps",
+    "OpenSearch _search",
+    "fluentd",
+    "k9s",
+    "ssh",
+    "podman logs --names",
+    "ClickHouse, CSV",
+    "ClickHouse, Values",
+    "rsyslog, a template of the message",
+)
+
+
+@pytest.mark.parametrize("store", ["ecs", "gcp", "datadog", "otel"])
+@pytest.mark.parametrize("write", [format_json, format_logfmt], ids=["json", "logfmt"])
+@pytest.mark.parametrize("around", _AROUND_NAMES)
+def test_our_lines_are_read_with_the_names_of_a_store_too(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    store: str,
+    write: Callable[..., str],
+    around: str,
+) -> None:
+    """In JSON and in logfmt, in each kind of envelope, by both tools."""
+    given_lines = [
+        (moment, service, write(record._replace(time=f"{when(moment)[:-3]}Z"), Naming(store)))
+        for moment, service, record in records()
+    ]
+    path = tmp_path / "app.log"
+    path.write_text((WRAPPERS | VARIANTS)[around](given_lines), encoding="utf-8")
+    found = entries_of(path)
+    levels = {"INFO": 2, "WARNING": 3, "ERROR": 4}
+    assert [(entry.level, entry.request_id or "none", round(entry.time)) for entry in found] == [
+        (levels[record.level], record.request_id, round(moment * 1000))
+        for moment, _, record in records()
+    ]
+    assert main(["grep", "--status", "500", str(path)]) == 0
+    out = capfd.readouterr().out
+    assert out.count(STOCK) == 3
+    assert FRONT not in out
 
 
 def test_a_page_shows_it(log: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
