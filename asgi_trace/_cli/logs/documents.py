@@ -184,12 +184,19 @@ _MOST_WARNINGS = 5
 _LOOKED_AT = 8192
 
 
+# The rest of a list over several lines, of which tail shows the end: behind the line that is cut,
+# there are the parts of an object, up to the next object.
+_CUT = Pattern(
+    rb"[^\n]*\n(?:[ \t]*(?:\"[^\n]*|[}\]],?|[{\[]|-?\d[^\n]*)\r?\n){0,500}?([ \t]*)[}\]],\r?\n\1[{\[]\r?\n"
+)
+
+
 def _holds_documents(block: bytes) -> bool:
     start = block[:_SNIFFED].lstrip(BLANKS)
     warnings = _WARNINGS.match(start)
     if warnings is not None and _begins_document(start[warnings.end() :]):
         return True
-    return _begins_document(start)
+    return _begins_document(start) or _CUT.match(start) is not None
 
 
 def _begins_document(start: bytes) -> bool:
@@ -204,9 +211,10 @@ def _begins_document(start: bytes) -> bool:
     if not first.startswith(b"{"):
         return _HEADERS.search(start) is not None
     if line_feed or len(start) < _SNIFFED:
-        documents = _parsed(first)
+        documents = _parsed(first.rstrip(b","))
         if documents:
-            return len(documents) > 1 or lines_in(documents[0]) is not None
+            has_comma = first.endswith(b",")  # as the members of a list have it
+            return has_comma or len(documents) > 1 or lines_in(documents[0]) is not None
     elif b"}{" in first and _is_followed(first):
         return True
     return SIGNATURE.search(start) is not None
@@ -491,7 +499,7 @@ class _Unfolding:
             self._start = bare[:_SNIFFED]
             self._refuse()
         else:
-            yield from self._document(bare.rstrip(b","), line)
+            yield from self._document(bare.strip(b","), line)
 
     def _add(self, line: bytes) -> None:
         self._size += len(line)

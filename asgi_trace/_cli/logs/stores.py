@@ -130,8 +130,11 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
     data = document.get("data")
     streams = data.get("result") if isinstance(data, dict) else document.get("streams")
     if isinstance(streams, list):
-        signoz = [lines_in(stream, depth + 1) for stream in filter(_is_object, streams)]
+        others = (other for other in filter(_is_object, streams) if "stream" not in other)
+        signoz = [lines_in(other, depth + 1) for other in others]
         return [*_loki(streams), *(line for lines in signoz for line in lines or ())]
+    if isinstance(document.get("stream"), dict) and isinstance(document.get("values"), list):
+        return list(_loki([document]))  # one stream of Loki alone
     if _is_aside(document):
         return []
     awslogs = document.get("awslogs")

@@ -111,6 +111,7 @@ MORE = {
         "logStream": "front",
         "logEvents": [{"timestamp": 1732271415000, "message": "x"}],
     },
+    "a stream of Loki": {"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]},
     "Loki's push": {
         "streams": [{"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]}]
     },
@@ -384,6 +385,46 @@ def test_the_prompt_of_a_shell_may_be_right_behind_a_document(name: str, end: st
     found = b"".join(unfolded([data + prompt], refuse))
     assert found.startswith(whole)
     assert found[len(whole) :].strip(b"] \n") == prompt.strip()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gcloud logging read",
+        "OpenSearch _search, pretty",
+        "aws logs filter-log-events",
+        "Loki's API, pretty",
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "json", "logfmt"])
+def test_a_document_over_several_lines_may_be_cut_off_at_its_beginning(
+    name: str, form: str, tmp_path: Path
+) -> None:
+    """By ``tail``, at any of its lines: what is behind the object that is cut is read."""
+    whole = json.loads(WRAPPERS[name](lines(form)))
+    written = json.dumps(whole, indent=2).split("\n")
+    path = tmp_path / "export.json"
+    counts = []
+    for cut in range(len(written) // 2):
+        path.write_text("\n".join(written[cut:]))
+        counts.append(sum(bool(entry.request_id) for entry in _entries(path)))
+    assert counts[0] == 6
+    assert min(counts) >= 2
+
+
+@pytest.mark.parametrize("form", ["text", "json", "logfmt"])
+@pytest.mark.parametrize(
+    ("start", "between", "end"),
+    [("", ",\n", ",\n"), ("", ",\r\n", ",\r\n"), ("[\n", "\n,", "\n]\n")],
+    ids=["behind", "behind, of Windows", "before"],
+)
+def test_a_comma_may_be_behind_or_before_the_object_of_a_line(
+    form: str, start: str, between: str, end: str
+) -> None:
+    """As in a list, of which it may be a part."""
+    data = WRAPPERS["docker json-file"](lines(form))
+    given_lines = start + between.join(data.splitlines()) + end
+    assert b"".join(unfolded([given_lines.encode()], refuse)) == data.encode()
 
 
 def test_an_array_may_be_indented_by_tabs() -> None:
