@@ -124,6 +124,10 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
         document = _in_camel_case(document)
     if isinstance(document.get("resourceLogs"), list):
         return list(_otlp(document["resourceLogs"]))
+    if isinstance(document.get("scopeLogs"), list):  # the logs of one resource alone
+        return list(_otlp([document]))
+    if "timeUnixNano" in document and isinstance(document.get("body"), dict):  # one record
+        return list(_otlp([{"scopeLogs": [{"logRecords": [document]}]}]))
     hits = document.get("hits")
     if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
         return [_hit(hit) for hit in hits["hits"] if isinstance(hit, dict)]
@@ -324,14 +328,30 @@ def _name_of(column: Any) -> str:
     return column if isinstance(column, str) else ""
 
 
-_BARE_TIME = Pattern(r"\d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\Z")
+# Also the nanoseconds of Loki.
+_BARE_TIME = Pattern(
+    r"(?:\d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?|1\d{18})\Z"
+)
 
 # Seconds since the epoch, in 2001: a smaller number is no time of a log.
 _LEAST_TIME = 1e9
 
 
+# The parts of a cell of CloudWatch Insights.
+_CELL = {"field", "value"}
+
+
 def _unnamed(row: Any) -> Any:
-    """Return a *row* of a time, perhaps a service, and a text; unchanged, if it is no such row."""
+    """
+    Return a *row* of a time, perhaps a service, and a text, or one of CloudWatch Insights; unchanged,
+    if it is no such row.
+    """
+    if (
+        isinstance(row, list)
+        and row
+        and all(_is_object(cell) and cell.keys() == _CELL for cell in row)
+    ):
+        return _insights(row)
     if not isinstance(row, list) or len(row) not in (2, 3) or not isinstance(row[-1], str):
         return row
     time, text = row[0], row[-1]

@@ -112,6 +112,20 @@ MORE = {
         "logEvents": [{"timestamp": 1732271415000, "message": "x"}],
     },
     "a stream of Loki": {"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]},
+    "rows of Loki": [["1732271415000000000", "x"]],
+    "rows of CloudWatch Insights": [
+        [
+            {"field": "@timestamp", "value": "2024-11-22 10:30:15.000"},
+            {"field": "@message", "value": "x"},
+        ]
+    ],
+    "the logs of a resource": {
+        "resource": {},
+        "scopeLogs": [
+            {"logRecords": [{"timeUnixNano": "1732271415000000000", "body": {"stringValue": "x"}}]}
+        ],
+    },
+    "a record of OTLP": {"timeUnixNano": "1732271415000000000", "body": {"stringValue": "x"}},
     "Loki's push": {
         "streams": [{"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]}]
     },
