@@ -427,6 +427,17 @@ def _lnav(moment: float, service: str, line: str) -> dict[str, Any]:
     }
 
 
+def _gelf(moment: float, service: str, line: str) -> dict[str, Any]:
+    return {
+        "version": "1.1",
+        "host": "web",
+        "short_message": line,
+        "timestamp": moment,
+        "level": 3,
+        "_container_name": service,
+    }
+
+
 def _collected(moment: float, service: str, line: str) -> dict[str, Any]:
     """As the collector writes a line of which it knows no severity."""
     logs = _otlp(moment, service, line)
@@ -1091,16 +1102,26 @@ VARIANTS: dict[str, Wrapper] = {
             "log": {"offset": 1},
         }
     ),
-    "Docker's GELF": _objects(
-        lambda moment, service, line: {
-            "version": "1.1",
-            "host": "web",
-            "short_message": line,
-            "timestamp": moment,
-            "level": 3,
-            "_container_name": service,
+    "Docker's GELF over TCP": lambda given: "".join(
+        json.dumps(_gelf(*line)) + "\0" for line in given
+    ),
+    "OpenSearch _search, fields beside the source": _document(
+        lambda given: {
+            "hits": {
+                "hits": [
+                    {
+                        "_source": {"message": line},
+                        "fields": {
+                            "@timestamp": [f"{when(moment)[:-3]}Z"],
+                            "kubernetes.container.name": [service],
+                        },
+                    }
+                    for moment, service, line in reversed(given)
+                ]
+            }
         }
     ),
+    "Docker's GELF": _objects(_gelf),
     "Docker's GELF in Graylog": _document(
         lambda given: {
             "messages": [

@@ -47,7 +47,7 @@ Blocks = Iterable[bytes]
 _OF_TAIL = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^ \n]*(?: [^ {}\[\]\n]+)? ?"
 _HEADER = Pattern(_OF_TAIL + rb"\Z")
 _HEADERS = Pattern(rb"^" + _OF_TAIL + rb"\r?\n\{\r?\n", re.MULTILINE)
-_OPENS = Pattern(rb"( *)[{\[]\Z")
+_OPENS = Pattern(rb"([ \t]*)[{\[]\Z")
 _CLOSERS = (b"}", b"]", b"},", b"],")
 
 
@@ -67,6 +67,8 @@ def unfolded(
     first = first.removeprefix(_MARK) or first
     if _IN_COLOR.match(first):
         first, iterator = _bare(first), map(_bare, iterator)
+    if first.startswith(b"{") and _ENDED in first[:_SNIFFED]:
+        first, iterator = _with_line_feeds(first), map(_with_line_feeds, iterator)
     if _is_indented(first):
         yield from unfolded(_outdented(chain((first,), iterator)), complain, is_shown)
         return
@@ -127,10 +129,18 @@ def _bare(block: bytes) -> bytes:
     return _COLORS.sub(b"", block)
 
 
+# The end of a message of GELF over TCP. Within JSON such a byte is never bare.
+_ENDED = b"}\0"
+
+
+def _with_line_feeds(block: bytes) -> bytes:
+    return block.replace(_ENDED, b"}\n")
+
+
 # A blank before each line: of rsyslog with a template of the message alone, which begins behind the
 # colon of its tag, and of docker logs with --details, where there are none.
 _AFTER_BLANK = Pattern(
-    rb" (?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\{\"|(?:timestamp|time|ts|level)=)[^\n]*\n"
+    rb" (?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\{\"|(?:@?timestamp|time|ts|level)=)[^\n]*\n"
 )
 
 
@@ -163,12 +173,22 @@ def _has_document(block: bytes) -> bool:
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often
-# written to one place.
-_WARNINGS = Pattern(rb"(?:[^\n{\[][^\n]*\n|\n){1,5}(?=[{\[])")
+# written to one place. Also the headers that curl -i prints, and pages without lines.
+_WARNINGS = Pattern(
+    rb"(?:(?:HTTP/[\d.]{1,3} \d{3}[^\n]*\n(?:[\w-]+: [^\n]*\n){0,100}\r?\n)+"
+    rb"|(?:[^\n{\[][^\n]*\n|\n){1,5})?(?:(?:\[\]|\{\})?[ \t\r]*\n){0,100}(?=[{\[])"
+)
 # The same before records in another form: no line of a log, which has a time, a level or JSON first.
 _WARNING = Pattern(rb"(?![\d{\[<\"]|INFO|DEBUG|ERROR)[^\n]*\n")
 _MOST_WARNINGS = 5
 _LOOKED_AT = 8192
+
+
+# The rest of a list over several lines, of which tail shows the end: behind the line that is cut,
+# there are the parts of an object, up to the next object.
+_CUT = Pattern(
+    rb"[^\n]*\n(?:[ \t]*(?:\"[^\n]*|[}\]],?|[{\[]|-?\d[^\n]*)\r?\n){0,500}?([ \t]*)[}\]],\r?\n\1[{\[]\r?\n"
+)
 
 
 def _holds_documents(block: bytes) -> bool:
@@ -176,10 +196,12 @@ def _holds_documents(block: bytes) -> bool:
     warnings = _WARNINGS.match(start)
     if warnings is not None and _begins_document(start[warnings.end() :]):
         return True
-    return _begins_document(start)
+    return _begins_document(start) or _CUT.match(start) is not None
 
 
 def _begins_document(start: bytes) -> bool:
+    if _QUOTED.match(start):
+        return True
     first, line_feed, rest = start.partition(b"\n")
     first = first.rstrip()
     if first in (b"{", b"["):
@@ -189,15 +211,23 @@ def _begins_document(start: bytes) -> bool:
     if not first.startswith(b"{"):
         return _HEADERS.search(start) is not None
     if line_feed or len(start) < _SNIFFED:
-        documents = _parsed(first)
+        documents = _parsed(first.rstrip(b","))
         if documents:
-            return len(documents) > 1 or lines_in(documents[0]) is not None
+            has_comma = first.endswith(b",")  # as the members of a list have it
+            return has_comma or len(documents) > 1 or lines_in(documents[0]) is not None
     elif b"}{" in first and _is_followed(first):
         return True
     return SIGNATURE.search(start) is not None
 
 
 _SNIFFED = 1 << 16
+
+# Lines as strings of JSON, as jq writes them without -r: one at least, of which the first is a logger's.
+_STRING = rb'(?:[^"\\\x00-\x1f]|\\.)*"\r?(?:\n|\Z)'
+_QUOTED = Pattern(
+    rb'"(?=\{\\"|\[?\d{4}-\d\d-\d\d[T ]\d\d:|(?:@?timestamp|time|ts|level)=)%b(?:"%b|\Z)'
+    % (_STRING, _STRING)
+)
 
 
 def _is_followed(line: bytes) -> bool:
@@ -469,7 +499,7 @@ class _Unfolding:
             self._start = bare[:_SNIFFED]
             self._refuse()
         else:
-            yield from self._document(bare.rstrip(b","), line)
+            yield from self._document(bare.strip(b","), line)
 
     def _add(self, line: bytes) -> None:
         self._size += len(line)
@@ -495,7 +525,7 @@ class _Unfolding:
         header, self._header = self._header, b""
         documents = _parsed(text)
         rest = b""
-        if not documents and self._is_over:
+        if not documents and (self._is_over or SIGNATURE.search(text[:_SNIFFED])):
             documents, rest = _cut_off(text)
         if not documents and (text.startswith(b"[{") or text.endswith(b"}]")):
             # A list may begin or end on the line of one of its objects, as SQLite writes it.
@@ -552,8 +582,8 @@ _PARTS_OF_JSON = Pattern(rb'"(?:[^"\\]|\\.)*("?)|[{}\[\]]', re.DOTALL)
 
 def _cut_off(text: bytes) -> tuple[list[Any], bytes]:
     """
-    Return the document of which *text* is the beginning, up to the last whole object or list in it,
-    and the rest; nothing, if there is none.
+    Return the document that *text* begins with, or of which it is the beginning, up to the last whole
+    object or list in it, and the rest; nothing, if there is none.
     """
     closers: list[bytes] = []
     end = depth = 0
@@ -566,7 +596,10 @@ def _cut_off(text: bytes) -> tuple[list[Any], bytes]:
             if not closers or closers.pop() != part[0]:
                 return [], b""
             end, depth = part.end(), len(closers)
-    documents = _parsed(text[:end] + b"".join(closers[:depth][::-1])) if depth else []
+            if not depth:  # such as the prompt of a shell behind it, but no further document
+                end = 0 if text[end : end + 1] in (b"{", b"[") else end
+                break
+    documents = _parsed(text[:end] + b"".join(closers[:depth][::-1])) if end else []
     if len(documents) != 1 or lines_in(documents[0]) is None:
         return [], b""
     return documents, text[end:].strip(b", ")

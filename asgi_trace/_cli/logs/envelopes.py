@@ -23,6 +23,7 @@ from ..._core.patterns import Pattern
 from .names import (
     COLLECTED,
     NO_IDS,
+    PARTS,
     PODS,
     RAW,
     RAW_TEXTS,
@@ -92,7 +93,8 @@ ANOTHER_LOG = (
     rf"(?:{COLOR})*"
     r"(?:[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d\d/\d\d/\d\d "
     rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ])"
-    rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\"|(?:timestamp|time|ts|level|lvl|msg)=|<\d{{1,3}}>[1A-Z])"
+    rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\""
+    r"|(?:@?timestamp|time|ts|level|lvl|msg)=|<\d{1,3}>[1A-Z])"
 )
 begins_log = re.compile(ANOTHER_LOG).match
 # A line of AWS Lambda itself.
@@ -121,7 +123,7 @@ _NO_LEVEL = rf"(?!{_LEVELS}\b)"
 _NO_MORE = r"(?!std(?:out|err) [FP](?: |\Z)|\{(?:\}|[\w.]+=\"))"
 # A line of ours, or of another logger that writes the date first; and also one of nginx or klog.
 _DATE_FIRST = (
-    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|(?:\d\d-\d\d )?\d\d:\d\d:\d\d)|\{ ?\"|(?:timestamp|time|ts|level)="
+    r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|(?:\d\d-\d\d )?\d\d:\d\d:\d\d)|\{ ?\"|(?:@?timestamp|time|ts|level)="
     r"|\[pod/"
 )
 _DATED = re.compile(_DATE_FIRST).match
@@ -129,11 +131,17 @@ _SERVED = re.compile(
     rf"{_DATE_FIRST}|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:"
 ).match
 # The end of a file's name, in which there may be a hyphen, too.
-_AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|timestamp=)"
-# The same, where an exception may have the form of the prefix: its message may be any JSON.
-_STAMPED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:|\{\"timestamp\": \"|timestamp=\d").match
+_AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|@?time(?:stamp)?=)"
+# A line of ours in JSON or logfmt, also with the names of ECS or Google Cloud.
+_NAMED = (
+    r"\{\"timestamp\": \"|timestamp=\d"
+    r"|\{\"@timestamp\": \"[^ \"]{1,40}\", \"log\.level\": |@timestamp=[^ ]{1,40} log\.level="
+    r"|\{\"time\": \"[^ \"]{1,40}\", \"severity\": |time=[^ ]{1,40} severity="
+)
+# The same as above, where an exception may have the form of the prefix: its message may be any JSON.
+_STAMPED = re.compile(rf"\d{{4}}-\d\d-\d\d[T ]\d\d:|{_NAMED}").match
 
-_OWN_NAMED = Pattern(r"\{\"timestamp\": \"|timestamp=\d")
+_OWN_NAMED = Pattern(_NAMED)
 
 
 def _ours(text: str) -> re.Match[str] | None:
@@ -259,7 +267,7 @@ PREFIXES = (
     # fluentd's files; and columns of a store: time, service, line
     _prefix(
         "fluentd",
-        rf"(?P<time>{_TIME})\t(?P<source>[\w.-]{{1,200}})\t(?=\{{ ?\"|\d{{4}}-\d\d-|timestamp=)",
+        rf"(?P<time>{_TIME})\t(?P<source>[\w.-]{{1,200}})\t(?=\{{ ?\"|\d{{4}}-\d\d-|@?time(?:stamp)?=)",
     ),
     _prefix(
         "fluentd's stdout",
@@ -519,7 +527,9 @@ _LOGGERS = frozenset(
 )
 _LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
 
-DECISIVE = frozenset((*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *RAW_TEXTS, *TIMES, *SOURCES))
+DECISIVE = frozenset(
+    (*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *RAW_TEXTS, *TIMES, *SOURCES, *PARTS)
+)
 """The names of fields whose values decide whether an object is an envelope, and of what."""
 
 
@@ -529,7 +539,7 @@ class Peeled(NamedTuple):
 
     ``fields`` are those of the line, if it is JSON. ``time`` is the text of the innermost
     envelope's time; ``source`` is the innermost source. ``is_part`` is true if the runtime has
-    split the line: the next part belongs to it.
+    split the line: the next part belongs to it. ``depth`` is the number of envelopes.
     """
 
     line: str
@@ -537,6 +547,7 @@ class Peeled(NamedTuple):
     time: Any = None
     source: str = ""
     is_part: bool = False
+    depth: int = 0
 
 
 class Layer(NamedTuple):
@@ -606,14 +617,18 @@ class Peeler:
             before.append(prefix)
         return None
 
-    def peel(self, line: str) -> Peeled:
-        """Return *line* without its envelopes; unchanged if it has none."""
+    def peel(self, line: str, most: int = _MOST_NESTED) -> Peeled:
+        """
+        Return *line* without its envelopes, the outermost *most* of them; unchanged if it has none.
+
+        A part of a line is left as it is: it may begin with any text of a client.
+        """
         fields: dict[str, Any] | None = None
         time: Any = None
         source = ""
-        is_part = False
+        depth = 0
         used: set[str] = set()
-        for _ in range(_MOST_NESTED):
+        while depth < most:
             if line.startswith("{"):
                 fields, content = _content_in(line)
                 if content is None:
@@ -626,13 +641,15 @@ class Peeler:
                 if match is None:
                     break
                 content = _content_behind(match)
+            depth += 1
+            time = time if content.time is None else content.time
+            source = content.source or source
+            if content.is_part:
+                return Peeled(content.line, None, time, source, True, depth)
             line = without_colors(content.line)
             if line[:1] == " " and begins_log(line[1:]) is not None:  # rsyslog keeps a blank
                 line = line[1:]
-            time = time if content.time is None else content.time
-            source = content.source or source
-            is_part = is_part or content.is_part
-        return Peeled(line, fields, time, source, is_part)
+        return Peeled(line, fields, time, source, False, depth)
 
     def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
         for prefix in self._first:
@@ -780,7 +797,7 @@ def in_pod(name: str, fields: Mapping[str, Any], pods: Sequence[str]) -> str:
 
 
 class _Shape(NamedTuple):
-    """The kind of a JSON object by its fields' names, and the names of text, times and sources."""
+    """The kind of a JSON object by its fields' names, and the names of those with a purpose."""
 
     is_raw: bool
     is_collected: bool
@@ -792,6 +809,7 @@ class _Shape(NamedTuple):
     times: tuple[str, ...]
     sources: tuple[str, ...]
     pods: tuple[str, ...]
+    parts: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -810,6 +828,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
         tuple(name for name in PODS if name in among),
+        tuple(name for name in PARTS if name in among),
     )
 
 
@@ -841,6 +860,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
     if line is None:
         return None
     is_part = text_name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
+    if shape.parts:
+        is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
     line = line.rstrip("\r\n")
     if not is_collected and begins_log(line) is None:
         return None

@@ -176,7 +176,7 @@ def _source(fields: dict[str, Any], holder: str, timer: str) -> str | None:
     time = _other_than(fields[timer]) if timer else None
     any_line = {**fields, holder: line, **({timer: time} if timer else {})}
     content = opened(any_line)
-    if content is None or content.line != line or content.time != time:
+    if content is None or content.is_part or content.line != line or content.time != time:
         return None
     return content.source
 

@@ -533,13 +533,27 @@ class _Found(NamedTuple):
 
 # A part of a line that a container's runtime has split: the searched text may be in any of them. A
 # search for an expression that begins with a rare character takes less time than one for a short word.
-_PART = re.compile(rb"P(?<=std(?:out|err) P) ")
+_PART = re.compile(rb'P(?:(?<=std(?:out|err) P) |(?<="P)"|(?<=_P)ARTIAL_MESSAGE)')
+# Other marks of such a part, which are looked for only where a collector's names are in some lines.
+_MARKS = (b"_LINE_BREAK", b"partial_last", b"_partial")
+_COLLECTORS = (b"__REALTIME_TIMESTAMP", b"container_id", b"source_type")
+_LOOKED_AT = 4096
 
 
 def _has_parts(block: bytes) -> bool:
     """Whether the searched text may be split over lines, so that each line must be read."""
     has_bytes = b'"' in block and JOURNAL_BYTES.search(block) is not None
-    return has_bytes or _PART.search(block) is not None or _has_dockers_part(block)
+    return (
+        has_bytes
+        or _PART.search(block) is not None
+        or _has_marked_part(block)
+        or _has_dockers_part(block)
+    )
+
+
+def _has_marked_part(block: bytes) -> bool:
+    ends = block[:_LOOKED_AT] + block[-_LOOKED_AT:]
+    return any(name in ends for name in _COLLECTORS) and any(mark in block for mark in _MARKS)
 
 
 def _has_dockers_part(block: bytes) -> bool:

@@ -21,6 +21,7 @@ __all__ = (
     "NO_IDS",
     "OF_ID",
     "OWN_SPANS",
+    "PARTS",
     "PODS",
     "RAW",
     "RAW_TEXTS",
@@ -373,6 +374,16 @@ RAW_TEXTS = (
     "record",
 )
 """The same, where the fields of an object are in a row of ``RAW``: a record may have these names, too."""
+
+PARTS: dict[str, Any] = {
+    "logtag": "P",  # containerd's lines in Fluent Bit and fluentd
+    "_p": "P",
+    "CONTAINER_PARTIAL_MESSAGE": "true",  # Docker's driver for the journal
+    "partial_last": "false",  # Docker's driver for Fluentd
+    "_LINE_BREAK": "line-max",  # the journal itself
+    "_partial": True,  # Vector
+}
+"""The mark of a part of a line in an envelope, and its value where the next part belongs to the line."""
 
 PODS = (
     "kubernetes.pod.name",

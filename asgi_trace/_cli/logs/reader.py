@@ -166,6 +166,7 @@ class Steps:
         # The source and the stream of the last line, if it was a part or parts wait for their rest.
         self.writer = ("", "")
         self._parts: dict[tuple[str, str], str] = {}
+        self._depth = 0  # the number of envelopes around the last part
         self.request: str | None = None  # of the entry that a line may continue; None at first
         self.source = ""  # of that entry
         self.in_traceback = False
@@ -203,11 +204,12 @@ class Steps:
         match = own_head(plain)
         if match is not None:
             return [self._stamped(match, plain, None)]
-        peeled = self._peeler.peel(plain)
+        peeled = self._peeler.peel(plain, self._depth) if self._parts else self._peeler.peel(plain)
         if peeled.is_part or self._parts:
             stream = _STREAM.match(plain)
             self.writer = peeled.source, stream[stream.lastindex or 0] if stream else ""
         if peeled.is_part:
+            self._depth = peeled.depth
             if self.writer in self._parts or len(self._parts) < _MOST_PARTS:
                 part = self._parts.get(self.writer, "") + peeled.line
                 self._parts[self.writer] = part[:_LONGEST_PART]
@@ -216,6 +218,8 @@ class Steps:
             joined = without_colors(self._parts.pop(self.writer) + peeled.line)
             whole = self._peeler.peel(joined)
             peeled = Peeled(whole.line, whole.fields, peeled.time, peeled.source)
+        elif self._parts:
+            peeled = self._peeler.peel(plain)
         is_bare = peeled.time is None and not peeled.source and peeled.line == plain
         if is_bare:
             envelope = peeled if peeled.fields is not None else None

@@ -940,8 +940,10 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
     """Return the fields of a *line* that is made of names and values; None for any other line."""
     if line[:1].isdigit() and "\thttp.log." in line:
         return console_fields(line)
-    if not line.startswith("{") and not line.partition("=")[0].replace("_", "a").isalnum():
-        return None
+    if not line.startswith("{"):
+        name = line.partition("=")[0].removeprefix("@")  # @timestamp
+        if not name.replace("_", "a").isalnum():
+            return None
     if envelope is not None and envelope.fields is not None:
         return envelope.fields
     return python_pairs(line) or parse_fields(line)

@@ -179,7 +179,7 @@ class _BetweenTabs(_Form):
     """
 
     start = Pattern(
-        r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?\t(?:[\w.-]{0,200}\t|(?=\{\"|timestamp=|\d{4}-))"
+        r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?\t(?:[\w.-]{0,200}\t|(?=\{\"|@?time(?:stamp)?=|\d{4}-))"
     )
     _row = Pattern(r"([^\t]{19,29})\t(?:([\w.-]{0,200})\t)?(.*)")
 
@@ -205,7 +205,7 @@ class _WithoutNames(_Form):
     """The same between commas, in quotes."""
 
     start = Pattern(
-        r'\A"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?",(?:"[\w.-]{0,200}",)?"(?:\{|timestamp=|\d{4}-)'
+        r'\A"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?",(?:"[\w.-]{0,200}",)?"(?:\{|@?time(?:stamp)?=|\d{4}-)'
     )
     _row = Pattern(r'"([\d :.-]{19,29})",(?:"([\w.-]{0,200})",)?"((?:[^"]|"")*)"')
 
@@ -218,7 +218,7 @@ class _Values(_Form):
     """The same in brackets, all in one line, as ClickHouse's form Values has them."""
 
     start = Pattern(
-        r"\A\('\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?',(?:'[\w.-]{0,200}',)?'(?:\{|timestamp=|\d{4}-)"
+        r"\A\('\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?',(?:'[\w.-]{0,200}',)?'(?:\{|@?time(?:stamp)?=|\d{4}-)"
     )
     _row = Pattern(r"\('([\d :.-]{19,29})',(?:'([\w.-]{0,200})',)?'((?:[^'\\]|\\.)*)'\)(?:,|\Z)")
 

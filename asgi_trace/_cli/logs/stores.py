@@ -124,14 +124,21 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
         document = _in_camel_case(document)
     if isinstance(document.get("resourceLogs"), list):
         return list(_otlp(document["resourceLogs"]))
+    if isinstance(document.get("scopeLogs"), list):  # the logs of one resource alone
+        return list(_otlp([document]))
+    if "timeUnixNano" in document and isinstance(document.get("body"), dict):  # one record
+        return list(_otlp([{"scopeLogs": [{"logRecords": [document]}]}]))
     hits = document.get("hits")
     if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
         return [_hit(hit) for hit in hits["hits"] if isinstance(hit, dict)]
     data = document.get("data")
     streams = data.get("result") if isinstance(data, dict) else document.get("streams")
     if isinstance(streams, list):
-        signoz = [lines_in(stream, depth + 1) for stream in filter(_is_object, streams)]
+        others = (other for other in filter(_is_object, streams) if "stream" not in other)
+        signoz = [lines_in(other, depth + 1) for other in others]
         return [*_loki(streams), *(line for lines in signoz for line in lines or ())]
+    if isinstance(document.get("stream"), dict) and isinstance(document.get("values"), list):
+        return list(_loki([document]))  # one stream of Loki alone
     if _is_aside(document):
         return []
     awslogs = document.get("awslogs")
@@ -321,14 +328,30 @@ def _name_of(column: Any) -> str:
     return column if isinstance(column, str) else ""
 
 
-_BARE_TIME = Pattern(r"\d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\Z")
+# Also the nanoseconds of Loki.
+_BARE_TIME = Pattern(
+    r"(?:\d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?|1\d{18})\Z"
+)
 
 # Seconds since the epoch, in 2001: a smaller number is no time of a log.
 _LEAST_TIME = 1e9
 
 
+# The parts of a cell of CloudWatch Insights.
+_CELL = {"field", "value"}
+
+
 def _unnamed(row: Any) -> Any:
-    """Return a *row* of a time, perhaps a service, and a text; unchanged, if it is no such row."""
+    """
+    Return a *row* of a time, perhaps a service, and a text, or one of CloudWatch Insights; unchanged,
+    if it is no such row.
+    """
+    if (
+        isinstance(row, list)
+        and row
+        and all(_is_object(cell) and cell.keys() == _CELL for cell in row)
+    ):
+        return _insights(row)
     if not isinstance(row, list) or len(row) not in (2, 3) or not isinstance(row[-1], str):
         return row
     time, text = row[0], row[-1]
@@ -438,12 +461,14 @@ def _hit(hit: dict[str, Any]) -> dict[str, Any]:
     if hit.keys() == {"_source"} and isinstance(hit["_source"], dict):
         return dict(hit["_source"])
     fields = hit.get("fields")
-    if not isinstance(fields, dict) or "_source" in hit:
+    if not isinstance(fields, dict):
         return hit
     values = {
         name: value[0] if isinstance(value, list) and len(value) == 1 else value
         for name, value in fields.items()
     }
+    if "_source" in hit:  # of which the query may have asked for the text alone
+        return {**hit, "fields": values}
     return {**{name: hit[name] for name in hit if name != "fields"}, **values}
 
 

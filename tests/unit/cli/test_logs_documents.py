@@ -111,6 +111,21 @@ MORE = {
         "logStream": "front",
         "logEvents": [{"timestamp": 1732271415000, "message": "x"}],
     },
+    "a stream of Loki": {"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]},
+    "rows of Loki": [["1732271415000000000", "x"]],
+    "rows of CloudWatch Insights": [
+        [
+            {"field": "@timestamp", "value": "2024-11-22 10:30:15.000"},
+            {"field": "@message", "value": "x"},
+        ]
+    ],
+    "the logs of a resource": {
+        "resource": {},
+        "scopeLogs": [
+            {"logRecords": [{"timeUnixNano": "1732271415000000000", "body": {"stringValue": "x"}}]}
+        ],
+    },
+    "a record of OTLP": {"timeUnixNano": "1732271415000000000", "body": {"stringValue": "x"}},
     "Loki's push": {
         "streams": [{"stream": {"app": "front"}, "values": [["1732271415000000000", "x"]]}]
     },
@@ -334,6 +349,105 @@ def test_a_document_may_follow_a_warning(name: str) -> None:
     data = (WRAPPERS | VARIANTS)[name](lines("json")).encode()
     whole = b"".join(unfolded([data], refuse))
     assert b"".join(unfolded([warning + data], refuse)) == warning + whole
+
+
+@pytest.mark.parametrize("form", ["text", "json", "logfmt"])
+@pytest.mark.parametrize("around", ["none", "docker json-file"])
+def test_lines_may_be_strings_of_json(form: str, around: str) -> None:
+    """As ``jq .message`` writes them without ``-r``."""
+    data = WRAPPERS[around](lines(form))
+    quoted = "".join(f"{json.dumps(line)}\n" for line in data.splitlines()).encode()
+    for given_lines in (quoted, quoted.replace(b"\n", b"\r\n"), quoted.partition(b"\n")[0]):
+        count = given_lines.count(b"\n") or 1
+        found = b"".join(unfolded([given_lines], refuse)).decode()
+        assert found.splitlines() == data.splitlines()[:count]
+
+
+def test_a_line_of_quoted_texts_is_no_string_of_json() -> None:
+    """Neither is a log of which only the first line is in quotes."""
+    for text in (
+        '"2024-11-22 10:30:15" "a"\n"b" "c"\n',
+        '"2024-11-22 10:30:15 x"\n{"a": 1}\n"b"\n',
+    ):
+        assert b"".join(unfolded([text.encode()], refuse)).decode() == text
+
+
+_HEADERS = "".join(f"x-header-{number}: {{}}\r\n" for number in range(20))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize(
+    "before",
+    ["[]\n", "{}\n[]\n\n", "WARNING: preview\n[]\n", f"HTTP/2 200 \r\n{_HEADERS}\r\n"],
+    ids=["an empty page", "three empty pages", "a warning and a page", "headers"],
+)
+def test_a_document_may_follow_an_empty_page_or_the_headers_of_http(name: str, before: str) -> None:
+    """As loops over queries and ``curl -i`` write them: they pass as lines."""
+    data = WRAPPERS[name](lines("json")).encode()
+    whole = b"".join(unfolded([data], refuse)).splitlines()
+    found = b"".join(unfolded([before.encode() + data], refuse)).splitlines()
+    assert found[-len(whole) :] == whole
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("end", ["", "\n", "exit\n"], ids=repr)
+def test_the_prompt_of_a_shell_may_be_right_behind_a_document(name: str, end: str) -> None:
+    """Many an API ends its answer without a line feed."""
+    data = WRAPPERS[name](lines("json")).rstrip("\n").encode()
+    whole = b"".join(unfolded([data], refuse))
+    prompt = f"user@host:~$ {end}".encode()
+    found = b"".join(unfolded([data + prompt], refuse))
+    assert found.startswith(whole)
+    assert found[len(whole) :].strip(b"] \n") == prompt.strip()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gcloud logging read",
+        "OpenSearch _search, pretty",
+        "aws logs filter-log-events",
+        "Loki's API, pretty",
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "json", "logfmt"])
+def test_a_document_over_several_lines_may_be_cut_off_at_its_beginning(
+    name: str, form: str, tmp_path: Path
+) -> None:
+    """By ``tail``, at any of its lines: what is behind the object that is cut is read."""
+    whole = json.loads(WRAPPERS[name](lines(form)))
+    written = json.dumps(whole, indent=2).split("\n")
+    path = tmp_path / "export.json"
+    counts = []
+    for cut in range(len(written) // 2):
+        path.write_text("\n".join(written[cut:]))
+        counts.append(sum(bool(entry.request_id) for entry in _entries(path)))
+    assert counts[0] == 6
+    assert min(counts) >= 2
+
+
+@pytest.mark.parametrize("form", ["text", "json", "logfmt"])
+@pytest.mark.parametrize(
+    ("start", "between", "end"),
+    [("", ",\n", ",\n"), ("", ",\r\n", ",\r\n"), ("[\n", "\n,", "\n]\n")],
+    ids=["behind", "behind, of Windows", "before"],
+)
+def test_a_comma_may_be_behind_or_before_the_object_of_a_line(
+    form: str, start: str, between: str, end: str
+) -> None:
+    """As in a list, of which it may be a part."""
+    data = WRAPPERS["docker json-file"](lines(form))
+    given_lines = start + between.join(data.splitlines()) + end
+    assert b"".join(unfolded([given_lines.encode()], refuse)) == data.encode()
+
+
+def test_an_array_may_be_indented_by_tabs() -> None:
+    """By ``jq --tab``, and by editors."""
+    data = json.loads(WRAPPERS["gcloud logging read"](lines("json")))
+    by_blanks, by_tabs = (json.dumps(data, indent=each).encode() for each in (2, "\t"))
+    whole = b"".join(unfolded([by_blanks], refuse))
+    assert whole.count(b"\n") == 7
+    assert b"".join(unfolded([by_tabs], refuse)) == whole
 
 
 def test_a_member_that_is_no_object_is_a_line_too() -> None:

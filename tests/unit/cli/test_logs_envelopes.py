@@ -23,7 +23,7 @@ from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import Entry, LineReader, read
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.main import main
-from asgi_trace._core.lines import format_json, format_text
+from asgi_trace._core.lines import Naming, format_json, format_logfmt, format_text
 
 from ...viewer import Told
 from ...wrapping import (
@@ -214,6 +214,50 @@ def test_a_found_line_stands_as_it_does_in_the_log(
     assert [entry.time for entry in found] == [
         entry.time for entry in entries_of(log) if entry.request_id == STOCK
     ]
+
+
+_AROUND_NAMES = (
+    "none",
+    "docker compose logs",
+    "kubectl logs --timestamps",
+    "OpenSearch _search",
+    "fluentd",
+    "k9s",
+    "ssh",
+    "podman logs --names",
+    "ClickHouse, CSV",
+    "ClickHouse, Values",
+    "rsyslog, a template of the message",
+)
+
+
+@pytest.mark.parametrize("store", ["ecs", "gcp", "datadog", "otel"])
+@pytest.mark.parametrize("write", [format_json, format_logfmt], ids=["json", "logfmt"])
+@pytest.mark.parametrize("around", _AROUND_NAMES)
+def test_our_lines_are_read_with_the_names_of_a_store_too(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    store: str,
+    write: Callable[..., str],
+    around: str,
+) -> None:
+    """In JSON and in logfmt, in each kind of envelope, by both tools."""
+    given_lines = [
+        (moment, service, write(record._replace(time=f"{when(moment)[:-3]}Z"), Naming(store)))
+        for moment, service, record in records()
+    ]
+    path = tmp_path / "app.log"
+    path.write_text((WRAPPERS | VARIANTS)[around](given_lines), encoding="utf-8")
+    found = entries_of(path)
+    levels = {"INFO": 2, "WARNING": 3, "ERROR": 4}
+    assert [(entry.level, entry.request_id or "none", round(entry.time)) for entry in found] == [
+        (levels[record.level], record.request_id, round(moment * 1000))
+        for moment, _, record in records()
+    ]
+    assert main(["grep", "--status", "500", str(path)]) == 0
+    out = capfd.readouterr().out
+    assert out.count(STOCK) == 3
+    assert FRONT not in out
 
 
 def test_a_page_shows_it(log: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -704,6 +748,94 @@ def _of_docker(line: str, stream: str) -> list[str]:
     pieces[-1] += "\n"
     time = "2024-11-22T10:30:15.000000000Z"
     return [json.dumps({"log": piece, "stream": stream, "time": time}) for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["a ", "front-1  | ", "[pod/a-6d5f9c7b88-abcde/a] ", "2024-11-22T10:30:15Z stdout F ", "{"],
+)
+@pytest.mark.parametrize("place", [1, 2], ids=["within", "last"])
+@pytest.mark.parametrize("around", [_of_containerd, _of_docker])
+def test_an_envelope_at_the_beginning_of_a_part_forges_nothing(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    form: str,
+    around: Callable[[str, str], list[str]],
+    place: int,
+    before: str,
+) -> None:
+    """A client's text may have any length, so that any of it stands there."""
+    sent = before + FORGED if before != "{" else json.dumps({"log": FORGED, "stream": "stdout"})
+    head = len(FORMS[form](records()[1][2]._replace(message="<cut>")).partition("<cut>")[0])
+    message = "x" * (16_384 * place - head) + sent + "x" * 16_384 * (2 - place)
+    path = tmp_path / "app.log"
+    log = around(FORMS[form](records()[1][2]._replace(message=message)), "stdout")
+    assert FORGED in log[place].replace("\\", "")
+    path.write_text("".join(f"{line}\n" for line in log), encoding="utf-8")
+    assert [(entry.request_id, "forged" in entry.text) for entry in entries_of(path)] == [
+        (FRONT, True)
+    ]
+    assert main(["grep", "--session", "victim", str(path)]) == 1
+    assert main(["grep", "--request", FRONT, str(path)]) == 0
+    assert capfd.readouterr().out.splitlines() == log
+
+
+_MARKED: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "Fluent Bit": ("log", {"date": BASE, "stream": "stderr"}, {"logtag": "P"}, {"logtag": "F"}),
+    "Docker's driver for the journal": (
+        "MESSAGE",
+        {"__REALTIME_TIMESTAMP": f"{BASE * 1e6:.0f}", "CONTAINER_NAME": "front"},
+        {"CONTAINER_PARTIAL_MESSAGE": "true", "CONTAINER_PARTIAL_LAST": "false"},
+        {"CONTAINER_PARTIAL_LAST": "true"},
+    ),
+    "Docker's driver for Fluentd": (
+        "log",
+        {"container_id": "0f", "container_name": "/front", "source": "stderr"},
+        {"partial_message": "true", "partial_last": "false"},
+        {"partial_message": "true", "partial_last": "true"},
+    ),
+    "the journal": (
+        "MESSAGE",
+        {"__REALTIME_TIMESTAMP": f"{BASE * 1e6:.0f}", "_SYSTEMD_UNIT": "front.service"},
+        {"_LINE_BREAK": "line-max"},
+        {},
+    ),
+    "Vector": (
+        "message",
+        {"source_type": "docker_logs", "container_name": "front", "timestamp": f"{when(BASE)}Z"},
+        {"_partial": True},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("count", [1, 30])
+@pytest.mark.parametrize("collector", _MARKED)
+def test_parts_of_a_line_that_a_collector_has_marked_are_read_as_the_line(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str, collector: str, count: int
+) -> None:
+    """By both tools, also between lines that are whole; the id may be in any part."""
+    name, beside, part, last = _MARKED[collector]
+    log: list[str] = []
+    for each in records() * count:
+        for line in _lines(each, form):
+            whole = json.dumps({name: line, **beside, **(last if "logtag" in last else {})})
+            pieces = [line[start : start + 70] for start in range(0, len(line), 70)]
+            marked = [{name: piece, **beside, **part} for piece in pieces]
+            marked[-1] = {name: pieces[-1], **beside, **last}
+            log += [whole] if each[2].message == "taking" else map(json.dumps, marked)
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"{line}\n" for line in log), encoding="utf-8")
+    found = [(entry.request_id or "none", entry.level) for entry in entries_of(path)]
+    levels = {"INFO": 2, "WARNING": 3, "ERROR": 4}
+    assert found == [
+        (record.request_id, levels[record.level]) for _, _, record in records() * count
+    ]
+    assert main(["grep", "--request", STOCK, str(path)]) == 0
+    out = capfd.readouterr().out.splitlines()
+    text = "".join(json.loads(line)[name] for line in out)
+    wanted = [each for each in records() * count if each[2].request_id == STOCK]
+    assert text == "".join(line for each in wanted for line in _lines(each, form))
 
 
 @pytest.mark.parametrize("fraction", [".000000000", ".1", ""])
