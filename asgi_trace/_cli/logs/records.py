@@ -31,10 +31,12 @@ from .names import (
     ROLES,
     SERVERS_METHODS,
     SILENT,
+    SPELLINGS,
     WEAK_LEVELS,
     WEAK_TIMES,
     flat,
     may_nest,
+    plain_name,
 )
 from .own import own_fields
 from .stamps import Run, Stamps
@@ -162,13 +164,15 @@ _ZONE_STEP = 900_000
 _RECEIVED = 2_000
 
 _ROLE_NAMES = tuple(ROLES)
+_TRACE = _ROLE_NAMES.index("trace")
 _SPAN = _ROLE_NAMES.index("span")
+_IDS = ("request", "session", "trace")
 
 
 class _Roles(NamedTuple):
     """
     A line's names for our roles, in their order; ``""``, which no field has as its name, for a
-    missing one.
+    missing one. ``further`` has those whose value is an id if that of the first one is none.
     """
 
     ours: tuple[str, ...]
@@ -178,13 +182,16 @@ class _Roles(NamedTuple):
     source: str
     pods: tuple[str, ...]
     nesting: tuple[str, ...]
+    further: dict[str, tuple[str, ...]]
 
 
 @lru_cache(maxsize=1024)
 def _roles(names: tuple[str, ...]) -> _Roles:
     """A log has few sets of names, so this is worked out for each once."""
     among = set(names)
-    ours = tuple(next((name for name in ROLES[role] if name in among), "") for role in _ROLE_NAMES)
+    found = {role: _names_of(role, names) for role in _ROLE_NAMES}
+    ours = tuple(next(iter(found[role]), "") for role in _ROLE_NAMES)
+    further = {role: found[role][1:] for role in _IDS if len(found[role]) > 1}
     exceptions = tuple(name for name in EXCEPTIONS if name in among)
     known = {
         *ours,
@@ -201,7 +208,17 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     )
     source = next((name for name in INSTANCES if name in among), "")
     pods = tuple(name for name in PODS if name in among)
-    return _Roles(ours, exceptions, others, access, source, pods, tuple(filter(may_nest, names)))
+    nesting = tuple(filter(may_nest, names))
+    return _Roles(ours, exceptions, others, access, source, pods, nesting, further)
+
+
+def _names_of(role: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of *names* that mean a *role*: in the spelling of a table, else in any other."""
+    found = tuple(name for name in ROLES[role] if name in names)
+    spellings = SPELLINGS[role]
+    if found or not spellings:
+        return found
+    return tuple(name for name in names if plain_name(name) in spellings)
 
 
 def _is_access(row: tuple[str, str, str, str, float], names: Set[str]) -> bool:
@@ -557,13 +574,22 @@ class Records:
         if request_id is None and roles.access is not None and not OF_ID.isdisjoint(fields):
             request_id = get("id")
         request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
+        if roles.further and not (request_id and session_id and trace):
+            names = roles.further
+            request_id, session_id, trace = (
+                found or next(filter(None, map(_id, map(get, names.get(role, ())))), "")
+                for role, found in zip(_IDS, (request_id, session_id, trace), strict=True)
+            )
         message = _shown(message)
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
+        exceptions = roles.exceptions
         if trace:
-            trace = _id(trace.rpartition("/")[2].removeprefix("0x"))
-        if trace:
-            more["trace"] = trace
+            trace = _trace_in(trace)
+            if trace:
+                more["trace"] = trace
+            elif roles.ours[_TRACE] == "trace":  # a traceback
+                exceptions = (*exceptions, "trace")
         # A tracer's span may be a span within the request.
         is_own_span = request_id and roles.ours[_SPAN] in OWN_SPANS
         request_id = request_id or trace
@@ -612,10 +638,10 @@ class Records:
             )
         first, line_feed, further = message.partition("\n")
         text = f"{head}{first}{aside}{line_feed}{further}"
-        if roles.exceptions:
+        if exceptions:
             traces = (
                 _behind(message, _shown_trace(fields[name]))
-                for name in roles.exceptions
+                for name in exceptions
                 if fields[name] not in _EMPTY
             )
             text = "\n".join((text, *filter(None, traces)))
@@ -687,7 +713,7 @@ class Records:
             request_id, session_id, trace, span = (
                 _id(ids.request),
                 _id(ids.session),
-                _id(ids.trace),
+                _trace_in(ids.trace),
                 _id(ids.span),
             )
             request_id = request_id or trace
@@ -1029,6 +1055,26 @@ def _id(value: Any) -> str:
         value = value[0]
     text = value if type(value) is str else _shown(value)
     return "" if text in NO_IDS else text[:512]
+
+
+# The trace in the headers of W3C and of AWS X-Ray, also without the other parts of the latter.
+_IN_HEADER = Pattern(
+    r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}|(?:[^;]*;)?Root=([\w-]{1,64})(?:;.*)?"
+)
+
+
+_NO_TRACE = Pattern(r"[\s()\[\]]|\A(?:true|false)\Z")
+
+
+def _trace_in(text: str) -> str:
+    """
+    Return the trace in the *text* of a field, which may be a header or a name of Google Cloud; ""
+    for any other text with a blank or a bracket, such as a traceback.
+    """
+    match = _IN_HEADER.fullmatch(text)
+    if match is not None:
+        return _id(match[1] or match[2])
+    return "" if _NO_TRACE.search(text) else _id(text.rpartition("/")[2].removeprefix("0x"))
 
 
 def _shown_time(when: float, stamp: Any) -> str:

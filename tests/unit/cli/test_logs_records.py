@@ -23,6 +23,7 @@ from asgi_trace._core.lines import Record, format_json, format_logfmt, parse_fie
 HEX = "4bf92f3577b34da6a3ce929d0e0e4736"
 UUID = "7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a"
 SPAN = "00f067aa0ba902b7"
+_ZEROS = str.maketrans(dict.fromkeys("123456789abcdef", "0"))
 
 
 def entry_of(line: str) -> Entry:
@@ -1443,6 +1444,81 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"request": "r1", "parent": SPAN, "service": "front"},
     ),
+    "a program in Go, with the names of its structure": (
+        {"Time": "2024-11-22T10:30:15Z", "Severity": "ERROR", "message": "x", "X-Request-Id": "r1"},
+        {"request": "r1", "level": 4, "undated": None},
+    ),
+    "winston, with metadata": (
+        {"level": "info", "message": "x", "meta": {"requestId": "r1", "sessionID": "s1"}},
+        {"request": "r1", "session": "s1", "level": 2},
+    ),
+    "logback, with its context in capitals": (
+        {"timestamp": 1, "logLevel": "WARN", "message": "x", "MDC": {"REQUEST_ID": "r1"}},
+        {"request": "r1", "level": 3},
+    ),
+    "an event of API Gateway": (
+        {"timestamp": 1, "level": "INFO", "message": "x", "requestContext": {"requestId": "r1"}},
+        {"request": "r1"},
+    ),
+    "the name of an operation, which is no trace": (
+        {"timestamp": 1, "level": "INFO", "message": "x", "operationId": "getUser"},
+        {"request": "", "trace": None},
+    ),
+    "an empty id before another one": (
+        {"timestamp": 1, "level": "INFO", "message": "x", "request_id": None, "reqId": "r1"},
+        {"request": "r1"},
+    ),
+    "a store's columns of ids, of which one is filled": (
+        {
+            "timestamp": 1,
+            "level": "INFO",
+            "message": "x",
+            "trace_id": "",
+            "traceId": HEX,
+            "session_id": "-",
+            "sessionId": "s1",
+        },
+        {"request": HEX, "session": "s1", "trace": HEX},
+    ),
+    "a UUID of zeros": (
+        {"time": 1, "level": "INFO", "message": "x", "requestId": UUID.translate(_ZEROS)},
+        {"request": ""},
+    ),
+    "a missing value of JavaScript": (
+        {"time": 1, "level": "info", "message": "x", "requestId": "undefined"},
+        {"request": ""},
+    ),
+    "AWS Lambda Powertools": (
+        {
+            "level": "INFO",
+            "message": "x",
+            "timestamp": "2024-11-22 10:30:15,250+0000",
+            "service": "front",
+            "function_request_id": UUID,
+            "xray_trace_id": "1-5759e988-bd862e3fe1be46a994272793",
+        },
+        {"request": UUID, "trace": "1-5759e988-bd862e3fe1be46a994272793", "service": "front"},
+    ),
+    "the header of AWS X-Ray": (
+        {
+            "level": "info",
+            "message": "x",
+            "X-Amzn-Trace-Id": "Self=1-6-9;Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+        },
+        {"trace": "1-5759e988-bd862e3fe1be46a994272793"},
+    ),
+    "a whole traceparent": (
+        {"level": "info", "message": "x", "trace_id": f"00-{HEX}-{SPAN}-01"},
+        {"request": HEX, "trace": HEX},
+    ),
+    "a traceback with the name of a trace": (
+        {"level": "error", "message": "x", "trace": "Error: x\n    at shop (/app/shop.js:1:2)"},
+        {"request": "", "trace": None, "level": 4},
+    ),
+    "pino, with its message under another name": (
+        {"level": 30, "time": 1732271415250, "message": "x", "req": {"id": "r1"}},
+        {"request": "r1", "level": 2},
+    ),
 }
 
 
@@ -1457,6 +1533,12 @@ def test_json_of_others(fields: dict[str, Any], expected: dict[str, Any]) -> Non
         **(entry.more or {}),
     }
     assert {name: found.get(name) for name in expected} == expected
+
+
+def test_a_traceback_with_the_name_of_a_trace_is_shown() -> None:
+    traceback = "Error: x\n    at shop (/app/shop.js:1:2)"
+    entry = entry_of(json.dumps({"level": "error", "message": "failed", "trace": traceback}))
+    assert entry.text[entry.message :] == f"failed\n{traceback}"
 
 
 @pytest.mark.parametrize(
