@@ -176,6 +176,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "http.request_id",
         "httpRequest.requestID",
         "RayID",
+        "x-edge-request-id",
     ),
     "session": (
         "session_id",
@@ -650,6 +651,7 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "uri", "status", "total_ns", 1e-6),  # Linkerd
     ("ClientRequestMethod", "ClientRequestURI", "EdgeResponseStatus", "", 1),  # Cloudflare
     ("request_method", "url", "response_status", "", 1),  # Fastly
+    ("cs-method", "cs-uri-stem", "sc-status", "time-taken", 1000),  # CloudFront
     ("method", "uri", "status", "latency", 1e-6),  # Echo
     ("httpMethod", "path", "status", "responseLatency", 1),  # AWS API Gateway
     ("httpMethod", "resourcePath", "status", "responseLatency", 1),

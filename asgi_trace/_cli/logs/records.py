@@ -167,12 +167,13 @@ _ROLE_NAMES = tuple(ROLES)
 _TRACE = _ROLE_NAMES.index("trace")
 _SPAN = _ROLE_NAMES.index("span")
 _IDS = ("request", "session", "trace")
+_FURTHER = ("time", "level", *_IDS)
 
 
 class _Roles(NamedTuple):
     """
     A line's names for our roles, in their order; ``""``, which no field has as its name, for a
-    missing one. ``further`` has those whose value is an id if that of the first one is none.
+    missing one. ``further`` has those that are read if the value of the first one is empty.
     """
 
     ours: tuple[str, ...]
@@ -191,7 +192,7 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     among = set(names)
     found = {role: _names_of(role, names) for role in _ROLE_NAMES}
     ours = tuple(next(iter(found[role]), "") for role in _ROLE_NAMES)
-    further = {role: found[role][1:] for role in _IDS if len(found[role]) > 1}
+    further = {role: found[role][1:] for role in _FURTHER if len(found[role]) > 1}
     exceptions = tuple(name for name in EXCEPTIONS if name in among)
     known = {
         *ours,
@@ -559,7 +560,13 @@ class Records:
         number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
         if number_of_level < 0:
             number_of_level = level_of(level_name, level, fields)
+        if not number_of_level and "level" in roles.further:
+            level, number_of_level = _further_level(fields, roles, level)
+        if type(stamp) is str and "date" in fields and _is_clock(stamp):
+            stamp = _with_date(stamp, fields)
         when = self.clock.read_value(stamp)
+        if when is None and "time" in roles.further:
+            stamp, when = self._further_time(fields, roles, stamp)
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
         more: dict[str, Any] = {}
@@ -649,6 +656,18 @@ class Records:
         return Entry(
             when, number_of_level, request_id, session_id, text, end, more or None, self.file
         )
+
+    def _further_time(
+        self, fields: dict[str, Any], roles: _Roles, stamp: Any
+    ) -> tuple[Any, float | None]:
+        """Return the first of the further values of *fields* that is a time; else *stamp*, and None."""
+        for name in roles.further["time"]:
+            types = WEAK_TIMES.get(name)
+            if types is None or isinstance(fields[name], types):
+                when = self.clock.read_value(fields[name])
+                if when is not None:
+                    return fields[name], when
+        return stamp, None
 
     def _behind_own_ids(
         self, message: str, session_id: str, more: dict[str, Any]
@@ -921,6 +940,33 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
 
 _is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
 _is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
+
+
+_is_offset = re.compile(r"[+-]\d\d:?\d\d").fullmatch
+
+
+def _with_date(clock: str, fields: dict[str, Any]) -> str:
+    """
+    Return the time of day *clock* with the date, and the offset of FortiGate, which are *fields* of
+    their own. A log with the names of W3C's extended format is in UTC.
+    """
+    date, zone = fields["date"], fields.get("tz")
+    if type(date) is not str or not _is_date(date):
+        return clock
+    if "cs-method" in fields:
+        zone = "Z"
+    return (
+        f"{date} {clock}{zone if type(zone) is str and (zone == 'Z' or _is_offset(zone)) else ''}"
+    )
+
+
+def _further_level(fields: dict[str, Any], roles: _Roles, level: Any) -> tuple[Any, int]:
+    """Return the first of the further values of *fields* that is a level; else *level*, and 0."""
+    for name in roles.further["level"]:
+        number = 0 if name in WEAK_LEVELS else level_of(name, fields[name], fields)
+        if number:
+            return fields[name], number
+    return level, 0
 
 
 def _with_whole_time(fields: dict[str, Any]) -> dict[str, Any]:

@@ -1480,6 +1480,26 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"request": HEX, "session": "s1", "trace": HEX},
     ),
+    "a store's columns of a level, of which one is filled": (
+        {"timestamp": 1, "level": None, "severity": "ERROR", "message": "x"},
+        {"level": 4},
+    ),
+    "CloudFront, in JSON": (
+        {
+            "date": "2024-11-22",
+            "time": "10:30:15",
+            "x-edge-location": "FRA56-P4",
+            "cs-method": "GET",
+            "cs-uri-stem": "/x",
+            "sc-status": "503",
+            "time-taken": "0.250",
+            "x-edge-request-id": "JKJaXmPLvHcESHA==",
+        },
+        {
+            "request": "JKJaXmPLvHcESHA==",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
     "a UUID of zeros": (
         {"time": 1, "level": "INFO", "message": "x", "requestId": UUID.translate(_ZEROS)},
         {"request": ""},
@@ -1559,6 +1579,30 @@ def test_the_time_has_many_names(name: str, value: str) -> None:
     assert (
         entry_of(json.dumps({name: value, "msg": "x", "level": "info"})).time == 1_732_271_415_250
     )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"date": "2024-11-22", "time": "10:30:15.250", "tz": "+0000"},  # FortiGate
+        {"date": "2024-11-22", "time": "10:30:15.250", "cs-method": "GET"},  # CloudFront
+        {"date": "2024/11/22", "time": "10:30:15.250Z"},
+        {"timestamp": None, "time": "2024-11-22T10:30:15.250Z"},
+        {"timestamp": "soon", "t": 5, "ts": 1732271415.25},
+    ],
+)
+@pytest.mark.parametrize("form", ["JSON", "logfmt"])
+def test_a_time_may_be_in_two_fields_or_in_the_second_one(
+    fields: dict[str, Any], form: str
+) -> None:
+    """A time of day without its date would be one of the day of the file."""
+    fields |= {"level": "info", "msg": "x"}
+    line = json.dumps(fields)
+    if form == "logfmt":
+        line = " ".join(f"{name}={value or ''}" for name, value in fields.items())
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    (entry,) = reader.read([line]) + reader.finish()
+    assert entry.time == 1_732_271_415_250
 
 
 def test_a_short_name_is_no_time_where_it_is_a_number() -> None:
