@@ -93,6 +93,16 @@ _IN_SPAN = Pattern(
     r"[\dT:.Z-]{20,35} +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,100}(?:\{[^{}\"/]{0,300}\})?:)?"
     r"[\w:.-]{1,100}\{(?:request_id|req_id|correlation_id)=\"([\w.~+/=:@-]{1,128})\"[ }]"
 )
+# Writers that end a line with its fields as JSON: Monolog, which Laravel and Symfony use, and zap on
+# a terminal, whose messages are read only without a tab: the fields begin at the one behind it.
+_JSON_LAST = Pattern(
+    r"\[\d{4}-\d\d-\d\d[T ][\d:.+-]{8,21}\] [\w.-]{1,100}\.[A-Z]{4,9}: "
+    r"|(?:[\dT:.Z+/ -]{19,35}|1\.\d{4,18}e\+09|\d{10}\.\d{1,9})\t[A-Za-z]{4,6}\t(?:[\w.-]{1,200}\t)?"
+    r"(?:[\w@./-]{1,200}\.go:\d{1,6}\t)?[^\t]*\t(?=\{.*\}\Z)"
+)
+# Laravel writes an exception as the last field, over several lines.
+_EXCEPTION_LAST = ',"exception":"[object] ('
+_NO_EXTRA = " []"
 _MOST_FIELDS = 2048  # characters of them
 _WORD = Pattern(
     r"([\w.-]+)=(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s'\"=][^\s'\"]*))(?!\S)|\S+"
@@ -117,6 +127,10 @@ def ids_in(line: str, end: int) -> Ids:
     if _FIELDS_LAST.match(line) is not None:
         _read_last(line, ids)
         return ids
+    if '{"' in line and _JSON_LAST.match(line) is not None:
+        _read_json_last(line, ids)
+        if ids.request or ids.trace:
+            return ids
     in_span = _IN_SPAN.match(line) if '_id="' in line else None
     if in_span is not None:
         ids.request = in_span[1]
@@ -158,6 +172,21 @@ def _read_last(line: str, ids: Ids) -> None:
         if word[1] is None:  # the message
             return
         named = _NAMED.fullmatch(f"{word[1]}={word[2] or word[3] or word[4] or ''}")
+        if named is not None and not getattr(ids, kind := _kind(named[1])):
+            setattr(ids, kind, named[2])
+
+
+def _read_json_last(line: str, ids: Ids) -> None:
+    """Fill *ids* with those in the object of JSON at the end of a *line*."""
+    text = line.rstrip().removesuffix(_NO_EXTRA)
+    place = text.rfind(_EXCEPTION_LAST)
+    if place >= 0:
+        text = f"{text[:place]}}}"
+    # A quote within a string is escaped: this is the beginning of an object that is in no other one.
+    start = max(text.rfind(' {"'), text.rfind('\t{"'))
+    fields = parse_fields(text[start + 1 :]) if start >= 0 and text.endswith("}") else None
+    for name, value in (fields or {}).items():
+        named = _NAMED.fullmatch(f"{name}={value}")
         if named is not None and not getattr(ids, kind := _kind(named[1])):
             setattr(ids, kind, named[2])
 

@@ -49,6 +49,39 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"2024-11-22 10:30:15.250  INFO [shop,{HEX},{SPAN},true] 12 --- [main] c.e.Shop : paid",
         {"request": HEX, "trace": HEX, "inner": SPAN},
     ),
+    "Monolog": (
+        f'[2024-11-22T10:30:15.250000+00:00] app.ERROR: failed {{"id":7}} {{"request_id":"{UUID}"}}',
+        {"request": UUID, "level": 4},
+    ),
+    "Monolog, without extra fields": (
+        f'[2024-11-22T10:30:15.250000+00:00] app.WARNING: x {{"a":{{"b":1}},"trace_id":"{HEX}"}} []',
+        {"request": HEX, "trace": HEX, "level": 3},
+    ),
+    "Laravel": (
+        f'[2024-11-22 10:30:15] production.INFO: paid {{"request-id":"{UUID}","userId":7}} ',
+        {"request": UUID, "level": 2},
+    ),
+    "Laravel, with an exception": (
+        f'[2024-11-22 10:30:15] production.ERROR: x {{"request-id":"{UUID}","exception":"[object] '
+        "(RuntimeException(code: 0): x at /app/shop.php:12)",
+        {"request": UUID, "level": 4},
+    ),
+    "Laravel, with a client's text in the message": (
+        '[2024-11-22 10:30:15] local.ERROR: got {"request_id":"forged"} {"userId":7}',
+        {"request": "", "level": 4},
+    ),
+    "Monolog, without fields": (
+        '[2024-11-22T10:30:15.250000+00:00] app.ERROR: got {"request_id":"forged"} [] []',
+        {"request": "", "level": 4},
+    ),
+    "zap, with fields": (
+        f'2024-11-22T10:30:15.250Z\tWARN\tshop\tshop/main.go:12\tslow\t{{"requestId": "{UUID}"}}',
+        {"request": UUID, "level": 3},
+    ),
+    "zap, with a client's text in the message": (
+        '2024-11-22T10:30:15.250Z\tWARN\tshop\tgot {"requestId": "forged"}\t{"bytes": 5}',
+        {"request": "", "level": 3},
+    ),
     "Rails": (f"[{UUID}] Processing by OrdersController#create as JSON", {"request": UUID}),
     "Rails, start": (
         f'[{UUID}] Started POST "/orders" for 127.0.0.1 at 2024-11-22 10:30:15 +0000',
