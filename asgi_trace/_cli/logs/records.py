@@ -214,12 +214,11 @@ def _roles(names: tuple[str, ...]) -> _Roles:
 
 
 def _names_of(role: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of *names* that mean a *role*: in the spelling of a table, else in any other."""
+    """Return those of *names* that mean a *role*: in the spelling of a table, then in any other."""
     found = tuple(name for name in ROLES[role] if name in names)
     spellings = SPELLINGS[role]
-    if found or not spellings:
-        return found
-    return tuple(name for name in names if plain_name(name) in spellings)
+    others = (name for name in names if name not in found and plain_name(name) in spellings)
+    return (*found, *others) if spellings else found
 
 
 def _is_access(row: tuple[str, str, str, str, float], names: Set[str]) -> bool:

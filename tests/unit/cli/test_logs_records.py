@@ -1501,6 +1501,10 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"timestamp": 1, "level": "INFO", "message": "x", "request_id": None, "reqId": "r1"},
         {"request": "r1"},
     ),
+    "an empty id before one in another spelling": (
+        {"timestamp": 1, "level": "INFO", "message": "x", "request_id": "", "X-Request-Id": "r1"},
+        {"request": "r1"},
+    ),
     "a store's columns of ids, of which one is filled": (
         {
             "timestamp": 1,
