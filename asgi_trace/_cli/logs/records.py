@@ -118,7 +118,8 @@ _OTHERS_LEVEL = Pattern(
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
-    r"|(?<=\[)(?:Trace|Debug|Info|Note|Warning|Error|Fatal)(?=\])"
+    r"|(?<=\[)(?:Trace|Verbose|Debug|Info|Information|Note|Notice|Warn|Warning|Error|Severe|Critical|Fatal)(?=\])"
+    r"|(?<=\w\.)(?:ALERT|EMERGENCY)(?=: )"  # Monolog
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
 )
@@ -127,7 +128,8 @@ _BEFORE_PATH = ": /"
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
-    r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
+    r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL"
+    r"|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
 _IN_MESSAGE = Pattern(
@@ -146,6 +148,8 @@ _LETTER = Pattern(
     r"|\d{4}-\d\d-\d\dT[\d:.]{8,16}(?:Z|[+-]\d{4}) ([DIWEF])(?= +[A-Z]+ +\[)"
     r"|\[([DIWEC]) (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d"
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6} ([TDIWEF])(?= \[\d+:)"
+    # the servers of IBM
+    r"|\[\d{1,4}[\d/:,.T+ -]{14,28}(?: [A-Z]{2,5})?\] [0-9a-f]{8} [\w.$]{1,200} +([IWEFD]) "
     r"|\d+:[CMSX] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "
 )
 # Another formatter may put a thread or a level where ours has a call of MCP.
@@ -930,13 +934,15 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
     """Return the fields of a *line* that is made of names and values; None for any other line."""
     if line[:1].isdigit() and "\thttp.log." in line:
         return console_fields(line)
-    if not line.startswith("{") and not line.partition("=")[0].replace("_", "a").isalnum():
+    if not line.startswith("{") and _BEGINS_PAIR.match(line) is None:
         return None
     if envelope is not None and envelope.fields is not None:
         return envelope.fields
     return python_pairs(line) or parse_fields(line)
 
 
+# The names of ECS have dots.
+_BEGINS_PAIR = Pattern(r"@?[\w.]+=")
 _is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
 _is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
 

@@ -49,6 +49,31 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"2024-11-22 10:30:15.250  INFO [shop,{HEX},{SPAN},true] 12 --- [main] c.e.Shop : paid",
         {"request": HEX, "trace": HEX, "inner": SPAN},
     ),
+    "the servers of IBM": (
+        f"[11/22/24, 10:30:15:250 UTC] 00000020 com.ibm.ws.x.Shop        E CWWKZ0002E: request_id={UUID} x",
+        {"request": UUID, "level": 4},
+    ),
+    "the servers of IBM, with a date of ISO 8601": (
+        "[2024-11-22T10:30:15.250+0000] 00000020 com.ibm.ws.x.Shop        W CWWKZ0002W: x",
+        {"level": 3},
+    ),
+    "syslog's names of levels": (
+        f"2024-11-22 10:30:15,250 CRIT request_id={UUID} x",
+        {"request": UUID, "level": 5},
+    ),
+    "java.util.logging in one line": (
+        "2024-11-22 10:30:15.250 FINEST com.example.Shop x",
+        {"level": 1},
+    ),
+    "a level in brackets, in words of .NET": (
+        "2024-11-22 10:30:15.250 [Information] x",
+        {"level": 2},
+    ),
+    "Monolog, an alert": (
+        "[2024-11-22T10:30:15.250000+00:00] app.ALERT: x [] []",
+        {"level": 5},
+    ),
+    "Nagios, where an alert is no level": ("[1732271415] SERVICE ALERT: x", {"level": 0}),
     "Monolog": (
         f'[2024-11-22T10:30:15.250000+00:00] app.ERROR: failed {{"id":7}} {{"request_id":"{UUID}"}}',
         {"request": UUID, "level": 4},
@@ -1590,6 +1615,13 @@ def test_json_of_others(fields: dict[str, Any], expected: dict[str, Any]) -> Non
         **(entry.more or {}),
     }
     assert {name: found.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("first", ["@timestamp", "event.timestamp"])
+def test_the_first_name_of_logfmt_may_have_a_mark(first: str) -> None:
+    """As those of ECS have."""
+    entry = entry_of(f'{first}=2024-11-22T10:30:15Z log.level=WARN message="x" trace.id={HEX}')
+    assert (entry.request_id, entry.level) == (HEX, 3)
 
 
 def test_a_traceback_with_the_name_of_a_trace_is_shown() -> None:
