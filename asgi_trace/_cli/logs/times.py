@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import time
+from calendar import isleap
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -261,6 +262,7 @@ _UNITS = ((1e11, 1000, 1), (1e14, 1, 1), (1e17, 1, 10**3), (1e20, 1, 10**6))
 _LENGTHS = frozenset(range(1, 32))  # of a number that may be a time
 _DAY_LENGTH = 86_400.0
 _NOON = 12
+_LEAP_DAY = (2, 29)
 _HOURS_DIGITS = 2
 _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
@@ -517,7 +519,10 @@ class Clock:
         written = time.time() if self._written is None else self._written
         # A day of tolerance, for zones and clocks that differ.
         latest = datetime.fromtimestamp(written + _DAY_LENGTH, self.zone)
-        return latest.year if (month, day) <= (latest.month, latest.day) else latest.year - 1
+        year = latest.year if (month, day) <= (latest.month, latest.day) else latest.year - 1
+        if (month, day) == _LEAP_DAY:
+            year = next(filter(isleap, range(year, year - 9, -1)))  # 1900 had none
+        return year
 
     def _past_midnight(self, seconds: float) -> float:
         seconds += self._days * _DAY_LENGTH

@@ -362,6 +362,16 @@ def test_a_number_counts_from_the_epoch(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "year"),
+    [("2024-02-29", 2024), ("2024-02-10", 2020), ("2025-03-02", 2024), ("2027-02-10", 2024)],
+)
+def test_a_leap_day_without_a_year_is_the_last_one(written: str, year: int) -> None:
+    moment = datetime.fromisoformat(f"{written}T12:00:00+00:00").timestamp()
+    expected = datetime(year, 2, 29, 10, 30, 15, tzinfo=timezone.utc).timestamp() * 1000
+    assert Clock(timezone.utc, moment).read("Feb 29 10:30:15") == expected
+
+
+@pytest.mark.parametrize(
     ("lines", "expected"),
     [
         (
