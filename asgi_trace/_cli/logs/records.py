@@ -13,7 +13,7 @@ from collections.abc import Sequence, Set
 from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
@@ -42,6 +42,7 @@ from .own import own_fields
 from .stamps import Run, Stamps
 from .texts import (
     HOST,
+    UUID,
     AccessLines,
     access_in,
     access_line,
@@ -590,6 +591,8 @@ class Records:
                 found or next(filter(None, map(_id, map(get, names.get(role, ())))), "")
                 for role, found in zip(_IDS, (request_id, session_id, trace), strict=True)
             )
+        if not request_id and type(tags := get("tags")) is list:
+            request_id = next(filter(_is_uuid, filter(_is_text, tags)), "")
         message = _shown(message)
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
@@ -730,7 +733,7 @@ class Records:
                 ends.append(_before_message(plain, own.end()))
         elif is_of_client:
             pass
-        elif time or level or letter or "RequestId" in plain or plain.startswith("["):
+        elif time or level or letter or "RequestId" in plain or plain.startswith(("[", "(")):
             ids = ids_in(plain, head_end)
             request_id, session_id, trace, span = (
                 _id(ids.request),
@@ -942,6 +945,8 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
 
 
 # The names of ECS have dots.
+# Among the tags of Rails, which Semantic Logger writes as a list.
+_is_uuid = re.compile(UUID).fullmatch
 _BEGINS_PAIR = Pattern(r"@?[\w.]+=")
 _is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
 _is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
@@ -984,6 +989,10 @@ def _with_whole_time(fields: dict[str, Any]) -> dict[str, Any]:
             del joined[clock]
             return joined
     return fields
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return type(value) is str
 
 
 def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:

@@ -46,6 +46,8 @@ _OF_HAPROXY = (
 
 # -- ids -------------------------------------------------------------------------------------------
 
+# The time and the stream, as "aws logs tail" shows them.
+_OF_STREAM = r"(?:\d{4}-\d\d-\d\dT[\d:.]{8,18}(?:Z|[+-]\d\d:?\d\d) [\w/-]{1,200} )?"
 # A text that a row needs, and the row: a regular expression with the groups ``request``,
 # ``session``, ``trace``, ``span``. It is searched before a message, where there are no quotes.
 _IDS = (
@@ -57,6 +59,8 @@ _IDS = (
     # AWS Lambda
     ("RequestId:", Pattern(rf"\bRequestId: (?P<request>{UUID})")),
     ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
+    # AWS API Gateway's execution log
+    (") ", Pattern(rf"\A{_OF_STREAM}\((?P<request>{UUID})\) ")),
     # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
     ("[", Pattern(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
     # loguru, with an id behind its time and level
@@ -490,6 +494,13 @@ _ROWS = (
         "Completed ",
         Pattern(r"\bCompleted (?P<status>\d{3}) .{0,60}?\bin (?P<milliseconds>\d+)ms"),
     ),
+    # AWS API Gateway's execution log
+    (
+        "Method completed with status: ",
+        Pattern(
+            rf"\A{_OF_STREAM}\((?P<request>{UUID})\) Method completed with status: (?P<status>\d{{3}})\Z"
+        ),
+    ),
     # AWS Lambda
     (
         "REPORT",
@@ -536,7 +547,9 @@ _WITH_UNIT = Pattern(
 _MOST_READ = 8192
 # Of Apache's mod_unique_id. A name of a cipher or a pod has no letters of both cases and digits.
 _UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
-_LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
+# Of AWS API Gateway: a further id behind that of the request, or alone.
+_EXTENDED = r"[A-Za-z0-9_-]{15}="
+_LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE}|{_EXTENDED})(?(open)\])\Z")
 _LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
 _DURATION = r"\b(?:rt|request_time|response_time|duration)[=:]\"?"
 # The durations behind a request, and the milliseconds in their unit. nginx writes its $request_time
@@ -622,8 +635,11 @@ class AccessLines:
         return request
 
     def _last_id_in(self, others: str) -> str:
-        word = others[others.rfind(" ") :]
+        place = others.rfind(" ")
+        word = others[place:]
         last = _LAST.match(word)
+        if last is not None and place > 0 and last["request"][-1] == "=":
+            last = _LAST.match(others[others.rfind(" ", 0, place) : place]) or last
         if last is not None:
             return last["request"]
         quoted = _LAST_QUOTED.match(word)
@@ -660,6 +676,7 @@ _MARKS = (
     "Sent ",
     "method=",
     "Completed ",
+    "Method completed ",
 )
 _TIMES_OF_HAPROXY = Pattern(r"\d/-?\d+/")
 

@@ -1407,6 +1407,28 @@ def test_a_trace_of_aws_is_found_by_its_id_and_by_the_header(
     assert capfd.readouterr().out.splitlines() == lines[:2]
 
 
+def test_the_execution_log_of_api_gateway_is_read_as_aws_shows_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Behind the time and the stream of "aws logs tail"."""
+    ids = [f"{digit}b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a" for digit in "78"]
+    rows = [
+        (ids[0], "HTTP Method: GET, Resource Path: /x"),
+        (ids[1], "HTTP Method: GET, Resource Path: /x"),
+        (ids[0], "Method completed with status: 502"),
+        (ids[1], "Method completed with status: 200"),
+    ]
+    lines = [
+        f"2024-11-22T10:30:15.{at}00000+00:00 a1b2 ({row[0]}) {row[1]}"
+        for at, row in enumerate(rows, 1)
+    ]
+    log = tmp_path / "gateway.log"
+    log.write_text("\n".join((*lines, "")))
+    for condition in (["--status", "502"], ["--request", ids[0]], [ids[0][:8]]):
+        assert main(["grep", *condition, str(log)]) == 0
+        assert capfd.readouterr().out.splitlines() == lines[::2]
+
+
 def test_a_slow_request_of_cloudfront_is_found_in_json(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,6 +49,22 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"2024-11-22 10:30:15.250  INFO [shop,{HEX},{SPAN},true] 12 --- [main] c.e.Shop : paid",
         {"request": HEX, "trace": HEX, "inner": SPAN},
     ),
+    "AWS API Gateway's access log": (
+        f'1.2.3.4 - - [22/Nov/2024:10:30:15 +0000]"GET /x HTTP/1.1" 502 5 {UUID} JKJaXmPLvHcESHA=',
+        {"request": UUID, "access": {"method": "GET", "path": "/x", "status": 502}},
+    ),
+    "AWS API Gateway's access log of an HTTP API": (
+        '1.2.3.4 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 502 5 JKJaXmPLvHcESHA=',
+        {"request": "JKJaXmPLvHcESHA=", "access": {"method": "GET", "path": "/x", "status": 502}},
+    ),
+    "AWS API Gateway's execution log": (
+        f"({UUID}) HTTP Method: GET, Resource Path: /x",
+        {"request": UUID},
+    ),
+    "AWS API Gateway's execution log, end": (
+        f"({UUID}) Method completed with status: 502",
+        {"request": UUID, "access": {"status": 502}},
+    ),
     "the servers of IBM": (
         f"[11/22/24, 10:30:15:250 UTC] 00000020 com.ibm.ws.x.Shop        E CWWKZ0002E: request_id={UUID} x",
         {"request": UUID, "level": 4},
@@ -1561,6 +1577,14 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "request": "JKJaXmPLvHcESHA==",
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
         },
+    ),
+    "Semantic Logger, with Rails' tags": (
+        {"timestamp": 1, "level": "info", "message": "x", "tags": ["web", UUID]},
+        {"request": UUID},
+    ),
+    "tags that are no ids": (
+        {"timestamp": 1, "level": "info", "message": "x", "tags": ["web", 5, None]},
+        {"request": ""},
     ),
     "a UUID of zeros": (
         {"time": 1, "level": "INFO", "message": "x", "requestId": UUID.translate(_ZEROS)},
