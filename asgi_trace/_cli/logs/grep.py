@@ -174,8 +174,10 @@ def read_query(
 
 
 def _read_hex(option: str, text: str, length: int) -> str:
-    """Return the id *text*, also from a ``traceparent``."""
+    """Return the id *text*, also from a ``traceparent``; of a trace, also one of AWS X-Ray."""
     parent = _TRACEPARENT.fullmatch(text)
+    if length == 32 and (of_aws := _OF_AWS.fullmatch(text)) is not None:
+        return of_aws[1]
     digits = text.lower() if parent is None else parent["trace" if length == 32 else "span"]
     if re.fullmatch(rf"[0-9a-f]{{{length}}}", digits) is None:
         raise ValueError(f"{option} is {text!r}; expected {length} hexadecimal digits")
@@ -188,6 +190,7 @@ _TRACEPARENT = re.compile(
     r"(?:traceparent: ?)?[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}",
     re.IGNORECASE,
 )
+_OF_AWS = re.compile(r"(?:[^;]*;)?(?:Root=)?(1-[0-9a-f]{8}-[0-9a-f]{24})(?:;.*)?")
 _TRACE = re.compile(r"[0-9a-f]{32}")
 
 
@@ -349,6 +352,7 @@ _DURATIONS = (
     (b"T", rb"T(?:(?<=esponseT)ime|(?<=timeT)aken)"),
     (b"_", rb"_(?:(?<=(?:request|process|esponse)_)time|(?<=total_)ns)"),
     (b"p", rb"p(?<=lap)sed"),
+    (b"k", rb"k(?<=time-tak)en"),  # CloudFront, in JSON
     (b"t", rb"t(?<=connect)="),  # Heroku
     (b"\t", rb"\t(?<=\.cloudfront\.net\t)"),
     (b"\\", rb"\\(?<=\.cloudfront\.net\\)t"),  # the same in JSON

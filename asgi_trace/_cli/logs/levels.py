@@ -52,7 +52,7 @@ _SCALES = {
 # Levels of npm, whose names are other words elsewhere.
 _OF_NPM = {"http": 1, "silly": 1}
 # Only these writers have these names beside a number called level.
-_OF_PINO = frozenset(("pid", "hostname", "v", "msg"))
+_OF_PINO = frozenset(("pid", "hostname", "v", "msg", "req", "req.id"))
 _OF_GELF = frozenset(("short_message", "host"))
 _OF_NEXTCLOUD = frozenset(("reqId", "remoteAddr", "app"))
 

@@ -29,11 +29,13 @@ __all__ = (
     "SERVERS_METHODS",
     "SILENT",
     "SOURCES",
+    "SPELLINGS",
     "TEXTS",
     "WEAK_LEVELS",
     "WEAK_TIMES",
     "flat",
     "may_nest",
+    "plain_name",
 )
 
 ROLES: dict[str, tuple[str, ...]] = {
@@ -161,6 +163,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         "correlation-id",
         "x-correlation-id",
         "X-Correlation-ID",
+        "requestContext.requestId",
+        "request.request_id",
+        "http.request.header.x-request-id",
         "AWSRequestId",
         "aws_request_id",
         "function_request_id",
@@ -172,6 +177,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "http.request_id",
         "httpRequest.requestID",
         "RayID",
+        "x-edge-request-id",
     ),
     "session": (
         "session_id",
@@ -180,6 +186,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "mcp_session_id",
         "session.id",
         "SessionId",
+        "x-session-id",
         "_session_id",
         "_sessionId",
     ),
@@ -200,6 +207,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         "OperationId",
         "_trace_id",
         "_traceId",
+        "xray_trace_id",
+        "x-amzn-trace-id",
+        "traceparent",
     ),
     "span": (
         "span_id",
@@ -255,6 +265,43 @@ WEAK_TIMES: dict[str, type | tuple[type, ...]] = {
 
 WEAK_LEVELS = frozenset(("status", "at", "s"))
 """Names that many a field has: its value must be a level."""
+
+
+def plain_name(name: str) -> str:
+    """Return a *name* without the differences between spellings, such as ``X-Request-Id``."""
+    return name.translate(_MARKS).lower()
+
+
+_MARKS = str.maketrans("", "", "-_.")
+# Roles whose names are found in any spelling, and names that mean another thing in another one.
+_IN_ANY_SPELLING = ("time", "level", "request", "session", "trace", "span", "parent")
+_SHORTEST_NAME = 5
+_EXACT = frozenset(
+    (
+        *WEAK_TIMES,
+        *WEAK_LEVELS,
+        "PRIORITY",
+        "levelno",
+        "level_number",
+        "level_value",
+        "severityNumber",
+        "severityLevel",
+        "unique_id",
+        "trace",
+        "operation_Id",
+        "instant",
+    )
+)
+SPELLINGS: dict[str, frozenset[str]] = {
+    role: frozenset(
+        plain_name(name)
+        for name in (ROLES[role] if role in _IN_ANY_SPELLING else ())
+        if len(name) >= _SHORTEST_NAME or name == "time"
+    )
+    - frozenset(map(plain_name, _EXACT))
+    for role in ROLES
+}
+"""The plain names of each role, for those of which no field has one of the usual names."""
 
 OWN_SPANS = frozenset(
     ("span_id", "asgi_trace.span_id", "span.id", "dd.span_id", "logging.googleapis.com/spanId")
@@ -319,6 +366,11 @@ CONTAINERS = frozenset(
         "record",
         "context",
         "mdc",
+        "MDC",
+        "mdcPropertyMap",
+        "ctx",
+        "meta",
+        "tags",
         "eventProperties",
         "contextMap",
         "Properties",
@@ -541,8 +593,11 @@ COLLECTED = tuple(
     )
 )
 
-# Ids outside a request; the zeros are OpenTelemetry's.
-NO_IDS = frozenset(("", "-", "0", "0" * 16, "0" * 32, "none", "None", "null"))
+# Ids outside a request; the zeros are OpenTelemetry's and those of an empty UUID, and the words are
+# those of languages and of programs for a missing value.
+NO_IDS = frozenset(("", "-", "0", "0" * 16, "0" * 32, "00000000-0000-0000-0000-000000000000"))
+NO_IDS |= {"none", "None", "NONE", "null", "Null", "NULL", "nil", "<nil>", "undefined", "unknown"}
+NO_IDS |= {"n/a", "N/A"}
 
 # -- access fields ---------------------------------------------------------------------------------
 
@@ -607,6 +662,7 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "uri", "status", "total_ns", 1e-6),  # Linkerd
     ("ClientRequestMethod", "ClientRequestURI", "EdgeResponseStatus", "", 1),  # Cloudflare
     ("request_method", "url", "response_status", "", 1),  # Fastly
+    ("cs-method", "cs-uri-stem", "sc-status", "time-taken", 1000),  # CloudFront
     ("method", "uri", "status", "latency", 1e-6),  # Echo
     ("httpMethod", "path", "status", "responseLatency", 1),  # AWS API Gateway
     ("httpMethod", "resourcePath", "status", "responseLatency", 1),

@@ -13,7 +13,7 @@ from collections.abc import Sequence, Set
 from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
@@ -31,16 +31,19 @@ from .names import (
     ROLES,
     SERVERS_METHODS,
     SILENT,
+    SPELLINGS,
     WEAK_LEVELS,
     WEAK_TIMES,
     flat,
     may_nest,
+    plain_name,
 )
 from .own import own_fields
 from .stamps import Run, Stamps
 from .texts import (
     HEX,
     HOST,
+    UUID,
     AccessLines,
     access_in,
     access_line,
@@ -119,7 +122,8 @@ _OTHERS_LEVEL = Pattern(
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
-    r"|(?<=\[)(?:Trace|Debug|Info|Note|Warning|Error|Fatal)(?=\])"
+    r"|(?<=\[)(?:Trace|Verbose|Debug|Info|Information|Note|Notice|Warn|Warning|Error|Severe|Critical|Fatal)(?=\])"
+    r"|(?<=\w\.)(?:ALERT|EMERGENCY)(?=: )"  # Monolog
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
     r")"
@@ -145,7 +149,8 @@ _BEFORE_PATH = ": /"
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
-    r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
+    r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL"
+    r"|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
 _IN_MESSAGE = Pattern(
@@ -164,6 +169,8 @@ _LETTER = Pattern(
     r"|\d{4}-\d\d-\d\dT[\d:.]{8,16}(?:Z|[+-]\d{4}) ([DIWEF])(?= +[A-Z]+ +\[)"
     r"|\[([DIWEC]) (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d"
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6} ([TDIWEF])(?= \[\d+:)"
+    # the servers of IBM
+    r"|\[\d{1,4}[\d/:,.T+ -]{14,28}(?: [A-Z]{2,5})?\] [0-9a-f]{8} [\w.$]{1,200} +([IWEFD]) "
     r"|\d+:[CMSX] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "
 )
 # Another formatter may put a thread or a level where ours has a call of MCP.
@@ -182,13 +189,16 @@ _ZONE_STEP = 900_000
 _RECEIVED = 2_000
 
 _ROLE_NAMES = tuple(ROLES)
+_TRACE = _ROLE_NAMES.index("trace")
 _SPAN = _ROLE_NAMES.index("span")
+_IDS = ("request", "session", "trace")
+_FURTHER = ("time", "level", *_IDS)
 
 
 class _Roles(NamedTuple):
     """
     A line's names for our roles, in their order; ``""``, which no field has as its name, for a
-    missing one.
+    missing one. ``further`` has those that are read if the value of the first one is empty.
     """
 
     ours: tuple[str, ...]
@@ -198,13 +208,16 @@ class _Roles(NamedTuple):
     source: str
     pods: tuple[str, ...]
     nesting: tuple[str, ...]
+    further: dict[str, tuple[str, ...]]
 
 
 @lru_cache(maxsize=1024)
 def _roles(names: tuple[str, ...]) -> _Roles:
     """A log has few sets of names, so this is worked out for each once."""
     among = set(names)
-    ours = tuple(next((name for name in ROLES[role] if name in among), "") for role in _ROLE_NAMES)
+    found = {role: _names_of(role, names) for role in _ROLE_NAMES}
+    ours = tuple(next(iter(found[role]), "") for role in _ROLE_NAMES)
+    further = {role: found[role][1:] for role in _FURTHER if len(found[role]) > 1}
     exceptions = tuple(name for name in EXCEPTIONS if name in among)
     known = {
         *ours,
@@ -221,7 +234,16 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     )
     source = next((name for name in INSTANCES if name in among), "")
     pods = tuple(name for name in PODS if name in among)
-    return _Roles(ours, exceptions, others, access, source, pods, tuple(filter(may_nest, names)))
+    nesting = tuple(filter(may_nest, names))
+    return _Roles(ours, exceptions, others, access, source, pods, nesting, further)
+
+
+def _names_of(role: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of *names* that mean a *role*: in the spelling of a table, then in any other."""
+    found = tuple(name for name in ROLES[role] if name in names)
+    spellings = SPELLINGS[role]
+    others = (name for name in names if name not in found and plain_name(name) in spellings)
+    return (*found, *others) if spellings else found
 
 
 def _is_access(row: tuple[str, str, str, str, float], names: Set[str]) -> bool:
@@ -566,7 +588,13 @@ class Records:
         number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
         if number_of_level < 0:
             number_of_level = level_of(level_name, level, fields)
+        if not number_of_level and "level" in roles.further:
+            level, number_of_level = _further_level(fields, roles, level)
+        if type(stamp) is str and "date" in fields and _is_clock(stamp):
+            stamp = _with_date(stamp, fields)
         when = self.clock.read_value(stamp)
+        if when is None and "time" in roles.further:
+            stamp, when = self._further_time(fields, roles, stamp)
         if envelope is not None and envelope.time is not None:
             when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
         more: dict[str, Any] = {}
@@ -581,13 +609,24 @@ class Records:
         if request_id is None and roles.access is not None and not OF_ID.isdisjoint(fields):
             request_id = get("id")
         request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
+        if roles.further and not (request_id and session_id and trace):
+            names = roles.further
+            request_id, session_id, trace = (
+                found or next(filter(None, map(_id, map(get, names.get(role, ())))), "")
+                for role, found in zip(_IDS, (request_id, session_id, trace), strict=True)
+            )
+        if not request_id and type(tags := get("tags")) is list:
+            request_id = next(filter(_is_uuid, filter(_is_text, tags)), "")
         message = _shown(message)
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
+        exceptions = roles.exceptions
         if trace:
-            trace = _id(trace.rpartition("/")[2].removeprefix("0x"))
-        if trace:
-            more["trace"] = trace
+            trace = _trace_in(trace)
+            if trace:
+                more["trace"] = trace
+            elif roles.ours[_TRACE] == "trace":  # a traceback
+                exceptions = (*exceptions, "trace")
         # A tracer's span may be a span within the request.
         is_own_span = request_id and roles.ours[_SPAN] in OWN_SPANS
         request_id = request_id or trace
@@ -636,10 +675,10 @@ class Records:
             )
         first, line_feed, further = message.partition("\n")
         text = f"{head}{first}{aside}{line_feed}{further}"
-        if roles.exceptions:
+        if exceptions:
             traces = (
                 _behind(message, _shown_trace(fields[name]))
-                for name in roles.exceptions
+                for name in exceptions
                 if fields[name] not in _EMPTY
             )
             text = "\n".join((text, *filter(None, traces)))
@@ -647,6 +686,18 @@ class Records:
         return Entry(
             when, number_of_level, request_id, session_id, text, end, more or None, self.file
         )
+
+    def _further_time(
+        self, fields: dict[str, Any], roles: _Roles, stamp: Any
+    ) -> tuple[Any, float | None]:
+        """Return the first of the further values of *fields* that is a time; else *stamp*, and None."""
+        for name in roles.further["time"]:
+            types = WEAK_TIMES.get(name)
+            if types is None or isinstance(fields[name], types):
+                when = self.clock.read_value(fields[name])
+                if when is not None:
+                    return fields[name], when
+        return stamp, None
 
     def _behind_own_ids(
         self, message: str, session_id: str, more: dict[str, Any]
@@ -710,12 +761,12 @@ class Records:
                 ends.append(_before_message(plain, own.end()))
         elif is_of_client:
             pass
-        elif time or level or letter or "RequestId" in plain or plain.startswith("["):
+        elif time or level or letter or "RequestId" in plain or plain.startswith(("[", "(")):
             ids = ids_in(plain, head_end)
             request_id, session_id, trace, span = (
                 _id(ids.request),
                 _id(ids.session),
-                _id(ids.trace),
+                _trace_in(ids.trace),
                 _id(ids.span),
             )
             request_id = request_id or trace
@@ -940,17 +991,44 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
     """Return the fields of a *line* that is made of names and values; None for any other line."""
     if line[:1].isdigit() and "\thttp.log." in line:
         return console_fields(line)
-    if not line.startswith("{"):
-        name = line.partition("=")[0].removeprefix("@")  # @timestamp
-        if not name.replace("_", "a").isalnum():
-            return None
+    if not line.startswith("{") and _BEGINS_PAIR.match(line) is None:
+        return None
     if envelope is not None and envelope.fields is not None:
         return envelope.fields
     return python_pairs(line) or parse_fields(line)
 
 
+# The names of ECS have dots.
+_BEGINS_PAIR = Pattern(r"@?[\w.]+=")
+# Among the tags of Rails, which Semantic Logger writes as a list.
+_is_uuid = re.compile(UUID).fullmatch
 _is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
 _is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
+_is_offset = re.compile(r"[+-]\d\d:?\d\d").fullmatch
+
+
+def _with_date(clock: str, fields: dict[str, Any]) -> str:
+    """
+    Return the time of day *clock* with the date, and the offset of FortiGate, which are *fields* of
+    their own. A log with the names of W3C's extended format is in UTC.
+    """
+    date, zone = fields["date"], fields.get("tz")
+    if type(date) is not str or not _is_date(date):
+        return clock
+    if "cs-method" in fields:
+        zone = "Z"
+    elif type(zone) is not str or not _is_offset(zone):
+        zone = ""
+    return f"{date} {clock}{zone}"
+
+
+def _further_level(fields: dict[str, Any], roles: _Roles, level: Any) -> tuple[Any, int]:
+    """Return the first of the further values of *fields* that is a level; else *level*, and 0."""
+    for name in roles.further["level"]:
+        number = 0 if name in WEAK_LEVELS else level_of(name, fields[name], fields)
+        if number:
+            return fields[name], number
+    return level, 0
 
 
 def _with_whole_time(fields: dict[str, Any]) -> dict[str, Any]:
@@ -963,6 +1041,10 @@ def _with_whole_time(fields: dict[str, Any]) -> dict[str, Any]:
             del joined[clock]
             return joined
     return fields
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return type(value) is str
 
 
 def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
@@ -1085,6 +1167,26 @@ def _id(value: Any) -> str:
         value = value[0]
     text = value if type(value) is str else _shown(value)
     return "" if text in NO_IDS else text[:512]
+
+
+# The trace in the headers of W3C and of AWS X-Ray, also without the other parts of the latter.
+_IN_HEADER = Pattern(
+    r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}|(?:[^;]*;)?Root=([\w-]{1,64})(?:;.*)?"
+)
+
+
+_NO_TRACE = Pattern(r"[\s()\[\]]|\A(?:true|false)\Z")
+
+
+def _trace_in(text: str) -> str:
+    """
+    Return the trace in the *text* of a field, which may be a header or a name of Google Cloud; ""
+    for any other text with a blank or a bracket, such as a traceback.
+    """
+    match = _IN_HEADER.fullmatch(text)
+    if match is not None:
+        return _id(match[1] or match[2])
+    return "" if _NO_TRACE.search(text) else _id(text.rpartition("/")[2].removeprefix("0x"))
 
 
 def _shown_time(when: float, stamp: Any) -> str:

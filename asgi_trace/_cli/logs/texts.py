@@ -46,6 +46,8 @@ _OF_HAPROXY = (
 
 # -- ids -------------------------------------------------------------------------------------------
 
+# The time and the stream, as "aws logs tail" shows them.
+_OF_STREAM = r"(?:\d{4}-\d\d-\d\dT[\d:.]{8,18}(?:Z|[+-]\d\d:?\d\d) [\w/-]{1,200} )?"
 # A text that a row needs, and the row: a regular expression with the groups ``request``,
 # ``session``, ``trace``, ``span``. It is searched before a message, where there are no quotes.
 _IDS = (
@@ -57,6 +59,8 @@ _IDS = (
     # AWS Lambda
     ("RequestId:", Pattern(rf"\bRequestId: (?P<request>{UUID})")),
     ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
+    # AWS API Gateway's execution log
+    (") ", Pattern(rf"\A{_OF_STREAM}\((?P<request>{UUID})\) ")),
     # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
     ("[", Pattern(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
     # loguru, with an id behind its time and level
@@ -93,6 +97,16 @@ _IN_SPAN = Pattern(
     r"[\dT:.Z-]{20,35} +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,100}(?:\{[^{}\"/]{0,300}\})?:)?"
     r"[\w:.-]{1,100}\{(?:request_id|req_id|correlation_id)=\"([\w.~+/=:@-]{1,128})\"[ }]"
 )
+# Writers that end a line with its fields as JSON: Monolog, which Laravel and Symfony use, and zap on
+# a terminal, whose messages are read only without a tab: the fields begin at the one behind it.
+_JSON_LAST = Pattern(
+    r"\[\d{4}-\d\d-\d\d[T ][\d:.+-]{8,21}\] [\w.-]{1,100}\.[A-Z]{4,9}: "
+    r"|(?:[\dT:.Z+/ -]{19,35}|1\.\d{4,18}e\+09|\d{10}\.\d{1,9})\t[A-Za-z]{4,6}\t(?:[\w.-]{1,200}\t)?"
+    r"(?:[\w@./-]{1,200}\.go:\d{1,6}\t)?[^\t]*\t(?=\{.*\}\Z)"
+)
+# Laravel writes an exception as the last field, over several lines.
+_EXCEPTION_LAST = ',"exception":"[object] ('
+_NO_EXTRA = " []"
 _MOST_FIELDS = 2048  # characters of them
 _WORD = Pattern(
     r"([\w.-]+)=(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s'\"=][^\s'\"]*))(?!\S)|\S+"
@@ -117,6 +131,10 @@ def ids_in(line: str, end: int) -> Ids:
     if _FIELDS_LAST.match(line) is not None:
         _read_last(line, ids)
         return ids
+    if '{"' in line and _JSON_LAST.match(line) is not None:
+        _read_json_last(line, ids)
+        if ids.request or ids.trace:
+            return ids
     in_span = _IN_SPAN.match(line) if '_id="' in line else None
     if in_span is not None:
         ids.request = in_span[1]
@@ -158,6 +176,21 @@ def _read_last(line: str, ids: Ids) -> None:
         if word[1] is None:  # the message
             return
         named = _NAMED.fullmatch(f"{word[1]}={word[2] or word[3] or word[4] or ''}")
+        if named is not None and not getattr(ids, kind := _kind(named[1])):
+            setattr(ids, kind, named[2])
+
+
+def _read_json_last(line: str, ids: Ids) -> None:
+    """Fill *ids* with those in the object of JSON at the end of a *line*."""
+    text = line.rstrip().removesuffix(_NO_EXTRA)
+    place = text.rfind(_EXCEPTION_LAST)
+    if place >= 0:
+        text = f"{text[:place]}}}"
+    # A quote within a string is escaped: this is the beginning of an object that is in no other one.
+    start = max(text.rfind(' {"'), text.rfind('\t{"'))
+    fields = parse_fields(text[start + 1 :]) if start >= 0 and text.endswith("}") else None
+    for name, value in (fields or {}).items():
+        named = _NAMED.fullmatch(f"{name}={value}")
         if named is not None and not getattr(ids, kind := _kind(named[1])):
             setattr(ids, kind, named[2])
 
@@ -461,6 +494,13 @@ _ROWS = (
         "Completed ",
         Pattern(r"\bCompleted (?P<status>\d{3}) .{0,60}?\bin (?P<milliseconds>\d+)ms"),
     ),
+    # AWS API Gateway's execution log
+    (
+        "Method completed with status: ",
+        Pattern(
+            rf"\A{_OF_STREAM}\((?P<request>{UUID})\) Method completed with status: (?P<status>\d{{3}})\Z"
+        ),
+    ),
     # AWS Lambda
     (
         "REPORT",
@@ -507,7 +547,9 @@ _WITH_UNIT = Pattern(
 _MOST_READ = 8192
 # Of Apache's mod_unique_id. A name of a cipher or a pod has no letters of both cases and digits.
 _UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
-_LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
+# Of AWS API Gateway: a further id behind that of the request, or alone.
+_EXTENDED = r"[A-Za-z0-9_-]{15}="
+_LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE}|{_EXTENDED})(?(open)\])\Z")
 _LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
 # The times, sizes and addresses that a server may write behind its id: a client's text is longer or
 # in quotes of its own.
@@ -605,6 +647,8 @@ class AccessLines:
             words.pop()
         word = f" {words[-1]}" if words else ""
         last = _LAST.match(word)
+        if last is not None and len(words) > 1 and last["request"][-1] == "=":
+            last = _LAST.match(f" {words[-2]}") or last
         if last is not None:
             return last["request"]
         quoted = _LAST_QUOTED.match(word)
@@ -642,6 +686,7 @@ _MARKS = (
     "Sent ",
     "method=",
     "Completed ",
+    "Method completed ",
 )
 # A search for a slash takes a tenth of the time of one for a digit.
 _TIMES_OF_HAPROXY = Pattern(r"/(?<=\d/)-?\d+/")

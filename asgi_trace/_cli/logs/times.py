@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import time
+from calendar import isleap
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -23,11 +24,14 @@ __all__ = ("POWERS", "Clock", "find_time", "is_zoned", "read_duration", "read_si
 _HALF = r"(?P<half>[AP]\.?M\.?|[ap]\.?m\.?)(?!\w)"
 _IN_HALF = rf"(?:[ \u202f]?{_HALF})?"
 _FRACTIONS = r"(?:[.,](?P<fraction>\d{1,9}))?"
-_CLOCK = rf"(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d){_FRACTIONS})?{_IN_HALF}"
-_SECOND = rf"(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d){_FRACTIONS}{_IN_HALF}"
+# Behind a date, formats of Java have the milliseconds behind a colon.
+_OF_SECOND = r"(?:(?:[.,]|:(?=\d{3}(?!\d)))(?P<fraction>\d{1,9}))?"
+_CLOCK = rf"(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d){_OF_SECOND})?{_IN_HALF}"
+_SECOND = rf"(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d){_OF_SECOND}{_IN_HALF}"
 # The names of zones that mean one offset everywhere, in hours; EST is that of RFC 5322.
 _NAMED = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
 _NAMED |= {"EST": -5, "EDT": -4, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9, "MSK": 3}
+_NAMED |= {"CDT": -5, "AKST": -9, "AKDT": -8, "HST": -10, "BST": 1, "EAT": 3, "AWST": 8, "HKT": 8}
 _NAMED |= {"SAST": 2, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13}
 _NAMES = "|".join(_NAMED)
 # JavaScript writes GMT+0100.
@@ -35,6 +39,7 @@ _OFFSET = r"(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?::?\d\d)?"
 # PHP writes the name of a place.
 _PLACE = r"(?:Africa|America|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_/-]{2,40}"
 _ZONE = rf"(?: ?(?P<zone>(?:{_NAMES})(?![+-]\d)|{_OFFSET})(?: UTC)?(?![\w:]))?"
+_ZONE_OF_DATE = rf"(?: (?:(?P<zone>{_NAMES}|{_OFFSET})|[A-Z]{{2,5}}))?"
 _ZONE_OR_PLACE = _ZONE.replace(_OFFSET, f"{_OFFSET}|{_PLACE}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -54,7 +59,7 @@ _FORMS = (
     # 2026-11-22-10:30:15 of pm2
     rf"{_YEAR}(?P<mark>[-/.])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)(?:[T \t_-]|, | - | at |\] ?\[){_CLOCK}{_ZONE}",
     # 20261122T103015Z and 20261122 10:30:15: the basic form of ISO 8601
-    rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)T(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?!\d){_ZONE}",
+    rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)T(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?!\d){_FRACTIONS}{_ZONE}",
     rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)[T _-]{_SECOND}{_ZONE}",
     # 22/Nov/2026:10:30:15 +0000: the common log format; 22-Nov-2026 10:30:15: PHP, Tomcat;
     # 22-Nov-2026::10:30:15: Erlang
@@ -62,16 +67,18 @@ _FORMS = (
     # Sunday, 22-Nov-26 10:30:15 GMT: RFC 850; 2026-Nov-22 10:30:15: Boost
     rf"(?P<day>\d\d)-{_MONTH}-(?P<short_year>\d\d) {_SECOND}{_ZONE}",
     rf"{_YEAR}(?P<mark>[ -]){_MONTH}(?P=mark)(?P<day>\d\d) {_SECOND}{_ZONE}",
-    # Sun Nov 22 10:30:15.250 2026: Apache's error log, ctime(), and date(1) with a zone
-    rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?: (?P<zone>{_NAMES}))? (?P<year>\d{{4}})(?!\d)",
+    # Sun Nov 22 10:30:15.250 2026: Apache's error log, ctime(), and date(1) with a zone, which may
+    # be one that has no single offset; Sun 22 Nov 10:30:15 GMT 2026: date(1) in Britain
+    rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}{_ZONE_OF_DATE} (?P<year>\d{{4}})(?!\d)",
+    rf"(?P<day>\d\d?) {_MONTH} {_SECOND}{_ZONE_OF_DATE} (?P<year>\d{{4}})(?!\d)",
     # Nov 22 2026 10:30:15: Cisco; Nov 22, 2026 @ 10:30:15.250: Kibana; Nov 22, 2026 10:30:15 AM: Java
     rf"{_MONTH} {{1,2}}(?P<day>\d\d?),? (?P<year>\d{{4}}),?(?: @| at)? {_SECOND}{_ZONE}",
     # Nov 22, 10:30:15 AM: Netlify
     rf"{_MONTH} (?P<day>\d\d?), {_SECOND}(?! \d{{4}}\b)",
     # Sun, 22 Nov 2026 10:30:15 GMT: RFC 5322; 22 Nov 10:30:15: Redis, before its version 3
-    rf"(?P<day>\d\d?) {_MONTH} (?:(?P<year>\d{{4}}) )?{_SECOND}{_ZONE}",
+    rf"(?P<day>\d\d?) {_MONTH} (?:(?P<year>\d{{4}}),? )?{_SECOND}{_ZONE}",
     # Nov 22 10:30:15: syslog (RFC 3164)
-    rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?! \d{{4}}\b)",
+    rf"{_MONTH} {{1,2}}(?P<day>\d\d?) {_SECOND}(?!(?: [A-Z]{{2,5}})? \d{{4}}\b)",
     # E1122 10:30:15.123456: klog; E20261122 10:30:15.123456: glog
     rf"[IWEF](?<!\w[IWEF])(?P<year>\d{{4}})?(?P<month>\d\d)(?P<day>\d\d) {_SECOND}",
     # [11/22/26 10:30:15] INFO: Rich, which the SDKs of MCP log with
@@ -84,6 +91,9 @@ _FORMS = (
     # 11/22/26 10:30:15 AM: where clocks have twelve hours, the month is first
     r"(?P<month>\d(?<![\d/]\d)\d?)/(?P<day>\d\d?)/(?P<short_year>\d\d),? (?P<hour>\d\d?):(?P<minute>\d\d):"
     rf"(?P<second>\d\d){_FRACTIONS}[ \u202f]?{_HALF}{_ZONE}",
+    # [11/22/26, 10:30:15:250 UTC]: the servers of IBM, with the month first
+    rf"\[(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<short_year>\d\d),? (?P<hour>\d\d?):(?P<minute>\d\d):"
+    rf"(?P<second>\d\d)(?::(?P<fraction>\d{{3}}))? (?:(?P<zone>{_NAMES})|[A-Z]{{2,5}})(?=\]|\Z)",
     # 26/11/22 10:30:15: Spark
     r"(?P<short_year>\d(?<![\d/]\d)\d)/(?P<month>\d\d)/(?P<day>\d\d) (?P<hour>\d\d):(?P<minute>\d\d):"
     rf"(?P<second>\d\d){_FRACTIONS}(?! ?[AaPp][Mm]\b)",
@@ -145,8 +155,10 @@ _IN_SENTENCE = Pattern(
     r"/\Z|\b(?:at|after|before|between|by|due|expired?|expires|for|from|is|on|since|till|to|until|was) "
     r"(?:[A-Z][a-z]{2},? )?\Z"
 )
-_FRACTION = Pattern(r"(?<=:\d\d)[.,](\d{1,9})")
-_ZONED = Pattern(rf"(?:{_NAMES}|:\d\d(?:[.,]\d+)? ?(?:{_OFFSET}|{_PLACE}))\Z")
+_FRACTION = Pattern(
+    r"(?<=:\d\d)[.,](\d{1,9})|(?<=:\d\d:\d\d):(\d{3})(?!\d)|(?<=\d{8}T\d{6})[.,](\d{1,9})"
+)
+_ZONED = Pattern(rf"(?:{_NAMES}|(?::\d\d|T\d{{6}})(?:[.,:]\d+)? ?(?:{_OFFSET}|{_PLACE}))\Z")
 
 
 _SHORTEST_TIME = len("10:30:15")
@@ -241,14 +253,16 @@ def read_zone(name: str) -> tzinfo:
 
 # -- reading ---------------------------------------------------------------------------------------
 
+_OF_MONGODB = (("$date", ""), ("$numberLong", ""))
 # The names of the parts of a time: of log4j, of Google Cloud, of Monolog.
-_PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""))
+_PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""), *_OF_MONGODB)
 # Numbers count from the epoch in seconds, milli-, micro- or nanoseconds: their size decides, until
 # the year 5138. The factor and the divisor are whole: a quotient of whole numbers is exact.
 _UNITS = ((1e11, 1000, 1), (1e14, 1, 1), (1e17, 1, 10**3), (1e20, 1, 10**6))
 _LENGTHS = frozenset(range(1, 32))  # of a number that may be a time
 _DAY_LENGTH = 86_400.0
 _NOON = 12
+_LEAP_DAY = (2, 29)
 _HOURS_DIGITS = 2
 _HOUR_LENGTH = 3_600.0
 _MOST_KNOWN = 4096
@@ -505,7 +519,10 @@ class Clock:
         written = time.time() if self._written is None else self._written
         # A day of tolerance, for zones and clocks that differ.
         latest = datetime.fromtimestamp(written + _DAY_LENGTH, self.zone)
-        return latest.year if (month, day) <= (latest.month, latest.day) else latest.year - 1
+        year = latest.year if (month, day) <= (latest.month, latest.day) else latest.year - 1
+        if (month, day) == _LEAP_DAY:
+            year = next(filter(isleap, range(year, year - 9, -1)))  # 1900 had none
+        return year
 
     def _past_midnight(self, seconds: float) -> float:
         seconds += self._days * _DAY_LENGTH
@@ -535,7 +552,9 @@ def _parted(text: str) -> tuple[str, str]:
             return text[:place] + zone, text[place + 1 : end]
         return text, ""
     match = _FRACTION.search(text)
-    return (text[: match.start()] + text[match.end() :], match[1]) if match else (text, "")
+    if match is None:
+        return text, ""
+    return text[: match.start()] + text[match.end() :], match[match.lastindex or 0]
 
 
 def _offset(zone: str) -> timedelta:

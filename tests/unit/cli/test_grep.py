@@ -1389,6 +1389,62 @@ def test_the_service_of_a_container_is_known(
     assert shown_by(["--trace", OTHER_TRACE, "--status", "500", str(log)], capfd) == []
 
 
+@pytest.mark.parametrize("before", ["", "Root=", "Self=1-6-9;Root="])
+def test_a_trace_of_aws_is_found_by_its_id_and_by_the_header(
+    before: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A service of AWS Lambda Powertools logs the id, another one the header."""
+    trace = "1-5759e988-bd862e3fe1be46a994272793"
+    fields = {"level": "INFO", "timestamp": "2024-11-22 10:30:15,250+0000", "message": "x"}
+    lines = [
+        json.dumps({**fields, "function_request_id": "r1", "xray_trace_id": trace}),
+        json.dumps({**fields, "X-Amzn-Trace-Id": f"Root={trace};Parent=53995c3f42cd8ad8"}),
+        json.dumps({**fields, "xray_trace_id": trace.replace("5", "6")}),
+    ]
+    log = tmp_path / "app.log"
+    log.write_text("\n".join((*lines, "")))
+    assert main(["grep", "--trace", f"{before}{trace}", str(log)]) == 0
+    assert capfd.readouterr().out.splitlines() == lines[:2]
+
+
+def test_the_execution_log_of_api_gateway_is_read_as_aws_shows_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Behind the time and the stream of "aws logs tail"."""
+    ids = [f"{digit}b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a" for digit in "78"]
+    rows = [
+        (ids[0], "HTTP Method: GET, Resource Path: /x"),
+        (ids[1], "HTTP Method: GET, Resource Path: /x"),
+        (ids[0], "Method completed with status: 502"),
+        (ids[1], "Method completed with status: 200"),
+    ]
+    lines = [
+        f"2024-11-22T10:30:15.{at}00000+00:00 a1b2 ({row[0]}) {row[1]}"
+        for at, row in enumerate(rows, 1)
+    ]
+    log = tmp_path / "gateway.log"
+    log.write_text("\n".join((*lines, "")))
+    for condition in (["--status", "502"], ["--request", ids[0]], [ids[0][:8]]):
+        assert main(["grep", *condition, str(log)]) == 0
+        assert capfd.readouterr().out.splitlines() == lines[::2]
+
+
+def test_a_slow_request_of_cloudfront_is_found_in_json(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "app.log"
+    fields = {"date": "2024-11-22", "time": "10:30:15", "cs-method": "GET", "cs-uri-stem": "/x"}
+    lines = [
+        json.dumps(
+            {**fields, "sc-status": "200", "x-edge-request-id": f"r{took}", "time-taken": took}
+        )
+        for took in ("0.050", "0.250")
+    ]
+    log.write_text("\n".join((*lines, "")))
+    assert main(["grep", "--slower", "100ms", str(log)]) == 0
+    assert capfd.readouterr().out.splitlines() == lines[1:]
+
+
 @pytest.mark.parametrize("option", ["--trace", "--span"])
 def test_an_id_that_is_none_is_refused(option: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["grep", option, "xyz", os.devnull]) == 2

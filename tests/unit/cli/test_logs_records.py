@@ -23,6 +23,7 @@ from asgi_trace._core.lines import Record, format_json, format_logfmt, parse_fie
 HEX = "4bf92f3577b34da6a3ce929d0e0e4736"
 UUID = "7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a"
 SPAN = "00f067aa0ba902b7"
+_ZEROS = str.maketrans(dict.fromkeys("123456789abcdef", "0"))
 
 
 def entry_of(line: str) -> Entry:
@@ -47,6 +48,80 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "Sleuth": (
         f"2024-11-22 10:30:15.250  INFO [shop,{HEX},{SPAN},true] 12 --- [main] c.e.Shop : paid",
         {"request": HEX, "trace": HEX, "inner": SPAN},
+    ),
+    "AWS API Gateway's access log": (
+        f'1.2.3.4 - - [22/Nov/2024:10:30:15 +0000]"GET /x HTTP/1.1" 502 5 {UUID} JKJaXmPLvHcESHA=',
+        {"request": UUID, "access": {"method": "GET", "path": "/x", "status": 502}},
+    ),
+    "AWS API Gateway's access log of an HTTP API": (
+        '1.2.3.4 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 502 5 JKJaXmPLvHcESHA=',
+        {"request": "JKJaXmPLvHcESHA=", "access": {"method": "GET", "path": "/x", "status": 502}},
+    ),
+    "AWS API Gateway's execution log": (
+        f"({UUID}) HTTP Method: GET, Resource Path: /x",
+        {"request": UUID},
+    ),
+    "AWS API Gateway's execution log, end": (
+        f"({UUID}) Method completed with status: 502",
+        {"request": UUID, "access": {"status": 502}},
+    ),
+    "the servers of IBM": (
+        f"[11/22/24, 10:30:15:250 UTC] 00000020 com.ibm.ws.x.Shop        E CWWKZ0002E: request_id={UUID} x",
+        {"request": UUID, "level": 4},
+    ),
+    "the servers of IBM, with a date of ISO 8601": (
+        "[2024-11-22T10:30:15.250+0000] 00000020 com.ibm.ws.x.Shop        W CWWKZ0002W: x",
+        {"level": 3},
+    ),
+    "syslog's names of levels": (
+        f"2024-11-22 10:30:15,250 CRIT request_id={UUID} x",
+        {"request": UUID, "level": 5},
+    ),
+    "java.util.logging in one line": (
+        "2024-11-22 10:30:15.250 FINEST com.example.Shop x",
+        {"level": 1},
+    ),
+    "a level in brackets, in words of .NET": (
+        "2024-11-22 10:30:15.250 [Information] x",
+        {"level": 2},
+    ),
+    "Monolog, an alert": (
+        "[2024-11-22T10:30:15.250000+00:00] app.ALERT: x [] []",
+        {"level": 5},
+    ),
+    "Nagios, where an alert is no level": ("[1732271415] SERVICE ALERT: x", {"level": 0}),
+    "Monolog": (
+        f'[2024-11-22T10:30:15.250000+00:00] app.ERROR: failed {{"id":7}} {{"request_id":"{UUID}"}}',
+        {"request": UUID, "level": 4},
+    ),
+    "Monolog, without extra fields": (
+        f'[2024-11-22T10:30:15.250000+00:00] app.WARNING: x {{"a":{{"b":1}},"trace_id":"{HEX}"}} []',
+        {"request": HEX, "trace": HEX, "level": 3},
+    ),
+    "Laravel": (
+        f'[2024-11-22 10:30:15] production.INFO: paid {{"request-id":"{UUID}","userId":7}} ',
+        {"request": UUID, "level": 2},
+    ),
+    "Laravel, with an exception": (
+        f'[2024-11-22 10:30:15] production.ERROR: x {{"request-id":"{UUID}","exception":"[object] '
+        "(RuntimeException(code: 0): x at /app/shop.php:12)",
+        {"request": UUID, "level": 4},
+    ),
+    "Laravel, with a client's text in the message": (
+        '[2024-11-22 10:30:15] local.ERROR: got {"request_id":"forged"} {"userId":7}',
+        {"request": "", "level": 4},
+    ),
+    "Monolog, without fields": (
+        '[2024-11-22T10:30:15.250000+00:00] app.ERROR: got {"request_id":"forged"} [] []',
+        {"request": "", "level": 4},
+    ),
+    "zap, with fields": (
+        f'2024-11-22T10:30:15.250Z\tWARN\tshop\tshop/main.go:12\tslow\t{{"requestId": "{UUID}"}}',
+        {"request": UUID, "level": 3},
+    ),
+    "zap, with a client's text in the message": (
+        '2024-11-22T10:30:15.250Z\tWARN\tshop\tgot {"requestId": "forged"}\t{"bytes": 5}',
+        {"request": "", "level": 3},
     ),
     "Rails": (f"[{UUID}] Processing by OrdersController#create as JSON", {"request": UUID}),
     "Rails, start": (
@@ -1455,6 +1530,113 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"request": "r1", "parent": SPAN, "service": "front"},
     ),
+    "a program in Go, with the names of its structure": (
+        {"Time": "2024-11-22T10:30:15Z", "Severity": "ERROR", "message": "x", "X-Request-Id": "r1"},
+        {"request": "r1", "level": 4, "undated": None},
+    ),
+    "winston, with metadata": (
+        {"level": "info", "message": "x", "meta": {"requestId": "r1", "sessionID": "s1"}},
+        {"request": "r1", "session": "s1", "level": 2},
+    ),
+    "logback, with its context in capitals": (
+        {"timestamp": 1, "logLevel": "WARN", "message": "x", "MDC": {"REQUEST_ID": "r1"}},
+        {"request": "r1", "level": 3},
+    ),
+    "an event of API Gateway": (
+        {"timestamp": 1, "level": "INFO", "message": "x", "requestContext": {"requestId": "r1"}},
+        {"request": "r1"},
+    ),
+    "the name of an operation, which is no trace": (
+        {"timestamp": 1, "level": "INFO", "message": "x", "operationId": "getUser"},
+        {"request": "", "trace": None},
+    ),
+    "an empty id before another one": (
+        {"timestamp": 1, "level": "INFO", "message": "x", "request_id": None, "reqId": "r1"},
+        {"request": "r1"},
+    ),
+    "an empty id before one in another spelling": (
+        {"timestamp": 1, "level": "INFO", "message": "x", "request_id": "", "X-Request-Id": "r1"},
+        {"request": "r1"},
+    ),
+    "a store's columns of ids, of which one is filled": (
+        {
+            "timestamp": 1,
+            "level": "INFO",
+            "message": "x",
+            "trace_id": "",
+            "traceId": HEX,
+            "session_id": "-",
+            "sessionId": "s1",
+        },
+        {"request": HEX, "session": "s1", "trace": HEX},
+    ),
+    "a store's columns of a level, of which one is filled": (
+        {"timestamp": 1, "level": None, "severity": "ERROR", "message": "x"},
+        {"level": 4},
+    ),
+    "CloudFront, in JSON": (
+        {
+            "date": "2024-11-22",
+            "time": "10:30:15",
+            "x-edge-location": "FRA56-P4",
+            "cs-method": "GET",
+            "cs-uri-stem": "/x",
+            "sc-status": "503",
+            "time-taken": "0.250",
+            "x-edge-request-id": "JKJaXmPLvHcESHA==",
+        },
+        {
+            "request": "JKJaXmPLvHcESHA==",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "Semantic Logger, with Rails' tags": (
+        {"timestamp": 1, "level": "info", "message": "x", "tags": ["web", UUID]},
+        {"request": UUID},
+    ),
+    "tags that are no ids": (
+        {"timestamp": 1, "level": "info", "message": "x", "tags": ["web", 5, None]},
+        {"request": ""},
+    ),
+    "a UUID of zeros": (
+        {"time": 1, "level": "INFO", "message": "x", "requestId": UUID.translate(_ZEROS)},
+        {"request": ""},
+    ),
+    "a missing value of JavaScript": (
+        {"time": 1, "level": "info", "message": "x", "requestId": "undefined"},
+        {"request": ""},
+    ),
+    "AWS Lambda Powertools": (
+        {
+            "level": "INFO",
+            "message": "x",
+            "timestamp": "2024-11-22 10:30:15,250+0000",
+            "service": "front",
+            "function_request_id": UUID,
+            "xray_trace_id": "1-5759e988-bd862e3fe1be46a994272793",
+        },
+        {"request": UUID, "trace": "1-5759e988-bd862e3fe1be46a994272793", "service": "front"},
+    ),
+    "the header of AWS X-Ray": (
+        {
+            "level": "info",
+            "message": "x",
+            "X-Amzn-Trace-Id": "Self=1-6-9;Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+        },
+        {"trace": "1-5759e988-bd862e3fe1be46a994272793"},
+    ),
+    "a whole traceparent": (
+        {"level": "info", "message": "x", "trace_id": f"00-{HEX}-{SPAN}-01"},
+        {"request": HEX, "trace": HEX},
+    ),
+    "a traceback with the name of a trace": (
+        {"level": "error", "message": "x", "trace": "Error: x\n    at shop (/app/shop.js:1:2)"},
+        {"request": "", "trace": None, "level": 4},
+    ),
+    "pino, with its message under another name": (
+        {"level": 30, "time": 1732271415250, "message": "x", "req": {"id": "r1"}},
+        {"request": "r1", "level": 2},
+    ),
 }
 
 
@@ -1469,6 +1651,19 @@ def test_json_of_others(fields: dict[str, Any], expected: dict[str, Any]) -> Non
         **(entry.more or {}),
     }
     assert {name: found.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("first", ["@timestamp", "event.timestamp"])
+def test_the_first_name_of_logfmt_may_have_a_mark(first: str) -> None:
+    """As those of ECS have."""
+    entry = entry_of(f'{first}=2024-11-22T10:30:15Z log.level=WARN message="x" trace.id={HEX}')
+    assert (entry.request_id, entry.level) == (HEX, 3)
+
+
+def test_a_traceback_with_the_name_of_a_trace_is_shown() -> None:
+    traceback = "Error: x\n    at shop (/app/shop.js:1:2)"
+    entry = entry_of(json.dumps({"level": "error", "message": "failed", "trace": traceback}))
+    assert entry.text[entry.message :] == f"failed\n{traceback}"
 
 
 @pytest.mark.parametrize(
@@ -1489,6 +1684,30 @@ def test_the_time_has_many_names(name: str, value: str) -> None:
     assert (
         entry_of(json.dumps({name: value, "msg": "x", "level": "info"})).time == 1_732_271_415_250
     )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"date": "2024-11-22", "time": "10:30:15.250", "tz": "+0000"},  # FortiGate
+        {"date": "2024-11-22", "time": "10:30:15.250", "cs-method": "GET"},  # CloudFront
+        {"date": "2024/11/22", "time": "10:30:15.250Z"},
+        {"timestamp": None, "time": "2024-11-22T10:30:15.250Z"},
+        {"timestamp": "soon", "t": 5, "ts": 1732271415.25},
+    ],
+)
+@pytest.mark.parametrize("form", ["JSON", "logfmt"])
+def test_a_time_may_be_in_two_fields_or_in_the_second_one(
+    fields: dict[str, Any], form: str
+) -> None:
+    """A time of day without its date would be one of the day of the file."""
+    fields |= {"level": "info", "msg": "x"}
+    line = json.dumps(fields)
+    if form == "logfmt":
+        line = " ".join(f"{name}={value or ''}" for name, value in fields.items())
+    reader = LineReader(zone=ZoneInfo("Europe/Berlin"))
+    (entry,) = reader.read([line]) + reader.finish()
+    assert entry.time == 1_732_271_415_250
 
 
 def test_a_short_name_is_no_time_where_it_is_a_number() -> None:

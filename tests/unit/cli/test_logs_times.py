@@ -78,6 +78,13 @@ FORMS = {
     "GMT and hours": "2024-11-22 08:30:15 GMT-2",
     "UTC and hours": "2024-11-22 16:00:15 UTC+05:30",
     "Erlang": "22-Nov-2024::10:30:15",
+    "date(1) in Britain": "Fri 22 Nov 10:30:15 GMT 2024",
+    "a zone of Britain": "2024-11-22 11:30:15 BST",
+    "a zone of America, in summer": "2024-11-22 05:30:15.000 CDT",
+    "ISO 8601, basic, with a fraction": "20241122T113015.000+0100",
+    "ISO 8601, basic, with nanoseconds": "20241122T103015,000000000Z",
+    "milliseconds behind a colon": "2024-11-22 10:30:15:000",
+    "a browser's, in Britain": "22 Nov 2024, 10:30:15",
 }
 
 
@@ -185,6 +192,43 @@ def test_one_date_shows_the_order_of_the_others() -> None:
     ):
         expected = datetime(2024, month, day, 10, 30, 15, tzinfo=timezone.utc).timestamp() * 1000
         assert Clock(timezone.utc, WRITTEN).read(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("[11/12/24, 10:30:15:250 UTC]", "2024-11-12 10:30:15.250"),
+        ("[3/5/24 9:30:15:250 EST]", "2024-03-05 14:30:15.250"),
+        ("[11/12/24 10:30:15:250 CST]", "2024-11-12 10:30:15.250"),
+        ("2024-11-22 10:30:15:250 INFO", "2024-11-22 10:30:15.250"),
+        ("20241122T103015.250Z", "2024-11-22 10:30:15.250"),
+        ("22-Nov-2024 10:30:15:250", "2024-11-22 10:30:15.250"),
+    ],
+)
+def test_milliseconds_are_read_behind_a_colon_and_in_the_basic_form(text: str, moment: str) -> None:
+    """The servers of IBM write them so, with the month first."""
+    expected = datetime.fromisoformat(f"{moment}+00:00").timestamp() * 1000
+    match = find_time(f"{text} x", 120)
+    assert match is not None
+    assert Clock(timezone.utc, WRITTEN).read(match[0]) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fri Nov 22 10:30:15 CST 2019",
+        "Fri 22 Nov 10:30:15 CST 2019",
+        "Fri 22 Nov 10:30:15 UTC 2019",
+        "Fri Nov 22 10:30:15 +0000 2019",
+        "Fri Nov 22 10:30:15 AM IST 2019",
+    ],
+)
+def test_the_year_behind_a_zone_is_that_of_the_date(text: str) -> None:
+    """Also behind one that is not known, which is then the zone of the log."""
+    expected = datetime(2019, 11, 22, 10, 30, 15, tzinfo=timezone.utc).timestamp() * 1000
+    match = find_time(f"{text} x", 120)
+    assert match is not None
+    assert Clock(timezone.utc, WRITTEN).read(match[0]) == expected
 
 
 @pytest.mark.parametrize(
@@ -308,11 +352,23 @@ def test_a_number_in_a_smaller_unit_is_exact(milliseconds: int) -> None:
         {"epochSecond": 1_732_271_415, "nanoOfSecond": 0},
         {"seconds": "1732271415", "nanos": 0},
         {"date": "2024-11-22T10:30:15Z", "timezone_type": 3},
+        {"$date": "2024-11-22T10:30:15.000Z"},
+        {"$date": {"$numberLong": "1732271415000"}},
     ],
 )
 def test_a_number_counts_from_the_epoch(value: Any) -> None:
     """In seconds, milli-, micro- or nanoseconds."""
     assert Clock().read_value(value) == MOMENT.timestamp() * 1000
+
+
+@pytest.mark.parametrize(
+    ("written", "year"),
+    [("2024-02-29", 2024), ("2024-02-10", 2020), ("2025-03-02", 2024), ("2027-02-10", 2024)],
+)
+def test_a_leap_day_without_a_year_is_the_last_one(written: str, year: int) -> None:
+    moment = datetime.fromisoformat(f"{written}T12:00:00+00:00").timestamp()
+    expected = datetime(year, 2, 29, 10, 30, 15, tzinfo=timezone.utc).timestamp() * 1000
+    assert Clock(timezone.utc, moment).read("Feb 29 10:30:15") == expected
 
 
 @pytest.mark.parametrize(
