@@ -38,7 +38,7 @@ from .lines import LOOKED_AT, Lines
 from .own import OTHERS, Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
-from .texts import HEX, UUID, AccessLines
+from .texts import HEX, UUID, AccessLines, is_of_zap
 from .times import Clock
 from .wanted import Wanted
 from .workers import Parsed, Workers
@@ -92,6 +92,8 @@ _INDENTED = Pattern(
 _rich = re.compile(
     r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
 ).match
+# The first line of a stack of Go, in full: zap writes it below a record.
+_function_of_go = re.compile(r"(?=\S{1,300}\.\S)[A-Za-z][\w./@%~()*\[\]\u00b7-]{1,500}\Z").match
 _rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
 # rsyslog writes it in the place of a line feed.
@@ -169,6 +171,7 @@ class Steps:
         self.request: str | None = None  # of the entry that a line may continue; None at first
         self.source = ""  # of that entry
         self.in_traceback = False
+        self._is_of_zap = False  # that entry
         self.margin = 0  # the number of blanks before each line of its traceback
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
@@ -273,7 +276,7 @@ class Steps:
     def jump(self) -> None:
         """Note that lines were left out: the next one continues no entry."""
         self.request = None
-        self.in_traceback = False
+        self.in_traceback = self._is_of_zap = False
         self.prefix = ("", "")
         self._entry = None
         self._left.clear()
@@ -285,7 +288,7 @@ class Steps:
             self._left.pop(source, None)
         self.request = request_id
         self.source = source
-        self.in_traceback = False
+        self.in_traceback = self._is_of_zap = False
         self.prefix = ("", "")
         self.margin = 0
 
@@ -416,6 +419,7 @@ class Steps:
             entry = self.records.dated(entry)
         self.begin(entry.request_id, source)
         self._shown.is_rich |= _rich(plain) is not None
+        self._is_of_zap = is_of_zap(plain)
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
         if ids > 0:
@@ -447,7 +451,8 @@ class Steps:
     def _goes_on(self, line: str) -> bool:
         if not line:
             return True
-        if not _continues(line, self.in_traceback):
+        begins_stack = self._is_of_zap and _function_of_go(line) is not None
+        if not begins_stack and not _continues(line, self.in_traceback):
             return False
         self.in_traceback = self.in_traceback or line[0] not in _FRAME
         return True

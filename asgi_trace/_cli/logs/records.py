@@ -884,8 +884,10 @@ def _received(when: float, moment: float) -> float:
 
 def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
     """Return the fields of a *line* that is made of names and values; None for any other line."""
-    if line[:1].isdigit() and "\thttp.log." in line:
-        return console_fields(line)
+    if line[:1].isdigit() or line.startswith("["):
+        fields = console_fields(line)
+        if fields is not None or "\thttp.log." in line:
+            return fields
     if not line.startswith("{") and not line.partition("=")[0].replace("_", "a").isalnum():
         return None
     if envelope is not None and envelope.fields is not None:

@@ -541,6 +541,105 @@ def test_a_message_of_caddy_has_no_fields(message: str) -> None:
     assert (entry.request_id, entry.level, entry.text) == ("", 2, line)
 
 
+_FIELDS = '{"request_id": "r1", "method": "GET", "path": "/x", "status": 503, "duration": "250ms"}'
+_SHORT = json.dumps(json.loads(_FIELDS), separators=(",", ":"))
+_SENT = '{"request_id":"forged"}'
+BEHIND_A_MESSAGE = {
+    "zap": f"2024-11-22T10:30:15.250Z\tWARN\tpaid\t{_FIELDS}",
+    "zap, everything": f"2024-11-22T10:30:15.250Z\tWARN\tpay.access\tpay/pay.go:12\tpaid\t{_FIELDS}",
+    "zap, with a zone": f"2024-11-22T11:30:15.250+0100\twarn\tpay.go:12\tpaid\t{_FIELDS}",
+    "zap, seconds": f"1.73227141525e+09\twarn\tpaid\t{_FIELDS}",
+    "zap, in color": f"2024-11-22T10:30:15.250Z\t\x1b[33mWARN\x1b[0m\tpaid\t{_FIELDS}",
+    "zap, with blanks": f"2024-11-22T10:30:15.250Z WARN pay.access pay/pay.go:12 paid {_FIELDS}",
+    "zap, with blanks and a client's text": (
+        f"2024-11-22T10:30:15.250Z WARN pay.go:12 paid {_SENT} {_FIELDS}"
+    ),
+    "zap, a client's text": f"2024-11-22T10:30:15.250Z\tWARN\tpaid {_SENT}\t{_FIELDS}",
+    "Monolog": f"[2024-11-22T10:30:15.250000+00:00] app.WARNING: paid {_SHORT} []",
+    "Monolog, extra values": f"[2024-11-22T10:30:15.250000+00:00] app.WARNING: paid [] {_SHORT}",
+    "Monolog, a client's text": (
+        f"[2024-11-22T10:30:15.250000+00:00] app.WARNING: paid {_SENT} [] {_SHORT} []"
+    ),
+    "Laravel": f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SHORT} ",
+    "Laravel, without the blank at the end": f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SHORT}",
+    "Laravel, extra values": f"[2024-11-22 10:30:15.250] local.WARNING: paid  {_SHORT}",
+    "Laravel, both": f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SHORT} {{}}",
+    "Laravel, a client's text": f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SENT} {_SHORT} ",
+    "Laravel, a client's text before extra values": (
+        f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SENT}  {_SHORT}"
+    ),
+    "Laravel, an exception": (
+        f'[2024-11-22 10:30:15.250] local.WARNING: paid {_SHORT[:-1]},"exception":"[object] (Error(code: 0): x'
+    ),
+}
+
+
+@pytest.mark.parametrize("line", BEHIND_A_MESSAGE.values(), ids=BEHIND_A_MESSAGE)
+def test_fields_in_json_behind_a_message_are_read_as_those_of_json(line: str) -> None:
+    reader = LineReader(zone=timezone.utc)
+    (entry,) = reader.read([line]) + reader.finish()
+    access = {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}
+    assert (entry.request_id, entry.level, entry.time) == ("r1", 3, 1_732_271_415_250)
+    assert (entry.more or {})["access"] == access
+    assert entry.text[entry.message :].startswith("paid")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"2024-11-22 10:30:15,250 WARNING shop: got {_SENT}",
+        f"2024-11-22T10:30:15.250Z\tWARN\tgot {_SENT}",
+        f"2024-11-22T10:30:15.250Z\tWARN\tgot\ta\t{_SENT}\tx",
+        f"[2024-11-22T10:30:15.250000+00:00] app.WARNING: got {_SENT} [] []",
+        f'[2024-11-22T10:30:15.250000+00:00] app.WARNING: got {_SENT} [] {{"n":1}} []',
+        f"[2024-11-22 10:30:15] local.WARNING: got {_SENT}  ",
+        f'[2024-11-22 10:30:15] local.WARNING: got {_SENT} {{"n":1}} ',
+        f'[2024-11-22 10:30:15] local.WARNING: got {_SENT}  {{"n":1}}',
+        f'[2024-11-22 10:30:15] local.WARNING: got {_SENT} {{"exception":"[object] (Error(code: 0): x',
+    ],
+)
+def test_a_message_has_no_fields(line: str) -> None:
+    """A client's text at the end of it may be JSON."""
+    entry = entry_of(line)
+    assert (entry.request_id, entry.level) == ("", 3)
+    assert _SENT in entry.text
+
+
+@pytest.mark.parametrize("piece", [" {", ' {"a":', " [", ' {"a": {}', "\t{"])
+@pytest.mark.parametrize("head", [line.partition("paid")[0] for line in BEHIND_A_MESSAGE.values()])
+def test_a_long_message_with_braces_takes_no_longer_than_its_length(head: str, piece: str) -> None:
+    assert entry_of(f"{head}{piece * 20_000}}}").request_id == ""
+
+
+@pytest.mark.parametrize(
+    "front", ["[2024-11-22T10:30:15+00:00] app.INFO: ", "2024-11-22T10:30:15Z INFO pay.go:12 "]
+)
+def test_fields_behind_our_ids_are_read_alike_in_a_block(front: str) -> None:
+    lines = [f'{front}[req=a|session=b] paid {{"request_id":"r1"}} []' for _ in range(20)]
+    lines += [f'{front}[req=a|session=b] paid {{"request_id":"r1"}}']
+    alone, at_once = LineReader(), LineReader()
+    expected = alone.read(lines) + alone.finish()
+    found = at_once.read_text("".join(f"{line}\n" for line in lines), lines) + at_once.finish()
+    assert list(found) == list(expected)
+
+
+def test_a_stack_of_go_belongs_to_its_record() -> None:
+    """zap writes it in full lines, which begin with a function."""
+    stack = [
+        "sigs.k8s.io/controller-runtime/pkg/internal/controller.(*Controller[...]).reconcileHandler",
+        "\t/go/pkg/mod/sigs.k8s.io/controller-runtime@v0.17.0/pkg/internal/controller/controller.go:329",
+        "main.main",
+        "\t/app/main.go:12",
+    ]
+    next_record = "2024-11-22T10:30:15.250Z\tINFO\tready"
+    lines = [BEHIND_A_MESSAGE["zap"], *stack, next_record, "shop.example is up", "shop.example"]
+    reader = LineReader()
+    first, second, third, *_ = reader.read(lines) + reader.finish()
+    assert first.text.endswith("\n".join(stack))
+    assert (first.request_id, second.text) == ("r1", next_record)
+    assert third.request_id == ""
+
+
 NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "ECS, dotted": (
         {
