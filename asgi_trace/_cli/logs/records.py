@@ -683,7 +683,7 @@ class Records:
         elif is_of_client:
             pass
         elif time or level or letter or "RequestId" in plain or plain.startswith("["):
-            ids = ids_in(plain, head_end)
+            ids = ids_in(plain, head_end, has_path=path >= 0)
             request_id, session_id, trace, span = (
                 _id(ids.request),
                 _id(ids.session),

@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import cache
 from itertools import islice
 from typing import Any
+from urllib.parse import unquote
 
 from ..._core.lines import parse_access, parse_fields, parse_outgoing, unescape
 from ..._core.patterns import Pattern
@@ -72,12 +73,13 @@ _IDS = (
 )
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = Pattern(
-    r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|span[-_]?id|session[-_]?id|rid)"
+    r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_.]?id|span[-_.]?id|session[-_]?id|rid)"
     r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})(?![\w.~+/=:@-])",
     re.IGNORECASE,
 )
 _OF_ID = Pattern(r"[\w.~+/=:@-]")
 _KINDS = ("session", "trace", "span")
+_WITHOUT_MARKS = str.maketrans("", "", "_-.")
 # Beside the trace: of OpenTelemetry and Datadog.
 _SERVICE = Pattern(r"[\[ ](?:resource\.service\.name|dd\.service)=([\w.-]{1,128})(?=[\] ])")
 # At the end of a line, where Elastic's and New Relic's agents put them behind a program's own format.
@@ -128,9 +130,11 @@ class Ids:
         self.end = 0
 
 
-def ids_in(line: str, end: int) -> Ids:
+def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
     """
     Return the ids in *line* before *end*: by their names, else in the form of a known writer.
+
+    :param has_path: whether the line may end with a client's path.
     """
     ids = Ids()
     if _FIELDS_LAST.match(line) is not None:
@@ -148,7 +152,9 @@ def ids_in(line: str, end: int) -> Ids:
             setattr(ids, kind, match[2].rstrip(":.") or match[2])
             if line.rfind("[", 0, match.start()) > line.rfind("]", 0, match.start()):
                 ids.end = max(ids.end, line.find("]", match.end(), end) + 1)
-    if ids.trace:
+    if not ids.trace and not has_path:
+        _read_agents(line, ids)
+    elif ids.trace:
         service = _SERVICE.search(line, 0, end)
         ids.service = "" if service is None else service[1]
     if ids.request or ids.trace:
@@ -165,8 +171,19 @@ def ids_in(line: str, end: int) -> Ids:
     return ids
 
 
+def _read_agents(line: str, ids: Ids) -> None:
+    """Fill *ids* with the trace that an agent has put at the end of a *line*."""
+    for beginning, row in _OF_AGENTS:
+        place = line.rfind(beginning)
+        match = row.match(line, place) if place >= 0 else None
+        if match is not None:
+            for name, value in match.groupdict("").items():
+                setattr(ids, name, unquote(value))
+            return
+
+
 def _kind(name: str) -> str:
-    kind = name.lower().replace("_", "").replace("-", "").removesuffix("id")
+    kind = name.lower().translate(_WITHOUT_MARKS).removesuffix("id")
     return kind if kind in _KINDS else "request"
 
 
