@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from itertools import repeat
@@ -34,6 +34,7 @@ from .envelopes import (
 )
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
+from .levels import LEVELS
 from .lines import LOOKED_AT, Lines
 from .own import OTHERS, Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
@@ -82,20 +83,30 @@ _HEADS = (
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )
 _ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *_HEADS, r"\[req=[^|\]]+\|session=")))
-# Records that begin with blanks: FastAPI's command aligns its levels on the right, and Next.js begins
-# each line with a blank.
+# Records that begin with blanks: FastAPI's command aligns its levels on the right, Next.js begins each
+# line with a blank, and Rust's tracing each record, if it writes one in several lines.
 _INDENTED = Pattern(
     r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
     r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
+    r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
 )
 # Rich writes the time of each second once, and blanks in its place on the other lines.
 _rich = re.compile(
     r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
 ).match
-# The first line of a stack of Go, in full: zap writes it below a record.
+# The first line of a stack below a record of another writer: of Java and .NET, where Dropwizard puts a
+# mark before each line; below an error, of Node.js; and of Go, where zap writes the record.
+_WITH_PACKAGE = (
+    r"! |(?:[A-Za-z_$][\w$]{0,100}\.){1,12}[\w$]{0,100}(?:Exception|Error|Throwable)(?:: |\Z)"
+)
+_exception = re.compile(_WITH_PACKAGE).match
+_any_exception = re.compile(
+    rf"{_WITH_PACKAGE}|[A-Z]?\w{{0,60}}(?:Exception|Error)(?: \[\w{{1,60}}\])?(?:: |\Z)"
+).match
 _function_of_go = re.compile(r"(?=\S{1,300}\.\S)[A-Za-z][\w./@%~()*\[\]\u00b7-]{1,500}\Z").match
 _rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
+_ERROR = LEVELS["ERROR"]
 # rsyslog writes it in the place of a line feed.
 _LINE_FEED = "#012"
 # The prefix of journalctl is longer.
@@ -122,6 +133,8 @@ class Step(NamedTuple):
     is_record: bool = True
 
 
+_Begins = Callable[[str], "re.Match[str] | None"]
+
 MOST_BETWEEN = 1000
 """The most lines of other sources that may come between a record and a line that continues it."""
 
@@ -139,6 +152,7 @@ class _Left(NamedTuple):
     in_traceback: bool
     is_foreign: bool
     prefix: str
+    begins_stack: _Begins | None = None
 
 
 class _Shown:
@@ -171,7 +185,8 @@ class Steps:
         self.request: str | None = None  # of the entry that a line may continue; None at first
         self.source = ""  # of that entry
         self.in_traceback = False
-        self._is_of_zap = False  # that entry
+        # matches the beginning of a stack below that entry; None, if its writer has marked each line
+        self._begins_stack: _Begins | None = None
         self.margin = 0  # the number of blanks before each line of its traceback
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
@@ -276,7 +291,7 @@ class Steps:
     def jump(self) -> None:
         """Note that lines were left out: the next one continues no entry."""
         self.request = None
-        self.in_traceback = self._is_of_zap = False
+        self.in_traceback, self._begins_stack = False, None
         self.prefix = ("", "")
         self._entry = None
         self._left.clear()
@@ -288,7 +303,7 @@ class Steps:
             self._left.pop(source, None)
         self.request = request_id
         self.source = source
-        self.in_traceback = self._is_of_zap = False
+        self.in_traceback, self._begins_stack = False, None
         self.prefix = ("", "")
         self.margin = 0
 
@@ -341,7 +356,8 @@ class Steps:
         if len(self._left) == _MOST_SOURCES:
             self._left.clear()
         prefix = self.prefix[1]
-        self._left[self.source] = _Left(entry, number, self.in_traceback, self.is_foreign, prefix)
+        state = self.in_traceback, self.is_foreign, prefix, self._begins_stack
+        self._left[self.source] = _Left(entry, number, *state)
 
     @property
     def awaited_source(self) -> str:
@@ -360,7 +376,7 @@ class Steps:
         if left.prefix and line.startswith(left.prefix):
             text, in_traceback = line[len(left.prefix) :], left.in_traceback
         elif (
-            not _continues(line, left.in_traceback)
+            not _continues(line, left.in_traceback, left.begins_stack)
             or line.startswith("{")
             or self._is_own_format(line, left.is_foreign)
         ):
@@ -368,6 +384,7 @@ class Steps:
         entry = _continued(left.entry, text)
         self.begin(entry.request_id, source)
         self.in_traceback, self.is_foreign = in_traceback, left.is_foreign
+        self._begins_stack = left.begins_stack
         self.prefix = source, left.prefix
         self._entry = entry
         return entry
@@ -419,9 +436,12 @@ class Steps:
             entry = self.records.dated(entry)
         self.begin(entry.request_id, source)
         self._shown.is_rich |= _rich(plain) is not None
-        self._is_of_zap = is_of_zap(plain)
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
+        if ids < 0 and is_record and not plain.startswith(("{", _OWN_LOGFMT)):
+            self._begins_stack = _exception if entry.level < _ERROR else _any_exception
+            if is_of_zap(plain):
+                self._begins_stack = _function_of_go
         if ids > 0:
             self.prefix = source, _ids_in(plain)
         if ids >= 0 and '"' not in plain[:ids] and _ANOTHER_LOG.match(plain) is None:
@@ -451,8 +471,7 @@ class Steps:
     def _goes_on(self, line: str) -> bool:
         if not line:
             return True
-        begins_stack = self._is_of_zap and _function_of_go(line) is not None
-        if not begins_stack and not _continues(line, self.in_traceback):
+        if not _continues(line, self.in_traceback, self._begins_stack):
             return False
         self.in_traceback = self.in_traceback or line[0] not in _FRAME
         return True
@@ -490,11 +509,17 @@ class Steps:
 _NO_MORE: dict[str, Any] = {}
 
 
-def _continues(line: str, in_traceback: bool) -> bool:
-    """Whether a *line* that is not empty continues the record before it, perhaps *in_traceback*."""
+def _continues(line: str, in_traceback: bool, begins_stack: _Begins | None) -> bool:
+    """
+    Whether a *line* that is not empty continues the record before it, perhaps *in_traceback*.
+
+    :param begins_stack: matches the beginning of a stack below this record.
+    """
     if line[0] == " " and _INDENTED.match(line) is not None:
         return False
     if line[0] in _FRAME:
+        return True
+    if begins_stack is not None and begins_stack(line) is not None:
         return True
     return (in_traceback or _traceback(line) is not None) and _ANOTHER_LOG.match(line) is None
 

@@ -461,6 +461,11 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         " GET /x 503 in 1.25s (compile: 1.1s, render: 150ms)",
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 1250.0}},
     ),
+    "winston's manual": ("2024-11-22T10:30:15.250Z [shop] error: failed", {"level": 4}),
+    "a level in small letters before the time": (
+        "[error] 2024-11-22 10:30:15.250 failed request_id=r1-abc",
+        {"level": 4, "request": "r1-abc", "service": None},
+    ),
     "PHP's server": (
         "[Fri Nov 22 10:30:15 2024] [::1]:41342 [404]: GET /x - No such file or directory",
         {"access": {"method": "GET", "path": "/x", "status": 404}},
@@ -623,21 +628,98 @@ def test_fields_behind_our_ids_are_read_alike_in_a_block(front: str) -> None:
     assert list(found) == list(expected)
 
 
-def test_a_stack_of_go_belongs_to_its_record() -> None:
-    """zap writes it in full lines, which begin with a function."""
-    stack = [
-        "sigs.k8s.io/controller-runtime/pkg/internal/controller.(*Controller[...]).reconcileHandler",
-        "\t/go/pkg/mod/sigs.k8s.io/controller-runtime@v0.17.0/pkg/internal/controller/controller.go:329",
-        "main.main",
-        "\t/app/main.go:12",
-    ]
-    next_record = "2024-11-22T10:30:15.250Z\tINFO\tready"
-    lines = [BEHIND_A_MESSAGE["zap"], *stack, next_record, "shop.example is up", "shop.example"]
+_JAVA = (
+    "2024-11-22T10:30:15.250Z ERROR 1 --- [shop] [nio-80] [" + f"{HEX}-{SPAN}] c.e.Shop : failed"
+)
+STACKS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "zap": (
+        BEHIND_A_MESSAGE["zap"],
+        (
+            "sigs.k8s.io/controller-runtime/pkg/internal/controller.(*Controller[...]).reconcileHandler",
+            "\t/go/pkg/mod/sigs.k8s.io/controller-runtime@v0.17.0/pkg/internal/controller/controller.go:329",
+            "main.main",
+            "\t/app/main.go:12",
+        ),
+    ),
+    "Spring Boot": (
+        _JAVA,
+        (
+            "",
+            "java.lang.IllegalStateException: broken",
+            "\tat com.example.Shop.pay(Shop.java:12) ~[classes/:na]",
+            "Caused by: java.lang.NullPointerException: null",
+            "\t... 12 common frames omitted",
+        ),
+    ),
+    "an exception without a message, below a warning": (
+        _JAVA.replace("ERROR", " WARN"),
+        ("com.example.Shop$PayException", "\tat com.example.Shop.pay(Shop.java:12)"),
+    ),
+    ".NET": (
+        f"[2024-11-22 10:30:15.250 ERR] [{HEX}] failed",
+        ("System.Exception: broken", "   at Shop.Pay() in /app/Pay.cs:line 12"),
+    ),
+    "Dropwizard": (
+        f"ERROR [2024-11-22 10:30:15,250] [{HEX}] com.example.Shop: failed",
+        ("! java.lang.Error: broken", "! at com.example.Shop.pay(Shop.java:12)"),
+    ),
+    "Node.js": (
+        f"2024-11-22T10:30:15.250Z [{HEX}] error: failed",
+        ("TypeError: broken", "    at pay (/app/pay.js:12:3)"),
+    ),
+    "Node.js, with a code": (
+        f"2024-11-22T10:30:15.250Z [{HEX}] error: failed",
+        ("Error [ERR_HTTP]: broken", "    at pay (/app/pay.js:12:3)"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "stack"), STACKS.values(), ids=STACKS)
+def test_a_stack_belongs_to_the_record_above_it(record: str, stack: tuple[str, ...]) -> None:
+    """In other languages than Python it has no line that says so."""
+    next_record = "2024-11-22 10:30:16,250 INFO shop: ready"
     reader = LineReader()
-    first, second, third, *_ = reader.read(lines) + reader.finish()
-    assert first.text.endswith("\n".join(stack))
-    assert (first.request_id, second.text) == ("r1", next_record)
-    assert third.request_id == ""
+    lines = [record, *stack, next_record]
+    first, second = reader.read(lines) + reader.finish()
+    assert first.text.endswith("\n".join(("", *stack)))
+    assert first.request_id in ("r1", HEX)
+    assert second.text == next_record
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        (_JAVA, "shop.example is up"),
+        (_JAVA, "com.example.Shop started"),
+        (_JAVA.replace("ERROR", " INFO"), "Error: another program failed"),
+        (BEHIND_A_MESSAGE["zap"], "shop.example is up"),
+        (f"2024-11-22 10:30:15 - ERROR - [req={HEX}|session=s1] - failed", "java.lang.Error: x"),
+    ],
+)
+def test_a_line_that_begins_no_stack_is_of_no_request(record: str, line: str) -> None:
+    reader = LineReader()
+    first, second = reader.read([record, line]) + reader.finish()
+    assert first.request_id in ("r1", HEX)
+    assert (second.request_id, second.text) == ("", line)
+
+
+@pytest.mark.parametrize("line", ["a." * 50_000, "E" * 100_000, "Error" * 20_000, "a.b/" * 30_000])
+@pytest.mark.parametrize("record", [_JAVA, BEHIND_A_MESSAGE["zap"]])
+def test_a_long_line_below_a_record_takes_no_longer_than_its_length(record: str, line: str) -> None:
+    reader = LineReader()
+    entries = reader.read([record, *[line] * 20]) + reader.finish()
+    assert len(entries) == 21
+
+
+def test_records_of_rust_in_several_lines_are_apart() -> None:
+    """Each begins with two blanks."""
+    records = [
+        f"  2024-11-22T10:30:1{number}.250000Z  INFO shop::pay: paid, n: 3\n    at src/main.rs:12\n"
+        for number in range(3)
+    ]
+    reader = LineReader()
+    entries = reader.read("\n".join(records).split("\n")) + reader.finish()
+    assert [entry.text for entry in entries] == [*records[:2], records[2]]
 
 
 NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
