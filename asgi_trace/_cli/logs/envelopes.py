@@ -455,7 +455,8 @@ PREFIXES = (
     ),
     _prefix(
         "brackets",
-        rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})(?::\d{{1,9}}|[ \t]*)\][ \t](?!\d{{4}}/\d\d/\d\d - )",
+        rf"\[(?:{_WORD} )?(?!(?i:{_LEVELS})[ \t]*\]){_NO_LEVEL}(?P<source>{_WORD})"
+        r"(?::\d{1,9}|[ \t]*)\][ \t](?!\d{4}/\d\d/\d\d - )",
         _SOURCE,
     ),
     _prefix("parallel --tag", rf"(?P<source>[a-z]{_WORD})\t", _SOURCE, _STAMPED),

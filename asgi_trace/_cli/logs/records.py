@@ -126,6 +126,7 @@ _BEFORE_PATH = ": /"
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL)\b"
+    r"|[ \t]\[[\w.:/-]{1,80}\] (error|warn|info|debug)(?=: )"  # winston's manual
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
 _IN_MESSAGE = Pattern(

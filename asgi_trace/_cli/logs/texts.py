@@ -114,6 +114,10 @@ _IN_SPAN = Pattern(
     r"[\dT:.Z-]{20,35} +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,100}(?:\{[^{}\"/]{0,300}\})?:)?"
     r"[\w:.-]{1,100}\{(?:request_id|req_id|correlation_id)=\"([\w.~+/=:@-]{1,128})\"[ }]"
 )
+# Without the fields of a span, an id in quotes is among the fields behind the message.
+_OF_RUST = Pattern(
+    r"[\dT:.-]{19,34}Z +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,200}: ){1,2}[^ ]"
+)
 _MOST_FIELDS = 2048  # characters of them
 _WORD = Pattern(
     r"([\w.-]+)=(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s'\"=][^\s'\"]*))(?!\S)|\S+"
@@ -144,6 +148,10 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
     if in_span is not None:
         ids.request = in_span[1]
         return ids
+    if '_id="' in line and _OF_RUST.match(line) is not None:
+        _read_last(line, ids)
+        if ids.request or ids.trace:
+            return ids
     for match in _NAMED.finditer(line, 0, end):
         if match.end() == end and _OF_ID.match(line, end):  # the search ends within it
             continue

@@ -232,6 +232,10 @@ CONSOLES = {
     "zerolog, with a date": "2024-11-22T10:30:15Z WRN got a request_id=forged request_id=r1 session_id=s1",
     "logrus": "WARN[0012] got a request_id=forged                  request_id=r1 session_id=s1",
     "log15": "WARN[11-22|10:30:15] got a request_id=forged         request_id=r1 session_id=s1",
+    "Rust's tracing, compact": (
+        '2024-11-22T10:30:15.250000Z  WARN request: shop::pay: got a request_id="forged" n=3 request_id="r1" '
+        'session_id="s1"'
+    ),
     "slog": "2024/11/22 10:30:15 WARN got a request_id=forged request_id=r1 session_id=s1",
 }
 
