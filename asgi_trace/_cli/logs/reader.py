@@ -25,8 +25,9 @@ from .entries import Columns, Entries
 from .envelopes import (
     ANOTHER_LOG,
     COLOR,
+    HEADS,
+    INDENTED,
     JOURNAL_BYTES,
-    LAMBDA,
     Layer,
     Peeled,
     Peeler,
@@ -39,7 +40,7 @@ from .lines import LOOKED_AT, Lines
 from .own import OTHERS, Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
-from .texts import HEX, UUID, AccessLines, is_of_zap
+from .texts import AccessLines, is_of_zap
 from .times import Clock
 from .wanted import Wanted
 from .workers import Parsed, Workers
@@ -64,32 +65,8 @@ _traceback = re.compile(
 ).match
 # ... up to a line that looks like another logger's: also one of those that begin with neither a time
 # nor a level, or with our ids.
-_HEADS = (
-    r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
-    rf"\[(?:{UUID}|{HEX})\] |Started [A-Z]{{3,7}} \"/|method=[A-Z]{{3,7}} path=",  # Rails
-    r"\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:",  # Tornado, Jupyter
-    r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
-    r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
-    r"\[pid: \d{1,9}\|app: ",  # uWSGI
-    r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
-    LAMBDA,
-    r"\[Nest\] \d{1,9} ",
-    r"\[GIN\] \d{4}/",
-    r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] |\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
-    r"(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]",  # .NET
-    r"\[?\d\d-[A-Z][a-z]{2}-\d{4} \d\d:",  # PHP, Tomcat
-    r"\d{1,7}:[CMSX] \d\d [A-Z][a-z]{2} \d{4} ",  # Redis
-    # access lines, after a host, an id or an address of IPv6
-    r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
-)
-_ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *_HEADS, r"\[req=[^|\]]+\|session=")))
-# Records that begin with blanks: FastAPI's command aligns its levels on the right, Next.js begins each
-# line with a blank, and Rust's tracing each record, if it writes one in several lines.
-_INDENTED = Pattern(
-    r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
-    r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
-    r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
-)
+_ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *HEADS, r"\[req=[^|\]]+\|session=")))
+_indented = re.compile(INDENTED).match
 # Rich writes the time of each second once, and blanks in its place on the other lines.
 _rich = re.compile(
     r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
@@ -515,7 +492,7 @@ def _continues(line: str, in_traceback: bool, begins_stack: _Begins | None) -> b
 
     :param begins_stack: matches the beginning of a stack below this record.
     """
-    if line[0] == " " and _INDENTED.match(line) is not None:
+    if line[0] == " " and _indented(line) is not None:
         return False
     if line[0] in _FRAME:
         return True

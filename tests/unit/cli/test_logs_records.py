@@ -499,6 +499,45 @@ def test_a_message_that_looks_like_a_servers_line_is_read_alike_in_a_block(
     assert list(found) == list(expected)
 
 
+@pytest.mark.parametrize(
+    "prefix", ["shop-1  | ", "10:30:15 web.1  | ", "0|shop     | ", "[shop] | "]
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".NET, on a terminal",
+        "HAProxy, its id first",
+        "NestJS",
+        "Next.js",
+        "PHP",
+        "Rails",
+        "Rails, end",
+        "Rails, start",
+        "Redis",
+        "Sanic",
+        "Tomcat",
+        "Tornado's requests",
+        "gin",
+        "logrus, on a terminal",
+        "morgan",
+        "uWSGI",
+        "zap, on a terminal",
+        "zerolog, on a terminal",
+    ],
+)
+def test_a_name_before_lines_of_one_writer_is_the_source(prefix: str, name: str) -> None:
+    """Also where no line of the log begins with a date or a level."""
+    line, expected = TEXTS[name]
+    reader = LineReader()
+    entries = reader.read([f"{prefix}{line}"] * 3) + reader.finish()
+    for entry in entries:
+        more = entry.more or {}
+        found = {"request": entry.request_id, "level": entry.level, **more}
+        of_line = {name: value for name, value in expected.items() if name != "service"}
+        assert {name: found.get(name) for name in of_line} == of_line
+        assert more["service"] in ("shop", "web")
+
+
 CADDY = {
     "request": {"method": "GET", "uri": "/x", "headers": {"X-Request-Id": ["forged"]}},
     "duration": 0.25,
