@@ -99,17 +99,13 @@ ANOTHER_LOG = (
 begins_log = re.compile(ANOTHER_LOG).match
 # A line of AWS Lambda itself.
 LAMBDA = r"(?:START|END|REPORT) RequestId: "
-# The beginnings of lines of other writers, which have neither a time nor a level first.
-HEADS = (
+# The beginnings of lines of other writers, which have neither a time nor a level first: first those
+# that no other text has.
+_OF_RAILS = r"\[(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\] "
+_MARKED = (
     r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
-    r"\[(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\] ",  # Rails
-    r"Started [A-Z]{3,7} \"/|method=[A-Z]{3,7} path=",
     r"\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:",  # Tornado, Jupyter
-    r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
-    r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
     r"\[pid: \d{1,9}\|app: ",  # uWSGI
-    r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
-    LAMBDA,
     r"\[Nest\] \d{1,9} ",
     r"\[GIN\] \d{4}/",
     r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] |\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
@@ -118,6 +114,15 @@ HEADS = (
     r"\d{1,7}:[CMSX] \d\d [A-Z][a-z]{2} \d{4} ",  # Redis
     r"1\.\d{4,18}e\+09\t",  # zap
     r"\[dd\.\w{1,20}=",  # Datadog's library for Ruby
+)
+HEADS = (
+    *_MARKED,
+    _OF_RAILS,
+    r"Started [A-Z]{3,7} \"/|method=[A-Z]{3,7} path=",  # Rails
+    r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
+    r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
+    r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
+    LAMBDA,
     # access lines, after a host, an id or an address of IPv6
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )
@@ -157,8 +162,10 @@ _DATE_FIRST = (
     r"|\[pod/"
 )
 _DATED = re.compile(_DATE_FIRST).match
+_DATED_OR_MARKED = re.compile(rf"{_DATE_FIRST}|(?:{COLOR})*(?:{'|'.join(_MARKED)})").match
 _SERVED = re.compile(
-    rf"{_DATE_FIRST}|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:"
+    rf"{_DATE_FIRST}|(?:{COLOR})*(?:{'|'.join((*_MARKED, _OF_RAILS))})"
+    r"|\d{1,3}(?:\.\d{1,3}){3}[: ]|[IWEF]\d{4}(?:\d{4})? \d\d:"
 ).match
 # The end of a file's name, in which there may be a hyphen, too.
 _AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|timestamp=)"
@@ -398,6 +405,7 @@ PREFIXES = (
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d(?:\.\d{{3,9}})?(?:Z|[+-]\d\d:?\d\d)) "
         rf"{_NO_MORE}{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=<>\[\]]{{1,512}})(?: |\Z)",
         _KIND,
+        _DATED_OR_MARKED,
     ),
     _prefix(
         "timestamps",

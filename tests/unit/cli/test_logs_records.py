@@ -538,6 +538,22 @@ def test_a_name_before_lines_of_one_writer_is_the_source(prefix: str, name: str)
         assert more["service"] in ("shop", "web")
 
 
+@pytest.mark.parametrize(
+    "prefix", ["shop-6b9f4d7c5-x2x9z shop ", "2024-11-22T10:30:15.200000+00:00 shop "]
+)
+@pytest.mark.parametrize(
+    "name", ["gin", "logrus, on a terminal", "Tornado's requests", "uWSGI", ".NET, on a terminal"]
+)
+def test_a_name_of_stern_or_aws_before_lines_of_one_writer(prefix: str, name: str) -> None:
+    line, expected = TEXTS[name]
+    reader = LineReader()
+    for entry in reader.read([f"{prefix}{line}"] * 3) + reader.finish():
+        more = entry.more or {}
+        found = {"request": entry.request_id, "level": entry.level, **more}
+        assert {name: found.get(name) for name in expected} == expected
+        assert "shop" in more["source"]
+
+
 CADDY = {
     "request": {"method": "GET", "uri": "/x", "headers": {"X-Request-Id": ["forged"]}},
     "duration": 0.25,
