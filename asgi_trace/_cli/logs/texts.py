@@ -508,13 +508,21 @@ _ROWS = (
             rf"(?:\d+|-) [^ ]+(?: charset=[\w-]+)? (?P<lasted>{_LASTED})\Z"
         ),
     ),
-    # morgan: dev, tiny, and short
+    # morgan: dev, tiny, and short, perhaps behind an id; and its manual's example with an id
     (
         " ms",
         Pattern(
-            r"\A(?:[\da-fA-F.:]+ - (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
+            rf"\A(?:(?P<request>{HEX}|{UUID}) )?"
+            r"(?:[\da-fA-F.:]+ - (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
             r"(?P<status>\d{3})(?: (?:\d+|-) -)? "
             r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
+        ),
+    ),
+    (
+        " /",
+        Pattern(
+            rf"\A(?P<request>{UUID}) (?P<method>[A-Z]{{3,20}}) (?P<path>/[^ \"]*) "
+            r"(?P<milliseconds>\d+\.\d{3})\Z"
         ),
     ),
     # next dev
@@ -670,6 +678,9 @@ _MOST_READ = 8192
 # Of Apache's mod_unique_id. A name of a cipher or a pod has no letters of both cases and digits.
 _UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
 _LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE})(?(open)\])\Z")
+# nginx' $request_id before its $request_time; and AWS API Gateway, with a further id behind it.
+_BEFORE_DURATION = Pattern(rf" (?P<request>{HEX}) \d{{1,6}}\.\d{{3}}(?: |\Z)")
+_OF_API_GATEWAY = Pattern(rf" (?P<request>{UUID}) [\w-]{{8,40}}=\Z")
 _LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
 _DURATION = r"\b(?:rt|request_time|response_time|duration)[=:]\"?"
 # The durations behind a request, and the milliseconds in their unit. nginx writes its $request_time
@@ -736,7 +747,11 @@ class AccessLines:
                     fields["duration_ms"] = round(float(told[1]) * factor, 3)
                     break
             named = _NAMED.search(of_server)
-            request = self._last_id_in(others) if named is None else named[2]
+            if named is not None:
+                request = named[2]
+            else:
+                placed = _OF_API_GATEWAY.match(others) or _BEFORE_DURATION.search(of_server)
+                request = self._last_id_in(others) if placed is None else placed["request"]
         return fields, request
 
     def _captured_id(self, captured: str) -> str:

@@ -461,6 +461,28 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         " GET /x 503 in 1.25s (compile: 1.1s, render: 150ms)",
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 1250.0}},
     ),
+    "morgan, an id first": (
+        f"{UUID} GET /x 503 250.500 ms - 12",
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "morgan's manual, an id first": (
+        f"{UUID} GET /x 250.500",
+        {"request": UUID, "access": {"method": "GET", "path": "/x", "duration_ms": 250.5}},
+    ),
+    "nginx, its id before its durations": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 "{SPAN}{SPAN} 0.1" "-" {HEX} 0.250 -',
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "AWS API Gateway": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000]"GET /x HTTP/1.1" 503 5 {UUID} JKJaXmPLvHcESHA=',
+        {"request": UUID, "access": {"method": "GET", "path": "/x", "status": 503}},
+    ),
     "winston's manual": ("2024-11-22T10:30:15.250Z [shop] error: failed", {"level": 4}),
     "a level in small letters before the time": (
         "[error] 2024-11-22 10:30:15.250 failed request_id=r1-abc",
