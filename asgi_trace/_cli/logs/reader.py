@@ -71,10 +71,14 @@ _indented = re.compile(INDENTED).match
 _rich = re.compile(
     r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
 ).match
-# The first line of a stack below a record of another writer: of Java and .NET, where Dropwizard puts a
-# mark before each line; below an error, of Node.js; and of Go, where zap writes the record.
+# The first line of a stack below a record of another writer: of Java and .NET; of Dropwizard, which puts
+# a mark before each line; of Ruby, Elixir with Phoenix, and Go; below an error, of Node.js; and of Go,
+# where zap writes the record.
 _WITH_PACKAGE = (
     r"! |(?:[A-Za-z_$][\w$]{0,100}\.){1,12}[\w$]{0,100}(?:Exception|Error|Throwable)(?:: |\Z)"
+    r"|/[^: ]{1,300}\.rb:\d{1,7}:in ['`]"
+    r"|\*\* \(|Server: [\w.-]{1,255}:\d{1,5} \(https?\)\Z"
+    r"|goroutine \d{1,12} \[[a-z0-9 ,]{1,100}\]:\Z"
 )
 _exception = re.compile(_WITH_PACKAGE).match
 _any_exception = re.compile(

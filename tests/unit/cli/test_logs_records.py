@@ -744,6 +744,22 @@ STACKS: dict[str, tuple[str, tuple[str, ...]]] = {
         f"2024-11-22T10:30:15.250Z [{HEX}] error: failed",
         ("TypeError: broken", "    at pay (/app/pay.js:12:3)"),
     ),
+    "Ruby": (
+        f"E, [2024-11-22T10:30:15.250000 #8] ERROR -- : [{UUID}] broken (RuntimeError)",
+        ("/app/pay.rb:3:in 'Shop#pay'", "/app/shop.rb:1:in '<main>'"),
+    ),
+    "Elixir": (
+        "10:30:15.250 request_id=r1 [error] GenServer #PID<0.1.0> terminating",
+        ("** (RuntimeError) broken", "    (shop 0.1.0) lib/shop.ex:12: Shop.pay/1", "State: %{}"),
+    ),
+    "Phoenix": (
+        "10:30:15.250 request_id=r1 [error] #PID<0.1.0> running Shop.Endpoint terminated",
+        ("Server: localhost:4000 (http)", "Request: GET /x", "** (exit) an exception was raised:"),
+    ),
+    "Go": (
+        "time=2024-11-22T10:30:15.250Z level=ERROR msg=panic request_id=r1",
+        ("goroutine 34 [running]:", "main.main()", "\t/app/main.go:12 +0xb9"),
+    ),
     "Node.js, with a code": (
         f"2024-11-22T10:30:15.250Z [{HEX}] error: failed",
         ("Error [ERR_HTTP]: broken", "    at pay (/app/pay.js:12:3)"),
@@ -759,8 +775,18 @@ def test_a_stack_belongs_to_the_record_above_it(record: str, stack: tuple[str, .
     lines = [record, *stack, next_record]
     first, second = reader.read(lines) + reader.finish()
     assert first.text.endswith("\n".join(("", *stack)))
-    assert first.request_id in ("r1", HEX)
+    assert first.request_id in ("r1", HEX, UUID)
     assert second.text == next_record
+
+
+def test_a_stack_between_lines_of_another_service_belongs_to_its_own() -> None:
+    record, stack = STACKS["Spring Boot"]
+    lines = [f"front-1  | {record}"]
+    for line in filter(None, stack):
+        lines += [f"stock-1  | {_JAVA.replace(HEX, HEX[::-1])}", f"front-1  | {line}"]
+    reader = LineReader()
+    entries = reader.read(lines) + reader.finish()
+    assert [entry.request_id for entry in entries] == [HEX, *[HEX[::-1], HEX] * 4]
 
 
 @pytest.mark.parametrize(
@@ -780,7 +806,7 @@ def test_a_line_that_begins_no_stack_is_of_no_request(record: str, line: str) ->
     assert (second.request_id, second.text) == ("", line)
 
 
-@pytest.mark.parametrize("line", ["a." * 50_000, "E" * 100_000, "Error" * 20_000, "a.b/" * 30_000])
+@pytest.mark.parametrize("line", ["a." * 50_000, "E" * 100_000, "/.rb:" * 20_000, "a.b/" * 30_000])
 @pytest.mark.parametrize("record", [_JAVA, BEHIND_A_MESSAGE["zap"]])
 def test_a_long_line_below_a_record_takes_no_longer_than_its_length(record: str, line: str) -> None:
     reader = LineReader()
