@@ -94,7 +94,7 @@ _OF_AGENTS = (
     (
         "NR-LINKING|",
         Pattern(
-            r"NR-LINKING\|[^|\s]{0,200}\|[^|\s]{0,255}\|(?P<trace>[0-9a-f]{32})\|(?P<span>[0-9a-f]{16})?\|(?P<service>[^|\s]{0,600})\|?\Z"
+            r"(?<!\S)NR-LINKING\|[^|\s]{0,200}\|[^|\s]{0,255}\|(?P<trace>[0-9a-f]{32})\|(?P<span>[0-9a-f]{16})?\|(?P<service>[^|\s]{0,600})\|?\Z"
         ),
     ),
 )
@@ -521,8 +521,7 @@ _ROWS = (
     (
         " /",
         Pattern(
-            rf"\A(?P<request>{UUID}) (?P<method>[A-Z]{{3,20}}) (?P<path>/[^ \"]*) "
-            r"(?P<milliseconds>\d+\.\d{3})\Z"
+            rf"\A(?P<request>{UUID}) (?P<method>[A-Z]{{3,20}}) (?P<path>/[^ \"]*) \d+\.\d{{3}}\Z"
         ),
     ),
     # next dev

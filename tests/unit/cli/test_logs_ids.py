@@ -348,6 +348,10 @@ AGENTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"{STAMP} WARNING got NR-LINKING|a|b|{'f' * 32}|{SPAN}|c| NR-LINKING|MTE2NTQ|pod-1|{HEX}|{SPAN}|front|",
         {"request": HEX, "service": "front"},
     ),
+    "an address that ends like it": (
+        f'{STAMP} WARNING got "a" at /xNR-LINKING|MTE2NTQ|pod-1|{HEX}|{SPAN}|front|',
+        {"request": "", "trace": None},
+    ),
     "a client's path that ends like it": (
         f"{STAMP} WARNING Not Found: /x NR-LINKING|MTE2NTQ|pod-1|{HEX}|{SPAN}|front|",
         {"request": "", "trace": None},
