@@ -44,6 +44,8 @@ __all__ = (
     "COLORS",
     "DECISIVE",
     "DOCKERS_PART",
+    "HEADS",
+    "INDENTED",
     "JOURNAL_BYTES",
     "LAMBDA",
     "TIMES",
@@ -99,9 +101,44 @@ ANOTHER_LOG = (
 begins_log = re.compile(ANOTHER_LOG).match
 # A line of AWS Lambda itself.
 LAMBDA = r"(?:START|END|REPORT) RequestId: "
-# The same, and pairs of logfmt with any names, an id, or a line of AWS Lambda.
+# The beginnings of lines of other writers, which have neither a time nor a level first: first those
+# that no other text has.
+_OF_RAILS = r"\[(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\] "
+_MARKED = (
+    r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
+    r"\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:",  # Tornado, Jupyter
+    r"\[pid: \d{1,9}\|app: ",  # uWSGI
+    r"\[Nest\] \d{1,9} ",
+    r"\[GIN\] \d{4}/",
+    r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] |\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
+    r"(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]",  # .NET
+    r"\[?\d\d-[A-Z][a-z]{2}-\d{4} \d\d:",  # PHP, Tomcat
+    r"\d{1,7}:[CMSX] \d\d [A-Z][a-z]{2} \d{4} ",  # Redis
+    r"1\.\d{4,18}e\+09\t",  # zap
+    r"\[dd\.\w{1,20}=",  # Datadog's library for Ruby
+)
+HEADS = (
+    *_MARKED,
+    _OF_RAILS,
+    r"Started [A-Z]{3,7} \"/|method=[A-Z]{3,7} path=",  # Rails
+    r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
+    r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
+    r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
+    LAMBDA,
+    # access lines, after a host, an id or an address of IPv6
+    r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
+)
+# Records that begin with blanks: FastAPI's command aligns its levels on the right, Next.js begins each
+# line with a blank, and Rust's tracing each record, if it writes one in several lines.
+INDENTED = (
+    r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
+    r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
+    r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
+)
+# All of these, and pairs of logfmt with any names, or an id.
 _any_log = re.compile(
-    rf"{ANOTHER_LOG}|{LAMBDA}|\w+=[^ ]+ \w+=|[0-9a-f]{{8}}-?(?:[0-9a-f]{{4}}-?){{3}}[0-9a-f]{{12}} "
+    rf"{ANOTHER_LOG}|(?:{COLOR})*(?:{'|'.join(HEADS)})|{INDENTED}"
+    r"|\w+=[^ ]+ \w+=|[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12} "
 ).match
 
 # Digits of ASCII take less time than those of all scripts.
@@ -127,8 +164,10 @@ _DATE_FIRST = (
     r"|\[pod/"
 )
 _DATED = re.compile(_DATE_FIRST).match
+_DATED_OR_MARKED = re.compile(rf"{_DATE_FIRST}|(?:{COLOR})*(?:{'|'.join(_MARKED)})").match
 _SERVED = re.compile(
-    rf"{_DATE_FIRST}|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:"
+    rf"{_DATE_FIRST}|(?:{COLOR})*(?:{'|'.join((*_MARKED, _OF_RAILS))})"
+    r"|\d{1,3}(?:\.\d{1,3}){3}[: ]|[IWEF]\d{4}(?:\d{4})? \d\d:"
 ).match
 # The end of a file's name, in which there may be a hyphen, too.
 _AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{_DATE}[T ]\d\d:|\{{\"|@?time(?:stamp)?=)"
@@ -374,6 +413,7 @@ PREFIXES = (
         rf"(?P<time>{_DATE}T\d\d:\d\d:\d\d(?:\.\d{{3,9}})?(?:Z|[+-]\d\d:?\d\d)) "
         rf"{_NO_MORE}{_NO_LEVEL}(?!\d{{4}}-\d\d-)(?P<source>[^ \"{{}}=<>\[\]]{{1,512}})(?: |\Z)",
         _KIND,
+        _DATED_OR_MARKED,
     ),
     _prefix(
         "timestamps",
@@ -463,7 +503,8 @@ PREFIXES = (
     ),
     _prefix(
         "brackets",
-        rf"\[(?:{_WORD} )?{_NO_LEVEL}(?P<source>{_WORD})(?::\d{{1,9}}|[ \t]*)\][ \t](?!\d{{4}}/\d\d/\d\d - )",
+        rf"\[(?:{_WORD} )?(?!(?i:{_LEVELS})[ \t]*\]){_NO_LEVEL}(?P<source>{_WORD})"
+        r"(?::\d{1,9}|[ \t]*)\][ \t](?!\d{4}/\d\d/\d\d - )",
         _SOURCE,
     ),
     _prefix("parallel --tag", rf"(?P<source>[a-z]{_WORD})\t", _SOURCE, _STAMPED),

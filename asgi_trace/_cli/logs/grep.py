@@ -283,7 +283,7 @@ def _read_status(text: str) -> Callable[[int], bool]:
 # The text beside a status in an access line that may have an id, of which one is enough.
 _BESIDE_STATUS = b"|".join(
     (
-        rb"(?= [\d.]{1,40}ms )",  # ours: the duration
+        rb"(?= [\d.]{1,40} ?ms )",  # ours and morgan: the duration
         rb"(?= - (?:-|\d{1,20}B?)(?![^\s\"\\]))",  # or, without one, the size
         rb"(?<=[\"2] \d{3})",  # the end of the request: a quote, which JSON may write as \u0022
         rb"(?<=\d \d{3})(?= \+?\d)",  # a number on each side: HAProxy, quart

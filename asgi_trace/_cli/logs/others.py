@@ -156,7 +156,12 @@ def _level(front: Front, stamp: str) -> int | None:
     line = f"{text}{_IDS}a|session=b] x"
     if not size or not text.isascii() or not text.isprintable() or len(text) > LONGEST_FRONT:
         return None
-    if "=" in text or '"' in text or _OF_IIS.match(text) or own_head(f"{line[:-1]}- x") is not None:
+    if (
+        "=" in text
+        or '"' in text
+        or _WITH_FIELDS.match(text)
+        or own_head(f"{line[:-1]}- x") is not None
+    ):
         return None
     peeled = Peeler().peel(line)
     time = find_time(line, len(text))
@@ -171,8 +176,10 @@ def _level(front: Front, stamp: str) -> int | None:
     return entry.level if is_usual else None
 
 
-# The fields of an access line of IIS may go on behind our ids.
-_OF_IIS = Pattern(rf"{STAMP} [\da-fA-F.:%]+ [A-Z]{{3,20}} ")
+# Behind our ids, the fields of an access line of IIS may go on, or those of Monolog or zap be in JSON.
+_WITH_FIELDS = Pattern(
+    rf"{STAMP} [\da-fA-F.:%]+ [A-Z]{{3,20}} |\[{STAMP}\] [\w.-]+: |{STAMP} [^\n]{{0,{LONGEST_FRONT}}}\.(?:go|s):\d"
+)
 
 
 _Owner = tuple[str, str, dict[str, Any] | None]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from itertools import repeat
@@ -25,8 +25,9 @@ from .entries import Columns, Entries
 from .envelopes import (
     ANOTHER_LOG,
     COLOR,
+    HEADS,
+    INDENTED,
     JOURNAL_BYTES,
-    LAMBDA,
     Layer,
     Peeled,
     Peeler,
@@ -34,11 +35,12 @@ from .envelopes import (
 )
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
+from .levels import LEVELS
 from .lines import LOOKED_AT, Lines
 from .own import OTHERS, Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
-from .texts import HEX, UUID, AccessLines
+from .texts import AccessLines, is_of_zap
 from .times import Clock
 from .wanted import Wanted
 from .workers import Parsed, Workers
@@ -63,37 +65,29 @@ _traceback = re.compile(
 ).match
 # ... up to a line that looks like another logger's: also one of those that begin with neither a time
 # nor a level, or with our ids.
-_HEADS = (
-    r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
-    rf"\[(?:{UUID}|{HEX})\] |Started [A-Z]{{3,7}} \"/|method=[A-Z]{{3,7}} path=",  # Rails
-    r"\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:",  # Tornado, Jupyter
-    r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
-    r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
-    r"\[pid: \d{1,9}\|app: ",  # uWSGI
-    r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
-    LAMBDA,
-    r"\[Nest\] \d{1,9} ",
-    r"\[GIN\] \d{4}/",
-    r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] |\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
-    r"(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]",  # .NET
-    r"\[?\d\d-[A-Z][a-z]{2}-\d{4} \d\d:",  # PHP, Tomcat
-    r"\d{1,7}:[CMSX] \d\d [A-Z][a-z]{2} \d{4} ",  # Redis
-    # access lines, after a host, an id or an address of IPv6
-    r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
-)
-_ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *_HEADS, r"\[req=[^|\]]+\|session=")))
-# Records that begin with blanks: FastAPI's command aligns its levels on the right, and Next.js begins
-# each line with a blank.
-_INDENTED = Pattern(
-    r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
-    r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
-)
+_ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *HEADS, r"\[req=[^|\]]+\|session=")))
+_indented = re.compile(INDENTED).match
 # Rich writes the time of each second once, and blanks in its place on the other lines.
 _rich = re.compile(
     r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
 ).match
+# The first line of a stack below a record of another writer: of Java and .NET; of Dropwizard, which puts
+# a mark before each line; of Ruby, Elixir with Phoenix, and Go; below an error, of Node.js; and of Go,
+# where zap writes the record.
+_WITH_PACKAGE = (
+    r"! |(?:[A-Za-z_$][\w$]{0,100}\.){1,12}[\w$]{0,100}(?:Exception|Error|Throwable)(?:: |\Z)"
+    r"|/[^: ]{1,300}\.rb:\d{1,7}:in ['`]"
+    r"|\*\* \(|Server: [\w.-]{1,255}:\d{1,5} \(https?\)\Z"
+    r"|goroutine \d{1,12} \[[a-z0-9 ,]{1,100}\]:\Z"
+)
+_exception = re.compile(_WITH_PACKAGE).match
+_any_exception = re.compile(
+    rf"{_WITH_PACKAGE}|[A-Z]?\w{{0,60}}(?:Exception|Error)(?: \[\w{{1,60}}\])?(?:: |\Z)"
+).match
+_function_of_go = re.compile(r"(?=\S{1,300}\.\S)[A-Za-z][\w./@%~()*\[\]\u00b7-]{1,500}\Z").match
 _rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
+_ERROR = LEVELS["ERROR"]
 # rsyslog writes it in the place of a line feed.
 _LINE_FEED = "#012"
 # The prefix of journalctl is longer.
@@ -120,6 +114,8 @@ class Step(NamedTuple):
     is_record: bool = True
 
 
+_Begins = Callable[[str], "re.Match[str] | None"]
+
 MOST_BETWEEN = 1000
 """The most lines of other sources that may come between a record and a line that continues it."""
 
@@ -137,6 +133,7 @@ class _Left(NamedTuple):
     in_traceback: bool
     is_foreign: bool
     prefix: str
+    begins_stack: _Begins | None = None
 
 
 class _Shown:
@@ -170,6 +167,8 @@ class Steps:
         self.request: str | None = None  # of the entry that a line may continue; None at first
         self.source = ""  # of that entry
         self.in_traceback = False
+        # matches the beginning of a stack below that entry; None, if its writer has marked each line
+        self._begins_stack: _Begins | None = None
         self.margin = 0  # the number of blanks before each line of its traceback
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
@@ -277,7 +276,7 @@ class Steps:
     def jump(self) -> None:
         """Note that lines were left out: the next one continues no entry."""
         self.request = None
-        self.in_traceback = False
+        self.in_traceback, self._begins_stack = False, None
         self.prefix = ("", "")
         self._entry = None
         self._left.clear()
@@ -289,7 +288,7 @@ class Steps:
             self._left.pop(source, None)
         self.request = request_id
         self.source = source
-        self.in_traceback = False
+        self.in_traceback, self._begins_stack = False, None
         self.prefix = ("", "")
         self.margin = 0
 
@@ -342,7 +341,8 @@ class Steps:
         if len(self._left) == _MOST_SOURCES:
             self._left.clear()
         prefix = self.prefix[1]
-        self._left[self.source] = _Left(entry, number, self.in_traceback, self.is_foreign, prefix)
+        state = self.in_traceback, self.is_foreign, prefix, self._begins_stack
+        self._left[self.source] = _Left(entry, number, *state)
 
     @property
     def awaited_source(self) -> str:
@@ -361,7 +361,7 @@ class Steps:
         if left.prefix and line.startswith(left.prefix):
             text, in_traceback = line[len(left.prefix) :], left.in_traceback
         elif (
-            not _continues(line, left.in_traceback)
+            not _continues(line, left.in_traceback, left.begins_stack)
             or line.startswith("{")
             or self._is_own_format(line, left.is_foreign)
         ):
@@ -369,6 +369,7 @@ class Steps:
         entry = _continued(left.entry, text)
         self.begin(entry.request_id, source)
         self.in_traceback, self.is_foreign = in_traceback, left.is_foreign
+        self._begins_stack = left.begins_stack
         self.prefix = source, left.prefix
         self._entry = entry
         return entry
@@ -422,6 +423,10 @@ class Steps:
         self._shown.is_rich |= _rich(plain) is not None
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
+        if ids < 0 and is_record and not plain.startswith(("{", _OWN_LOGFMT)):
+            self._begins_stack = _exception if entry.level < _ERROR else _any_exception
+            if is_of_zap(plain):
+                self._begins_stack = _function_of_go
         if ids > 0:
             self.prefix = source, _ids_in(plain)
         if ids >= 0 and '"' not in plain[:ids] and _ANOTHER_LOG.match(plain) is None:
@@ -451,7 +456,7 @@ class Steps:
     def _goes_on(self, line: str) -> bool:
         if not line:
             return True
-        if not _continues(line, self.in_traceback):
+        if not _continues(line, self.in_traceback, self._begins_stack):
             return False
         self.in_traceback = self.in_traceback or line[0] not in _FRAME
         return True
@@ -489,11 +494,17 @@ class Steps:
 _NO_MORE: dict[str, Any] = {}
 
 
-def _continues(line: str, in_traceback: bool) -> bool:
-    """Whether a *line* that is not empty continues the record before it, perhaps *in_traceback*."""
-    if line[0] == " " and _INDENTED.match(line) is not None:
+def _continues(line: str, in_traceback: bool, begins_stack: _Begins | None) -> bool:
+    """
+    Whether a *line* that is not empty continues the record before it, perhaps *in_traceback*.
+
+    :param begins_stack: matches the beginning of a stack below this record.
+    """
+    if line[0] == " " and _indented(line) is not None:
         return False
     if line[0] in _FRAME:
+        return True
+    if begins_stack is not None and begins_stack(line) is not None:
         return True
     return (in_traceback or _traceback(line) is not None) and _ANOTHER_LOG.match(line) is None
 

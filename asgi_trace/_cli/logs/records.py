@@ -151,6 +151,7 @@ _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL"
     r"|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
+    r"|[ \t]\[[\w.:/-]{1,80}\] (error|warn|info|debug)(?=: )"  # winston's manual
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
 _IN_MESSAGE = Pattern(
@@ -762,7 +763,7 @@ class Records:
         elif is_of_client:
             pass
         elif time or level or letter or "RequestId" in plain or plain.startswith(("[", "(")):
-            ids = ids_in(plain, head_end)
+            ids = ids_in(plain, head_end, has_path=path >= 0)
             request_id, session_id, trace, span = (
                 _id(ids.request),
                 _id(ids.session),
@@ -989,8 +990,10 @@ def _received(when: float, moment: float) -> float:
 
 def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
     """Return the fields of a *line* that is made of names and values; None for any other line."""
-    if line[:1].isdigit() and "\thttp.log." in line:
-        return console_fields(line)
+    if line[:1].isdigit() or line.startswith("["):
+        fields = console_fields(line)
+        if fields is not None or "\thttp.log." in line:
+            return fields
     if not line.startswith("{") and _BEGINS_PAIR.match(line) is None:
         return None
     if envelope is not None and envelope.fields is not None:

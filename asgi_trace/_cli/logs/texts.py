@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from ..._core.lines import parse_access, parse_fields, parse_outgoing, unescape
@@ -31,6 +33,7 @@ __all__ = (
     "console_fields",
     "ids_in",
     "is_in_utc",
+    "is_of_zap",
     "milliseconds_in",
     "outgoing_in",
     "python_pairs",
@@ -73,14 +76,31 @@ _IDS = (
 )
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = Pattern(
-    r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_]?id|span[-_]?id|session[-_]?id|rid)"
+    r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_.]?id|span[-_.]?id|session[-_]?id|rid)"
     r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})(?![\w.~+/=:@-])",
     re.IGNORECASE,
 )
 _OF_ID = Pattern(r"[\w.~+/=:@-]")
 _KINDS = ("session", "trace", "span")
+_WITHOUT_MARKS = str.maketrans("", "", "_-.")
 # Beside the trace: of OpenTelemetry and Datadog.
 _SERVICE = Pattern(r"[\[ ](?:resource\.service\.name|dd\.service)=([\w.-]{1,128})(?=[\] ])")
+# At the end of a line, where Elastic's and New Relic's agents put them behind a program's own format.
+_OF_AGENTS = (
+    (
+        "| elasticapm transaction.id=",
+        Pattern(
+            r"\| elasticapm transaction\.id=(?:[0-9a-f]{16}|None) trace\.id=(?P<trace>[0-9a-f]{32}) "
+            r"span\.id=(?P<span>[0-9a-f]{16}|None)\Z"
+        ),
+    ),
+    (
+        "NR-LINKING|",
+        Pattern(
+            r"(?<!\S)NR-LINKING\|[^|\s]{0,200}\|[^|\s]{0,255}\|(?P<trace>[0-9a-f]{32})\|(?P<span>[0-9a-f]{16})?\|(?P<service>[^|\s]{0,600})\|?\Z"
+        ),
+    ),
+)
 # Writers that put all fields behind the message, where a client's text may be before them:
 # structlog, logrus and zerolog on a terminal, log15, Go's slog, klog with a message in quotes.
 _FIELDS_LAST = Pattern(
@@ -97,16 +117,10 @@ _IN_SPAN = Pattern(
     r"[\dT:.Z-]{20,35} +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,100}(?:\{[^{}\"/]{0,300}\})?:)?"
     r"[\w:.-]{1,100}\{(?:request_id|req_id|correlation_id)=\"([\w.~+/=:@-]{1,128})\"[ }]"
 )
-# Writers that end a line with its fields as JSON: Monolog, which Laravel and Symfony use, and zap on
-# a terminal, whose messages are read only without a tab: the fields begin at the one behind it.
-_JSON_LAST = Pattern(
-    r"\[\d{4}-\d\d-\d\d[T ][\d:.+-]{8,21}\] [\w.-]{1,100}\.[A-Z]{4,9}: "
-    r"|(?:[\dT:.Z+/ -]{19,35}|1\.\d{4,18}e\+09|\d{10}\.\d{1,9})\t[A-Za-z]{4,6}\t(?:[\w.-]{1,200}\t)?"
-    r"(?:[\w@./-]{1,200}\.go:\d{1,6}\t)?[^\t]*\t(?=\{.*\}\Z)"
+# Without the fields of a span, an id in quotes is among the fields behind the message.
+_OF_RUST = Pattern(
+    r"[\dT:.-]{19,34}Z +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,200}: ){1,2}[^ ]"
 )
-# Laravel writes an exception as the last field, over several lines.
-_EXCEPTION_LAST = ',"exception":"[object] ('
-_NO_EXTRA = " []"
 _MOST_FIELDS = 2048  # characters of them
 _WORD = Pattern(
     r"([\w.-]+)=(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s'\"=][^\s'\"]*))(?!\S)|\S+"
@@ -123,22 +137,24 @@ class Ids:
         self.end = 0
 
 
-def ids_in(line: str, end: int) -> Ids:
+def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
     """
     Return the ids in *line* before *end*: by their names, else in the form of a known writer.
+
+    :param has_path: whether the line may end with a client's path.
     """
     ids = Ids()
     if _FIELDS_LAST.match(line) is not None:
         _read_last(line, ids)
         return ids
-    if '{"' in line and _JSON_LAST.match(line) is not None:
-        _read_json_last(line, ids)
-        if ids.request or ids.trace:
-            return ids
     in_span = _IN_SPAN.match(line) if '_id="' in line else None
     if in_span is not None:
         ids.request = in_span[1]
         return ids
+    if '_id="' in line and _OF_RUST.match(line) is not None:
+        _read_last(line, ids)
+        if ids.request or ids.trace:
+            return ids
     for match in _NAMED.finditer(line, 0, end):
         if match.end() == end and _OF_ID.match(line, end):  # the search ends within it
             continue
@@ -147,7 +163,9 @@ def ids_in(line: str, end: int) -> Ids:
             setattr(ids, kind, match[2].rstrip(":.") or match[2])
             if line.rfind("[", 0, match.start()) > line.rfind("]", 0, match.start()):
                 ids.end = max(ids.end, line.find("]", match.end(), end) + 1)
-    if ids.trace:
+    if not ids.trace and not has_path:
+        _read_agents(line, ids)
+    elif ids.trace:
         service = _SERVICE.search(line, 0, end)
         ids.service = "" if service is None else service[1]
     if ids.request or ids.trace:
@@ -164,8 +182,21 @@ def ids_in(line: str, end: int) -> Ids:
     return ids
 
 
+def _read_agents(line: str, ids: Ids) -> None:
+    """Fill *ids* with the trace that an agent has put at the end of a *line*."""
+    for beginning, row in _OF_AGENTS:
+        place = line.rfind(beginning)
+        match = row.match(line, place) if place >= 0 else None
+        if match is not None:
+            from urllib.parse import unquote  # rare
+
+            for name, value in match.groupdict("").items():
+                setattr(ids, name, unquote(value))
+            return
+
+
 def _kind(name: str) -> str:
-    kind = name.lower().replace("_", "").replace("-", "").removesuffix("id")
+    kind = name.lower().translate(_WITHOUT_MARKS).removesuffix("id")
     return kind if kind in _KINDS else "request"
 
 
@@ -176,21 +207,6 @@ def _read_last(line: str, ids: Ids) -> None:
         if word[1] is None:  # the message
             return
         named = _NAMED.fullmatch(f"{word[1]}={word[2] or word[3] or word[4] or ''}")
-        if named is not None and not getattr(ids, kind := _kind(named[1])):
-            setattr(ids, kind, named[2])
-
-
-def _read_json_last(line: str, ids: Ids) -> None:
-    """Fill *ids* with those in the object of JSON at the end of a *line*."""
-    text = line.rstrip().removesuffix(_NO_EXTRA)
-    place = text.rfind(_EXCEPTION_LAST)
-    if place >= 0:
-        text = f"{text[:place]}}}"
-    # A quote within a string is escaped: this is the beginning of an object that is in no other one.
-    start = max(text.rfind(' {"'), text.rfind('\t{"'))
-    fields = parse_fields(text[start + 1 :]) if start >= 0 and text.endswith("}") else None
-    for name, value in (fields or {}).items():
-        named = _NAMED.fullmatch(f"{name}={value}")
         if named is not None and not getattr(ids, kind := _kind(named[1])):
             setattr(ids, kind, named[2])
 
@@ -232,13 +248,31 @@ def _unquoted(value: str) -> str:
         return value[1:-1]
 
 
-# -- the console form of Caddy ---------------------------------------------------------------------
+# -- fields in JSON behind a message ----------------------------------------------------------------
 
 # Its times are in UTC.
 _IN_UTC = Pattern(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3}\t(?:[A-Z]{4,6}|[a-z]{4,6})\t")
-# A message has a client's text: the fields begin at the only tab behind it.
-_OF_CADDY = Pattern(
-    r"([\d/]{10} [\d:.]{8,18}|1\.\d{4,18}e\+09)\t(\w{4,6})\t(http\.log\.[\w.-]{1,200})\t([^\t]*)\t(\{.*\})\Z"
+# zap: time, level, and a logger and a place in the code, each of which may be missing. A message has
+# a client's text: the fields begin at the only tab behind it. Where blanks are in the place of tabs,
+# the place in the code shows that zap wrote the line.
+_CALLER = r"[\w./@+~-]{1,300}\.(?:go|s):\d{1,7}"
+_TIME_OF_ZAP = r"([\d/-]{10}[ T][\d:.]{8,18}(?:Z|[+-]\d\d:?\d\d)?|1\.\d{4,18}e\+09)"
+_BEGIN_OF_ZAP = Pattern(rf"{_TIME_OF_ZAP}\t(?:[A-Z]{{4,6}}|[a-z]{{4,6}}|LEVEL\(-\d+\))\t")
+_OF_ZAP = Pattern(
+    rf"{_TIME_OF_ZAP}(?:"
+    rf"\t([A-Z]{{4,6}}|[a-z]{{4,6}}|LEVEL\(-\d+\))\t(?:([\w./-]{{1,200}})\t)??(?:{_CALLER}\t)?([^\t]*)\t(?=\{{)"
+    rf"| {{1,4}}([A-Z]{{4,6}}|[a-z]{{4,6}}) {{1,4}}(?:([\w./-]{{1,200}}) {{1,4}})??{_CALLER} {{1,4}}(?=\S))"
+)
+# Monolog, of Symfony and Laravel: [time] channel.LEVEL: message context extra
+_OF_MONOLOG = Pattern(
+    r"\[(\d{4}-\d\d-\d\d[T ][\d:.]{8,15}(?:Z|[+-]\d\d:\d\d)?)\] ([\w.-]{1,100})"
+    r"\.(DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY): "
+)
+_EXCEPTION_OF_MONOLOG = '"exception":"[object] ('
+_MOST_TRIED = 16
+# They would count before the names of these writers.
+_BEFORE_THEIRS = frozenset(
+    ["timestamp", "@timestamp", "time", "_time", "asctime", "level_name", "message", "event"]
 )
 
 
@@ -247,15 +281,120 @@ def is_in_utc(line: str) -> bool:
     return _IN_UTC.match(line) is not None
 
 
+def is_of_zap(line: str) -> bool:
+    """Whether a *line* begins as those of zap on a terminal: the lines of a stack may follow it."""
+    return _BEGIN_OF_ZAP.match(line) is not None
+
+
 def console_fields(line: str) -> dict[str, Any] | None:
-    """Return the fields of a *line* that Caddy writes about a request; None for any other line."""
-    match = _OF_CADDY.match(line)
-    fields = None if match is None else parse_fields(match[5])
-    if match is None or fields is None:
+    """
+    Return the fields of a *line* of zap, which Caddy and Kubernetes' controllers use, or of Monolog,
+    if it has some behind its message; None for any other line.
+    """
+    if line.startswith("["):
+        match = _OF_MONOLOG.match(line)
+        return None if match is None else _fields_of_monolog(match)
+    match = _OF_ZAP.match(line) if line.endswith("}") else None
+    if match is None:
         return None
-    time, level, logger, message, _ = match.groups()
+    time, level, logger, message, level_before_blank, logger_before_blank = match.groups("")
+    if level:
+        fields = parse_fields(line[match.end() :])
+    else:
+        level, logger = level_before_blank, logger_before_blank
+        fields, start = _last_object(line, match.end())
+        message = line[match.end() : start].rstrip(" ")
+    if fields is None:
+        return None
     zone = "Z" if is_in_utc(line) else ""
-    return {**fields, "ts": f"{time}{zone}", "level": level, "logger": logger, "msg": message}
+    of_zap = {"ts": f"{time}{zone}", "level": "DEBUG" if "(" in level else level, "msg": message}
+    return _beside(fields, {**of_zap, "logger": logger} if logger else of_zap)
+
+
+def _last_object(line: str, start: int) -> tuple[dict[str, Any] | None, int]:
+    """Return the object at the end of *line* behind a blank, and its place, which is not before *start*."""
+    for place in _places_of_values(line, start):
+        fields = parse_fields(line[place:]) if line[place] == "{" else None
+        if fields is not None:
+            return fields, place
+    return None, 0
+
+
+def _places_of_values(line: str, start: int) -> Iterator[int]:
+    """Yield the places behind a blank where an object or a list of JSON may begin; not many of them."""
+    yield from (match.end() for match in islice(_VALUE.finditer(line, start - 1), _MOST_TRIED))
+
+
+_VALUE = Pattern(r" (?=[{\[])")
+
+
+def _beside(fields: dict[str, Any], of_writer: dict[str, Any]) -> dict[str, Any]:
+    """Return *fields* with those *of_writer*, which count also where a program has the same names."""
+    renamed = {
+        f"{name}_" if name in of_writer or name in _BEFORE_THEIRS else name: value
+        for name, value in fields.items()
+    }
+    return {**renamed, **of_writer}
+
+
+def _fields_of_monolog(match: re.Match[str]) -> dict[str, Any] | None:
+    """
+    Return the fields of a line with a context and extra values at its end.
+
+    Laravel leaves out those that are empty, but not the blanks around them: a client's text at the
+    end of a message has two blanks behind it.
+    """
+    line = match.string
+    text = line.rstrip(" ")
+    blanks = len(line) - len(text)
+    time, channel, level = match.groups()
+    for place in _places_of_values(text, match.end()):
+        context, end = _value_at(text, place)
+        if context is None:
+            continue
+        fields = context if isinstance(context, dict) else {}
+        if end == len(text) and blanks < 2:
+            pass
+        elif text[end : end + 1] == " " and not blanks:
+            behind = end + 1
+            extra, end = _value_at(text, behind)
+            if extra is None or end < len(text):
+                continue
+            of_extra = extra if isinstance(extra, dict) else {}
+            # Where the blank at the end was cut off, the first one is the message's.
+            is_of_message = bool(of_extra) and " " in time
+            fields = of_extra if is_of_message else {**of_extra, **fields}
+            place = behind if is_of_message else place
+        else:
+            continue
+        message = line[match.end() : place - 1].rstrip(" ")
+        break
+    else:
+        # Laravel writes the line feeds of an exception as they are: the object goes on below.
+        start = text.rfind(_EXCEPTION_OF_MONOLOG)
+        before = text[:start].rstrip(",")
+        for place in _places_of_values(before, match.end()) if start >= 0 else ():
+            found = parse_fields(f"{before[place:]}}}") if before[place] == "{" else None
+            if found is not None or before[place:] == "{":
+                break
+        else:
+            return None
+        exception = text[start + len('"exception":"') :]
+        fields, message = {**(found or {}), "exception": exception}, line[match.end() : place - 1]
+    return _beside(
+        fields, {"timestamp": time, "level_name": level, "message": message, "channel": channel}
+    )
+
+
+def _value_at(text: str, place: int) -> tuple[Any, int]:
+    """Return the object or list of JSON that begins at a *place* of *text*, and its end; None for any other text."""
+    from json import JSONDecoder
+
+    if text[place : place + 1] not in ("{", "["):
+        return None, place
+    with suppress(ValueError, RecursionError):
+        return JSONDecoder().raw_decode(text, place)
+    return None, place
 
 
 # -- access lines ----------------------------------------------------------------------------------
@@ -379,13 +518,20 @@ _ROWS = (
             rf"(?:\d+|-) [^ ]+(?: charset=[\w-]+)? (?P<lasted>{_LASTED})\Z"
         ),
     ),
-    # morgan: dev, tiny, and short
+    # morgan: dev, tiny, and short, perhaps behind an id; and its manual's example with an id
     (
         " ms",
         Pattern(
-            r"\A(?:[\da-fA-F.:]+ - (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
+            rf"\A(?:(?P<request>{HEX}|{UUID}) )?"
+            r"(?:[\da-fA-F.:]+ - (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
             r"(?P<status>\d{3})(?: (?:\d+|-) -)? "
             r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
+        ),
+    ),
+    (
+        " /",
+        Pattern(
+            rf"\A(?P<request>{UUID}) (?P<method>[A-Z]{{3,20}}) (?P<path>/[^ \"]*) \d+\.\d{{3}}\Z"
         ),
     ),
     # next dev

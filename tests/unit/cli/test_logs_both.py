@@ -91,12 +91,24 @@ def _of_structlog(moment: float, request_id: str, session_id: str) -> str:
     return json.dumps({**fields, "request_id": request_id, "session_id": session_id})
 
 
+def _of_zap(moment: float, request_id: str, session_id: str) -> str:
+    fields = json.dumps({"request_id": request_id, "session_id": session_id, "status": 500})
+    return f"{when(moment)[:-4]}Z\tERROR\tshop\tpay.go:12\tpaid ~~\t{fields}"
+
+
+def _of_laravel(moment: float, request_id: str, session_id: str) -> str:
+    fields = json.dumps({"request_id": request_id, "session_id": session_id})
+    return f"[{when(moment, '%Y-%m-%d %H:%M:%S')}] local.ERROR: paid ~~ {fields} "
+
+
 _WRITERS: tuple[Callable[..., str], ...] = (
     *map(_own, FORMS),
     *(_access(form, status) for form in FORMS for status in (200, 500)),
     *map(_of_a_program, FORMATS.values()),
     _of_nginx,
     _of_structlog,
+    _of_zap,
+    _of_laravel,
     lambda *_: "printed by somebody ~~",
     lambda *_: "ERROR:    Exception in ASGI application ~~",
 )

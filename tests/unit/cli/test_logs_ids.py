@@ -232,6 +232,10 @@ CONSOLES = {
     "zerolog, with a date": "2024-11-22T10:30:15Z WRN got a request_id=forged request_id=r1 session_id=s1",
     "logrus": "WARN[0012] got a request_id=forged                  request_id=r1 session_id=s1",
     "log15": "WARN[11-22|10:30:15] got a request_id=forged         request_id=r1 session_id=s1",
+    "Rust's tracing, compact": (
+        '2024-11-22T10:30:15.250000Z  WARN request: shop::pay: got a request_id="forged" n=3 request_id="r1" '
+        'session_id="s1"'
+    ),
     "slog": "2024/11/22 10:30:15 WARN got a request_id=forged request_id=r1 session_id=s1",
 }
 
@@ -315,7 +319,58 @@ def test_ids_of_tracers(line: str, expected: dict[str, Any]) -> None:
     assert message_of(entry) == "paid" or (line.endswith(message_of(entry)) and "parentId" in line)
 
 
-@pytest.mark.parametrize("piece", ["[req=", 'a="', "a='\\", "request_id=", "[req=a|session=b|"])
+AGENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Elastic": (
+        f'{STAMP} WARNING shop: got "a" | elasticapm transaction.id={SPAN} trace.id={HEX} span.id=None',
+        {"request": HEX, "trace": HEX, "inner": None},
+    ),
+    "Elastic, outside a request": (
+        f'{STAMP} WARNING shop: got "a" | elasticapm transaction.id=None trace.id=None span.id=None',
+        {"request": "", "trace": None, "inner": None},
+    ),
+    "Elastic, by name": (
+        f"{STAMP} WARN  [main] trace.id: {HEX} transaction.id: {SPAN} org.acme.Shop - paid",
+        {"request": HEX, "trace": HEX},
+    ),
+    "Elastic, behind an id of the program": (
+        f'{STAMP} WARNING [request_id=r1] got "a" | elasticapm transaction.id={SPAN} trace.id={HEX} span.id={SPAN}',
+        {"request": "r1", "trace": HEX, "inner": SPAN},
+    ),
+    "New Relic": (
+        f'{STAMP} WARNING shop: got "a" NR-LINKING|MTE2NTQ|pod-1|{HEX}|{SPAN}|Front%20App|',
+        {"request": HEX, "trace": HEX, "inner": SPAN, "service": "Front App"},
+    ),
+    "New Relic, outside a request": (
+        f'{STAMP} WARNING shop: got "a" NR-LINKING|MTE2NTQ|pod-1|||Front%20App|',
+        {"request": "", "trace": None},
+    ),
+    "New Relic, a client's text before it": (
+        f"{STAMP} WARNING got NR-LINKING|a|b|{'f' * 32}|{SPAN}|c| NR-LINKING|MTE2NTQ|pod-1|{HEX}|{SPAN}|front|",
+        {"request": HEX, "service": "front"},
+    ),
+    "an address that ends like it": (
+        f'{STAMP} WARNING got "a" at /xNR-LINKING|MTE2NTQ|pod-1|{HEX}|{SPAN}|front|',
+        {"request": "", "trace": None},
+    ),
+    "a client's path that ends like it": (
+        f"{STAMP} WARNING Not Found: /x NR-LINKING|MTE2NTQ|pod-1|{HEX}|{SPAN}|front|",
+        {"request": "", "trace": None},
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), AGENTS.values(), ids=AGENTS)
+def test_ids_that_an_agent_puts_at_the_end(line: str, expected: dict[str, Any]) -> None:
+    entry = entry_of(line)
+    found = {"request": entry.request_id, **(entry.more or {})}
+    assert {name: found.get(name) for name in expected} == expected
+    assert message_of(entry)
+    assert line.endswith(message_of(entry))
+
+
+@pytest.mark.parametrize(
+    "piece", ["[req=", 'a="', "a='\\", "request_id=", "[req=a|session=b|", "NR-LINKING|"]
+)
 def test_a_long_line_of_a_client_takes_no_longer_than_its_length(piece: str) -> None:
     for head in (f"{STAMP} INFO ", "2024-11-22 10:30:15 [warning  ] "):
         assert entry_of(f"{head}{piece * 20_000}").request_id == ""

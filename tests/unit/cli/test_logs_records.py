@@ -85,44 +85,7 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "2024-11-22 10:30:15.250 [Information] x",
         {"level": 2},
     ),
-    "Monolog, an alert": (
-        "[2024-11-22T10:30:15.250000+00:00] app.ALERT: x [] []",
-        {"level": 5},
-    ),
     "Nagios, where an alert is no level": ("[1732271415] SERVICE ALERT: x", {"level": 0}),
-    "Monolog": (
-        f'[2024-11-22T10:30:15.250000+00:00] app.ERROR: failed {{"id":7}} {{"request_id":"{UUID}"}}',
-        {"request": UUID, "level": 4},
-    ),
-    "Monolog, without extra fields": (
-        f'[2024-11-22T10:30:15.250000+00:00] app.WARNING: x {{"a":{{"b":1}},"trace_id":"{HEX}"}} []',
-        {"request": HEX, "trace": HEX, "level": 3},
-    ),
-    "Laravel": (
-        f'[2024-11-22 10:30:15] production.INFO: paid {{"request-id":"{UUID}","userId":7}} ',
-        {"request": UUID, "level": 2},
-    ),
-    "Laravel, with an exception": (
-        f'[2024-11-22 10:30:15] production.ERROR: x {{"request-id":"{UUID}","exception":"[object] '
-        "(RuntimeException(code: 0): x at /app/shop.php:12)",
-        {"request": UUID, "level": 4},
-    ),
-    "Laravel, with a client's text in the message": (
-        '[2024-11-22 10:30:15] local.ERROR: got {"request_id":"forged"} {"userId":7}',
-        {"request": "", "level": 4},
-    ),
-    "Monolog, without fields": (
-        '[2024-11-22T10:30:15.250000+00:00] app.ERROR: got {"request_id":"forged"} [] []',
-        {"request": "", "level": 4},
-    ),
-    "zap, with fields": (
-        f'2024-11-22T10:30:15.250Z\tWARN\tshop\tshop/main.go:12\tslow\t{{"requestId": "{UUID}"}}',
-        {"request": UUID, "level": 3},
-    ),
-    "zap, with a client's text in the message": (
-        '2024-11-22T10:30:15.250Z\tWARN\tshop\tgot {"requestId": "forged"}\t{"bytes": 5}',
-        {"request": "", "level": 3},
-    ),
     "Rails": (f"[{UUID}] Processing by OrdersController#create as JSON", {"request": UUID}),
     "Rails, start": (
         f'[{UUID}] Started POST "/orders" for 127.0.0.1 at 2024-11-22 10:30:15 +0000',
@@ -548,6 +511,33 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         " GET /x 503 in 1.25s (compile: 1.1s, render: 150ms)",
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 1250.0}},
     ),
+    "morgan, an id first": (
+        f"{UUID} GET /x 503 250.500 ms - 12",
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
+        },
+    ),
+    "morgan's manual, an id first": (
+        f"{UUID} GET /x 250.500",
+        {"request": UUID, "access": {"method": "GET", "path": "/x"}},
+    ),
+    "nginx, its id before its durations": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 503 5 "{SPAN}{SPAN} 0.1" "-" {HEX} 0.250 -',
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0},
+        },
+    ),
+    "AWS API Gateway": (
+        f'127.0.0.1 - - [22/Nov/2024:10:30:15 +0000]"GET /x HTTP/1.1" 503 5 {UUID} JKJaXmPLvHcESHA=',
+        {"request": UUID, "access": {"method": "GET", "path": "/x", "status": 503}},
+    ),
+    "winston's manual": ("2024-11-22T10:30:15.250Z [shop] error: failed", {"level": 4}),
+    "a level in small letters before the time": (
+        "[error] 2024-11-22 10:30:15.250 failed request_id=r1-abc",
+        {"level": 4, "request": "r1-abc", "service": None},
+    ),
     "PHP's server": (
         "[Fri Nov 22 10:30:15 2024] [::1]:41342 [404]: GET /x - No such file or directory",
         {"access": {"method": "GET", "path": "/x", "status": 404}},
@@ -579,6 +569,61 @@ def test_a_message_that_looks_like_a_servers_line_is_read_alike_in_a_block(
     expected = alone.read(lines) + alone.finish()
     found = at_once.read_text("".join(f"{line}\n" for line in lines), lines) + at_once.finish()
     assert list(found) == list(expected)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["shop-1  | ", "10:30:15 web.1  | ", "0|shop     | ", "[shop] | "]
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".NET, on a terminal",
+        "HAProxy, its id first",
+        "NestJS",
+        "Next.js",
+        "PHP",
+        "Rails",
+        "Rails, end",
+        "Rails, start",
+        "Redis",
+        "Sanic",
+        "Tomcat",
+        "Tornado's requests",
+        "gin",
+        "logrus, on a terminal",
+        "morgan",
+        "uWSGI",
+        "zap, on a terminal",
+        "zerolog, on a terminal",
+    ],
+)
+def test_a_name_before_lines_of_one_writer_is_the_source(prefix: str, name: str) -> None:
+    """Also where no line of the log begins with a date or a level."""
+    line, expected = TEXTS[name]
+    reader = LineReader()
+    entries = reader.read([f"{prefix}{line}"] * 3) + reader.finish()
+    for entry in entries:
+        more = entry.more or {}
+        found = {"request": entry.request_id, "level": entry.level, **more}
+        of_line = {name: value for name, value in expected.items() if name != "service"}
+        assert {name: found.get(name) for name in of_line} == of_line
+        assert more["service"] in ("shop", "web")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["shop-6b9f4d7c5-x2x9z shop ", "2024-11-22T10:30:15.200000+00:00 shop "]
+)
+@pytest.mark.parametrize(
+    "name", ["gin", "logrus, on a terminal", "Tornado's requests", "uWSGI", ".NET, on a terminal"]
+)
+def test_a_name_of_stern_or_aws_before_lines_of_one_writer(prefix: str, name: str) -> None:
+    line, expected = TEXTS[name]
+    reader = LineReader()
+    for entry in reader.read([f"{prefix}{line}"] * 3) + reader.finish():
+        more = entry.more or {}
+        found = {"request": entry.request_id, "level": entry.level, **more}
+        assert {name: found.get(name) for name in expected} == expected
+        assert "shop" in more["source"]
 
 
 CADDY = {
@@ -626,6 +671,261 @@ def test_a_message_of_caddy_has_no_fields(message: str) -> None:
     line = f"2024/11/22 10:30:15.250\tINFO\t{message}"
     entry = entry_of(line)
     assert (entry.request_id, entry.level, entry.text) == ("", 2, line)
+
+
+_FIELDS = '{"request_id": "r1", "method": "GET", "path": "/x", "status": 503, "duration": "250ms"}'
+_SHORT = json.dumps(json.loads(_FIELDS), separators=(",", ":"))
+_SENT = '{"request_id":"forged"}'
+BEHIND_A_MESSAGE = {
+    "zap": f"2024-11-22T10:30:15.250Z\tWARN\tpaid\t{_FIELDS}",
+    "zap, everything": f"2024-11-22T10:30:15.250Z\tWARN\tpay.access\tpay/pay.go:12\tpaid\t{_FIELDS}",
+    "zap, with a zone": f"2024-11-22T11:30:15.250+0100\twarn\tpay.go:12\tpaid\t{_FIELDS}",
+    "zap, seconds": f"1.73227141525e+09\twarn\tpaid\t{_FIELDS}",
+    "zap, in color": f"2024-11-22T10:30:15.250Z\t\x1b[33mWARN\x1b[0m\tpaid\t{_FIELDS}",
+    "zap, with blanks": f"2024-11-22T10:30:15.250Z WARN pay.access pay/pay.go:12 paid {_FIELDS}",
+    "zap, with blanks and a client's text": (
+        f"2024-11-22T10:30:15.250Z WARN pay.go:12 paid {_SENT} {_FIELDS}"
+    ),
+    "zap, a client's text": f"2024-11-22T10:30:15.250Z\tWARN\tpaid {_SENT}\t{_FIELDS}",
+    "Monolog": f"[2024-11-22T10:30:15.250000+00:00] app.WARNING: paid {_SHORT} []",
+    "Monolog, extra values": f"[2024-11-22T10:30:15.250000+00:00] app.WARNING: paid [] {_SHORT}",
+    "Monolog, a client's text": (
+        f"[2024-11-22T10:30:15.250000+00:00] app.WARNING: paid {_SENT} [] {_SHORT} []"
+    ),
+    "Laravel": f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SHORT} ",
+    "Laravel, without the blank at the end": f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SHORT}",
+    "Laravel, extra values": f"[2024-11-22 10:30:15.250] local.WARNING: paid  {_SHORT}",
+    "Laravel, both": f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SHORT} {{}}",
+    "Laravel, a client's text": f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SENT} {_SHORT} ",
+    "Laravel, a client's text before extra values": (
+        f"[2024-11-22 10:30:15.250] local.WARNING: paid {_SENT}  {_SHORT}"
+    ),
+    "Laravel, an exception": (
+        f'[2024-11-22 10:30:15.250] local.WARNING: paid {_SHORT[:-1]},"exception":"[object] (Error(code: 0): x'
+    ),
+}
+
+
+@pytest.mark.parametrize("line", BEHIND_A_MESSAGE.values(), ids=BEHIND_A_MESSAGE)
+def test_fields_in_json_behind_a_message_are_read_as_those_of_json(line: str) -> None:
+    reader = LineReader(zone=timezone.utc)
+    (entry,) = reader.read([line]) + reader.finish()
+    access = {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}
+    assert (entry.request_id, entry.level, entry.time) == ("r1", 3, 1_732_271_415_250)
+    assert (entry.more or {})["access"] == access
+    assert entry.text[entry.message :].startswith("paid")
+
+
+IDS_BEHIND_A_MESSAGE: dict[str, tuple[str, dict[str, Any]]] = {
+    "Monolog, an alert": (
+        "[2024-11-22T10:30:15.250000+00:00] app.ALERT: x [] []",
+        {"level": 5},
+    ),
+    "Monolog": (
+        f'[2024-11-22T10:30:15.250000+00:00] app.ERROR: failed {{"id":7}} {{"request_id":"{UUID}"}}',
+        {"request": UUID, "level": 4},
+    ),
+    "Monolog, without extra fields": (
+        f'[2024-11-22T10:30:15.250000+00:00] app.WARNING: x {{"a":{{"b":1}},"trace_id":"{HEX}"}} []',
+        {"request": HEX, "trace": HEX, "level": 3},
+    ),
+    "Laravel": (
+        f'[2024-11-22 10:30:15] production.INFO: paid {{"request-id":"{UUID}","userId":7}} ',
+        {"request": UUID, "level": 2},
+    ),
+    "Laravel, with an exception": (
+        f'[2024-11-22 10:30:15] production.ERROR: x {{"request-id":"{UUID}","exception":"[object] '
+        "(RuntimeException(code: 0): x at /app/shop.php:12)",
+        {"request": UUID, "level": 4},
+    ),
+    "Laravel, with a client's text in the message": (
+        '[2024-11-22 10:30:15] local.ERROR: got {"request_id":"forged"} {"userId":7}',
+        {"request": "", "level": 4},
+    ),
+    "Monolog, without fields": (
+        '[2024-11-22T10:30:15.250000+00:00] app.ERROR: got {"request_id":"forged"} [] []',
+        {"request": "", "level": 4},
+    ),
+    "zap, with fields": (
+        f'2024-11-22T10:30:15.250Z\tWARN\tshop\tshop/main.go:12\tslow\t{{"requestId": "{UUID}"}}',
+        {"request": UUID, "level": 3},
+    ),
+    "zap, with a client's text in the message": (
+        '2024-11-22T10:30:15.250Z\tWARN\tshop\tgot {"requestId": "forged"}\t{"bytes": 5}',
+        {"request": "", "level": 3},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), IDS_BEHIND_A_MESSAGE.values(), ids=IDS_BEHIND_A_MESSAGE
+)
+def test_the_id_in_json_behind_a_message_is_the_writers(
+    line: str, expected: dict[str, Any]
+) -> None:
+    """And not that of a client's text in the message."""
+    entry = entry_of(line)
+    found = {"request": entry.request_id, "level": entry.level, **(entry.more or {})}
+    assert {name: found.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"2024-11-22 10:30:15,250 WARNING shop: got {_SENT}",
+        f"2024-11-22T10:30:15.250Z\tWARN\tgot {_SENT}",
+        f"2024-11-22T10:30:15.250Z\tWARN\tgot\ta\t{_SENT}\tx",
+        f"[2024-11-22T10:30:15.250000+00:00] app.WARNING: got {_SENT} [] []",
+        f'[2024-11-22T10:30:15.250000+00:00] app.WARNING: got {_SENT} [] {{"n":1}} []',
+        f"[2024-11-22 10:30:15] local.WARNING: got {_SENT}  ",
+        f'[2024-11-22 10:30:15] local.WARNING: got {_SENT} {{"n":1}} ',
+        f'[2024-11-22 10:30:15] local.WARNING: got {_SENT}  {{"n":1}}',
+        f'[2024-11-22 10:30:15] local.WARNING: got {_SENT} {{"exception":"[object] (Error(code: 0): x',
+    ],
+)
+def test_a_message_has_no_fields(line: str) -> None:
+    """A client's text at the end of it may be JSON."""
+    entry = entry_of(line)
+    assert (entry.request_id, entry.level) == ("", 3)
+    assert _SENT in entry.text
+
+
+@pytest.mark.parametrize("piece", [" {", ' {"a":', " [", ' {"a": {}', "\t{"])
+@pytest.mark.parametrize("head", [line.partition("paid")[0] for line in BEHIND_A_MESSAGE.values()])
+def test_a_long_message_with_braces_takes_no_longer_than_its_length(head: str, piece: str) -> None:
+    assert entry_of(f"{head}{piece * 20_000}}}").request_id == ""
+
+
+@pytest.mark.parametrize(
+    "front", ["[2024-11-22T10:30:15+00:00] app.INFO: ", "2024-11-22T10:30:15Z INFO pay.go:12 "]
+)
+def test_fields_behind_our_ids_are_read_alike_in_a_block(front: str) -> None:
+    lines = [f'{front}[req=a|session=b] paid {{"request_id":"r1"}} []' for _ in range(20)]
+    lines += [f'{front}[req=a|session=b] paid {{"request_id":"r1"}}']
+    alone, at_once = LineReader(), LineReader()
+    expected = alone.read(lines) + alone.finish()
+    found = at_once.read_text("".join(f"{line}\n" for line in lines), lines) + at_once.finish()
+    assert list(found) == list(expected)
+
+
+_JAVA = (
+    "2024-11-22T10:30:15.250Z ERROR 1 --- [shop] [nio-80] [" + f"{HEX}-{SPAN}] c.e.Shop : failed"
+)
+STACKS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "zap": (
+        BEHIND_A_MESSAGE["zap"],
+        (
+            "sigs.k8s.io/controller-runtime/pkg/internal/controller.(*Controller[...]).reconcileHandler",
+            "\t/go/pkg/mod/sigs.k8s.io/controller-runtime@v0.17.0/pkg/internal/controller/controller.go:329",
+            "main.main",
+            "\t/app/main.go:12",
+        ),
+    ),
+    "Spring Boot": (
+        _JAVA,
+        (
+            "",
+            "java.lang.IllegalStateException: broken",
+            "\tat com.example.Shop.pay(Shop.java:12) ~[classes/:na]",
+            "Caused by: java.lang.NullPointerException: null",
+            "\t... 12 common frames omitted",
+        ),
+    ),
+    "an exception without a message, below a warning": (
+        _JAVA.replace("ERROR", " WARN"),
+        ("com.example.Shop$PayException", "\tat com.example.Shop.pay(Shop.java:12)"),
+    ),
+    ".NET": (
+        f"[2024-11-22 10:30:15.250 ERR] [{HEX}] failed",
+        ("System.Exception: broken", "   at Shop.Pay() in /app/Pay.cs:line 12"),
+    ),
+    "Dropwizard": (
+        f"ERROR [2024-11-22 10:30:15,250] [{HEX}] com.example.Shop: failed",
+        ("! java.lang.Error: broken", "! at com.example.Shop.pay(Shop.java:12)"),
+    ),
+    "Node.js": (
+        f"2024-11-22T10:30:15.250Z [{HEX}] error: failed",
+        ("TypeError: broken", "    at pay (/app/pay.js:12:3)"),
+    ),
+    "Ruby": (
+        f"E, [2024-11-22T10:30:15.250000 #8] ERROR -- : [{UUID}] broken (RuntimeError)",
+        ("/app/pay.rb:3:in 'Shop#pay'", "/app/shop.rb:1:in '<main>'"),
+    ),
+    "Elixir": (
+        "10:30:15.250 request_id=r1 [error] GenServer #PID<0.1.0> terminating",
+        ("** (RuntimeError) broken", "    (shop 0.1.0) lib/shop.ex:12: Shop.pay/1", "State: %{}"),
+    ),
+    "Phoenix": (
+        "10:30:15.250 request_id=r1 [error] #PID<0.1.0> running Shop.Endpoint terminated",
+        ("Server: localhost:4000 (http)", "Request: GET /x", "** (exit) an exception was raised:"),
+    ),
+    "Go": (
+        "time=2024-11-22T10:30:15.250Z level=ERROR msg=panic request_id=r1",
+        ("goroutine 34 [running]:", "main.main()", "\t/app/main.go:12 +0xb9"),
+    ),
+    "Node.js, with a code": (
+        f"2024-11-22T10:30:15.250Z [{HEX}] error: failed",
+        ("Error [ERR_HTTP]: broken", "    at pay (/app/pay.js:12:3)"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "stack"), STACKS.values(), ids=STACKS)
+def test_a_stack_belongs_to_the_record_above_it(record: str, stack: tuple[str, ...]) -> None:
+    """In other languages than Python it has no line that says so."""
+    next_record = "2024-11-22 10:30:16,250 INFO shop: ready"
+    reader = LineReader()
+    lines = [record, *stack, next_record]
+    first, second = reader.read(lines) + reader.finish()
+    assert first.text.endswith("\n".join(("", *stack)))
+    assert first.request_id in ("r1", HEX, UUID)
+    assert second.text == next_record
+
+
+def test_a_stack_between_lines_of_another_service_belongs_to_its_own() -> None:
+    record, stack = STACKS["Spring Boot"]
+    lines = [f"front-1  | {record}"]
+    for line in filter(None, stack):
+        lines += [f"stock-1  | {_JAVA.replace(HEX, HEX[::-1])}", f"front-1  | {line}"]
+    reader = LineReader()
+    entries = reader.read(lines) + reader.finish()
+    assert [entry.request_id for entry in entries] == [HEX, *[HEX[::-1], HEX] * 4]
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        (_JAVA, "shop.example is up"),
+        (_JAVA, "com.example.Shop started"),
+        (_JAVA.replace("ERROR", " INFO"), "Error: another program failed"),
+        (BEHIND_A_MESSAGE["zap"], "shop.example is up"),
+        (f"2024-11-22 10:30:15 - ERROR - [req={HEX}|session=s1] - failed", "java.lang.Error: x"),
+    ],
+)
+def test_a_line_that_begins_no_stack_is_of_no_request(record: str, line: str) -> None:
+    reader = LineReader()
+    first, second = reader.read([record, line]) + reader.finish()
+    assert first.request_id in ("r1", HEX)
+    assert (second.request_id, second.text) == ("", line)
+
+
+@pytest.mark.parametrize("line", ["a." * 50_000, "E" * 100_000, "/.rb:" * 20_000, "a.b/" * 30_000])
+@pytest.mark.parametrize("record", [_JAVA, BEHIND_A_MESSAGE["zap"]])
+def test_a_long_line_below_a_record_takes_no_longer_than_its_length(record: str, line: str) -> None:
+    reader = LineReader()
+    entries = reader.read([record, *[line] * 20]) + reader.finish()
+    assert len(entries) == 21
+
+
+def test_records_of_rust_in_several_lines_are_apart() -> None:
+    """Each begins with two blanks."""
+    records = [
+        f"  2024-11-22T10:30:1{number}.250000Z  INFO shop::pay: paid, n: 3\n    at src/main.rs:12\n"
+        for number in range(3)
+    ]
+    reader = LineReader()
+    entries = reader.read("\n".join(records).split("\n")) + reader.finish()
+    assert [entry.text for entry in entries] == [*records[:2], records[2]]
 
 
 NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
