@@ -13,7 +13,7 @@ from collections.abc import Sequence, Set
 from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
@@ -192,8 +192,7 @@ _RECEIVED = 2_000
 _ROLE_NAMES = tuple(ROLES)
 _TRACE = _ROLE_NAMES.index("trace")
 _SPAN = _ROLE_NAMES.index("span")
-_IDS = ("request", "session", "trace")
-_FURTHER = ("time", "level", *_IDS)
+_FURTHER = ("time", "level", "request", "session", "trace")
 
 
 class _Roles(NamedTuple):
@@ -610,14 +609,13 @@ class Records:
         if request_id is None and roles.access is not None and not OF_ID.isdisjoint(fields):
             request_id = get("id")
         request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
-        if roles.further and not (request_id and session_id and trace):
-            names = roles.further
-            request_id, session_id, trace = (
-                found or next(filter(None, map(_id, map(get, names.get(role, ())))), "")
-                for role, found in zip(_IDS, (request_id, session_id, trace), strict=True)
-            )
-        if not request_id and type(tags := get("tags")) is list:
-            request_id = next(filter(_is_uuid, filter(_is_text, tags)), "")
+        if roles.further:
+            request_id = request_id or _further_id(fields, roles, "request")
+            session_id = session_id or _further_id(fields, roles, "session")
+            trace = trace or _further_id(fields, roles, "trace")
+        tags = get("tags")
+        if not request_id and type(tags) is list:
+            request_id = next((tag for tag in tags if type(tag) is str and _is_uuid(tag)), "")
         message = _shown(message)
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
@@ -1034,6 +1032,15 @@ def _further_level(fields: dict[str, Any], roles: _Roles, level: Any) -> tuple[A
     return level, 0
 
 
+def _further_id(fields: dict[str, Any], roles: _Roles, role: str) -> str:
+    """Return the first of the further values of *fields* that is an id in this *role*; "" without one."""
+    for name in roles.further.get(role, ()):
+        found = _id(fields[name])
+        if found:
+            return found
+    return ""
+
+
 def _with_whole_time(fields: dict[str, Any]) -> dict[str, Any]:
     """Return *fields* of logfmt with a time that is written without quotes as one value."""
     names = list(fields)
@@ -1044,10 +1051,6 @@ def _with_whole_time(fields: dict[str, Any]) -> dict[str, Any]:
             del joined[clock]
             return joined
     return fields
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    return type(value) is str
 
 
 def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
