@@ -215,9 +215,14 @@ class _Roles(NamedTuple):
 def _roles(names: tuple[str, ...]) -> _Roles:
     """A log has few sets of names, so this is worked out for each once."""
     among = set(names)
-    found = {role: _names_of(role, names) for role in _ROLE_NAMES}
+    # Those in the spelling of a table, then those in any other.
+    found = {role: [name for name in ROLES[role] if name in among] for role in _ROLE_NAMES}
+    for name in names:
+        for role in _roles_of(name):
+            if name not in found[role]:
+                found[role].append(name)
     ours = tuple(next(iter(found[role]), "") for role in _ROLE_NAMES)
-    further = {role: found[role][1:] for role in _FURTHER if len(found[role]) > 1}
+    further = {role: tuple(found[role][1:]) for role in _FURTHER if len(found[role]) > 1}
     exceptions = tuple(name for name in EXCEPTIONS if name in among)
     known = {
         *ours,
@@ -238,12 +243,11 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     return _Roles(ours, exceptions, others, access, source, pods, nesting, further)
 
 
-def _names_of(role: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of *names* that mean a *role*: in the spelling of a table, then in any other."""
-    found = tuple(name for name in ROLES[role] if name in names)
-    spellings = SPELLINGS[role]
-    others = (name for name in names if name not in found and plain_name(name) in spellings)
-    return (*found, *others) if spellings else found
+@lru_cache(maxsize=4096)
+def _roles_of(name: str) -> tuple[str, ...]:
+    """Return the roles that a field with this *name*, in any spelling, may have."""
+    plain = plain_name(name)
+    return tuple(role for role in _ROLE_NAMES if plain in SPELLINGS[role])
 
 
 def _is_access(row: tuple[str, str, str, str, float], names: Set[str]) -> bool:
