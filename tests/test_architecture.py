@@ -99,6 +99,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "frames",
             "layers",
             "texts",
+            "fields",
             "records",
             "entries",
             "others",

@@ -33,6 +33,7 @@ from .envelopes import (
     Peeler,
     without_colors,
 )
+from .fields import is_of_zap
 from .files import Log
 from .layers import without_envelopes, wrapped, wrapping_of
 from .levels import LEVELS
@@ -40,7 +41,7 @@ from .lines import LOOKED_AT, Lines
 from .own import OTHERS, Form, own_form, own_head
 from .records import LONGEST_TEXT, Entry, Records
 from .summary import Reading
-from .texts import AccessLines, is_of_zap
+from .texts import AccessLines
 from .times import Clock
 from .wanted import Wanted
 from .workers import Parsed, Workers

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
 from .envelopes import COLORS, Peeled, in_pod, service_of, source_of_labels
+from .fields import console_fields, is_in_utc, python_pairs
 from .levels import LETTERS, LEVELS, NAMES, level_of
 from .names import (
     ACCESS,
@@ -47,12 +48,9 @@ from .texts import (
     AccessLines,
     access_in,
     access_line,
-    console_fields,
     ids_in,
-    is_in_utc,
     milliseconds_in,
     outgoing_in,
-    python_pairs,
     without_clients_text,
 )
 from .times import Clock, find_time, is_zoned
