@@ -503,7 +503,7 @@ PREFIXES = (
     ),
     _prefix(
         "brackets",
-        rf"\[(?:{_WORD} )?(?!(?i:{_LEVELS})[ \t]*\]){_NO_LEVEL}(?P<source>{_WORD})"
+        rf"(?!{_OF_RAILS})\[(?:{_WORD} )?(?!(?i:{_LEVELS})[ \t]*\]){_NO_LEVEL}(?P<source>{_WORD})"
         r"(?::\d{1,9}|[ \t]*)\][ \t](?!\d{4}/\d\d/\d\d - )",
         _SOURCE,
     ),

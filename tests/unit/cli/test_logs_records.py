@@ -534,6 +534,10 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"request": UUID, "access": {"method": "GET", "path": "/x", "status": 503}},
     ),
     "winston's manual": ("2024-11-22T10:30:15.250Z [shop] error: failed", {"level": 4}),
+    "an id in brackets before the time": (
+        f"[{HEX}] 2024-11-22 10:30:15,250 ERROR shop: failed",
+        {"level": 4, "request": HEX, "source": None},
+    ),
     "a level in small letters before the time": (
         "[error] 2024-11-22 10:30:15.250 failed request_id=r1-abc",
         {"level": 4, "request": "r1-abc", "service": None},
