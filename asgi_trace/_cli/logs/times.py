@@ -261,6 +261,8 @@ _PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""), *
 _UNITS = ((1e11, 1000, 1), (1e14, 1, 1), (1e17, 1, 10**3), (1e20, 1, 10**6))
 _LENGTHS = frozenset(range(1, 32))  # of a number that may be a time
 _DAY_LENGTH = 86_400.0
+# The part of a day by which a time without a date may be later than the line before.
+_MOST_AHEAD = 0.75
 _NOON = 12
 _LEAP_DAY = (2, 29)
 _HOURS_DIGITS = 2
@@ -296,6 +298,9 @@ class Clock:
         )
         self._written = written
         self._known: dict[str, float | None] = {}
+        # Times without a date, in seconds since the epoch, on the first day of such times; and the
+        # days that have passed since then.
+        self._bare: dict[str, float] = {}
         self._days = 0
         self._day: tuple[int, int, int] | None = None  # of times without one
         self._is_day_first: bool | None = None  # in a date such as 22/11/2026
@@ -395,6 +400,8 @@ class Clock:
         ]
 
     def _whole(self, text: str) -> float | None:
+        if text in self._bare:
+            return self._on_its_day(self._bare[text])
         if _is_epoch(text):
             return _of_number(int(text) if text.isdecimal() else float(text))
         label = _is_label(text)
@@ -418,8 +425,12 @@ class Clock:
         is_twice = self.is_ambiguous
         self.is_ambiguous |= was_ambiguous
         if not parts.get("day") and not parts.get("first"):
-            seconds = self._past_midnight(seconds)
-        elif self.last >= 0 and not parts.get("zone") and seconds * 1000 < self.last - 60_000:
+            if not is_twice:
+                if len(self._bare) > _MOST_KNOWN:
+                    self._bare.clear()
+                self._bare[text] = seconds
+            return self._on_its_day(seconds)
+        if self.last >= 0 and not parts.get("zone") and seconds * 1000 < self.last - 60_000:
             seconds = self._again(seconds)
         # A clock that was never set may show a time before 1970.
         milliseconds = max(0, round(seconds * 1000))
@@ -524,13 +535,18 @@ class Clock:
             year = next(filter(isleap, range(year, year - 9, -1)))  # 1900 had none
         return year
 
-    def _past_midnight(self, seconds: float) -> float:
+    def _on_its_day(self, seconds: float) -> int:
+        """
+        Return the moment of a time without a date: on the day of the times before, or on the day on
+        which it is nearest to the line before, if it is half a day earlier or nearly a day later.
+        """
         seconds += self._days * _DAY_LENGTH
-        if self.last >= 0 and seconds * 1000 < self.last - _DAY_LENGTH * 500:
-            self._days += 1
-            self._known.clear()
-            seconds += _DAY_LENGTH
-        return seconds
+        ahead = seconds - self.last / 1000
+        if self.last >= 0 and not -0.5 <= ahead / _DAY_LENGTH <= _MOST_AHEAD:
+            days = round(-ahead / _DAY_LENGTH)
+            self._days += days
+            seconds += days * _DAY_LENGTH
+        return max(0, round(seconds * 1000))
 
     def _again(self, seconds: float) -> float:
         """

@@ -592,3 +592,21 @@ def test_a_bare_time_is_of_the_day_of_the_log(first: str, then: str, days: tuple
         clock.last = clock.read(text) or -1
         moment = datetime.fromtimestamp(clock.last / 1000, timezone.utc)
         assert (moment.month, moment.day, f"{moment:%H:%M:%S}") == (11, day, text)
+
+
+@pytest.mark.parametrize("second", [13, 15])
+def test_a_bare_time_is_near_the_dated_line_before_it(second: int) -> None:
+    """A log may go on for days, and be saved long after its last line."""
+    written = datetime(2024, 11, 29, 11, 0, tzinfo=timezone.utc).timestamp()
+    reader = LineReader(when=written * 1000, zone=timezone.utc)
+    bare = f"10:30:{second}.250 request_id=r1 [info] GET /x"
+    lines = [
+        line
+        for day in (20, 21, 24)
+        for line in (f"2024-11-{day} 10:30:14,250 INFO shop x", bare, bare)
+    ]
+    entries = list(reader.read(lines) + reader.finish())
+    for place in range(0, len(lines), 3):
+        dated, *others = entries[place : place + 3]
+        ahead = [entry.time - dated.time for entry in others]
+        assert ahead == [(second - 14) * 1000] * 2
