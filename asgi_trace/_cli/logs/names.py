@@ -178,6 +178,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "httpRequest.requestID",
         "RayID",
         "x-edge-request-id",
+        "http_x_request_id",
     ),
     "session": (
         "session_id",
@@ -290,6 +291,9 @@ _EXACT = frozenset(
         "trace",
         "operation_Id",
         "instant",
+        "requestTime",  # nginx's request_time is a duration
+        "start_time",
+        "parent.id",  # a program's own objects have parents, too
     )
 )
 SPELLINGS: dict[str, frozenset[str]] = {

@@ -60,10 +60,13 @@ _IDS = (
     (") ", Pattern(rf"\A{_OF_STREAM}\((?P<request>{UUID})\) ")),
     # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
     ("[", Pattern(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
-    # loguru, with an id behind its time and level
+    # loguru, with an id behind its time and level, or behind the place in the code
     (
         " | ",
-        Pattern(rf"\A[\d T:.,+Z-]{{19,40}} \| (?:[A-Z]{{4,8}} *\| )?(?P<request>{HEX}|{UUID}) \|"),
+        Pattern(
+            r"\A[\d T:.,+Z-]{19,40} \| (?:[A-Z]{4,8} *\| )?(?:[\w.<>]{1,200}:[\w<>]{1,200}:\d{1,7} \| )?"
+            rf"(?P<request>{HEX}|{UUID}) (?:\||- )"
+        ),
     ),
     # nginx and HAProxy, if their id comes first
     (" ", Pattern(rf"\A(?P<request>{HEX}|{UUID}) ")),

@@ -259,6 +259,8 @@ _PARTS = (("epochSecond", "nanoOfSecond"), ("seconds", "nanos"), ("date", ""), *
 # Numbers count from the epoch in seconds, milli-, micro- or nanoseconds: their size decides, until
 # the year 5138. The factor and the divisor are whole: a quotient of whole numbers is exact.
 _UNITS = ((1e11, 1000, 1), (1e14, 1, 1), (1e17, 1, 10**3), (1e20, 1, 10**6))
+# In 1973: a smaller number is a duration or counts something.
+_EARLIEST = 1e8
 _LENGTHS = frozenset(range(1, 32))  # of a number that may be a time
 _DAY_LENGTH = 86_400.0
 # The part of a day by which a time without a date may be later than the line before.
@@ -584,7 +586,7 @@ def _offset(zone: str) -> timedelta:
 
 def _of_number(value: float) -> float | None:
     for most, factor, divisor in _UNITS:
-        if 0 < value < most:
+        if _EARLIEST <= value < most:
             return value * factor / divisor
     return None
 
@@ -593,7 +595,7 @@ def _of_numbers(values: Sequence[int]) -> list[float] | None:
     """Return the result of :func:`_of_number` for *values*; None, if one of them is no time."""
     least, largest = min(values), max(values)
     for most, factor, divisor in _UNITS:
-        if least > 0 and largest < most <= 1000 * least:  # all have the same unit
+        if least >= _EARLIEST and largest < most <= 1000 * least:  # all have the same unit
             return [value * factor / divisor for value in values]
     moments = [moment for moment in map(_of_number, values) if moment is not None]
     return moments if len(moments) == len(values) else None

@@ -534,6 +534,14 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"request": UUID, "access": {"method": "GET", "path": "/x", "status": 503}},
     ),
     "winston's manual": ("2024-11-22T10:30:15.250Z [shop] error: failed", {"level": 4}),
+    "loguru, behind the place in the code": (
+        f"2024-11-22 10:30:15.250 | ERROR    | shop.items:<module>:12 | {HEX} - failed",
+        {"level": 4, "request": HEX},
+    ),
+    "loguru, without an id": (
+        f"2024-11-22 10:30:15.250 | ERROR    | shop.items:load:12 - got | {HEX} - failed",
+        {"level": 4, "request": ""},
+    ),
     "an id in brackets before the time": (
         f"[{HEX}] 2024-11-22 10:30:15,250 ERROR shop: failed",
         {"level": 4, "request": HEX, "source": None},
@@ -2435,3 +2443,27 @@ def test_the_short_way_makes_the_same_entry(
         assert fields is not None
         whole = Records(0, Clock()).named(fields)
         assert short is None or short == whole
+
+
+def test_the_header_with_the_id_in_a_line_of_nginx() -> None:
+    fields = {"time_iso8601": "2024-11-22T10:30:15+00:00", "status": 200, "request_time": 0.25}
+    assert entry_of(json.dumps({**fields, "http_x_request_id": UUID})).request_id == UUID
+
+
+def test_a_number_in_another_spelling_of_a_times_name_is_no_time() -> None:
+    """nginx's request_time is a duration, and API Gateway's requestTime a time."""
+    entry = entry_of(
+        json.dumps(
+            {"request": "GET /x HTTP/1.1", "status": 200, "request_time": 0.25, "request_id": HEX}
+        )
+    )
+    more = entry.more or {}
+    assert more["undated"] is True
+    assert more["access"]["duration_ms"] == 250.0
+
+
+@pytest.mark.parametrize("number", [0.25, 12, 99_999_999, "250"])
+def test_a_small_number_is_no_time(number: object) -> None:
+    """It would be one of the first years of the epoch."""
+    entry = entry_of(json.dumps({"time": number, "level": "info", "message": "x"}))
+    assert (entry.more or {})["undated"] is True
