@@ -645,7 +645,7 @@ _MARKS = (
     "Completed ",
     "Method completed ",
 )
-# A search for a slash takes a tenth of the time of one for a digit.
+# A search for a slash takes a small part of the time of one for a digit.
 _TIMES_OF_HAPROXY = Pattern(r"/(?<=\d/)-?\d+/")
 
 
