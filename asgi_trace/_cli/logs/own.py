@@ -226,7 +226,7 @@ def own_head(line: str) -> re.Match[str] | None:
     Return the match of the head of a line in our text form, without an envelope; None for any other
     line.
     """
-    if BEFORE_IDS not in line:  # takes little of the time of the rest
+    if BEFORE_IDS not in line:  # the expression takes twenty times as long
         return None
     match: re.Match[str] | None = HEAD.match(line)
     if match is None or match.end(1) > LONGEST_HEAD:

@@ -21,6 +21,7 @@ from .envelopes import COLORS
 __all__ = (
     "HEX",
     "HOST",
+    "USUAL_ACCESS",
     "UUID",
     "AccessLines",
     "Ids",
@@ -493,6 +494,27 @@ def _finders() -> tuple[tuple[str, Callable[[str], re.Match[str] | None]], ...]:
         for needle, row in _ROWS
     )
 
+
+# The usual access lines of servers: of uvicorn, which has neither a time nor an id; and the combined
+# log format of nginx, Apache and gunicorn, and nginx's id behind it. In none, a client's text has an
+# escape, a bracket or a color.
+_PLAIN_REQUEST = (
+    r'"(?P<method>[A-Z]{3,20}) (?P<path>/[^ "\\\[\x1b]*) HTTP/[\d.]{1,3}" (?P<status>\d{3})'
+)
+_PLAIN_CLIENT = r"(?:[\d.]{7,15}|[\da-f]{1,4}(?::[\da-f]{0,4}){2,7})"
+_PLAIN_QUOTED = r'"[^"\\\[\x1b]*"'
+USUAL_ACCESS = (
+    Pattern(
+        rf"(?P<head>(?P<level>INFO): {{5}})[\d.]{{7,15}}:\d{{1,5}} - {_PLAIN_REQUEST}"
+        r"(?: [A-Z][A-Za-z-]{1,20}){0,4}\Z",
+        re.ASCII,
+    ),
+    Pattern(
+        rf"(?P<head>{_PLAIN_CLIENT} - - \[(?P<time>\d\d/[A-Z][a-z]{{2}}/\d{{4}}:\d\d:\d\d:\d\d [+-]\d{{4}})\] )"
+        rf"{_PLAIN_REQUEST} (?:\d{{1,20}}|-) {_PLAIN_QUOTED} {_PLAIN_QUOTED}(?P<others> (?:{HEX}|\"{HEX}\"))?\Z",
+        re.ASCII,
+    ),
+)
 
 HOST = Pattern(r"\A\w{2,10}://[^/]*(?=/)")
 _MILLISECONDS_IN = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "\u03bcs": 1e-3, "ms": 1, "s": 1e3}

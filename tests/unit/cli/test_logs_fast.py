@@ -718,6 +718,6 @@ def test_a_usual_access_line_is_read_as_any_other_is(lines: list[str]) -> None:
     reader = LineReader()
     at_a_glance = list(reader.read(lines) + reader.finish())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "_USUAL", ())
+        patch.setattr(records, "USUAL_ACCESS", ())
         reader = LineReader()
         assert at_a_glance == list(reader.read(lines) + reader.finish())
