@@ -94,7 +94,7 @@ _LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN|WARNING|ERROR|CRITICAL|FATAL
 ANOTHER_LOG = (
     rf"(?:{COLOR})*"
     r"(?:[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d\d/\d\d/\d\d "
-    rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ])"
+    rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|(?:::ffff:)?\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|::1 )"
     rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\""
     r"|(?:@?timestamp|time|ts|level|lvl|msg)=|<\d{1,3}>[1A-Z])"
 )
@@ -129,10 +129,12 @@ HEADS = (
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )
 # Records that begin with blanks: FastAPI's command aligns its levels on the right, Next.js begins each
-# line with a blank, and Rust's tracing each record, if it writes one in several lines.
+# line with a blank, koa-logger with two, and Rust's tracing each record, if it writes one in several
+# lines.
 INDENTED = (
     r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
     r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
+    r"|  (?:<--|-->|xxx) [A-Z]{3,7} /"
     r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
 )
 # All of these, and pairs of logfmt with any names, or an id.

@@ -679,6 +679,7 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "path", "status_code", "elapsed_ms", 1),
     ("method", "path", "status_code", "response_time_ms", 1),
     ("method", "path", "status", "latency_ms", 1),
+    ("method", "url", "status", "response_time", 1),
     ("method", "path", "status", "service", 1),  # Heroku's router
 )
 

@@ -120,6 +120,7 @@ _OTHERS_LEVEL = Pattern(
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
+    r"|\A(?:error|warn|info|debug)(?=: )"  # winston, without a time
     r"|(?<=\[)(?:Trace|Verbose|Debug|Info|Information|Note|Notice|Warn|Warning|Error|Severe|Critical|Fatal)(?=\])"
     r"|(?<=\w\.)(?:ALERT|EMERGENCY)(?=: )"  # Monolog
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
@@ -133,7 +134,7 @@ _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL"
     r"|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
-    r"|[ \t]\[[\w.:/-]{1,80}\] (error|warn|info|debug)(?=: )"  # winston's manual
+    r"|[ \t]\[[^\[\]\"]{1,80}\] (error|warn|info|debug)(?=: )"  # winston's manual
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
 _IN_MESSAGE = Pattern(
@@ -573,6 +574,8 @@ class Records:
             level = "Information"
         number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
         if number_of_level < 0:
+            if type(level) is str and "\x1b" in level:  # winston, with the colors of a terminal
+                level = COLORS.sub("", level)
             number_of_level = level_of(level_name, level, fields)
         if not number_of_level and "level" in roles.further:
             level, number_of_level = _further_level(fields, roles, level)

@@ -335,7 +335,7 @@ _ROWS = (
         " ms",
         Pattern(
             rf"\A(?:(?P<request>{HEX}|{UUID}) )?"
-            r"(?:[\da-fA-F.:]+ - (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
+            r"(?:[\da-fA-F.:]+ (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
             r"(?P<status>\d{3})(?: (?:\d+|-) -)? "
             r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
         ),
@@ -344,6 +344,14 @@ _ROWS = (
         " /",
         Pattern(
             rf"\A(?P<request>{UUID}) (?P<method>[A-Z]{{3,20}}) (?P<path>/[^ \"]*) \d+\.\d{{3}}\Z"
+        ),
+    ),
+    # koa-logger
+    (
+        "  ",
+        Pattern(
+            r"\A  (?:-->|xxx) (?P<method>[A-Z]{3,20}) (?P<path>/[^ ]*) (?P<status>\d{3}) "
+            r"(?P<lasted>\d+m?s) (?:[\d.]+[kmgt]?b|-)\Z"
         ),
     ),
     # next dev

@@ -143,7 +143,8 @@ UNQUOTED = {
     "a path of Sanic": "Main |2024-11-22 10:30:15 +0000 INFO: 127.0.0.1:5 GET http://shop/{} 200 2  0.4ms",
     "a path of PHP's server": "[Fri Nov 22 10:30:15 2024] 127.0.0.1:41342 [200]: GET /{}",
     "a path of Next.js": " GET /{} 200 in 250ms",
-    "a user of morgan's short form": "::1 - {} GET /x HTTP/1.1 200 5 - 250.500 ms",
+    "a user of morgan's short form": "::1 {} GET /x HTTP/1.1 200 5 - 250.500 ms",
+    "a path of koa-logger": "  --> GET /{} 200 25ms 5b",
     "a header of Apache's forensic log": "+yQtJf8CoAB4AAFNXBIEAAAAA|GET /x HTTP/1.1|User-Agent:{}",
 }
 

@@ -504,7 +504,7 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
     ),
     "morgan, short": (
-        "::1 - - GET /x HTTP/1.1 503 5 - 250.500 ms",
+        "::1 - GET /x HTTP/1.1 503 5 - 250.500 ms",
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
     ),
     "Next.js": (
@@ -534,6 +534,23 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"request": UUID, "access": {"method": "GET", "path": "/x", "status": 503}},
     ),
     "winston's manual": ("2024-11-22T10:30:15.250Z [shop] error: failed", {"level": 4}),
+    # of winston 3.19
+    "winston's manual, its label": (
+        "2026-11-28T06:48:07.006Z [right meow!] warn: two",
+        {"level": 3},
+    ),
+    "winston, without a time": (
+        "error: Cannot read properties of null (reading 'x')",
+        {"level": 4},
+    ),
+    "koa-logger": (
+        "  --> GET /x?y=1 503 3ms 1.2kb",
+        {"access": {"method": "GET", "path": "/x?y=1", "status": 503, "duration_ms": 3.0}},
+    ),
+    "koa-logger, an error": (
+        "  xxx GET /x 500 0ms -",
+        {"access": {"method": "GET", "path": "/x", "status": 500, "duration_ms": 0.0}},
+    ),
     "loguru, behind the place in the code": (
         f"2024-11-22 10:30:15.250 | ERROR    | shop.items:<module>:12 | {HEX} - failed",
         {"level": 4, "request": HEX},
@@ -1436,6 +1453,17 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.0}},
     ),
+    "winston, with colors": (
+        {"level": "\x1b[33mwarn\x1b[39m", "message": "x", "requestId": "r1"},
+        {"request": "r1", "level": 3},
+    ),
+    "morgan, as JSON": (
+        {"method": "GET", "url": "/x", "status": 503, "response_time": 0.25, "requestId": "r1"},
+        {
+            "request": "r1",
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 0.25},
+        },
+    ),
     "winston, npm's levels": ({"level": "http", "message": "x"}, {"level": 1}),
     "NLog": (
         {"time": 1, "level": "Error", "message": "x", "eventProperties": {"RequestId": "r1"}},
@@ -2045,8 +2073,8 @@ def test_gelfs_two_messages_are_shown_once() -> None:
     [
         ("GET /x 503 250.500 ms - 12", "GET /x 503 250.500 ms - 12"),
         (
-            "::1 - - GET /x HTTP/1.1 503 5 - 250.500 ms",
-            "::1 - - GET /x HTTP/1.1 503 5 - 250.500 ms",
+            "::1 - GET /x HTTP/1.1 503 5 - 250.500 ms",
+            "::1 - GET /x HTTP/1.1 503 5 - 250.500 ms",
         ),
         (
             "[pid: 88|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Fri Nov 22 10:30:15 2024] GET /x => "
@@ -2066,7 +2094,7 @@ def test_a_name_forges_no_time() -> None:
     """A client of an access line gives its own name."""
     reader = LineReader()
     lines = ["2024-11-22T10:30:15Z INFO x"]
-    lines += ["::1 - 2001-01-01T00:00:00Z GET /x HTTP/1.1 503 5 - 250.500 ms"]
+    lines += ["::1 2001-01-01T00:00:00Z GET /x HTTP/1.1 503 5 - 250.500 ms"]
     entries = reader.read(lines) + reader.finish()
     assert [entry.time for entry in entries] == [1_732_271_415_000] * 2
 

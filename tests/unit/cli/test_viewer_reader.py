@@ -448,6 +448,12 @@ def test_the_tracebacks_of_rich_monolog_and_sanic_are_folded(traceback: tuple[st
         "      INFO   Application startup complete.",
         '   WARNING   127.0.0.1:41342 - "GET /x HTTP/1.1" 503',
         " GET /x 503 in 250ms",
+        # morgan 1.12 and koa-logger 4.0
+        "::ffff:127.0.0.1 - GET /x HTTP/1.1 503 146 - 0.271 ms",
+        "::1 - GET /x HTTP/1.1 503 146 - 0.271 ms",
+        "  <-- GET /x",
+        "  --> GET /x 503 3ms 1b",
+        "  xxx GET /x 500 0ms -",
     ],
 )
 def test_a_record_after_a_traceback_is_no_part_of_it(line: str) -> None:
