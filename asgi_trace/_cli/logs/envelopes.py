@@ -116,6 +116,7 @@ _MARKED = (
     r"\d{1,7}:[CMSX] \d\d [A-Z][a-z]{2} \d{4} ",  # Redis
     r"1\.\d{4,18}e\+09\t",  # zap
     r"\[dd\.\w{1,20}=",  # Datadog's library for Ruby
+    rf"(?:error|warn|info|debug)(?:{COLOR})?: ",  # winston, without a time
 )
 HEADS = (
     *_MARKED,

@@ -622,6 +622,7 @@ def test_a_message_that_looks_like_a_servers_line_is_read_alike_in_a_block(
         "logrus, on a terminal",
         "morgan",
         "uWSGI",
+        "winston, without a time",
         "zap, on a terminal",
         "zerolog, on a terminal",
     ],

@@ -448,7 +448,8 @@ def test_the_tracebacks_of_rich_monolog_and_sanic_are_folded(traceback: tuple[st
         "      INFO   Application startup complete.",
         '   WARNING   127.0.0.1:41342 - "GET /x HTTP/1.1" 503',
         " GET /x 503 in 250ms",
-        # morgan 1.12 and koa-logger 4.0
+        # winston 3.19, morgan 1.12 and koa-logger 4.0
+        "info: paid",
         "::ffff:127.0.0.1 - GET /x HTTP/1.1 503 146 - 0.271 ms",
         "::1 - GET /x HTTP/1.1 503 146 - 0.271 ms",
         "  <-- GET /x",
