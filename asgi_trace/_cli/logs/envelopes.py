@@ -251,9 +251,9 @@ PREFIXES = (
     # syslog-ng
     _prefix(
         "RFC 5424",
-        rf"(?:(?:\d{{1,6}} )?<\d{{1,3}}>1 -|(?:(?:\d{{1,6}} )?<\d{{1,3}}>)?1 (?P<time>{_TIME}))"
+        rf"(?:(?:\d{{1,6}} )?<(?P<priority>\d{{1,3}})>)?1 (?:(?P<time>{_TIME})|(?(priority)-|(?!)))"
         r" [^ ]{1,255} (?P<source>[^ ]{1,48}) "
-        r"[^ ]{1,128} [^ ]{1,32} (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?|\Z)",
+        r"[^ ]{1,128} [^ ]{1,32} (?:-|(?P<data>(?:\[(?:[^\]\\]|\\.)*\])+))(?: \ufeff?|\Z)",
     ),
     # without the "structured data" of the RFC
     _prefix(
@@ -583,7 +583,8 @@ class Peeled(NamedTuple):
 
     ``fields`` are those of the line, if it is JSON. ``time`` is the text of the innermost
     envelope's time; ``source`` is the innermost source. ``is_part`` is true if the runtime has
-    split the line: the next part belongs to it. ``depth`` is the number of envelopes.
+    split the line: the next part belongs to it. ``depth`` is the number of envelopes. ``beside`` are
+    the fields that syslog has beside a line.
     """
 
     line: str
@@ -592,6 +593,7 @@ class Peeled(NamedTuple):
     source: str = ""
     is_part: bool = False
     depth: int = 0
+    beside: dict[str, str] | None = None
 
 
 class Layer(NamedTuple):
@@ -671,6 +673,7 @@ class Peeler:
         time: Any = None
         source = ""
         depth = 0
+        beside: dict[str, str] | None = None
         used: set[str] = set()
         while depth < most:
             if line.startswith("{"):
@@ -685,6 +688,7 @@ class Peeler:
                 if match is None:
                     break
                 content = _content_behind(match)
+                beside = _beside(match) or beside
             depth += 1
             time = time if content.time is None else content.time
             source = content.source or source
@@ -693,7 +697,7 @@ class Peeler:
             line = without_colors(content.line)
             if line[:1] == " " and begins_log(line[1:]) is not None:  # rsyslog keeps a blank
                 line = line[1:]
-        return Peeled(line, fields, time, source, False, depth)
+        return Peeled(line, fields, time, source, False, depth, beside)
 
     def _prefixed(self, line: str, used: set[str]) -> re.Match[str] | None:
         for prefix in self._first:
@@ -807,6 +811,23 @@ def _content_behind(match: re.Match[str]) -> Content:
         "" if source == "-" else source,
         "part" in at and match["part"] == "P",
     )
+
+
+# A parameter of RFC 5424's "structured data", in which quotes, brackets and backslashes are escaped.
+_PARAMETER = Pattern(r' ([^ ="\]]{1,32})="((?:[^"\\\]]|\\.)*)"')
+_ESCAPED = Pattern(r'\\(["\\\]])')
+_SEVERITIES = 8
+
+
+def _beside(match: re.Match[str]) -> dict[str, str] | None:
+    """Return the fields in a prefix of syslog; None, if it has none."""
+    data = match["data"] if "data" in match.re.groupindex else None
+    if not data:
+        return None
+    fields = {name: _ESCAPED.sub(r"\1", value) for name, value in _PARAMETER.findall(data)}
+    if fields and match["priority"]:
+        fields["PRIORITY"] = str(int(match["priority"]) % _SEVERITIES)
+    return fields or None
 
 
 _LABEL = Pattern(r'([\w.]+)="((?:[^"\\]|\\.)*)"')

@@ -166,6 +166,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "requestContext.requestId",
         "request.request_id",
         "http.request.header.x-request-id",
+        "REQUEST_ID",  # the journal's own fields are in capitals
         "AWSRequestId",
         "aws_request_id",
         "function_request_id",
@@ -208,6 +209,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "OperationId",
         "_trace_id",
         "_traceId",
+        "TRACE_ID",
         "xray_trace_id",
         "x-amzn-trace-id",
         "traceparent",

@@ -171,6 +171,8 @@ class Steps:
         # matches the beginning of a stack below that entry; None, if its writer has marked each line
         self._begins_stack: _Begins | None = None
         self.margin = 0  # the number of blanks before each line of its traceback
+        # whether a further line of that entry has no envelope: one that has one begins a record
+        self._has_bare = False
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
         # The source of such an entry, and its ids, with which each further line of it begins.
@@ -292,6 +294,7 @@ class Steps:
         self.in_traceback, self._begins_stack = False, None
         self.prefix = ("", "")
         self.margin = 0
+        self._has_bare = False
 
     def pass_over(self, columns: Columns, start: int, end: int, entry: Entry) -> None:
         """Note that records of ours, *columns* from *start* to *end*, were taken, the last as *entry*."""
@@ -404,13 +407,17 @@ class Steps:
         returned = self._returned(plain, source) if is_of_another and self._left else None
         if returned is not None:
             return Step(returned)
-        goes_on = self.request is not None and not is_of_another and self._goes_on(plain)
+        begins = is_of_another or (self._has_bare and source != "")
+        goes_on = self.request is not None and not begins and self._goes_on(plain)
         if goes_on and not is_object:
             if self._is_own_format(plain, self.is_foreign):
                 goes_on = False
             else:
+                self._has_bare |= self.source != "" and source == ""
                 return Step(None, self._outdented(line))
         entry = self.records.other(plain, envelope)
+        if envelope is not None and envelope.beside and (entry is None or not entry.request_id):
+            entry = self.records.beside(plain, envelope) or entry
         is_record = entry is not None
         if entry is None:
             if goes_on:

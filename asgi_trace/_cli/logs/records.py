@@ -173,6 +173,7 @@ _ZONE_STEP = 900_000
 _RECEIVED = 2_000
 
 _ROLE_NAMES = tuple(ROLES)
+_REQUEST = _ROLE_NAMES.index("request")
 _TRACE = _ROLE_NAMES.index("trace")
 _SPAN = _ROLE_NAMES.index("span")
 _FURTHER = ("time", "level", "request", "session", "trace")
@@ -700,6 +701,17 @@ class Records:
         request_id, session_id, words, call = match.groups("")
         more.update(self.details(words, call) or _NO_MORE)
         return message[match.end() :].lstrip(" -|"), _id(request_id), _id(session_id)
+
+    def beside(self, line: str, envelope: Peeled) -> Entry | None:
+        """Return the entry of a *line* with the ids that its envelope has beside it; None without any."""
+        fields = envelope.beside
+        if not fields:
+            return None
+        roles = _roles(tuple(fields))
+        ids = (fields.get(name) for name in (roles.ours[_REQUEST], roles.ours[_TRACE]))
+        if not any(map(_id, ids)):
+            return None
+        return self.named({**fields, "timestamp": envelope.time, "message": line}, envelope)
 
     # -- the text of others ------------------------------------------------------------------------
 

@@ -968,6 +968,50 @@ def test_a_list_is_no_syslog() -> None:
         assert (entry.more or {}).get("source") == source, line
 
 
+# Log4j 2.19 with Rfc5424Layout, which writes the context of a record as its data.
+_OF_LOG4J = """\
+<134>1 2026-11-28T06:22:29.635Z web shop 24572 - - Started App in 2.1 seconds
+<131>1 2026-11-28T06:22:29.731Z web shop 24572 - [mdc@32473 requestId="7b0a2c5e" sessionId="customer-1" span_id="00f067aa0ba902b7" trace_id="4bf92f3577b34da6a3ce929d0e0e4736"] payment failed
+<134>1 2026-11-28T06:22:29.752Z web shop 24572 - [mdc@32473 requestId="1f0e7c5a" user="a \\"b\\] requestId=\\"x"] bill:
+  item 7: 2
+  total: 14
+<134>1 2026-11-28T06:22:29.756Z web shop 24572 - - [mdc@32473 requestId="1f0e7c5a"] said a client
+<134>1 2026-11-28T06:22:29.757Z web shop 24572 - [mdc@32473 requestId="1f0e7c5a"] 2026-11-28 06:22:29 - INFO - [req=7b0a2c5e|session=s] - paid
+"""  # fmt: skip  # noqa: E501
+
+
+def test_syslogs_data_names_the_request_of_a_message_without_ids(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A text that begins like these data is a message, and the further lines have no envelope."""
+    path = tmp_path / "app.log"
+    path.write_text(_OF_LOG4J)
+    found = [
+        (entry.request_id, entry.session_id, entry.level, entry.text.count("\n"))
+        for entry in entries_of(path)
+    ]
+    assert found == [
+        ("", "", 0, 0),
+        ("7b0a2c5e", "customer-1", 4, 0),
+        ("1f0e7c5a", "", 2, 2),
+        ("", "", 0, 0),
+        ("7b0a2c5e", "s", 2, 0),
+    ]
+    assert main(["grep", "--request", "1f0e7c5a", str(path)]) == 0
+    assert capfd.readouterr().out.splitlines() == _OF_LOG4J.splitlines()[2:5]
+
+
+def test_a_field_of_the_journal_names_the_request() -> None:
+    """As a program gives it to the journal's own handler: such fields are in capitals."""
+    fields = {"__REALTIME_TIMESTAMP": "1732271415250000", "PRIORITY": "3", "MESSAGE": "failed"}
+    reader = LineReader()
+    lines = [json.dumps({**fields, "_SYSTEMD_UNIT": "shop.service", "REQUEST_ID": "r1"})]
+    (entry,) = reader.read(lines) + reader.finish()
+    assert (entry.request_id, entry.level, entry.time) == ("r1", 4, 1_732_271_415_250)
+    assert entry.more is not None
+    assert entry.more["source"] == "shop.service"
+
+
 def test_a_date_is_no_source() -> None:
     """Of a file, or of a pod."""
     for line in ("2024-11-22\t10:30:15\tFRA2\t12", "11-22 10:30:15.250   812   812 E Shop: x"):
