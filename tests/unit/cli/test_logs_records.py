@@ -894,6 +894,36 @@ def test_a_stack_belongs_to_the_record_above_it(record: str, stack: tuple[str, .
     assert second.text == next_record
 
 
+# Lines as the programs wrote them: log4j 1.2.17 and 2.19, logback 1.2.11, java.util.logging of Java 17,
+# slf4j-simple 1.7.32, tracing-subscriber 0.3.16, pretty_env_logger 0.4.
+_SHOP = "[http-nio-8080-exec-1] ERROR com.example.shop.PaymentController"
+NEXT_RECORDS = {
+    "log4j, DATE": f"28 Nov 2026 06:22:29,731 {_SHOP} [{UUID}] - failed",
+    "log4j, ISO8601_BASIC": f"20261128T062229,731 {_SHOP} [{UUID}] - failed",
+    "log4j, COMPACT": f"20261128062229731 {_SHOP} [{UUID}] - failed",
+    "log4j, UNIX_MILLIS": f"1795846949731 ERROR [exec-1] [{UUID}] PaymentController - failed",
+    "log4j, milliseconds since the start": f"728  {_SHOP} [{UUID}] - failed",
+    "log4j, neither a time nor a date": f" INFO [exec-1] (Shop.java:10) [{UUID}] - failed",
+    "logback, the day first": f"28-11-2026 06:21:37.442 {_SHOP} [{UUID}] - failed",
+    "logback, the month first": f"11/28/2026 06:22:29.724 {_SHOP} [{UUID}] - failed",
+    "java.util.logging": "Nov 28, 2026 6:24:42 AM com.example.shop.PaymentController pay",
+    "slf4j-simple": "[http-nio-8080-exec-1] ERROR com.example.shop.PaymentController - failed",
+    "tracing, without a time": ' INFO request{method="GET" uri="/x"}: shop: failed',
+    "pretty_env_logger": f" ERROR shop > [{UUID}] failed",
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "shop-1  | ", "[pod/shop-7d9/shop] "])
+@pytest.mark.parametrize("record", NEXT_RECORDS.values(), ids=NEXT_RECORDS)
+def test_a_record_below_a_stack_is_no_part_of_it(record: str, prefix: str) -> None:
+    stack = ["java.lang.Error: broken", "\tat com.example.Shop.pay(Shop.java:12)", "\t... 2 more"]
+    reader = LineReader()
+    lines = [f"{prefix}{line}" for line in (_JAVA, *stack, record)]
+    first, second = reader.read(lines) + reader.finish()
+    assert first.text == "\n".join((_JAVA, *stack))
+    assert second.text.lstrip() == record.lstrip()
+
+
 def test_a_stack_between_lines_of_another_service_belongs_to_its_own() -> None:
     record, stack = STACKS["Spring Boot"]
     lines = [f"front-1  | {record}"]
