@@ -75,7 +75,8 @@ _IDS = (
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = Pattern(
     r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_.]?id|span[-_.]?id|session[-_]?id|rid)"
-    r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})(?![\w.~+/=:@-])",
+    # The value of a blank behind "=" is empty: what follows has a name of its own, or none.
+    r"(?:=|: ?)\"?(?!=)([\w.~+/=:@-]{1,128})(?![\w.~+/=:@-])",
     re.IGNORECASE,
 )
 _OF_ID = Pattern(r"[\w.~+/=:@-]")

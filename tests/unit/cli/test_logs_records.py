@@ -550,6 +550,15 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "[error] 2024-11-22 10:30:15.250 failed request_id=r1-abc",
         {"level": 4, "request": "r1-abc", "service": None},
     ),
+    # The lines of logback 1.2.11 and log4j 2.19 outside of a request.
+    "names of ids without values": (
+        "06:19:55.974 [main] INFO  com.example.Shop - trace_id= span_id= trace_flags=01 - Started",
+        {"request": "", "trace": None, "inner": None},
+    ),
+    "names of ids without values, before a logger": (
+        "2026-11-28 06:19:55 [main] INFO  requestId= sessionId= com.example.Shop - Started",
+        {"request": "", "level": 2},
+    ),
     "PHP's server": (
         "[Fri Nov 22 10:30:15 2024] [::1]:41342 [404]: GET /x - No such file or directory",
         {"access": {"method": "GET", "path": "/x", "status": 404}},
