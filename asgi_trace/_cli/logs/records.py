@@ -110,8 +110,8 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 # -- lines of others -------------------------------------------------------------------------------
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
-# for an id. Sanic draws a frame around a traceback.
-_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
+# for an id. Sanic draws a frame around a traceback, and Java has a dollar sign in names of classes.
+_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~$()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
     r"(?=[A-Z]|[acdefintw])(?:"

@@ -80,6 +80,7 @@ _NAMED = Pattern(
     re.IGNORECASE,
 )
 _OF_ID = Pattern(r"[\w.~+/=:@-]")
+_BEGINS_PATH = Pattern(r"(?:[\w.-]{1,64}=)?[(\[<]?(?:\w{2,10}:/)?/")
 _KINDS = ("session", "trace", "span")
 _WITHOUT_MARKS = str.maketrans("", "", "_-.")
 # Beside the trace: of OpenTelemetry and Datadog.
@@ -110,11 +111,15 @@ _FIELDS_LAST = Pattern(
     r"|\d{4}/\d\d/\d\d [\d:.]{8,15} (?:DEBUG|INFO|WARN|ERROR)(?:[+-]\d{1,3})? "
     r"|[IWEF]\d{4} [\d:.]{8,15} +\d{1,10} [\w./-]{1,100}:\d{1,6}\] \""
 )
-# Rust's tracing has an id in quotes, at the beginning of a span: a client's address, which has a
-# slash, comes after it.
+# A span of Rust's tracing may have fields before an id: those whose values are in quotes or a word,
+# and, in the span with the id, those that have no blank.
+_IN_QUOTES = r"[\w.]{1,64}=(?:\"(?:[^\"\\]|\\.)*\"|\w{1,36}(?![^ }]))"
+_OF_SPAN = rf"(?:{_IN_QUOTES}|(?:http\.)?(?:uri|path|target|route|version|flavor)=(?!\w{{1,36}}[ }}])[^\s\"{{}}]+)"
 _IN_SPAN = Pattern(
-    r"[\dT:.Z-]{20,35} +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,100}(?:\{[^{}\"/]{0,300}\})?:)?"
-    r"[\w:.-]{1,100}\{(?:request_id|req_id|correlation_id)=\"([\w.~+/=:@-]{1,128})\"[ }]"
+    r"(?:[\dT:.Z-]{20,35} +)? ?(?:TRACE|DEBUG|INFO|WARN|ERROR) +(?:[\w.:-]{1,100} +)?(?:ThreadId\(\d{1,9}\) )?"
+    rf"(?:[\w:.-]{{1,100}}(?:\{{(?:[^{{}}\"/]{{0,300}}|{_IN_QUOTES}(?: {_IN_QUOTES}){{0,30}})\}})?:)?"
+    rf"[\w:.-]{{1,100}}\{{(?:{_OF_SPAN} ){{0,30}}"
+    r"(?:request_id|req_id|correlation_id)=(?P<quote>\"?)(?P<request>[\w.~+/=:@-]{1,128})(?P=quote)[ }]"
 )
 # Without the fields of a span, an id in quotes is among the fields behind the message.
 _OF_RUST = Pattern(
@@ -146,9 +151,9 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
     if _FIELDS_LAST.match(line) is not None:
         _read_last(line, ids)
         return ids
-    in_span = _IN_SPAN.match(line) if '_id="' in line else None
+    in_span = _IN_SPAN.match(line) if "_id=" in line and "{" in line else None
     if in_span is not None:
-        ids.request = in_span[1]
+        ids.request = in_span["request"]
         return ids
     if '_id="' in line and _OF_RUST.match(line) is not None:
         _read_last(line, ids)
@@ -156,6 +161,8 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
             return ids
     for match in _NAMED.finditer(line, 0, end):
         if match.end() == end and _OF_ID.match(line, end):  # the search ends within it
+            continue
+        if _is_in_path(line, match.start()):
             continue
         kind = _kind(match[1])
         if not getattr(ids, kind):
@@ -179,6 +186,12 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
             ids.end = placed.end()
             break
     return ids
+
+
+def _is_in_path(line: str, place: int) -> bool:
+    """Whether the word at this *place* of a *line* is a part of a path, a client's text."""
+    before = line[max(line.rfind(" ", 0, place), line.rfind("\t", 0, place)) + 1 : place]
+    return _BEGINS_PATH.match(before) is not None
 
 
 def _read_agents(line: str, ids: Ids) -> None:
@@ -385,7 +398,9 @@ _ROWS = (
         "tower_http::trace::on_response",
         Pattern(
             r"\A[\dT:.Z-]{20,35} +[A-Z]+ (?:[\w:]+\{[^{} ]{0,200}\}:)?[\w:]+\{method=(?P<method>[A-Z]{3,20}) "
-            r"uri=(?P<path>[^ ]+) version=[^ }]+\}: tower_http::trace::on_response: finished processing request "
+            r"uri=(?P<path>[^ ]+) version=[^ }]+"
+            r"(?: request_id=(?P<request>[\w.~+/=:@-]{1,128}))?(?: [\w.]{1,64}=[^ {}\"]{1,128}){0,9}\}: "
+            r"tower_http::trace::on_response: finished processing request "
             r"latency=(?P<lasted>\d+ (?:ns|\u03bcs|ms|s)) status=(?P<status>\d{3})"
         ),
     ),

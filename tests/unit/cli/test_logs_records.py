@@ -244,6 +244,34 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "2024-11-22T10:30:15.250000Z  WARN request{request_id=r1-abc method=GET}: shop: slow",
         {"request": "r1-abc", "level": 3},
     ),
+    # tracing-subscriber 0.3.16, with a client's text in the fields of the span
+    "Rust's tracing, fields before the id": (
+        f'2026-11-28T06:26:20.992321Z  INFO request{{method="GET" uri="/x?request_id=r0" request_id={UUID}}}: '
+        "shop: paid n=5",
+        {"request": UUID, "level": 2},
+    ),
+    "Rust's tracing, a span in another one": (
+        f'2026-11-28T06:26:20.992349Z ERROR request{{method="GET" uri="/x" request_id={UUID}}}:pay{{item=5}}: '
+        "shop: failed",
+        {"request": UUID, "level": 4},
+    ),
+    "Rust's tracing, with names and numbers of threads": (
+        f'2026-11-28T06:26:21.005652Z  WARN web ThreadId(1) request{{request_id="{HEX}" user="x\\" request_id=\\"r0"}}:'
+        " shop: src/main.rs:11: low",
+        {"request": HEX, "level": 3},
+    ),
+    "Rust's tracing, a client's text in quotes": (
+        '2026-11-28T06:26:20.992386Z  INFO request{user="x request_id=r0 y\\" request_id=r0"}: shop: paid',
+        {"request": "", "level": 2},
+    ),
+    "an id in a path": (
+        f"2026-11-28T06:26:20.992386Z  INFO request{{method=GET uri=/request_id=r0,request_id=r0}}: shop: [{HEX}]",
+        {"request": HEX},
+    ),
+    "a nested class of Java": (
+        f"2026-11-28 06:21:37.442 [exec-1] ERROR c.e.Shop$Payment [{UUID}] - failed",
+        {"request": UUID, "level": 4},
+    ),
     "a level in small letters": ("2024-11-22 10:30:15,250 error shop: failed", {"level": 4}),
     "zerolog": ("2024-11-22T10:30:15Z WRN slow request_id=r1-abc", {"level": 3}),
     "structlog, key and value": (
@@ -373,6 +401,14 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "Serilog's requests, on a terminal": (
         "[10:30:15 INF] HTTP GET /x responded 503 in 250.1234 ms",
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.1234}},
+    ),
+    "tower-http, with an id in its span": (
+        f"2024-11-22T10:30:15.821422Z DEBUG request{{method=GET uri=/x version=HTTP/1.1 request_id={UUID}}}: "
+        "tower_http::trace::on_response: finished processing request latency=3 ms status=503",
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 3.0},
+        },
     ),
     "tower-http": (
         "2024-11-22T10:30:15.821422Z DEBUG request{method=GET uri=/x version=HTTP/1.1}: tower_http::trace::on_response:"
