@@ -132,7 +132,7 @@ _BEFORE_PATH = ": /"
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL"
-    r"|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
+    r"|TRCE|DEBG|ERRO|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
     r"|[ \t]\[[\w.:/-]{1,80}\] (error|warn|info|debug)(?=: )"  # winston's manual
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
@@ -162,7 +162,7 @@ _OWN_IDS = Pattern(
     r"(?: \[([a-z]\w*/[^\] ]+(?: [^\]]*)?|(?:initialize|ping)(?: #[^\] ]+)?)\])?"
 )
 _LONGEST_IDS = 8192
-# Apache's error log has a client's text in its messages, without quotes.
+# Apache's error log has a client's text in its messages, without quotes: only behind this.
 _OF_CLIENT = "[client "
 _TIME_END = 120
 _LEVEL_END = 160
@@ -744,10 +744,9 @@ class Records:
             request_id, session_id, words, call = own.groups("")
             if own.start() < head_end:
                 ends.append(_before_message(plain, own.end()))
-        elif is_of_client:
-            pass
         elif time or level or letter or "RequestId" in plain or plain.startswith(("[", "(")):
-            ids = ids_in(plain, head_end, has_path=path >= 0)
+            server = plain[: min(head_end, plain.find(_OF_CLIENT))] if is_of_client else plain
+            ids = ids_in(server, min(head_end, len(server)), has_path=path >= 0)
             request_id, session_id, trace, span = (
                 _id(ids.request),
                 _id(ids.session),

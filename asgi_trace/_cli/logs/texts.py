@@ -42,6 +42,13 @@ _OF_HAPROXY = (
     r"[0-9A-F]{8}:[0-9A-F]{4}_[0-9A-F]{8}:[0-9A-F]{4}_[0-9A-F]{8}_[0-9A-F]{4,8}:[0-9A-F]{1,8}"
 )
 
+# Of Apache's mod_unique_id: 27 characters since its version 2.4.29, before that 24. A name of a cipher
+# or a pod has no letters of both cases and digits.
+_UNIQUE = (
+    r"(?=[\w@-]{0,26}[a-z])(?=[\w@-]{0,26}[A-Z])(?=[\w@-]{0,26}\d)"
+    r"(?:[A-Za-z0-9@_-]{24}|[A-Za-z0-9@_-]{27})(?![\w@-])"
+)
+
 # -- ids -------------------------------------------------------------------------------------------
 
 # The time and the stream, as "aws logs tail" shows them.
@@ -69,8 +76,16 @@ _IDS = (
             rf"(?P<request>{HEX}|{UUID}) (?:\||- )"
         ),
     ),
-    # nginx and HAProxy, if their id comes first
-    (" ", Pattern(rf"\A(?P<request>{HEX}|{UUID}) ")),
+    # nginx, HAProxy and Apache, if their id comes first
+    (" ", Pattern(rf"\A(?P<request>{HEX}|{UUID}|{_UNIQUE}) ")),
+    # Apache's error log, with the log's id behind the process, or named as in its manual
+    (
+        "[",
+        Pattern(
+            rf"\A\[[\w :.-]{{15,40}}\] (?:\[[^\] ]{{0,60}}\] |\[pid [^\] ]{{1,60}}(?: [^\] ]{{1,40}})?\] ){{0,2}}"
+            rf"\[(?:R:)?(?P<request>{_UNIQUE})\]"
+        ),
+    ),
 )
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = Pattern(
@@ -540,11 +555,10 @@ _WITH_UNIT = Pattern(
 )
 # The characters of a line that are searched.
 _MOST_READ = 8192
-# Of Apache's mod_unique_id. A name of a cipher or a pod has no letters of both cases and digits.
-_UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
 # Of AWS API Gateway: a further id behind that of the request, or alone.
 _EXTENDED = r"[A-Za-z0-9_-]{15}="
 _LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE}|{_EXTENDED})(?(open)\])\Z")
+_BEFORE_REQUEST = Pattern(rf"\] ({HEX}|{UUID}|{_UNIQUE}) \Z")
 _LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
 # The times, sizes and addresses that a server may write behind its id: a client's text is longer or
 # in quotes of its own.
@@ -618,6 +632,9 @@ class AccessLines:
                     break
             named = _NAMED.search(of_server)
             request = self.last_id(others, service) if named is None else named[2]
+        if not request and "others" in groups:
+            before = _BEFORE_REQUEST.search(match.string, max(0, match.start() - 40), match.start())
+            request = "" if before is None else before[1]
         return fields, request
 
     def _captured_id(self, captured: str, service: str) -> str:

@@ -439,6 +439,42 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl" Yrm4gcCoAQEAAB1lX0wAAAAD',
         {"request": "Yrm4gcCoAQEAAB1lX0wAAAAD"},
     ),
+    # Apache 2.4.71
+    "Apache's UNIQUE_ID of 27 characters": (
+        '127.0.0.1 - - [28/Nov/2026:06:28:29 +0000] "GET /x HTTP/1.1" 200 3 "-" "curl/8" awp0jV8ucDKOo-a5Ssyg8QAAAIA',
+        {"request": "awp0jV8ucDKOo-a5Ssyg8QAAAIA"},
+    ),
+    "Apache's UNIQUE_ID, first": (
+        'awp0jcw1AEUUmtpXmPW8yQAAAAI 127.0.0.1 - - [28/Nov/2026:06:28:29.469 +0000] "GET /x HTTP/1.1" 404 3',
+        {"request": "awp0jcw1AEUUmtpXmPW8yQAAAAI"},
+    ),
+    "Apache's error log with %L": (
+        "[2026-11-28 06:28:29.528705] [proxy_http:error] [pid 29811:tid 139731299976896] "
+        "[awp0jcw1AEUUmtpXmPW8ygAAAAQ] [client 127.0.0.1:40958] AH01114: HTTP: failed, referer http://r/ request_id=r0",
+        {"request": "awp0jcw1AEUUmtpXmPW8ygAAAAQ", "level": 4},
+    ),
+    "Apache's error log, its manual's format": (
+        "[2026-11-28 06:28:29.528705] [proxy_http:error] [R:awp0jcw1AEUUmtpXmPW8ygAAAAQ] [C:xwp0jcw1AEU] AH01114: x",
+        {"request": "awp0jcw1AEUUmtpXmPW8ygAAAAQ", "level": 4},
+    ),
+    "Apache's error log, a client's text": (
+        f"[Sat Nov 28 06:28:29.4 2026] [core:error] [pid 1:tid 2] [client 127.0.0.1:5] AH00128: [{UUID}] request_id=r0",
+        {"request": "", "level": 4},
+    ),
+    # nginx 1.22.1
+    "nginx, its id before the request": (
+        f'127.0.0.1 - - [28/Nov/2026:06:28:29 +0000] {HEX} "GET /x HTTP/1.1" 200 3 0.004',
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 4.0},
+        },
+    ),
+    # slog-term 2.6
+    "slog in Rust": (
+        f"Nov 28 06:26:21.640 ERRO failed, error: no price, request_id: {UUID}, version: 0.1",
+        {"request": UUID, "level": 4},
+    ),
+    "slog in Rust, to debug": ("Nov 28 06:26:21.640 DEBG paid, version: 0.1", {"level": 1}),
     "a cipher is no id": (
         '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl" ECDHE-ECDSA-DES-CBC3-SHA',
         {"request": ""},
