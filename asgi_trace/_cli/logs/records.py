@@ -203,6 +203,8 @@ def _roles(names: tuple[str, ...]) -> _Roles:
         for role in _roles_of(name):
             if name not in found[role]:
                 found[role].append(name)
+    if "error_severity" in among:  # of PostgreSQL, whose sessions are connections
+        found["session"].clear()
     ours = tuple(next(iter(found[role]), "") for role in _ROLE_NAMES)
     further = {role: tuple(found[role][1:]) for role in _FURTHER if len(found[role]) > 1}
     exceptions = tuple(name for name in EXCEPTIONS if name in among)
