@@ -76,6 +76,14 @@ _IDS = (
             rf"(?P<request>{HEX}|{UUID}) (?:\||- )"
         ),
     ),
+    # the manuals of logback and log4j: between the logger and the message
+    (
+        " - ",
+        Pattern(
+            r"\A\[?[\dT:., +Z/-]{8,40}\]? (?:\[[^\]]{1,100}\] )?(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) {1,3}"
+            rf"[\w.$]{{1,200}} {{1,40}}(?P<request>{HEX}|{UUID}) - "
+        ),
+    ),
     # nginx, HAProxy and Apache, if their id comes first
     (" ", Pattern(rf"\A(?P<request>{HEX}|{UUID}|{_UNIQUE}) ")),
     # Apache's error log, with the log's id behind the process, or named as in its manual

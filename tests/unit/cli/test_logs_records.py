@@ -268,6 +268,18 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"2026-11-28T06:26:20.992386Z  INFO request{{method=GET uri=/request_id=r0,request_id=r0}}: shop: [{HEX}]",
         {"request": HEX},
     ),
+    "logback's manual": (
+        f"06:19:55.968 [http-nio-8080-exec-1] ERROR com.example.Shop {UUID} - failed",
+        {"request": UUID, "level": 4},
+    ),
+    "log4j's manual": (
+        f"[2026-11-28 06:24:45,197] WARN  c.e.s.Shop {HEX} - low",
+        {"request": HEX, "level": 3},
+    ),
+    "logback, an id in the message": (
+        f"06:19:55.968 [http-nio-8080-exec-1] ERROR com.example.Shop - {UUID} - failed",
+        {"request": "", "level": 4},
+    ),
     "a nested class of Java": (
         f"2026-11-28 06:21:37.442 [exec-1] ERROR c.e.Shop$Payment [{UUID}] - failed",
         {"request": UUID, "level": 4},
