@@ -117,6 +117,8 @@ _OTHERS_LEVEL = Pattern(
     r"(?=[A-Z]|[acdefintw])(?:"
     r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
+    r"|\b(?:STATEMENT|DETAIL|HINT|CONTEXT|QUERY|LOCATION):(?=  )"  # PostgreSQL, below its records
+    r"|\A(?:CONFIG|FINE(?:R|ST)?):(?= )"  # java.util.logging
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal

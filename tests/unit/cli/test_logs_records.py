@@ -510,6 +510,12 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "Redis": ("1:M 22 Nov 2024 10:30:15.250 # overcommit_memory is set to 0!", {"level": 3}),
     "Redis, a note": ("1:M 22 Nov 2024 10:30:15.250 * Ready", {"level": 2}),
     "PostgreSQL": ("2024-11-22 10:30:15.250 UTC [12] LOG:  duration: 250.123 ms", {"level": 2}),
+    # PostgreSQL 15
+    "PostgreSQL, a word in a statement": (
+        "2026-11-28 06:31:32.474 UTC [30976] STATEMENT:  DO $$ BEGIN RAISE WARNING 'low request_id=r0'; END $$;",
+        {"level": 0, "request": ""},
+    ),
+    "java.util.logging, a fine level": (f"FINE: [{UUID}] done", {"level": 1, "request": UUID}),
     "PostgreSQL, a panic": ("2024-11-22 10:30:15.250 UTC [12] PANIC:  x", {"level": 5}),
     "NestJS": ("[Nest] 12  - 11/22/2024, 10:30:15 AM     LOG [NestFactory] x", {"level": 2}),
     "gunicorn, with seconds": (
