@@ -131,6 +131,7 @@ HEADS = (
     LAMBDA,
     # slf4j-simple, and log4j's example, both with or without the milliseconds since the start
     rf"(?:\d{{1,12}} {{1,9}})?\[[\w.#:/ -]{{1,100}}\] {_LEVELS} {{1,3}}[\w.$/-]{{1,200}}[ :-]",
+    r"\[\d{1,9}\.\d{3}s\]\[[a-z]{4,7} {0,3}\]\[gc",  # the garbage collector of Java, from its version 9
     # access lines, after a host, an id or an address of IPv6
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )

@@ -1007,6 +1007,7 @@ NEXT_RECORDS = {
     "logback, the month first": f"11/28/2026 06:22:29.724 {_SHOP} [{UUID}] - failed",
     "java.util.logging": "Nov 28, 2026 6:24:42 AM com.example.shop.PaymentController pay",
     "slf4j-simple": "[http-nio-8080-exec-1] ERROR com.example.shop.PaymentController - failed",
+    "the garbage collector of Java 17": "[0.334s][info][gc] GC(0) Pause Young (Normal) 6M->2M(32M) 4.564ms",
     "tracing, without a time": ' INFO request{method="GET" uri="/x"}: shop: failed',
     "pretty_env_logger": f" ERROR shop > [{UUID}] failed",
 }
