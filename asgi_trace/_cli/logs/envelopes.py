@@ -94,7 +94,11 @@ _LEVELS = r"(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN|WARNING|ERROR|CRITICAL|FATAL
 ANOTHER_LOG = (
     rf"(?:{COLOR})*"
     r"(?:[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d\d/\d\d/\d\d "
-    rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|(?:::ffff:)?\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|::1 )"
+    rf"|(?:[A-Z][a-z]{{2}} )?{_MONTHS} [ \d]\d \d\d:|(?:::ffff:)?\d{{1,3}}(?:\.\d{{1,3}}){{3}}[: ]|::1 "
+    # log4j and java.util.logging: 22 Nov 2024 10:30:15,250, 22.11.2024 10:30:15, 20241122T103015,250,
+    # Nov 22, 2024 10:30:15 AM, and milliseconds
+    rf"|\d\d? {_MONTHS} \d{{4}},? \d|\d\d?[-/.]\d\d?[-/.]\d{{4}},? \d|(?:19|20)\d{{6}}T?\d{{6}}(?:,?\d{{3}})? "
+    rf"|{_MONTHS}\.? \d\d?, \d{{4}},? \d|1\d{{12}} +{_LEVELS}\b)"
     rf"|\[?{_LEVELS}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\""
     r"|(?:@?timestamp|time|ts|level|lvl|msg)=|<\d{1,3}>[1A-Z])"
 )
@@ -126,14 +130,18 @@ HEADS = (
     r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
     r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
     LAMBDA,
+    # slf4j-simple, and log4j's example, both with or without the milliseconds since the start
+    rf"(?:\d{{1,12}} {{1,9}})?\[[\w.#:/ -]{{1,100}}\] {_LEVELS} {{1,3}}[\w.$/-]{{1,200}}[ :-]",
+    r"\[\d{1,9}\.\d{3}s\]\[[a-z]{4,7} {0,3}\]\[gc",  # the garbage collector of Java, from its version 9
     # access lines, after a host, an id or an address of IPv6
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )
-# Records that begin with blanks: FastAPI's command aligns its levels on the right, Next.js begins each
-# line with a blank, koa-logger with two, and Rust's tracing each record, if it writes one in several
-# lines.
+# Records that begin with blanks: FastAPI's command aligns its levels on the right, as do log4j, Rust's
+# tracing and pretty_env_logger without a time; Next.js begins each line with a blank, koa-logger with
+# two, and tracing each record, if it writes one in several lines.
 INDENTED = (
-    r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
+    r" (?:INFO|WARN) {1,2}(?=\S)| (?:TRACE|DEBUG|ERROR) [\w:]{1,200} {1,40}> "
+    r"|(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
     r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
     r"|  (?:<--|-->|xxx) [A-Z]{3,7} /"
     r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
@@ -478,7 +486,7 @@ PREFIXES = (
     ),
     _prefix(
         "a pod",
-        rf"(?!{_DATE}|\d\d-\d\d |{_UUID})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
+        rf"(?!{_DATE}|\d\d-\d\d(?:-\d{{4}})? |{_UUID})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
         _SOURCE,
         _SERVED,
     ),

@@ -110,13 +110,15 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 # -- lines of others -------------------------------------------------------------------------------
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
-# for an id. Sanic draws a frame around a traceback.
-_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
+# for an id. Sanic draws a frame around a traceback, and Java has a dollar sign in names of classes.
+_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~$()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
     r"(?=[A-Z]|[acdefintw])(?:"
     r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
+    r"|\b(?:STATEMENT|DETAIL|HINT|CONTEXT|QUERY|LOCATION):(?=  )"  # PostgreSQL, below its records
+    r"|\A(?:CONFIG|FINE(?:R|ST)?):(?= )"  # java.util.logging
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
@@ -133,7 +135,7 @@ _BEFORE_PATH = ": /"
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL"
-    r"|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
+    r"|TRCE|DEBG|ERRO|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
     r"|[ \t]\[[^\[\]\"]{1,80}\] (error|warn|info|debug)(?=: )"  # winston's manual
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
@@ -163,7 +165,7 @@ _OWN_IDS = Pattern(
     r"(?: \[([a-z]\w*/[^\] ]+(?: [^\]]*)?|(?:initialize|ping)(?: #[^\] ]+)?)\])?"
 )
 _LONGEST_IDS = 8192
-# Apache's error log has a client's text in its messages, without quotes.
+# Apache's error log has a client's text in its messages, without quotes: only behind this.
 _OF_CLIENT = "[client "
 _TIME_END = 120
 _LEVEL_END = 160
@@ -205,6 +207,8 @@ def _roles(names: tuple[str, ...]) -> _Roles:
         for role in _roles_of(name):
             if name not in found[role]:
                 found[role].append(name)
+    if "error_severity" in among:  # of PostgreSQL, whose sessions are connections
+        found["session"].clear()
     ours = tuple(next(iter(found[role]), "") for role in _ROLE_NAMES)
     further = {role: tuple(found[role][1:]) for role in _FURTHER if len(found[role]) > 1}
     exceptions = tuple(name for name in EXCEPTIONS if name in among)
@@ -759,10 +763,9 @@ class Records:
             request_id, session_id, words, call = own.groups("")
             if own.start() < head_end:
                 ends.append(_before_message(plain, own.end()))
-        elif is_of_client:
-            pass
         elif time or level or letter or "RequestId" in plain or plain.startswith(("[", "(")):
-            ids = ids_in(plain, head_end, has_path=path >= 0)
+            server = plain[: min(head_end, plain.find(_OF_CLIENT))] if is_of_client else plain
+            ids = ids_in(server, min(head_end, len(server)), has_path=path >= 0)
             request_id, session_id, trace, span = (
                 _id(ids.request),
                 _id(ids.session),

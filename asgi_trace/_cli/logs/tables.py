@@ -2,8 +2,9 @@
 Tables of values separated by commas, semicolons, tabs or bars, as log stores export them: each row
 becomes an object of JSON.
 
-The first line of a table has the names of its columns, with one for the line and one for its time.
-Memory is bounded: a row that is too large is left out.
+The first line of a table has the names of its columns, with one for the line and one for its time;
+PostgreSQL writes none, and always the same columns. Memory is
+bounded: a row that is too large is left out.
 """
 
 from __future__ import annotations
@@ -57,8 +58,22 @@ def is_table(block: bytes) -> bool:
 
 
 def _first_line(block: bytes) -> str:
+    """Return the first line of *block*, the header of a table; that of a table that has none, if known."""
     line = block[:_LONGEST_HEADER].partition(b"\n")[0]
-    return line.decode("utf-8", "replace").lstrip(_MARK).rstrip("\r")
+    header = line.decode("utf-8", "replace").lstrip(_MARK).rstrip("\r")
+    return header if _OF_POSTGRESQL.match(header) is None else _POSTGRESQL
+
+
+# A row of PostgreSQL's csvlog, and the columns of its manual with the names of its jsonlog.
+_OF_POSTGRESQL = Pattern(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [^,\"]{1,6}(?:,(?:\"[^\"]*\")?){2},\d{1,10},(?:\"[^\"]*\")?"
+    r",[0-9a-f]{1,16}\.[0-9a-f]{1,8},\d{1,20},"
+)
+_POSTGRESQL = (
+    "timestamp,user,dbname,pid,remote_host,session_id,line_num,ps,session_start,vxid,txid,"
+    "error_severity,state_code,message,detail,hint,internal_query,internal_position,context,statement,"
+    "cursor_position,func_name,application_name,backend_type,leader_pid,query_id"
+)
 
 
 def _separator(header: str) -> str | None:

@@ -42,6 +42,13 @@ _OF_HAPROXY = (
     r"[0-9A-F]{8}:[0-9A-F]{4}_[0-9A-F]{8}:[0-9A-F]{4}_[0-9A-F]{8}_[0-9A-F]{4,8}:[0-9A-F]{1,8}"
 )
 
+# Of Apache's mod_unique_id: 27 characters since its version 2.4.29, before that 24. A name of a cipher
+# or a pod has no letters of both cases and digits.
+_UNIQUE = (
+    r"(?=[\w@-]{0,26}[a-z])(?=[\w@-]{0,26}[A-Z])(?=[\w@-]{0,26}\d)"
+    r"(?:[A-Za-z0-9@_-]{24}|[A-Za-z0-9@_-]{27})(?![\w@-])"
+)
+
 # -- ids -------------------------------------------------------------------------------------------
 
 # The time and the stream, as "aws logs tail" shows them.
@@ -69,16 +76,34 @@ _IDS = (
             rf"(?P<request>{HEX}|{UUID}) (?:\||- )"
         ),
     ),
-    # nginx and HAProxy, if their id comes first
-    (" ", Pattern(rf"\A(?P<request>{HEX}|{UUID}) ")),
+    # the manuals of logback and log4j: between the logger and the message
+    (
+        " - ",
+        Pattern(
+            r"\A\[?[\dT:., +Z/-]{8,40}\]? (?:\[[^\]]{1,100}\] )?(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) {1,3}"
+            rf"[\w.$]{{1,200}} {{1,40}}(?P<request>{HEX}|{UUID}) - "
+        ),
+    ),
+    # nginx, HAProxy and Apache, if their id comes first
+    (" ", Pattern(rf"\A(?P<request>{HEX}|{UUID}|{_UNIQUE}) ")),
+    # Apache's error log, with the log's id behind the process, or named as in its manual
+    (
+        "[",
+        Pattern(
+            rf"\A\[[\w :.-]{{15,40}}\] (?:\[[^\] ]{{0,60}}\] |\[pid [^\] ]{{1,60}}(?: [^\] ]{{1,40}})?\] ){{0,2}}"
+            rf"\[(?:R:)?(?P<request>{_UNIQUE})\]"
+        ),
+    ),
 )
 # The same with a name: request_id=, [trace_id=…], X-Request-ID: …
 _NAMED = Pattern(
     r"\b(?:vcap_)?(x-request-id|request[-_]?id|correlation[-_]?id|req[-_]?id|trace[-_.]?id|span[-_.]?id|session[-_]?id|rid)"
-    r"[=:] ?\"?(?!=)([\w.~+/=:@-]{1,128})(?![\w.~+/=:@-])",
+    # The value of a blank behind "=" is empty: what follows has a name of its own, or none.
+    r"(?:=|: ?)\"?(?!=)([\w.~+/=:@-]{1,128})(?![\w.~+/=:@-])",
     re.IGNORECASE,
 )
 _OF_ID = Pattern(r"[\w.~+/=:@-]")
+_BEGINS_PATH = Pattern(r"(?:[\w.-]{1,64}=)?[(\[<]?(?:\w{2,10}:/)?/")
 _KINDS = ("session", "trace", "span")
 _WITHOUT_MARKS = str.maketrans("", "", "_-.")
 # Beside the trace: of OpenTelemetry and Datadog.
@@ -109,11 +134,15 @@ _FIELDS_LAST = Pattern(
     r"|\d{4}/\d\d/\d\d [\d:.]{8,15} (?:DEBUG|INFO|WARN|ERROR)(?:[+-]\d{1,3})? "
     r"|[IWEF]\d{4} [\d:.]{8,15} +\d{1,10} [\w./-]{1,100}:\d{1,6}\] \""
 )
-# Rust's tracing has an id in quotes, at the beginning of a span: a client's address, which has a
-# slash, comes after it.
+# A span of Rust's tracing may have fields before an id: those whose values are in quotes or a word,
+# and, in the span with the id, those that have no blank.
+_IN_QUOTES = r"[\w.]{1,64}=(?:\"(?:[^\"\\]|\\.)*\"|\w{1,36}(?![^ }]))"
+_OF_SPAN = rf"(?:{_IN_QUOTES}|(?:http\.)?(?:uri|path|target|route|version|flavor)=(?!\w{{1,36}}[ }}])[^\s\"{{}}]+)"
 _IN_SPAN = Pattern(
-    r"[\dT:.Z-]{20,35} +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,100}(?:\{[^{}\"/]{0,300}\})?:)?"
-    r"[\w:.-]{1,100}\{(?:request_id|req_id|correlation_id)=\"([\w.~+/=:@-]{1,128})\"[ }]"
+    r"(?:[\dT:.Z-]{20,35} +)? ?(?:TRACE|DEBUG|INFO|WARN|ERROR) +(?:[\w.:-]{1,100} +)?(?:ThreadId\(\d{1,9}\) )?"
+    rf"(?:[\w:.-]{{1,100}}(?:\{{(?:[^{{}}\"/]{{0,300}}|{_IN_QUOTES}(?: {_IN_QUOTES}){{0,30}})\}})?:)?"
+    rf"[\w:.-]{{1,100}}\{{(?:{_OF_SPAN} ){{0,30}}"
+    r"(?:request_id|req_id|correlation_id)=(?P<quote>\"?)(?P<request>[\w.~+/=:@-]{1,128})(?P=quote)[ }]"
 )
 # Without the fields of a span, an id in quotes is among the fields behind the message.
 _OF_RUST = Pattern(
@@ -145,9 +174,9 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
     if _FIELDS_LAST.match(line) is not None:
         _read_last(line, ids)
         return ids
-    in_span = _IN_SPAN.match(line) if '_id="' in line else None
+    in_span = _IN_SPAN.match(line) if "_id=" in line and "{" in line else None
     if in_span is not None:
-        ids.request = in_span[1]
+        ids.request = in_span["request"]
         return ids
     if '_id="' in line and _OF_RUST.match(line) is not None:
         _read_last(line, ids)
@@ -155,6 +184,8 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
             return ids
     for match in _NAMED.finditer(line, 0, end):
         if match.end() == end and _OF_ID.match(line, end):  # the search ends within it
+            continue
+        if _is_in_path(line, match.start()):
             continue
         kind = _kind(match[1])
         if not getattr(ids, kind):
@@ -178,6 +209,12 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
             ids.end = placed.end()
             break
     return ids
+
+
+def _is_in_path(line: str, place: int) -> bool:
+    """Whether the word at this *place* of a *line* is a part of a path, a client's text."""
+    before = line[max(line.rfind(" ", 0, place), line.rfind("\t", 0, place)) + 1 : place]
+    return _BEGINS_PATH.match(before) is not None
 
 
 def _read_agents(line: str, ids: Ids) -> None:
@@ -392,7 +429,9 @@ _ROWS = (
         "tower_http::trace::on_response",
         Pattern(
             r"\A[\dT:.Z-]{20,35} +[A-Z]+ (?:[\w:]+\{[^{} ]{0,200}\}:)?[\w:]+\{method=(?P<method>[A-Z]{3,20}) "
-            r"uri=(?P<path>[^ ]+) version=[^ }]+\}: tower_http::trace::on_response: finished processing request "
+            r"uri=(?P<path>[^ ]+) version=[^ }]+"
+            r"(?: request_id=(?P<request>[\w.~+/=:@-]{1,128}))?(?: [\w.]{1,64}=[^ {}\"]{1,128}){0,9}\}: "
+            r"tower_http::trace::on_response: finished processing request "
             r"latency=(?P<lasted>\d+ (?:ns|\u03bcs|ms|s)) status=(?P<status>\d{3})"
         ),
     ),
@@ -532,11 +571,10 @@ _WITH_UNIT = Pattern(
 )
 # The characters of a line that are searched.
 _MOST_READ = 8192
-# Of Apache's mod_unique_id. A name of a cipher or a pod has no letters of both cases and digits.
-_UNIQUE = r"(?=[\w@-]*[a-z])(?=[\w@-]*[A-Z])(?=[\w@-]*\d)[A-Za-z0-9@_-]{24}"
 # Of AWS API Gateway: a further id behind that of the request, or alone.
 _EXTENDED = r"[A-Za-z0-9_-]{15}="
 _LAST = Pattern(rf" (?P<open>\[)?(?P<request>{HEX}|{UUID}|{_UNIQUE}|{_EXTENDED})(?(open)\])\Z")
+_BEFORE_REQUEST = Pattern(rf"\] ({HEX}|{UUID}|{_UNIQUE}) \Z")
 _LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
 # The times, sizes and addresses that a server may write behind its id: a client's text is longer or
 # in quotes of its own.
@@ -610,6 +648,9 @@ class AccessLines:
                     break
             named = _NAMED.search(of_server)
             request = self.last_id(others, service) if named is None else named[2]
+        if not request and "others" in groups:
+            before = _BEFORE_REQUEST.search(match.string, max(0, match.start() - 40), match.start())
+            request = "" if before is None else before[1]
         return fields, request
 
     def _captured_id(self, captured: str, service: str) -> str:

@@ -277,10 +277,13 @@ def test_klogs_fields(line: str, request_id: str) -> None:
         ('request{method=GET uri=/x?{request_id="forged"}', ""),
         ('request{method=GET uri=/x?request_id="forged"}', ""),
         ('request{method=GET uri=/x}:query{request_id="forged"}', ""),
+        ('request{method=GET uri=/x request_id="r1"}', "r1"),
+        ('request{method=GET uri="/x}:query{request_id=forged}" request_id=r1}', "r1"),
+        ('request{agent=x/1 request_id="forged" request_id="r1"}', ""),
     ],
 )
 def test_an_id_in_a_span_of_rust(spans: str, request_id: str) -> None:
-    """It is the span's first field: a client's address may have anything."""
+    """No client's text is before it: that may have anything, if it is not in quotes and has a blank."""
     line = f"2024-11-22T10:30:15.250000Z  WARN {spans}: shop::pay: slow"
     entry = entry_of(line)
     assert (entry.request_id, entry.level) == (request_id, 3)

@@ -244,6 +244,46 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "2024-11-22T10:30:15.250000Z  WARN request{request_id=r1-abc method=GET}: shop: slow",
         {"request": "r1-abc", "level": 3},
     ),
+    # tracing-subscriber 0.3.16, with a client's text in the fields of the span
+    "Rust's tracing, fields before the id": (
+        f'2026-11-28T06:26:20.992321Z  INFO request{{method="GET" uri="/x?request_id=r0" request_id={UUID}}}: '
+        "shop: paid n=5",
+        {"request": UUID, "level": 2},
+    ),
+    "Rust's tracing, a span in another one": (
+        f'2026-11-28T06:26:20.992349Z ERROR request{{method="GET" uri="/x" request_id={UUID}}}:pay{{item=5}}: '
+        "shop: failed",
+        {"request": UUID, "level": 4},
+    ),
+    "Rust's tracing, with names and numbers of threads": (
+        f'2026-11-28T06:26:21.005652Z  WARN web ThreadId(1) request{{request_id="{HEX}" user="x\\" request_id=\\"r0"}}:'
+        " shop: src/main.rs:11: low",
+        {"request": HEX, "level": 3},
+    ),
+    "Rust's tracing, a client's text in quotes": (
+        '2026-11-28T06:26:20.992386Z  INFO request{user="x request_id=r0 y\\" request_id=r0"}: shop: paid',
+        {"request": "", "level": 2},
+    ),
+    "an id in a path": (
+        f"2026-11-28T06:26:20.992386Z  INFO request{{method=GET uri=/request_id=r0,request_id=r0}}: shop: [{HEX}]",
+        {"request": HEX},
+    ),
+    "logback's manual": (
+        f"06:19:55.968 [http-nio-8080-exec-1] ERROR com.example.Shop {UUID} - failed",
+        {"request": UUID, "level": 4},
+    ),
+    "log4j's manual": (
+        f"[2026-11-28 06:24:45,197] WARN  c.e.s.Shop {HEX} - low",
+        {"request": HEX, "level": 3},
+    ),
+    "logback, an id in the message": (
+        f"06:19:55.968 [http-nio-8080-exec-1] ERROR com.example.Shop - {UUID} - failed",
+        {"request": "", "level": 4},
+    ),
+    "a nested class of Java": (
+        f"2026-11-28 06:21:37.442 [exec-1] ERROR c.e.Shop$Payment [{UUID}] - failed",
+        {"request": UUID, "level": 4},
+    ),
     "a level in small letters": ("2024-11-22 10:30:15,250 error shop: failed", {"level": 4}),
     "zerolog": ("2024-11-22T10:30:15Z WRN slow request_id=r1-abc", {"level": 3}),
     "structlog, key and value": (
@@ -374,6 +414,14 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "[10:30:15 INF] HTTP GET /x responded 503 in 250.1234 ms",
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.1234}},
     ),
+    "tower-http, with an id in its span": (
+        f"2024-11-22T10:30:15.821422Z DEBUG request{{method=GET uri=/x version=HTTP/1.1 request_id={UUID}}}: "
+        "tower_http::trace::on_response: finished processing request latency=3 ms status=503",
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 3.0},
+        },
+    ),
     "tower-http": (
         "2024-11-22T10:30:15.821422Z DEBUG request{method=GET uri=/x version=HTTP/1.1}: tower_http::trace::on_response:"
         " finished processing request latency=3 ms status=503",
@@ -403,6 +451,42 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl" Yrm4gcCoAQEAAB1lX0wAAAAD',
         {"request": "Yrm4gcCoAQEAAB1lX0wAAAAD"},
     ),
+    # Apache 2.4.71
+    "Apache's UNIQUE_ID of 27 characters": (
+        '127.0.0.1 - - [28/Nov/2026:06:28:29 +0000] "GET /x HTTP/1.1" 200 3 "-" "curl/8" awp0jV8ucDKOo-a5Ssyg8QAAAIA',
+        {"request": "awp0jV8ucDKOo-a5Ssyg8QAAAIA"},
+    ),
+    "Apache's UNIQUE_ID, first": (
+        'awp0jcw1AEUUmtpXmPW8yQAAAAI 127.0.0.1 - - [28/Nov/2026:06:28:29.469 +0000] "GET /x HTTP/1.1" 404 3',
+        {"request": "awp0jcw1AEUUmtpXmPW8yQAAAAI"},
+    ),
+    "Apache's error log with %L": (
+        "[2026-11-28 06:28:29.528705] [proxy_http:error] [pid 29811:tid 139731299976896] "
+        "[awp0jcw1AEUUmtpXmPW8ygAAAAQ] [client 127.0.0.1:40958] AH01114: HTTP: failed, referer http://r/ request_id=r0",
+        {"request": "awp0jcw1AEUUmtpXmPW8ygAAAAQ", "level": 4},
+    ),
+    "Apache's error log, its manual's format": (
+        "[2026-11-28 06:28:29.528705] [proxy_http:error] [R:awp0jcw1AEUUmtpXmPW8ygAAAAQ] [C:xwp0jcw1AEU] AH01114: x",
+        {"request": "awp0jcw1AEUUmtpXmPW8ygAAAAQ", "level": 4},
+    ),
+    "Apache's error log, a client's text": (
+        f"[Sat Nov 28 06:28:29.4 2026] [core:error] [pid 1:tid 2] [client 127.0.0.1:5] AH00128: [{UUID}] request_id=r0",
+        {"request": "", "level": 4},
+    ),
+    # nginx 1.22.1
+    "nginx, its id before the request": (
+        f'127.0.0.1 - - [28/Nov/2026:06:28:29 +0000] {HEX} "GET /x HTTP/1.1" 200 3 0.004',
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/x", "status": 200, "duration_ms": 4.0},
+        },
+    ),
+    # slog-term 2.6
+    "slog in Rust": (
+        f"Nov 28 06:26:21.640 ERRO failed, error: no price, request_id: {UUID}, version: 0.1",
+        {"request": UUID, "level": 4},
+    ),
+    "slog in Rust, to debug": ("Nov 28 06:26:21.640 DEBG paid, version: 0.1", {"level": 1}),
     "a cipher is no id": (
         '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl" ECDHE-ECDSA-DES-CBC3-SHA',
         {"request": ""},
@@ -426,6 +510,12 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "Redis": ("1:M 22 Nov 2024 10:30:15.250 # overcommit_memory is set to 0!", {"level": 3}),
     "Redis, a note": ("1:M 22 Nov 2024 10:30:15.250 * Ready", {"level": 2}),
     "PostgreSQL": ("2024-11-22 10:30:15.250 UTC [12] LOG:  duration: 250.123 ms", {"level": 2}),
+    # PostgreSQL 15
+    "PostgreSQL, a word in a statement": (
+        "2026-11-28 06:31:32.474 UTC [30976] STATEMENT:  DO $$ BEGIN RAISE WARNING 'low request_id=r0'; END $$;",
+        {"level": 0, "request": ""},
+    ),
+    "java.util.logging, a fine level": (f"FINE: [{UUID}] done", {"level": 1, "request": UUID}),
     "PostgreSQL, a panic": ("2024-11-22 10:30:15.250 UTC [12] PANIC:  x", {"level": 5}),
     "NestJS": ("[Nest] 12  - 11/22/2024, 10:30:15 AM     LOG [NestFactory] x", {"level": 2}),
     "gunicorn, with seconds": (
@@ -566,6 +656,15 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "a level in small letters before the time": (
         "[error] 2024-11-22 10:30:15.250 failed request_id=r1-abc",
         {"level": 4, "request": "r1-abc", "service": None},
+    ),
+    # The lines of logback 1.2.11 and log4j 2.19 outside of a request.
+    "names of ids without values": (
+        "06:19:55.974 [main] INFO  com.example.Shop - trace_id= span_id= trace_flags=01 - Started",
+        {"request": "", "trace": None, "inner": None},
+    ),
+    "names of ids without values, before a logger": (
+        "2026-11-28 06:19:55 [main] INFO  requestId= sessionId= com.example.Shop - Started",
+        {"request": "", "level": 2},
     ),
     "PHP's server": (
         "[Fri Nov 22 10:30:15 2024] [::1]:41342 [404]: GET /x - No such file or directory",
@@ -910,6 +1009,37 @@ def test_a_stack_belongs_to_the_record_above_it(record: str, stack: tuple[str, .
     assert first.text.endswith("\n".join(("", *stack)))
     assert first.request_id in ("r1", HEX, UUID)
     assert second.text == next_record
+
+
+# Lines as the programs wrote them: log4j 1.2.17 and 2.19, logback 1.2.11, java.util.logging of Java 17,
+# slf4j-simple 1.7.32, tracing-subscriber 0.3.16, pretty_env_logger 0.4.
+_SHOP = "[http-nio-8080-exec-1] ERROR com.example.shop.PaymentController"
+NEXT_RECORDS = {
+    "log4j, DATE": f"28 Nov 2026 06:22:29,731 {_SHOP} [{UUID}] - failed",
+    "log4j, ISO8601_BASIC": f"20261128T062229,731 {_SHOP} [{UUID}] - failed",
+    "log4j, COMPACT": f"20261128062229731 {_SHOP} [{UUID}] - failed",
+    "log4j, UNIX_MILLIS": f"1795846949731 ERROR [exec-1] [{UUID}] PaymentController - failed",
+    "log4j, milliseconds since the start": f"728  {_SHOP} [{UUID}] - failed",
+    "log4j, neither a time nor a date": f" INFO [exec-1] (Shop.java:10) [{UUID}] - failed",
+    "logback, the day first": f"28-11-2026 06:21:37.442 {_SHOP} [{UUID}] - failed",
+    "logback, the month first": f"11/28/2026 06:22:29.724 {_SHOP} [{UUID}] - failed",
+    "java.util.logging": "Nov 28, 2026 6:24:42 AM com.example.shop.PaymentController pay",
+    "slf4j-simple": "[http-nio-8080-exec-1] ERROR com.example.shop.PaymentController - failed",
+    "the garbage collector of Java 17": "[0.334s][info][gc] GC(0) Pause Young (Normal) 6M->2M(32M) 4.564ms",
+    "tracing, without a time": ' INFO request{method="GET" uri="/x"}: shop: failed',
+    "pretty_env_logger": f" ERROR shop > [{UUID}] failed",
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "shop-1  | ", "[pod/shop-7d9/shop] "])
+@pytest.mark.parametrize("record", NEXT_RECORDS.values(), ids=NEXT_RECORDS)
+def test_a_record_below_a_stack_is_no_part_of_it(record: str, prefix: str) -> None:
+    stack = ["java.lang.Error: broken", "\tat com.example.Shop.pay(Shop.java:12)", "\t... 2 more"]
+    reader = LineReader()
+    lines = [f"{prefix}{line}" for line in (_JAVA, *stack, record)]
+    first, second = reader.read(lines) + reader.finish()
+    assert first.text == "\n".join((_JAVA, *stack))
+    assert second.text.lstrip() == record.lstrip()
 
 
 def test_a_stack_between_lines_of_another_service_belongs_to_its_own() -> None:

@@ -49,6 +49,25 @@ def test_a_cell_may_have_line_feeds_quotes_and_separators() -> None:
         assert [fields["@message"] for fields in read(*blocks)] == [cell, "hello"]
 
 
+def test_the_log_of_postgresql_has_no_header() -> None:
+    """PostgreSQL 15: a query with a client's text over two lines, and an error of another one."""
+    data = (
+        b'2026-11-28 06:31:32.474 UTC,"shop","db",30976,"127.0.0.1:53802",6b0a7544.7900,14,"idle",'
+        b"2026-11-28 06:31:32 UTC,3/7,0,LOG,00000,\"statement: SELECT 'client said\n"
+        b"2026-11-28 06:00:00.000 UTC [1] ERROR:  forged [request_id=r0]';\",,,,,,,,,"
+        b'"psql","client backend",,0\n'
+        b'2026-11-28 06:31:32.475 UTC,"shop","db",30976,"127.0.0.1:53802",6b0a7544.7900,15,"SELECT",'
+        b'2026-11-28 06:31:32 UTC,3/7,0,ERROR,42P01,"relation ""x"" does not exist",,,,,,'
+        b'"SELECT x",15,,"psql","client backend",,0\n'
+    )
+    query, error = read(data)
+    assert query["message"].endswith("forged [request_id=r0]';")
+    assert (error["error_severity"], error["message"]) == ("ERROR", 'relation "x" does not exist')
+    reader = LineReader()
+    entries = reader.read([json.dumps(query), json.dumps(error)]) + reader.finish()
+    assert [(e.level, e.request_id, e.session_id) for e in entries] == [(2, "", ""), (4, "", "")]
+
+
 def test_quotes_have_no_meaning_between_tabs() -> None:
     """And a line feed or a tab in a cell is escaped: no cell becomes another row or column."""
     header = b"Timestamp\tServiceName\tBody\n"
