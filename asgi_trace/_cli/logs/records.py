@@ -126,8 +126,14 @@ _OTHERS_LEVEL = Pattern(
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
     r")"
 )
-# Django's messages about a request end with its path, which is decoded.
-_BEFORE_PATH = ": /"
+# Messages about a request, behind which is its path, decoded: it may have blanks and brackets.
+_BEFORE_PATH = Pattern(
+    r": (?=/)"  # Django
+    r"|\bException (?:on (?:request [A-Z]{3,20} )?|while serving )(?=/)"  # Flask, Quart, waitress
+    r"|\bHTTP Request: path=(?=/)"  # Litestar
+    r"|\blog_request_id\.middleware: (?=method=)"  # of Django
+    r"|\b[\d.]{7,15}:\d{1,5} (?=[A-Z]{3,20} /)"  # hypercorn, as Quart runs it
+)
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
@@ -724,9 +730,11 @@ class Records:
             head = _OTHERS_HEAD.match(plain)
             assert head is not None
         head_end = head.end()
-        path = plain.find(_BEFORE_PATH, 0, head_end)
-        if path >= 0:
-            head_end = path
+        path = None
+        if " /" in plain or "=/" in plain:
+            path = _BEFORE_PATH.search(plain, 0, head_end + 1)
+        if path is not None:
+            head_end = path.start()
         time = find_time(plain, min(head_end, _TIME_END))
         if time and match is None and _IN_MESSAGE.match(plain, 0, time.start()) is not None:
             time = None
@@ -735,7 +743,7 @@ class Records:
         if time and not level and not letter:
             level = _LEVEL_NEXT.match(plain, time.end())
         is_of_client = _OF_CLIENT in plain
-        own = None if is_of_client else self._own_ids(plain, head_end, path >= 0)
+        own = None if is_of_client else self._own_ids(plain, head_end, path is not None)
         request_id = session_id = trace = span = service = call = words = ""
         ends = [
             match.end() for match in (time, level, letter) if match and match.start() < head_end
@@ -747,7 +755,7 @@ class Records:
         elif is_of_client:
             pass
         elif time or level or letter or "RequestId" in plain or plain.startswith(("[", "(")):
-            ids = ids_in(plain, head_end, has_path=path >= 0)
+            ids = ids_in(plain, head_end, has_path=path is not None)
             request_id, session_id, trace, span = (
                 _id(ids.request),
                 _id(ids.session),

@@ -79,6 +79,8 @@ _NAMED = Pattern(
     re.IGNORECASE,
 )
 _OF_ID = Pattern(r"[\w.~+/=:@-]")
+# A path or an address, which a client may have sent: none of its parts is an id.
+_ADDRESS = Pattern(r"(?<![^ =])(?:/|https?://)[^ ]+")
 _KINDS = ("session", "trace", "span")
 _WITHOUT_MARKS = str.maketrans("", "", "_-.")
 # Beside the trace: of OpenTelemetry and Datadog.
@@ -153,6 +155,8 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
         _read_last(line, ids)
         if ids.request or ids.trace:
             return ids
+    if "/" in line:
+        line = _ADDRESS.sub(_dashes, line)
     for match in _NAMED.finditer(line, 0, end):
         if match.end() == end and _OF_ID.match(line, end):  # the search ends within it
             continue
@@ -178,6 +182,10 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
             ids.end = placed.end()
             break
     return ids
+
+
+def _dashes(match: re.Match[str]) -> str:
+    return "-" * len(match[0])
 
 
 def _read_agents(line: str, ids: Ids) -> None:
@@ -551,6 +559,8 @@ _OF_CLIENT = Pattern(
 )
 
 
+# hypercorn decodes a path and writes a quote in it as it is: the last of these ends the request.
+_END_OF_REQUEST = Pattern(r'.* (?:HTTP/)?[123](?:\.\d)?" (?=\d{3}(?: |\Z))')
 # HAProxy escapes these characters in a header.
 _CAPTURED = Pattern(r"[{|]([^{|}]*)(?=[|}])")
 _MOST_CAPTURED = 20
@@ -594,7 +604,8 @@ class AccessLines:
             request = self._captured_id(groups["captured"], service)
         others = groups.get("others")
         if others:
-            of_server = _OF_CLIENT.sub(r"\1", others)
+            end = _END_OF_REQUEST.match(others)
+            of_server = _OF_CLIENT.sub(r"\1", others if end is None else others[end.end() :])
             for duration, factor in _DURATIONS:
                 told = duration.search(of_server)
                 if told is not None:
