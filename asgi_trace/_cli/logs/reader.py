@@ -58,19 +58,22 @@ __all__ = (
     "read",
 )
 
-# A line without ids continues the record before it from the first of these; the last two are of
-# Rich, which structlog uses, and of Monolog ...
+# A line without ids continues the record before it from the first of these; the last three are of
+# asyncio, of Rich, which structlog uses, and of Monolog ...
 _traceback = re.compile(
     r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
+    r"|(?:future|task|handle|protocol|transport): <"
+    r"|(?:source_traceback: Object|handle_traceback: Handle) created at"
     rf"|(?:{COLOR})*\u256d(?:{COLOR}|\u2500| ){{1,500}}Traceback |\[stacktrace\]\Z"
 ).match
 # ... up to a line that looks like another logger's: also one of those that begin with neither a time
 # nor a level, or with our ids.
 _ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *HEADS, r"\[req=[^|\]]+\|session=")))
 _indented = re.compile(INDENTED).match
-# Rich writes the time of each second once, and blanks in its place on the other lines.
+# Rich writes the time of each second once, and blanks in its place on the other lines: with the
+# date, unless as in its manual's example.
 _rich = re.compile(
-    r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
+    r"\[(?:\d\d/\d\d/\d\d )?\d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
 ).match
 # The first line of a stack below a record of another writer: of Java and .NET; of Dropwizard, which puts
 # a mark before each line; of Ruby, Elixir with Phoenix, and Go; below an error, of Node.js; and of Go,
@@ -86,7 +89,7 @@ _any_exception = re.compile(
     rf"{_WITH_PACKAGE}|[A-Z]?\w{{0,60}}(?:Exception|Error)(?: \[\w{{1,60}}\])?(?:: |\Z)"
 ).match
 _function_of_go = re.compile(r"(?=\S{1,300}\.\S)[A-Za-z][\w./@%~()*\[\]\u00b7-]{1,500}\Z").match
-_rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
+_rich_without_time = re.compile(r" {11}(?: {9})?(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 _OWN_LOGFMT = "timestamp="
 _ERROR = LEVELS["ERROR"]
 # rsyslog writes it in the place of a line feed.

@@ -110,8 +110,9 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 # -- lines of others -------------------------------------------------------------------------------
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
-# for an id. Sanic draws a frame around a traceback.
-_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
+# for an id. Sanic draws a frame around a traceback, and asgi-correlation-id's manual has a backspace
+# behind the level.
+_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t\x08-]{0,400}")
 _OTHERS_LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
     r"(?=[A-Z]|[acdefintw])(?:"
@@ -143,7 +144,7 @@ _LEVEL_NEXT = Pattern(
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
 _IN_MESSAGE = Pattern(
-    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?:[\w.]{1,100}:[^\[]|[ \t]+[^ \t\[|-])"  # Python, uvicorn
+    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?:[\w.]{1,100}:[^\[]|[ \t]+[^ \t\x08\[|-])"  # Python, uvicorn
     r"| {2,6}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) {3}[^ \[]"  # FastAPI's command
     r"|\[(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\] [^ \[(|-]"  # granian
     r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] "  # logrus, on a terminal

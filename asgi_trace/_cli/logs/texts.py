@@ -59,13 +59,25 @@ _IDS = (
     ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
     # AWS API Gateway's execution log
     (") ", Pattern(rf"\A{_OF_STREAM}\((?P<request>{UUID})\) ")),
-    # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
-    ("[", Pattern(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
+    # asgi-correlation-id and Rails: [hexadecimal] or [UUID], cut or whole
+    (
+        "[",
+        Pattern(
+            r"\[(?P<request>[0-9a-fA-F]{8,64}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{8,12})\]"
+        ),
+    ),
+    # the format in Python's manual, with an id behind the level
+    (
+        " - ",
+        Pattern(
+            rf"\A[\d T:.,+Z-]{{19,40}} - (?:[\w.]{{1,200}} - )?[A-Z]{{4,8}} - (?P<request>{HEX}|{UUID}) - "
+        ),
+    ),
     # loguru, with an id behind its time and level, or behind the place in the code
     (
         " | ",
         Pattern(
-            r"\A[\d T:.,+Z-]{19,40} \| (?:[A-Z]{4,8} *\| )?(?:[\w.<>]{1,200}:[\w<>]{1,200}:\d{1,7} \| )?"
+            r"\A[\d T:.,+Z-]{8,40} \| (?:[A-Z]{4,8} *\| )?(?:[\w.<>]{1,200}:[\w<>]{1,200}:\d{1,7} \| )?"
             rf"(?P<request>{HEX}|{UUID}) (?:\||- )"
         ),
     ),

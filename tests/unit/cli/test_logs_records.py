@@ -538,6 +538,31 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"2024-11-22 10:30:15.250 | ERROR    | shop.items:<module>:12 | {HEX} - failed",
         {"level": 4, "request": HEX},
     ),
+    "loguru, with a time without a date": (
+        f"10:30:15 | ERROR | {HEX} | failed",
+        {"level": 4, "request": HEX},
+    ),
+    # 1.x of asgi-correlation-id at FastAPI, as its README shows
+    "asgi-correlation-id": (
+        "ERROR:\t\b06:48:03 uvicorn.error:427 [1f0e7c5a] Exception in ASGI application",
+        {"level": 4, "request": "1f0e7c5a", "undated": None},
+    ),
+    "asgi-correlation-id, a server's line": (
+        'INFO:\t\b06:48:03 uvicorn.access:482 [1f0e7c5a] 127.0.0.1:53146 - "GET /orders?x=1 HTTP/1.1" 200',
+        {"request": "1f0e7c5a", "access": {"method": "GET", "path": "/orders?x=1", "status": 200}},
+    ),
+    "asgi-correlation-id, a UUID cut to 32 characters": (
+        "INFO ... [7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c] shop order placed",
+        {"request": "7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c"},
+    ),
+    "the format in Python's manual with an id": (
+        f"2026-11-28 06:39:00,343 - shop.orders - ERROR - {HEX} - charge failed",
+        {"level": 4, "request": HEX},
+    ),
+    "the format in Python's manual, and an id in a message": (
+        f"2026-11-28 06:39:00,343 - shop.orders - ERROR - got - {HEX} - charge failed",
+        {"level": 4, "request": ""},
+    ),
     "loguru, without an id": (
         f"2024-11-22 10:30:15.250 | ERROR    | shop.items:load:12 - got | {HEX} - failed",
         {"level": 4, "request": ""},
