@@ -66,6 +66,8 @@ _IDS = (
             r"\[(?P<request>[0-9a-fA-F]{8,64}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{8,12})\]"
         ),
     ),
+    # Celery, before its version 4: [task(UUID)]
+    ("(", Pattern(rf"\[[\w.]{{1,200}}\((?P<request>{UUID})\)\]")),
     # the format in Python's manual, with an id behind the level
     (
         " - ",

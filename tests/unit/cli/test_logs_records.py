@@ -563,6 +563,14 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"2026-11-28 06:39:00,343 - shop.orders - ERROR - got - {HEX} - charge failed",
         {"level": 4, "request": ""},
     ),
+    "Celery": (
+        f"[2026-11-28 07:07:48,452: INFO/MainProcess] w_celery.pay[{UUID}]: order placed 2",
+        {"level": 2, "request": UUID},
+    ),
+    "Celery, with the format of its version 3": (
+        f"[2026-11-28 07:07:54,234: INFO/MainProcess] [w_celery.pay({UUID})] order placed 2",
+        {"level": 2, "request": UUID},
+    ),
     "loguru, without an id": (
         f"2024-11-22 10:30:15.250 | ERROR    | shop.items:load:12 - got | {HEX} - failed",
         {"level": 4, "request": ""},

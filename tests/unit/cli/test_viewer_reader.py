@@ -421,6 +421,29 @@ def test_rich_with_the_time_alone() -> None:
     assert {entry.time for entry in found} == {found[0].time}
 
 
+@pytest.mark.parametrize("front", ["2026-11-28 07:06:18.680 10812 ", ""])
+def test_each_line_of_a_traceback_of_oslo_log_belongs_to_its_record(front: str) -> None:
+    """oslo.log 8: they begin like records, but have no ids; devstack leaves out the time."""
+    ids = f"[None req-{UUID} u1 p1 - - - -]"
+    lines = (
+        f"{front}WARNING nova.api {ids} failed: ZeroDivisionError: division by zero",
+        f"{front}ERROR nova.api Traceback (most recent call last):",
+        f'{front}ERROR nova.api   File "shop.py", line 12, in <module>',
+        f"{front}ERROR nova.api ZeroDivisionError: division by zero",
+        f"{front}ERROR nova.api ",
+        f"{front}ERROR nova.api {ids} gave up",
+        f"{front}ERROR nova.db [-] closed",
+        f"{front}ERROR nova.api a line of another writer",
+    )
+    found = entries_of("\n".join(lines))
+    assert [entry.request_id for entry in found] == [f"req-{UUID}", f"req-{UUID}", "", ""]
+    assert found[0].text.splitlines()[1:3] == [
+        "Traceback (most recent call last):",
+        '  File "shop.py", line 12, in <module>',
+    ]
+    assert found[0].level == 3
+
+
 def test_what_asyncio_writes_below_an_error() -> None:
     """Python 3.13: one line for each object, and the traceback of the task."""
     lines = (
