@@ -129,6 +129,9 @@ HEADS = (
     r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
     r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
     r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
+    # an id before a time, or before the other fields
+    r"(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|-) \d{4}-\d\d-\d\d[T ]\d\d:",
+    r"(?:request|trace)_id=[^ ]{1,128} [a-z_]{1,40}=",
     LAMBDA,
     # slf4j-simple, and log4j's example, both with or without the milliseconds since the start
     rf"(?:\d{{1,12}} {{1,9}})?\[[\w.#:/ -]{{1,100}}\] {_LEVELS} {{1,3}}[\w.$/-]{{1,200}}[ :-]",

@@ -320,6 +320,7 @@ EXCEPTIONS = (
     "stack_info",
     "stack",
     "stack_trace",
+    "traceback",  # oslo.log
     "error.stack_trace",
     "error.stack",
     "err.stack",

@@ -58,19 +58,22 @@ __all__ = (
     "read",
 )
 
-# A line without ids continues the record before it from the first of these; the last two are of
-# Rich, which structlog uses, and of Monolog ...
+# A line without ids continues the record before it from the first of these; the last three are of
+# asyncio, of Rich, which structlog uses, and of Monolog ...
 _traceback = re.compile(
     r"[ \t]|Traceback \(most recent call last\):|Stack \(most recent call last\):"
+    r"|(?:future|task|handle|protocol|transport): <"
+    r"|(?:source_traceback: Object|handle_traceback: Handle) created at"
     rf"|(?:{COLOR})*\u256d(?:{COLOR}|\u2500| ){{1,500}}Traceback |\[stacktrace\]\Z"
 ).match
 # ... up to a line that looks like another logger's: also one of those that begin with neither a time
 # nor a level, or with our ids.
 _ANOTHER_LOG = Pattern("|".join((ANOTHER_LOG, *HEADS, r"\[req=[^|\]]+\|session=")))
 _indented = re.compile(INDENTED).match
-# Rich writes the time of each second once, and blanks in its place on the other lines.
+# Rich writes the time of each second once, and blanks in its place on the other lines: with the
+# date, unless as in its manual's example.
 _rich = re.compile(
-    r"\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
+    r"\[(?:\d\d/\d\d/\d\d )?\d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
 ).match
 # The first line of a stack below a record of another writer: of Java and .NET; of Dropwizard, which puts
 # a mark before each line; of Ruby, Elixir with Phoenix, and Go; below an error, of Node.js; and of Go,
@@ -86,7 +89,11 @@ _any_exception = re.compile(
     rf"{_WITH_PACKAGE}|[A-Z]?\w{{0,60}}(?:Exception|Error)(?: \[\w{{1,60}}\])?(?:: |\Z)"
 ).match
 _function_of_go = re.compile(r"(?=\S{1,300}\.\S)[A-Za-z][\w./@%~()*\[\]\u00b7-]{1,500}\Z").match
-_rich_without_time = re.compile(r" {20}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
+_rich_without_time = re.compile(r" {11}(?: {9})?(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
+# OpenStack's oslo.log begins each line of a traceback as the record, with this level and without ids.
+_of_oslo = re.compile(
+    r"((?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \d{1,9} )?)[A-Z]{4,8}( [\w.-]{1,200} )\[(?:-|[\w-]{1,200} req-|req-)"
+).match
 _OWN_LOGFMT = "timestamp="
 _ERROR = LEVELS["ERROR"]
 # rsyslog writes it in the place of a line feed.
@@ -175,7 +182,8 @@ class Steps:
         self._has_bare = False
         # whether that entry has our ids in the form of another formatter
         self.is_foreign = False
-        # The source of such an entry, and its ids, with which each further line of it begins.
+        # The source of such an entry, or one of oslo.log, and the text with which each further line of
+        # it begins.
         self.prefix = ("", "")
         self.number = 0  # of the line
         # That entry, if it has a source and our ids in another form, and those left of each source.
@@ -362,7 +370,7 @@ class Steps:
         if left is None or self.number - left.number >= MOST_BETWEEN:
             return None
         text, in_traceback = line, True
-        if left.prefix and line.startswith(left.prefix):
+        if left.prefix and _begins_further(line, left.prefix):
             text, in_traceback = line[len(left.prefix) :], left.in_traceback
         elif (
             not _continues(line, left.in_traceback, left.begins_stack)
@@ -399,7 +407,7 @@ class Steps:
             return self._stamped(match, plain, envelope)
         source = "" if envelope is None else envelope.source
         of_entry, prefix = self.prefix
-        if prefix and plain.startswith(prefix) and source == of_entry:
+        if prefix and source == of_entry and _begins_further(plain, prefix):
             return Step(None, plain[len(prefix) :])
         is_object = plain.startswith("{")
         # Lines of several services come by turns: none is a part of another one's traceback.
@@ -435,6 +443,9 @@ class Steps:
             self._begins_stack = _exception if entry.level < _ERROR else _any_exception
             if is_of_zap(plain):
                 self._begins_stack = _function_of_go
+            of_oslo = _of_oslo(plain)
+            if of_oslo is not None:
+                self.prefix = source, f"{of_oslo[1]}ERROR{of_oslo[2]}"
         if ids > 0:
             self.prefix = source, _ids_in(plain)
         if ids >= 0 and '"' not in plain[:ids] and _ANOTHER_LOG.match(plain) is None:
@@ -521,6 +532,12 @@ def _ids_in(text: str) -> str:
     """Return our ids in *text* with their brackets and a blank, as they begin a further line."""
     start = text.find("[req=")
     return f"{text[start : text.find(']', start) + 1]} "
+
+
+def _begins_further(line: str, prefix: str) -> bool:
+    """Whether a *line* continues the record whose further lines have this *prefix*."""
+    is_own = prefix.startswith("[")
+    return line.startswith(prefix) and (is_own or not line.startswith("[", len(prefix)))
 
 
 # The stream of a container, of containerd and of Docker: a runtime writes the lines of both to one

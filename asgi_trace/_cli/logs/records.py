@@ -110,8 +110,9 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 # -- lines of others -------------------------------------------------------------------------------
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
-# for an id. Sanic draws a frame around a traceback, and Java has a dollar sign in names of classes.
-_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~$()<>{}*\[\] \t-]{0,400}")
+# for an id. Sanic draws a frame around a traceback, Java has a dollar sign in names of classes, and
+# asgi-correlation-id's manual has a backspace behind the level.
+_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~$()<>{}*\[\] \t\x08-]{0,400}")
 _OTHERS_LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
     r"(?=[A-Z]|[acdefintw])(?:"
@@ -129,8 +130,14 @@ _OTHERS_LEVEL = Pattern(
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
     r")"
 )
-# Django's messages about a request end with its path, which is decoded.
-_BEFORE_PATH = ": /"
+# Messages about a request, behind which is its path, decoded: it may have blanks and brackets.
+_BEFORE_PATH = Pattern(
+    r": (?=/)"  # Django
+    r"|\bException (?:on (?:request [A-Z]{3,20} )?|while serving )(?=/)"  # Flask, Quart, waitress
+    r"|\bHTTP Request: path=(?=/)"  # Litestar
+    r"|\blog_request_id\.middleware: (?=method=)"  # of Django
+    r"|\b[\d.]{7,15}:\d{1,5} (?=[A-Z]{3,20} /)"  # hypercorn, as Quart runs it
+)
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
@@ -140,7 +147,7 @@ _LEVEL_NEXT = Pattern(
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
 _IN_MESSAGE = Pattern(
-    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?:[\w.]{1,100}:[^\[]|[ \t]+[^ \t\[|-])"  # Python, uvicorn
+    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?:[\w.]{1,100}:[^\[]|[ \t]+[^ \t\x08\[|-])"  # Python, uvicorn
     r"| {2,6}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) {3}[^ \[]"  # FastAPI's command
     r"|\[(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\] [^ \[(|-]"  # granian
     r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] "  # logrus, on a terminal
@@ -743,9 +750,11 @@ class Records:
             head = _OTHERS_HEAD.match(plain)
             assert head is not None
         head_end = head.end()
-        path = plain.find(_BEFORE_PATH, 0, head_end)
-        if path >= 0:
-            head_end = path
+        path = None
+        if " /" in plain or "=/" in plain:
+            path = _BEFORE_PATH.search(plain, 0, head_end + 1)
+        if path is not None:
+            head_end = path.start()
         time = find_time(plain, min(head_end, _TIME_END))
         if time and match is None and _IN_MESSAGE.match(plain, 0, time.start()) is not None:
             time = None
@@ -754,7 +763,7 @@ class Records:
         if time and not level and not letter:
             level = _LEVEL_NEXT.match(plain, time.end())
         is_of_client = _OF_CLIENT in plain
-        own = None if is_of_client else self._own_ids(plain, head_end, path >= 0)
+        own = None if is_of_client else self._own_ids(plain, head_end, path is not None)
         request_id = session_id = trace = span = service = call = words = ""
         ends = [
             match.end() for match in (time, level, letter) if match and match.start() < head_end
@@ -765,7 +774,7 @@ class Records:
                 ends.append(_before_message(plain, own.end()))
         elif time or level or letter or "RequestId" in plain or plain.startswith(("[", "(")):
             server = plain[: min(head_end, plain.find(_OF_CLIENT))] if is_of_client else plain
-            ids = ids_in(server, min(head_end, len(server)), has_path=path >= 0)
+            ids = ids_in(server, min(head_end, len(server)), has_path=path is not None)
             request_id, session_id, trace, span = (
                 _id(ids.request),
                 _id(ids.session),

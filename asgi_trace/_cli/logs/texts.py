@@ -66,13 +66,20 @@ _IDS = (
     ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
     # AWS API Gateway's execution log
     (") ", Pattern(rf"\A{_OF_STREAM}\((?P<request>{UUID})\) ")),
-    # asgi-correlation-id and Rails: [hexadecimal], cut or whole, or [UUID]
-    ("[", Pattern(rf"\[(?P<request>[0-9a-fA-F]{{8,64}}|{UUID})\]")),
+    # asgi-correlation-id and Rails: [hexadecimal] or [UUID], cut or whole
+    (
+        "[",
+        Pattern(
+            r"\[(?P<request>[0-9a-fA-F]{8,64}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{8,12})\]"
+        ),
+    ),
+    # Celery, before its version 4: [task(UUID)]
+    ("(", Pattern(rf"\[[\w.]{{1,200}}\((?P<request>{UUID})\)\]")),
     # loguru, with an id behind its time and level, or behind the place in the code
     (
         " | ",
         Pattern(
-            r"\A[\d T:.,+Z-]{19,40} \| (?:[A-Z]{4,8} *\| )?(?:[\w.<>]{1,200}:[\w<>]{1,200}:\d{1,7} \| )?"
+            r"\A[\d T:.,+Z-]{8,40} \| (?:[A-Z]{4,8} *\| )?(?:[\w.<>]{1,200}:[\w<>]{1,200}:\d{1,7} \| )?"
             rf"(?P<request>{HEX}|{UUID}) (?:\||- )"
         ),
     ),
@@ -103,7 +110,8 @@ _NAMED = Pattern(
     re.IGNORECASE,
 )
 _OF_ID = Pattern(r"[\w.~+/=:@-]")
-_BEGINS_PATH = Pattern(r"(?:[\w.-]{1,64}=)?[(\[<]?(?:\w{2,10}:/)?/")
+# A path or an address, which a client may have sent: none of its parts is an id.
+_ADDRESS = Pattern(r"(?<![^\s=(<\[])(?:\w{2,10}:/)?/\S+")
 _KINDS = ("session", "trace", "span")
 _WITHOUT_MARKS = str.maketrans("", "", "_-.")
 # Beside the trace: of OpenTelemetry and Datadog.
@@ -182,10 +190,10 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
         _read_last(line, ids)
         if ids.request or ids.trace:
             return ids
+    if "/" in line:
+        line = _ADDRESS.sub(_dashes, line)
     for match in _NAMED.finditer(line, 0, end):
         if match.end() == end and _OF_ID.match(line, end):  # the search ends within it
-            continue
-        if _is_in_path(line, match.start()):
             continue
         kind = _kind(match[1])
         if not getattr(ids, kind):
@@ -211,10 +219,8 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
     return ids
 
 
-def _is_in_path(line: str, place: int) -> bool:
-    """Whether the word at this *place* of a *line* is a part of a path, a client's text."""
-    before = line[max(line.rfind(" ", 0, place), line.rfind("\t", 0, place)) + 1 : place]
-    return _BEGINS_PATH.match(before) is not None
+def _dashes(match: re.Match[str]) -> str:
+    return "-" * len(match[0])
 
 
 def _read_agents(line: str, ids: Ids) -> None:
@@ -597,6 +603,8 @@ _OF_CLIENT = Pattern(
 )
 
 
+# hypercorn decodes a path and writes a quote in it as it is: the last of these ends the request.
+_END_OF_REQUEST = Pattern(r'.* (?:HTTP/)?[123](?:\.\d)?" (?=\d{3}(?: |\Z))')
 # HAProxy escapes these characters in a header.
 _CAPTURED = Pattern(r"[{|]([^{|}]*)(?=[|}])")
 _MOST_CAPTURED = 20
@@ -640,7 +648,8 @@ class AccessLines:
             request = self._captured_id(groups["captured"], service)
         others = groups.get("others")
         if others:
-            of_server = _OF_CLIENT.sub(r"\1", others)
+            end = _END_OF_REQUEST.match(others)
+            of_server = _OF_CLIENT.sub(r"\1", others if end is None else others[end.end() :])
             for duration, factor in _DURATIONS:
                 told = duration.search(of_server)
                 if told is not None:

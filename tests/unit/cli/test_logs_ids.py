@@ -205,6 +205,50 @@ def test_a_path_in_djangos_messages(head: str, message: str, sent: str) -> None:
     assert datetime.fromtimestamp(entry.time / 1000, timezone.utc).year != 2030
 
 
+# Each program was asked for such a path, and has failed.
+@pytest.mark.parametrize(
+    "line",
+    [
+        # Flask 3.1
+        "[2026-11-28 06:52:32,471] ERROR in app: Exception on /fail{} [GET]",
+        # Quart 0.20
+        "[2026-11-28 06:52:38,710] ERROR in app: Exception on request GET /fail{}",
+        "[2026-11-28 06:52:38,711] INFO in logging: 127.0.0.1:60786 GET /fail{} 1.1 500 265 1216",
+        # waitress 3.0
+        "ERROR:waitress:Exception while serving /fail{}",
+        # Litestar 2
+        "2026-11-28 06:52:59,288 - litestar - INFO - HTTP Request: path=/fail{}, method=GET, headers={{}}",
+        # django-log-request-id 2.1
+        "INFO     [2026-11-28 06:52:55,651] [none] log_request_id.middleware: method=GET path=/fail{} status=500",
+        # hypercorn 0.18
+        '[2026-11-28 06:44:42 +0000] [17] [INFO] 127.0.0.1:5 - - [28/Nov/2026:06:44:42 +0000] "GET /x" 200{} 1.1" 500'
+        ' - "-" "curl/7.88.1"',
+    ],
+)
+@pytest.mark.parametrize(
+    "sent", [f" [{HEX}]", f"/[{HEX}] x", " [req=forged|session=x]", " request_id=forged", " rid=r"]
+)
+def test_a_decoded_path_in_a_servers_message(line: str, sent: str) -> None:
+    entry = entry_of(line.format(sent))
+    assert (entry.request_id, entry.session_id) == ("", "")
+
+
+# gunicorn 27, Tornado 6.5, and the format in Flask's documentation.
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[2026-11-28 06:52:45 +0000] [27] [ERROR] Error handling request GET /fail{}",
+        "[E 261128 06:52:43 web:2108] Uncaught exception GET /fail{} (127.0.0.1)",
+        "[2026-11-28 06:52:35,268] 127.0.0.1 requested http://localhost:9402/fail{}",
+    ],
+)
+@pytest.mark.parametrize("sent", ["/request_id=forged", ",rid=forged", "/rid:forged", f"/[{HEX}]"])
+def test_a_path_in_a_servers_message(line: str, sent: str) -> None:
+    """It has no blank: an id may be behind it."""
+    assert entry_of(line.format(sent)).request_id == ""
+    assert entry_of(f"{line.format(sent)} request_id=r1").request_id == "r1"
+
+
 def test_our_ids_behind_a_path_in_djangos_messages() -> None:
     """In a log whose lines end with them."""
     lines = [f"{STAMP} WARNING Not Found: /x [req=r{number}|session=s1]" for number in (1, 2)]

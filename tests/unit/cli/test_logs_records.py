@@ -645,6 +645,35 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"2024-11-22 10:30:15.250 | ERROR    | shop.items:<module>:12 | {HEX} - failed",
         {"level": 4, "request": HEX},
     ),
+    "loguru, with a time without a date": (
+        f"10:30:15 | ERROR | {HEX} | failed",
+        {"level": 4, "request": HEX},
+    ),
+    # 1.x of asgi-correlation-id at FastAPI, as its README shows
+    "asgi-correlation-id": (
+        "ERROR:\t\b06:48:03 uvicorn.error:427 [1f0e7c5a] Exception in ASGI application",
+        {"level": 4, "request": "1f0e7c5a", "undated": None},
+    ),
+    "asgi-correlation-id, a server's line": (
+        'INFO:\t\b06:48:03 uvicorn.access:482 [1f0e7c5a] 127.0.0.1:53146 - "GET /orders?x=1 HTTP/1.1" 200',
+        {"request": "1f0e7c5a", "access": {"method": "GET", "path": "/orders?x=1", "status": 200}},
+    ),
+    "asgi-correlation-id, a UUID cut to 32 characters": (
+        "INFO ... [7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c] shop order placed",
+        {"request": "7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c"},
+    ),
+    "the format in Python's manual, and an id at the start of a message": (
+        f"2026-11-28 06:39:00,343 - shop.orders - ERROR - {HEX} - no such order",
+        {"level": 4, "request": ""},
+    ),
+    "Celery": (
+        f"[2026-11-28 07:07:48,452: INFO/MainProcess] w_celery.pay[{UUID}]: order placed 2",
+        {"level": 2, "request": UUID},
+    ),
+    "Celery, with the format of its version 3": (
+        f"[2026-11-28 07:07:54,234: INFO/MainProcess] [w_celery.pay({UUID})] order placed 2",
+        {"level": 2, "request": UUID},
+    ),
     "loguru, without an id": (
         f"2024-11-22 10:30:15.250 | ERROR    | shop.items:load:12 - got | {HEX} - failed",
         {"level": 4, "request": ""},

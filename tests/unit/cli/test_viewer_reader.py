@@ -403,6 +403,69 @@ def test_rich_leaves_out_a_time_that_it_has_just_written() -> None:
     assert len(entries_of("\n".join(("2024-11-22 10:30:15 INFO a report:", lines[1])))) == 1
 
 
+def test_rich_with_the_time_alone() -> None:
+    """Rich 14 with ``datefmt="[%X]"``, as its manual shows."""
+    lines = (
+        "[06:38:58] INFO     [1f0e7c5a9b3d4e6f8a7b6c5d4e3f2a1b] order placed                       libs.py:13",
+        "           WARNING  [7b0a2c5e93a84f6e8d0a1f2e3d4c5b6a] stock low: tea                     libs.py:14",
+        "                    second line of it                                                               ",
+        "           INFO     [-] no request here                                                   libs.py:19",
+    )
+    found = entries_of("\n".join(lines))
+    assert [(entry.request_id[:8], entry.level) for entry in found] == [
+        ("1f0e7c5a", 2),
+        ("7b0a2c5e", 3),
+        ("", 2),
+    ]
+    assert found[1].text.count("\n") == 1
+    assert {entry.time for entry in found} == {found[0].time}
+
+
+@pytest.mark.parametrize("front", ["2026-11-28 07:06:18.680 10812 ", ""])
+def test_each_line_of_a_traceback_of_oslo_log_belongs_to_its_record(front: str) -> None:
+    """oslo.log 8: they begin like records, but have no ids; devstack leaves out the time."""
+    ids = f"[None req-{UUID} u1 p1 - - - -]"
+    lines = (
+        f"{front}WARNING nova.api {ids} failed: ZeroDivisionError: division by zero",
+        f"{front}ERROR nova.api Traceback (most recent call last):",
+        f'{front}ERROR nova.api   File "shop.py", line 12, in <module>',
+        f"{front}ERROR nova.api ZeroDivisionError: division by zero",
+        f"{front}ERROR nova.api ",
+        f"{front}ERROR nova.api {ids} gave up",
+        f"{front}ERROR nova.db [-] closed",
+        f"{front}ERROR nova.api a line of another writer",
+    )
+    found = entries_of("\n".join(lines))
+    assert [entry.request_id for entry in found] == [f"req-{UUID}", f"req-{UUID}", "", ""]
+    assert found[0].text.splitlines()[1:3] == [
+        "Traceback (most recent call last):",
+        '  File "shop.py", line 12, in <module>',
+    ]
+    assert found[0].level == 3
+
+
+def test_what_asyncio_writes_below_an_error() -> None:
+    """Python 3.13: one line for each object, and the traceback of the task."""
+    lines = (
+        f"2026-11-28 07:00:44,036 ERROR [{HEX}] asyncio: Task exception was never retrieved",
+        "future: <Task finished name='Task-2' coro=<bad() done, defined at shop.py:31> exception=RuntimeError('x')>",
+        *TRACEBACK.splitlines(),
+        f"2026-11-28 07:00:44,044 INFO [{HEX}] shop: next",
+    )
+    first, second = entries_of("\n".join(lines))
+    assert first.text == "\n".join(lines[:-1])
+    assert (first.request_id, second.text) == (HEX, lines[-1])
+
+
+def test_a_line_of_pairs_after_a_traceback_is_no_part_of_it() -> None:
+    """gunicorn 27 with an access format of pairs."""
+    line = f"request_id={HEX} method=GET path=/fail status=500 duration=0.001639"
+    found = entries_of(
+        "\n".join(("[2026-11-28 06:43:00 +0000] [15836] [ERROR] x", TRACEBACK, line))
+    )
+    assert [entry.request_id for entry in found] == ["", HEX]
+
+
 @pytest.mark.parametrize(
     "traceback",
     [
@@ -421,6 +484,8 @@ def test_the_tracebacks_of_rich_monolog_and_sanic_are_folded(traceback: tuple[st
 @pytest.mark.parametrize(
     "line",
     [
+        f"{HEX} 2024-11-22 10:30:15,250 INFO paid",
+        "- 2024-11-22 10:30:15,250 INFO ready",
         "I, [2024-11-22T10:30:15.250000 #8]  INFO -- : paid",
         f"[{UUID}] Completed 500 Internal Server Error in 12ms",
         'Started GET "/orders" for 127.0.0.1 at 2024-11-22 10:30:15 +0000',
