@@ -83,12 +83,13 @@ _IDS = (
             rf"(?P<request>{HEX}|{UUID}) (?:\||- )"
         ),
     ),
-    # the manuals of logback and log4j: between the logger and the message
+    # the manuals of logback and log4j: between the logger and the message. A word of a message has no
+    # point in it.
     (
         " - ",
         Pattern(
             r"\A\[?[\dT:., +Z/-]{8,40}\]? (?:\[[^\]]{1,100}\] )?(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) {1,3}"
-            rf"[\w.$]{{1,200}} {{1,40}}(?P<request>{HEX}|{UUID}) - "
+            rf"(?:[\w$]{{1,100}}\.){{1,20}}[\w$]{{1,100}} {{1,40}}(?P<request>{HEX}|{UUID}) - "
         ),
     ),
     # nginx, HAProxy and Apache, if their id comes first

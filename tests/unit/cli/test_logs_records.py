@@ -276,6 +276,10 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"[2026-11-28 06:24:45,197] WARN  c.e.s.Shop {HEX} - low",
         {"request": HEX, "level": 3},
     ),
+    "an id in a message without a logger": (
+        f"2026-11-28 06:24:45,197 ERROR order {UUID} - failed",
+        {"request": "", "level": 4},
+    ),
     "logback, an id in the message": (
         f"06:19:55.968 [http-nio-8080-exec-1] ERROR com.example.Shop - {UUID} - failed",
         {"request": "", "level": 4},
