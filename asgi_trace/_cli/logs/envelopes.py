@@ -114,7 +114,7 @@ _MARKED = (
     r"\[pid: \d{1,9}\|app: ",  # uWSGI
     r"\[Nest\] \d{1,9} ",
     r"\[GIN\] \d{4}/",
-    r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] |\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
+    r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}(?:\]|[-/]\d\d[-/])|\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
     r"(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]",  # .NET
     r"\[?\d\d-[A-Z][a-z]{2}-\d{4} \d\d:",  # PHP, Tomcat
     r"\d{1,7}:[CMSX] \d\d [A-Z][a-z]{2} \d{4} ",  # Redis
@@ -140,13 +140,14 @@ HEADS = (
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )
 # Records that begin with blanks: FastAPI's command aligns its levels on the right, as do log4j, Rust's
-# tracing and pretty_env_logger without a time; Next.js begins each line with a blank, koa-logger with
-# two, and tracing each record, if it writes one in several lines.
+# tracing and pretty_env_logger without a time, and Go's apex/log; Next.js begins each line with a blank,
+# koa-logger with two, and tracing each record, if it writes one in several lines.
 INDENTED = (
     r" (?:INFO|WARN) {1,2}(?=\S)| (?:TRACE|DEBUG|ERROR) [\w:]{1,200} {1,40}> "
     r"|(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
     r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
     r"|  (?:<--|-->|xxx) [A-Z]{3,7} /"
+    r"| {1,2}(?:DEBUG|INFO|WARN|ERROR|FATAL)\[\d{4}\] "
     r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
 )
 # All of these, and pairs of logfmt with any names, or an id.

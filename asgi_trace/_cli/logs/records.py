@@ -141,7 +141,7 @@ _BEFORE_PATH = Pattern(
 # The level right after the time, in letters that elsewhere are those of any word.
 _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
-    r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL"
+    r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL|PNC"
     r"|TRCE|DEBG|ERRO|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
     r"|[ \t]\[[^\[\]\"]{1,80}\] (error|warn|info|debug)(?=: )"  # winston's manual
 )

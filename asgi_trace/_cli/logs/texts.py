@@ -17,6 +17,7 @@ from typing import Any
 from ..._core.lines import parse_access, parse_outgoing, unescape
 from ..._core.patterns import Pattern
 from .envelopes import COLORS
+from .names import ROLES
 
 __all__ = (
     "HEX",
@@ -134,13 +135,14 @@ _OF_AGENTS = (
     ),
 )
 # Writers that put all fields behind the message, where a client's text may be before them:
-# structlog, logrus and zerolog on a terminal, log15, Go's slog, klog with a message in quotes.
+# structlog, logrus and zerolog on a terminal, log15, Go's slog, klog with a message in quotes. Where a
+# bracket is behind the front of slog, the writer may be Log4perl, which has the same.
 _FIELDS_LAST = Pattern(
     r"(?:[\d:.TZ+ -]{5,40} )?\[(?:debug {4}|info {5}|warning {2}|error {4}|critical |exception|notset {3})\] "
     r"|[\dT:.Z+-]{4,35}(?:AM|PM)? (?:TRC|DBG|INF|WRN|ERR|FTL|PNC) "
-    r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4,9}\] "
+    r"|(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[(?:\d{4,9}|\d{4}[-/]\d\d[-/]\d\d[T ][\d:.Z+-]{5,30})\]"
     r"|(?:TRACE|TRCE|DEBUG|DBUG|INFO|WARN|EROR|ERROR|CRIT) ?\[\d\d-\d\d\|"
-    r"|\d{4}/\d\d/\d\d [\d:.]{8,15} (?:DEBUG|INFO|WARN|ERROR)(?:[+-]\d{1,3})? "
+    r"|\d{4}/\d\d/\d\d [\d:.]{8,15} (?:[\w./-]{1,100}\.go:\d{1,6}: )?(?:DEBUG|INFO|WARN|ERROR)(?:[+-]\d{1,3})? (?!\[)"
     r"|[IWEF]\d{4} [\d:.]{8,15} +\d{1,10} [\w./-]{1,100}:\d{1,6}\] \""
 )
 # A span of Rust's tracing may have fields before an id: those whose values are in quotes or a word,
@@ -157,6 +159,8 @@ _IN_SPAN = Pattern(
 _OF_RUST = Pattern(
     r"[\dT:.-]{19,34}Z +(?:TRACE|DEBUG|INFO|WARN|ERROR) (?:[\w:.-]{1,200}: ){1,2}[^ ]"
 )
+# The names of ids in a group of slog, such as request.id.
+_OF_GROUPS = frozenset(name for name in ROLES["request"] if "." in name)
 _MOST_FIELDS = 2048  # characters of them
 _WORD = Pattern(
     r"([\w.-]+)=(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s'\"=][^\s'\"]*))(?!\S)|\S+"
@@ -248,7 +252,8 @@ def _read_last(line: str, ids: Ids) -> None:
     for word in reversed(words):
         if word[1] is None:  # the message
             return
-        named = _NAMED.fullmatch(f"{word[1]}={word[2] or word[3] or word[4] or ''}")
+        name = word[1] if word[1] not in _OF_GROUPS else "request_id"
+        named = _NAMED.fullmatch(f"{name}={word[2] or word[3] or word[4] or ''}")
         if named is not None and not getattr(ids, kind := _kind(named[1])):
             setattr(ids, kind, named[2])
 

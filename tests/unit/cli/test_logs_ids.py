@@ -276,12 +276,24 @@ CONSOLES = {
     "zerolog": "10:30AM WRN got a request_id=forged request_id=r1 session_id=s1",
     "zerolog, with a date": "2024-11-22T10:30:15Z WRN got a request_id=forged request_id=r1 session_id=s1",
     "logrus": "WARN[0012] got a request_id=forged                  request_id=r1 session_id=s1",
+    # logrus 1.9.0 with ForceColors and FullTimestamp, without its colors
+    "logrus, with a date": (
+        'WARN[2026-11-28T06:53:24Z] got a request_id=forged                   error="x: declined" request_id=r1 '
+        "session_id=s1"
+    ),
     "log15": "WARN[11-22|10:30:15] got a request_id=forged         request_id=r1 session_id=s1",
     "Rust's tracing, compact": (
         '2024-11-22T10:30:15.250000Z  WARN request: shop::pay: got a request_id="forged" n=3 request_id="r1" '
         'session_id="s1"'
     ),
     "slog": "2024/11/22 10:30:15 WARN got a request_id=forged request_id=r1 session_id=s1",
+    # Go 1.27 with log.Lshortfile
+    "slog, with a place in the code": (
+        "2026/11/28 06:53:25.086299 main.go:39: WARN got a request_id=forged request_id=r1 session_id=s1"
+    ),
+    "slog, with a group": (
+        "2026/11/28 06:53:25 WARN got a request_id=forged request.id=r1 request.method=GET session_id=s1"
+    ),
 }
 
 

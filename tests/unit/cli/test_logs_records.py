@@ -290,6 +290,16 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "a level in small letters": ("2024-11-22 10:30:15,250 error shop: failed", {"level": 4}),
     "zerolog": ("2024-11-22T10:30:15Z WRN slow request_id=r1-abc", {"level": 3}),
+    # 1.26.1
+    "zerolog, a panic": (
+        f"2026-11-28T06:53:25Z PNC oops request_id={UUID}",
+        {"request": UUID, "level": 5},
+    ),
+    # 1.57, with the pattern %d %p [%X{request_id}] %c - %m%n
+    "Log4perl": (
+        f"2026/11/28 07:02:46 ERROR [{UUID}] Shop.Pay - failed at x.pl line 3.",
+        {"request": UUID, "level": 4},
+    ),
     "structlog, key and value": (
         "timestamp='2024-11-22T10:30:15Z' level='error' event='it\\'s \"bad\"' request_id='r1' n=3",
         {"request": "r1", "level": 4},
@@ -353,6 +363,11 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "logrus, on a terminal": (
         "ERRO[0012] failed   request_id=r1-abc",
         {"request": "r1-abc", "level": 4},
+    ),
+    # 1.9.0 with FullTimestamp
+    "logrus, on a terminal, with a date": (
+        f'ERRO[2026-11-28T06:53:24Z] failed                                        error="x: y" request_id={UUID}',
+        {"request": UUID, "level": 4},
     ),
     "zap, on a terminal": ("1.732271415123e+09\terror\tfailed", {"level": 4}),
     "Serilog, a file": ("2024-11-22 10:30:15.250 +01:00 [ERR] failed", {"level": 4}),
@@ -752,6 +767,7 @@ def test_a_message_that_looks_like_a_servers_line_is_read_alike_in_a_block(
         "Tornado's requests",
         "gin",
         "logrus, on a terminal",
+        "logrus, on a terminal, with a date",
         "morgan",
         "uWSGI",
         "winston, without a time",
@@ -1108,6 +1124,19 @@ def test_a_long_line_below_a_record_takes_no_longer_than_its_length(record: str,
     reader = LineReader()
     entries = reader.read([record, *[line] * 20]) + reader.finish()
     assert len(entries) == 21
+
+
+def test_records_of_apexs_log_are_apart() -> None:
+    """Of Go, version 1.1.1: it aligns its levels on the right."""
+    lines = [
+        "  INFO[0000] starting                 ",
+        f" ERROR[0000] upload failed             request_id={UUID} user=Tobi",
+        "  INFO[0000] after                    ",
+    ]
+    reader = LineReader()
+    entries = reader.read(lines) + reader.finish()
+    found = [(entry.request_id, entry.level) for entry in entries]
+    assert found == [("", 2), (UUID, 4), ("", 2)]
 
 
 def test_records_of_rust_in_several_lines_are_apart() -> None:
