@@ -433,6 +433,7 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "[10:30:15 INF] HTTP GET /x responded 503 in 250.1234 ms",
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.1234}},
     ),
+    # made of tower-http's line and an id in its span, as in its documentation
     "tower-http, with an id in its span": (
         f"2024-11-22T10:30:15.821422Z DEBUG request{{method=GET uri=/x version=HTTP/1.1 request_id={UUID}}}: "
         "tower_http::trace::on_response: finished processing request latency=3 ms status=503",
@@ -484,6 +485,7 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "[awp0jcw1AEUUmtpXmPW8ygAAAAQ] [client 127.0.0.1:40958] AH01114: HTTP: failed, referer http://r/ request_id=r0",
         {"request": "awp0jcw1AEUUmtpXmPW8ygAAAAQ", "level": 4},
     ),
+    # made after the example in its manual
     "Apache's error log, its manual's format": (
         "[2026-11-28 06:28:29.528705] [proxy_http:error] [R:awp0jcw1AEUUmtpXmPW8ygAAAAQ] [C:xwp0jcw1AEU] AH01114: x",
         {"request": "awp0jcw1AEUUmtpXmPW8ygAAAAQ", "level": 4},
@@ -1060,8 +1062,9 @@ def test_a_stack_belongs_to_the_record_above_it(record: str, stack: tuple[str, .
     assert second.text == next_record
 
 
-# Lines as the programs wrote them: log4j 1.2.17 and 2.19, logback 1.2.11, java.util.logging of Java 17,
-# slf4j-simple 1.7.32, tracing-subscriber 0.3.16, pretty_env_logger 0.4.
+# The beginnings of lines as the programs wrote them, with shorter names and messages: log4j 1.2.17 and
+# 2.19, logback 1.2.11, java.util.logging of Java 17, slf4j-simple 1.7.32, tracing-subscriber 0.3.16,
+# pretty_env_logger 0.4.
 _SHOP = "[http-nio-8080-exec-1] ERROR com.example.shop.PaymentController"
 NEXT_RECORDS = {
     "log4j, DATE": f"28 Nov 2026 06:22:29,731 {_SHOP} [{UUID}] - failed",
@@ -1071,7 +1074,7 @@ NEXT_RECORDS = {
     "log4j, milliseconds since the start": f"728  {_SHOP} [{UUID}] - failed",
     "log4j, neither a time nor a date": f" INFO [exec-1] (Shop.java:10) [{UUID}] - failed",
     "logback, the day first": f"28-11-2026 06:21:37.442 {_SHOP} [{UUID}] - failed",
-    "logback, the month first": f"11/28/2026 06:22:29.724 {_SHOP} [{UUID}] - failed",
+    "log4j, the month first": f"11/28/2026 06:22:29.724 {_SHOP} [{UUID}] - failed",
     "java.util.logging": "Nov 28, 2026 6:24:42 AM com.example.shop.PaymentController pay",
     "slf4j-simple": "[http-nio-8080-exec-1] ERROR com.example.shop.PaymentController - failed",
     "the garbage collector of Java 17": "[0.334s][info][gc] GC(0) Pause Young (Normal) 6M->2M(32M) 4.564ms",

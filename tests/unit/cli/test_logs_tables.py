@@ -50,7 +50,7 @@ def test_a_cell_may_have_line_feeds_quotes_and_separators() -> None:
 
 
 def test_the_log_of_postgresql_has_no_header() -> None:
-    """PostgreSQL 15: a query with a client's text over two lines, and an error of another one."""
+    """Two rows of PostgreSQL 15, shortened: a query with a client's text over two lines, and an error."""
     data = (
         b'2026-11-28 06:31:32.474 UTC,"shop","db",30976,"127.0.0.1:53802",6b0a7544.7900,14,"idle",'
         b"2026-11-28 06:31:32 UTC,3/7,0,LOG,00000,\"statement: SELECT 'client said\n"
