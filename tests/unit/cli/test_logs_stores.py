@@ -298,6 +298,12 @@ def test_a_traceback_of_another_formatter_is_read_in_the_output_of_a_real_tool(
     assert len(capfd.readouterr().out.splitlines()) == 4
 
 
+def test_the_journal_is_asked_for_long_lines_too() -> None:
+    """Without --all, journalctl -o json writes null for a text of 4096 bytes and more."""
+    (command,) = (command for command in commands() if command.startswith("journalctl"))
+    assert " --all" in command
+
+
 # -- a collector -----------------------------------------------------------------------------------
 
 
