@@ -751,6 +751,26 @@ VARIANTS: dict[str, Wrapper] = {
     "rsyslog to another host": _each(
         lambda moment, service, line: f"<14>{when(moment)}+00:00 web {service}[8]: {line}"
     ),
+    "rsyslog's file of RFC 5424": _each(
+        lambda moment, service, line: f"{when(moment)}+00:00 web {service}[8] {line}"
+    ),
+    "rsyslog's file of imfile": _each(
+        lambda moment, service, line: f"{when(moment, '%b %d %H:%M:%S')} web {service} {line}"
+    ),
+    "psql -At": _each(
+        lambda moment, service, line: f"{when(moment, '%Y-%m-%d %H:%M:%S.%f')}+00|{service}|{line}"
+    ),
+    "aws logs get-log-events": _document(
+        lambda given: {
+            "events": [
+                {"timestamp": round(moment * 1000), "message": line, "ingestionTime": 0}
+                for moment, _, line in given
+            ],
+            "nextForwardToken": "f/1",
+            "nextBackwardToken": "b/1",
+        },
+        4,
+    ),
     "RFC 3164 with a year": _each(
         lambda moment, service, line: (
             f"<14>{when(moment, '%b %d %Y %H:%M:%S')} web {service}[8]: {line}"
@@ -1803,6 +1823,7 @@ NAMELESS_VARIANTS = frozenset(
         "Drone",
         "Vercel's drain",
         "aws logs get-log-events, text",
+        "aws logs get-log-events",
         "podman logs of several",
         "Google Cloud's console",
         "Loggly",

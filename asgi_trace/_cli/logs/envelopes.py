@@ -171,6 +171,12 @@ _FACILITY = (
 )
 
 _NO_LEVEL = rf"(?!{_LEVELS}\b)"
+# The time and the host of a message, as rsyslog's templates for files and for another host have them.
+_RECEIVED = (
+    rf"(?:<\d{{1,3}}>)?(?P<time>{_SYSLOG_TIME}"
+    rf"|{_DATE}T\d\d:\d\d:\d\d(?:\.\d{{1,6}})?(?:Z|[+-]\d\d:\d\d)) "
+    rf"(?!std(?:out|err) [FP] ){_NO_LEVEL}{_WORD} {_NO_LEVEL}"
+)
 # After a time: this line has the prefix of CRI or logcli, of which the time is only the beginning.
 _NO_MORE = r"(?!std(?:out|err) [FP](?: |\Z)|\{(?:\}|[\w.]+=\"))"
 # A line of ours, or of another logger that writes the date first; and also one of nginx or klog.
@@ -299,6 +305,18 @@ PREFIXES = (
         rf"(?:{_WORD} |(?(unix)(?={_WORD}\[)|(?!)))(?:user@\d{{1,10}}\.service/)?"
         rf"(?P<source>[\w.@-]{{1,200}}\.service|{_WORD})(?:/[\w.-]{{1,200}})?\[\d+\]:(?: |\Z)",
         is_fixed=True,
+    ),
+    # rsyslog keeps the tag as it came: one of RFC 5424 and one of imfile end without a colon
+    _prefix(
+        "rsyslog, a process without a colon",
+        rf"{_RECEIVED}(?P<source>[A-Za-z]{_WORD})\[\d+\](?: |\Z)",
+        _KIND,
+    ),
+    _prefix(
+        "rsyslog, a tag without a colon",
+        rf"{_RECEIVED}(?P<source>[A-Za-z]{_WORD})(?: |\Z)",
+        _SOURCE,
+        _STAMPED,
     ),
     # and short-delta, whose first line has blanks in the place of the difference
     _prefix(
@@ -448,14 +466,22 @@ PREFIXES = (
     _prefix("timestamps of minutes", rf"{_DATE} \d\d:\d\d [+-]\d\d:\d\d: ", _KIND),
     # of aws logs with a --query of a time and a line, and --output text
     _prefix("timestamps of the epoch", r"(?P<time>1\d{12})\t", _KIND),
+    # psql -At, sqlite3: rows of a time, a service and a line, without the names of columns
+    _prefix(
+        "psql -At",
+        rf"(?P<time>{_DATE} \d\d:\d\d:\d\d(?:\.\d{{1,6}})?(?:[+-]\d\d(?::\d\d)?)?)\|"
+        r"(?P<source>[a-z][\w.-]{0,120})\|",
+        _SOURCE,
+        _STAMPED,
+    ),
     # s6-log, Render
     _prefix("s6-log", rf"(?P<time>{_DATE} \d\d:\d\d:\d\d(?:\.\d{{9}})?)  ", _KIND),
     # saw: the time, and the stream
     _prefix("saw", rf"\[(?P<time>{_TIME})\] \((?P<source>[^() ]{{1,512}})\) ", _KIND),
     # Jenkins, concurrently
     _prefix("timestamps in brackets", rf"\[(?P<time>{_TIME})\] ", _KIND),
-    # with one blank: ts -s
-    _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d(?:\.\d{6})?)  ?", _KIND),
+    _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d)  ", _KIND),
+    _prefix("ts -s", r"(?P<time>\d\d:\d\d:\d\d(?:\.\d{6})?) ", _KIND),
     # of a program that sends lines without its name, such as the SysLogHandler of Python
     _prefix(
         "syslog without a tag",

@@ -540,6 +540,7 @@ RAW = tuple(
             ("textPayload", "insertId"),  # Google Cloud
             ("textPayload", "severity"),  # the same with some of its fields
             ("message", "logStreamName"),  # CloudWatch
+            ("message", "ingestionTime", "timestamp"),  # aws logs get-log-events
             ("message", "podName", "nodeName"),  # stern
             ("Log", "TimeStamp"),  # Azure
             ("LogMessage", "TimeGenerated"),
@@ -564,6 +565,7 @@ RAW = tuple(
             ("ResultDescription", "TimeGenerated"),
             ("lines.text", "line_number", "absolute_offset"),  # ripgrep
             ("MESSAGE", "PROGRAM"),  # syslog-ng
+            ("MESSAGE", "FACILITY", "PRIORITY"),  # the same for a line without a program
             ("message", "timestamp", "type", "process_id", "app_name"),  # pm2
             ("_line", "_ts"),  # Mezmo, LogDNA
             ("@rawstring", "@timestamp"),  # LogScale

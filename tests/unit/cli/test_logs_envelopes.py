@@ -947,6 +947,25 @@ def test_a_part_whose_rest_never_comes_is_kept(
     assert (code, capfd.readouterr().out.count("\n")) == ((0, 1) if form != "logfmt" else (1, 0))
 
 
+def test_a_word_before_an_object_is_no_tag() -> None:
+    """A line of a program that syslog has without a tag: the object may be a client's."""
+    reader = LineReader()
+    said = f'Nov 28 07:10:25 web said {{"request_id": "{VICTIM}"}}'
+    found = reader.read([said, f"Nov 28 07:10:25 web shop {FORGED}", said]) + reader.finish()
+    assert [entry.request_id for entry in found] == ["", VICTIM, ""]
+
+
+@pytest.mark.parametrize("time", ["00:00:00 ", "10:30:15.250000 ", "10:30:15  "])
+def test_the_blanks_of_a_further_line_are_its_own(time: str) -> None:
+    """Behind ``ts -s`` there is one blank, and behind a time of Jenkins there are two."""
+    record = f"2024-11-22 10:30:15,250 ERROR shop [req={STOCK}|session=s] failed"
+    reader = LineReader()
+    (entry,) = (
+        reader.read([time + line for line in (record, *TRACEBACK.split("\n"))]) + reader.finish()
+    )
+    assert entry.text.partition("\n")[2] == TRACEBACK
+
+
 def test_multilogs_label_is_a_time() -> None:
     """Of a line that has none."""
     reader = LineReader()

@@ -35,7 +35,7 @@ from asgi_trace._core.lines import format_json
 from ... import needs
 from ...documents import BOTH, blocks
 from ...viewer import Told
-from ...wrapping import STOCK, TRACEBACK, WRAPPERS, lines, records
+from ...wrapping import FRONT, STOCK, TRACEBACK, WRAPPERS, lines, records
 
 # The wrapper that prints what a command in the README prints; the two others run here.
 TOOLS = {
@@ -183,6 +183,125 @@ def test_grafana_is_given_six_lines() -> None:
     match = re.search(field["matcherRegex"], line)
     assert match is not None
     assert match[1] == STOCK
+
+
+# -- what the real tools printed --------------------------------------------------------------------
+
+# A record of somebody's own formatter with our ids and its traceback, and one of another request.
+_GIVEN = (
+    f"2026-11-28 07:10:25,250 ERROR shop [req={STOCK}|session=customer-12] failed",
+    "Traceback (most recent call last):",
+    '  File "stock.py", line 7, in take',
+    "KeyError: 'bulb'",
+    f"2026-11-28 07:10:25,400 INFO shop [req={FRONT}|session=customer-1] ordering",
+)
+_DATES = "2026-11-28T07:10:25.{} "
+_ECS = "front/front/0f1e2d3c4b5a69788796a5b4c3d2e1f0 "
+# What each tool put before these five lines, with the service that it names.
+_BEFORE: dict[str, tuple[list[str], str]] = {
+    "Docker Compose 2.40.3, logs": (["front-1  | "] * 5, "front"),
+    "Docker Compose 2.40.3, --ansi always logs -t": (
+        [
+            f"\x1b[36mfront-1  | \x1b[0m{_DATES.format(f'12345{number}789Z')}"
+            for number in range(5, 10)
+        ],
+        "front",
+    ),
+    "docker 28.2.2, logs -t": (
+        [_DATES.format(f"12345{number}789Z") for number in range(5, 10)],
+        "",
+    ),
+    "kubectl 1.32.4, logs --prefix --timestamps -l app=shop": (
+        [
+            f"[pod/front-6d5f9c7b88-abcde/front] {_DATES.format(fraction)}"
+            for fraction in ("1Z", "101Z", "102Z", "103Z", "104Z")
+        ],
+        "front",
+    ),
+    "conmon 2.1.6, k8s-file": ([_DATES.format("276100612+00:00") + "stdout F "] * 5, ""),
+    "journalctl 252": (["Nov 28 07:10:25 web shop[19200]: "] * 5, "shop"),
+    "aws 2.9.19, logs tail": (
+        [_DATES.format(f"78{number}000+00:00") + _ECS for number in range(5, 10)],
+        "front",
+    ),
+    # its template puts a blank before a text that does not begin with one
+    "rsyslog 8.2302, a message of RFC 5424 in its file": (
+        [
+            _DATES.format(f"7919{number}0+00:00") + "web shop[8]" + " " * (number != 3)
+            for number in range(1, 6)
+        ],
+        "shop",
+    ),
+    "rsyslog 8.2302, imfile in a file of the traditional format": (
+        ["Nov 28 07:10:25 web shop" + " " * (number != 3) for number in range(1, 6)],
+        "shop",
+    ),
+    "BusyBox 1.35, syslogd": (["Nov 28 07:10:25 web user.notice shop[8]: "] * 5, "shop"),
+    "psql 15, -At": (
+        [
+            f"2026-11-28 07:10:25{fraction}+00|shop|"
+            for fraction in ("", ".001", ".002", ".003", ".004")
+        ],
+        "shop",
+    ),
+    "moreutils 0.67, ts -s": (["00:00:00 "] * 5, ""),
+}
+
+
+def _of_syslog_ng(number: int, line: str) -> str:
+    fields = {"PRIORITY": "notice", "MESSAGE": line, "HOST": "web", "FACILITY": "user"}
+    return json.dumps({**fields, "DATE": "Nov 28 07:10:25"})
+
+
+def _of_aws(number: int, line: str) -> dict[str, Any]:
+    moment = 1795849825785 + number
+    return {"timestamp": moment, "message": line, "ingestionTime": 1795849825788}
+
+
+_TOKENS = {"nextForwardToken": "f/00000004", "nextBackwardToken": "b/00000000"}
+_OUTPUTS: dict[str, tuple[str, str]] = {
+    **{
+        name: ("\n".join(map(str.__add__, before, _GIVEN)), service)
+        for name, (before, service) in _BEFORE.items()
+    },
+    "syslog-ng 3.38, format-json of a line without a program": (
+        "\n".join(_of_syslog_ng(number, line) for number, line in enumerate(_GIVEN)),
+        "",
+    ),
+    "aws 2.9.19, logs get-log-events": (
+        json.dumps(
+            {"events": [_of_aws(number, line) for number, line in enumerate(_GIVEN)], **_TOKENS},
+            indent=4,
+        ),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _OUTPUTS)
+def test_a_traceback_of_another_formatter_is_read_in_the_output_of_a_real_tool(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It belongs to its record, and the next line to another request."""
+    printed, service = _OUTPUTS[name]
+    path = tmp_path / "printed"
+    path.write_text(f"{printed}\n")
+    failed, ordered = (entry for batch in read(Log(str(path), pytest.fail)) for entry in batch)
+    assert (failed.level, failed.request_id, failed.session_id) == (4, STOCK, "customer-12")
+    message, *further = failed.text[failed.message :].split("\n")
+    assert message == "failed"
+    assert list(map(str.strip, further)) == list(map(str.strip, _GIVEN[1:4]))
+    assert (ordered.level, ordered.request_id, ordered.session_id) == (2, FRONT, "customer-1")
+    assert ordered.text[ordered.message :] == "ordering"
+    assert [(entry.more or {}).get("service", "") for entry in (failed, ordered)] == [service] * 2
+    assert main(["grep", "--request", STOCK, str(path)]) == 0
+    assert len(capfd.readouterr().out.splitlines()) == 4
+
+
+def test_the_journal_is_asked_for_long_lines_too() -> None:
+    """Without --all, journalctl -o json writes null for a text of 4096 bytes and more."""
+    (command,) = (command for command in commands() if command.startswith("journalctl"))
+    assert " --all" in command
 
 
 # -- a collector -----------------------------------------------------------------------------------
