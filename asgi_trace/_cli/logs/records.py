@@ -164,6 +164,8 @@ _OWN_IDS = Pattern(
 _LONGEST_IDS = 8192
 # Apache's error log has a client's text in its messages, without quotes.
 _OF_CLIENT = "[client "
+# A further line of Monolog, which grep may find alone: it has the message of an exception.
+_PREVIOUS = "[previous exception] "
 _TIME_END = 120
 _LEVEL_END = 160
 # For the times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the
@@ -539,6 +541,7 @@ class Records:
     def named(self, fields: dict[str, Any], envelope: Peeled | None = None) -> Entry | None:
         """Return the entry of a line with *fields*, written as text; None when it has none that is known."""
         fields.pop("", None)
+        given = fields
         roles = _roles(tuple(fields))
         if roles.nesting and _nests(fields, roles.nesting):
             fields = _opened(fields)
@@ -602,6 +605,8 @@ class Records:
         tags = get("tags")
         if not request_id and type(tags) is list:
             request_id = next((tag for tag in tags if type(tag) is str and _is_uuid(tag)), "")
+        if not request_id and "channel" in given:
+            request_id = _uid_in(given)
         message = _shown(message)
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
@@ -734,7 +739,7 @@ class Records:
         level = None if letter else _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
         if time and not level and not letter:
             level = _LEVEL_NEXT.match(plain, time.end())
-        is_of_client = _OF_CLIENT in plain
+        is_of_client = _OF_CLIENT in plain or plain.startswith(_PREVIOUS)
         own = None if is_of_client else self._own_ids(plain, head_end, path >= 0)
         request_id = session_id = trace = span = service = call = words = ""
         ends = [
@@ -989,6 +994,7 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
 _BEGINS_PAIR = Pattern(r"@?[\w.]+=")
 # Among the tags of Rails, which Semantic Logger writes as a list.
 _is_uuid = re.compile(UUID).fullmatch
+_is_uid = re.compile(r"[0-9a-f]{7,32}").fullmatch
 _is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
 _is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
 _is_offset = re.compile(r"[+-]\d\d:?\d\d").fullmatch
@@ -1016,6 +1022,13 @@ def _further_level(fields: dict[str, Any], roles: _Roles, level: Any) -> tuple[A
         if number:
             return fields[name], number
     return level, 0
+
+
+def _uid_in(fields: dict[str, Any]) -> str:
+    """Return the id of Monolog's ``UidProcessor`` in *fields*, or "": a program's own uid is a user's."""
+    extra = fields.get("extra")
+    uid = extra.get("uid") if type(extra) is dict and "level_name" in fields else None
+    return uid if type(uid) is str and _is_uid(uid) else ""
 
 
 def _further_id(fields: dict[str, Any], roles: _Roles, role: str) -> str:

@@ -761,6 +761,24 @@ IDS_BEHIND_A_MESSAGE: dict[str, tuple[str, dict[str, Any]]] = {
         f'[2024-11-22 10:30:15] production.INFO: paid {{"request-id":"{UUID}","userId":7}} ',
         {"request": UUID, "level": 2},
     ),
+    # 2.9.1, with a format of Symfony's manual
+    "Monolog, with a token": (
+        f'[2026-11-28T06:56:07.597554+00:00] [h1k2j3l4-5e3f12ab] app.ERROR: paid {{"request_id":"{UUID}"}} []',
+        {"request": UUID, "level": 4},
+    ),
+    "Monolog, with an id in the place of a token": (
+        f'[2026-11-28T06:56:07.597605+00:00] [{UUID}] app.ERROR: got {{"request_id":"forged"}} [] []',
+        {"request": UUID, "level": 4},
+    ),
+    # 2.9.1
+    "Monolog's UidProcessor": (
+        '[2026-11-28T06:56:07.487426+00:00] app.INFO: starting [] {"uid":"369ebc0"}',
+        {"request": "369ebc0", "level": 2},
+    ),
+    "Monolog, a user's uid": (
+        '[2026-11-28T06:56:07.487426+00:00] app.INFO: starting {"uid":"369ebc0"} []',
+        {"request": "", "level": 2},
+    ),
     "Laravel, with an exception": (
         f'[2024-11-22 10:30:15] production.ERROR: x {{"request-id":"{UUID}","exception":"[object] '
         "(RuntimeException(code: 0): x at /app/shop.php:12)",
@@ -910,6 +928,12 @@ def test_a_stack_belongs_to_the_record_above_it(record: str, stack: tuple[str, .
     assert second.text == next_record
 
 
+def test_the_previous_exception_of_monolog_is_of_no_request() -> None:
+    """Without the record above it, where grep has left that out: it has a client's text."""
+    line = "[previous exception] [object] (PayException(code: 0): got request_id=forged at /app/pay.php:28)"
+    assert entry_of(line).request_id == ""
+
+
 def test_a_stack_between_lines_of_another_service_belongs_to_its_own() -> None:
     record, stack = STACKS["Spring Boot"]
     lines = [f"front-1  | {record}"]
@@ -980,6 +1004,19 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "span.id": SPAN,
         },
         {"request": "r1", "trace": HEX, "span": SPAN, "level": 4},
+    ),
+    # 2.9.1
+    "Monolog's UidProcessor": (
+        {
+            "message": "starting",
+            "context": {},
+            "level": 200,
+            "level_name": "INFO",
+            "channel": "app",
+            "datetime": "2026-11-28T06:56:07.526258+00:00",
+            "extra": {"uid": "56ca7fa1aa0c9200cacc1c4e"},
+        },
+        {"request": "56ca7fa1aa0c9200cacc1c4e", "level": 2},
     ),
     "ECS, nested": (
         {
