@@ -124,17 +124,21 @@ HEADS = (
     r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
     r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
     r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
+    r"pid=\d{1,9} tid=\w{1,12} ",  # Sidekiq
+    r"panic: |fatal error: ",  # Go
+    r"=[A-Z]{4,10} REPORT==== \d",  # Erlang
     LAMBDA,
     # access lines, after a host, an id or an address of IPv6
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )
 # Records that begin with blanks: FastAPI's command aligns its levels on the right, Next.js begins each
-# line with a blank, Go's apex/log aligns its levels, too, and Rust's tracing begins each record with
-# blanks, if it writes one in several lines.
+# line with a blank, Go's apex/log aligns its levels, too, chi puts a blank before a panic, and Rust's
+# tracing begins each record with blanks, if it writes one in several lines.
 INDENTED = (
     r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
     r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
     r"| {1,2}(?:DEBUG|INFO|WARN|ERROR|FATAL)\[\d{4}\] "
+    r"| panic: "
     r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
 )
 # All of these, and pairs of logfmt with any names, or an id.
@@ -200,7 +204,8 @@ class Prefix(NamedTuple):
     One form of a prefix.
 
     One that *is_long* is longer than any head of ours. One that *is_fixed* is there, whatever the
-    digits of its time are, and whatever is behind it.
+    digits of its time are, and whatever is behind it. One with a group ``quote`` has a further quote
+    at the end of the line.
     """
 
     name: str
@@ -295,6 +300,14 @@ PREFIXES = (
     ),
     # journalctl -o json-sse and json-seq
     _prefix("a record of JSON", r"(?:data: |\x1e)(?=\{)"),
+    # what a worker of PHP-FPM has written, with catch_workers_output; and before this, a record in
+    # the text of error_log()
+    _prefix(
+        "PHP-FPM",
+        rf"\[(?P<time>\d\d-{_MONTHS}-\d{{4}} \d\d:\d\d:\d\d(?:\.\d{{6}})?)\] WARNING: \[pool [\w.-]{{1,128}}\] "
+        r"child \d{1,9} said into std(?:out|err): (?P<quote>\")",
+    ),
+    _prefix("error_log of PHP-FPM", r"NOTICE: PHP message: (?=\{\"|\[\d{4}-\d\d-\d\d[T ])"),
     _prefix("Heroku", rf"(?P<time>{_TIME}) (?:app|heroku)\[(?P<source>[\w.-]{{1,200}})\]:(?: |\Z)"),
     _prefix(
         "Fly",
@@ -654,7 +667,7 @@ class Peeler:
         for prefix in self._first:
             if prefix.name in used:
                 continue
-            if prefix.match(line) is not None:
+            if "quote" not in prefix.expression.groupindex and prefix.match(line) is not None:
                 known = self._sources if prefix.trust == _SOURCE else None
                 return Layer(prefix, tuple(before), known)
             before.append(prefix)
@@ -800,8 +813,9 @@ def _content_behind(match: re.Match[str]) -> Content:
     source = (match["source"] or "") if "source" in at else ""
     if "labels" in at:
         source = source_of_labels(match["labels"])
+    line = match.string[match.end() :]
     return Content(
-        match.string[match.end() :],
+        line.removesuffix('"') if "quote" in at else line,
         None if time == "-" else time,
         "" if source == "-" else source,
         "part" in at and match["part"] == "P",

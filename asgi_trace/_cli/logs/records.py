@@ -114,15 +114,18 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 _OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
-    r"(?=[A-Z]|[acdefintw])(?:"
-    r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
+    r"(?=[A-Z]|[acdefintwp])(?:"
+    r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE(?!: PHP message: PHP [FWN])"
+    r"|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
+    r"|(?:\A|(?<=\A ))panic(?=: )|\Afatal(?= error: )"  # Go, chi
+    r"|(?<=\d\] )(?:debug|info|warning|error)(?= @\d{4}-)"  # Dancer
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
     r"|(?<=\[)(?:Trace|Verbose|Debug|Info|Information|Note|Notice|Warn|Warning|Error|Severe|Critical|Fatal)(?=\])"
     r"|(?<=\w\.)(?:ALERT|EMERGENCY)(?=: )"  # Monolog
-    r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
+    r"|(?<=\[)(?:trace|debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|fatal|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
     r")"
 )
@@ -145,13 +148,14 @@ _IN_MESSAGE = Pattern(
 )
 _CAPITALS = Pattern(r"\b[A-Z]{3,}\b")
 # A level of one letter or sign, at its place in a line of klog, Android, MongoDB, Tornado and
-# Jupyter, Rails' Semantic Logger, and Redis.
+# Jupyter, Rails' Semantic Logger, Mojolicious, and Redis.
 _LETTER = Pattern(
     r"([IWEF])(?=\d{4}(?:\d{4})? \d\d:)"
     r"|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\d+ +\d+ ([VDIWEFA]) "
     r"|\d{4}-\d\d-\d\dT[\d:.]{8,16}(?:Z|[+-]\d{4}) ([DIWEF])(?= +[A-Z]+ +\[)"
     r"|\[([DIWEC]) (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d"
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6} ([TDIWEF])(?= \[\d+:)"
+    r"|(?:<\d>)?\[\d+\] \[([tdiwef])\] "
     # the servers of IBM
     r"|\[\d{1,4}[\d/:,.T+ -]{14,28}(?: [A-Z]{2,5})?\] [0-9a-f]{8} [\w.$]{1,200} +([IWEFD]) "
     r"|\d+:[CMSX] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "
@@ -798,7 +802,7 @@ class Records:
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
         number = 0
         if letter:
-            number = LETTERS[letter[letter.lastindex or 0]]
+            number = LETTERS[letter[letter.lastindex or 0].upper()]
         elif level:
             number = LEVELS[level[level.lastindex or 0].rstrip(":").upper()]
         when = self.at(when)
