@@ -132,6 +132,9 @@ HEADS = (
     # an id before a time, or before the other fields
     r"(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|-) \d{4}-\d\d-\d\d[T ]\d\d:",
     r"(?:request|trace)_id=[^ ]{1,128} [a-z_]{1,40}=",
+    r"pid=\d{1,9} tid=\w{1,12} ",  # Sidekiq
+    r"panic: |fatal error: ",  # Go
+    r"=[A-Z]{4,10} REPORT==== \d",  # Erlang
     LAMBDA,
     # slf4j-simple, and log4j's example, both with or without the milliseconds since the start
     rf"(?:\d{{1,12}} {{1,9}})?\[[\w.#:/ -]{{1,100}}\] {_LEVELS} {{1,3}}[\w.$/-]{{1,200}}[ :-]",
@@ -141,13 +144,14 @@ HEADS = (
 )
 # Records that begin with blanks: FastAPI's command aligns its levels on the right, as do log4j, Rust's
 # tracing and pretty_env_logger without a time, and Go's apex/log; Next.js begins each line with a blank,
-# koa-logger with two, and tracing each record, if it writes one in several lines.
+# chi a panic, koa-logger each line with two, and tracing each record, if it writes one in several lines.
 INDENTED = (
     r" (?:INFO|WARN) {1,2}(?=\S)| (?:TRACE|DEBUG|ERROR) [\w:]{1,200} {1,40}> "
     r"|(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
     r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
     r"|  (?:<--|-->|xxx) [A-Z]{3,7} /"
     r"| {1,2}(?:DEBUG|INFO|WARN|ERROR|FATAL)\[\d{4}\] "
+    r"| panic: "
     r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
 )
 # All of these, and pairs of logfmt with any names, or an id.
@@ -219,7 +223,8 @@ class Prefix(NamedTuple):
     One form of a prefix.
 
     One that *is_long* is longer than any head of ours. One that *is_fixed* is there, whatever the
-    digits of its time are, and whatever is behind it.
+    digits of its time are, and whatever is behind it. One with a group ``quote`` has a further quote
+    at the end of the line.
     """
 
     name: str
@@ -326,6 +331,14 @@ PREFIXES = (
     ),
     # journalctl -o json-sse and json-seq
     _prefix("a record of JSON", r"(?:data: |\x1e)(?=\{)"),
+    # what a worker of PHP-FPM has written, with catch_workers_output; and before this, a record in
+    # the text of error_log()
+    _prefix(
+        "PHP-FPM",
+        rf"\[(?P<time>\d\d-{_MONTHS}-\d{{4}} \d\d:\d\d:\d\d(?:\.\d{{6}})?)\] WARNING: \[pool [\w.-]{{1,128}}\] "
+        r"child \d{1,9} said into std(?:out|err): (?P<quote>\")",
+    ),
+    _prefix("error_log of PHP-FPM", r"NOTICE: PHP message: (?=\{\"|\[\d{4}-\d\d-\d\d[T ])"),
     _prefix("Heroku", rf"(?P<time>{_TIME}) (?:app|heroku)\[(?P<source>[\w.-]{{1,200}})\]:(?: |\Z)"),
     _prefix(
         "Fly",
@@ -695,7 +708,7 @@ class Peeler:
         for prefix in self._first:
             if prefix.name in used:
                 continue
-            if prefix.match(line) is not None:
+            if "quote" not in prefix.expression.groupindex and prefix.match(line) is not None:
                 known = self._sources if prefix.trust == _SOURCE else None
                 return Layer(prefix, tuple(before), known)
             before.append(prefix)
@@ -843,8 +856,9 @@ def _content_behind(match: re.Match[str]) -> Content:
     source = (match["source"] or "") if "source" in at else ""
     if "labels" in at:
         source = source_of_labels(match["labels"])
+    line = match.string[match.end() :]
     return Content(
-        match.string[match.end() :],
+        line.removesuffix('"') if "quote" in at else line,
         None if time == "-" else time,
         "" if source == "-" else source,
         "part" in at and match["part"] == "P",

@@ -70,11 +70,13 @@ _OF_ZAP = Pattern(
     rf"\t([A-Z]{{4,6}}|[a-z]{{4,6}}|LEVEL\(-\d+\))\t(?:([\w./-]{{1,200}})\t)??(?:{_CALLER}\t)?([^\t]*)\t(?=\{{)"
     rf"| {{1,4}}([A-Z]{{4,6}}|[a-z]{{4,6}}) {{1,4}}(?:([\w./-]{{1,200}}) {{1,4}})??{_CALLER} {{1,4}}(?=\S))"
 )
-# Monolog, of Symfony and Laravel: [time] channel.LEVEL: message context extra
+# Monolog, of Symfony and Laravel: [time] channel.LEVEL: message context extra. Symfony's manual puts a
+# token behind the time.
 _OF_MONOLOG = Pattern(
-    r"\[(\d{4}-\d\d-\d\d[T ][\d:.]{8,15}(?:Z|[+-]\d\d:\d\d)?)\] ([\w.-]{1,100})"
+    r"\[(\d{4}-\d\d-\d\d[T ][\d:.]{8,15}(?:Z|[+-]\d\d:\d\d)?)\] (?:\[([^\[\]]{0,128})\] )?([\w.-]{1,100})"
     r"\.(DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY): "
 )
+_is_id = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
 _EXCEPTION_OF_MONOLOG = '"exception":"[object] ('
 _MOST_TRIED = 16
 # They would count before the names of these writers.
@@ -171,7 +173,8 @@ def _fields_of_monolog(match: re.Match[str]) -> dict[str, Any] | None:
         # Of Laravel, where the blank at the end was cut off: the first one is the message's.
         if others and " " in match[1]:
             return _of_monolog(match, behind, others)
-        return _of_monolog(match, place, {**others, **fields})
+        beside = others if "extra" in fields else {"extra": others}
+        return _of_monolog(match, place, {**beside, **fields})
     return _fields_before_exception(match, text)
 
 
@@ -191,7 +194,9 @@ def _fields_before_exception(match: re.Match[str], text: str) -> dict[str, Any] 
 
 def _of_monolog(match: re.Match[str], end: int, fields: dict[str, Any]) -> dict[str, Any]:
     """Return *fields* with those before them: a message, up to the blank before *end*, and others."""
-    time, channel, level = match.groups()
+    time, token, channel, level = match.groups()
+    if token and _is_id(token):
+        fields = {"request_id": token, **fields}
     message = match.string[match.end() : end - 1].rstrip(" ")
     return _beside(
         fields, {"timestamp": time, "level_name": level, "message": message, "channel": channel}

@@ -73,7 +73,7 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
             return known
         if value in _OF_NPM:
             return _OF_NPM[value]
-        if value in LETTERS:
+        if value in LETTERS and value.isalpha():  # Echo writes "-" for no level
             return LETTERS[value]
         if not value.isdecimal() or len(value) > 5:
             # slog writes INFO+2, the JSON of Protocol Buffers SEVERITY_NUMBER_INFO2

@@ -76,17 +76,32 @@ _rich = re.compile(
     r"\[(?:\d\d/\d\d/\d\d )?\d\d:\d\d:\d\d\] +(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) "
 ).match
 # The first line of a stack below a record of another writer: of Java and .NET; of Dropwizard, which puts
-# a mark before each line; of Ruby, Elixir with Phoenix, and Go; below an error, of Node.js; and of Go,
-# where zap writes the record.
+# a mark before each line; of Ruby, where Rails puts the name of a gem before its path; of Elixir with
+# Phoenix, Go, PHP, and gin's errors; below an error, of Node.js; and of Go, where zap writes the record.
+_FRAME_OF_RUBY = r"(?:[\w-]{1,60} \([\w.]{1,30}\) )?[\w/.][^: ]{0,300}\.r[bu]:\d{1,7}:in ['`]"
 _WITH_PACKAGE = (
     r"! |(?:[A-Za-z_$][\w$]{0,100}\.){1,12}[\w$]{0,100}(?:Exception|Error|Throwable)(?:: |\Z)"
-    r"|/[^: ]{1,300}\.rb:\d{1,7}:in ['`]"
+    rf"|{_FRAME_OF_RUBY}"
     r"|\*\* \(|Server: [\w.-]{1,255}:\d{1,5} \(https?\)\Z"
     r"|goroutine \d{1,12} \[[a-z0-9 ,]{1,100}\]:\Z"
+    r"|Stack trace:\Z|Error #\d\d: "
 )
 _exception = re.compile(_WITH_PACKAGE).match
 _any_exception = re.compile(
     rf"{_WITH_PACKAGE}|[A-Z]?\w{{0,60}}(?:Exception|Error)(?: \[\w{{1,60}}\])?(?:: |\Z)"
+).match
+# Rails puts its tags before each line of a stack. Where Ruby's formatter writes the log, each record
+# has a time before them.
+_tags_of_record = re.compile(
+    r"[DIWEFA], \[[\w:.-]{20,40} #\d{1,9}\] +[A-Z]{3,5} -- [^:\[]{0,100}: ((?:\[[^\[\]]{1,128}\] )+)"
+).match
+_tagged_stack = re.compile(
+    rf"(\[(?P<request>[0-9a-fA-F-]{{32,36}})\] (?:\[[^\[\]]{{1,128}}\] )*)(?: *\Z|{_FRAME_OF_RUBY})"
+).match
+# Records that are all in the lines below: what gin has recovered from, and Erlang's.
+_is_below = re.compile(
+    r"[\d/]{10} [\d:]{8} \[Recovery\] [\d/]{10} - [\d:]{8} panic recovered:\Z"
+    r"|=[A-Z]{4,10} REPORT==== [\w:.-]{20,40} ===\Z"
 ).match
 _function_of_go = re.compile(r"(?=\S{1,300}\.\S)[A-Za-z][\w./@%~()*\[\]\u00b7-]{1,500}\Z").match
 _rich_without_time = re.compile(r" {11}(?: {9})?(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
@@ -409,6 +424,9 @@ class Steps:
         of_entry, prefix = self.prefix
         if prefix and source == of_entry and _begins_further(plain, prefix):
             return Step(None, plain[len(prefix) :])
+        tagged = _tagged_stack(plain) if plain[:1] == "[" and self.request else None
+        if tagged is not None and tagged["request"] == self.request and source == self.source:
+            return Step(None, plain[tagged.end(1) :])
         is_object = plain.startswith("{")
         # Lines of several services come by turns: none is a part of another one's traceback.
         is_of_another = plain != "" and source != self.source and "" not in (source, self.source)
@@ -446,8 +464,12 @@ class Steps:
             of_oslo = _of_oslo(plain)
             if of_oslo is not None:
                 self.prefix = source, f"{of_oslo[1]}ERROR{of_oslo[2]}"
+            self.in_traceback = _is_below(plain) is not None
+        tags = _tags_of_record(plain) if entry.request_id else None
         if ids > 0:
             self.prefix = source, _ids_in(plain)
+        elif tags is not None:
+            self.prefix = source, tags[1]
         if ids >= 0 and '"' not in plain[:ids] and _ANOTHER_LOG.match(plain) is None:
             self._shown.has_foreign = True
         if source and entry.more and "foreign" in entry.more:

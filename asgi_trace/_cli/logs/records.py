@@ -115,18 +115,21 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 _OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~$()<>{}*\[\] \t\x08-]{0,400}")
 _OTHERS_LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
-    r"(?=[A-Z]|[acdefintw])(?:"
-    r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
+    r"(?=[A-Z]|[acdefintwp])(?:"
+    r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE(?!: PHP message: PHP [FWN])"
+    r"|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
     r"|\b(?:STATEMENT|DETAIL|HINT|CONTEXT|QUERY|LOCATION):(?=  )"  # PostgreSQL, below its records
     r"|\A(?:CONFIG|FINE(?:R|ST)?):(?= )"  # java.util.logging
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
+    r"|(?:\A|(?<=\A ))panic(?=: )|\Afatal(?= error: )"  # Go, chi
+    r"|(?<=\d\] )(?:debug|info|warning|error)(?= @\d{4}-)"  # Dancer
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
     r"|\A(?:error|warn|info|debug)(?=: )"  # winston, without a time
     r"|(?<=\[)(?:Trace|Verbose|Debug|Info|Information|Note|Notice|Warn|Warning|Error|Severe|Critical|Fatal)(?=\])"
     r"|(?<=\w\.)(?:ALERT|EMERGENCY)(?=: )"  # Monolog
-    r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
+    r"|(?<=\[)(?:trace|debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|fatal|alert|emerg|exception)\b"
     r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
     r")"
 )
@@ -155,13 +158,14 @@ _IN_MESSAGE = Pattern(
 )
 _CAPITALS = Pattern(r"\b[A-Z]{3,}\b")
 # A level of one letter or sign, at its place in a line of klog, Android, MongoDB, Tornado and
-# Jupyter, Rails' Semantic Logger, and Redis.
+# Jupyter, Rails' Semantic Logger, Mojolicious, and Redis.
 _LETTER = Pattern(
     r"([IWEF])(?=\d{4}(?:\d{4})? \d\d:)"
     r"|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\d+ +\d+ ([VDIWEFA]) "
     r"|\d{4}-\d\d-\d\dT[\d:.]{8,16}(?:Z|[+-]\d{4}) ([DIWEF])(?= +[A-Z]+ +\[)"
     r"|\[([DIWEC]) (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d"
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6} ([TDIWEF])(?= \[\d+:)"
+    r"|(?:<\d>)?\[\d+\] \[([tdiwef])\] "
     # the servers of IBM
     r"|\[\d{1,4}[\d/:,.T+ -]{14,28}(?: [A-Z]{2,5})?\] [0-9a-f]{8} [\w.$]{1,200} +([IWEFD]) "
     r"|\d+:[CMSX] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} ([.*#-]) "
@@ -174,6 +178,8 @@ _OWN_IDS = Pattern(
 _LONGEST_IDS = 8192
 # Apache's error log has a client's text in its messages, without quotes: only behind this.
 _OF_CLIENT = "[client "
+# A further line of Monolog, which grep may find alone: it has the message of an exception.
+_PREVIOUS = "[previous exception] "
 _TIME_END = 120
 _LEVEL_END = 160
 # For the times of an envelope and of the line in it, in milliseconds: a zone is a multiple of the
@@ -552,6 +558,7 @@ class Records:
     def named(self, fields: dict[str, Any], envelope: Peeled | None = None) -> Entry | None:
         """Return the entry of a line with *fields*, written as text; None when it has none that is known."""
         fields.pop("", None)
+        given = fields
         roles = _roles(tuple(fields))
         if roles.nesting and _nests(fields, roles.nesting):
             fields = _opened(fields)
@@ -617,6 +624,8 @@ class Records:
         tags = get("tags")
         if not request_id and type(tags) is list:
             request_id = next((tag for tag in tags if type(tag) is str and _is_uuid(tag)), "")
+        if not request_id and "channel" in given:
+            request_id = _uid_in(given)
         message = _shown(message)
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
@@ -762,8 +771,8 @@ class Records:
         level = None if letter else _OTHERS_LEVEL.search(plain, 0, min(head_end, _LEVEL_END))
         if time and not level and not letter:
             level = _LEVEL_NEXT.match(plain, time.end())
-        is_of_client = _OF_CLIENT in plain
-        own = None if is_of_client else self._own_ids(plain, head_end, path is not None)
+        of_client = 0 if plain.startswith(_PREVIOUS) else plain.find(_OF_CLIENT)
+        own = None if of_client >= 0 else self._own_ids(plain, head_end, path is not None)
         request_id = session_id = trace = span = service = call = words = ""
         ends = [
             match.end() for match in (time, level, letter) if match and match.start() < head_end
@@ -773,7 +782,7 @@ class Records:
             if own.start() < head_end:
                 ends.append(_before_message(plain, own.end()))
         elif time or level or letter or "RequestId" in plain or plain.startswith(("[", "(")):
-            server = plain[: min(head_end, plain.find(_OF_CLIENT))] if is_of_client else plain
+            server = plain if of_client < 0 else plain[: min(head_end, of_client)]
             ids = ids_in(server, min(head_end, len(server)), has_path=path is not None)
             request_id, session_id, trace, span = (
                 _id(ids.request),
@@ -820,7 +829,7 @@ class Records:
         more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
         number = 0
         if letter:
-            number = LETTERS[letter[letter.lastindex or 0]]
+            number = LETTERS[letter[letter.lastindex or 0].upper()]
         elif level:
             number = LEVELS[level[level.lastindex or 0].rstrip(":").upper()]
         when = self.at(when)
@@ -1016,6 +1025,7 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
 _BEGINS_PAIR = Pattern(r"@?[\w.]+=")
 # Among the tags of Rails, which Semantic Logger writes as a list.
 _is_uuid = re.compile(UUID).fullmatch
+_is_uid = re.compile(r"[0-9a-f]{7,32}").fullmatch
 _is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
 _is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
 _is_offset = re.compile(r"[+-]\d\d:?\d\d").fullmatch
@@ -1043,6 +1053,13 @@ def _further_level(fields: dict[str, Any], roles: _Roles, level: Any) -> tuple[A
         if number:
             return fields[name], number
     return level, 0
+
+
+def _uid_in(fields: dict[str, Any]) -> str:
+    """Return the id of Monolog's ``UidProcessor`` in *fields*, or "": a program's own uid is a user's."""
+    extra = fields.get("extra")
+    uid = extra.get("uid") if type(extra) is dict and "level_name" in fields else None
+    return uid if type(uid) is str and _is_uid(uid) else ""
 
 
 def _further_id(fields: dict[str, Any], roles: _Roles, role: str) -> str:

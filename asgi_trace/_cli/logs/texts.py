@@ -67,6 +67,22 @@ _IDS = (
     ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
     # AWS API Gateway's execution log
     (") ", Pattern(rf"\A{_OF_STREAM}\((?P<request>{UUID})\) ")),
+    # Mojolicious: its process and level, in short only their letters, and its id of 12 characters
+    (
+        "] [",
+        Pattern(
+            r"\A(?:\[[\d-]{10} [\d:.]{14}\] |<\d>)?\[\d+\] \[(?:trace|debug|info|warn|error|fatal|[tdiwef])\] "
+            r"\[(?P<request>[\w-]{12})\] "
+        ),
+    ),
+    # chi, in a line of the program
+    (
+        "-",
+        Pattern(
+            r"\A\d{4}/\d\d/\d\d [\d:.]{8,15} (?:[\w./-]{1,100}\.go:\d{1,6}: )?"
+            r"\[(?P<request>[\w.-]{1,255}/[0-9A-Za-z]{10}-\d{6,9})\] "
+        ),
+    ),
     # asgi-correlation-id and Rails: [hexadecimal] or [UUID], cut or whole
     (
         "[",
@@ -319,7 +335,7 @@ _ROWS = (
     (
         '" from ',
         Pattern(
-            rf'\A\d{{4}}/\d\d/\d\d [\d:.]+ (?:\[(?P<request>[\w.-]+/\w+-\d{{6,9}})\] )?{_REQUEST} from [^ "]+ - '
+            rf'\A\d{{4}}/\d\d/\d\d [\d:.]+ (?:\[(?P<request>[\w.~+/=:@-]{{1,128}})\] )?{_REQUEST} from [^ "]+ - '
             rf"(?P<status>\d{{3}}) \d+B in (?P<lasted>{_LASTED})\Z"
         ),
     ),
@@ -481,6 +497,20 @@ _ROWS = (
             r"\A\+(?P<request>[\w@:.-]{1,64})\|(?P<method>[A-Z]{3,20}) (?P<path>[^ |]+) HTTP/[\d.]+\|.*"
         ),
     ),
+    # Mojolicious
+    (
+        "[trace] [",
+        Pattern(
+            r'\[trace\] \[(?P<request>[\w-]{12})\] (?P<method>[A-Z]{3,20}) "(?P<path>/[^"]*)"\Z'
+        ),
+    ),
+    (
+        "s, ",
+        Pattern(
+            r"\[trace\] \[(?P<request>[\w-]{12})\] (?P<status>\d{3}) [A-Za-z' -]{1,40} "
+            r"\((?P<lasted>\d+(?:\.\d+)?s), [\d.]+/s\)\Z"
+        ),
+    ),
     # Phoenix
     (
         "Sent ",
@@ -496,7 +526,7 @@ _ROWS = (
         "method=",
         Pattern(
             r"\bmethod=(?P<method>[A-Z]+) path=(?P<path>[^ \"]+) (?:[a-z]+=[^ \"]+ ){0,8}?status=(?P<status>\d{3})"
-            r"(?: duration=(?P<milliseconds>\d+\.\d+))?"
+            r"(?: error='[^']{0,500}')?(?: duration=(?P<milliseconds>\d+\.\d+))?"
         ),
     ),
     (
@@ -531,6 +561,13 @@ _ROWS = (
         Pattern(
             rf"{_REQUEST} (?P<status>\d{{3}}) (?:\d+|-) {_QUOTED} {_QUOTED} \d+ {_QUOTED} {_QUOTED} "
             r"(?P<milliseconds>\d+)ms"
+        ),
+    ),
+    # PHP-FPM, with the format that its configuration suggests: … script milliseconds kilobytes CPU
+    (
+        "% ",
+        Pattern(
+            rf"{_REQUEST} (?P<status>\d{{3}}) /[^ ]+ (?P<milliseconds>\d+\.\d{{3}}) \d+ \d+\.\d\d%(?P<others> .*)"
         ),
     ),
     # The common and the combined log format, of nginx, Apache, gunicorn, hypercorn, daphne: each

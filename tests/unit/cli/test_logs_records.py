@@ -209,6 +209,21 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
         },
     ),
+    # 0.10.0
+    "lograge, an error": (
+        f"[{UUID}] method=GET path=/boom format=*/* controller=ShopController action=boom status=500 "
+        f"error='RuntimeError: card declined' duration=0.20 view=0.00 request_id={UUID}",
+        {
+            "request": UUID,
+            "access": {"method": "GET", "path": "/boom", "status": 500, "duration_ms": 0.2},
+        },
+    ),
+    # 6.4.1
+    "Sidekiq": (
+        "2026-11-28T07:33:14.679Z pid=27712 tid=lss class=PayJob jid=b4a577edbccf1d805744efa9 "
+        f"request_id={UUID} WARN: fail: request_id=forged",
+        {"request": UUID, "level": 3},
+    ),
     "AWS Lambda, a timeout": (
         f"2024-11-22T10:30:15.250Z {UUID} Task timed out after 3.00 seconds",
         {"request": UUID},
@@ -332,6 +347,62 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
             "access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5},
         },
     ),
+    # 5.0.7, with the client's X-Request-ID
+    "chi, an id of the client": (
+        f'2026/11/28 06:53:26 [{UUID}] "GET http://shop.example/x?request_id=forged HTTP/1.1" from 127.0.0.1:42814 - '
+        "200 2B in 43.327\u00b5s",
+        {
+            "request": UUID,
+            "access": {
+                "method": "GET",
+                "path": "/x?request_id=forged",
+                "status": 200,
+                "duration_ms": 0.0433,
+            },
+        },
+    ),
+    "chi, a program's line": (
+        "2026/11/28 06:53:26 [shop/n6sNPdcibC-000002] paid",
+        {"request": "shop/n6sNPdcibC-000002"},
+    ),
+    "chi, in a client's text": (
+        "2026/11/28 06:53:26 got [shop/n6sNPdcibC-000002] paid",
+        {"request": "", "level": 0},
+    ),
+    # 9.31
+    "Mojolicious": (
+        "[2026-11-28 07:02:49.26083] [6856] [info] [Tv-cHOrVGzcy] paid",
+        {"request": "Tv-cHOrVGzcy", "level": 2},
+    ),
+    "Mojolicious, outside a request": (
+        '[2026-11-28 07:02:48.49568] [6856] [info] Listening at "http://127.0.0.1:3000"',
+        {"request": "", "level": 2},
+    ),
+    "Mojolicious, start": (
+        '[2026-11-28 07:02:47.64721] [6799] [trace] [-qOxU4XO1gW2] GET "/boom"',
+        {
+            "request": "-qOxU4XO1gW2",
+            "level": 1,
+            "access": {"method": "GET", "path": "/boom"},
+        },
+    ),
+    "Mojolicious, end": (
+        "[2026-11-28 07:02:47.65394] [6799] [trace] [-qOxU4XO1gW2] 500 Internal Server Error (0.00672s, 148.810/s)",
+        {
+            "request": "-qOxU4XO1gW2",
+            "level": 1,
+            "access": {"status": 500, "duration_ms": 6.72},
+        },
+    ),
+    "Mojolicious, in short": (
+        "<3>[6921] [e] [3hpJxmS6OBSh] card declined",
+        {"request": "3hpJxmS6OBSh", "level": 4},
+    ),
+    # 0.400001
+    "Dancer": (
+        "[App:7091] error @2026-11-28 07:02:55> Route exception: card declined at /app/app.psgi line 2.",
+        {"request": "", "level": 4},
+    ),
     "gin": (
         '[GIN] 2024/11/22 - 10:30:15 | 503 |     250.5ms |       127.0.0.1 | GET      "/x"',
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
@@ -414,6 +485,26 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "PHP": ("[22-Nov-2024 10:30:15 UTC] PHP Fatal error:  Uncaught x", {"level": 5}),
+    # 8.2, written by PHP-FPM with decorate_workers_output = no
+    "PHP-FPM": (f"NOTICE: PHP message: [{UUID}] paid", {"request": UUID, "level": 2}),
+    "PHP-FPM, a warning": (
+        "NOTICE: PHP message: PHP Warning:  Undefined variable $x in /app/index.php on line 7",
+        {"request": "", "level": 3},
+    ),
+    # the access.format in its configuration, and a header: milliseconds, kilobytes, CPU
+    "PHP-FPM, an access line": (
+        '127.0.0.1 -  28/Nov/2026:07:01:04 +0000 "GET /x?request_id=forged" 500 /app/index.php 0.187 2048 0.00% '
+        f"{UUID}",
+        {
+            "request": UUID,
+            "access": {
+                "method": "GET",
+                "path": "/x?request_id=forged",
+                "status": 500,
+                "duration_ms": 0.187,
+            },
+        },
+    ),
     "PHP, a warning": ("[22-Nov-2024 10:30:15 UTC] PHP Warning:  Undefined x", {"level": 3}),
     "uWSGI": (
         "[pid: 88185|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Fri Nov 22 10:30:15 2024] POST /x => "
@@ -913,6 +1004,24 @@ IDS_BEHIND_A_MESSAGE: dict[str, tuple[str, dict[str, Any]]] = {
         f'[2024-11-22 10:30:15] production.INFO: paid {{"request-id":"{UUID}","userId":7}} ',
         {"request": UUID, "level": 2},
     ),
+    # 2.9.1, with a format of Symfony's manual
+    "Monolog, with a token": (
+        f'[2026-11-28T06:56:07.597554+00:00] [h1k2j3l4-5e3f12ab] app.ERROR: paid {{"request_id":"{UUID}"}} []',
+        {"request": UUID, "level": 4},
+    ),
+    "Monolog, with an id in the place of a token": (
+        f'[2026-11-28T06:56:07.597605+00:00] [{UUID}] app.ERROR: got {{"request_id":"forged"}} [] []',
+        {"request": UUID, "level": 4},
+    ),
+    # 2.9.1
+    "Monolog's UidProcessor": (
+        '[2026-11-28T06:56:07.487426+00:00] app.INFO: starting [] {"uid":"369ebc0"}',
+        {"request": "369ebc0", "level": 2},
+    ),
+    "Monolog, a user's uid": (
+        '[2026-11-28T06:56:07.487426+00:00] app.INFO: starting {"uid":"369ebc0"} []',
+        {"request": "", "level": 2},
+    ),
     "Laravel, with an exception": (
         f'[2024-11-22 10:30:15] production.ERROR: x {{"request-id":"{UUID}","exception":"[object] '
         "(RuntimeException(code: 0): x at /app/shop.php:12)",
@@ -1031,6 +1140,17 @@ STACKS: dict[str, tuple[str, tuple[str, ...]]] = {
         f"E, [2024-11-22T10:30:15.250000 #8] ERROR -- : [{UUID}] broken (RuntimeError)",
         ("/app/pay.rb:3:in 'Shop#pay'", "/app/shop.rb:1:in '<main>'"),
     ),
+    "Ruby, with relative paths": (
+        f"E, [2026-11-28T07:02:22.477845 #8] ERROR -- shop: [{UUID}] card declined",
+        ("logger.rb:8:in `<main>'",),
+    ),
+    "Rails, without tags": (
+        f"E, [2026-11-28T07:02:22.477845 #8] ERROR -- : [{UUID}] card declined",
+        (
+            "actionpack (6.1.7.10) lib/action_controller/metal/basic_implicit_render.rb:6:in `send_action'",
+            "config.ru:7:in `<main>'",
+        ),
+    ),
     "Elixir": (
         "10:30:15.250 request_id=r1 [error] GenServer #PID<0.1.0> terminating",
         ("** (RuntimeError) broken", "    (shop 0.1.0) lib/shop.ex:12: Shop.pay/1", "State: %{}"),
@@ -1092,6 +1212,169 @@ def test_a_record_below_a_stack_is_no_part_of_it(record: str, prefix: str) -> No
     first, second = reader.read(lines) + reader.finish()
     assert first.text == "\n".join((_JAVA, *stack))
     assert second.text.lstrip() == record.lstrip()
+
+
+# Captured of Rails 6.1.7.10, with config.log_tags = [:request_id].
+_STACK_OF_RAILS = (
+    "  ",
+    "RuntimeError (card declined):",
+    "  ",
+    "app/controllers/shop_controller.rb:21:in `charge'",
+    "actionpack (6.1.7.10) lib/abstract_controller/base.rb:228:in `process_action'",
+)
+
+
+@pytest.mark.parametrize("prefix", ["", "shop-1  | ", "[pod/shop-7d9/shop] "])
+def test_rails_puts_its_tag_before_each_line_of_a_stack(prefix: str) -> None:
+    """With Ruby's formatter, as in production, where the record has a time before the tag."""
+    head = "2026-11-28T07:02:36.578386 #8]"
+    first, *further = _STACK_OF_RAILS
+    lines = [
+        f"F, [{head} FATAL -- : [{UUID}] {first}",
+        *(f"[{UUID}] {line}" for line in further),
+        f'I, [{head}  INFO -- : [{UUID}] Started GET "/x" for 127.0.0.1 at 2026-11-28 07:02:36 +0000',
+    ]
+    reader = LineReader()
+    failed, started = reader.read([f"{prefix}{line}" for line in lines]) + reader.finish()
+    assert failed.text == "\n".join((lines[0], *further))
+    assert (failed.request_id, failed.level) == (UUID, 5)
+    assert started.text == lines[-1]
+
+
+@pytest.mark.parametrize("prefix", ["", "shop-1  | ", "[pod/shop-7d9/shop] "])
+def test_rails_puts_its_tag_before_each_line_of_a_stack_without_a_time(prefix: str) -> None:
+    """The lines of a stack are known by their form: others are records of their own."""
+    other = UUID[::-1].replace("-", "f")[:32]
+    lines = [
+        f"[{UUID}] Processing by ShopController#boom as */*",
+        *(f"[{UUID}] {line}" for line in _STACK_OF_RAILS),
+        f"[{other}] lib/shop.rb:1:in `another request'",
+        f"[{UUID}] paid",
+    ]
+    reader = LineReader()
+    entries = reader.read([f"{prefix}{line}" for line in lines]) + reader.finish()
+    assert [entry.request_id for entry in entries] == [UUID, UUID, other, UUID]
+    assert entries[1].text == "\n".join((lines[2], *_STACK_OF_RAILS[2:]))
+
+
+# Captured; Go 1.19, chi 5.0.7, gin 1.8.1, Sidekiq 6.4.1, Erlang 25, PHP 8.2.
+BELOW: dict[str, tuple[str, ...]] = {
+    "Go": (
+        "panic: assignment to entry in nil map",
+        "",
+        "goroutine 1 [running]:",
+        "main.main()",
+        "\t/app/main.go:205 +0x946",
+    ),
+    "chi": (
+        " panic: oops",
+        " ",
+        " -> main.main.func7",
+        " ->   /app/main.go:36",
+        "",
+        "    net/http.HandlerFunc.ServeHTTP",
+        "      /usr/lib/go/src/net/http/server.go:2109",
+    ),
+    "gin": (
+        "2026/11/28 06:53:25 [Recovery] 2026/11/28 - 06:53:25 panic recovered:",
+        "GET /boom HTTP/1.1",
+        "User-Agent: curl/7.88.1",
+        f"X-Request-Id: {HEX}",
+        "",
+        "oops",
+        "/app/main.go:22 (0x7a2fe6)",
+        "net/http/server.go:2947 (0x64b8ab)",
+    ),
+    "an error of gin": (
+        '[GIN] 2026/11/28 - 06:53:25 | 500 |      61.452\u00b5s |       127.0.0.1 | GET      "/err"',
+        "Error #01: bad thing",
+    ),
+    "Sidekiq, where the platform writes the time": (
+        "pid=27712 tid=lss ERROR: boom",
+        "/app/pay.rb:3:in `pay'",
+    ),
+    "Erlang": (
+        "=ERROR REPORT==== 28-Nov-2026::07:04:23.577455 ===",
+        "Error in process <0.79.0> with exit value:",
+        "{badarg,[{l,'-main/0-fun-0-',0,[{file,\"l.erl\"},{line,15}]}]}",
+        "",
+    ),
+    "Erlang, a report with blanks": (
+        "=WARNING REPORT==== 28-Nov-2026::07:04:23.574566 ===",
+        "    a: 1",
+        f"    request_id: {HEX}",
+    ),
+    "PHP": (
+        "[28-Nov-2026 07:01:03 UTC] PHP Fatal error:  Uncaught RuntimeException: declined in /app/index.php:6",
+        "Stack trace:",
+        "#0 /app/index.php(6): f()",
+        "#1 {main}",
+        "",
+        "Next LogicException: pay failed in /app/index.php:7",
+        "Stack trace:",
+        "#0 {main}",
+        "  thrown in /app/index.php on line 7",
+    ),
+    "PHP-FPM": (
+        "NOTICE: PHP message: PHP Fatal error:  Uncaught RuntimeException: declined in /app/index.php:6",
+        "Stack trace:",
+        "#0 {main}",
+        "  thrown in /app/index.php on line 6",
+    ),
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "shop-1  | ", "[pod/shop-7d9/shop] "])
+@pytest.mark.parametrize("lines", BELOW.values(), ids=BELOW)
+def test_a_record_in_several_lines_is_apart_from_those_around_it(
+    lines: tuple[str, ...], prefix: str
+) -> None:
+    """It is of no request: neither of the one before it nor of one that it quotes."""
+    before = f"2026-11-28 06:53:24,250 INFO [{UUID}] paid"
+    given = [before, *lines, *lines, before]
+    reader = LineReader()
+    entries = reader.read([f"{prefix}{line}" for line in given]) + reader.finish()
+    text = "\n".join(lines)
+    assert [entry.text for entry in entries] == [before, text, text, before]
+    assert [entry.request_id for entry in entries] == [UUID, "", "", UUID]
+
+
+def test_the_previous_exception_of_monolog_is_of_no_request() -> None:
+    """Without the record above it, where grep has left that out: it has a client's text."""
+    line = "[previous exception] [object] (PayException(code: 0): got request_id=forged at /app/pay.php:28)"
+    assert entry_of(line).request_id == ""
+
+
+def test_a_panic_of_go_is_critical() -> None:
+    assert entry_of("panic: oops").level == 5
+    assert entry_of("fatal error: all goroutines are asleep - deadlock!").level == 5
+
+
+# Captured of PHP-FPM 8.2 with catch_workers_output = yes.
+_WORKER = "[28-Nov-2026 07:01:03] WARNING: [pool www] child 4557 said into stderr: "
+
+
+@pytest.mark.parametrize("prefix", ["", "shop-1  | ", "[pod/shop-7d9/shop] "])
+@pytest.mark.parametrize(
+    ("line", "request_id", "level"),
+    [
+        (f'"NOTICE: PHP message: [{UUID}] paid"', UUID, 2),
+        ('"NOTICE: PHP message: PHP Warning:  Undefined variable $x"', "", 3),
+        (
+            f'"NOTICE: PHP message: [2026-11-28 07:01:03] app.ERROR: x {{"request_id":"{UUID}"}} []"',
+            UUID,
+            4,
+        ),
+        (f'"{{"message":"x","level_name":"ERROR","context":{{"request_id":"{UUID}"}}}}"', UUID, 4),
+        ('"NOTICE: PHP message: got "request_id=forged""', "", 2),
+    ],
+)
+def test_a_line_of_a_worker_of_php_fpm(prefix: str, line: str, request_id: str, level: int) -> None:
+    """It is in quotes behind that of PHP-FPM, whose level is the same for each."""
+    entry = entry_of(f"{prefix}{_WORKER}{line}")
+    assert (entry.request_id, entry.level) == (request_id, level)
+    assert entry.text.endswith('"') == line.endswith('""')
+    assert (entry.more or {}).get("service") == ("shop" if prefix else None)
 
 
 def test_a_stack_between_lines_of_another_service_belongs_to_its_own() -> None:
@@ -1164,6 +1447,19 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "span.id": SPAN,
         },
         {"request": "r1", "trace": HEX, "span": SPAN, "level": 4},
+    ),
+    # 2.9.1
+    "Monolog's UidProcessor": (
+        {
+            "message": "starting",
+            "context": {},
+            "level": 200,
+            "level_name": "INFO",
+            "channel": "app",
+            "datetime": "2026-11-28T06:56:07.526258+00:00",
+            "extra": {"uid": "56ca7fa1aa0c9200cacc1c4e"},
+        },
+        {"request": "56ca7fa1aa0c9200cacc1c4e", "level": 2},
     ),
     "ECS, nested": (
         {
@@ -2473,6 +2769,7 @@ def test_pinos_numbers(number: int, level: int) -> None:
         ("level", True, (), 0),
         ("level", [], (), 0),
         ("level", "my level", (), 0),
+        ("level", "-", (), 0),  # Echo
         ("status", 500, (), 0),
         ("status", "error", (), 4),
         ("level", 1e300, (), 5),
