@@ -583,7 +583,8 @@ class Records:
         others = roles.others
         if level_name in WEAK_LEVELS and not level_of(level_name, level, fields):
             level, others = None, (*others, level_name)
-        if message is None and stamp is None and level is None and roles.access is None:
+        is_named = message is not None or stamp is not None or level is not None
+        if not is_named and roles.access is None and not request_id:
             return None
         if level is None and "@t" in fields:  # Serilog leaves it out
             level = "Information"

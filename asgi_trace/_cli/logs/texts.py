@@ -619,7 +619,7 @@ class AccessLines:
             request = self._captured_id(groups["captured"], service)
         others = groups.get("others")
         if others:
-            end = _END_OF_REQUEST.match(others)
+            end = _END_OF_REQUEST.match(others) if '"' in others else None
             of_server = _OF_CLIENT.sub(r"\1", others if end is None else others[end.end() :])
             for duration, factor in _DURATIONS:
                 told = duration.search(of_server)

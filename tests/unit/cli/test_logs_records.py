@@ -1965,6 +1965,24 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"time": 1, "level": "info", "message": "x", "requestId": "undefined"},
         {"request": ""},
     ),
+    # gunicorn 27
+    "gunicorn, in JSON": (
+        {
+            "remote_ip": "127.0.0.1",
+            "request_id": HEX,
+            "response_code": "200",
+            "request_method": "GET",
+            "request_path": "/orders",
+            "request_querystring": "x=1",
+            "request_timetaken": "997",
+            "response_length": "2",
+        },
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/orders", "status": 200, "duration_ms": 0.997},
+        },
+    ),
+    "an id without a message": ({"request_id": HEX, "paid": 7}, {"request": HEX}),
     "AWS Lambda Powertools": (
         {
             "level": "INFO",
