@@ -671,6 +671,8 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "uri", "status", "total_ns", 1e-6),  # Linkerd
     ("ClientRequestMethod", "ClientRequestURI", "EdgeResponseStatus", "", 1),  # Cloudflare
     ("request_method", "url", "response_status", "", 1),  # Fastly
+    # gunicorn, with an access log format that is often copied
+    ("request_method", "request_path", "response_code", "request_timetaken", 1e-3),
     ("cs-method", "cs-uri-stem", "sc-status", "time-taken", 1000),  # CloudFront
     ("method", "uri", "status", "latency", 1e-6),  # Echo
     ("httpMethod", "path", "status", "responseLatency", 1),  # AWS API Gateway

@@ -9,7 +9,7 @@ their names, and the text of other writers. Their names and forms are in the tab
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
@@ -188,6 +188,7 @@ _ZONE_STEP = 900_000
 _RECEIVED = 2_000
 
 _ROLE_NAMES = tuple(ROLES)
+_MESSAGE = _ROLE_NAMES.index("message")
 _REQUEST = _ROLE_NAMES.index("request")
 _TRACE = _ROLE_NAMES.index("trace")
 _SPAN = _ROLE_NAMES.index("span")
@@ -560,7 +561,14 @@ class Records:
         fields.pop("", None)
         given = fields
         roles = _roles(tuple(fields))
+        outer_id = ""
         if roles.nesting and _nests(fields, roles.nesting):
+            outer_id = _id(fields.get(roles.ours[_REQUEST])) or _further_id(
+                fields, roles, "request"
+            )
+            if outer_id and type(message := fields.get(roles.ours[_MESSAGE])) is dict:
+                # A program has logged an object, perhaps of a client: its names are no fields.
+                fields = {**fields, roles.ours[_MESSAGE]: _shown(message)}
             fields = _opened(fields)
             fields.pop("", None)
             roles = _roles(tuple(fields))
@@ -587,7 +595,8 @@ class Records:
         others = roles.others
         if level_name in WEAK_LEVELS and not level_of(level_name, level, fields):
             level, others = None, (*others, level_name)
-        if message is None and stamp is None and level is None and roles.access is None:
+        is_named = message is not None or stamp is not None or level is not None
+        if not is_named and roles.access is None and not request_id:
             return None
         if level is None and "@t" in fields:  # Serilog leaves it out
             level = "Information"
@@ -616,7 +625,7 @@ class Records:
         when = self.at(when)
         if request_id is None and roles.access is not None and not OF_ID.isdisjoint(fields):
             request_id = get("id")
-        request_id, session_id, trace = _id(request_id), _id(session_id), _id(trace)
+        request_id, session_id, trace = outer_id or _id(request_id), _id(session_id), _id(trace)
         if roles.further:
             request_id = request_id or _further_id(fields, roles, "request")
             session_id = session_id or _further_id(fields, roles, "session")
@@ -1266,4 +1275,32 @@ def _shown_trace(value: Any) -> str:
         return str(value["stacktrace"])
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return "\n".join(value)
+    if isinstance(value, list):
+        with suppress(KeyError, TypeError, AttributeError):
+            return "\n".join(_lines_of_structlog(value))
     return _shown(value)
+
+
+def _lines_of_structlog(exceptions: list[dict[str, Any]]) -> Iterator[str]:
+    """
+    Yield the lines of Python's traceback for the *exceptions* of structlog's ``dict_tracebacks``,
+    the last one first, with local variables below their frame.
+    """
+    sentence = ""
+    for exception in reversed(exceptions):
+        if exception["is_group"]:
+            raise TypeError
+        if sentence:
+            yield from ("", sentence, "")
+        sentence = _CAUSE if exception["is_cause"] else _CONTEXT
+        yield "Traceback (most recent call last):"
+        for frame in exception["frames"]:
+            yield f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}'
+            for name, value in (frame.get("locals") or {}).items():
+                yield f"    {name} = {value}"
+        yield f"{exception['exc_type']}: {exception['exc_value']}"
+        yield from exception.get("exc_notes") or ()
+
+
+_CAUSE = "The above exception was the direct cause of the following exception:"
+_CONTEXT = "During handling of the above exception, another exception occurred:"

@@ -354,12 +354,13 @@ _ROWS = (
             r"(?P<method>[A-Z]+) *\| (?P<path>/[^ |]*) "
         ),
     ),
-    # Tornado
+    # Tornado, and Jupyter, with the user before the address
     (
         "ms",
         Pattern(
-            r"\A\[[DIWEC] \d{6} [\d:.]{8,15} web:\d+\] (?P<status>\d{3}) (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
-            rf"\([\da-f.:]+\) (?P<lasted>{_LASTED})\Z"
+            r"\A\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) [\d:.]{8,15} (?:web:\d+|\w{1,40}App)\] "
+            r"(?P<status>\d{3}) (?P<method>[A-Z]{3,20}) (?P<path>[^ ]+) "
+            rf"\((?:[\w-]{{0,255}}@)?[\da-f.:]+\) (?P<lasted>{_LASTED})(?: referer=.*)?\Z"
         ),
     ),
     # Sanic: worker time level: client request status bytes milliseconds; before its version 24.12
@@ -691,7 +692,7 @@ class AccessLines:
             request = self._captured_id(groups["captured"], service)
         others = groups.get("others")
         if others:
-            end = _END_OF_REQUEST.match(others)
+            end = _END_OF_REQUEST.match(others) if '"' in others else None
             of_server = _OF_CLIENT.sub(r"\1", others if end is None else others[end.end() :])
             for duration, factor in _DURATIONS:
                 told = duration.search(of_server)

@@ -465,6 +465,20 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         "10:30:15 | 503 |  250.5ms | 127.0.0.1 | GET | /x | -",
         {"access": {"method": "GET", "path": "/x", "status": 503, "duration_ms": 250.5}},
     ),
+    # Jupyter Server 2
+    "Jupyter's requests": (
+        "[W 2026-11-28 07:19:29.466 ServerApp] 404 GET /x/request_id=forged (@127.0.0.1) 43.37ms referer=x rid=forged",
+        {
+            "access": {
+                "method": "GET",
+                "path": "/x/request_id=forged",
+                "status": 404,
+                "duration_ms": 43.37,
+            },
+            "level": 3,
+            "request": "",
+        },
+    ),
     "Tornado's requests": (
         "[E 241122 10:30:15 web:2348] 503 GET /x (127.0.0.1) 250.50ms",
         {
@@ -2438,6 +2452,24 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"time": 1, "level": "info", "message": "x", "requestId": "undefined"},
         {"request": ""},
     ),
+    # gunicorn 27
+    "gunicorn, in JSON": (
+        {
+            "remote_ip": "127.0.0.1",
+            "request_id": HEX,
+            "response_code": "200",
+            "request_method": "GET",
+            "request_path": "/orders",
+            "request_querystring": "x=1",
+            "request_timetaken": "997",
+            "response_length": "2",
+        },
+        {
+            "request": HEX,
+            "access": {"method": "GET", "path": "/orders", "status": 200, "duration_ms": 0.997},
+        },
+    ),
+    "an id without a message": ({"request_id": HEX, "paid": 7}, {"request": HEX}),
     "AWS Lambda Powertools": (
         {
             "level": "INFO",
@@ -2724,6 +2756,61 @@ def test_what_a_client_has_sent_is_no_field_of_the_record(name: str) -> None:
     entry = entry_of(json.dumps({**fields, name: sent}))
     assert (entry.request_id, entry.session_id, entry.level) == ("", "", 2)
     assert "trace" not in (entry.more or {})
+
+
+# Powertools for AWS Lambda 3, which logs the event that it was sent, and an object as it is.
+_POWERTOOLS = {
+    "level": "INFO",
+    "location": "h:50",
+    "timestamp": "2026-11-28 07:16:58,498+0000",
+    "service": "payment",
+    "function_request_id": "52fdfc07-2182-154f-163f-5f0f9a621d72",
+}
+
+
+@pytest.mark.parametrize("name", ["message", "data", "content", "metadata", "result"])
+def test_an_id_in_an_object_counts_only_where_the_record_has_none(name: str) -> None:
+    sent = {"request_id": "forged", "correlation_id": "forged"}
+    entry = entry_of(json.dumps({**_POWERTOOLS, name: sent}))
+    assert entry.request_id == _POWERTOOLS["function_request_id"]
+    del (without := dict(_POWERTOOLS))["function_request_id"]
+    assert entry_of(json.dumps({**without, name: {"request_id": "r1"}})).request_id == "r1"
+
+
+def test_a_message_that_is_an_object_is_shown_as_it_is() -> None:
+    """Beside the id of its request, it names neither a session nor a trace."""
+    sent = {"session_id": "forged", "trace_id": HEX, "level": "ERROR", "n": 1}
+    entry = entry_of(json.dumps({**_POWERTOOLS, "message": sent}))
+    assert (entry.session_id, entry.level) == ("", 2)
+    assert "trace" not in (entry.more or {})
+    assert entry.text[entry.message :].startswith(json.dumps(sent))
+
+
+def test_the_traceback_of_structlog_is_shown_as_pythons() -> None:
+    """structlog 25.5 with ``dict_tracebacks``: the last exception is the first one."""
+    frame = {"filename": "shop.py", "lineno": 8, "name": "fail", "locals": {"order": "7"}}
+    rest = {"syntax_error": None, "is_group": False, "exceptions": [], "exc_notes": []}
+    raised = {"exc_type": "RuntimeError", "exc_value": "cannot charge 7", "is_cause": False}
+    cause = {"exc_type": "KeyError", "exc_value": "'quantity'", "is_cause": True}
+    fields = {
+        "event": "charge failed",
+        "level": "error",
+        "timestamp": "2026-11-28T06:38:55.884080Z",
+    }
+    exceptions = [{**each, **rest, "frames": [frame]} for each in (raised, cause)]
+    entry = entry_of(json.dumps({**fields, "exception": exceptions}))
+    header = (
+        'Traceback (most recent call last):\n  File "shop.py", line 8, in fail\n    order = 7\n'
+    )
+    assert entry.text[entry.message :] == (
+        f"charge failed\n{header}KeyError: 'quantity'\n\n"
+        "The above exception was the direct cause of the following exception:\n\n"
+        f"{header}RuntimeError: cannot charge 7"
+    )
+    # An exception group, and another writer's list.
+    for other in ([{**exceptions[0], "is_group": True}], [{"frames": []}], [None, 1]):
+        entry = entry_of(json.dumps({**fields, "exception": other}))
+        assert entry.text.endswith(f"\n{json.dumps(other)}")
 
 
 @pytest.mark.parametrize(
