@@ -22,6 +22,7 @@ from .fields import console_fields, is_in_utc, python_pairs
 from .levels import LETTERS, LEVELS, NAMES, level_of
 from .names import (
     ACCESS,
+    BEGINNINGS,
     EXCEPTIONS,
     INSTANCES,
     NESTED_LISTS,
@@ -573,6 +574,8 @@ class Records:
             level = "Information"
         number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
         if number_of_level < 0:
+            if type(level) is str and "\x1b" in level:  # of winston with colorize()
+                level = COLORS.sub("", level)
             number_of_level = level_of(level_name, level, fields)
         if not number_of_level and "level" in roles.further:
             level, number_of_level = _further_level(fields, roles, level)
@@ -647,6 +650,8 @@ class Records:
                         access = {**beside, **access}
             elif row is not None and (is_access_logger or row[0] != "method"):
                 access = _access_of(fields, row)
+            elif message in BEGINNINGS:
+                access = _request_in(fields, *BEGINNINGS[message]) or None
             if access is not None:
                 more["access"] = access
         if level is not None and (type(level) is not str or level.isdecimal()):
@@ -1086,9 +1091,7 @@ def _access_of(
         if len(words) >= 2:
             access["method"], access["path"] = words[:2]
     else:
-        for name, key in (("method", method), ("path", path)):
-            if isinstance(fields.get(key), str):
-                access[name] = fields[key]
+        access |= _request_in(fields, method, path)
     if "path" in access:
         access["path"] = HOST.sub("", access["path"])
     lasted = fields.get(duration)
@@ -1101,6 +1104,15 @@ def _access_of(
     with suppress(TypeError, ValueError, OverflowError):
         access["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
     return access
+
+
+def _request_in(fields: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+    """Return the method and the path in two of *fields*, as far as these are texts."""
+    request = {"method": fields.get(method), "path": fields.get(path)}
+    found = {name: value for name, value in request.items() if isinstance(value, str)}
+    if "method" in found:  # hapi writes it in small letters
+        found["method"] = found["method"].upper()
+    return found
 
 
 def _factor_of_go(lasted: Any, is_zap: bool) -> float:
