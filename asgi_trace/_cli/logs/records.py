@@ -47,9 +47,11 @@ from .texts import (
     USUAL_ACCESS,
     UUID,
     AccessLines,
+    Ids,
     access_in,
     access_line,
     ids_in,
+    linked_in,
     milliseconds_in,
     outgoing_in,
     without_clients_text,
@@ -609,6 +611,9 @@ class Records:
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
         exceptions = roles.exceptions
+        if not trace and message[-1:] == "|":  # of New Relic's agents
+            linked = linked_in(message, Ids())
+            trace, span, service = linked.trace, span or linked.span, service or linked.service
         if trace:
             trace = _trace_in(trace)
             if trace:

@@ -30,6 +30,7 @@ __all__ = (
     "access_lines",
     "accesses_in",
     "ids_in",
+    "linked_in",
     "milliseconds_in",
     "outgoing_in",
     "without_clients_text",
@@ -162,7 +163,7 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
             if line.rfind("[", 0, match.start()) > line.rfind("]", 0, match.start()):
                 ids.end = max(ids.end, line.find("]", match.end(), end) + 1)
     if not ids.trace and not has_path:
-        _read_agents(line, ids)
+        linked_in(line, ids)
     elif ids.trace:
         service = _SERVICE.search(line, 0, end)
         ids.service = "" if service is None else service[1]
@@ -180,8 +181,8 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
     return ids
 
 
-def _read_agents(line: str, ids: Ids) -> None:
-    """Fill *ids* with the trace that an agent has put at the end of a *line*."""
+def linked_in(line: str, ids: Ids) -> Ids:
+    """Return *ids* with the trace that an agent has put at the end of a *line* or a message."""
     for beginning, row in _OF_AGENTS:
         place = line.rfind(beginning)
         match = row.match(line, place) if place >= 0 else None
@@ -190,7 +191,8 @@ def _read_agents(line: str, ids: Ids) -> None:
 
             for name, value in match.groupdict("").items():
                 setattr(ids, name, unquote(value))
-            return
+            break
+    return ids
 
 
 def _kind(name: str) -> str:

@@ -20,6 +20,7 @@ from asgi_trace._cli.logs.reader import Entry, read
 
 UUID = "7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a"
 HEX = "0b9cd6a7720f4ee6b0f1c7ffb07e3b59"
+TRACE = "aa3d1e1fd8b81842e05b83adc2bcc58e"
 
 
 def access(path: str, status: int, duration: float, method: str = "GET") -> dict[str, Any]:
@@ -75,6 +76,14 @@ LOGS: dict[str, tuple[str, list[tuple[str, int, int, dict[str, Any]]]]] = {
         '{"method":"GET","url":"/buy?item=1","status":200,"content_length":"2","response_time":1.307,'
         f'"request_id":"{UUID}"}}\n',
         [(UUID, 0, 0, access("/buy?item=1", 200, 1.307))],
+    ),
+    "New Relic's agent 13, in JSON": (
+        f'{{"level":"info","message":"buying NR-LINKING||vm|{TRACE}|bed530fbf0965831|shop|"}}\n'
+        '{"level":"info","message":"starting NR-LINKING||vm|||shop|"}\n',
+        [
+            (TRACE, 2, 0, {"trace": TRACE, "inner": "bed530fbf0965831", "service": "shop"}),
+            ("", 2, 0, {}),
+        ],
     ),
 }
 
