@@ -108,7 +108,7 @@ _MARKED = (
     r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
     r"\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:",  # Tornado, Jupyter
     r"\[pid: \d{1,9}\|app: ",  # uWSGI
-    r"\[Nest\] \d{1,9} ",
+    r"\[(?:Nest\] \d{1,9} |[\w .-]{1,50}\] \d{1,9}  - \d)",  # NestJS, also with a prefix of its own
     r"\[GIN\] \d{4}/",
     r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] |\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
     r"(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]",  # .NET
@@ -123,16 +123,21 @@ HEADS = (
     r"Started [A-Z]{3,7} \"/|method=[A-Z]{3,7} path=",  # Rails
     r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
     r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
+    r"[\da-f:.]{3,45} [^ ]{1,255} [A-Z]{3,7} /[^ ]* HTTP/[\d.]{1,3} \d{3} ",  # morgan's short form
+    # winston and consola
+    r"(?:error|warn|info|http|verbose|debug|silly): |\[(?:fatal|error|warn|info|log|success|debug|trace)\] ",
     r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
+    r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}   (?:<--|-->|xxx|-x-) [A-Z]{3,7} /",  # koa-logger
     LAMBDA,
     # access lines, after a host, an id or an address of IPv6
     r"(?:[^ \[]{1,255} ){1,4}\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]",
 )
 # Records that begin with blanks: FastAPI's command aligns its levels on the right, Next.js begins each
-# line with a blank, and Rust's tracing each record, if it writes one in several lines.
+# line with a blank, koa-logger with two, and Rust's tracing each record, if it writes one in several lines.
 INDENTED = (
     r"(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
     r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
+    r"|  (?:<--|-->|xxx|-x-) [A-Z]{3,7} /"
     r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
 )
 # All of these, and pairs of logfmt with any names, or an id.

@@ -117,16 +117,17 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 _OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~()<>{}*\[\] \t-]{0,400}")
 _OTHERS_LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
-    r"(?=[A-Z]|[acdefintw])(?:"
+    r"(?=[A-Z]|[acdefinstvw])(?:"
     r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
     r"|(?<=PHP )(?:Fatal|Warning|Notice)(?= error:|:)"
     r"|\A(?:ERRO|DEBU|FATA|PANI|TRAC)(?=\[)"  # logrus, on a terminal
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
+    r"|\A(?:error|warn|info|verbose|debug)(?=: )"  # winston
     r"|(?<=\[)(?:Trace|Verbose|Debug|Info|Information|Note|Notice|Warn|Warning|Error|Severe|Critical|Fatal)(?=\])"
     r"|(?<=\w\.)(?:ALERT|EMERGENCY)(?=: )"  # Monolog
     r"|(?<=\[)(?:debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|alert|emerg|exception)\b"
-    r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
+    r"|(?<=[\[:])(?:trace|debug|info|success|notice|warn|error|fatal|crit|alert|emerg)(?=\])"
     r")"
 )
 # Django's messages about a request end with its path, which is decoded.
@@ -136,7 +137,7 @@ _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL"
     r"|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
-    r"|[ \t]\[[\w.:/-]{1,80}\] (error|warn|info|debug)(?=: )"  # winston's manual
+    r"|[ \t]\[[^\[\]\"]{1,80}\] (error|warn|info|verbose|debug)(?=: )"  # winston's manual
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
 _IN_MESSAGE = Pattern(

@@ -21,6 +21,8 @@ from asgi_trace._cli.logs.reader import Entry, read
 UUID = "7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a"
 HEX = "0b9cd6a7720f4ee6b0f1c7ffb07e3b59"
 TRACE = "aa3d1e1fd8b81842e05b83adc2bcc58e"
+_NEST = "\x1b[39m11/28/2026, 7:04:00 AM"
+_CONTROLLER = "\x1b[39m \x1b[38;5;3m[AppController] \x1b[39m"
 
 
 def access(path: str, status: int, duration: float, method: str = "GET") -> dict[str, Any]:
@@ -72,10 +74,102 @@ LOGS: dict[str, tuple[str, list[tuple[str, int, int, dict[str, Any]]]]] = {
         f'{{"level":"\\u001b[31merror\\u001b[39m","message":"failed","requestId":"{HEX}"}}\n',
         [(UUID, 3, 0, {}), (HEX, 4, 0, {})],
     ),
+    "winston 3, its manual's printf": (
+        "2026-11-28T06:57:59.748Z [right meow!] info: starting\n"
+        "2026-11-28T06:57:59.751Z [right meow!] error: payment failed\n",
+        [("", 2, 0, {}), ("", 4, 0, {})],
+    ),
+    "winston 3, simple, on a terminal": (
+        "\x1b[31merror\x1b[39m: failed\n"
+        "Error: payment failed\n"
+        "    at Object.<anonymous> (/app/shop.js:3:11)\n"
+        "\x1b[33mwarn\x1b[39m: slow\n",
+        [("", 4, 2, {}), ("", 3, 0, {})],
+    ),
+    "consola 3, where there is no terminal": (
+        "[error] payment failed\n"
+        "  at shop.mjs:2:157\n"
+        "\n"
+        "  [cause]: inner\n"
+        "    at shop.mjs:2:191\n"
+        "[success] ok\n"
+        "[fatal] dead\n"
+        f"[info] [{UUID}] buying\n",
+        [("", 4, 4, {}), ("", 2, 0, {}), ("", 5, 0, {}), (UUID, 2, 0, {})],
+    ),
+    "NestJS 11, with a prefix and colors": (
+        f"\x1b[33m[Shop] 8633  - {_NEST} \x1b[33m   WARN{_CONTROLLER}Object(1) {{\n"
+        "  items: \x1b[33m3\x1b[39m\n"
+        "}\x1b[38;5;3m +0ms\x1b[39m\n"
+        f"\x1b[31m[Shop] 8633  - {_NEST} \x1b[31m  ERROR{_CONTROLLER}about to fail\x1b[38;5;3m +6ms\x1b[39m\n",
+        [("", 3, 2, {}), ("", 4, 0, {})],
+    ),
+    "morgan 1, short, without a user": (
+        "::ffff:127.0.0.1 - GET /buy?item=1 HTTP/1.1 200 2 - 1.211 ms\n",
+        [("", 0, 0, access("/buy?item=1", 200, 1.211))],
+    ),
+    "morgan 1, an id in brackets behind the time": (
+        f"[2026-11-28T06:58:07.935Z] [{UUID}] GET /buy?item=1 200 - 1.205 ms\n"
+        f"[2026-11-28T06:58:07.939Z] [{HEX}] GET /fail?id=2 500 - 0.909 ms\n",
+        [
+            (UUID, 0, 0, access("/buy?item=1", 200, 1.205)),
+            (HEX, 0, 0, access("/fail?id=2", 500, 0.909)),
+        ],
+    ),
+    "morgan 1, an id behind the time": (
+        f"2026-11-28T06:58:07.624Z {UUID} GET /buy?item=1 200 1.429 ms\n"
+        f"2026-11-28T06:58:07.628Z {HEX} GET /fail?id=2 500 1.093 ms\n",
+        [
+            (UUID, 0, 0, access("/buy?item=1", 200, 1.429)),
+            (HEX, 0, 0, access("/fail?id=2", 500, 1.093)),
+        ],
+    ),
+    "morgan 1, dev, an id at its end": (
+        f"GET /buy?item=1 200 1.442 ms - 2 {UUID}\nGET /fail?id=2 500 0.915 ms - {HEX}\n",
+        [
+            (UUID, 0, 0, access("/buy?item=1", 200, 1.442)),
+            (HEX, 0, 0, access("/fail?id=2", 500, 0.915)),
+        ],
+    ),
+    "morgan 1, its manual's id in another form": (
+        f"{HEX} GET /fail?id=2 0.882\n",
+        [(HEX, 0, 0, {"access": {"method": "GET", "path": "/fail?id=2"}})],
+    ),
+    "morgan 1, the combined format, an id and the time": (
+        f'::ffff:127.0.0.1 - - [28/Nov/2026:06:58:08 +0000] "GET /buy?item=1 HTTP/1.1" 200 2 "-" "curl/8.5.0" '
+        f"{UUID} 1.254 ms\n",
+        [(UUID, 0, 0, access("/buy?item=1", 200, 1.254))],
+    ),
     "morgan 1, by a function": (
         '{"method":"GET","url":"/buy?item=1","status":200,"content_length":"2","response_time":1.307,'
         f'"request_id":"{UUID}"}}\n',
         [(UUID, 0, 0, access("/buy?item=1", 200, 1.307))],
+    ),
+    "morgan 1, tiny in the format of ECS, without a length": (
+        '{"@timestamp":"2026-11-28T07:00:03.561Z","log.level":"error","message":"GET /fail?id=2 500 - - 0.412 ms",'
+        f'"http":{{"request":{{"method":"GET","id":"{HEX}"}},"response":{{"status_code":500}}}},"url":{{"path":"/fail"}}}}\n',
+        [(HEX, 4, 0, {"access": {"method": "GET", "path": "/fail", "status": 500}})],
+    ),
+    "koa-logger 4": (
+        "  <-- GET /buy?item=1\n  --> GET /buy?item=1 200 16ms 2b\n"
+        "  <-- GET /fail?id=2\n  xxx GET /fail?id=2 500 1ms -\n"
+        "\n  Error: boom\n      at /app/shop.js:3:85\n\n  <-- GET /nothing\n",
+        [
+            ("", 0, 0, {"access": {"method": "GET", "path": "/buy?item=1"}}),
+            ("", 0, 0, access("/buy?item=1", 200, 16.0)),
+            ("", 0, 0, {"access": {"method": "GET", "path": "/fail?id=2"}}),
+            ("", 0, 4, access("/fail?id=2", 500, 1.0)),
+            ("", 0, 0, {"access": {"method": "GET", "path": "/nothing"}}),
+        ],
+    ),
+    "koa-logger 4, with the id of cls-rtracer": (
+        f"{HEX}   xxx GET /fail?id=2 500 0ms -\n\n  Error: boom\n      at /app/shop.js:3:85\n\n"
+        f"{UUID}   <-- GET /buy?item=1\n{UUID}   --> GET /buy?item=1 200 14ms 2b\n",
+        [
+            (HEX, 0, 4, access("/fail?id=2", 500, 0.0)),
+            (UUID, 0, 0, {"access": {"method": "GET", "path": "/buy?item=1"}}),
+            (UUID, 0, 0, access("/buy?item=1", 200, 14.0)),
+        ],
     ),
     "New Relic's agent 13, in JSON": (
         f'{{"level":"info","message":"buying NR-LINKING||vm|{TRACE}|bed530fbf0965831|shop|"}}\n'
