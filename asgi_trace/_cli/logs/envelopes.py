@@ -389,11 +389,12 @@ PREFIXES = (
         r"(?:com\.docker\.(?:compose\.service=(?P<source>[^ ,=]{1,200})|[\w.]{1,100}=[^ ,=]{0,200})(?:,|(?= ))){1,30} ",
         _KIND,
     ),
-    # foreman, honcho, pm2, supervisor-stdout
+    # foreman, honcho, pm2, supervisor-stdout; foreman for Node.js has a clock of twelve hours
     _prefix(
         "a process manager",
-        r"(?=\d\d:\d\d:\d\d |\d{1,4}\||[^ |]{1,120} std(?:out|err) )"
-        rf"(?:(?P<time>\d\d:\d\d:\d\d) )?(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
+        r"(?=(?:\d{4}-\d\d-\d\d-)?\d\d?:\d\d:\d\d |\d{1,4}\||[^ |]{1,120} std(?:out|err) )"
+        r"(?:(?P<time>(?:\d{4}-\d\d-\d\d-)?\d\d?:\d\d:\d\d(?: [AP]M)?) )?"
+        rf"(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
         r"(?(time) +|(?: std(?:out|err) +|  +))[|│](?:(?(time)  (?! )| )| |\Z)",
         _KIND,
         _any_log,
@@ -442,6 +443,12 @@ PREFIXES = (
     _prefix("s6-log", rf"(?P<time>{_DATE} \d\d:\d\d:\d\d(?:\.\d{{9}})?)  ", _KIND),
     # saw: the time, and the stream
     _prefix("saw", rf"\[(?P<time>{_TIME})\] \((?P<source>[^() ]{{1,512}})\) ", _KIND),
+    # concurrently with a --prefix of the time and the name, as its manual has it
+    _prefix(
+        "concurrently",
+        rf"\[(?P<time>{_TIME}) (?![A-Z]{{3,8}}\])(?P<source>[\w.@:-]{{1,120}})\] ",
+        _SOURCE,
+    ),
     # Jenkins, concurrently
     _prefix("timestamps in brackets", rf"\[(?P<time>{_TIME})\] ", _KIND),
     # with one blank: ts -s

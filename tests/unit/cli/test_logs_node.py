@@ -23,6 +23,8 @@ HEX = "0b9cd6a7720f4ee6b0f1c7ffb07e3b59"
 TRACE = "aa3d1e1fd8b81842e05b83adc2bcc58e"
 _NEST = "\x1b[39m11/28/2026, 7:04:00 AM"
 _CONTROLLER = "\x1b[39m \x1b[38;5;3m[AppController] \x1b[39m"
+_PM2 = "\x1b[2m\x1b[90m2026-11-28-07:06:50 \x1b[39m\x1b[22m"
+_PM2_ERROR = f"{_PM2}\x1b[31m0|shop  | \x1b[39m"
 
 
 def access(path: str, status: int, duration: float, method: str = "GET") -> dict[str, Any]:
@@ -179,6 +181,29 @@ LOGS: dict[str, tuple[str, list[tuple[str, int, int, dict[str, Any]]]]] = {
             ("", 2, 0, {}),
         ],
     ),
+    "pm2 7, logs --timestamp": (
+        f"{_PM2}\x1b[32m0|shop  | \x1b[39m"
+        f'{{"level":30,"time":1795849610427,"pid":13679,"hostname":"vm","reqId":"{UUID}","msg":"buying"}}\n'
+        f"{_PM2_ERROR}2026-11-28T07:06:50.434Z ERROR [{HEX}] failed\n"
+        f"{_PM2_ERROR}Error: boom\n"
+        f"{_PM2_ERROR}    at say (/app/shop.js:2:204)\n",
+        [(UUID, 2, 0, {"source": "shop"}), (HEX, 4, 2, {"source": "shop"})],
+    ),
+    "concurrently 9, with the time and the name": (
+        '[2026-11-28 07:06:35.412 web] {"level":30,"time":1795849595376,"pid":1,"hostname":"vm",'
+        f'"reqId":"{UUID}","msg":"x"}}\n'
+        f"[2026-11-28 07:06:35.419 web] 2026-11-28T07:06:35.381Z ERROR [{HEX}] failed\n"
+        "[2026-11-28 07:06:35.419 web] Error: boom\n"
+        "[2026-11-28 07:06:35.419 web]     at say (/app/shop.js:2:204)\n",
+        [(UUID, 2, 0, {"source": "web"}), (HEX, 4, 2, {"source": "web"})],
+    ),
+    "foreman 3 of npm": (
+        f"7:06:44 AM web.1 |  2026-11-28T07:06:44.353Z INFO [{UUID}] buying\n"
+        f"7:06:44 AM web.1 |  2026-11-28T07:06:44.354Z ERROR [{HEX}] failed\n"
+        "7:06:44 AM web.1 |  Error: boom\n"
+        "7:06:44 AM web.1 |      at say (/app/shop.js:2:204)\n",
+        [(UUID, 2, 0, {"source": "web.1"}), (HEX, 4, 2, {"source": "web.1"})],
+    ),
 }
 
 
@@ -253,3 +278,17 @@ def test_grep_shows_the_lines_of_a_request(
         shown = capsysbinary.readouterr().out.decode()
         texts = [text for request, text in records if request == wanted]
         assert shown.replace("\n\n", "\n") == "".join(texts).replace("\n\n", "\n")
+
+
+def test_pm2_writes_lines_without_quotes(tmp_path: Path) -> None:
+    """Behind the names of its form: pm2 7 with logs --format."""
+    front = "timestamp=2026-11-28-07:06:50+0000 app=shop id=0 type="
+    path = tmp_path / "shop.log"
+    path.write_text(
+        f'{front}out message={{"level":30,"time":1795849610427,"pid":1,"reqId":"{UUID}","msg":"buying"}}\n'
+        f"{front}error message=2026-11-28T07:06:50.434Z ERROR [{HEX}] failed\n"
+        f"{front}error message=Error: boom\n"
+        f"{front}error message=    at say (/app/shop.js:2:204)\n"
+    )
+    shop = {"source": "shop"}
+    assert told(entries_in(path), [shop, shop]) == [(UUID, 2, 0, shop), (HEX, 4, 2, shop)]
