@@ -112,7 +112,7 @@ _MARKED = (
     r"[DIWEFA], \[\d{4}-\d\d-\d\dT",  # Ruby's logger
     r"\[[DIWEC] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:",  # Tornado, Jupyter
     r"\[pid: \d{1,9}\|app: ",  # uWSGI
-    r"\[Nest\] \d{1,9} ",
+    r"\[(?:Nest\] \d{1,9} |[\w .-]{1,50}\] \d{1,9}  - \d)",  # NestJS, also with a prefix of its own
     r"\[GIN\] \d{4}/",
     r"(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}(?:\]|[-/]\d\d[-/])|\d\d?:\d\d[AP]M [A-Z]{3} ",  # logrus, zerolog
     r"(?:trce|dbug|info|warn|fail|crit): [\w.+`<>]{1,200}\[\d{1,9}\]",  # .NET
@@ -120,7 +120,6 @@ _MARKED = (
     r"\d{1,7}:[CMSX] \d\d [A-Z][a-z]{2} \d{4} ",  # Redis
     r"1\.\d{4,18}e\+09\t",  # zap
     r"\[dd\.\w{1,20}=",  # Datadog's library for Ruby
-    rf"(?:error|warn|info|debug)(?:{COLOR})?: ",  # winston, without a time
 )
 HEADS = (
     *_MARKED,
@@ -128,6 +127,10 @@ HEADS = (
     r"Started [A-Z]{3,7} \"/|method=[A-Z]{3,7} path=",  # Rails
     r"(?:\u256d )?(?:Main|Srv \d{1,3}) {1,4}\|?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ",  # Sanic
     r"HTTP [A-Z]{3,7} /|[A-Z]{3,7} /[^ ]* \d{3} ",  # Django's runserver, morgan
+    r"[\da-f:.]{3,45} [^ ]{1,255} [A-Z]{3,7} /[^ ]* HTTP/[\d.]{1,3} \d{3} ",  # morgan's short form
+    # winston and consola
+    rf"(?:error|warn|info|http|verbose|debug|silly)(?:{COLOR})?: "
+    r"|\[(?:fatal|error|warn|info|log|success|debug|trace)\] ",
     r"\(\w{1,40} pid=\d{1,9}\) [A-Z]{4,8}\b",  # vLLM
     # an id before a time, or before the other fields
     r"(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|-) \d{4}-\d\d-\d\d[T ]\d\d:",
@@ -135,6 +138,7 @@ HEADS = (
     r"pid=\d{1,9} tid=\w{1,12} ",  # Sidekiq
     r"panic: |fatal error: ",  # Go
     r"=[A-Z]{4,10} REPORT==== \d",  # Erlang
+    r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}   (?:<--|-->|xxx|-x-) [A-Z]{3,7} /",  # koa-logger
     LAMBDA,
     # slf4j-simple, and log4j's example, both with or without the milliseconds since the start
     rf"(?:\d{{1,12}} {{1,9}})?\[[\w.#:/ -]{{1,100}}\] {_LEVELS} {{1,3}}[\w.$/-]{{1,200}}[ :-]",
@@ -149,7 +153,7 @@ INDENTED = (
     r" (?:INFO|WARN) {1,2}(?=\S)| (?:TRACE|DEBUG|ERROR) [\w:]{1,200} {1,40}> "
     r"|(?: {5}DEBUG| {6}INFO| {3}WARNING| {5}ERROR| {2}CRITICAL) {3}(?=\S)"
     r"| [A-Z]{3,7} /[^ ]* \d{3} in \d"
-    r"|  (?:<--|-->|xxx) [A-Z]{3,7} /"
+    r"|  (?:<--|-->|xxx|-x-) [A-Z]{3,7} /"
     r"| {1,2}(?:DEBUG|INFO|WARN|ERROR|FATAL)\[\d{4}\] "
     r"| panic: "
     r"|  \d{4}-\d\d-\d\dT[\d:.]{8,18}Z {1,2}(?:TRACE|DEBUG|INFO|WARN|ERROR) "
@@ -430,11 +434,12 @@ PREFIXES = (
         r"(?:com\.docker\.(?:compose\.service=(?P<source>[^ ,=]{1,200})|[\w.]{1,100}=[^ ,=]{0,200})(?:,|(?= ))){1,30} ",
         _KIND,
     ),
-    # foreman, honcho, pm2, supervisor-stdout
+    # foreman, honcho, pm2, supervisor-stdout; foreman for Node.js has a clock of twelve hours
     _prefix(
         "a process manager",
-        r"(?=\d\d:\d\d:\d\d |\d{1,4}\||[^ |]{1,120} std(?:out|err) )"
-        rf"(?:(?P<time>\d\d:\d\d:\d\d) )?(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
+        r"(?=(?:\d{4}-\d\d-\d\d-)?\d\d?:\d\d:\d\d |\d{1,4}\||[^ |]{1,120} std(?:out|err) )"
+        r"(?:(?P<time>(?:\d{4}-\d\d-\d\d-)?\d\d?:\d\d:\d\d(?: [AP]M)?) )?"
+        rf"(?:\d{{1,4}}\|)?{_NO_LEVEL}(?P<source>[A-Za-z0-9_][\w.@-]{{0,120}})"
         r"(?(time) +|(?: std(?:out|err) +|  +))[|│](?:(?(time)  (?! )| )| |\Z)",
         _KIND,
         _any_log,
@@ -491,6 +496,12 @@ PREFIXES = (
     _prefix("s6-log", rf"(?P<time>{_DATE} \d\d:\d\d:\d\d(?:\.\d{{9}})?)  ", _KIND),
     # saw: the time, and the stream
     _prefix("saw", rf"\[(?P<time>{_TIME})\] \((?P<source>[^() ]{{1,512}})\) ", _KIND),
+    # concurrently with a --prefix of the time and the name, as its manual has it
+    _prefix(
+        "concurrently",
+        rf"\[(?P<time>{_TIME}) (?![A-Z]{{3,8}}\])(?P<source>[\w.@:-]{{1,120}})\] ",
+        _SOURCE,
+    ),
     # Jenkins, concurrently
     _prefix("timestamps in brackets", rf"\[(?P<time>{_TIME})\] ", _KIND),
     _prefix("Jenkins", r"(?P<time>\d\d:\d\d:\d\d)  ", _KIND),

@@ -53,6 +53,7 @@ _SCALES = {
 _OF_NPM = {"http": 1, "silly": 1}
 # Only these writers have these names beside a number called level.
 _OF_PINO = frozenset(("pid", "hostname", "v", "msg", "req", "req.id"))
+_OF_ROARR = frozenset(("sequence", "version"))
 _OF_GELF = frozenset(("short_message", "host"))
 _OF_NEXTCLOUD = frozenset(("reqId", "remoteAddr", "app"))
 
@@ -90,6 +91,8 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
     if name == "level" and _OF_NEXTCLOUD.issubset(names):
         scale = _AZURE
     if name == "level" and not _OF_PINO.isdisjoint(names):
+        scale = _PINO
+    if name == "logLevel" and _OF_ROARR.issubset(names):
         scale = _PINO
     if value >= _MONOLOG[1]:  # no other number is as large
         scale = _GOOGLE if name == "severity" else _MONOLOG

@@ -13,6 +13,7 @@ from typing import Any
 
 __all__ = (
     "ACCESS",
+    "BEGINNINGS",
     "COLLECTED",
     "CONTAINERS",
     "EXCEPTIONS",
@@ -615,6 +616,9 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "path", "status", "duration_ms", 1),  # ours
     ("req.method", "req.url", "res.statusCode", "responseTime", 1),  # pino-http
     ("req.method", "req.url", "res.statusCode", "latency", 1),  # restify
+    # pino-http in the format of ECS, and with the names of its manual
+    ("req.method", "req.url", "http.response.status_code", "responseTime", 1),
+    ("request.method", "request.url", "response.statusCode", "timeTaken", 1),
     ("request.method", "request.uri", "status", "duration", 1000),  # caddy
     ("RequestMethod", "RequestPath", "DownstreamStatus", "Duration", 1e-6),  # traefik
     ("RequestMethod", "RequestPath", "StatusCode", "Elapsed", 1),  # Serilog
@@ -688,7 +692,12 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "path", "status", "latency_ms", 1),
     ("method", "url", "status", "response_time", 1),
     ("method", "path", "status", "service", 1),  # Heroku's router
+    ("method", "url", "status", "response_time", 1),  # morgan, by a function
 )
+
+# The messages of writers that tell the request and its outcome in two lines, and the fields of the
+# first one.
+BEGINNINGS = {"incoming request": ("req.method", "req.url")}  # Fastify
 
 # Only writers whose "id" is that of the request have these names: Echo, slog-http.
 OF_ID = frozenset(("latency_human", "response.latency"))

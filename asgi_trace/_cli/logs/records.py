@@ -22,6 +22,7 @@ from .fields import console_fields, is_in_utc, python_pairs
 from .levels import LETTERS, LEVELS, NAMES, level_of
 from .names import (
     ACCESS,
+    BEGINNINGS,
     EXCEPTIONS,
     INSTANCES,
     NESTED_LISTS,
@@ -46,9 +47,11 @@ from .texts import (
     USUAL_ACCESS,
     UUID,
     AccessLines,
+    Ids,
     access_in,
     access_line,
     ids_in,
+    linked_in,
     milliseconds_in,
     outgoing_in,
     without_clients_text,
@@ -115,7 +118,7 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 _OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~$()<>{}*\[\] \t\x08-]{0,400}")
 _OTHERS_LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
-    r"(?=[A-Z]|[acdefintwp])(?:"
+    r"(?=[A-Z]|[acdefinpstvw])(?:"
     r"(?<!/)\b(?:TRACE|DEBUG|INFO|NOTICE(?!: PHP message: PHP [FWN])"
     r"|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL|PANIC|SEVERE)\b:?"
     r"|\bLOG(?=:  | \[)"  # PostgreSQL, NestJS
@@ -126,11 +129,11 @@ _OTHERS_LEVEL = Pattern(
     r"|(?:\A|(?<=\A ))panic(?=: )|\Afatal(?= error: )"  # Go, chi
     r"|(?<=\d\] )(?:debug|info|warning|error)(?= @\d{4}-)"  # Dancer
     r"|\A(?:trce|dbug|info|warn|fail|crit)(?=: [\w.+`<>]{1,200}\[\d+\]\Z)"  # .NET, on a terminal
-    r"|\A(?:error|warn|info|debug)(?=: )"  # winston, without a time
+    r"|\A(?:error|warn|info|verbose|debug)(?=: )"  # winston
     r"|(?<=\[)(?:Trace|Verbose|Debug|Info|Information|Note|Notice|Warn|Warning|Error|Severe|Critical|Fatal)(?=\])"
     r"|(?<=\w\.)(?:ALERT|EMERGENCY)(?=: )"  # Monolog
     r"|(?<=\[)(?:trace|debug|info|notice|warn(?:ing)?|error|crit(?:ical)?|fatal|alert|emerg|exception)\b"
-    r"|(?<=[\[:])(?:debug|info|notice|warn|error|crit|alert|emerg)(?=\])"
+    r"|(?<=[\[:])(?:trace|debug|info|success|notice|warn|error|fatal|crit|alert|emerg)(?=\])"
     r")"
 )
 # Messages about a request, behind which is its path, decoded: it may have blanks and brackets.
@@ -146,7 +149,7 @@ _LEVEL_NEXT = Pattern(
     r"[ \t]{0,20}[\]|:-]?[ \t]{0,20}\[?"
     r"(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal|trce|dbug|fail|TRC|DBG|INF|WRN|ERR|FTL|PNC"
     r"|TRCE|DEBG|ERRO|CRIT|ALERT|EMERG(?:ENCY)?|VERBOSE|FINE(?:R|ST)?|CONFIG)\b"
-    r"|[ \t]\[[^\[\]\"]{1,80}\] (error|warn|info|debug)(?=: )"  # winston's manual
+    r"|[ \t]\[[^\[\]\"]{1,80}\] (error|warn|info|verbose|debug)(?=: )"  # winston's manual
 )
 # The text before a time in a message: behind a level and a logger, or a level and a word of it.
 _IN_MESSAGE = Pattern(
@@ -639,6 +642,9 @@ class Records:
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
         exceptions = roles.exceptions
+        if not trace and message[-1:] == "|":  # of New Relic's agents
+            linked = linked_in(message, Ids())
+            trace, span, service = linked.trace, span or linked.span, service or linked.service
         if trace:
             trace = _trace_in(trace)
             if trace:
@@ -680,6 +686,8 @@ class Records:
                         access = {**beside, **access}
             elif row is not None and (is_access_logger or row[0] != "method"):
                 access = _access_of(fields, row)
+            elif message in BEGINNINGS:
+                access = _request_in(fields, *BEGINNINGS[message]) or None
             if access is not None:
                 more["access"] = access
         if level is not None and (type(level) is not str or level.isdecimal()):
@@ -1139,9 +1147,7 @@ def _access_of(
         if len(words) >= 2:
             access["method"], access["path"] = words[:2]
     else:
-        for name, key in (("method", method), ("path", path)):
-            if isinstance(fields.get(key), str):
-                access[name] = fields[key]
+        access |= _request_in(fields, method, path)
     if "path" in access:
         access["path"] = HOST.sub("", access["path"])
     lasted = fields.get(duration)
@@ -1154,6 +1160,15 @@ def _access_of(
     with suppress(TypeError, ValueError, OverflowError):
         access["duration_ms"] = round(float(lasted) * factor, 4)  # type: ignore[arg-type]
     return access
+
+
+def _request_in(fields: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+    """Return the method and the path in two of *fields*, as far as these are texts."""
+    request = {"method": fields.get(method), "path": fields.get(path)}
+    found = {name: value for name, value in request.items() if isinstance(value, str)}
+    if "method" in found:  # hapi writes it in small letters
+        found["method"] = found["method"].upper()
+    return found
 
 
 def _factor_of_go(lasted: Any, is_zap: bool) -> float:

@@ -276,7 +276,7 @@ class _Pairs(_Form):
     start = Pattern(
         r"\A(?:(?:[\w.]+=(?:\"(?:[^\"\\\n]|\\.)*\"|[^ \n\"]*) ){0,30}"
         r"(?:source_type=\w+ (?:stream=\w+ )?timestamp=|_msg=)"
-        r"|timestamp=[^ \n]{8,40} app=[^ \n]+ id=\d+ type=(?:out|err) message="
+        r"|timestamp=[^ \n]{8,40} app=[^ \n]+ id=\d+ type=(?:out|err|error) message="
         r"|ts=[^ \n]{8,40} (?:[\w.]+=[^ \n\"]* ){1,10}entry=\")"
     )
     _names = (
@@ -285,8 +285,15 @@ class _Pairs(_Form):
         frozenset(("app", "id", "type", "message")),
         frozenset(("entry", "entry_timestamp")),
     )
+    # pm2 7 writes the line without quotes
+    _bare = Pattern(
+        r"timestamp=([^ \n]{8,40}) app=([^ \n]+) id=\d+ type=(?:out|error) message=(?!\")(.*)"
+    )
 
     def take(self, line: str) -> list[str]:
+        bare = self._bare.fullmatch(line)
+        if bare is not None:
+            return [_line(bare[3], bare[1], bare[2])]
         fields = parse_fields(line) if "=" in line else None
         if fields is None or not any(names <= fields.keys() for names in self._names):
             return [line]

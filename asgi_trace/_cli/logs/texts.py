@@ -31,6 +31,7 @@ __all__ = (
     "access_lines",
     "accesses_in",
     "ids_in",
+    "linked_in",
     "milliseconds_in",
     "outgoing_in",
     "without_clients_text",
@@ -222,7 +223,7 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
             if line.rfind("[", 0, match.start()) > line.rfind("]", 0, match.start()):
                 ids.end = max(ids.end, line.find("]", match.end(), end) + 1)
     if not ids.trace and not has_path:
-        _read_agents(line, ids)
+        linked_in(line, ids)
     elif ids.trace:
         service = _SERVICE.search(line, 0, end)
         ids.service = "" if service is None else service[1]
@@ -244,8 +245,8 @@ def _dashes(match: re.Match[str]) -> str:
     return "-" * len(match[0])
 
 
-def _read_agents(line: str, ids: Ids) -> None:
-    """Fill *ids* with the trace that an agent has put at the end of a *line*."""
+def linked_in(line: str, ids: Ids) -> Ids:
+    """Return *ids* with the trace that an agent has put at the end of a *line* or a message."""
     for beginning, row in _OF_AGENTS:
         place = line.rfind(beginning)
         match = row.match(line, place) if place >= 0 else None
@@ -254,7 +255,8 @@ def _read_agents(line: str, ids: Ids) -> None:
 
             for name, value in match.groupdict("").items():
                 setattr(ids, name, unquote(value))
-            return
+            break
+    return ids
 
 
 def _kind(name: str) -> str:
@@ -396,28 +398,29 @@ _ROWS = (
             rf"(?:\d+|-) [^ ]+(?: charset=[\w-]+)? (?P<lasted>{_LASTED})\Z"
         ),
     ),
-    # morgan: dev, tiny, and short, perhaps behind an id; and its manual's example with an id
+    # morgan: dev, tiny, and short, perhaps with a time or an id before or an id behind; and its
+    # manual's example with an id
     (
         " ms",
         Pattern(
-            rf"\A(?:(?P<request>{HEX}|{UUID}) )?"
-            r"(?:[\da-fA-F.:]+ (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)(?: HTTP/[\d.]+)? "
-            r"(?P<status>\d{3})(?: (?:\d+|-) -)? "
-            r"(?P<milliseconds>\d+\.\d{3}) ms(?: - (?:\d+|-))?\Z"
+            rf"\A(?:\[?\d{{4}}-\d\d-\d\dT[\d:.]{{8,12}}Z\]? )?(?:(?P<open>\[)?(?P<request>{HEX}|{UUID})(?(open)\]) )?"
+            r"(?:[\da-fA-F.:]+ (?P<user>[^ ]{1,255}) )?(?P<method>[A-Z]{3,20}) (?P<path>/[^ \"]*)"
+            r"(?: HTTP/[\d.]+)? (?P<status>\d{3})(?: (?:\d+|-))?(?: -)? "
+            rf"(?P<milliseconds>\d+\.\d{{3}}) ms(?: - (?:\d+|-))?(?: (?:- )?(?P<last>{HEX}|{UUID}))?\Z"
+        ),
+    ),
+    # koa-logger, also behind an id
+    (
+        " /",
+        Pattern(
+            rf"\A(?:(?P<request>{HEX}|{UUID}) )?  (?:<--|-->|xxx|-x-) (?P<method>[A-Z]{{3,20}}) (?P<path>/[^ ]*)"
+            r"(?: (?P<status>\d{3}) (?:(?P<lasted>\d{1,9}m?s)|[\d,]{5,12}m?s)(?: (?:[\d.]+[a-z]+|-)?)?)?\Z"
         ),
     ),
     (
         " /",
         Pattern(
-            rf"\A(?P<request>{UUID}) (?P<method>[A-Z]{{3,20}}) (?P<path>/[^ \"]*) \d+\.\d{{3}}\Z"
-        ),
-    ),
-    # koa-logger
-    (
-        "  ",
-        Pattern(
-            r"\A  (?:-->|xxx) (?P<method>[A-Z]{3,20}) (?P<path>/[^ ]*) (?P<status>\d{3}) "
-            r"(?P<lasted>\d+m?s) (?:[\d.]+[kmgt]?b|-)\Z"
+            rf"\A(?P<request>{HEX}|{UUID}) (?P<method>[A-Z]{{3,20}}) (?P<path>/[^ \"]*) \d+\.\d{{3}}\Z"
         ),
     ),
     # next dev
@@ -628,7 +631,7 @@ _BEFORE_REQUEST = Pattern(rf"\] ({HEX}|{UUID}|{_UNIQUE}) \Z")
 _LAST_QUOTED = Pattern(rf' "(?P<request>{HEX}|{UUID})"\Z')
 # The times, sizes and addresses that a server may write behind its id: a client's text is longer or
 # in quotes of its own.
-_NUMBERS = Pattern(r'[\d.,:-]{1,31}|"[\d.,:-]{1,31}"')
+_NUMBERS = Pattern(r'[\d.,:-]{1,31}|"[\d.,:-]{1,31}"|ms')
 _MOST_NUMBERS = 6
 _DURATION = r"\b(?:rt|request_time|response_time|duration)[=:]\"?"
 # The durations behind a request, and the milliseconds in their unit. nginx writes its $request_time
@@ -850,8 +853,11 @@ def access_in(message: str) -> dict[str, Any] | None:
     if "\x1b" in text:  # of Django's runserver on a terminal
         text = COLORS.sub("", text)
     fields = parse_access(text)
-    # Other words may be in the places of ours: ``u1 p1 - - - -] paid``.
-    return fields if fields and not _OUTCOME.isdisjoint(fields) else None
+    # Other words may be in the places of ours: ``u1 p1 - - - -] paid``, and those of morgan's tiny form,
+    # ``GET /x 500 - - 0.412 ms``.
+    if not fields or _OUTCOME.isdisjoint(fields) or fields.get("client") == "ms":
+        return None
+    return fields
 
 
 _OUTCOME = frozenset(("status", "duration_ms"))
