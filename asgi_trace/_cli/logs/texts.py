@@ -94,7 +94,7 @@ _NAMED = Pattern(
 )
 _OF_ID = Pattern(r"[\w.~+/=:@-]")
 # A path or an address, which a client may have sent: none of its parts is an id.
-_ADDRESS = Pattern(r"(?<![^ =])(?:/|https?://)[^ ]+")
+_ADDRESS = Pattern(r"(?:(?<![^ =])/|\bhttps?://)[^ ]+")
 _KINDS = ("session", "trace", "span")
 _WITHOUT_MARKS = str.maketrans("", "", "_-.")
 # Beside the trace: of OpenTelemetry and Datadog.

@@ -239,6 +239,9 @@ def test_a_decoded_path_in_a_servers_message(line: str, sent: str) -> None:
         "[2026-11-28 06:52:45 +0000] [27] [ERROR] Error handling request GET /fail{}",
         "[E 261128 06:52:43 web:2108] Uncaught exception GET /fail{} (127.0.0.1)",
         "[2026-11-28 06:52:35,268] 127.0.0.1 requested http://localhost:9402/fail{}",
+        # Scrapy 2.19
+        "2026-11-28 07:06:18 [scrapy.core.scraper] ERROR: Error downloading <GET http://localhost:9999/fail{}>",
+        "2026-11-28 07:06:18 [shop] ERROR: a redirect (http://localhost:9999/fail{})",
     ],
 )
 @pytest.mark.parametrize("sent", ["/request_id=forged", ",rid=forged", "/rid:forged", f"/[{HEX}]"])
