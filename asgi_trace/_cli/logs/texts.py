@@ -130,7 +130,7 @@ _NAMED = Pattern(
 )
 _OF_ID = Pattern(r"[\w.~+/=:@-]")
 # A path or an address, which a client may have sent: none of its parts is an id.
-_ADDRESS = Pattern(r"(?<![^\s=(<\[])(?:\w{2,10}:/)?/\S+")
+_ADDRESS = Pattern(r"(?:(?<![^\s=(<\[])/|\b\w{2,10}:/)\S+")
 _KINDS = ("session", "trace", "span")
 _WITHOUT_MARKS = str.maketrans("", "", "_-.")
 # Beside the trace: of OpenTelemetry and Datadog.

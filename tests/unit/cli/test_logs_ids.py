@@ -211,14 +211,14 @@ def test_a_path_in_djangos_messages(head: str, message: str, sent: str) -> None:
     [
         # Flask 3.1
         "[2026-11-28 06:52:32,471] ERROR in app: Exception on /fail{} [GET]",
-        # Quart 0.20
+        # Quart 0.23
         "[2026-11-28 06:52:38,710] ERROR in app: Exception on request GET /fail{}",
         "[2026-11-28 06:52:38,711] INFO in logging: 127.0.0.1:60786 GET /fail{} 1.1 500 265 1216",
         # waitress 3.0
         "ERROR:waitress:Exception while serving /fail{}",
         # Litestar 2
         "2026-11-28 06:52:59,288 - litestar - INFO - HTTP Request: path=/fail{}, method=GET, headers={{}}",
-        # django-log-request-id 2.1
+        # django-log-request-id
         "INFO     [2026-11-28 06:52:55,651] [none] log_request_id.middleware: method=GET path=/fail{} status=500",
         # hypercorn 0.18
         '[2026-11-28 06:44:42 +0000] [17] [INFO] 127.0.0.1:5 - - [28/Nov/2026:06:44:42 +0000] "GET /x" 200{} 1.1" 500'
@@ -233,13 +233,16 @@ def test_a_decoded_path_in_a_servers_message(line: str, sent: str) -> None:
     assert (entry.request_id, entry.session_id) == ("", "")
 
 
-# gunicorn 27, Tornado 6.5, and the format in Flask's documentation.
+# gunicorn 27, Tornado 6.6, and the format in Flask's documentation.
 @pytest.mark.parametrize(
     "line",
     [
         "[2026-11-28 06:52:45 +0000] [27] [ERROR] Error handling request GET /fail{}",
         "[E 261128 06:52:43 web:2108] Uncaught exception GET /fail{} (127.0.0.1)",
         "[2026-11-28 06:52:35,268] 127.0.0.1 requested http://localhost:9402/fail{}",
+        # Scrapy 2.19
+        "2026-11-28 07:06:18 [scrapy.core.scraper] ERROR: Error downloading <GET http://localhost:9999/fail{}>",
+        "2026-11-28 07:06:18 [shop] ERROR: a redirect (http://localhost:9999/fail{})",
     ],
 )
 @pytest.mark.parametrize("sent", ["/request_id=forged", ",rid=forged", "/rid:forged", f"/[{HEX}]"])

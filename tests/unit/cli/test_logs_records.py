@@ -775,7 +775,7 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"10:30:15 | ERROR | {HEX} | failed",
         {"level": 4, "request": HEX},
     ),
-    # 1.x of asgi-correlation-id at FastAPI, as its README shows
+    # asgi-correlation-id 5 with FastAPI, as its README shows
     "asgi-correlation-id": (
         "ERROR:\t\b06:48:03 uvicorn.error:427 [1f0e7c5a] Exception in ASGI application",
         {"level": 4, "request": "1f0e7c5a", "undated": None},
@@ -2787,7 +2787,7 @@ def test_a_message_that_is_an_object_is_shown_as_it_is() -> None:
 
 
 def test_the_traceback_of_structlog_is_shown_as_pythons() -> None:
-    """structlog 25.5 with ``dict_tracebacks``: the last exception is the first one."""
+    """structlog 26.1 with ``dict_tracebacks``: the last exception is the first one."""
     frame = {"filename": "shop.py", "lineno": 8, "name": "fail", "locals": {"order": "7"}}
     rest = {"syntax_error": None, "is_group": False, "exceptions": [], "exc_notes": []}
     raised = {"exc_type": "RuntimeError", "exc_value": "cannot charge 7", "is_cause": False}

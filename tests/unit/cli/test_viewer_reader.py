@@ -404,7 +404,7 @@ def test_rich_leaves_out_a_time_that_it_has_just_written() -> None:
 
 
 def test_rich_with_the_time_alone() -> None:
-    """Rich 14 with ``datefmt="[%X]"``, as its manual shows."""
+    """Rich 15 with ``datefmt="[%X]"``, as its manual shows."""
     lines = (
         "[06:38:58] INFO     [1f0e7c5a9b3d4e6f8a7b6c5d4e3f2a1b] order placed                       libs.py:13",
         "           WARNING  [7b0a2c5e93a84f6e8d0a1f2e3d4c5b6a] stock low: tea                     libs.py:14",
