@@ -136,6 +136,9 @@ HEADS = (
     r"(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|-) \d{4}-\d\d-\d\d[T ]\d\d:",
     r"(?:request|trace)_id=[^ ]{1,128} [a-z_]{1,40}=",
     r"pid=\d{1,9} tid=\w{1,12} ",  # Sidekiq
+    r"PHP (?:(?:Fatal|Parse|Recoverable fatal) error|Warning|Notice|Deprecated):  ",
+    r"(?:<\d>)?\[\d{1,9}\] \[[tdiwef]\] ",  # Mojolicious
+    r"\[[\w:]{1,100}:\d{1,9}\] [a-z]{4,7} @\d{4}-",  # Dancer
     r"panic: |fatal error: ",  # Go
     r"=[A-Z]{4,10} REPORT==== \d",  # Erlang
     r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}   (?:<--|-->|xxx|-x-) [A-Z]{3,7} /",  # koa-logger

@@ -291,6 +291,7 @@ _BESIDE_STATUS = b"|".join(
         rb"(?<=Sent \d{3})(?= in )",  # Phoenix
         rb"(?= (?:\x1b\[[\d;]{1,20}m)?\|)",  # gin, in colors too; Fiber
         rb"(?= \[\d)",  # Django's runserver with daphne
+        rb"(?<=\] \d{3})(?= [A-Za-z' -]{1,40} \(\d)",  # Mojolicious
     )
 )
 _END_OF_STATUS = rb"(?![^ \r\n\t\"\\,;|\x1b])"
@@ -359,9 +360,10 @@ _DURATIONS = (
     (b"C", rb"C(?=ompleted )"),  # Rails
     (b"H", rb"H(?=TTP [A-Z])"),  # Django's runserver with daphne
     (b".", rb"\.(?<= 1\.)1 "),  # quart
+    (b"%", rb"%(?<=\d\.\d\d%)"),  # PHP-FPM
     # Servers' requests; "TCP_MISS/500 1234" of Squid, the times of HAProxy, the date of gin, the path
-    # of Fiber.
-    (b"/", rb"/(?:(?<= HTTP/)|(?=\+?\d+ \d)|(?<=\d{4}/\d\d/)(?=\d\d - )|(?<=\| /))"),
+    # of Fiber, the requests in a second of Mojolicious.
+    (b"/", rb"/(?:(?<= HTTP/)|(?=\+?\d+ \d)|(?<=\d{4}/\d\d/)(?=\d\d - )|(?<=\| /)|(?=s\)))"),
 )
 # A number with more digits behind its point is taken for a long one.
 _MOST_DECIMALS = 6

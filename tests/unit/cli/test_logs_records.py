@@ -499,6 +499,10 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "PHP": ("[22-Nov-2024 10:30:15 UTC] PHP Fatal error:  Uncaught x", {"level": 5}),
+    "PHP, without a time": (
+        "PHP Warning:  Undefined variable $x in /app/x.php on line 7",
+        {"level": 3},
+    ),
     # 8.2, written by PHP-FPM with decorate_workers_output = no
     "PHP-FPM": (f"NOTICE: PHP message: [{UUID}] paid", {"request": UUID, "level": 2}),
     "PHP-FPM, a warning": (
@@ -861,10 +865,15 @@ def test_a_message_that_looks_like_a_servers_line_is_read_alike_in_a_block(
     "name",
     [
         ".NET, on a terminal",
+        "Dancer",
         "HAProxy, its id first",
+        "Mojolicious",
+        "Mojolicious, in short",
         "NestJS",
         "Next.js",
         "PHP",
+        "PHP, without a time",
+        "PHP-FPM",
         "Rails",
         "Rails, end",
         "Rails, start",
@@ -1328,6 +1337,12 @@ BELOW: dict[str, tuple[str, ...]] = {
         "Stack trace:",
         "#0 {main}",
         "  thrown in /app/index.php on line 7",
+    ),
+    "PHP, on a terminal": (
+        "PHP Fatal error:  Uncaught RuntimeException: declined in /app/index.php:6",
+        "Stack trace:",
+        "#0 {main}",
+        "  thrown in /app/index.php on line 6",
     ),
     "PHP-FPM": (
         "NOTICE: PHP message: PHP Fatal error:  Uncaught RuntimeException: declined in /app/index.php:6",
