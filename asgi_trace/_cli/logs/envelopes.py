@@ -576,6 +576,10 @@ PREFIXES = (
         _SOURCE,
     ),
     _prefix("parallel --tag", rf"(?P<source>[a-z]{_WORD})\t", _SOURCE, _STAMPED),
+    # a package of npm: Turborepo, with its task, Nx and Lerna
+    _prefix(
+        "a package", rf"(?P<source>@[a-z][\w.-]{{0,100}}/[\w.-]{{1,100}})(?::{_WORD})?: ", _SOURCE
+    ),
     _prefix("a name", rf"(?P<source>[a-z]{_WORD})(?::{_WORD})?: ", _SOURCE, _STAMPED),
     _prefix(
         "grep -H",

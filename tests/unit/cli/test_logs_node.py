@@ -197,6 +197,20 @@ LOGS: dict[str, tuple[str, list[tuple[str, int, int, dict[str, Any]]]]] = {
         "[2026-11-28 07:06:35.419 web]     at say (/app/shop.js:2:204)\n",
         [(UUID, 2, 0, {"source": "web"}), (HEX, 4, 2, {"source": "web"})],
     ),
+    "Turborepo 2": (
+        f"@shop/web:dev: 2026-11-28T07:40:31.722Z ERROR [{HEX}] failed\n"
+        "@shop/web:dev: Error: boom\n"
+        "@shop/web:dev:     at say (/app/shop.js:2:204)\n"
+        f'@shop/api:dev: {{"level":30,"time":1795851631722,"pid":1,"hostname":"vm","reqId":"{UUID}","msg":"buying"}}\n',
+        [(HEX, 4, 2, {"source": "@shop/web"}), (UUID, 2, 0, {"source": "@shop/api"})],
+    ),
+    "Nx 24 and Lerna 9, a stream": (
+        f'@shop/api: {{"level":30,"time":1795851657506,"pid":453,"hostname":"vm","reqId":"{UUID}","msg":"buying"}}\n'
+        f"@shop/api: 2026-11-28T07:40:57.513Z ERROR [{HEX}] failed\n"
+        "@shop/api: Error: boom\n"
+        "@shop/api:     at say \x1b[90m(/app/\x1b[39mshop.js:2:204\x1b[90m)\x1b[39m\n",
+        [(UUID, 2, 0, {"source": "@shop/api"}), (HEX, 4, 2, {"source": "@shop/api"})],
+    ),
     "foreman 3 of npm": (
         f"7:06:44 AM web.1 |  2026-11-28T07:06:44.353Z INFO [{UUID}] buying\n"
         f"7:06:44 AM web.1 |  2026-11-28T07:06:44.354Z ERROR [{HEX}] failed\n"
