@@ -3,8 +3,8 @@ Tables of values separated by commas, semicolons, tabs or bars, as log stores ex
 becomes an object of JSON.
 
 The first line of a table has the names of its columns, with one for the line and one for its time;
-PostgreSQL writes none, and always the same columns. Memory is
-bounded: a row that is too large is left out.
+PostgreSQL's csvlog has no such line, and always the same columns. Memory is bounded: a row that is too
+large is left out.
 """
 
 from __future__ import annotations
