@@ -690,7 +690,6 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "path", "status_code", "elapsed_ms", 1),
     ("method", "path", "status_code", "response_time_ms", 1),
     ("method", "path", "status", "latency_ms", 1),
-    ("method", "url", "status", "response_time", 1),
     ("method", "path", "status", "service", 1),  # Heroku's router
     ("method", "url", "status", "response_time", 1),  # morgan, by a function
 )
