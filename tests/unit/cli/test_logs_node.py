@@ -197,6 +197,63 @@ LOGS: dict[str, tuple[str, list[tuple[str, int, int, dict[str, Any]]]]] = {
         "[2026-11-28 07:06:35.419 web]     at say (/app/shop.js:2:204)\n",
         [(UUID, 2, 0, {"source": "web"}), (HEX, 4, 2, {"source": "web"})],
     ),
+    "AWS Lambda's runtime for Node.js 3": (
+        f"2026-11-28T07:50:30.626Z\t{UUID}\tINFO\tbuying {{ requestId: 'x1' }}\n"
+        f'2026-11-28T07:50:30.637Z\t{UUID}\tERROR\tInvoke Error \t{{"errorType":"Error","errorMessage":"boom"}}\n',
+        [(UUID, 2, 0, {}), (UUID, 4, 0, {})],
+    ),
+    "pino 10, by the instrumentation of OpenTelemetry": (
+        f'{{"level":30,"time":1795849558028,"pid":9849,"hostname":"vm","trace_id":"{TRACE}","span_id":"593550e470fe83d9",'
+        '"trace_flags":"01","msg":"buying"}\n',
+        [(TRACE, 2, 0, {"trace": TRACE, "inner": "593550e470fe83d9"})],
+    ),
+    "winston 3, by dd-trace 5": (
+        f'{{"dd":{{"env":"prod","service":"shop","span_id":"365451779232546757","trace_id":"{TRACE}","version":"1.0"}},'
+        '"level":"info","message":"buying"}\n',
+        [(TRACE, 2, 0, {"trace": TRACE, "inner": "365451779232546757", "service": "shop"})],
+    ),
+    "winston 3, as the manual of cls-rtracer has it": (
+        "2026-11-28T06:58:02.229Z: Started\n"
+        f"2026-11-28T06:58:02.242Z [request-id:{UUID}]: buying\n"
+        f"2026-11-28T06:58:02.244Z [request-id:{HEX}]: Error: boom\n    at /app/shop.js:6:166\n",
+        [("", 0, 0, {}), (UUID, 0, 0, {}), (HEX, 0, 1, {})],
+    ),
+    "bunyan 2, by its command": (
+        f"[2026-11-28T06:58:02.487Z] ERROR: shop/1314 on vm: payment failed (req_id={UUID})\n"
+        "    Error: payment failed\n        at Object.<anonymous> (/app/shop.js:2:98)\n"
+        f"[2026-11-28T06:58:02.488Z]  INFO: shop/1314 on vm: done (req_id={HEX}, latency=3)\n"
+        f"    GET /buy?x=1 HTTP/1.1\n    x-request-id: {UUID}\n    --\n    HTTP/1.1 200 OK\n",
+        [(UUID, 4, 2, {}), (HEX, 2, 4, {})],
+    ),
+    "log4js 6, a pattern with the context": (
+        f"[2026-11-28T06:58:03.461] [WARN] shop [{UUID}] - slow {{ items: 3, requestId: 'forged' }}\n"
+        f"[2026-11-28T06:58:03.462] [ERROR] shop [{HEX}] - failed Error: payment failed\n"
+        "    at Object.<anonymous> (/app/shop.js:4:159)\n    ... 4 lines matching cause stack trace ...\n"
+        "    at node:internal/main/run_main_module:28:49 {\n  [cause]: Error: inner\n"
+        "      at Object.<anonymous> (/app/shop.js:4:193)\n}\n"
+        "[2026-11-28T06:58:03.460] [INFO] shop [null] - ready\n",
+        [(UUID, 3, 0, {}), (HEX, 4, 6, {}), ("", 2, 0, {})],
+    ),
+    "Node.js 20, an error with others in it": (
+        f"2026-11-28T07:07:56.902Z ERROR [{HEX}] failed AggregateError: both failed\n    at /app/shop.js:6:59 {{\n"
+        "  [errors]: [\n    Error: one\n        at /app/shop.js:6:79,\n"
+        "    TypeError: two\n        at /app/shop.js:6:96\n"
+        f"  ],\n  config: {{\n    headers: {{ 'x-request-id': '{UUID}' }}\n  }}\n}}\n"
+        f"2026-11-28T07:07:56.903Z WARN [{UUID}] next\n",
+        [(HEX, 4, 11, {}), (UUID, 3, 0, {})],
+    ),
+    "Next.js 16, dev": (
+        f"[{UUID}] buying\n"
+        " GET /buy?item=1 200 in 79ms (next.js: 57ms, application-code: 21ms)\n"
+        "\u2a2f Error: boom\n    at GET (app/fail/route.js:2:38)\n  1 | export const dynamic='force-dynamic';\n}\n"
+        " GET /fail 500 in 313ms (next.js: 14ms, application-code: 299ms)\n",
+        [
+            (UUID, 0, 0, {}),
+            ("", 0, 0, access("/buy?item=1", 200, 79.0)),
+            ("", 0, 3, {}),
+            ("", 0, 0, access("/fail", 500, 313.0)),
+        ],
+    ),
     "Turborepo 2": (
         f"@shop/web:dev: 2026-11-28T07:40:31.722Z ERROR [{HEX}] failed\n"
         "@shop/web:dev: Error: boom\n"
