@@ -338,8 +338,8 @@ PREFIXES = (
     ),
     # journalctl -o json-sse and json-seq
     _prefix("a record of JSON", r"(?:data: |\x1e)(?=\{)"),
-    # what a worker of PHP-FPM has written, with catch_workers_output; and before this, a record in
-    # the text of error_log()
+    # a line of a worker of PHP-FPM, with catch_workers_output; and what PHP-FPM puts before a record
+    # that a program writes with error_log()
     _prefix(
         "PHP-FPM",
         rf"\[(?P<time>\d\d-{_MONTHS}-\d{{4}} \d\d:\d\d:\d\d(?:\.\d{{6}})?)\] WARNING: \[pool [\w.-]{{1,128}}\] "

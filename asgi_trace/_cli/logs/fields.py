@@ -76,7 +76,7 @@ _OF_MONOLOG = Pattern(
     r"\[(\d{4}-\d\d-\d\d[T ][\d:.]{8,15}(?:Z|[+-]\d\d:\d\d)?)\] (?:\[([^\[\]]{0,128})\] )?([\w.-]{1,100})"
     r"\.(DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY): "
 )
-_is_id = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
+_TOKEN_OF_REQUEST = Pattern(r"[0-9a-f]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _EXCEPTION_OF_MONOLOG = '"exception":"[object] ('
 _MOST_TRIED = 16
 # They would count before the names of these writers.
@@ -195,7 +195,7 @@ def _fields_before_exception(match: re.Match[str], text: str) -> dict[str, Any] 
 def _of_monolog(match: re.Match[str], end: int, fields: dict[str, Any]) -> dict[str, Any]:
     """Return *fields* with those before them: a message, up to the blank before *end*, and others."""
     time, token, channel, level = match.groups()
-    if token and _is_id(token):
+    if token and _TOKEN_OF_REQUEST.fullmatch(token):
         fields = {"request_id": token, **fields}
     message = match.string[match.end() : end - 1].rstrip(" ")
     return _beside(

@@ -694,8 +694,8 @@ ACCESS: tuple[tuple[str, str, str, str, float], ...] = (
     ("method", "url", "status", "response_time", 1),  # morgan, by a function
 )
 
-# The messages of writers that tell the request and its outcome in two lines, and the fields of the
-# first one.
+# Writers with one line at the start of a request, and one at its end: the message of the first line,
+# and its fields with the method and the path.
 BEGINNINGS = {"incoming request": ("req.method", "req.url")}  # Fastify
 
 # Only writers whose "id" is that of the request have these names: Echo, slog-http.

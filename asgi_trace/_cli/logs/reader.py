@@ -92,23 +92,25 @@ _any_exception = re.compile(
 ).match
 # Rails puts its tags before each line of a stack. Where Ruby's formatter writes the log, each record
 # has a time before them.
-_tags_of_record = re.compile(
+_TAGS_OF_RECORD = Pattern(
     r"[DIWEFA], \[[\w:.-]{20,40} #\d{1,9}\] +[A-Z]{3,5} -- [^:\[]{0,100}: ((?:\[[^\[\]]{1,128}\] )+)"
-).match
-_tagged_stack = re.compile(
+)
+_TAGGED_STACK = Pattern(
     rf"(\[(?P<request>[0-9a-fA-F-]{{32,36}})\] (?:\[[^\[\]]{{1,128}}\] )*)(?: *\Z|{_FRAME_OF_RUBY})"
-).match
-# Records that are all in the lines below: what gin has recovered from, and Erlang's.
-_is_below = re.compile(
+)
+# Records whose text is in the lines below the first one: a panic that gin has recovered from, and
+# Erlang's reports.
+_ONLY_BELOW = Pattern(
     r"[\d/]{10} [\d:]{8} \[Recovery\] [\d/]{10} - [\d:]{8} panic recovered:\Z"
     r"|=[A-Z]{4,10} REPORT==== [\w:.-]{20,40} ===\Z"
-).match
+)
+_ONLY_BELOW_ENDS = (":", "===")
 _function_of_go = re.compile(r"(?=\S{1,300}\.\S)[A-Za-z][\w./@%~()*\[\]\u00b7-]{1,500}\Z").match
 _rich_without_time = re.compile(r" {11}(?: {9})?(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ").match
 # OpenStack's oslo.log begins each line of a traceback as the record, with this level and without ids.
-_of_oslo = re.compile(
+_OF_OSLO = Pattern(
     r"((?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \d{1,9} )?)[A-Z]{4,8}( [\w.-]{1,200} )\[(?:-|[\w-]{1,200} req-|req-)"
-).match
+)
 _OWN_LOGFMT = "timestamp="
 _ERROR = LEVELS["ERROR"]
 # rsyslog writes it in the place of a line feed.
@@ -424,7 +426,7 @@ class Steps:
         of_entry, prefix = self.prefix
         if prefix and source == of_entry and _begins_further(plain, prefix):
             return Step(None, plain[len(prefix) :])
-        tagged = _tagged_stack(plain) if plain[:1] == "[" and self.request else None
+        tagged = _TAGGED_STACK.match(plain) if plain[:1] == "[" and self.request else None
         if tagged is not None and tagged["request"] == self.request and source == self.source:
             return Step(None, plain[tagged.end(1) :])
         is_object = plain.startswith("{")
@@ -461,11 +463,13 @@ class Steps:
             self._begins_stack = _exception if entry.level < _ERROR else _any_exception
             if is_of_zap(plain):
                 self._begins_stack = _function_of_go
-            of_oslo = _of_oslo(plain)
+            # Before each search is a test that takes nearly no time: few lines pass it.
+            of_oslo = _OF_OSLO.match(plain) if "[-" in plain or "req-" in plain else None
             if of_oslo is not None:
                 self.prefix = source, f"{of_oslo[1]}ERROR{of_oslo[2]}"
-            self.in_traceback = _is_below(plain) is not None
-        tags = _tags_of_record(plain) if entry.request_id else None
+            if plain.endswith(_ONLY_BELOW_ENDS):
+                self.in_traceback = _ONLY_BELOW.match(plain) is not None
+        tags = _TAGS_OF_RECORD.match(plain) if entry.request_id and plain[1:4] == ", [" else None
         if ids > 0:
             self.prefix = source, _ids_in(plain)
         elif tags is not None:
@@ -558,8 +562,10 @@ def _ids_in(text: str) -> str:
 
 def _begins_further(line: str, prefix: str) -> bool:
     """Whether a *line* continues the record whose further lines have this *prefix*."""
-    is_own = prefix.startswith("[")
-    return line.startswith(prefix) and (is_own or not line.startswith("[", len(prefix)))
+    if not line.startswith(prefix):
+        return False
+    # The prefix of oslo.log has no ids: a bracket with them follows it in the next record alone.
+    return prefix.startswith("[") or not line.startswith("[", len(prefix))
 
 
 # The stream of a container, of containerd and of Docker: a runtime writes the lines of both to one

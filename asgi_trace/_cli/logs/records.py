@@ -136,7 +136,7 @@ _OTHERS_LEVEL = Pattern(
     r"|(?<=[\[:])(?:trace|debug|info|success|notice|warn|error|fatal|crit|alert|emerg)(?=\])"
     r")"
 )
-# Messages about a request, behind which is its path, decoded: it may have blanks and brackets.
+# The text before a decoded path in messages about a request. Such a path may have blanks and brackets.
 _BEFORE_PATH = Pattern(
     r": (?=/)"  # Django
     r"|\bException (?:on (?:request [A-Z]{3,20} )?|while serving )(?=/)"  # Flask, Quart, waitress
@@ -179,9 +179,9 @@ _OWN_IDS = Pattern(
     r"(?: \[([a-z]\w*/[^\] ]+(?: [^\]]*)?|(?:initialize|ping)(?: #[^\] ]+)?)\])?"
 )
 _LONGEST_IDS = 8192
-# Apache's error log has a client's text in its messages, without quotes: only behind this.
+# Behind this, a message in Apache's error log has a client's text without quotes.
 _OF_CLIENT = "[client "
-# A further line of Monolog, which grep may find alone: it has the message of an exception.
+# A further line of Monolog. It has the message of an exception, and grep may find it without its record.
 _PREVIOUS = "[previous exception] "
 _TIME_END = 120
 _LEVEL_END = 160
@@ -1042,7 +1042,7 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
 _BEGINS_PAIR = Pattern(r"@?[\w.]+=")
 # Among the tags of Rails, which Semantic Logger writes as a list.
 _is_uuid = re.compile(UUID).fullmatch
-_is_uid = re.compile(r"[0-9a-f]{7,32}").fullmatch
+_UID = Pattern(r"[0-9a-f]{7,32}")
 _is_date = re.compile(r"\d{4}[-/]\d\d[-/]\d\d").fullmatch
 _is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").fullmatch
 _is_offset = re.compile(r"[+-]\d\d:?\d\d").fullmatch
@@ -1076,7 +1076,7 @@ def _uid_in(fields: dict[str, Any]) -> str:
     """Return the id of Monolog's ``UidProcessor`` in *fields*, or "": a program's own uid is a user's."""
     extra = fields.get("extra")
     uid = extra.get("uid") if type(extra) is dict and "level_name" in fields else None
-    return uid if type(uid) is str and _is_uid(uid) else ""
+    return uid if type(uid) is str and _UID.fullmatch(uid) else ""
 
 
 def _further_id(fields: dict[str, Any], roles: _Roles, role: str) -> str:
