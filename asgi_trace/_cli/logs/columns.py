@@ -18,14 +18,17 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..._core.lines import HEAD, NO_ID
 from .entries import Columns, Common, with_fields
+from .entry import LONGEST_TEXT, more_of
 from .frames import unescaped
 from .layers import Bare
 from .levels import LEVELS
 from .lines import cut, values_at
+from .named import is_of_access
 from .names import NO_IDS
 from .others import columns_of_others
 from .own import BEFORE_IDS, LONGEST_HEAD, OTHERS, Form, Named
-from .records import ACCESS_FIELDS, LONGEST_TEXT, Records, is_of_access, may_be_accesses, more_of
+from .received import all_agreed
+from .records import ACCESS_FIELDS, Records, may_be_accesses
 from .texts import accesses_in, outgoing_in
 from .times import Clock
 
@@ -173,7 +176,7 @@ def _text(lines: Sequence[str], records: Records, received: Sequence[Any] | None
         odd = [place for place, common in enumerate(commons) if common is odd_common]
     if received is not None:
         stamps = {head.partition(" - ")[0] for head in set(heads)}
-        times = records.agreed(times, stamps, lines, received, odd)
+        times = all_agreed(records.clock, times, stamps, lines, received, odd)
     joined = "\n".join(messages)
     places = may_be_accesses(messages, joined)
     accesses = accesses_in([messages[place] for place in places])

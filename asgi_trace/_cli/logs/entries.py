@@ -12,8 +12,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
+from .entry import Entry
 from .lines import values_at
-from .records import Entry
 
 __all__ = ("Columns", "Common", "Entries", "EntryColumns", "with_fields")
 

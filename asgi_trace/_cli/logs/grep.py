@@ -25,11 +25,11 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, escape, id_color
 from ..._core.patterns import Pattern
+from .entry import Entry
 from .envelopes import COLOR, COLORS, DOCKERS_PART, JOURNAL_BYTES
 from .files import Log, drop_output, reason, refuse_terminal
 from .own import JSON, LOGFMT, OWN_HEAD
 from .reader import MOST_BETWEEN, LineReader, Steps, lines_of
-from .records import Entry
 from .services import service_of_file
 from .summary import Reading, hints, summarize
 from .times import Clock, read_duration, read_since, read_zone

@@ -98,4 +98,9 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
         scale = _GOOGLE if name == "severity" else _MONOLOG
     if value >= _LOGBACK[1]:
         scale = _LOGBACK
-    return max(0, sum(value >= least for least in scale) - 1)
+    number = 0
+    for least in scale[1:]:
+        if not value >= least:  # so that NaN is no level
+            break
+        number += 1
+    return number

@@ -17,11 +17,14 @@ from typing import Any
 
 from ..._core.patterns import Pattern
 from .entries import Columns, Common, with_fields
+from .entry import LONGEST_TEXT
 from .envelopes import Peeler, begins_log
+from .foreign import access_behind
 from .lines import cut, values_at
 from .names import NO_IDS
 from .own import BEFORE_STAMP, ID, LONGEST_FRONT, STAMP, own_head
-from .records import LONGEST_TEXT, Records, may_be_accesses
+from .received import agreed
+from .records import Records, may_be_accesses
 from .texts import access_lines, accesses_in
 from .times import Clock, find_time
 
@@ -75,7 +78,7 @@ def columns_of_others(
     times = _times(stamps, records, odd)
     if received is not None:
         moments = zip(times, stamps, received, strict=True)
-        times = [records.agreed_at(when, stamp, moment) for when, stamp, moment in moments]
+        times = [_agreed(records.clock, when, stamp, moment) for when, stamp, moment in moments]
     starts = [len(before) + len(stamp) for before, stamp in zip(befores, stamps, strict=True)]
     shown = [
         f"{before}{stamp}{message}"
@@ -127,7 +130,7 @@ def _accesses(
         if match is not None and (match.start() < start or match.groupdict().get("others")):
             odd.add(place)
             continue
-        access, _ = records.access(line, start, match)
+        access, _ = access_behind(records, line, start, match)
         if access:
             found[place] = access
     return found
@@ -202,6 +205,12 @@ def _common(level: int | None, head: str, owner: _Owner | None, file: int) -> Co
     if level is None or owner is None:
         return None
     return Common(level, *owner, file, head)
+
+
+def _agreed(clock: Clock, when: float, stamp: str, received: Any) -> float:
+    """Return the result of :func:`agreed`; *when*, if the time of the envelope is unknown."""
+    time = None if received is None else agreed(clock, when, stamp, received)
+    return when if time is None else time
 
 
 def _times(stamps: Sequence[str], records: Records, odd: set[int]) -> list[float]:

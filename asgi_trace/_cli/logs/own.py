@@ -24,6 +24,7 @@ __all__ = (
     "LONGEST_HEAD",
     "OTHERS",
     "OWN_HEAD",
+    "OWN_IDS",
     "STAMP",
     "Form",
     "Named",
@@ -219,6 +220,14 @@ _OF_STORES = tuple(
 # the runtime has split a line: the prefix and the beginning of that text are no head.
 _of_runtime = re.compile(r"[0-9T:.+Z-]{20,35} std(?:out|err) [FP] ").match
 _SHORTEST_PREFIX = len("2024-11-22T10:30:15Z stdout F")
+
+
+# Another formatter may put a thread or a level where ours has a call of MCP.
+OWN_IDS = Pattern(
+    r"\[req=([^|\]]*)\|session=([^|\]]*)((?:\|[^|\]]*)*)\]"
+    r"(?: \[([a-z]\w*/[^\] ]+(?: [^\]]*)?|(?:initialize|ping)(?: #[^\] ]+)?)\])?"
+)
+"""Our ids, in the line of any formatter, and what may be behind them."""
 
 
 def own_head(line: str) -> re.Match[str] | None:

@@ -22,6 +22,7 @@ from ..._core.patterns import Pattern
 from .columns import columns_in_envelopes, columns_of
 from .documents import in_order, unfolded
 from .entries import Columns, Entries
+from .entry import LONGEST_TEXT, Entry
 from .envelopes import (
     ANOTHER_LOG,
     COLOR,
@@ -39,7 +40,7 @@ from .layers import without_envelopes, wrapped, wrapping_of
 from .levels import LEVELS
 from .lines import LOOKED_AT, Lines
 from .own import OTHERS, Form, own_form, own_head
-from .records import LONGEST_TEXT, Entry, Records
+from .records import Records
 from .summary import Reading
 from .texts import AccessLines
 from .times import Clock

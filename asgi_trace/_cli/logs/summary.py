@@ -13,7 +13,7 @@ from datetime import datetime, tzinfo
 
 from ..._core.patterns import Pattern
 from .entries import Entries
-from .records import Entry
+from .entry import Entry
 
 __all__ = ("Reading", "hints", "notes", "summarize")
 

@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 from ..._core.lines import NO_ID, SESSION_LENGTH
 from .entries import Entries
-from .records import Entry
+from .entry import Entry
 
 __all__ = ("Wanted", "has_id", "is_plain", "lines_of_entries", "needle_of", "same_session")
 

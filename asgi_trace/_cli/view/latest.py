@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from ..logs.entries import Entries
-from ..logs.records import Entry
+from ..logs.entry import Entry
 from .model import Model
 
 __all__ = ("Latest", "Window")

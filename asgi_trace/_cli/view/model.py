@@ -20,8 +20,8 @@ from math import inf
 from typing import Any
 
 from ..logs.entries import Common, Entries
+from ..logs.entry import Entry
 from ..logs.lines import values_at
-from ..logs.records import Entry
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
 from .errors import Templates

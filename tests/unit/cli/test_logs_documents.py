@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import documents, files, stores
 from asgi_trace._cli.logs.documents import in_order, unfolded
+from asgi_trace._cli.logs.entry import Entry
 from asgi_trace._cli.logs.files import Log, blocks_of
 from asgi_trace._cli.logs.reader import lines_of, read
-from asgi_trace._cli.logs.records import Entry
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import Record, format_json
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asgi_trace._cli.logs.entries import Entries
-from asgi_trace._cli.logs.records import Entry
+from asgi_trace._cli.logs.entry import Entry
 
 
 def entry(when: float, text: str = "") -> Entry:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import columns, layers, others, reader, records, workers
+from asgi_trace._cli.logs import columns, foreign, layers, others, reader, records, workers
 from asgi_trace._cli.logs.columns import columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES, Layer
 from asgi_trace._cli.logs.files import Log
@@ -718,6 +718,6 @@ def test_a_usual_access_line_is_read_as_any_other_is(lines: list[str]) -> None:
     reader = LineReader()
     at_a_glance = list(reader.read(lines) + reader.finish())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "USUAL_ACCESS", ())
+        patch.setattr(foreign, "USUAL_ACCESS", ())
         reader = LineReader()
         assert at_a_glance == list(reader.read(lines) + reader.finish())

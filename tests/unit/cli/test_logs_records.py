@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs.levels import level_of
+from asgi_trace._cli.logs.names import ROLES
 from asgi_trace._cli.logs.reader import Entry, LineReader
 from asgi_trace._cli.logs.records import Records
+from asgi_trace._cli.logs.roles import Names
 from asgi_trace._cli.logs.times import Clock
 from asgi_trace._core.lines import Record, format_json, format_logfmt, parse_fields
 
@@ -3090,3 +3092,7 @@ def test_a_small_number_is_no_time(number: object) -> None:
     """It would be one of the first years of the epoch."""
     entry = entry_of(json.dumps({"time": number, "level": "info", "message": "x"}))
     assert (entry.more or {})["undated"] is True
+
+
+def test_the_names_of_a_line_are_in_the_order_of_the_table_of_roles() -> None:
+    assert Names._fields == tuple(ROLES)

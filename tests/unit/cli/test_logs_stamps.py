@@ -16,7 +16,7 @@ from asgi_trace._cli.logs.envelopes import Layer
 from asgi_trace._cli.logs.layers import Bare
 from asgi_trace._cli.logs.lines import Lines
 from asgi_trace._cli.logs.reader import Entry, LineReader
-from asgi_trace._cli.logs.records import Records
+from asgi_trace._cli.logs.received import all_agreed
 from asgi_trace._cli.logs.stamps import Stamps, times_of
 from asgi_trace._cli.logs.times import Clock
 
@@ -223,9 +223,8 @@ def test_a_time_without_zone_agrees_with_that_of_its_envelope(
     stamps = times_of(received, "Z", [], [], [])
     assert type(stamps) is Stamps
     lines = [LINE] * len(rows)
-    records = Records(0, clock)
     at_once, by_line = (
-        records.agreed(times, {"2024-01-15 10:30:15"}, lines, each, [])
+        all_agreed(clock, times, {"2024-01-15 10:30:15"}, lines, each, [])
         for each in (stamps, list(stamps))
     )
     assert at_once == by_line

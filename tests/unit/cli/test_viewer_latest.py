@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgi_trace._cli.logs.records import Entry
+from asgi_trace._cli.logs.entry import Entry
 from asgi_trace._cli.view import latest, model
 from asgi_trace._cli.view.latest import Latest, Window
 

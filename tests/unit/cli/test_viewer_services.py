@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from asgi_trace._cli.logs.entry import Entry
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.reader import merged, read
-from asgi_trace._cli.logs.records import Entry
 from asgi_trace._cli.logs.services import services_of_files
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.view import callers
