@@ -980,21 +980,10 @@ def opened(fields: dict[str, Any]) -> Content | None:
         return None
     if not is_raw and shape.levels and any(fields[name] not in _NO_LEVELS for name in shape.levels):
         return None
-    line: str | None = None
-    text_name = ""
-    for name in shape.texts:
-        value = fields[name]
-        if type(value) is list and name == "MESSAGE":
-            value = _from_bytes(value)
-        elif type(value) is dict and name == "Body" and "ServiceName" in fields:
-            value = _as_text(value)  # a column of a collector's table: JSON, or a map
-        if type(value) is str and (value or line is None):
-            text_name, line = name, value
-            if value:
-                break
+    name, line = _named_line(fields, shape.texts)
     if line is None:
         return None
-    is_part = text_name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
+    is_part = name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
     if shape.parts:
         is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
     line = line.rstrip("\r\n")
@@ -1006,15 +995,39 @@ def opened(fields: dict[str, Any]) -> Content | None:
         if time not in _NOTHING:
             break
         time = None
-    source = ""
+    source = _source_in(fields, shape) if shape.sources else ""
+    return _new(Content, (line, time, source, is_part))
+
+
+def _named_line(fields: dict[str, Any], names: Sequence[str]) -> tuple[str, str | None]:
+    """
+    Return the first text of *fields* with one of these *names* that is not empty, else the first
+    empty one, and its name; None without any.
+    """
+    empty: tuple[str, str | None] = "", None
+    for name in names:
+        value = fields[name]
+        if type(value) is list and name == "MESSAGE":
+            value = _from_bytes(value)
+        elif type(value) is dict and name == "Body" and "ServiceName" in fields:
+            value = _as_text(value)  # a column of a collector's table: JSON, or a map
+        if type(value) is not str:
+            continue
+        if value:
+            return name, value
+        if empty[1] is None:
+            empty = name, value
+    return empty
+
+
+def _source_in(fields: dict[str, Any], shape: _Shape) -> str:
     for name in shape.sources:
         value = fields[name]
         # A session's scope has the name of no service: a program in it has its own identifier.
         if value and type(value) is str and not value.endswith(".scope"):
             is_labels = value.startswith("{")
-            source = source_of_labels(value) if is_labels else in_pod(name, fields, shape.pods)
-            break
-    return _new(Content, (line, time, source, is_part))
+            return source_of_labels(value) if is_labels else in_pod(name, fields, shape.pods)
+    return ""
 
 
 _NOTHING = (None, "")

@@ -49,6 +49,8 @@ _SCALES = {
     "severityLevel": _AZURE,
     "SeverityLevel": _AZURE,
 }
+# A longer number is no level.
+_MOST_DIGITS = 5
 # Levels of npm, whose names are other words elsewhere.
 _OF_NPM = {"http": 1, "silly": 1}
 # Only these writers have these names beside a number called level.
@@ -69,17 +71,8 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
         is_mongo = "t.$date" in names and type(value) is str
         return LETTERS.get(value[:1], 0) if is_mongo else 0
     if type(value) is str:
-        known = LEVELS.get(value)
-        if known is not None:
-            return known
-        if value in _OF_NPM:
-            return _OF_NPM[value]
-        if value in LETTERS and value.isalpha():  # Echo writes "-" for no level
-            return LETTERS[value]
-        if not value.isdecimal() or len(value) > 5:
-            # slog writes INFO+2, the JSON of Protocol Buffers SEVERITY_NUMBER_INFO2
-            bare = value.partition("+")[0].partition("-")[0].strip().upper()
-            return LEVELS.get(bare.removeprefix("SEVERITY_NUMBER_").rstrip("234"), 0)
+        if not value.isdecimal() or len(value) > _MOST_DIGITS:
+            return _level_named(value)
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
@@ -87,20 +80,37 @@ def level_of(name: str, value: Any, names: Collection[str] = ()) -> int:
         return 0
     if name == "PRIORITY" or (name == "level" and _OF_GELF.issubset(names)):
         return _SYSLOG[int(value)] if 0 <= value < len(_SYSLOG) else 0
-    scale = _SCALES.get(name, _PYTHON)
-    if name == "level" and _OF_NEXTCLOUD.issubset(names):
-        scale = _AZURE
-    if name == "level" and not _OF_PINO.isdisjoint(names):
-        scale = _PINO
-    if name == "logLevel" and _OF_ROARR.issubset(names):
-        scale = _PINO
-    if value >= _MONOLOG[1]:  # no other number is as large
-        scale = _GOOGLE if name == "severity" else _MONOLOG
-    if value >= _LOGBACK[1]:
-        scale = _LOGBACK
     number = 0
-    for least in scale[1:]:
+    for least in _scale(name, value, names)[1:]:
         if not value >= least:  # so that NaN is no level
             break
         number += 1
     return number
+
+
+def _level_named(value: str) -> int:
+    known = LEVELS.get(value)
+    if known is not None:
+        return known
+    if value in _OF_NPM:
+        return _OF_NPM[value]
+    if value in LETTERS and value.isalpha():  # Echo writes "-" for no level
+        return LETTERS[value]
+    # slog writes INFO+2, the JSON of Protocol Buffers SEVERITY_NUMBER_INFO2
+    bare = value.partition("+")[0].partition("-")[0].strip().upper()
+    return LEVELS.get(bare.removeprefix("SEVERITY_NUMBER_").rstrip("234"), 0)
+
+
+def _scale(name: str, value: float, names: Collection[str]) -> tuple[int, ...]:
+    """Return the least number of each level, for the writer of a number in a field with this *name*."""
+    if value >= _LOGBACK[1]:  # no other number is as large
+        return _LOGBACK
+    if value >= _MONOLOG[1]:
+        return _GOOGLE if name == "severity" else _MONOLOG
+    if name == "logLevel" and _OF_ROARR.issubset(names):
+        return _PINO
+    if name == "level" and not _OF_PINO.isdisjoint(names):
+        return _PINO
+    if name == "level" and _OF_NEXTCLOUD.issubset(names):
+        return _AZURE
+    return _SCALES.get(name, _PYTHON)
