@@ -16,19 +16,7 @@ from itertools import chain
 from typing import Any
 
 from ..._core.patterns import Pattern
-from .framing import (
-    EVENT,
-    EXPORT,
-    FILE,
-    VERBOSE,
-    Blocks,
-    events,
-    exported,
-    is_counted,
-    named,
-    verbose,
-    without_counts,
-)
+from .framing import FILE, Blocks, behind_headers, framing_of
 from .shown import of_ruby, shown_in
 from .stores import (
     BLANKS,
@@ -79,7 +67,7 @@ def unfolded(
         yield from unfolded(_outdented(chain((first,), iterator)), complain, is_shown)
         return
     end = 0  # of the lines before the first record
-    form = named if FILE.match(first) else _form_of(first, complain, is_shown)
+    form = behind_headers if FILE.match(first) else _form_of(first, complain, is_shown)
     for _ in range(_MOST_WARNINGS):
         warning = _WARNING.match(first, end) if form is None else None
         if warning is None:
@@ -108,18 +96,15 @@ def _form_of(
     Return the function that reads records in the form of which a log has the *start*; None for
     lines and for JSON.
     """
-    if start.startswith(EXPORT):
-        return exported
-    if start.startswith(EVENT):
-        return events
-    if is_counted(start):
-        return without_counts
+    framing = framing_of(start)
+    if framing is not None:
+        return framing
     shown = shown_in(start) if is_shown else None
     if shown is not None:
         return lambda blocks: unfolded(shown(blocks), complain, is_shown=False)
-    if VERBOSE.match(start):
-        return verbose
-    return (lambda blocks: rows(blocks, complain)) if is_table(start) else None
+    if is_table(start):
+        return lambda blocks: rows(blocks, complain)
+    return None
 
 
 # A shell of Windows writes it before the first line.

@@ -6,35 +6,38 @@ form, server-sent events, messages behind their lengths, and several files with 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ..._core.patterns import Pattern
 
-__all__ = (
-    "EVENT",
-    "EXPORT",
-    "FILE",
-    "VERBOSE",
-    "Blocks",
-    "events",
-    "exported",
-    "is_counted",
-    "named",
-    "verbose",
-    "without_counts",
-)
+__all__ = ("FILE", "Blocks", "behind_headers", "framing_of")
 
 Blocks = Iterable[bytes]
 
 _LARGEST = 16 << 20
 """The bytes of the largest record that is read."""
 
+
+def framing_of(start: bytes) -> Callable[[Blocks], Iterator[bytes]] | None:
+    """
+    Return the function that makes lines of a log with this *start*; None for a log that is in none
+    of these forms.
+    """
+    if start.startswith(_EXPORT):
+        return _exported
+    if start.startswith(_EVENT):
+        return _events
+    if _is_counted(start):
+        return _without_counts
+    return _verbose if _VERBOSE.match(start) else None
+
+
 # -- the journal -----------------------------------------------------------------------------------
 
-EXPORT = b"__CURSOR="
+_EXPORT = b"__CURSOR="
 
 
-def exported(blocks: Blocks) -> Iterator[bytes]:
+def _exported(blocks: Blocks) -> Iterator[bytes]:
     """
     Yield *blocks* of ``journalctl -o export`` with a line of JSON for each record.
 
@@ -69,10 +72,10 @@ def exported(blocks: Blocks) -> Iterator[bytes]:
 
 
 # journalctl -o json-sse, and any other stream of server-sent events.
-EVENT = b"data: {"
+_EVENT = b"data: {"
 
 
-def events(blocks: Blocks) -> Iterator[bytes]:
+def _events(blocks: Blocks) -> Iterator[bytes]:
     """Yield *blocks* of events without the empty line that ends each."""
     is_in_line = False
     for block in blocks:
@@ -88,13 +91,13 @@ _COUNT = Pattern(rb"([1-9]\d{0,6}) (?=<\d{1,3}>)")
 _LONGEST_COUNT = len("1234567 <123>")
 
 
-def is_counted(block: bytes) -> bool:
+def _is_counted(block: bytes) -> bool:
     count = _COUNT.match(block)
     end = 0 if count is None else count.end() + int(count[1])
     return end > 0 and block[end - 1 : end] != b"\n" and _COUNT.match(block, end) is not None
 
 
-def without_counts(blocks: Blocks) -> Iterator[bytes]:
+def _without_counts(blocks: Blocks) -> Iterator[bytes]:
     """Yield *blocks* of messages behind their lengths, each with a line feed instead."""
     rest = b""
     for block in blocks:
@@ -120,12 +123,12 @@ def without_counts(blocks: Blocks) -> Iterator[bytes]:
 # The first line of a record of ``journalctl -o verbose``, with its microseconds since the epoch.
 _OF_RECORD = rb"[^ \[\n][^\[\n]{9,60} \[s=[0-9a-f]{32};i=[0-9a-f]+;[^\]\n]*\bt=([0-9a-f]{1,15})\b"
 _RECORD = Pattern(_OF_RECORD)
-VERBOSE = Pattern(rb"(?:-- [^\n]*\n)?" + _OF_RECORD)
+_VERBOSE = Pattern(rb"(?:-- [^\n]*\n)?" + _OF_RECORD)
 # Of a value with line feeds, the further lines are indented by more than four blanks.
 _FIELD = Pattern(rb" {4}([A-Z_][A-Z0-9_]{0,63})=")
 
 
-def verbose(blocks: Blocks) -> Iterator[bytes]:
+def _verbose(blocks: Blocks) -> Iterator[bytes]:
     """
     Yield *blocks* of ``journalctl -o verbose`` with a line of JSON for each record.
 
@@ -177,7 +180,7 @@ def _record_of(fields: dict[str, list[bytes]]) -> bytes:
 FILE = Pattern(rb"==> [^<>\r\n]{1,250} <==\r?\n")
 
 
-def named(blocks: Blocks) -> Iterator[bytes]:
+def behind_headers(blocks: Blocks) -> Iterator[bytes]:
     """
     Yield *blocks* with the header of its file before each line, where it is a prefix.
 
@@ -187,21 +190,21 @@ def named(blocks: Blocks) -> Iterator[bytes]:
     empty = b""  # the line before, where it has no text: it may belong to the next header
     is_start, is_in_line = True, False
     for block in blocks:
-        named: list[bytes] = []
+        behind: list[bytes] = []
         *lines, rest = block.split(b"\n")
         for line in (*(line + b"\n" for line in lines), rest):
             if not line:
                 continue
             if is_in_line:
-                named.append(line)
+                behind.append(line)
             elif (empty or is_start) and FILE.fullmatch(line):
                 header, empty = line.rstrip() + b" ", b""
             else:
                 if empty:
-                    named.append(header + empty)
+                    behind.append(header + empty)
                 empty = b"" if line.strip() else line
                 if not empty:
-                    named.append(header + line)
+                    behind.append(header + line)
             is_start, is_in_line = False, not line.endswith(b"\n")
-        if named:
-            yield b"".join(named)
+        if behind:
+            yield b"".join(behind)
