@@ -28,7 +28,7 @@ from .order import lines_of
 from .query import TRACE, Query, read_arguments
 from .reader import LineReader
 from .records import Entry
-from .search import Found, search, search_requests, search_trace, text_of
+from .search import Hit, search, search_requests, search_trace, text_of
 from .services import service_of_file
 from .steps import Steps
 from .summary import Reading, hints, summarize
@@ -162,18 +162,18 @@ def _for_terminal(line: bytes, in_color: bool) -> bytes:
     return f"{text}{end}".encode("utf-8", "backslashreplace")
 
 
-def _write(lines: Iterable[Found]) -> bool:
-    """Write *lines* to standard output, and return whether there was one."""
+def _write(hits: Iterable[Hit]) -> bool:
+    """Write the lines of *hits* to standard output, and return whether there was one."""
     out = sys.stdout.buffer
     is_terminal = sys.stdout.isatty()
     in_color = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     is_any = False
-    for match in lines:
-        if not match.line:
+    for hit in hits:
+        if not hit.line:
             out.flush()
             continue
         is_any = True
-        out.write(_for_terminal(match.line, in_color) if is_terminal else match.line)
+        out.write(_for_terminal(hit.line, in_color) if is_terminal else hit.line)
     out.flush()
     return is_any
 
