@@ -124,7 +124,7 @@ class _Left(NamedTuple):
     begins_stack: _Begins | None = None
 
 
-class _Shown:
+class _Learned:
     """What the lines of one log have shown of its other lines."""
 
     def __init__(self) -> None:
@@ -145,9 +145,9 @@ class Steps:
     """
 
     def __init__(self, file: int, clock: Clock, known: Steps | None = None) -> None:
-        self._shown: _Shown = _Shown() if known is None else known._shown
-        self._peeler = self._shown.peeler
-        self.records: Records = Records(file, clock, self._shown.access_lines)
+        self._learned: _Learned = _Learned() if known is None else known._learned
+        self._peeler = self._learned.peeler
+        self.records: Records = Records(file, clock, self._learned.access_lines)
         # The source and the stream of the last line, if it was a part or parts wait for their rest.
         self.writer = ("", "")
         self._parts: dict[tuple[str, str], str] = {}
@@ -194,22 +194,36 @@ class Steps:
         match = own_head(plain)
         if match is not None:
             return [self._stamped(match, plain, None)]
-        peeled = self._peeler.peel(plain, self._depth) if self._parts else self._peeler.peel(plain)
-        if peeled.is_part or self._parts:
-            stream = _STREAM.match(plain)
-            self.writer = peeled.source, stream[stream.lastindex or 0] if stream else ""
+        peeled = self._peeled(plain)
+        return [] if peeled is None else self._steps_in(peeled, plain, line)
+
+    def _peeled(self, plain: str) -> Peeled | None:
+        """
+        Return a line without its envelopes, and with the parts that came before it; None for a part
+        that waits for its rest.
+        """
+        if not self._parts:
+            peeled = self._peeler.peel(plain)
+            if not peeled.is_part:
+                return peeled
+        else:
+            peeled = self._peeler.peel(plain, self._depth)
+        stream = _STREAM.match(plain)
+        self.writer = peeled.source, stream[stream.lastindex or 0] if stream else ""
         if peeled.is_part:
             self._depth = peeled.depth
             if self.writer in self._parts or len(self._parts) < _MOST_PARTS:
                 part = self._parts.get(self.writer, "") + peeled.line
                 self._parts[self.writer] = part[:_LONGEST_PART]
-            return []
-        if self._parts and self.writer in self._parts:
-            joined = without_colors(self._parts.pop(self.writer) + peeled.line)
-            whole = self._peeler.peel(joined)
-            peeled = Peeled(whole.line, whole.fields, peeled.time, peeled.source)
-        elif self._parts:
-            peeled = self._peeler.peel(plain)
+            return None
+        if self.writer not in self._parts:
+            return self._peeler.peel(plain)
+        joined = without_colors(self._parts.pop(self.writer) + peeled.line)
+        whole = self._peeler.peel(joined)
+        return Peeled(whole.line, whole.fields, peeled.time, peeled.source)
+
+    def _steps_in(self, peeled: Peeled, plain: str, line: str) -> list[Step]:
+        """Return the steps of a whole *line*; *plain* is the line without colors."""
         is_bare = peeled.time is None and not peeled.source and peeled.line == plain
         if is_bare:
             envelope = peeled if peeled.fields is not None else None
@@ -386,62 +400,71 @@ class Steps:
         if match is not None:
             return self._stamped(match, plain, envelope)
         source = "" if envelope is None else envelope.source
-        of_entry, prefix = self.prefix
-        if prefix and source == of_entry and _begins_further(plain, prefix):
-            return Step(None, plain[len(prefix) :])
-        tagged = _TAGGED_STACK.match(plain) if plain[:1] == "[" and self.request else None
-        if tagged is not None and tagged["request"] == self.request and source == self.source:
-            return Step(None, plain[tagged.end(1) :])
-        is_object = plain.startswith("{")
+        marked = self._behind_mark(plain, source)
+        if marked is not None:
+            return Step(None, marked)
         # Lines of several services come by turns: none is a part of another one's traceback.
         is_of_another = plain != "" and source != self.source and "" not in (source, self.source)
-        returned = self._returned(plain, source) if is_of_another and self._left else None
-        if returned is not None:
-            return Step(returned)
+        if is_of_another and self._left:
+            returned = self._returned(plain, source)
+            if returned is not None:
+                return Step(returned)
         begins = is_of_another or (self._has_bare and source != "")
         goes_on = self.request is not None and not begins and self._goes_on(plain)
-        if goes_on and not is_object:
-            if self._is_own_format(plain, self.is_foreign):
-                goes_on = False
-            else:
+        if goes_on and not plain.startswith("{"):
+            if not self._is_own_format(plain, self.is_foreign):
                 self._has_bare |= self.source != "" and source == ""
                 return Step(None, self._outdented(line))
-        entry = self.records.other(plain, envelope)
-        if envelope is not None and envelope.beside and (entry is None or not entry.request_id):
-            entry = self.records.beside(plain, envelope) or entry
-        is_record = entry is not None
+            goes_on = False
+        entry = self._entry_of(plain, envelope)
+        if entry is None and goes_on:
+            return Step(None, line)
+        is_record = entry is not None or (envelope is not None and envelope.time is not None)
         if entry is None:
-            if goes_on:
-                return Step(None, line)
             entry = self.records.unknown(line, envelope)
-        if envelope is not None and envelope.time is not None:
-            is_record = True
-        if self._shown.is_rich and _rich_without_time(plain):
+        if self._learned.is_rich and _rich_without_time(plain):
             entry = self.records.dated(entry)
         self.begin(entry.request_id, source)
-        self._shown.is_rich |= _rich(plain) is not None
+        self._learned.is_rich |= _rich(plain) is not None
+        self._note_first(plain, source, entry, is_record)
+        return Step(entry, "", is_record)
+
+    def _behind_mark(self, plain: str, source: str) -> str | None:
+        """
+        Return what is behind the prefix or the tags that the writer of the last entry puts before
+        each of its lines; None for any other line.
+        """
+        of_entry, prefix = self.prefix
+        if prefix and source == of_entry and _begins_further(plain, prefix):
+            return plain[len(prefix) :]
+        tagged = _TAGGED_STACK.match(plain) if plain[:1] == "[" and self.request else None
+        if tagged is not None and tagged["request"] == self.request and source == self.source:
+            return plain[tagged.end(1) :]
+        return None
+
+    def _entry_of(self, plain: str, envelope: Peeled | None) -> Entry | None:
+        """Return the entry of a record of another writer; None for a line of an unknown form."""
+        entry = self.records.other(plain, envelope)
+        if envelope is None or not envelope.beside or (entry is not None and entry.request_id):
+            return entry
+        return self.records.beside(plain, envelope) or entry
+
+    def _note_first(self, plain: str, source: str, entry: Entry, is_record: bool) -> None:
+        """Note what the first line of an *entry* shows about the lines that may continue it."""
         ids = plain.find("[req=")
         self.is_foreign = ids >= 0
-        if ids < 0 and is_record and not plain.startswith(("{", _OWN_LOGFMT)):
-            self._begins_stack = _exception if entry.level < _ERROR else _any_exception
-            if is_of_zap(plain):
-                self._begins_stack = _function_of_go
-            # Before each search is a test that takes nearly no time: few lines pass it.
-            of_oslo = _OF_OSLO.match(plain) if "[-" in plain or "req-" in plain else None
-            if of_oslo is not None:
-                self.prefix = source, f"{of_oslo[1]}ERROR{of_oslo[2]}"
+        is_text = is_record and ids < 0 and not plain.startswith(("{", _OWN_LOGFMT))
+        if is_text:
+            self._begins_stack = _stack_below(plain, entry.level)
             if plain.endswith(_ONLY_BELOW_ENDS):
                 self.in_traceback = _ONLY_BELOW.match(plain) is not None
-        tags = _TAGS_OF_RECORD.match(plain) if entry.request_id and plain[1:4] == ", [" else None
-        if ids > 0:
-            self.prefix = source, _ids_in(plain)
-        elif tags is not None:
-            self.prefix = source, tags[1]
+        prefix = _ids_in(plain) if ids > 0 else _repeated_in(plain, entry.request_id, is_text)
+        if prefix:
+            self.prefix = source, prefix
         if ids >= 0 and '"' not in plain[:ids] and _ANOTHER_LOG.match(plain) is None:
-            self._shown.has_foreign = True
+            self._learned.has_foreign = True
         if source and entry.more and "foreign" in entry.more:
             self._entry = entry
-        return Step(entry, "", is_record)
 
     def continued(self, match: re.Match[str]) -> str | None:
         """
@@ -493,9 +516,9 @@ class Steps:
 
         :param is_foreign: whether the record before has our ids in the form of another formatter.
         """
-        if self._shown.is_rich and _rich_without_time(line):
+        if self._learned.is_rich and _rich_without_time(line):
             return True
-        has_foreign = is_foreign or self._shown.has_foreign
+        has_foreign = is_foreign or self._learned.has_foreign
         return has_foreign and "[req=" in line and line[:1] not in (" ", "\t")
 
 
@@ -515,6 +538,30 @@ def _continues(line: str, in_traceback: bool, begins_stack: _Begins | None) -> b
     if begins_stack is not None and begins_stack(line) is not None:
         return True
     return (in_traceback or _traceback(line) is not None) and _ANOTHER_LOG.match(line) is None
+
+
+def _stack_below(plain: str, level: int) -> _Begins:
+    """Return what matches the beginning of a stack below a record of this *level* of another writer."""
+    if is_of_zap(plain):
+        return _function_of_go
+    return _exception if level < _ERROR else _any_exception
+
+
+def _repeated_in(plain: str, request_id: str, is_text: bool) -> str:
+    """
+    Return the text in the record *plain* that its writer repeats before each further line; "" for
+    most writers.
+    """
+    # Before each search is a test that takes nearly no time: few lines pass it.
+    if request_id and plain[1:4] == ", [":
+        tags = _TAGS_OF_RECORD.match(plain)
+        if tags is not None:
+            return tags[1]
+    if is_text and ("[-" in plain or "req-" in plain):
+        of_oslo = _OF_OSLO.match(plain)
+        if of_oslo is not None:
+            return f"{of_oslo[1]}ERROR{of_oslo[2]}"
+    return ""
 
 
 def _ids_in(text: str) -> str:
