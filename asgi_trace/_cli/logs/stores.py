@@ -110,16 +110,24 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
         return _members(document)
     if not isinstance(document, dict):
         return None
-    columns = _by_columns(document)
-    if columns is not None:
-        return columns
-    packed = _packed(document)
-    if packed is not None:
-        return packed
-    if isinstance(document.get("Properties"), list):
-        return [_of_seq(document)]
+    for lines_of in _ALSO_OF_RECORDS:
+        lines = lines_of(document, depth)
+        if lines is not None:
+            return lines
     if not _OF_RECORDS.isdisjoint(document):
         return None
+    for lines_of in _OF_DOCUMENTS:
+        lines = lines_of(document, depth)
+        if lines is not None:
+            return lines
+    return None
+
+
+# Each of these functions returns the lines in a document of one kind, and None for any other
+# document; depth is the number of documents around it.
+
+
+def _of_otlp(document: dict[str, Any], depth: int) -> list[Any] | None:
     if isinstance(document.get("resource_logs"), list):
         document = _in_camel_case(document)
     if isinstance(document.get("resourceLogs"), list):
@@ -128,9 +136,18 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
         return list(_otlp([document]))
     if "timeUnixNano" in document and isinstance(document.get("body"), dict):  # one record
         return list(_otlp([{"scopeLogs": [{"logRecords": [document]}]}]))
+    return None
+
+
+def _of_opensearch(document: dict[str, Any], depth: int) -> list[Any] | None:
     hits = document.get("hits")
-    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
-        return [_hit(hit) for hit in hits["hits"] if isinstance(hit, dict)]
+    if not isinstance(hits, dict) or not isinstance(hits.get("hits"), list):
+        return None
+    return [_hit(hit) for hit in hits["hits"] if isinstance(hit, dict)]
+
+
+def _of_loki(document: dict[str, Any], depth: int) -> list[Any] | None:
+    """Loki's streams, and the list of SigNoz with the same name, whose members have no stream."""
     data = document.get("data")
     streams = data.get("result") if isinstance(data, dict) else document.get("streams")
     if isinstance(streams, list):
@@ -138,29 +155,45 @@ def lines_in(document: Any, depth: int = 0) -> list[Any] | None:
         signoz = [lines_in(other, depth + 1) for other in others]
         return [*_loki(streams), *(line for lines in signoz for line in lines or ())]
     if isinstance(document.get("stream"), dict) and isinstance(document.get("values"), list):
-        return list(_loki([document]))  # one stream of Loki alone
-    if _is_aside(document):
-        return []
+        return list(_loki([document]))  # one stream alone
+    return None
+
+
+def _of_cloudwatch(document: dict[str, Any], depth: int) -> list[Any] | None:
+    """The event that CloudWatch sends to a function of AWS Lambda."""
     awslogs = document.get("awslogs")
-    if isinstance(awslogs, dict):
-        return unpacked(awslogs.get("data"))
+    return unpacked(awslogs.get("data")) if isinstance(awslogs, dict) else None
+
+
+def _in_several(document: dict[str, Any], depth: int) -> list[Any] | None:
+    """A list of documents."""
     for name in _DOCUMENTS:
-        parts = document.get(name)
-        if isinstance(parts, list):
-            found = [lines_in(part, depth + 1) for part in parts]
-            if None not in found:
-                return [line for lines in found for line in lines or ()]
-    if isinstance(document.get("results"), dict):
-        return list(_framed(document["results"].values()))
-    listed = _listed(document)
-    if listed is not None:
-        return listed
+        members = document.get(name)
+        if isinstance(members, list):
+            lines_of_each = [lines_in(member, depth + 1) for member in members]
+            if None not in lines_of_each:
+                return [line for lines in lines_of_each for line in lines or ()]
+    return None
+
+
+def _of_grafana(document: dict[str, Any], depth: int) -> list[Any] | None:
+    results = document.get("results")
+    return list(_framed(results.values())) if isinstance(results, dict) else None
+
+
+def _in_inner(document: dict[str, Any], depth: int) -> list[Any] | None:
+    """An object around a document."""
     for name in _AROUND:
         if isinstance(document.get(name), dict):
-            inner = lines_in(document[name], depth + 1)
-            if inner is not None:
-                return inner
-    if document and all(map(_NUMBERED.fullmatch, document)):  # ClickHouse's JSONObjectEachRow
+            lines = lines_in(document[name], depth + 1)
+            if lines is not None:
+                return lines
+    return None
+
+
+def _in_numbered(document: dict[str, Any], depth: int) -> list[Any] | None:
+    """ClickHouse's JSONObjectEachRow: an object for each row, by its number."""
+    if document and all(map(_NUMBERED.fullmatch, document)):
         return list(document.values())
     return None
 
@@ -188,17 +221,17 @@ def _framed(results: Iterable[Any]) -> Iterator[dict[str, Any]]:
 _SHOWN = {"tsNs": "timestamp", "Time": "time", "Line": "line"}
 
 
-def _is_aside(document: dict[str, Any]) -> bool:
+def _in_none(document: dict[str, Any], depth: int) -> list[Any] | None:
     """
-    Whether a *document* only tells about those beside it: an action of OpenSearch's bulk API, the
-    beginning and the end of a file for ripgrep.
+    A document without lines, which is about the documents beside it: an action of OpenSearch's bulk
+    API, the beginning and the end of a file for ripgrep.
     """
     if document.keys() in _ACTIONS:
-        return all(isinstance(about, dict) for about in document.values())
+        return [] if all(isinstance(about, dict) for about in document.values()) else None
     kind, about = document.get("type"), document.get("data")
     if not isinstance(kind, str) or not isinstance(about, dict):
-        return False
-    return not _OF_RIPGREP.get(kind, set()).isdisjoint(about)
+        return None
+    return None if _OF_RIPGREP.get(kind, set()).isdisjoint(about) else []
 
 
 _ACTIONS = ({"index"}, {"create"})
@@ -218,30 +251,31 @@ def _members(document: list[Any]) -> list[Any] | None:
     return rows if any(isinstance(row, dict) for row in rows) else None
 
 
-def _listed(document: dict[str, Any]) -> list[Any] | None:
-    """Return the lines in a list of the *document*."""
+def _listed(document: dict[str, Any], depth: int) -> list[Any] | None:
+    """A list of objects, of rows, or of lines."""
     names = next((document[name] for name in _NAMES if isinstance(document.get(name), list)), None)
+    about_all = ("logStream", "logGroup")
+    stream = {key: document[key] for key in about_all if key in document}
     for name in _LISTS if names is None else _ROWS:
         rows = document.get(name)
         # The values of the columns, and not the columns.
         if not isinstance(rows, list) or not rows or rows is names:
             continue
-        stream: dict[str, Any] = {
-            key: document[key] for key in ("logStream", "logGroup") if key in document
-        }
-        lines: list[Any] = []
-        for row in rows:
-            if names is not None and isinstance(row, list):
-                lines.append(_named(names, row))
-            elif isinstance(row, dict):
-                lines += _line(row, stream)
-            elif isinstance(row, list):
-                lines.append(_insights(row) or _unnamed(row))
-            else:
-                lines.append(row)
+        lines = [line for row in rows for line in _lines_of_member(row, names, stream)]
         if name == "stdout_lines" or any(isinstance(line, dict) for line in (*rows, *lines)):
             return lines
     return None
+
+
+def _lines_of_member(row: Any, names: list[Any] | None, stream: dict[str, Any]) -> list[Any]:
+    """Return the lines in a *row* of a list, whose columns have these *names*, if they are known."""
+    if isinstance(row, dict):
+        return _line(row, stream)
+    if not isinstance(row, list):
+        return [row]
+    if names is not None:
+        return [_named(names, row)]
+    return [_insights(row) or _unnamed(row)]
 
 
 def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
@@ -256,14 +290,18 @@ def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
     if packed is not None:
         return packed
     if isinstance(row.get("Properties"), list):
-        row = _of_seq(row)
+        row = _event_of_seq(row)
     holder: dict[str, Any] = next(
         (row[name] for mark, name in _HOLDERS if mark in row and _is_object(row.get(name))), {}
     )
     return [{**stream, **row, **holder}]
 
 
-def _of_seq(row: dict[str, Any]) -> dict[str, Any]:
+def _of_seq(document: dict[str, Any], depth: int) -> list[Any] | None:
+    return [_event_of_seq(document)] if isinstance(document.get("Properties"), list) else None
+
+
+def _event_of_seq(row: dict[str, Any]) -> dict[str, Any]:
     """Return an event of Seq's API with the properties, and the message, by their names."""
     tokens = row.get("MessageTemplateTokens")
     texts = [token.get("Text", token.get("RawText", "")) for token in _objects_in(tokens)]
@@ -278,7 +316,7 @@ def _objects_in(value: Any) -> Iterator[dict[str, Any]]:
     return filter(_is_object, value) if isinstance(value, list) else iter(())
 
 
-def _packed(row: dict[str, Any]) -> list[Any] | None:
+def _packed(row: dict[str, Any], depth: int = 0) -> list[Any] | None:
     """Return the lines in the data of a *row* of a stream; None for any other row."""
     holder = next((row[name] for name in _PACKED_IN if isinstance(row.get(name), dict)), row)
     if _OF_STREAMS.isdisjoint(holder):
@@ -346,23 +384,22 @@ def _unnamed(row: Any) -> Any:
     Return a *row* of a time, perhaps a service, and a text, or one of CloudWatch Insights; unchanged,
     if it is no such row.
     """
-    if (
-        isinstance(row, list)
-        and row
-        and all(_is_object(cell) and cell.keys() == _CELL for cell in row)
-    ):
+    if not isinstance(row, list):
+        return row
+    if row and all(_is_object(cell) and cell.keys() == _CELL for cell in row):
         return _insights(row)
-    if not isinstance(row, list) or len(row) not in (2, 3) or not isinstance(row[-1], str):
+    if len(row) not in (2, 3) or not isinstance(row[-1], str) or not _is_time(row[0]):
         return row
-    time, text = row[0], row[-1]
-    if isinstance(time, str) and _BARE_TIME.match(time) is None:
-        return row
-    if not isinstance(time, str) and (type(time) not in (int, float) or time < _LEAST_TIME):
-        return row
-    fields = {"timestamp": time, "message": text}
+    fields = {"timestamp": row[0], "message": row[-1]}
     if len(row) == 3 and isinstance(row[1], str):
         fields["service"] = row[1]
     return fields
+
+
+def _is_time(value: Any) -> bool:
+    if isinstance(value, str):
+        return _BARE_TIME.match(value) is not None
+    return type(value) in (int, float) and bool(value >= _LEAST_TIME)
 
 
 # -- values by their columns -----------------------------------------------------------------------
@@ -410,7 +447,7 @@ TYPE = r"(?:LowCardinality|Nullable|DateTime|Date|String|U?Int|Float|Map|Array|E
 _is_type = re.compile(TYPE).match
 
 
-def _by_columns(document: dict[str, Any]) -> list[Any] | None:
+def _by_columns(document: dict[str, Any], depth: int) -> list[Any] | None:
     """
     Return the rows of a *document* that has a list of values for each column: ClickHouse's
     JSONColumns, Splunk's json_cols, Axiom's tables; None for any other document.
@@ -492,36 +529,33 @@ def _in_camel_case(value: Any, depth: int = 0) -> Any:
 
 def _otlp(resources: list[Any]) -> Iterator[dict[str, Any]]:
     for resource in filter(_is_object, resources):
-        about = _attributes(resource.get("resource"))
+        attributes = _attributes(resource.get("resource"))
         names = ["service.name", "k8s.pod.name"]
-        if "service.name" not in about:
+        if "service.name" not in attributes:
             names.append("k8s.container.name")
-        service = {name: about[name] for name in names if name in about}
-        for scope in _objects_in(
-            resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs")
-        ):
+        service = {name: attributes[name] for name in names if name in attributes}
+        scopes = resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs")
+        for scope in _objects_in(scopes):
+            about = scope.get("scope")
+            logger = about.get("name") if isinstance(about, dict) else None
+            common = {"logger.name": logger, **service} if logger else service
             for record in _objects_in(scope.get("logRecords")):
-                fields = {
-                    name: value
-                    for name, value in record.items()
-                    if name not in ("attributes", "body")
-                }
-                # A time of 0 means that it is not known.
-                if str(fields.get("timeUnixNano") or "0") == "0":
-                    fields["timeUnixNano"] = fields.get("observedTimeUnixNano")
-                logger = (
-                    (scope.get("scope") or {}).get("name")
-                    if _is_object(scope.get("scope"))
-                    else None
-                )
-                body = _value(record.get("body"))
-                yield {
-                    **fields,
-                    **({"logger.name": logger} if logger else {}),
-                    **service,
-                    "fields" if _is_object(body) else "body": body,
-                    "attributes": _attributes(record),
-                }
+                yield _record_of_otlp(record, common)
+
+
+def _record_of_otlp(record: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a *record*, and those that it has in *common* with others."""
+    fields = {name: value for name, value in record.items() if name not in ("attributes", "body")}
+    # A time of 0 means that it is not known.
+    if str(fields.get("timeUnixNano") or "0") == "0":
+        fields["timeUnixNano"] = fields.get("observedTimeUnixNano")
+    body = _value(record.get("body"))
+    return {
+        **fields,
+        **common,
+        "fields" if _is_object(body) else "body": body,
+        "attributes": _attributes(record),
+    }
 
 
 def _is_object(value: Any) -> bool:
@@ -637,3 +671,19 @@ def jq_for(start: bytes) -> str:
     if start.lstrip(BLANKS).startswith(b"["):
         return ".[]"
     return next((command for text, command in _JQ if re.search(text, start, re.DOTALL)), ".")
+
+
+# The functions for documents that may have the fields of a record, and those for all others.
+_ALSO_OF_RECORDS = (_by_columns, _packed, _of_seq)
+_OF_DOCUMENTS = (
+    _of_otlp,
+    _of_opensearch,
+    _of_loki,
+    _in_none,
+    _of_cloudwatch,
+    _in_several,
+    _of_grafana,
+    _listed,
+    _in_inner,
+    _in_numbered,
+)

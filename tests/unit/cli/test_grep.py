@@ -36,10 +36,12 @@ from asgi_trace import (
 )
 from asgi_trace._cli.logs import files
 from asgi_trace._cli.logs import grep as command
+from asgi_trace._cli.logs.candidates import shortcut
 from asgi_trace._cli.logs.files import Log, blocks_of
-from asgi_trace._cli.logs.grep import Query, read_query, search, search_requests, shortcut
 from asgi_trace._cli.logs.names import ACCESS
+from asgi_trace._cli.logs.query import Query, read_query
 from asgi_trace._cli.logs.reader import LineReader
+from asgi_trace._cli.logs.search import search, search_requests
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import (
     Record,

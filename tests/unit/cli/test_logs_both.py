@@ -18,8 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import grep
+from asgi_trace._cli.logs.candidates import shortcut
 from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.query import read_query
 from asgi_trace._cli.logs.reader import Entry, read
+from asgi_trace._cli.logs.search import search
 from asgi_trace._cli.logs.wanted import same_session
 from asgi_trace._core.lines import ACCESS_LOGGER, Record, format_access
 
@@ -139,12 +142,12 @@ def logs(draw: st.DrawFn) -> str:
 
 def shown(path: Path, **conditions: str) -> set[str]:
     """Return the numbers of the lines that grep shows."""
-    query = grep.read_query(**conditions)
+    query = read_query(**conditions)
     log = grep._Sampled(Log(str(path), pytest.fail), None)
     requests = grep._requests_wanted([log], query) if query.by_access_line else None
-    find = grep.shortcut(query, requests, log.is_named)
+    find = shortcut(query, requests, log.is_named)
     of_log = log.service, log.has_parts, log.written, log.known
-    found = grep.search(log.lines(), query, requests, find, *of_log)
+    found = search(log.lines(), query, requests, find, *of_log)
     return set(_NUMBER.findall(b"".join(each.line for each in found).decode()))
 
 

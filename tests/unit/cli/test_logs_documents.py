@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import documents, files, stores
-from asgi_trace._cli.logs.documents import in_order, unfolded
+from asgi_trace._cli.logs import documents, files, framing, order, stores
+from asgi_trace._cli.logs.documents import unfolded
 from asgi_trace._cli.logs.entry import Entry
 from asgi_trace._cli.logs.files import Log, blocks_of
-from asgi_trace._cli.logs.reader import lines_of, read
+from asgi_trace._cli.logs.order import in_order, lines_of
+from asgi_trace._cli.logs.reader import read
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import Record, format_json
 
@@ -814,7 +815,7 @@ def test_what_is_a_little_out_of_order_is_not(tmp_path: Path) -> None:
 
 def test_so_much_is_turned_round_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With bounded memory, and a sentence on what sorts all of it."""
-    monkeypatch.setattr(documents, "_WINDOW", 10_000)
+    monkeypatch.setattr(order, "_WINDOW", 10_000)
     monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 2000)
     path = tmp_path / "app.log"
     path.write_text("\n".join(_stamped(second) for second in range(500, 0, -1)) + "\n")
@@ -900,7 +901,7 @@ def test_a_message_adds_no_field_to_a_record_of_the_journal() -> None:
 def test_a_value_of_the_journal_that_is_too_large_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(documents, "_LARGEST", 1000)
+    monkeypatch.setattr(framing, "_LARGEST", 1000)
     data = (
         f"{_SHOWN}\n    MESSAGE=one\n"
         + f"            {'x' * 100}\n" * 100

@@ -897,7 +897,7 @@ def test_the_id_of_an_access_line_may_be_in_another_part_of_it(
 
 def test_no_source_is_read_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part whose rest never comes is forgotten."""
-    monkeypatch.setattr("asgi_trace._cli.logs.reader._MOST_PARTS", 10)
+    monkeypatch.setattr("asgi_trace._cli.logs.steps._MOST_PARTS", 10)
     reader = LineReader()
     reader.read(
         f"a{number}-1  | 2024-11-22T10:30:15.000000000Z stderr P x" for number in range(1000)

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import columns, foreign, layers, others, reader, records, workers
+from asgi_trace._cli.logs import columns, foreign, layers, others, records, steps, workers
 from asgi_trace._cli.logs.columns import columns_of
 from asgi_trace._cli.logs.envelopes import PREFIXES, Layer
 from asgi_trace._cli.logs.files import Log
@@ -322,7 +322,7 @@ def test_blocks_give_what_each_line_by_itself_gives(
         patch.setattr(LineReader, "read_text", _by_line)
         assert at_once == entries_of(path, block)
         # ... and what the fields of JSON and logfmt by their names give
-        patch.setattr(reader, "_OWN_NAMED", "\0")
+        patch.setattr(steps, "_OWN_NAMED", "\0")
         patch.setattr(records, "own_fields", lambda line: None)
         assert at_once == entries_of(path, block)
 

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from asgi_trace import RequestMetadata, TextFormatter, bound_request_metadata
 from asgi_trace._cli.logs import reader
+from asgi_trace._cli.logs.candidates import shortcut
 from asgi_trace._cli.logs.files import Log
-from asgi_trace._cli.logs.grep import read_query, search, shortcut
+from asgi_trace._cli.logs.query import read_query
 from asgi_trace._cli.logs.reader import (
     Entry,
     LineReader,
@@ -30,6 +31,7 @@ from asgi_trace._cli.logs.reader import (
     merged,
     read,
 )
+from asgi_trace._cli.logs.search import search
 from asgi_trace._core.lines import (
     Record,
     format_access,
