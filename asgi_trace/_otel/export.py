@@ -13,7 +13,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from copy import copy
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -89,7 +88,7 @@ class Batches:
     :param exporter: an exporter of the SDK's, for spans or log records.
     :param what: the name of the telemetry, for messages.
     :param limits: those of the queue.
-    :param gather: adds the items before each export; None if they are added otherwise.
+    :param gather: adds the items, after each delay; None if they are added otherwise.
     """
 
     def __init__(
@@ -156,10 +155,12 @@ class Batches:
         otel_context.attach(otel_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         wake = self._wake  # a forked child has another one
         while wake is self._wake:
-            with suppress(Empty):
+            try:
                 wake.get(timeout=self._delay)
+            except Empty:
+                # Only then: adding an item may wake this thread, and it would gather without end.
+                self.gather()
             self._is_woken = False
-            self.gather()
             self._export_queued()
 
     def _export_queued(self) -> None:
