@@ -47,6 +47,7 @@ def configure_opentelemetry() -> None:
     from opentelemetry.instrumentation.logging.handler import LoggingHandler
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import TracerProvider
 
     from .export import LogBatches, MetricBatches, SpanBatches, end_exports
@@ -61,7 +62,11 @@ def configure_opentelemetry() -> None:
         configured.append(spans)
         _end_at_exit(end_exports)
     if type(metrics.get_meter_provider()).__name__ == "_ProxyMeterProvider":
-        readers = [MetricBatches(exporter) for exporter in _exporters("metrics")]
+        # Prometheus's is a reader by itself, which a scraper asks.
+        readers = [
+            exporter if isinstance(exporter, MetricReader) else MetricBatches(exporter)
+            for exporter in _exporters("metrics")
+        ]
         if readers:
             meters = MeterProvider(readers, shutdown_on_exit=False)
             metrics.set_meter_provider(meters)

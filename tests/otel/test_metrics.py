@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -30,6 +31,7 @@ from asgi_trace._otel.export import MetricBatches
 from asgi_trace.otel import RequestSpans
 
 from ..servers.harness import Server
+from ..serving import reserved_port
 from .conftest import Collector
 from .test_spans import get
 from .test_zero_code import COMMANDS
@@ -156,6 +158,22 @@ def test_a_collection_is_exported_once() -> None:
     assert batches.force_flush()
     assert len(exporter.collections) == 2
     meters.shutdown()
+
+
+@pytest.mark.servers
+def test_prometheus_scrapes_them(environment: pytest.MonkeyPatch) -> None:
+    """``OTEL_METRICS_EXPORTER=prometheus``: the exporter is a server, which nothing is pushed to."""
+    environment.setenv("ASGI_TRACE_OTEL", "1")
+    with reserved_port() as port, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTEL_METRICS_EXPORTER", "prometheus")
+        patch.setenv("OTEL_EXPORTER_PROMETHEUS_PORT", str(port))
+        server = Server(["-m", "asgi_trace", "run", *shlex.split(COMMANDS["uvicorn"])])
+        try:
+            get(server, "/work/m7654321")
+            scraped = httpx.get(f"http://localhost:{port}/metrics").text
+        finally:
+            server.stop()
+    assert re.search(r"^http_server_request_duration_seconds_count\{.* 2\.0$", scraped, re.M)
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "hypercorn", "granian", "gunicorn"])

@@ -90,6 +90,14 @@ WITHOUT = "import sys; sys.modules['opentelemetry.sdk.trace'] = None; import asg
             {"OTEL_TRACES_EXPORTER": "carrier-pigeon"},
             "OTEL_TRACES_EXPORTER is 'carrier-pigeon'; expected none or an installed exporter, such as otlp",
         ),
+        (
+            "import asgi_trace.auto",
+            {
+                "OTEL_METRICS_EXPORTER": "prometheus",
+                "OTEL_EXPORTER_PROMETHEUS_HOST": "no-such-host.invalid",
+            },
+            "ASGI_TRACE_OTEL is set, and an exporter does not start (gaierror: ",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_at_once(
