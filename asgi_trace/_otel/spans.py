@@ -126,11 +126,13 @@ class RequestSpans(Wrapper):
             if has_span(request):
                 return None
             if runs_in_its_span(request):
+                use_propagators()
                 return _JoinedExchange(request, scope, Ending(scope, receive, send))
             provider = self._provider or trace.get_tracer_provider()
             inside = _provider_inside(self.app, provider)
             if inside is not None:
                 adapt(inside)
+                use_propagators()
                 return _ForeignExchange(request, receive, send)
             return self._start(scope, request, provider, Ending(scope, receive, send))
         except Exception:
