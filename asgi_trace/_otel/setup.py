@@ -74,7 +74,10 @@ def configure_opentelemetry() -> None:
             configured.append(meters)
             _end_at_exit(end_exports)
     exporters = [*_exporters("logs")]
-    if not exporters or isinstance(_logs.get_logger_provider(), LoggerProvider):
+    current = type(_logs.get_logger_provider())
+    # The API's own stands for none; logfire's has the same name.
+    is_own = current.__module__.startswith("opentelemetry.")
+    if not exporters or not is_own or current.__name__ != "ProxyLoggerProvider":
         return
     logs = LoggerProvider(shutdown_on_exit=False)
     for exporter in exporters:

@@ -211,6 +211,32 @@ def test_what_cannot_be_is_told_at_once(
     assert done.stdout.startswith(expected), done.stdout + done.stderr
 
 
+def test_the_providers_of_logfire_stay() -> None:
+    """All three; no second one is tried, of which the SDK would warn."""
+    code = """
+import logging
+import logfire
+from opentelemetry import _logs, metrics, trace
+logfire.configure(send_to_logfire=False, console=False)
+
+def providers():
+    return [trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()]
+
+before = providers()
+from asgi_trace.otel import configure_opentelemetry
+configure_opentelemetry()
+print([one is other for one, other in zip(before, providers())], logging.root.handlers)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("[True, True, True] []\n", "")
+
+
 def test_what_the_program_has_configured_stays() -> None:
     """And nothing is exported that the variables do not want."""
     code = """
