@@ -180,6 +180,9 @@ def _make_spans(shim: RequestTracingMiddleware) -> None:
         raise LauncherError(f"{problem}; '{INSTALL_OTEL}' installs what is needed") from None
     except ValueError as exc:  # the message names the variable, its value and the remedy
         raise LauncherError(str(exc)) from None
+    except Exception as exc:  # from an exporter, such as Prometheus's in the second of two workers
+        problem = f"{type(exc).__name__}: {exc}"
+        raise LauncherError(f"{OTEL} is set, and an exporter does not start ({problem})") from exc
     shim.app = RequestSpans(shim.app)
 
 

@@ -225,8 +225,13 @@ class _ClientSpan:
         self._end()
 
     def _is_replaced(self) -> bool:
-        """Discard the span if an instrumentation inside the client has made one of its own."""
-        if _is_foreign_client(trace.get_current_span()):
+        """
+        Discard the span if an instrumentation inside the client has made one of its own: the call's
+        headers have the ids of that span.
+        """
+        current = trace.get_current_span()
+        if not self._is_ended and _is_foreign_client(current):
+            self.trace = trace_of(current.get_span_context(), None)
             self.discard()
         return self._is_ended
 

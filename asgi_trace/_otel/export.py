@@ -13,7 +13,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from copy import copy
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -25,9 +24,11 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
 from opentelemetry.sdk.metrics.export import MetricReader
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor
+from opentelemetry.trace import Status
 
 from .._core.faults import own_logger, report_once, warn_once
+from .attributes import as_text
 
 __all__ = (
     "EXPORTS_SECONDS",
@@ -89,7 +90,7 @@ class Batches:
     :param exporter: an exporter of the SDK's, for spans or log records.
     :param what: the name of the telemetry, for messages.
     :param limits: those of the queue.
-    :param gather: adds the items before each export; None if they are added otherwise.
+    :param gather: adds the items, after each delay; None if they are added otherwise.
     """
 
     def __init__(
@@ -156,10 +157,12 @@ class Batches:
         otel_context.attach(otel_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         wake = self._wake  # a forked child has another one
         while wake is self._wake:
-            with suppress(Empty):
+            try:
                 wake.get(timeout=self._delay)
+            except Empty:
+                # Only then: adding an item may wake this thread, and it would gather without end.
+                self.gather()
             self._is_woken = False
-            self.gather()
             self._export_queued()
 
     def _export_queued(self) -> None:
@@ -240,13 +243,41 @@ class SpanBatches(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         if span.context is not None and span.context.trace_flags.sampled:
-            self._batches.add(span)
+            self._batches.add(_encodable(span))
 
     def shutdown(self) -> None:
         self._batches.close()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return _wait([self._batches], timeout_millis / 1000)
+
+
+def _encodable(span: ReadableSpan) -> ReadableSpan:
+    """
+    Return *span* with texts that have a UTF-8 form, or the exporter would lose the whole batch.
+
+    The SDK checks attributes only. The description of a status is often an exception's message.
+    """
+    description = span.status.description
+    texts = (span.name, description or "", *(event.name for event in span.events))
+    if all(as_text(text) == text for text in texts):
+        return span
+    return ReadableSpan(
+        name=as_text(span.name),
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=span.attributes,
+        events=[
+            Event(as_text(event.name), event.attributes, event.timestamp) for event in span.events
+        ],
+        links=span.links,
+        kind=span.kind,
+        status=Status(span.status.status_code, description and as_text(description)),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
 
 
 class LogBatches(LogRecordProcessor):
@@ -263,6 +294,8 @@ class LogBatches(LogRecordProcessor):
         # A context holds all of its request's objects.
         record = copy(log_record.log_record)
         record.context = Context()
+        if isinstance(record.body, str):
+            record.body = as_text(record.body)
         self._batches.add(
             ReadableLogRecord(
                 log_record=record,

@@ -11,19 +11,20 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
 from opentelemetry import metrics, trace
 
 from .._core.faults import report_once
-from .._core.scope import Message
+from .._core.scope import Message, Scope
 from .._logging.setup import attach_exporter
 from .client_spans import end_lost_spans, use_client_spans
 from .ids import adapt
 from .logs import RequestLogHandler
 
-__all__ = ("configure_opentelemetry", "configured", "flushing_send")
+__all__ = ("configure_opentelemetry", "configured", "flushing_lifespan")
 
 # The providers that configure_opentelemetry() has made.
 configured: list[Any] = []
@@ -47,6 +48,7 @@ def configure_opentelemetry() -> None:
     from opentelemetry.instrumentation.logging.handler import LoggingHandler
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import TracerProvider
 
     from .export import LogBatches, MetricBatches, SpanBatches, end_exports
@@ -61,14 +63,21 @@ def configure_opentelemetry() -> None:
         configured.append(spans)
         _end_at_exit(end_exports)
     if type(metrics.get_meter_provider()).__name__ == "_ProxyMeterProvider":
-        readers = [MetricBatches(exporter) for exporter in _exporters("metrics")]
+        # Prometheus's is a reader by itself, which a scraper asks.
+        readers = [
+            exporter if isinstance(exporter, MetricReader) else MetricBatches(exporter)
+            for exporter in _exporters("metrics")
+        ]
         if readers:
             meters = MeterProvider(readers, shutdown_on_exit=False)
             metrics.set_meter_provider(meters)
             configured.append(meters)
             _end_at_exit(end_exports)
     exporters = [*_exporters("logs")]
-    if not exporters or isinstance(_logs.get_logger_provider(), LoggerProvider):
+    current = type(_logs.get_logger_provider())
+    # The API's own stands for none; logfire's has the same name.
+    is_own = current.__module__.startswith("opentelemetry.")
+    if not exporters or not is_own or current.__name__ != "ProxyLoggerProvider":
         return
     logs = LoggerProvider(shutdown_on_exit=False)
     for exporter in exporters:
@@ -113,11 +122,40 @@ def _exporters(signal: str) -> Iterator[Any]:
         yield next(iter(entries)).load()()
 
 
-async def flushing_send(send: Callable[..., Any], message: Message) -> Any:
+async def flushing_lifespan(
+    app: Callable[..., Any],
+    scope: Scope,
+    receive: Callable[..., Any],
+    send: Callable[..., Any],
+) -> Any:
     """
-    Pass *message* of the lifespan to *send*; before the last one, export the remaining spans and
-    records.
+    Serve the lifespan by *app*; before its last message, export the remaining spans and records.
+
+    An app that ends without a message, as Django's does, has no lifespan. This function then
+    answers in its place: uvicorn ends by the signal that it received, and no exit handler runs.
     """
+    is_used = False
+
+    async def use(function: Callable[..., Any], *arguments: Any) -> Any:
+        nonlocal is_used
+        is_used = True
+        return await function(*arguments)
+
+    try:
+        returned = await app(scope, partial(use, receive), partial(use, _flushing_send, send))
+    except Exception:
+        if is_used:
+            raise
+    else:
+        if is_used:
+            return returned
+    for step in ("startup", "shutdown"):
+        await receive()
+        await _flushing_send(send, {"type": f"lifespan.{step}.complete"})
+    return None
+
+
+async def _flushing_send(send: Callable[..., Any], message: Message) -> Any:
     if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
         try:
             from .export import flush_exports

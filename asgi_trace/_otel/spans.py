@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from types import MethodType
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -54,7 +53,7 @@ from .ids import (
 )
 from .metrics import NO_METERS, Measured, ServerMetrics
 from .routes import prepare_routes, route_of
-from .setup import configured, flushing_send
+from .setup import configured, flushing_lifespan
 
 __all__ = ("RequestSpans",)
 
@@ -103,7 +102,7 @@ class RequestSpans(Wrapper):
     ) -> Any:
         """Serve one connection. If OpenTelemetry fails, the connection is served without a span."""
         if configured and scope["type"] == "lifespan":
-            return await self.app(scope, receive, MethodType(flushing_send, send))
+            return await flushing_lifespan(self.app, scope, receive, send)
         exchange = self._begin(scope, receive, send) if scope["type"] in _TRACED else None
         if exchange is None:
             return await self.app(scope, receive, send)
@@ -127,11 +126,13 @@ class RequestSpans(Wrapper):
             if has_span(request):
                 return None
             if runs_in_its_span(request):
+                use_propagators()
                 return _JoinedExchange(request, scope, Ending(scope, receive, send))
             provider = self._provider or trace.get_tracer_provider()
             inside = _provider_inside(self.app, provider)
             if inside is not None:
                 adapt(inside)
+                use_propagators()
                 return _ForeignExchange(request, receive, send)
             return self._start(scope, request, provider, Ending(scope, receive, send))
         except Exception:

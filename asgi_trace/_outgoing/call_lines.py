@@ -157,8 +157,10 @@ class LoggedCall:
             fields["error"] = self._error
         fields["duration_ms"] = int(seconds * 10_000 + 0.5) / 10
         fields["attempt"] = self.resends + 1
-        if self.trace is not None:
-            fields["call_span_id"] = self.trace.span_id
+        # An instrumentation inside the client may have made the call's span meanwhile.
+        place = self.trace if self.span is None else self.span.trace
+        if place is not None:
+            fields["call_span_id"] = place.span_id
         return fields
 
     def __del__(self) -> None:

@@ -359,17 +359,22 @@ def test_there_is_no_second_span(world: World, client: str, how: str) -> None:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_beside_the_instrumentation_of_httpx(world: World, is_async: bool) -> None:
-    """Its span begins inside httpx, after our hook: it is the only one."""
+def test_beside_the_instrumentation_of_httpx(
+    world: World, is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its span begins inside httpx, after our hook: it is the only one, and on the call's line."""
     from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 
+    hooks = OutgoingHooks(log=True)
+    caplog.set_level("INFO")
+
     def job() -> None:
-        with httpx.Client(event_hooks={"request": [HOOKS.httpx_request_hook]}, **HTTPX) as client:
+        with httpx.Client(event_hooks={"request": [hooks.httpx_request_hook]}, **HTTPX) as client:
             HTTPXClientInstrumentor.instrument_client(client, tracer_provider=world.provider)
             client.get(world.url)
 
     async def main() -> None:
-        events = {"request": [HOOKS.httpx_async_request_hook]}
+        events = {"request": [hooks.httpx_async_request_hook]}
         async with httpx.AsyncClient(event_hooks=events, **HTTPX) as client:
             HTTPXClientInstrumentor.instrument_client(client, tracer_provider=world.provider)
             await client.get(world.url)
@@ -378,6 +383,8 @@ def test_beside_the_instrumentation_of_httpx(world: World, is_async: bool) -> No
     assert call.instrumentation_scope is not None
     assert call.instrumentation_scope.name == "opentelemetry.instrumentation.httpx"
     assert int(world.called.parents[0].split("-")[2], 16) == ids(call)[1]
+    (record,) = [record for record in caplog.records if record.name == "asgi_trace.calls"]
+    assert int(vars(record)["call_span_id"], 16) == ids(call)[1]
 
 
 @pytest.mark.parametrize("world", [{"sampler": ALWAYS_OFF}], indirect=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..documents import ROOT
 from ..test_readme import EXPORTING, SHOP, serve
 from .conftest import Collector
+from .test_stopping import run
 
 
 def test_three_lines_export_a_service(tmp_path: Path, collector: Collector) -> None:
@@ -39,3 +40,40 @@ def test_three_lines_export_a_service(tmp_path: Path, collector: Collector) -> N
             "Validating payment",
             "Gateway slow",
         ]
+
+
+# JSON from a client can have a lone surrogate, which has no UTF-8 form.
+BROKEN = """
+import json, logging
+from opentelemetry import trace
+from asgi_trace.otel import configure_opentelemetry
+logging.basicConfig(level=logging.INFO)
+configure_opentelemetry()
+sent = json.loads('"\\\\ud83d"')
+tracer = trace.get_tracer("shop")
+with tracer.start_as_current_span("another request"):
+    logging.info("another line")
+try:
+    with tracer.start_as_current_span(f"work {sent}") as span:
+        span.set_attribute("sent", sent)
+        span.add_event(f"event {sent}", {"sent": sent})
+        logging.info("line %s", sent)
+        raise LookupError(sent)
+except LookupError:
+    pass
+"""
+
+
+def test_a_text_without_utf8_loses_no_batch(collector: Collector) -> None:
+    """It is escaped wherever it is, and the other spans and records of its batch arrive."""
+    service = "broken text"
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_SERVICE_NAME": service}
+    done = run(BROKEN, variables)
+    assert done.returncode == 0, done.stderr
+    other, span = collector.spans(2, service=service)
+    assert (other["name"], span["name"]) == ("another request", r"work \ud83d")
+    assert span["status"] == "ERROR"
+    assert [event["name"] for event in span["events"]] == [r"event \ud83d", "exception"]
+    logs = collector.logs(2, service=service)
+    assert [log["message"] for log in logs] == ["another line", r"line \ud83d"]
+    assert {log["span_id"] for log in logs} == {other["span_id"], span["span_id"]}

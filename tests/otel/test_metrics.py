@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,12 @@ import pytest
 from opentelemetry import metrics
 from opentelemetry.metrics import _internal
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import (
+    InMemoryMetricReader,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+)
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.util._once import Once
@@ -21,9 +27,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from asgi_trace import RequestTracingMiddleware, get_request_metadata
+from asgi_trace._otel.export import MetricBatches
 from asgi_trace.otel import RequestSpans
 
 from ..servers.harness import Server
+from ..serving import reserved_port
 from .conftest import Collector
 from .test_spans import get
 from .test_zero_code import COMMANDS
@@ -120,6 +128,52 @@ def test_what_is_not_sampled_is_measured_too(reader: InMemoryMetricReader) -> No
     call("/items/1", "/items/2", sampler=ALWAYS_OFF)
     (point,) = points(reader)[DURATION]
     assert (point.count, point.attributes["http.route"]) == (2, "/items/{item}")
+
+
+class Kept(MetricExporter):
+    """Keeps each collection that is exported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.collections: list[MetricsData] = []
+
+    def export(self, metrics_data: MetricsData, *args: Any, **kwargs: Any) -> MetricExportResult:
+        self.collections.append(metrics_data)
+        return MetricExportResult.SUCCESS
+
+    def force_flush(self, *args: Any, **kwargs: Any) -> bool:
+        return True
+
+    def shutdown(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""
+
+
+def test_a_collection_is_exported_once() -> None:
+    """An export is not the cause of the next one: the interval and a flush are."""
+    exporter = Kept()
+    batches = MetricBatches(exporter)
+    meters = MeterProvider([batches], shutdown_on_exit=False)
+    meters.get_meter("shop").create_counter("orders").add(1)
+    batches.collect()
+    assert batches.force_flush()
+    assert len(exporter.collections) == 2
+    meters.shutdown()
+
+
+@pytest.mark.servers
+def test_prometheus_scrapes_them(environment: pytest.MonkeyPatch) -> None:
+    """``OTEL_METRICS_EXPORTER=prometheus``: the exporter is a server, which nothing is pushed to."""
+    environment.setenv("ASGI_TRACE_OTEL", "1")
+    with reserved_port() as port, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTEL_METRICS_EXPORTER", "prometheus")
+        patch.setenv("OTEL_EXPORTER_PROMETHEUS_PORT", str(port))
+        server = Server(["-m", "asgi_trace", "run", *shlex.split(COMMANDS["uvicorn"])])
+        try:
+            get(server, "/work/m7654321")
+            scraped = httpx.get(f"http://localhost:{port}/metrics").text
+        finally:
+            server.stop()
+    assert re.search(r"^http_server_request_duration_seconds_count\{.* 2\.0$", scraped, re.M)
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "hypercorn", "granian", "gunicorn"])

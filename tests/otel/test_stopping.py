@@ -74,10 +74,11 @@ def test_a_server_ends(server_name: str, kind: str, patch: pytest.MonkeyPatch) -
 
 PROGRAM = """
 import logging, sys
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from asgi_trace.otel import configure_opentelemetry
 logging.basicConfig(level=logging.INFO)
 configure_opentelemetry()
+metrics.get_meter("mine").create_counter("lines").add(60)
 for number in range(60):
     with trace.get_tracer("mine").start_as_current_span("work"):
         logging.info("line %s", number)
@@ -97,6 +98,7 @@ def test_a_program_ends(kind: str, protocol: str, signals: str) -> None:
     if losses:
         assert ("60 spans" in losses[0]) == (signals != "logs"), losses
         assert ("60 log records" in losses[0]) == (signals != "traces"), losses
+        assert ("collections of metrics" in losses[0]) == (signals == "all"), losses
 
 
 def run(code: str, more: dict[str, str]) -> subprocess.CompletedProcess[str]:

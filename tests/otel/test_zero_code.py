@@ -50,6 +50,96 @@ def test_a_switch_is_enough(
     )
 
 
+# An app without lifespan raises, as Django's does, or returns.
+NO_LIFESPAN = {
+    "django": """
+import logging
+from django.conf import settings
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"])
+from django.core.asgi import get_asgi_application
+from django.http import HttpResponse
+from django.urls import path
+
+def work(request, marker):
+    logging.getLogger("shop").info("%s ends", marker)
+    return HttpResponse("ok")
+
+urlpatterns = [path("work/<str:marker>", work)]
+app = get_asgi_application()
+""",
+    "bare": """
+import logging
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        logging.getLogger("shop").info("%s ends", scope["path"].rpartition("/")[2])
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"ok"})
+""",
+}
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("name", NO_LIFESPAN)
+def test_nothing_is_lost_without_a_lifespan(
+    name: str, environment: pytest.MonkeyPatch, collector: Collector, tmp_path: Path
+) -> None:
+    """uvicorn ends by the signal that it received, so no exit handler exports the last spans."""
+    service = f"{name} without lifespan"
+    (tmp_path / "no_lifespan.py").write_text(NO_LIFESPAN[name], encoding="utf-8")
+    command = f"uvicorn --app-dir {shlex.quote(str(tmp_path))} --port {{port}} no_lifespan:app"
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY"):
+            patch.setenv(variable, "60000")
+        patch.setenv("ASGI_TRACE_OTEL", "1")
+        patch.setenv("OTEL_SERVICE_NAME", service)
+        server = Server(["-m", "asgi_trace", "run", *shlex.split(command)])
+    try:
+        request_id = get(server, "/work/m1234567").headers["x-request-id"]
+    finally:
+        server.stop()
+    (span,) = collector.spans(1, trace_id=request_id)
+    assert collector.logs(1, trace_id=request_id)[0]["span_id"] == span["span_id"]
+    assert collector.metrics(1, service=service, name="http.server.request.duration")
+
+
+FAILING_LIFESPAN = """
+import asyncio
+from asgi_trace import RequestTracingMiddleware
+from asgi_trace.otel import RequestSpans, configure_opentelemetry
+
+configure_opentelemetry()
+
+async def app(scope, receive, send):
+    await receive()
+    raise LookupError("no database")
+
+async def receive():
+    return {"type": "lifespan.startup"}
+
+async def send(message):
+    print(message)
+
+asyncio.run(RequestTracingMiddleware(RequestSpans(app))({"type": "lifespan"}, receive, send))
+"""
+
+
+def test_a_lifespan_that_fails_is_the_apps_own(collector: Collector) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING_LIFESPAN],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == ""
+    assert done.stderr.endswith("LookupError: no database\n")
+
+
 def test_the_standards_variables_choose_the_protocol(
     environment: pytest.MonkeyPatch, collector: Collector
 ) -> None:
@@ -90,6 +180,14 @@ WITHOUT = "import sys; sys.modules['opentelemetry.sdk.trace'] = None; import asg
             {"OTEL_TRACES_EXPORTER": "carrier-pigeon"},
             "OTEL_TRACES_EXPORTER is 'carrier-pigeon'; expected none or an installed exporter, such as otlp",
         ),
+        (
+            "import asgi_trace.auto",
+            {
+                "OTEL_METRICS_EXPORTER": "prometheus",
+                "OTEL_EXPORTER_PROMETHEUS_HOST": "no-such-host.invalid",
+            },
+            "ASGI_TRACE_OTEL is set, and an exporter does not start (gaierror: ",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_at_once(
@@ -111,6 +209,32 @@ def test_what_cannot_be_is_told_at_once(
         timeout=60,
     )
     assert done.stdout.startswith(expected), done.stdout + done.stderr
+
+
+def test_the_providers_of_logfire_stay() -> None:
+    """All three; no second one is tried, of which the SDK would warn."""
+    code = """
+import logging
+import logfire
+from opentelemetry import _logs, metrics, trace
+logfire.configure(send_to_logfire=False, console=False)
+
+def providers():
+    return [trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()]
+
+before = providers()
+from asgi_trace.otel import configure_opentelemetry
+configure_opentelemetry()
+print([one is other for one, other in zip(before, providers())], logging.root.handlers)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("[True, True, True] []\n", "")
 
 
 def test_what_the_program_has_configured_stays() -> None:

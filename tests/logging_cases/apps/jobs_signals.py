@@ -2,7 +2,13 @@
 
 from celery.signals import before_task_publish, task_postrun, task_prerun
 
-from asgi_trace import carrier, extract, reset_request_metadata, set_request_metadata
+from asgi_trace import (
+    carrier,
+    extract,
+    get_request_metadata,
+    reset_request_metadata,
+    set_request_metadata,
+)
 
 
 def send_ids(headers, **_):
@@ -10,7 +16,8 @@ def send_ids(headers, **_):
 
 
 def bind_ids(task, **_):
-    task.request.ids = set_request_metadata(extract(task.request.headers))
+    sent = extract(task.request.headers) or get_request_metadata()
+    task.request.ids = set_request_metadata(sent)
 
 
 def unbind_ids(task, **_):

@@ -63,6 +63,19 @@ with start_worker(app, pool="solo", perform_ping_check=False, loglevel="INFO"):
         each.wait(timeout=60, propagate=False)
 """
 
+EAGER = """
+from celery import Celery
+
+app = Celery("jobs")
+app.conf.task_always_eager = True
+task = app.task(job)
+
+with bound_carrier(request):
+    task.delay("first")
+    job("second")
+task.delay("nobody's")
+"""
+
 TASKIQ = """
 from taskiq import InMemoryBroker
 
@@ -234,6 +247,15 @@ def test_celery(tmp_path: Path) -> None:
     ended = [line for line in lines if re.search(r"\] (succeeded|raised)", line["message"])]
     assert [line.get("request_id") for line in ended] == ["a1b2c3d4", "a1b2c3d4", "a1b2c3d4", None]
     assert [line["exception"]["type"] for line in ended if "exception" in line] == ["ValueError"]
+
+
+def test_celery_without_a_worker(tmp_path: Path) -> None:
+    """``task_always_eager``, as in tests: a task is a part of the request that calls it."""
+    lines = run(tmp_path, readme("celery") + EAGER)
+    first, second, nobodys = [line for line in lines if line["logger"] == "jobs"]
+    assert first["request_id"] == "a1b2c3d4"
+    assert {**first, "message": "", "timestamp": ""} == {**second, "message": "", "timestamp": ""}
+    assert "request_id" not in nobodys
 
 
 def test_taskiq(tmp_path: Path) -> None:
