@@ -220,8 +220,9 @@ class _Trace:
         self._wanted = wanted
         self._followed = [_Followed(name, file, wanted) for file, name in enumerate(names)]
         self._names = [followed.log.name for followed in self._followed]
+        self.title = title_of(self._names)
         self._window = Window(
-            lambda: Model(title_of(self._names), self._names), MOST_ENTRIES, MOST_ENTRIES // 2
+            lambda: Model(self.title, self._names), MOST_ENTRIES, MOST_ENTRIES // 2
         )
         self._changed = threading.Condition()
         # An id of this process: numbers of news from another process are not valid here.
@@ -448,7 +449,7 @@ def run(files: Sequence[str], port: int | None = None, **conditions: str | None)
         with server:
             watching.start()
             print(
-                f"http://127.0.0.1:{server.server_port}/ shows {title_of(names)} as it is written; Ctrl-C stops"
+                f"http://127.0.0.1:{server.server_port}/ shows {trace.title} as it is written; Ctrl-C stops"
             )
             sys.stdout.flush()
             server.serve_forever()

@@ -282,6 +282,7 @@ def test_a_pipe_is_followed(follow: Any) -> None:
     """As of a container's log."""
     server = follow("-", stdin=subprocess.PIPE)
     assert server.process.stdin is not None
+    assert server.title == "standard input"
     page = server.page()
     for message in ("first", "second"):
         server.process.stdin.write(stamped(1, message) + "\n")
@@ -293,6 +294,7 @@ def test_the_documents_of_a_pipe_are_followed(follow: Any) -> None:
     """As stern and journalctl print them, over several lines, while they are made."""
     server = follow("-", stdin=subprocess.PIPE)
     assert server.process.stdin is not None
+    assert server.title == "standard input"
     page = server.page()
     for message in ("first", "second"):
         record = {"log": stamped(1, message), "stream": "stderr", "container_name": "shop"}
