@@ -73,6 +73,8 @@ export class Trace {
     this.lastLine = new Int32Array(this.size).fill(-1);
     this.unknown = head.unknown;
     this.errors = 0;
+    /** @type {Set<number>} the services that have a request or a line; the name of a log may have none */
+    this.usedServices = new Set();
     /** @type {Callers | null} null before the first use, and after a change */
     this.knownCallers = null;
     /** The lines that are errors, and beside them the places of their messages in the head's templates. */
@@ -121,8 +123,9 @@ export class Trace {
 
   /** @param {number} r */
   #meet(r) {
-    const { start, end } = this.requests;
+    const { start, end, service } = this.requests;
     if (this.isError(r)) this.errors++;
+    this.usedServices.add(service[r]);
     if (start[r] < this.from) this.from = start[r];
     if (end[r] > this.to) this.to = end[r];
   }
@@ -307,6 +310,9 @@ export class Trace {
       this.request[start + i] = request[i];
     }
     for (const i of late) this.isLate[start + i] = 1;
+    const { service } = data;
+    for (const each of typeof service === "number" ? [service] : service)
+      this.usedServices.add(each);
     for (const [i, template] of data.errors) {
       this.errorLines.lines.push(start + i);
       this.errorLines.templates.push(template);
@@ -366,6 +372,7 @@ export class Trace {
       if (isNew) this.#meet(r);
       else {
         if (this.isError(r) && !wasError) this.errors++;
+        this.usedServices.add(request.service);
         if (this.requests.end[r] > this.to) this.to = this.requests.end[r];
       }
     }

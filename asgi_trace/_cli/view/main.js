@@ -35,7 +35,7 @@ let query = parse("");
 let isFollowing = false;
 let isLive = false;
 
-const services = new Services(trace.services);
+const services = new Services(trace.services, trace.usedServices);
 const lines = new Lines(part("grid"), trace, look, clock, services, { chooseLine, scrolled });
 const tree = new RequestTree(part("tree"), trace, look, clock, services, {
   chooseRequest(r) {
@@ -766,6 +766,7 @@ await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.ch
   drawReading();
 });
 drawCounts();
+serviceFilter.draw();
 errors.rearrange();
 if (isFitted) timeline.fit();
 else timeline.showAgain();
