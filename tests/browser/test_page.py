@@ -569,6 +569,14 @@ def test_nothing_stands_out_of_the_window(tab: Page, size: str) -> None:
         assert box["x"] + box["width"] <= width, name
 
 
+def test_what_is_printed_is_the_view(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    """One sheet, with its colors: a list has only the rows in sight, and room for all."""
+    tab = open_page(page_of(story() * 30, tmp_path))
+    assert tab.pdf(landscape=True).count(b"/Type /Page\n") == 1
+    tab.emulate_media(media="print")
+    assert tab.evaluate("getComputedStyle(document.body).printColorAdjust") == "exact"
+
+
 def test_a_phone_shows_one_list_at_a_time(tab: Page) -> None:
     """The lines, or the requests."""
     tab.set_viewport_size({"width": 390, "height": 844})
