@@ -228,6 +228,26 @@ def test_what_was_left_out_is_said(tmp_path: Path, open_page: Callable[..., Page
     assert "exact to the second" in tab.locator("#notes").inner_text()
 
 
+def test_a_duration_is_no_more_exact_than_the_times(
+    tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    """Lines of one second are apart on the axis, but nobody has measured that time."""
+    whole = "2024-01-15 10:30:{:02d} - INFO - [req={}|session=s1] - {}\n"
+    log = "".join(
+        whole.format(second, request, message)
+        for second, request, message in (
+            *((1, "r1", "begun"), (1, "r1", "done")),
+            *((2, "r2", "begun"), (2, "r2", "half"), (5, "r2", "done")),
+            *((6, "r3", "begun"), (6, "r3", "GET /x 200 12.5ms 1B http 127.0.0.1:1")),
+        )
+    )
+    tab = open_page(page_of(log, tmp_path))
+    durations = tab.locator("#tree .request .duration")
+    assert durations.all_inner_texts() == ["< 1 s", "3 s", "13 ms"]
+    tab.locator("#tree .request").first.click()
+    assert "< 1 s" in chosen(tab)
+
+
 def test_an_empty_log_is_a_page(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     """That says so."""
     tab = open_page(page_of("", tmp_path))

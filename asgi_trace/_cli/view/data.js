@@ -4,7 +4,7 @@
 import { Callers } from "./callers.js";
 import { columnsOf, put, withRoom } from "./columns.js";
 import { folded, unfolded, wholeLines } from "./heads.js";
-import { plain } from "./text.js";
+import { duration, plain } from "./text.js";
 
 export const LEVELS = ["none", "debug", "info", "warning", "error", "critical"];
 export const DEBUG = 1;
@@ -159,6 +159,19 @@ export class Trace {
   duration(r) {
     const { start, end, duration: measured } = this.requests;
     return Number.isNaN(measured[r]) ? end[r] - start[r] : measured[r];
+  }
+
+  /** Whether its duration is more exact than the log's times may be. @param {number} r */
+  isMeasured(r) {
+    return !this.head.whole_seconds || !Number.isNaN(this.requests.duration[r]);
+  }
+
+  /** Its duration as text: between times in whole seconds, in whole seconds. @param {number} r */
+  took(r) {
+    const ms = this.duration(r);
+    const seconds = Math.round(ms / 1000);
+    if (this.isMeasured(r) || seconds >= 60) return duration(ms);
+    return seconds < 1 ? "< 1 s" : `${seconds} s`;
   }
 
   /** When the first byte of its body was sent, or null. @param {number} r */

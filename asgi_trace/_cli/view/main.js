@@ -302,9 +302,9 @@ function requestFacts(r) {
     .map(plain)
     .join(" ");
   if (state) facts.push(make("span", trace.isFailure(r) ? "failed" : "", state));
-  facts.push(make("span", "", duration(trace.duration(r))));
+  facts.push(make("span", "", trace.took(r)));
   const row = timeline.scale.opened?.rowOf(r);
-  if (row && row.waits.length > 0) {
+  if (row && row.waits.length > 0 && trace.isMeasured(r)) {
     const self = selfTime(row);
     facts.push(make("span", "", `self ${duration(self)}`));
     facts.push(make("span", "", `waiting ${duration(row.duration - self)}`));
