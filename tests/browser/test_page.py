@@ -248,6 +248,14 @@ def test_a_duration_is_no_more_exact_than_the_times(
     assert "< 1 s" in chosen(tab)
 
 
+def test_errors_of_no_request_are_errors(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    """The header counts failed requests, and does not say that there are no errors."""
+    line = "2024-01-15 10:30:0{} ERROR worker: cannot reach the database\n"
+    tab = open_page(page_of("".join(map(line.format, range(8))), tmp_path))
+    assert tab.locator("#errors").inner_text().startswith("▾8 errors in 1 group")
+    assert tab.locator("#error-count").inner_text() == "no failed request"
+
+
 def test_an_empty_log_is_a_page(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     """That says so."""
     tab = open_page(page_of("", tmp_path))

@@ -247,7 +247,8 @@ function drawCounts() {
   part("counts").textContent = parts.join(" · ");
   part("counts").title = plain(trace.head.summary);
   const errors = part("error-count");
-  errors.textContent = trace.errors ? counted(trace.errors, "error") : "no errors";
+  const none = trace.errorLines.lines.length > 0 ? "no failed request" : "no errors";
+  errors.textContent = trace.errors ? counted(trace.errors, "error") : none;
   errors.classList.toggle("some", trace.errors > 0);
   for (const id of ["previous-error", "next-error"])
     /** @type {HTMLButtonElement} */ (part(id)).disabled = trace.errors === 0;
