@@ -597,6 +597,35 @@ def test_nothing_stands_out_of_the_window(tab: Page, size: str) -> None:
         assert box["x"] + box["width"] <= width, name
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_the_search_keeps_its_place_beside_a_long_answer(tab: Page, size: str) -> None:
+    """It is never squeezed; the answer and the reasons of empty lists cover nothing."""
+    width, height = SIZES[size]
+    tab.set_viewport_size({"width": width, "height": height})
+    for query in ("usr:7 cart.total:>100 localhost:8000", "status:foo dur:x"):
+        search(tab, query)
+        boxes = [
+            tab.locator(name).bounding_box()
+            for name in (
+                "#query",
+                "#answer",
+                "#dim",
+                "#tools",
+                "#no-requests",
+                "#nothing",
+                "#chosen",
+            )
+            if tab.locator(name).is_visible()
+        ]
+        places = [(box["x"], box["y"], box["width"], box["height"]) for box in boxes if box]
+        assert places[0][2] > 100
+        for one, (x, y, wide, high) in enumerate(places):
+            for left, top, breadth, depth in places[one + 1 :]:
+                assert (
+                    x + wide <= left or left + breadth <= x or y + high <= top or top + depth <= y
+                )
+
+
 def test_what_is_printed_is_the_view(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     """One sheet, with its colors: a list has only the rows in sight, and room for all."""
     tab = open_page(page_of(story() * 30, tmp_path))

@@ -43,7 +43,7 @@ export class ServiceFilter {
     this.changed();
   }
 
-  /** Show a button for each service, pressed where the search has its name. */
+  /** Show a button for each service in use, pressed where the search has its name. */
   draw() {
     const { names, used } = this.services;
     this.element.hidden = !names.some((_, service) => used.has(service));

@@ -393,6 +393,7 @@ function showFound(found) {
   drawAll();
   part("dim").hidden = found === null;
   const isPart = isIncomplete(found);
+  part("answer").classList.toggle("noted", found !== null && found.notes.length > 0);
   part("answer").setAttribute("aria-busy", String(isPart));
   part("answer").textContent = found ? answerOf(found, isPart) : "";
 }
