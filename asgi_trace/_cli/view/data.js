@@ -371,6 +371,8 @@ export class Trace {
     for (const [call, callee] of news.answered) this.calls[call].callee = callee;
     this.head.templates.push(...templates);
     this.head.notes = news.notes;
+    this.head.base = news.base;
+    this.head.whole_seconds = news.whole_seconds;
     this.knownCallers = null;
     if (silences) this.head.silences = silences;
     if (gaps) {
