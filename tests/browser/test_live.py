@@ -71,6 +71,23 @@ def test_a_log_that_was_empty_has_its_own_times(
             tab.reload()
 
 
+def test_a_lost_connection_leaves_room_for_the_tools(
+    tmp_path: Path, log: Path, context: BrowserContext
+) -> None:
+    """On a phone, too."""
+    tab = context.new_page()
+    tab.set_viewport_size({"width": 390, "height": 844})
+    with Following(tmp_path, log.name) as following:
+        tab.goto(f"http://127.0.0.1:{following.port}/")
+        expect(tab.locator("#live")).to_have_text("live")
+    expect(tab.locator("#live")).to_have_text("connection lost")
+    for button in tab.locator("#tools button:visible").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+
+
 def test_an_empty_log_says_what_was_read(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     """Where the lines would be, and on the counts."""
     (tmp_path / "empty.log").write_text("")
