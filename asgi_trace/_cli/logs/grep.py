@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from ..._core.lines import NO_ID, escape, id_color
 from ..._core.patterns import Pattern
 from .envelopes import COLOR, COLORS, DOCKERS_PART, JOURNAL_BYTES
-from .files import Log, drop_output, reason, refuse_terminal
+from .files import Log, distinct, drop_output, reason, refuse_terminal
 from .own import JSON, LOGFMT, OWN_HEAD
 from .reader import MOST_BETWEEN, LineReader, Steps, lines_of
 from .records import Entry
@@ -943,7 +943,9 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         _complain(str(error))
         return 2
     # The order of lines of the same second: a rotated log comes before the one that continues it.
-    logs = sorted((Log(name, _complain, _BLOCK) for name in files or ("-",)), key=Log.last_written)
+    logs = sorted(
+        (Log(name, _complain, _BLOCK) for name in distinct(files) or ("-",)), key=Log.last_written
+    )
     sampled = [_Sampled(log, query.zone) for log in logs]
     with contextlib.ExitStack() as spools:
         requests = None
