@@ -7,6 +7,8 @@ This module declares the subcommands for argparse, and calls ``advice`` for wron
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -175,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["run"]:
         return _run(words[1:])  # the arguments are the command's
+    _prepare_output()
     parser = build_parser()
     advice = advice_on(words, commands_of(parser))
     if advice is not None:
@@ -192,6 +195,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         drop_output()
         return 0
+
+
+def _prepare_output() -> None:
+    """
+    Make every text printable: a stream that is closed, as by ``>&-``, is None in Python, and the
+    encoding of a locale may lack a character of a text or of a file's name.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - kept open
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error by default
 
 
 def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -435,7 +435,8 @@ def _log_losses(losses: Mapping[str, int]) -> None:
     new = {what: count for what, count in losses.items() if count > _logged_losses.get(what, 0)}
     if new:
         _logged_losses.update(new)
-        counts = " and ".join(f"{count} {what}" for what, count in sorted(new.items()))
+        *counts, last = (f"{count} {what}" for what, count in sorted(new.items()))
+        listed = f"{', '.join(counts)} and {last}" if counts else last
         own_logger("asgi_trace").warning(
-            "%s were not exported: the collector did not accept them", counts
+            "%s were not exported: the collector did not accept them", listed
         )

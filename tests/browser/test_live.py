@@ -50,6 +50,44 @@ def test_lines_come_as_they_are_written(
     assert tab.locator("#grid .line").count() == 4
 
 
+@pytest.mark.parametrize(
+    ("form", "time", "took"),
+    [("{}", "11:30:01", "< 1 s"), ("{}.250", "11:30:01.250", "0 ms")],
+)
+def test_a_log_that_was_empty_has_its_own_times(
+    tmp_path: Path, open_page: Callable[..., Page], form: str, time: str, took: str
+) -> None:
+    """As after a reload: those of the first line, and as exact as they are."""
+    log = tmp_path / "app.log"
+    log.touch()
+    with Following(tmp_path, "app.log", "--tz", "UTC") as following:
+        tab = open_page(f"http://127.0.0.1:{following.port}/")
+        expect(tab.locator("#counts")).to_have_text("0 lines · 0 requests · 0 sessions")
+        line = f"2024-01-15 {form.format('10:30:01')} - INFO - [req=r1|session=s1] - begun"
+        add(log, line, line)
+        for _ in range(2):
+            expect(tab.locator("#grid .time")).to_have_text([time, time])
+            expect(tab.locator("#tree .duration")).to_have_text(took)
+            tab.reload()
+
+
+def test_a_lost_connection_leaves_room_for_the_tools(
+    tmp_path: Path, log: Path, context: BrowserContext
+) -> None:
+    """On a phone, too."""
+    tab = context.new_page()
+    tab.set_viewport_size({"width": 390, "height": 844})
+    with Following(tmp_path, log.name) as following:
+        tab.goto(f"http://127.0.0.1:{following.port}/")
+        expect(tab.locator("#live")).to_have_text("live")
+    expect(tab.locator("#live")).to_have_text("connection lost")
+    for button in tab.locator("#tools button:visible").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+
+
 def test_an_empty_log_says_what_was_read(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     """Where the lines would be, and on the counts."""
     (tmp_path / "empty.log").write_text("")

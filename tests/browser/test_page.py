@@ -228,6 +228,34 @@ def test_what_was_left_out_is_said(tmp_path: Path, open_page: Callable[..., Page
     assert "exact to the second" in tab.locator("#notes").inner_text()
 
 
+def test_a_duration_is_no_more_exact_than_the_times(
+    tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    """Lines of one second are apart on the axis, but nobody has measured that time."""
+    whole = "2024-01-15 10:30:{:02d} - INFO - [req={}|session=s1] - {}\n"
+    log = "".join(
+        whole.format(second, request, message)
+        for second, request, message in (
+            *((1, "r1", "begun"), (1, "r1", "done")),
+            *((2, "r2", "begun"), (2, "r2", "half"), (5, "r2", "done")),
+            *((6, "r3", "begun"), (6, "r3", "GET /x 200 12.5ms 1B http 127.0.0.1:1")),
+        )
+    )
+    tab = open_page(page_of(log, tmp_path))
+    durations = tab.locator("#tree .request .duration")
+    assert durations.all_inner_texts() == ["< 1 s", "3 s", "13 ms"]
+    tab.locator("#tree .request").first.click()
+    assert "< 1 s" in chosen(tab)
+
+
+def test_errors_of_no_request_are_errors(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    """The header counts failed requests, and does not say that there are no errors."""
+    line = "2024-01-15 10:30:0{} ERROR worker: cannot reach the database\n"
+    tab = open_page(page_of("".join(map(line.format, range(8))), tmp_path))
+    assert tab.locator("#errors").inner_text().startswith("▾8 errors in 1 group")
+    assert tab.locator("#error-count").inner_text() == "no failed request"
+
+
 def test_an_empty_log_is_a_page(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     """That says so."""
     tab = open_page(page_of("", tmp_path))
@@ -567,6 +595,43 @@ def test_nothing_stands_out_of_the_window(tab: Page, size: str) -> None:
         assert box is not None, name
         assert box["x"] >= 0, name
         assert box["x"] + box["width"] <= width, name
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_search_keeps_its_place_beside_a_long_answer(tab: Page, size: str) -> None:
+    """It is never squeezed; the answer and the reasons of empty lists cover nothing."""
+    width, height = SIZES[size]
+    tab.set_viewport_size({"width": width, "height": height})
+    for query in ("usr:7 cart.total:>100 localhost:8000", "status:foo dur:x"):
+        search(tab, query)
+        boxes = [
+            tab.locator(name).bounding_box()
+            for name in (
+                "#query",
+                "#answer",
+                "#dim",
+                "#tools",
+                "#no-requests",
+                "#nothing",
+                "#chosen",
+            )
+            if tab.locator(name).is_visible()
+        ]
+        places = [(box["x"], box["y"], box["width"], box["height"]) for box in boxes if box]
+        assert places[0][2] > 100
+        for one, (x, y, wide, high) in enumerate(places):
+            for left, top, breadth, depth in places[one + 1 :]:
+                assert (
+                    x + wide <= left or left + breadth <= x or y + high <= top or top + depth <= y
+                )
+
+
+def test_what_is_printed_is_the_view(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    """One sheet, with its colors: a list has only the rows in sight, and room for all."""
+    tab = open_page(page_of(story() * 30, tmp_path))
+    assert tab.pdf(landscape=True).count(b"/Type /Page\n") == 1
+    tab.emulate_media(media="print")
+    assert tab.evaluate("getComputedStyle(document.body).printColorAdjust") == "exact"
 
 
 def test_a_phone_shows_one_list_at_a_time(tab: Page) -> None:

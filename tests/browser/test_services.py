@@ -567,3 +567,18 @@ def test_without_services_nothing_is_said_of_them(context: BrowserContext, tmp_p
     assert tab.locator(".from, .sign").count() == 0
     assert tab.get_by_role("grid").get_by_role("row").first.get_by_role("gridcell").count() == 4
     tab.close()
+
+
+def test_only_services_with_lines_have_buttons(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    """The name of a log is none, where each of its lines names a service."""
+    line = '{{"timestamp": "2024-01-15T10:30:0{}.000Z", "message": "x", "request_id": "r1"{}}}\n'
+    logs = {
+        "web-1.log": line.format(1, ', "service": "shop"'),
+        "web-2.log": line.format(2, ', "service": "stock"'),
+        "cron.log": "2024-01-15 10:30:03.000Z - INFO - [req=none|session=none] - of no request\n",
+    }
+    tab = open_page(page_of_logs(logs, tmp_path, "shop"))
+    shown = tab.locator("#services button:visible")
+    assert sorted(shown.all_inner_texts()) == ["cron", "shop", "stock"]

@@ -525,7 +525,7 @@ def _edge_of_shim(shim: RequestTracingMiddleware) -> Iterator[Remark]:
     elif open_sources:
         yield Remark(
             NOTE,
-            "Any client may choose its request id and session id: right behind a proxy of yours, not at an edge.",
+            "Any client may choose its request id and session id: fine behind a proxy of yours, but not at an edge.",
             'at an edge, trust_inbound=False and session_sources=("bearer",)',
         )
     secrets = [source for source in sources if source == "bearer" or source.startswith("cookie:")]

@@ -15,10 +15,10 @@ import select
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, NamedTuple, Protocol
 
-__all__ = ("Log", "blocks_of", "drop_output", "reason", "refuse_terminal")
+__all__ = ("Log", "blocks_of", "distinct", "drop_output", "reason", "refuse_terminal")
 
 _BLOCK = 1 << 20
 # A line longer than this is read in pieces, and its first piece has the ids.
@@ -58,6 +58,22 @@ def blocks_of(stream: Readable, start: bytes = b"", most: int | None = None) -> 
         size = len(rest)
     if size:
         yield b"".join(pieces)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """
+    Return *names* without those of a file that an earlier one names, as ``*.log`` may: some
+    programs write a link to the present log beside it.
+    """
+    names_of: dict[object, str] = {}
+    for name in names:
+        try:
+            status = os.stat(name)
+        except OSError:  # "-", too
+            names_of.setdefault(name, name)
+        else:
+            names_of.setdefault((status.st_dev, status.st_ino), name)
+    return list(names_of.values())
 
 
 _STDIN = 0

@@ -24,7 +24,7 @@ from ..._core.lines import NO_ID, escape, id_color
 from .candidates import REQUEST_ID, may_be_split, shortcut
 from .entry import Entry
 from .envelopes import COLORS
-from .files import Log, drop_output, reason, refuse_terminal
+from .files import Log, distinct, drop_output, reason, refuse_terminal
 from .order import lines_of
 from .query import TRACE, Query, read_arguments
 from .reader import LineReader
@@ -201,7 +201,9 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         _complain(str(error))
         return 2
     # The order of lines of the same second: a rotated log comes before the one that continues it.
-    logs = sorted((Log(name, _complain, _BLOCK) for name in files or ("-",)), key=Log.last_written)
+    logs = sorted(
+        (Log(name, _complain, _BLOCK) for name in distinct(files) or ("-",)), key=Log.last_written
+    )
     sampled = [_Sampled(log, query.zone) for log in logs]
     with contextlib.ExitStack() as spools:
         requests = None

@@ -260,7 +260,7 @@ export class Bars {
   #paintLabel(bar, next, before) {
     const { r } = bar;
     const title = cut(this.trace.title(r), LONGEST_TITLE);
-    const facts = [this.trace.result(r), duration(this.trace.duration(r))];
+    const facts = [this.trace.result(r), this.trace.took(r)];
     return this.paintText(bar, title, facts, next, before);
   }
 

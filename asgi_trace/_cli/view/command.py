@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..logs.entries import Entries
-from ..logs.files import Log, drop_output, reason, refuse_terminal
+from ..logs.files import Log, distinct, drop_output, reason, refuse_terminal
 from ..logs.reader import LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
@@ -44,7 +44,7 @@ def run(files: Sequence[str], output: str | None = None, **conditions: str | Non
     ``-``, or no file, is standard input; as *output*, standard output. Returns the exit code. 0:
     there is a page; 1: there was no line for one; 2: an error.
     """
-    names = list(files) or ["-"]
+    names = distinct(files) or ["-"]
     try:
         wanted, last = read_wanted(**conditions)
         if not files:

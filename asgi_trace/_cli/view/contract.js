@@ -106,6 +106,8 @@ export const VERSION = 3;
 /**
  * Lines that a followed log has gained, and what they change.
  * @typedef {object} News
+ * @property {number} base as in the head, where it is 0 while the log is empty
+ * @property {boolean} whole_seconds as in the head
  * @property {[number, Request][]} requests number and values of new or changed requests
  * @property {string[]} sessions new session ids
  * @property {string[]} services new services

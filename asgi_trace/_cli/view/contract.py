@@ -150,6 +150,8 @@ class Chunk(TypedDict):
 class News(TypedDict):
     """Lines that a followed log has gained, and what they change."""
 
+    base: Annotated[int, "as in the head, where it is 0 while the log is empty"]
+    whole_seconds: Annotated[bool, "as in the head"]
     requests: Annotated[list[tuple[int, Request]], "number and values of new or changed requests"]
     sessions: Annotated[list[str], "new session ids"]
     services: Annotated[list[str], "new services"]

@@ -1,7 +1,7 @@
 // Texts to copy from the page: a line, an id, a link to the view, a request as Markdown for a
 // ticket.
 
-import { count, counted, duration, plain } from "./text.js";
+import { count, counted, plain } from "./text.js";
 
 // A ticket takes some 65,000 characters.
 const LONGEST_TICKET = 50_000;
@@ -71,7 +71,7 @@ export function ticket(trace, r, { link, clock }) {
     ["trace", traceId[r]],
     ["span", span[r]],
     ["began", `${clock.date(when)} ${clock.time(when, trace.digits)} ${clock.zone(when)}`],
-    ["took", duration(trace.duration(r))],
+    ["took", trace.took(r)],
   ];
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
   const [text, left] = linesOf(trace, r);

@@ -4,7 +4,7 @@
 import { Callers } from "./callers.js";
 import { columnsOf, put, withRoom } from "./columns.js";
 import { folded, unfolded, wholeLines } from "./heads.js";
-import { plain } from "./text.js";
+import { duration, plain } from "./text.js";
 
 export const LEVELS = ["none", "debug", "info", "warning", "error", "critical"];
 export const DEBUG = 1;
@@ -73,6 +73,8 @@ export class Trace {
     this.lastLine = new Int32Array(this.size).fill(-1);
     this.unknown = head.unknown;
     this.errors = 0;
+    /** @type {Set<number>} the services that have a request or a line; the name of a log may have none */
+    this.usedServices = new Set();
     /** @type {Callers | null} null before the first use, and after a change */
     this.knownCallers = null;
     /** The lines that are errors, and beside them the places of their messages in the head's templates. */
@@ -121,8 +123,9 @@ export class Trace {
 
   /** @param {number} r */
   #meet(r) {
-    const { start, end } = this.requests;
+    const { start, end, service } = this.requests;
     if (this.isError(r)) this.errors++;
+    this.usedServices.add(service[r]);
     if (start[r] < this.from) this.from = start[r];
     if (end[r] > this.to) this.to = end[r];
   }
@@ -156,6 +159,19 @@ export class Trace {
   duration(r) {
     const { start, end, duration: measured } = this.requests;
     return Number.isNaN(measured[r]) ? end[r] - start[r] : measured[r];
+  }
+
+  /** Whether its duration is more exact than the log's times may be. @param {number} r */
+  isMeasured(r) {
+    return !this.head.whole_seconds || !Number.isNaN(this.requests.duration[r]);
+  }
+
+  /** Its duration as text: between times in whole seconds, in whole seconds. @param {number} r */
+  took(r) {
+    const ms = this.duration(r);
+    const seconds = Math.round(ms / 1000);
+    if (this.isMeasured(r) || seconds >= 60) return duration(ms);
+    return seconds < 1 ? "< 1 s" : `${seconds} s`;
   }
 
   /** When the first byte of its body was sent, or null. @param {number} r */
@@ -307,6 +323,9 @@ export class Trace {
       this.request[start + i] = request[i];
     }
     for (const i of late) this.isLate[start + i] = 1;
+    const { service } = data;
+    for (const each of typeof service === "number" ? [service] : service)
+      this.usedServices.add(each);
     for (const [i, template] of data.errors) {
       this.errorLines.lines.push(start + i);
       this.errorLines.templates.push(template);
@@ -352,6 +371,8 @@ export class Trace {
     for (const [call, callee] of news.answered) this.calls[call].callee = callee;
     this.head.templates.push(...templates);
     this.head.notes = news.notes;
+    this.head.base = news.base;
+    this.head.whole_seconds = news.whole_seconds;
     this.knownCallers = null;
     if (silences) this.head.silences = silences;
     if (gaps) {
@@ -366,6 +387,7 @@ export class Trace {
       if (isNew) this.#meet(r);
       else {
         if (this.isError(r) && !wasError) this.errors++;
+        this.usedServices.add(request.service);
         if (this.requests.end[r] > this.to) this.to = this.requests.end[r];
       }
     }

@@ -43,18 +43,19 @@ export class ServiceFilter {
     this.changed();
   }
 
-  /** Show a button for each service, pressed where the search has its name. */
+  /** Show a button for each service in use, pressed where the search has its name. */
   draw() {
-    const { names } = this.services;
-    this.element.hidden = names.length === 0;
+    const { names, used } = this.services;
+    this.element.hidden = !names.some((_, service) => used.has(service));
     if (this.#drawn !== names.length) {
       this.element.replaceChildren(...names.map((name, service) => this.#button(name, service)));
       this.#drawn = names.length;
     }
     const chosen = new Set(this.#chosen);
     names.forEach((name, service) => {
-      const isPressed = chosen.has(name.toLowerCase());
-      this.element.children[service].setAttribute("aria-pressed", String(isPressed));
+      const button = /** @type {HTMLElement} */ (this.element.children[service]);
+      button.setAttribute("aria-pressed", String(chosen.has(name.toLowerCase())));
+      button.hidden = !used.has(service);
     });
   }
 

@@ -28,7 +28,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ..logs.documents import unfolded
 from ..logs.entries import Entries
-from ..logs.files import Log, reason, refuse_terminal
+from ..logs.files import Log, distinct, reason, refuse_terminal
 from ..logs.reader import LogReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, notes, summarize
 from .command import (
@@ -220,8 +220,9 @@ class _Trace:
         self._wanted = wanted
         self._followed = [_Followed(name, file, wanted) for file, name in enumerate(names)]
         self._names = [followed.log.name for followed in self._followed]
+        self.title = title_of(self._names)
         self._window = Window(
-            lambda: Model(title_of(self._names), self._names), MOST_ENTRIES, MOST_ENTRIES // 2
+            lambda: Model(self.title, self._names), MOST_ENTRIES, MOST_ENTRIES // 2
         )
         self._changed = threading.Condition()
         # An id of this process: numbers of news from another process are not valid here.
@@ -430,7 +431,7 @@ def run(files: Sequence[str], port: int | None = None, **conditions: str | None)
 
     ``-``, or no file, is standard input. Returns the exit code: 0, or 2 after an error.
     """
-    names = list(files) or ["-"]
+    names = distinct(files) or ["-"]
     try:
         wanted, last = read_wanted(**conditions)
         if not files:
@@ -448,7 +449,7 @@ def run(files: Sequence[str], port: int | None = None, **conditions: str | None)
         with server:
             watching.start()
             print(
-                f"http://127.0.0.1:{server.server_port}/ shows {title_of(names)} as it is written; Ctrl-C stops"
+                f"http://127.0.0.1:{server.server_port}/ shows {trace.title} as it is written; Ctrl-C stops"
             )
             sys.stdout.flush()
             server.serve_forever()

@@ -35,7 +35,7 @@ let query = parse("");
 let isFollowing = false;
 let isLive = false;
 
-const services = new Services(trace.services);
+const services = new Services(trace.services, trace.usedServices);
 const lines = new Lines(part("grid"), trace, look, clock, services, { chooseLine, scrolled });
 const tree = new RequestTree(part("tree"), trace, look, clock, services, {
   chooseRequest(r) {
@@ -247,7 +247,8 @@ function drawCounts() {
   part("counts").textContent = parts.join(" · ");
   part("counts").title = plain(trace.head.summary);
   const errors = part("error-count");
-  errors.textContent = trace.errors ? counted(trace.errors, "error") : "no errors";
+  const none = trace.errorLines.lines.length > 0 ? "no failed request" : "no errors";
+  errors.textContent = trace.errors ? counted(trace.errors, "error") : none;
   errors.classList.toggle("some", trace.errors > 0);
   for (const id of ["previous-error", "next-error"])
     /** @type {HTMLButtonElement} */ (part(id)).disabled = trace.errors === 0;
@@ -302,9 +303,9 @@ function requestFacts(r) {
     .map(plain)
     .join(" ");
   if (state) facts.push(make("span", trace.isFailure(r) ? "failed" : "", state));
-  facts.push(make("span", "", duration(trace.duration(r))));
+  facts.push(make("span", "", trace.took(r)));
   const row = timeline.scale.opened?.rowOf(r);
-  if (row && row.waits.length > 0) {
+  if (row && row.waits.length > 0 && trace.isMeasured(r)) {
     const self = selfTime(row);
     facts.push(make("span", "", `self ${duration(self)}`));
     facts.push(make("span", "", `waiting ${duration(row.duration - self)}`));
@@ -392,6 +393,7 @@ function showFound(found) {
   drawAll();
   part("dim").hidden = found === null;
   const isPart = isIncomplete(found);
+  part("answer").classList.toggle("noted", found !== null && found.notes.length > 0);
   part("answer").setAttribute("aria-busy", String(isPart));
   part("answer").textContent = found ? answerOf(found, isPart) : "";
 }
@@ -766,6 +768,7 @@ await readChunks(document, trace, Math.floor(Math.max(0, wanted) / trace.head.ch
   drawReading();
 });
 drawCounts();
+serviceFilter.draw();
 errors.rearrange();
 if (isFitted) timeline.fit();
 else timeline.showAgain();

@@ -865,6 +865,8 @@ class Model:
             # A new callee changes gaps: its caller waits while it works.
             has_gaps = bool(called) or len(self._gap_from) + len(self._silence_from) > gaps
             yield {
+                "base": self._base or 0,
+                "whole_seconds": self._are_whole(),
                 "requests": list(zip(numbers, self._requests_one_by_one(numbers), strict=True)),
                 "sessions": self._sessions[sessions:],
                 "services": self._places.services[services:],

@@ -181,7 +181,7 @@ export class Opened {
     c.globalAlpha = 1;
     if (row.request >= 0) {
       const title = cut(trace.title(row.request), LONGEST_NAMED);
-      const facts = [trace.result(row.request), duration(row.duration)];
+      const facts = [trace.result(row.request), trace.took(row.request)];
       this.bars.paintText(bar, title, facts, scale.width, scale.gutter);
       return;
     }

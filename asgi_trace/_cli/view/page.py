@@ -92,7 +92,7 @@ def write(
         before.replace("{{policy}}", policy)
         .replace("{{live}}", live)
         .replace("{{title}}", title)
-        .encode()
+        .encode(errors="backslashreplace")  # a file's name may contain single surrogates
     )
     out.writelines(_block('id="head"', _packed(head)))
     out.write(after.encode())

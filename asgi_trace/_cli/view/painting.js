@@ -198,6 +198,9 @@ export class Painting {
     const { scale, clock, context: c } = this;
     const { muted, rule } = this.#colors;
     const { gutter, step } = scale;
+    c.fillStyle = rule;
+    c.fillRect(0, HEAD - 1, scale.width, 1);
+    if (this.trace.count === 0) return; // no time is known
     const { base } = this.trace.head;
     const from = base + scale.from;
     const to = base + scale.to;
@@ -219,8 +222,6 @@ export class Painting {
       if (x - half >= gutter && x + half <= scale.width) c.fillText(text, x, y);
     }
     c.textAlign = "start";
-    c.fillStyle = rule;
-    c.fillRect(0, HEAD - 1, scale.width, 1);
   }
 
   /** @param {number} at @param {number} step */

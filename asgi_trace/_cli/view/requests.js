@@ -1,6 +1,6 @@
 // The list of sessions and their requests, as a tree: below a request, those that it called.
 
-import { counted, duration, make, plain, show } from "./text.js";
+import { counted, make, plain, show } from "./text.js";
 import { ERROR, NOBODY, WARNING } from "./data.js";
 import { VirtualList } from "./list.js";
 import { idElement } from "./ids.js";
@@ -322,7 +322,7 @@ export class RequestTree {
       `${trace.target(r)} ${status[r] ?? "without status"}`,
       call[r] ? plain(call[r]) : "",
       trace.serviceOf(r),
-      duration(trace.duration(r)),
+      trace.took(r),
     ];
     if (trace.isFailure(r)) parts.push(`failed: ${trace.result(r)}`);
     else if (trace.isError(r)) parts.push("with an error");
@@ -356,7 +356,7 @@ export class RequestTree {
     detail.append(
       make("span", "time", this.clock.time(trace.epoch(start[r]), trace.digits)),
       " ",
-      make("span", "duration", duration(trace.duration(r))),
+      make("span", "duration", trace.took(r)),
     );
     if (call[r]) {
       detail.append(" ", make("span", "call", trace.carrier(r)));
@@ -369,7 +369,7 @@ export class RequestTree {
   /** Only the duration: all other facts are those of its caller. @param {number} r */
   #calleeDetail(r) {
     const detail = make("div", "detail");
-    detail.append(make("span", "duration", duration(this.trace.duration(r))));
+    detail.append(make("span", "duration", this.trace.took(r)));
     return detail;
   }
 

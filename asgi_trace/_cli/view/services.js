@@ -20,9 +20,14 @@ export class Services {
   /** @type {number[]} */
   #shapes = [];
 
-  /** @param {string[]} names grows while a log is followed */
-  constructor(names) {
+  /**
+   * @param {string[]} names
+   * @param {ReadonlySet<number>} used the places of those with a request or a line; both grow while
+   *   a log is followed
+   */
+  constructor(names, used) {
     this.names = names;
+    this.used = used;
   }
 
   /** The place of a service's shape in SHAPES. @param {number} service */

@@ -35,6 +35,7 @@ export class Timeline {
    */
   constructor(element, trace, look, clock, services, handlers) {
     this.element = element;
+    this.trace = trace;
     this.services = services;
     this.sentence = /** @type {HTMLElement} */ (element.querySelector(".sentence"));
     this.handlers = handlers;
@@ -68,7 +69,7 @@ export class Timeline {
   #writeSentence() {
     const { opened } = this.scale;
     this.sentence.replaceChildren();
-    if (!opened) return;
+    if (!opened || !this.trace.isMeasured(opened.root)) return;
     const { whole, parts } = opened.sentence;
     this.sentence.append(make("strong", "", `${whole}: `));
     parts.forEach(({ service, name, text }, index) => {

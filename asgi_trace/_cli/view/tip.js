@@ -85,7 +85,7 @@ export class Tip {
   /** How long a request of the opened trace worked and waited. @param {number} r */
   #split(r) {
     const row = this.scale.opened?.rowOf(r);
-    if (!row || row.waits.length === 0) return "";
+    if (!row || row.waits.length === 0 || !this.trace.isMeasured(r)) return "";
     const self = selfTime(row);
     return `self ${duration(self)} · waiting ${duration(row.duration - self)}`;
   }
@@ -93,7 +93,7 @@ export class Tip {
   /** @param {number} r */
   #facts(r) {
     const { status, start, outcome, late } = this.trace.requests;
-    const facts = [this.trace.serviceOf(r), status[r], duration(this.trace.duration(r))];
+    const facts = [this.trace.serviceOf(r), status[r], this.trace.took(r)];
     const sent = this.trace.firstByte(r);
     if (sent !== null) facts.push(`first byte after ${duration(sent - start[r])}`);
     facts.push(outcome[r]);

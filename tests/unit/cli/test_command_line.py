@@ -167,3 +167,66 @@ def test_a_terminal_that_is_named_is_read() -> None:
         os.close(ours)
         os.close(theirs)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{line}\n", "")
+
+
+LINE = "2024-01-15 10:30:15 - INFO - [req=r1|session=abc12345] - caf\u00e9"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform's shell closes no descriptors")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(
+    "typed",
+    ["grep abc1 app.log", "grep nobody app.log", "view app.log", "completion bash", "nothing"],
+)
+def test_a_closed_output_changes_no_exit_code(tmp_path: Path, typed: str, closed: str) -> None:
+    """Nor does text for one stream go to the other."""
+    (tmp_path / "app.log").write_text(LINE, "utf-8")
+
+    def done(redirected: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["sh", "-c", f'exec "$0" -m asgi_trace {typed} {redirected}', sys.executable],
+            capture_output=True,
+            timeout=60,
+            cwd=tmp_path,
+        )
+
+    both, one = done(""), done(closed)
+    assert one.returncode == both.returncode
+    assert one.stdout == (both.stdout if closed == "2>&-" else b"")
+    assert one.stderr == (both.stderr if closed == ">&-" else b"")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("--help", "usage: asgi-trace "),
+        ("grep --help", "'[req=\\u2026|session=\\u2026]'"),
+        ("view caf\u00e9.log", "caf\\xe9.log.html: 1 line, "),
+        ("grep abc1 caf\u00e9.log", LINE),  # a log's own bytes
+    ],
+)
+def test_an_encoding_without_a_character_prints_its_escape(
+    tmp_path: Path, typed: str, said: str
+) -> None:
+    """As of a locale that is not in UTF-8."""
+    (tmp_path / "caf\u00e9.log").write_text(LINE, "utf-8")
+    done = subprocess.run(
+        [*COMMAND, *typed.split()],
+        capture_output=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert said in done.stdout.decode("utf-8")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this platform's names of files are text")
+@pytest.mark.parametrize("typed", ["view", "grep abc1"])
+def test_the_name_of_a_log_may_be_any_bytes(tmp_path: Path, typed: str) -> None:
+    name = os.fsdecode(b"\xff.log")
+    (tmp_path / name).write_text(LINE, "utf-8")
+    done = subprocess.run(
+        [*COMMAND, *typed.split(), name], capture_output=True, timeout=60, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -556,6 +556,20 @@ def test_another_loggers_line_is_no_access_line(grep: Any, tmp_path: Path) -> No
     assert grep("--status", "500", path) == (1, [], [])
 
 
+def test_a_log_with_two_names_is_read_once(grep: Any, tmp_path: Path) -> None:
+    """As of ``*.log``, where a link leads to the present log; missing ones are named once, too."""
+    line = format_line("2024-01-15 10:30:15Z", "INFO", "r1", "s", "once")
+    (tmp_path / "app.log").write_text(line)
+    (tmp_path / "latest.log").symlink_to("app.log")
+    gone = tmp_path / "gone.log"
+    names = ("app.log", "latest.log", "../" + tmp_path.name + "/app.log")
+    assert grep("--request", "r1", *(tmp_path / name for name in names), gone, gone) == (
+        2,
+        [line],
+        [f"asgi-trace grep: {gone}: No such file or directory"],
+    )
+
+
 def test_several_logs_are_merged_by_time(grep: Any, tmp_path: Path) -> None:
     """
     Packed ones too, whatever their form and zone; a record's lines stay together, and a cut last

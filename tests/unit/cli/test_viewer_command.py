@@ -131,6 +131,14 @@ def test_several_logs_are_one_page(view: Any, tmp_path: Path) -> None:
     assert (told.head["files"], told.chunks[0]["file"]) == (["b.log.gz", "a.log"], [1, 0, 1, 0, 1])
 
 
+def test_a_log_with_two_names_is_read_once(view: Any, log: Path, tmp_path: Path) -> None:
+    """As of ``*.log``, where a link leads to the present log."""
+    (tmp_path / "latest.log").symlink_to("app.log")
+    assert view("app.log", "latest.log", "./app.log", "-o", "page.html")[0] == 0
+    told = Told.in_file(tmp_path / "page.html")
+    assert (told.messages, told.head["files"]) == (MESSAGES, ["app.log"])
+
+
 def piped(folder: Path, *arguments: str, given: bytes = b"") -> tuple[int, bytes, list[str]]:
     done = subprocess.run(
         [*COMMAND, *arguments], input=given, capture_output=True, timeout=60, cwd=folder

@@ -270,7 +270,8 @@ def test_half_a_line_is_waited_for(follow: Any, log: Path) -> None:
 def test_several_logs_are_followed_at_once(follow: Any, log: Path, tmp_path: Path) -> None:
     """What there is, by time; then, as it comes."""
     append(tmp_path / "b.log", stamped(1.5, "between", "r9", "s9"))
-    page = follow("app.log", "b.log").page()
+    (tmp_path / "latest.log").symlink_to("b.log")  # the same log
+    page = follow("app.log", "b.log", "latest.log").page()
     assert page.told.messages == ["first", "between", "second"]
     append(tmp_path / "b.log", stamped(3, "of b"))
     page.wait_for("of b")
@@ -282,6 +283,7 @@ def test_a_pipe_is_followed(follow: Any) -> None:
     """As of a container's log."""
     server = follow("-", stdin=subprocess.PIPE)
     assert server.process.stdin is not None
+    assert server.title == "standard input"
     page = server.page()
     for message in ("first", "second"):
         server.process.stdin.write(stamped(1, message) + "\n")
@@ -293,6 +295,7 @@ def test_the_documents_of_a_pipe_are_followed(follow: Any) -> None:
     """As stern and journalctl print them, over several lines, while they are made."""
     server = follow("-", stdin=subprocess.PIPE)
     assert server.process.stdin is not None
+    assert server.title == "standard input"
     page = server.page()
     for message in ("first", "second"):
         record = {"log": stamped(1, message), "stream": "stderr", "container_name": "shop"}
