@@ -191,8 +191,10 @@ _ZONE_STEP = 900_000
 _RECEIVED = 2_000
 
 _ROLE_NAMES = tuple(ROLES)
+_LEVEL = _ROLE_NAMES.index("level")
 _MESSAGE = _ROLE_NAMES.index("message")
 _REQUEST = _ROLE_NAMES.index("request")
+_SESSION = _ROLE_NAMES.index("session")
 _TRACE = _ROLE_NAMES.index("trace")
 _SPAN = _ROLE_NAMES.index("span")
 _FURTHER = ("time", "level", "request", "session", "trace")
@@ -563,19 +565,7 @@ class Records:
         """Return the entry of a line with *fields*, written as text; None when it has none that is known."""
         fields.pop("", None)
         given = fields
-        roles = _roles(tuple(fields))
-        outer_id = ""
-        if roles.nesting and _nests(fields, roles.nesting):
-            outer_id = _id(fields.get(roles.ours[_REQUEST])) or _further_id(
-                fields, roles, "request"
-            )
-            if outer_id and type(message := fields.get(roles.ours[_MESSAGE])) is dict:
-                # A program has logged an object, perhaps of a client: its names are no fields.
-                fields = {**fields, roles.ours[_MESSAGE]: _shown(message)}
-            fields = _opened(fields)
-            fields.pop("", None)
-            roles = _roles(tuple(fields))
-        get = fields.get
+        fields, roles, outer_id = _spread_out(fields)
         (
             stamp,
             level,
@@ -590,7 +580,7 @@ class Records:
             method,
             tool,
             number,
-        ) = map(get, roles.ours)
+        ) = map(fields.get, roles.ours)
         types = WEAK_TIMES.get(roles.ours[0])
         if types is not None and not isinstance(stamp, types):
             stamp = None
@@ -601,22 +591,8 @@ class Records:
         is_named = message is not None or stamp is not None or level is not None
         if not is_named and roles.access is None and not request_id:
             return None
-        if level is None and "@t" in fields:  # Serilog leaves it out
-            level = "Information"
-        number_of_level = LEVELS.get(level, -1) if type(level) is str else -1
-        if number_of_level < 0:
-            if type(level) is str and "\x1b" in level:  # winston, with the colors of a terminal
-                level = COLORS.sub("", level)
-            number_of_level = level_of(level_name, level, fields)
-        if not number_of_level and "level" in roles.further:
-            level, number_of_level = _further_level(fields, roles, level)
-        if type(stamp) is str and "date" in fields and _is_clock(stamp):
-            stamp = _with_date(stamp, fields)
-        when = self.clock.read_value(stamp)
-        if when is None and "time" in roles.further:
-            stamp, when = self._further_time(fields, roles, stamp)
-        if envelope is not None and envelope.time is not None:
-            when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
+        level, number_of_level = _level_in_fields(fields, roles, level)
+        stamp, when = self._time_in_fields(fields, roles, stamp, envelope)
         more: dict[str, Any] = {}
         if envelope is not None and envelope.source:
             more.update(self._origin(envelope.source))
@@ -626,18 +602,7 @@ class Records:
             more["undated"] = True
             self.undated += 1
         when = self.at(when)
-        if request_id is None and roles.access is not None and not OF_ID.isdisjoint(fields):
-            request_id = get("id")
-        request_id, session_id, trace = outer_id or _id(request_id), _id(session_id), _id(trace)
-        if roles.further:
-            request_id = request_id or _further_id(fields, roles, "request")
-            session_id = session_id or _further_id(fields, roles, "session")
-            trace = trace or _further_id(fields, roles, "trace")
-        tags = get("tags")
-        if not request_id and type(tags) is list:
-            request_id = next((tag for tag in tags if type(tag) is str and _is_uuid(tag)), "")
-        if not request_id and "channel" in given:
-            request_id = _uid_in(given)
+        request_id, session_id, trace = _ids_in_fields(fields, given, roles, outer_id)
         message = _shown(message)
         if message.startswith("[req=") and not request_id:
             message, request_id, session_id = self._behind_own_ids(message, session_id, more)
@@ -680,10 +645,7 @@ class Records:
                 logger = None
                 # A field of ours whose name a log store uses for another one has a mark at its end.
                 others = tuple(name for name in others if name.removesuffix("_") not in access)
-                if row is not None and "duration_ms" not in access:
-                    beside = _access_of(fields, row) or _NO_MORE
-                    if beside.get("status") == access.get("status"):
-                        access = {**beside, **access}
+                access = _completed(access, fields, row)
             elif row is not None and (is_access_logger or row[0] != "method"):
                 access = _access_of(fields, row)
             elif message in BEGINNINGS:
@@ -695,23 +657,24 @@ class Records:
         shown_stamp = stamp if type(stamp) is str else _shown_time(when, stamp)
         head = f"{shown_stamp} - {_shown(level)} - [req={request_id or NO_ID}|session={session_id or NO_ID}] - "
         aside = f" logger={_shown(logger)}" if logger else ""
-        if others:
-            aside += "".join(
-                [f" {name}={_shown(fields[name])}" for name in others if fields[name] not in _EMPTY]
-            )
-        first, line_feed, further = message.partition("\n")
-        text = f"{head}{first}{aside}{line_feed}{further}"
-        if exceptions:
-            traces = (
-                _behind(message, _shown_trace(fields[name]))
-                for name in exceptions
-                if fields[name] not in _EMPTY
-            )
-            text = "\n".join((text, *filter(None, traces)))
+        text = head + _text_of(message, aside, fields, others, exceptions)
         end = len(head) if head.isascii() else len(head) + astral(head)
         return Entry(
             when, number_of_level, request_id, session_id, text, end, more or None, self.file
         )
+
+    def _time_in_fields(
+        self, fields: dict[str, Any], roles: _Roles, stamp: Any, envelope: Peeled | None
+    ) -> tuple[Any, float | None]:
+        """Return the time of a record as it is written, *stamp* or another field, and its moment."""
+        if type(stamp) is str and "date" in fields and _is_clock(stamp):
+            stamp = _with_date(stamp, fields)
+        when = self.clock.read_value(stamp)
+        if when is None and "time" in roles.further:
+            stamp, when = self._further_time(fields, roles, stamp)
+        if envelope is not None and envelope.time is not None:
+            when = self._agreed(when, stamp if isinstance(stamp, str) else "Z", envelope.time)
+        return stamp, when
 
     def _further_time(
         self, fields: dict[str, Any], roles: _Roles, stamp: Any
@@ -765,6 +728,10 @@ class Records:
             entry = self.named(fields, envelope)
             if entry is not None:
                 return entry
+        return self._in_text(line, envelope)
+
+    def _in_text(self, line: str, envelope: Peeled | None) -> Entry | None:
+        """Return the entry of a line without names of fields; None when its form is unknown."""
         plain = COLORS.sub("", line) if "\x1b" in line else line
         whole = plain
         head = _OTHERS_HEAD.match(plain)
@@ -820,39 +787,30 @@ class Records:
             request_id = _id(id_in_access)
         if not (time or level or letter or request_id or access):
             return None
-        stamp = time[0] if time else ""
         received = None if envelope is None else envelope.time
-        if match is not None:
-            times = match.groupdict("")
-            if "utc" in times:
-                stamp = f"{times['utc']}Z"
-            elif not stamp and received is None:  # the envelope's is more exact
-                stamp = times.get("time", "")
-        if time and not time.start() and is_in_utc(plain):
-            stamp = f"{stamp}Z"
+        stamp = _stamp_in(plain, time, match, has_envelope=received is not None)
         when = self.clock.read(stamp) if stamp else None
         if received is not None:
             when = self._agreed(when, stamp, received)
-        more: dict[str, Any] | None = {"access": access} if access else {}
-        assert more is not None
-        if trace:
-            more["trace"] = trace
-        if span:
-            more["inner"] = span
-        if service:
-            more["service"] = service
+        about = {"access": access, "trace": trace, "inner": span, "service": service}
+        more: dict[str, Any] = {name: value for name, value in about.items() if value}
         if request_id:
             more["foreign"] = True
-        more = self._more(more, call, words, envelope, is_undated=when is None and request_id != "")
+        is_undated = when is None and request_id != ""
         number = 0
         if letter:
             number = LETTERS[letter[letter.lastindex or 0].upper()]
         elif level:
             number = LEVELS[level[level.lastindex or 0].rstrip(":").upper()]
-        when = self.at(when)
-        end += astral(plain[:end])
         return Entry(
-            when, number, _id(request_id), _id(session_id), plain, end, more or None, self.file
+            self.at(when),
+            number,
+            _id(request_id),
+            _id(session_id),
+            plain,
+            end + astral(plain[:end]),
+            self._more(more, call, words, envelope, is_undated) or None,
+            self.file,
         )
 
     def _usual(self, match: re.Match[str], envelope: Peeled | None) -> Entry:
@@ -1048,6 +1006,94 @@ _is_clock = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?").f
 _is_offset = re.compile(r"[+-]\d\d:?\d\d").fullmatch
 
 
+def _spread_out(fields: dict[str, Any]) -> tuple[dict[str, Any], _Roles, str]:
+    """
+    Return *fields* with those of the objects in them, the roles of all, and the request's id that is
+    beside these objects, which any id in an object comes after.
+    """
+    roles = _roles(tuple(fields))
+    if not roles.nesting or not _nests(fields, roles.nesting):
+        return fields, roles, ""
+    outer_id = _id(fields.get(roles.ours[_REQUEST])) or _further_id(fields, roles, "request")
+    if outer_id and type(message := fields.get(roles.ours[_MESSAGE])) is dict:
+        # A program has logged an object, perhaps of a client: its names are no fields.
+        fields = {**fields, roles.ours[_MESSAGE]: _shown(message)}
+    fields = _opened(fields)
+    fields.pop("", None)
+    return fields, _roles(tuple(fields)), outer_id
+
+
+def _level_in_fields(fields: dict[str, Any], roles: _Roles, level: Any) -> tuple[Any, int]:
+    """Return the *level* of a record, or another one of its *fields*, and its number."""
+    number = LEVELS.get(level, -1) if type(level) is str else -1
+    if number > 0:
+        return level, number
+    if level is None and "@t" in fields:  # Serilog leaves it out
+        return "Information", LEVELS["INFORMATION"]
+    if number < 0:
+        if type(level) is str and "\x1b" in level:  # winston, with the colors of a terminal
+            level = COLORS.sub("", level)
+        number = level_of(roles.ours[_LEVEL], level, fields)
+    if not number and "level" in roles.further:
+        return _further_level(fields, roles, level)
+    return level, number
+
+
+def _ids_in_fields(
+    fields: dict[str, Any], given: dict[str, Any], roles: _Roles, outer_id: str
+) -> tuple[str, str, str]:
+    """
+    Return the ids of the request, the session and the trace in *fields*; *given* are these without
+    the fields of objects.
+    """
+    get, ours = fields.get, roles.ours
+    value = get(ours[_REQUEST])
+    if value is None and roles.access is not None and not OF_ID.isdisjoint(fields):
+        value = get("id")
+    request_id = outer_id or _id(value)
+    session_id = _id(get(ours[_SESSION]))
+    trace = _id(get(ours[_TRACE]))
+    if roles.further:
+        request_id = request_id or _further_id(fields, roles, "request")
+        session_id = session_id or _further_id(fields, roles, "session")
+        trace = trace or _further_id(fields, roles, "trace")
+    if request_id:
+        return request_id, session_id, trace
+    tags = get("tags")
+    if type(tags) is list:
+        request_id = next((tag for tag in tags if type(tag) is str and _is_uuid(tag)), "")
+    if not request_id and "channel" in given:
+        request_id = _uid_in(given)
+    return request_id, session_id, trace
+
+
+def _text_of(
+    message: str,
+    aside: str,
+    fields: dict[str, Any],
+    others: Sequence[str],
+    exceptions: Sequence[str],
+) -> str:
+    """
+    Return a *message* with the fields *aside* and the *others* at the end of its first line, and the
+    stacks in the fields *exceptions* below it.
+    """
+    if others:
+        aside += "".join(
+            [f" {name}={_shown(fields[name])}" for name in others if fields[name] not in _EMPTY]
+        )
+    first, line_feed, further = message.partition("\n")
+    text = f"{first}{aside}{line_feed}{further}"
+    if not exceptions:
+        return text
+    stacks = (
+        _behind(message, _shown_trace(fields[name]))
+        for name in exceptions
+        if fields[name] not in _EMPTY
+    )
+    return "\n".join((text, *filter(None, stacks)))
+
+
 def _with_date(clock: str, fields: dict[str, Any]) -> str:
     """
     Return the time of day *clock* with the date, and the offset of FortiGate, which are *fields* of
@@ -1100,8 +1146,11 @@ def _with_whole_time(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+_NESTED = frozenset((dict, list))
+
+
 def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
-    return any(type(fields[name]) in (dict, list) for name in names)
+    return not _NESTED.isdisjoint(map(type, map(fields.get, names)))
 
 
 def _opened(fields: dict[str, Any]) -> dict[str, Any]:
@@ -1162,6 +1211,18 @@ def _access_of(
     return access
 
 
+def _completed(
+    access: dict[str, Any], fields: dict[str, Any], row: tuple[str, str, str, str, float] | None
+) -> dict[str, Any]:
+    """Return the *access* that a message shows with the duration and the rest of its *fields*."""
+    if row is None or "duration_ms" in access:
+        return access
+    beside = _access_of(fields, row) or _NO_MORE
+    if beside.get("status") != access.get("status"):
+        return access
+    return {**beside, **access}
+
+
 def _request_in(fields: dict[str, Any], method: str, path: str) -> dict[str, Any]:
     """Return the method and the path in two of *fields*, as far as these are texts."""
     request = {"method": fields.get(method), "path": fields.get(path)}
@@ -1197,6 +1258,28 @@ _ACCESS_LOGGERS = frozenset(("django.channels.server", "tower_http::trace::on_re
 def astral(text: str) -> int:
     """Return the number of characters of *text* that count twice in JavaScript."""
     return 0 if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2 - len(text)
+
+
+def _stamp_in(
+    plain: str, time: re.Match[str] | None, access: re.Match[str] | None, has_envelope: bool
+) -> str:
+    """
+    Return the time of a line as it is written; "" without one.
+
+    :param time: the time that was found before the message.
+    :param access: the result of :func:`access_line`, which may name a time, too.
+    :param has_envelope: whether the line has the time of an envelope, which is more exact.
+    """
+    stamp = time[0] if time else ""
+    if access is not None:
+        times = access.groupdict("")
+        if "utc" in times:
+            stamp = f"{times['utc']}Z"
+        elif not stamp and not has_envelope:
+            stamp = times.get("time", "")
+    if time and not time.start() and is_in_utc(plain):
+        stamp = f"{stamp}Z"
+    return stamp
 
 
 def _level_in(head: str) -> int:
