@@ -67,7 +67,7 @@ class _Sampled:
         self.has_access = self.has_duration = False  # whether access lines were seen, and durations
         self._zone = zone
         self._is_sampled = False
-        self._is_counted = sys.stderr.isatty()  # only a terminal is told the number of lines
+        self._is_counted = sys.stderr.isatty()  # only a terminal is shown the number of lines
         self._end = 0  # of the block that is being read
         self._searched = 0  # how many bytes were searched for parts of lines
         self._has_parts = False  # whether there were any
@@ -121,12 +121,12 @@ class _Sampled:
 
     def _are_named(self, lines: Sequence[bytes], entries: Iterable[Entry]) -> bool:
         """Whether each of *lines*, with these *entries*, names its request's id as we do."""
-        found = [REQUEST_ID.findall(line) for line in lines]
-        named = {request_id.decode() for ids in found for request_id in ids}
+        ids_of_each = [REQUEST_ID.findall(line) for line in lines]
+        named = {request_id.decode() for ids in ids_of_each for request_id in ids}
         if any(map(is_plain, {entry.request_id for entry in entries} - named - {""})):
             return False
         # A server's line may have, without a name, the id that a line of ours names.
-        others = [text_of(line) for line, ids in zip(lines, found, strict=True) if not ids]
+        others = [text_of(line) for line, ids in zip(lines, ids_of_each, strict=True) if not ids]
         reader = LineReader(zone=self._zone, known=self.known)
         unnamed = reader.read_text("".join(f"{text}\n" for text in others), others)
         unnamed += reader.finish()

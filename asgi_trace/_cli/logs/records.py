@@ -221,15 +221,15 @@ def _roles(names: tuple[str, ...]) -> _Roles:
     """A log has few sets of names, so this is worked out for each once."""
     among = set(names)
     # Those in the spelling of a table, then those in any other.
-    found = {role: [name for name in ROLES[role] if name in among] for role in _ROLE_NAMES}
+    names_of = {role: [name for name in ROLES[role] if name in among] for role in _ROLE_NAMES}
     for name in names:
         for role in _roles_of(name):
-            if name not in found[role]:
-                found[role].append(name)
+            if name not in names_of[role]:
+                names_of[role].append(name)
     if "error_severity" in among:  # of PostgreSQL, whose sessions are connections
-        found["session"].clear()
-    ours = tuple(next(iter(found[role]), "") for role in _ROLE_NAMES)
-    further = {role: tuple(found[role][1:]) for role in _FURTHER if len(found[role]) > 1}
+        names_of["session"].clear()
+    ours = tuple(next(iter(names_of[role]), "") for role in _ROLE_NAMES)
+    further = {role: tuple(names_of[role][1:]) for role in _FURTHER if len(names_of[role]) > 1}
     exceptions = tuple(name for name in EXCEPTIONS if name in among)
     known = {
         *ours,
@@ -1128,9 +1128,9 @@ def _uid_in(fields: dict[str, Any]) -> str:
 def _further_id(fields: dict[str, Any], roles: _Roles, role: str) -> str:
     """Return the first of the further values of *fields* that is an id in this *role*; "" without one."""
     for name in roles.further.get(role, ()):
-        found = _id(fields[name])
-        if found:
-            return found
+        value = _id(fields[name])
+        if value:
+            return value
     return ""
 
 
@@ -1226,10 +1226,10 @@ def _completed(
 def _request_in(fields: dict[str, Any], method: str, path: str) -> dict[str, Any]:
     """Return the method and the path in two of *fields*, as far as these are texts."""
     request = {"method": fields.get(method), "path": fields.get(path)}
-    found = {name: value for name, value in request.items() if isinstance(value, str)}
-    if "method" in found:  # hapi writes it in small letters
-        found["method"] = found["method"].upper()
-    return found
+    texts = {name: value for name, value in request.items() if isinstance(value, str)}
+    if "method" in texts:  # hapi writes it in small letters
+        texts["method"] = texts["method"].upper()
+    return texts
 
 
 def _factor_of_go(lasted: Any, is_zap: bool) -> float:

@@ -283,7 +283,7 @@ class Model:
         self._texts += self._within_limit(commons, texts)
         self._messages += messages
         requests, quiet, ends, counts = self._requests, self._quiet, self._end, self._lines
-        # The request that was found last: nine of ten entries need no more than this.
+        # The last request of each set of common values: nine of ten entries need no more than this.
         numbers = map(self._number_of.get, commons, repeat(-1))
         for when, number, common in zip(times, numbers, commons, strict=True):
             if number < 0 or when - quiet[number] >= _GAP:
@@ -298,7 +298,7 @@ class Model:
         self._failed.clear()
 
     def _request_of_line(self, common: Common, when: float) -> int:
-        """Return the request of the next entry of the chunk, and note all that the entry tells."""
+        """Return the request of the next entry of the chunk, and note the values of the entry."""
         request_id, session_id, level = common.request_id, common.session_id, common.level
         more = common.more or _NO_MORE
         place = self._place_of(common) if more else self._places.of_file[common.file]
@@ -574,7 +574,7 @@ class Model:
         return number
 
     def _learn(self, number: int, when: float, more: dict[str, Any]) -> int:
-        """Note the rare values of an entry, such as an access line's. Returns their request."""
+        """Note the rare values of an entry, such as an access line's, and return their request."""
         if "call" in more:
             self._call[number] = more["call"]
         if "outgoing" in more:
@@ -616,12 +616,12 @@ class Model:
             if first_byte is not None and first_byte <= duration:
                 self._first_byte[number] = start + first_byte
             if self._several:
-                self._let_go(number)
+                self._pass_on(number)
         self._callers.touch(number)
         return number
 
-    def _let_go(self, number: int) -> None:
-        """Give later entries without a span to a request that is still open: *number* has ended."""
+    def _pass_on(self, number: int) -> None:
+        """Assign later entries without a span to a request that is still open: *number* has ended."""
         request_id, place = self._ids[number], self._place[number]
         several = self._several.get((place, request_id))
         if several is None or self._with(self._of_id, request_id, place) != number:
