@@ -15,7 +15,7 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import tzinfo
 from itertools import islice
@@ -105,6 +105,19 @@ class _Sampled:
                     self._sample(lines)
                 is_in_line = not block.endswith(b"\n")
             yield block
+
+    def search(self, query: Query, requests: Set[str] | None) -> Iterator[Hit]:
+        """Yield the lines of the log that the *query* wants, those of *requests* alone."""
+        return search(
+            self.lines(),
+            query,
+            requests,
+            shortcut(query, requests, self.is_named),
+            self.service,
+            self.has_parts,
+            self.written,
+            self.known,
+        )
 
     def _sample(self, lines: list[bytes]) -> None:
         reader = LineReader(zone=self._zone, reading=self.reading, known=self.known)
@@ -203,36 +216,12 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
     # The order of lines of the same second: a rotated log comes before the one that continues it.
     logs = sorted((Log(name, _complain, _BLOCK) for name in files or ("-",)), key=Log.last_written)
     sampled = [_Sampled(log, query.zone) for log in logs]
-    with contextlib.ExitStack() as spools:
-        requests = None
-        if query.by_access_line or query.trace:
-            for log in logs:
-                if not log.can_be_read_again():
-                    from tempfile import TemporaryFile  # a pipe is rare, and its import is slow
-
-                    log.spool(spools.enter_context(TemporaryFile()))
-        if query.trace:
-            requests = _requests_of(query.trace, sampled, query.zone)
-        elif query.beginning and TRACE.fullmatch(query.beginning):
-            query = _with_trace(query, sampled)
-        if query.by_access_line:
-            among = _requests_wanted(sampled, query)
-            requests = among if requests is None else among & requests
-        matches = (
-            search(
-                sample.lines(),
-                query,
-                requests,
-                shortcut(query, requests, sample.is_named),
-                sample.service,
-                sample.has_parts,
-                sample.written,
-                sample.known,
-            )
-            for sample in sampled
-        )
+    are_read_twice = query.by_access_line or bool(query.trace)
+    with _pipes_kept(logs if are_read_twice else ()):
+        query, requests = _with_requests(query, sampled)
+        hits = (sample.search(query, requests) for sample in sampled)
         try:
-            is_any = _write(heapq.merge(*matches, key=operator.attrgetter("when")))
+            is_any = _write(heapq.merge(*hits, key=operator.attrgetter("when")))
         except BrokenPipeError:
             raise
         except OSError as error:  # of the output: errors of a log are reported by the log
@@ -240,7 +229,37 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
             drop_output()
             return 2
     _say_what_was_read(sampled, query, is_any)
-    return 2 if any(log.failed for log in logs) else 0 if is_any else 1
+    if any(log.failed for log in logs):
+        return 2
+    return 0 if is_any else 1
+
+
+@contextlib.contextmanager
+def _pipes_kept(logs: Sequence[Log]) -> Iterator[None]:
+    """Keep what the pipes among *logs* contain in temporary files, so that they can be read twice."""
+    with contextlib.ExitStack() as spools:
+        for log in logs:
+            if not log.can_be_read_again():
+                from tempfile import TemporaryFile  # a pipe is rare, and its import is slow
+
+                log.spool(spools.enter_context(TemporaryFile()))
+        yield
+
+
+def _with_requests(query: Query, logs: Sequence[_Sampled]) -> tuple[Query, set[str] | None]:
+    """
+    Return the *query* and the requests that it wants by what other lines show: by their trace, and
+    by their access lines; None for all requests.
+    """
+    requests = None
+    if query.trace:
+        requests = _requests_of(query.trace, logs, query.zone)
+    elif query.beginning and TRACE.fullmatch(query.beginning):
+        query = _with_trace(query, logs)
+    if query.by_access_line:
+        wanted = _requests_wanted(logs, query)
+        requests = wanted if requests is None else wanted & requests
+    return query, requests
 
 
 def _say_what_was_read(logs: Sequence[_Sampled], query: Query, is_any: bool) -> None:
