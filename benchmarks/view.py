@@ -42,7 +42,7 @@ LINES_PER_REQUEST = 10
 
 
 class PythonFormatter(logging.Formatter):
-    """Somebody's own formatter, of the standard library, with our ids."""
+    """A program's own formatter, of the standard library, with our ids."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -108,9 +108,9 @@ def records(lines: int) -> Iterator[tuple[RequestMetadata, logging.LogRecord]]:
     waiting: list[tuple[float, int, RequestMetadata, logging.LogRecord]] = []
     written = 0
     for number, request in enumerate(requests):
-        for each, (metadata, record) in enumerate(request):
+        for line, (metadata, record) in enumerate(request):
             heapq.heappush(
-                waiting, (record.created, number * LINES_PER_REQUEST + each, metadata, record)
+                waiting, (record.created, number * LINES_PER_REQUEST + line, metadata, record)
             )
         while waiting and waiting[0][0] < _start(number + 1) and written < lines:
             yield heapq.heappop(waiting)[2:]
@@ -159,8 +159,8 @@ def _request(
 _TRACEBACK = (
     "Traceback (most recent call last):\n"
     + "".join(
-        f'  File "/srv/shop/module_{each}.py", line {each}, in step_{each}\n    step()\n'
-        for each in range(10)
+        f'  File "/srv/shop/module_{frame}.py", line {frame}, in step_{frame}\n    step()\n'
+        for frame in range(10)
     )
     + "KeyError: 'bulb'"
 )
@@ -258,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             megabytes = log.stat().st_size / 1e6
             print(f"{form:16}{megabytes:>7.0f} MB{_row(took)}", flush=True)
             print(f"{'  limits':16}{'':>10}{_row(goals)}")
-            missed |= any(each > goal for each, goal in zip(took, goals, strict=True))
+            missed |= any(value > goal for value, goal in zip(took, goals, strict=True))
     # The start of the interpreter is most of what a short log takes.
     return int(missed and options.lines >= LINES)
 

@@ -319,8 +319,8 @@ def _places(block: bytes, query: Query) -> Iterable[int]:
 
 
 def _marked(block: bytes, marks: Sequence[_Mark]) -> Iterable[int]:
-    found = (mark.pattern.finditer(block) for mark in marks if mark.first in block)
-    return sorted(match.start() for match in chain.from_iterable(found))
+    matches = (mark.pattern.finditer(block) for mark in marks if mark.first in block)
+    return sorted(match.start() for match in chain.from_iterable(matches))
 
 
 def line_starts(block: bytes) -> Iterator[int]:

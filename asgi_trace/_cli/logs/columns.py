@@ -302,7 +302,7 @@ class _Known(dict[str, Any], Generic[_Value]):
 
 
 class _Kind(NamedTuple):
-    """What the level and the logger of a line tell."""
+    """The level and the logger of a line, and whether this logger writes access lines."""
 
     level: str
     aside: str

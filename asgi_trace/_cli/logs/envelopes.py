@@ -66,7 +66,7 @@ __all__ = (
 
 COLOR = r"\x1b\[[\d;]*m"
 COLORS = Pattern(COLOR)
-# A color; and what a terminal is told besides: to erase the line, or the title of its window.
+# A color, and the other sequences for a terminal: one that erases the line, or sets its title.
 _SEQUENCES = Pattern(r"\x1b(?:\[[\d;?]{0,40}[A-Za-z]|\][^\x07\x1b\n]{0,200}\x07)")
 # A line with a color in this number of its first characters, or at its end, is recognised without
 # its colors.
@@ -778,10 +778,10 @@ class Peeler:
         start = 0
         if self._tried > _FIRST_TRIED:
             # A third of the time, for a line without any.
-            found = _any_prefix().match(line)
-            if found is None or found.lastgroup is None:
+            first = _any_prefix().match(line)
+            if first is None or first.lastgroup is None:
                 return None
-            start = int(found.lastgroup[1:])
+            start = int(first.lastgroup[1:])
         for prefix in PREFIXES[start:]:
             match = prefix.expression.match(line)
             if match is not None and self._is_trusted(prefix, match, line, used):

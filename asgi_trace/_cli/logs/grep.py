@@ -15,7 +15,7 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import tzinfo
 from itertools import islice
@@ -67,7 +67,7 @@ class _Sampled:
         self.has_access = self.has_duration = False  # whether access lines were seen, and durations
         self._zone = zone
         self._is_sampled = False
-        self._is_counted = sys.stderr.isatty()  # only a terminal is told the number of lines
+        self._is_counted = sys.stderr.isatty()  # only a terminal is shown the number of lines
         self._end = 0  # of the block that is being read
         self._searched = 0  # how many bytes were searched for parts of lines
         self._has_parts = False  # whether there were any
@@ -106,6 +106,19 @@ class _Sampled:
                 is_in_line = not block.endswith(b"\n")
             yield block
 
+    def search(self, query: Query, requests: Set[str] | None) -> Iterator[Hit]:
+        """Yield the lines of the log that the *query* wants, those of *requests* alone."""
+        return search(
+            self.lines(),
+            query,
+            requests,
+            shortcut(query, requests, self.is_named),
+            self.service,
+            self.has_parts,
+            self.written,
+            self.known,
+        )
+
     def _sample(self, lines: list[bytes]) -> None:
         reader = LineReader(zone=self._zone, reading=self.reading, known=self.known)
         texts = [text_of(line) for line in lines if line != b"\n"]
@@ -121,12 +134,12 @@ class _Sampled:
 
     def _are_named(self, lines: Sequence[bytes], entries: Iterable[Entry]) -> bool:
         """Whether each of *lines*, with these *entries*, names its request's id as we do."""
-        found = [REQUEST_ID.findall(line) for line in lines]
-        named = {request_id.decode() for ids in found for request_id in ids}
+        ids_of_each = [REQUEST_ID.findall(line) for line in lines]
+        named = {request_id.decode() for ids in ids_of_each for request_id in ids}
         if any(map(is_plain, {entry.request_id for entry in entries} - named - {""})):
             return False
         # A server's line may have, without a name, the id that a line of ours names.
-        others = [text_of(line) for line, ids in zip(lines, found, strict=True) if not ids]
+        others = [text_of(line) for line, ids in zip(lines, ids_of_each, strict=True) if not ids]
         reader = LineReader(zone=self._zone, known=self.known)
         unnamed = reader.read_text("".join(f"{text}\n" for text in others), others)
         unnamed += reader.finish()
@@ -205,36 +218,12 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         (Log(name, _complain, _BLOCK) for name in distinct(files) or ("-",)), key=Log.last_written
     )
     sampled = [_Sampled(log, query.zone) for log in logs]
-    with contextlib.ExitStack() as spools:
-        requests = None
-        if query.by_access_line or query.trace:
-            for log in logs:
-                if not log.can_be_read_again():
-                    from tempfile import TemporaryFile  # a pipe is rare, and its import is slow
-
-                    log.spool(spools.enter_context(TemporaryFile()))
-        if query.trace:
-            requests = _requests_of(query.trace, sampled, query.zone)
-        elif query.beginning and TRACE.fullmatch(query.beginning):
-            query = _with_trace(query, sampled)
-        if query.by_access_line:
-            among = _requests_wanted(sampled, query)
-            requests = among if requests is None else among & requests
-        matches = (
-            search(
-                sample.lines(),
-                query,
-                requests,
-                shortcut(query, requests, sample.is_named),
-                sample.service,
-                sample.has_parts,
-                sample.written,
-                sample.known,
-            )
-            for sample in sampled
-        )
+    are_read_twice = query.by_access_line or bool(query.trace)
+    with _pipes_kept(logs if are_read_twice else ()):
+        query, requests = _with_requests(query, sampled)
+        hits = (sample.search(query, requests) for sample in sampled)
         try:
-            is_any = _write(heapq.merge(*matches, key=operator.attrgetter("when")))
+            is_any = _write(heapq.merge(*hits, key=operator.attrgetter("when")))
         except BrokenPipeError:
             raise
         except OSError as error:  # of the output: errors of a log are reported by the log
@@ -242,7 +231,37 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
             drop_output()
             return 2
     _say_what_was_read(sampled, query, is_any)
-    return 2 if any(log.failed for log in logs) else 0 if is_any else 1
+    if any(log.failed for log in logs):
+        return 2
+    return 0 if is_any else 1
+
+
+@contextlib.contextmanager
+def _pipes_kept(logs: Sequence[Log]) -> Iterator[None]:
+    """Keep what the pipes among *logs* contain in temporary files, so that they can be read twice."""
+    with contextlib.ExitStack() as spools:
+        for log in logs:
+            if not log.can_be_read_again():
+                from tempfile import TemporaryFile  # a pipe is rare, and its import is slow
+
+                log.spool(spools.enter_context(TemporaryFile()))
+        yield
+
+
+def _with_requests(query: Query, logs: Sequence[_Sampled]) -> tuple[Query, set[str] | None]:
+    """
+    Return the *query* and the requests that it wants by what other lines show: by their trace, and
+    by their access lines; None for all requests.
+    """
+    requests = None
+    if query.trace:
+        requests = _requests_of(query.trace, logs, query.zone)
+    elif query.beginning and TRACE.fullmatch(query.beginning):
+        query = _with_trace(query, logs)
+    if query.by_access_line:
+        wanted = _requests_wanted(logs, query)
+        requests = wanted if requests is None else wanted & requests
+    return query, requests
 
 
 def _say_what_was_read(logs: Sequence[_Sampled], query: Query, is_any: bool) -> None:

@@ -122,8 +122,8 @@ def _accesses(
         place for place in may_be_accesses(messages, "\n".join(messages)) if place not in matches
     ]
     accesses = accesses_in([messages[place] for place in usual])
-    found = {place: access for place, access in zip(usual, accesses, strict=True) if access}
-    matches.update((place, None) for place in usual if place not in found and '"' in lines[place])
+    fields = {place: access for place, access in zip(usual, accesses, strict=True) if access}
+    matches.update((place, None) for place in usual if place not in fields and '"' in lines[place])
     for place, match in matches.items():
         line = lines[place]
         start = len(line) - len(messages[place])
@@ -132,8 +132,8 @@ def _accesses(
             continue
         access, _ = access_behind(records, line, start, match)
         if access:
-            found[place] = access
-    return found
+            fields[place] = access
+    return fields
 
 
 def _levels(

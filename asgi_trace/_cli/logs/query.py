@@ -137,33 +137,43 @@ def read_query(
     zone = read_zone(tz) if tz else None
     codes = _read_status(status) if status else None
     return Query(
-        request or None,
-        session or None,
-        read_since(since, zone) if since else None,
-        _read_path(path) if path else None,
-        codes,
-        round(read_duration("--slower", slower) * 1000, 6) if slower else None,
-        zone,
-        _word_of(path or ""),
-        frozenset(filter(codes, range(100, 10_000))) if codes else frozenset(),
-        trace=_read_hex("--trace", trace, 32) if trace else None,
-        span=_read_hex("--span", span, 16) if span else None,
+        request=request or None,
+        session=session or None,
+        since=read_since(since, zone) if since else None,
+        path=_read_path(path) if path else None,
+        status=codes,
+        slower=round(read_duration("--slower", slower) * 1000, 6) if slower else None,
+        zone=zone,
+        word=_word_of(path or ""),
+        codes=frozenset(filter(codes, range(100, 10_000))) if codes else frozenset(),
+        trace=_read_trace("--trace", trace) if trace else None,
+        span=_read_span(span) if span else None,
         service=service or None,
     )
 
 
-def _read_hex(option: str, text: str, length: int) -> str:
-    """Return the id *text*, also from a ``traceparent``; of a trace, also one of AWS X-Ray."""
-    parent = _TRACEPARENT.fullmatch(text)
-    if length == 32 and (of_aws := _OF_AWS.fullmatch(text)) is not None:
+def _read_trace(option: str, text: str) -> str:
+    """Return the trace id *text*, also from a ``traceparent`` or from a header of AWS X-Ray."""
+    of_aws = _OF_AWS.fullmatch(text)
+    if of_aws is not None:
         return of_aws[1]
-    digits = text.lower() if parent is None else parent["trace" if length == 32 else "span"]
-    if re.fullmatch(rf"[0-9a-f]{{{length}}}", digits) is None:
-        raise ValueError(f"{option} is {text!r}; expected {length} hexadecimal digits")
+    parent = _TRACEPARENT.fullmatch(text)
+    digits = text.lower() if parent is None else parent["trace"]
+    if TRACE.fullmatch(digits) is None:
+        raise ValueError(f"{option} is {text!r}; expected 32 hexadecimal digits")
     return digits
 
 
-# Texts that people paste: the bracket of a line, and the header traceparent.
+def _read_span(text: str) -> str:
+    """Return the span id *text*, also from a ``traceparent``."""
+    parent = _TRACEPARENT.fullmatch(text)
+    digits = text.lower() if parent is None else parent["span"]
+    if _SPAN.fullmatch(digits) is None:
+        raise ValueError(f"--span is {text!r}; expected 16 hexadecimal digits")
+    return digits
+
+
+# Texts that people paste: the bracket of a line, the header traceparent, and one of AWS X-Ray.
 _BRACKET = re.compile(r"\[?req=(?P<request>[^|\]]+)\|session=(?P<session>[^|\]]+)(?:\|[^\]]*)?\]?")
 _TRACEPARENT = re.compile(
     r"(?:traceparent: ?)?[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}",
@@ -171,6 +181,7 @@ _TRACEPARENT = re.compile(
 )
 _OF_AWS = re.compile(r"(?:[^;]*;)?(?:Root=)?(1-[0-9a-f]{8}-[0-9a-f]{24})(?:;.*)?")
 TRACE = re.compile(r"[0-9a-f]{32}")
+_SPAN = re.compile(r"[0-9a-f]{16}")
 
 
 # Fewer characters are the beginning of too many ids.
@@ -209,7 +220,7 @@ def read_arguments(
             return replace(query, session=session), files
         return replace(query, request=request), files
     if _TRACEPARENT.fullmatch(first) is not None:
-        return replace(query, trace=_read_hex("the traceparent", first, 32)), files
+        return replace(query, trace=_read_trace("the traceparent", first)), files
     return replace(query, beginning=first), files
 
 

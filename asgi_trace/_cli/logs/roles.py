@@ -2,7 +2,7 @@
 The roles of the fields of a line: which of its names is that of the time, the level, the request and
 so on.
 
-A log has few sets of names: the roles of each are found once.
+A log has few sets of names: the roles of each are names_of once.
 """
 
 from __future__ import annotations
@@ -78,15 +78,15 @@ def roles_of(names: tuple[str, ...]) -> Roles:
     """Return the roles of the fields with these *names*."""
     among = set(names)
     # Those in the spelling of a table, then those in any other.
-    found = {role: [name for name in ROLES[role] if name in among] for role in _ROLE_NAMES}
+    names_of = {role: [name for name in ROLES[role] if name in among] for role in _ROLE_NAMES}
     for name in names:
         for role in _roles_named(name):
-            if name not in found[role]:
-                found[role].append(name)
+            if name not in names_of[role]:
+                names_of[role].append(name)
     if "error_severity" in among:  # of PostgreSQL, whose sessions are connections
-        found["session"].clear()
-    ours = Names._make(next(iter(found[role]), "") for role in _ROLE_NAMES)
-    further = {role: tuple(found[role][1:]) for role in _FURTHER if len(found[role]) > 1}
+        names_of["session"].clear()
+    ours = Names._make(next(iter(names_of[role]), "") for role in _ROLE_NAMES)
+    further = {role: tuple(names_of[role][1:]) for role in _FURTHER if len(names_of[role]) > 1}
     exceptions = tuple(name for name in EXCEPTIONS if name in among)
     known = {
         *ours,

@@ -223,15 +223,15 @@ class _Values(_Form):
     _row = Pattern(r"\('([\d :.-]{19,29})',(?:'([\w.-]{0,200})',)?'((?:[^'\\]|\\.)*)'\)(?:,|\Z)")
 
     def take(self, line: str) -> list[str]:
-        found: list[str] = []
+        lines: list[str] = []
         end = 0
         while end < len(line):
             row = self._row.match(line, end)
             if row is None:
                 return [line]
-            found.append(_line(_unescaped(row[3]), row[1], row[2] or ""))
+            lines.append(_line(_unescaped(row[3]), row[1], row[2] or ""))
             end = row.end()
-        return found
+        return lines
 
 
 class _Markdown(_Form):
@@ -595,7 +595,7 @@ class _Debug(_Form):
 class _Ansible(_Form):
     """
     The results of Ansible's tasks: a host, and an object with the lines in ``msg`` or
-    ``stdout_lines``. What tells of the play is left out; a result without lines passes unchanged.
+    ``stdout_lines``. The other lines of the play are left out; a result without lines passes unchanged.
     """
 
     _result = r"(?:ok|changed|failed|fatal): \[(?P<host>[\w.@:-]{1,253})(?: -> [^\]\n]{1,253})?\]"

@@ -698,9 +698,9 @@ class AccessLines:
             end = _END_OF_REQUEST.match(others) if '"' in others else None
             of_server = _OF_CLIENT.sub(r"\1", others if end is None else others[end.end() :])
             for duration, factor in _DURATIONS:
-                told = duration.search(of_server)
-                if told is not None:
-                    fields["duration_ms"] = round(float(told[1]) * factor, 3)
+                measured = duration.search(of_server)
+                if measured is not None:
+                    fields["duration_ms"] = round(float(measured[1]) * factor, 3)
                     break
             named = _NAMED.search(of_server)
             request = self.last_id(others, service) if named is None else named[2]

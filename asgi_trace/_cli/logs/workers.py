@@ -332,8 +332,8 @@ def _serve(zone: str | None, folder: str) -> None:
 @cache
 def _function(name: str) -> Callable[[Any], bytes]:
     module, _, function = name.partition(":")
-    found: Callable[[Any], bytes] = getattr(importlib.import_module(module), function)
-    return found
+    imported: Callable[[Any], bytes] = getattr(importlib.import_module(module), function)
+    return imported
 
 
 def _answer(block: bytes, zone: tzinfo | None) -> Any:

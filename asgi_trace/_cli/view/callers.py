@@ -205,8 +205,8 @@ class Callers:
                 elif self._is_outlived(other, number):
                     row = (has_span, -start[other], other)
                     begun = row if begun is None else min(begun, row)
-            found = best or begun
-            caller = found[2] if found is not None else self._sender(number, family)
+            row_of_caller = best or begun
+            caller = row_of_caller[2] if row_of_caller else self._sender(number, family)
             if caller >= 0:
                 callers.append((number, caller))
         return callers

@@ -283,7 +283,7 @@ class Model:
         self._texts += self._within_limit(commons, texts)
         self._messages += messages
         requests, quiet, ends, counts = self._requests, self._quiet, self._end, self._lines
-        # The request that was found last: nine of ten entries need no more than this.
+        # The last request of each set of common values: nine of ten entries need no more than this.
         numbers = map(self._number_of.get, commons, repeat(-1))
         for when, number, common in zip(times, numbers, commons, strict=True):
             if number < 0 or when - quiet[number] >= _GAP:
@@ -298,7 +298,7 @@ class Model:
         self._failed.clear()
 
     def _request_of_line(self, common: Common, when: float) -> int:
-        """Return the request of the next entry of the chunk, and note all that the entry tells."""
+        """Return the request of the next entry of the chunk, and note the values of the entry."""
         request_id, session_id, level = common.request_id, common.session_id, common.level
         more = common.more or _NO_MORE
         place = self._place_of(common) if more else self._places.of_file[common.file]
@@ -574,13 +574,15 @@ class Model:
         return number
 
     def _learn(self, number: int, when: float, more: dict[str, Any]) -> int:
-        """Note the rare values of an entry, such as an access line's. Returns their request."""
+        """Note the rare values of an entry, such as an access line's, and return their request."""
         if "call" in more:
             self._call[number] = more["call"]
         if "outgoing" in more:
             self._note_call(number, when, more["outgoing"])
-        if "access" not in more:
-            return number
+        return self._note_access(number, when, more) if "access" in more else number
+
+    def _note_access(self, number: int, when: float, more: dict[str, Any]) -> int:
+        """Note the values of an access line, and return its request."""
         access = more["access"]
         duration = access.get("duration_ms")
         if duration is not None and not duration < _LONGEST:  # no access line, only similar to one
@@ -593,10 +595,11 @@ class Model:
         parent = access.get("parent")
         if isinstance(parent, str):
             self._callers.parent_span[number] = parent
-        if self._has_own[number] and (not is_own or start is None or start >= self._start[number]):
-            return number  # a server's or a gateway's line about a part of the same request
-        ended = self._ended[number]
-        if not is_own and ended is not None and (start is None or start >= self._start[number]):
+        # A server's or a gateway's line may be about a part of a request that is known to be longer.
+        is_part = start is None or start >= self._start[number]
+        if is_part and self._has_own[number]:
+            return number
+        if not is_own and (self._has_own[number] or (is_part and self._ended[number] is not None)):
             return number
         shared = self._shared.setdefault
         for name, values in self._of_access:
@@ -606,22 +609,27 @@ class Model:
         if is_own:
             self._has_own[number] = True
         if start is not None:
-            self._duration[number] = duration
-            self._began[number] = start
-            if start < self._start[number]:
-                self._start[number] = start
-            self._end[number] = self._ended[number] = when
-            self._quiet[number] = -inf
-            first_byte = access.get("ttfb_ms")
-            if first_byte is not None and first_byte <= duration:
-                self._first_byte[number] = start + first_byte
-            if self._several:
-                self._let_go(number)
+            self._note_end(number, start, when, access)
         self._callers.touch(number)
         return number
 
-    def _let_go(self, number: int) -> None:
-        """Give later entries without a span to a request that is still open: *number* has ended."""
+    def _note_end(self, number: int, start: float, when: float, access: dict[str, Any]) -> None:
+        """Note the duration of a request that began at *start* and has ended."""
+        duration = access["duration_ms"]
+        self._duration[number] = duration
+        self._began[number] = start
+        if start < self._start[number]:
+            self._start[number] = start
+        self._end[number] = self._ended[number] = when
+        self._quiet[number] = -inf
+        first_byte = access.get("ttfb_ms")
+        if first_byte is not None and first_byte <= duration:
+            self._first_byte[number] = start + first_byte
+        if self._several:
+            self._pass_on(number)
+
+    def _pass_on(self, number: int) -> None:
+        """Assign later entries without a span to a request that is still open: *number* has ended."""
         request_id, place = self._ids[number], self._place[number]
         several = self._several.get((place, request_id))
         if several is None or self._with(self._of_id, request_id, place) != number:

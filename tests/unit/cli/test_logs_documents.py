@@ -273,12 +273,14 @@ MORE = {
 
 @pytest.mark.parametrize("document", MORE.values(), ids=MORE)
 @pytest.mark.parametrize("indent", [None, 1])
-def test_more_documents(document: Any, indent: int | None, tmp_path: Path) -> None:
+def test_a_document_of_any_other_kind_holds_its_lines(
+    document: Any, indent: int | None, tmp_path: Path
+) -> None:
     path = tmp_path / "export.json"
     path.write_text(json.dumps(document, indent=indent))
     (entry,) = (entry for batch in read(Log(str(path), refuse)) for entry in batch)
     assert entry.text[entry.message :].split()[0] == "x"
-    assert entry.time // 1000 in (1_732_271_415, 1_732_271_415)
+    assert entry.time // 1000 == 1_732_271_415
 
 
 @pytest.mark.parametrize(
@@ -756,7 +758,7 @@ def test_a_hundred_megabytes_take_no_more_memory_than_ten(
     assert peaks[1] < peaks[0] * 1.5
 
 
-def test_both_commands_say_it(
+def test_both_commands_report_a_document_that_is_too_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """With exit code 2: something could not be read."""
@@ -778,7 +780,7 @@ def _stamped(second: int, request_id: str = FRONT) -> str:
     return format_json(Record(stamp, "INFO", "shop", f"line {second}", request_id, "s"))
 
 
-def test_what_comes_newest_first_is_turned_round(
+def test_a_log_with_the_newest_line_first_is_reversed(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """By both commands."""
@@ -791,7 +793,7 @@ def test_what_comes_newest_first_is_turned_round(
     assert found == sorted(found)
 
 
-def test_events_of_several_lines_are_turned_round_as_a_whole(tmp_path: Path) -> None:
+def test_events_of_several_lines_are_reversed_as_a_whole(tmp_path: Path) -> None:
     """The traceback in each stands in its own order."""
     crash = 'ERROR failed\nTraceback (most recent call last):\n  File "a.py", line 1\nKeyError: 1'
     events = [
@@ -805,7 +807,7 @@ def test_events_of_several_lines_are_turned_round_as_a_whole(tmp_path: Path) -> 
     assert {entry.text.split("\n")[-1] for entry in found} == {"KeyError: 1"}
 
 
-def test_what_is_a_little_out_of_order_is_not(tmp_path: Path) -> None:
+def test_a_log_that_is_a_little_out_of_order_is_not_reversed(tmp_path: Path) -> None:
     """Two writers of one file, and a clock that was set back once."""
     given_lines = [_stamped(second) for second in (0, 2, 1, 4, 3, 6, 5, 0, 1, 2)]
     path = tmp_path / "app.log"
@@ -813,7 +815,9 @@ def test_what_is_a_little_out_of_order_is_not(tmp_path: Path) -> None:
     assert b"".join(lines_of(Log(str(path), refuse))).decode().splitlines() == given_lines
 
 
-def test_so_much_is_turned_round_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limited_number_of_bytes_is_reversed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With bounded memory, and a sentence on what sorts all of it."""
     monkeypatch.setattr(order, "_WINDOW", 10_000)
     monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 2000)

@@ -42,7 +42,7 @@ def access(
     return format_access({**fields, "transport": "http", "client": "127.0.0.1:5", **more})
 
 
-def test_a_request_is_what_its_lines_tell() -> None:
+def test_a_request_has_the_values_of_its_lines() -> None:
     """
     From the access line: what, how it ended and how long it took; from the others, when and how
     bad.
@@ -127,7 +127,7 @@ def test_a_line_that_merely_looks_like_an_access_line_breaks_nothing() -> None:
     )
 
 
-def test_calls_and_traces_are_told() -> None:
+def test_a_request_has_its_call_and_its_trace() -> None:
     line = format_json(
         Record("2024-01-15T10:30:15Z", "INFO", "", "x", "r1", "s1", "a" * 32, mcp_method="ping")
     )
@@ -237,7 +237,7 @@ def test_a_silence_within_a_request_is_a_gap() -> None:
     assert found.head["gaps"] == [(0, 200, 1200), (1, 100, 20_000)]
 
 
-def test_a_silence_of_all_open_requests_is_told() -> None:
+def test_a_silence_of_all_open_requests_is_shown() -> None:
     """
     As while the event loop is blocked; not while one alone waits, nor between streams that are open
     for long.

@@ -65,7 +65,7 @@ def at(text: str) -> float:
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_our_forms_tell_all(form: Any) -> None:
+def test_an_entry_has_all_values_of_a_line_of_ours(form: Any) -> None:
     """
     Time, level, both ids, the message, what an access line says; and the text is for people to
     read.
@@ -171,7 +171,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("line", "expected"), OTHERS.values(), ids=OTHERS)
-def test_lines_of_others_tell_what_they_have(
+def test_a_line_of_another_writer_has_its_time_level_and_ids(
     line: str, expected: tuple[int, str, str, str]
 ) -> None:
     """The text stays as it is."""
@@ -288,7 +288,7 @@ def test_color_is_taken_away() -> None:
     assert entry_of("hello \x1b]0;owned\x07").text == "hello \x1b]0;owned\x07"
 
 
-def test_lines_that_tell_nothing_are_kept() -> None:
+def test_lines_of_an_unknown_form_are_kept() -> None:
     """At the time of the line before; those before the first, at its time."""
     text = "\n".join(
         (
