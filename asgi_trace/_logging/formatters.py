@@ -287,10 +287,8 @@ class OwnForm:
         elif self._shows_message:
             prefix = self._brackets.prefix(record)
             message = record.message = record.getMessage()
-            # The next handler gets the same record, so a copy is changed. The copy keeps the
-            # arguments, which uvicorn's formatter reads.
-            changed = {"getMessage": partial(str, f"{prefix}{message}")}
-            shown = _plain_record(record.__dict__ | changed)
+            # The next handler gets the same record, so a copy is changed.
+            shown = _plain_record(record.__dict__ | {"msg": f"{prefix}{message}"}, _WholeRecord)
             text = self._format(shown)
             if shown.exc_text:
                 record.exc_text = shown.exc_text
@@ -586,9 +584,21 @@ def _google_trace_prefix() -> str:
     return ""
 
 
-def _plain_record(attributes: dict[str, Any]) -> logging.LogRecord:
+class _WholeRecord(logging.LogRecord):
+    """
+    A record whose ``msg`` is the whole message. Formatters of terminals color ``msg``, and uvicorn's
+    reads the arguments.
+    """
+
+    def getMessage(self) -> str:  # noqa: N802
+        return str(self.msg)
+
+
+def _plain_record(
+    attributes: dict[str, Any], kind: type[logging.LogRecord] = logging.LogRecord
+) -> logging.LogRecord:
     """Return a record with *attributes*, in a fifth of the time that :func:`copy.copy` takes."""
-    made = object.__new__(logging.LogRecord)
+    made = object.__new__(kind)
     made.__dict__ = attributes
     return made
 

@@ -94,6 +94,21 @@ def celerys() -> logging.Formatter:
     return TaskFormatter("%(task_name)s[%(task_id)s]: %(message)s", use_color=False)
 
 
+def colorlogs() -> logging.Formatter:
+    from colorlog import ColoredFormatter
+
+    return ColoredFormatter("%(log_color)s%(levelname)s:%(reset)s %(message)s", force_color=True)
+
+
+def coloredlogs_of(kind: str, form: str) -> logging.Formatter:
+    import coloredlogs
+
+    formatter: logging.Formatter = getattr(coloredlogs, kind)(form)
+    if kind == "ColoredFormatter":
+        formatter.level_styles = {"info": {"color": "green"}}  # type: ignore[attr-defined]
+    return formatter
+
+
 class Own(logging.Formatter):
     """A class of the program's own."""
 
@@ -222,6 +237,15 @@ def test_a_programs_own_form_makes_the_line_that_it_makes_of_a_message_with_the_
         ),
         (uvicorns_changed(), r"INFO:     tests.forms: \[req=a1\|session=alice\] hello"),
         (celerys(), r"\?\?\?\[\?\?\?\]: \[req=a1\|session=alice\] hello"),
+        (colorlogs(), r"\x1b\[32mINFO:\x1b\[0m \[req=a1\|session=alice\] hello\x1b\[0m"),
+        (
+            coloredlogs_of("BasicFormatter", "%(levelname)s %(message)s"),
+            r"INFO \[req=a1\|session=alice\] hello",
+        ),
+        (
+            coloredlogs_of("ColoredFormatter", "%(name)s: %(message)s"),
+            r"\x1b\[34mtests\.forms:\x1b\[0m \x1b\[32m\[req=a1\|session=alice\] hello\x1b\[0m",
+        ),
         (Own("%(levelname)s %(message)s"), "INFO hello"),
         (JSONFormatter(), r'\{.*"request_id": "a1".*\}'),
         (TextFormatter("%(levelname)s %(message)s"), "INFO hello"),
