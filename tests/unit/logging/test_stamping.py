@@ -300,6 +300,30 @@ def test_a_factory_of_the_programs_own_keeps_its_fields(
     assert (found["tenant"], found["short"], found["request_id"]) == ("acme", "stamping", "a1")
 
 
+def test_none_is_no_id_of_the_programs_own(log: logging.Logger, alice: RequestMetadata) -> None:
+    """A program may look for ids of its own when it makes a record, and find none."""
+    before = logging.getLogRecordFactory()
+
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = before(*args, **kwargs)
+        record.request_id = None
+        return record
+
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(TextFormatter("%(request_id)s %(session_id)s"))
+    log.addHandler(handler)
+    logging.setLogRecordFactory(factory)
+    try:
+        stamp_records()
+        log.info("outside of requests")
+        with bound_request_metadata(alice):
+            log.info("in a request")
+    finally:
+        logging.setLogRecordFactory(before)
+    assert lines.getvalue().splitlines() == ["none none", "a1 alice"]
+
+
 class Refusing(logging.LogRecord):
     """A record that computes attributes, and has no others."""
 
