@@ -288,7 +288,9 @@ class OwnForm:
             prefix = self._brackets.prefix(record)
             message = record.message = record.getMessage()
             # The next handler gets the same record, so a copy is changed.
-            shown = _plain_record(record.__dict__ | {"msg": f"{prefix}{message}"}, _WholeRecord)
+            attributes = record.__dict__ | {"msg": f"{prefix}{message}"}
+            attributes.pop("getMessage", None)  # New Relic's, which has been called
+            shown = _plain_record(attributes, _WholeRecord)
             text = self._format(shown)
             if shown.exc_text:
                 record.exc_text = shown.exc_text
@@ -568,8 +570,9 @@ class LogfmtFormatter(JSONFormatter):
     _write = staticmethod(format_logfmt)
 
 
-# Attributes that are no fields of the program: logging's, ours, and uvicorn's copy of its message.
-_KNOWN_ATTRIBUTES = OWN | STAMPED | {"color_message"}
+# Attributes that are no fields of the program: logging's, ours, uvicorn's copy of its message, and
+# the methods by which New Relic's agent adds to a message.
+_KNOWN_ATTRIBUTES = OWN | STAMPED | {"color_message", "getMessage", "_nr_original_message"}
 
 
 def _google_trace_prefix() -> str:

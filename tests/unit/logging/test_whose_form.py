@@ -267,6 +267,36 @@ def test_the_form_is_whose_it_was(
 
 
 @pytest.mark.parametrize(
+    ("formatter", "expected"),
+    [
+        (None, f"{OURS} NR-LINKING"),
+        (logging.Formatter("%(levelname)s %(message)s"), r"INFO \[req=a1\|.*\] hello NR-LINKING"),
+        (
+            logging.Formatter("{levelname} {message}", style="{"),
+            r"INFO \[req=a1.* hello NR-LINKING",
+        ),
+        (JSONFormatter(), r'\{[^{]*"message": "hello NR-LINKING",((?!getMessage|_nr_).)*\}'),
+    ],
+)
+def test_what_an_agent_adds_to_a_message_stays(
+    log: logging.Logger, formatter: logging.Formatter | None, expected: str
+) -> None:
+    """New Relic's gives each record a getMessage() of its own, and keeps the former one."""
+
+    def decorate(record: Any) -> bool:
+        record._nr_original_message = record.getMessage
+        record.getMessage = lambda: f"{record._nr_original_message()} NR-LINKING"
+        return True
+
+    log.addFilter(decorate)
+    try:
+        configure_logging()
+        assert re.fullmatch(expected, line_of(log, handler_with(formatter)))
+    finally:
+        log.removeFilter(decorate)
+
+
+@pytest.mark.parametrize(
     ("formatter", "is_asked"),
     [
         (None, True),
