@@ -245,6 +245,11 @@ class TextFormatter(logging.Formatter):
         return f"{text}\n{self.formatStack(record.stack_info)}" if record.stack_info else text
 
 
+# What stands for the message in place of ``msg``: the method by which New Relic's agent adds to it,
+# and uvicorn's colored copy, which has no ids.
+_OTHER_MESSAGES = frozenset({"getMessage", "color_message"})
+
+
 class OwnForm:
     """
     A program's own form of text lines, with the ids put before the message and before each further
@@ -289,7 +294,8 @@ class OwnForm:
             message = record.message = record.getMessage()
             # The next handler gets the same record, so a copy is changed.
             attributes = record.__dict__ | {"msg": f"{prefix}{message}"}
-            attributes.pop("getMessage", None)  # New Relic's, which has been called
+            for name in _OTHER_MESSAGES & attributes.keys():
+                del attributes[name]
             shown = _plain_record(attributes, _WholeRecord)
             text = self._format(shown)
             if shown.exc_text:
@@ -570,9 +576,9 @@ class LogfmtFormatter(JSONFormatter):
     _write = staticmethod(format_logfmt)
 
 
-# Attributes that are no fields of the program: logging's, ours, uvicorn's copy of its message, and
-# the methods by which New Relic's agent adds to a message.
-_KNOWN_ATTRIBUTES = OWN | STAMPED | {"color_message", "getMessage", "_nr_original_message"}
+# Attributes that are no fields of the program: logging's, ours, and those of servers and agents. New
+# Relic's keeps the former getMessage().
+_KNOWN_ATTRIBUTES = OWN | STAMPED | _OTHER_MESSAGES | {"_nr_original_message"}
 
 
 def _google_trace_prefix() -> str:

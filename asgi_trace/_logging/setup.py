@@ -82,6 +82,7 @@ _UVICORN_FORMATS = frozenset(
 )
 _THEIR_FORMATS = {
     ("uvicorn.logging", "AccessFormatter"): _UVICORN_FORMATS,
+    ("uvicorn.logging", "ColourizedFormatter"): _UVICORN_FORMATS,
     ("uvicorn.logging", "DefaultFormatter"): _UVICORN_FORMATS,
     ("fastapi_cli.utils.cli", "CustomFormatter"): None,  # on a terminal
     ("django.utils.log", "ServerFormatter"): frozenset({"[{server_time}] {message}"}),

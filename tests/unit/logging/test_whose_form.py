@@ -76,6 +76,12 @@ def uvicorns_changed() -> logging.Formatter:
     return DefaultFormatter("%(levelprefix)s %(name)s: %(message)s", use_colors=False)
 
 
+def uvicorns_colored() -> logging.Formatter:
+    from uvicorn.logging import ColourizedFormatter
+
+    return ColourizedFormatter("{levelprefix} @ {name}: {message}", style="{", use_colors=True)
+
+
 def hypercorns() -> logging.Formatter:
     return logging.Formatter(
         "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
@@ -236,6 +242,10 @@ def test_a_programs_own_form_makes_the_line_that_it_makes_of_a_message_with_the_
             r"b2 \[req=a1\|session=alice\] hello",
         ),
         (uvicorns_changed(), r"INFO:     tests.forms: \[req=a1\|session=alice\] hello"),
+        (
+            uvicorns_colored(),
+            r"\x1b\[32mINFO\x1b\[0m:     @ tests.forms: \[req=a1\|session=alice\] hello",
+        ),
         (celerys(), r"\?\?\?\[\?\?\?\]: \[req=a1\|session=alice\] hello"),
         (colorlogs(), r"\x1b\[32mINFO:\x1b\[0m \[req=a1\|session=alice\] hello\x1b\[0m"),
         (
@@ -264,6 +274,20 @@ def test_the_form_is_whose_it_was(
         configure_logging()
     assert re.fullmatch(expected, line_of(log, handler))
     assert handler.formatter is formatter
+
+
+@pytest.mark.parametrize("formatter", [uvicorns_changed(), uvicorns_colored()])
+def test_the_colored_copy_of_a_message_of_uvicorns_hides_no_ids(
+    log: logging.Logger, formatter: Any
+) -> None:
+    """On a terminal, its formatters show it in place of the message."""
+    formatter.use_colors = True
+    handler = handler_with(formatter)
+    log.addHandler(handler)
+    configure_logging()
+    with bound_request_metadata(ALICE):
+        log.info("on port %d", 8000, extra={"color_message": "on port \x1b[1m%d\x1b[0m"})
+    assert handler.stream.getvalue().endswith(": [req=a1|session=alice] on port 8000\n")
 
 
 @pytest.mark.parametrize(
