@@ -109,14 +109,9 @@ class Brackets:
         attributes = record.__dict__
         return format_call(*(_shown(attributes.get(name, "")) for name in CALL))
 
-    def prefix(self, record: logging.LogRecord) -> str:
-        """
-        Return ids and call of *record* in the form before a message: ``[req=…|session=…] ``.
-        """
-        return _prefix(self.shown(record))
-
 
 def _prefix(shown: tuple[str, str]) -> str:
+    """Return shown ids and call in the form before a message: ``[req=…|session=…] ``."""
     ids, call = shown
     return f"[{ids}] [{call}] " if call else f"[{ids}] "
 
@@ -290,12 +285,14 @@ class OwnForm:
                 return text
             prefix = _prefix(shown_ids)
         elif self._shows_message:
-            prefix = self._brackets.prefix(record)
+            prefix = _prefix(self._brackets.shown(record))
             message = record.message = record.getMessage()
             # The next handler gets the same record, so a copy is changed.
-            attributes = record.__dict__ | {"msg": f"{prefix}{message}"}
-            for name in _OTHER_MESSAGES & attributes.keys():
-                del attributes[name]
+            attributes = record.__dict__.copy()
+            attributes["msg"] = f"{prefix}{message}"
+            if "getMessage" in attributes or "color_message" in attributes:
+                for name in _OTHER_MESSAGES:
+                    attributes.pop(name, None)
             shown = _plain_record(attributes, _WholeRecord)
             text = self._format(shown)
             if shown.exc_text:
@@ -303,7 +300,7 @@ class OwnForm:
             if self._shows_time:
                 record.asctime = getattr(shown, "asctime", "")
         else:
-            prefix = self._brackets.prefix(record)
+            prefix = _prefix(self._brackets.shown(record))
             text = f"{prefix}{self._format(record)}"
         if "\n" not in text:
             return text
@@ -600,7 +597,7 @@ class _WholeRecord(logging.LogRecord):
     """
 
     def getMessage(self) -> str:  # noqa: N802
-        return str(self.msg)
+        return self.msg
 
 
 def _plain_record(
