@@ -85,6 +85,9 @@ class Brackets:
         last_request, last_session, last_span, both = self._last
         if request_id is last_request and session_id is last_session and span_id is last_span:
             return both
+        if request_id is None:  # set by a filter of the handler, as BentoML's does
+            stamp(record)
+            request_id = stamped.request_id
         fields = {}
         if self._fields:
             fields = {

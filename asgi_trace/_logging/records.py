@@ -145,7 +145,7 @@ def stamp(record: logging.LogRecord, lacks_span: bool = False) -> None:
 
 def _give_ids(attributes: dict[str, Any], ids: Mapping[str, str]) -> None:
     for name, given in ids.items():
-        # None is no id: a record factory sets it, as that of BentoML does outside of its requests.
+        # None is no id: a record factory that looks for an id of its own may have found none.
         if attributes.setdefault(name, given) is None:
             attributes[name] = given
 
