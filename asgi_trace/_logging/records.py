@@ -17,7 +17,7 @@ This module does not use formatters, ASGI or other libraries.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from sys import modules
 from typing import Any
 
@@ -103,7 +103,7 @@ def stamp(record: logging.LogRecord, lacks_span: bool = False) -> None:
 
     The record then has ``request_id``, ``session_id``, ``trace_id`` and ``span_id``, ``none``
     outside a request. An attribute that it has already, from ``extra=`` or from an earlier call, is
-    kept.
+    kept, unless it is None.
 
     :param lacks_span: the caller has seen that the record is of logging's class, and has no
         ``span_id``.
@@ -128,18 +128,26 @@ def stamp(record: logging.LogRecord, lacks_span: bool = False) -> None:
                 stamped.trace_id = ids["trace_id"]
                 stamped.span_id = ids["span_id"]
             else:
-                for name, given in ids.items():
-                    record.__dict__.setdefault(name, given)
+                _give_ids(record.__dict__, ids)
             values = metadata._values
             if values is not None and "fields" in values:
                 _give_fields(record, values["fields"])
             return
     except Exception:
         pass  # For example, an exception's attribute raises: the line is still written.
+    attributes = record.__dict__
     for name in IDS:
-        record.__dict__.setdefault(name, NO_ID)
+        if attributes.setdefault(name, NO_ID) is None:
+            attributes[name] = NO_ID
     if _on_untraced is not None:
         _on_untraced(record)
+
+
+def _give_ids(attributes: dict[str, Any], ids: Mapping[str, str]) -> None:
+    for name, given in ids.items():
+        # None is no id: a record factory that looks for an id of its own may have found none.
+        if attributes.setdefault(name, given) is None:
+            attributes[name] = given
 
 
 def _lacks_span(record: logging.LogRecord) -> bool:

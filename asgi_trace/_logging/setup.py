@@ -8,8 +8,8 @@ form depends on the formatter that the program gave it:
   a server or a framework. The handler writes the line of :class:`~asgi_trace.TextFormatter`, or
   that of ``configure_logging``'s own *formatter*.
 * A standard :class:`logging.Formatter` with a format of the program's own, and the formatters of
-  Celery's workers: the form is kept, with the ids before the message; it is not changed if the
-  format names ``request_id`` itself.
+  Celery's workers, colorlog and coloredlogs: the form is kept, with the ids before the message; it
+  is not changed if the format names ``request_id`` itself.
 * Any other class of formatter, ours included, and a handler class with a ``format`` method of its
   own: these are data formats, and stay as they are. Their records carry the ids.
 
@@ -82,6 +82,7 @@ _UVICORN_FORMATS = frozenset(
 )
 _THEIR_FORMATS = {
     ("uvicorn.logging", "AccessFormatter"): _UVICORN_FORMATS,
+    ("uvicorn.logging", "ColourizedFormatter"): _UVICORN_FORMATS,
     ("uvicorn.logging", "DefaultFormatter"): _UVICORN_FORMATS,
     ("fastapi_cli.utils.cli", "CustomFormatter"): None,  # on a terminal
     ("django.utils.log", "ServerFormatter"): frozenset({"[{server_time}] {message}"}),
@@ -90,11 +91,14 @@ _THEIR_FORMATS = {
     ("sanic.logging.formatter", "LegacyFormatter"): None,
     ("sanic.logging.formatter", "ProdFormatter"): None,
 }
-# These show fields that our line does not: the name and id of a task, the parts of an access line.
+# These show what our line does not: the name and id of a task, the parts of an access line, colors.
 _THEIRS_WITH_IDS = frozenset(
     {
         ("celery.app.log", "TaskFormatter"),
         ("celery.utils.log", "ColorFormatter"),
+        ("coloredlogs", "BasicFormatter"),
+        ("coloredlogs", "ColoredFormatter"),
+        ("colorlog.formatter", "ColoredFormatter"),
         ("sanic.logging.formatter", "AutoAccessFormatter"),
         ("sanic.logging.formatter", "DebugAccessFormatter"),
         ("sanic.logging.formatter", "LegacyAccessFormatter"),

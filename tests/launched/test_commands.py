@@ -231,8 +231,16 @@ def test_daphne(tmp_path: Path) -> None:
     check(server, seen, access=False)
 
 
-@pytest.mark.parametrize("interface", ["rsgi", "wsgi"])
-def test_what_is_no_asgi_app_stays_as_it_is(interface: str, tmp_path: Path) -> None:
+NO_ASGI = {
+    "granian, RSGI": "granian --interface rsgi --port {port} shop:app",
+    "granian, WSGI": "granian --interface wsgi --port {port} shop:app",
+    "hypercorn, WSGI": "hypercorn --access-logfile - --bind 127.0.0.1:{port} wsgi:shop:app",
+    "uvicorn, WSGI": "uvicorn --interface wsgi --port {port} shop:app",
+}
+
+
+@pytest.mark.parametrize("name", NO_ASGI)
+def test_what_is_no_asgi_app_stays_as_it_is(name: str, tmp_path: Path) -> None:
     app = """
 import logging
 logging.basicConfig()
@@ -248,9 +256,7 @@ class App:
         logging.getLogger("shop").warning("called")
 app = App()
 """
-    with started(
-        f"{RUN} granian --interface {interface} --port {{port}} shop:app", tmp_path, app
-    ) as server:
+    with started(f"{RUN} {NO_ASGI[name]}", tmp_path, app) as server:
         response = server.get("/")
     assert (response.text, "x-request-id" in response.headers) == ("ok", False)
     assert "WARNING:shop:called" in server.text.splitlines()

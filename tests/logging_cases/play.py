@@ -30,6 +30,8 @@ MODES = ("plain", "after", "before", "run", "stamp", "keep")
 # Imported once, for all processes.
 LIBRARIES = (
     "celery.utils.log",
+    "coloredlogs",
+    "colorlog",
     "ecs_logging",
     "loguru",
     "pythonjsonlogger.json",

@@ -353,6 +353,34 @@ def celery_worker(folder: Path) -> None:
     to_root(handler)
 
 
+def colorlogs(folder: Path) -> None:
+    """As its documentation has it; without colors, which it would put into tracebacks, too."""
+    form = "%(log_color)sOWN %(levelname)s%(reset)s %(message)s"
+    colored = {"()": "colorlog.ColoredFormatter", "format": form, "no_color": True}
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"colored": colored},
+            "handlers": {
+                "file": {
+                    "class": "logging.FileHandler",
+                    "filename": str(folder / "app.log"),
+                    "formatter": "colored",
+                }
+            },
+            "root": {"handlers": ["file"], "level": "INFO"},
+        }
+    )
+
+
+def coloredlogs_of_a_file(folder: Path) -> None:
+    import coloredlogs
+
+    file = (folder / "app.log").open("w", buffering=1, encoding="utf-8")
+    coloredlogs.install(level="INFO", fmt="OWN %(levelname)s %(message)s", stream=file)
+
+
 _OWN = r"OWN (INFO|WARNING|WARNI|ERROR)\b"
 
 SETUPS = {
@@ -387,5 +415,7 @@ SETUPS = {
     "structlog for all": Setup(
         structlog_for_all, "json", shows=True, loggers=("shop", "other.lib"), is_text=False
     ),
+    "colorlog": Setup(colorlogs, _OWN),
+    "coloredlogs": Setup(coloredlogs_of_a_file, _OWN),
     "Celery's worker": Setup(celery_worker, r"\[[^\]]+: OWN (INFO|WARNING|ERROR)/MainProcess\] "),
 }

@@ -112,7 +112,15 @@ def _after(action: Callable[[Any], None]) -> Callable[[Any], Any]:
 
 
 def _hook_uvicorn(config: Any) -> None:
-    _replace(config.Config, "__init__", _before(_prepare))
+    def make(original: Any) -> Any:
+        def __init__(self: Any, *arguments: Any, **options: Any) -> None:  # noqa: N807
+            if options.get("interface") != "wsgi":
+                _prepare()
+            original(self, *arguments, **options)
+
+        return __init__
+
+    _replace(config.Config, "__init__", make)
     _replace(config.Config, "load", _after(_trace_loaded))
 
 

@@ -300,6 +300,38 @@ def test_a_factory_of_the_programs_own_keeps_its_fields(
     assert (found["tenant"], found["short"], found["request_id"]) == ("acme", "stamping", "a1")
 
 
+@pytest.mark.parametrize("where", ["record factory", "filter of the handler"])
+def test_none_is_no_id_of_the_programs_own(
+    log: logging.Logger, alice: RequestMetadata, where: str
+) -> None:
+    """A program may look for ids of its own, and find none."""
+    before = logging.getLogRecordFactory()
+
+    def look(record: Any) -> Any:
+        record.request_id = None
+        return record
+
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(logging.Formatter("OWN %(message)s"))
+    log.addHandler(handler)
+    if where == "record factory":
+        logging.setLogRecordFactory(lambda *args, **kwargs: look(before(*args, **kwargs)))
+    else:
+        handler.addFilter(look)
+    try:
+        configure_logging()
+        log.info("outside")
+        with bound_request_metadata(alice):
+            log.info("inside")
+    finally:
+        logging.setLogRecordFactory(before)
+    assert lines.getvalue().splitlines() == [
+        "OWN [req=none|session=none] outside",
+        "OWN [req=a1|session=alice] inside",
+    ]
+
+
 class Refusing(logging.LogRecord):
     """A record that computes attributes, and has no others."""
 

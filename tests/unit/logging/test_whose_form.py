@@ -76,6 +76,12 @@ def uvicorns_changed() -> logging.Formatter:
     return DefaultFormatter("%(levelprefix)s %(name)s: %(message)s", use_colors=False)
 
 
+def uvicorns_colored() -> logging.Formatter:
+    from uvicorn.logging import ColourizedFormatter
+
+    return ColourizedFormatter("{levelprefix} @ {name}: {message}", style="{", use_colors=True)
+
+
 def hypercorns() -> logging.Formatter:
     return logging.Formatter(
         "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
@@ -92,6 +98,21 @@ def celerys() -> logging.Formatter:
     from celery.app.log import TaskFormatter
 
     return TaskFormatter("%(task_name)s[%(task_id)s]: %(message)s", use_color=False)
+
+
+def colorlogs() -> logging.Formatter:
+    from colorlog import ColoredFormatter
+
+    return ColoredFormatter("%(log_color)s%(levelname)s:%(reset)s %(message)s", force_color=True)
+
+
+def coloredlogs_of(kind: str, form: str) -> logging.Formatter:
+    import coloredlogs
+
+    formatter: logging.Formatter = getattr(coloredlogs, kind)(form)
+    if kind == "ColoredFormatter":
+        formatter.level_styles = {"info": {"color": "green"}}  # type: ignore[attr-defined]
+    return formatter
 
 
 class Own(logging.Formatter):
@@ -221,7 +242,20 @@ def test_a_programs_own_form_makes_the_line_that_it_makes_of_a_message_with_the_
             r"b2 \[req=a1\|session=alice\] hello",
         ),
         (uvicorns_changed(), r"INFO:     tests.forms: \[req=a1\|session=alice\] hello"),
+        (
+            uvicorns_colored(),
+            r"\x1b\[32mINFO\x1b\[0m:     @ tests.forms: \[req=a1\|session=alice\] hello",
+        ),
         (celerys(), r"\?\?\?\[\?\?\?\]: \[req=a1\|session=alice\] hello"),
+        (colorlogs(), r"\x1b\[32mINFO:\x1b\[0m \[req=a1\|session=alice\] hello\x1b\[0m"),
+        (
+            coloredlogs_of("BasicFormatter", "%(levelname)s %(message)s"),
+            r"INFO \[req=a1\|session=alice\] hello",
+        ),
+        (
+            coloredlogs_of("ColoredFormatter", "%(name)s: %(message)s"),
+            r"\x1b\[34mtests\.forms:\x1b\[0m \x1b\[32m\[req=a1\|session=alice\] hello\x1b\[0m",
+        ),
         (Own("%(levelname)s %(message)s"), "INFO hello"),
         (JSONFormatter(), r'\{.*"request_id": "a1".*\}'),
         (TextFormatter("%(levelname)s %(message)s"), "INFO hello"),
@@ -240,6 +274,50 @@ def test_the_form_is_whose_it_was(
         configure_logging()
     assert re.fullmatch(expected, line_of(log, handler))
     assert handler.formatter is formatter
+
+
+@pytest.mark.parametrize("formatter", [uvicorns_changed(), uvicorns_colored()])
+def test_the_colored_copy_of_a_message_of_uvicorns_hides_no_ids(
+    log: logging.Logger, formatter: Any
+) -> None:
+    """On a terminal, its formatters show it in place of the message."""
+    formatter.use_colors = True
+    handler = handler_with(formatter)
+    log.addHandler(handler)
+    configure_logging()
+    with bound_request_metadata(ALICE):
+        log.info("on port %d", 8000, extra={"color_message": "on port \x1b[1m%d\x1b[0m"})
+    assert handler.stream.getvalue().endswith(": [req=a1|session=alice] on port 8000\n")
+
+
+@pytest.mark.parametrize(
+    ("formatter", "expected"),
+    [
+        (None, f"{OURS} NR-LINKING"),
+        (logging.Formatter("%(levelname)s %(message)s"), r"INFO \[req=a1\|.*\] hello NR-LINKING"),
+        (
+            logging.Formatter("{levelname} {message}", style="{"),
+            r"INFO \[req=a1.* hello NR-LINKING",
+        ),
+        (JSONFormatter(), r'\{[^{]*"message": "hello NR-LINKING",((?!getMessage|_nr_).)*\}'),
+    ],
+)
+def test_what_an_agent_adds_to_a_message_stays(
+    log: logging.Logger, formatter: logging.Formatter | None, expected: str
+) -> None:
+    """New Relic's gives each record a getMessage() of its own, and keeps the former one."""
+
+    def decorate(record: Any) -> bool:
+        record._nr_original_message = record.getMessage
+        record.getMessage = lambda: f"{record._nr_original_message()} NR-LINKING"
+        return True
+
+    log.addFilter(decorate)
+    try:
+        configure_logging()
+        assert re.fullmatch(expected, line_of(log, handler_with(formatter)))
+    finally:
+        log.removeFilter(decorate)
 
 
 @pytest.mark.parametrize(
