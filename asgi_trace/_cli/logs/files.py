@@ -80,6 +80,7 @@ class Log:
         self._said: set[str] = set()
         self._target: str | int = _STDIN if name == "-" else name
         self._is_spooled = False
+        self._start: int | None = None  # where a file that is standard input begins
         self.failed = False
         self.done = 0  # how many bytes of a file have been read
         # The reader's sum of the first lines' order, for the second pass; None before the first.
@@ -115,7 +116,7 @@ class Log:
         with self._complaining(), self._open() as stream:
             shutil.copyfileobj(stream, spool)
             spool.flush()
-        self._target, self._is_spooled = spool.fileno(), True
+        self._target, self._is_spooled, self._start = spool.fileno(), True, 0
 
     def blocks(self) -> Iterator[bytes]:
         """Yield its bytes, uncompressed, in blocks as from :func:`blocks_of`."""
@@ -128,8 +129,11 @@ class Log:
                 yield block
 
     def _open(self) -> io.BufferedReader:
-        if self._is_spooled:
-            os.lseek(int(self._target), 0, os.SEEK_SET)
+        if isinstance(self._target, int) and self.can_be_read_again():
+            # The shell, or a program before this one, may have read the first lines.
+            if self._start is None:
+                self._start = os.lseek(self._target, 0, os.SEEK_CUR)
+            os.lseek(self._target, self._start, os.SEEK_SET)
         # The first block is as long as the others: it shows what the log is.
         raw = io.FileIO(self._target, closefd=isinstance(self._target, str))
         return io.BufferedReader(raw, _BLOCK)

@@ -1334,6 +1334,30 @@ def test_a_trace_is_all_its_requests(
     assert found == ["front of the trace", "stock of the trace"]
 
 
+@pytest.mark.parametrize("conditions", [["--trace", TRACE], [TRACE], ["--status", "500"]])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_file_may_be_standard_input(conditions: list[str], pack: Any, tmp_path: Path) -> None:
+    """
+    ``asgi-trace grep … < app.log`` reads the file as often as a named one, each time from where
+    another program, such as ``read`` of a shell, has stopped.
+    """
+    access = {"method": "GET", "path": "/", "status": 500, "duration_ms": 1.0}
+    failed = Record(
+        "2024-01-15 10:30:15.000Z", "INFO", "asgi_trace.access", format_access(access), "order-1",
+        trace_id=TRACE, extra=access,
+    )  # fmt: skip
+    expected = [format_json(failed)]
+    given = (
+        f"{expected[0]}\n{hop('json', 'front', FRONT_SPAN, 'order-2', OTHER_TRACE, 'another')}\n"
+    )
+    log = tmp_path / "app.log"
+    log.write_bytes(b"a head\n" + pack(given.encode()))
+    with log.open("rb", buffering=0) as file:
+        file.read(len(b"a head\n"))
+        done = subprocess.run([*COMMAND, *conditions], stdin=file, capture_output=True, timeout=60)
+    assert (done.returncode, as_lines(done.stdout), done.stderr) == (0, expected, b"")
+
+
 def test_a_trace_that_a_request_began_has_its_id(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
