@@ -18,6 +18,7 @@ from itertools import chain
 from typing import Any
 
 from ..._core.patterns import Pattern
+from .own import own_head
 from .shown import of_ruby, shown_in
 from .stores import (
     BLANKS,
@@ -69,8 +70,9 @@ def unfolded(
         first, iterator = _bare(first), map(_bare, iterator)
     if first.startswith(b"{") and _ENDED in first[:_SNIFFED]:
         first, iterator = _with_line_feeds(first), map(_with_line_feeds, iterator)
-    if _is_indented(first):
-        yield from unfolded(_outdented(chain((first,), iterator)), complain, is_shown)
+    margin = _margin(first)
+    if margin is not None:
+        yield from unfolded(_outdented(chain((first,), iterator), margin), complain, is_shown)
         return
     end = 0  # of the lines before the first record
     form = _named if _FILE.match(first) else _form_of(first, complain, is_shown)
@@ -142,24 +144,44 @@ def _with_line_feeds(block: bytes) -> bytes:
 _AFTER_BLANK = Pattern(
     rb" (?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\{\"|(?:@?timestamp|time|ts|level)=)[^\n]*\n"
 )
+# The details themselves, behind the time of -t: the labels and variables that --log-opt names,
+# percent-encoded.
+_STAMP = rb"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z )?"
+_DETAILS = Pattern(
+    _STAMP
+    + rb"(?P<details>(?:[\w.%+-]{1,200}=[\w.%+-]{0,500}(?:,|(?= ))){1,30} )(?P<line>[^\n]*)\n"
+)
+# JSON, and a line of ours in logfmt.
+_NAMED = Pattern(r"\{\"|timestamp=\d[^ ]{1,40} level=[A-Z]+ (?:logger|message)=")
 
 
-def _is_indented(block: bytes) -> bool:
-    """Whether each line at the beginning of a log has a blank before it, and the first is a logger's."""
-    if _AFTER_BLANK.match(block) is None:
-        return False
+def _margin(block: bytes) -> re.Pattern[bytes] | None:
+    """
+    Return an expression for what each line at the beginning of a log has before it, and a time in
+    its group; None without. The first line is a logger's; behind details, it is one of ours, since
+    pairs before another logger's line may be its fields.
+    """
+    margin = rb"\A() " if _AFTER_BLANK.match(block) is not None else None
+    details = _DETAILS.match(block)
+    if details is not None:
+        line = details["line"].decode("utf-8", "replace")
+        if _NAMED.match(line) is not None or own_head(line) is not None:
+            margin = rb"\A(%b)%b" % (_STAMP, re.escape(details["details"]))
+    if margin is None:
+        return None
+    expression = re.compile(margin)
     *lines, _ = block[:_LOOKED_AT].split(b"\n")
-    return all(line.startswith(b" ") for line in lines if line.strip())
+    return expression if all(expression.match(line) for line in lines if line.strip()) else None
 
 
-def _outdented(blocks: Blocks) -> Iterator[bytes]:
-    """Yield *blocks* without the blank before each line."""
+def _outdented(blocks: Blocks, margin: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield *blocks* without the *margin* of each line."""
     is_in_line = False
     for block in blocks:
         lines = block.split(b"\n")
-        first = lines[0] if is_in_line else lines[0].removeprefix(b" ")
+        first = lines[0] if is_in_line else margin.sub(rb"\1", lines[0])
         is_in_line = bool(lines[-1])
-        yield b"\n".join((first, *(line.removeprefix(b" ") for line in lines[1:])))
+        yield b"\n".join((first, *(margin.sub(rb"\1", line) for line in lines[1:])))
 
 
 # The beginning of a line that is a document, behind lines of another log: of a collector,
