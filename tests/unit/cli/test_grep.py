@@ -813,6 +813,34 @@ def test_options_may_stand_between_logs(grep: Any, tmp_path: Path) -> None:
     assert found == (0, [TRACED[0]] * 2, [])
 
 
+@pytest.mark.parametrize("place", [0, 1], ids=["before the log", "behind it"])
+def test_a_value_may_begin_with_a_hyphen(grep: Any, tmp_path: Path, place: int) -> None:
+    """An offset west of Greenwich, and an id; an unknown option is still one."""
+    line = "2024-01-15 10:30:15 - INFO - [req=-Xk2_9|session=-b64-id] - x"
+    log = tmp_path / "app.log"
+    log.write_text(f"{line}\n")
+
+    def found(*words: str) -> tuple[int, list[str], list[str]]:
+        arguments: list[object] = [*words]
+        arguments.insert(place * len(words), log)
+        return grep(*arguments)
+
+    since = ["--since", "2024-01-15T15:30:00Z"]
+    assert found("--request", "-Xk2_9", "--tz", "-05:00", *since) == (0, [line], [])
+    assert found("--session", "-b64-id", "--tz", "-0500", *since) == (0, [line], [])
+    assert found("--session", "-b64-id", "--tz", "-04:00", *since) == (1, [], [])
+    for words in (["--session", "--stauts", "500"], ["--session", "-b64-id", "--tz"]):
+        with pytest.raises(SystemExit, match="2"):
+            grep(*words)
+
+
+@pytest.mark.parametrize("name", ["+25:00", "-24:00", "Mars/Phobos", "../zoneinfo/UTC"])
+def test_a_zone_that_does_not_exist_is_one_sentence(grep: Any, name: str) -> None:
+    code, lines, errors = grep("--request", "r1", "--tz", name, os.devnull)
+    assert (code, lines, len(errors)) == (2, [], 1)
+    assert errors[0].startswith(f"asgi-trace grep: --tz is {name!r}; expected a time zone such as")
+
+
 @pytest.mark.parametrize("conditions", [["--request", "req-001"], ["--status", "500"]])
 def test_what_cannot_be_read_is_one_sentence_each(
     grep: Any, tmp_path: Path, conditions: list[str]
