@@ -114,8 +114,10 @@ def more_of(trace: str, span: str, parent: str, service: str) -> dict[str, Any]:
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
 # for an id. Sanic draws a frame around a traceback, Java has a dollar sign in names of classes, and
-# asgi-correlation-id's manual has a backspace behind the level.
-_OTHERS_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~$()<>{}*\[\] \t\x08-]{0,400}")
+# asgi-correlation-id's manual has a backspace behind the level. A semicolon separates columns, where
+# no blank is behind it: a browser's name has one.
+_IN_HEAD = r"[\u256d\w:.,+/#|=@~$()<>{}*\[\] \t\x08-]"
+_OTHERS_HEAD = Pattern(rf"{_IN_HEAD}{{0,400}}(?:;(?! ){_IN_HEAD}{{0,100}}){{0,8}}")
 _OTHERS_LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
     r"(?=[A-Z]|[acdefinpstvw])(?:"
@@ -1035,9 +1037,44 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
         return None
     if envelope is not None and envelope.fields is not None:
         return envelope.fields
+    if " [req=" in line and _PAIRS_BEFORE_IDS.match(line) is not None:
+        return None
     return python_pairs(line) or parse_fields(line)
 
 
+# A format of a program's own, such as level=%(levelname)s %(message)s, in which our ids are before the
+# message. Only names of which no client chooses the value, as the attributes of a record.
+_OF_RECORD = (
+    *(name for role in ("time", "level", "logger", "service") for name in ROLES[role]),
+    *(
+        "asctime",
+        "levelname",
+        "name",
+        "app",
+        "env",
+        "host",
+        "hostname",
+        "pid",
+        "process",
+        "processName",
+    ),
+    *(
+        "thread",
+        "threadName",
+        "taskName",
+        "module",
+        "pathname",
+        "filename",
+        "file",
+        "lineno",
+        "line",
+        "funcName",
+    ),
+)
+_PAIRS_BEFORE_IDS = Pattern(
+    rf"(?:(?:{'|'.join(map(re.escape, _OF_RECORD))})=[^ \"=\[]{{0,200}} (?:\d\d:\d\d:\d\d[^ \"=]{{0,20}} )?)"
+    r"{1,16}\[req=[^|\]]*\|session="
+)
 # The names of ECS have dots.
 _BEGINS_PAIR = Pattern(r"@?[\w.]+=")
 # Among the tags of Rails, which Semantic Logger writes as a list.
