@@ -18,6 +18,7 @@ from itertools import chain
 from typing import Any
 
 from ..._core.patterns import Pattern
+from .envelopes import Peeler
 from .own import own_head
 from .shown import of_ruby, shown_in
 from .stores import (
@@ -74,6 +75,8 @@ def unfolded(
     if margin is not None:
         yield from unfolded(_outdented(chain((first,), iterator), margin), complain, is_shown)
         return
+    if _is_around_documents(first):
+        first, iterator = _bared(first), map(_bared, iterator)
     end = 0  # of the lines before the first record
     form = _named if _FILE.match(first) else _form_of(first, complain, is_shown)
     for _ in range(_MOST_WARNINGS):
@@ -187,11 +190,34 @@ def _outdented(blocks: Blocks, margin: re.Pattern[bytes]) -> Iterator[bytes]:
 # The beginning of a line that is a document, behind lines of another log: of a collector,
 # CloudWatch, Loki. An expression that begins with one character takes a third of the time of a
 # search for the words, and where a block does not have that character, a search for it takes none.
-_DOCUMENT = Pattern(rb'\{(?<![^\n]\{)"(?:resourceLogs|resource_logs|messageType|streams)"')
+_NAMES = rb"(?:resourceLogs|resource_logs|messageType|streams)"
+_DOCUMENT = Pattern(rb'\{(?<![^\n]\{)"%b"' % _NAMES)
+# The same in an envelope, such as that of a container in which a collector writes to its standard
+# output. In a string of JSON, the quotes have escapes.
+_WRAPPED = Pattern(rb'\{(?<=[^\n]\{)\\{0,7}"%b\\{0,7}"' % _NAMES)
 
 
 def _has_document(block: bytes) -> bool:
     return b"{" in block and _DOCUMENT.search(block) is not None
+
+
+def _is_around_documents(block: bytes) -> bool:
+    """Whether envelopes at the beginning of a log have documents in them."""
+    return b"{" in block and _WRAPPED.search(block) is not None
+
+
+def _bared(block: bytes) -> bytes:
+    """Return *block* with each document in envelopes without these; a text around it is none."""
+    if not _is_around_documents(block):
+        return block
+    peeler = Peeler()
+    lines = block.split(b"\n")
+    for place, line in enumerate(lines):
+        if _WRAPPED.search(line) is not None:
+            bare = peeler.peel(line.decode("utf-8", "replace")).line.encode("utf-8", "replace")
+            if _DOCUMENT.match(bare) is not None:
+                lines[place] = bare
+    return b"\n".join(lines)
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often
