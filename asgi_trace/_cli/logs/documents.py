@@ -34,7 +34,7 @@ from .stores import (
 )
 from .tables import is_table, rows
 
-__all__ = ("in_order", "unfolded")
+__all__ = ("added", "in_order", "unfolded")
 
 _LARGEST = 16 << 20
 """The bytes of the largest document that is read."""
@@ -91,13 +91,28 @@ def unfolded(
         yield first[:end] + next(made, b"")
         yield from made
         return
-    block: bytes | None = first
-    if not _holds_documents(first):
-        while block is not None and not _has_document(block):
+    if _holds_documents(first):
+        yield from _Unfolding(complain).lines(first, iterator)
+    else:
+        yield from _behind_lines(chain((first,), iterator), complain)
+
+
+def _behind_lines(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
+    """Yield *blocks* of lines, behind which there may be documents."""
+    iterator = iter(blocks)
+    for block in iterator:
+        if _has_document(block):
+            yield from _Unfolding(complain).lines(block, iterator)
+        else:
             yield block
-            block = next(iterator, None)
-    if block is not None:
-        yield from _Unfolding(complain).lines(block, iterator)
+
+
+def added(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
+    """
+    Yield *blocks* that were added to a log: as :func:`unfolded`, but its beginning has shown what it
+    is, so only lines that name themselves as documents are split.
+    """
+    return _behind_lines(map(_bared, blocks), complain)
 
 
 def _form_of(

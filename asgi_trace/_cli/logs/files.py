@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple, Protocol
 
-__all__ = ("Log", "blocks_of", "drop_output", "reason", "refuse_terminal")
+__all__ = ("Log", "blocks_of", "drop_output", "is_packed", "reason", "refuse_terminal")
 
 _BLOCK = 1 << 20
 # A line longer than this is read in pieces, and its first piece has the ids.
@@ -185,6 +185,16 @@ _UTF_16 = (
     ("utf-16-le", re.compile(rb"(?:[\x01-\x7f]\x00){8}")),
     ("utf-16-be", re.compile(rb"(?:\x00[\x01-\x7f]){8}")),
 )
+
+
+def is_packed(name: str) -> bool:
+    """Whether the file with this *name* is packed: no line is added to such a file."""
+    try:
+        with open(name if os.path.isfile(name) else os.devnull, "rb") as file:
+            start = file.read(16)
+    except OSError:
+        return False
+    return any(packing.start.match(start) for packing in _PACKINGS)
 
 
 def _readable(stream: io.BufferedReader) -> Readable:
