@@ -259,6 +259,61 @@ def _ruled(begin: str, end: str, cell: str) -> Wrapper:
     return written
 
 
+def _nested(
+    command: str, row: Callable[[float, str, str], dict[str, Any]], *tokens: str
+) -> Wrapper:
+    """As aws prints a list in an object as a table, which has the object's other values above it."""
+
+    def written(given: list[Line]) -> str:
+        rows = [{name: f" {value} " for name, value in row(*line).items()} for line in given]
+        sizes = {name: max(len(each[name]) for each in rows) + 1 for name in rows[0]}
+        sizes = {name: max(size, len(name) + 2) for name, size in sizes.items()}
+        width = sum(sizes.values()) + len(sizes) - 1
+        half = (width + 1) // 2
+        ruler = f"|+{'+'.join('-' * size for size in sizes.values())}+|"
+        names = "|".join(name.center(size) for name, size in sizes.items())
+        above = (
+            [
+                "|"
+                + "|".join(
+                    token.center(size)
+                    for token, size in zip(tokens, (half, width + 1 - half), strict=True)
+                )
+                + "|",
+                f"+{'-' * half}+{'-' * (width + 1 - half)}+",
+                "|"
+                + "|".join(
+                    f"  {token[-1]}/3".ljust(size)
+                    for token, size in zip(tokens, (half, width + 1 - half), strict=True)
+                )
+                + "|",
+            ]
+            if tokens
+            else []
+        )
+        return "\n".join(
+            (
+                "-" * (width + 4),
+                f"|{command.center(width + 2)}|",
+                f"+{'-' * (width + 2)}+",
+                *above,
+                *above[1:2],
+                f"||{'events'.center(width)}||",
+                ruler,
+                f"||{names}||",
+                ruler,
+                *(
+                    f"||{'|'.join(each[name].ljust(size) for name, size in sizes.items())}||"
+                    for each in rows
+                ),
+                ruler,
+                "",
+            )
+        )
+
+    return written
+
+
 def _bars(top: str, ruler: str, bottom: str, bar: str) -> Wrapper:
     """A table of SQLite: each border has its beginning, its line, its cross and its end."""
 
@@ -743,6 +798,12 @@ VARIANTS: dict[str, Wrapper] = {
             f"{when(moment)}000Z com.docker.compose.project=shop,com.docker.compose.service={service} {line}"
         )
     ),
+    "docker logs --details, labels of one's own": _each(
+        lambda _, service, line: f"com.example.team=shop%20a,stage=prod {line}"
+    ),
+    "docker logs -t --details": _each(
+        lambda moment, _, line: f"{when(moment)}789Z com.example.team=shop%20a,stage=prod {line}"
+    ),
     "docker service logs --details": _each(
         lambda _, service, line: (
             f"{service}.1.0f1e2d3c4b5a@node-1    | com.docker.swarm.node.id=a,com.docker.swarm.task=b {line}"
@@ -1010,6 +1071,26 @@ VARIANTS: dict[str, Wrapper] = {
     "MySQL": _ruled("+", "+", " {} "),
     "Elasticsearch's SQL, text": _ruled("-", "", "{}"),
     "aws --output table": _ruled("|+", "+|", " {} "),
+    "aws logs filter-log-events, table": _nested(
+        "FilterLogEvents",
+        lambda moment, service, line: {
+            "eventId": f"38{round(moment * 1000):054}",
+            "ingestionTime": round(moment * 1000) + 900,
+            "logStreamName": f"{service}/{service}/0f1e2d3c",
+            "message": line,
+            "timestamp": round(moment * 1000),
+        },
+    ),
+    "aws logs get-log-events, table": _nested(
+        "GetLogEvents",
+        lambda moment, _, line: {
+            "ingestionTime": round(moment * 1000) + 900,
+            "message": line,
+            "timestamp": round(moment * 1000),
+        },
+        "nextBackwardToken",
+        "nextForwardToken",
+    ),
     "psql, expanded": _each(
         lambda moment, service, line: (
             f"-[ RECORD 1 ]{'-' * 30}\ntime    | {when(moment, '%Y-%m-%d %H:%M:%S.%f')}+00\n"
@@ -1220,6 +1301,14 @@ VARIANTS: dict[str, Wrapper] = {
             for moment, service, line in reversed(given)
         ],
         2,
+    ),
+    "az containerapp logs show": _each(
+        lambda moment, _, line: json.dumps(
+            {"TimeStamp": when(moment), "Log": f"F {line}"}, separators=(",", ":")
+        ).replace('\\"', '"')
+    ),
+    "az containerapp logs show, JSON": _each(
+        lambda moment, _, line: json.dumps({"TimeStamp": when(moment), "Log": f"F {line}"})
     ),
     "Azure's container apps": _document(
         lambda given: [
@@ -1823,6 +1912,11 @@ NAMELESS_VARIANTS = frozenset(
         "Drone",
         "Vercel's drain",
         "aws logs get-log-events, text",
+        "aws logs get-log-events, table",
+        "az containerapp logs show",
+        "az containerapp logs show, JSON",
+        "docker logs --details, labels of one's own",
+        "docker logs -t --details",
         "aws logs get-log-events",
         "podman logs of several",
         "Google Cloud's console",

@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .. import __version__
 from .advice import advice_on, nearest
@@ -183,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if advice is not None:
         print(f"asgi-trace: {advice}", file=sys.stderr)
         return 2
-    options = _parse(parser, _in_order(words))
+    options = _parse(parser, _with_values(_in_order(words), commands_of(parser)))
     if options.run is _view and options.port is not None and not options.follow:
         options.parser.error("argument --port: it is for --follow")
     try:
@@ -230,6 +231,32 @@ def _in_order(words: list[str]) -> list[str]:
     if words[0] != "doctor" or not behind or ":" not in app[0] or not behind[0].startswith("-"):
         return words
     return [*words[:place], *behind, *app]
+
+
+# A value that may begin with a hyphen: an offset west of Greenwich, or an id. No option of ours has
+# one hyphen and several letters.
+_HYPHENED = re.compile(r"-[^-].+", re.DOTALL)
+
+
+def _with_values(words: list[str], commands: Mapping[str, argparse.ArgumentParser]) -> list[str]:
+    """
+    Return the *words* of ``grep --tz -05:00`` with ``--tz=-05:00``: argparse takes such a value for
+    an option.
+    """
+    if words[:1] not in (["grep"], ["view"]):
+        return words
+    options = commands[words[0]]._option_string_actions
+    joined: list[str] = []
+    for word in words:
+        option = joined[-1] if joined else ""
+        takes_value = (
+            option.startswith("--") and option in options and options[option].nargs is None
+        )
+        if takes_value and _HYPHENED.fullmatch(word) is not None:
+            joined[-1] = f"{option}={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:

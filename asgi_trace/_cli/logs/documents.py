@@ -16,7 +16,9 @@ from itertools import chain
 from typing import Any
 
 from ..._core.patterns import Pattern
+from .envelopes import Peeler
 from .framing import FILE, Blocks, behind_headers, framing_of
+from .own import own_head
 from .shown import of_ruby, shown_in
 from .stores import (
     BLANKS,
@@ -31,7 +33,7 @@ from .stores import (
 )
 from .tables import is_table, rows
 
-__all__ = ("unfolded",)
+__all__ = ("added", "unfolded")
 
 _LARGEST = 16 << 20
 """The bytes of the largest document that is read."""
@@ -63,9 +65,12 @@ def unfolded(
         first, iterator = _bare(first), map(_bare, iterator)
     if first.startswith(b"{") and _ENDED in first[:_SNIFFED]:
         first, iterator = _with_line_feeds(first), map(_with_line_feeds, iterator)
-    if _is_indented(first):
-        yield from unfolded(_outdented(chain((first,), iterator)), complain, is_shown)
+    margin = _margin(first)
+    if margin is not None:
+        yield from unfolded(_outdented(chain((first,), iterator), margin), complain, is_shown)
         return
+    if _is_around_documents(first):
+        first, iterator = _bared(first), map(_bared, iterator)
     end = 0  # of the lines before the first record
     form = behind_headers if FILE.match(first) else _form_of(first, complain, is_shown)
     for _ in range(_MOST_WARNINGS):
@@ -80,13 +85,28 @@ def unfolded(
         yield first[:end] + next(made, b"")
         yield from made
         return
-    block: bytes | None = first
-    if not _holds_documents(first):
-        while block is not None and not _has_document(block):
+    if _holds_documents(first):
+        yield from _Unfolding(complain).lines(first, iterator)
+    else:
+        yield from _behind_lines(chain((first,), iterator), complain)
+
+
+def _behind_lines(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
+    """Yield *blocks* of lines, behind which there may be documents."""
+    iterator = iter(blocks)
+    for block in iterator:
+        if _has_document(block):
+            yield from _Unfolding(complain).lines(block, iterator)
+        else:
             yield block
-            block = next(iterator, None)
-    if block is not None:
-        yield from _Unfolding(complain).lines(block, iterator)
+
+
+def added(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
+    """
+    Yield *blocks* that were added to a log: as :func:`unfolded`, but its beginning has shown what it
+    is, so only lines that name themselves as documents are split.
+    """
+    return _behind_lines(map(_bared, blocks), complain)
 
 
 def _form_of(
@@ -133,34 +153,77 @@ def _with_line_feeds(block: bytes) -> bytes:
 _AFTER_BLANK = Pattern(
     rb" (?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\{\"|(?:@?timestamp|time|ts|level)=)[^\n]*\n"
 )
+# The details themselves, behind the time of -t: the labels and variables that --log-opt names,
+# percent-encoded.
+_STAMP = rb"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z )?"
+_DETAILS = Pattern(
+    _STAMP
+    + rb"(?P<details>(?:[\w.%+-]{1,200}=[\w.%+-]{0,500}(?:,|(?= ))){1,30} )(?P<line>[^\n]*)\n"
+)
+# JSON, and a line of ours in logfmt.
+_NAMED = Pattern(r"\{\"|timestamp=\d[^ ]{1,40} level=[A-Z]+ (?:logger|message)=")
 
 
-def _is_indented(block: bytes) -> bool:
-    """Whether each line at the beginning of a log has a blank before it, and the first is a logger's."""
-    if _AFTER_BLANK.match(block) is None:
-        return False
+def _margin(block: bytes) -> re.Pattern[bytes] | None:
+    """
+    Return an expression for what each line at the beginning of a log has before it, and a time in
+    its group; None without. The first line is a logger's; behind details, it is one of ours, since
+    pairs before another logger's line may be its fields.
+    """
+    margin = rb"\A() " if _AFTER_BLANK.match(block) is not None else None
+    details = _DETAILS.match(block)
+    if details is not None:
+        line = details["line"].decode("utf-8", "replace")
+        if _NAMED.match(line) is not None or own_head(line) is not None:
+            margin = rb"\A(%b)%b" % (_STAMP, re.escape(details["details"]))
+    if margin is None:
+        return None
+    expression = re.compile(margin)
     *lines, _ = block[:_LOOKED_AT].split(b"\n")
-    return all(line.startswith(b" ") for line in lines if line.strip())
+    return expression if all(expression.match(line) for line in lines if line.strip()) else None
 
 
-def _outdented(blocks: Blocks) -> Iterator[bytes]:
-    """Yield *blocks* without the blank before each line."""
+def _outdented(blocks: Blocks, margin: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield *blocks* without the *margin* of each line."""
     is_in_line = False
     for block in blocks:
         lines = block.split(b"\n")
-        first = lines[0] if is_in_line else lines[0].removeprefix(b" ")
+        first = lines[0] if is_in_line else margin.sub(rb"\1", lines[0])
         is_in_line = bool(lines[-1])
-        yield b"\n".join((first, *(line.removeprefix(b" ") for line in lines[1:])))
+        yield b"\n".join((first, *(margin.sub(rb"\1", line) for line in lines[1:])))
 
 
 # The beginning of a line that is a document, behind lines of another log: of a collector,
 # CloudWatch, Loki. An expression that begins with one character takes a third of the time of a
 # search for the words, and where a block does not have that character, a search for it takes none.
-_DOCUMENT = Pattern(rb'\{(?<![^\n]\{)"(?:resourceLogs|resource_logs|messageType|streams)"')
+_NAMES = rb"(?:resourceLogs|resource_logs|messageType|streams)"
+_DOCUMENT = Pattern(rb'\{(?<![^\n]\{)"%b"' % _NAMES)
+# The same in an envelope, such as that of a container in which a collector writes to its standard
+# output. In a string of JSON, the quotes have escapes.
+_WRAPPED = Pattern(rb'\{(?<=[^\n]\{)\\{0,7}"%b\\{0,7}"' % _NAMES)
 
 
 def _has_document(block: bytes) -> bool:
     return b"{" in block and _DOCUMENT.search(block) is not None
+
+
+def _is_around_documents(block: bytes) -> bool:
+    """Whether envelopes at the beginning of a log have documents in them."""
+    return b"{" in block and _WRAPPED.search(block) is not None
+
+
+def _bared(block: bytes) -> bytes:
+    """Return *block* with each document in envelopes without these; a text around it is none."""
+    if not _is_around_documents(block):
+        return block
+    peeler = Peeler()
+    lines = block.split(b"\n")
+    for place, line in enumerate(lines):
+        if _WRAPPED.search(line) is not None:
+            bare = peeler.peel(line.decode("utf-8", "replace")).line.encode("utf-8", "replace")
+            if _DOCUMENT.match(bare) is not None:
+                lines[place] = bare
+    return b"\n".join(lines)
 
 
 # Lines before a document, such as a warning of the program that prints it: the two are often

@@ -18,7 +18,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, NamedTuple, Protocol
 
-__all__ = ("Log", "blocks_of", "distinct", "drop_output", "reason", "refuse_terminal")
+__all__ = (
+    "Log",
+    "blocks_of",
+    "distinct",
+    "drop_output",
+    "is_packed",
+    "reason",
+    "refuse_terminal",
+)
 
 _BLOCK = 1 << 20
 # A line longer than this is read in pieces, and its first piece has the ids.
@@ -96,6 +104,7 @@ class Log:
         self._said: set[str] = set()
         self._target: str | int = _STDIN if name == "-" else name
         self._is_spooled = False
+        self._start: int | None = None  # where a file that is standard input begins
         self.failed = False
         self.done = 0  # how many bytes of a file have been read
         # The reader's sum of the first lines' order, for the second pass; None before the first.
@@ -131,7 +140,7 @@ class Log:
         with self._complaining(), self._open() as stream:
             shutil.copyfileobj(stream, spool)
             spool.flush()
-        self._target, self._is_spooled = spool.fileno(), True
+        self._target, self._is_spooled, self._start = spool.fileno(), True, 0
 
     def blocks(self) -> Iterator[bytes]:
         """Yield its bytes, uncompressed, in blocks as from :func:`blocks_of`."""
@@ -144,8 +153,11 @@ class Log:
                 yield block
 
     def _open(self) -> io.BufferedReader:
-        if self._is_spooled:
-            os.lseek(int(self._target), 0, os.SEEK_SET)
+        if isinstance(self._target, int) and self.can_be_read_again():
+            # The shell, or a program before this one, may have read the first lines.
+            if self._start is None:
+                self._start = os.lseek(self._target, 0, os.SEEK_CUR)
+            os.lseek(self._target, self._start, os.SEEK_SET)
         # The first block is as long as the others: it shows what the log is.
         raw = io.FileIO(self._target, closefd=isinstance(self._target, str))
         return io.BufferedReader(raw, _BLOCK)
@@ -197,6 +209,16 @@ _UTF_16 = (
     ("utf-16-le", re.compile(rb"(?:[\x01-\x7f]\x00){8}")),
     ("utf-16-be", re.compile(rb"(?:\x00[\x01-\x7f]){8}")),
 )
+
+
+def is_packed(name: str) -> bool:
+    """Whether the file with this *name* is packed: no line is added to such a file."""
+    try:
+        with open(name if os.path.isfile(name) else os.devnull, "rb") as file:
+            start = file.read(16)
+    except OSError:
+        return False
+    return any(packing.start.match(start) for packing in _PACKINGS)
 
 
 def _readable(stream: io.BufferedReader) -> Readable:

@@ -26,8 +26,10 @@ __all__ = ("TIME_END", "access_behind", "entry_of_text", "entry_of_usual")
 
 # The characters of the text before a message: a quote ends it, so that a client's text is not taken
 # for an id. Sanic draws a frame around a traceback, Java has a dollar sign in names of classes, and
-# asgi-correlation-id's manual has a backspace behind the level.
-_HEAD = Pattern(r"[\u256d\w:.,+/#|=@~$()<>{}*\[\] \t\x08-]{0,400}")
+# asgi-correlation-id's manual has a backspace behind the level. Columns with a semicolon between them
+# begin with a time or a level alone: in other lines a semicolon is within the message, as in a cookie.
+_COLUMNS = r"(?:(?:[\d:.,+/TZ -]{8,40}|[A-Z]{4,10});(?! )(?:[\w.:,+/-]{0,60};(?! )){0,8})?"
+_HEAD = Pattern(rf"{_COLUMNS}[\u256d\w:.,+/#|=@~$()<>{{}}*\[\] \t\x08-]{{0,400}}")
 _LEVEL = Pattern(
     # One look at the first letter: less than half of the time, in a line without a level.
     r"(?=[A-Z]|[acdefinpstvw])(?:"

@@ -24,6 +24,7 @@ from .names import (
     NESTED_LISTS,
     OF_ID,
     OWN_SPANS,
+    ROLES,
     WEAK_LEVELS,
     WEAK_TIMES,
     flat,
@@ -422,7 +423,35 @@ def _fields_in(line: str, envelope: Peeled | None) -> dict[str, Any] | None:
         return None
     if envelope is not None and envelope.fields is not None:
         return envelope.fields
+    if " [req=" in line and _PAIRS_BEFORE_IDS.match(line) is not None:
+        return None
     return python_pairs(line) or parse_fields(line)
+
+
+# A format of a program's own, such as level=%(levelname)s %(message)s, in which our ids are before the
+# message. Only names of which no client chooses the value, as the attributes of a record.
+_OF_RECORD = (
+    *(name for role in ("time", "level", "logger", "service") for name in ROLES[role]),
+    *[
+        "asctime",
+        "levelname",
+        "name",
+        "app",
+        "env",
+        "host",
+        "hostname",
+        "pid",
+        "process",
+        "processName",
+        "thread",
+        "threadName",
+    ],
+    *["taskName", "module", "pathname", "filename", "file", "lineno", "line", "funcName"],
+)
+_PAIRS_BEFORE_IDS = Pattern(
+    rf"(?:(?:{'|'.join(map(re.escape, _OF_RECORD))})=[^ \"=\[]{{0,200}} (?:\d\d:\d\d:\d\d[^ \"=]{{0,20}} )?)"
+    r"{1,16}\[req=[^|\]]*\|session="
+)
 
 
 # The names of ECS have dots.

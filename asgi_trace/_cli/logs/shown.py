@@ -13,6 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
+from unicodedata import east_asian_width
 
 from ..._core.lines import parse_fields
 from ..._core.patterns import Pattern
@@ -26,6 +27,8 @@ __all__ = ("in_lines", "of_ruby", "shown_in")
 
 _LARGEST = 16 << 20
 """The bytes of the lines of the largest record."""
+
+_TIMES = frozenset(ROLES["time"])
 
 _SNIFFED = 1 << 16
 
@@ -108,6 +111,32 @@ class _TextOfAws(_OneLine):
     row = Pattern(
         r"EVENTS\t(?:\d{20,60}\t\d{13}\t(?P<source>[^\t]{1,512})|\d{13})\t(?P<line>.*)\t(?P<time>\d{13})"
     )
+
+
+class _ContainerApp(_OneLine):
+    """
+    ``az containerapp logs show``: the line, behind a mark of the runtime. The command writes quotes
+    in it without their escapes (``show_containerapp_logs`` of azure-cli), and so no JSON.
+    """
+
+    start = Pattern(r"\A\{\"TimeStamp\": ?\"[^\"\n]{19,35}\", ?\"Log\": ?\"")
+    row = Pattern(
+        r"\{\"TimeStamp\": ?\"(?P<time>[^\"]{19,35})\", ?\"Log\": ?\"(?:F )?(?P<line>.*)\"\}"
+    )
+    _escaped = Pattern(r"[^\"\\]|\\.")
+
+    def take(self, line: str) -> list[str]:
+        row = self.row.fullmatch(line)
+        if row is None:
+            return [line]
+        text = row["line"]
+        # An older or a newer command may write JSON.
+        if self._escaped.sub("", text):
+            text = text.replace('"', '\\"')
+        try:
+            return [_line(json.loads(f'"{text}"'), row["time"])]
+        except ValueError:
+            return [line]
 
 
 class _Job(_OneLine):
@@ -308,6 +337,21 @@ class _Pairs(_Form):
 # -- tables ----------------------------------------------------------------------------------------
 
 
+# The kinds of characters (UAX #11) that programs take for two columns wide: psql and gcloud; aws; others.
+_WIDE = ("WF", "WFA", "")
+_SECOND = "\uffff"
+
+
+def _spread(line: str, wide: str) -> str:
+    """Return *line* with a character for each of its columns: :data:`_SECOND` behind one that is *wide*."""
+    if line.isascii():
+        return line
+    return "".join(
+        f"{character}{_SECOND}" if east_asian_width(character) in wide else character
+        for character in line
+    )
+
+
 class _Boxes(_Form):
     """ClickHouse's Pretty forms, SQLite's box, and others with lines between the cells."""
 
@@ -366,6 +410,10 @@ class _Boxes(_Form):
         return [json.dumps(dict(zip(self._columns, cells, strict=True)))]
 
 
+# The first names in a table of aws that are no time's.
+_OF_AWS = ("logStreamName", "eventId", "ingestionTime")
+
+
 class _Ruled(_Form):
     """
     Tables with a ruler of hyphens below the names: of psql, MySQL, SQLite, Elasticsearch's text, and
@@ -375,10 +423,13 @@ class _Ruled(_Form):
     """
 
     start = Pattern(
-        rf"\A(?:[^\n]*\n){{0,5}}?[ |]*(?:{'|'.join(ROLES['time'])}|logStreamName)\b[^\n]*\n[|+]{{0,2}}-+(?:[+|]|  )-"
+        rf"\A(?:[^\n]*\n){{0,9}}?[ |]*(?:{'|'.join((*ROLES['time'], *_OF_AWS))})\b[^\n]*\n"
+        r"[|+]{0,2}-+(?:[+|]|  )-"
     )
     _ruler = Pattern(r"[|+]{0,2}-+(?:(?:[+|]|  )-+)+[|+]{0,2}")
     _crosses = Pattern(r"\A\|?\+|\A\||\A|(?<=-)(?:[+|]|  )(?=-)")
+    # The rest of what aws has before the names.
+    _title = Pattern(r"-{10,}|[|+]{1,2}[ -].*[ -][|+]{1,2}")
     _count = Pattern(r"\(\d+ rows?\)|\d+ rows? in set.*")
 
     def __init__(self) -> None:
@@ -400,12 +451,13 @@ class _Ruled(_Form):
             last = len(line.rstrip("|+")) if line[-1] in "|+" else _LARGEST
             self._ends = [*(start - 1 for start in self._starts[1:]), last]
             names = [cell.strip() for cell in self._cells(self._kept)]
-            if not self._columns and all(names):
+            # Of several tables in one document, one has the lines.
+            if not self._columns and all(names) and not _TIMES.isdisjoint(names):
                 self._columns = names
             return []
         if not self._columns:
             before, self._kept = self._kept, line
-            return [before] if before else []
+            return [before] if before and not self._title.fullmatch(before) else []
         cells = self._cells(line)
         if not any(cells):
             return [] if self._count.fullmatch(line) or not line else [line]
@@ -413,13 +465,16 @@ class _Ruled(_Form):
 
     def _cells(self, line: str) -> list[str]:
         """Return the cells of a *line*; empty ones, if it has none."""
-        inner = "".join(line[start - 1 : start] for start in self._starts[1:])
-        if inner.strip(self._between) or len(inner) < len(self._starts) - 1:
-            return [""] * len(self._starts)
-        return [
-            line[start:end].removeprefix(" ").rstrip()
-            for start, end in zip(self._starts, self._ends, strict=True)
-        ]
+        for wide in _WIDE:
+            text = _spread(line, wide)
+            inner = "".join(text[start - 1 : start] for start in self._starts[1:])
+            is_closed = self._ends[-1] == _LARGEST or text[self._ends[-1] :].startswith("|")
+            if is_closed and not inner.strip(self._between) and len(inner) == len(self._starts) - 1:
+                return [
+                    text[start:end].replace(_SECOND, "").removeprefix(" ").rstrip()
+                    for start, end in zip(self._starts, self._ends, strict=True)
+                ]
+        return [""] * len(self._starts)
 
     def rest(self) -> list[str]:
         return [] if self._columns or not self._kept else [self._kept]
@@ -443,14 +498,18 @@ class _Aligned(_Form):
             for match in self._name.finditer(line):
                 self._columns.append((self._fields.get(match[0], match[0].lower()), match.start()))
             return []
+        text = _spread(line, _WIDE[0])
         starts = [start for _, start in self._columns]
-        ends = [*starts[1:], len(line)]
+        ends = [*starts[1:], len(text)]
         # Where a cell is wider than its column, the places of all after it are unknown.
-        if any(line[start - 1 : start].strip() for start in starts[1:]) or len(line) < starts[-1]:
+        if any(text[start - 1 : start].strip() for start in starts[1:]) or len(text) < starts[-1]:
             return [line]
+        cells = [
+            text[start:end].replace(_SECOND, "") for start, end in zip(starts, ends, strict=True)
+        ]
         fields = {
-            name: line[start:end].rstrip() if name != "textPayload" else line[start:end]
-            for (name, start), end in zip(self._columns, ends, strict=True)
+            name: cell if name == "textPayload" else cell.rstrip()
+            for (name, _), cell in zip(self._columns, cells, strict=True)
         }
         return [json.dumps(fields)]
 
@@ -751,6 +810,7 @@ def _ruby_character(match: re.Match[str]) -> str:
 _FORMS: tuple[type[_Form], ...] = (
     _Job,
     _TextOfAws,
+    _ContainerApp,
     _FileOfFluentBit,
     _Console,
     _BetweenTabs,

@@ -49,6 +49,11 @@ _MONTH = (
 # A number that begins a form, and is no part of a longer one or of a file's name. A form that
 # begins with a character is tried faster than one that begins with a condition.
 _YEAR = r"(?P<year>\d(?<![\d.]\d)\d{3})"
+# A clock before its date, and no other time behind that: the date would be that one's.
+_CLOCK_FIRST = (
+    rf"(?P<hour>\d(?<![\d:.]\d)\d):(?P<minute>\d\d):(?P<second>\d\d){_FRACTIONS}{_IN_HALF},? "
+)
+_NO_CLOCK = r"(?![\w.-]|,?[T ]\d\d?:)"
 _WEEKDAY = r"(?:[A-Z][a-z]{2,8},? )?"
 
 # In the order in which they are tried. Each has its own beginning and end, so that none matches a
@@ -102,6 +107,10 @@ _FORMS = (
     # 11/22/2026, 10:30:15 AM: Node, .NET; 22/11/2026 10:30:15: the day or the month is first
     r"(?P<first>\d(?<![\d/-]\d)\d?)(?P<mark>[/-])(?P<second_part>\d\d?)(?P=mark)(?P<year>\d{4}),? "
     rf"{_SECOND}{_ZONE}",
+    # 10:30:15 2026-11-22, 10:30:15 22.11.2026, 10:30:15 22/11/2026: formats of programs' own
+    rf"{_CLOCK_FIRST}(?P<year>\d{{4}})(?P<mark>[/-])(?P<month>\d\d)(?P=mark)(?P<day>\d\d){_NO_CLOCK}",
+    rf"{_CLOCK_FIRST}(?P<day>\d\d)\.(?P<month>\d\d)\.(?P<year>\d{{4}}){_NO_CLOCK}",
+    rf"{_CLOCK_FIRST}(?P<first>\d\d)(?P<mark>[/-])(?P<second_part>\d\d)(?P=mark)(?P<year>\d{{4}}){_NO_CLOCK}",
     # 11-22 10:30:15.250: Android, stern; 11-22|10:30:15.250: log15, geth
     rf"(?P<month>\d(?<![\d-]\d)\d)-(?P<day>\d\d)[ |]{_SECOND}",
 )
@@ -240,10 +249,9 @@ def read_zone(name: str) -> tzinfo:
 
     :raises ValueError: with a sentence for the user.
     """
-    match = re.fullmatch(r"[+-]\d\d:?\d\d", name)
-    if match is not None:
-        return timezone(_offset(name))
     try:
+        if re.fullmatch(r"[+-]\d\d:?\d\d", name) is not None:
+            return timezone(_offset(name))
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(

@@ -11,7 +11,15 @@ from ..._core.lines import NO_ID, SESSION_LENGTH
 from .entries import Entries
 from .entry import Entry
 
-__all__ = ("Wanted", "has_id", "is_plain", "lines_of_entries", "needle_of", "same_session")
+__all__ = (
+    "Wanted",
+    "cut_of",
+    "has_id",
+    "is_plain",
+    "lines_of_entries",
+    "needle_of",
+    "same_session",
+)
 
 # A session id that we generated, a digest, or another generated one: text shows only its first
 # characters.
@@ -45,13 +53,21 @@ def same_session(logged: str, wanted: str) -> bool:
         is_in_number = wanted[-1:].isdigit() and logged[len(wanted)].isdigit()
         is_long = len(wanted) >= SESSION_LENGTH and not is_in_number
         return is_long or bool(_OPAQUE.fullmatch(logged) or _CUT.fullmatch(logged))
-    # Text cuts long hexadecimal ids and UUIDs, as a rule to this length; before version 0.1 it cut
-    # all ids to it.
-    if len(logged) == SESSION_LENGTH or (
-        len(logged) > SESSION_LENGTH and _OPAQUE.fullmatch(wanted)
-    ):
-        return wanted.startswith(logged)
-    return False
+    # Text may also be set to show more characters.
+    is_longer = len(logged) > SESSION_LENGTH and _OPAQUE.fullmatch(wanted)
+    return wanted.startswith(logged) if is_longer else cut_of(wanted) == logged
+
+
+def cut_of(session_id: str) -> str:
+    """
+    Return what a line of text may show of a *session_id*, its first characters; all of it, if they
+    end within a number: ``tenant-1`` is not ``tenant-10``.
+
+    Text cuts long hexadecimal ids and UUIDs; before version 0.1 it cut all ids.
+    """
+    short = session_id[:SESSION_LENGTH]
+    is_in_number = short[-1:].isdigit() and session_id[SESSION_LENGTH:][:1].isdigit()
+    return session_id if is_in_number and not _OPAQUE.fullmatch(session_id) else short
 
 
 def has_id(entry: Entry, beginning: str) -> bool:

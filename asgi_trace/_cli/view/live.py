@@ -26,9 +26,9 @@ from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from ..logs.documents import unfolded
+from ..logs.documents import added, unfolded
 from ..logs.entries import Entries
-from ..logs.files import Log, distinct, reason, refuse_terminal
+from ..logs.files import Log, distinct, is_packed, reason, refuse_terminal
 from ..logs.reader import LogReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, notes, summarize
 from .command import (
@@ -184,8 +184,7 @@ class _Followed:
 
     def __init__(self, name: str, file: int, wanted: Wanted) -> None:
         self.log = Log(name, complain)
-        is_growing = not name.endswith(".gz")
-        self._source = None if not is_growing else Tail(name) if name != "-" else _Pipe(self.log)
+        self._source = _Pipe(self.log) if name == "-" else None if is_packed(name) else Tail(name)
         self.reading = Reading(self.log.name)
         self._reader = LogReader(file, time.time() * 1000, wanted, self.reading)
         self._file = file
@@ -195,15 +194,22 @@ class _Followed:
         if self._source is None:
             yield from read(self.log, self._file, self._wanted, self.reading)
             return
-        for block in self._source.blocks():
-            self.log.done += len(block)
-            yield self._reader.read(block)
+        blocks = self._blocks(self._source.blocks())
+        if not isinstance(self._source, _Pipe):  # which has unfolded them
+            blocks = unfolded(blocks, self.log.complain)
+        yield from map(self._reader.read, blocks)
         yield self._reader.finish(is_over=False)
+
+    def _blocks(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self.log.done += len(block)
+            yield block
 
     def news(self) -> Entries:
         entries = Entries()
         if self._source is not None:
-            for block in islice(self._source.blocks(), _MOST_PIECES):
+            blocks = islice(self._source.blocks(), _MOST_PIECES)
+            for block in added(blocks, self.log.complain):
                 entries.extend(self._reader.read(block).columns)
             entries.extend(self._reader.finish(is_over=False).columns)
         return entries

@@ -22,6 +22,7 @@ from typing import Any
 from ..logs.entries import Common, Entries
 from ..logs.entry import Entry
 from ..logs.lines import values_at
+from ..logs.wanted import cut_of
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
 from .errors import Templates
@@ -561,10 +562,10 @@ class Model:
             self._logged_session[number] = name
 
     def _new_session(self, session_id: str) -> int:
-        short = session_id[:8]
+        short = cut_of(session_id)
         number = self._session_of.get(short)
         # An id that text has cut belongs to the first session that begins with it.
-        if number is not None and self._sessions[number] == short and len(session_id) > 8:
+        if number is not None and self._sessions[number] == short != session_id:
             self._sessions[number] = session_id
         else:
             number = len(self._sessions)

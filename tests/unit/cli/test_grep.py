@@ -829,6 +829,34 @@ def test_options_may_stand_between_logs(grep: Any, tmp_path: Path) -> None:
     assert found == (0, [TRACED[0]] * 2, [])
 
 
+@pytest.mark.parametrize("place", [0, 1], ids=["before the log", "behind it"])
+def test_a_value_may_begin_with_a_hyphen(grep: Any, tmp_path: Path, place: int) -> None:
+    """An offset west of Greenwich, and an id; an unknown option is still one."""
+    line = "2024-01-15 10:30:15 - INFO - [req=-Xk2_9|session=-b64-id] - x"
+    log = tmp_path / "app.log"
+    log.write_text(f"{line}\n")
+
+    def found(*words: str) -> tuple[int, list[str], list[str]]:
+        arguments: list[object] = [*words]
+        arguments.insert(place * len(words), log)
+        return grep(*arguments)
+
+    since = ["--since", "2024-01-15T15:30:00Z"]
+    assert found("--request", "-Xk2_9", "--tz", "-05:00", *since) == (0, [line], [])
+    assert found("--session", "-b64-id", "--tz", "-0500", *since) == (0, [line], [])
+    assert found("--session", "-b64-id", "--tz", "-04:00", *since) == (1, [], [])
+    for words in (["--session", "--stauts", "500"], ["--session", "-b64-id", "--tz"]):
+        with pytest.raises(SystemExit, match="2"):
+            grep(*words)
+
+
+@pytest.mark.parametrize("name", ["+25:00", "-24:00", "Mars/Phobos", "../zoneinfo/UTC"])
+def test_a_zone_that_does_not_exist_is_one_sentence(grep: Any, name: str) -> None:
+    code, lines, errors = grep("--request", "r1", "--tz", name, os.devnull)
+    assert (code, lines, len(errors)) == (2, [], 1)
+    assert errors[0].startswith(f"asgi-trace grep: --tz is {name!r}; expected a time zone such as")
+
+
 @pytest.mark.parametrize("conditions", [["--request", "req-001"], ["--status", "500"]])
 def test_what_cannot_be_read_is_one_sentence_each(
     grep: Any, tmp_path: Path, conditions: list[str]
@@ -1348,6 +1376,30 @@ def test_a_trace_is_all_its_requests(
     """Lines of text have no trace: those of a request that another line shows to be in it."""
     found = shown_by([*words, *hops(form, tmp_path, other)], capfd)
     assert found == ["front of the trace", "stock of the trace"]
+
+
+@pytest.mark.parametrize("conditions", [["--trace", TRACE], [TRACE], ["--status", "500"]])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_file_may_be_standard_input(conditions: list[str], pack: Any, tmp_path: Path) -> None:
+    """
+    ``asgi-trace grep … < app.log`` reads the file as often as a named one, each time from where
+    another program, such as ``read`` of a shell, has stopped.
+    """
+    access = {"method": "GET", "path": "/", "status": 500, "duration_ms": 1.0}
+    failed = Record(
+        "2024-01-15 10:30:15.000Z", "INFO", "asgi_trace.access", format_access(access), "order-1",
+        trace_id=TRACE, extra=access,
+    )  # fmt: skip
+    expected = [format_json(failed)]
+    given = (
+        f"{expected[0]}\n{hop('json', 'front', FRONT_SPAN, 'order-2', OTHER_TRACE, 'another')}\n"
+    )
+    log = tmp_path / "app.log"
+    log.write_bytes(b"a head\n" + pack(given.encode()))
+    with log.open("rb", buffering=0) as file:
+        file.read(len(b"a head\n"))
+        done = subprocess.run([*COMMAND, *conditions], stdin=file, capture_output=True, timeout=60)
+    assert (done.returncode, as_lines(done.stdout), done.stderr) == (0, expected, b"")
 
 
 def test_a_trace_that_a_request_began_has_its_id(

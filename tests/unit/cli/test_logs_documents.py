@@ -27,7 +27,7 @@ from asgi_trace._cli.logs.reader import read
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import Record, format_json
 
-from ...wrapping import FRONT, VARIANTS, WRAPPERS, lines
+from ...wrapping import BASE, FRONT, VARIANTS, WRAPPERS, lines
 
 DOCUMENTS = (
     "Loki's API",
@@ -557,6 +557,62 @@ def test_a_document_may_follow_lines_of_another_log(blocks: int) -> None:
     given = [b"".join(data)] if blocks == 1 else [data[0], b"".join(data[1:])]
     before, made, after = b"".join(unfolded(given, refuse)).decode().splitlines()
     assert (before, json.loads(made)["body"], after) == (lines[0], "x", "after")
+
+
+def _in_one_line(name: str) -> str:
+    """A document, or several, each in a line of its own."""
+    text = WRAPPERS[name](lines("text"))
+    return text if name == "OTLP" else f"{json.dumps(json.loads(text))}\n"
+
+
+@pytest.mark.parametrize("name", ["OTLP", "OTLP, one document"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "docker compose logs",
+        "docker json-file",
+        "containerd",
+        "kubectl logs --prefix",
+        "journalctl -o json",
+    ],
+)
+def test_a_document_may_be_in_an_envelope(name: str, around: str, tmp_path: Path) -> None:
+    """Of the container in which a collector writes it to standard output, beside other lines."""
+    text = _in_one_line(name)
+    other = "2024-11-22 10:30:14 - INFO - [req=r1|session=s1] - before"
+    written = [other, *text.splitlines(), other]
+    log, bare = tmp_path / "app.log", tmp_path / "bare.log"
+    log.write_text(WRAPPERS[around]([(BASE, "front", line) for line in written]))
+    bare.write_text(text)
+
+    def found(path: Path) -> list[Any]:
+        entries = [entry for batch in read(Log(str(path), pytest.fail)) for entry in batch]
+        return [
+            (entry.time, entry.level, entry.request_id, entry.text, (entry.more or {})["service"])
+            for entry in entries
+            if entry.request_id != "r1"
+        ]
+
+    assert len(found(bare)) == 7
+    assert found(log) == found(bare)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "GET /{}",
+        "2024-11-22T10:30:15.000Z - INFO - [req=r1|session=s1] - got {}",
+        '127.0.0.1 - - [22/Nov/2024:10:30:15 +0000] "GET {} HTTP/1.1" 200 5 "-" "-"',
+        "shop got {}",
+        "front-1  | shop got {}",
+    ],
+)
+def test_a_document_of_a_client_is_none(around: str) -> None:
+    """In a line of any other program, and in our own JSON."""
+    document = _in_one_line("OTLP, one document").strip()
+    record = Record("2024-11-22T10:30:15.000Z", "INFO", "shop", document, "r1", "s1")
+    given = f"{around.format(document)}\n{format_json(record)}\n".encode()
+    assert b"".join(unfolded([given], refuse)) == given
 
 
 def test_a_body_of_otlp_may_have_the_fields_of_the_record(tmp_path: Path) -> None:

@@ -57,6 +57,10 @@ FORMATS = {
     "before the level": f"[%(asctime)s] {OURS} [%(levelname)s] %(message)s",
     "without a time": f"%(levelname)s:%(name)s:{OURS}:%(message)s",
     "between bars": f"%(asctime)s | %(levelname)-8s | {OURS} | %(name)s:%(lineno)d | %(message)s",
+    "behind pairs": f"level=%(levelname)s logger=%(name)s {OURS} %(message)s",
+    "behind pairs with a time": f"ts=%(asctime)s level=%(levelname)s {OURS} %(message)s",
+    "between semicolons": f"%(asctime)s;%(levelname)s;%(name)s;{OURS} %(message)s",
+    "between tabs": f"%(asctime)s\t%(levelname)s\t{OURS} %(message)s",
     "by name": "%(asctime)s %(levelname)s request_id=%(request_id)s session_id=%(session_id)s %(message)s",
     "by name, in brackets": (
         "%(asctime)s [%(levelname)s] [request_id=%(request_id)s session_id=%(session_id)s] %(message)s"
@@ -69,9 +73,10 @@ FORMATS = {
 
 @pytest.mark.parametrize("request_id", [HEX, HEX[:8], UUID, EVERY])
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
-def test_a_programs_own_format(format: str, request_id: str) -> None:
+@pytest.mark.parametrize("message", ["paid", 'paid order=5 by="x y"'], ids=["words", "pairs"])
+def test_a_programs_own_format(format: str, request_id: str, message: str) -> None:
     """Whole or cut, with any character: the ids are read, and the message is not lost."""
-    entry = entry_of(formatted(format, request_id, f"s{EVERY}"))
+    entry = entry_of(formatted(format, request_id, f"s{EVERY}", message))
     assert (entry.request_id, entry.session_id, entry.level) == (request_id, f"s{EVERY}", 3)
     assert "paid" in message_of(entry)
     assert "call" not in (entry.more or {})
@@ -140,6 +145,8 @@ UNQUOTED = {
     "a path of lograge": (
         "I, [2024-11-22T10:30:15.250000 #8]  INFO -- : method=GET path=/{} status=200 duration=25.50 view=1.00"
     ),
+    "a decoded path of lograge": "method=GET path=/a {} status=200 duration=25.50 view=1.00",
+    "a cookie in a message": "2024-11-22 10:30:15,250 INFO shop.web cookies: theme=dark;{}",
     "a path of Sanic": "Main |2024-11-22 10:30:15 +0000 INFO: 127.0.0.1:5 GET http://shop/{} 200 2  0.4ms",
     "a path of PHP's server": "[Fri Nov 22 10:30:15 2024] 127.0.0.1:41342 [200]: GET /{}",
     "a path of Next.js": " GET /{} 200 in 250ms",

@@ -189,6 +189,42 @@ def test_a_table_with_a_cell_that_is_too_wide_passes_as_it_stands() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        # of psql, in UTF-8: two columns for a character of East Asia
+        "      timestamp      | service |  message   \n---------------------+---------+------------\n"
+        " 2024-11-22 10:30:15 | 倉庫    | 漢字 Grüße\n 2024-11-22 10:30:16 | x       | y | z\n(2 rows)\n",
+        # of aws: two columns for a letter with an umlaut, too
+        "||      timestamp      | service |   message    ||\n|+---------------------+---------+--------------+|\n"
+        "|| 2024-11-22 10:30:15 | 倉庫    | 漢字 Grüße ||\n|| 2024-11-22 10:30:16 | x       | y | z        ||\n",
+        # of a program that counts characters
+        "|      timestamp      | service |  message   |\n|---------------------|---------|------------|\n"
+        "| 2024-11-22 10:30:15 | 倉庫      | 漢字 Grüße   |\n| 2024-11-22 10:30:16 | x       | y | z      |\n",
+        "TIMESTAMP            SERVICE  MESSAGE\n"
+        "2024-11-22 10:30:15  倉庫     漢字 Grüße\n2024-11-22 10:30:16  x        y | z\n",
+    ],
+    ids=["psql", "aws", "characters", "gcloud"],
+)  # fmt: skip
+def test_a_character_may_be_two_columns_wide(table: str) -> None:
+    assert read(table) == [
+        {"timestamp": "2024-11-22 10:30:15", "service": "倉庫", "message": "漢字 Grüße"},
+        {"timestamp": "2024-11-22 10:30:16", "service": "x", "message": "y | z"},
+    ]
+
+
+def test_a_quote_of_a_client_ends_no_line_of_a_container_app() -> None:
+    """The command of Azure writes quotes without their escapes."""
+    text = 'x","Log":"F forged"} {"TimeStamp":"2024-11-22T10:30:15","Log":"F \\\\" \\u003c'
+    head = '{"TimeStamp":"2024-11-22T10:30:15.123456+00:00","Log":"F '
+    broken = f'{head}\\x"}}\n{head}cut off\n'
+    first, _, rest = b"".join(unfolded([f'{head}{text}"}}\n{broken}'.encode()], refuse)).partition(
+        b"\n"
+    )
+    assert json.loads(first)["line"] == text.replace("\\\\", "\\").replace("\\u003c", "<")
+    assert rest.decode() == broken
+
+
 def test_a_line_without_an_escape_has_its_prefix() -> None:
     """Of other programs that put tabs between a time, a service and a line."""
     text = '2024-11-22 10:30:15\tfront\t{"message": "C:\\\\x"}\n2024-11-22 10:30:15\tfront\tplain\n'
@@ -279,8 +315,10 @@ def test_a_record_that_is_too_large_passes_as_it_stands(monkeypatch: pytest.Monk
         "| Timestamp | Body |\n|:-|:-|\n" + "| a" * 10_000,
         "time  a\n----  -\n" + "x  " * 10_000,
         "ok: [a] => " + "(item=) => " * 10_000,
+        '{"TimeStamp":"2024-11-22T10:30:15","Log":"F ' + '\\"' * 10_000,
+        "a=b," * 10_000 + ' {"x"',
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_no_text_takes_steps_without_end(line: str) -> None:
     """And none is lost without a trace, in whichever form a log begins."""

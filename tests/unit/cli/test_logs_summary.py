@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,8 @@ HEX = "773fa6885e03493498077a273d1b7f2d"
         ("customer-1", "customer-2", False),
         ("customer-1", "customer-10", False),
         ("customer-10", "customer-1", False),
+        ("tenant-1", "tenant-10", False),
+        ("tenant-10", "tenant-1", False),
         ("customer", "customer-1", True),  # as logs before version 0.1 cut it
         ("customer-1", "customer", True),
         (HEX[:8], HEX, True),
@@ -170,14 +173,18 @@ def test_a_session_is_that_of_its_id(logged: str, wanted: str, expected: bool) -
     assert same_session(logged, wanted) is expected
 
 
+@pytest.mark.parametrize("name", ["customer", "tenant"])
+@pytest.mark.parametrize("numbers", [(1, 2, 10), (10, 1, 2)])
 def test_sessions_that_clients_named_are_told_apart(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    name: str, numbers: Sequence[int], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """By both commands, in text that shows them whole."""
+    """By both commands, in text that shows them whole; also where one has eight characters."""
     path, page = tmp_path / "app.log", tmp_path / "page.html"
-    lines = [stamped(number, "x", f"r{number}", f"customer-{number}") for number in (1, 2, 10)]
+    ids = [f"{name}-{number}" for number in numbers]
+    lines = [stamped(place, "x", f"r{place}", session) for place, session in enumerate(ids)]
     path.write_text("\n".join(lines) + "\n")
-    assert main(["grep", "--session", "customer-1", str(path)]) == 0
-    assert capfd.readouterr().out.splitlines() == lines[:1]
+    for session, line in zip(ids, lines, strict=True):
+        assert main(["grep", "--session", session, str(path)]) == 0
+        assert capfd.readouterr().out.splitlines() == [line]
     assert main(["view", "-o", str(page), str(path)]) == 0
-    assert Told.in_file(page).head["sessions"] == ["customer-1", "customer-2", "customer-10"]
+    assert Told.in_file(page).head["sessions"] == ids

@@ -5,9 +5,12 @@ truncated.
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
 import http.client
 import json
+import lzma
 import os
 import re
 import signal
@@ -302,6 +305,35 @@ def test_the_documents_of_a_pipe_are_followed(follow: Any) -> None:
         server.process.stdin.write(json.dumps(record, indent=2) + "\n")
         server.process.stdin.flush()
         page.wait_for(message)
+
+
+@pytest.mark.parametrize("before", ["", "collector-1  | "], ids=["bare", "of a container"])
+def test_the_documents_of_a_file_are_followed(follow: Any, log: Path, before: str) -> None:
+    """As the collector's file exporter adds them, also where its container's log has them."""
+
+    def document(message: str) -> str:
+        record = {"body": {"stringValue": stamped(1, message)}}
+        resource = {"scopeLogs": [{"logRecords": [record]}]}
+        return before + json.dumps({"resourceLogs": [resource]})
+
+    log.write_text(document("first") + "\n")
+    page = follow("app.log").page()
+    assert page.told.messages == ["first"]
+    for message in ("second", "third"):
+        append(log, document(message), stamped(2, f"behind the {message}"))
+        page.wait_for(message, f"behind the {message}")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_packed_log_is_read_beside_one_that_is_followed(
+    follow: Any, log: Path, tmp_path: Path, pack: Any
+) -> None:
+    """By its bytes: its name may be any."""
+    (tmp_path / "app.log.1").write_bytes(pack(f"{stamped(0.5, 'rotated')}\n".encode()))
+    page = follow("app.log.1", "app.log").page()
+    assert page.told.messages == ["rotated", "first", "second"]
+    append(log, stamped(3, "third"))
+    page.wait_for("third")
 
 
 @pytest.mark.parametrize(
