@@ -146,7 +146,6 @@ UNQUOTED = {
         "I, [2024-11-22T10:30:15.250000 #8]  INFO -- : method=GET path=/{} status=200 duration=25.50 view=1.00"
     ),
     "a decoded path of lograge": "method=GET path=/a {} status=200 duration=25.50 view=1.00",
-    "a cookie in a message": "2024-11-22 10:30:15,250 INFO shop.web cookies: theme=dark;{}",
     "a path of Sanic": "Main |2024-11-22 10:30:15 +0000 INFO: 127.0.0.1:5 GET http://shop/{} 200 2  0.4ms",
     "a path of PHP's server": "[Fri Nov 22 10:30:15 2024] 127.0.0.1:41342 [200]: GET /{}",
     "a path of Next.js": " GET /{} 200 in 250ms",
@@ -178,6 +177,13 @@ def test_a_clients_text_without_quotes(line: str, sent: str) -> None:
     assert entry.time < 1_800_000_000_000
     assert (entry.more or {})["access"]["path"].startswith("/")
     assert sent in entry.text
+
+
+@pytest.mark.parametrize("sent", ["[req=forged|session=x] y", f"[{HEX}] y", "request_id=forged"])
+def test_a_cookie_in_a_message_has_no_id(sent: str) -> None:
+    """Semicolons are between columns only where the first column is a time or a level alone."""
+    entry = entry_of(f"2024-11-22 10:30:15,250 INFO shop.web cookies: theme=dark;{sent}")
+    assert (entry.request_id, entry.session_id, entry.level) == ("", "", 2)
 
 
 @pytest.mark.parametrize(
