@@ -15,7 +15,8 @@ from itertools import chain, compress, count
 from typing import NamedTuple
 
 from ..._core.patterns import Pattern
-from .envelopes import COLOR, DOCKERS_PART, JOURNAL_BYTES
+from .colors import COLOR
+from .objects import DOCKERS_PART, JOURNAL_BYTES
 from .query import Query
 from .wanted import is_plain
 

@@ -12,8 +12,9 @@ import re
 from typing import Any
 
 from ..._core.patterns import Pattern
+from .colors import COLORS
 from .entry import Entry, astral, id_of, trace_of
-from .envelopes import COLORS, Peeled
+from .envelopes import Peeled
 from .fields import is_in_utc
 from .levels import LETTERS, LEVELS
 from .own import OWN_IDS

@@ -5,7 +5,7 @@ A collector writes the same fields in the same order around each line, and their
 an escape: this is the frame. In most objects of a block only the line, its time and a few numbers
 vary: these are cut at the texts between them, which are the same in all. The frames of the others
 are matched by one regular expression, and each combination of their values is read as JSON once. An
-object with another frame is read by itself, so the result is that of ``envelopes.opened()`` for
+object with another frame is read by itself, so the result is that of ``objects.opened()`` for
 each object.
 """
 
@@ -20,8 +20,8 @@ from itertools import compress, count, repeat
 from typing import Any, NamedTuple, cast
 
 from ..._core.patterns import Pattern
-from .envelopes import DECISIVE, DOCKERS_PART, TIMES, Content, opened
 from .lines import LOOKED_AT, Lines
+from .objects import DECISIVE, DOCKERS_PART, TIMES, Content, opened
 from .stamps import Texts, texts_around, times_of
 
 __all__ = ("Contents", "contents", "put", "strings", "unescaped")

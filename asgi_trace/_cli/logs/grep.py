@@ -22,8 +22,8 @@ from itertools import islice
 
 from ..._core.lines import NO_ID, escape, id_color
 from .candidates import REQUEST_ID, may_be_split, shortcut
+from .colors import COLORS
 from .entry import Entry
-from .envelopes import COLORS
 from .files import Log, distinct, drop_output, reason, refuse_terminal
 from .order import lines_of
 from .query import TRACE, Query, read_arguments

@@ -14,10 +14,12 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from .envelopes import Layer, Peeler, container_of, source_of_labels, unnamed
+from .envelopes import Layer, Peeler
 from .frames import contents, put, strings
 from .lines import LOOKED_AT, Lines, cut, values_at
 from .own import OTHERS, OWN_HEAD, Form, is_of_others, own_form
+from .prefixes import unnamed
+from .services import container_of, source_of_labels
 from .stamps import Stamps, texts_around, times_of
 
 __all__ = ("Bare", "line_behind", "without_envelopes", "wrapped", "wrapping_of")

@@ -15,8 +15,9 @@ from typing import Any
 
 from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
+from .colors import COLORS
 from .entry import NO_MORE, Entry, astral, id_of, shown, trace_of
-from .envelopes import COLORS, Peeled, in_pod, source_of_labels
+from .envelopes import Peeled
 from .fields import console_fields, python_pairs
 from .levels import LEVELS, NAMES, level_of
 from .names import (
@@ -32,6 +33,7 @@ from .names import (
 from .own import OWN_IDS
 from .received import agreed
 from .roles import Access, Roles, roles_of
+from .services import in_pod, source_of_labels
 from .state import State
 from .texts import HOST, UUID, Ids, access_in, linked_in, milliseconds_in, outgoing_in
 

@@ -16,9 +16,10 @@ from itertools import repeat
 from typing import Any
 
 from ..._core.patterns import Pattern
+from .beginnings import begins_log
 from .entries import Columns, Common, with_fields
 from .entry import LONGEST_TEXT
-from .envelopes import Peeler, begins_log
+from .envelopes import Peeler
 from .foreign import access_behind
 from .lines import cut, values_at
 from .names import NO_IDS

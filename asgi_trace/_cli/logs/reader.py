@@ -19,12 +19,10 @@ from ..._core.lines import NO_ID
 from .columns import columns_in_envelopes, columns_of
 from .entries import Columns, Entries
 from .entry import LONGEST_TEXT, Entry
-from .envelopes import (
-    JOURNAL_BYTES,
-)
 from .files import Log
 from .layers import without_envelopes, wrapping_of
 from .lines import LOOKED_AT, Lines
+from .objects import JOURNAL_BYTES
 from .order import lines_of
 from .own import OTHERS, Form, own_form, own_head
 from .steps import LINE_FEED, Step, Steps, continuation

@@ -1,14 +1,93 @@
-"""The service in the name of a log file, for lines that name no service."""
+"""
+The source of a line, such as a pod or a file, and the service that this is an instance of.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..._core.patterns import Pattern
+from .names import PODS, SOURCES
 
-__all__ = ("container_in", "service_of_file", "services_of_files")
+__all__ = (
+    "container_in",
+    "container_of",
+    "in_pod",
+    "service_of",
+    "service_of_file",
+    "services_of_files",
+    "source_of_labels",
+)
+
+# -- sources ---------------------------------------------------------------------------------------
+
+_LABEL = Pattern(r'([\w.]+)="((?:[^"\\]|\\.)*)"')
+
+
+def source_of_labels(labels: str) -> str:
+    """
+    Return the source in the labels of Loki or VictoriaLogs, such as ``{container="front"}``; ""
+    without one.
+    """
+    value_of = dict(_LABEL.findall(labels))
+    name = next((name for name in SOURCES if value_of.get(name)), "")
+    return in_pod(name, value_of, PODS) if name else ""
+
+
+def in_pod(name: str, fields: Mapping[str, Any], pods: Sequence[str]) -> str:
+    """
+    Return the source in the field *name*, with its pod if that is in one of the *pods*, other
+    fields: ``front-5d9c/front``.
+    """
+    source: str = fields[name]
+    if name in PODS:
+        return source
+    for pod_name in pods:
+        pod = fields.get(pod_name)
+        if pod and type(pod) is str:
+            return f"{pod}/{source}"
+    return source
+
+
+_INSTANCE = Pattern(
+    r"(?:-[a-f0-9]{6,10}-[a-z0-9]{5}"  # a pod of a deployment
+    r"|[-_.]\d{1,5}(?:\.[a-z0-9]{12,25})?(?:@.*)?"  # compose, foreman, a stateful set, a swarm's task
+    r"|(?:@[\w:.-]{1,100})?\.service"
+    r"|(?:[-.]\d{4}-?\d\d-?\d\d)?\.log(?:[-.]\d[\d-]{0,15})?(?:\.(?:gz|bz2|xz|zst))?)\Z"
+)
+# prefix/container/task: Amazon ECS; container/id: a tag of Docker
+_TASK = Pattern(r"(?:[^/]+/([^/]+)/[0-9a-f]+|([^/]+)/[0-9a-f]{12})\Z")
+
+
+# A container in a pod, as stern and kail write it.
+_IN_POD = Pattern(r"[a-z0-9.-]{1,253}(?: ([a-z0-9-]{1,63})|\[([a-z0-9-]{1,63})\])\Z")
+
+
+def container_of(source: str) -> str:
+    """Return the container of a *source* that is one in a pod; else *source* itself."""
+    match = _IN_POD.match(source) if source[-1:] == "]" or " " in source else None
+    return source if match is None else match[1] or match[2]
+
+
+def service_of(source: str) -> str:
+    """
+    Return the service that a *source* is an instance of: ``front`` for ``front-1`` and for its
+    pods.
+    """
+    task = _TASK.match(source)
+    if task is not None:
+        return task[1] or task[2]
+    container = container_in(source)
+    if container:
+        return container
+    name = container_of(source.rpartition("/")[2])
+    return _INSTANCE.sub("", name) or source
+
+
+# -- files -----------------------------------------------------------------------------------------
 
 # The parts of a file name that are not the service: an ending, a number, a date, the kind of log.
 _ASIDE = Pattern(

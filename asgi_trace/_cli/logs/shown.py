@@ -18,9 +18,8 @@ from unicodedata import east_asian_width
 from ..._core.lines import parse_fields
 from ..._core.patterns import Pattern
 from .blocked import read_blocks
-from .envelopes import source_of_labels
 from .names import ROLES
-from .services import container_in
+from .services import container_in, source_of_labels
 from .stores import has_text_last
 
 __all__ = ("in_lines", "of_ruby", "shown_in")

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..._core.lines import NO_ID
 from .entry import NO_MORE
-from .envelopes import Peeled, service_of
+from .envelopes import Peeled
+from .services import service_of
 from .texts import AccessLines
 from .times import Clock
 

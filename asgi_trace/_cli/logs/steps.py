@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
+from .beginnings import ANOTHER_LOG, HEADS, INDENTED
+from .colors import COLOR, without_colors
 from .entries import Columns
 from .entry import Entry
-from .envelopes import ANOTHER_LOG, COLOR, HEADS, INDENTED, Layer, Peeled, Peeler, without_colors
+from .envelopes import Layer, Peeled, Peeler
 from .fields import is_of_zap
 from .layers import wrapped
 from .levels import LEVELS

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..._core.lines import parse_access, parse_outgoing, unescape
 from ..._core.patterns import Pattern
-from .envelopes import COLORS
+from .colors import COLORS
 from .names import ROLES
 
 __all__ = (

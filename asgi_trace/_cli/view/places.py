@@ -12,8 +12,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from ..logs.envelopes import service_of
-from ..logs.services import services_of_files
+from ..logs.services import service_of, services_of_files
 
 __all__ = ("Places",)
 

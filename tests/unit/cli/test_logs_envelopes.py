@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import envelopes
-from asgi_trace._cli.logs.envelopes import PREFIXES, Peeler, service_of
+from asgi_trace._cli.logs.envelopes import Peeler
 from asgi_trace._cli.logs.files import Log
+from asgi_trace._cli.logs.prefixes import PREFIXES, any_prefix
 from asgi_trace._cli.logs.reader import Entry, LineReader, read
+from asgi_trace._cli.logs.services import service_of
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import Naming, format_json, format_logfmt, format_text
@@ -423,7 +425,7 @@ def test_one_expression_tells_the_first_prefix_that_matches(
     texts = [wrapper(lines("text")) for wrapper in (WRAPPERS | VARIANTS).values()]
     for line in {line for text in texts for line in text.split("\n")}:
         matching = [number for number, prefix in enumerate(PREFIXES) if prefix.match(line)]
-        found = envelopes._any_prefix().match(line)
+        found = any_prefix().match(line)
         assert matching[:1] == ([] if found is None else [int(str(found.lastgroup)[1:])])
 
     def entries(text: str) -> list[Entry]:

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import columns, foreign, layers, others, records, steps, workers
 from asgi_trace._cli.logs.columns import columns_of
-from asgi_trace._cli.logs.envelopes import PREFIXES, Layer
+from asgi_trace._cli.logs.envelopes import Layer
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.lines import Lines
 from asgi_trace._cli.logs.own import own_form
+from asgi_trace._cli.logs.prefixes import PREFIXES
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, merged, read
 from asgi_trace._cli.logs.records import Records
 from asgi_trace._cli.logs.texts import access_in, accesses_in

@@ -1,0 +1,199 @@
+"""
+JSON objects that are envelopes: they have a log line in a string, and perhaps its time and source.
+
+A record's message is never taken for a line: an object with ids or a logger is a record, not an
+envelope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ..._core.patterns import Pattern
+from .beginnings import begins_log
+from .colors import COLORS
+from .names import (
+    COLLECTED,
+    NO_IDS,
+    PARTS,
+    PODS,
+    RAW,
+    RAW_TEXTS,
+    ROLES,
+    SOURCES,
+    TEXTS,
+    WEAK_LEVELS,
+    WEAK_TIMES,
+    flat,
+    may_nest,
+)
+from .services import in_pod, source_of_labels
+
+__all__ = ("DECISIVE", "DOCKERS_PART", "JOURNAL_BYTES", "TIMES", "Content", "opened")
+
+DOCKERS_PART = 16_000
+"""Docker splits a line that is longer: a part has no line feed at its end."""
+TIMES = tuple(name for name in ROLES["time"] if name not in WEAK_TIMES)
+_IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
+_LOGGERS = frozenset(
+    (
+        "logger",
+        "logger_name",
+        "log.logger",
+        "loggerName",
+        "LOGGER",
+        "SourceContext",
+        "@level",
+        "@module",
+        "@fields",
+    )
+)
+_LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
+
+DECISIVE = frozenset(
+    (*_IDS, *_LOGGERS, *_LEVEL_NAMES, *TEXTS, *RAW_TEXTS, *TIMES, *SOURCES, *PARTS)
+)
+"""The names of fields whose values decide whether an object is an envelope, and of what."""
+
+
+class Content(NamedTuple):
+    """The content of one envelope: line, time, source, and whether the line is only a part."""
+
+    line: str
+    time: Any
+    source: str
+    is_part: bool
+
+
+class _Shape(NamedTuple):
+    """The kind of a JSON object by its fields' names, and the names of those with a purpose."""
+
+    is_raw: bool
+    is_collected: bool
+    nests: bool
+    is_record: bool
+    ids: tuple[str, ...]
+    levels: tuple[str, ...]
+    texts: tuple[str, ...]
+    times: tuple[str, ...]
+    sources: tuple[str, ...]
+    pods: tuple[str, ...]
+    parts: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def _shape(names: tuple[str, ...]) -> _Shape:
+    """A log has few sets of names, so this is worked out for each once."""
+    among = frozenset(names)
+    is_raw = any(fields <= among for fields in RAW)
+    return _Shape(
+        is_raw,
+        is_raw or any(fields <= among for fields in COLLECTED),
+        any(map(may_nest, names)),
+        not among.isdisjoint(_LOGGERS),
+        tuple(among & _IDS),
+        tuple(among & _LEVEL_NAMES),
+        tuple(name for name in (*TEXTS, *(RAW_TEXTS if is_raw else ())) if name in among),
+        tuple(name for name in TIMES if name in among),
+        tuple(name for name in SOURCES if name in among),
+        tuple(name for name in PODS if name in among),
+        tuple(name for name in PARTS if name in among),
+    )
+
+
+def opened(fields: dict[str, Any]) -> Content | None:
+    """Return the content of an envelope with these *fields*; None for a record."""
+    shape = _shape(tuple(fields))
+    is_raw, is_collected = shape.is_raw, shape.is_collected
+    if shape.is_record:
+        return None
+    if shape.nests and dict in map(type, fields.values()):
+        fields = flat(fields)
+        shape = _shape(tuple(fields))
+    if shape.is_record or (shape.ids and any(_is_id(fields[name]) for name in shape.ids)):
+        return None
+    if not is_raw and shape.levels and any(fields[name] not in _NO_LEVELS for name in shape.levels):
+        return None
+    name, line = _named_line(fields, shape.texts)
+    if line is None:
+        return None
+    is_part = name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
+    if shape.parts:
+        is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
+    line = line.rstrip("\r\n")
+    if not is_collected and begins_log(line) is None:
+        return None
+    time = None
+    for name in shape.times:
+        time = fields[name]
+        if time not in _NOTHING:
+            break
+        time = None
+    source = _source_in(fields, shape) if shape.sources else ""
+    return _new(Content, (line, time, source, is_part))
+
+
+def _named_line(fields: dict[str, Any], names: Sequence[str]) -> tuple[str, str | None]:
+    """
+    Return the first text of *fields* with one of these *names* that is not empty, else the first
+    empty one, and its name; None without any.
+    """
+    empty: tuple[str, str | None] = "", None
+    for name in names:
+        value = fields[name]
+        if type(value) is list and name == "MESSAGE":
+            value = _from_bytes(value)
+        elif type(value) is dict and name == "Body" and "ServiceName" in fields:
+            value = _as_text(value)  # a column of a collector's table: JSON, or a map
+        if type(value) is not str:
+            continue
+        if value:
+            return name, value
+        if empty[1] is None:
+            empty = name, value
+    return empty
+
+
+def _source_in(fields: dict[str, Any], shape: _Shape) -> str:
+    for name in shape.sources:
+        value = fields[name]
+        # A session's scope has the name of no service: a program in it has its own identifier.
+        if value and type(value) is str and not value.endswith(".scope"):
+            is_labels = value.startswith("{")
+            return source_of_labels(value) if is_labels else in_pod(name, fields, shape.pods)
+    return ""
+
+
+_NOTHING = (None, "")
+# Of a record that a collector did not parse: OpenTelemetry's number, and names of Google Cloud and
+# OpenShift.
+_NO_LEVELS = (*_NOTHING, 0, "0", "DEFAULT", "UNSPECIFIED", "default", "unknown")
+# Half of the time that Content() takes.
+_new = tuple.__new__
+
+
+JOURNAL_BYTES = Pattern(rb'M(?<="M)ESSAGE"\s*:\s*\[')
+"""The beginning of a text that the journal writes as a list of bytes, behind its first quote."""
+
+
+def _from_bytes(numbers: list[Any]) -> str:
+    """Return a text that the journal writes as a list of bytes, since it has unprintable ones."""
+    try:
+        return COLORS.sub("", bytes(numbers).decode("utf-8", "replace"))
+    except (TypeError, ValueError):
+        return ""
+
+
+def _as_text(fields: dict[str, Any]) -> str:
+    from json import dumps
+
+    try:
+        return dumps(fields)
+    except RecursionError:
+        return ""
+
+
+def _is_id(value: Any) -> bool:
+    return value is not None and (not isinstance(value, str) or value not in NO_IDS)
