@@ -17,6 +17,7 @@ from itertools import compress, count, repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..._core.lines import HEAD, NO_ID
+from .accesses import accesses_in, outgoing_in
 from .entries import Columns, Common, with_fields
 from .entry import LONGEST_TEXT, more_of
 from .frames import unescaped
@@ -29,7 +30,6 @@ from .others import columns_of_others
 from .own import BEFORE_IDS, LONGEST_HEAD, OTHERS, Form, Named
 from .received import all_agreed
 from .records import ACCESS_FIELDS, Records, may_be_accesses
-from .texts import accesses_in, outgoing_in
 from .times import Clock
 
 __all__ = ("columns_in_envelopes", "columns_of")

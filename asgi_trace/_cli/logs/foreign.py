@@ -3,7 +3,7 @@ The text of other writers: entries of lines that are neither in our text form no
 values.
 
 Time, level and ids are looked for before the message, where a client's text is not. Their forms are
-here and in ``texts``.
+here, in ``ids`` and in ``accesses``.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import re
 from typing import Any
 
 from ..._core.patterns import Pattern
+from .accesses import USUAL_ACCESS, access_in, access_line, without_clients_text
 from .colors import COLORS
 from .entry import Entry, astral, id_of, trace_of
 from .envelopes import Peeled
 from .fields import is_in_utc
+from .ids import ids_in
 from .levels import LETTERS, LEVELS
 from .own import OWN_IDS
 from .received import agreed
 from .state import State
-from .texts import USUAL_ACCESS, access_in, access_line, ids_in, without_clients_text
 from .times import find_time
 
 __all__ = ("TIME_END", "access_behind", "entry_of_text", "entry_of_usual")

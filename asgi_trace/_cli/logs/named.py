@@ -15,10 +15,12 @@ from typing import Any
 
 from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
+from .accesses import HOST, access_in, milliseconds_in, outgoing_in
 from .colors import COLORS
 from .entry import NO_MORE, Entry, astral, id_of, shown, trace_of
 from .envelopes import Peeled
 from .fields import console_fields, python_pairs
+from .ids import UUID, Ids, linked_in
 from .levels import LEVELS, NAMES, level_of
 from .names import (
     BEGINNINGS,
@@ -35,7 +37,6 @@ from .received import agreed
 from .roles import Access, Roles, roles_of
 from .services import in_pod, source_of_labels
 from .state import State
-from .texts import HOST, UUID, Ids, access_in, linked_in, milliseconds_in, outgoing_in
 
 __all__ = ("entry_beside", "entry_of_fields", "entry_of_named", "is_of_access")
 

@@ -16,6 +16,7 @@ from itertools import repeat
 from typing import Any
 
 from ..._core.patterns import Pattern
+from .accesses import access_lines, accesses_in
 from .beginnings import begins_log
 from .entries import Columns, Common, with_fields
 from .entry import LONGEST_TEXT
@@ -26,7 +27,6 @@ from .names import NO_IDS
 from .own import BEFORE_STAMP, ID, LONGEST_FRONT, STAMP, own_head
 from .received import agreed
 from .records import Records, may_be_accesses
-from .texts import access_lines, accesses_in
 from .times import Clock, find_time
 
 __all__ = ("columns_of_others",)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..._core.lines import NO_ID
 from ..._core.patterns import Pattern
+from .accesses import AccessLines, access_in, outgoing_in
 from .entry import NO_MORE, Entry, astral, more_of
 from .envelopes import Peeled
 from .foreign import TIME_END, entry_of_text, entry_of_usual
@@ -23,7 +24,6 @@ from .names import NO_IDS
 from .own import own_fields
 from .received import agreed
 from .state import State
-from .texts import AccessLines, access_in, outgoing_in
 from .times import Clock, find_time
 
 __all__ = ("ACCESS_FIELDS", "Records", "may_be_accesses")

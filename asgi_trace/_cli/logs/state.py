@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..._core.lines import NO_ID
+from .accesses import AccessLines
 from .entry import NO_MORE
 from .envelopes import Peeled
 from .services import service_of
-from .texts import AccessLines
 from .times import Clock
 
 __all__ = ("State",)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ..._core.lines import NO_ID, parse_fields
 from ..._core.patterns import Pattern
+from .accesses import AccessLines
 from .beginnings import ANOTHER_LOG, HEADS, INDENTED
 from .colors import COLOR, without_colors
 from .entries import Columns
@@ -23,7 +24,6 @@ from .layers import wrapped
 from .levels import LEVELS
 from .own import Form, own_head
 from .records import Records
-from .texts import AccessLines
 from .times import Clock
 
 __all__ = ("LINE_FEED", "MOST_BETWEEN", "TRACEBACK", "Step", "Steps", "continuation")

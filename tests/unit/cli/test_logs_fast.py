@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import columns, foreign, layers, others, records, steps, workers
+from asgi_trace._cli.logs.accesses import access_in, accesses_in
 from asgi_trace._cli.logs.columns import columns_of
 from asgi_trace._cli.logs.envelopes import Layer
 from asgi_trace._cli.logs.files import Log
@@ -26,7 +27,6 @@ from asgi_trace._cli.logs.own import own_form
 from asgi_trace._cli.logs.prefixes import PREFIXES
 from asgi_trace._cli.logs.reader import Entry, LineReader, Wanted, merged, read
 from asgi_trace._cli.logs.records import Records
-from asgi_trace._cli.logs.texts import access_in, accesses_in
 from asgi_trace._cli.logs.times import Clock
 from asgi_trace._cli.logs.workers import Parsed, Workers
 from asgi_trace._cli.view.model import build
