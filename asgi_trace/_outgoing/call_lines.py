@@ -108,7 +108,7 @@ class LoggedCall:
             self.span.note_retry()
         self.resends += 1
         self._began, self._seconds = perf_counter(), None
-        self._error, self._is_written = "", False
+        self.status, self._error, self._is_written = None, "", False
 
     def end(
         self,

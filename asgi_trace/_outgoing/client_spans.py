@@ -116,6 +116,10 @@ def resends_after(after: SpanOfCall | None, resends: int) -> int:
     return max(resends, after.resends + 1)
 
 
+# The steps with which an exchange begins: over a new connection, or over an open one.
+_FIRST_STEPS = ("connect_tcp", "connect_unix_socket", "send_request_headers")
+
+
 class HTTPCoreEvents:
     """
     The ``trace`` extension of an httpx request: ends the span of the call.
@@ -129,6 +133,7 @@ class HTTPCoreEvents:
         self.own = own
         self._span = span
         self._is_tunnel = False
+        self._is_over = False
 
     def __call__(self, name: str, info: dict[str, Any]) -> Any:
         try:
@@ -146,20 +151,25 @@ class HTTPCoreEvents:
         _, _, event = name.partition(".")
         step, _, moment = event.rpartition(".")
         if moment == "started":
-            if step == "retry":
+            # The client tries again, or a transport that wraps its own sends the request again.
+            if step == "retry" or (self._is_over and step in _FIRST_STEPS):
+                self._is_over = False
                 self._span.note_retry()
-            elif "request" in info:
+            if "request" in info:
                 # The request for a proxy's tunnel has the same extensions as the call's request.
                 self._is_tunnel = info["request"].method == b"CONNECT"
         elif moment == "failed":
             # A response may follow when a server refuses the request's body.
             is_last = not step.startswith(("send_request_", "receive_"))
+            self._is_over = self._is_over or is_last
             self._span.note(info["exception"], is_last=is_last)
         elif step == "response_closed" and not self._is_tunnel:
             # If no response came before, this is the end of a failed exchange. After a response,
             # the span has ended already.
+            self._is_over = True
             self._span.end()
         elif step == "receive_response_headers" and not self._is_tunnel:
+            self._is_over = True
             result = info["return_value"]
             if name.startswith("http2."):
                 self._span.end(status=result[0], version="2")

@@ -85,6 +85,11 @@ async def over_stdio(
         yield session
 
 
+def in_memory(server: Any) -> Any:
+    """A session with *server* in this process."""
+    return Client(server)
+
+
 async def call(session: Any, tool: str, marker: str) -> bool:
     """Call a tool, and return whether it failed."""
     return bool((await session.call_tool(tool, {"marker": marker}, raise_on_error=False)).is_error)

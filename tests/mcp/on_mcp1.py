@@ -13,6 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.fastmcp import Context as Context
 from mcp.server.fastmcp import FastMCP
+from mcp.shared.memory import create_connected_server_and_client_session
 
 from .handlers import register
 from .modes import Mode
@@ -76,6 +77,11 @@ async def over_stdio(
     ):
         await session.initialize()
         yield session
+
+
+def in_memory(server: Any) -> Any:
+    """A session with *server* in this process."""
+    return create_connected_server_and_client_session(server)
 
 
 async def call(session: ClientSession, tool: str, marker: str) -> bool:

@@ -70,6 +70,11 @@ async def over_stdio(
         yield session
 
 
+def in_memory(server: Any) -> Any:
+    """A session with *server* in this process."""
+    return Client(server)
+
+
 async def call(session: Client, tool: str, marker: str) -> bool:
     """Call a tool, and return whether it failed."""
     return (await session.call_tool(tool, {"marker": marker})).is_error

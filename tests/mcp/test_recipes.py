@@ -20,6 +20,7 @@ from asgi_trace.mcp import request_hook, trace_server
 
 from ..serving import reserved_port
 from .conversation import HTTP, PATIENCE, Caller, Lines, serving
+from .handlers import register
 from .modes import Mode
 from .sdk import sdk
 
@@ -80,6 +81,40 @@ async def test_a_proxy_passes_the_ids_on(lines: Lines, mode: Mode, prefix: str) 
             callers = [Caller(name, mode, {}) for name in ("alice", "bob")]
             await asyncio.gather(*(call_all(url, mode, caller, prefix) for caller in callers))
     assert_joined(lines, callers)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", sdk.MODES)
+async def test_a_server_in_memory_has_the_ids_of_its_caller(lines: Lines, mode: Mode) -> None:
+    """
+    A tool calls another server in its process. On version 1, with ``trace_server()`` for the outer
+    one.
+    """
+    far = register(sdk.bare())
+    near = sdk.bare(mode)
+
+    @near.tool()  # type: ignore[untyped-decorator]
+    async def order(marker: str) -> str:
+        async with sdk.in_memory(far) as session:
+            await asyncio.gather(*(sdk.call(session, kind, f"{marker}-{kind}") for kind in KINDS))
+        return marker
+
+    async def order_both(url: str, caller: Caller) -> None:
+        async with sdk.connect(url, mode, caller.http_client) as session:
+            markers = (f"{caller.name}-{number}" for number in (1, 2))
+            await asyncio.gather(*(sdk.call(session, "order", marker) for marker in markers))
+
+    if sdk.IS_STALE:
+        trace_server(near)
+    callers = [Caller(name, mode, {}) for name in ("alice", "bob")]
+    async with serving(RequestTracingMiddleware(sdk.app(mode, near))) as here:
+        url = f"{here}/{'sse' if mode.is_legacy_sse else 'mcp'}"
+        await asyncio.gather(*(order_both(url, caller) for caller in callers))
+    for caller in callers:
+        for marker in (f"{caller.name}-1", f"{caller.name}-2"):
+            for kind in KINDS:
+                line = lines.of(f"{marker}-{kind}")
+                assert line.request_id == caller.post(marker).request_id
 
 
 @pytest.mark.anyio

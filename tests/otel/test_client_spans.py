@@ -179,6 +179,8 @@ def test_an_error_status_is_an_error(world: World, client: str) -> None:
 FAILURES = {
     "httpx": "httpcore.ConnectError",
     "async httpx": "httpcore.ConnectError",
+    "httpx2": "httpcore2.ConnectError",
+    "async httpx2": "httpcore2.ConnectError",
     "aiohttp": "aiohttp.client_exceptions.ClientConnectorError",
     "requests": "requests.exceptions.ConnectionError",
     "urllib3": "urllib3.exceptions.MaxRetryError",

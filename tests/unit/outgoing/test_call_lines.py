@@ -173,10 +173,21 @@ def test_the_last_attempt_is_on_the_line(
     assert lines.told("status", "attempt") == [[200, 3]]
 
 
-def test_each_attempt_of_httpx_has_a_line(lines: Lines) -> None:
+class SendsTwice(httpx.HTTPTransport):
+    """Sends a request again, as the transports of httpx-retries and of pydantic-ai do."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with suppress(httpx.ConnectError):
+            super().handle_request(request).read()
+        return super().handle_request(request)
+
+
+@pytest.mark.parametrize("transport", [httpx.HTTPTransport(retries=1), SendsTwice()])
+def test_each_failed_attempt_of_httpx_has_a_line(
+    lines: Lines, transport: httpx.HTTPTransport
+) -> None:
     """Its transport reports each of them."""
     events = {"request": [HOOKS.httpx_request_hook]}
-    transport = httpx.HTTPTransport(retries=1)
     with (
         reserved_port() as port,
         httpx.Client(event_hooks=events, transport=transport) as client,
@@ -184,6 +195,16 @@ def test_each_attempt_of_httpx_has_a_line(lines: Lines) -> None:
     ):
         client.get(f"http://{OURS}:{port}")
     assert lines.told("error", "attempt") == [["ConnectError", 1], ["ConnectError", 2]]
+
+
+def test_each_answer_to_a_retrying_transport_has_a_line(server: Server, lines: Lines) -> None:
+    """The last line has the status that the caller of httpx gets."""
+    server.answers = [503]
+    events = {"request": [HOOKS.httpx_request_hook]}
+    with httpx.Client(event_hooks=events, transport=SendsTwice()) as client:
+        response = client.get(server.url(OURS))
+    assert response.status_code == 200
+    assert lines.told("status", "error", "attempt") == [[503, None, 1], [200, None, 2]]
 
 
 def test_a_call_without_a_reported_end_has_a_line_with_the_next_call(lines: Lines) -> None:

@@ -11,11 +11,13 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import aiohttp
 import httpx
+import httpx2
 import pytest
 import requests
 
@@ -47,16 +49,20 @@ Received = list[tuple[str, str]]
 class Server:
     """
     Answers everything, redirects where the query says to, and keeps the headers of each request.
+
+    The next answers have the statuses in ``answers``, if there are any.
     """
 
     port: int
 
     def __init__(self) -> None:
         self.received: list[Received] = []
+        self.answers: list[int] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.received.append([(name.decode(), value.decode()) for name, value in scope["headers"]])
-        headers, status = [(b"content-length", b"0")], 200
+        headers = [(b"content-length", b"0")]
+        status = self.answers.pop(0) if self.answers else 200
         if scope["query_string"]:
             headers.append((b"location", unquote(scope["query_string"].decode()).encode()))
             status = 307
@@ -95,16 +101,16 @@ HTTPX: dict[str, Any] = {
 }
 
 
-def by_httpx(hooks: Any, url: str, headers: dict[str, str]) -> None:
+def by_httpx(hooks: Any, url: str, headers: dict[str, str], module: Any = httpx) -> None:
     events = {"request": [hooks.httpx_request_hook]}
-    with httpx.Client(event_hooks=events, **HTTPX) as client:
+    with module.Client(event_hooks=events, **HTTPX) as client:
         client.get(url, headers=headers)
 
 
-def by_async_httpx(hooks: Any, url: str, headers: dict[str, str]) -> None:
+def by_async_httpx(hooks: Any, url: str, headers: dict[str, str], module: Any = httpx) -> None:
     async def get() -> None:
         events = {"request": [hooks.httpx_async_request_hook]}
-        async with httpx.AsyncClient(event_hooks=events, **HTTPX) as client:
+        async with module.AsyncClient(event_hooks=events, **HTTPX) as client:
             await client.get(url, headers=headers)
 
     asyncio.run(get())
@@ -143,6 +149,8 @@ def by_urllib(hooks: Any, url: str, headers: dict[str, str]) -> None:
 CLIENTS: dict[str, Callable[[Any, str, dict[str, str]], None]] = {
     "httpx": by_httpx,
     "async httpx": by_async_httpx,
+    "httpx2": partial(by_httpx, module=httpx2),
+    "async httpx2": partial(by_async_httpx, module=httpx2),
     "aiohttp": by_aiohttp,
     "requests": by_requests,
     "urllib3": by_urllib3,
@@ -330,7 +338,7 @@ def test_hooks_import_a_client_when_it_is_asked_for() -> None:
 import sys
 from asgi_trace import OutgoingHooks
 hooks = OutgoingHooks(trusted_hosts=["a.b"])
-clients = {"httpx", "aiohttp", "requests", "urllib3", "urllib.request", "yarl"}
+clients = {"httpx", "httpx2", "aiohttp", "requests", "urllib3", "urllib.request", "yarl"}
 print(*clients & set(sys.modules))
 hooks.urllib3_pool_manager()
 print(*clients & set(sys.modules))
