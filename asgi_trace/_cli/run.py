@@ -37,7 +37,8 @@ _HELP = """\
 usage: asgi-trace run [--] COMMAND [ARGUMENT ...]
 
 Start a command unchanged, and trace each ASGI app that it serves. The servers are uvicorn, hypercorn,
-granian, daphne and gunicorn's ASGI workers, also when another program, a worker or a reload starts them.
+anycorn, granian, daphne and gunicorn's ASGI workers, also when another program, a worker or a reload
+starts them.
 
   asgi-trace run uvicorn shop:app --port 8000
   asgi-trace run fastapi dev shop.py

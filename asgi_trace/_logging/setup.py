@@ -66,7 +66,7 @@ _DEFAULT_FORMATS = frozenset(
 _SERVER_DATE = "[%Y-%m-%d %H:%M:%S %z]"
 _SERVER_FORMATS = frozenset(
     {
-        # hypercorn, gunicorn
+        # hypercorn, anycorn, gunicorn
         ("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", _SERVER_DATE),
         ("[%(levelname)s] %(message)s", _SERVER_DATE),  # granian
         ("%(asctime)-15s %(levelname)-8s %(message)s", None),  # daphne
@@ -546,7 +546,7 @@ def root_level_watched() -> Iterator[Callable[[], int]]:
 # -- a process whose shim is not served ------------------------------------------------------------
 
 _ACCESS_LOGGERS = frozenset(
-    {"uvicorn.access", "hypercorn.access", "granian.access", "gunicorn.access"}
+    {"uvicorn.access", "hypercorn.access", "anycorn.access", "granian.access", "gunicorn.access"}
 )
 _UNTRACED = (
     "a server logs requests, and none has reached RequestTracingMiddleware in this process; their lines show "

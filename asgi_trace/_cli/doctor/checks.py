@@ -361,6 +361,7 @@ def _is_in_own_module(thing: object) -> bool:
 # The servers' own lines that have no ids unless the shim keeps its context; see the README's table.
 _SERVER_LINES = {
     "hypercorn": "hypercorn's line of a crash after the response has begun",
+    "anycorn": "anycorn's line of a crash after the response has begun",
     "granian": "granian's access lines and tracebacks",
     "gunicorn": "those of gunicorn -k asgi",
 }
