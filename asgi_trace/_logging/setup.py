@@ -565,7 +565,7 @@ def _watch_for_requests() -> None:
     if not _is_watching:
         _is_watching = True
         RequestTracingMiddleware.__call__ = _first_call  # type: ignore[method-assign]
-        records._on_untraced = _warn_of_untraced
+        records._on_untraced += (_warn_of_untraced,)
 
 
 _is_watching = False
@@ -581,7 +581,9 @@ async def _first_call(self: RequestTracingMiddleware, scope: Any, receive: Any, 
 
 def _stop_watching() -> None:
     RequestTracingMiddleware.__call__ = serve_untouched  # type: ignore[method-assign]
-    records._on_untraced = None
+    records._on_untraced = tuple(
+        watcher for watcher in records._on_untraced if watcher is not _warn_of_untraced
+    )
 
 
 def _warn_of_untraced(record: logging.LogRecord) -> None:
