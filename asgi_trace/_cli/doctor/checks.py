@@ -158,6 +158,13 @@ def _response(patient: Patient) -> Iterator[Remark]:
             f"The response has {len(values)} {header} headers: {', '.join(values)}.",
             "remove the other code that adds this header around the shim",
         )
+    elif not patient.visit.entries[0].behind:  # which says it already
+        yield Remark(
+            FINDING,
+            f"The response ({visit.status}) has no {header}: code around the shim made it, such as an error page.",
+            "wrap the whole app, app = RequestTracingMiddleware(app); in Connexion, "
+            "app.add_middleware(RequestTracingMiddleware, position=MiddlewarePosition.BEFORE_EXCEPTION)",
+        )
 
 
 # -- log lines -------------------------------------------------------------------------------------
