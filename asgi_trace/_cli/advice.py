@@ -32,7 +32,9 @@ _SYNONYMS = {
     "diagnose": "doctor",
 }
 # Also where they are not on the path, as in an environment that is not active.
-_SERVERS = frozenset({"uvicorn", "hypercorn", "granian", "gunicorn", "daphne", "fastapi"})
+_SERVERS = frozenset(
+    {"uvicorn", "hypercorn", "anycorn", "granian", "gunicorn", "daphne", "fastapi"}
+)
 _APP = re.compile(r"[\w./]+:[\w.]+(?:\(.*\))?")
 _ID = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]{3,}")
 

@@ -195,8 +195,9 @@ class _Recorder(_StreamHandler):
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        # A reader such as head has closed the pipe: run() meets the same error, and ends by it.
-        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+        # A reader such as head has closed the pipe, or the disk is full: run() meets the same error,
+        # and ends by it.
+        if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 
 

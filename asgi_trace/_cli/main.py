@@ -7,6 +7,7 @@ This module declares the subcommands for argparse, and calls ``advice`` for wron
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import re
@@ -176,6 +177,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     .. versionadded:: 0.1
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            return _command(words)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # an error of it at exit would be a traceback
+    except KeyboardInterrupt:
+        return 130
+    except OSError as exc:
+        from .logs.files import drop_output, reason
+
+        if isinstance(exc, BrokenPipeError):  # the reader, such as head, has closed the pipe
+            drop_output()
+            return 0
+        if exc.errno not in _FULL:
+            raise
+        drop_output()
+        command = " ".join(("asgi-trace", *words[:1]))
+        print(f"{command}: standard output: {reason(exc)}", file=sys.stderr)
+        return 2
+
+
+# The disk, the quota or the largest size of a file is used up.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _command(words: list[str]) -> int:
     if words[:1] == ["run"]:
         return _run(words[1:])  # the arguments are the command's
     _prepare_output()
@@ -187,15 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(parser, _with_values(_in_order(words), commands_of(parser)))
     if options.run is _view and options.port is not None and not options.follow:
         options.parser.error("argument --port: it is for --follow")
-    try:
-        return int(options.run(options))
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # the reader, such as head, has closed the pipe
-        from .logs.files import drop_output
-
-        drop_output()
-        return 0
+    return int(options.run(options))
 
 
 def _prepare_output() -> None:

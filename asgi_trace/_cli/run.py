@@ -37,14 +37,16 @@ _HELP = """\
 usage: asgi-trace run [--] COMMAND [ARGUMENT ...]
 
 Start a command unchanged, and trace each ASGI app that it serves. The servers are uvicorn, hypercorn,
-granian, daphne and gunicorn's ASGI workers, also when another program, a worker or a reload starts them.
+anycorn, granian, daphne and gunicorn's ASGI workers, also when another program, a worker or a reload
+starts them.
 
   asgi-trace run uvicorn shop:app --port 8000
   asgi-trace run fastapi dev shop.py
   asgi-trace run python app.py
 
 Signals, the exit code, standard input and the terminal are those of the command. Python processes are
-reached by PYTHONPATH: one that python -I, -E or -S starts, or whose PYTHONPATH is replaced, is not traced.
+reached by PYTHONPATH: one that python -I, -E or -S starts, or whose PYTHONPATH is replaced, is not traced,
+nor is a frozen program, such as PyInstaller's.
 
 variables:
 {variables}

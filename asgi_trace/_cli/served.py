@@ -221,6 +221,7 @@ _SERVERS_WORDS = (
     ("uvicorn.importer", "ImportFromStringError"),
     ("granian", ""),
     ("hypercorn", ""),
+    ("anycorn", ""),
 )
 
 

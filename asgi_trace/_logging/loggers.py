@@ -16,6 +16,7 @@ from .._core.current import get_request_metadata
 from .._core.exceptions import metadata_of
 from .._core.lines import NO_ID
 from .._core.request import RequestMetadata
+from . import records
 from .records import CALL, IDS, STAMPED, stamp
 
 __all__ = ("loguru_patcher", "structlog_processor")
@@ -80,6 +81,20 @@ def loguru_patcher(record: Mapping[str, Any]) -> None:
         extra.setdefault(name, value)
     for name in IDS:
         extra.setdefault(name, NO_ID)
+    if _take_ids not in records._on_untraced:
+        records._on_untraced += (_take_ids,)
+
+
+def _take_ids(record: logging.LogRecord) -> None:
+    """
+    Give a record that loguru made for a handler of logging the ids that its line has: with
+    ``enqueue=True``, loguru makes the record in a thread of its own, which serves no request.
+    """
+    extra = vars(record).get("extra")  # loguru's name for it
+    if isinstance(extra, dict) and all(isinstance(extra.get(name), str) for name in IDS):
+        for name in _NAMES:
+            if extra.get(name) is not None:
+                vars(record).setdefault(name, extra[name])
 
 
 _NAMES = (*IDS, *CALL, "parent_span_id")

@@ -135,12 +135,12 @@ def stamp(record: logging.LogRecord, lacks_span: bool = False) -> None:
             return
     except Exception:
         pass  # For example, an exception's attribute raises: the line is still written.
+    for watcher in _on_untraced:
+        watcher(record)
     attributes = record.__dict__
     for name in IDS:
         if attributes.setdefault(name, NO_ID) is None:
             attributes[name] = NO_ID
-    if _on_untraced is not None:
-        _on_untraced(record)
 
 
 def _give_ids(attributes: dict[str, Any], ids: Mapping[str, str]) -> None:
@@ -167,9 +167,9 @@ def _give_fields(record: logging.LogRecord, fields: dict[str, object]) -> None:
 _Handlers = Callable[[logging.Handler], None]
 
 # Set by the module that gives handlers their forms: called for a handler that writes for the first
-# time, or with a new formatter; and for a record that has no request.
+# time, or with a new formatter; and for a record that has no request, before its ids are ``none``.
 _on_new_handler: _Handlers | None = None
-_on_untraced: Callable[[logging.LogRecord], None] | None = None
+_on_untraced: tuple[Callable[[logging.LogRecord], None], ...] = ()
 
 
 def watch(new_handler: _Handlers | None) -> None:

@@ -66,7 +66,7 @@ _DEFAULT_FORMATS = frozenset(
 _SERVER_DATE = "[%Y-%m-%d %H:%M:%S %z]"
 _SERVER_FORMATS = frozenset(
     {
-        # hypercorn, gunicorn
+        # hypercorn, anycorn, gunicorn
         ("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", _SERVER_DATE),
         ("[%(levelname)s] %(message)s", _SERVER_DATE),  # granian
         ("%(asctime)-15s %(levelname)-8s %(message)s", None),  # daphne
@@ -546,7 +546,7 @@ def root_level_watched() -> Iterator[Callable[[], int]]:
 # -- a process whose shim is not served ------------------------------------------------------------
 
 _ACCESS_LOGGERS = frozenset(
-    {"uvicorn.access", "hypercorn.access", "granian.access", "gunicorn.access"}
+    {"uvicorn.access", "hypercorn.access", "anycorn.access", "granian.access", "gunicorn.access"}
 )
 _UNTRACED = (
     "a server logs requests, and none has reached RequestTracingMiddleware in this process; their lines show "
@@ -565,7 +565,7 @@ def _watch_for_requests() -> None:
     if not _is_watching:
         _is_watching = True
         RequestTracingMiddleware.__call__ = _first_call  # type: ignore[method-assign]
-        records._on_untraced = _warn_of_untraced
+        records._on_untraced += (_warn_of_untraced,)
 
 
 _is_watching = False
@@ -581,7 +581,9 @@ async def _first_call(self: RequestTracingMiddleware, scope: Any, receive: Any, 
 
 def _stop_watching() -> None:
     RequestTracingMiddleware.__call__ = serve_untouched  # type: ignore[method-assign]
-    records._on_untraced = None
+    records._on_untraced = tuple(
+        watcher for watcher in records._on_untraced if watcher is not _warn_of_untraced
+    )
 
 
 def _warn_of_untraced(record: logging.LogRecord) -> None:

@@ -41,7 +41,25 @@ def _log_warnings() -> None:
     # the second name since CPython 3.14
     if warnings.showwarning.__module__ in ("warnings", "_py_warnings"):
         logging.captureWarnings(True)
-    logging.getLogger("py.warnings").addFilter(_without_last_break)
+    if warnings.showwarning.__module__ == "logging":
+        warnings.showwarning = _with_enabled_logger(warnings.showwarning)
+    own_logger(_WARNINGS).addFilter(_without_last_break)
+
+
+_WARNINGS = "py.warnings"  # the logger that captureWarnings() uses
+
+
+def _with_enabled_logger(show: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    Run *show*, though the program's ``dictConfig`` may have disabled the logger meanwhile: it would
+    lose warnings that Python prints where nothing logs them.
+    """
+
+    def showwarning(*arguments: Any, **named: Any) -> Any:
+        own_logger(_WARNINGS)
+        return show(*arguments, **named)
+
+    return showwarning
 
 
 def _without_last_break(record: logging.LogRecord) -> bool:

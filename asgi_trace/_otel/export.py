@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -435,8 +436,14 @@ def _log_losses(losses: Mapping[str, int]) -> None:
     new = {what: count for what, count in losses.items() if count > _logged_losses.get(what, 0)}
     if new:
         _logged_losses.update(new)
-        *counts, last = (f"{count} {what}" for what, count in sorted(new.items()))
+        *counts, last = (_counted(count, what) for what, count in sorted(new.items()))
         listed = f"{', '.join(counts)} and {last}" if counts else last
         own_logger("asgi_trace").warning(
-            "%s were not exported: the collector did not accept them", listed
+            "the collector did not accept %s, and this telemetry is lost", listed
         )
+
+
+def _counted(count: int, what: str) -> str:
+    """Return "2 collections of metrics", and "1 collection of metrics"."""
+    one = re.sub(r"s\b", "", what, count=1)
+    return f"{count} {one if count == 1 else what}"

@@ -27,7 +27,7 @@ from .attributes import REQUEST, SESSION, call_attributes
 __all__ = ("RequestLogHandler",)
 
 _ACCESS_LOGGERS = frozenset(
-    {"uvicorn.access", "hypercorn.access", "granian.access", "gunicorn.access"}
+    {"uvicorn.access", "hypercorn.access", "anycorn.access", "granian.access", "gunicorn.access"}
 )
 
 # In a server's access line: the path after the method, and the query of any URL.

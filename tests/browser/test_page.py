@@ -244,6 +244,10 @@ def test_a_duration_is_no_more_exact_than_the_times(
     tab = open_page(page_of(log, tmp_path))
     durations = tab.locator("#tree .request .duration")
     assert durations.all_inner_texts() == ["< 1 s", "3 s", "13 ms"]
+    for query, found in (("dur:<500ms", 2), ("dur:<=3s", 3), ("dur:>=3s", 1), ("dur:>3s", 0)):
+        search(tab, query)
+        assert durations.count() == found
+    search(tab, "r1")
     tab.locator("#tree .request").first.click()
     assert "< 1 s" in chosen(tab)
 
@@ -397,6 +401,23 @@ def test_keys_walk_the_errors(tmp_path: Path, open_page: Callable[..., Page]) ->
         tab.keyboard.press(key)
         seen.append(chosen_line(tab))
     assert seen == ["broken 1", "broken 3", "broken 5", "broken 1", "broken 5"]
+
+
+def test_keys_walk_the_errors_of_no_request(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    """Where no request has failed; only those that the search shows."""
+    log = "\n".join(
+        stamped(second, f"broken {second}", each, level="INFO" if each == "r1" else "ERROR")
+        for second, each in enumerate(("none", "r1", "none", "none"))
+    )
+    tab = open_page(page_of(log, tmp_path))
+    for key, second in zip("eeeeEEE", "0230320", strict=True):
+        tab.keyboard.press(key)
+        assert chosen_line(tab) == f"broken {second}"
+    search(tab, "/broken [013]/")
+    tab.locator("#grid").focus()
+    for key, second in zip("eeE", "303", strict=True):
+        tab.keyboard.press(key)
+        assert chosen_line(tab) == f"broken {second}"
 
 
 def test_keys_walk_the_lines(tab: Page) -> None:
@@ -632,6 +653,20 @@ def test_what_is_printed_is_the_view(tmp_path: Path, open_page: Callable[..., Pa
     assert tab.pdf(landscape=True).count(b"/Type /Page\n") == 1
     tab.emulate_media(media="print")
     assert tab.evaluate("getComputedStyle(document.body).printColorAdjust") == "exact"
+
+
+def test_what_is_printed_is_light(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    """A browser prints the lists of a reader with a dark system in light colors: so is the axis."""
+    picture = "document.querySelector('#timeline canvas').toDataURL()"
+    tab = open_page(page_of(story(), tmp_path))
+    light = tab.evaluate(picture)
+    tab.emulate_media(color_scheme="dark")
+    tab.wait_for_function(f"light => {picture} !== light", arg=light)
+    dark = tab.evaluate(picture)
+    tab.evaluate(f"addEventListener('beforeprint', () => window.printed = {picture})")
+    tab.pdf()
+    assert (tab.evaluate("printed"), tab.evaluate(picture)) == (light, dark)
+    assert light != dark
 
 
 def test_a_phone_shows_one_list_at_a_time(tab: Page) -> None:

@@ -229,6 +229,17 @@ FAULTY = {
         "configure_logging(); outer = FastAPI(); outer.mount('/', RequestTracingMiddleware(api)); app = Timing(outer)",
         ["RequestTracingMiddleware is inside Timing, a BaseHTTPMiddleware: the lines of"],
     ),
+    "an error page around the shim": (
+        """
+traced = RequestTracingMiddleware(api)
+async def app(scope, receive, send):
+    async def page(message):
+        await send({**message, "headers": []} if message["type"] == "http.response.start" else message)
+    await traced(scope, receive, page)
+configure_logging()
+""",
+        ["The response (404) has no x-request-id: code around the shim made it"],
+    ),
     "a format without ids": (
         "logging.basicConfig(format='%(levelname)s %(message)s'); app = RequestTracingMiddleware(api)",
         [

@@ -32,6 +32,7 @@ COMMANDS = {
     "python serve.py": [*BARE, UVICORNS],
     "sh -c 'X=1 python serve.py'": [*BARE, UVICORNS],
     "hypercorn shop:app --bind 127.0.0.1:0": BARE,
+    "anycorn shop:app --bind 127.0.0.1:0": BARE,
     "asgi-trace run uvicorn shop:app --port 0": [],
     "asgi-trace run python serve.py": [],
 }

@@ -429,6 +429,7 @@ INTERRUPTED = {
     "uvicorn-workers": f"{UVICORN} --workers 2",
     "uvicorn-reload": f"{UVICORN} --reload",
     "hypercorn": "hypercorn shop:app --bind 127.0.0.1:{port}",
+    "anycorn": "anycorn shop:app --bind 127.0.0.1:{port}",
     "granian": "granian --interface asgi --port {port} shop:app",
     "daphne": "daphne -p {port} shop:app",
     "gunicorn": "gunicorn --no-control-socket -k asgi -b 127.0.0.1:{port} shop:app",
@@ -610,6 +611,7 @@ FORGOTTEN = f"{SHOP}\nimport asgi_trace\nasgi_trace.configure_logging()\n"
 UNTRACED = {
     "uvicorn": UVICORN,
     "hypercorn": "hypercorn shop:app --access-logfile - --bind 127.0.0.1:{port}",
+    "anycorn": "anycorn shop:app --access-logfile - --bind 127.0.0.1:{port}",
     "granian": "granian --interface asgi --access-log --port {port} shop:app",
     "gunicorn": "gunicorn --no-control-socket --access-logfile - -k asgi -b 127.0.0.1:{port} shop:app",
 }

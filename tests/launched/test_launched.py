@@ -26,6 +26,7 @@ OUTSIDE = ("none", "none")
 # The app is found through each server's own way of naming a directory.
 UVICORN = f"uvicorn --app-dir {QUOTED} --port {{port}}"
 HYPERCORN = f"hypercorn --access-logfile - --bind 127.0.0.1:{{port}} {QUOTED}/bare:app"
+ANYCORN = HYPERCORN.replace("hypercorn", "anycorn")
 GRANIAN = "granian --interface asgi --access-log --port {port}"
 GUNICORN = f"gunicorn --access-logfile - --no-control-socket -b 127.0.0.1:{{port}} --chdir {QUOTED}"
 
@@ -68,6 +69,8 @@ KINDS = (
     Kind("hypercorn-asyncio", f"{HYPERCORN} -k asyncio"),
     Kind("hypercorn-trio", f"{HYPERCORN} -k trio"),
     Kind("hypercorn-workers", f"{HYPERCORN} -w 2", 2, cuts_off=True),
+    Kind("anycorn-asyncio", f"{ANYCORN} -k asyncio"),
+    Kind("anycorn-trio", f"{ANYCORN} -k trio"),
     Kind("granian", f"{GRANIAN} --working-dir {QUOTED} bare:app"),
     Kind(
         "granian-workers-factory", f"{GRANIAN} --workers 2 --factory {QUOTED}/bare.py:make_app", 2

@@ -66,6 +66,26 @@ pay()
     ]
 
 
+@pytest.mark.parametrize("enqueue", [False, True])
+def test_a_handler_of_logging_as_a_sink_of_loguru(enqueue: bool) -> None:
+    """Its lines have the ids, whether the program's thread calls the handler or loguru's own."""
+    lines = lines_of(f"""
+from loguru import logger
+from asgi_trace.loggers import loguru_patcher
+{LOGURU}
+handler = logging.StreamHandler(sys.stdout)
+handler.setFormatter(logging.Formatter("%(request_id)s %(session_id)s %(span_id).4s %(message)s"))
+configure_logging()
+logger.remove()
+logger.add(handler, format="{{extra[span_id]:.4}} {{message}}", enqueue={enqueue})
+with within(session_id="alice-0123456"): logger.info("paid")
+logger.info("outside")
+logger.complete()
+""")
+    span = lines[0].split()[2]
+    assert lines == [f"a1 alice-0123456 {span} {span} paid", "none none none none outside"]
+
+
 def test_structlog_alone() -> None:
     """Whatever processors it has."""
     lines = lines_of(f"""

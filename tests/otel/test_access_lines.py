@@ -17,6 +17,10 @@ from .test_zero_code import APPS, COMMANDS
 ACCESS = {
     "uvicorn": ("uvicorn.access", COMMANDS["uvicorn"]),
     "hypercorn": ("hypercorn.access", COMMANDS["hypercorn"] + " --access-logfile -"),
+    "anycorn": (
+        "anycorn.access",
+        COMMANDS["hypercorn"].replace("hypercorn", "anycorn") + " --access-logfile -",
+    ),
     "granian": ("granian.access", COMMANDS["granian"] + " --access-log"),
     "gunicorn": ("gunicorn.access", COMMANDS["gunicorn"] + " --access-logfile -"),
 }

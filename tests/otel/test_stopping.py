@@ -93,12 +93,19 @@ def test_a_program_ends(kind: str, protocol: str, signals: str) -> None:
     with collector_that(kind, protocol) as url:
         done = run(PROGRAM, variables(url, protocol, **SIGNALS[signals]))
     assert done.returncode == 0, done.stderr
-    losses = [line for line in done.stderr.splitlines() if "were not exported" in line]
+    losses = [line for line in done.stderr.splitlines() if "telemetry is lost" in line]
     assert len(losses) == (kind != "is up"), done.stderr
     if losses:
         assert ("60 spans" in losses[0]) == (signals != "logs"), losses
         assert ("60 log records" in losses[0]) == (signals != "traces"), losses
         assert ("collections of metrics" in losses[0]) == (signals == "all"), losses
+
+
+def test_a_single_loss_is_counted_as_one() -> None:
+    with collector_that("is down", "http") as url:
+        done = run(PROGRAM.replace("60", "1"), variables(url, "http", OTEL_METRICS_EXPORTER="none"))
+    (told,) = [line for line in done.stderr.splitlines() if "telemetry is lost" in line]
+    assert "did not accept 1 log record and 1 span, and" in told
 
 
 def run(code: str, more: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -132,8 +139,8 @@ def test_requests_do_not_wait_for_a_collector(patch: pytest.MonkeyPatch) -> None
         finally:
             server.stop()
     assert sum("are dropped" in line.text for line in server.lines) == 2
-    (told,) = [line.text for line in server.lines if "were not exported" in line.text]
-    assert re.search(r"\d+ log records and \d+ spans were not exported", told)
+    (told,) = [line.text for line in server.lines if "telemetry is lost" in line.text]
+    assert re.search(r"did not accept \d+ log records? and \d+ spans?, and", told)
 
 
 FAILING = """

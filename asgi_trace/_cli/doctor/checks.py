@@ -158,6 +158,13 @@ def _response(patient: Patient) -> Iterator[Remark]:
             f"The response has {len(values)} {header} headers: {', '.join(values)}.",
             "remove the other code that adds this header around the shim",
         )
+    elif not patient.visit.entries[0].behind:  # which says it already
+        yield Remark(
+            FINDING,
+            f"The response ({visit.status}) has no {header}: code around the shim made it, such as an error page.",
+            "wrap the whole app, app = RequestTracingMiddleware(app); in Connexion, "
+            "app.add_middleware(RequestTracingMiddleware, position=MiddlewarePosition.BEFORE_EXCEPTION)",
+        )
 
 
 # -- log lines -------------------------------------------------------------------------------------
@@ -361,6 +368,7 @@ def _is_in_own_module(thing: object) -> bool:
 # The servers' own lines that have no ids unless the shim keeps its context; see the README's table.
 _SERVER_LINES = {
     "hypercorn": "hypercorn's line of a crash after the response has begun",
+    "anycorn": "anycorn's line of a crash after the response has begun",
     "granian": "granian's access lines and tracebacks",
     "gunicorn": "those of gunicorn -k asgi",
 }

@@ -65,8 +65,13 @@ def _delivery() -> Callable[[str, int], NoReturn]:
 
     def deliver(text: str, code: int) -> NoReturn:
         if text and out is not None:
-            with contextlib.suppress(OSError):  # the reader, such as head, has closed the pipe
+            try:
                 print(text, file=out, flush=True)
+            except BrokenPipeError:  # the reader, such as head, has closed the pipe
+                pass
+            except OSError as exc:
+                print(f"asgi-trace doctor: standard output: {exc.strerror}", file=sys.stderr)
+                code = UNKNOWN
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()

@@ -216,6 +216,7 @@ def examine(app: Any, shim: Any) -> None:
 # handles requests comes first.
 _SERVERS = {
     "hypercorn.utils": "hypercorn",
+    "anycorn.utils": "anycorn",
     "granian.asgi": "granian",
     "daphne.server": "daphne",
     "uvicorn.server": "uvicorn",

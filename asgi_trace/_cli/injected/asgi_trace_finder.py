@@ -21,6 +21,8 @@ _MODULES = frozenset(
         "uvicorn.config",
         "hypercorn.utils",
         "hypercorn.run",
+        "anycorn.utils",
+        "anycorn.run",
         "granian.asgi",
         "granian.server.common",
         "daphne.server",

@@ -234,6 +234,8 @@ HOOKS: dict[str, Callable[[Any], None]] = {
     "uvicorn.config": _hook_uvicorn,
     "hypercorn.utils": _hook_hypercorn,
     "hypercorn.run": _hook_hypercorns_main_process,
+    "anycorn.utils": _hook_hypercorn,
+    "anycorn.run": _hook_hypercorns_main_process,
     "granian.asgi": _hook_granian,
     "granian.server.common": _hook_granians_main_process,
     "daphne.server": _hook_daphne,

@@ -166,6 +166,12 @@ export class Trace {
     return !this.head.whole_seconds || !Number.isNaN(this.requests.duration[r]);
   }
 
+  /** Its duration, as exact as it is known: in whole seconds between such times. @param {number} r */
+  knownDuration(r) {
+    const ms = this.duration(r);
+    return this.isMeasured(r) ? ms : Math.round(ms / 1000) * 1000;
+  }
+
   /** Its duration as text: between times in whole seconds, in whole seconds. @param {number} r */
   took(r) {
     const ms = this.duration(r);

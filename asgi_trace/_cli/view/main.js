@@ -138,20 +138,37 @@ function timelineOrder() {
   return order.sort((one, other) => start[one] - start[other] || one - other);
 }
 
+/**
+ * The errors by their time, as far as the search shows them: failed requests, or where there are
+ * none, lines of no request.
+ * @returns {{at: number, request: number, line: number}[]} the line is -1 for a request
+ */
+function errorsInOrder() {
+  const failed = timelineOrder().filter((r) => trace.isError(r));
+  if (failed.length > 0)
+    return failed.map((r) => ({ at: requests.start[r], request: r, line: -1 }));
+  return trace.errorLines.lines
+    .filter((line) => trace.request[line] < 0 && (!look.found || look.found.isHit[line]))
+    .map((line) => ({ at: trace.time[line], request: -1, line }));
+}
+
 /** @param {number} by */
 function stepError(by) {
-  const errors = timelineOrder().filter((r) => trace.isError(r));
+  const errors = errorsInOrder();
   if (errors.length === 0) return;
-  const { start } = requests;
-  const now = look.request;
-  let next = errors.indexOf(now) >= 0 ? errors.indexOf(now) + by : -1;
-  if (errors.indexOf(now) < 0) {
-    const behind = now < 0 ? 0 : errors.findIndex((r) => start[r] >= start[now]);
+  const { request: r, line } = look;
+  const isChosen = r >= 0 || line >= 0;
+  const at = r >= 0 ? requests.start[r] : trace.time[line];
+  let next = errors.findIndex((each) => each.request === r && (r >= 0 || each.line === line));
+  if (next >= 0) next += by;
+  else {
+    const behind = isChosen ? errors.findIndex((each) => each.at >= at) : 0;
     next = by > 0 ? behind : (behind < 0 ? errors.length : behind) - 1;
-    if (now < 0 && by < 0) next = errors.length - 1;
+    if (!isChosen && by < 0) next = errors.length - 1;
   }
-  next = ((next % errors.length) + errors.length) % errors.length;
-  chooseError(errors[next]);
+  const error = errors[(next + errors.length) % errors.length];
+  if (error.request >= 0) chooseError(error.request);
+  else chooseLine(error.line);
 }
 
 // Choose the line with the error of a failed request.
@@ -247,11 +264,12 @@ function drawCounts() {
   part("counts").textContent = parts.join(" · ");
   part("counts").title = plain(trace.head.summary);
   const errors = part("error-count");
-  const none = trace.errorLines.lines.length > 0 ? "no failed request" : "no errors";
+  const isError = trace.errors > 0 || trace.errorLines.lines.length > 0;
+  const none = isError ? "no failed request" : "no errors";
   errors.textContent = trace.errors ? counted(trace.errors, "error") : none;
   errors.classList.toggle("some", trace.errors > 0);
   for (const id of ["previous-error", "next-error"])
-    /** @type {HTMLButtonElement} */ (part(id)).disabled = trace.errors === 0;
+    /** @type {HTMLButtonElement} */ (part(id)).disabled = !isError;
 }
 
 function drawNotes() {
@@ -595,6 +613,17 @@ document.addEventListener(
 );
 part("theme").addEventListener("click", toggleTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => timeline.readColors());
+// On paper, the page is light where the reader has chosen no theme; the canvas keeps what was painted.
+let isLitForPrint = false;
+addEventListener("beforeprint", () => {
+  isLitForPrint = !document.documentElement.dataset.theme && isDark();
+  if (isLitForPrint) toggleTheme();
+});
+addEventListener("afterprint", () => {
+  if (!isLitForPrint) return;
+  delete document.documentElement.dataset.theme;
+  timeline.readColors();
+});
 part("previous-error").addEventListener("click", () => stepError(-1));
 part("next-error").addEventListener("click", () => stepError(1));
 part("help-button").addEventListener("click", () => help.showModal());

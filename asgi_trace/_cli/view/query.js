@@ -218,7 +218,7 @@ const TESTS = {
     const unit = match && /** @type {Record<string, number>} */ (UNITS)[match[3].toLowerCase()];
     if (!match || !unit) return "a duration such as >1s, <=250ms or >2m";
     const holds = comparison(match[1] ?? ">=", +match[2] * unit);
-    return { run: (trace, r) => holds(trace.duration(r)) };
+    return { run: (trace, r) => holds(trace.knownDuration(r)) };
   },
   session(value) {
     if (value === "none") return { run: (trace, r) => trace.requests.session[r] === NOBODY };

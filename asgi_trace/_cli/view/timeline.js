@@ -46,7 +46,7 @@ export class Timeline {
     this.painting = new Painting(this.canvas, this.scale, trace, look, clock, services);
     this.pointer = new Pointer(this);
     this.rearrange();
-    this.readColors();
+    this.painting.readColors(element);
     this.fit();
     new ResizeObserver(() => this.#resize()).observe(element);
   }
@@ -94,7 +94,7 @@ export class Timeline {
   /** Read the colors of the style sheet, which depend on the theme. */
   readColors() {
     this.painting.readColors(this.element);
-    this.draw();
+    this.#drawNow(); // a browser that prints shows no further frame
   }
 
   // -- the range and the lanes shown -------------------------------------------------------------

@@ -230,3 +230,23 @@ def test_the_name_of_a_log_may_be_any_bytes(tmp_path: Path, typed: str) -> None:
         [*COMMAND, *typed.split(), name], capture_output=True, timeout=60, cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this platform has no full device")
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("--help", "run --help", "grep --help", "completion bash", "completion fish"),
+        *("demo", "demo --mcp", "doctor asgi_trace._cli.demo:shop"),
+        "doctor --json asgi_trace._cli.demo:shop",
+    ],
+)
+def test_a_full_disk_is_one_sentence(typed: str) -> None:
+    """And not a traceback, or an exit code that says that all is well."""
+    words = typed.split()
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr.decode()) == (
+        2,
+        f"asgi-trace {words[0]}: standard output: No space left on device\n",
+    )

@@ -419,7 +419,7 @@ def test_each_server_is_told_in_its_own_words(shop: Path, server: str, expected:
     assert (done.stdout, done.stderr) == (f"LauncherError {expected} {told}\n", "")
 
 
-@pytest.mark.parametrize("server", ["granian", "hypercorn"])
+@pytest.mark.parametrize("server", ["granian", "hypercorn", "anycorn"])
 def test_a_server_without_a_word_for_it_gets_one_line_all_the_same(shop: Path, server: str) -> None:
     """Its process ends with the sentence and exit code 1, and without a traceback."""
     done = run(shop, f"import {server}, asgi_trace.auto", "trace_shop:nothing")

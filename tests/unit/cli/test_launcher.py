@@ -129,7 +129,7 @@ def test_a_wrong_use_is_told_in_one_line(arguments: tuple[str, ...], expected: s
 def test_help_names_the_servers_and_the_variables(flag: str) -> None:
     code, text, _ = seen(flag)
     assert code == 0
-    for word in ("uvicorn", "hypercorn", "granian", "daphne", "gunicorn", *VARIABLES):
+    for word in ("uvicorn", "hypercorn", "anycorn", "granian", "daphne", "gunicorn", *VARIABLES):
         assert word in text
 
 

@@ -13,7 +13,7 @@ import textwrap
 import pytest
 
 SETUP = """
-import asyncio, gc, logging, sys, threading, warnings
+import asyncio, gc, logging, logging.config, sys, threading, warnings
 from asgi_trace import *
 from tests.asgi import call, http_scope
 ALICE, BOB = RequestMetadata("alice", "a1"), RequestMetadata("bob", "b2")
@@ -42,13 +42,18 @@ def assert_all_of(lines: list[str], head: str, *texts: str) -> None:
     ] == []
 
 
+@pytest.mark.parametrize("later", ["", "logging.config.dictConfig({'version': 1})"])
 @pytest.mark.parametrize("already", ["", "logging.captureWarnings(True)"])
-def test_a_warning_is_logged_for_its_request(already: str) -> None:
-    """Its text and the line of code that it shows, and no empty third line."""
+def test_a_warning_is_logged_for_its_request(already: str, later: str) -> None:
+    """
+    Its text and the line of code that it shows, and no empty third line; also after a set-up that
+    disables the loggers that it does not name, which is logging's default.
+    """
     lines = lines_of(
         f"""
         {already}
         configure_logging()
+        {later}
         with bound_request_metadata(ALICE):
             warnings.warn_explicit("old 100%", UserWarning, {__file__!r}, 2)
         """
