@@ -217,9 +217,9 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
     logs = sorted(
         (Log(name, _complain, _BLOCK) for name in distinct(files) or ("-",)), key=Log.last_written
     )
-    sampled = [_Sampled(log, query.zone) for log in logs]
+    sampled = [_Sampled(log, query.zone) for log in logs if not _is_output(log)]
     are_read_twice = query.by_access_line or bool(query.trace)
-    with _pipes_kept(logs if are_read_twice else ()):
+    with _pipes_kept([sample.log for sample in sampled] if are_read_twice else ()):
         query, requests = _with_requests(query, sampled)
         hits = (sample.search(query, requests) for sample in sampled)
         try:
@@ -234,6 +234,14 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
     if any(log.failed for log in logs):
         return 2
     return 0 if is_any else 1
+
+
+def _is_output(log: Log) -> bool:
+    """Whether the lines are written to this *log*: each would be found in it again, without an end."""
+    is_output = log.is_output()
+    if is_output:
+        log.complain("standard output goes to this file, so it is not searched")
+    return is_output
 
 
 @contextlib.contextmanager
