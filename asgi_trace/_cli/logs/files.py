@@ -21,6 +21,7 @@ from typing import IO, Any, NamedTuple, Protocol
 
 __all__ = (
     "Log",
+    "allow_open",
     "blocks_of",
     "distinct",
     "drop_output",
@@ -83,6 +84,29 @@ def distinct(names: Iterable[str]) -> list[str]:
         else:
             names_of.setdefault((status.st_dev, status.st_ino), name)
     return list(names_of.values())
+
+
+# The open files besides logs: Python's own, and what processes and servers need.
+_OTHER_FILES = 64
+
+
+def allow_open(number: int) -> None:
+    """
+    Allow this process so many open logs, which are merged: macOS allows 256 files and Linux 1,024,
+    until a process asks for more.
+    """
+    if sys.platform == "win32":
+        return
+    import resource  # Windows has no such module
+
+    wanted = number + _OTHER_FILES
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY or wanted <= allowed:
+        return
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 _STDIN, _STDOUT = 0, 1

@@ -24,7 +24,7 @@ from ..._core.lines import NO_ID, escape, id_color
 from .candidates import REQUEST_ID, may_be_split, shortcut
 from .entry import Entry
 from .envelopes import COLORS
-from .files import Log, distinct, drop_output, reason, refuse_terminal
+from .files import Log, allow_open, distinct, drop_output, reason, refuse_terminal
 from .order import lines_of
 from .query import TRACE, Query, read_arguments
 from .reader import LineReader
@@ -218,6 +218,7 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
         (Log(name, _complain, _BLOCK) for name in distinct(files) or ("-",)), key=Log.last_written
     )
     sampled = [_Sampled(log, query.zone) for log in logs if not _is_output(log)]
+    allow_open(len(logs))
     are_read_twice = query.by_access_line or bool(query.trace)
     with _pipes_kept([sample.log for sample in sampled] if are_read_twice else ()):
         query, requests = _with_requests(query, sampled)

@@ -959,6 +959,25 @@ def test_output_that_cannot_be_written_is_one_sentence(log: Path) -> None:
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit for a process")
+@pytest.mark.parametrize("command", ["grep --request req-001", "view -o page.html"])
+def test_more_logs_than_a_process_may_open_are_merged(command: str, tmp_path: Path) -> None:
+    """The first limit is low, as 256 on macOS; a process may raise it up to the second one."""
+    line = format_text(record("req-001", "abc12345", 15, "x"))
+    for number in range(40):
+        (tmp_path / f"{number}.log").write_text(f"{line}\n" * 500)
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -Sn 25; exec "$@" {command} *.log', "sh", *COMMAND[:-1]],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    shown = as_lines(done.stdout)
+    assert shown == [line] * 20_000 or shown[0].startswith("page.html: 20,000 lines, ")
+
+
 @pytest.mark.parametrize("given", ["named", "standard input"])
 def test_a_log_that_the_lines_are_written_to_is_not_searched(given: str, tmp_path: Path) -> None:
     """Each line of ``asgi-trace grep … *.log >> all.log`` would be found again, without an end."""
