@@ -251,13 +251,13 @@ _UTF_16 = (
 
 
 def is_packed(name: str) -> bool:
-    """Whether the file with this *name* is packed: no line is added to such a file."""
+    """Whether the file with this *name* is packed or an archive: no line is added to such a file."""
     try:
         with open(name if os.path.isfile(name) else os.devnull, "rb") as file:
-            start = file.read(16)
+            start = file.read(_ARCHIVE_HEAD)
     except OSError:
         return False
-    return any(packing.start.match(start) for packing in _PACKINGS)
+    return any(begins.match(start) for begins, *_ in (*_PACKINGS, *_ARCHIVES))
 
 
 def _readable(stream: io.BufferedReader) -> Readable:
