@@ -14,6 +14,7 @@ from typing import Any
 
 from ..._core.lines import NO_ID
 from .entry import Entry
+from .reader import LineReader
 from .texts import HOST
 from .times import read_duration, read_since, read_zone
 from .wanted import has_id, needle_of, same_session
@@ -238,8 +239,19 @@ def read_arguments(
     if named is not None:
         option = named["name"].lower().replace("req", "request")
         return read_query(**{**conditions, option: named["id"]}), files
+    request = _request_of_line(first) if " " in first else ""
+    if request:
+        return replace(query, request=request), files
     quoted = _QUOTED.fullmatch(first)
     return replace(query, beginning=quoted[2] if quoted else first), files
+
+
+def _request_of_line(line: str) -> str:
+    """Return the id of the request of a whole *line* in any form; empty without one."""
+    reader = LineReader()
+    entries = reader.read([line]) + reader.finish()
+    request_ids = [entry.request_id for entry in entries if entry.request_id]
+    return next((request_id for request_id in request_ids if request_id != NO_ID), "")
 
 
 def _refuse_id(arguments: Sequence[str]) -> None:

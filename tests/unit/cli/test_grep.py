@@ -1418,6 +1418,8 @@ PARENT = f"00-{TRACE}-{STOCK_SPAN}-01"
         ([f"[req=order-1|session=customer-1|span={STOCK_SPAN}]"], ["front of the trace", "stock of the trace"]),
         ([STOCK_SPAN], ["stock of the trace"]),
         ([f"2024-01-15 10:30:15 - INFO - {BRACKET} - [sic] bought"], ["front of the trace", "stock of the trace"]),
+        (['{"msg": "span_id=x y", "request_id": "order-1"}'], ["front of the trace", "stock of the trace"]),
+        (['level=INFO message="request_id=x y" request_id=order-2'], ["front of another", "stock of another"]),
         (["req=order-1"], ["front of the trace", "stock of the trace"]),
         (["session=customer-2"], []),
         (['"order-1"'], ["front of the trace", "stock of the trace"]),
