@@ -13,6 +13,7 @@ import os
 import re
 import select
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,7 @@ from typing import IO, Any, NamedTuple, Protocol
 
 __all__ = (
     "Log",
+    "allow_open",
     "blocks_of",
     "distinct",
     "drop_output",
@@ -84,7 +86,30 @@ def distinct(names: Iterable[str]) -> list[str]:
     return list(names_of.values())
 
 
-_STDIN = 0
+# The open files besides logs: Python's own, and what processes and servers need.
+_OTHER_FILES = 64
+
+
+def allow_open(number: int) -> None:
+    """
+    Allow this process so many open logs, which are merged: macOS allows 256 files and Linux 1,024,
+    until a process asks for more.
+    """
+    if sys.platform == "win32":
+        return
+    import resource  # Windows has no such module
+
+    wanted = number + _OTHER_FILES
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY or wanted <= allowed:
+        return
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+_STDIN, _STDOUT = 0, 1
 
 
 class Log:
@@ -130,6 +155,14 @@ class Log:
             return os.stat(self._target).st_size
         except OSError:
             return 0
+
+    def is_output(self) -> bool:
+        """Whether standard output goes to this file, as after ``>> app.log``."""
+        with contextlib.suppress(OSError):
+            output = os.fstat(_STDOUT)
+            is_file = stat.S_ISREG(output.st_mode)
+            return is_file and os.path.samestat(output, os.stat(self._target))
+        return False
 
     def can_be_read_again(self) -> bool:
         """Whether it is not a pipe, or has been spooled."""
@@ -203,6 +236,12 @@ _PACKINGS = (
     _Packing(re.compile(rb"\xfd7zXZ\x00"), "xz", "lzma", "LZMAFile"),
     _Packing(re.compile(rb"\x28\xb5\x2f\xfd"), "zstd", "compression.zstd", "ZstdFile"),
 )
+# Files that hold files: the program that writes the lines of all of them.
+_ARCHIVES = (
+    (re.compile(rb"PK\x03\x04"), "unzip -p"),
+    (re.compile(rb"[^\0].{256}ustar", re.DOTALL), "tar -xOf"),
+)
+_ARCHIVE_HEAD = 262
 # A byte order mark and a character of ASCII, which a log begins with; or eight such characters.
 _UTF_16 = (
     ("utf-16", re.compile(rb"\xff\xfe[\x01-\x7f]\x00|\xfe\xff\x00[\x01-\x7f]")),
@@ -212,22 +251,24 @@ _UTF_16 = (
 
 
 def is_packed(name: str) -> bool:
-    """Whether the file with this *name* is packed: no line is added to such a file."""
+    """Whether the file with this *name* is packed or an archive: no line is added to such a file."""
     try:
         with open(name if os.path.isfile(name) else os.devnull, "rb") as file:
-            start = file.read(16)
+            start = file.read(_ARCHIVE_HEAD)
     except OSError:
         return False
-    return any(packing.start.match(start) for packing in _PACKINGS)
+    return any(begins.match(start) for begins, *_ in (*_PACKINGS, *_ARCHIVES))
 
 
 def _readable(stream: io.BufferedReader) -> Readable:
     """
     Return what the lines of *stream* are read from: itself, if it is neither packed nor in UTF-16.
 
-    :raises OSError: with a sentence for the user, if this Python cannot unpack it.
+    :raises OSError: with a sentence for the user, if this Python cannot unpack it, or if it is an
+        archive of files.
     """
-    start = stream.peek(16)[:16]
+    start = stream.peek(_ARCHIVE_HEAD)[:_ARCHIVE_HEAD]
+    _refuse_archive(start)
     for packing in _PACKINGS:
         if packing.start.match(start):
             unpacked = _Unpacked(stream, packing)
@@ -237,6 +278,16 @@ def _readable(stream: io.BufferedReader) -> Readable:
         if begins.match(start):
             return _Recoded(stream, encoding)
     return stream
+
+
+def _refuse_archive(start: bytes) -> None:
+    """
+    :raises OSError: if *start* is that of an archive: its first lines stand behind the heads of its
+        files, and may be packed.
+    """
+    for begins, program in _ARCHIVES:
+        if begins.match(start):
+            raise OSError(f"this is an archive of files; '{program}' writes their lines")
 
 
 class _Unpacked:
@@ -258,6 +309,7 @@ class _Unpacked:
     def begins(self, start: re.Pattern[bytes]) -> bool:
         """Whether the unpacked bytes have this *start*; they are not read by it."""
         self._start = self.read1(_BLOCK)
+        _refuse_archive(self._start[:_ARCHIVE_HEAD])
         return start.match(self._start) is not None
 
     def read1(self, size: int) -> bytes:

@@ -24,7 +24,7 @@ from ..._core.lines import NO_ID, escape, id_color
 from .candidates import REQUEST_ID, may_be_split, shortcut
 from .colors import COLORS
 from .entry import Entry
-from .files import Log, distinct, drop_output, reason, refuse_terminal
+from .files import Log, allow_open, distinct, drop_output, reason, refuse_terminal
 from .order import lines_of
 from .query import TRACE, Query, read_arguments
 from .reader import LineReader
@@ -217,9 +217,10 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
     logs = sorted(
         (Log(name, _complain, _BLOCK) for name in distinct(files) or ("-",)), key=Log.last_written
     )
-    sampled = [_Sampled(log, query.zone) for log in logs]
+    sampled = [_Sampled(log, query.zone) for log in logs if not _is_output(log)]
+    allow_open(len(logs))
     are_read_twice = query.by_access_line or bool(query.trace)
-    with _pipes_kept(logs if are_read_twice else ()):
+    with _pipes_kept([sample.log for sample in sampled] if are_read_twice else ()):
         query, requests = _with_requests(query, sampled)
         hits = (sample.search(query, requests) for sample in sampled)
         try:
@@ -234,6 +235,14 @@ def run(arguments: Sequence[str], **conditions: str | None) -> int:
     if any(log.failed for log in logs):
         return 2
     return 0 if is_any else 1
+
+
+def _is_output(log: Log) -> bool:
+    """Whether the lines are written to this *log*: each would be found in it again, without an end."""
+    is_output = log.is_output()
+    if is_output:
+        log.complain("standard output goes to this file, so it is not searched")
+    return is_output
 
 
 @contextlib.contextmanager

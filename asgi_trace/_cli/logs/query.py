@@ -13,7 +13,9 @@ from datetime import tzinfo
 from typing import Any
 
 from ..._core.lines import NO_ID
+from .accesses import HOST
 from .entry import Entry
+from .reader import LineReader
 from .times import read_duration, read_since, read_zone
 from .wanted import has_id, needle_of, same_session
 
@@ -136,6 +138,8 @@ def read_query(
     """
     zone = read_zone(tz) if tz else None
     codes = _read_status(status) if status else None
+    if path and HOST.match(path):  # of a browser's address
+        path = HOST.sub("", path).partition("#")[0]
     return Query(
         request=request or None,
         session=session or None,
@@ -174,11 +178,21 @@ def _read_span(text: str) -> str:
 
 
 # Texts that people paste: the bracket of a line, the header traceparent, and one of AWS X-Ray.
-_BRACKET = re.compile(r"\[?req=(?P<request>[^|\]]+)\|session=(?P<session>[^|\]]+)(?:\|[^\]]*)?\]?")
+_BRACKET = re.compile(
+    r"(?:.*?\[)?req=(?P<request>[^|\]]+)\|session=(?P<session>[^|\]]+)(?:\|[^\]]*)?(?:\].*)?",
+    re.DOTALL,
+)
 _TRACEPARENT = re.compile(
-    r"(?:traceparent: ?)?[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}",
+    r'(?:"?traceparent"?[:=] ?)?"?[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}"?,?',
     re.IGNORECASE,
 )
+# A field of a line or a header of a request, and a value in quotes.
+_NAMED = re.compile(
+    r"""["']?(?:x[-_])?(?P<name>req|session|trace|span)(?:(?:uest)?[-_]?id["']? ?[=:] ?|=)"""
+    r"""["']?(?P<id>[^\s"',]+)["']?,?""",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"""(["'])([^\s"']+)\1,?""")
 _OF_AWS = re.compile(r"(?:[^;]*;)?(?:Root=)?(1-[0-9a-f]{8}-[0-9a-f]{24})(?:;.*)?")
 TRACE = re.compile(r"[0-9a-f]{32}")
 _SPAN = re.compile(r"[0-9a-f]{16}")
@@ -221,7 +235,23 @@ def read_arguments(
         return replace(query, request=request), files
     if _TRACEPARENT.fullmatch(first) is not None:
         return replace(query, trace=_read_trace("the traceparent", first)), files
-    return replace(query, beginning=first), files
+    named = _NAMED.fullmatch(first)
+    if named is not None:
+        option = named["name"].lower().replace("req", "request")
+        return read_query(**{**conditions, option: named["id"]}), files
+    request = _request_of_line(first) if " " in first else ""
+    if request:
+        return replace(query, request=request), files
+    quoted = _QUOTED.fullmatch(first)
+    return replace(query, beginning=quoted[2] if quoted else first), files
+
+
+def _request_of_line(line: str) -> str:
+    """Return the id of the request of a whole *line* in any form; empty without one."""
+    reader = LineReader()
+    entries = reader.read([line]) + reader.finish()
+    request_ids = [entry.request_id for entry in entries if entry.request_id]
+    return next((request_id for request_id in request_ids if request_id != NO_ID), "")
 
 
 def _refuse_id(arguments: Sequence[str]) -> None:
@@ -258,7 +288,8 @@ def _read_path(text: str) -> Callable[[str], object]:
 
 
 def _read_status(text: str) -> Callable[[int], bool]:
-    match = re.fullmatch(r"\s*([<>!=]=?|)\s*([1-9]\d{2,3}|[1-9]xx)\s*", text, re.ASCII)
+    # OpenAPI writes 5XX.
+    match = re.fullmatch(r"\s*([<>!=]=?|)\s*([1-9]\d{2,3}|[1-9]xx)\s*", text.lower(), re.ASCII)
     if match is None or match[1] not in _COMPARISONS or (match[1] and "x" in match[2]):
         raise ValueError(f"--status is {text!r}; expected a status such as 404, 5xx or '>=500'")
     if "x" in match[2]:

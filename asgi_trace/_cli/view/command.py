@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..logs.entries import Entries
-from ..logs.files import Log, distinct, drop_output, reason, refuse_terminal
+from ..logs.files import Log, allow_open, distinct, drop_output, reason, refuse_terminal
 from ..logs.reader import LineReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, hints, notes, summarize
 from ..logs.times import read_duration, read_since, read_zone
@@ -95,6 +95,7 @@ def _write(names: Sequence[str], wanted: Wanted, seconds: float | None, target: 
         complain(sentence)
 
     logs = [Log(name, note) for name in names]
+    allow_open(len(logs))
     # The order of lines of the same time: a rotated log comes before the one that continues it.
     logs.sort(key=Log.last_written)
     with contextlib.ExitStack() as stack:

@@ -28,7 +28,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ..logs.documents import added, unfolded
 from ..logs.entries import Entries
-from ..logs.files import Log, distinct, is_packed, reason, refuse_terminal
+from ..logs.files import Log, allow_open, distinct, is_packed, reason, refuse_terminal
 from ..logs.reader import LogReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, notes, summarize
 from .command import (
@@ -438,6 +438,7 @@ def run(files: Sequence[str], port: int | None = None, **conditions: str | None)
     ``-``, or no file, is standard input. Returns the exit code: 0, or 2 after an error.
     """
     names = distinct(files) or ["-"]
+    allow_open(len(names))
     try:
         wanted, last = read_wanted(**conditions)
         if not files:

@@ -60,6 +60,7 @@ _LONGEST = 3e10
 # same for an id that is served again after the first request has ended.
 _EARLIER = 5.0
 _EARLIER_AGAIN = 100.0
+_WHOLE_SECOND = 1_100.0  # both, where times have no fraction of a second
 # The most entries with that id that it may take: a client may send thousands of requests with one
 # id in a second.
 _MOST_AGAIN = 256
@@ -430,7 +431,7 @@ class Model:
                 return self._open(request_id, place, when, more)
         seen = self._last_seen(number)
         silent = when - seen
-        if silent > _AFTER_END and not span and self._is_another(number, when):
+        if silent > _AFTER_END and not span and self._is_another(number, when, more):
             return self._open(request_id, place, when, more)
         if silent >= _GAP:
             self._gap_request.append(number)
@@ -457,11 +458,15 @@ class Model:
         is_called = "parent" in more or "trace" not in more
         return -1 if is_called and self._is_text[number] else number
 
-    def _is_another(self, number: int, when: float) -> bool:
+    def _is_another(self, number: int, when: float, more: dict[str, Any]) -> bool:
         """Whether an entry belongs to another request than the earlier one with its id."""
         silent = when - self._last_seen(number)
         if self._ended[number] is not None:
             return True
+        duration = more.get("access", _NO_MORE).get("duration_ms")
+        # By its access line it was open meanwhile, as a websocket that is silent for a day.
+        if duration is not None and silent - _WHOLE_SECOND <= duration < _LONGEST:
+            return False
         return silent > (_AFTER_ALL if self._status[number] is None else _AFTER_ANSWER)
 
     def _open(self, request_id: str, place: int, when: float, more: dict[str, Any]) -> int:
@@ -674,7 +679,7 @@ class Model:
         self._began[number] = start
         # The entries that this one takes from the others, if they are in the current chunk.
         others = frozenset(several) - {number}
-        least = round((start - (1_100.0 if self._whole_lines else _EARLIER_AGAIN)) * 10)
+        least = round((start - (_WHOLE_SECOND if self._whole_lines else _EARLIER_AGAIN)) * 10)
         taken: list[tuple[int, int]] = []
         looked_at = 0
         for at in range(len(self._requests) - 1, -1, -1):
