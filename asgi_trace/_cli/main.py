@@ -10,7 +10,6 @@ import argparse
 import errno
 import io
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -208,11 +207,12 @@ def _command(words: list[str]) -> int:
         return _run(words[1:])  # the arguments are the command's
     _prepare_output()
     parser = build_parser()
-    advice = advice_on(words, commands_of(parser))
+    commands = commands_of(parser)
+    advice = advice_on(words, commands)
     if advice is not None:
         print(f"asgi-trace: {advice}", file=sys.stderr)
         return 2
-    options = _parse(parser, _with_values(_in_order(words), commands_of(parser)))
+    options = _parse(parser, _with_values(_in_order(words), commands))
     if options.run is _view and options.port is not None and not options.follow:
         options.parser.error("argument --port: it is for --follow")
     return int(options.run(options))
@@ -253,11 +253,6 @@ def _in_order(words: list[str]) -> list[str]:
     return [*words[:place], *behind, *app]
 
 
-# A value that may begin with a hyphen: an offset west of Greenwich, or an id. No option of ours has
-# one hyphen and several letters.
-_HYPHENED = re.compile(r"-[^-].+", re.DOTALL)
-
-
 def _with_values(words: list[str], commands: Mapping[str, argparse.ArgumentParser]) -> list[str]:
     """
     Return the *words* of ``grep --tz -05:00`` with ``--tz=-05:00``: argparse takes such a value for
@@ -272,7 +267,9 @@ def _with_values(words: list[str], commands: Mapping[str, argparse.ArgumentParse
         takes_value = (
             option.startswith("--") and option in options and options[option].nargs is None
         )
-        if takes_value and _HYPHENED.fullmatch(word) is not None:
+        # An offset west of Greenwich, or an id. No option of ours has one hyphen and several letters.
+        is_value = len(word) > 2 and word[0] == "-" and word[1] != "-"
+        if takes_value and is_value:
             joined[-1] = f"{option}={word}"
         else:
             joined.append(word)

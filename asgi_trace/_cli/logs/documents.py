@@ -103,8 +103,8 @@ def _behind_lines(blocks: Blocks, complain: Callable[[str], object]) -> Iterator
 
 def added(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
     """
-    Yield *blocks* that were added to a log: as :func:`unfolded`, but its beginning has shown what it
-    is, so only lines that name themselves as documents are split.
+    Yield *blocks* that were added to a log whose beginning :func:`unfolded` has read. Only lines
+    that are documents by their first name are split.
     """
     return _behind_lines(map(_bared, blocks), complain)
 
@@ -166,9 +166,11 @@ _NAMED = Pattern(r"\{\"|timestamp=\d[^ ]{1,40} level=[A-Z]+ (?:logger|message)="
 
 def _margin(block: bytes) -> re.Pattern[bytes] | None:
     """
-    Return an expression for what each line at the beginning of a log has before it, and a time in
-    its group; None without. The first line is a logger's; behind details, it is one of ours, since
-    pairs before another logger's line may be its fields.
+    Return an expression for the text that each line at the beginning of a log has before it, with
+    the time in its group; None, if they have no such text.
+
+    Details are recognised before a line of ours only: pairs before another logger's line may be its
+    fields.
     """
     margin = rb"\A() " if _AFTER_BLANK.match(block) is not None else None
     details = _DETAILS.match(block)
@@ -213,7 +215,7 @@ def _is_around_documents(block: bytes) -> bool:
 
 
 def _bared(block: bytes) -> bytes:
-    """Return *block* with each document in envelopes without these; a text around it is none."""
+    """Return *block* without the envelopes around its documents; those of other lines are kept."""
     if not _is_around_documents(block):
         return block
     peeler = Peeler()

@@ -44,19 +44,19 @@ def in_order(
         window.append(block)
         size += len(block)
         if size >= _WINDOW:
-            yield _turned(window)
+            yield _reversed(window)
             complain(
                 f"the newest line comes first, and only {_WINDOW >> 20} MB at once are sorted; tac sorts all of it"
             )
             window, size = [], 0
     if window:
-        yield _turned(window)
+        yield _reversed(window)
 
 
 _LEAST_FALLS = 2
 
 
-def _turned(window: list[bytes]) -> bytes:
+def _reversed(window: list[bytes]) -> bytes:
     lines = b"".join(window).split(b"\n")
     if not lines[-1]:
         lines.pop()

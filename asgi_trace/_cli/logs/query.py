@@ -227,23 +227,37 @@ def read_arguments(
             f"the id is {first!r}; expected its first {_LEAST} characters or more, or one of "
             f"--session {first} and --request {first}, which compare a short id whole"
         )
-    bracket = _BRACKET.fullmatch(first)
+    return _with_pasted(query, first), files
+
+
+def _with_pasted(query: Query, text: str) -> Query:
+    """
+    Return the *query* for a *text* that somebody has copied. One in no known form is the beginning
+    of an id.
+    """
+    bracket = _BRACKET.fullmatch(text)
     if bracket is not None:
         request, session = bracket["request"], bracket["session"]
         if request == NO_ID:
-            return replace(query, session=session), files
-        return replace(query, request=request), files
-    if _TRACEPARENT.fullmatch(first) is not None:
-        return replace(query, trace=_read_trace("the traceparent", first)), files
-    named = _NAMED.fullmatch(first)
+            return replace(query, session=session)
+        return replace(query, request=request)
+    if _TRACEPARENT.fullmatch(text) is not None:
+        return replace(query, trace=_read_trace("the traceparent", text))
+    named = _NAMED.fullmatch(text)
     if named is not None:
-        option = named["name"].lower().replace("req", "request")
-        return read_query(**{**conditions, option: named["id"]}), files
-    request = _request_of_line(first) if " " in first else ""
+        name, value = named["name"].lower(), named["id"]
+        if name == "trace":
+            return replace(query, trace=_read_trace("the trace id", value))
+        if name == "span":
+            return replace(query, span=_read_span(value))
+        if name == "session":
+            return replace(query, session=value)
+        return replace(query, request=value)
+    request = _request_of_line(text) if " " in text else ""
     if request:
-        return replace(query, request=request), files
-    quoted = _QUOTED.fullmatch(first)
-    return replace(query, beginning=quoted[2] if quoted else first), files
+        return replace(query, request=request)
+    quoted = _QUOTED.fullmatch(text)
+    return replace(query, beginning=quoted[2] if quoted else text)
 
 
 def _request_of_line(line: str) -> str:

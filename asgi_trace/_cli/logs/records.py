@@ -19,7 +19,7 @@ from .entry import NO_MORE, Entry, astral, more_of
 from .envelopes import Peeled
 from .foreign import TIME_END, entry_of_text, entry_of_usual
 from .levels import LEVELS
-from .named import entry_beside, entry_of_fields, entry_of_named, is_of_access
+from .named import entry_beside, entry_of_named, is_of_access
 from .names import NO_IDS
 from .own import own_fields
 from .received import agreed
@@ -155,7 +155,7 @@ class Records(State):
         """
         Return the entry of a *line* of ours in JSON or logfmt, without going through its fields.
 
-        None for a line with other fields: :meth:`named` gives the same result for all lines.
+        None for a line with other fields: :func:`~.named.entry_of_fields` gives the same result for all lines.
         """
         row = own_fields(line)
         if row is None:
@@ -205,10 +205,6 @@ class Records(State):
         return _new(Entry, (when, number, request_id, session_id, text, end, more, self.file))
 
     # -- lines of others ---------------------------------------------------------------------------
-
-    def named(self, fields: dict[str, Any], envelope: Peeled | None = None) -> Entry | None:
-        """Return the entry of a line with *fields*; None when it has none that is known."""
-        return entry_of_fields(self, fields, envelope)
 
     def beside(self, line: str, envelope: Peeled) -> Entry | None:
         """Return the entry of a *line* with the ids that its envelope has beside it; None without any."""

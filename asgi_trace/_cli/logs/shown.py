@@ -13,7 +13,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
-from unicodedata import east_asian_width
 
 from ..._core.lines import parse_fields
 from ..._core.patterns import Pattern
@@ -345,6 +344,8 @@ def _spread(line: str, wide: str) -> str:
     """Return *line* with a character for each of its columns: :data:`_SECOND` behind one that is *wide*."""
     if line.isascii():
         return line
+    from unicodedata import east_asian_width  # rare
+
     return "".join(
         f"{character}{_SECOND}" if east_asian_width(character) in wide else character
         for character in line

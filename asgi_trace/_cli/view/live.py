@@ -184,7 +184,11 @@ class _Followed:
 
     def __init__(self, name: str, file: int, wanted: Wanted) -> None:
         self.log = Log(name, complain)
-        self._source = _Pipe(self.log) if name == "-" else None if is_packed(name) else Tail(name)
+        self._source: _Pipe | Tail | None = None  # of a packed file, to which nothing is added
+        if name == "-":
+            self._source = _Pipe(self.log)
+        elif not is_packed(name):
+            self._source = Tail(name)
         self.reading = Reading(self.log.name)
         self._reader = LogReader(file, time.time() * 1000, wanted, self.reading)
         self._file = file

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from asgi_trace._cli.logs import columns, foreign, layers, others, records, steps, workers
+from asgi_trace._cli.logs import columns, foreign, layers, named, others, records, steps, workers
 from asgi_trace._cli.logs.accesses import access_in, accesses_in
 from asgi_trace._cli.logs.columns import columns_of
 from asgi_trace._cli.logs.envelopes import Layer
@@ -445,7 +445,9 @@ def test_lines_with_the_names_of_a_store_are_read_at_once(
     at_once = LineReader()
     text = "".join(f"{line}\n" for line in lines)
     at_once.read_text(text, lines)  # the first lines of a log show their envelopes
-    monkeypatch.setattr(Records, "named", lambda self, fields, envelope=None: pytest.fail(fields))
+    monkeypatch.setattr(
+        named, "entry_of_fields", lambda state, fields, envelope=None: pytest.fail(fields)
+    )
     found = at_once.read_text(text, lines) + at_once.finish()
     assert list(found)[1:] == expected
 
