@@ -234,9 +234,9 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     with _open_warehouse(warehouse), socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         asyncio.run(_tell(server, listener, calls))
-    out.flush()
     for text in _grouped(calls, recorder.lines):
         print(text, file=out)
+    out.flush()  # raises where the reader has enough, before there is a page
     if [call.status for call in calls] != [200, 200, 200, 500]:
         return 1
     return tell_page(recorder.logs, "Two customers at once", output, out)

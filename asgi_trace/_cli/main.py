@@ -222,12 +222,19 @@ def _prepare_output() -> None:
     """
     Make every text printable: a stream that is closed, as by ``>&-``, is None in Python, and the
     encoding of a locale may lack a character of a text or of a file's name.
+
+    Output is buffered as by default, also where PYTHONUNBUFFERED is set: argparse ignores an error
+    of writing its help, such as that of a full disk, but not main(), which flushes it.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - kept open
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error by default
+        sys.stdout.reconfigure(
+            errors="backslashreplace",  # as standard error by default
+            line_buffering=sys.stdout.isatty(),
+            write_through=False,
+        )
 
 
 def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -250,3 +250,19 @@ def test_a_full_disk_is_one_sentence(typed: str) -> None:
         2,
         f"asgi-trace {words[0]}: standard output: No space left on device\n",
     )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this platform has no full device")
+@pytest.mark.parametrize("typed", ["--help", "grep --help", "--version"])
+def test_a_full_disk_is_one_sentence_without_buffers(typed: str) -> None:
+    """As in most containers, where PYTHONUNBUFFERED is set."""
+    words = typed.split()
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, timeout=60, env=environment
+        )
+    assert (done.returncode, done.stderr.decode()) == (
+        2,
+        f"asgi-trace {words[0]}: standard output: No space left on device\n",
+    )

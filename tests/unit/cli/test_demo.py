@@ -219,14 +219,17 @@ def test_a_page_that_cannot_be_written_is_one_sentence() -> None:
     assert (done.returncode, done.stderr) == (2, said)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["", "unbuffered"])
 @pytest.mark.parametrize("command", [COMMAND, [*COMMAND, "--mcp"]], ids=["demo", "MCP demo"])
-def test_it_ends_quietly_where_its_reader_has_enough(command: list[str], tmp_path: Path) -> None:
+def test_it_ends_quietly_where_its_reader_has_enough(
+    command: list[str], unbuffered: str, tmp_path: Path
+) -> None:
     """As in ``asgi-trace demo | head -1``; and no page is left that nobody was told of."""
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": unbuffered},
     ) as process:
         assert process.stdout
         assert process.stderr
