@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +16,12 @@ from .marks import add_marks
 # A job in the background of a script has Ctrl-C ignored, and so would have each process that a test
 # stops that way.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The tests expect the zone of most servers, and the texts of programs that no terminal colors.
+os.environ["TZ"] = "UTC"
+if hasattr(time, "tzset"):
+    time.tzset()
+os.environ.pop("FORCE_COLOR", None)
 
 # A loaded machine is no failure.
 settings.register_profile("untimed", deadline=None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,21 +41,6 @@ from ...wrapping import (
     records,
     when,
 )
-
-if sys.platform != "win32":
-    import time
-
-
-@pytest.fixture(autouse=True)
-def _utc(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Text has no zone: the reader's is UTC."""
-    monkeypatch.setenv("TZ", "UTC")
-    if sys.platform != "win32":
-        time.tzset()
-    yield
-    monkeypatch.undo()
-    if sys.platform != "win32":
-        time.tzset()
 
 
 @pytest.fixture(params=FORMS)
