@@ -50,6 +50,9 @@ _LOGGERS = frozenset(
         "@fields",
     )
 )
+# OpenTelemetry's names. With one of them, a text that does not begin as a line is the message of a
+# record: Loki has the fields of a record among its labels.
+_SEVERITIES = frozenset(("severity_text", "severityText", "SeverityText"))
 _LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
 
 DECISIVE = frozenset(
@@ -76,6 +79,7 @@ class _Shape(NamedTuple):
     is_record: bool
     ids: tuple[str, ...]
     levels: tuple[str, ...]
+    severities: tuple[str, ...]
     texts: tuple[str, ...]
     times: tuple[str, ...]
     sources: tuple[str, ...]
@@ -95,6 +99,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         not among.isdisjoint(_LOGGERS),
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
+        tuple(among & _SEVERITIES),
         tuple(name for name in (*TEXTS, *(RAW_TEXTS if is_raw else ())) if name in among),
         tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
@@ -123,7 +128,8 @@ def opened(fields: dict[str, Any]) -> Content | None:
     if shape.parts:
         is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
     line = line.rstrip("\r\n")
-    if not is_collected and begins_log(line) is None:
+    may_go_on = is_collected and all(fields[name] in _NO_LEVELS for name in shape.severities)
+    if not may_go_on and begins_log(line) is None:
         return None
     time = None
     for name in shape.times:

@@ -479,11 +479,21 @@ def _loki(streams: list[Any]) -> Iterator[dict[str, Any]]:
             continue
         for value in stream["values"]:
             if isinstance(value, list) and len(value) >= 2:
-                yield {
-                    "labels": stream.get("stream") or {"job": ""},
-                    "line": value[1],
-                    "timestamp": value[0],
-                }
+                labels = stream.get("stream") or {"job": ""}
+                if len(value) > 2 and isinstance(value[2], dict):
+                    labels = {**labels, **_metadata(value[2])}
+                yield {"labels": labels, "line": value[1], "timestamp": value[0]}
+
+
+def _metadata(beside: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the structured metadata *beside* a line: by its category in an answer, alone in what is
+    sent to Loki.
+    """
+    if "structuredMetadata" not in beside and "parsed" not in beside:
+        return beside
+    metadata = beside.get("structuredMetadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _insights(row: list[Any]) -> dict[str, Any]:
