@@ -16,6 +16,7 @@ __all__ = (
     "BEGINNINGS",
     "COLLECTED",
     "CONTAINERS",
+    "ENCODED",
     "EXCEPTIONS",
     "INSTANCES",
     "NESTED_LISTS",
@@ -104,6 +105,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "SeverityText",
         "severityText",
         "severity_text",
+        "severity.text",
         "loglevel",
         "LogLevel",
         "level.name",
@@ -132,6 +134,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "@message",
         "MESSAGE",
         "body",
+        "body.text",
         "Body",
         "short_message",
         "RenderedMessage",
@@ -238,6 +241,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "service_name",
         "serviceName",
         "dd.service",
+        "resource.service.name",
     ),
     "logger": (
         "logger",
@@ -249,6 +253,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "LOGGER",
         "logger.name",
         "otel.scope.name",
+        "scope.name",
+        "instrumentationScope.name",
         "@module",
         "Category",
         "name",
@@ -392,8 +398,17 @@ CONTAINERS = frozenset(
         "logging.googleapis.com/labels",
         "LogMessage",
         "@message",
+        "attributes_string",
+        "attributes_number",
+        "attributes_bool",
+        "attributes.custom",
+        "custom",
+        "customDimensions",
     )
 )
+
+ENCODED = {"customDimensions": "message", "Properties": "TimeGenerated"}
+"""Azure's names of fields with an object as a text, and another field of the same table."""
 
 # -- envelopes in JSON -----------------------------------------------------------------------------
 
@@ -406,6 +421,7 @@ TEXTS = (
     "textPayload",
     "Body",
     "body",
+    "body.text",
     "message",
     "event",
     "msg",
@@ -481,6 +497,8 @@ SOURCES = (
     "ServiceName",
     "service",
     "service_name",
+    "serviceName",
+    "resource.service.name",
     "cloud_RoleName",
     "AppRoleName",
     "app",

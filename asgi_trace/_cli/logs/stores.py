@@ -140,6 +140,8 @@ def _of_otlp(document: dict[str, Any], depth: int) -> list[Any] | None:
 
 
 def _of_opensearch(document: dict[str, Any], depth: int) -> list[Any] | None:
+    if "_index" in document and "_source" not in document and _is_object(document.get("fields")):
+        return [_hit(document)]  # one hit alone, as Kibana shows it
     hits = document.get("hits")
     if not isinstance(hits, dict) or not isinstance(hits.get("hits"), list):
         return None
@@ -289,6 +291,8 @@ def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
     packed = _packed(row)
     if packed is not None:
         return packed
+    if "queryName" in row and isinstance(row.get("rows"), list):  # of SigNoz
+        return [line for member in _objects_in(row["rows"]) for line in _line(member, stream)]
     if isinstance(row.get("Properties"), list):
         row = _event_of_seq(row)
     holder: dict[str, Any] = next(
@@ -356,7 +360,7 @@ def unpacked(data: Any) -> list[Any] | None:
 
 def _named(names: list[Any], row: list[Any]) -> dict[str, Any]:
     """Return a *row* of a store's table by the *names* of its columns."""
-    return dict(zip(map(_name_of, names), row, strict=False))
+    return _undotted(dict(zip(map(_name_of, names), row, strict=False)))
 
 
 def _name_of(column: Any) -> str:
@@ -505,18 +509,42 @@ def _hit(hit: dict[str, Any]) -> dict[str, Any]:
     Return a *hit* of OpenSearch: its source alone, if nothing else was asked for; the values of
     its fields, each of which is in a list.
     """
-    if hit.keys() == {"_source"} and isinstance(hit["_source"], dict):
-        return dict(hit["_source"])
+    source = hit.get("_source")
+    if isinstance(source, dict):
+        source = _undotted(source)
+        hit = {**hit, "_source": source}
+        if hit.keys() == {"_source"}:
+            return source
     fields = hit.get("fields")
     if not isinstance(fields, dict):
         return hit
     values = {
         name: value[0] if isinstance(value, list) and len(value) == 1 else value
-        for name, value in fields.items()
+        for name, value in _undotted(fields).items()
     }
     if "_source" in hit:  # of which the query may have asked for the text alone
         return {**hit, "fields": values}
     return {**{name: hit[name] for name in hit if name != "fields"}, **values}
+
+
+# What OpenSearch's Data Prepper and the fields of Elasticsearch have before the name of an attribute.
+_HOLDING = ("attributes.", "log.attributes.", "resource.attributes.")
+
+
+def _undotted(fields: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return *fields* with OpenTelemetry's attributes by their own names: Data Prepper has ``@`` for a
+    dot in these.
+    """
+    if not any(name.startswith(_HOLDING) for name in fields):
+        return fields
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name.startswith(_HOLDING):
+            found.setdefault(name.partition("attributes.")[2].replace("@", "."), value)
+        else:
+            found[name] = value
+    return found
 
 
 _UNDERSCORE = Pattern(r"_([a-z])")

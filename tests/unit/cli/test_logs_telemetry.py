@@ -7,6 +7,8 @@ Each store has its own names for these. The forms are those of the stores' docum
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,6 +153,196 @@ FORMS: dict[str, Callable[[], str]] = {
 }
 
 
+def _source(record: Exported) -> dict[str, Any]:
+    """What Elastic's distribution of the collector writes."""
+    return {
+        "@timestamp": record.iso,
+        "attributes": record.attributes,
+        "body": {"text": record.message},
+        "resource": {"attributes": {"service.name": record.service}},
+        "scope": {"name": record.logger},
+        "severity_number": record.number,
+        "severity_text": record.level,
+        "observed_timestamp": record.iso,
+        "data_stream": {"type": "logs"},
+        **record.trace,
+    }
+
+
+def _hit(record: Exported) -> dict[str, Any]:
+    """The same as Kibana shows it: all values in lists, by their whole names."""
+    source = _source(record)
+    fields = {
+        **{name: source[name] for name in ("@timestamp", "severity_number", "severity_text")},
+        **{f"attributes.{name}": value for name, value in record.attributes.items()},
+        "body.text": record.message,
+        "resource.attributes.service.name": record.service,
+        "scope.name": record.logger,
+        **record.trace,
+    }
+    lists = {name: [value] for name, value in fields.items()}
+    return {"_index": ".ds-logs", "_id": "1", "_version": 1, "_score": 0, "fields": lists}
+
+
+def _prepared(record: Exported) -> dict[str, Any]:
+    """What OpenSearch's Data Prepper writes."""
+    attributes = {
+        f"log.attributes.{name.replace('.', '@')}": value
+        for name, value in record.attributes.items()
+    }
+    return {
+        "traceId": record.trace.get("trace_id", ""),
+        "spanId": record.trace.get("span_id", ""),
+        "severityText": record.level,
+        "severityNumber": record.number,
+        "flags": 1,
+        "time": record.iso,
+        "observedTime": record.iso,
+        "droppedAttributesCount": 0,
+        "serviceName": record.service,
+        "body": record.message,
+        "instrumentationScope.name": record.logger,
+        "resource.attributes.service@name": record.service,
+        **attributes,
+    }
+
+
+def _simple(record: Exported) -> dict[str, Any]:
+    """What the collector's exporter for OpenSearch writes."""
+    return {
+        "@timestamp": record.iso,
+        "body": record.message,
+        "severity": {"text": record.level, "number": record.number},
+        "attributes": record.attributes,
+        "resource": {"service.name": record.service},
+        "instrumentationScope": {"name": record.logger},
+        "traceId": record.trace.get("trace_id", ""),
+        "spanId": record.trace.get("span_id", ""),
+    }
+
+
+def _hits(form: Callable[[Exported], dict[str, Any]]) -> str:
+    return json.dumps({"hits": {"hits": [form(record) for record in exported()]}})
+
+
+def _in_source(form: Callable[[Exported], dict[str, Any]]) -> Callable[[Exported], dict[str, Any]]:
+    return lambda record: {"_index": "logs", "_id": "1", "_source": form(record)}
+
+
+def _row(record: Exported) -> dict[str, Any]:
+    """A row of Application Insights; the names of the other tables of Azure are different."""
+    return {
+        "timestamp": record.iso,
+        "message": record.message,
+        "severityLevel": {"INFO": 1, "WARNING": 2, "ERROR": 3}[record.level],
+        "itemType": "trace",
+        "customDimensions": json.dumps(record.texts),
+        "operation_Id": record.trace.get("trace_id", ""),
+        "operation_ParentId": record.trace.get("span_id", ""),
+        "cloud_RoleName": record.service,
+    }
+
+
+def _tables() -> str:
+    rows = [_row(record) for record in exported()]
+    columns = [{"name": name, "type": "string"} for name in rows[0]]
+    table = {"name": "PrimaryResult", "columns": columns, "rows": [[*row.values()] for row in rows]}
+    return json.dumps({"tables": [table]}, indent=2)
+
+
+_IN_A_WORKSPACE = {
+    "timestamp": "TimeGenerated",
+    "message": "Message",
+    "severityLevel": "SeverityLevel",
+    "itemType": "Type",
+    "customDimensions": "Properties",
+    "operation_Id": "OperationId",
+    "operation_ParentId": "ParentId",
+    "cloud_RoleName": "AppRoleName",
+}
+
+
+def _csv() -> str:
+    sink = io.StringIO()
+    writer = csv.writer(sink)
+    for number, record in enumerate(exported()):
+        row = _row(record)
+        moment = when(record.moment, "%m/%d/%Y, %I:%M:%S.%f")[:-3] + when(record.moment, " %p")
+        row = {"timestamp [UTC]": moment, **row}
+        del row["timestamp"]
+        writer.writerows([row.keys(), row.values()] if number == 0 else [row.values()])
+    return sink.getvalue()
+
+
+def _signoz(record: Exported) -> dict[str, Any]:
+    numbers = {
+        name: value for name, value in record.attributes.items() if not isinstance(value, str)
+    }
+    return {
+        "timestamp": record.iso,
+        "data": {
+            "body": record.message,
+            "severity_text": record.level,
+            "severity_number": record.number,
+            "trace_id": record.trace.get("trace_id", ""),
+            "span_id": record.trace.get("span_id", ""),
+            "attributes_string": {
+                name: value for name, value in record.attributes.items() if name not in numbers
+            },
+            "attributes_number": numbers,
+            "resources_string": {"service.name": record.service},
+            "scope_name": record.logger,
+            "id": "2oIqd",
+            "timestamp": int(record.nanoseconds),
+        },
+    }
+
+
+def _axiom(record: Exported) -> dict[str, Any]:
+    return {
+        "_time": record.iso,
+        "body": record.message,
+        "severity_text": record.level,
+        "service.name": record.service,
+        "attributes.custom": record.attributes,
+        **record.trace,
+    }
+
+
+FORMS |= {
+    "Elasticsearch": lambda: _hits(_in_source(_source)),
+    "Elasticsearch, fields": lambda: _hits(_hit),
+    "Kibana, documents one by one": lambda: "\n".join(
+        json.dumps(_hit(record), indent=2) for record in exported()
+    ),
+    "OpenSearch's Data Prepper": lambda: _hits(_in_source(_prepared)),
+    "OpenSearch's exporter": lambda: _hits(_in_source(_simple)),
+    "az monitor app-insights query": _tables,
+    "az monitor log-analytics query": lambda: json.dumps(
+        [
+            {_IN_A_WORKSPACE[name]: value for name, value in _row(record).items()}
+            for record in exported()
+        ],
+        indent=2,
+    ),
+    "Application Insights, CSV": _csv,
+    "SigNoz, version 5 of the API": lambda: json.dumps(
+        {
+            "status": "success",
+            "data": {
+                "type": "raw",
+                "data": {
+                    "results": [
+                        {"queryName": "A", "rows": [_signoz(record) for record in exported()]}
+                    ]
+                },
+            },
+        }
+    ),
+    "Axiom": lambda: "\n".join(json.dumps(_axiom(record)) for record in exported()),
+}
+
+
 def _entries(path: Path) -> list[Entry]:
     return [entry for batch in read(Log(str(path), pytest.fail)) for entry in batch]
 
@@ -215,5 +407,19 @@ def test_what_a_query_of_loki_has_parsed_is_no_metadata(tmp_path: Path) -> None:
     parsed = {"parsed": {"request_id": STOCK}}
     streams = [{"stream": {"app": "shop"}, "values": [["1732271415000000000", line, parsed]]}]
     path.write_text(_answer(streams))
+    (entry,) = _entries(path)
+    assert entry.request_id == ""
+
+
+def test_an_object_as_a_text_is_of_a_table_of_azure(tmp_path: Path) -> None:
+    """Under the same name in another record, it may have a client's text."""
+    path = tmp_path / "app.log"
+    record = {
+        "timestamp": "2024-11-22T10:30:15Z",
+        "level": "INFO",
+        "message": "received",
+        "Properties": json.dumps({"request_id": STOCK}),
+    }
+    path.write_text(f"{json.dumps(record)}\n")
     (entry,) = _entries(path)
     assert entry.request_id == ""
