@@ -500,6 +500,18 @@ def _collected(moment: float, service: str, line: str) -> dict[str, Any]:
     return logs
 
 
+def _severe(moment: float, service: str, line: str) -> dict[str, Any]:
+    """The same where it looks for one."""
+    logs = _collected(moment, service, line)
+    attribute = {"key": "log.file.path", "value": {"stringValue": "/var/log/pods/shop/0.log"}}
+    logs["scopeLogs"][0]["logRecords"][0] |= {
+        "severityNumber": 17,
+        "severityText": "ERROR",
+        "attributes": [attribute],
+    }
+    return logs
+
+
 WRAPPERS: dict[str, Wrapper] = {
     "none": _each(lambda _, __, line: line),
     "docker compose logs": _each(lambda _, service, line: f"{service}-1   | {line}"),
@@ -1899,9 +1911,112 @@ VARIANTS: dict[str, Wrapper] = {
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
         )
     ),
+    # the collector of ClickStack, and the container parser of OpenTelemetry's; the severity is a guess
+    "ClickHouse, a collector that finds a severity": _objects(
+        lambda moment, service, line: {
+            "Timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+            "TraceId": "",
+            "SpanId": "",
+            "SeverityText": "error",
+            "SeverityNumber": 17,
+            "ServiceName": service,
+            "Body": line,
+            "ScopeName": "",
+            "LogAttributes": {
+                "log.file.path": "/var/log/pods/shop/0.log",
+                "log.iostream": "stderr",
+                # of a line in JSON, it merges the fields in
+                **(_as_map(line) if line.startswith("{") else {}),
+            },
+        }
+    ),
+    "OTLP, a collector that finds a severity": _objects(
+        lambda moment, service, line: {"resourceLogs": [_severe(moment, service, line)]}
+    ),
+    "VictoriaLogs, a collector that finds a severity": _objects(
+        lambda moment, service, line: {
+            "_time": f"{when(moment)}Z",
+            "_stream": f'{{service.name="{service}"}}',
+            "_msg": line,
+            "severity": "Error",
+            "log.file.path": "/var/log/pods/shop/0.log",
+            "service.name": service,
+        }
+    ),
+    "Dynatrace": _document(
+        lambda given: {
+            "state": "SUCCEEDED",
+            "progress": 100,
+            "result": {
+                "records": [
+                    {
+                        "timestamp": f"{when(moment)}000Z",
+                        "content": line,
+                        "loglevel": "ERROR",
+                        "status": "ERROR",
+                        "log.source": "Container Output",
+                        "k8s.container.name": service,
+                        "dt.entity.host": "HOST-1",
+                    }
+                    for moment, service, line in reversed(given)
+                ],
+                "types": [],
+                "metadata": {},
+            },
+        }
+    ),
+    "Dynatrace's CSV": _table(
+        ["timestamp", "status", "loglevel", "content", "log.source", "k8s.container.name"],
+        lambda moment, service, line: [
+            f"{when(moment)}000Z",
+            "ERROR",
+            "ERROR",
+            line,
+            "Container Output",
+            service,
+        ],
+    ),
+    "aliyunlog log get_logs": _document(
+        lambda given: {
+            "data": [
+                {
+                    "__source__": "10.0.0.1",
+                    "__time__": str(int(moment)),
+                    "_container_name_": service,
+                    "content": line,
+                }
+                for moment, service, line in given
+            ]
+        },
+        2,
+    ),
+    "rpk topic consume": lambda given: "".join(
+        json.dumps(
+            {
+                "topic": "logs",
+                "value": line,
+                "timestamp": round(moment * 1000),
+                "partition": 0,
+                "offset": number,
+            },
+            indent=2,
+        )
+        + "\n"
+        for number, (moment, _, line) in enumerate(given)
+    ),
+    "kafka-console-consumer, time": _each(
+        lambda moment, _, line: f"CreateTime:{round(moment * 1000)}\t{line}"
+    ),
+    "kafka-console-consumer, all": _each(
+        lambda moment, service, line: (
+            f"CreateTime:{round(moment * 1000)}\tPartition:0\tOffset:5\tNO_HEADERS\t{service}\t{line}"
+        )
+    ),
 }
 NAMELESS_VARIANTS = frozenset(
     (
+        "rpk topic consume",
+        "kafka-console-consumer, time",
         "ts",
         "svlogd",
         "multilog",

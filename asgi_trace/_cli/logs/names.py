@@ -84,6 +84,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "_timestamp",
         "p_timestamp",
         "timestamp_nanos",
+        "__time__",
         "_ts",
         "t",
         "log_time",
@@ -144,6 +145,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "textPayload",
         "log",
         "line",
+        "_raw",
+        "content",
     ),
     "request": (
         "request_id",
@@ -435,6 +438,7 @@ TEXTS = (
     "_line",
     "@rawstring",
     "log_text",
+    "content",
 )
 """The names of the line in an envelope."""
 
@@ -445,6 +449,7 @@ RAW_TEXTS = (
     "text",
     "out",
     "payload",
+    "value",
     "resultDescription",
     "ResultDescription",
     "record",
@@ -471,6 +476,7 @@ PODS = (
     "resource.labels.pod_name",
     "podName",
     "pod_name",
+    "_pod_name_",
     "pod",
 )
 """The pod of Kubernetes: a service has several, and each has containers of the same names."""
@@ -492,6 +498,7 @@ SOURCES = (
     "CONTAINER_NAME",
     "ContainerName",
     "_container_name",
+    "_container_name_",
     "container.name",
     "service.name",
     "ServiceName",
@@ -592,6 +599,14 @@ RAW = tuple(
             ("raw", "logtypes", "timestamp"),  # Loggly
             ("out", "pos", "time"),  # Drone and Woodpecker
             ("payload", "topic", "partition", "offset"),  # kcat
+            ("value", "topic", "partition", "offset"),  # rpk
+            ("content", "log.source"),  # Dynatrace
+            ("content", "__time__"),  # Alibaba Cloud
+            (
+                "_msg",
+                "log.file.path",
+            ),  # a file that OpenTelemetry's collector reads, in VictoriaLogs
+            ("_msg", "log.iostream"),
             ("record", "type", "time"),  # AWS Lambda's Telemetry API
             ("log_text", "log_time"),  # lnav
         ),

@@ -53,6 +53,10 @@ _LOGGERS = frozenset(
 # OpenTelemetry's names. With one of them, a text that does not begin as a line is the message of a
 # record: Loki has the fields of a record among its labels.
 _SEVERITIES = frozenset(("severity_text", "severityText", "SeverityText"))
+# The names of a record's attributes in OpenTelemetry, and of its text; and attributes that the collector
+# gives a line of a file, whose severity and ids are then what it found in the line.
+_ATTRIBUTES = {"LogAttributes": "Body", "attributes": "body"}
+_OF_FILES = frozenset(("log.iostream", "log.file.path"))
 _LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
 
 DECISIVE = frozenset(
@@ -77,6 +81,7 @@ class _Shape(NamedTuple):
     is_collected: bool
     nests: bool
     is_record: bool
+    attributes: str
     ids: tuple[str, ...]
     levels: tuple[str, ...]
     severities: tuple[str, ...]
@@ -97,6 +102,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         is_raw or any(fields <= among for fields in COLLECTED),
         any(map(may_nest, names)),
         not among.isdisjoint(_LOGGERS),
+        next((name for name, text in _ATTRIBUTES.items() if {name, text} <= among), ""),
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
         tuple(among & _SEVERITIES),
@@ -112,12 +118,16 @@ def opened(fields: dict[str, Any]) -> Content | None:
     """Return the content of an envelope with these *fields*; None for a record."""
     shape = _shape(tuple(fields))
     is_raw, is_collected = shape.is_raw, shape.is_collected
-    if shape.is_record:
+    is_from_file = bool(shape.attributes) and _is_from_file(fields[shape.attributes])
+    if is_from_file:
+        is_raw = is_collected = True
+    elif shape.is_record:
         return None
     if shape.nests and dict in map(type, fields.values()):
         fields = flat(fields)
         shape = _shape(tuple(fields))
-    if shape.is_record or (shape.ids and any(_is_id(fields[name]) for name in shape.ids)):
+    has_ids = shape.ids and any(_is_id(fields[name]) for name in shape.ids)
+    if not is_from_file and (shape.is_record or has_ids):
         return None
     if not is_raw and shape.levels and any(fields[name] not in _NO_LEVELS for name in shape.levels):
         return None
@@ -129,7 +139,7 @@ def opened(fields: dict[str, Any]) -> Content | None:
         is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
     line = line.rstrip("\r\n")
     may_go_on = is_collected and all(fields[name] in _NO_LEVELS for name in shape.severities)
-    if not may_go_on and begins_log(line) is None:
+    if not may_go_on and not is_from_file and begins_log(line) is None:
         return None
     time = None
     for name in shape.times:
@@ -139,6 +149,10 @@ def opened(fields: dict[str, Any]) -> Content | None:
         time = None
     source = _source_in(fields, shape) if shape.sources else ""
     return _new(Content, (line, time, source, is_part))
+
+
+def _is_from_file(attributes: Any) -> bool:
+    return type(attributes) is dict and not _OF_FILES.isdisjoint(attributes)
 
 
 def _named_line(fields: dict[str, Any], names: Sequence[str]) -> tuple[str, str | None]:

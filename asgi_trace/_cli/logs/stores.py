@@ -90,7 +90,7 @@ _NO_RECORD = "".join(f'(?!"{name}")' for name in sorted(_OF_RECORDS))
 SIGNATURE = Pattern(
     (
         rf'\A\{{\s*(?:{_NO_RECORD}"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{{[^{{}}]*\}}|\[[^\[\]]*\])\s*,\s*){{0,12}}'
-        rf'(?:"(?:{"|".join(sorted(_OUTERMOST))})"\s*:\s*[\[{{]|"(?:{"|".join(ROLES["time"])})"\s*:\s*\[)'
+        rf'(?:"result"\s*:\s*\{{\s*"records"|"(?:{"|".join(sorted(_OUTERMOST))})"\s*:\s*[\[{{]|"(?:{"|".join(ROLES["time"])})"\s*:\s*\[)'
     ).encode()
 )
 """The beginning of a document that is longer than this beginning."""
@@ -190,6 +190,9 @@ def _in_inner(document: dict[str, Any], depth: int) -> list[Any] | None:
             lines = lines_in(document[name], depth + 1)
             if lines is not None:
                 return lines
+    result = document.get("result")
+    if isinstance(result, dict) and isinstance(result.get("records"), list):  # of Dynatrace
+        return lines_in(result, depth + 1)
     return None
 
 
@@ -688,6 +691,7 @@ _JQ = (
         ".columns as $names | .rows[] | {columns: $names, rows: [.]}",
     ),
     (rb'"Records"', ".Records[] | {Records: [.]}"),
+    (rb'"result"\s*:\s*\{\s*"records"', ".result.records[]"),
     (rb'"matches"', ".matches[]"),
     (rb'"map"', ".messages[].map"),
     (rb'"results"\s*:\s*\[\s*\{\s*"events"', ".results[].events[]"),

@@ -423,3 +423,23 @@ def test_an_object_as_a_text_is_of_a_table_of_azure(tmp_path: Path) -> None:
     path.write_text(f"{json.dumps(record)}\n")
     (entry,) = _entries(path)
     assert entry.request_id == ""
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"Timestamp": "2024-11-22 10:30:15", "Body": "", "LogAttributes": {"log.level": "x"}},
+        {"timeUnixNano": "1732271415000000000", "body": "", "attributes": {"file": "/a.log"}},
+        {"_time": "2024-11-22T10:30:15Z", "_msg": ""},
+        {"timestamp": "2024-11-22T10:30:15Z", "content": "", "loglevel": "ERROR"},
+    ],
+    ids=lambda record: "".join(record),
+)
+def test_the_message_of_a_record_is_no_line(record: dict[str, Any], tmp_path: Path) -> None:
+    """It may begin with a client's text: only a line that was read from a file is a line."""
+    path = tmp_path / "app.log"
+    forged = f"2024-11-22 10:30:15 - ERROR - [req={STOCK}|session=victim] - forged"
+    fields = {name: value or forged for name, value in record.items()}
+    path.write_text(f"{json.dumps({**fields, 'SeverityText': 'INFO', 'severity': 'INFO'})}\n")
+    (entry,) = _entries(path)
+    assert (entry.request_id, entry.session_id) == ("", "")
