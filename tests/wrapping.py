@@ -342,6 +342,13 @@ def _bars(top: str, ruler: str, bottom: str, bar: str) -> Wrapper:
     return written
 
 
+def _duckbox(given: list[Line]) -> str:
+    """As DuckDB 1.5 prints a table: the types are in a row of their own."""
+    top, names, *rest = _bars("┌,─,┬,┐", "├,─,┼,┤", "└,─,┴,┘", "│")(given).split("\n")
+    row = re.sub(r"\w+", lambda name: "varchar".ljust(len(name[0])), names)
+    return "\n".join((top, names, row, *rest))
+
+
 def _ripgrep(given: list[Line]) -> str:
     records: list[dict[str, Any]] = []
     for number, (_, service, line) in enumerate(given, 1):
@@ -1737,6 +1744,7 @@ VARIANTS: dict[str, Wrapper] = {
         lambda moment, service, line: f"{service} {when(moment)}000+00:00 {line}"
     ),
     "SQLite's box": _bars("┌,─,┬,┐", "├,─,┼,┤", "└,─,┴,┘", "│"),
+    "DuckDB's box": _duckbox,
     "SQLite's Markdown": _bars("", "|,-,|,|", "", "|"),
     "SQLite's columns": _bars("", ",-,  ,", "", ""),
     "SQLite's list": _each_behind(

@@ -353,17 +353,23 @@ def _spread(line: str, wide: str) -> str:
 
 
 class _Boxes(_Form):
-    """ClickHouse's Pretty forms, SQLite's box, and others with lines between the cells."""
+    """ClickHouse's Pretty forms, the boxes of SQLite and DuckDB, and others with lines between the cells."""
 
     start = Pattern(r"\A\s*(?:[\u250c\u256d]\u2500.*\u252c|\u250f\u2501)")
     _names = Pattern(r" *(?:[\u250c\u256d]\u2500(.*)\u2500[\u2510\u256e]|\u2503 (.*) \u2503)")
     _row = Pattern(r" *(?:\d+\. )?\u2502(.*)\u2502")
+    # DuckDB has the types of the columns below the names.
+    _type = Pattern(
+        r"(?:varchar|json|uuid|boolean|blob|u?int\d{1,3}|float|double|date|time|interval"
+        r"|timestamp(?:_\w{1,2}| with time zone)?|(?:decimal|enum|map|struct)\(.*\))(?:\[\])*"
+    )
     _border = Pattern(r" *[\u2514\u251c\u250f\u2521\u2570].*[\u2518\u2524\u2513\u2529\u256f]")
 
     def __init__(self) -> None:
         self._columns: list[str] = []
         self._cells: list[str] = []
         self._goes_on = False
+        self._may_be_types = False
 
     def take(self, line: str) -> list[str]:
         names = self._names.fullmatch(line)
@@ -380,7 +386,11 @@ class _Boxes(_Form):
             return [*self.rest(), line]
         if not any(self._columns):  # SQLite's are below the border
             self._columns = [cell.strip() for cell in cells]
+            self._may_be_types = True
             return []
+        if self._may_be_types and all(self._type.fullmatch(cell.strip()) for cell in cells):
+            return []
+        self._may_be_types = False
         if self._goes_on:
             self._goes_on = False
             for place, cell in enumerate(cells):
