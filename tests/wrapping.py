@@ -1412,6 +1412,9 @@ VARIANTS: dict[str, Wrapper] = {
     "copilot svc logs": _each(lambda _, service, line: f"copilot/{service}/0f1e2d3c {line}"),
     "tkn": _each(lambda _, service, line: f"[{service} : run] {line}"),
     "yarn": _each(lambda _, service, line: f"\u27a4 YN0000: [{service}]: {line}"),
+    # pnpm 11 and Bun 1.4 print this
+    "bun --filter": _each(lambda _, service, line: f"{service} start: {line}"),
+    "bun --filter, a scope": _each(lambda _, service, line: f"@shop/{service} start: {line}"),
     "pnpm": _each(lambda _, service, line: f"packages/{service} start: {line}"),
     "less -N": _each(lambda moment, _, line: f"{round(moment % 1 * 100):7} {line}"),
     "grep -n": _each(lambda _, __, line: f"12:{line}"),

@@ -379,6 +379,15 @@ PREFIXES = (
         SOURCE,
         served,
     ),
+    # a folder in pnpm, a package in Bun, before a script: by the usual names of scripts, since syslog
+    # has a host and a name in these places
+    _prefix(
+        "bun --filter",
+        r"(?P<source>(?:@[a-z][\w.-]{0,100}/)?[a-z][\w.-]{0,100}) "
+        r"(?:start|dev|develop|serve|watch|preview)(?::[\w:-]{1,60})?: ",
+        SOURCE,
+        stamped,
+    ),
     _prefix(
         "a pod",
         rf"(?!{DATE}|\d\d-\d\d(?:-\d{{4}})? |{_UUID})(?P<source>[a-z0-9]+(?:-[a-z0-9]{{1,63}}){{1,20}}) ",
