@@ -1765,6 +1765,32 @@ VARIANTS: dict[str, Wrapper] = {
             f"| {when(moment, '%Y-%m-%d %H:%M:%S.%f000')} | {service} | {_escaped(line)} |"
         ),
     ),
+    # the console, with the columns of the query that it proposes
+    "CloudWatch Logs Insights, Markdown": _newest_first(
+        _each_behind(
+            "**CloudWatch Logs Insights**    \nregion: eu-west-1    \nlog-group-names: /ecs/shop    \n"
+            "start-time: -3600s    \nend-time: 0s    \nquery-string:\n  ```\n  fields @timestamp, @message, "
+            "@logStream, @log\n| sort @timestamp desc\n| limit 10000\n  ```\n---\n"
+            "| @timestamp | @message | @logStream | @log |\n| --- | --- | --- | --- |\n",
+            lambda moment, service, line: (
+                f"| {when(moment, '%Y-%m-%d %H:%M:%S.%f')[:-3]} | {line} | {service}/{service}/0f1e2d3c "
+                "| 123456789012:/ecs/shop |"
+            ),
+        )
+    ),
+    "Kibana, Markdown": _each_behind(
+        "| @timestamp | message | kubernetes.container.name |\n| --- | --- | --- |\n",
+        lambda moment, service, line: (
+            f"| {when(moment, '%b %d, %Y @ %H:%M:%S.%f')[:-3]} | {line} | {service} |"
+        ),
+    ),
+    "pandas' Markdown": lambda given: (
+        f"| {'timestamp':<26} | {'service':<9} | {'message':<700} |\n|:{'-' * 27}|:{'-' * 10}|:{'-' * 701}|\n"
+        + "".join(
+            f"| {when(moment, '%Y-%m-%d %H:%M:%S.%f'):<26} | {service:<9} | {line:<700} |\n"
+            for moment, service, line in given
+        )
+    ),
     "ClickHouse, Values": lambda given: ",".join(
         f"('{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}','{service}','{_escaped(line)}')"
         for moment, service, line in given

@@ -30,6 +30,7 @@ __all__ = (
     "is_text",
     "jq_for",
     "lines_in",
+    "text_column",
     "unpacked",
 )
 
@@ -425,15 +426,26 @@ def is_header(names: Any) -> bool:
     )
 
 
-_OF_WRITERS = frozenset((*ROLES["time"], *ROLES["level"], *SOURCES))
+# Also what CloudWatch has beside a line, and the numbers of the rows, which have no name.
+_OF_WRITERS = frozenset(
+    (*ROLES["time"], *ROLES["level"], *SOURCES, "@log", "@ptr", "@ingestionTime", "")
+)
+
+
+def text_column(names: list[str]) -> int | None:
+    """
+    Return the place of the only column of a table that may have a client's text: then a sign that
+    separates cells without quotes may be in it, and in no other. None, if there are more columns.
+    """
+    if not is_header(names):
+        return None
+    others = [place for place, name in enumerate(names) if name not in _OF_WRITERS]
+    return others[0] if len(others) == 1 and names[others[0]] in _TEXTS else None
 
 
 def has_text_last(names: list[str]) -> bool:
-    """
-    Whether only the last of a table's columns may have a client's text: then a sign that separates
-    cells without quotes may be in it, and in no other.
-    """
-    return is_header(names) and names[-1] in _TEXTS and _OF_WRITERS.issuperset(names[:-1])
+    """Whether the last of a table's columns is the only one that may have a client's text."""
+    return text_column(names) == len(names) - 1
 
 
 def by_header(header: list[str], row: Any) -> dict[str, Any] | None:
