@@ -1791,6 +1791,26 @@ VARIANTS: dict[str, Wrapper] = {
             for moment, service, line in given
         )
     ),
+    # DataFrame.to_csv() and to_json() without an option
+    "pandas' CSV": lambda given: _table(
+        ["", "timestamp", "service", "message"],
+        lambda moment, service, line: [
+            str([each[0] for each in given].index(moment)),
+            when(moment, "%Y-%m-%d %H:%M:%S.%f"),
+            service,
+            line,
+        ],
+    )(given),
+    "pandas' JSON": _document(
+        lambda given: {
+            name: {str(number): value for number, value in enumerate(values)}
+            for name, values in zip(
+                ("timestamp", "service", "message"),
+                zip(*((round(moment * 1000), *rest) for moment, *rest in given), strict=True),
+                strict=True,
+            )
+        }
+    ),
     "ClickHouse, Values": lambda given: ",".join(
         f"('{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}','{service}','{_escaped(line)}')"
         for moment, service, line in given

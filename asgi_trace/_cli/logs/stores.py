@@ -91,10 +91,11 @@ _NO_RECORD = "".join(f'(?!"{name}")' for name in sorted(_OF_RECORDS))
 SIGNATURE = Pattern(
     (
         rf'\A\{{\s*(?:{_NO_RECORD}"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{{[^{{}}]*\}}|\[[^\[\]]*\])\s*,\s*){{0,12}}'
-        rf'(?:"result"\s*:\s*\{{\s*"records"|"(?:{"|".join(sorted(_OUTERMOST))})"\s*:\s*[\[{{]|"(?:{"|".join(ROLES["time"])})"\s*:\s*\[)'
+        rf'(?:"(?:{"|".join(sorted(_OUTERMOST))})"\s*:\s*[\[{{]|"(?:{"|".join(ROLES["time"])})"\s*:\s*\['
+        rf'|"(?:{"|".join(ROLES["time"])})":\{{"0":|"result"\s*:\s*\{{\s*"records")'
     ).encode()
 )
-"""The beginning of a document that is longer than this beginning."""
+"""The beginning of a document that is longer than this beginning. The last two are pandas' and Dynatrace's."""
 
 # The documents within each other.
 _DEEPEST = 8
@@ -141,12 +142,18 @@ def _of_otlp(document: dict[str, Any], depth: int) -> list[Any] | None:
 
 
 def _of_opensearch(document: dict[str, Any], depth: int) -> list[Any] | None:
-    if "_index" in document and "_source" not in document and _is_object(document.get("fields")):
-        return [_hit(document)]  # one hit alone, as Kibana shows it
+    if _is_hit_of_kibana(document):
+        return [_hit(document)]
     hits = document.get("hits")
     if not isinstance(hits, dict) or not isinstance(hits.get("hits"), list):
         return None
     return [_hit(hit) for hit in hits["hits"] if isinstance(hit, dict)]
+
+
+def _is_hit_of_kibana(document: dict[str, Any]) -> bool:
+    """Whether a *document* is one hit, with its fields alone."""
+    has_source = "_source" in document
+    return "_index" in document and not has_source and _is_object(document.get("fields"))
 
 
 def _of_loki(document: dict[str, Any], depth: int) -> list[Any] | None:
@@ -295,6 +302,8 @@ def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
     packed = _packed(row)
     if packed is not None:
         return packed
+    if _is_hit_of_kibana(row):
+        return [_hit(row)]
     if "queryName" in row and isinstance(row.get("rows"), list):  # of SigNoz
         return [line for member in _objects_in(row["rows"]) for line in _line(member, stream)]
     if isinstance(row.get("Properties"), list):
@@ -469,7 +478,7 @@ _is_type = re.compile(TYPE).match
 def _by_columns(document: dict[str, Any], depth: int) -> list[Any] | None:
     """
     Return the rows of a *document* that has a list of values for each column: ClickHouse's
-    JSONColumns, Splunk's json_cols, Axiom's tables; None for any other document.
+    JSONColumns, Splunk's json_cols, Axiom's tables, pandas' to_json(); None for any other document.
     """
     if isinstance(document.get("meta"), list) and isinstance(document.get("data"), dict):
         document = document["data"]
@@ -478,7 +487,11 @@ def _by_columns(document: dict[str, Any], depth: int) -> list[Any] | None:
         names, values = list(document), list(document.values())
     else:
         names = list(map(_name_of, names))
-    if not is_header(names) or not all(isinstance(column, list) for column in values):
+    if not is_header(names):
+        return None
+    if all(_is_object(column) and all(map(str.isdecimal, column)) for column in values):
+        values = [list(column.values()) for column in values]
+    if not all(isinstance(column, list) for column in values):
         return None
     if len(set(map(len, values))) != 1 or not values[0] or len(names) != len(values):
         return None

@@ -304,6 +304,7 @@ def test_a_document_of_any_other_kind_holds_its_lines(
         f'{{"awslogs": {{"data": "{"/" * 40}"}}}}\n',
         '{"Records": [{"recordId": "1"}], "message": "x"}\n',
         '{"time": [1], "message": [1, 2]}\n',
+        '{"time": {"at": 1}, "message": {"text": "x"}}\n',
         '{"data": ' * 300 + "[{}]" + "}" * 300 + "\n",
         "\n\n\n",
         "",

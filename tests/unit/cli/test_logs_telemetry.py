@@ -315,6 +315,7 @@ FORMS |= {
     "Kibana, documents one by one": lambda: "\n".join(
         json.dumps(_hit(record), indent=2) for record in exported()
     ),
+    "Kibana, selected documents": lambda: json.dumps([_hit(record) for record in exported()]),
     "OpenSearch's Data Prepper": lambda: _hits(_in_source(_prepared)),
     "OpenSearch's exporter": lambda: _hits(_in_source(_simple)),
     "az monitor app-insights query": _tables,
