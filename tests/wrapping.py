@@ -519,6 +519,19 @@ def _severe(moment: float, service: str, line: str) -> dict[str, Any]:
     return logs
 
 
+def _of_worker(moment: float, service: str, line: str) -> dict[str, Any]:
+    """An event of a Worker of Cloudflare, with what it printed."""
+    milliseconds = round(moment * 1000)
+    return {
+        "outcome": "ok",
+        "exceptions": [],
+        "logs": [{"message": [line], "level": "log", "timestamp": milliseconds}],
+        "eventTimestamp": milliseconds,
+        "event": {"request": {"url": "https://shop.workers.dev/", "method": "GET", "headers": {}}},
+        "scriptName": service,
+    }
+
+
 WRAPPERS: dict[str, Wrapper] = {
     "none": _each(lambda _, __, line: line),
     "docker compose logs": _each(lambda _, service, line: f"{service}-1   | {line}"),
@@ -1577,6 +1590,37 @@ VARIANTS: dict[str, Wrapper] = {
             "message": line,
         }
     ),
+    # with a project that has tracing; its level is a guess
+    "vercel logs --json": _objects(
+        lambda moment, _, line: {
+            "id": "9tb6c-1732271415000-5c2f3a",
+            "timestamp": round(moment * 1000),
+            "deploymentId": "dpl_1",
+            "projectId": "prj_1",
+            "source": "serverless",
+            "domain": "shop.vercel.app",
+            "requestMethod": "POST",
+            "requestPath": "/order",
+            "responseStatusCode": 200,
+            "environment": "production",
+            "traceId": "0af7651916cd43dd8448eb211c80319c",
+            "level": "error",
+            "message": line,
+        }
+    ),
+    "wrangler tail --format json": lambda given: "".join(
+        json.dumps(_of_worker(*line), indent=2) + "\n" for line in given
+    ),
+    "Cloudflare's Logpush": _objects(
+        lambda moment, service, line: {
+            "Event": {"RayID": "8c2f", "Request": {"URL": "/", "Method": "GET"}},
+            "EventTimestampMs": round(moment * 1000),
+            "Exceptions": [],
+            "Logs": [{"Level": "log", "Message": [line], "TimestampMs": round(moment * 1000)}],
+            "Outcome": "ok",
+            "ScriptName": service,
+        }
+    ),
     "kcat -J": _objects(
         lambda moment, service, line: {
             "topic": "logs",
@@ -2073,6 +2117,7 @@ VARIANTS: dict[str, Wrapper] = {
 NAMELESS_VARIANTS = frozenset(
     (
         "rpk topic consume",
+        "vercel logs --json",
         "kafka-console-consumer, time",
         "ts",
         "svlogd",

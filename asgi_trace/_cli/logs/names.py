@@ -25,6 +25,7 @@ __all__ = (
     "OWN_SPANS",
     "PARTS",
     "PODS",
+    "PRINTED",
     "RAW",
     "RAW_TEXTS",
     "ROLES",
@@ -585,8 +586,6 @@ RAW = tuple(
             ("_raw", "_messagetime"),  # Sumo Logic
             ("_raw", "_messageTime"),
             ("raw", "dt"),  # Better Stack
-            ("message", "deploymentId", "projectId", "source"),  # Vercel
-            ("message", "rowId", "requestPath", "source"),
             ("resultDescription", "operationName", "category"),  # Azure's App Service
             ("ResultDescription", "TimeGenerated"),
             ("lines.text", "line_number", "absolute_offset"),  # ripgrep
@@ -602,13 +601,20 @@ RAW = tuple(
             ("value", "topic", "partition", "offset"),  # rpk
             ("content", "log.source"),  # Dynatrace
             ("content", "__time__"),  # Alibaba Cloud
-            (
-                "_msg",
-                "log.file.path",
-            ),  # a file that OpenTelemetry's collector reads, in VictoriaLogs
+            ("_msg", "log.file.path"),  # OpenTelemetry's collector, in VictoriaLogs
             ("_msg", "log.iostream"),
             ("record", "type", "time"),  # AWS Lambda's Telemetry API
             ("log_text", "log_time"),  # lnav
+        ),
+    )
+)
+# The same, where the ids beside a line are the platform's: those in a line of ours count.
+PRINTED = tuple(
+    map(
+        frozenset,
+        (
+            ("message", "deploymentId", "projectId", "source"),  # Vercel
+            ("message", "rowId", "requestPath", "source"),
         ),
     )
 )

@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..._core.patterns import Pattern
-from .beginnings import begins_log
+from .beginnings import begins_log, ours
 from .colors import COLORS
 from .names import (
     COLLECTED,
     NO_IDS,
     PARTS,
     PODS,
+    PRINTED,
     RAW,
     RAW_TEXTS,
     ROLES,
@@ -81,6 +82,7 @@ class _Shape(NamedTuple):
     is_collected: bool
     nests: bool
     is_record: bool
+    is_printed: bool
     attributes: str
     ids: tuple[str, ...]
     levels: tuple[str, ...]
@@ -96,12 +98,14 @@ class _Shape(NamedTuple):
 def _shape(names: tuple[str, ...]) -> _Shape:
     """A log has few sets of names, so this is worked out for each once."""
     among = frozenset(names)
-    is_raw = any(fields <= among for fields in RAW)
+    is_printed = any(fields <= among for fields in PRINTED)
+    is_raw = is_printed or any(fields <= among for fields in RAW)
     return _Shape(
         is_raw,
         is_raw or any(fields <= among for fields in COLLECTED),
         any(map(may_nest, names)),
         not among.isdisjoint(_LOGGERS),
+        is_printed,
         next((name for name, text in _ATTRIBUTES.items() if {name, text} <= among), ""),
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
@@ -117,7 +121,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
 def opened(fields: dict[str, Any]) -> Content | None:
     """Return the content of an envelope with these *fields*; None for a record."""
     shape = _shape(tuple(fields))
-    is_raw, is_collected = shape.is_raw, shape.is_collected
+    is_raw, is_collected, is_printed = shape.is_raw, shape.is_collected, shape.is_printed
     is_from_file = bool(shape.attributes) and _is_from_file(fields[shape.attributes])
     if is_from_file:
         is_raw = is_collected = True
@@ -127,12 +131,12 @@ def opened(fields: dict[str, Any]) -> Content | None:
         fields = flat(fields)
         shape = _shape(tuple(fields))
     has_ids = shape.ids and any(_is_id(fields[name]) for name in shape.ids)
-    if not is_from_file and (shape.is_record or has_ids):
+    if not is_from_file and (shape.is_record or (has_ids and not is_printed)):
         return None
     if not is_raw and shape.levels and any(fields[name] not in _NO_LEVELS for name in shape.levels):
         return None
     name, line = _named_line(fields, shape.texts)
-    if line is None:
+    if line is None or (is_printed and has_ids and ours(line) is None):
         return None
     is_part = name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
     if shape.parts:

@@ -175,6 +175,28 @@ def _of_cloudwatch(document: dict[str, Any], depth: int) -> list[Any] | None:
     return unpacked(awslogs.get("data")) if isinstance(awslogs, dict) else None
 
 
+def _of_cloudflare(document: dict[str, Any], depth: int) -> list[Any] | None:
+    """An event of a Worker, of ``wrangler tail --format json`` or Logpush: what it printed for one request."""
+    for script, logs, message, moment in _OF_WORKERS:
+        if script in document and isinstance(document.get(logs), list):
+            return [
+                {
+                    "line": " ".join(map(str, printed[message])),
+                    "timestamp": printed.get(moment),
+                    "labels": {"container": document[script]},
+                }
+                for printed in _objects_in(document[logs])
+                if isinstance(printed.get(message), list)
+            ]
+    return None
+
+
+_OF_WORKERS = (
+    ("scriptName", "logs", "message", "timestamp"),
+    ("ScriptName", "Logs", "Message", "TimestampMs"),
+)
+
+
 def _in_several(document: dict[str, Any], depth: int) -> list[Any] | None:
     """A list of documents."""
     for name in _DOCUMENTS:
@@ -748,6 +770,7 @@ _OF_DOCUMENTS = (
     _of_loki,
     _in_none,
     _of_cloudwatch,
+    _of_cloudflare,
     _in_several,
     _of_grafana,
     _listed,
