@@ -142,8 +142,11 @@ def opened(fields: dict[str, Any]) -> Content | None:
     if shape.parts:
         is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
     line = line.rstrip("\r\n")
-    may_go_on = is_collected and all(fields[name] in _NO_LEVELS for name in shape.severities)
-    if not may_go_on and not is_from_file and begins_log(line) is None:
+    is_message = shape.severities and any(
+        fields[name] not in _NO_LEVELS for name in shape.severities
+    )
+    may_go_on = is_from_file or (is_collected and not is_message)
+    if not may_go_on and begins_log(line) is None:
         return None
     time = None
     for name in shape.times:

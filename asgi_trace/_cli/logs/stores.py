@@ -748,7 +748,7 @@ _JQ = (
     (rb'"results"', ".results[]"),
     (
         rb'"stream"',
-        ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
+        ".data.result[] | .stream as $labels | .values[] | {stream: $labels, values: [.]}",
     ),
     (rb'"logs"', ".logs[]"),
     (rb"data", ".data[]"),

@@ -722,7 +722,7 @@ class Raw(io.RawIOBase):
         ("OpenSearch _search, pretty", ".hits.hits[]"),
         (
             "Loki's API",
-            ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
+            ".data.result[] | .stream as $labels | .values[] | {stream: $labels, values: [.]}",
         ),
         ("aws logs filter-log-events", ".events[]"),
         ("aws logs get-query-results", ".results[] | map({(.field): .value}) | add"),
