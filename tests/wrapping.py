@@ -510,7 +510,7 @@ def _collected(moment: float, service: str, line: str) -> dict[str, Any]:
 def _severe(moment: float, service: str, line: str) -> dict[str, Any]:
     """The same where it looks for one."""
     logs = _collected(moment, service, line)
-    attribute = {"key": "log.file.path", "value": {"stringValue": "/var/log/pods/shop/0.log"}}
+    attribute = {"key": "log.file.name", "value": {"stringValue": "app.log"}}
     logs["scopeLogs"][0]["logRecords"][0] |= {
         "severityNumber": 17,
         "severityText": "ERROR",
@@ -2040,7 +2040,7 @@ VARIANTS: dict[str, Wrapper] = {
             "_stream": f'{{service.name="{service}"}}',
             "_msg": line,
             "severity": "Error",
-            "log.file.path": "/var/log/pods/shop/0.log",
+            "log.file.name": "app.log",
             "service.name": service,
         }
     ),

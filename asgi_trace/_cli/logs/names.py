@@ -602,6 +602,7 @@ RAW = tuple(
             ("content", "log.source"),  # Dynatrace
             ("content", "__time__"),  # Alibaba Cloud
             ("_msg", "log.file.path"),  # OpenTelemetry's collector, in VictoriaLogs
+            ("_msg", "log.file.name"),
             ("_msg", "log.iostream"),
             ("record", "type", "time"),  # AWS Lambda's Telemetry API
             ("log_text", "log_time"),  # lnav

@@ -57,7 +57,7 @@ _SEVERITIES = frozenset(("severity_text", "severityText", "SeverityText"))
 # The names of a record's attributes in OpenTelemetry, and of its text; and attributes that the collector
 # gives a line of a file, whose severity and ids are then what it found in the line.
 _ATTRIBUTES = {"LogAttributes": "Body", "attributes": "body"}
-_OF_FILES = frozenset(("log.iostream", "log.file.path"))
+_OF_FILES = frozenset(("log.iostream", "log.file.path", "log.file.name"))
 _LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
 
 DECISIVE = frozenset(
