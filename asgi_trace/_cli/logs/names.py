@@ -406,7 +406,6 @@ CONTAINERS = frozenset(
         "attributes_number",
         "attributes_bool",
         "attributes.custom",
-        "custom",
         "customDimensions",
     )
 )

@@ -330,10 +330,19 @@ def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
         return [line for member in _objects_in(row["rows"]) for line in _line(member, stream)]
     if isinstance(row.get("Properties"), list):
         row = _event_of_seq(row)
+    row = {**row, **_custom(row)} if "_rowId" in row else row
     holder: dict[str, Any] = next(
         (row[name] for mark, name in _HOLDERS if mark in row and _is_object(row.get(name))), {}
     )
     return [{**stream, **row, **holder}]
+
+
+def _custom(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes in a *row* of Axiom that no convention names, as its tables name them."""
+    data = row.get("data")
+    attributes = data.get("attributes") if isinstance(data, dict) else None
+    custom = attributes.get("custom") if isinstance(attributes, dict) else None
+    return {"attributes.custom": custom} if isinstance(custom, dict) else {}
 
 
 def _of_seq(document: dict[str, Any], depth: int) -> list[Any] | None:

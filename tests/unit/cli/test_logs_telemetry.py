@@ -309,6 +309,12 @@ def _axiom(record: Exported) -> dict[str, Any]:
     }
 
 
+def _nested(record: Exported) -> dict[str, Any]:
+    data = _axiom(record)
+    custom = data.pop("attributes.custom")
+    return {**data, "attributes": {"custom": custom}}
+
+
 FORMS |= {
     "Elasticsearch": lambda: _hits(_in_source(_source)),
     "Elasticsearch, fields": lambda: _hits(_hit),
@@ -338,6 +344,15 @@ FORMS |= {
                     ]
                 },
             },
+        }
+    ),
+    "Axiom's API": lambda: json.dumps(
+        {
+            "status": {"elapsedTime": 1},
+            "matches": [
+                {"_time": record.iso, "_rowId": "a", "data": _nested(record)}
+                for record in exported()
+            ],
         }
     ),
     "Axiom": lambda: "\n".join(json.dumps(_axiom(record)) for record in exported()),
@@ -412,16 +427,16 @@ def test_what_a_query_of_loki_has_parsed_is_no_metadata(tmp_path: Path) -> None:
     assert entry.request_id == ""
 
 
-def test_an_object_as_a_text_is_of_a_table_of_azure(tmp_path: Path) -> None:
-    """Under the same name in another record, it may have a client's text."""
+@pytest.mark.parametrize(
+    "beside", [{"Properties": json.dumps({"request_id": STOCK})}, {"custom": {"request_id": STOCK}}]
+)
+def test_the_attributes_of_a_store_are_none_in_another_record(
+    beside: dict[str, Any], tmp_path: Path
+) -> None:
+    """A program's own fields with these names may have a client's text."""
     path = tmp_path / "app.log"
-    record = {
-        "timestamp": "2024-11-22T10:30:15Z",
-        "level": "INFO",
-        "message": "received",
-        "Properties": json.dumps({"request_id": STOCK}),
-    }
-    path.write_text(f"{json.dumps(record)}\n")
+    record = {"timestamp": "2024-11-22T10:30:15Z", "level": "INFO", "message": "received"}
+    path.write_text(f"{json.dumps({**record, **beside})}\n")
     (entry,) = _entries(path)
     assert entry.request_id == ""
 
