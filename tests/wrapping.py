@@ -342,6 +342,13 @@ def _bars(top: str, ruler: str, bottom: str, bar: str) -> Wrapper:
     return written
 
 
+def _duckbox(given: list[Line]) -> str:
+    """As DuckDB 1.5 prints a table: the types are in a row of their own."""
+    top, names, *rest = _bars("┌,─,┬,┐", "├,─,┼,┤", "└,─,┴,┘", "│")(given).split("\n")
+    row = re.sub(r"\w+", lambda name: "varchar".ljust(len(name[0])), names)
+    return "\n".join((top, names, row, *rest))
+
+
 def _ripgrep(given: list[Line]) -> str:
     records: list[dict[str, Any]] = []
     for number, (_, service, line) in enumerate(given, 1):
@@ -498,6 +505,31 @@ def _collected(moment: float, service: str, line: str) -> dict[str, Any]:
     logs = _otlp(moment, service, line)
     logs["scopeLogs"][0]["logRecords"][0] |= {"severityNumber": 0, "severityText": "", "flags": 0}
     return logs
+
+
+def _severe(moment: float, service: str, line: str) -> dict[str, Any]:
+    """The same where it looks for one."""
+    logs = _collected(moment, service, line)
+    attribute = {"key": "log.file.name", "value": {"stringValue": "app.log"}}
+    logs["scopeLogs"][0]["logRecords"][0] |= {
+        "severityNumber": 17,
+        "severityText": "ERROR",
+        "attributes": [attribute],
+    }
+    return logs
+
+
+def _of_worker(moment: float, service: str, line: str) -> dict[str, Any]:
+    """An event of a Worker of Cloudflare, with what it printed."""
+    milliseconds = round(moment * 1000)
+    return {
+        "outcome": "ok",
+        "exceptions": [],
+        "logs": [{"message": [line], "level": "log", "timestamp": milliseconds}],
+        "eventTimestamp": milliseconds,
+        "event": {"request": {"url": "https://shop.workers.dev/", "method": "GET", "headers": {}}},
+        "scriptName": service,
+    }
 
 
 WRAPPERS: dict[str, Wrapper] = {
@@ -1393,6 +1425,9 @@ VARIANTS: dict[str, Wrapper] = {
     "copilot svc logs": _each(lambda _, service, line: f"copilot/{service}/0f1e2d3c {line}"),
     "tkn": _each(lambda _, service, line: f"[{service} : run] {line}"),
     "yarn": _each(lambda _, service, line: f"\u27a4 YN0000: [{service}]: {line}"),
+    # pnpm 11 and Bun 1.4 print this
+    "bun --filter": _each(lambda _, service, line: f"{service} start: {line}"),
+    "bun --filter, a scope": _each(lambda _, service, line: f"@shop/{service} start: {line}"),
     "pnpm": _each(lambda _, service, line: f"packages/{service} start: {line}"),
     "less -N": _each(lambda moment, _, line: f"{round(moment % 1 * 100):7} {line}"),
     "grep -n": _each(lambda _, __, line: f"12:{line}"),
@@ -1553,6 +1588,37 @@ VARIANTS: dict[str, Wrapper] = {
             "timestamp": round(moment * 1000),
             "level": "error",
             "message": line,
+        }
+    ),
+    # with a project that has tracing; its level is a guess
+    "vercel logs --json": _objects(
+        lambda moment, _, line: {
+            "id": "9tb6c-1732271415000-5c2f3a",
+            "timestamp": round(moment * 1000),
+            "deploymentId": "dpl_1",
+            "projectId": "prj_1",
+            "source": "serverless",
+            "domain": "shop.vercel.app",
+            "requestMethod": "POST",
+            "requestPath": "/order",
+            "responseStatusCode": 200,
+            "environment": "production",
+            "traceId": "0af7651916cd43dd8448eb211c80319c",
+            "level": "error",
+            "message": line,
+        }
+    ),
+    "wrangler tail --format json": lambda given: "".join(
+        json.dumps(_of_worker(*line), indent=2) + "\n" for line in given
+    ),
+    "Cloudflare's Logpush": _objects(
+        lambda moment, service, line: {
+            "Event": {"RayID": "8c2f", "Request": {"URL": "/", "Method": "GET"}},
+            "EventTimestampMs": round(moment * 1000),
+            "Exceptions": [],
+            "Logs": [{"Level": "log", "Message": [line], "TimestampMs": round(moment * 1000)}],
+            "Outcome": "ok",
+            "ScriptName": service,
         }
     ),
     "kcat -J": _objects(
@@ -1725,6 +1791,7 @@ VARIANTS: dict[str, Wrapper] = {
         lambda moment, service, line: f"{service} {when(moment)}000+00:00 {line}"
     ),
     "SQLite's box": _bars("┌,─,┬,┐", "├,─,┼,┤", "└,─,┴,┘", "│"),
+    "DuckDB's box": _duckbox,
     "SQLite's Markdown": _bars("", "|,-,|,|", "", "|"),
     "SQLite's columns": _bars("", ",-,  ,", "", ""),
     "SQLite's list": _each_behind(
@@ -1741,6 +1808,52 @@ VARIANTS: dict[str, Wrapper] = {
         lambda moment, service, line: (
             f"| {when(moment, '%Y-%m-%d %H:%M:%S.%f000')} | {service} | {_escaped(line)} |"
         ),
+    ),
+    # the console, with the columns of the query that it proposes
+    "CloudWatch Logs Insights, Markdown": _newest_first(
+        _each_behind(
+            "**CloudWatch Logs Insights**    \nregion: eu-west-1    \nlog-group-names: /ecs/shop    \n"
+            "start-time: -3600s    \nend-time: 0s    \nquery-string:\n  ```\n  fields @timestamp, @message, "
+            "@logStream, @log\n| sort @timestamp desc\n| limit 10000\n  ```\n---\n"
+            "| @timestamp | @message | @logStream | @log |\n| --- | --- | --- | --- |\n",
+            lambda moment, service, line: (
+                f"| {when(moment, '%Y-%m-%d %H:%M:%S.%f')[:-3]} | {line} | {service}/{service}/0f1e2d3c "
+                "| 123456789012:/ecs/shop |"
+            ),
+        )
+    ),
+    "Kibana, Markdown": _each_behind(
+        "| @timestamp | message | kubernetes.container.name |\n| --- | --- | --- |\n",
+        lambda moment, service, line: (
+            f"| {when(moment, '%b %d, %Y @ %H:%M:%S.%f')[:-3]} | {line} | {service} |"
+        ),
+    ),
+    "pandas' Markdown": lambda given: (
+        f"| {'timestamp':<26} | {'service':<9} | {'message':<700} |\n|:{'-' * 27}|:{'-' * 10}|:{'-' * 701}|\n"
+        + "".join(
+            f"| {when(moment, '%Y-%m-%d %H:%M:%S.%f'):<26} | {service:<9} | {line:<700} |\n"
+            for moment, service, line in given
+        )
+    ),
+    # DataFrame.to_csv() and to_json() without an option
+    "pandas' CSV": lambda given: _table(
+        ["", "timestamp", "service", "message"],
+        lambda moment, service, line: [
+            str([each[0] for each in given].index(moment)),
+            when(moment, "%Y-%m-%d %H:%M:%S.%f"),
+            service,
+            line,
+        ],
+    )(given),
+    "pandas' JSON": _document(
+        lambda given: {
+            name: {str(number): value for number, value in enumerate(values)}
+            for name, values in zip(
+                ("timestamp", "service", "message"),
+                zip(*((round(moment * 1000), *rest) for moment, *rest in given), strict=True),
+                strict=True,
+            )
+        }
     ),
     "ClickHouse, Values": lambda given: ",".join(
         f"('{when(moment, '%Y-%m-%d %H:%M:%S.%f000')}','{service}','{_escaped(line)}')"
@@ -1899,9 +2012,113 @@ VARIANTS: dict[str, Wrapper] = {
             f"@{2**62 + 10 + int(moment):016x}{int(moment % 1 * 1e9):08x} {line}"
         )
     ),
+    # the collector of ClickStack, and the container parser of OpenTelemetry's; the severity is a guess
+    "ClickHouse, a collector that finds a severity": _objects(
+        lambda moment, service, line: {
+            "Timestamp": when(moment, "%Y-%m-%d %H:%M:%S.%f000"),
+            "TraceId": "",
+            "SpanId": "",
+            "SeverityText": "error",
+            "SeverityNumber": 17,
+            "ServiceName": service,
+            "Body": line,
+            "ScopeName": "",
+            "LogAttributes": {
+                "log.file.path": "/var/log/pods/shop/0.log",
+                "log.iostream": "stderr",
+                # of a line in JSON, it merges the fields in
+                **(_as_map(line) if line.startswith("{") else {}),
+            },
+        }
+    ),
+    "OTLP, a collector that finds a severity": _objects(
+        lambda moment, service, line: {"resourceLogs": [_severe(moment, service, line)]}
+    ),
+    "VictoriaLogs, a collector that finds a severity": _objects(
+        lambda moment, service, line: {
+            "_time": f"{when(moment)}Z",
+            "_stream": f'{{service.name="{service}"}}',
+            "_msg": line,
+            "severity": "Error",
+            "log.file.name": "app.log",
+            "service.name": service,
+        }
+    ),
+    "Dynatrace": _document(
+        lambda given: {
+            "state": "SUCCEEDED",
+            "progress": 100,
+            "result": {
+                "records": [
+                    {
+                        "timestamp": f"{when(moment)}000Z",
+                        "content": line,
+                        "loglevel": "ERROR",
+                        "status": "ERROR",
+                        "log.source": "Container Output",
+                        "k8s.container.name": service,
+                        "dt.entity.host": "HOST-1",
+                    }
+                    for moment, service, line in reversed(given)
+                ],
+                "types": [],
+                "metadata": {},
+            },
+        }
+    ),
+    "Dynatrace's CSV": _table(
+        ["timestamp", "status", "loglevel", "content", "log.source", "k8s.container.name"],
+        lambda moment, service, line: [
+            f"{when(moment)}000Z",
+            "ERROR",
+            "ERROR",
+            line,
+            "Container Output",
+            service,
+        ],
+    ),
+    "aliyunlog log get_logs": _document(
+        lambda given: {
+            "data": [
+                {
+                    "__source__": "10.0.0.1",
+                    "__time__": str(int(moment)),
+                    "_container_name_": service,
+                    "content": line,
+                }
+                for moment, service, line in given
+            ]
+        },
+        2,
+    ),
+    "rpk topic consume": lambda given: "".join(
+        json.dumps(
+            {
+                "topic": "logs",
+                "value": line,
+                "timestamp": round(moment * 1000),
+                "partition": 0,
+                "offset": number,
+            },
+            indent=2,
+        )
+        + "\n"
+        for number, (moment, _, line) in enumerate(given)
+    ),
+    "kafka-console-consumer, time": _each(
+        lambda moment, _, line: f"CreateTime:{round(moment * 1000)}\t{line}"
+    ),
+    "kafka-console-consumer, all": _each(
+        lambda moment, service, line: (
+            f"CreateTime:{round(moment * 1000)}\tPartition:0\tOffset:5\tNO_HEADERS\t{service}\t{line}"
+        )
+    ),
 }
 NAMELESS_VARIANTS = frozenset(
     (
+        "rpk topic consume",
+        "vercel logs --json",
+        "kafka-console-consumer, time",
         "ts",
         "svlogd",
         "multilog",

@@ -20,7 +20,7 @@ from .colors import without_colors
 from .objects import Content, opened
 from .own import own_head
 from .prefixes import ALWAYS, KIND, PREFIXES, SOURCE, Prefix, any_prefix
-from .services import container_of, source_of_labels
+from .services import container_of, labels_in, source_of_labels
 
 __all__ = ("Layer", "Peeled", "Peeler")
 
@@ -265,8 +265,13 @@ _SEVERITIES = 8
 
 
 def _beside(match: re.Match[str]) -> dict[str, str] | None:
-    """Return the fields in a prefix of syslog; None, if it has none."""
-    data = match["data"] if "data" in match.re.groupindex else None
+    """Return the fields in a prefix of syslog or logcli; None, if it has none."""
+    at = match.re.groupindex
+    if "labels" in at:
+        labels: str = match["labels"]
+        # Of a line that came by OpenTelemetry, Loki has the ids among its labels alone.
+        return labels_in(labels) if "request_id=" in labels or "trace_id=" in labels else None
+    data = match["data"] if "data" in at else None
     if not data:
         return None
     fields = {name: _ESCAPED.sub(r"\1", value) for name, value in _PARAMETER.findall(data)}

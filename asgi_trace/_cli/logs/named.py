@@ -111,6 +111,8 @@ class _Line:
         self.envelope = envelope
         self.given = fields
         self.request_id = ""
+        if roles.encoded:
+            fields = _decoded(fields, roles.encoded)
         if roles.nesting and _nests(fields, roles.nesting):
             self.request_id = id_of(fields.get(roles.ours.request)) or _further_id(
                 fields, roles, "request"
@@ -375,6 +377,16 @@ class _Line:
 def _nests(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
     types = [type(fields[name]) for name in names]
     return dict in types or list in types
+
+
+def _decoded(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return *fields* with the objects that are texts in the fields with these *names*."""
+    inner: dict[str, Any] = {}
+    for name in names:
+        text = fields[name]
+        if isinstance(text, str) and text.startswith("{"):
+            inner[name] = parse_fields(text) or text
+    return {**fields, **inner}
 
 
 def _opened(fields: dict[str, Any], roles: Roles, request_id: str) -> dict[str, Any]:

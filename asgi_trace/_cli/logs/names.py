@@ -16,6 +16,7 @@ __all__ = (
     "BEGINNINGS",
     "COLLECTED",
     "CONTAINERS",
+    "ENCODED",
     "EXCEPTIONS",
     "INSTANCES",
     "NESTED_LISTS",
@@ -24,6 +25,7 @@ __all__ = (
     "OWN_SPANS",
     "PARTS",
     "PODS",
+    "PRINTED",
     "RAW",
     "RAW_TEXTS",
     "ROLES",
@@ -83,6 +85,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "_timestamp",
         "p_timestamp",
         "timestamp_nanos",
+        "__time__",
         "_ts",
         "t",
         "log_time",
@@ -104,6 +107,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "SeverityText",
         "severityText",
         "severity_text",
+        "severity.text",
         "loglevel",
         "LogLevel",
         "level.name",
@@ -132,6 +136,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "@message",
         "MESSAGE",
         "body",
+        "body.text",
         "Body",
         "short_message",
         "RenderedMessage",
@@ -141,6 +146,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "textPayload",
         "log",
         "line",
+        "_raw",
+        "content",
     ),
     "request": (
         "request_id",
@@ -238,6 +245,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "service_name",
         "serviceName",
         "dd.service",
+        "resource.service.name",
     ),
     "logger": (
         "logger",
@@ -249,6 +257,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "LOGGER",
         "logger.name",
         "otel.scope.name",
+        "scope.name",
+        "instrumentationScope.name",
         "@module",
         "Category",
         "name",
@@ -392,8 +402,16 @@ CONTAINERS = frozenset(
         "logging.googleapis.com/labels",
         "LogMessage",
         "@message",
+        "attributes_string",
+        "attributes_number",
+        "attributes_bool",
+        "attributes.custom",
+        "customDimensions",
     )
 )
+
+ENCODED = {"customDimensions": "message", "Properties": "TimeGenerated"}
+"""Azure's names of fields with an object as a text, and another field of the same table."""
 
 # -- envelopes in JSON -----------------------------------------------------------------------------
 
@@ -406,6 +424,7 @@ TEXTS = (
     "textPayload",
     "Body",
     "body",
+    "body.text",
     "message",
     "event",
     "msg",
@@ -419,6 +438,7 @@ TEXTS = (
     "_line",
     "@rawstring",
     "log_text",
+    "content",
 )
 """The names of the line in an envelope."""
 
@@ -429,6 +449,7 @@ RAW_TEXTS = (
     "text",
     "out",
     "payload",
+    "value",
     "resultDescription",
     "ResultDescription",
     "record",
@@ -455,6 +476,7 @@ PODS = (
     "resource.labels.pod_name",
     "podName",
     "pod_name",
+    "_pod_name_",
     "pod",
 )
 """The pod of Kubernetes: a service has several, and each has containers of the same names."""
@@ -476,11 +498,14 @@ SOURCES = (
     "CONTAINER_NAME",
     "ContainerName",
     "_container_name",
+    "_container_name_",
     "container.name",
     "service.name",
     "ServiceName",
     "service",
     "service_name",
+    "serviceName",
+    "resource.service.name",
     "cloud_RoleName",
     "AppRoleName",
     "app",
@@ -560,8 +585,6 @@ RAW = tuple(
             ("_raw", "_messagetime"),  # Sumo Logic
             ("_raw", "_messageTime"),
             ("raw", "dt"),  # Better Stack
-            ("message", "deploymentId", "projectId", "source"),  # Vercel
-            ("message", "rowId", "requestPath", "source"),
             ("resultDescription", "operationName", "category"),  # Azure's App Service
             ("ResultDescription", "TimeGenerated"),
             ("lines.text", "line_number", "absolute_offset"),  # ripgrep
@@ -574,8 +597,24 @@ RAW = tuple(
             ("raw", "logtypes", "timestamp"),  # Loggly
             ("out", "pos", "time"),  # Drone and Woodpecker
             ("payload", "topic", "partition", "offset"),  # kcat
+            ("value", "topic", "partition", "offset"),  # rpk
+            ("content", "log.source"),  # Dynatrace
+            ("content", "__time__"),  # Alibaba Cloud
+            ("_msg", "log.file.path"),  # OpenTelemetry's collector, in VictoriaLogs
+            ("_msg", "log.file.name"),
+            ("_msg", "log.iostream"),
             ("record", "type", "time"),  # AWS Lambda's Telemetry API
             ("log_text", "log_time"),  # lnav
+        ),
+    )
+)
+# The same, where the ids beside a line are the platform's: those in a line of ours count.
+PRINTED = tuple(
+    map(
+        frozenset,
+        (
+            ("message", "deploymentId", "projectId", "source"),  # Vercel
+            ("message", "rowId", "requestPath", "source"),
         ),
     )
 )

@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..._core.patterns import Pattern
-from .beginnings import begins_log
+from .beginnings import begins_log, ours
 from .colors import COLORS
 from .names import (
     COLLECTED,
     NO_IDS,
     PARTS,
     PODS,
+    PRINTED,
     RAW,
     RAW_TEXTS,
     ROLES,
@@ -50,6 +51,13 @@ _LOGGERS = frozenset(
         "@fields",
     )
 )
+# OpenTelemetry's names. With one of them, a text that does not begin as a line is the message of a
+# record: Loki has the fields of a record among its labels.
+_SEVERITIES = frozenset(("severity_text", "severityText", "SeverityText"))
+# The names of a record's attributes in OpenTelemetry, and of its text; and attributes that the collector
+# gives a line of a file, whose severity and ids are then what it found in the line.
+_ATTRIBUTES = {"LogAttributes": "Body", "attributes": "body"}
+_OF_FILES = frozenset(("log.iostream", "log.file.path", "log.file.name"))
 _LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
 
 DECISIVE = frozenset(
@@ -74,8 +82,11 @@ class _Shape(NamedTuple):
     is_collected: bool
     nests: bool
     is_record: bool
+    is_printed: bool
+    attributes: str
     ids: tuple[str, ...]
     levels: tuple[str, ...]
+    severities: tuple[str, ...]
     texts: tuple[str, ...]
     times: tuple[str, ...]
     sources: tuple[str, ...]
@@ -87,14 +98,18 @@ class _Shape(NamedTuple):
 def _shape(names: tuple[str, ...]) -> _Shape:
     """A log has few sets of names, so this is worked out for each once."""
     among = frozenset(names)
-    is_raw = any(fields <= among for fields in RAW)
+    is_printed = any(fields <= among for fields in PRINTED)
+    is_raw = is_printed or any(fields <= among for fields in RAW)
     return _Shape(
         is_raw,
         is_raw or any(fields <= among for fields in COLLECTED),
         any(map(may_nest, names)),
         not among.isdisjoint(_LOGGERS),
+        is_printed,
+        next((name for name, text in _ATTRIBUTES.items() if {name, text} <= among), ""),
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
+        tuple(among & _SEVERITIES),
         tuple(name for name in (*TEXTS, *(RAW_TEXTS if is_raw else ())) if name in among),
         tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
@@ -106,24 +121,32 @@ def _shape(names: tuple[str, ...]) -> _Shape:
 def opened(fields: dict[str, Any]) -> Content | None:
     """Return the content of an envelope with these *fields*; None for a record."""
     shape = _shape(tuple(fields))
-    is_raw, is_collected = shape.is_raw, shape.is_collected
-    if shape.is_record:
+    is_raw, is_collected, is_printed = shape.is_raw, shape.is_collected, shape.is_printed
+    is_from_file = bool(shape.attributes) and _is_from_file(fields[shape.attributes])
+    if is_from_file:
+        is_raw = is_collected = True
+    elif shape.is_record:
         return None
     if shape.nests and dict in map(type, fields.values()):
         fields = flat(fields)
         shape = _shape(tuple(fields))
-    if shape.is_record or (shape.ids and any(_is_id(fields[name]) for name in shape.ids)):
+    has_ids = shape.ids and any(_is_id(fields[name]) for name in shape.ids)
+    if not is_from_file and (shape.is_record or (has_ids and not is_printed)):
         return None
     if not is_raw and shape.levels and any(fields[name] not in _NO_LEVELS for name in shape.levels):
         return None
     name, line = _named_line(fields, shape.texts)
-    if line is None:
+    if line is None or (is_printed and has_ids and ours(line) is None):
         return None
     is_part = name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
     if shape.parts:
         is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
     line = line.rstrip("\r\n")
-    if not is_collected and begins_log(line) is None:
+    is_message = shape.severities and any(
+        fields[name] not in _NO_LEVELS for name in shape.severities
+    )
+    may_go_on = is_from_file or (is_collected and not is_message)
+    if not may_go_on and begins_log(line) is None:
         return None
     time = None
     for name in shape.times:
@@ -133,6 +156,10 @@ def opened(fields: dict[str, Any]) -> Content | None:
         time = None
     source = _source_in(fields, shape) if shape.sources else ""
     return _new(Content, (line, time, source, is_part))
+
+
+def _is_from_file(attributes: Any) -> bool:
+    return type(attributes) is dict and not _OF_FILES.isdisjoint(attributes)
 
 
 def _named_line(fields: dict[str, Any], names: Sequence[str]) -> tuple[str, str | None]:

@@ -319,6 +319,12 @@ PREFIXES = (
     _prefix("timestamps of minutes", rf"{DATE} \d\d:\d\d [+-]\d\d:\d\d: ", KIND),
     # of aws logs with a --query of a time and a line, and --output text
     _prefix("timestamps of the epoch", r"(?P<time>1\d{12})\t", KIND),
+    # kafka-console-consumer with properties such as print.timestamp and print.key, in its order
+    _prefix(
+        "kafka-console-consumer",
+        r"(?:CreateTime|LogAppendTime):(?P<time>1\d{12})\t(?:Partition:\d{1,6}\t)?(?:Offset:\d{1,19}\t)?"
+        r"(?:NO_HEADERS\t)?(?:(?P<source>[\w./@-]{1,200})\t)?",
+    ),
     # psql -At, sqlite3: rows of a time, a service and a line, without the names of columns
     _prefix(
         "psql -At",
@@ -372,6 +378,15 @@ PREFIXES = (
         r"[a-z0-9-]{1,63}) ",
         SOURCE,
         served,
+    ),
+    # a folder in pnpm, a package in Bun, before a script: by the usual names of scripts, since syslog
+    # has a host and a name in these places
+    _prefix(
+        "bun --filter",
+        r"(?P<source>(?:@[a-z][\w.-]{0,100}/)?[a-z][\w.-]{0,100}) "
+        r"(?:start|dev|develop|serve|watch|preview)(?::[\w:-]{1,60})?: ",
+        SOURCE,
+        stamped,
     ),
     _prefix(
         "a pod",

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from .names import (
     ACCESS,
+    ENCODED,
     EXCEPTIONS,
     INSTANCES,
     PODS,
@@ -70,6 +71,7 @@ class Roles(NamedTuple):
     source: str
     pods: tuple[str, ...]
     nesting: tuple[str, ...]
+    encoded: tuple[str, ...]
     further: dict[str, tuple[str, ...]]
 
 
@@ -114,6 +116,7 @@ def roles_of(names: tuple[str, ...]) -> Roles:
         source,
         pods,
         nesting,
+        tuple(name for name, other in ENCODED.items() if {name, other} <= among),
         further,
     )
 

@@ -16,6 +16,7 @@ __all__ = (
     "container_in",
     "container_of",
     "in_pod",
+    "labels_in",
     "service_of",
     "service_of_file",
     "services_of_files",
@@ -27,12 +28,28 @@ __all__ = (
 _LABEL = Pattern(r'([\w.]+)="((?:[^"\\]|\\.)*)"')
 
 
+def labels_in(text: str) -> dict[str, str]:
+    """Return the labels in the *text* of Loki or VictoriaLogs, such as ``{container="front"}``."""
+    labels = dict(_LABEL.findall(text))
+    if "\\" in text:
+        return {name: _ESCAPED.sub(_character, value) for name, value in labels.items()}
+    return labels
+
+
+_ESCAPED = Pattern(r"\\(.)")
+_CHARACTERS = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def _character(match: re.Match[str]) -> str:
+    return _CHARACTERS.get(match[1], match[1])
+
+
 def source_of_labels(labels: str) -> str:
     """
     Return the source in the labels of Loki or VictoriaLogs, such as ``{container="front"}``; ""
     without one.
     """
-    value_of = dict(_LABEL.findall(labels))
+    value_of = labels_in(labels)
     name = next((name for name in SOURCES if value_of.get(name)), "")
     return in_pod(name, value_of, PODS) if name else ""
 

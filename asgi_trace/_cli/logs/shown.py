@@ -19,7 +19,7 @@ from ..._core.patterns import Pattern
 from .blocked import read_blocks
 from .names import ROLES
 from .services import container_in, source_of_labels
-from .stores import has_text_last
+from .stores import text_column
 
 __all__ = ("in_lines", "of_ruby", "shown_in")
 
@@ -262,26 +262,53 @@ class _Values(_Form):
 
 
 class _Markdown(_Form):
-    """ClickHouse's table in Markdown: its ruler has colons, and its cells are not aligned."""
+    """
+    A table in Markdown, whose cells need not be aligned: ClickHouse's, which escapes them, the one
+    that pandas writes, and those that the consoles of CloudWatch Logs Insights and Kibana copy. The
+    first of these two writes the query before it.
+    """
 
-    start = Pattern(r"\A\|[^\n]{1,1000} \|\r?\n\|(?::-+:?\||-+:\|)+\r?$", re.M)
+    start = Pattern(
+        r"\A(?:\*\*CloudWatch Logs Insights\*\*[^\n]*\n(?:[^\n]*\n){0,200}?)?(?:---\r?\n)?"
+        r"\|[^\n]{1,1000} \|\r?\n\|(?:(?::-+:?|-+:)\||(?: -+ \|))+\r?$",
+        re.M,
+    )
+    _ruler = Pattern(r"\|(?: ?:?-+:? ?\|)+")
+    _of_clickhouse = Pattern(r"\|(?:(?::-|-:)\|)+")
 
     def __init__(self) -> None:
         self._columns: list[str] = []
+        self._text: int | None = None
+        self._is_escaped = False
+        self._before = ""
 
     def take(self, line: str) -> list[str]:
+        if self._ruler.fullmatch(line):
+            if not self._columns:
+                names = self._before.strip("|").split("|")
+                self._columns = [name.strip() for name in names]
+                self._text = text_column(self._columns)
+                self._is_escaped = self._of_clickhouse.fullmatch(line) is not None
+            return []
         if not self._columns:
-            self._columns = self._cells(line, -1)
+            self._before = line
             return []
-        if not set(line) - set("|:-"):
+        if line == "---":
             return []
-        cells = self._cells(line, len(self._columns) - 1)
-        if len(cells) != len(self._columns) or not has_text_last(self._columns):
+        cells = self._cells(line)
+        if len(cells) != len(self._columns):
             return [line]
-        return [json.dumps(dict(zip(self._columns, map(_unescaped, cells), strict=True)))]
+        return [json.dumps(dict(zip(self._columns, cells, strict=True)))]
 
-    def _cells(self, line: str, most: int) -> list[str]:
-        return line.removeprefix("| ").removesuffix(" |").split(" | ", most)
+    def _cells(self, line: str) -> list[str]:
+        """Return the cells of a *line*: only the one with the text may have the sign between two in it."""
+        if self._text is None:
+            return []
+        behind = len(self._columns) - 1 - self._text
+        *cells, rest = line.removeprefix("| ").removesuffix(" |").split(" | ", self._text)
+        text, *others = rest.rsplit(" | ", behind) if behind else [rest]
+        text = _unescaped(text) if self._is_escaped else text.replace("\\|", "|").rstrip()
+        return [*map(str.strip, cells), text, *map(str.strip, others)]
 
 
 class _NamedBetweenTabs(_Form):
@@ -353,17 +380,23 @@ def _spread(line: str, wide: str) -> str:
 
 
 class _Boxes(_Form):
-    """ClickHouse's Pretty forms, SQLite's box, and others with lines between the cells."""
+    """ClickHouse's Pretty forms, the boxes of SQLite and DuckDB, and others with lines between the cells."""
 
     start = Pattern(r"\A\s*(?:[\u250c\u256d]\u2500.*\u252c|\u250f\u2501)")
     _names = Pattern(r" *(?:[\u250c\u256d]\u2500(.*)\u2500[\u2510\u256e]|\u2503 (.*) \u2503)")
     _row = Pattern(r" *(?:\d+\. )?\u2502(.*)\u2502")
+    # DuckDB has the types of the columns below the names.
+    _type = Pattern(
+        r"(?:varchar|json|uuid|boolean|blob|u?int\d{1,3}|float|double|date|time|interval"
+        r"|timestamp(?:_\w{1,2}| with time zone)?|(?:decimal|enum|map|struct)\(.*\))(?:\[\])*"
+    )
     _border = Pattern(r" *[\u2514\u251c\u250f\u2521\u2570].*[\u2518\u2524\u2513\u2529\u256f]")
 
     def __init__(self) -> None:
         self._columns: list[str] = []
         self._cells: list[str] = []
         self._goes_on = False
+        self._may_be_types = False
 
     def take(self, line: str) -> list[str]:
         names = self._names.fullmatch(line)
@@ -380,7 +413,11 @@ class _Boxes(_Form):
             return [*self.rest(), line]
         if not any(self._columns):  # SQLite's are below the border
             self._columns = [cell.strip() for cell in cells]
+            self._may_be_types = True
             return []
+        if self._may_be_types and all(self._type.fullmatch(cell.strip()) for cell in cells):
+            return []
+        self._may_be_types = False
         if self._goes_on:
             self._goes_on = False
             for place, cell in enumerate(cells):

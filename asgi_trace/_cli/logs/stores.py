@@ -30,6 +30,7 @@ __all__ = (
     "is_text",
     "jq_for",
     "lines_in",
+    "text_column",
     "unpacked",
 )
 
@@ -90,10 +91,11 @@ _NO_RECORD = "".join(f'(?!"{name}")' for name in sorted(_OF_RECORDS))
 SIGNATURE = Pattern(
     (
         rf'\A\{{\s*(?:{_NO_RECORD}"[\w-]+"\s*:\s*(?:"[^"]*"|[\w.-]+|\{{[^{{}}]*\}}|\[[^\[\]]*\])\s*,\s*){{0,12}}'
-        rf'(?:"(?:{"|".join(sorted(_OUTERMOST))})"\s*:\s*[\[{{]|"(?:{"|".join(ROLES["time"])})"\s*:\s*\[)'
+        rf'(?:"(?:{"|".join(sorted(_OUTERMOST))})"\s*:\s*[\[{{]|"(?:{"|".join(ROLES["time"])})"\s*:\s*\['
+        rf'|"(?:{"|".join(ROLES["time"])})":\{{"0":|"result"\s*:\s*\{{\s*"records")'
     ).encode()
 )
-"""The beginning of a document that is longer than this beginning."""
+"""The beginning of a document that is longer than this beginning. The last two are pandas' and Dynatrace's."""
 
 # The documents within each other.
 _DEEPEST = 8
@@ -140,10 +142,18 @@ def _of_otlp(document: dict[str, Any], depth: int) -> list[Any] | None:
 
 
 def _of_opensearch(document: dict[str, Any], depth: int) -> list[Any] | None:
+    if _is_hit_of_kibana(document):
+        return [_hit(document)]
     hits = document.get("hits")
     if not isinstance(hits, dict) or not isinstance(hits.get("hits"), list):
         return None
     return [_hit(hit) for hit in hits["hits"] if isinstance(hit, dict)]
+
+
+def _is_hit_of_kibana(document: dict[str, Any]) -> bool:
+    """Whether a *document* is one hit, with its fields alone."""
+    has_source = "_source" in document
+    return "_index" in document and not has_source and _is_object(document.get("fields"))
 
 
 def _of_loki(document: dict[str, Any], depth: int) -> list[Any] | None:
@@ -163,6 +173,28 @@ def _of_cloudwatch(document: dict[str, Any], depth: int) -> list[Any] | None:
     """The event that CloudWatch sends to a function of AWS Lambda."""
     awslogs = document.get("awslogs")
     return unpacked(awslogs.get("data")) if isinstance(awslogs, dict) else None
+
+
+def _of_cloudflare(document: dict[str, Any], depth: int) -> list[Any] | None:
+    """An event of a Worker, of ``wrangler tail --format json`` or Logpush: what it printed for one request."""
+    for script, logs, message, moment in _OF_WORKERS:
+        if script in document and isinstance(document.get(logs), list):
+            return [
+                {
+                    "line": " ".join(map(str, printed[message])),
+                    "timestamp": printed.get(moment),
+                    "labels": {"container": document[script]},
+                }
+                for printed in _objects_in(document[logs])
+                if isinstance(printed.get(message), list)
+            ]
+    return None
+
+
+_OF_WORKERS = (
+    ("scriptName", "logs", "message", "timestamp"),
+    ("ScriptName", "Logs", "Message", "TimestampMs"),
+)
 
 
 def _in_several(document: dict[str, Any], depth: int) -> list[Any] | None:
@@ -188,6 +220,9 @@ def _in_inner(document: dict[str, Any], depth: int) -> list[Any] | None:
             lines = lines_in(document[name], depth + 1)
             if lines is not None:
                 return lines
+    result = document.get("result")
+    if isinstance(result, dict) and isinstance(result.get("records"), list):  # of Dynatrace
+        return lines_in(result, depth + 1)
     return None
 
 
@@ -289,12 +324,25 @@ def _line(row: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
     packed = _packed(row)
     if packed is not None:
         return packed
+    if _is_hit_of_kibana(row):
+        return [_hit(row)]
+    if "queryName" in row and isinstance(row.get("rows"), list):  # of SigNoz
+        return [line for member in _objects_in(row["rows"]) for line in _line(member, stream)]
     if isinstance(row.get("Properties"), list):
         row = _event_of_seq(row)
+    row = {**row, **_custom(row)} if "_rowId" in row else row
     holder: dict[str, Any] = next(
         (row[name] for mark, name in _HOLDERS if mark in row and _is_object(row.get(name))), {}
     )
     return [{**stream, **row, **holder}]
+
+
+def _custom(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes in a *row* of Axiom that no convention names, as its tables name them."""
+    data = row.get("data")
+    attributes = data.get("attributes") if isinstance(data, dict) else None
+    custom = attributes.get("custom") if isinstance(attributes, dict) else None
+    return {"attributes.custom": custom} if isinstance(custom, dict) else {}
 
 
 def _of_seq(document: dict[str, Any], depth: int) -> list[Any] | None:
@@ -356,7 +404,7 @@ def unpacked(data: Any) -> list[Any] | None:
 
 def _named(names: list[Any], row: list[Any]) -> dict[str, Any]:
     """Return a *row* of a store's table by the *names* of its columns."""
-    return dict(zip(map(_name_of, names), row, strict=False))
+    return _undotted(dict(zip(map(_name_of, names), row, strict=False)))
 
 
 def _name_of(column: Any) -> str:
@@ -418,15 +466,26 @@ def is_header(names: Any) -> bool:
     )
 
 
-_OF_WRITERS = frozenset((*ROLES["time"], *ROLES["level"], *SOURCES))
+# Also what CloudWatch has beside a line, and the numbers of the rows, which have no name.
+_OF_WRITERS = frozenset(
+    (*ROLES["time"], *ROLES["level"], *SOURCES, "@log", "@ptr", "@ingestionTime", "")
+)
+
+
+def text_column(names: list[str]) -> int | None:
+    """
+    Return the place of the only column of a table that may have a client's text: then a sign that
+    separates cells without quotes may be in it, and in no other. None, if there are more columns.
+    """
+    if not is_header(names):
+        return None
+    others = [place for place, name in enumerate(names) if name not in _OF_WRITERS]
+    return others[0] if len(others) == 1 and names[others[0]] in _TEXTS else None
 
 
 def has_text_last(names: list[str]) -> bool:
-    """
-    Whether only the last of a table's columns may have a client's text: then a sign that separates
-    cells without quotes may be in it, and in no other.
-    """
-    return is_header(names) and names[-1] in _TEXTS and _OF_WRITERS.issuperset(names[:-1])
+    """Whether the last of a table's columns is the only one that may have a client's text."""
+    return text_column(names) == len(names) - 1
 
 
 def by_header(header: list[str], row: Any) -> dict[str, Any] | None:
@@ -450,7 +509,7 @@ _is_type = re.compile(TYPE).match
 def _by_columns(document: dict[str, Any], depth: int) -> list[Any] | None:
     """
     Return the rows of a *document* that has a list of values for each column: ClickHouse's
-    JSONColumns, Splunk's json_cols, Axiom's tables; None for any other document.
+    JSONColumns, Splunk's json_cols, Axiom's tables, pandas' to_json(); None for any other document.
     """
     if isinstance(document.get("meta"), list) and isinstance(document.get("data"), dict):
         document = document["data"]
@@ -459,7 +518,11 @@ def _by_columns(document: dict[str, Any], depth: int) -> list[Any] | None:
         names, values = list(document), list(document.values())
     else:
         names = list(map(_name_of, names))
-    if not is_header(names) or not all(isinstance(column, list) for column in values):
+    if not is_header(names):
+        return None
+    if all(_is_object(column) and all(map(str.isdecimal, column)) for column in values):
+        values = [list(column.values()) for column in values]
+    if not all(isinstance(column, list) for column in values):
         return None
     if len(set(map(len, values))) != 1 or not values[0] or len(names) != len(values):
         return None
@@ -479,11 +542,21 @@ def _loki(streams: list[Any]) -> Iterator[dict[str, Any]]:
             continue
         for value in stream["values"]:
             if isinstance(value, list) and len(value) >= 2:
-                yield {
-                    "labels": stream.get("stream") or {"job": ""},
-                    "line": value[1],
-                    "timestamp": value[0],
-                }
+                labels = stream.get("stream") or {"job": ""}
+                if len(value) > 2 and isinstance(value[2], dict):
+                    labels = {**labels, **_metadata(value[2])}
+                yield {"labels": labels, "line": value[1], "timestamp": value[0]}
+
+
+def _metadata(beside: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the structured metadata *beside* a line: by its category in an answer, alone in what is
+    sent to Loki.
+    """
+    if "structuredMetadata" not in beside and "parsed" not in beside:
+        return beside
+    metadata = beside.get("structuredMetadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _insights(row: list[Any]) -> dict[str, Any]:
@@ -495,18 +568,42 @@ def _hit(hit: dict[str, Any]) -> dict[str, Any]:
     Return a *hit* of OpenSearch: its source alone, if nothing else was asked for; the values of
     its fields, each of which is in a list.
     """
-    if hit.keys() == {"_source"} and isinstance(hit["_source"], dict):
-        return dict(hit["_source"])
+    source = hit.get("_source")
+    if isinstance(source, dict):
+        source = _undotted(source)
+        hit = {**hit, "_source": source}
+        if hit.keys() == {"_source"}:
+            return source
     fields = hit.get("fields")
     if not isinstance(fields, dict):
         return hit
     values = {
         name: value[0] if isinstance(value, list) and len(value) == 1 else value
-        for name, value in fields.items()
+        for name, value in _undotted(fields).items()
     }
     if "_source" in hit:  # of which the query may have asked for the text alone
         return {**hit, "fields": values}
     return {**{name: hit[name] for name in hit if name != "fields"}, **values}
+
+
+# What OpenSearch's Data Prepper and the fields of Elasticsearch have before the name of an attribute.
+_HOLDING = ("attributes.", "log.attributes.", "resource.attributes.")
+
+
+def _undotted(fields: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return *fields* with OpenTelemetry's attributes by their own names: Data Prepper has ``@`` for a
+    dot in these.
+    """
+    if not any(name.startswith(_HOLDING) for name in fields):
+        return fields
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name.startswith(_HOLDING):
+            found.setdefault(name.partition("attributes.")[2].replace("@", "."), value)
+        else:
+            found[name] = value
+    return found
 
 
 _UNDERSCORE = Pattern(r"_([a-z])")
@@ -650,6 +747,7 @@ _JQ = (
         ".columns as $names | .rows[] | {columns: $names, rows: [.]}",
     ),
     (rb'"Records"', ".Records[] | {Records: [.]}"),
+    (rb'"result"\s*:\s*\{\s*"records"', ".result.records[]"),
     (rb'"matches"', ".matches[]"),
     (rb'"map"', ".messages[].map"),
     (rb'"results"\s*:\s*\[\s*\{\s*"events"', ".results[].events[]"),
@@ -659,7 +757,7 @@ _JQ = (
     (rb'"results"', ".results[]"),
     (
         rb'"stream"',
-        ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
+        ".data.result[] | .stream as $labels | .values[] | {stream: $labels, values: [.]}",
     ),
     (rb'"logs"', ".logs[]"),
     (rb"data", ".data[]"),
@@ -681,6 +779,7 @@ _OF_DOCUMENTS = (
     _of_loki,
     _in_none,
     _of_cloudwatch,
+    _of_cloudflare,
     _in_several,
     _of_grafana,
     _listed,

@@ -47,7 +47,10 @@ _OBJECTS = CONTAINERS - _TEXTS
 # Azure writes the zone of a time into the name of its column.
 _ZONES = {" [UTC]": " UTC", " [Local Time]": ""}
 _NAME = r'(?:[\w@$#.:/ \[\]-]{1,100}|"[\w@$#.:/ \[\]-]{1,100}")'
-_HEADER = Pattern(rf"{_NAME}(?:(?P<separator>[,;\t|]){_NAME}(?:(?P=separator){_NAME}){{0,500}})\Z")
+# The numbers of the rows have no name: pandas writes them first, unless it is told not to.
+_HEADER = Pattern(
+    rf"(?:{_NAME})?(?:(?P<separator>[,;\t|]){_NAME}(?:(?P=separator){_NAME}){{0,500}})\Z"
+)
 _LONGEST_HEADER = 1 << 16
 _MARK = "\ufeff"
 
@@ -212,7 +215,7 @@ def _fields(columns: Sequence[tuple[str, str]], cells: Sequence[str]) -> dict[st
     """Return the fields of a row; ``jsonPayload.message`` is the field of an object."""
     fields: dict[str, Any] = {}
     for (column, zone), cell in zip(columns, cells, strict=False):
-        if not cell:
+        if not cell or not column:
             continue
         cell += zone
         holder, _, name = column.partition(".")

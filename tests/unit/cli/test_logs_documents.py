@@ -304,6 +304,7 @@ def test_a_document_of_any_other_kind_holds_its_lines(
         f'{{"awslogs": {{"data": "{"/" * 40}"}}}}\n',
         '{"Records": [{"recordId": "1"}], "message": "x"}\n',
         '{"time": [1], "message": [1, 2]}\n',
+        '{"time": {"at": 1}, "message": {"text": "x"}}\n',
         '{"data": ' * 300 + "[{}]" + "}" * 300 + "\n",
         "\n\n\n",
         "",
@@ -721,7 +722,7 @@ class Raw(io.RawIOBase):
         ("OpenSearch _search, pretty", ".hits.hits[]"),
         (
             "Loki's API",
-            ".data.result[] | .stream as $labels | .values[] | {$labels, timestamp: .[0], line: .[1]}",
+            ".data.result[] | .stream as $labels | .values[] | {stream: $labels, values: [.]}",
         ),
         ("aws logs filter-log-events", ".events[]"),
         ("aws logs get-query-results", ".results[] | map({(.field): .value}) | add"),

@@ -1041,3 +1041,21 @@ def test_what_a_collector_has_dated_is_read(tmp_path: Path) -> None:
     reading = Reading("app.log")
     assert [len(batch) for batch in read(Log(str(path), pytest.fail), reading=reading)] == [0, 1]
     assert (reading.lines, reading.unread) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "request_id"),
+    [
+        ("hello", STOCK),
+        ('{"level": 30, "msg": "of pino"}', STOCK),
+        (f"2024-11-22 10:30:15 - INFO - [req={FRONT}|session=s] - ours", FRONT),
+    ],
+)
+def test_the_id_of_a_platform_counts_where_the_line_has_none(
+    message: str, request_id: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "drain.json"
+    about = {"deploymentId": "dpl_1", "projectId": "prj_1", "source": "lambda", "requestId": STOCK}
+    path.write_text(f"{json.dumps({**about, 'timestamp': 1732271415000, 'message': message})}\n")
+    (entry,) = entries_of(path)
+    assert entry.request_id == request_id

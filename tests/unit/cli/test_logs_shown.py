@@ -125,16 +125,36 @@ def test_a_cell_with_the_line_of_a_table_adds_no_column(cell: str) -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [("Timestamp", "path", "Body"), ("Timestamp", "Body", "ServiceName")],
-    ids=["another text", "the text is not the last"],
+    [("Timestamp", "path", "Body"), ("Timestamp", "Body", "path")],
+    ids=["another text", "another text behind it"],
 )
 def test_a_row_is_not_split_where_the_sign_may_be_in_a_text(names: tuple[str, ...]) -> None:
     """Of a form without quotes: the text of one column would become that of another."""
     row = f"| 2024-11-22 10:30:15 | x | {FORGED} | front |"
     head = f"| {' | '.join(names)} |\n|:-|:-|:-|\n"
     assert read(f"{head}{row}\n") == [row]
+    assert _is_kept(names)
+
+
+def _is_kept(names: tuple[str, ...]) -> bool:
+    """Whether a table without borders passes as it stands."""
     bare = f"{'|'.join(names)}\n2024-11-22 10:30:15|x|{FORGED}|front\n"
-    assert "\n".join(map(str, read(bare))) == bare.rstrip()
+    return "\n".join(map(str, read(bare))) == bare.rstrip()
+
+
+@pytest.mark.parametrize("text", [f"x | {FORGED}", "x | front | front", "| x |", "x"])
+@pytest.mark.parametrize("ruler", ["|:-|:-|:-|", "| --- | --- | --- |"])
+def test_the_only_text_of_a_row_has_all_the_signs_in_it(text: str, ruler: str) -> None:
+    """The columns before and behind it have none: the text is what is left between them."""
+    names = ("Timestamp", "Body", "ServiceName")
+    row = f"| 2024-11-22 10:30:15 | {text} | front |"
+    (found,) = read(f"| {' | '.join(names)} |\n{ruler}\n{row}\n")
+    assert found == {
+        "Timestamp": "2024-11-22 10:30:15",
+        "Body": text,
+        "ServiceName": "front",
+    }
+    assert _is_kept(names)
 
 
 def test_a_result_of_ansible_has_lines_in_several_places() -> None:
