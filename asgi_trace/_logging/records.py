@@ -204,8 +204,27 @@ def _filter(self: logging.Handler, record: logging.LogRecord) -> Any:
     if _on_new_handler is not None and self._asgi_trace_met is not self.formatter:  # type: ignore[attr-defined]
         _on_new_handler(self)
     if self.filters or _inherited is not _STANDARD_FILTER:
-        return _inherited(self, record)
+        return _run_filters(self, record)
     return True
+
+
+def _run_filters(handler: logging.Handler, record: logging.LogRecord) -> Any:
+    """
+    Do what ``Handler.filter`` does. In a request, a handler that has its form from us keeps the
+    request's id.
+
+    A filter may set a ``request_id`` of the program's own, as BentoML's does. In our bracket it
+    would not be the id of the response.
+    """
+    if type(record) is not _LogRecord or not hasattr(handler, "_asgi_trace_form"):
+        return _inherited(handler, record)
+    request_id = record.request_id  # type: ignore[attr-defined]
+    passed = _inherited(handler, record)
+    # Since CPython 3.12, a filter may return another record, which the handler then writes.
+    written: Any = passed if type(passed) is _LogRecord else record
+    if getattr(written, "request_id", None) is not request_id and request_id != NO_ID:
+        written.request_id = request_id
+    return passed
 
 
 # The standard Handler.format; and the former one, which another library may have changed.
