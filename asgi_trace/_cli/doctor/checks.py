@@ -7,6 +7,7 @@ A check reads the state of the process after the request. It does not change the
 from __future__ import annotations
 
 import gc
+import inspect
 import logging
 import socket
 import sys
@@ -258,10 +259,14 @@ def _target(handler: logging.Handler) -> str:
 
 
 def _writes(handler: logging.Handler) -> bool:
-    """Whether *handler* writes the text of its formatter."""
+    """Whether *handler* writes or sends the text of its formatter, and no record."""
     if isinstance(handler, logging.StreamHandler) or hasattr(handler, "console"):
         return True
-    return type(handler).__name__ in ("SysLogHandler", "WatchedFileHandler")
+    try:
+        source = inspect.getsource(type(handler).emit)
+    except (OSError, TypeError):  # without a file, or not in Python
+        return False
+    return "self.format(" in source
 
 
 def _form(handler: logging.Handler) -> str:
@@ -271,12 +276,19 @@ def _form(handler: logging.Handler) -> str:
         if isinstance(writer, (TextFormatter, JSONFormatter, LogfmtFormatter)):
             return f"the line of {type(writer).__name__}"
     formatter = handler.formatter
+    if type(handler).format is not logging.Handler.format:
+        return _class_of(handler)  # such as StructuredLogHandler of google-cloud-logging
     if formatter is None:
         return "the message alone"
     kind = type(formatter)
     form = getattr(formatter, "_fmt", None)
     if kind is logging.Formatter and form:
         return f"the format {form!r}"
+    return _class_of(formatter)
+
+
+def _class_of(part: object) -> str:
+    kind = type(part)
     return f"{kind.__module__.partition('.')[0]}'s {kind.__name__}"
 
 
