@@ -32,6 +32,7 @@ __all__ = (
     "attribute_of",
     "checked_length",
     "field_of",
+    "is_placeholder",
     "stamp",
     "stamp_records",
     "stamps_records",
@@ -145,9 +146,17 @@ def stamp(record: logging.LogRecord, lacks_span: bool = False) -> None:
 
 def _give_ids(attributes: dict[str, Any], ids: Mapping[str, str]) -> None:
     for name, given in ids.items():
-        # None is no id: a record factory that looks for an id of its own may have found none.
-        if attributes.setdefault(name, given) is None:
+        value = attributes.setdefault(name, given)
+        if value is not given and is_placeholder(value):
             attributes[name] = given
+
+
+def is_placeholder(value: object) -> bool:
+    """
+    Whether *value* is no id, but what a program's own record factory or filter sets where it finds
+    none.
+    """
+    return value is None or (type(value) is str and value in ("", "-"))
 
 
 def _lacks_span(record: logging.LogRecord) -> bool:
@@ -218,11 +227,12 @@ def _run_filters(handler: logging.Handler, record: logging.LogRecord) -> Any:
     """
     if type(record) is not _LogRecord or not hasattr(handler, "_asgi_trace_form"):
         return _inherited(handler, record)
-    request_id = record.request_id  # type: ignore[attr-defined]
+    stamped: Any = record
+    request_id, is_in_request = stamped.request_id, stamped.trace_id is not NO_ID
     passed = _inherited(handler, record)
     # Since CPython 3.12, a filter may return another record, which the handler then writes.
     written: Any = passed if type(passed) is _LogRecord else record
-    if getattr(written, "request_id", None) is not request_id and request_id != NO_ID:
+    if is_in_request and getattr(written, "request_id", None) is not request_id:
         written.request_id = request_id
     return passed
 

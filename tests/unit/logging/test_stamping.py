@@ -362,6 +362,39 @@ def test_a_filter_with_an_id_of_its_own_does_not_change_our_bracket(
     assert named.getvalue().splitlines() == ["job-7 outside", "job-7 inside"]
 
 
+@pytest.mark.parametrize("placeholder", ["-", ""])
+def test_a_placeholder_is_no_id_of_the_programs_own(log: logging.Logger, placeholder: str) -> None:
+    """A record factory of the program's own sets it on the server's records, too."""
+    before = logging.getLogRecordFactory()
+
+    def factory(*args: Any, **kwargs: Any) -> Any:
+        record: Any = before(*args, **kwargs)
+        record.request_id = placeholder
+        return record
+
+    lines, named = io.StringIO(), io.StringIO()
+    for stream, form in ((lines, "OWN %(message)s"), (named, "<%(request_id)s> %(message)s")):
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter(form))
+        log.addHandler(handler)
+    logging.setLogRecordFactory(factory)
+    try:
+        configure_logging()
+        log.info("outside")
+        with bound_request_metadata(RequestMetadata("alice", "-")):
+            log.info("of a client that sent a dash")
+    finally:
+        logging.setLogRecordFactory(before)
+    assert lines.getvalue().splitlines() == [
+        "OWN [req=none|session=none] outside",
+        "OWN [req=-|session=alice] of a client that sent a dash",
+    ]
+    assert named.getvalue().splitlines() == [
+        f"<{placeholder}> outside",
+        "<-> of a client that sent a dash",
+    ]
+
+
 class Refusing(logging.LogRecord):
     """A record that computes attributes, and has no others."""
 
