@@ -306,6 +306,22 @@ configure_logging(); app = RequestTracingMiddleware(api)
         "from loguru import logger; configure_logging(); app = RequestTracingMiddleware(api)",
         ["loguru's records have no ids."],
     ),
+    "loguru behind a handler of an installed program": (
+        """
+import types
+installed = types.ModuleType("installed")
+exec('''
+import logging
+from loguru import logger
+class InterceptHandler(logging.Handler):
+    def emit(self, record):
+        logger.log(record.levelname, record.getMessage())
+''', vars(installed))
+logging.basicConfig(handlers=[installed.InterceptHandler()])
+configure_logging(); app = RequestTracingMiddleware(api)
+""",
+        ["loguru's records have no ids."],
+    ),
     "an executor": (
         """
 @api.get("/jobs")

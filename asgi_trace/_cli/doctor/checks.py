@@ -328,7 +328,7 @@ def _loggers_of_others(patient: Patient) -> Iterator[Remark]:
                 "put asgi_trace.loggers.structlog_processor first among its processors",
             )
     loguru = sys.modules.get("loguru")
-    if loguru is not None and _is_in_own_module(loguru.logger):
+    if loguru is not None and _is_used(loguru.logger):
         if _loguru_has_ids(loguru):
             yield Remark(OK, "loguru's records have the ids.")
         else:
@@ -372,9 +372,15 @@ def _loguru_has_ids(loguru: Any) -> bool:
     return request_id in str(record)
 
 
-def _is_in_own_module(thing: object) -> bool:
-    """Whether one of the app's own modules has *thing* as a global variable."""
-    return any(value is thing for module in own_modules() for value in [*vars(module).values()])
+def _is_used(thing: object) -> bool:
+    """
+    Whether *thing* is a global variable of the app's own modules, or of the code of a handler, such
+    as an ``InterceptHandler`` of an installed program.
+    """
+    emits = [type(handler).emit for _, handler in _all_handlers()]
+    variables = [vars(module) for module in own_modules()]
+    variables += [getattr(emit, "__globals__", {}) for emit in emits]
+    return any(value is thing for names in variables for value in [*names.values()])
 
 
 # The servers' own lines that have no ids unless the shim keeps its context; see the README's table.
