@@ -45,8 +45,8 @@ starts them.
   asgi-trace run python app.py
 
 Signals, the exit code, standard input and the terminal are those of the command. Python processes are
-reached by PYTHONPATH: one that python -I, -E or -S starts, or whose PYTHONPATH is replaced, is not traced,
-nor is a frozen program, such as PyInstaller's.
+reached by PYTHONPATH: one that python -I, -E or -S starts, as a PEX file does, or whose PYTHONPATH is
+replaced, is not traced, nor is a frozen program, such as PyInstaller's.
 
 variables:
 {variables}

@@ -32,7 +32,17 @@ from .._core.lines import (
     id_color,
     short_session,
 )
-from .records import CALL, IDS, OWN, STAMPED, attribute_of, checked_length, field_of, stamp
+from .records import (
+    CALL,
+    IDS,
+    OWN,
+    STAMPED,
+    attribute_of,
+    checked_length,
+    field_of,
+    is_placeholder,
+    stamp,
+)
 
 __all__ = ("JSONFormatter", "LogfmtFormatter", "OwnForm", "TextFormatter", "name_service")
 
@@ -88,6 +98,8 @@ class Brackets:
         if request_id is None:  # set by a filter of the handler, as BentoML's does
             stamp(record)
             request_id = stamped.request_id
+        elif stamped.trace_id == NO_ID and is_placeholder(request_id):
+            request_id = NO_ID  # outside of a request: a client may send "-"
         fields = {}
         if self._fields:
             fields = {

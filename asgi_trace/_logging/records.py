@@ -32,6 +32,7 @@ __all__ = (
     "attribute_of",
     "checked_length",
     "field_of",
+    "is_placeholder",
     "stamp",
     "stamp_records",
     "stamps_records",
@@ -145,9 +146,17 @@ def stamp(record: logging.LogRecord, lacks_span: bool = False) -> None:
 
 def _give_ids(attributes: dict[str, Any], ids: Mapping[str, str]) -> None:
     for name, given in ids.items():
-        # None is no id: a record factory that looks for an id of its own may have found none.
-        if attributes.setdefault(name, given) is None:
+        value = attributes.setdefault(name, given)
+        if value is not given and is_placeholder(value):
             attributes[name] = given
+
+
+def is_placeholder(value: object) -> bool:
+    """
+    Whether *value* is no id, but what a program's own record factory or filter sets where it finds
+    none.
+    """
+    return value is None or (type(value) is str and value in ("", "-"))
 
 
 def _lacks_span(record: logging.LogRecord) -> bool:
@@ -204,8 +213,28 @@ def _filter(self: logging.Handler, record: logging.LogRecord) -> Any:
     if _on_new_handler is not None and self._asgi_trace_met is not self.formatter:  # type: ignore[attr-defined]
         _on_new_handler(self)
     if self.filters or _inherited is not _STANDARD_FILTER:
-        return _inherited(self, record)
+        return _run_filters(self, record)
     return True
+
+
+def _run_filters(handler: logging.Handler, record: logging.LogRecord) -> Any:
+    """
+    Do what ``Handler.filter`` does. In a request, a handler that has its form from us keeps the
+    request's id.
+
+    A filter may set a ``request_id`` of the program's own, as BentoML's does. In our bracket it
+    would not be the id of the response.
+    """
+    if type(record) is not _LogRecord or not hasattr(handler, "_asgi_trace_form"):
+        return _inherited(handler, record)
+    stamped: Any = record
+    request_id, is_in_request = stamped.request_id, stamped.trace_id is not NO_ID
+    passed = _inherited(handler, record)
+    # Since CPython 3.12, a filter may return another record, which the handler then writes.
+    written: Any = passed if type(passed) is _LogRecord else record
+    if is_in_request and getattr(written, "request_id", None) is not request_id:
+        written.request_id = request_id
+    return passed
 
 
 # The standard Handler.format; and the former one, which another library may have changed.

@@ -27,7 +27,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeGuard
 from weakref import WeakSet
 
 from .._core.faults import report_once, warn_once
@@ -105,6 +105,9 @@ _THEIRS_WITH_IDS = frozenset(
         ("sanic.logging.formatter", "ProdAccessFormatter"),
     }
 )
+# Stream handlers by their class, which send each message to a service, with its time and level beside
+# it.
+_SENDERS = frozenset({("google.cloud.logging_v2.handlers.handlers", "CloudLoggingHandler")})
 _RICH = ("rich.logging", "RichHandler")
 # Tests compare the output of these handlers with expected text: unittest's assertLogs().
 _COMPARED = frozenset({("unittest._log", "_CapturingHandler")})
@@ -176,7 +179,7 @@ class _Forms:
             return None
         if self.formatter is not None:
             return self.formatter.format
-        if kind is _UNCHOSEN and isinstance(handler, logging.StreamHandler):
+        if kind is _UNCHOSEN and _writes_lines(handler):
             return self.line(handler.stream)
         # Another kind of handler may add its own time and level, as that for syslog does.
         return OwnForm(handler.formatter or _MESSAGE, self._brackets).format
@@ -202,6 +205,11 @@ def _is_rich(handler: logging.Handler) -> bool:
     return any(_name_of(kind) == _RICH for kind in type(handler).__mro__)
 
 
+def _writes_lines(handler: logging.Handler) -> TypeGuard[logging.StreamHandler[Any]]:
+    is_sender = any(_name_of(kind) in _SENDERS for kind in type(handler).__mro__)
+    return isinstance(handler, logging.StreamHandler) and not is_sender
+
+
 def _name_of(kind: type) -> tuple[str, str]:
     return kind.__module__, kind.__qualname__
 
@@ -224,7 +232,7 @@ def _narrow_encoding(handler: logging.Handler) -> str | None:
     Return the encoding of the stream of *handler*, if it does not have all characters and raises
     for the others; else None.
     """
-    if not isinstance(handler, logging.StreamHandler):
+    if not _writes_lines(handler):
         return None
     # The stream of a file that is not open yet is None.
     of = handler if handler.stream is None else handler.stream

@@ -267,6 +267,27 @@ configure_logging(); app = RequestTracingMiddleware(api)
 """,
         ["The lines of this handler have no ids: shop -> standard error (shop's Lines)."],
     ),
+    "a data format without ids, which is sent": (
+        """
+class Message(logging.Formatter):
+    pass
+class Sender(logging.Handler):
+    def emit(self, record):
+        sent.append(self.format(record))
+sent = []
+log.addHandler(Sender()); log.handlers[0].setFormatter(Message("%(message)s"))
+configure_logging(); app = RequestTracingMiddleware(api)
+""",
+        ["The lines of this handler have no ids: shop -> Sender (shop's Message)."],
+    ),
+    "a handler with a format of its own": (
+        """
+from google.cloud.logging_v2.handlers import StructuredLogHandler
+log.addHandler(StructuredLogHandler()); log.handlers[0].emit_instrumentation_info = lambda: None
+configure_logging(); app = RequestTracingMiddleware(api)
+""",
+        ["The lines of this handler have no ids: shop -> standard error (google's Structured"],
+    ),
     "ids that records do not have": (
         "logging.basicConfig(format='%(request_id)s %(message)s'); app = RequestTracingMiddleware(api)",
         [
@@ -283,6 +304,22 @@ configure_logging(); app = RequestTracingMiddleware(api)
     ),
     "loguru without ids": (
         "from loguru import logger; configure_logging(); app = RequestTracingMiddleware(api)",
+        ["loguru's records have no ids."],
+    ),
+    "loguru behind a handler of an installed program": (
+        """
+import types
+installed = types.ModuleType("installed")
+exec('''
+import logging
+from loguru import logger
+class InterceptHandler(logging.Handler):
+    def emit(self, record):
+        logger.log(record.levelname, record.getMessage())
+''', vars(installed))
+logging.basicConfig(handlers=[installed.InterceptHandler()])
+configure_logging(); app = RequestTracingMiddleware(api)
+""",
         ["loguru's records have no ids."],
     ),
     "an executor": (

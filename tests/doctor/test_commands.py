@@ -144,6 +144,17 @@ def test_a_worker_that_serves_no_asgi_app_has_its_remedy(command: str, tmp_path:
     )
 
 
+def test_a_process_that_is_not_reached_is_named_as_a_cause(tmp_path: Path) -> None:
+    """A PEX file starts such a process."""
+    write(tmp_path, "app = api")
+    done = examined(tmp_path, "python -E serve.py", "--timeout", "3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        "asgi-trace doctor: no server has taken an app within 3 seconds; --timeout gives it longer; "
+        "a process of python -I or -E, such as a PEX file's, is not reached"
+    )
+
+
 def test_a_command_whose_app_cannot_be_loaded_has_its_own_error(tmp_path: Path) -> None:
     done = examined(
         write(tmp_path, "raise RuntimeError('no database')"), "uvicorn shop:app --port 0"

@@ -7,6 +7,7 @@ A check reads the state of the process after the request. It does not change the
 from __future__ import annotations
 
 import gc
+import inspect
 import logging
 import socket
 import sys
@@ -258,10 +259,14 @@ def _target(handler: logging.Handler) -> str:
 
 
 def _writes(handler: logging.Handler) -> bool:
-    """Whether *handler* writes the text of its formatter."""
+    """Whether *handler* writes or sends the text of its formatter, and no record."""
     if isinstance(handler, logging.StreamHandler) or hasattr(handler, "console"):
         return True
-    return type(handler).__name__ in ("SysLogHandler", "WatchedFileHandler")
+    try:
+        source = inspect.getsource(type(handler).emit)
+    except (OSError, TypeError):  # without a file, or not in Python
+        return False
+    return "self.format(" in source
 
 
 def _form(handler: logging.Handler) -> str:
@@ -271,12 +276,19 @@ def _form(handler: logging.Handler) -> str:
         if isinstance(writer, (TextFormatter, JSONFormatter, LogfmtFormatter)):
             return f"the line of {type(writer).__name__}"
     formatter = handler.formatter
+    if type(handler).format is not logging.Handler.format:
+        return _class_of(handler)  # such as StructuredLogHandler of google-cloud-logging
     if formatter is None:
         return "the message alone"
     kind = type(formatter)
     form = getattr(formatter, "_fmt", None)
     if kind is logging.Formatter and form:
         return f"the format {form!r}"
+    return _class_of(formatter)
+
+
+def _class_of(part: object) -> str:
+    kind = type(part)
     return f"{kind.__module__.partition('.')[0]}'s {kind.__name__}"
 
 
@@ -316,7 +328,7 @@ def _loggers_of_others(patient: Patient) -> Iterator[Remark]:
                 "put asgi_trace.loggers.structlog_processor first among its processors",
             )
     loguru = sys.modules.get("loguru")
-    if loguru is not None and _is_in_own_module(loguru.logger):
+    if loguru is not None and _is_used(loguru.logger):
         if _loguru_has_ids(loguru):
             yield Remark(OK, "loguru's records have the ids.")
         else:
@@ -360,9 +372,15 @@ def _loguru_has_ids(loguru: Any) -> bool:
     return request_id in str(record)
 
 
-def _is_in_own_module(thing: object) -> bool:
-    """Whether one of the app's own modules has *thing* as a global variable."""
-    return any(value is thing for module in own_modules() for value in [*vars(module).values()])
+def _is_used(thing: object) -> bool:
+    """
+    Whether *thing* is a global variable of the app's own modules, or of the code of a handler, such
+    as an ``InterceptHandler`` of an installed program.
+    """
+    emits = [type(handler).emit for _, handler in _all_handlers()]
+    variables = [vars(module) for module in own_modules()]
+    variables += [getattr(emit, "__globals__", {}) for emit in emits]
+    return any(value is thing for names in variables for value in [*names.values()])
 
 
 # The servers' own lines that have no ids unless the shim keeps its context; see the README's table.

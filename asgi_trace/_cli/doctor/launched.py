@@ -151,7 +151,7 @@ def _remedy(words: Sequence[str]) -> str:
         return (
             "gunicorn's default worker serves no ASGI app, and -k uvicorn_worker.UvicornWorker does"
         )
-    return "--timeout gives it longer"
+    return "--timeout gives it longer; a process of python -I or -E, such as a PEX file's, is not reached"
 
 
 def _end(command: subprocess.Popen[bytes]) -> None:

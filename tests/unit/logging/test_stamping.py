@@ -4,6 +4,7 @@ Records carry the ids of their request as public attributes, and keep what the p
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import logging
@@ -329,6 +330,68 @@ def test_none_is_no_id_of_the_programs_own(
     assert lines.getvalue().splitlines() == [
         "OWN [req=none|session=none] outside",
         "OWN [req=a1|session=alice] inside",
+    ]
+
+
+# Since CPython 3.12, a filter may return another record.
+@pytest.mark.parametrize("copies", [False, True] if sys.version_info >= (3, 12) else [False])
+def test_a_filter_with_an_id_of_its_own_does_not_change_our_bracket(
+    log: logging.Logger, alice: RequestMetadata, copies: bool
+) -> None:
+    """BentoML's filter sets the id of its own trace, which is not that of the response."""
+
+    def own_id(record: Any) -> Any:
+        written = copy.copy(record) if copies else record
+        written.request_id = "job-7"
+        return written
+
+    lines, named = io.StringIO(), io.StringIO()
+    for stream, form in ((lines, "OWN %(message)s"), (named, "%(request_id)s %(message)s")):
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter(form))
+        handler.addFilter(own_id)
+        log.addHandler(handler)
+    configure_logging()
+    log.info("outside")
+    with bound_request_metadata(alice):
+        log.info("inside")
+    assert lines.getvalue().splitlines() == [
+        "OWN [req=job-7|session=none] outside",
+        "OWN [req=a1|session=alice] inside",
+    ]
+    assert named.getvalue().splitlines() == ["job-7 outside", "job-7 inside"]
+
+
+@pytest.mark.parametrize("placeholder", ["-", ""])
+def test_a_placeholder_is_no_id_of_the_programs_own(log: logging.Logger, placeholder: str) -> None:
+    """A record factory of the program's own sets it on the server's records, too."""
+    before = logging.getLogRecordFactory()
+
+    def factory(*args: Any, **kwargs: Any) -> Any:
+        record: Any = before(*args, **kwargs)
+        record.request_id = placeholder
+        return record
+
+    lines, named = io.StringIO(), io.StringIO()
+    for stream, form in ((lines, "OWN %(message)s"), (named, "<%(request_id)s> %(message)s")):
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter(form))
+        log.addHandler(handler)
+    logging.setLogRecordFactory(factory)
+    try:
+        configure_logging()
+        log.info("outside")
+        with bound_request_metadata(RequestMetadata("alice", "-")):
+            log.info("of a client that sent a dash")
+    finally:
+        logging.setLogRecordFactory(before)
+    assert lines.getvalue().splitlines() == [
+        "OWN [req=none|session=none] outside",
+        "OWN [req=-|session=alice] of a client that sent a dash",
+    ]
+    assert named.getvalue().splitlines() == [
+        f"<{placeholder}> outside",
+        "<-> of a client that sent a dash",
     ]
 
 

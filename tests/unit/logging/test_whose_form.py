@@ -15,7 +15,7 @@ import unittest
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from rich.console import Console
@@ -440,6 +440,33 @@ def test_a_handler_of_another_kind_writes_the_message_behind_the_ids(log: loggin
         log.info("hello")
     assert texts == ["[req=a1|session=alice] hello"]
     assert handler.formatter is None
+
+
+def test_google_clouds_handler_sends_the_message_behind_the_ids(log: logging.Logger) -> None:
+    """It is a stream handler by its class alone: time and level are fields of what it sends."""
+    from google.cloud.logging_v2.handlers import CloudLoggingHandler
+    from google.cloud.logging_v2.handlers.transports import Transport
+    from google.cloud.logging_v2.resource import Resource
+
+    texts: list[str] = []
+
+    class Client:
+        project = "shop"
+        _handlers: ClassVar[set[logging.Handler]] = set()
+
+    class Keeping(Transport):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self.flush = self.close = lambda: None
+
+        def send(self, record: logging.LogRecord, message: str, **kwargs: Any) -> None:
+            texts.append(message)
+
+    resource = Resource(type="global", labels={})
+    log.addHandler(CloudLoggingHandler(Client(), transport=Keeping, resource=resource))
+    configure_logging()
+    with bound_request_metadata(ALICE):
+        log.info("hello")
+    assert texts[-1] == "[req=a1|session=alice] hello"
 
 
 class Sent(logging.handlers.SocketHandler):
