@@ -98,7 +98,7 @@ class Brackets:
         if request_id is None:  # set by a filter of the handler, as BentoML's does
             stamp(record)
             request_id = stamped.request_id
-        elif stamped.trace_id == NO_ID and is_placeholder(request_id):
+        elif is_placeholder(request_id) and getattr(stamped, "trace_id", NO_ID) == NO_ID:
             request_id = NO_ID  # outside of a request: a client may send "-"
         fields = {}
         if self._fields:

@@ -175,7 +175,7 @@ def test_named_forms_show_what_extra_gives(
     assert str(found.extra["order"]) == "7"
 
 
-@pytest.mark.parametrize("value", [7, None, ["x"], {"a": 1}, "a]b|c\nd\x1b", object])
+@pytest.mark.parametrize("value", [7, None, "-", ["x"], {"a": 1}, "a]b|c\nd\x1b", object])
 def test_any_value_in_extra_costs_no_line(
     log: logging.Logger, value: Any, alice: RequestMetadata
 ) -> None:
