@@ -51,7 +51,6 @@ __all__ = (
     "format_json",
     "format_json_ids",
     "format_json_line",
-    "format_line",
     "format_logfmt",
     "format_outgoing",
     "format_stamped",
@@ -63,7 +62,6 @@ __all__ = (
     "parse_fields",
     "parse_line",
     "parse_outgoing",
-    "parse_time",
     "short_session",
     "unescape",
 )
@@ -212,16 +210,6 @@ def _unescaped(match: re.Match[str]) -> str:
     backslashes, code = match.groups()
     literal = "\\" * (len(backslashes) // 2)
     return literal + (chr(int(code[1:], 16)) if len(backslashes) % 2 else code)
-
-
-def format_line(
-    time: str, level: str, request_id: str, session_id: str, message: str, call: str = ""
-) -> str:
-    """
-    Return the line of a log record; the arguments are those of :func:`format_ids` and
-    :func:`format_stamped`.
-    """
-    return format_stamped(time, level, format_ids(request_id, session_id), message, call)
 
 
 def format_stamped(time: str, level: str, ids: str, message: str, call: str = "") -> str:
@@ -422,40 +410,6 @@ def parse_fields(line: str) -> dict[str, Any] | None:
     neither.
     """
     return _parse_json(line) if line.startswith("{") else _parse_logfmt(line)
-
-
-_TIME = Pattern(
-    r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|\Z))?(?:(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d:?\d\d))?)?",
-)
-
-
-def parse_time(text: str) -> float | None:
-    """
-    Return the seconds since the epoch of a record's time, or None when it is not a time like ours.
-
-    Without a zone it is local time; without a date it is today's.
-    """
-    from datetime import datetime, timedelta, timezone
-
-    match = _TIME.fullmatch(text)
-    if match is None or not text:
-        return None
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
-    try:
-        date = datetime(int(year), int(month), int(day)) if year else datetime.today()
-        when = date.replace(
-            hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0), microsecond=0
-        )
-        if zone:
-            hours, minutes = (0, 0) if zone == "Z" else (int(zone[:3]), int(zone[0] + zone[-2:]))
-            when = when.replace(tzinfo=timezone(timedelta(hours=hours, minutes=minutes)))
-        return when.timestamp() + float(f"0.{fraction or 0}")
-    except (
-        ValueError,
-        OverflowError,
-        OSError,
-    ):  # the 30th of February; a year the platform cannot count from
-        return None
 
 
 # -- forms with names ------------------------------------------------------------------------------
