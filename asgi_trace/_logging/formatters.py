@@ -16,12 +16,9 @@ from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any, Literal
 
+from .._core.escapes import escape
 from .._core.lines import (
-    NO_ID,
     SESSION_LENGTH,
-    Naming,
-    Record,
-    escape,
     format_call,
     format_ids,
     format_json,
@@ -32,6 +29,7 @@ from .._core.lines import (
     id_color,
     short_session,
 )
+from .._core.record import NO_ID, Naming, Record
 from .records import CALL, IDS, OWN, STAMPED, attribute_of, checked_length, field_of, stamp
 
 __all__ = ("JSONFormatter", "LogfmtFormatter", "OwnForm", "TextFormatter", "name_service")

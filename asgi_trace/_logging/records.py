@@ -21,10 +21,12 @@ from collections.abc import Callable, Mapping
 from sys import modules
 from typing import Any
 
+from .._core.access_lines import ACCESS_LOGGER, CALLS_LOGGER
 from .._core.current import bound, elsewhere, get_request_metadata
 from .._core.exceptions import metadata_of
-from .._core.lines import ACCESS_LOGGER, CALLS_LOGGER, NO_ID, short_session
+from .._core.lines import short_session
 from .._core.made_records import unset_factory
+from .._core.record import NO_ID
 from .._core.request import CALL_NAMES, RequestMetadata
 
 __all__ = (

@@ -18,7 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from .._core.calls import Call
 from .._core.current import get_request_metadata
-from .._core.lines import NO_ID
+from .._core.record import NO_ID
 from .._core.scope import masks_of
 from .._core.tracecontext import SAMPLED
 from .._logging.records import CALL, IDS, STAMPED, stamp

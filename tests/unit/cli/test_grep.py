@@ -44,14 +44,9 @@ from asgi_trace._cli.logs.query import Query, read_query
 from asgi_trace._cli.logs.reader import LineReader
 from asgi_trace._cli.logs.search import search, search_requests
 from asgi_trace._cli.main import main
-from asgi_trace._core.lines import (
-    Record,
-    format_access,
-    format_json,
-    format_logfmt,
-    format_text,
-    id_color,
-)
+from asgi_trace._core.access_lines import format_access
+from asgi_trace._core.lines import format_json, format_logfmt, format_text, id_color
+from asgi_trace._core.record import Record
 
 from ...asgi import HELLO_BODY, HELLO_START, call, http_scope
 from ...wrapping import VARIANTS

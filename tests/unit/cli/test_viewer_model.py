@@ -21,7 +21,9 @@ from asgi_trace._cli.logs.reader import Entry, LineReader
 from asgi_trace._cli.view import model
 from asgi_trace._cli.view.model import CHUNK_LINES, Model, build
 from asgi_trace._cli.view.page import write
-from asgi_trace._core.lines import Record, format_access, format_json
+from asgi_trace._core.access_lines import format_access
+from asgi_trace._core.lines import format_json
+from asgi_trace._core.record import Record
 
 from ...viewer import Told, in_milliseconds, stamped
 

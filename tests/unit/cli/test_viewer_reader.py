@@ -32,14 +32,9 @@ from asgi_trace._cli.logs.reader import (
     read,
 )
 from asgi_trace._cli.logs.search import search
-from asgi_trace._core.lines import (
-    Record,
-    format_access,
-    format_json,
-    format_logfmt,
-    format_text,
-    parse_line,
-)
+from asgi_trace._core.access_lines import format_access
+from asgi_trace._core.lines import format_json, format_logfmt, format_text, parse_line
+from asgi_trace._core.record import Record
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 HEX = "773fa6885e03493498077a273d1b7f2d"

@@ -18,24 +18,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asgi_trace._core.lines import (
-    STORES,
-    Naming,
-    Record,
+from asgi_trace._core.access_lines import (
     format_access,
+    format_outgoing,
+    format_usual_access,
+    parse_access,
+    parse_outgoing,
+)
+from asgi_trace._core.lines import (
     format_json,
     format_json_ids,
     format_json_line,
     format_logfmt,
-    format_outgoing,
     format_text,
-    format_usual_access,
     parse,
-    parse_access,
     parse_line,
-    parse_outgoing,
     short_session,
 )
+from asgi_trace._core.record import STORES, Naming, Record
 
 BIDI_CONTROLS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 

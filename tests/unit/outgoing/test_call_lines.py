@@ -23,7 +23,7 @@ from asgi_trace import (
     bound_request_metadata,
     get_request_metadata,
 )
-from asgi_trace._core.lines import parse_outgoing
+from asgi_trace._core.access_lines import parse_outgoing
 from asgi_trace._outgoing import call_lines
 
 from ...asgi import http_scope, step
