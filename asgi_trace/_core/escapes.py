@@ -11,11 +11,11 @@ import re
 from .patterns import Pattern
 
 __all__ = (
-    "ESCAPE",
     "UNSAFE",
     "escape",
     "escape_id",
-    "escaped_match",
+    "escaped",
+    "escapes_of",
     "unescape",
 )
 
@@ -23,13 +23,31 @@ __all__ = (
 # and paragraph separators and the bidirectional controls (UAX #9). A line feed is not among them:
 # text is split at line feeds before.
 UNSAFE = "\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-ESCAPE = r"x[0-9a-f]{2}|u[0-9a-f]{4}"
+_ESCAPE = r"x[0-9a-f]{2}|u[0-9a-f]{4}"
 
-# A run of backslashes is doubled only before an escape, or before text that looks like one: a
-# Windows path stays as it is, and unescape() can still distinguish the two. Runs are matched from
-# their start only, so that a long one is not tried at each position.
-_TO_ESCAPE = Pattern(rf"(?<!\\)(\\*)([{UNSAFE}])|(?<!\\)(\\+)(?={ESCAPE})")
-_TO_UNESCAPE = Pattern(rf"(?<!\\)(\\+)({ESCAPE})")
+
+def escapes_of(unsafe: str) -> re.Pattern[str]:
+    """
+    Return the pattern whose matches :func:`escaped` replaces: the characters that the regular
+    expression *unsafe* matches, and text that looks like an escape.
+
+    A run of backslashes is doubled only before an escape, or before text that looks like one: a
+    Windows path stays as it is, and :func:`unescape` can still distinguish the two.
+    """
+    # Runs are matched from their start only, so that a long one is not tried at each position.
+    return Pattern(rf"(?<!\\)(\\*)({unsafe})|(?<!\\)(\\+)(?={_ESCAPE})")
+
+
+def escaped(match: re.Match[str]) -> str:
+    """Return the escaped text of a match of :func:`escapes_of`."""
+    before, unsafe, lookalike = match.groups()
+    if unsafe is None:
+        return 2 * str(lookalike)
+    return 2 * str(before) + _code_of(unsafe)
+
+
+_TO_ESCAPE = escapes_of(f"[{UNSAFE}]")
+_TO_UNESCAPE = Pattern(rf"(?<!\\)(\\+)({_ESCAPE})")
 
 
 def escape(text: str) -> str:
@@ -38,8 +56,7 @@ def escape(text: str) -> str:
     """
     if text.isprintable() and "\\" not in text:  # in C, and true of nearly every message
         return text
-    escaped: str = _TO_ESCAPE.sub(escaped_match, text)
-    return escaped
+    return _TO_ESCAPE.sub(escaped, text)
 
 
 def unescape(text: str) -> str:
@@ -63,14 +80,6 @@ def escape_id(text: str) -> str:
 
 def _escaped_in_id(match: re.Match[str]) -> str:
     return _code_of(match[0])
-
-
-def escaped_match(match: re.Match[str]) -> str:
-    """Return the replacement for one match of a pattern such as ``_TO_ESCAPE``."""
-    before, unsafe, lookalike = match.groups()
-    if unsafe is None:
-        return 2 * str(lookalike)
-    return 2 * str(before) + _code_of(unsafe)
 
 
 def _code_of(character: str) -> str:

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from .escapes import ESCAPE, UNSAFE, escape, escape_id, escaped_match, unescape
+from .escapes import UNSAFE, escape, escape_id, escaped, escapes_of, unescape
 from .logfmt import format_pairs, parse_pairs
 from .patterns import Pattern
 from .record import (
@@ -41,7 +41,7 @@ from .record import (
     naming_of,
     record_of,
 )
-from .values import as_text, dump_json, json_value, quote_json, shown
+from .values import dump_json, json_or_text, json_value, quote_json, text_of
 
 __all__ = (
     "HEAD",
@@ -140,8 +140,8 @@ def format_text(record: Record, fields: Iterable[str] = ()) -> str:
 
 
 # Characters that would end the bracket or the value; in a field's name also "=", which ends it.
-_IN_VALUE = Pattern(rf"(?<!\\)(\\*)([{UNSAFE}\n|\]])|(?<!\\)(\\+)(?={ESCAPE})")
-_IN_KEY = Pattern(rf"(?<!\\)(\\*)([{UNSAFE}\n|\]=])|(?<!\\)(\\+)(?={ESCAPE})")
+_IN_VALUE = escapes_of(rf"[{UNSAFE}\n|\]]")
+_IN_KEY = escapes_of(rf"[{UNSAFE}\n|\]=]")
 _BRACKET_NAMES = frozenset({"req", "session", "span"})
 
 
@@ -171,24 +171,23 @@ def format_ids(
     if not fields:
         return ids
     for key, value in fields.items():
-        name = shown(key)
+        name = text_of(key)
         if name.rstrip("_") in _BRACKET_NAMES:
             name = f"{name}_"
-        ids = f"{ids}|{_IN_KEY.sub(escaped_match, name)}={_word_in_bracket(value)}"
+        ids = f"{ids}|{_IN_KEY.sub(escaped, name)}={_word_in_bracket(value)}"
     return ids
 
 
 def _safe_id(value: Any) -> str:
     """Return an id escaped for the bracket: ``extra=`` may give any object as an id."""
-    return escape_id(as_text(value))
+    return escape_id(json_or_text(value))
 
 
 def _word_in_bracket(value: Any) -> str:
-    text = as_text(value)
+    text = json_or_text(value)
     if text.isalnum() and text.isascii():
         return text
-    escaped: str = _IN_VALUE.sub(escaped_match, text)
-    return escaped
+    return _IN_VALUE.sub(escaped, text)
 
 
 def _parse_rest_of_bracket(rest: str) -> tuple[str, dict[str, str]]:
@@ -208,8 +207,8 @@ def _parse_rest_of_bracket(rest: str) -> tuple[str, dict[str, str]]:
 
 # Characters that would end the bracket or the word. A name may contain blanks; "#" precedes an id.
 _IN_CALL = rf"[{UNSAFE}\n\]]"
-_IN_WORD = Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|[ ])|(?<!\\)(\\+)(?={ESCAPE})")
-_IN_NAME = Pattern(rf"(?<!\\)(\\*)({_IN_CALL}|\A[ #]|[ ]\Z|(?<=[ ])\#)|(?<!\\)(\\+)(?={ESCAPE})")
+_IN_WORD = escapes_of(rf"{_IN_CALL}|[ ]")
+_IN_NAME = escapes_of(rf"{_IN_CALL}|\A[ #]|[ ]\Z|(?<=[ ])\#")
 _CALL = Pattern(r"([^ ]+)(?: (?!#)(.+?))?(?: #([^ ]+))?")
 
 
@@ -219,11 +218,11 @@ def format_call(method: str, name: str, jsonrpc_id: str) -> str:
     """
     if not method:
         return ""
-    words = [_IN_WORD.sub(escaped_match, method)]
+    words = [_IN_WORD.sub(escaped, method)]
     if name:
-        words.append(_IN_NAME.sub(escaped_match, name))
+        words.append(_IN_NAME.sub(escaped, name))
     if jsonrpc_id:
-        words.append(f"#{_IN_WORD.sub(escaped_match, jsonrpc_id)}")
+        words.append(f"#{_IN_WORD.sub(escaped, jsonrpc_id)}")
     return " ".join(words)
 
 
@@ -384,7 +383,7 @@ def format_json_line(
     if not extra:
         return f"{line}}}"
     if set(map(type, extra)) != {str}:  # the text of two keys may be the same
-        fields = {_extra_name(shown(key)): value for key, value in extra.items()}
+        fields = {_extra_name(text_of(key)): value for key, value in extra.items()}
         return f"{line}, {_json_pairs(fields)}}}"
     for key, value in extra.items():
         name = _json_names.get(key) or _json_name(key)
@@ -428,7 +427,9 @@ def format_logfmt(record: Record, naming: Naming = OWN_NAMING) -> str:
     """
     Return *record* as one line of logfmt. Never raises; invalid characters of a key become ``_``.
     """
-    extra = {_NOT_IN_KEY.sub("_", shown(key)) or "_": value for key, value in record.extra.items()}
+    extra = {
+        _NOT_IN_KEY.sub("_", text_of(key)) or "_": value for key, value in record.extra.items()
+    }
     fields = fields_of(record._replace(extra=extra), naming)
     exception = fields.pop("exception", {})
     fields.update(

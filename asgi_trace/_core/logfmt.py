@@ -13,7 +13,7 @@ from typing import Any
 
 from .escapes import UNSAFE
 from .patterns import Pattern
-from .values import as_text
+from .values import json_or_text
 
 __all__ = (
     "format_pairs",
@@ -33,7 +33,7 @@ _LONG = {short[1]: long for long, short in _SHORT.items()}
 
 def format_pairs(fields: Mapping[str, Any]) -> str:
     """Return *fields* as pairs with blanks between them; the names must be valid."""
-    return " ".join(f"{name}={quote_value(as_text(value))}" for name, value in fields.items())
+    return " ".join(f"{name}={quote_value(json_or_text(value))}" for name, value in fields.items())
 
 
 def parse_pairs(text: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .patterns import Pattern
-from .values import as_text, shown
+from .values import json_or_text, text_of
 
 __all__ = (
     "EXCEPTION_PARTS",
@@ -224,7 +224,7 @@ def fields_of(record: Record, naming: Naming = OWN_NAMING) -> dict[str, Any]:
     if naming is not OWN_NAMING:
         fields = _renamed(fields, naming)
     for key, value in record.extra.items():
-        name = shown(key)
+        name = text_of(key)
         name = naming.names.get(name, name) if name not in _RESERVED else name
         fields[f"{name}_" if name.rstrip("_") in naming.reserved else name] = value
     return fields
@@ -249,11 +249,11 @@ def record_of(fields: dict[str, Any], naming: Naming) -> Record:
         fields["message"] = fields.pop("event")  # as structlog calls it
     *values, exception = (fields.pop(name, None) for name in _DEFAULTS)
     if exception is not None and not isinstance(exception, dict):
-        exception = {"stacktrace": as_text(exception)}
+        exception = {"stacktrace": json_or_text(exception)}
     known = zip(_DEFAULTS.values(), values, strict=False)
-    strings = [default or "" if value is None else as_text(value) for default, value in known]
+    strings = [default or "" if value is None else json_or_text(value) for default, value in known]
     last = [
-        "" if value is None else as_text(value)
+        "" if value is None else json_or_text(value)
         for value in (fields.pop(name, None) for name in _LAST)
     ]
     extra = {
@@ -282,7 +282,7 @@ def _renamed_back(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
     if exception:
         back["exception"] = exception
     if naming.store == "gcp" and "trace_id" in back:
-        back["trace_id"] = _GOOGLE_TRACE.sub("", as_text(back["trace_id"]))
+        back["trace_id"] = _GOOGLE_TRACE.sub("", json_or_text(back["trace_id"]))
     return fields | back
 
 

@@ -12,15 +12,15 @@ from math import isfinite
 from typing import Any
 
 __all__ = (
-    "as_text",
     "dump_json",
+    "json_or_text",
     "json_value",
     "quote_json",
-    "shown",
+    "text_of",
 )
 
 
-def shown(value: object) -> str:
+def text_of(value: object) -> str:
     """Return ``str(value)``; if that raises, the text of a plain object."""
     try:
         return str(value)
@@ -28,7 +28,7 @@ def shown(value: object) -> str:
         return object.__repr__(value)
 
 
-def as_text(value: Any) -> str:
+def json_or_text(value: Any) -> str:
     """Return *value* itself if it is a string, JSON for JSON's other types, else ``str(value)``."""
     if type(value) is str:
         return value
@@ -36,7 +36,7 @@ def as_text(value: Any) -> str:
     # raise.
     if value is None or issubclass(type(value), bool | int | float | dict | list | tuple):
         return dump_json(value)
-    return shown(value)
+    return text_of(value)
 
 
 @cache
@@ -51,7 +51,7 @@ def quote_json() -> Callable[[str], str]:
 def _encode() -> Callable[[Any], str]:
     from json import JSONEncoder  # 3 ms of import, which the text form does not need
 
-    return JSONEncoder(allow_nan=False, default=shown).encode
+    return JSONEncoder(allow_nan=False, default=text_of).encode
 
 
 def json_value(value: Any) -> str:
@@ -92,15 +92,15 @@ def _plain(value: Any, budget: Iterator[int], inside: tuple[int, ...]) -> Any:
         if isinstance(value, int) and int.__repr__(value):  # raises for thousands of digits
             return value
         if not isinstance(value, dict | list | tuple):
-            return shown(value)
+            return text_of(value)
         if id(value) in inside or len(inside) == _MOST_NESTED:
             return "..."
         inside = (*inside, id(value))
         items = value.items() if isinstance(value, dict) else enumerate(value)
         plain = {
-            shown(key): _plain(member, budget, inside)
+            text_of(key): _plain(member, budget, inside)
             for (key, member), _ in zip(items, budget, strict=False)
         }
         return plain if isinstance(value, dict) else list(plain.values())
     except Exception:
-        return shown(value)
+        return text_of(value)

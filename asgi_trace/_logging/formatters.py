@@ -30,6 +30,7 @@ from .._core.lines import (
     short_session,
 )
 from .._core.record import NO_ID, Naming, Record
+from .._core.values import text_of
 from .records import CALL, IDS, OWN, STAMPED, attribute_of, checked_length, field_of, stamp
 
 __all__ = ("JSONFormatter", "LogfmtFormatter", "OwnForm", "TextFormatter", "name_service")
@@ -95,7 +96,7 @@ class Brackets:
             }
         # extra= may set an id of any type, whose text may change.
         is_text = type(request_id) is type(session_id) is type(span_id) is str
-        short = short_session(session_id if is_text else _shown(session_id), self._session_length)
+        short = short_session(session_id if is_text else text_of(session_id), self._session_length)
         # The span is shown in requests that have a traced caller.
         shown_span = span_id if hasattr(stamped, "parent_span_id") else NO_ID
         ids = format_ids(request_id, short, shown_span, fields)
@@ -108,7 +109,7 @@ class Brackets:
 
     def _call(self, record: logging.LogRecord) -> str:
         attributes = record.__dict__
-        return format_call(*(_shown(attributes.get(name, "")) for name in CALL))
+        return format_call(*(text_of(attributes.get(name, "")) for name in CALL))
 
 
 def _prefix(shown: tuple[str, str]) -> str:
@@ -221,7 +222,7 @@ class TextFormatter(logging.Formatter):
         attributes = record.__dict__.copy()
         shown = _plain_record(attributes)
         attributes["session_id"] = short_session(
-            _shown(attributes["session_id"]), self._session_length
+            text_of(attributes["session_id"]), self._session_length
         )
         # Ids and fields may contain a client's words; the attributes of logging are the program's.
         for name in attributes.keys() - OWN:
@@ -550,7 +551,7 @@ class JSONFormatter(logging.Formatter):
         fields: dict[str, str] = {}
         if record.exc_info and record.exc_info[0] is not None:
             fields["type"] = record.exc_info[0].__qualname__
-            fields["message"] = _shown(record.exc_info[1])
+            fields["message"] = text_of(record.exc_info[1])
             record.exc_text = record.exc_text or self.formatException(record.exc_info)
         stack = self.formatStack(record.stack_info) if record.stack_info else None
         traces = [text for text in (record.exc_text, stack) if text]
@@ -614,11 +615,4 @@ def _message_of(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception:  # arguments that do not fit the message: both are written unformatted
-        return f"{_shown(record.msg)} {_shown(record.args)}"
-
-
-def _shown(value: object) -> str:
-    try:
-        return str(value)
-    except Exception:
-        return object.__repr__(value)
+        return f"{text_of(record.msg)} {text_of(record.args)}"
