@@ -20,6 +20,9 @@ JSON and logfmt are also written and read under the names of other people's log 
 
 Nothing in a message can be mistaken for another line, or for another field. This module uses no
 logging, requests or files. :mod:`.access_lines` has the messages of lines about requests and calls.
+
+:func:`parse` reads one record whole. The readers of logs need to be faster: they use :data:`HEAD`,
+:func:`parse_fields` and :data:`.record.STORES`.
 """
 
 from __future__ import annotations
@@ -32,13 +35,14 @@ from .escapes import UNSAFE, escape, escape_id, escaped, escapes_of, unescape
 from .logfmt import format_pairs, parse_pairs
 from .patterns import Pattern
 from .record import (
-    EXCEPTION_PARTS,
     NO_ID,
     OWN_NAMING,
     Naming,
     Record,
     fields_of,
+    flatten_exception,
     naming_of,
+    nest_exception,
     record_of,
 )
 from .values import dump_json, json_or_text, json_value, quote_json, text_of
@@ -431,19 +435,12 @@ def format_logfmt(record: Record, naming: Naming = OWN_NAMING) -> str:
         _NOT_IN_KEY.sub("_", text_of(key)) or "_": value for key, value in record.extra.items()
     }
     fields = fields_of(record._replace(extra=extra), naming)
-    exception = fields.pop("exception", {})
-    fields.update(
-        (name, exception[part]) for name, part in EXCEPTION_PARTS.items() if part in exception
-    )
+    flatten_exception(fields)
     return format_pairs(fields)
 
 
 def _parse_logfmt(line: str) -> dict[str, Any] | None:
     fields = parse_pairs(line)
     if fields is not None:
-        exception = {
-            part: fields.pop(name) for name, part in EXCEPTION_PARTS.items() if name in fields
-        }
-        if exception:
-            fields["exception"] = exception
+        nest_exception(fields)
     return fields

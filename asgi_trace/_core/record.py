@@ -14,7 +14,6 @@ from .patterns import Pattern
 from .values import json_or_text, text_of
 
 __all__ = (
-    "EXCEPTION_PARTS",
     "NO_ID",
     "OWN_NAMING",
     "STORES",
@@ -22,7 +21,9 @@ __all__ = (
     "Record",
     "Store",
     "fields_of",
+    "flatten_exception",
     "naming_of",
+    "nest_exception",
     "record_of",
 )
 
@@ -76,8 +77,8 @@ _DEFAULTS = {
     "exception": None,
 }
 _LAST = ("parent_span_id", "service")
-EXCEPTION_PARTS = {f"exception.{part}": part for part in ("type", "message", "stacktrace")}
-_RESERVED = frozenset({*_DEFAULTS, *_LAST, *EXCEPTION_PARTS})
+_EXCEPTION = {f"exception.{part}": part for part in ("type", "message", "stacktrace")}
+_RESERVED = frozenset({*_DEFAULTS, *_LAST, *_EXCEPTION})
 
 
 class Store(NamedTuple):
@@ -183,14 +184,14 @@ class Naming:
         self.always = known.always
         # Theirs and ours: a program's field of one of these names must not be taken for ours.
         theirs = [self.names.get(name, name) for name in (*_DEFAULTS, *_LAST)]
-        theirs += [self.names[name] for name in EXCEPTION_PARTS if name in self.names]
+        theirs += [self.names[name] for name in _EXCEPTION if name in self.names]
         for name in theirs:
             if theirs.count(name) > 1:
                 raise ValueError(
                     f"rename gives {name!r} to more than one field; expected a name for each"
                 )
         self.reserved = _RESERVED.union(theirs, self.always)
-        self.flat = not EXCEPTION_PARTS.keys().isdisjoint(self.names)
+        self.flat = not _EXCEPTION.keys().isdisjoint(self.names)
         self.signs = frozenset(self.names.get(name, name) for name in _ALWAYS_THERE)
 
 
@@ -231,14 +232,25 @@ def fields_of(record: Record, naming: Naming = OWN_NAMING) -> dict[str, Any]:
 
 
 def _renamed(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
-    if naming.flat and "exception" in fields:
-        exception = fields.pop("exception")
-        fields.update(
-            (name, exception[part]) for name, part in EXCEPTION_PARTS.items() if part in exception
-        )
-    return {naming.names.get(name, name): value for name, value in fields.items()} | dict(
-        naming.always
-    )
+    if naming.flat:
+        flatten_exception(fields)
+    renamed = {naming.names.get(name, name): value for name, value in fields.items()}
+    return {**renamed, **naming.always}
+
+
+def flatten_exception(fields: dict[str, Any]) -> None:
+    """Replace the object ``exception`` in *fields* by its parts: ``exception.type`` and so on."""
+    exception = fields.pop("exception", {})
+    for name, part in _EXCEPTION.items():
+        if part in exception:
+            fields[name] = exception[part]
+
+
+def nest_exception(fields: dict[str, Any]) -> None:
+    """Undo :func:`flatten_exception`."""
+    exception = {part: fields.pop(name) for name, part in _EXCEPTION.items() if name in fields}
+    if exception:
+        fields["exception"] = exception
 
 
 def record_of(fields: dict[str, Any], naming: Naming) -> Record:
@@ -278,9 +290,7 @@ def _renamed_back(fields: dict[str, Any], naming: Naming) -> dict[str, Any]:
             back[ours] = value
     for name in naming.always:
         _take(fields, name)
-    exception = {part: back.pop(name) for name, part in EXCEPTION_PARTS.items() if name in back}
-    if exception:
-        back["exception"] = exception
+    nest_exception(back)
     if naming.store == "gcp" and "trace_id" in back:
         back["trace_id"] = _GOOGLE_TRACE.sub("", json_or_text(back["trace_id"]))
     return fields | back
