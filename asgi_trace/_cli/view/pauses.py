@@ -23,9 +23,8 @@ __all__ = ("GAP", "Pauses")
 GAP = 400.0
 """The least length of a gap."""
 
-# The least part of its request that a gap lasts, and the most gaps of a request.
+# The least part of its request that a gap lasts: so a request has at most five.
 _GAP_PART = 0.2
-_MOST_GAPS = 5
 # The least part of each open request that a silence lasts, and the least number of these requests.
 _SILENCE_PART = 0.1
 _SILENT_REQUESTS = 2
@@ -79,7 +78,7 @@ class Pauses:
 
     def gaps(self, is_whole: bool) -> list[tuple[int, float, float]]:
         """
-        Return the gaps that are long for their requests, the longest of each request.
+        Return the gaps that are long for their requests, each without the time of a callee.
 
         :param is_whole: whether some times have no fraction of a second.
         """
@@ -92,17 +91,13 @@ class Pauses:
             ):
                 unlogged.append((number, start, end))
         waiting = self._waiting({number for number, _, _ in unlogged})
-        by_request: dict[int, list[tuple[float, float, float]]] = {}
+        gaps: list[tuple[int, float, float]] = []
         for number, begun, over in unlogged:
             shortest = self._shortest_gap(number, least)
             for start, end in _without((begun, over), waiting.get(number, ())):
                 if end - start >= shortest:
-                    by_request.setdefault(number, []).append((end - start, start, end))
-        return [
-            (number, rounded(start), rounded(end))
-            for number, gaps in sorted(by_request.items())
-            for _, start, end in sorted(heapq.nlargest(_MOST_GAPS, gaps), key=lambda gap: gap[1])
-        ]
+                    gaps.append((number, rounded(start), rounded(end)))
+        return sorted(gaps)
 
     def _shortest_gap(self, number: int, least: float) -> float:
         return max(least, (self._end[number] - self._start[number]) * _GAP_PART)
