@@ -143,6 +143,7 @@ class TextFormatter(logging.Formatter):
         *defaults* has the values of fields that a line may lack, such as one outside a request.
     :param datefmt: the date's form for :func:`time.strftime`.
     :param style: of *fmt*: ``%``, ``{`` or ``$``.
+    :param validate: check that *fmt* is of its style.
     :param session_length: the number of characters to which a long session id is cut; None for the
         whole id. An id that a client chose is never cut.
     :param precise: show milliseconds and the zone: ``2024-01-15 10:30:15.250+0100``.

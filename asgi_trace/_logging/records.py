@@ -46,6 +46,11 @@ CALL = CALL_NAMES
 """The attributes of a record in a call to an MCP server, in the order of a call's words."""
 
 STAMPED = frozenset({*IDS, *CALL, "parent_span_id"})
+SERVER_ACCESS_LOGGERS = frozenset(
+    {"uvicorn.access", "hypercorn.access", "anycorn.access", "granian.access", "gunicorn.access"}
+)
+"""The loggers to which servers write their access lines."""
+
 _OWN_LOGGERS = frozenset({ACCESS_LOGGER, CALLS_LOGGER})
 _IDS = frozenset(IDS)
 

@@ -545,9 +545,6 @@ def root_level_watched() -> Iterator[Callable[[], int]]:
 
 # -- a process whose shim is not served ------------------------------------------------------------
 
-_ACCESS_LOGGERS = frozenset(
-    {"uvicorn.access", "hypercorn.access", "anycorn.access", "granian.access", "gunicorn.access"}
-)
 _UNTRACED = (
     "a server logs requests, and none has reached RequestTracingMiddleware in this process; their lines show "
     "[req=none]. Serve the app that it returns: app = RequestTracingMiddleware(app). 'fastapi run' serves the FastAPI "
@@ -587,7 +584,7 @@ def _stop_watching() -> None:
 
 
 def _warn_of_untraced(record: logging.LogRecord) -> None:
-    if record.name in _ACCESS_LOGGERS:
+    if record.name in records.SERVER_ACCESS_LOGGERS:
         _stop_watching()
         warn_once("untraced requests", _UNTRACED)
 
