@@ -150,8 +150,8 @@ class TextFormatter(logging.Formatter):
     :param color: color the ids, the same for each line of a request, and the level; for terminals.
     :param fields: names in ``metadata.fields`` that the line shows after the ids: ``("tenant",)``
         for ``[req=a1b2c3d4|session=12345678|tenant=acme]``.
-    :raises ValueError: when *session_length* is no whole number above 0, or *fmt* is not of its
-        style.
+    :raises ValueError: when *session_length* is no whole number above 0, *fields* is no sequence of
+        names, or *fmt* is not of its style.
 
     .. versionadded:: 0.1
     """

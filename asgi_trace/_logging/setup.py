@@ -432,6 +432,7 @@ def configure_logging(
     :param service: the name of this service, on each line of JSON and logfmt; when left out, the
         value of the variable ``OTEL_SERVICE_NAME``.
     :raises ValueError: for an unknown *level*.
+    :raises TypeError: for a *level* that is neither a number nor a name.
 
     .. versionadded:: 0.1
     """
