@@ -145,7 +145,7 @@ def test_a_fault_of_ours_costs_no_call(server: Server, lines: Lines, client: str
 
     lines.emit = fail  # type: ignore[method-assign]
     CLIENTS[client](HOOKS, server.url(OURS), {})
-    with bound_request_metadata(Broken()):  # type: ignore[arg-type]
+    with bound_request_metadata(Broken()):
         CLIENTS[client](HOOKS, server.url(OURS), {})
     assert len(server.received) == 2
 
