@@ -33,7 +33,7 @@ from asgi_trace import (
     bound_request_metadata,
 )
 from asgi_trace._cli.logs.workers import cores
-from asgi_trace._core.lines import ACCESS_LOGGER, format_access
+from asgi_trace._core.access_lines import ACCESS_LOGGER, format_access
 
 from . import plain
 

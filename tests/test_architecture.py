@@ -23,7 +23,12 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "faults",
             "patterns",
             "tracecontext",
+            "escapes",
+            "values",
+            "logfmt",
+            "record",
             "lines",
+            "access_lines",
             "calls",
             "headers",
             "ids",
@@ -141,6 +146,9 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "places",
             "callers",
             "packing",
+            "axis",
+            "pauses",
+            "sessions",
             "model",
             "latest",
             "page",
@@ -210,7 +218,8 @@ NEIGHBOURS = {
 # see.
 MCP_IN_CORE = {
     # Fields of a log line, and the name of one of them in OpenTelemetry's conventions.
-    "_core.lines": {"mcp", "mcp_method", "mcp_name"},
+    "_core.lines": {"mcp_method", "mcp_name"},
+    "_core.record": {"mcp", "mcp_method", "mcp_name"},
     # Public attributes of the metadata, and the places where one is found and shown.
     "_core.request": {
         "mcp_call",

@@ -407,7 +407,7 @@ def test_the_viewers_cost_is_measured(capsys: pytest.CaptureFixture[str]) -> Non
         "python",
         "limits",
     ]
-    assert all(0 < float(seconds) < 60 for _, _, _, seconds, *_ in rows[1::2])
+    assert all(float(seconds) > 0 for _, _, _, seconds, *_ in rows[1::2])
 
 
 def test_the_cost_of_grep_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

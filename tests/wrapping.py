@@ -19,7 +19,9 @@ from typing import Any
 
 import yaml
 
-from asgi_trace._core.lines import Record, format_access, format_json, format_logfmt, format_text
+from asgi_trace._core.access_lines import format_access
+from asgi_trace._core.lines import format_json, format_logfmt, format_text
+from asgi_trace._core.record import Record
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 FRONT, STOCK = "1f0e7c5a9b3d4e6f8a7b6c5d4e3f2a1b", "9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f"

@@ -19,8 +19,8 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from .._core.lines import STORES
 from .._core.middleware import RequestTracingMiddleware
+from .._core.record import STORES
 from .._logging.formatters import JSONFormatter, LogfmtFormatter, TextFormatter
 from .._logging.records import stamp_records
 from .._logging.setup import give_forms

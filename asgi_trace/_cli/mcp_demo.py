@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple, TextIO
 
+from .._core.access_lines import ACCESS_LOGGER
 from .._core.current import get_request_metadata
-from .._core.lines import ACCESS_LOGGER, format_call, parse_line
+from .._core.lines import format_call, parse_line
 from .._core.middleware import RequestTracingMiddleware
 from .._logging.formatters import TextFormatter
 from .._logging.setup import configure_logging

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import Any
 
+from .access_lines import ACCESS_LOGGER, format_access, format_usual_access
 from .faults import own_logger, report_once
-from .lines import ACCESS_LOGGER, format_access, format_usual_access
 from .masks import Masks
 from .own_lines import write_line
 from .protocol import Wrapper

@@ -177,8 +177,16 @@ def set_request_metadata(metadata: RequestMetadata | None) -> RequestToken:
     """
     Make *metadata* the current request's, and return the token that undoes it.
 
+    :raises TypeError: when *metadata* is anything else, such as the dict of a carrier.
+
     .. versionadded:: 0.1
     """
+    if metadata is not None and not isinstance(metadata, RequestMetadata):
+        # Without the value, which may contain a secret.
+        raise TypeError(
+            f"metadata is of type {type(metadata).__name__}; expected a RequestMetadata or None;"
+            " bound_carrier() takes the headers of a job"
+        )
     during = _began(_current.get(), _by_hand.get())
     if elsewhere.module in modules:
         during = _choose(during, None)
@@ -212,6 +220,8 @@ def bound_request_metadata(metadata: RequestMetadata | None) -> Iterator[Request
     For work outside HTTP: ``with bound_request_metadata(RequestMetadata(session_id="nightly")):``.
     An exception that leaves the block carries its ids, unless the block is inside another request:
     a worker or scheduler that logs it later logs it with them.
+
+    :raises TypeError: as :func:`set_request_metadata`.
 
     .. versionadded:: 0.1
     """

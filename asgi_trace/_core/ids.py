@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from .escapes import escape_id
 from .faults import report_once
-from .lines import NO_ID, escape_id
+from .record import NO_ID
 
 __all__ = (
     "ID_RULE",

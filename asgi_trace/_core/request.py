@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
 from .calls import NO_CALL, Call, clean
 from .faults import report_once
 from .ids import generate_own_ids, generate_request_id, id_by_hand
-from .lines import NO_ID
+from .record import NO_ID
 from .tracecontext import RANDOM, TraceContext, TraceParts, is_trace_id, new_trace
 
 __all__ = (

@@ -32,9 +32,9 @@ from .ids import (
     parse_id,
     take_request_id,
 )
-from .lines import NO_ID
 from .masks import Masks
 from .protocol import PENDING, Protocol
+from .record import NO_ID
 from .request import RequestMetadata, another, checked_trace, found_once
 from .response_headers import Answers
 from .sessions import SessionResolver

@@ -16,12 +16,9 @@ from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any, Literal
 
+from .._core.escapes import escape
 from .._core.lines import (
-    NO_ID,
     SESSION_LENGTH,
-    Naming,
-    Record,
-    escape,
     format_call,
     format_ids,
     format_json,
@@ -32,6 +29,8 @@ from .._core.lines import (
     id_color,
     short_session,
 )
+from .._core.record import NO_ID, Naming, Record
+from .._core.values import text_of
 from .records import (
     CALL,
     IDS,
@@ -109,7 +108,7 @@ class Brackets:
             }
         # extra= may set an id of any type, whose text may change.
         is_text = type(request_id) is type(session_id) is type(span_id) is str
-        short = short_session(session_id if is_text else _shown(session_id), self._session_length)
+        short = short_session(session_id if is_text else text_of(session_id), self._session_length)
         # The span is shown in requests that have a traced caller.
         shown_span = span_id if hasattr(stamped, "parent_span_id") else NO_ID
         ids = format_ids(request_id, short, shown_span, fields)
@@ -122,7 +121,7 @@ class Brackets:
 
     def _call(self, record: logging.LogRecord) -> str:
         attributes = record.__dict__
-        return format_call(*(_shown(attributes.get(name, "")) for name in CALL))
+        return format_call(*(text_of(attributes.get(name, "")) for name in CALL))
 
 
 def _prefix(shown: tuple[str, str]) -> str:
@@ -156,14 +155,15 @@ class TextFormatter(logging.Formatter):
         *defaults* has the values of fields that a line may lack, such as one outside a request.
     :param datefmt: the date's form for :func:`time.strftime`.
     :param style: of *fmt*: ``%``, ``{`` or ``$``.
+    :param validate: check that *fmt* is of its style.
     :param session_length: the number of characters to which a long session id is cut; None for the
         whole id. An id that a client chose is never cut.
     :param precise: show milliseconds and the zone: ``2024-01-15 10:30:15.250+0100``.
     :param color: color the ids, the same for each line of a request, and the level; for terminals.
     :param fields: names in ``metadata.fields`` that the line shows after the ids: ``("tenant",)``
         for ``[req=a1b2c3d4|session=12345678|tenant=acme]``.
-    :raises ValueError: when *session_length* is no whole number above 0, or *fmt* is not of its
-        style.
+    :raises ValueError: when *session_length* is no whole number above 0, *fields* is no sequence of
+        names, or *fmt* is not of its style.
 
     .. versionadded:: 0.1
     """
@@ -235,7 +235,7 @@ class TextFormatter(logging.Formatter):
         attributes = record.__dict__.copy()
         shown = _plain_record(attributes)
         attributes["session_id"] = short_session(
-            _shown(attributes["session_id"]), self._session_length
+            text_of(attributes["session_id"]), self._session_length
         )
         # Ids and fields may contain a client's words; the attributes of logging are the program's.
         for name in attributes.keys() - OWN:
@@ -564,7 +564,7 @@ class JSONFormatter(logging.Formatter):
         fields: dict[str, str] = {}
         if record.exc_info and record.exc_info[0] is not None:
             fields["type"] = record.exc_info[0].__qualname__
-            fields["message"] = _shown(record.exc_info[1])
+            fields["message"] = text_of(record.exc_info[1])
             record.exc_text = record.exc_text or self.formatException(record.exc_info)
         stack = self.formatStack(record.stack_info) if record.stack_info else None
         traces = [text for text in (record.exc_text, stack) if text]
@@ -628,11 +628,4 @@ def _message_of(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception:  # arguments that do not fit the message: both are written unformatted
-        return f"{_shown(record.msg)} {_shown(record.args)}"
-
-
-def _shown(value: object) -> str:
-    try:
-        return str(value)
-    except Exception:
-        return object.__repr__(value)
+        return f"{text_of(record.msg)} {text_of(record.args)}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core.current import get_request_metadata
 from .._core.exceptions import metadata_of
-from .._core.lines import NO_ID
+from .._core.record import NO_ID
 from .._core.request import RequestMetadata
 from . import records
 from .records import CALL, IDS, STAMPED, stamp

@@ -21,10 +21,12 @@ from collections.abc import Callable, Mapping
 from sys import modules
 from typing import Any
 
+from .._core.access_lines import ACCESS_LOGGER, CALLS_LOGGER
 from .._core.current import bound, elsewhere, get_request_metadata
 from .._core.exceptions import metadata_of
-from .._core.lines import ACCESS_LOGGER, CALLS_LOGGER, NO_ID, short_session
+from .._core.lines import short_session
 from .._core.made_records import unset_factory
+from .._core.record import NO_ID
 from .._core.request import CALL_NAMES, RequestMetadata
 
 __all__ = (
@@ -45,6 +47,11 @@ CALL = CALL_NAMES
 """The attributes of a record in a call to an MCP server, in the order of a call's words."""
 
 STAMPED = frozenset({*IDS, *CALL, "parent_span_id"})
+SERVER_ACCESS_LOGGERS = frozenset(
+    {"uvicorn.access", "hypercorn.access", "anycorn.access", "granian.access", "gunicorn.access"}
+)
+"""The loggers to which servers write their access lines."""
+
 _OWN_LOGGERS = frozenset({ACCESS_LOGGER, CALLS_LOGGER})
 _IDS = frozenset(IDS)
 

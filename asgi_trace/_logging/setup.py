@@ -440,6 +440,7 @@ def configure_logging(
     :param service: the name of this service, on each line of JSON and logfmt; when left out, the
         value of the variable ``OTEL_SERVICE_NAME``.
     :raises ValueError: for an unknown *level*.
+    :raises TypeError: for a *level* that is neither a number nor a name.
 
     .. versionadded:: 0.1
     """
@@ -553,9 +554,6 @@ def root_level_watched() -> Iterator[Callable[[], int]]:
 
 # -- a process whose shim is not served ------------------------------------------------------------
 
-_ACCESS_LOGGERS = frozenset(
-    {"uvicorn.access", "hypercorn.access", "anycorn.access", "granian.access", "gunicorn.access"}
-)
 _UNTRACED = (
     "a server logs requests, and none has reached RequestTracingMiddleware in this process; their lines show "
     "[req=none]. Serve the app that it returns: app = RequestTracingMiddleware(app). 'fastapi run' serves the FastAPI "
@@ -595,7 +593,7 @@ def _stop_watching() -> None:
 
 
 def _warn_of_untraced(record: logging.LogRecord) -> None:
-    if record.name in _ACCESS_LOGGERS:
+    if record.name in records.SERVER_ACCESS_LOGGERS:
         _stop_watching()
         warn_once("untraced requests", _UNTRACED)
 

@@ -14,14 +14,13 @@ from .._core.faults import report_once
 from .._core.headers import response_values
 from .._core.patterns import Pattern
 from .._core.protocol import Wrapper
-from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata
+from .._core.scope import SCOPE_KEY, Message, Scope, ScopeMetadata, Send
 from .jsonrpc import MAX_MESSAGE_SIZE, read_endpoint, read_error, read_posted
 from .requests import await_endpoint, learn_call, open_stream
 
 __all__ = ("Observer", "follow_stream")
 
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[Any]]
 
 
 class Observer(Wrapper):

@@ -18,17 +18,13 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from .._core.calls import Call
 from .._core.current import get_request_metadata
-from .._core.lines import NO_ID
+from .._core.record import NO_ID
 from .._core.scope import masks_of
 from .._core.tracecontext import SAMPLED
-from .._logging.records import CALL, IDS, STAMPED, stamp
+from .._logging.records import CALL, IDS, SERVER_ACCESS_LOGGERS, STAMPED, stamp
 from .attributes import REQUEST, SESSION, call_attributes
 
 __all__ = ("RequestLogHandler",)
-
-_ACCESS_LOGGERS = frozenset(
-    {"uvicorn.access", "hypercorn.access", "anycorn.access", "granian.access", "gunicorn.access"}
-)
 
 # In a server's access line: the path after the method, and the query of any URL.
 _PATH = re.compile(r'(?<=[A-Z] )/[^\s"?]*')
@@ -70,7 +66,7 @@ class RequestLogHandler(logging.Handler):
     def _emit(self, record: logging.LogRecord) -> None:
         stamp(record)
         record = copy(record)
-        if record.name in _ACCESS_LOGGERS:
+        if record.name in SERVER_ACCESS_LOGGERS:
             _mask_access_line(record)
         attributes = vars(record)
         words = {name: attributes.pop(name) for name in STAMPED & attributes.keys()}

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, TypeVar
 
+from .._core.access_lines import CALLS_LOGGER, format_outgoing
 from .._core.current import bound_request_metadata, get_request_metadata
 from .._core.faults import own_logger, report_once
-from .._core.lines import CALLS_LOGGER, format_outgoing
 from .._core.masks import Masks
 from .._core.own_lines import write_line
 from .._core.request import RequestMetadata

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from asgi_trace._cli.logs import reader
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.view import model, page
-from asgi_trace._core.lines import Record, format_json, format_logfmt, format_text
+from asgi_trace._core.lines import format_json, format_logfmt, format_text
+from asgi_trace._core.record import Record
 
 from ..viewer import stamped
 from .conftest import PATIENCE, page_of, page_of_logs

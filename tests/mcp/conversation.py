@@ -20,7 +20,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from asgi_trace import RequestTracingMiddleware, TextFormatter
-from asgi_trace._core.lines import Record, parse
+from asgi_trace._core.lines import parse
+from asgi_trace._core.record import Record
 
 from .modes import Mode
 from .sdk import sdk

@@ -94,15 +94,6 @@ class Call(NamedTuple):
             if [span["name"][:4] for span in around if span["kind"] == "SERVER"] != ["POST"]:
                 yield f"the span of the HTTP request is no link: {own} {around}"
 
-    def server_spans(self, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The SERVER spans of this call, by the span that it has seen as its own or around it."""
-        near = {self.seen["line"]["span_id"], self.seen["line"]["parent_span_id"]}
-        return [
-            span
-            for span in spans
-            if span["kind"] == "SERVER" and span["method"] == "tools/call" and span["id"] in near
-        ]
-
 
 def check(cell: Cell, calls: list[Call], spans: list[dict[str, Any]]) -> list[str]:
     found = [f"{call.tag}: {problem}" for call in calls for problem in call.problems(cell, spans)]

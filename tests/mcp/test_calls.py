@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import asgi_trace._mcp.sdk
-from asgi_trace._core.lines import parse_access
+from asgi_trace._core.access_lines import parse_access
 
 from .conversation import WRAPPINGS, Caller, Conversation, converse
 from .handlers import TOOLS

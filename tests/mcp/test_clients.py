@@ -19,7 +19,7 @@ from asgi_trace import (
     RequestTracingMiddleware,
     bound_request_metadata,
 )
-from asgi_trace._core.lines import Record
+from asgi_trace._core.record import Record
 from asgi_trace.mcp import outgoing_meta, request_hook, trace_server
 
 from .conversation import HTTP, Caller, Lines, converse, serving

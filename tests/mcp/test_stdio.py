@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from asgi_trace._core.lines import NO_ID, Record, parse_line
+from asgi_trace._core.lines import parse_line
+from asgi_trace._core.record import NO_ID, Record
 
 from .handlers import TOOLS
 from .sdk import sdk

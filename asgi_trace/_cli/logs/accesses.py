@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from ..._core.lines import parse_access, parse_outgoing, unescape
+from ..._core.access_lines import parse_access, parse_outgoing
+from ..._core.escapes import unescape
 from ..._core.patterns import Pattern
 from .colors import COLORS
 from .ids import HEX, NAMED, OF_HAPROXY, OF_STREAM, UNIQUE, UUID

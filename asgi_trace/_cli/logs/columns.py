@@ -16,7 +16,8 @@ from functools import cache
 from itertools import compress, count, repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from ..._core.lines import HEAD, NO_ID
+from ..._core.lines import HEAD
+from ..._core.record import NO_ID
 from .accesses import accesses_in, outgoing_in
 from .entries import Columns, Common, with_fields
 from .entry import LONGEST_TEXT, more_of

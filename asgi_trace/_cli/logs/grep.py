@@ -20,7 +20,9 @@ from dataclasses import replace
 from datetime import tzinfo
 from itertools import islice
 
-from ..._core.lines import NO_ID, escape, id_color
+from ..._core.escapes import escape
+from ..._core.lines import id_color
+from ..._core.record import NO_ID
 from .candidates import REQUEST_ID, may_be_split, shortcut
 from .colors import COLORS
 from .entry import Entry

@@ -13,8 +13,9 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
-from ..._core.lines import NO_ID, parse_fields
+from ..._core.lines import parse_fields
 from ..._core.patterns import Pattern
+from ..._core.record import NO_ID
 from .accesses import HOST, access_in, milliseconds_in, outgoing_in
 from .colors import COLORS
 from .entry import NO_MORE, Entry, astral, id_of, shown, trace_of

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from ..._core.lines import HEAD, STORES, Store
+from ..._core.lines import HEAD
 from ..._core.patterns import Pattern
+from ..._core.record import STORES, Store
 from .names import INSTANCES
 
 __all__ = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any
 
-from ..._core.lines import NO_ID
+from ..._core.record import NO_ID
 from .accesses import HOST
 from .entry import Entry
 from .reader import LineReader

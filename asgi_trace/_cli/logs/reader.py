@@ -15,7 +15,7 @@ from datetime import tzinfo
 from itertools import repeat
 from math import nextafter
 
-from ..._core.lines import NO_ID
+from ..._core.record import NO_ID
 from .columns import columns_in_envelopes, columns_of
 from .entries import Columns, Entries
 from .entry import LONGEST_TEXT, Entry

@@ -12,8 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..._core.lines import NO_ID
 from ..._core.patterns import Pattern
+from ..._core.record import NO_ID
 from .accesses import AccessLines, access_in, outgoing_in
 from .entry import NO_MORE, Entry, astral, more_of
 from .envelopes import Peeled

@@ -20,6 +20,7 @@ from .blocked import read_blocks
 from .names import ROLES
 from .services import container_in, source_of_labels
 from .stores import text_column
+from .tables import unescaped
 
 __all__ = ("in_lines", "of_ruby", "shown_in")
 
@@ -190,15 +191,6 @@ class _Console(_OneLine):
         return [_line(text.removesuffix("\\n"), match["time"], source)]
 
 
-_ESCAPED = Pattern(r"\\([\\'btnrf0])")
-_CHARACTERS = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "f": "\f", "0": ""}
-
-
-def _unescaped(text: str) -> str:
-    """Return a *text* that ClickHouse has escaped between tabs."""
-    return _ESCAPED.sub(lambda match: _CHARACTERS.get(match[1], match[1]), text)
-
-
 class _BetweenTabs(_Form):
     """
     A time, perhaps a service, and a line between tabs, as ClickHouse prints them for other programs.
@@ -214,7 +206,7 @@ class _BetweenTabs(_Form):
         row = self._row.fullmatch(line) if "\\\\" in line or "\\'" in line else None
         if row is None or self.start.match(line) is None or _is_json(row[3]):
             return [line]
-        text = _unescaped(row[3])
+        text = unescaped(row[3])
         if "\n" in text:
             return [_line(text, row[1], row[2] or "")]
         return [f"{line[: row.start(3)]}{text}"]
@@ -256,7 +248,7 @@ class _Values(_Form):
             row = self._row.match(line, end)
             if row is None:
                 return [line]
-            lines.append(_line(_unescaped(row[3]), row[1], row[2] or ""))
+            lines.append(_line(unescaped(row[3]), row[1], row[2] or ""))
             end = row.end()
         return lines
 
@@ -307,7 +299,7 @@ class _Markdown(_Form):
         behind = len(self._columns) - 1 - self._text
         *cells, rest = line.removeprefix("| ").removesuffix(" |").split(" | ", self._text)
         text, *others = rest.rsplit(" | ", behind) if behind else [rest]
-        text = _unescaped(text) if self._is_escaped else text.replace("\\|", "|").rstrip()
+        text = unescaped(text) if self._is_escaped else text.replace("\\|", "|").rstrip()
         return [*map(str.strip, cells), text, *map(str.strip, others)]
 
 
@@ -321,7 +313,7 @@ class _NamedBetweenTabs(_Form):
         pairs = [self._pair.fullmatch(cell) for cell in line.split("\t")]
         if None in pairs:
             return [line]
-        return [json.dumps({pair[1]: _unescaped(pair[2]) for pair in pairs if pair})]
+        return [json.dumps({pair[1]: unescaped(pair[2]) for pair in pairs if pair})]
 
 
 class _Pairs(_Form):

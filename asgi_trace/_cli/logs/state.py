@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._core.lines import NO_ID
+from ..._core.record import NO_ID
 from .accesses import AccessLines
 from .entry import NO_MORE
 from .envelopes import Peeled

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ..._core.lines import NO_ID, parse_fields
+from ..._core.lines import parse_fields
 from ..._core.patterns import Pattern
+from ..._core.record import NO_ID
 from .accesses import AccessLines
 from .beginnings import ANOTHER_LOG, HEADS, INDENTED
 from .colors import COLOR, without_colors

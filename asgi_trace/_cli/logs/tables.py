@@ -20,7 +20,7 @@ from ..._core.patterns import Pattern
 from .names import CONTAINERS, RAW, ROLES, TEXTS
 from .stores import TYPE, has_text_last
 
-__all__ = ("is_table", "rows")
+__all__ = ("is_table", "rows", "unescaped")
 
 _LARGEST = 16 << 20
 """The bytes of the largest row that is read."""
@@ -118,6 +118,11 @@ _CHARACTERS = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "f": "\f", "0": ""}
 
 def _character(match: re.Match[str]) -> str:
     return _CHARACTERS.get(match[1], match[1])
+
+
+def unescaped(text: str) -> str:
+    """Return a *text* that ClickHouse has escaped between tabs."""
+    return _ESCAPED.sub(_character, text)
 
 
 def rows(blocks: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[bytes]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from ..._core.lines import NO_ID, SESSION_LENGTH
+from ..._core.lines import SESSION_LENGTH
+from ..._core.record import NO_ID
 from .entries import Entries
 from .entry import Entry
 

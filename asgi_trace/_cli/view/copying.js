@@ -34,7 +34,7 @@ function copySelected(text) {
  * A code span that the text cannot end: longer marks than any in it, and no line end.
  * @param {unknown} text
  */
-export function codeSpan(text) {
+function codeSpan(text) {
   const flat = plain(text).replace(/\s+/g, " ");
   const mark = "`".repeat(longestRun(flat) + 1);
   const isPadded = /^`|`$|^ .* $/.test(flat);
@@ -42,7 +42,7 @@ export function codeSpan(text) {
 }
 
 /** A block of code that the text cannot end. @param {string} text */
-export function codeBlock(text) {
+function codeBlock(text) {
   const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
   return `${fence}text\n${text}\n${fence}`;
 }

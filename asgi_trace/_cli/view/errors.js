@@ -57,7 +57,7 @@ function newGroup(title, isOfRequests) {
  * last.
  * @param {import("./data.js").Trace} trace @param {Group[]} groups @returns {[number, number] | null}
  */
-export function rangeOfMost(trace, groups) {
+function rangeOfMost(trace, groups) {
   const { end } = trace.requests;
   const times = trace.errorLines.lines.map((line) => trace.time[line]);
   for (const group of groups)
@@ -71,7 +71,7 @@ export function rangeOfMost(trace, groups) {
 }
 
 /** The groups, the largest first. @param {import("./data.js").Trace} trace @returns {Group[]} */
-export function groupErrors(trace) {
+function groupErrors(trace) {
   const { end, status, outcome, level } = trace.requests;
   const { lines, templates } = trace.errorLines;
   /** @type {Map<string, Group>} */

@@ -8,7 +8,7 @@ const SHORT = 8; // characters
 const LONGEST = 16;
 
 /** The id as it is shown: the beginning of a long one. @param {string} id @param {number} [most] */
-export function shortId(id, most = LONGEST) {
+function shortId(id, most = LONGEST) {
   return id.length > most ? id.slice(0, SHORT) : id;
 }
 

@@ -7,27 +7,28 @@ are packed as soon as a chunk of them is full. Other modules read files and writ
 
 from __future__ import annotations
 
-import heapq
 import operator
 import time
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate, repeat
+from itertools import repeat
 from math import inf
 from typing import Any
 
 from ..logs.entries import Common, Entries
 from ..logs.entry import Entry
 from ..logs.lines import values_at
-from ..logs.wanted import cut_of
+from .axis import Axis
 from .callers import Callers
 from .contract import REQUEST_COLUMNS, VERSION, Call, Chunk, Head, News, Request, Requests
 from .errors import Templates
-from .packing import OF_COMMONS, in_milliseconds, packed
+from .packing import OF_COMMONS, in_milliseconds, packed, rounded
+from .pauses import GAP, Pauses
 from .places import Places
+from .sessions import Sessions
 
 __all__ = ("CHUNK_LINES", "Model", "Trace", "build")
 
@@ -40,15 +41,8 @@ _ROOM = 256
 # The most chunks that wait to be packed.
 _MOST_UNPACKED = 2
 
-# Times are in milliseconds. The least length of a gap, and its least part of the request.
-_GAP = 400.0
-_GAP_PART = 0.2
-_MOST_GAPS = 5
-# The least length of a silence of the whole log, its least part of each open request, and the least
-# number of these.
-_SILENCE = 500.0
-_SILENCE_PART = 0.1
-_SILENT_REQUESTS = 2
+# Times are in milliseconds.
+#
 # An entry with a known id belongs to another request when it comes this long after the end of the
 # first request, after its answer, or, where neither was seen, after its last entry.
 _AFTER_END = 60_000.0
@@ -69,8 +63,6 @@ _ERROR = 4  # a level
 # The most spans within requests that are kept, and the most open requests with one id in a place.
 _MOST_INNER = 200_000
 _MOST_AT_ONCE = 100
-# Entries of one whole second are shown in their order, at most this far apart.
-_SPREAD = 10.0
 
 
 @dataclass
@@ -98,18 +90,10 @@ class Model:
         self.left_out: list[str] = []
         self.notes: list[str] = []
         self.summary = ""  # of reading the logs, in words
-        self.held = 0  # entries whose clock went back
         self.cut = 0  # entries whose text was cut here
         self._unknown = 0
         self._is_over = False  # whether no entry will be added
-        self._base: int | None = None
-        # Whether the base may still change: all entries were blank, and it was in no result yet.
-        self._is_base_open = True
-        self._last = 0.0
-        self._whole_lines = 0  # the number of lines with a time in whole seconds
-        # sessions
-        self._sessions: list[str] = []
-        self._session_of: dict[str, int] = {}
+        self._sessions = Sessions()
         self._places = Places(files)
         self._templates = Templates()
         self._calls: list[Call] = []
@@ -170,12 +154,8 @@ class Model:
             (name, columns[name]) for name in ("method", "path", "status", "outcome")
         ]
         self._callers = Callers(columns, self._place, self._places, self._ended, self._of_span)
-        # silences
-        self._gap_request = array("l")
-        self._gap_from = array("d")
-        self._gap_to = array("d")
-        self._silence_from = array("d")
-        self._silence_to = array("d")
+        self._pauses = Pauses(columns, self._ended, self._callers, self._calls)
+        self._axis = Axis(self._pauses.note_silence)
         # entries that changed their request, and the new one
         self._moved: list[tuple[int, int]] = []
         self._split: list[int] = []  # the requests that they were taken from
@@ -226,18 +206,7 @@ class Model:
                 for at, common in enumerate(columns.commons)
                 if not common.request_id and not common.head and _is_blank(columns.texts[at])
             ]
-        if self._base is None or (self._is_base_open and len(blanks) < len(entries)):
-            first = 0
-            while first < len(blanks) < len(entries) and blanks[first] == first:
-                first += 1
-            self._base = int(columns.times[first])
-            self._last = 0.0
-        self._is_base_open &= len(blanks) == len(entries)
-        times = self._spread(columns.times, self._base, until)
-        # The time of a blank line, such as that of its file, must not stretch the axis.
-        for at in blanks:
-            times[at] = times[at - 1] if at else self._last
-        times = self._ascending(times)
+        times = self._axis.place(columns.times, blanks, until)
         place = 0
         while place < len(entries):
             if len(self._requests) == CHUNK_LINES:
@@ -250,23 +219,6 @@ class Model:
                 columns.messages[place:end],
             )
             place = end
-
-    def _ascending(self, times: list[float]) -> list[float]:
-        """Return *times*, none before the one it follows, and note silences."""
-        if times[0] < self._last or times != sorted(times):
-            held = list(accumulate(times, max, initial=self._last))[1:]
-            self.held += sum(map(_SPREAD.__lt__, map(operator.sub, held, times)))
-            times = held
-        place = 0
-        while place < len(times):
-            end = bisect_left(times, self._last + _SILENCE, place)
-            if end == place:
-                self._silence_from.append(self._last)
-                self._silence_to.append(times[place])
-                end += 1
-            self._last = times[end - 1]
-            place = end
-        return times
 
     def _fill(
         self,
@@ -288,7 +240,7 @@ class Model:
         # The last request of each set of common values: nine of ten entries need no more than this.
         numbers = map(self._number_of.get, commons, repeat(-1))
         for when, number, common in zip(times, numbers, commons, strict=True):
-            if number < 0 or when - quiet[number] >= _GAP:
+            if number < 0 or when - quiet[number] >= GAP:
                 number = self._request_of_line(common, when)
             else:
                 quiet[number] = ends[number] = when
@@ -314,7 +266,7 @@ class Model:
         number = self._of_span.get(span, -1) if span else self._of_id.get(request_id, -1)
         if number < 0 and not (span and request_id in self._of_id):
             number = self._open(request_id, place, when, more)
-        elif number < 0 or self._place[number] != place or when - self._last_seen(number) >= _GAP:
+        elif number < 0 or self._place[number] != place or when - self._last_seen(number) >= GAP:
             number = self._request_of(request_id, more, place, when)
         is_usual = not ("access" in more or "call" in more or "outgoing" in more)
         if not is_usual:  # an access line may begin a new request
@@ -384,35 +336,6 @@ class Model:
         rows = zip(self._commons, self._texts, strict=False)
         return sum(len(common.head) + len(text) for common, text in rows)
 
-    def _spread(self, exact: list[float], base: int, until: float | None) -> list[float]:
-        """Return *exact* times after *base*; those of one whole second are spread in their order."""
-        zero = float(base)  # with it, each time is a float
-        if int not in set(map(type, exact)):
-            return [when - zero for when in exact]
-        times: list[float] = []
-        while len(times) < len(exact):
-            place = len(times)
-            when = exact[place]
-            if type(when) is not int:
-                times.append(when - zero)
-                continue
-            end = bisect_right(exact, when, place)
-            self._whole_lines += end - place
-            begin = when - zero
-            limit = begin + 1000.0
-            if end < len(exact):
-                limit = min(limit, exact[end] - zero)
-            elif until is not None:
-                limit = min(limit, until - zero)
-            start, step = max(begin, self._last), 0.0
-            # The steps before may have filled the second, and their sum is not exact.
-            if start < begin + 1000.1:
-                step = min(max(limit - start, 0.0) / (end - place), _SPREAD)
-            else:
-                start = begin
-            times += accumulate(repeat(step, end - place - 1), initial=start)
-        return times
-
     # -- requests ---------------------------------------------------------------------------------
 
     def _request_of(self, request_id: str, more: dict[str, Any], place: int, when: float) -> int:
@@ -433,10 +356,8 @@ class Model:
         silent = when - seen
         if silent > _AFTER_END and not span and self._is_another(number, when, more):
             return self._open(request_id, place, when, more)
-        if silent >= _GAP:
-            self._gap_request.append(number)
-            self._gap_from.append(seen)
-            self._gap_to.append(when)
+        if silent >= GAP:
+            self._pauses.note_gap(number, seen, when)
         return number
 
     def _with(self, numbers: dict[str, int], key: str, place: int) -> int:
@@ -558,26 +479,10 @@ class Model:
             self._number_of.clear()
         if logged.startswith(session_id):  # the same, cut by another form
             return
-        session = self._session_of.get(session_id)
-        if session is None:
-            session = self._new_session(session_id)
-        self._session[number] = session
-        name = self._sessions[session]
+        session = self._session[number] = self._sessions.number_of(session_id)
+        name = self._sessions.names[session]
         if name == session_id:  # one string for all requests of a session
             self._logged_session[number] = name
-
-    def _new_session(self, session_id: str) -> int:
-        short = cut_of(session_id)
-        number = self._session_of.get(short)
-        # An id that text has cut belongs to the first session that begins with it.
-        if number is not None and self._sessions[number] == short != session_id:
-            self._sessions[number] = session_id
-        else:
-            number = len(self._sessions)
-            self._sessions.append(session_id)
-            self._session_of.setdefault(short, number)
-        self._session_of[session_id] = number
-        return number
 
     def _learn(self, number: int, when: float, more: dict[str, Any]) -> int:
         """Note the rare values of an entry, such as an access line's, and return their request."""
@@ -679,7 +584,7 @@ class Model:
         self._began[number] = start
         # The entries that this one takes from the others, if they are in the current chunk.
         others = frozenset(several) - {number}
-        least = round((start - (_WHOLE_SECOND if self._whole_lines else _EARLIER_AGAIN)) * 10)
+        least = round((start - (_WHOLE_SECOND if self._axis.whole_lines else _EARLIER_AGAIN)) * 10)
         taken: list[tuple[int, int]] = []
         looked_at = 0
         for at in range(len(self._requests) - 1, -1, -1):
@@ -755,8 +660,8 @@ class Model:
             {
                 "request": number,
                 "callee": -1,
-                "start": _tenth(when - duration),
-                "end": _tenth(when),
+                "start": rounded(when - duration),
+                "end": rounded(when),
                 "title": " ".join(filter(None, words)),
                 "status": call.get("status"),
                 "error": call.get("error"),
@@ -862,7 +767,7 @@ class Model:
         while entries:
             place = len(self._requests) % CHUNK_LINES
             room = CHUNK_LINES - place
-            sessions, gaps = len(self._sessions), len(self._gap_from) + len(self._silence_from)
+            sessions, pauses = len(self._sessions.names), len(self._pauses)
             services, templates = len(self._places.services), len(self._templates.texts)
             calls = len(self._calls)
             moved, split = len(self._moved), len(self._split)
@@ -877,12 +782,12 @@ class Model:
             ]
             numbers = sorted({*self._requests[place:], *self._split[split:], *called} - {-1})
             # A new callee changes gaps: its caller waits while it works.
-            has_gaps = bool(called) or len(self._gap_from) + len(self._silence_from) > gaps
+            has_pauses = bool(called) or len(self._pauses) > pauses
             yield {
-                "base": self._base or 0,
+                "base": self._axis.base or 0,
                 "whole_seconds": self._are_whole(),
                 "requests": list(zip(numbers, self._requests_one_by_one(numbers), strict=True)),
-                "sessions": self._sessions[sessions:],
+                "sessions": self._sessions.names[sessions:],
                 "services": self._places.services[services:],
                 "templates": self._templates.texts[templates:],
                 "calls": self._calls[calls:],
@@ -890,8 +795,8 @@ class Model:
                 "notes": self._all_notes(),
                 "chunk": self._chunk(place),
                 "moved": self._moved[moved:],
-                "gaps": self._gaps() if has_gaps else None,
-                "silences": self._silences() if has_gaps else None,
+                "gaps": self._gaps() if has_pauses else None,
+                "silences": self._silences() if has_pauses else None,
             }
 
     def close(self) -> None:
@@ -900,7 +805,7 @@ class Model:
 
     def _resolve(self) -> set[int]:
         """Find the callers of requests. Returns the requests with a changed caller."""
-        self._callers.is_whole = self._whole_lines > 0
+        self._callers.is_whole = self._has_whole()
         changed = self._callers.resolve()
         if self._spans_of_calls:
             for number, span in self._callers.parent_span.items():
@@ -911,13 +816,13 @@ class Model:
 
     def _all_notes(self) -> list[str]:
         notes = self.notes + self._callers.notes(self.files)
-        if self._whole_lines and not self._are_whole():
-            count = _lines(self._whole_lines)
+        if self._axis.whole_lines and not self._are_whole():
+            count = _lines(self._axis.whole_lines)
             notes.append(f"{count} with a time in whole seconds: shown in the order of the log.")
         return notes
 
     def _head(self) -> Head:
-        self._is_base_open &= self._base is None
+        self._axis.fix_base()
         self._resolve()
         # Before the columns of the requests, since they take memory for a moment.
         gaps, silences = self._gaps(), self._silences()
@@ -925,7 +830,7 @@ class Model:
             "version": VERSION,
             "title": self.title,
             "created": round(time.time() * 1000),
-            "base": self._base or 0,
+            "base": self._axis.base or 0,
             "files": self.files,
             "lines": self.entries,
             "summary": self.summary,
@@ -934,7 +839,7 @@ class Model:
             "left_out": self.left_out + self._faults(),
             "chunk_lines": CHUNK_LINES,
             "notes": self._all_notes(),
-            "sessions": list(self._sessions),
+            "sessions": list(self._sessions.names),
             "services": list(self._places.services),
             "templates": list(self._templates.texts),
             "calls": list(self._calls),
@@ -943,14 +848,24 @@ class Model:
             "silences": silences,
         }
 
+    def _gaps(self) -> list[tuple[int, float, float]]:
+        return self._pauses.gaps(self._has_whole())
+
+    def _silences(self) -> list[tuple[float, float]]:
+        return self._pauses.silences(self._has_whole(), self._count)
+
+    def _has_whole(self) -> bool:
+        """Whether some lines have a time in whole seconds."""
+        return self._axis.whole_lines > 0
+
     def _are_whole(self) -> bool:
         """Whether most lines have a time in whole seconds."""
-        return 2 * self._whole_lines > self.entries
+        return 2 * self._axis.whole_lines > self.entries
 
     def _faults(self) -> list[str]:
         sentences = []
-        if self.held:
-            count = _lines(self.held)
+        if self._axis.held:
+            count = _lines(self._axis.held)
             sentences.append(
                 f"{count} whose clock went back: shown at the time of the line before."
             )
@@ -989,71 +904,6 @@ class Model:
         rows = zip(*columns.values(), strict=True)
         return [Request(zip(columns, row, strict=True)) for row in rows]
 
-    def _gaps(self) -> list[tuple[int, float, float]]:
-        """Return the gaps that are long for their requests, the longest of each request."""
-        least = 2000.0 if self._whole_lines else _GAP
-        unlogged: list[tuple[int, float, float]] = []
-        for number, start, end in zip(self._gap_request, self._gap_from, self._gap_to, strict=True):
-            ended = self._ended[number]
-            if end - start >= self._shortest_gap(number, least) and (
-                ended is None or start < ended
-            ):
-                unlogged.append((number, start, end))
-        waiting = self._waiting({number for number, _, _ in unlogged})
-        by_request: dict[int, list[tuple[float, float, float]]] = {}
-        for number, begun, over in unlogged:
-            shortest = self._shortest_gap(number, least)
-            for start, end in _without((begun, over), waiting.get(number, ())):
-                if end - start >= shortest:
-                    by_request.setdefault(number, []).append((end - start, start, end))
-        return [
-            (number, _tenth(start), _tenth(end))
-            for number, gaps in sorted(by_request.items())
-            for _, start, end in sorted(heapq.nlargest(_MOST_GAPS, gaps), key=lambda gap: gap[1])
-        ]
-
-    def _shortest_gap(self, number: int, least: float) -> float:
-        return max(least, (self._end[number] - self._start[number]) * _GAP_PART)
-
-    def _waiting(self, numbers: set[int]) -> dict[int, list[tuple[float, float]]]:
-        """Return the times at which each of *numbers* waited for its callees."""
-        intervals = self._callers.waiting(numbers)
-        for call in self._calls:
-            if call["request"] in numbers:
-                intervals.setdefault(call["request"], []).append((call["start"], call["end"]))
-        for times in intervals.values():
-            times.sort()
-        return intervals
-
-    def _silences(self) -> list[tuple[float, float]]:
-        """Return the times at which no open request logged, as while an event loop is blocked."""
-        least = 2000.0 if self._whole_lines else _SILENCE
-        pairs = zip(self._silence_from, self._silence_to, strict=True)
-        long = [(start, end) for start, end in pairs if end - start >= least]
-        if not long:  # most often, and to sort the requests takes time
-            return []
-        order = sorted(range(self._count), key=self._start.__getitem__)
-        starts = [self._start[number] for number in order]
-        silences: list[tuple[float, float]] = []
-        opened: list[tuple[float, int]] = []
-        place = 0
-        for start, end in long:
-            until = bisect_right(starts, start)
-            for number in order[place:until]:
-                heapq.heappush(opened, (self._end[number], number))
-            place = until
-            while opened and opened[0][0] < end:
-                heapq.heappop(opened)
-            longest = (end - start) / _SILENCE_PART
-            callers = {self._columns["parent"][number] for _, number in opened}
-            silent = sum(
-                until - self._start[number] <= longest and number not in callers
-                for until, number in opened
-            )
-            if silent >= _SILENT_REQUESTS:
-                silences.append((_tenth(start), _tenth(end)))
-        return silences
-
 
 def build(batches: Iterable[Sequence[Entry]], title: str, files: Sequence[str]) -> Trace:
     """Return the trace of the entries in *batches*, which come in the order of their times."""
@@ -1081,24 +931,6 @@ def _message_in(text: str, message: int) -> str:
 def _one_or_each(numbers: list[int]) -> int | list[int]:
     """Return the number that all *numbers* are; else these."""
     return numbers[0] if numbers.count(numbers[0]) == len(numbers) else numbers
-
-
-def _without(
-    whole: tuple[float, float], parts: Iterable[tuple[float, float]]
-) -> Iterator[tuple[float, float]]:
-    """Yield the rest of the time *whole* without *parts*, which are in order."""
-    start, end = whole
-    for begun, over in parts:
-        if begun > start:
-            yield start, min(begun, end)
-        start = max(start, over)
-        if start >= end:
-            return
-    yield start, end
-
-
-def _tenth(when: float) -> float:
-    return in_milliseconds(round(when * 10))
 
 
 def _in_tenths(times: Iterable[float | None]) -> list[int | None]:

@@ -14,7 +14,7 @@ from typing import Any
 from ..logs.lines import values_at
 from ..logs.workers import Workers
 
-__all__ = ("OF_COMMONS", "in_milliseconds", "packed", "packing_in")
+__all__ = ("OF_COMMONS", "in_milliseconds", "packed", "packing_in", "rounded")
 
 # A compression level: a third of the time of 6, gzip's default, and a fifth more bytes.
 _EFFORT = 1
@@ -93,4 +93,10 @@ def _texts(texts: Sequence[str]) -> bytes:
 
 
 def in_milliseconds(tenths: int) -> float:
+    """Return a time in milliseconds, as short as JSON can have it."""
     return tenths / 10 if tenths % 10 else tenths // 10
+
+
+def rounded(when: float) -> float:
+    """Return the time *when* in milliseconds, rounded to a tenth."""
+    return in_milliseconds(round(when * 10))

@@ -8,7 +8,7 @@ const MOST_KNOWN = 20_000;
 const knownRoutes = new Map();
 
 /** The path without its query, and with `*` for each part that is an id. @param {string} path */
-export function routeOf(path) {
+function routeOf(path) {
   let route = knownRoutes.get(path);
   if (route === undefined) {
     const [bare] = path.split("?", 1);

@@ -18,7 +18,7 @@ export const SENTENCE = 24;
 export const OPENED_ROW = 24;
 const BELOW_OPENED = 6;
 // The height for words about silences, below the lanes.
-export const FOOT = 18;
+const FOOT = 18;
 const NARROW = 560;
 const NARROW_GUTTER = 34;
 const WIDE_GUTTER = 118;

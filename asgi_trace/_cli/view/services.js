@@ -2,16 +2,7 @@
 
 import { make, plain } from "./text.js";
 
-export const SHAPES = [
-  "circle",
-  "square",
-  "triangle",
-  "diamond",
-  "wedge",
-  "hexagon",
-  "cross",
-  "arrow",
-];
+const SHAPES = ["circle", "square", "triangle", "diamond", "wedge", "hexagon", "cross", "arrow"];
 
 const LONGEST_LABEL = 12; // characters
 

@@ -168,7 +168,7 @@ export function selfTime({ duration, waits }) {
 }
 
 /** The host in the title of a call, such as `POST api.example.com/charge`. @param {string} title */
-export function hostOf(title) {
+function hostOf(title) {
   const [, target] = title.split(" ", 2);
   const host = (target ?? title).replace(/^\w+:\/\//, "").split(/[/?]/, 1)[0];
   return plain(host || title);

@@ -44,21 +44,21 @@ from asgi_trace._cli.logs.query import Query, read_query
 from asgi_trace._cli.logs.reader import LineReader
 from asgi_trace._cli.logs.search import search, search_requests
 from asgi_trace._cli.main import main
-from asgi_trace._core.lines import (
-    Record,
-    format_access,
-    format_json,
-    format_line,
-    format_logfmt,
-    format_text,
-    id_color,
-)
+from asgi_trace._core.access_lines import format_access
+from asgi_trace._core.lines import format_json, format_logfmt, format_text, id_color
+from asgi_trace._core.record import Record
 
 from ...asgi import HELLO_BODY, HELLO_START, call, http_scope
 from ...wrapping import VARIANTS
 from .test_logs_records import NAMED, TEXTS
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
+
+
+def line_of(time: str, request_id: str, message: str) -> str:
+    return format_text(Record(time, "INFO", "", message, request_id, "s"))
+
+
 ALICE, BOB = "abc12345-6789-full", "def67890"
 TRACEBACK = "Traceback (most recent call last):\n  File \"shop.py\", line 3, in pay\n    charge()\nKeyError: 'bulb'"
 COMMAND = (sys.executable, "-m", "asgi_trace", "grep")
@@ -287,7 +287,7 @@ def test_a_cut_session_id_matches_the_whole_one(grep: Any, tmp_path: Path) -> No
                 "2024-01-15 10:30:16 - INFO - [req=r1|sess",
                 "START RequestId: 7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a Version: $LATEST",
                 "[req=r2|session=s] shipped",
-                format_line("2024-01-15 10:30:16", "INFO", "r2", "s", "stamped"),
+                line_of("2024-01-15 10:30:16", "r2", "stamped"),
             )
         ),
     ],
@@ -562,7 +562,7 @@ def test_another_loggers_line_is_no_access_line(grep: Any, tmp_path: Path) -> No
 
 def test_a_log_with_two_names_is_read_once(grep: Any, tmp_path: Path) -> None:
     """As of ``*.log``, where a link leads to the present log; missing ones are named once, too."""
-    line = format_line("2024-01-15 10:30:15Z", "INFO", "r1", "s", "once")
+    line = line_of("2024-01-15 10:30:15Z", "r1", "once")
     (tmp_path / "app.log").write_text(line)
     (tmp_path / "latest.log").symlink_to("app.log")
     gone = tmp_path / "gone.log"
@@ -579,15 +579,13 @@ def test_several_logs_are_merged_by_time(grep: Any, tmp_path: Path) -> None:
     Packed ones too, whatever their form and zone; a record's lines stay together, and a cut last
     line is ended.
     """
-    early = format_line("2024-01-15 10:30:15+00:00", "INFO", "r1", "s", f"early\n{TRACEBACK}")
-    same = format_line(
-        "2024-01-15 11:30:15+01:00", "INFO", "r1", "s", f"at the same time\n{TRACEBACK}"
-    )
+    early = line_of("2024-01-15 10:30:15+00:00", "r1", f"early\n{TRACEBACK}")
+    same = line_of("2024-01-15 11:30:15+01:00", "r1", f"at the same time\n{TRACEBACK}")
     between = format_json(
         Record("2024-01-15T09:30:16.500-01:00", "INFO", message="between", request_id="r1")
     )
-    unreadable = format_line("99 Foo 10:30", "INFO", "r1", "s", "with the line before it")
-    late = format_line("2024-01-15 10:30:17Z", "INFO", "r1", "s", "late")
+    unreadable = line_of("99 Foo 10:30", "r1", "with the line before it")
+    late = line_of("2024-01-15 10:30:17Z", "r1", "late")
     (tmp_path / "a.log").write_text(f"{early}\n{late}")
     (tmp_path / "b.log.1.gz").write_bytes(gzip.compress(f"{same}\n".encode()))
     (tmp_path / "c").write_text(f"{between}\n{unreadable}\n")

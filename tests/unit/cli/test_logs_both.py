@@ -24,7 +24,8 @@ from asgi_trace._cli.logs.query import read_query
 from asgi_trace._cli.logs.reader import Entry, read
 from asgi_trace._cli.logs.search import search
 from asgi_trace._cli.logs.wanted import same_session
-from asgi_trace._core.lines import ACCESS_LOGGER, Record, format_access
+from asgi_trace._core.access_lines import ACCESS_LOGGER, format_access
+from asgi_trace._core.record import Record
 
 from ...wrapping import BASE, FORMS, VARIANTS, WRAPPERS, Line, when
 from .test_logs_ids import FORMATS

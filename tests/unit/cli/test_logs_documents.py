@@ -25,7 +25,8 @@ from asgi_trace._cli.logs.files import Log, blocks_of
 from asgi_trace._cli.logs.order import in_order, lines_of
 from asgi_trace._cli.logs.reader import read
 from asgi_trace._cli.main import main
-from asgi_trace._core.lines import Record, format_json
+from asgi_trace._core.lines import format_json
+from asgi_trace._core.record import Record
 
 from ...wrapping import BASE, FRONT, VARIANTS, WRAPPERS, lines
 

@@ -24,7 +24,8 @@ from asgi_trace._cli.logs.reader import Entry, LineReader, read
 from asgi_trace._cli.logs.services import service_of
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.main import main
-from asgi_trace._core.lines import Naming, format_json, format_logfmt, format_text
+from asgi_trace._core.lines import format_json, format_logfmt, format_text
+from asgi_trace._core.record import Naming
 
 from ...viewer import Told
 from ...wrapping import (

@@ -30,16 +30,9 @@ from asgi_trace._cli.logs.records import Records
 from asgi_trace._cli.logs.times import Clock
 from asgi_trace._cli.logs.workers import Parsed, Workers
 from asgi_trace._cli.view.model import build
-from asgi_trace._core.lines import (
-    ACCESS_LOGGER,
-    STORES,
-    Naming,
-    Record,
-    format_access,
-    format_json,
-    format_logfmt,
-    format_text,
-)
+from asgi_trace._core.access_lines import ACCESS_LOGGER, format_access
+from asgi_trace._core.lines import format_json, format_logfmt, format_text
+from asgi_trace._core.record import STORES, Naming, Record
 
 from ...viewer import Told
 

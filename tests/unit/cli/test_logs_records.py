@@ -21,7 +21,8 @@ from asgi_trace._cli.logs.reader import Entry, LineReader
 from asgi_trace._cli.logs.records import Records
 from asgi_trace._cli.logs.roles import Names
 from asgi_trace._cli.logs.times import Clock
-from asgi_trace._core.lines import Record, format_json, format_logfmt, parse_fields
+from asgi_trace._core.lines import format_json, format_logfmt, parse_fields
+from asgi_trace._core.record import Record
 
 HEX = "4bf92f3577b34da6a3ce929d0e0e4736"
 UUID = "7b0a2c5e-93a8-4f6e-8d0a-1f2e3d4c5b6a"

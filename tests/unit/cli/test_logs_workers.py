@@ -27,7 +27,8 @@ from asgi_trace._cli.logs.workers import Workers
 from asgi_trace._cli.view import command
 from asgi_trace._cli.view.model import Trace
 from asgi_trace._cli.view.packing import packed, packing_in
-from asgi_trace._core.lines import Record, format_json, format_logfmt, format_text
+from asgi_trace._core.lines import format_json, format_logfmt, format_text
+from asgi_trace._core.record import Record
 
 BLOCK = 4000
 _NOT_ASCII = " naïve \U0001f600"

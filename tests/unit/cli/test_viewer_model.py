@@ -21,7 +21,9 @@ from asgi_trace._cli.logs.reader import Entry, LineReader
 from asgi_trace._cli.view import model
 from asgi_trace._cli.view.model import CHUNK_LINES, Model, build
 from asgi_trace._cli.view.page import write
-from asgi_trace._core.lines import Record, format_access, format_json
+from asgi_trace._core.access_lines import format_access, format_outgoing
+from asgi_trace._core.lines import format_json
+from asgi_trace._core.record import Record
 
 from ...viewer import Told, in_milliseconds, stamped
 
@@ -239,6 +241,18 @@ def test_a_silence_within_a_request_is_a_gap() -> None:
         *(stamped(20 + second / 2, "x", "r2") for second in range(1, 20)),
     )
     assert found.head["gaps"] == [(0, 200, 1200), (1, 100, 20_000)]
+
+
+def test_a_gap_is_without_the_time_of_a_call() -> None:
+    """It may end with the call, or begin with it: the line is written when the call is over."""
+    call = {"method": "GET", "host": "pay", "path": "/", "status": 200, "attempt": 1}
+    found = told(
+        stamped(0, "x"),
+        stamped(5, format_outgoing({**call, "duration_ms": 2000.0})),
+        stamped(8, "x"),
+        stamped(8.1, format_outgoing({**call, "duration_ms": 1000.0})),
+    )
+    assert found.head["gaps"] == [(0, 0, 3000), (0, 5000, 7100)]
 
 
 def test_a_silence_of_all_open_requests_is_shown() -> None:

@@ -32,15 +32,9 @@ from asgi_trace._cli.logs.reader import (
     read,
 )
 from asgi_trace._cli.logs.search import search
-from asgi_trace._core.lines import (
-    Record,
-    format_access,
-    format_json,
-    format_line,
-    format_logfmt,
-    format_text,
-    parse_line,
-)
+from asgi_trace._core.access_lines import format_access
+from asgi_trace._core.lines import format_json, format_logfmt, format_text, parse_line
+from asgi_trace._core.record import Record
 
 FORMS = {"text": format_text, "json": format_json, "logfmt": format_logfmt}
 HEX = "773fa6885e03493498077a273d1b7f2d"
@@ -691,7 +685,8 @@ def test_our_own_lines_are_read_as_records_reads_them(
     time: str, level: str, request_id: str, session_id: str, message: str
 ) -> None:
     """The short way takes the same for a head, and for the ids, as the one definition of a line."""
-    line = format_line(time, level, request_id, session_id, message).split("\n")[0]
+    record = Record(time, level, "", message, request_id, session_id)
+    line = format_text(record).split("\n")[0]
     parsed = parse_line(line)
     assert parsed is not None
     entry = entry_of(line)

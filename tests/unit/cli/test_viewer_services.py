@@ -22,15 +22,9 @@ from asgi_trace._cli.view import callers
 from asgi_trace._cli.view.command import read_wanted, trace_of
 from asgi_trace._cli.view.errors import OTHERS, Templates, summary_of, template_of
 from asgi_trace._cli.view.model import Model
-from asgi_trace._core.lines import (
-    ACCESS_LOGGER,
-    Record,
-    format_access,
-    format_json,
-    format_logfmt,
-    format_outgoing,
-    format_text,
-)
+from asgi_trace._core.access_lines import ACCESS_LOGGER, format_access, format_outgoing
+from asgi_trace._core.lines import format_json, format_logfmt, format_text
+from asgi_trace._core.record import Record
 
 from ...viewer import Told, stamped
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from asgi_trace import RequestTracingFilter, RequestTracingMiddleware, TextFormatter
-from asgi_trace._core.lines import parse_access
+from asgi_trace._core.access_lines import parse_access
 
 from ...asgi import HELLO_BODY, HELLO_START, hello, http_scope, websocket_scope
 

@@ -68,6 +68,18 @@ def test_the_timing_is_one_more() -> None:
     assert re.fullmatch(pattern.encode(), ours), ours
 
 
+def test_the_timing_counts_milliseconds_from_the_start() -> None:
+    hour = 3_600
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        get_request_metadata().start_time -= hour
+        await hello(scope, receive, send)
+
+    messages, _ = ask(app, server_timing=True)
+    (ours,) = response_ids(messages, b"server-timing")
+    assert hour * 1000 <= float(ours.rpartition(b"=")[2]) < 2 * hour * 1000
+
+
 @pytest.mark.parametrize(
     ("inbound", "sources", "sent"),
     [

@@ -77,6 +77,16 @@ def test_set_and_reset_are_a_pair() -> None:
     assert get_request_id() is None
 
 
+def test_what_is_no_metadata_is_refused_at_once() -> None:
+    """Rather than by each function that reads an id later. The value may contain a secret."""
+    job: Any = {"x-request-id": "a", "authorization": "s3cret"}
+    for bind in (set_request_metadata, lambda value: bound_request_metadata(value).__enter__()):
+        with pytest.raises(TypeError, match="of type dict; expected a RequestMetadata") as error:
+            bind(job)
+        assert "s3cret" not in str(error.value)
+        assert get_request_id() is None
+
+
 def test_a_reset_from_another_context_does_nothing() -> None:
     """The garbage collector may close a coroutine anywhere."""
     token = contextvars.Context().run(set_request_metadata, RequestMetadata())

@@ -253,27 +253,43 @@ def test_a_generator_that_fails_costs_its_id_alone(
 
 
 @pytest.mark.parametrize(
-    ("inbound", "accepts", "expected"),
+    ("inbound", "accepts", "asked", "is_used"),
     [
-        (b"abc", True, b"abc"),
-        (b"abc", False, None),
-        (b"a b", True, None),
-        (b"abc", RuntimeError("no"), None),
+        (b"abc", True, ["abc"], True),
+        (b"abc", False, ["abc"], False),
+        (b"a b", True, [], False),
     ],
 )
 def test_a_validator_narrows_and_never_widens(
-    inbound: bytes, accepts: Any, expected: bytes | None
+    inbound: bytes, accepts: bool, asked: list[str], is_used: bool
 ) -> None:
-    """What the rule refuses it is not even asked; a fault of it refuses."""
+    """It is not even asked about what the rule rejects."""
+    given = []
 
     def validate(value: str) -> bool:
-        if isinstance(accepts, Exception):
-            raise accepts
-        return bool(accepts)
+        given.append(value)
+        return accepts
 
     app = RequestTracingMiddleware(hello, validator=validate)
     (answered,) = response_ids(step(app, http_scope([(b"x-request-id", inbound)])))
-    assert answered == expected if expected else re.fullmatch(b"[0-9a-f]{32}", answered)
+    assert given == asked
+    assert (answered == inbound) is is_used
+    assert is_used or re.fullmatch(b"[0-9a-f]{32}", answered)
+
+
+def test_a_validator_that_fails_rejects(caplog: pytest.LogCaptureFixture) -> None:
+    """The request gets an id of ours, and the log one warning."""
+
+    def validate(value: str) -> bool:
+        raise RuntimeError(value)
+
+    app = RequestTracingMiddleware(hello, validator=validate)
+    for _ in range(2):
+        (answered,) = response_ids(step(app, http_scope([(b"x-request-id", b"abc")])))
+        assert re.fullmatch(b"[0-9a-f]{32}", answered)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the id validator failed; the request continues; further failures of this kind are not logged"
+    ]
 
 
 @pytest.mark.parametrize(

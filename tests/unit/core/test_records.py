@@ -18,25 +18,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asgi_trace._core.lines import (
-    STORES,
-    Naming,
-    Record,
+from asgi_trace._core.access_lines import (
     format_access,
+    format_outgoing,
+    format_usual_access,
+    parse_access,
+    parse_outgoing,
+)
+from asgi_trace._core.lines import (
     format_json,
     format_json_ids,
     format_json_line,
     format_logfmt,
-    format_outgoing,
     format_text,
-    format_usual_access,
     parse,
-    parse_access,
     parse_line,
-    parse_outgoing,
-    parse_time,
     short_session,
 )
+from asgi_trace._core.record import STORES, Naming, Record
 
 BIDI_CONTROLS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
@@ -698,49 +697,6 @@ def test_the_traceback_is_text_in_every_form() -> None:
         assert record.text == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2024-01-15T10:30:15.123+01:00", datetime(2024, 1, 15, 9, 30, 15, 123_000, timezone.utc)),
-        ("2024-01-15 10:30:15.5Z", datetime(2024, 1, 15, 10, 30, 15, 500_000, timezone.utc)),
-        ("2024-01-15 10:30:15 -0130", datetime(2024, 1, 15, 12, 0, 15, 0, timezone.utc)),
-        ("2024-01-15 10:30:15,123", datetime(2024, 1, 15, 10, 30, 15, 123_000)),
-        ("2024-01-15 10:30", datetime(2024, 1, 15, 10, 30)),
-        ("2024-01-15", datetime(2024, 1, 15)),
-    ],
-)
-def test_times_are_read(text: str, expected: datetime) -> None:
-    """With a zone; without one it is local time."""
-    found = parse_time(text)
-    assert found is not None
-    assert abs(found - expected.timestamp()) < 1e-6
-
-
-def test_a_time_without_a_date_is_todays() -> None:
-    found = parse_time("10:30:15")
-    assert found is not None
-    assert datetime.fromtimestamp(found).strftime("%H:%M:%S") == "10:30:15"
-    assert abs(found - datetime.now().timestamp()) < 2 * 86_400
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "now",
-        "2024-02-30",
-        "2024-01-15T25:00:00",
-        "2024-01-15 10:30:15+99:00",
-        "0000-01-01",
-        "x2024-01-15",
-        "10m",
-        "10",
-    ],
-)
-def test_what_is_no_time_is_none(text: str) -> None:
-    assert parse_time(text) is None
-
-
 # Other characters are encoded in a word, for streams of any encoding.
 WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1).filter(
     lambda word: word != "-"
@@ -977,7 +933,10 @@ def test_a_traceback_that_another_writer_made_a_string_of_is_read() -> None:
 
 
 def test_writing_text_loads_no_json() -> None:
-    code = "import sys; from asgi_trace._core.lines import format_line as f; f(*'abcde'); print('json' in sys.modules)"
+    code = (
+        "import sys; from asgi_trace._core.lines import Record, format_text; "
+        "format_text(Record('10:30:15', 'INFO')); print('json' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )

@@ -23,7 +23,7 @@ from asgi_trace import (
     bound_request_metadata,
     get_request_metadata,
 )
-from asgi_trace._core.lines import parse_outgoing
+from asgi_trace._core.access_lines import parse_outgoing
 from asgi_trace._outgoing import call_lines
 
 from ...asgi import http_scope, step
@@ -145,7 +145,7 @@ def test_a_fault_of_ours_costs_no_call(server: Server, lines: Lines, client: str
 
     lines.emit = fail  # type: ignore[method-assign]
     CLIENTS[client](HOOKS, server.url(OURS), {})
-    with bound_request_metadata(Broken()):  # type: ignore[arg-type]
+    with bound_request_metadata(Broken()):
         CLIENTS[client](HOOKS, server.url(OURS), {})
     assert len(server.received) == 2
 
