@@ -241,9 +241,10 @@ _LOOKED_AT = 8192
 
 
 # The rest of a list over several lines, of which tail shows the end: behind the line that is cut,
-# there are the parts of an object, up to the next object.
+# there are the parts of an object, up to the next object. No part of a line matches a carriage return
+# in two ways: many lines that end with one would take forever.
 _CUT = Pattern(
-    rb"[^\n]*\n(?:[ \t]*(?:\"[^\n]*|[}\]],?|[{\[]|-?\d[^\n]*)\r?\n){0,500}?([ \t]*)[}\]],\r?\n\1[{\[]\r?\n"
+    rb"[^\n]*\n(?:[ \t]*(?:\"[^\r\n]*|[}\]],?|[{\[]|-?\d[^\r\n]*)\r?\n){0,500}?([ \t]*)[}\]],\r?\n\1[{\[]\r?\n"
 )
 
 
