@@ -37,19 +37,8 @@ DOCKERS_PART = 16_000
 """Docker splits a line that is longer: a part has no line feed at its end."""
 TIMES = tuple(name for name in ROLES["time"] if name not in WEAK_TIMES)
 _IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
-_LOGGERS = frozenset(
-    (
-        "logger",
-        "logger_name",
-        "log.logger",
-        "loggerName",
-        "LOGGER",
-        "SourceContext",
-        "@level",
-        "@module",
-        "@fields",
-    )
-)
+# A collector's own fields may have the names that are left out.
+_LOGGERS = frozenset((*ROLES["logger"], "@level", "@fields")) - {"target", "Category", "name"}
 _LEVEL_NAMES = frozenset(ROLES["level"]) - WEAK_LEVELS - {"PRIORITY"}
 
 DECISIVE = frozenset(
@@ -70,8 +59,8 @@ class Content(NamedTuple):
 class _Shape(NamedTuple):
     """The kind of a JSON object by its fields' names, and the names of those with a purpose."""
 
-    is_raw: bool
-    is_collected: bool
+    raw: tuple[str, ...]  # the names of the line, where only a collector makes such an object
+    collected: tuple[str, ...]  # the same, where a record may have such fields, too
     nests: bool
     is_record: bool
     ids: tuple[str, ...]
@@ -87,15 +76,15 @@ class _Shape(NamedTuple):
 def _shape(names: tuple[str, ...]) -> _Shape:
     """A log has few sets of names, so this is worked out for each once."""
     among = frozenset(names)
-    is_raw = any(fields <= among for fields in RAW)
+    raw = tuple(row[0] for row in RAW if among.issuperset(row))
     return _Shape(
-        is_raw,
-        is_raw or any(fields <= among for fields in COLLECTED),
+        raw,
+        tuple(row[0] for row in COLLECTED if among.issuperset(row)),
         any(map(may_nest, names)),
         not among.isdisjoint(_LOGGERS),
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
-        tuple(name for name in (*TEXTS, *(RAW_TEXTS if is_raw else ())) if name in among),
+        tuple(name for name in (*TEXTS, *(RAW_TEXTS if raw else ())) if name in among),
         tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
         tuple(name for name in PODS if name in among),
@@ -106,10 +95,14 @@ def _shape(names: tuple[str, ...]) -> _Shape:
 def opened(fields: dict[str, Any]) -> Content | None:
     """Return the content of an envelope with these *fields*; None for a record."""
     shape = _shape(tuple(fields))
-    is_raw, is_collected = shape.is_raw, shape.is_collected
     if shape.is_record:
         return None
+    is_raw = bool(shape.raw)
+    is_collected = is_raw or bool(shape.collected)
     if shape.nests and dict in map(type, fields.values()):
+        # In the place of the line there may be a record that the collector has parsed.
+        is_raw = any(type(fields[name]) is not dict for name in shape.raw)
+        is_collected = is_raw or any(type(fields[name]) is not dict for name in shape.collected)
         fields = flat(fields)
         shape = _shape(tuple(fields))
     if shape.is_record or (shape.ids and any(_is_id(fields[name]) for name in shape.ids)):

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import envelopes
+from asgi_trace._cli.logs.documents import unfolded
 from asgi_trace._cli.logs.envelopes import Peeler
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.prefixes import PREFIXES, any_prefix
@@ -25,7 +26,7 @@ from asgi_trace._cli.logs.reader import Entry, LineReader, read
 from asgi_trace._cli.logs.services import service_of
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.main import main
-from asgi_trace._core.lines import Naming, format_json, format_logfmt, format_text
+from asgi_trace._core.lines import STORES, Naming, format_json, format_logfmt, format_text
 
 from ...viewer import Told
 from ...wrapping import (
@@ -354,10 +355,28 @@ def test_a_record_is_no_envelope() -> None:
         {"out": FORGED, "pos": 1},
         {"event": {"line": FORGED, "name": "x"}, "time": 1},
         {"line": 12, "message": FORGED, "level": "INFO", "timestamp": 1},
+        # what CloudWatch, AWS Lambda and a collector have parsed
+        {"@timestamp": 1, "@message": {"level": 30, "pid": 1, "msg": FORGED}},
+        {"time": 1, "type": "function", "record": {"level": "INFO", "message": FORGED}},
+        {"kubernetes": {"pod": {"name": "a"}}, "message": {"time": 1, "body": {"msg": FORGED}}},
     ):
         reader = LineReader()
         found = reader.read([json.dumps(fields)]) + reader.finish()
         assert [entry.request_id for entry in found] == [fields.get("request_id", "")], fields
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_record_of_ours_outside_a_request_is_no_envelope(store: str) -> None:
+    """Under the names of each store, and also where CloudWatch shows it as an object."""
+    record = records()[0][2]._replace(message=FORGED)
+    line = format_json(record, Naming(store))
+    (as_object,) = unfolded(
+        [json.dumps([{"@timestamp": 1, "@message": json.loads(line)}]).encode()], pytest.fail
+    )
+    for text in (line, as_object.decode().rstrip("\n")):
+        reader = LineReader()
+        (entry,) = reader.read([text]) + reader.finish()
+        assert (entry.request_id, entry.level) == ("", 2), text
 
 
 def test_nesting_ends() -> None:
