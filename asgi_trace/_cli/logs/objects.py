@@ -31,10 +31,20 @@ from .names import (
 )
 from .services import in_pod, source_of_labels
 
-__all__ = ("DECISIVE", "DOCKERS_PART", "JOURNAL_BYTES", "TIMES", "Content", "opened")
+__all__ = (
+    "DECISIVE",
+    "DOCKERS_PART",
+    "JOURNAL_BYTES",
+    "SHORTEST_PART",
+    "TIMES",
+    "Content",
+    "opened",
+)
 
-DOCKERS_PART = 16_000
-"""Docker splits a line that is longer: a part has no line feed at its end."""
+DOCKERS_PART = 16_384
+"""The bytes of a part of a line that Docker has split: a part has no line feed at its end."""
+SHORTEST_PART = DOCKERS_PART // 4
+"""The fewest characters of such a part."""
 TIMES = tuple(name for name in ROLES["time"] if name not in WEAK_TIMES)
 _IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
 # A collector's own fields may have the names that are left out.
@@ -70,6 +80,7 @@ class _Shape(NamedTuple):
     sources: tuple[str, ...]
     pods: tuple[str, ...]
     parts: tuple[str, ...]
+    is_unmarked: bool  # whether its writer has no mark for a part of a line
 
 
 @lru_cache(maxsize=1024)
@@ -89,6 +100,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
         tuple(name for name in SOURCES if name in among),
         tuple(name for name in PODS if name in among),
         tuple(name for name in PARTS if name in among),
+        among.isdisjoint((*PARTS, "container_id")),  # of Docker's driver for Fluentd
     )
 
 
@@ -112,9 +124,9 @@ def opened(fields: dict[str, Any]) -> Content | None:
     name, line = _named_line(fields, shape.texts)
     if line is None:
         return None
-    is_part = name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
-    if shape.parts:
-        is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
+    is_part = any(fields[name] == PARTS[name] for name in shape.parts)
+    if name == "log" and shape.is_unmarked and len(line) >= SHORTEST_PART:
+        is_part = _is_dockers_part(line)
     line = line.rstrip("\r\n")
     if not is_collected and begins_log(line) is None:
         return None
@@ -126,6 +138,17 @@ def opened(fields: dict[str, Any]) -> Content | None:
         time = None
     source = _source_in(fields, shape) if shape.sources else ""
     return _new(Content, (line, time, source, is_part))
+
+
+def _is_dockers_part(text: str) -> bool:
+    """
+    Whether a *text* has the length of a part, which is always the same. Other collectors write whole
+    lines of any length without a line feed.
+    """
+    # Each byte of a character that was cut became a replacement character, which has three.
+    more = len(text.encode("utf-8", "surrogatepass")) - DOCKERS_PART
+    is_as_long = 0 <= more <= 2 * text.count("\ufffd") and more % 2 == 0
+    return is_as_long and not text.endswith("\n")
 
 
 def _named_line(fields: dict[str, Any], names: Sequence[str]) -> tuple[str, str | None]:

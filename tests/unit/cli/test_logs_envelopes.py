@@ -675,6 +675,45 @@ def test_a_split_line_is_whole_again() -> None:
 
 
 @pytest.mark.parametrize(
+    ("beside", "length"),
+    [
+        ({"stream": "stderr", "date": BASE}, 17_000),
+        ({"stream": "stderr", "date": BASE, "logtag": "F"}, 16_384),
+        ({"source": "stderr", "container_id": "0f1e-1", "container_name": "front"}, 16_384),
+    ],
+    ids=["Fluent Bit", "Fluent Bit, of containerd", "FireLens"],
+)
+def test_a_long_line_without_a_line_feed_is_whole(beside: dict[str, Any], length: int) -> None:
+    """A collector has joined its parts, or marks them: the next line is another request's."""
+    record = records()[1][2]
+    head = len(format_text(record._replace(message="")))
+    texts = [
+        format_text(record._replace(message="x" * (length - head))),
+        format_text(record._replace(request_id=STOCK)),
+    ]
+    reader = LineReader()
+    found = reader.read([json.dumps({"log": text, **beside}) for text in texts]) + reader.finish()
+    assert [entry.request_id for entry in found] == [FRONT, STOCK]
+
+
+@pytest.mark.parametrize("character", ["x", "é", "語", "\U0001f600"])
+def test_docker_splits_a_line_at_so_many_bytes(character: str) -> None:
+    """Also within a character: what is behind such a part is its rest, whatever a client sent."""
+    line = format_text(records()[1][2]._replace(message=character * 16_384)).encode()
+    line = line[:16_384] + FORGED.encode()
+    parts = [line[:16_384], line[16_384:] + b"\n"]
+    texts = [
+        json.dumps({"log": part.decode("utf-8", "surrogateescape"), "stream": "stderr"})
+        for part in parts
+    ]
+    reader = LineReader()
+    # It writes each byte of a character that was cut as a replacement character.
+    given = [re.sub(r"\\udc..", r"\\ufffd", text) for text in texts]
+    (entry,) = reader.read(given) + reader.finish()
+    assert entry.request_id == FRONT
+
+
+@pytest.mark.parametrize(
     "around", ["docker compose logs", "kubectl logs --prefix", "stern", "logcli -o jsonl"]
 )
 def test_a_traceback_is_not_continued_by_another_service(
