@@ -101,12 +101,22 @@ def _behind_lines(blocks: Blocks, complain: Callable[[str], object]) -> Iterator
             yield block
 
 
-def added(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
+def added(blocks: Blocks, complain: Callable[[str], object], start: bytes = b"") -> Iterator[bytes]:
     """
     Yield *blocks* that were added to a log whose beginning :func:`unfolded` has read. Only lines
     that are documents by their first name are split.
+
+    :param start: the first lines of the log; when left out, those of *blocks*.
     """
-    return _behind_lines(map(_bared, blocks), complain)
+    iterator = iter(blocks)
+    first = next(iterator, None)
+    if first is None:
+        return
+    iterator = chain((first,), iterator)
+    margin = _margin(start or first)
+    if margin is not None:
+        iterator = _outdented(iterator, margin)
+    yield from _behind_lines(map(_bared, iterator), complain)
 
 
 def _form_of(
