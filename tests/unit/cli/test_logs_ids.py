@@ -179,6 +179,24 @@ def test_a_clients_text_without_quotes(line: str, sent: str) -> None:
     assert sent in entry.text
 
 
+@pytest.mark.parametrize("sent", ["request_id=forged", "X-Request-ID: forged", "trace_id=forged"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"2024-11-22T10:30:15.250Z\t{UUID}\tINFO\tgot {{}} x",
+        f"[INFO]\t2024-11-22T10:30:15.250Z\t{UUID}\tgot {{}} x",
+        f"[INFO]\t2024-11-22T10:30:15.250Z\t{UUID}\t[dd.trace_id=5 dd.span_id=6]\tgot {{}} x",
+        f"2024-11-22 10:30:15.250 8 INFO nova.api [req-{UUID} user project] got {{}} x",
+    ],
+    ids=["Lambda", "Lambda, Python", "Lambda, Datadog", "OpenStack"],
+)
+def test_a_name_behind_the_writers_id_is_text(line: str, sent: str) -> None:
+    """Of writers with a message right behind their id; the trace of Datadog's library is before it."""
+    entry = entry_of(line.format(sent))
+    assert entry.request_id in (UUID, f"req-{UUID}")
+    assert (entry.more or {}).get("trace", "5") == "5"
+
+
 @pytest.mark.parametrize("before", ["", "web-1  | ", "2024-11-22T10:30:15.250000000Z stdout F "])
 @pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7", "2001:db8:1:2:3:4:5:6"])
 @pytest.mark.parametrize("sent", ["", "INFO - ", "2024-11-22 10:30:15 - INFO - "])
