@@ -69,9 +69,15 @@ __all__ = (
 
 
 # Only few characters are allowed before the ids. In lines that are not ours, such as a server's
-# access line, a client's text follows a quote or a bracket, and so is never taken for a head. An id
-# with a color is not matched: readers first remove the colors.
+# access line, a client's text follows a quote or a bracket, and so is never taken for a head; or the
+# client's address, as a user's name, which a client may send unasked. An id with a color is not
+# matched: readers first remove the colors.
+_ADDRESS = (
+    r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3} "
+    r"|[\da-fA-F]{1,4}:(?:(?:[\da-fA-F]{1,4}:){0,6}:|(?:[\da-fA-F]{1,4}:){6})"
+)
 HEAD = Pattern(
+    rf"(?!{_ADDRESS})"
     r"(?P<time_and_level>[0-9][\w:.,+/ -]{0,80}) - "
     r"\[req=(?P<request_id>[^|\]\n\x1b]*)\|session=(?P<session_id>[^|\]\n\x1b]*)(?P<rest>\|[^\]\n]*)?\]"
     r"(?: \[(?P<call>[^\]\n]*)\])? (?P<mark>[-|])(?: |\Z)"

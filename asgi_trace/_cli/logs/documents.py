@@ -101,12 +101,22 @@ def _behind_lines(blocks: Blocks, complain: Callable[[str], object]) -> Iterator
             yield block
 
 
-def added(blocks: Blocks, complain: Callable[[str], object]) -> Iterator[bytes]:
+def added(blocks: Blocks, complain: Callable[[str], object], start: bytes = b"") -> Iterator[bytes]:
     """
     Yield *blocks* that were added to a log whose beginning :func:`unfolded` has read. Only lines
     that are documents by their first name are split.
+
+    :param start: the first lines of the log; when left out, those of *blocks*.
     """
-    return _behind_lines(map(_bared, blocks), complain)
+    iterator = iter(blocks)
+    first = next(iterator, None)
+    if first is None:
+        return
+    iterator = chain((first,), iterator)
+    margin = _margin(start or first)
+    if margin is not None:
+        iterator = _outdented(iterator, margin)
+    yield from _behind_lines(map(_bared, iterator), complain)
 
 
 def _form_of(
@@ -241,9 +251,10 @@ _LOOKED_AT = 8192
 
 
 # The rest of a list over several lines, of which tail shows the end: behind the line that is cut,
-# there are the parts of an object, up to the next object.
+# there are the parts of an object, up to the next object. No part of a line matches a carriage return
+# in two ways: many lines that end with one would take forever.
 _CUT = Pattern(
-    rb"[^\n]*\n(?:[ \t]*(?:\"[^\n]*|[}\]],?|[{\[]|-?\d[^\n]*)\r?\n){0,500}?([ \t]*)[}\]],\r?\n\1[{\[]\r?\n"
+    rb"[^\n]*\n(?:[ \t]*(?:\"[^\r\n]*|[}\]],?|[{\[]|-?\d[^\r\n]*)\r?\n){0,500}?([ \t]*)[}\]],\r?\n\1[{\[]\r?\n"
 )
 
 

@@ -23,6 +23,7 @@ __all__ = (
     "Log",
     "allow_open",
     "blocks_of",
+    "decoder_of",
     "distinct",
     "drop_output",
     "is_packed",
@@ -274,10 +275,16 @@ def _readable(stream: io.BufferedReader) -> Readable:
             unpacked = _Unpacked(stream, packing)
             # Firehose packs what CloudWatch has packed.
             return _PackedTwice(unpacked, packing) if unpacked.begins(packing.start) else unpacked
+    decoder = decoder_of(start)
+    return stream if decoder is None else _Recoded(stream, decoder)
+
+
+def decoder_of(start: bytes) -> codecs.IncrementalDecoder | None:
+    """Return what decodes a log with this *start*; None for one that is not in UTF-16."""
     for encoding, begins in _UTF_16:
         if begins.match(start):
-            return _Recoded(stream, encoding)
-    return stream
+            return codecs.getincrementaldecoder(encoding)("replace")
+    return None
 
 
 def _refuse_archive(start: bytes) -> None:
@@ -354,9 +361,9 @@ class _PackedTwice(_Unpacked):
 class _Recoded:
     """Text in UTF-16, as shells of Windows write it, in UTF-8."""
 
-    def __init__(self, stream: io.BufferedReader, encoding: str) -> None:
+    def __init__(self, stream: io.BufferedReader, decoder: codecs.IncrementalDecoder) -> None:
         self._stream = stream
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._decoder = decoder
 
     def read1(self, size: int) -> bytes:
         """Return some bytes, and none at the end."""

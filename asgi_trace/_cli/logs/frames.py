@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, cast
 
 from ..._core.patterns import Pattern
 from .lines import LOOKED_AT, Lines
-from .objects import DECISIVE, DOCKERS_PART, TIMES, Content, opened
+from .objects import DECISIVE, SHORTEST_PART, TIMES, Content, opened
 from .stamps import Texts, texts_around, times_of
 
 __all__ = ("Contents", "contents", "put", "strings", "unescaped")
@@ -265,8 +265,8 @@ def put(values: Iterable[Any], places: Sequence[int], column: list[Any]) -> list
 
 def _failed(checks: Sequence[Sequence[object]], lines: Sequence[str]) -> list[int]:
     """Return the places at which one of *checks* is false, or one of *lines* may be only a part."""
-    if max(map(len, lines)) >= DOCKERS_PART:
-        checks = (*checks, [len(line) < DOCKERS_PART for line in lines])
+    if max(map(len, lines)) >= SHORTEST_PART:
+        checks = (*checks, [len(line) < SHORTEST_PART for line in lines])
     failed = (map(operator.not_, check) for check in checks if not all(check))
     return sorted({place for marks in failed for place in compress(count(), marks)})
 
@@ -378,7 +378,7 @@ def _matched(objects: Sequence[str], frame: _Frame) -> Contents:
         fields = _fields(text) if kind[-1] else None
         source_of[kind] = None if fields is None else _source(fields, frame.holder, frame.timer)
     sources = list(map(source_of.__getitem__, kinds))
-    odd = {place for place, line in enumerate(lines) if not line or len(line) >= DOCKERS_PART}
+    odd = {place for place, line in enumerate(lines) if not line or len(line) >= SHORTEST_PART}
     if None in source_of.values():
         odd.update(place for place, source in enumerate(sources) if source is None)
     for place in odd:

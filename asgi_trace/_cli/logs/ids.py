@@ -5,6 +5,7 @@ The places of ids in other programs' log lines: one row for each kind of program
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ..._core.patterns import Pattern
 from .names import ROLES
@@ -39,16 +40,20 @@ UNIQUE = (
 # The time and the stream, as "aws logs tail" shows them.
 OF_STREAM = r"(?:\d{4}-\d\d-\d\dT[\d:.]{8,18}(?:Z|[+-]\d\d:?\d\d) [\w/-]{1,200} )?"
 # A text that a row needs, and the row: a regular expression with the groups ``request``,
-# ``session``, ``trace``, ``span``. It is searched before a message, where there are no quotes.
-_IDS = (
+# ``session``, ``trace``, ``span``. It is searched before a message, where there are no quotes. Behind
+# the ids of the first rows is a message: a name in it counts no more than any text.
+_BEFORE_MESSAGE = (
     # OpenStack: [req-UUID user project], [None req-UUID …], [req-GLOBAL req-LOCAL …]
     ("req-", Pattern(rf"\[(?:[\w-]+ )?(?P<request>req-{UUID})(?:\]| (?:[^\]]{{0,200}}\])?)")),
+    # AWS Lambda
+    ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
+)
+_IDS = (
     # Spring Boot 3: [trace-span]; Spring Cloud Sleuth: [service,trace,span]
     ("-", Pattern(r"\[(?P<trace>[0-9a-f]{32}|[0-9a-f]{16})-(?P<span>[0-9a-f]{16})\]")),
     (",", Pattern(r"\[[\w. -]*,(?P<trace>[0-9a-f]{16,32}),(?P<span>[0-9a-f]{16})(?:,\w*)?\]")),
-    # AWS Lambda
+    # AWS Lambda itself
     ("RequestId:", Pattern(rf"\bRequestId: (?P<request>{UUID})")),
-    ("Z", Pattern(rf"(?:\A|\t)(?:\[[A-Z]+\]\t)?[0-9T:.-]+Z[\t ](?P<request>{UUID})[\t ]")),
     # AWS API Gateway's execution log
     (") ", Pattern(rf"\A{OF_STREAM}\((?P<request>{UUID})\) ")),
     # Mojolicious: its process and level, in short only their letters, and its id of 12 characters
@@ -197,6 +202,12 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
             return ids
     if "/" in line:
         line = _ADDRESS.sub(_dashes, line)
+    before_message = _placed(line, end, _BEFORE_MESSAGE)
+    if before_message is not None:
+        ids.request, ids.end = before_message["request"], before_message.end()
+        end = ids.end
+        if line.startswith("[dd.", end):  # Datadog's library puts the trace there
+            end = line.find("]", end) + 1 or end
     for match in NAMED.finditer(line, 0, end):
         if match.end() == end and _OF_ID.match(line, end):  # the search ends within it
             continue
@@ -212,16 +223,23 @@ def ids_in(line: str, end: int, *, has_path: bool = False) -> Ids:
         ids.service = "" if service is None else service[1]
     if ids.request or ids.trace:
         return ids
-    for needle, row in _IDS:
-        if needle not in line:
-            continue
-        placed = row.search(line, 0, end)
-        if placed is not None:
-            for name, value in placed.groupdict().items():
-                setattr(ids, name, value)
-            ids.end = placed.end()
-            break
+    placed = _placed(line, end, _IDS)
+    if placed is not None:
+        for name, value in placed.groupdict().items():
+            setattr(ids, name, value)
+        ids.end = placed.end()
     return ids
+
+
+def _placed(
+    line: str, end: int, rows: Iterable[tuple[str, re.Pattern[str]]]
+) -> re.Match[str] | None:
+    """Return the match of the first of *rows* that matches in *line* before *end*."""
+    for needle, row in rows:
+        placed = row.search(line, 0, end) if needle in line else None
+        if placed is not None:
+            return placed
+    return None
 
 
 def _dashes(match: re.Match[str]) -> str:

@@ -553,93 +553,79 @@ INSTANCES = tuple(
 )
 """The same, if the object is the record itself: its own fields may have the shorter names."""
 
-# Fields that an object has only if a collector made it from a raw line: its other values, such as a
-# level, are the collector's guess.
-RAW = tuple(
-    map(
-        frozenset,
-        (
-            ("log", "stream"),  # Docker's json-file, Fluent Bit
-            ("line", "labels"),  # logcli
-            ("MESSAGE", "__REALTIME_TIMESTAMP"),  # the journal
-            ("@message", "@timestamp"),  # CloudWatch Insights
-            ("textPayload", "insertId"),  # Google Cloud
-            ("textPayload", "severity"),  # the same with some of its fields
-            ("message", "logStreamName"),  # CloudWatch
-            ("message", "ingestionTime", "timestamp"),  # aws logs get-log-events
-            ("message", "podName", "nodeName"),  # stern
-            ("Log", "TimeStamp"),  # Azure
-            ("LogMessage", "TimeGenerated"),
-            ("LogEntry", "TimeGenerated"),
-            ("Log_s", "TimeGenerated"),
-            ("message", "facility", "severity"),  # syslog, of Vector, Logstash, rsyslog
-            ("line", "timestamp", "fields"),  # Grafana's download
-            ("line", "timestamp", "date"),
-            ("message", "fly"),
-            ("_raw", "_time"),  # Splunk
-            ("short_message", "_container_name"),  # Docker's GELF
-            ("message", "container_name", "image_name", "tag"),  # the same in Graylog and Logstash
-            ("message", "instance", "region", "meta"),  # flyctl logs --json
-            ("msg", "rawmsg", "timereported"),  # rsyslog
-            ("event.line", "event.source"),  # Docker's driver for Splunk
-            ("_raw", "_messagetime"),  # Sumo Logic
-            ("_raw", "_messageTime"),
-            ("raw", "dt"),  # Better Stack
-            ("resultDescription", "operationName", "category"),  # Azure's App Service
-            ("ResultDescription", "TimeGenerated"),
-            ("lines.text", "line_number", "absolute_offset"),  # ripgrep
-            ("MESSAGE", "PROGRAM"),  # syslog-ng
-            ("MESSAGE", "FACILITY", "PRIORITY"),  # the same for a line without a program
-            ("message", "timestamp", "type", "process_id", "app_name"),  # pm2
-            ("_line", "_ts"),  # Mezmo, LogDNA
-            ("@rawstring", "@timestamp"),  # LogScale
-            ("text", "applicationName", "subsystemName"),  # Coralogix
-            ("raw", "logtypes", "timestamp"),  # Loggly
-            ("out", "pos", "time"),  # Drone and Woodpecker
-            ("payload", "topic", "partition", "offset"),  # kcat
-            ("value", "topic", "partition", "offset"),  # rpk
-            ("content", "log.source"),  # Dynatrace
-            ("content", "__time__"),  # Alibaba Cloud
-            ("_msg", "log.file.path"),  # OpenTelemetry's collector, in VictoriaLogs
-            ("_msg", "log.file.name"),
-            ("_msg", "log.iostream"),
-            ("record", "type", "time"),  # AWS Lambda's Telemetry API
-            ("log_text", "log_time"),  # lnav
-        ),
-    )
+# Fields that an object has only if a collector made it from a raw line, which is in the first of
+# them: its other values, such as a level, are the collector's guess.
+RAW = (
+    ("log", "stream"),  # Docker's json-file, Fluent Bit
+    ("line", "labels"),  # logcli
+    ("MESSAGE", "__REALTIME_TIMESTAMP"),  # the journal
+    ("@message", "@timestamp"),  # CloudWatch Insights
+    ("textPayload", "insertId"),  # Google Cloud
+    ("textPayload", "severity"),  # the same with some of its fields
+    ("message", "logStreamName"),  # CloudWatch
+    ("message", "ingestionTime", "timestamp"),  # aws logs get-log-events
+    ("message", "podName", "nodeName"),  # stern
+    ("Log", "TimeStamp"),  # Azure
+    ("LogMessage", "TimeGenerated"),
+    ("LogEntry", "TimeGenerated"),
+    ("Log_s", "TimeGenerated"),
+    ("message", "facility", "severity"),  # syslog, of Vector, Logstash, rsyslog
+    ("line", "timestamp", "fields"),  # Grafana's download
+    ("line", "timestamp", "date"),
+    ("message", "fly"),
+    ("_raw", "_time"),  # Splunk
+    ("short_message", "_container_name"),  # Docker's GELF
+    ("message", "container_name", "image_name", "tag"),  # the same in Graylog and Logstash
+    ("message", "instance", "region", "meta"),  # flyctl logs --json
+    ("msg", "rawmsg", "timereported"),  # rsyslog
+    ("event.line", "event.source"),  # Docker's driver for Splunk
+    ("_raw", "_messagetime"),  # Sumo Logic
+    ("_raw", "_messageTime"),
+    ("raw", "dt"),  # Better Stack
+    ("resultDescription", "operationName", "category"),  # Azure's App Service
+    ("ResultDescription", "TimeGenerated"),
+    ("lines.text", "line_number", "absolute_offset"),  # ripgrep
+    ("MESSAGE", "PROGRAM"),  # syslog-ng
+    ("MESSAGE", "FACILITY", "PRIORITY"),  # the same for a line without a program
+    ("message", "timestamp", "type", "process_id", "app_name"),  # pm2
+    ("_line", "_ts"),  # Mezmo, LogDNA
+    ("@rawstring", "@timestamp"),  # LogScale
+    ("text", "applicationName", "subsystemName"),  # Coralogix
+    ("raw", "logtypes", "timestamp"),  # Loggly
+    ("out", "pos", "time"),  # Drone and Woodpecker
+    ("payload", "topic", "partition", "offset"),  # kcat
+    ("value", "topic", "partition", "offset"),  # rpk
+    ("content", "log.source"),  # Dynatrace
+    ("content", "__time__"),  # Alibaba Cloud
+    ("_msg", "log.file.path"),  # OpenTelemetry's collector, in VictoriaLogs
+    ("_msg", "log.file.name"),
+    ("_msg", "log.iostream"),
+    ("record", "type", "time"),  # AWS Lambda's Telemetry API
+    ("log_text", "log_time"),  # lnav
 )
 # The same, where the ids beside a line are the platform's: those in a line of ours count.
-PRINTED = tuple(
-    map(
-        frozenset,
-        (
-            ("message", "deploymentId", "projectId", "source"),  # Vercel
-            ("message", "rowId", "requestPath", "source"),
-        ),
-    )
+PRINTED = (
+    ("message", "deploymentId", "projectId", "source"),  # Vercel
+    ("message", "rowId", "requestPath", "source"),
 )
-# Fields of raw lines and of records: an object with them holds a raw line if it has no level.
-COLLECTED = tuple(
-    map(
-        frozenset,
-        (
-            ("log", "time"),
-            ("log", "date"),
-            ("log", "kubernetes"),
-            ("log", "container_id"),  # FireLens, Docker's driver for Fluentd
-            ("message", "kubernetes"),
-            ("message", "stream"),
-            ("message", "source_type"),
-            ("message", "agent"),
-            ("_msg", "_time"),
-            ("message", "dt"),
-            ("Body", "Timestamp"),
-            ("body", "timeUnixNano"),
-            ("line", "timestamp"),
-            ("_source", "_index"),
-            ("body", "severity_number", "severity_text"),
-        ),
-    )
+# Fields of raw lines and of records: an object with them holds a raw line if it has no level, and if
+# the first of them is no object itself.
+COLLECTED = (
+    ("log", "time"),
+    ("log", "date"),
+    ("log", "kubernetes"),
+    ("log", "container_id"),  # FireLens, Docker's driver for Fluentd
+    ("message", "kubernetes"),
+    ("message", "stream"),
+    ("message", "source_type"),
+    ("message", "agent"),
+    ("_msg", "_time"),
+    ("message", "dt"),
+    ("Body", "Timestamp"),
+    ("body", "timeUnixNano"),
+    ("line", "timestamp"),
+    ("_index", "_source"),
+    ("body", "severity_number", "severity_text"),
 )
 
 # Ids outside a request; the zeros are OpenTelemetry's and those of an empty UUID, and the words are

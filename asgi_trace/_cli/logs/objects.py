@@ -32,25 +32,30 @@ from .names import (
 )
 from .services import in_pod, source_of_labels
 
-__all__ = ("DECISIVE", "DOCKERS_PART", "JOURNAL_BYTES", "TIMES", "Content", "opened")
+__all__ = (
+    "DECISIVE",
+    "DOCKERS_PART",
+    "JOURNAL_BYTES",
+    "SHORTEST_PART",
+    "TIMES",
+    "Content",
+    "opened",
+)
 
-DOCKERS_PART = 16_000
-"""Docker splits a line that is longer: a part has no line feed at its end."""
+DOCKERS_PART = 16_384
+"""The bytes of a part of a line that Docker has split: a part has no line feed at its end."""
+SHORTEST_PART = DOCKERS_PART // 4
+"""The fewest characters of such a part."""
 TIMES = tuple(name for name in ROLES["time"] if name not in WEAK_TIMES)
 _IDS = frozenset((*ROLES["request"], *ROLES["session"], *ROLES["trace"]))
-_LOGGERS = frozenset(
-    (
-        "logger",
-        "logger_name",
-        "log.logger",
-        "loggerName",
-        "LOGGER",
-        "SourceContext",
-        "@level",
-        "@module",
-        "@fields",
-    )
-)
+# A collector's own fields may have the names that are left out.
+_LOGGERS = frozenset((*ROLES["logger"], "@level", "@fields")) - {
+    "target",
+    "Category",
+    "name",
+    "scope.name",
+    "instrumentationScope.name",
+}
 # OpenTelemetry's names. With one of them, a text that does not begin as a line is the message of a
 # record: Loki has the fields of a record among its labels.
 _SEVERITIES = frozenset(("severity_text", "severityText", "SeverityText"))
@@ -78,8 +83,8 @@ class Content(NamedTuple):
 class _Shape(NamedTuple):
     """The kind of a JSON object by its fields' names, and the names of those with a purpose."""
 
-    is_raw: bool
-    is_collected: bool
+    raw: tuple[str, ...]  # the names of the line, where only a collector makes such an object
+    collected: tuple[str, ...]  # the same, where a record may have such fields, too
     nests: bool
     is_record: bool
     is_printed: bool
@@ -92,42 +97,46 @@ class _Shape(NamedTuple):
     sources: tuple[str, ...]
     pods: tuple[str, ...]
     parts: tuple[str, ...]
+    is_unmarked: bool  # whether its writer has no mark for a part of a line
 
 
 @lru_cache(maxsize=1024)
 def _shape(names: tuple[str, ...]) -> _Shape:
     """A log has few sets of names, so this is worked out for each once."""
     among = frozenset(names)
-    is_printed = any(fields <= among for fields in PRINTED)
-    is_raw = is_printed or any(fields <= among for fields in RAW)
+    raw = tuple(row[0] for row in (*RAW, *PRINTED) if among.issuperset(row))
     return _Shape(
-        is_raw,
-        is_raw or any(fields <= among for fields in COLLECTED),
+        raw,
+        tuple(row[0] for row in COLLECTED if among.issuperset(row)),
         any(map(may_nest, names)),
         not among.isdisjoint(_LOGGERS),
-        is_printed,
+        any(among.issuperset(row) for row in PRINTED),
         next((name for name, text in _ATTRIBUTES.items() if {name, text} <= among), ""),
         tuple(among & _IDS),
         tuple(among & _LEVEL_NAMES),
         tuple(among & _SEVERITIES),
-        tuple(name for name in (*TEXTS, *(RAW_TEXTS if is_raw else ())) if name in among),
+        tuple(name for name in (*TEXTS, *(RAW_TEXTS if raw else ())) if name in among),
         tuple(name for name in TIMES if name in among),
         tuple(name for name in SOURCES if name in among),
         tuple(name for name in PODS if name in among),
         tuple(name for name in PARTS if name in among),
+        among.isdisjoint((*PARTS, "container_id")),  # of Docker's driver for Fluentd
     )
 
 
 def opened(fields: dict[str, Any]) -> Content | None:
     """Return the content of an envelope with these *fields*; None for a record."""
     shape = _shape(tuple(fields))
-    is_raw, is_collected, is_printed = shape.is_raw, shape.is_collected, shape.is_printed
     is_from_file = bool(shape.attributes) and _is_from_file(fields[shape.attributes])
-    if is_from_file:
-        is_raw = is_collected = True
-    elif shape.is_record:
+    if shape.is_record and not is_from_file:
         return None
+    is_printed = shape.is_printed
+    is_raw = is_from_file or bool(shape.raw)
+    is_collected = is_raw or bool(shape.collected)
     if shape.nests and dict in map(type, fields.values()):
+        # In the place of the line there may be a record that the collector has parsed.
+        is_raw = is_from_file or any(type(fields[name]) is not dict for name in shape.raw)
+        is_collected = is_raw or any(type(fields[name]) is not dict for name in shape.collected)
         fields = flat(fields)
         shape = _shape(tuple(fields))
     has_ids = shape.ids and any(_is_id(fields[name]) for name in shape.ids)
@@ -138,9 +147,9 @@ def opened(fields: dict[str, Any]) -> Content | None:
     name, line = _named_line(fields, shape.texts)
     if line is None or (is_printed and has_ids and ours(line) is None):
         return None
-    is_part = name == "log" and len(line) >= DOCKERS_PART and not line.endswith("\n")
-    if shape.parts:
-        is_part = is_part or any(fields[name] == PARTS[name] for name in shape.parts)
+    is_part = any(fields[name] == PARTS[name] for name in shape.parts)
+    if name == "log" and shape.is_unmarked and len(line) >= SHORTEST_PART:
+        is_part = _is_dockers_part(line)
     line = line.rstrip("\r\n")
     is_message = shape.severities and any(
         fields[name] not in _NO_LEVELS for name in shape.severities
@@ -160,6 +169,17 @@ def opened(fields: dict[str, Any]) -> Content | None:
 
 def _is_from_file(attributes: Any) -> bool:
     return type(attributes) is dict and not _OF_FILES.isdisjoint(attributes)
+
+
+def _is_dockers_part(text: str) -> bool:
+    """
+    Whether a *text* has the length of a part, which is always the same. Other collectors write whole
+    lines of any length without a line feed.
+    """
+    # Each byte of a character that was cut became a replacement character, which has three.
+    more = len(text.encode("utf-8", "surrogatepass")) - DOCKERS_PART
+    is_as_long = 0 <= more <= 2 * text.count("\ufffd") and more % 2 == 0
+    return is_as_long and not text.endswith("\n")
 
 
 def _named_line(fields: dict[str, Any], names: Sequence[str]) -> tuple[str, str | None]:

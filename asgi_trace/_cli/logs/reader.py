@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import tzinfo
 from itertools import repeat
 from math import nextafter
+from typing import NamedTuple
 
 from ..._core.record import NO_ID
 from .columns import columns_in_envelopes, columns_of
@@ -435,7 +436,9 @@ class LogReader:
         wanted = self._wanted
         if wanted.needle not in block and JOURNAL_BYTES.search(block) is None:
             return False
-        return wanted.since is None or _latest(block, wanted.zone) >= wanted.since * 1000
+        if wanted.since is None:
+            return True
+        return _latest(block, wanted.zone).may_be_since(wanted.since * 1000)
 
     def finish(self, is_over: bool = True) -> Entries:
         """
@@ -447,20 +450,46 @@ class LogReader:
         return self._wanted.among(entries)
 
 
-def _latest(block: bytes, zone: tzinfo | None = None) -> float:
+# The bytes at each end of a block that show its times; as many times more at its end, where the last
+# line or traceback is longer.
+_ENDS = 4096
+_WIDER = 16
+
+
+class _Latest(NamedTuple):
     """
-    Return the latest time among the first and the last lines of a block; infinity, if one of them
-    has none.
+    The latest time in some lines, in milliseconds since the epoch: minus infinity without any; and
+    whether a record has no time that can be read.
     """
-    ends = block[:4096].split(b"\n")[:-1], block[-4096:].split(b"\n")[1:]
+
+    when: float
+    has_undated: bool
+
+    def may_be_since(self, when: float) -> bool:
+        """Whether one of the lines may be of this time or later."""
+        return self.has_undated or self.when >= when or self.when < 0
+
+
+def _latest(block: bytes, zone: tzinfo | None = None) -> _Latest:
+    """Return the latest time among the first and the last lines of a block."""
+    first = _latest_in(block[:_ENDS].split(b"\n")[:-1], zone)
+    size = _ENDS
+    last = _latest_in(block[-size:].split(b"\n")[1:], zone)
+    while last.when < 0 and size < len(block):
+        size *= _WIDER
+        lines = block[-size:].split(b"\n")
+        last = _latest_in(lines if size >= len(block) else lines[1:], zone)
+    if last.when < 0:
+        return last
+    return _Latest(max(first.when, last.when), first.has_undated or last.has_undated)
+
+
+def _latest_in(lines: Sequence[bytes], zone: tzinfo | None) -> _Latest:
     reader = LineReader(when=float("inf"), zone=zone)
-    entries = (
-        reader.read(line.decode("utf-8", "replace") for end in ends for line in end)
-        + reader.finish()
-    )
-    if any(entry.more and "undated" in entry.more for entry in entries):
-        return float("inf")
-    return max((entry.time for entry in entries), default=float("inf"))
+    entries = reader.read(line.decode("utf-8", "replace") for line in lines) + reader.finish()
+    known = [entry.time for entry in entries if entry.time < float("inf")]
+    has_undated = any(entry.more and "undated" in entry.more for entry in entries)
+    return _Latest(max(known, default=-float("inf")), has_undated)
 
 
 def read(
@@ -537,6 +566,6 @@ def last_time(logs: Iterable[Log], zone: tzinfo | None = None) -> float | None:
     """
     Return the latest time in *logs*, in seconds since the epoch; only the ends of blocks are read.
     """
-    times = (_latest(block, zone) for log in logs for block in lines_of(log, zone))
-    latest = max((when for when in times if when < float("inf")), default=None)
-    return None if latest is None else latest / 1000
+    times = (_latest(block, zone).when for log in logs for block in lines_of(log, zone))
+    latest = max(times, default=-1.0)
+    return None if latest < 0 else latest / 1000

@@ -87,7 +87,7 @@ def _separator(header: str) -> str | None:
     names = {name for name, _ in _columns(header, match["separator"])}
     if match["separator"] == "|":
         return "|" if has_text_last(header.split("|")) else None
-    has_line = any(fields <= names for fields in RAW) or not _TEXTS.isdisjoint(
+    has_line = any(names.issuperset(row) for row in RAW) or not _TEXTS.isdisjoint(
         name.rpartition(".")[2] if name.partition(".")[0] in CONTAINERS else name for name in names
     )
     return match["separator"] if has_line and not names.isdisjoint(_TIMES) else None

@@ -8,6 +8,7 @@ since a stranger's page may use a name of its own that resolves to this address 
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import json
@@ -28,7 +29,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ..logs.documents import added, unfolded
 from ..logs.entries import Entries
-from ..logs.files import Log, allow_open, distinct, is_packed, reason, refuse_terminal
+from ..logs.files import Log, allow_open, decoder_of, distinct, is_packed, reason, refuse_terminal
 from ..logs.reader import LogReader, Wanted, last_time, merged, read
 from ..logs.summary import Reading, notes, summarize
 from .command import (
@@ -49,6 +50,8 @@ __all__ = ("Tail", "run")
 _PIECE = 1 << 20
 # The most blocks that are read at once from a log that has grown much; the rest is read later.
 _MOST_PIECES = 8
+# The bytes of the first lines that are kept of each log.
+_FIRST = 1 << 16
 _BETWEEN_POLLS = 0.2
 # A line without a line feed is shown after this number of polls without more of it.
 _POLLS_PATIENT = 5
@@ -72,6 +75,7 @@ class Tail:
         self._file: io.FileIO | None = None
         self._half = b""
         self._start = b""  # its first bytes: if they change, it is another file
+        self._decoder: codecs.IncrementalDecoder | None = None  # of text in UTF-16
         self._begins = False
         self._patience = 0
         self._is_said = False
@@ -120,6 +124,10 @@ class Tail:
             data = self._file.read(_PIECE) or b""
             if len(self._start) < 256:
                 self._start = (self._start + data)[:256]
+            if data and self._begins:
+                self._decoder = decoder_of(data)
+            if self._decoder is not None:
+                data = self._decoder.decode(data).encode()
             self._is_said = False
             return data
         except OSError as error:
@@ -193,6 +201,7 @@ class _Followed:
         self._reader = LogReader(file, time.time() * 1000, wanted, self.reading)
         self._file = file
         self._wanted = wanted
+        self._start = b""  # the log's first lines: they show what is before each line
 
     def so_far(self) -> Iterator[Entries]:
         if self._source is None:
@@ -207,13 +216,14 @@ class _Followed:
     def _blocks(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
             self.log.done += len(block)
+            self._start = self._start or block[:_FIRST]
             yield block
 
     def news(self) -> Entries:
         entries = Entries()
         if self._source is not None:
-            blocks = islice(self._source.blocks(), _MOST_PIECES)
-            for block in added(blocks, self.log.complain):
+            blocks = self._blocks(islice(self._source.blocks(), _MOST_PIECES))
+            for block in added(blocks, self.log.complain, self._start):
                 entries.extend(self._reader.read(block).columns)
             entries.extend(self._reader.finish(is_over=False).columns)
         return entries

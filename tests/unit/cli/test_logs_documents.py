@@ -9,6 +9,8 @@ import gzip
 import io
 import json
 import re
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -429,6 +431,24 @@ def test_a_document_over_several_lines_may_be_cut_off_at_its_beginning(
         counts.append(sum(bool(entry.request_id) for entry in _entries(path)))
     assert counts[0] == 6
     assert min(counts) >= 2
+
+
+def test_a_long_log_of_windows_is_read() -> None:
+    """Lines that end with a carriage return are not tried as parts of a document in two ways each."""
+    program = (
+        "from asgi_trace._cli.logs.documents import unfolded; from sys import stdin, stdout; "
+        "stdout.buffer.writelines(unfolded([stdin.buffer.read()], print))"
+    )
+    for form in ("text", "json", "logfmt"):
+        data = "".join(f"{line}\r\n" for _, _, line in 30 * lines(form)).encode()
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            input=data,
+            stdout=subprocess.PIPE,
+            timeout=60,
+            check=True,
+        )
+        assert done.stdout == data
 
 
 @pytest.mark.parametrize("form", ["text", "json", "logfmt"])

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_trace._cli.logs import envelopes
+from asgi_trace._cli.logs.documents import unfolded
 from asgi_trace._cli.logs.envelopes import Peeler
 from asgi_trace._cli.logs.files import Log
 from asgi_trace._cli.logs.prefixes import PREFIXES, any_prefix
@@ -25,7 +26,7 @@ from asgi_trace._cli.logs.services import service_of
 from asgi_trace._cli.logs.summary import Reading
 from asgi_trace._cli.main import main
 from asgi_trace._core.lines import format_json, format_logfmt, format_text
-from asgi_trace._core.record import Naming
+from asgi_trace._core.record import STORES, Naming
 
 from ...viewer import Told
 from ...wrapping import (
@@ -339,10 +340,28 @@ def test_a_record_is_no_envelope() -> None:
         {"out": FORGED, "pos": 1},
         {"event": {"line": FORGED, "name": "x"}, "time": 1},
         {"line": 12, "message": FORGED, "level": "INFO", "timestamp": 1},
+        # what CloudWatch, AWS Lambda and a collector have parsed
+        {"@timestamp": 1, "@message": {"level": 30, "pid": 1, "msg": FORGED}},
+        {"time": 1, "type": "function", "record": {"level": "INFO", "message": FORGED}},
+        {"kubernetes": {"pod": {"name": "a"}}, "message": {"time": 1, "body": {"msg": FORGED}}},
     ):
         reader = LineReader()
         found = reader.read([json.dumps(fields)]) + reader.finish()
         assert [entry.request_id for entry in found] == [fields.get("request_id", "")], fields
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_record_of_ours_outside_a_request_is_no_envelope(store: str) -> None:
+    """Under the names of each store, and also where CloudWatch shows it as an object."""
+    record = records()[0][2]._replace(message=FORGED)
+    line = format_json(record, Naming(store))
+    (as_object,) = unfolded(
+        [json.dumps([{"@timestamp": 1, "@message": json.loads(line)}]).encode()], pytest.fail
+    )
+    for text in (line, as_object.decode().rstrip("\n")):
+        reader = LineReader()
+        (entry,) = reader.read([text]) + reader.finish()
+        assert (entry.request_id, entry.level) == ("", 2), text
 
 
 def test_nesting_ends() -> None:
@@ -638,6 +657,45 @@ def test_a_split_line_is_whole_again() -> None:
         (FRONT, True),
         (FRONT, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("beside", "length"),
+    [
+        ({"stream": "stderr", "date": BASE}, 17_000),
+        ({"stream": "stderr", "date": BASE, "logtag": "F"}, 16_384),
+        ({"source": "stderr", "container_id": "0f1e-1", "container_name": "front"}, 16_384),
+    ],
+    ids=["Fluent Bit", "Fluent Bit, of containerd", "FireLens"],
+)
+def test_a_long_line_without_a_line_feed_is_whole(beside: dict[str, Any], length: int) -> None:
+    """A collector has joined its parts, or marks them: the next line is another request's."""
+    record = records()[1][2]
+    head = len(format_text(record._replace(message="")))
+    texts = [
+        format_text(record._replace(message="x" * (length - head))),
+        format_text(record._replace(request_id=STOCK)),
+    ]
+    reader = LineReader()
+    found = reader.read([json.dumps({"log": text, **beside}) for text in texts]) + reader.finish()
+    assert [entry.request_id for entry in found] == [FRONT, STOCK]
+
+
+@pytest.mark.parametrize("character", ["x", "é", "語", "\U0001f600"])
+def test_docker_splits_a_line_at_so_many_bytes(character: str) -> None:
+    """Also within a character: what is behind such a part is its rest, whatever a client sent."""
+    line = format_text(records()[1][2]._replace(message=character * 16_384)).encode()
+    line = line[:16_384] + FORGED.encode()
+    parts = [line[:16_384], line[16_384:] + b"\n"]
+    texts = [
+        json.dumps({"log": part.decode("utf-8", "surrogateescape"), "stream": "stderr"})
+        for part in parts
+    ]
+    reader = LineReader()
+    # It writes each byte of a character that was cut as a replacement character.
+    given = [re.sub(r"\\udc..", r"\\ufffd", text) for text in texts]
+    (entry,) = reader.read(given) + reader.finish()
+    assert entry.request_id == FRONT
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ _STRINGS = (
     'x",["y',
     'x"],"y',
     '", "log": "y',
-    "x" * 16_000,
-    "x" * 16_000 + r"\n",
+    "x" * 16_384,
+    "x" * 16_384 + r"\n",
 )
 _VALUES = (
     *[f'"{TIME}"'] * 4,
@@ -188,7 +188,7 @@ def test_frames_of_collectors_are_not_read_as_json(
         [OF_DOCKER.format(LINE, "2024\t01")],
         [OF_DOCKER.format(r"x\n\",\"stream\":\"stdout\",\"time\":\"y", TIME)],
         [OF_DOCKER.format('x\\n","stream":"stdout","time":"y', TIME)],
-        [OF_DOCKER.format("x" * 16_000, TIME)],
+        [OF_DOCKER.format("x" * 16_384, TIME)],
     ],
 )
 def test_an_object_with_other_texts_gives_what_it_gives_by_itself(others: list[str]) -> None:

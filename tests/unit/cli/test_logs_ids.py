@@ -179,6 +179,38 @@ def test_a_clients_text_without_quotes(line: str, sent: str) -> None:
     assert sent in entry.text
 
 
+@pytest.mark.parametrize("sent", ["request_id=forged", "X-Request-ID: forged", "trace_id=forged"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"2024-11-22T10:30:15.250Z\t{UUID}\tINFO\tgot {{}} x",
+        f"[INFO]\t2024-11-22T10:30:15.250Z\t{UUID}\tgot {{}} x",
+        f"[INFO]\t2024-11-22T10:30:15.250Z\t{UUID}\t[dd.trace_id=5 dd.span_id=6]\tgot {{}} x",
+        f"2024-11-22 10:30:15.250 8 INFO nova.api [req-{UUID} user project] got {{}} x",
+    ],
+    ids=["Lambda", "Lambda, Python", "Lambda, Datadog", "OpenStack"],
+)
+def test_a_name_behind_the_writers_id_is_text(line: str, sent: str) -> None:
+    """Of writers with a message right behind their id; the trace of Datadog's library is before it."""
+    entry = entry_of(line.format(sent))
+    assert entry.request_id in (UUID, f"req-{UUID}")
+    assert (entry.more or {}).get("trace", "5") == "5"
+
+
+@pytest.mark.parametrize("before", ["", "web-1  | ", "2024-11-22T10:30:15.250000000Z stdout F "])
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7", "2001:db8:1:2:3:4:5:6"])
+@pytest.mark.parametrize("sent", ["", "INFO - ", "2024-11-22 10:30:15 - INFO - "])
+def test_a_users_name_is_no_head_of_ours(before: str, address: str, sent: str) -> None:
+    """nginx writes the name that a client sends, whether or not it asks for one."""
+    user = f"{sent}[req=forged|session=x] - y"
+    line = f'{address} - {user} [22/Nov/2024:10:30:15 +0000] "GET /x HTTP/1.1" 200 5'
+    ours = "2024-11-22 10:30:15 - INFO - [req=r1|session=s1] - paid"
+    text = "".join(f"{before}{each}\n" for each in (ours, line, ours))
+    reader = LineReader()
+    entries = [*reader.read_text(text, text.splitlines()), *reader.finish()]
+    assert [entry.request_id for entry in entries] == ["r1", "", "r1"]
+
+
 @pytest.mark.parametrize("sent", ["[req=forged|session=x] y", f"[{HEX}] y", "request_id=forged"])
 def test_a_cookie_in_a_message_has_no_id(sent: str) -> None:
     """Semicolons are between columns only where the first column is a time or a level alone."""

@@ -155,7 +155,7 @@ _others = st.sampled_from(
         of_docker(RECEIVED, LINE)[:-1],
         of_docker(RECEIVED, LINE)[1:],
         of_docker(RECEIVED, LINE).replace("taking", 'ta"king'),
-        of_docker(RECEIVED, "x" * 16_000).replace("\\n", ""),
+        of_docker(RECEIVED, "x" * 16_384).replace("\\n", ""),
         '{"log":"',
         '"}',
     )

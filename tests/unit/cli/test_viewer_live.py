@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 
+from asgi_trace._cli.logs.reader import Wanted
 from asgi_trace._cli.view import live
 from asgi_trace._cli.view.live import Tail
 
@@ -305,6 +306,33 @@ def test_the_documents_of_a_pipe_are_followed(follow: Any) -> None:
         server.process.stdin.write(json.dumps(record, indent=2) + "\n")
         server.process.stdin.flush()
         page.wait_for(message)
+
+
+@pytest.mark.parametrize("is_empty", [False, True], ids=["lines", "empty"])
+@pytest.mark.parametrize(
+    ("before", "encoding"),
+    [(" ", "utf-8"), ("", "utf-16"), ("", "utf-16-le")],
+    ids=["rsyslog", "PowerShell", "PowerShell, without a mark"],
+)
+def test_lines_are_added_in_the_form_of_the_first_ones(
+    tmp_path: Path, before: str, encoding: str, is_empty: bool
+) -> None:
+    """A template of the message alone puts a blank before each line; a shell writes UTF-16."""
+    path = tmp_path / "app.log"
+    lines = [f"{before}{stamped(second, 'é', f'r{second}')}\r\n" for second in (1, 2, 3)]
+    data = "".join(lines).encode(encoding)
+    first = 0 if is_empty else len("".join(lines[:2]).encode(encoding)) - 3
+    path.write_bytes(data[:first])
+    followed = live._Followed(str(path), 0, Wanted())
+    found = [entry for batch in followed.so_far() for entry in batch]
+    for piece in (data[first : first + 41], data[first + 41 :]):
+        with path.open("ab") as file:
+            file.write(piece)
+        found += followed.news()
+    followed.close()
+    assert [(entry.request_id, entry.text[entry.message :]) for entry in found] == [
+        (f"r{second}", "é") for second in (1, 2, 3)
+    ]
 
 
 @pytest.mark.parametrize("before", ["", "collector-1  | "], ids=["bare", "of a container"])

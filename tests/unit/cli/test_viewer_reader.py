@@ -801,6 +801,27 @@ def test_the_end_of_a_log_is_found(tmp_path: Path) -> None:
     assert last_time([written(tmp_path / "c.log", "printed")]) is None
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        [stamped(50, "x" * 5000, "r2", "s2")],
+        [stamped(50, "failed", "r2", "s2"), *['  File "shop.py", line 3, in pay'] * 200],
+        [stamped(50, "failed", "r2", "s2"), *['  File "shop.py", line 3, in pay'] * 20_000],
+    ],
+    ids=["line", "traceback", "traceback of all of a block"],
+)
+def test_the_end_of_a_log_may_be_long(tmp_path: Path, last: list[str]) -> None:
+    """An error, with which many a log ends, is not older than the time that is wanted."""
+    before = (stamped(each / 10, "x" * 100) for each in range(300))
+    log = written(tmp_path / "a.log", *before, *last)
+    latest = at("2024-01-15T10:30:50") / 1000
+    assert last_time([log]) == latest
+    wanted = Wanted(since=latest)
+    (found,) = messages(read(log, 0, wanted))
+    assert found.startswith(("x", "failed"))
+    assert wanted.left_out == 300
+
+
 def test_an_endless_line_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows it is whole."""
     monkeypatch.setattr("asgi_trace._cli.logs.files._BLOCK", 1000)
