@@ -177,8 +177,16 @@ def set_request_metadata(metadata: RequestMetadata | None) -> RequestToken:
     """
     Make *metadata* the current request's, and return the token that undoes it.
 
+    :raises TypeError: when *metadata* is neither a :class:`RequestMetadata` nor None.
+
     .. versionadded:: 0.1
     """
+    if metadata is not None and not isinstance(metadata, RequestMetadata):
+        # The type alone: a dict of headers may hold a token.
+        raise TypeError(
+            f"the request metadata is of type {type(metadata).__name__}; "
+            "expected RequestMetadata, as extract(headers) returns it, or None"
+        )
     during = _began(_current.get(), _by_hand.get())
     if elsewhere.module in modules:
         during = _choose(during, None)
@@ -212,6 +220,8 @@ def bound_request_metadata(metadata: RequestMetadata | None) -> Iterator[Request
     For work outside HTTP: ``with bound_request_metadata(RequestMetadata(session_id="nightly")):``.
     An exception that leaves the block carries its ids, unless the block is inside another request:
     a worker or scheduler that logs it later logs it with them.
+
+    :raises TypeError: when *metadata* is neither a :class:`RequestMetadata` nor None.
 
     .. versionadded:: 0.1
     """

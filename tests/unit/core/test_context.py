@@ -15,6 +15,7 @@ from asgi_trace import (
     RequestTracingMiddleware,
     TraceContext,
     bound_request_metadata,
+    carrier,
     get_request_id,
     get_request_metadata,
     get_session_id,
@@ -156,6 +157,26 @@ def test_lazy_ids_are_the_same_in_all_threads() -> None:
         step(RequestTracingMiddleware(app), http_scope([(b"x-request-id", b"short")]))
         assert len(found) == 16
         assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("wrong", [carrier, dict, str, object])
+def test_what_is_no_metadata_is_refused_where_it_is_set(wrong: Any) -> None:
+    """A carrier's dict, for one: else the getters would raise, and lines would lose their ids."""
+    with pytest.raises(TypeError, match=r"expected RequestMetadata, as extract\(headers\) returns"):
+        set_request_metadata(wrong())
+    with (
+        pytest.raises(TypeError, match=r"is of type"),
+        bound_request_metadata(wrong()),
+    ):
+        pass
+    assert get_request_metadata() is None
+
+
+def test_the_error_does_not_show_what_was_given() -> None:
+    headers: Any = {"authorization": "Bearer SECRET"}
+    with pytest.raises(TypeError) as refused:
+        set_request_metadata(headers)
+    assert "SECRET" not in str(refused.value)
 
 
 def test_an_exception_group_leads_to_its_request() -> None:
