@@ -80,7 +80,7 @@ class AccessLog(Wrapper):
         try:
             returned = await self.app(scope, exchange.receive, exchange.send)
         except Exception:
-            exchange.write("crash" if exchange.unfinished != _DISCONNECT else _DISCONNECT)
+            exchange.write(exchange.failed)
             raise
         except BaseException:
             exchange.write("cancelled")
@@ -101,6 +101,8 @@ class _Exchange:
     method: str | None = None
     # the outcome, if the app returns before its response is complete
     unfinished: str | None = None
+    # the outcome, if the app raises: once the client has left, frameworks raise to end the app
+    failed = "crash"
 
     _status: int | None = None
     _bytes = 0
@@ -139,7 +141,7 @@ class _Exchange:
         try:
             result = await self._send(message)
         except OSError:  # from the server: the client has disconnected
-            self.unfinished = _DISCONNECT
+            self.unfinished = self.failed = _DISCONNECT
             raise
         try:
             self._sent(message)
@@ -243,7 +245,7 @@ class _HTTPExchange(_Exchange):
         if message["type"] == "http.disconnect":
             # The outcome also of an app that continues. After a complete response it changes
             # nothing.
-            self.unfinished = _DISCONNECT
+            self.unfinished = self.failed = _DISCONNECT
 
     def _sent(self, message: Message) -> None:
         kind = message["type"]
@@ -269,6 +271,7 @@ class _WebSocketExchange(_Exchange):
     def _received(self, message: Message) -> None:
         if message["type"] == "websocket.disconnect" and self._close_code is None:
             self._close_code = message.get("code")
+            self.failed = _DISCONNECT
 
     def _sent(self, message: Message) -> None:
         kind = message["type"]

@@ -9,6 +9,7 @@ is not installed.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, SupportsIndex
 
@@ -19,7 +20,8 @@ __all__ = ("metadata_of", "stamp_exception")
 
 _STAMP = "__asgi_trace__"
 
-# The most nested exceptions that are searched: a hostile group must not make a log line slow.
+# The most exceptions of a group that are searched or marked: a hostile group must not make a log
+# line slow.
 _MOST_NESTED = 64
 
 
@@ -56,8 +58,16 @@ _marks: dict[int, tuple[weakref.ref[BaseException], _Stamp]] = {}
 
 
 def stamp_exception(exc: BaseException, metadata: RequestMetadata) -> None:
-    """Mark *exc* as raised by the request *metadata*."""
+    """
+    Mark *exc* as raised by the request *metadata*; and the members of a group, since ``except*``
+    and ``split()`` make new groups of them, which have no mark.
+    """
     mark = _Stamp(metadata)
+    for exception in _with_members(exc):
+        _put(mark, exception)
+
+
+def _put(mark: _Stamp, exc: BaseException) -> None:
     if type(exc).__setattr__ is BaseException.__setattr__:
         BaseException.__setattr__(exc, _STAMP, mark)
         return
@@ -100,21 +110,27 @@ def metadata_of(exc: BaseException) -> RequestMetadata | None:
 
     A server that runs the app in a task group gets an exception group with ours inside.
     """
-    pending: list[Any] = [exc]
-    for _ in range(_MOST_NESTED):
-        if not pending:
-            return None
-        exception = pending.pop()
+    for exception in _with_members(exc):
         metadata = _stamped(exception)
         if metadata is not None:
             return metadata
+    return None
+
+
+def _with_members(exc: BaseException) -> Iterator[BaseException]:
+    """Yield *exc*, and if it is a group, its members and theirs, up to a fixed number."""
+    pending = [exc]
+    for _ in range(_MOST_NESTED):
+        if not pending:
+            return
+        exception = pending.pop()
+        yield exception
         # A group has a tuple or, before Python 3.11, a list. Other exceptions may have anything.
         members = _attribute(exception, "exceptions")
         if type(members) in (tuple, list):
             pending.extend(
                 member for member in members[:_MOST_NESTED] if isinstance(member, BaseException)
             )
-    return None
 
 
 def _attribute(exc: BaseException, name: str) -> Any:

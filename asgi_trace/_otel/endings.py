@@ -39,13 +39,18 @@ class Ending:
         self._has_trailers = False
         self._is_complete = False
         self._is_client_gone = False
+        self._is_closed = False  # the app has closed the websocket
+        self._has_client_closed = False
         self.status: int | None = None
 
     async def receive(self) -> Message:
         """Return the client's next message."""
         message = await self._receive()
-        if message["type"] == "http.disconnect" and not self._is_complete:
+        kind = message["type"]
+        if kind == "http.disconnect" and not self._is_complete:
             self._is_client_gone = True
+        elif kind == "websocket.disconnect" and not self._is_closed:
+            self._has_client_closed = True
         return message
 
     async def send(self, message: Message) -> Any:
@@ -73,6 +78,8 @@ class Ending:
             self._is_complete = not message.get("more_trailers")
         elif kind in _LAST and not message.get("more_body"):
             self._is_complete = not self._has_trailers
+        elif kind == "websocket.close":
+            self._is_closed = self.status == 101  # else it is a response: the server's 403
 
     def outcome(self, raised: BaseException | None) -> str | None:
         """
@@ -88,5 +95,6 @@ class Ending:
         if self._is_client_gone:
             return "disconnect"
         if raised is not None:
-            return "crash"
+            # Frameworks raise to end an app whose client has closed the websocket.
+            return "disconnect" if self._has_client_closed else "crash"
         return "incomplete" if self._is_http else None

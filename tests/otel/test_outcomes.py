@@ -146,3 +146,47 @@ def test_a_websocket_that_ends_has_no_outcome() -> None:
     asyncio.run(traced(websocket_scope(), nothing, nothing))
     (span,) = exporter.get_finished_spans()
     assert "asgi_trace.outcome" not in (span.attributes or {})
+
+
+@pytest.mark.parametrize(
+    ("messages", "outcome", "error"),
+    [
+        (("websocket.accept", "receive", "raise"), "disconnect", None),
+        (("websocket.accept", "receive"), None, None),
+        (("websocket.accept", "websocket.close", "receive", "raise"), "crash", "LookupError"),
+        (("websocket.close", "receive", "raise"), "disconnect", None),
+        (("websocket.accept", "raise"), "crash", "LookupError"),
+    ],
+)
+def test_a_websocket_whose_client_leaves_has_not_crashed(
+    messages: tuple[str, ...],
+    outcome: str | None,
+    error: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A loop of Starlette's receive_text() ends by an exception whenever a client leaves."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            if message == "raise":
+                raise LookupError
+            await (receive() if message == "receive" else send({"type": message}))
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.disconnect", "code": 1001}
+
+    async def send(message: Any) -> None: ...
+
+    traced = RequestTracingMiddleware(
+        RequestSpans(app, tracer_provider=provider), access_log=True, error_response=False
+    )
+    with caplog.at_level(logging.INFO), suppress(LookupError):
+        asyncio.run(traced(websocket_scope(), receive, send))
+    (line,) = [record for record in caplog.records if record.name == "asgi_trace.access"]
+    (span,) = exporter.get_finished_spans()
+    attributes = dict(span.attributes or {})
+    assert attributes.get("asgi_trace.outcome") == outcome == getattr(line, "outcome", None)
+    assert attributes.get("error.type") == error

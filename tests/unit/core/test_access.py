@@ -230,6 +230,18 @@ def test_one_line_when_the_request_is_over(
             (),
             {"status": 101, "bytes": 0, "outcome": "crash"},
         ),
+        (  # a loop of receive_text() in Starlette or FastAPI ends like this
+            App({"type": "websocket.accept"}, "receive", KeyError("disconnected")),
+            [{"type": "websocket.disconnect", "code": 1000}],
+            {"status": 101, "bytes": 0, "close_code": 1000, "outcome": "disconnect"},
+        ),
+        (  # the app has closed the connection, and its client follows
+            App(
+                {"type": "websocket.accept"}, {"type": "websocket.close"}, "receive", KeyError("x")
+            ),
+            [{"type": "websocket.disconnect", "code": 1000}],
+            {"status": 101, "bytes": 0, "close_code": 1000, "outcome": "crash"},
+        ),
     ],
 )
 def test_a_websocket_has_its_close_code(app: Any, received: Any, expected: dict[str, Any]) -> None:

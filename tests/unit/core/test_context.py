@@ -180,6 +180,21 @@ def test_an_exception_group_leads_to_its_request() -> None:
     assert metadata_of(ValueError()) is None
 
 
+def test_the_members_of_a_group_lead_to_its_request() -> None:
+    """``except*`` hands a worker a new group, and ``split()`` too: only the members are the same."""
+    metadata = RequestMetadata("s1", "r1")
+
+    class Group(Exception):  # noqa: N818 - an ExceptionGroup's shape, on every Python
+        def __init__(self, *members: Exception) -> None:
+            self.exceptions = members
+
+    leaf = KeyError("x")
+    with pytest.raises(Group), bound_request_metadata(metadata):
+        raise Group(ValueError(), Group(leaf))
+    assert metadata_of(leaf) is metadata
+    assert metadata_of(Group(leaf)) is metadata
+
+
 def test_a_group_without_end_costs_little() -> None:
     class Endless(Exception):  # noqa: N818
         @property

@@ -35,7 +35,7 @@ from asgi_trace import (
     with_context,
 )
 
-from ...asgi import call, hello, http_scope
+from ...asgi import call, hello, http_scope, step
 
 ALICE = RequestMetadata("alice", "a1")
 BOB = RequestMetadata("bob", "b2")
@@ -252,6 +252,7 @@ def test_a_thread_that_brings_its_own_context_keeps_it(kept: Any) -> None:
 
 
 if sys.version_info >= (3, 14):
+    from concurrent.futures import InterpreterPoolExecutor
 
     def test_a_context_that_threads_share_gets_no_ids(kept: Any) -> None:
         """The second request's thread would have those of the first."""
@@ -263,6 +264,19 @@ if sys.version_info >= (3, 14):
                 thread.start()
                 thread.join()
         assert found == [None, None]
+
+    def test_the_jobs_of_a_pool_of_interpreters_keep_the_ids(kept: Any) -> None:
+        """They are sent as a pickle, to an interpreter that has its own asgi_trace."""
+        found: list[str | None] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            found.append(pool.submit(get_request_id).result())
+
+        with InterpreterPoolExecutor(1) as pool:
+            for name in (b"a1", b"b2"):
+                step(RequestTracingMiddleware(app), http_scope([(b"x-request-id", name)]))
+            found.append(pool.submit(get_request_id).result())
+        assert found == ["a1", "b2", None]
 
     def test_a_pool_has_no_ids_where_threads_inherit_the_context() -> None:
         """As they do by default in free-threaded builds: its threads outlive their first request."""
