@@ -890,3 +890,49 @@ assert logging.root.handlers == []
         "quiet warning",
     ]
     assert all("[req=a1|session=alice]" in line for line in lines)
+
+
+DJANGO = """
+from django.conf import settings
+settings.configure(DEBUG=%s, SECRET_KEY="x" * 50, ADMINS=[])
+import django
+django.setup()
+configure_logging(stream=sys.stdout)
+with within():
+    try:
+        raise ValueError("no luck")
+    except ValueError:
+        logging.getLogger("django.request").exception("Internal Server Error: /pay")
+    logging.getLogger("django.tasks").info("Task state=RUNNING")
+"""
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_the_lines_of_django_in_production_are_written(debug: bool) -> None:
+    """Its own set-up, with DEBUG off, writes none of its lines, and only mails the errors."""
+    lines = lines_of(DJANGO % debug)
+    assert sum("Internal Server Error: /pay" in line for line in lines) == 1
+    assert sum("ValueError: no luck" in line for line in lines) == 1
+    assert sum("Task state=RUNNING" in line for line in lines) == 1
+    assert all("[req=a1|session=alice]" in line for line in lines)
+
+
+def test_a_line_that_is_only_mailed_is_written_too() -> None:
+    """And a filter that drops a record below the root logger is asked once."""
+    lines = lines_of("""
+class Mailer(logging.handlers.SMTPHandler):
+    def emit(self, record): ...
+
+def drop(record):
+    print("asked")
+    return False
+
+own = logging.StreamHandler(sys.stdout)
+own.addFilter(drop)
+logging.getLogger("shop").addHandler(Mailer("localhost", "shop", ["admin"], "failed"))
+logging.getLogger("noisy").addHandler(own)
+configure_logging(stream=sys.stdout)
+logging.getLogger("shop").error("failed")
+logging.getLogger("noisy").error("dropped")
+""")
+    assert [line.rpartition(" - ")[2] for line in lines] == ["failed", "asked"]
