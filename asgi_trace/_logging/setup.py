@@ -8,8 +8,8 @@ form depends on the formatter that the program gave it:
   a server or a framework. The handler writes the line of :class:`~asgi_trace.TextFormatter`, or
   that of ``configure_logging``'s own *formatter*.
 * A standard :class:`logging.Formatter` with a format of the program's own, and the formatters of
-  Celery's workers, colorlog and coloredlogs: the form is kept, with the ids before the message; it
-  is not changed if the format names ``request_id`` itself.
+  Celery's workers, FastStream, colorlog and coloredlogs: the form is kept, with the ids before the
+  message; it is not changed if the format names ``request_id`` itself.
 * Any other class of formatter, ours included, and a handler class with a ``format`` method of its
   own: these are data formats, and stay as they are. Their records carry the ids.
 
@@ -99,6 +99,7 @@ _THEIRS_WITH_IDS = frozenset(
         ("coloredlogs", "BasicFormatter"),
         ("coloredlogs", "ColoredFormatter"),
         ("colorlog.formatter", "ColoredFormatter"),
+        ("faststream._internal.logger.formatter", "ColourizedFormatter"),
         ("sanic.logging.formatter", "AutoAccessFormatter"),
         ("sanic.logging.formatter", "DebugAccessFormatter"),
         ("sanic.logging.formatter", "LegacyAccessFormatter"),
@@ -436,8 +437,8 @@ def configure_logging(
     other class are not changed; their records have the ids as attributes, as with
     :func:`~asgi_trace.stamp_records`. Rich's handlers write plain lines. A handler is added only
     where the root logger has none but OpenTelemetry's, for lines that no other handler writes, such
-    as the errors that Django only mails with ``DEBUG`` off. This
-    function may be called before or after the program or a server has set up logging, and more than
+    as the errors that Django only mails with ``DEBUG`` off. This function may be called before or
+    after the program or a server has set up logging, and more than
     once: each handler gets its form when it writes. Where the program has set no record factory,
     one is set that makes the same records in two thirds of the time.
 

@@ -106,6 +106,12 @@ def colorlogs() -> logging.Formatter:
     return ColoredFormatter("%(log_color)s%(levelname)s:%(reset)s %(message)s", force_color=True)
 
 
+def faststreams() -> logging.Formatter:
+    from faststream._internal.logger.formatter import ColourizedFormatter
+
+    return ColourizedFormatter("%(levelname)-8s - %(message)s", use_colors=True)
+
+
 def coloredlogs_of(kind: str, form: str) -> logging.Formatter:
     import coloredlogs
 
@@ -248,6 +254,7 @@ def test_a_programs_own_form_makes_the_line_that_it_makes_of_a_message_with_the_
         ),
         (celerys(), r"\?\?\?\[\?\?\?\]: \[req=a1\|session=alice\] hello"),
         (colorlogs(), r"\x1b\[32mINFO:\x1b\[0m \[req=a1\|session=alice\] hello\x1b\[0m"),
+        (faststreams(), r"\x1b\[32mINFO\x1b\[0m {5}- \[req=a1\|session=alice\] hello"),
         (
             coloredlogs_of("BasicFormatter", "%(levelname)s %(message)s"),
             r"INFO \[req=a1\|session=alice\] hello",
