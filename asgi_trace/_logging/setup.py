@@ -438,9 +438,9 @@ def configure_logging(
     :func:`~asgi_trace.stamp_records`. Rich's handlers write plain lines. A handler is added only
     where the root logger has none but OpenTelemetry's, for lines that no other handler writes, such
     as the errors that Django only mails with ``DEBUG`` off. This function may be called before or
-    after the program or a server has set up logging, and more than
-    once: each handler gets its form when it writes. Where the program has set no record factory,
-    one is set that makes the same records in two thirds of the time.
+    after the program or a server has set up logging, and more than once: each handler gets its
+    form when it writes. Where the program has set no record factory, one is set that makes the same
+    records in two thirds of the time.
 
     Messages that Python prints without a logger are logged too: warnings by ``py.warnings``,
     exceptions that end a thread by ``asgi_trace.threads``, unless the program has its own
