@@ -8,8 +8,8 @@ form depends on the formatter that the program gave it:
   a server or a framework. The handler writes the line of :class:`~asgi_trace.TextFormatter`, or
   that of ``configure_logging``'s own *formatter*.
 * A standard :class:`logging.Formatter` with a format of the program's own, and the formatters of
-  Celery's workers, colorlog and coloredlogs: the form is kept, with the ids before the message; it
-  is not changed if the format names ``request_id`` itself.
+  Celery's workers, FastStream, colorlog and coloredlogs: the form is kept, with the ids before the
+  message; it is not changed if the format names ``request_id`` itself.
 * Any other class of formatter, ours included, and a handler class with a ``format`` method of its
   own: these are data formats, and stay as they are. Their records carry the ids.
 
@@ -99,6 +99,7 @@ _THEIRS_WITH_IDS = frozenset(
         ("coloredlogs", "BasicFormatter"),
         ("coloredlogs", "ColoredFormatter"),
         ("colorlog.formatter", "ColoredFormatter"),
+        ("faststream._internal.logger.formatter", "ColourizedFormatter"),
         ("sanic.logging.formatter", "AutoAccessFormatter"),
         ("sanic.logging.formatter", "DebugAccessFormatter"),
         ("sanic.logging.formatter", "LegacyAccessFormatter"),
@@ -384,7 +385,7 @@ def _is_written_below_root(record: logging.LogRecord) -> bool:
     if not isinstance(logger, logging.Logger):
         return False
     while logger is not None and logger is not root:
-        if logger.handlers and _has_writer(logger, record.levelno):
+        if logger.handlers and _has_writer(logger, record):
             return True
         if not logger.propagate:
             return record.levelno < logging.WARNING
@@ -392,11 +393,35 @@ def _is_written_below_root(record: logging.LogRecord) -> bool:
     return False
 
 
-def _has_writer(logger: logging.Logger, level: int) -> bool:
+def _has_writer(logger: logging.Logger, record: logging.LogRecord) -> bool:
     return any(
-        level >= handler.level and not isinstance(handler, logging.NullHandler)
+        record.levelno >= handler.level
+        and not isinstance(handler, logging.NullHandler)
+        and (type(handler) is logging.StreamHandler or not _sends_mail(handler))
+        and not (handler.filters and _is_switched_off(handler, record))
         for handler in logger.handlers
     )
+
+
+# A mail is no line of a log.
+_MAILERS = frozenset(
+    {("django.utils.log", "AdminEmailHandler"), ("logging.handlers", "SMTPHandler")}
+)
+# Filters that read the program's settings, and not the record: with DEBUG off, Django's own set-up
+# writes no line of its loggers. Other filters are not called: they may count the records.
+_SWITCHES = frozenset(
+    {("django.utils.log", "RequireDebugTrue"), ("django.utils.log", "RequireDebugFalse")}
+)
+
+
+def _sends_mail(handler: logging.Handler) -> bool:
+    return any(_name_of(kind) in _MAILERS for kind in type(handler).__mro__)
+
+
+def _is_switched_off(handler: logging.Handler, record: logging.LogRecord) -> bool:
+    """Whether the program's settings, and not the content of *record*, keep *handler* silent."""
+    switches: list[Any] = [each for each in handler.filters if _name_of(type(each)) in _SWITCHES]
+    return not all(switch.filter(record) for switch in switches)
 
 
 _PYTHONS_LAST_RESORT = logging.lastResort
@@ -419,10 +444,11 @@ def configure_logging(
     ``[req=…|session=…]`` before the message, unless it names ``request_id``. Formatters of any
     other class are not changed; their records have the ids as attributes, as with
     :func:`~asgi_trace.stamp_records`. Rich's handlers write plain lines. A handler is added only
-    where the root logger has none but OpenTelemetry's, for lines that no other handler writes. This
-    function may be called before or after the program or a server has set up logging, and more than
-    once: each handler gets its form when it writes. Where the program has set no record factory,
-    one is set that makes the same records in two thirds of the time.
+    where the root logger has none but OpenTelemetry's, for lines that no other handler writes, such
+    as the errors that Django only mails with ``DEBUG`` off. This function may be called before or
+    after the program or a server has set up logging, and more than once: each handler gets its
+    form when it writes. Where the program has set no record factory, one is set that makes the same
+    records in two thirds of the time.
 
     Messages that Python prints without a logger are logged too: warnings by ``py.warnings``,
     exceptions that end a thread by ``asgi_trace.threads``, unless the program has its own

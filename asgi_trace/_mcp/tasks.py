@@ -11,8 +11,9 @@ import functools
 from sys import modules
 from typing import Any
 
+from .._core.current import bound_request_metadata
 from .._core.faults import report_once
-from .._outgoing.propagation import bound_carrier, carrier
+from .._outgoing.propagation import carrier, extract
 
 __all__ = ("keep_ids_in_tasks",)
 
@@ -73,7 +74,8 @@ def _bind_ids(worker: Any) -> None:
     @functools.wraps(execute)
     async def with_ids(self: Any, execution: Any, *args: Any, **kwargs: Any) -> Any:
         # None if no request started the task. The worker's current request, if any, is not used.
-        with bound_carrier(getattr(execution, "_asgi_trace", None)):
+        # Not bound_carrier(): docket makes a span of its own.
+        with bound_request_metadata(extract(getattr(execution, "_asgi_trace", None))):
             return await execute(self, execution, *args, **kwargs)
 
     worker._execute = with_ids

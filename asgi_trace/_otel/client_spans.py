@@ -38,7 +38,7 @@ from .attributes import (
 from .ids import TRACER, next_span, remote_span, trace_of
 from .metrics import NO_METERS, ClientMetrics
 
-__all__ = ("end_lost_spans", "span_provider", "use_client_spans")
+__all__ = ("end_lost_spans", "span_provider", "tracer_of", "use_client_spans")
 
 _T = TypeVar("_T")
 
@@ -100,7 +100,7 @@ def _begin(method: str, url: str, *, resends: int, after: _ClientSpan | None) ->
         attributes["http.request.resend_count"] = resends
     token = next_span.set(None)  # that one is for the request's own span
     try:
-        span = _tracer_of(provider).start_span(
+        span = tracer_of(provider).start_span(
             span_name(attributes), context=context, kind=SpanKind.CLIENT, attributes=attributes
         )
     finally:
@@ -302,7 +302,8 @@ class _Made:
     instruments: ClientMetrics | None = None
 
 
-def _tracer_of(provider: trace.TracerProvider) -> trace.Tracer:
+def tracer_of(provider: trace.TracerProvider) -> trace.Tracer:
+    """Return the tracer of *provider* for calls and jobs."""
     known = _Made.tracer
     if known is not None and known[0] is provider:
         return known[1]

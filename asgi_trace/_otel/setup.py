@@ -22,6 +22,7 @@ from .._core.scope import Message, Scope
 from .._logging.setup import attach_exporter
 from .client_spans import end_lost_spans, use_client_spans
 from .ids import adapt
+from .jobs import use_job_spans
 from .logs import RequestLogHandler
 
 __all__ = ("configure_opentelemetry", "configured", "flushing_lifespan")
@@ -54,6 +55,7 @@ def configure_opentelemetry() -> None:
     from .export import LogBatches, MetricBatches, SpanBatches, end_exports
 
     use_client_spans()
+    use_job_spans()
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         spans = TracerProvider(shutdown_on_exit=False)
         for exporter in _exporters("traces"):

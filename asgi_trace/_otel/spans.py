@@ -51,6 +51,7 @@ from .ids import (
     trace_of,
     use_propagators,
 )
+from .jobs import use_job_spans
 from .metrics import NO_METERS, Measured, ServerMetrics
 from .routes import prepare_routes, route_of
 from .setup import configured, flushing_lifespan
@@ -96,6 +97,7 @@ class RequestSpans(Wrapper):
         self._metrics: ServerMetrics | None = None
         use_client_spans()
         use_call_spans()
+        use_job_spans()
 
     async def __call__(
         self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]

@@ -9,7 +9,7 @@ no library, and sends nothing itself.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager
 from typing import Any, Literal, TypeVar, overload
 
@@ -25,7 +25,15 @@ from .._core.tracecontext import (
     parse_tracestate,
 )
 
-__all__ = ("bound_carrier", "carrier", "extract", "formats", "get_trace_context", "inject")
+__all__ = (
+    "bound_carrier",
+    "carrier",
+    "extract",
+    "formats",
+    "get_trace_context",
+    "inject",
+    "job_spans",
+)
 
 
 class Formats:
@@ -39,6 +47,19 @@ class Formats:
 
 
 formats = Formats()
+
+
+class JobSpans:
+    """
+    Spans of jobs: a hook for one tracer.
+
+    ``run`` is given the request of a job, and returns the context manager in which the job runs.
+    """
+
+    run: Callable[[RequestMetadata], AbstractContextManager[None]] | None = None
+
+
+job_spans = JobSpans()
 
 # In lower case, which HTTP/2 and gRPC require and every other protocol allows.
 TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
@@ -356,11 +377,23 @@ def bound_carrier(carrier: Any) -> AbstractContextManager[RequestMetadata | None
     Make the request that sent a job the current one inside the ``with`` block.
 
     The job's lines have the request's id, its session and the fields that were sent; the job has
-    its own span in the same trace.
+    its own span in the same trace. With OpenTelemetry (:mod:`asgi_trace.otel`), this is a CONSUMER
+    span, and what the job starts is under it.
 
     :param carrier: the result of :func:`carrier` where the job was sent, or headers that contain
         it, or None.
 
     .. versionadded:: 0.1
     """
-    return bound_request_metadata(extract(carrier))
+    metadata = extract(carrier)
+    if metadata is None or job_spans.run is None:
+        return bound_request_metadata(metadata)
+    return _bound_in_span(metadata, job_spans.run)
+
+
+@contextlib.contextmanager
+def _bound_in_span(
+    metadata: RequestMetadata, run: Callable[[RequestMetadata], AbstractContextManager[None]]
+) -> Iterator[RequestMetadata]:
+    with run(metadata), bound_request_metadata(metadata):
+        yield metadata

@@ -396,6 +396,15 @@ app = RequestTracingMiddleware(spanned(spanned(api, "theirs"), "ours"))
 """,
         ["The request has 2 SERVER spans, of ours and theirs."],
     ),
+    "a tracer whose ids the lines do not have": (
+        """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+configure_logging(); app = RequestTracingMiddleware(api)
+""",
+        ["The trace and span ids of the lines and of our hooks are not those of that span."],
+    ),
     "a collector that is not there": (
         """
 import os

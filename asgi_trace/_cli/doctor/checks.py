@@ -599,6 +599,13 @@ def _tracers(patient: Patient) -> Iterator[Remark]:
         )
     elif spans:
         yield Remark(OK, f"The request has one SERVER span, of {spans[0]}.")
+        if patient.visit.entries and not _makes_spans(patient.visit.app):
+            yield Remark(
+                FINDING,
+                "The trace and span ids of the lines and of our hooks are not those of that span.",
+                "set ASGI_TRACE_OTEL=1 for 'asgi-trace run', or put RequestSpans inside RequestTracingMiddleware: "
+                "it makes no second span, and takes the ids of the one that is there",
+            )
     sentry = sys.modules.get("sentry_sdk")
     if sentry is not None and sentry.is_initialized():
         yield Remark(NOTE, "Sentry traces requests too: its trace ids are not those of the lines.")
@@ -639,6 +646,15 @@ def _wrappers(app: Any) -> Iterator[Any]:
 
 # -- OpenTelemetry ---------------------------------------------------------------------------------
 
+
+def _makes_spans(app: Any) -> bool:
+    """Whether a wrapper of *app* is ``RequestSpans``."""
+    spans = sys.modules.get("asgi_trace._otel.spans")
+    return spans is not None and any(
+        type(wrapper) is spans.RequestSpans for wrapper in _wrappers(app)
+    )
+
+
 _CONNECTING = 3.0
 
 
@@ -648,13 +664,9 @@ def _opentelemetry(patient: Patient) -> Iterator[Remark]:
         return
     from urllib.parse import urlsplit
 
-    spans = sys.modules.get("asgi_trace._otel.spans")
-    has_spans = spans is not None and any(
-        type(wrapper) is spans.RequestSpans for wrapper in _wrappers(patient.visit.app)
-    )
     processor = getattr(trace.get_tracer_provider(), "_active_span_processor", None)
     if processor is None:
-        if has_spans:
+        if _makes_spans(patient.visit.app):
             yield Remark(
                 FINDING,
                 "RequestSpans makes no spans: OpenTelemetry has no SDK set up.",

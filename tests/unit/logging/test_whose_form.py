@@ -106,6 +106,12 @@ def colorlogs() -> logging.Formatter:
     return ColoredFormatter("%(log_color)s%(levelname)s:%(reset)s %(message)s", force_color=True)
 
 
+def faststreams() -> logging.Formatter:
+    from faststream._internal.logger.formatter import ColourizedFormatter
+
+    return ColourizedFormatter("%(levelname)-8s - %(message)s", use_colors=True)
+
+
 def coloredlogs_of(kind: str, form: str) -> logging.Formatter:
     import coloredlogs
 
@@ -248,6 +254,7 @@ def test_a_programs_own_form_makes_the_line_that_it_makes_of_a_message_with_the_
         ),
         (celerys(), r"\?\?\?\[\?\?\?\]: \[req=a1\|session=alice\] hello"),
         (colorlogs(), r"\x1b\[32mINFO:\x1b\[0m \[req=a1\|session=alice\] hello\x1b\[0m"),
+        (faststreams(), r"\x1b\[32mINFO\x1b\[0m {5}- \[req=a1\|session=alice\] hello"),
         (
             coloredlogs_of("BasicFormatter", "%(levelname)s %(message)s"),
             r"INFO \[req=a1\|session=alice\] hello",
@@ -917,3 +924,49 @@ assert logging.root.handlers == []
         "quiet warning",
     ]
     assert all("[req=a1|session=alice]" in line for line in lines)
+
+
+DJANGO = """
+from django.conf import settings
+settings.configure(DEBUG=%s, SECRET_KEY="x" * 50, ADMINS=[])
+import django
+django.setup()
+configure_logging(stream=sys.stdout)
+with within():
+    try:
+        raise ValueError("no luck")
+    except ValueError:
+        logging.getLogger("django.request").exception("Internal Server Error: /pay")
+    logging.getLogger("django.tasks").info("Task state=RUNNING")
+"""
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_the_lines_of_django_in_production_are_written(debug: bool) -> None:
+    """Its own set-up, with DEBUG off, writes none of its lines, and only mails the errors."""
+    lines = lines_of(DJANGO % debug)
+    assert sum("Internal Server Error: /pay" in line for line in lines) == 1
+    assert sum("ValueError: no luck" in line for line in lines) == 1
+    assert sum("Task state=RUNNING" in line for line in lines) == 1
+    assert all("[req=a1|session=alice]" in line for line in lines)
+
+
+def test_a_line_that_is_only_mailed_is_written_too() -> None:
+    """And a filter that drops a record below the root logger is asked once."""
+    lines = lines_of("""
+class Mailer(logging.handlers.SMTPHandler):
+    def emit(self, record): ...
+
+def drop(record):
+    print("asked")
+    return False
+
+own = logging.StreamHandler(sys.stdout)
+own.addFilter(drop)
+logging.getLogger("shop").addHandler(Mailer("localhost", "shop", ["admin"], "failed"))
+logging.getLogger("noisy").addHandler(own)
+configure_logging(stream=sys.stdout)
+logging.getLogger("shop").error("failed")
+logging.getLogger("noisy").error("dropped")
+""")
+    assert [line.rpartition(" - ")[2] for line in lines] == ["failed", "asked"]
