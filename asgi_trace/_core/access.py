@@ -22,7 +22,7 @@ from .request import RequestMetadata
 from .scope import SCOPE_KEY, Message, Scope
 from .trust import client_host
 
-__all__ = ("AccessLog",)
+__all__ = ("AccessLog", "is_last", "is_whole_at")
 
 _DISCONNECT = "disconnect"
 
@@ -107,6 +107,8 @@ class _Exchange:
     _first_byte: float | None = None
     _close_code: int | None = None
     _written = False
+    # the latest message of the app, until the line is written
+    _latest: Message | None = None
 
     def __init__(
         self,
@@ -136,6 +138,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> Any:
         """Pass on the app's message; the line is written once the last one has been sent."""
+        self._latest = message
         try:
             result = await self._send(message)
         except OSError:  # from the server: the client has disconnected
@@ -163,6 +166,7 @@ class _Exchange:
         if self._written:
             return
         self._written = True
+        self._latest = None
         try:
             log = own_logger(ACCESS_LOGGER)
             if log.isEnabledFor(logging.INFO):
@@ -236,11 +240,15 @@ def _shown_client(client: Any) -> str | None:
 
 
 class _HTTPExchange(_Exchange):
-    unfinished = "incomplete"
+    unfinished: str | None = "incomplete"
     _has_trailers = False
 
     def _received(self, message: Message) -> None:
-        if message["type"] == "http.disconnect":
+        if message["type"] != "http.disconnect" or self.unfinished == _DISCONNECT:
+            return
+        if is_whole_at(self._scope, self._latest, self._has_trailers):
+            self.unfinished = None
+        else:
             # The outcome also of an app that continues. After a complete response it changes
             # nothing.
             self.unfinished = _DISCONNECT
@@ -293,4 +301,28 @@ class _WebSocketExchange(_Exchange):
 
 # The last two hand over a file: its size is not known here.
 _BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
+
+
+def is_last(message: Message, has_trailers: bool) -> bool:
+    """Whether *message* of an app is the last one of its response over HTTP. May raise."""
+    if message["type"] == "http.response.trailers":
+        return not message.get("more_trailers")
+    return message["type"] in _BODIES and not message.get("more_body") and not has_trailers
+
+
+def is_whole_at(scope: Scope, sending: Message | None, has_trailers: bool) -> bool:
+    """
+    Whether a response is whole although the server reports a disconnect while it sends the app's
+    message *sending*. May raise.
+
+    hypercorn closes a connection that is not kept alive, and reports that, before it returns from
+    the last message; Starlette then cancels that send. uvicorn waits there until the client has
+    read what came before, and reports only a client that left.
+    """
+    if sending is None or not is_last(sending, has_trailers):
+        return False
+    send = getattr(scope.get(SCOPE_KEY), "_server_send", None)
+    return not str(getattr(send, "__module__", "")).startswith("uvicorn.")
+
+
 _EXCHANGES: dict[str, type[_Exchange]] = {"http": _HTTPExchange, "websocket": _WebSocketExchange}

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .._core.access import is_last, is_whole_at
 from .._core.faults import report_once
 from .._core.scope import Message, Scope
 from .attributes import status_after
 
 __all__ = ("Ending",)
-
-_LAST = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 
 
 class Ending:
@@ -33,19 +32,28 @@ class Ending:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[Any]],
     ) -> None:
+        self._scope = scope
         self._is_http = scope["type"] == "http"
         self._receive = receive
         self._send = send
         self._has_trailers = False
         self._is_complete = False
         self._is_client_gone = False
+        self._sending: Message | None = None
+        # The server closes the connection while it sends the last message: see the access line.
+        self._is_closed_at_end = False
         self.status: int | None = None
 
     async def receive(self) -> Message:
         """Return the client's next message."""
         message = await self._receive()
-        if message["type"] == "http.disconnect" and not self._is_complete:
-            self._is_client_gone = True
+        if message["type"] != "http.disconnect" or self._is_complete or self._is_client_gone:
+            return message
+        try:
+            self._is_closed_at_end = is_whole_at(self._scope, self._sending, self._has_trailers)
+        except Exception:
+            report_once("reading a message for the span")
+        self._is_client_gone = not self._is_closed_at_end
         return message
 
     async def send(self, message: Message) -> Any:
@@ -54,11 +62,13 @@ class Ending:
             self.status = status_after(message, self.status)
         except Exception:
             report_once("reading a message for the span")
+        self._sending = message
         try:
             result = await self._send(message)
         except OSError:  # from the server: the client has disconnected
             self._is_client_gone = True
             raise
+        self._sending = None
         try:
             self._note_sent(message)
         except Exception:
@@ -69,10 +79,8 @@ class Ending:
         kind = message["type"]
         if kind == "http.response.start":
             self._has_trailers = bool(message.get("trailers"))
-        elif kind == "http.response.trailers":
-            self._is_complete = not message.get("more_trailers")
-        elif kind in _LAST and not message.get("more_body"):
-            self._is_complete = not self._has_trailers
+        elif is_last(message, self._has_trailers):
+            self._is_complete = True
 
     def outcome(self, raised: BaseException | None) -> str | None:
         """
@@ -89,4 +97,6 @@ class Ending:
             return "disconnect"
         if raised is not None:
             return "crash"
+        if self._is_closed_at_end:
+            return None
         return "incomplete" if self._is_http else None
