@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import Any
 
+from .exceptions import is_failure
 from .faults import own_logger, report_once
 from .lines import ACCESS_LOGGER, format_access, format_usual_access
 from .masks import Masks
@@ -79,11 +80,11 @@ class AccessLog(Wrapper):
         exchange = kind(scope, receive, send, self._masks)
         try:
             returned = await self.app(scope, exchange.receive, exchange.send)
-        except Exception:
-            exchange.write("crash" if exchange.unfinished != _DISCONNECT else _DISCONNECT)
-            raise
-        except BaseException:
-            exchange.write("cancelled")
+        except BaseException as exc:
+            if not is_failure(exc):
+                exchange.write("cancelled")
+            else:
+                exchange.write("crash" if exchange.unfinished != _DISCONNECT else _DISCONNECT)
             raise
         if not exchange._written:
             exchange.write(exchange.unfinished)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .._core.access import is_last, is_whole_at
+from .._core.exceptions import is_failure
 from .._core.faults import report_once
 from .._core.scope import Message, Scope
 from .attributes import status_after
@@ -91,7 +92,7 @@ class Ending:
         if self._is_complete:
             # An exception after the response has no effect on it.
             return "disconnect" if self._is_client_gone else None
-        if raised is not None and not isinstance(raised, Exception):
+        if raised is not None and not is_failure(raised):
             return "cancelled"
         if self._is_client_gone:
             return "disconnect"

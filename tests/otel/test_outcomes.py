@@ -43,6 +43,14 @@ async def crash_after_all(receive: Any, send: Any) -> None:
     raise LookupError("no such thing")
 
 
+class Panic(BaseException):
+    """As pyo3 raises for a panic in Rust."""
+
+
+async def panic(receive: Any, send: Any) -> None:
+    raise Panic
+
+
 async def cancelled(receive: Any, send: Any) -> None:
     await send(HELLO_START)
     raise asyncio.CancelledError
@@ -77,6 +85,7 @@ CASES: list[tuple[Callable[..., Any], str | None, int | None, str | None]] = [
     (well, None, 200, None),
     (crash, "crash", 500, "LookupError"),
     (crash_after_all, None, 200, "LookupError"),
+    (panic, "crash", 500, f"{__name__}.Panic"),
     (cancelled, "cancelled", 200, None),
     (incomplete, "incomplete", 200, "incomplete"),
     (silent, "incomplete", None, "incomplete"),
@@ -123,7 +132,7 @@ def test_a_span_has_the_outcome_of_its_access_line(
             await traced(http_scope(), receive, send)
 
     async def main() -> None:
-        with suppress(LookupError, asyncio.CancelledError, ConnectionResetError):
+        with suppress(LookupError, Panic, asyncio.CancelledError, ConnectionResetError):
             await serve()
 
     with caplog.at_level(logging.INFO):
