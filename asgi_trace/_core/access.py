@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from .access_lines import ACCESS_LOGGER, format_access, format_usual_access
+from .exceptions import is_failure
 from .faults import own_logger, report_once
 from .masks import Masks
 from .own_lines import write_line
@@ -22,7 +23,7 @@ from .request import RequestMetadata
 from .scope import SCOPE_KEY, Message, Scope
 from .trust import client_host
 
-__all__ = ("AccessLog",)
+__all__ = ("AccessLog", "is_last", "is_whole_at")
 
 _DISCONNECT = "disconnect"
 
@@ -79,11 +80,8 @@ class AccessLog(Wrapper):
         exchange = kind(scope, receive, send, self._masks)
         try:
             returned = await self.app(scope, exchange.receive, exchange.send)
-        except Exception:
-            exchange.write(exchange.failed)
-            raise
-        except BaseException:
-            exchange.write("cancelled")
+        except BaseException as exc:
+            exchange.write(exchange.failed if is_failure(exc) else "cancelled")
             raise
         if not exchange._written:
             exchange.write(exchange.unfinished)
@@ -109,6 +107,8 @@ class _Exchange:
     _first_byte: float | None = None
     _close_code: int | None = None
     _written = False
+    # the latest message of the app, until the line is written
+    _latest: Message | None = None
 
     def __init__(
         self,
@@ -138,6 +138,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> Any:
         """Pass on the app's message; the line is written once the last one has been sent."""
+        self._latest = message
         try:
             result = await self._send(message)
         except OSError:  # from the server: the client has disconnected
@@ -165,6 +166,7 @@ class _Exchange:
         if self._written:
             return
         self._written = True
+        self._latest = None
         try:
             log = own_logger(ACCESS_LOGGER)
             if log.isEnabledFor(logging.INFO):
@@ -238,11 +240,15 @@ def _shown_client(client: Any) -> str | None:
 
 
 class _HTTPExchange(_Exchange):
-    unfinished = "incomplete"
+    unfinished: str | None = "incomplete"
     _has_trailers = False
 
     def _received(self, message: Message) -> None:
-        if message["type"] == "http.disconnect":
+        if message["type"] != "http.disconnect" or self.unfinished == _DISCONNECT:
+            return
+        if is_whole_at(self._scope, self._latest, self._has_trailers):
+            self.unfinished = None
+        else:
             # The outcome also of an app that continues. After a complete response it changes
             # nothing.
             self.unfinished = self.failed = _DISCONNECT
@@ -296,4 +302,28 @@ class _WebSocketExchange(_Exchange):
 
 # The last two hand over a file: its size is not known here.
 _BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
+
+
+def is_last(message: Message, has_trailers: bool) -> bool:
+    """Whether *message* of an app is the last one of its response over HTTP. May raise."""
+    if message["type"] == "http.response.trailers":
+        return not message.get("more_trailers")
+    return message["type"] in _BODIES and not message.get("more_body") and not has_trailers
+
+
+def is_whole_at(scope: Scope, sending: Message | None, has_trailers: bool) -> bool:
+    """
+    Whether a response is whole although the server reports a disconnect while it sends the app's
+    message *sending*. May raise.
+
+    hypercorn closes a connection that is not kept alive, and reports that, before it returns from
+    the last message; Starlette then cancels that send. uvicorn waits there until the client has
+    read what came before, and reports only a client that left.
+    """
+    if sending is None or not is_last(sending, has_trailers):
+        return False
+    send = getattr(scope.get(SCOPE_KEY), "_server_send", None)
+    return not str(getattr(send, "__module__", "")).startswith("uvicorn.")
+
+
 _EXCHANGES: dict[str, type[_Exchange]] = {"http": _HTTPExchange, "websocket": _WebSocketExchange}

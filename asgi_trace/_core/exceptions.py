@@ -11,12 +11,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from functools import partial
+from sys import modules
 from typing import Any, SupportsIndex
 
 from .request import RequestMetadata
 from .tracecontext import TraceContext
 
-__all__ = ("metadata_of", "stamp_exception")
+__all__ = ("is_failure", "metadata_of", "stamp_exception")
 
 _STAMP = "__asgi_trace__"
 
@@ -138,3 +139,32 @@ def _attribute(exc: BaseException, name: str) -> Any:
         return getattr(exc, name, None)
     except Exception:  # from code of the exception's class
         return None
+
+
+# Exceptions by which code outside of the app ends it; those of the event loops by their module.
+_ENDS = (GeneratorExit, KeyboardInterrupt, SystemExit)
+_CANCELLATIONS = (("asyncio", "CancelledError"), ("trio", "Cancelled"))
+
+
+def is_failure(exc: BaseException) -> bool:
+    """
+    Whether *exc* is a failure of the app, and not a cancellation or the end of the program.
+
+    A panic in a library that is written in Rust is no ``Exception``, and is a failure.
+    """
+    if isinstance(exc, Exception):
+        return True
+    kinds = [getattr(modules.get(module), name, None) for module, name in _CANCELLATIONS]
+    ends = (*_ENDS, *(kind for kind in kinds if isinstance(kind, type)))
+    pending: list[Any] = [exc]
+    for _ in range(_MOST_NESTED):
+        if not pending:
+            return False
+        exception = pending.pop()
+        if isinstance(exception, ends):
+            continue
+        members = _attribute(exception, "exceptions")
+        if type(members) not in (tuple, list) or not members:
+            return True
+        pending.extend(members[:_MOST_NESTED])
+    return True

@@ -16,7 +16,7 @@ from typing import Any
 
 from .access import AccessLog
 from .current import bind, metadata_before, unbind
-from .exceptions import stamp_exception
+from .exceptions import is_failure, stamp_exception
 from .faults import report_once
 from .ids import checked_generator, checked_parser, generate_request_id, parse_id
 from .inside import replace_error_sender, rewrapped, starlette_app, with_first_request
@@ -248,9 +248,9 @@ class RequestTracingMiddleware:
         # An app called from within a request: its exception is logged for the outer request.
         if outer is None or outer.ended:
             stamp_exception(exc, request)
-            if is_inside and isinstance(exc, Exception):
+            if is_inside and is_failure(exc):
                 token = bind(request)  # resetting with it leaves the request set
-        if request._response_started or not isinstance(exc, Exception):
+        if request._response_started or not is_failure(exc):
             return token
         try:
             if is_inside:

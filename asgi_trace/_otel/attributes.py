@@ -234,7 +234,7 @@ def _attribute(value: object) -> str | int | float:
         return object.__repr__(value)
 
 
-def exception_attributes(exc: Exception) -> Attributes:
+def exception_attributes(exc: BaseException) -> Attributes:
     """Return the attributes of the event that describes *exc*."""
     return {
         "exception.type": type_name(exc),

@@ -20,6 +20,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from .._core.current import get_request_metadata
+from .._core.exceptions import is_failure
 from .._core.faults import report_once
 from .._core.request import RequestMetadata
 from .._mcp.spans import Caller, CallSpan, call_spans
@@ -247,7 +248,7 @@ class _OwnSpan(CallSpan):
         attributes = call_attributes(request._call) | id_attributes(request)
         if request._fields:
             span.set_attributes(field_attributes(request, attributes))
-        if isinstance(self.raised, Exception):
+        if self.raised is not None and is_failure(self.raised):
             attributes["error.type"] = type_name(self.raised)
             span.set_status(Status(StatusCode.ERROR))
             span.add_event("exception", exception_attributes(self.raised))

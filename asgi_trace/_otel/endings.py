@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .._core.access import is_last, is_whole_at
+from .._core.exceptions import is_failure
 from .._core.faults import report_once
 from .._core.scope import Message, Scope
 from .attributes import status_after
 
 __all__ = ("Ending",)
-
-_LAST = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 
 
 class Ending:
@@ -33,6 +33,7 @@ class Ending:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[Any]],
     ) -> None:
+        self._scope = scope
         self._is_http = scope["type"] == "http"
         self._receive = receive
         self._send = send
@@ -41,16 +42,24 @@ class Ending:
         self._is_client_gone = False
         self._is_closed = False  # the app has closed the websocket
         self._has_client_closed = False
+        self._sending: Message | None = None
+        # The server closes the connection while it sends the last message: see the access line.
+        self._is_closed_at_end = False
         self.status: int | None = None
 
     async def receive(self) -> Message:
         """Return the client's next message."""
         message = await self._receive()
         kind = message["type"]
-        if kind == "http.disconnect" and not self._is_complete:
-            self._is_client_gone = True
-        elif kind == "websocket.disconnect" and not self._is_closed:
+        if kind == "websocket.disconnect" and not self._is_closed:
             self._has_client_closed = True
+        if kind != "http.disconnect" or self._is_complete or self._is_client_gone:
+            return message
+        try:
+            self._is_closed_at_end = is_whole_at(self._scope, self._sending, self._has_trailers)
+        except Exception:
+            report_once("reading a message for the span")
+        self._is_client_gone = not self._is_closed_at_end
         return message
 
     async def send(self, message: Message) -> Any:
@@ -59,11 +68,13 @@ class Ending:
             self.status = status_after(message, self.status)
         except Exception:
             report_once("reading a message for the span")
+        self._sending = message
         try:
             result = await self._send(message)
         except OSError:  # from the server: the client has disconnected
             self._is_client_gone = True
             raise
+        self._sending = None
         try:
             self._note_sent(message)
         except Exception:
@@ -74,10 +85,8 @@ class Ending:
         kind = message["type"]
         if kind == "http.response.start":
             self._has_trailers = bool(message.get("trailers"))
-        elif kind == "http.response.trailers":
-            self._is_complete = not message.get("more_trailers")
-        elif kind in _LAST and not message.get("more_body"):
-            self._is_complete = not self._has_trailers
+        elif is_last(message, self._has_trailers):
+            self._is_complete = True
         elif kind == "websocket.close":
             self._is_closed = self.status == 101  # else it is a response: the server's 403
 
@@ -90,11 +99,13 @@ class Ending:
         if self._is_complete:
             # An exception after the response has no effect on it.
             return "disconnect" if self._is_client_gone else None
-        if raised is not None and not isinstance(raised, Exception):
+        if raised is not None and not is_failure(raised):
             return "cancelled"
         if self._is_client_gone:
             return "disconnect"
         if raised is not None:
             # Frameworks raise to end an app whose client has closed the websocket.
             return "disconnect" if self._has_client_closed else "crash"
+        if self._is_closed_at_end:
+            return None
         return "incomplete" if self._is_http else None

@@ -15,6 +15,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from .._core.current import get_request_metadata
+from .._core.exceptions import is_failure
 from .._core.faults import report_once
 from .._core.request import RequestMetadata
 from .._core.tracecontext import SAMPLED
@@ -110,7 +111,7 @@ def _end(span: Any, request: RequestMetadata, raised: BaseException | None) -> N
     if span.is_recording():
         if request._fields:
             span.set_attributes(field_attributes(request, {}))
-        if isinstance(raised, Exception):
+        if raised is not None and is_failure(raised):
             span.set_attribute("error.type", type_name(raised))
             span.set_status(Status(StatusCode.ERROR))
             span.add_event("exception", exception_attributes(raised))

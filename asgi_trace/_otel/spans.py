@@ -17,6 +17,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
+from .._core.exceptions import is_failure
 from .._core.faults import report_once
 from .._core.protocol import Wrapper
 from .._core.request import RequestMetadata
@@ -289,7 +290,7 @@ class _OwnExchange(_Exchange):
         name = span_name(attributes)
         if name != self._name:
             self._span.update_name(name)
-        if isinstance(self.raised, Exception):
+        if self.raised is not None and is_failure(self.raised):
             self._span.add_event("exception", exception_attributes(self.raised))
 
     def _attributes_at_end(self) -> Attributes:
@@ -303,7 +304,7 @@ class _OwnExchange(_Exchange):
         outcome = self._ending.outcome(self.raised) or self._request.mcp_error
         if outcome is not None:
             attributes[OUTCOME] = outcome
-        failed = self.raised if isinstance(self.raised, Exception) else None
+        failed = None if self.raised is None or not is_failure(self.raised) else self.raised
         status = self._ending.status
         if status is None and outcome == "crash":
             status = 500  # by the shim, a framework or the server
@@ -322,7 +323,7 @@ class _OwnExchange(_Exchange):
             return None
 
 
-def _error_of(outcome: str | None, status: int | None, failed: Exception | None) -> str | None:
+def _error_of(outcome: str | None, status: int | None, failed: BaseException | None) -> str | None:
     """
     Return the ``error.type`` of a request, None where it has not failed.
 
