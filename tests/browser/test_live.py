@@ -177,6 +177,28 @@ def test_it_says_when_the_command_is_gone(
     assert tab.locator(".line", has_text="first").is_visible()
 
 
+def test_a_saved_copy_says_what_it_lacks(
+    log: Path, url: str, open_page: Callable[..., Page], context: BrowserContext
+) -> None:
+    """It does not wait for news that cannot come, and is no live page any more."""
+    tab = open_page(url)
+    add(log, stamped(1, "second"))
+    expect(tab.locator("#grid .line")).to_have_count(2)
+    copy = log.parent / "saved.html"
+    copy.write_text(tab.evaluate("document.documentElement.outerHTML"), encoding="utf-8")
+    saved = context.new_page()
+    asked: list[str] = []
+    saved.on("request", lambda request: asked.append(request.url))
+    saved.goto(copy.as_uri())
+    expect(saved.locator("#notes")).to_have_text(
+        "This is a saved copy of a live page: lines that came after the page was loaded are missing. "
+        "asgi-trace view without --follow writes a page with all lines."
+    )
+    expect(saved.locator("#live")).to_be_hidden()
+    expect(saved.locator("#grid .line")).to_have_count(1)
+    assert asked == [copy.as_uri()]
+
+
 def test_lines_stay_as_they_stood(log: Path, open_page: Callable[..., Page]) -> None:
     """Also where a later line gives their request another session."""
     add(log, *(stamped(1, f"line {number}") for number in range(99)))

@@ -42,7 +42,8 @@ export class VirtualList {
     this.window.className = "window";
     this.window.setAttribute("role", "presentation");
     this.spacer.append(this.window);
-    element.append(this.spacer);
+    // In a page that a browser has saved, the list has the rows that were in sight then.
+    element.replaceChildren(this.spacer);
     element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.refresh()).observe(element);
   }

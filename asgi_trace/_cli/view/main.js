@@ -19,7 +19,7 @@ import { selfTime } from "./waterfall.js";
 import { RequestTree } from "./requests.js";
 import { Lines } from "./lines.js";
 import { readView, writeView } from "./address.js";
-import { follow, isFollowed } from "./live.js";
+import { follow, isCopy, isFollowed } from "./live.js";
 
 /** @param {string} id */
 const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -276,6 +276,11 @@ function drawNotes() {
   const notes = [...trace.head.notes, ...trace.head.left_out];
   if (trace.head.whole_seconds)
     notes.push("Times are exact to the second: lines of one second are shown in their order.");
+  if (isCopy(document))
+    notes.push(
+      "This is a saved copy of a live page: lines that came after the page was loaded are missing. " +
+        "asgi-trace view without --follow writes a page with all lines.",
+    );
   part("notes").hidden = notes.length === 0;
   part("notes").replaceChildren(...notes.map((note) => make("p", "", plain(note))));
 }
@@ -570,6 +575,7 @@ const copyMenu = new CopyMenu(part("copy"), part("copy-menu"), part("said"), [
 /** @param {string} id @param {() => boolean} turn */
 function toggle(id, turn) {
   const act = () => part(id).setAttribute("aria-pressed", String(turn()));
+  part(id).setAttribute("aria-pressed", "false");
   part(id).addEventListener("click", act);
   return act;
 }
@@ -763,11 +769,15 @@ function append(news) {
 
 // -- begin ---------------------------------------------------------------------------------------
 
+// A browser saves a page with what is drawn in it: of that, nothing may be left.
+part("answer").textContent = "";
+part("dim").hidden = true;
 drawCounts();
 drawNotes();
 serviceFilter.draw();
 isLive = isFollowed(document);
 isFollowing = isLive && !location.hash;
+drawLive();
 errors.rearrange();
 const firstError = location.hash || isLive ? -1 : trace.firstError();
 const isIncident = trace.errors > HANDFUL;
@@ -812,6 +822,5 @@ if (isLive) {
     drawLive();
   });
   if (isFollowing && lines.count > 0) lines.reveal(trace.count - 1, "end");
-  drawLive();
 }
 document.documentElement.dataset.state = "ready";
