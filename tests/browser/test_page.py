@@ -682,6 +682,56 @@ def test_a_phone_shows_one_list_at_a_time(tab: Page) -> None:
     assert "GET /api/profile" in chosen(tab)
 
 
+@pytest.mark.parametrize("size", [(320, 256), (667, 330), (844, 340), (1400, 400)])
+def test_a_low_window_has_room_for_the_lists(
+    tmp_path: Path, open_page: Callable[..., Page], size: tuple[int, int]
+) -> None:
+    """A phone on its side, or a desk at 400 %, with groups of errors: the page scrolls to them."""
+    width, height = size
+    tab = open_page(page_of(story() + failures(), tmp_path))
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.keyboard.press("e")
+    expect(tab.locator("#chosen")).to_contain_text("GET /api/invoice")
+    for name in ("#grid", "#tree"):
+        if name == "#tree" and tab.locator("#panes").is_visible():
+            tab.locator("#panes").get_by_text("Requests").click()
+        tab.locator(name).scroll_into_view_if_needed()
+        box = tab.locator(name).bounding_box()
+        assert box is not None
+        assert min(box["y"] + box["height"], height) - max(box["y"], 0) > 60, name
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_low_window_shows_the_chosen_bar(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    """Where a row of the time axis is all that is in sight, it is that of the chosen request."""
+    tab = open_page(page_of(story() + failures(), tmp_path))
+    tab.set_viewport_size({"width": 667, "height": 330})
+    tab.keyboard.press("n")
+    assert "POST /api/payment" in chosen(tab)
+    tab.locator("#timeline").scroll_into_view_if_needed()
+    assert bar(tab, "POST /api/payment")
+
+
+def failures() -> str:
+    """Errors of six kinds: more than a handful, so that there are groups."""
+    kinds = ("ants", "bees", "cats", "dogs", "eels", "fish")
+    lines = [stamped(3 + at, f"no {kind}", f"r{at}", "s", "ERROR") for at, kind in enumerate(kinds)]
+    return "\n".join(lines) + "\n"
+
+
+def test_forced_colors_show_what_is_chosen(tab: Page) -> None:
+    """Of a reader with few colors, the system drops backgrounds: an outline is left."""
+    tab.emulate_media(forced_colors="active")
+    tab.keyboard.press("e")
+    tab.click("#raw")
+    outlined = """() => [...document.querySelectorAll(".request, .line, #tools button")]
+        .filter((each) => getComputedStyle(each).outlineStyle !== "none" && each !== document.activeElement)
+        .map((each) => each.className.split(" ")[0] || each.id)"""
+    tab.locator("#grid").evaluate("grid => grid.blur()")
+    tab.evaluate("document.activeElement.blur()")
+    assert sorted(tab.evaluate(outlined)) == ["line", "raw", "request"]
+
+
 def test_light_and_dark(tab: Page) -> None:
     """As the reader's system has it, until they say otherwise."""
     background = "getComputedStyle(document.body).backgroundColor"

@@ -216,7 +216,8 @@ export class Scale {
     const top = this.#topOf(r);
     if (top < this.scroll) this.scrollTo(top - this.rowHeight);
     else if (top + this.rowHeight > this.scroll + this.lanesRoom) {
-      this.scrollTo(top + 2 * this.rowHeight - this.lanesRoom);
+      // The next row is shown too, if there is room for two.
+      this.scrollTo(Math.min(top, top + 2 * this.rowHeight - this.lanesRoom));
     }
     this.scrollToSentence();
   }
