@@ -221,6 +221,54 @@ def test_times_are_the_readers(tab: Page) -> None:
     expect(first).to_have_text("10:29:59.000")
 
 
+# A context's own fillText, with a list of what it wrote.
+WRITTEN = """const fillText = CanvasRenderingContext2D.prototype.fillText;
+    window.written = new Set();
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+        window.written.add(text);
+        fillText.call(this, text, ...place);
+    }"""
+
+
+def test_times_of_several_days_have_their_day(
+    tmp_path: Path, context: BrowserContext, open_page: Callable[..., Page]
+) -> None:
+    """On the time axis at each midnight, at each request and each group of errors."""
+    moments = ("15T10:30", "15T20:30", "16T06:30", "16T16:30", "17T02:30", "17T12:30")
+    kinds = ("ant", "bee", "cat", "dog", "eel", "fox")
+    log = [
+        f"2024-01-{moment}:00.000Z - ERROR - [req=r-{kind}|session=s] - no {kind}"
+        for moment, kind in zip(moments, kinds, strict=True)
+    ]
+    context.add_init_script(WRITTEN)
+    tab = open_page(page_of("\n".join(log), tmp_path))
+    tab.keyboard.press("0")
+    tab.wait_for_function("() => [...written].some((text) => text.startsWith('01-17'))")
+    axis = set(tab.evaluate("[...written]"))
+    assert {"12:00", "01-16", "01-17"} <= axis
+    assert "00:00" not in axis
+    times = tab.locator("#tree .time").all_inner_texts()
+    assert times[:2] == ["01-15 11:30:00.000", "01-15 21:30:00.000"]
+    assert tab.locator("#errors .when").nth(5).inner_text() == "01-17 13:30"
+    assert "01-15 11:30 \u2013 01-17 13:30" in tab.locator("#errors h2").inner_text()
+
+
+def test_days_are_on_the_axis_after_a_change_of_the_clock(
+    tmp_path: Path, context: BrowserContext, open_page: Callable[..., Page]
+) -> None:
+    """Summer time ends on 27 October 2024: after it, steps from the first midnight miss the others."""
+    log = [
+        f"2024-10-{day}T06:00:00Z - INFO - [req=r|session=s] - hello" for day in (26, 27, 28, 29)
+    ]
+    context.add_init_script(WRITTEN)
+    tab = open_page(page_of("\n".join(log), tmp_path))
+    tab.keyboard.press("0")
+    tab.wait_for_function("() => [...written].some((text) => text.startsWith('10-29'))")
+    axis = set(tab.evaluate("[...written]"))
+    for day in ("10-27", "10-28", "10-29"):
+        assert any(text.startswith(day) for text in axis), (day, axis)
+
+
 def test_what_was_left_out_is_said(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     """Whatever the reader of the log had to say."""
     whole = "2024-01-15 10:30:00 - INFO - [req=r1|session=s1] - hello\n"

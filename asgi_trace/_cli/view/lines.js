@@ -9,8 +9,6 @@ import { bothInOrder, contextOf } from "./context.js";
 import { VirtualList } from "./list.js";
 
 const LINE_ROW = 21;
-// Beyond it, a time needs its day.
-const DAY_NEEDED = 20 * 3_600_000; // ms
 const MOST_SHOWN = 2000; // characters of a folded line
 const ID_ROOM = 8; // characters
 const TALLEST_UNFOLDED = 4000; // lines of one entry
@@ -246,7 +244,7 @@ export class Lines {
       const first = text.slice(0, end < 0 ? MOST_SHOWN : Math.min(end, MOST_SHOWN));
       this.#body(message, isOpen ? shortened(text) : first);
     } else {
-      row.append(cell("time", this.#time(line)));
+      row.append(cell("time", trace.timeText(trace.time[line], this.clock)));
       row.append(cell("level", LEVELS[level] === "none" ? "" : LEVELS[level]));
       if (trace.services.length > 0) row.append(this.#serviceOf(line));
       row.append(this.#who(r, s), message);
@@ -314,15 +312,6 @@ export class Lines {
     fold.setAttribute("aria-expanded", String(isOpen));
     if (isOpen) message.prepend(fold);
     else message.append(fold, make("span", "last", plain(lastLine(text)).slice(0, 300)));
-  }
-
-  /** @param {number} line */
-  #time(line) {
-    const at = this.trace.epoch(this.trace.time[line]);
-    const time = this.clock.time(at, this.trace.digits);
-    return this.trace.to - this.trace.from > DAY_NEEDED
-      ? `${this.clock.date(at).slice(5)} ${time}`
-      : time;
   }
 
   // -- keys and clicks ---------------------------------------------------------------------------

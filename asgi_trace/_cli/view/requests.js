@@ -354,7 +354,7 @@ export class RequestTree {
     const service = trace.serviceOf(r);
     if (service) detail.append(make("span", "service-name", service), " ");
     detail.append(
-      make("span", "time", this.clock.time(trace.epoch(start[r]), trace.digits)),
+      make("span", "time", trace.timeText(start[r], this.clock)),
       " ",
       make("span", "duration", trace.took(r)),
     );

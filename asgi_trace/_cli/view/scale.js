@@ -41,7 +41,7 @@ const OPENED_SHARE = 0.8;
 // In milliseconds.
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 const SHORTEST_RANGE = 8;
 // A log longer than this opens at a part of its time.

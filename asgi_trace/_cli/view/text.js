@@ -142,6 +142,11 @@ export class Clock {
     return `${at.getUTCFullYear()}-${padded(at.getUTCMonth() + 1)}-${padded(at.getUTCDate())}`;
   }
 
+  /** Month and day. @param {number} epoch */
+  day(epoch) {
+    return this.date(epoch).slice(5);
+  }
+
   /** The first instant of the day that *epoch* is in. @param {number} epoch */
   midnight(epoch) {
     const at = this.#parts(epoch);
