@@ -221,6 +221,40 @@ def test_times_are_the_readers(tab: Page) -> None:
     expect(first).to_have_text("10:29:59.000")
 
 
+SEVEN = ("0192f5c3-7a1b-7c3e-8f4d-1a2b3c4d5e6f", "0192f5c3-7a9e-7d20-9b1c-6f5e4d3c2b1a")
+
+
+@pytest.mark.parametrize(
+    ("ids", "shown"),
+    [
+        (SEVEN, ["019…5e6f", "019…2b1a"]),
+        (("order-2026-000123-retry", "order-2026-000124-again"), ["ord…etry", "ord…gain"]),
+        (
+            ("4bf92f3577b34da6a3ce929d0e0e4736", "77b34da6a3ce929d0e0e47364bf92f35"),
+            ["4bf92f35", "77b34da6"],
+        ),
+        (("req-1", "req-2"), ["req-1", "req-2"]),
+        (("reserve-1-of-the-shop", "reserve-2-of-the-shop"), ["reserve-", "reserve-"]),
+    ],
+)
+def test_ids_that_begin_alike_are_told_apart(
+    tmp_path: Path, open_page: Callable[..., Page], ids: tuple[str, str], shown: list[str]
+) -> None:
+    """By their ends, where a UUID begins with the time, or all ids with one word."""
+    log = [
+        stamped(at, f"GET /{at} 200 1.0ms 3B http 127.0.0.1:1", name, name)
+        for at, name in enumerate(ids)
+    ]
+    tab = open_page(page_of("\n".join(log), tmp_path))
+    assert tab.locator("#grid .who .id").all_inner_texts() == shown
+    assert tab.locator("#tree .session .id").all_inner_texts() == shown
+    assert tab.locator("#tree .request .id").all_inner_texts() == shown
+    tab.keyboard.press("n")
+    assert f"request {shown[0]}" in chosen(tab)
+    assert f"session {shown[0]}" in chosen(tab)
+    assert tab.locator("#chosen .id").first.get_attribute("data-copy") == ids[0]
+
+
 # A context's own fillText, with a list of what it wrote.
 WRITTEN = """const fillText = CanvasRenderingContext2D.prototype.fillText;
     window.written = new Set();

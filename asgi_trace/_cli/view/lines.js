@@ -4,7 +4,6 @@
 import { counted, make, plain, show } from "./text.js";
 import { LEVELS, NOBODY, NOT_READ } from "./data.js";
 import { asideAt, chips, fieldsIn, fieldsOfHead, table } from "./aside.js";
-import { idElement } from "./ids.js";
 import { bothInOrder, contextOf } from "./context.js";
 import { VirtualList } from "./list.js";
 
@@ -39,14 +38,16 @@ export class Lines {
    * @param {import("./look.js").Look} look
    * @param {import("./text.js").Clock} clock
    * @param {import("./services.js").Services} services
+   * @param {import("./ids.js").Ids} ids
    * @param {Handlers} handlers
    */
-  constructor(element, trace, look, clock, services, handlers) {
+  constructor(element, trace, look, clock, services, ids, handlers) {
     this.element = element;
     this.trace = trace;
     this.look = look;
     this.clock = clock;
     this.services = services;
+    this.ids = ids;
     this.handlers = handlers;
     this.list = new VirtualList(element, {
       rowHeight: () => LINE_ROW,
@@ -271,7 +272,7 @@ export class Lines {
     const chip = make("span", "chip", r >= 0 ? trace.label(s) : "·");
     chip.title =
       r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
-    who.append(chip, r >= 0 ? idElement(trace.requests.id[r], ID_ROOM) : make("span", "id"));
+    who.append(chip, r >= 0 ? this.ids.request(r, ID_ROOM) : make("span", "id"));
     return who;
   }
 

@@ -14,7 +14,7 @@ import { parse, search } from "./query.js";
 import { Timeline } from "./timeline.js";
 import { Services } from "./services.js";
 import { ServiceFilter } from "./filter.js";
-import { copyClicked, idElement } from "./ids.js";
+import { Ids, copyClicked, idElement } from "./ids.js";
 import { selfTime } from "./waterfall.js";
 import { RequestTree } from "./requests.js";
 import { Lines } from "./lines.js";
@@ -36,8 +36,9 @@ let isFollowing = false;
 let isLive = false;
 
 const services = new Services(trace.services, trace.usedServices);
-const lines = new Lines(part("grid"), trace, look, clock, services, { chooseLine, scrolled });
-const tree = new RequestTree(part("tree"), trace, look, clock, services, {
+const ids = new Ids(trace);
+const lines = new Lines(part("grid"), trace, look, clock, services, ids, { chooseLine, scrolled });
+const tree = new RequestTree(part("tree"), trace, look, clock, services, ids, {
   chooseRequest(r) {
     showPane("lines");
     choose({ request: r });
@@ -300,7 +301,7 @@ function drawChosen() {
   const facts = make("span", "facts");
   facts.append(holder);
   if (r >= 0) facts.append(...requestFacts(r));
-  if (own >= 0) facts.append(named("session", trace.sessions[own], r < 0));
+  if (own >= 0) facts.append(named("session", ids.session(own), r < 0));
   strip.append(facts);
   const actions = make("span", "actions");
   const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
@@ -337,16 +338,16 @@ function requestFacts(r) {
     facts.push(make("span", "", `first byte after ${duration(firstByte - start[r])}`));
   facts.push(make("span", "", counted(size[r], "line")));
   if (late[r]) facts.push(make("span", "", `${count(late[r])} late`));
-  facts.push(named("request", id[r]));
+  facts.push(named("request", ids.request(r)));
   const traceId = requests.trace[r];
-  if (traceId && traceId !== id[r]) facts.push(named("trace", traceId));
+  if (traceId && traceId !== id[r]) facts.push(named("trace", idElement(traceId)));
   return facts;
 }
 
-/** An id with its name. @param {string} name @param {string} id @param {boolean} [isTitle] */
+/** An id with its name. @param {string} name @param {HTMLElement} id @param {boolean} [isTitle] */
 function named(name, id, isTitle = false) {
   const element = make(isTitle ? "strong" : "code", "named");
-  element.append(`${name} `, idElement(id));
+  element.append(`${name} `, id);
   return element;
 }
 
