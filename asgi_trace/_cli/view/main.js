@@ -1,7 +1,7 @@
 // Joins the parts of the page: the selection, the search, the keys, and the address that holds all
 // of it. Each part draws itself.
 
-import { Clock, count, counted, duration, make, plain, show } from "./text.js";
+import { Clock, count, counted, duration, fill, make, plain, show } from "./text.js";
 import { VERSION } from "./contract.js";
 import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
 import { CopyMenu } from "./menu.js";
@@ -283,15 +283,16 @@ function drawNotes() {
         "asgi-trace view without --follow writes a page with all lines.",
     );
   part("notes").hidden = notes.length === 0;
-  part("notes").replaceChildren(...notes.map((note) => make("p", "", plain(note))));
+  fill(
+    part("notes"),
+    notes.map((note) => make("p", "", plain(note))),
+  );
 }
 
 function drawChosen() {
-  const strip = part("chosen");
-  strip.replaceChildren();
   const { request: r, session: s } = look;
   if (r < 0 && s < 0) {
-    strip.append("Choose a request to see its lines.");
+    fill(part("chosen"), [make("span", "", "Choose a request to see its lines.")]);
     return;
   }
   const own = r >= 0 ? requests.session[r] : s;
@@ -302,16 +303,18 @@ function drawChosen() {
   facts.append(holder);
   if (r >= 0) facts.append(...requestFacts(r));
   if (own >= 0) facts.append(named("session", ids.session(own), r < 0));
-  strip.append(facts);
   const actions = make("span", "actions");
   const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
   onlyButton.setAttribute("aria-pressed", String(lines.only));
   actions.append(onlyButton);
   if (look.line >= 0 && lines.isLimited) actions.append(contextButton());
-  if (r >= 0)
-    actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
+  if (r >= 0) actions.append(button("zoom", "Fill the time axis with it (z)", zoomToChosen));
   actions.append(button("×", "Clear the choice (Esc)", () => choose({}), "Clear the choice"));
-  strip.append(actions);
+  fill(part("chosen"), [facts, actions]);
+}
+
+function zoomToChosen() {
+  if (look.request >= 0) timeline.zoomTo(look.request);
 }
 
 /** The facts about a request, in the order of interest. @param {number} r */
@@ -680,7 +683,7 @@ const KEYS = {
   a: widenContext,
   c: () => copyMenu.open(),
   " ": toggleLine,
-  z: () => look.request >= 0 && timeline.zoomTo(look.request),
+  z: zoomToChosen,
   0: () => {
     timeline.fit();
     keepAddress();
