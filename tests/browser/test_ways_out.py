@@ -79,6 +79,42 @@ def test_a_line_and_its_ids_are_copied(tab: Page) -> None:
     assert copied(tab, "s") == "alice"
 
 
+def test_selected_lines_are_copied_as_they_stood(tab: Page) -> None:
+    """Also after a scroll, which uses the elements of rows again; a part of one cell is itself."""
+
+    def drag(first: str, last: str, over: str) -> str:
+        begin = tab.locator(".line", has_text=re.compile(f"{first}$")).locator(over).bounding_box()
+        end = tab.locator(".line", has_text=re.compile(f"{last}$")).locator(".text").bounding_box()
+        assert begin is not None
+        assert end is not None
+        tab.evaluate("getSelection().removeAllRanges()")
+        tab.mouse.move(begin["x"] + 1, begin["y"] + 8)
+        tab.mouse.down()
+        tab.mouse.move(end["x"] + end["width"] + 9, end["y"] + 8, steps=4)
+        tab.mouse.up()
+        tab.keyboard.press("Control+c")
+        return str(tab.evaluate("navigator.clipboard.readText()"))
+
+    def step(number: int) -> str:
+        return stamped(number / 10, f"Step {number}", f"r{number % 4}", "bob")
+
+    tab.focus("#grid")
+    tab.keyboard.press("Home")
+    assert drag("Step 2", "Step 4", ".time") == "\n".join(map(step, (2, 3, 4)))
+    tab.locator("#grid").hover()
+    for _ in range(5):
+        tab.mouse.wheel(0, 63)
+        tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    rows = tab.locator("#grid .line").evaluate_all(
+        "rows => rows.map((row) => +row.dataset.position)"
+    )
+    assert rows == sorted(rows)
+    assert rows[0] > 0
+    assert drag("Step 33", "Step 35", ".time") == "\n".join(map(step, (33, 34, 35)))
+    assert drag("Step 33", "Step 33", ".text") == "Step 33"
+    tab.evaluate("getSelection().removeAllRanges()")
+
+
 def test_a_link_to_exactly_this_view_is_copied(tab: Page) -> None:
     """Search, choice, context and zoom, also where the address has not followed yet."""
     search(tab, "paying OR step")

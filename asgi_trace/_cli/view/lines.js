@@ -58,6 +58,7 @@ export class Lines {
     });
     element.addEventListener("keydown", (event) => this.#key(event));
     element.addEventListener("click", (event) => this.#click(event));
+    element.addEventListener("copy", (event) => this.#copy(event));
     new ResizeObserver(() => this.#measureAgain()).observe(element);
   }
 
@@ -328,6 +329,25 @@ export class Lines {
     const line = this.lineAt(this.list.active);
     if (target.closest(".fold, .fields")) this.toggle(line);
     else this.handlers.chooseLine(line);
+  }
+
+  /**
+   * Copy selected lines as they stood: of their cells, a browser makes a line each.
+   * @param {ClipboardEvent} event
+   */
+  #copy(event) {
+    const selected = getSelection();
+    const cells = [...this.element.querySelectorAll("[role=gridcell]")].filter((cell) =>
+      selected?.containsNode(cell, true),
+    );
+    if (cells.length < 2) return;
+    const rows = new Set(cells.map((cell) => cell.closest(".line")));
+    const lines = [...rows].map((row) => this.lineAt(Number(row?.getAttribute("data-position"))));
+    event.clipboardData?.setData(
+      "text/plain",
+      lines.map((line) => this.trace.text(line)).join("\n"),
+    );
+    event.preventDefault();
   }
 
   /** @param {KeyboardEvent} event */
