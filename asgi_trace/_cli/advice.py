@@ -101,6 +101,8 @@ def _line(words: Sequence[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that suggests a known word like *word*; "" without one."""
-    near = get_close_matches(word.partition("=")[0], [*known], 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    """Return the end of a sentence on an unknown option: a known one like *word*, or where they are."""
+    # With the dashes, which are in all of them, --level would be like --help, and --json like --span.
+    names = {name.lstrip("-"): name for name in known}
+    near = get_close_matches(word.partition("=")[0].lstrip("-"), [*names], 1)
+    return f"; did you mean {names[near[0]]}?" if near else "; --help describes the options"

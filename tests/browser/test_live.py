@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from ..unit.cli.test_viewer_live import Following
 from ..viewer import stamped
+from .test_page import chosen_line
 
 
 @pytest.fixture
@@ -175,6 +176,57 @@ def test_it_says_when_the_command_is_gone(
     following.stop()
     expect(tab.locator("#live")).to_have_text("connection lost")
     assert tab.locator(".line", has_text="first").is_visible()
+
+
+def test_new_lines_disturb_no_reader(log: Path, url: str, open_page: Callable[..., Page]) -> None:
+    """Neither a selection of text, a click that has begun, nor the focus on a button."""
+    add(log, *(stamped(number / 10, f"line {number}", "r1", "s1") for number in range(9)))
+    tab = open_page(url)
+    expect(tab.locator("#grid .line")).to_have_count(10)
+    counts = tab.locator("#counts")
+
+    tab.locator(".line .text", has_text="line 3").select_text()
+    add(log, stamped(2, "more", "r2", "s2"))
+    expect(counts).to_contain_text("11 lines")
+    assert tab.evaluate("getSelection().toString()") == "line 3"
+    tab.evaluate("getSelection().removeAllRanges()")
+
+    tab.locator(".line .text", has_text="line 4").hover()
+    tab.mouse.down()
+    add(log, stamped(3, "more", "r1", "s1"))
+    expect(counts).to_contain_text("12 lines")
+    tab.mouse.up()
+    assert chosen_line(tab) == "line 4"
+
+    only = tab.locator("#chosen button", has_text="only these lines")
+    only.focus()
+    tab.keyboard.press("Space")
+    expect(only).to_have_attribute("aria-pressed", "true")
+    add(log, stamped(4, "more", "r1", "s1"))
+    expect(tab.locator("#chosen")).to_contain_text("11 lines")
+    assert only.evaluate("button => button === document.activeElement")
+
+
+def test_a_saved_copy_says_what_it_lacks(
+    log: Path, url: str, open_page: Callable[..., Page], context: BrowserContext
+) -> None:
+    """It does not wait for news that cannot come, and is no live page any more."""
+    tab = open_page(url)
+    add(log, stamped(1, "second"))
+    expect(tab.locator("#grid .line")).to_have_count(2)
+    copy = log.parent / "saved.html"
+    copy.write_text(tab.evaluate("document.documentElement.outerHTML"), encoding="utf-8")
+    saved = context.new_page()
+    asked: list[str] = []
+    saved.on("request", lambda request: asked.append(request.url))
+    saved.goto(copy.as_uri())
+    expect(saved.locator("#notes")).to_have_text(
+        "This is a saved copy of a live page: lines that came after the page was loaded are missing. "
+        "asgi-trace view without --follow writes a page with all lines."
+    )
+    expect(saved.locator("#live")).to_be_hidden()
+    expect(saved.locator("#grid .line")).to_have_count(1)
+    assert asked == [copy.as_uri()]
 
 
 def test_lines_stay_as_they_stood(log: Path, open_page: Callable[..., Page]) -> None:

@@ -221,6 +221,88 @@ def test_times_are_the_readers(tab: Page) -> None:
     expect(first).to_have_text("10:29:59.000")
 
 
+SEVEN = ("0192f5c3-7a1b-7c3e-8f4d-1a2b3c4d5e6f", "0192f5c3-7a9e-7d20-9b1c-6f5e4d3c2b1a")
+
+
+@pytest.mark.parametrize(
+    ("ids", "shown"),
+    [
+        (SEVEN, ["019…5e6f", "019…2b1a"]),
+        (("order-2026-000123-retry", "order-2026-000124-again"), ["ord…etry", "ord…gain"]),
+        (
+            ("4bf92f3577b34da6a3ce929d0e0e4736", "77b34da6a3ce929d0e0e47364bf92f35"),
+            ["4bf92f35", "77b34da6"],
+        ),
+        (("req-1", "req-2"), ["req-1", "req-2"]),
+        (("reserve-1-of-the-shop", "reserve-2-of-the-shop"), ["reserve-", "reserve-"]),
+    ],
+)
+def test_ids_that_begin_alike_are_told_apart(
+    tmp_path: Path, open_page: Callable[..., Page], ids: tuple[str, str], shown: list[str]
+) -> None:
+    """By their ends, where a UUID begins with the time, or all ids with one word."""
+    log = [
+        stamped(at, f"GET /{at} 200 1.0ms 3B http 127.0.0.1:1", name, name)
+        for at, name in enumerate(ids)
+    ]
+    tab = open_page(page_of("\n".join(log), tmp_path))
+    assert tab.locator("#grid .who .id").all_inner_texts() == shown
+    assert tab.locator("#tree .session .id").all_inner_texts() == shown
+    assert tab.locator("#tree .request .id").all_inner_texts() == shown
+    tab.keyboard.press("n")
+    assert f"request {shown[0]}" in chosen(tab)
+    assert f"session {shown[0]}" in chosen(tab)
+    assert tab.locator("#chosen .id").first.get_attribute("data-copy") == ids[0]
+
+
+# A context's own fillText, with a list of what it wrote.
+WRITTEN = """const fillText = CanvasRenderingContext2D.prototype.fillText;
+    window.written = new Set();
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+        window.written.add(text);
+        fillText.call(this, text, ...place);
+    }"""
+
+
+def test_times_of_several_days_have_their_day(
+    tmp_path: Path, context: BrowserContext, open_page: Callable[..., Page]
+) -> None:
+    """On the time axis at each midnight, at each request and each group of errors."""
+    moments = ("15T10:30", "15T20:30", "16T06:30", "16T16:30", "17T02:30", "17T12:30")
+    kinds = ("ant", "bee", "cat", "dog", "eel", "fox")
+    log = [
+        f"2024-01-{moment}:00.000Z - ERROR - [req=r-{kind}|session=s] - no {kind}"
+        for moment, kind in zip(moments, kinds, strict=True)
+    ]
+    context.add_init_script(WRITTEN)
+    tab = open_page(page_of("\n".join(log), tmp_path))
+    tab.keyboard.press("0")
+    tab.wait_for_function("() => [...written].some((text) => text.startsWith('01-17'))")
+    axis = set(tab.evaluate("[...written]"))
+    assert {"12:00", "01-16", "01-17"} <= axis
+    assert "00:00" not in axis
+    times = tab.locator("#tree .time").all_inner_texts()
+    assert times[:2] == ["01-15 11:30:00.000", "01-15 21:30:00.000"]
+    assert tab.locator("#errors .when").nth(5).inner_text() == "01-17 13:30"
+    assert "01-15 11:30 \u2013 01-17 13:30" in tab.locator("#errors h2").inner_text()
+
+
+def test_days_are_on_the_axis_after_a_change_of_the_clock(
+    tmp_path: Path, context: BrowserContext, open_page: Callable[..., Page]
+) -> None:
+    """Summer time ends on 27 October 2024: after it, steps from the first midnight miss the others."""
+    log = [
+        f"2024-10-{day}T06:00:00Z - INFO - [req=r|session=s] - hello" for day in (26, 27, 28, 29)
+    ]
+    context.add_init_script(WRITTEN)
+    tab = open_page(page_of("\n".join(log), tmp_path))
+    tab.keyboard.press("0")
+    tab.wait_for_function("() => [...written].some((text) => text.startsWith('10-29'))")
+    axis = set(tab.evaluate("[...written]"))
+    for day in ("10-27", "10-28", "10-29"):
+        assert any(text.startswith(day) for text in axis), (day, axis)
+
+
 def test_what_was_left_out_is_said(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     """Whatever the reader of the log had to say."""
     whole = "2024-01-15 10:30:00 - INFO - [req=r1|session=s1] - hello\n"
@@ -680,6 +762,56 @@ def test_a_phone_shows_one_list_at_a_time(tab: Page) -> None:
     tab.locator("#tree .request", has_text="/api/profile").click()
     expect(tab.locator("#grid")).to_be_visible()
     assert "GET /api/profile" in chosen(tab)
+
+
+@pytest.mark.parametrize("size", [(320, 256), (667, 330), (844, 340), (1400, 400)])
+def test_a_low_window_has_room_for_the_lists(
+    tmp_path: Path, open_page: Callable[..., Page], size: tuple[int, int]
+) -> None:
+    """A phone on its side, or a desk at 400 %, with groups of errors: the page scrolls to them."""
+    width, height = size
+    tab = open_page(page_of(story() + failures(), tmp_path))
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.keyboard.press("e")
+    expect(tab.locator("#chosen")).to_contain_text("GET /api/invoice")
+    for name in ("#grid", "#tree"):
+        if name == "#tree" and tab.locator("#panes").is_visible():
+            tab.locator("#panes").get_by_text("Requests").click()
+        tab.locator(name).scroll_into_view_if_needed()
+        box = tab.locator(name).bounding_box()
+        assert box is not None
+        assert min(box["y"] + box["height"], height) - max(box["y"], 0) > 60, name
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_low_window_shows_the_chosen_bar(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    """Where a row of the time axis is all that is in sight, it is that of the chosen request."""
+    tab = open_page(page_of(story() + failures(), tmp_path))
+    tab.set_viewport_size({"width": 667, "height": 330})
+    tab.keyboard.press("n")
+    assert "POST /api/payment" in chosen(tab)
+    tab.locator("#timeline").scroll_into_view_if_needed()
+    assert bar(tab, "POST /api/payment")
+
+
+def failures() -> str:
+    """Errors of six kinds: more than a handful, so that there are groups."""
+    kinds = ("ants", "bees", "cats", "dogs", "eels", "fish")
+    lines = [stamped(3 + at, f"no {kind}", f"r{at}", "s", "ERROR") for at, kind in enumerate(kinds)]
+    return "\n".join(lines) + "\n"
+
+
+def test_forced_colors_show_what_is_chosen(tab: Page) -> None:
+    """Of a reader with few colors, the system drops backgrounds: an outline is left."""
+    tab.emulate_media(forced_colors="active")
+    tab.keyboard.press("e")
+    tab.click("#raw")
+    outlined = """() => [...document.querySelectorAll(".request, .line, #tools button")]
+        .filter((each) => getComputedStyle(each).outlineStyle !== "none" && each !== document.activeElement)
+        .map((each) => each.className.split(" ")[0] || each.id)"""
+    tab.locator("#grid").evaluate("grid => grid.blur()")
+    tab.evaluate("document.activeElement.blur()")
+    assert sorted(tab.evaluate(outlined)) == ["line", "raw", "request"]
 
 
 def test_light_and_dark(tab: Page) -> None:

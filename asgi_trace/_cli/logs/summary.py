@@ -78,9 +78,11 @@ _LOOKS: tuple[tuple[str, re.Pattern[str], str], ...] = (
         "json_lines of Fluent Bit",
     ),
     (
-        "JSON or logfmt",
+        "JSON, logfmt or [req=none]",  # which entries of JSON and logfmt are given
         Pattern(r"\s*[{\[]|.{0,120}\[req=none"),
-        "asgi_trace.JSONFormatter, LogfmtFormatter and loggers.structlog_processor add request_id",
+        "Lines outside of a request, such as those of a server's start, have none. In a request, "
+        "asgi_trace.JSONFormatter, LogfmtFormatter and loggers.structlog_processor add request_id; asgi-trace doctor "
+        "checks whether an app is traced",
     ),
     (
         "access lines of a server",

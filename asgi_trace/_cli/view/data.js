@@ -13,6 +13,8 @@ export const ERROR = 4;
 export const NOT_READ = -2;
 export const NOBODY = -1;
 
+// Beyond it, a time needs its day.
+const DAY_NEEDED = 20 * 3_600_000; // ms
 // The number that JSON-RPC gives a call.
 const CALL_NUMBER = / #\S+$/;
 const BAD_OUTCOMES = new Set(["crash", "tool_error", "rpc_error", "unanswered"]);
@@ -231,6 +233,25 @@ export class Trace {
   /** How exact the log's times are, in digits of a second's fraction. */
   get digits() {
     return this.head.whole_seconds ? 0 : 3;
+  }
+
+  /** Whether a time needs its day: the trace is longer than most of one. */
+  get #hasDays() {
+    return this.to - this.from > DAY_NEEDED;
+  }
+
+  /** A time for the reader. @param {number} time @param {import("./text.js").Clock} clock */
+  timeText(time, clock) {
+    const at = this.epoch(time);
+    const text = clock.time(at, this.digits);
+    return this.#hasDays ? `${clock.day(at)} ${text}` : text;
+  }
+
+  /** A time for the reader where there is little room. @param {number} time @param {import("./text.js").Clock} clock */
+  shortTimeText(time, clock) {
+    const at = this.epoch(time);
+    if (this.#hasDays) return `${clock.day(at)} ${clock.time(at, 0).slice(0, 5)}`;
+    return clock.time(at, this.digits && 1);
   }
 
   /** Its place among the requests with its id, from 1 on. @param {number} r */

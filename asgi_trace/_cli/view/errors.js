@@ -281,9 +281,7 @@ export class ErrorPanel {
 
   /** @param {number} first @param {number} last */
   #range(first, last) {
-    const [from, to] = [first, last].map((time) =>
-      this.clock.time(this.trace.epoch(time), this.trace.digits && 1),
-    );
+    const [from, to] = [first, last].map((time) => this.trace.shortTimeText(time, this.clock));
     return from === to ? from : `${from} – ${to}`;
   }
 

@@ -4,13 +4,10 @@
 import { counted, make, plain, show } from "./text.js";
 import { LEVELS, NOBODY, NOT_READ } from "./data.js";
 import { asideAt, chips, fieldsIn, fieldsOfHead, table } from "./aside.js";
-import { idElement } from "./ids.js";
 import { bothInOrder, contextOf } from "./context.js";
 import { VirtualList } from "./list.js";
 
 const LINE_ROW = 21;
-// Beyond it, a time needs its day.
-const DAY_NEEDED = 20 * 3_600_000; // ms
 const MOST_SHOWN = 2000; // characters of a folded line
 const ID_ROOM = 8; // characters
 const TALLEST_UNFOLDED = 4000; // lines of one entry
@@ -41,14 +38,16 @@ export class Lines {
    * @param {import("./look.js").Look} look
    * @param {import("./text.js").Clock} clock
    * @param {import("./services.js").Services} services
+   * @param {import("./ids.js").Ids} ids
    * @param {Handlers} handlers
    */
-  constructor(element, trace, look, clock, services, handlers) {
+  constructor(element, trace, look, clock, services, ids, handlers) {
     this.element = element;
     this.trace = trace;
     this.look = look;
     this.clock = clock;
     this.services = services;
+    this.ids = ids;
     this.handlers = handlers;
     this.list = new VirtualList(element, {
       rowHeight: () => LINE_ROW,
@@ -59,6 +58,7 @@ export class Lines {
     });
     element.addEventListener("keydown", (event) => this.#key(event));
     element.addEventListener("click", (event) => this.#click(event));
+    element.addEventListener("copy", (event) => this.#copy(event));
     new ResizeObserver(() => this.#measureAgain()).observe(element);
   }
 
@@ -246,7 +246,7 @@ export class Lines {
       const first = text.slice(0, end < 0 ? MOST_SHOWN : Math.min(end, MOST_SHOWN));
       this.#body(message, isOpen ? shortened(text) : first);
     } else {
-      row.append(cell("time", this.#time(line)));
+      row.append(cell("time", trace.timeText(trace.time[line], this.clock)));
       row.append(cell("level", LEVELS[level] === "none" ? "" : LEVELS[level]));
       if (trace.services.length > 0) row.append(this.#serviceOf(line));
       row.append(this.#who(r, s), message);
@@ -273,7 +273,7 @@ export class Lines {
     const chip = make("span", "chip", r >= 0 ? trace.label(s) : "·");
     chip.title =
       r < 0 ? "no request" : s < 0 ? "no session" : `session ${plain(trace.sessions[s])}`;
-    who.append(chip, r >= 0 ? idElement(trace.requests.id[r], ID_ROOM) : make("span", "id"));
+    who.append(chip, r >= 0 ? this.ids.request(r, ID_ROOM) : make("span", "id"));
     return who;
   }
 
@@ -316,15 +316,6 @@ export class Lines {
     else message.append(fold, make("span", "last", plain(lastLine(text)).slice(0, 300)));
   }
 
-  /** @param {number} line */
-  #time(line) {
-    const at = this.trace.epoch(this.trace.time[line]);
-    const time = this.clock.time(at, this.trace.digits);
-    return this.trace.to - this.trace.from > DAY_NEEDED
-      ? `${this.clock.date(at).slice(5)} ${time}`
-      : time;
-  }
-
   // -- keys and clicks ---------------------------------------------------------------------------
 
   /** @param {MouseEvent} event */
@@ -338,6 +329,25 @@ export class Lines {
     const line = this.lineAt(this.list.active);
     if (target.closest(".fold, .fields")) this.toggle(line);
     else this.handlers.chooseLine(line);
+  }
+
+  /**
+   * Copy selected lines as they stood: of their cells, a browser makes a line each.
+   * @param {ClipboardEvent} event
+   */
+  #copy(event) {
+    const selected = getSelection();
+    const cells = [...this.element.querySelectorAll("[role=gridcell]")].filter((cell) =>
+      selected?.containsNode(cell, true),
+    );
+    if (cells.length < 2) return;
+    const rows = new Set(cells.map((cell) => cell.closest(".line")));
+    const lines = [...rows].map((row) => this.lineAt(Number(row?.getAttribute("data-position"))));
+    event.clipboardData?.setData(
+      "text/plain",
+      lines.map((line) => this.trace.text(line)).join("\n"),
+    );
+    event.preventDefault();
   }
 
   /** @param {KeyboardEvent} event */

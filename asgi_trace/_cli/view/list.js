@@ -25,6 +25,7 @@ export class VirtualList {
   /** @type {Map<number, HTMLElement>} */
   #rows = new Map();
   #isDrawn = false;
+  #isStale = false; // the rows may have changed
   #settle = 0;
   /** @type {number[]} */
   #unevenAt = [];
@@ -42,7 +43,8 @@ export class VirtualList {
     this.window.className = "window";
     this.window.setAttribute("role", "presentation");
     this.spacer.append(this.window);
-    element.append(this.spacer);
+    // In a page that a browser has saved, the list has the rows that were in sight then.
+    element.replaceChildren(this.spacer);
     element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.refresh()).observe(element);
   }
@@ -103,8 +105,7 @@ export class VirtualList {
       this.#unevenAt.push(position);
       this.#unevenSum.push(this.#unevenSum[this.#unevenSum.length - 1] + more);
     }
-    for (const row of this.#rows.values()) row.remove();
-    this.#rows.clear();
+    this.#isStale = true;
     this.#goTo(this.#top);
     this.markActive();
   }
@@ -215,23 +216,55 @@ export class VirtualList {
     last = Math.min(size, last + SPARE_ROWS);
     for (const [position, row] of this.#rows) {
       if (position >= first && position < last) kept.set(position, row);
-      else free.push(row);
+      else {
+        row.remove();
+        free.push(row);
+      }
     }
     for (let position = first; position < last; position++) {
       let row = kept.get(position);
-      if (!row) {
-        row = free.pop();
-        if (!row) {
-          row = document.createElement("div");
-          this.window.append(row);
-        }
+      if (row && this.#isStale) {
+        row = this.#again(position, row);
+        kept.set(position, row);
+      } else if (!row) {
+        row = free.pop() ?? document.createElement("div");
         row.replaceChildren();
         this.source.render(position, row);
         kept.set(position, row);
       }
       row.style.transform = `translateY(${this.topOf(position) - this.#top}px)`;
     }
-    for (const row of free) row.remove();
+    this.#putInOrder(kept, first, last);
     this.#rows = kept;
+    this.#isStale = false;
+  }
+
+  /**
+   * The rows are elements in their order, in which a selection goes through them and a screen reader
+   * reads them. One that was there already is not moved: a selection of its text would end.
+   * @param {Map<number, HTMLElement>} rows @param {number} first @param {number} end
+   */
+  #putInOrder(rows, first, end) {
+    let next = null;
+    for (let position = end - 1; position >= first; position--) {
+      const row = /** @type {HTMLElement} */ (rows.get(position));
+      if (row.parentElement === null || row.nextElementSibling !== next)
+        this.window.insertBefore(row, next);
+      next = row;
+    }
+  }
+
+  /**
+   * A row as it is now: the same element if nothing in it has changed. A live log is drawn in each
+   * frame, and a selection of text or a click that has begun would end with its element.
+   * @param {number} position @param {HTMLElement} row
+   */
+  #again(position, row) {
+    const now = document.createElement("div");
+    this.source.render(position, now);
+    now.style.transform = row.style.transform;
+    if (now.isEqualNode(row)) return row;
+    row.replaceWith(now);
+    return now;
   }
 }

@@ -4,7 +4,17 @@ const MARK = 'meta[name="asgi-trace-live"]';
 
 /** @param {Document} page */
 export function isFollowed(page) {
-  return page.querySelector(MARK) !== null;
+  return page.querySelector(MARK) !== null && !isFile(page);
+}
+
+/** Whether it is the copy of a followed page, saved as a file: no news can reach it. @param {Document} page */
+export function isCopy(page) {
+  return page.querySelector(MARK) !== null && isFile(page);
+}
+
+/** @param {Document} page */
+function isFile(page) {
+  return page.location.protocol === "file:";
 }
 
 /**

@@ -1,7 +1,7 @@
 // Joins the parts of the page: the selection, the search, the keys, and the address that holds all
 // of it. Each part draws itself.
 
-import { Clock, count, counted, duration, make, plain, show } from "./text.js";
+import { Clock, count, counted, duration, fill, make, plain, show } from "./text.js";
 import { VERSION } from "./contract.js";
 import { NOBODY, NOT_READ, Trace, readChunks, readHead } from "./data.js";
 import { CopyMenu } from "./menu.js";
@@ -14,12 +14,12 @@ import { parse, search } from "./query.js";
 import { Timeline } from "./timeline.js";
 import { Services } from "./services.js";
 import { ServiceFilter } from "./filter.js";
-import { copyClicked, idElement } from "./ids.js";
+import { Ids, copyClicked, idElement } from "./ids.js";
 import { selfTime } from "./waterfall.js";
 import { RequestTree } from "./requests.js";
 import { Lines } from "./lines.js";
 import { readView, writeView } from "./address.js";
-import { follow, isFollowed } from "./live.js";
+import { follow, isCopy, isFollowed } from "./live.js";
 
 /** @param {string} id */
 const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -36,8 +36,9 @@ let isFollowing = false;
 let isLive = false;
 
 const services = new Services(trace.services, trace.usedServices);
-const lines = new Lines(part("grid"), trace, look, clock, services, { chooseLine, scrolled });
-const tree = new RequestTree(part("tree"), trace, look, clock, services, {
+const ids = new Ids(trace);
+const lines = new Lines(part("grid"), trace, look, clock, services, ids, { chooseLine, scrolled });
+const tree = new RequestTree(part("tree"), trace, look, clock, services, ids, {
   chooseRequest(r) {
     showPane("lines");
     choose({ request: r });
@@ -276,16 +277,22 @@ function drawNotes() {
   const notes = [...trace.head.notes, ...trace.head.left_out];
   if (trace.head.whole_seconds)
     notes.push("Times are exact to the second: lines of one second are shown in their order.");
+  if (isCopy(document))
+    notes.push(
+      "This is a saved copy of a live page: lines that came after the page was loaded are missing. " +
+        "asgi-trace view without --follow writes a page with all lines.",
+    );
   part("notes").hidden = notes.length === 0;
-  part("notes").replaceChildren(...notes.map((note) => make("p", "", plain(note))));
+  fill(
+    part("notes"),
+    notes.map((note) => make("p", "", plain(note))),
+  );
 }
 
 function drawChosen() {
-  const strip = part("chosen");
-  strip.replaceChildren();
   const { request: r, session: s } = look;
   if (r < 0 && s < 0) {
-    strip.append("Choose a request to see its lines.");
+    fill(part("chosen"), [make("span", "", "Choose a request to see its lines.")]);
     return;
   }
   const own = r >= 0 ? requests.session[r] : s;
@@ -295,17 +302,19 @@ function drawChosen() {
   const facts = make("span", "facts");
   facts.append(holder);
   if (r >= 0) facts.append(...requestFacts(r));
-  if (own >= 0) facts.append(named("session", trace.sessions[own], r < 0));
-  strip.append(facts);
+  if (own >= 0) facts.append(named("session", ids.session(own), r < 0));
   const actions = make("span", "actions");
   const onlyButton = button("only these lines", "Hide the lines of others (o)", toggleOnly);
   onlyButton.setAttribute("aria-pressed", String(lines.only));
   actions.append(onlyButton);
   if (look.line >= 0 && lines.isLimited) actions.append(contextButton());
-  if (r >= 0)
-    actions.append(button("zoom", "Fill the time axis with it (z)", () => timeline.zoomTo(r)));
+  if (r >= 0) actions.append(button("zoom", "Fill the time axis with it (z)", zoomToChosen));
   actions.append(button("×", "Clear the choice (Esc)", () => choose({}), "Clear the choice"));
-  strip.append(actions);
+  fill(part("chosen"), [facts, actions]);
+}
+
+function zoomToChosen() {
+  if (look.request >= 0) timeline.zoomTo(look.request);
 }
 
 /** The facts about a request, in the order of interest. @param {number} r */
@@ -332,16 +341,16 @@ function requestFacts(r) {
     facts.push(make("span", "", `first byte after ${duration(firstByte - start[r])}`));
   facts.push(make("span", "", counted(size[r], "line")));
   if (late[r]) facts.push(make("span", "", `${count(late[r])} late`));
-  facts.push(named("request", id[r]));
+  facts.push(named("request", ids.request(r)));
   const traceId = requests.trace[r];
-  if (traceId && traceId !== id[r]) facts.push(named("trace", traceId));
+  if (traceId && traceId !== id[r]) facts.push(named("trace", idElement(traceId)));
   return facts;
 }
 
-/** An id with its name. @param {string} name @param {string} id @param {boolean} [isTitle] */
+/** An id with its name. @param {string} name @param {HTMLElement} id @param {boolean} [isTitle] */
 function named(name, id, isTitle = false) {
   const element = make(isTitle ? "strong" : "code", "named");
-  element.append(`${name} `, idElement(id));
+  element.append(`${name} `, id);
   return element;
 }
 
@@ -570,6 +579,7 @@ const copyMenu = new CopyMenu(part("copy"), part("copy-menu"), part("said"), [
 /** @param {string} id @param {() => boolean} turn */
 function toggle(id, turn) {
   const act = () => part(id).setAttribute("aria-pressed", String(turn()));
+  part(id).setAttribute("aria-pressed", "false");
   part(id).addEventListener("click", act);
   return act;
 }
@@ -673,7 +683,7 @@ const KEYS = {
   a: widenContext,
   c: () => copyMenu.open(),
   " ": toggleLine,
-  z: () => look.request >= 0 && timeline.zoomTo(look.request),
+  z: zoomToChosen,
   0: () => {
     timeline.fit();
     keepAddress();
@@ -763,11 +773,15 @@ function append(news) {
 
 // -- begin ---------------------------------------------------------------------------------------
 
+// A browser saves a page with what is drawn in it: of that, nothing may be left.
+part("answer").textContent = "";
+part("dim").hidden = true;
 drawCounts();
 drawNotes();
 serviceFilter.draw();
 isLive = isFollowed(document);
 isFollowing = isLive && !location.hash;
+drawLive();
 errors.rearrange();
 const firstError = location.hash || isLive ? -1 : trace.firstError();
 const isIncident = trace.errors > HANDFUL;
@@ -812,6 +826,5 @@ if (isLive) {
     drawLive();
   });
   if (isFollowing && lines.count > 0) lines.reveal(trace.count - 1, "end");
-  drawLive();
 }
 document.documentElement.dataset.state = "ready";

@@ -5,7 +5,7 @@ import { cut, duration, make, plain } from "./text.js";
 import { ERROR, NOBODY, WARNING } from "./data.js";
 import { Bars, paintRange } from "./bars.js";
 import { Opened } from "./opened.js";
-import { DAY, EDGE, HEAD, LANE_GAP, MINUTE, OVERVIEW, SECOND } from "./scale.js";
+import { DAY, EDGE, HEAD, HOUR, LANE_GAP, MINUTE, OVERVIEW, SECOND } from "./scale.js";
 
 const COLORS = 8;
 const COLOR_NAMES = [
@@ -212,21 +212,27 @@ export class Painting {
     }
     c.textAlign = "center";
     let at = midnight + Math.ceil((from - midnight) / step) * step;
+    let day = clock.day(from);
     for (; at <= to; at += step) {
       const x = Math.round(scale.x(at - base)) + 0.5;
       c.fillStyle = rule;
       c.fillRect(x - 0.5, OVERVIEW + 18, 1, scale.height);
       c.fillStyle = muted;
-      const text = this.#axisLabel(at, step);
+      const text = this.#axisLabel(at, step, day);
+      day = clock.day(at);
       const half = c.measureText(text).width / 2;
       if (x - half >= gutter && x + half <= scale.width) c.fillText(text, x, y);
     }
     c.textAlign = "start";
   }
 
-  /** @param {number} at @param {number} step */
-  #axisLabel(at, step) {
+  /** The time of a label; the first label of another day than *before* has the day. @param {number} at @param {number} step @param {string} before */
+  #axisLabel(at, step, before) {
     if (step >= DAY) return this.clock.date(at);
+    const day = this.clock.day(at);
+    if (day !== before && this.clock.midnight(at) === at) return day;
+    // After a change to or from summer time, no label may be at midnight.
+    if (day !== before && step >= HOUR) return `${day} ${this.clock.time(at, 0).slice(0, 5)}`;
     if (step >= MINUTE) return this.clock.time(at, 0).slice(0, 5);
     if (step >= SECOND) return this.clock.time(at, 0);
     if (step >= 100) return this.clock.time(at, 1);

@@ -3,7 +3,6 @@
 import { counted, make, plain, show } from "./text.js";
 import { ERROR, NOBODY, WARNING } from "./data.js";
 import { VirtualList } from "./list.js";
-import { idElement } from "./ids.js";
 import { sessionOrder } from "./order.js";
 
 const REQUEST_ROW = 40;
@@ -38,11 +37,13 @@ export class RequestTree {
    * @param {import("./look.js").Look} look
    * @param {import("./text.js").Clock} clock
    * @param {import("./services.js").Services} services
+   * @param {import("./ids.js").Ids} ids
    * @param {Handlers} handlers
    */
-  constructor(element, trace, look, clock, services, handlers) {
+  constructor(element, trace, look, clock, services, ids, handlers) {
     this.trace = trace;
     this.services = services;
+    this.ids = ids;
     this.look = look;
     this.clock = clock;
     this.handlers = handlers;
@@ -270,7 +271,7 @@ export class RequestTree {
     row.removeAttribute("aria-label");
     const fold = make("span", "fold", this.#folded.has(s) ? "▸" : "▾");
     fold.setAttribute("aria-hidden", "true");
-    const name = s < 0 ? make("span", "id", "no session") : idElement(this.trace.sessions[s]);
+    const name = s < 0 ? make("span", "id", "no session") : this.ids.session(s);
     const errors = requests.reduce((sum, r) => sum + this.#errorsOf(r), 0);
     row.append(
       fold,
@@ -349,19 +350,19 @@ export class RequestTree {
   /** Service, time, duration, and other facts that identify it. @param {number} r */
   #detail(r) {
     const { trace } = this;
-    const { path, method, id, call, start } = trace.requests;
+    const { path, method, call, start } = trace.requests;
     const detail = make("div", "detail");
     const service = trace.serviceOf(r);
     if (service) detail.append(make("span", "service-name", service), " ");
     detail.append(
-      make("span", "time", this.clock.time(trace.epoch(start[r]), trace.digits)),
+      make("span", "time", trace.timeText(start[r], this.clock)),
       " ",
       make("span", "duration", trace.took(r)),
     );
     if (call[r]) {
       detail.append(" ", make("span", "call", trace.carrier(r)));
     } else if (!service && (path[r] || method[r])) {
-      detail.append(" ", idElement(id[r]));
+      detail.append(" ", this.ids.request(r));
     }
     return detail;
   }

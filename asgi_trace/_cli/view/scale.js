@@ -41,7 +41,7 @@ const OPENED_SHARE = 0.8;
 // In milliseconds.
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 const SHORTEST_RANGE = 8;
 // A log longer than this opens at a part of its time.
@@ -216,7 +216,8 @@ export class Scale {
     const top = this.#topOf(r);
     if (top < this.scroll) this.scrollTo(top - this.rowHeight);
     else if (top + this.rowHeight > this.scroll + this.lanesRoom) {
-      this.scrollTo(top + 2 * this.rowHeight - this.lanesRoom);
+      // The next row is shown too, if there is room for two.
+      this.scrollTo(Math.min(top, top + 2 * this.rowHeight - this.lanesRoom));
     }
     this.scrollToSentence();
   }

@@ -82,6 +82,22 @@ export function make(tag, name, text) {
 }
 
 /**
+ * Put *children* into *parent*, unless the same are there: a selection of text is kept, and a screen
+ * reader does not read them again. A button that had the focus keeps it.
+ * @param {Element} parent @param {Element[]} children
+ */
+export function fill(parent, children) {
+  const known = [...parent.children];
+  const isSame = (/** @type {Element} */ child, /** @type {number} */ at) =>
+    child.isEqualNode(known[at]);
+  if (known.length === children.length && children.every(isSame)) return;
+  const buttons = () => [...parent.querySelectorAll("button")];
+  const focused = buttons().findIndex((each) => each === document.activeElement);
+  parent.replaceChildren(...children);
+  if (focused >= 0) buttons()[focused]?.focus({ preventScroll: true });
+}
+
+/**
  * The text with an ellipsis in place of its end where it is too long.
  * @param {string} text
  * @param {number} most
@@ -140,6 +156,11 @@ export class Clock {
   date(epoch) {
     const at = this.#parts(epoch);
     return `${at.getUTCFullYear()}-${padded(at.getUTCMonth() + 1)}-${padded(at.getUTCDate())}`;
+  }
+
+  /** Month and day. @param {number} epoch */
+  day(epoch) {
+    return this.date(epoch).slice(5);
   }
 
   /** The first instant of the day that *epoch* is in. @param {number} epoch */

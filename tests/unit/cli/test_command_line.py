@@ -106,7 +106,19 @@ def test_other_words_get_advice(
             "grep --sesion x",
             "asgi-trace grep: error: there is no option '--sesion'; did you mean --session?",
         ),
-        ("view --colour", "asgi-trace view: error: there is no option '--colour'"),
+        *(
+            (
+                f"{command} {option}",
+                f"asgi-trace {command}: error: there is no option '{option}'; --help describes the options",
+            )
+            for command, option in (
+                ("view", "--colour"),
+                ("view", "--level"),
+                ("view", "--html"),
+                ("grep", "--level=error"),
+                ("grep", "--json"),
+            )
+        ),
         *(
             (
                 f"doctor --timeout {seconds} shop:app",

@@ -55,6 +55,7 @@ LOGS = {
     "text with a time": "2024-11-22 10:30:{:02d} INFO step of the import is done",
     "YAML or a table": "textPayload: step {} of the import is done",
     "JSON": '{{"time": "2024-11-22T10:30:{:02d}Z", "level": "INFO", "msg": "step"}}',
+    "[req=none]": "2024-11-22 10:30:{:02d} - INFO - [req=none|session=none] - Started",
     "logfmt": 'time=2024-11-22T10:30:{:02d}Z level=info msg="step"',
     "access lines of a server": '1.2.3.4 - - [22/Nov/2024:10:30:{:02d} +0000] "GET / HTTP/1.1" 200 5 "-" "curl"',
 }
@@ -64,6 +65,7 @@ REMEDIES = {
     "text with a time": "configure_logging() or TextFormatter",
     "JSON": "JSONFormatter",
     "logfmt": "LogfmtFormatter",
+    "[req=none]": "asgi-trace doctor checks whether an app is traced",
     "access lines of a server": "$request_id",
 }
 
@@ -83,7 +85,8 @@ def test_a_log_without_ids_says_what_would_help(
     assert out == ""
     is_unread = kind in ("text without a time", "YAML or a table")
     what = "no line was recognised" if is_unread else "no line has a request id"
-    seen = "JSON or logfmt" if kind in ("JSON", "logfmt") else kind
+    together = "JSON, logfmt or [req=none]"
+    seen = together if kind in together else kind
     assert err.startswith(f"asgi-trace grep: {what} (seen: 5 as {seen}); known are text ")
     for form in ("text", "JSON", "logfmt", REMEDIES[kind]):
         assert form in err
