@@ -32,8 +32,10 @@ __all__ = (
 MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 LEVEL_NAMES = r"(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN|WARNING|ERROR|CRITICAL|FATAL)"
 
-# The beginnings of loggers' lines: a date, a time, an address, a level, or the fields of JSON or
-# logfmt.
+# Our ids, which configure_logging() puts before the message where a format has nothing else.
+_OUR_IDS = r"\[req=[^|\]\n]{1,128}\|session="
+# The beginnings of loggers' lines: a date, a time, an address, a level, our ids, or the fields of JSON
+# or logfmt.
 ANOTHER_LOG = (
     rf"(?:{COLOR})*"
     r"(?:[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d|\d\d?/[A-Z][a-z]{2}/\d{4}|\d\d/\d\d/\d\d "
@@ -43,7 +45,7 @@ ANOTHER_LOG = (
     rf"|\d\d? {MONTHS} \d{{4}},? \d|\d\d?[-/.]\d\d?[-/.]\d{{4}},? \d|(?:19|20)\d{{6}}T?\d{{6}}(?:,?\d{{3}})? "
     rf"|{MONTHS}\.? \d\d?, \d{{4}},? \d|1\d{{12}} +{LEVEL_NAMES}\b)"
     rf"|\[?{LEVEL_NAMES}\b|[IWEF]\d{{4}}(?:\d{{4}})? \d\d:|\{{ ?\""
-    r"|(?:@?timestamp|time|ts|level|lvl|msg)=|<\d{1,3}>[1A-Z])"
+    rf"|(?:@?timestamp|time|ts|level|lvl|msg)=|<\d{{1,3}}>[1A-Z]|{_OUR_IDS})"
 )
 begins_log = re.compile(ANOTHER_LOG).match
 # A line of AWS Lambda itself.
@@ -115,7 +117,7 @@ DATE = r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]"
 # A line of ours, or of another logger that writes the date first; and also one of nginx or klog.
 _DATE_FIRST = (
     r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|(?:\d\d-\d\d )?\d\d:\d\d:\d\d)|\{ ?\"|(?:@?timestamp|time|ts|level)="
-    r"|\[pod/"
+    rf"|\[pod/|{_OUR_IDS}"
 )
 dated = re.compile(_DATE_FIRST).match
 dated_or_marked = re.compile(rf"{_DATE_FIRST}|(?:{COLOR})*(?:{'|'.join(_MARKED)})").match
@@ -123,8 +125,10 @@ served = re.compile(
     rf"{_DATE_FIRST}|(?:{COLOR})*(?:{'|'.join((*_MARKED, OF_RAILS))})"
     r"|\d{1,3}(?:\.\d{1,3}){3}[: ]|[IWEF]\d{4}(?:\d{4})? \d\d:"
 ).match
-# A line of ours in JSON or logfmt, also with the names of ECS or Google Cloud.
+# A line of ours in JSON or logfmt, also with the names of ECS or Google Cloud, and one with the ids
+# first.
 _NAMED = (
+    rf"{_OUR_IDS}|"
     r"\{\"timestamp\": \"|timestamp=\d"
     r"|\{\"@timestamp\": \"[^ \"]{1,40}\", \"log\.level\": |@timestamp=[^ ]{1,40} log\.level="
     r"|\{\"time\": \"[^ \"]{1,40}\", \"severity\": |time=[^ ]{1,40} severity="

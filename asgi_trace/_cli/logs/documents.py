@@ -161,7 +161,7 @@ def _with_line_feeds(block: bytes) -> bytes:
 # A blank before each line: of rsyslog with a template of the message alone, which begins behind the
 # colon of its tag, and of docker logs with --details, where there are none.
 _AFTER_BLANK = Pattern(
-    rb" (?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\{\"|(?:@?timestamp|time|ts|level)=)[^\n]*\n"
+    rb" (?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\{\"|(?:@?timestamp|time|ts|level)=|\[req=)[^\n]*\n"
 )
 # The details themselves, behind the time of -t: the labels and variables that --log-opt names,
 # percent-encoded.
@@ -170,8 +170,8 @@ _DETAILS = Pattern(
     _STAMP
     + rb"(?P<details>(?:[\w.%+-]{1,200}=[\w.%+-]{0,500}(?:,|(?= ))){1,30} )(?P<line>[^\n]*)\n"
 )
-# JSON, and a line of ours in logfmt.
-_NAMED = Pattern(r"\{\"|timestamp=\d[^ ]{1,40} level=[A-Z]+ (?:logger|message)=")
+# JSON, and lines of ours in logfmt, or with the ids first.
+_NAMED = Pattern(r"\{\"|\[req=|timestamp=\d[^ ]{1,40} level=[A-Z]+ (?:logger|message)=")
 
 
 def _margin(block: bytes) -> re.Pattern[bytes] | None:

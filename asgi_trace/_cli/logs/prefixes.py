@@ -111,11 +111,12 @@ PREFIXES = (
     _prefix("tail of several files", r"==> (?P<source>[^<>\r\n]{1,250}) <== "),
     # behind its length, where it was received over TCP (RFC 6587); without a priority in a file of
     # syslog-ng
+    # the name of an element of its data has no "=", as [req=…] has
     _prefix(
         "RFC 5424",
         rf"(?:(?:\d{{1,6}} )?<(?P<priority>\d{{1,3}})>)?1 (?:(?P<time>{_TIME})|(?(priority)-|(?!)))"
         r" [^ ]{1,255} (?P<source>[^ ]{1,48}) "
-        r"[^ ]{1,128} [^ ]{1,32} (?:-|(?P<data>(?:\[(?:[^\]\\]|\\.)*\])+))(?: \ufeff?|\Z)",
+        r"[^ ]{1,128} [^ ]{1,32} (?:-|(?P<data>(?:\[[^\]\\= \"]{1,32}(?: (?:[^\]\\]|\\.)*)?\])+))(?: \ufeff?|\Z)",
     ),
     # without the "structured data" of the RFC
     _prefix(

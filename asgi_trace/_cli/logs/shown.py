@@ -191,6 +191,10 @@ class _Console(_OneLine):
         return [_line(text.removesuffix("\\n"), match["time"], source)]
 
 
+# The beginning of a line of ours: of JSON, logfmt, text, or with the ids first.
+_LINE = r"(?:\{\"|@?time(?:stamp)?=|\d{4}-|\[req=)"
+
+
 class _BetweenTabs(_Form):
     """
     A time, perhaps a service, and a line between tabs, as ClickHouse prints them for other programs.
@@ -198,7 +202,7 @@ class _BetweenTabs(_Form):
     """
 
     start = Pattern(
-        r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?\t(?:[\w.-]{0,200}\t|(?=\{\"|@?time(?:stamp)?=|\d{4}-))"
+        r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?\t(?:[\w.-]{0,200}\t|(?=" + _LINE + "))"
     )
     _row = Pattern(r"([^\t]{19,29})\t(?:([\w.-]{0,200})\t)?(.*)")
 
@@ -224,7 +228,7 @@ class _WithoutNames(_Form):
     """The same between commas, in quotes."""
 
     start = Pattern(
-        r'\A"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?",(?:"[\w.-]{0,200}",)?"(?:\{|@?time(?:stamp)?=|\d{4}-)'
+        r'\A"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?",(?:"[\w.-]{0,200}",)?"' + _LINE
     )
     _row = Pattern(r'"([\d :.-]{19,29})",(?:"([\w.-]{0,200})",)?"((?:[^"]|"")*)"')
 
@@ -237,7 +241,7 @@ class _Values(_Form):
     """The same in brackets, all in one line, as ClickHouse's form Values has them."""
 
     start = Pattern(
-        r"\A\('\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?',(?:'[\w.-]{0,200}',)?'(?:\{|@?time(?:stamp)?=|\d{4}-)"
+        r"\A\('\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?',(?:'[\w.-]{0,200}',)?'" + _LINE
     )
     _row = Pattern(r"\('([\d :.-]{19,29})',(?:'([\w.-]{0,200})',)?'((?:[^'\\]|\\.)*)'\)(?:,|\Z)")
 

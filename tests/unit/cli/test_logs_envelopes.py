@@ -109,6 +109,33 @@ def test_other_ways_to_show_it_are_read_as_the_bare_file(
     )
 
 
+@pytest.mark.parametrize("around", [*WRAPPERS, *VARIANTS])
+def test_lines_that_begin_with_their_ids_are_read_in_it(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, around: str
+) -> None:
+    """As configure_logging() writes them where a handler has the message alone."""
+    bare = [
+        "[req=a1b2c3d4|session=alice] Reserve bulb",
+        "[req=none|session=none] Started",
+        "[req=e5f6a7b8|session=bob] Take bulb",
+        "[req=a1b2c3d4|session=alice] Reserved bulb",
+    ]
+    services = ("front", "stock", "stock", "front")
+    given = [(BASE + place, service, bare[place]) for place, service in enumerate(services)]
+    path = tmp_path / "app.log"
+    path.write_text((WRAPPERS | VARIANTS)[around](given), encoding="utf-8")
+    os.utime(path, (BASE + 60, BASE + 60))
+    found = [(entry.request_id, entry.session_id, entry.text) for entry in entries_of(path)]
+    ids = [("a1b2c3d4", "alice"), ("", ""), ("e5f6a7b8", "bob"), ("a1b2c3d4", "alice")]
+    assert [ids for *ids, _ in found] == list(map(list, ids))
+    assert all(text.endswith(line) for (*_, text), line in zip(found, bare, strict=True))
+    assert main(["grep", "e5f6", str(path)]) == 0
+    out = capfd.readouterr().out
+    assert out
+    assert "a1b2c3d4" not in out
+    assert "Started" not in out
+
+
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if "without line feeds" not in name])
 def test_a_file_of_windows_is_read_as_the_bare_file(
     tmp_path: Path, form: str, variant: str
