@@ -214,7 +214,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
     try:
         import uvicorn
     except ImportError:
-        print("the demo is served by uvicorn: pip install uvicorn", file=sys.stderr)
+        print("asgi-trace demo: it is served by uvicorn: pip install uvicorn", file=sys.stderr)
         return 2
     recorder = _Recorder(out)
     logging.getLogger().addHandler(recorder)

@@ -319,7 +319,7 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         sdk = _find_sdk()
     except ImportError as exc:
         print(
-            f"the MCP demo needs the MCP SDK and uvicorn: pip install mcp uvicorn ({exc})",
+            f"asgi-trace demo: it needs the MCP SDK and uvicorn: pip install mcp uvicorn ({exc})",
             file=sys.stderr,
         )
         return 2
@@ -327,11 +327,12 @@ def run(stream: TextIO | None = None, output: str | None = None) -> int:
         if read_otel(os.environ):
             import_module("opentelemetry.sdk.trace")
     except LauncherError as exc:
-        print(exc, file=sys.stderr)
+        print(f"asgi-trace demo: {exc}", file=sys.stderr)
         return 2
     except ImportError as exc:
         print(
-            f"{OTEL}=1 needs OpenTelemetry: pip install opentelemetry-sdk ({exc})", file=sys.stderr
+            f"asgi-trace demo: {OTEL}=1 needs OpenTelemetry: pip install opentelemetry-sdk ({exc})",
+            file=sys.stderr,
         )
         return 2
     lines: list[_Line] = []

@@ -229,8 +229,8 @@ def tell_page(
     logs: Mapping[str, Sequence[str]], title: str, output: str | None, out: TextIO
 ) -> int:
     """
-    Write the page of *logs* to *output*, a new temporary file when left out, and print its address
-    on *out*.
+    Write the page of the demo's *logs* to *output*, a new temporary file when left out, and print its
+    address on *out*.
 
     *logs* are lists of lines by the names of their logs. Returns the exit code: 2 if the page
     cannot be written.
@@ -243,7 +243,7 @@ def tell_page(
             os.close(descriptor)
         _save(trace, output)
     except OSError as error:
-        return complain(f"{output or 'the temporary folder'}: {reason(error)}")
+        return complain(f"{output or 'the temporary folder'}: {reason(error)}", "demo")
     print(f"\nAll of it on one page: {Path(output).resolve().as_uri()}", file=out, flush=True)
     return 0
 
@@ -325,7 +325,7 @@ def _summarize(trace: Trace, target: str, left_out: Sequence[str]) -> None:
         print(f"left out: {sentence}", file=out)
 
 
-def complain(sentence: str) -> int:
-    """Print an error on standard error, and return the exit code."""
-    print(f"asgi-trace view: {sentence}", file=sys.stderr)
+def complain(sentence: str, command: str = "view") -> int:
+    """Print an error of *command* on standard error, and return the exit code."""
+    print(f"asgi-trace {command}: {sentence}", file=sys.stderr)
     return 2

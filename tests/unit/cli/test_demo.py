@@ -215,7 +215,7 @@ def test_a_page_that_cannot_be_written_is_one_sentence() -> None:
     done = subprocess.run(
         [*COMMAND, "-o", "missing/demo.html"], capture_output=True, text=True, timeout=120
     )
-    said = "asgi-trace view: missing/demo.html: No such file or directory\n"
+    said = "asgi-trace demo: missing/demo.html: No such file or directory\n"
     assert (done.returncode, done.stderr) == (2, said)
 
 
@@ -245,4 +245,4 @@ def test_without_uvicorn_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['uvicorn'] = None; from asgi_trace._cli.main import main; sys.exit(main(['demo']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "the demo is served by uvicorn: pip install uvicorn\n"
+    assert done.stderr == "asgi-trace demo: it is served by uvicorn: pip install uvicorn\n"
