@@ -23,6 +23,7 @@ __all__ = (
     "any_log",
     "begins_log",
     "dated",
+    "dated_or_ids",
     "dated_or_marked",
     "ours",
     "served",
@@ -117,18 +118,18 @@ DATE = r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]"
 # A line of ours, or of another logger that writes the date first; and also one of nginx or klog.
 _DATE_FIRST = (
     r"[\[<]?(?:\d{4}[-/]\d\d[-/]\d\d|(?:\d\d-\d\d )?\d\d:\d\d:\d\d)|\{ ?\"|(?:@?timestamp|time|ts|level)="
-    rf"|\[pod/|{_OUR_IDS}"
+    r"|\[pod/"
 )
 dated = re.compile(_DATE_FIRST).match
+# The same, or our ids: not behind a time, which is then that of a format with the time alone.
+dated_or_ids = re.compile(rf"{_DATE_FIRST}|{_OUR_IDS}").match
 dated_or_marked = re.compile(rf"{_DATE_FIRST}|(?:{COLOR})*(?:{'|'.join(_MARKED)})").match
 served = re.compile(
     rf"{_DATE_FIRST}|(?:{COLOR})*(?:{'|'.join((*_MARKED, OF_RAILS))})"
     r"|\d{1,3}(?:\.\d{1,3}){3}[: ]|[IWEF]\d{4}(?:\d{4})? \d\d:"
 ).match
-# A line of ours in JSON or logfmt, also with the names of ECS or Google Cloud, and one with the ids
-# first.
+# A line of ours in JSON or logfmt, also with the names of ECS or Google Cloud.
 _NAMED = (
-    rf"{_OUR_IDS}|"
     r"\{\"timestamp\": \"|timestamp=\d"
     r"|\{\"@timestamp\": \"[^ \"]{1,40}\", \"log\.level\": |@timestamp=[^ ]{1,40} log\.level="
     r"|\{\"time\": \"[^ \"]{1,40}\", \"severity\": |time=[^ ]{1,40} severity="
@@ -136,7 +137,7 @@ _NAMED = (
 # The same as above, where an exception may have the form of the prefix: its message may be any JSON.
 stamped = re.compile(rf"\d{{4}}-\d\d-\d\d[T ]\d\d:|{_NAMED}").match
 
-_own_named = Pattern(_NAMED)
+_own_named = Pattern(rf"{_NAMED}|{_OUR_IDS}")
 
 
 def ours(text: str) -> re.Match[str] | None:

@@ -168,6 +168,7 @@ _AFTER_BLANK = Pattern(
 _STAMP = rb"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z )?"
 _DETAILS = Pattern(
     _STAMP
+    + rb"(?!(?:@?timestamp|time|ts|level|lvl|severity)=)"
     + rb"(?P<details>(?:[\w.%+-]{1,200}=[\w.%+-]{0,500}(?:,|(?= ))){1,30} )(?P<line>[^\n]*)\n"
 )
 # JSON, and lines of ours in logfmt, or with the ids first.

@@ -19,6 +19,7 @@ from .beginnings import (
     OF_RAILS,
     any_log,
     dated,
+    dated_or_ids,
     dated_or_marked,
     ours,
     served,
@@ -48,6 +49,10 @@ _RECEIVED = (
 )
 # After a time: this line has the prefix of CRI or logcli, of which the time is only the beginning.
 _NO_MORE = r"(?!std(?:out|err) [FP](?: |\Z)|\{(?:\}|[\w.]+=\"))"
+# An element of the structured data of RFC 5424: a name and values, or a name with an "@" alone. A
+# message may begin with a bracket, too, where the data are left out.
+_SD_NAME = r"[^\]\\= \"]{1,32}"
+_ELEMENT = rf"\[(?:{_SD_NAME} {_SD_NAME}=\"(?:[^\]\\]|\\.)*|(?=[^\]]*@){_SD_NAME})\]"
 # The end of a file's name, in which there may be a hyphen, too.
 _AFTER_NAME = rf"-(?:\d{{1,12}}-)?(?:{DATE}[T ]\d\d:|\{{\"|@?time(?:stamp)?=)"
 
@@ -111,12 +116,11 @@ PREFIXES = (
     _prefix("tail of several files", r"==> (?P<source>[^<>\r\n]{1,250}) <== "),
     # behind its length, where it was received over TCP (RFC 6587); without a priority in a file of
     # syslog-ng
-    # the name of an element of its data has no "=", as [req=…] has
     _prefix(
         "RFC 5424",
         rf"(?:(?:\d{{1,6}} )?<(?P<priority>\d{{1,3}})>)?1 (?:(?P<time>{_TIME})|(?(priority)-|(?!)))"
         r" [^ ]{1,255} (?P<source>[^ ]{1,48}) "
-        r"[^ ]{1,128} [^ ]{1,32} (?:-|(?P<data>(?:\[[^\]\\= \"]{1,32}(?: (?:[^\]\\]|\\.)*)?\])+))(?: \ufeff?|\Z)",
+        rf"[^ ]{{1,128}} [^ ]{{1,32}} (?:-|(?P<data>(?:{_ELEMENT})+))(?: \ufeff?|\Z)",
     ),
     # without the "structured data" of the RFC
     _prefix(
@@ -362,7 +366,7 @@ PREFIXES = (
         KIND,
     ),
     # cat -n and nl, less -N, grep -n
-    _prefix("cat -n", r" {0,8}\d{1,9}\t| {1,8}\d{1,8} |(?!\d\d:\d\d:)\d{1,9}:", KIND),
+    _prefix("cat -n", r" {0,8}\d{1,9}\t| {1,8}\d{1,8} |(?!\d\d:\d\d:)\d{1,9}:", KIND, dated_or_ids),
     _prefix(
         "syslog without a process",
         rf"(?P<time>{_TIME}) {_NO_LEVEL}{_WORD} {_NO_LEVEL}(?P<source>{_WORD}):(?: |\Z)",
@@ -372,6 +376,7 @@ PREFIXES = (
         "overmind",
         rf" {{0,40}}(?:\d{{1,4}}\|)?{_NO_LEVEL}(?!std(?:out|err) )(?P<source>[A-Za-z_][\w.-]{{0,120}}) [|│] ",
         SOURCE,
+        dated_or_ids,
     ),
     _prefix(
         "stern",
@@ -409,7 +414,7 @@ PREFIXES = (
         SOURCE,
     ),
     _prefix("tkn", r"\[(?P<source>[\w.-]{1,128}) : [\w.-]{1,128}\] ", SOURCE, served),
-    _prefix("yarn", r"(?:\u27a4 YN0000: )?\[(?P<source>[@\w./-]{1,200})\]: ", SOURCE),
+    _prefix("yarn", r"(?:\u27a4 YN0000: )?\[(?P<source>[@\w./-]{1,200})\]: ", SOURCE, dated_or_ids),
     _prefix("pnpm", r"(?P<source>[\w.-]{1,100}/[\w./-]{1,100}) [\w:-]{1,60}: ", SOURCE, stamped),
     _prefix(
         "kail",
@@ -428,7 +433,7 @@ PREFIXES = (
     _prefix(
         "a package", rf"(?P<source>@[a-z][\w.-]{{0,100}}/[\w.-]{{1,100}})(?::{_WORD})?: ", SOURCE
     ),
-    _prefix("a name", rf"(?P<source>[a-z]{_WORD})(?::{_WORD})?: ", SOURCE, stamped),
+    _prefix("a name", rf"(?P<source>[a-z]{_WORD})(?::{_NO_LEVEL}{_WORD})?: ", SOURCE, stamped),
     _prefix(
         "grep -H",
         rf"{_NO_LEVEL}(?!{DATE}[ \t])(?P<source>(?:(?!{_AFTER_NAME})[^\s:|{{}}\"=\[\]]){{1,250}})[:-]"

@@ -191,8 +191,8 @@ class _Console(_OneLine):
         return [_line(text.removesuffix("\\n"), match["time"], source)]
 
 
-# The beginning of a line of ours: of JSON, logfmt, text, or with the ids first.
-_LINE = r"(?:\{\"|@?time(?:stamp)?=|\d{4}-|\[req=)"
+# The beginning of a line: of JSON, logfmt, a date, or any with our ids before a message.
+_LINE = r"(?:\{\"|@?time(?:stamp)?=|\d{4}-|[^\"\t\n]{0,120}?\[req=)"
 
 
 class _BetweenTabs(_Form):
