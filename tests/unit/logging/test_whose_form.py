@@ -449,6 +449,7 @@ def test_a_handler_of_another_kind_writes_the_message_behind_the_ids(log: loggin
     assert handler.formatter is None
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of older versions of Python
 def test_google_clouds_handler_sends_the_message_behind_the_ids(log: logging.Logger) -> None:
     """It is a stream handler by its class alone: time and level are fields of what it sends."""
     from google.cloud.logging_v2.handlers import CloudLoggingHandler
