@@ -52,8 +52,11 @@ _IDS = (
     # Spring Boot 3: [trace-span]; Spring Cloud Sleuth: [service,trace,span]
     ("-", Pattern(r"\[(?P<trace>[0-9a-f]{32}|[0-9a-f]{16})-(?P<span>[0-9a-f]{16})\]")),
     (",", Pattern(r"\[[\w. -]*,(?P<trace>[0-9a-f]{16,32}),(?P<span>[0-9a-f]{16})(?:,\w*)?\]")),
-    # AWS Lambda itself
-    ("RequestId:", Pattern(rf"\bRequestId: (?P<request>{UUID})")),
+    # AWS Lambda itself, perhaps behind a time or a level; a client may send the same name elsewhere
+    (
+        "RequestId:",
+        Pattern(rf"(?:\A|[\tZ\]] ?|\b(?:START|END|REPORT) )RequestId: (?P<request>{UUID})"),
+    ),
     # AWS API Gateway's execution log
     (") ", Pattern(rf"\A{OF_STREAM}\((?P<request>{UUID})\) ")),
     # Mojolicious: its process and level, in short only their letters, and its id of 12 characters

@@ -482,3 +482,17 @@ def test_ids_that_an_agent_puts_at_the_end(line: str, expected: dict[str, Any]) 
 def test_a_long_line_of_a_client_takes_no_longer_than_its_length(piece: str) -> None:
     for head in (f"{STAMP} INFO ", "2024-11-22 10:30:15 [warning  ] "):
         assert entry_of(f"{head}{piece * 20_000}").request_id == ""
+
+
+def test_a_header_that_haproxy_captures_is_no_id() -> None:
+    """A client may send the name that AWS Lambda has before its ids."""
+    line = (
+        f"haproxy[1]: 127.0.0.1:5 [22/Nov/2024:10:30:15.250] web shop/a 0/0/1/9/10 200 17 - - ---- 1/1/0/0/0 0/0 "
+        f'{{RequestId: {UUID}}} "GET / HTTP/1.1"'
+    )
+    assert [entry.request_id for entry in entries_of(line)] == [""]
+    lambdas = (
+        f"2024-11-22T10:30:15.250Z RequestId: {UUID} Error: Runtime exited",
+        f"RequestId: {UUID} x",
+    )
+    assert [entry.request_id for entry in entries_of(*lambdas)] == [UUID, UUID]
