@@ -95,6 +95,14 @@ CASES: list[tuple[Callable[..., Any], str | None, int | None, str | None]] = [
 ]
 
 
+def exporting() -> tuple[TracerProvider, InMemorySpanExporter]:
+    """Return a provider, and the exporter that keeps its ended spans."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return provider, exporter
+
+
 @pytest.mark.parametrize(("behave", "outcome", "status", "error"), CASES)
 @pytest.mark.parametrize("is_outside", [False, True])
 def test_a_span_has_the_outcome_of_its_access_line(
@@ -106,9 +114,7 @@ def test_a_span_has_the_outcome_of_its_access_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Also a span that was made around the shim."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider, exporter = exporting()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await behave(receive, send)
@@ -149,9 +155,7 @@ def test_a_span_has_the_outcome_of_its_access_line(
 
 def test_a_websocket_that_ends_has_no_outcome() -> None:
     """It is complete when its app returns."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider, exporter = exporting()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
@@ -181,9 +185,7 @@ def test_a_websocket_whose_client_leaves_has_not_crashed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A loop of Starlette's receive_text() ends by an exception whenever a client leaves."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider, exporter = exporting()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         for message in messages:
@@ -216,9 +218,7 @@ def test_a_whole_stream_on_a_connection_that_closes_has_no_outcome(
     hypercorn closes the connection while it sends the last message, and reports a disconnect;
     Starlette then cancels that send.
     """
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider, exporter = exporting()
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b"first"
@@ -264,9 +264,7 @@ def test_a_client_that_leaves_before_it_has_read_the_last_message_is_a_disconnec
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """uvicorn sends the last message once the client has read the large one before it."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider, exporter = exporting()
 
     async def chunks() -> AsyncIterator[bytes]:
         yield bytes(50_000_000)

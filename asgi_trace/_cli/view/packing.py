@@ -93,7 +93,7 @@ def _texts(texts: Sequence[str]) -> bytes:
 
 
 def in_milliseconds(tenths: int) -> float:
-    """Return a time in milliseconds, as short as JSON can have it."""
+    """Return *tenths* of a millisecond in milliseconds, as an int where that is exact."""
     return tenths / 10 if tenths % 10 else tenths // 10
 
 

@@ -333,6 +333,22 @@ def test_none_is_no_id_of_the_programs_own(
     ]
 
 
+def with_two_formats(
+    log: logging.Logger, *filters: Callable[[Any], Any]
+) -> tuple[io.StringIO, io.StringIO]:
+    """Add handlers to *log* with formats of the program's own: the second one names the request."""
+    streams = io.StringIO(), io.StringIO()
+    for stream, form in zip(
+        streams, ("OWN %(message)s", "<%(request_id)s> %(message)s"), strict=True
+    ):
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter(form))
+        for each in filters:
+            handler.addFilter(each)
+        log.addHandler(handler)
+    return streams
+
+
 # Since CPython 3.12, a filter may return another record.
 @pytest.mark.parametrize("copies", [False, True] if sys.version_info >= (3, 12) else [False])
 def test_a_filter_with_an_id_of_its_own_does_not_change_our_bracket(
@@ -345,12 +361,7 @@ def test_a_filter_with_an_id_of_its_own_does_not_change_our_bracket(
         written.request_id = "job-7"
         return written
 
-    lines, named = io.StringIO(), io.StringIO()
-    for stream, form in ((lines, "OWN %(message)s"), (named, "%(request_id)s %(message)s")):
-        handler = logging.StreamHandler(stream)
-        handler.setFormatter(logging.Formatter(form))
-        handler.addFilter(own_id)
-        log.addHandler(handler)
+    lines, named = with_two_formats(log, own_id)
     configure_logging()
     log.info("outside")
     with bound_request_metadata(alice):
@@ -359,7 +370,7 @@ def test_a_filter_with_an_id_of_its_own_does_not_change_our_bracket(
         "OWN [req=job-7|session=none] outside",
         "OWN [req=a1|session=alice] inside",
     ]
-    assert named.getvalue().splitlines() == ["job-7 outside", "job-7 inside"]
+    assert named.getvalue().splitlines() == ["<job-7> outside", "<job-7> inside"]
 
 
 @pytest.mark.parametrize("placeholder", ["-", ""])
@@ -372,11 +383,7 @@ def test_a_placeholder_is_no_id_of_the_programs_own(log: logging.Logger, placeho
         record.request_id = placeholder
         return record
 
-    lines, named = io.StringIO(), io.StringIO()
-    for stream, form in ((lines, "OWN %(message)s"), (named, "<%(request_id)s> %(message)s")):
-        handler = logging.StreamHandler(stream)
-        handler.setFormatter(logging.Formatter(form))
-        log.addHandler(handler)
+    lines, named = with_two_formats(log)
     logging.setLogRecordFactory(factory)
     try:
         configure_logging()
